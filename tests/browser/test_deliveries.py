@@ -105,7 +105,7 @@ def test_a_dead_end_is_discarded_with_its_reason(walk: Walk) -> None:
     walk.open("/deliveries?outcome=quarantined")
     page.get_by_role("link", name="not read").click()
     page.get_by_role("link", name="Discard…").click()
-    page.get_by_label("Why").fill("a test of the vendor")
+    page.get_by_label("Reason").fill("a test of the vendor")
     page.get_by_role("button", name="Discard").click()
     expect(page.get_by_role("status")).to_have_text("Discarded 1 delivery.")
     expect(page.get_by_text("Discarded by Kim Larkspur")).to_be_visible()

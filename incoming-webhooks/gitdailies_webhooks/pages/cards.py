@@ -103,7 +103,7 @@ LAYOUTS = (
     CardLayout(
         metrics.LEAD_TIME,
         "Change lead time",
-        "The time from a commit to the first deploy that brought it to its repository, environment and "
+        "The time from a commit to the first deploy with it in its repository, environment and "
         "service. Unknown deploys: the first one there, and those without a list of commits. "
         "Unknown commits: those without a time, or with a time after their deploy.",
         _lead_time,
@@ -282,9 +282,8 @@ def _wide(numbers: _Numbers) -> str:
     wide = numbers.get("attributedIn72h")
     if not wide:
         return ""
-    return (
-        f"A window of 72 h would attribute {count(wide)} of {count(numbers['unlinked'])} unlinked incidents."
-    )
+    some = f"{count(wide)} of {count(numbers['unlinked'])} unlinked incidents"
+    return f"With a window of 72 h, {some} would be attributed."
 
 
 def _few(layout: CardLayout, numbers: _Numbers) -> str:

@@ -111,7 +111,7 @@ class DeliveryPages:
             return self._fault_page(visit, fault)
         if found is None:
             return self._site.message(
-                visit, 404, "No such delivery", "The relay does not have this delivery, or not any more."
+                visit, 404, "No such delivery", "The relay does not have this delivery, or no longer has it."
             )
         return self._site.render(
             visit,
@@ -133,7 +133,7 @@ class DeliveryPages:
         )
 
     def _fault_page(self, visit: Visit, fault: RelayFault) -> Response:
-        text = f"The relay cannot be asked: {fault}. {fault.remedy}"
+        text = f"The request to the relay failed: {fault}. {fault.remedy}"
         return self._site.message(visit, 502, "The relay does not answer", text)
 
     async def _seqs(self, ids: Iterable[str]) -> Mapping[str, int]:

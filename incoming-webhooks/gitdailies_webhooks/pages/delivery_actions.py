@@ -56,7 +56,7 @@ class DeliveryActionPages:
         relay, id_, step = (visit.request.path_params[name] for name in ("relay", "id", "step"))
         reason = visit.fields.get("reason", "").strip()[:_LONGEST_REASON]
         if step in NEEDS_REASON and not reason:
-            return self._form(visit, error="Enter why.", status=422)
+            return self._form(visit, error="Enter a reason.", status=422)
         body = {"person": visit.user.name, "reason": reason}
         if incident := visit.fields.get("incident", "")[:_LONGEST_REASON]:
             body["incident"] = incident
@@ -98,7 +98,7 @@ class DeliveryActionPages:
         relay, action = self._many(visit)
         reason = visit.fields.get("reason", "").strip()[:_LONGEST_REASON]
         if action in NEEDS_REASON and not reason:
-            return await self._count(visit, error="Enter why.", status=422)
+            return await self._count(visit, error="Enter a reason.", status=422)
         chosen = {
             name: visit.fields.get(f"chosen_{name}", "")
             for name in FILTERS
@@ -126,7 +126,7 @@ class DeliveryActionPages:
             return await self._count(visit, error=f"{fault}. {fault.remedy}", status=502)
         if isinstance(done, Counted):
             return await self._count(
-                visit, error="Other deliveries fit than a moment ago. Look at the number again.", status=409
+                visit, error="Other deliveries match now. Check the number again.", status=409
             )
         detail = {"relay": relay, "reason": reason, "filter": chosen, "deliveries": done.deliveries}
         await self._note(visit, f"delivery.{action}", f"{done.deliveries} deliveries", detail)

@@ -16,12 +16,12 @@ OUTCOMES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "passed_on": ("Passed on", "The receiver took every event."),
         "waiting": ("Waiting", "An event waits to be sent."),
-        "dead_letter": ("Dead letter", "The receiver refused an event, or it was given up."),
-        "unmapped": ("Unmapped", "No line under services says which repository it counts for."),
+        "dead_letter": ("Dead letter", "The receiver refused an event, or the relay gave it up."),
+        "unmapped": ("Unmapped", "No line under services names its repository."),
         "quarantined": ("Quarantined", "It could not be read. Its body is stored."),
-        "filtered": ("Filtered", "The source's filter does not want it, or no line under route names it."),
-        "ignored": ("Ignored", "There is nothing to count."),
-        "repeated": ("Repeat", "It repeats what was stored before."),
+        "filtered": ("Filtered", "The source's filter excludes it, or no line under route names it."),
+        "ignored": ("Ignored", "It contains nothing to count."),
+        "repeated": ("Repeat", "It reports something that was stored before."),
         "discarded": ("Discarded", "A person discarded it."),
     }
 )
@@ -36,10 +36,10 @@ STEPS: Mapping[str, str] = MappingProxyType(
 # What each step does, for the page that asks to confirm it.
 MEANINGS: Mapping[str, str] = MappingProxyType(
     {
-        REPLAY: "What is stored is read again with gitdailies.yml as it is now. Nothing counts twice.",
+        REPLAY: "The stored body is read again with the current gitdailies.yml. Nothing counts twice.",
         REQUEUE: "The events are sent again. Their ids stay the same, so nothing counts twice.",
-        DISCARD: "It is never sent or replayed, and raises no alert. The relay keeps it, with your reason.",
-        CLOSE: "The incident ends now. An end of its tool that comes later counts no second time.",
+        DISCARD: "It is never sent or replayed, and raises no alert. The relay keeps it with your reason.",
+        CLOSE: "The incident ends now. If its tool sends an end later, that end does not count.",
     }
 )
 # What an action did, for the page after it.
@@ -71,7 +71,7 @@ class Moment(NamedTuple):
 def step_title(step: str, outcome: str) -> str:
     """Return the text of a button."""
     taken = step == REPLAY and outcome == "passed_on"
-    return "Send again although it was taken" if taken else STEPS[step]
+    return "Send again although passed on" if taken else STEPS[step]
 
 
 def said(outcome: str, sentence: str) -> str:
@@ -91,7 +91,7 @@ def done_sentence(did: str, deliveries: str, events: str) -> str:
         return sentence
     if int(events):
         return f"{sentence} {_number(int(events), 'event waits', 'events wait')} to be sent."
-    return f"{sentence} No event came of it."
+    return f"{sentence} This gave no event."
 
 
 def timeline(delivery: Delivery, *, is_owner: bool) -> list[Moment]:
@@ -114,9 +114,9 @@ def _moments(delivery: Delivery, *, is_owner: bool) -> Iterator[Moment]:
         yield Moment(message.at, said, message.reason)
     for mapped in delivery.mapped:
         where = f"line {mapped.line} of {delivery.file}" if mapped.line else f"a line of {delivery.file}"
-        yield Moment(first, f"Mapped: {mapped.service}", f"by {where}, as the file is now")
+        yield Moment(first, f"Mapped: {mapped.service}", f"by {where}, in the current file")
     for event in delivery.events:
-        yield Moment(event.stored_at, "An event was written", str(event.body.get("kind", "")), event.id)
+        yield Moment(event.stored_at, "An event was stored", str(event.body.get("kind", "")), event.id)
         for attempt in event.attempts:
             status = "no answer" if attempt.status is None else f"answer {attempt.status}"
             yield Moment(attempt.at, f"Sent: {status}", attempt.reason or attempt.verdict, event.id)

@@ -42,7 +42,7 @@ _HOW = {
     incidents.NO_SUCH_COMMIT: "the incident names a commit as its cause, and no deploy has this commit",
     incidents.NO_DEPLOY: "no deploy lies in the window before the incident",
     incidents.BY_HAND: "a correction says so",
-    incidents.NO_SUCH_DEPLOY: "the deploy that a correction names is not here, or does not count there",
+    incidents.NO_SUCH_DEPLOY: "a correction names a deploy that does not exist or does not count there",
     incidents.NO_CAUSE: "a correction, or its causedBy, says that no deploy caused it",
     corrections.NOT_AN_INCIDENT: "a correction says that it is not an incident",
 }
@@ -190,14 +190,14 @@ def _incident_summary(found: Mapping[str, Any], zone: tzinfo) -> list[Piece]:
     if state == detail.WAITING:
         return [Piece("It arrived a moment ago and is not counted yet. Reload this page.")]
     if state == detail.DUPLICATE:
-        return [Piece("The incident was open already, so this start does nothing.")]
+        return [Piece("The incident was already open, so this start changes nothing.")]
     if state == detail.DISMISSED:
-        return [Piece("A correction says that it is not an incident. It counts for nothing.")]
+        return [Piece("A correction says that it is not an incident. It counts in no figure.")]
     if state == detail.OPEN:
         return [Piece(f"Open for {duration((_us(found['asOf']) - began) / 1_000_000)}.")]
     took = duration(found["durationSeconds"])
     if state == detail.CLOSED:
-        return [Piece(f"Merged, cancelled or deleted after {took}: no recovery of its own.")]
+        return [Piece(f"Merged, cancelled or deleted after {took}, without a recovery of its own.")]
     return [Piece(f"Resolved after {took}, {moment(_us(found['related']['resolution']['time']), zone)}.")]
 
 

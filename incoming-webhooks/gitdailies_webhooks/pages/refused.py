@@ -19,11 +19,11 @@ _PAGE = "50"
 # What a sender has to do about a status.
 _REMEDIES = {
     400: "Correct the request at the sender.",
-    401: "Compare the secret at the tool with the source's secret. Both must be the same, and complete.",
+    401: "Compare the secret at the tool with the source's secret. They must be the same, and complete.",
     404: "Correct the address at the tool, or add the source to gitdailies.yml.",
-    405: "Have the tool send with POST.",
-    413: "Have the tool send less: at most 1 MiB.",
-    415: "Have the tool send JSON without compression.",
+    405: "Let the tool send with POST.",
+    413: "Let the tool send at most 1 MiB.",
+    415: "Let the tool send JSON without compression.",
 }
 
 

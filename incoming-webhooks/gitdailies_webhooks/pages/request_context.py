@@ -122,8 +122,8 @@ def _another_address(origin: str, ours: str, public: str) -> str:
     if public or scheme not in _DEFAULT_PORTS or not HOST.fullmatch(host):
         return f"it was sent from a page of another address; open the pages at {ours}"
     return (
-        f"it was sent from a page at {origin}, and this server takes its own address for {ours}; "
-        f"if both are one, start the server with --public-url {origin}, "
+        f"it was sent from a page at {origin}, but this server knows its own address as {ours}; "
+        f"if both are the same, start the server with --public-url {origin}, "
         "or name its proxy in webhooks.trusted_proxies"
     )
 

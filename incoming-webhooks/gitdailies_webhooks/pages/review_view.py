@@ -29,12 +29,12 @@ TITLES = {
 }
 # What each section asks of the reader.
 _QUESTIONS = {
-    review.FAILED: "Is the cause right, and is it known what repaired it?",
+    review.FAILED: "Is the cause right? Do you know what repaired it?",
     review.UNLINKED: "Which deploy caused it, if any?",
     review.UNCOUNTED: "Should they count as production, or belong to another name?",
-    review.TWICE: "Do two reporters tell of one deploy? Then let only one of them report it.",
+    review.TWICE: "Do two reporters report the same deploy? Then let only one of them report it.",
     review.SLOWEST: "What kept these changes waiting?",
-    review.SILENT: "Is there nothing to deploy, or does a reporter no longer work?",
+    review.SILENT: "Is there nothing to deploy, or is a reporter broken?",
 }
 NOTHING = "Nothing to decide."
 _STATES = {"open": "still open", "resolved": "resolved", "closed": "closed without a recovery"}
@@ -194,7 +194,7 @@ def _twice(line: Mapping[str, Any]) -> list[Piece]:
     one, other = (name or "a reporter without a name" for name in line["reporters"])
     times = "once" if line["times"] == 1 else f"{count(line['times'])} times"
     return [
-        Piece(f"{one} and {other} told of different deploys of "),
+        Piece(f"{one} and {other} reported different deploys of "),
         _repository(line["repo"]),
         Piece(f" within ten minutes, {times}. The last are "),
         _link(line["events"][0]),
@@ -215,7 +215,7 @@ def _silent(line: Mapping[str, Any]) -> list[Piece]:
         who = [Piece(f"{line['name']} of "), *who]
     return [
         *who,
-        Piece(" deployed in each of the four weeks before, and not in this one. The last is "),
+        Piece(" deployed in each of the four weeks before, but not in this week. The last deploy is "),
         _link(line["last"]),
         Piece("."),
     ]

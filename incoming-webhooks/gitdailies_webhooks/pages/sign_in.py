@@ -210,16 +210,16 @@ class SignInPages:
         )
 
     def _no_passwords(self, visit: Visit) -> Response:
-        text = "You sign in with an account of your company. Its password is changed there."
-        return self._site.message(visit, 403, "There is no password here", text)
+        text = "You sign in with a company account. Change its password there."
+        return self._site.message(visit, 403, "You have no password here", text)
 
     def _invalid_link(self, visit: Visit) -> Response:
         return self._site.message(
             visit,
             410,
             "This link does not work",
-            "It was used already, or it is older than two days. Ask an owner for a new link. "
-            "While there is no owner, each start of the server prints a new link and ends the one before.",
+            "It was already used, or it is older than two days. Ask an owner for a new link. "
+            "While there is no owner, each start of the server prints a new link and ends the old one.",
         )
 
 

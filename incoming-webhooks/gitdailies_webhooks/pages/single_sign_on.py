@@ -82,8 +82,8 @@ class SingleSignOnPages:
             return self._site.message(
                 visit,
                 400,
-                "This sign-in is over",
-                "It was used already, it took longer than ten minutes, or it began in another browser. "
+                "This sign-in has expired",
+                "It was already used, it took longer than ten minutes, or it began in another browser. "
                 "Open the page that you wanted again.",
             )
         try:
@@ -124,8 +124,8 @@ class SingleSignOnPages:
             again = "Try again, or sign in with a password."
         if isinstance(error, DeliveryError):
             text = f"The provider does not answer now. {again}"
-            return self._site.message(visit, 503, "The sign-in cannot be finished", text)
-        text = f"The provider's answer was not accepted. The log of the server says why. {again}"
+            return self._site.message(visit, 503, "The sign-in could not be completed", text)
+        text = f"The provider's answer was not accepted. The server's log says why. {again}"
         return self._site.message(visit, 403, "The sign-in was not accepted", text)
 
 

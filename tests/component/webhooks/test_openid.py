@@ -115,7 +115,7 @@ def test_a_real_provider(tmp_path: Path) -> None:
             assert (done.status_code, done.headers["location"]) == (303, "/settings/people")
             assert "Olive" in olive.get("/settings/people").text
             again = follow(olive, answer)
-            assert (again.status_code, "This sign-in is over" in again.text) == (400, True)
+            assert (again.status_code, "This sign-in has expired" in again.text) == (400, True)
             for visitor, name, status in ((vic, "vic", 303), (eve, "eve", 403)):
                 asked = begun(visitor)
                 assert (

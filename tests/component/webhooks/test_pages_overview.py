@@ -112,7 +112,7 @@ def test_one_team_is_a_filter(owner: Visitor, key: str) -> None:
     page = owner.get(f"/dora?{QUERY}&team=BOTH").text
     assert [row[0] for row in rows(page)] == ["Both (1)", "larkspur/ledger"]
     none = owner.get(f"/dora?{QUERY}&team=pay").text
-    assert "No deploys in this period of this team" in none
+    assert "No deploys of this team in this period" in none
     assert "Payments &lt;b&gt;" in none
     wrong = owner.get("/dora?team=nobody")
     assert (wrong.status_code, "expected a team of gitdailies.yml" in wrong.text) == (400, True)

@@ -165,7 +165,7 @@ def test_several_relays_are_told_apart(tmp_path: Path) -> None:
             visitor = Visitor(receiver)
             visitor.join(invite_owner(receiver.store), "Kim")
             first = visitor.get("/deliveries")
-            assert (first.status_code, "No delivery yet" in first.text) == (200, True)
+            assert (first.status_code, "No deliveries yet" in first.text) == (200, True)
             assert 'href="/deliveries?relay=us"' in first.text
             assert visitor.get("/deliveries?relay=us").status_code == 502
             assert visitor.get("/deliveries?relay=asia").status_code == 200

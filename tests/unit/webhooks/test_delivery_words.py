@@ -63,7 +63,7 @@ def test_a_timeline_tells_everything_in_order() -> None:
         "Read as incident.triggered no line",
         "Mapped: checkout-api by line 23 of gitdailies.yml, as the file is now",
         "Read again as incident.triggered",
-        "An event was written incidentStarted",
+        "An event was stored incidentStarted",
         "Sent: answer 202 delivered",
         "Replayed by Kim",
     ]
@@ -79,7 +79,7 @@ def test_a_viewer_is_not_told_which_secret_proved_it() -> None:
     ("given", "expected"),
     [
         (("replay", "1", "1"), "Replayed 1 delivery. 1 event waits to be sent."),
-        (("replay", "14", "0"), "Replayed 14 deliveries. No event came of it."),
+        (("replay", "14", "0"), "Replayed 14 deliveries. This gave no event."),
         (("discard", "2", "3"), "Discarded 2 deliveries."),
         (("<b>", "1", "1"), ""),
         (("replay", "-1", "1"), ""),
