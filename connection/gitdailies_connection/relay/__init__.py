@@ -1,1 +1,1 @@
-"""What pages ask a relay over its status address: a client, and its answers as values."""
+"""What pages ask a relay at its status address: a client, and the answers as values."""

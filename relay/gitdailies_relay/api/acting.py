@@ -91,7 +91,7 @@ class Actor:
             for event in taken:
                 outbox.send_again(session, event.seq, now_us())
         subjects += [event.id for event in taken]
-        return [event.id for event in taken], () if taken else ("nothing of it is stored that could be sent",)
+        return [event.id for event in taken], () if taken else ("nothing that could be sent is stored",)
 
     def _requeue(self, known: Facts, subjects: list[str]) -> tuple[Sequence[str], Sequence[str]]:
         dead = [event for event in known.events if event.state == "dead_letter"]
@@ -107,7 +107,7 @@ class Actor:
         bodies = [known.delivery for body in known.bodies if body.quarantined and body.waits]
         done = discard_found(self._database, events, bodies, person=order.person, reason=order.reason)
         nothing = not done.events and not done.deliveries
-        return done.events, ("nothing of it waits",) if nothing else ()
+        return done.events, ("nothing waits",) if nothing else ()
 
     def _close(self, order: Order, known: Facts) -> Sequence[str]:
         incident = order.incident or next(iter(known.incidents), "")

@@ -279,7 +279,7 @@ class DeliveryApi:
         if wanted.dry_run:
             return ApiAnswer(200, counted)
         if wanted.confirm != token:
-            reason = f"confirm: other deliveries are chosen than when they were counted, {len(ids)} now"
+            reason = f"confirm: other deliveries match now than when they were counted: {len(ids)}"
             return ApiAnswer(409, {"status": "conflict", "reason": reason, **counted})
         result = await asyncio.to_thread(self._actor().act, wanted.order, ids)
         self._on_acted()
@@ -311,7 +311,7 @@ def _place(after: str | None) -> tuple[int, int]:
         return _FOREVER_US, 0
     found = re.fullmatch(r"([0-9]{1,18})-([0-9]{1,18})", after)
     if found is None:
-        raise UsageError("after: expected `next` of the page before, got something else")
+        raise UsageError("after: expected the `next` of the page before, got something else")
     return int(found[1]), int(found[2])
 
 

@@ -64,7 +64,7 @@ class MappingFile:
                     os.fsync(opened.fileno())
                 part.chmod(mode)
                 if _bytes_of(path) != change.before:
-                    raise UsageError(f"{self.name}: somebody changed it at this moment; load the page again")
+                    raise UsageError(f"{self.name}: it was changed at the same time; load the page again")
                 part.replace(path)
             finally:
                 with contextlib.suppress(FileNotFoundError):

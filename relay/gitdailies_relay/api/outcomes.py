@@ -29,14 +29,14 @@ DISCARDED: Final = "discarded"
 # What each outcome means, for people.
 MEANINGS: Mapping[str, str] = MappingProxyType(
     {
-        PASSED_ON: "The receiver took every event of it.",
-        WAITING: "An event of it waits to be sent.",
-        DEAD_LETTER: "The receiver refused an event of it, or it was given up.",
-        UNMAPPED: "No line under services says which repository it counts for.",
+        PASSED_ON: "The receiver took every event.",
+        WAITING: "An event waits to be sent.",
+        DEAD_LETTER: "The receiver refused an event, or the relay gave it up.",
+        UNMAPPED: "No line under services names its repository.",
         QUARANTINED: "It could not be read. Its body is stored.",
-        FILTERED: "The source's filter does not want it, or no line under route names it.",
-        IGNORED: "It was read, and there is nothing to count.",
-        REPEATED: "It repeats a delivery that was stored before.",
+        FILTERED: "The source's filter excludes it, or no line under route names it.",
+        IGNORED: "It was read, and contains nothing to count.",
+        REPEATED: "It reports something that was stored before.",
         DISCARDED: "A person discarded it.",
     }
 )
@@ -176,7 +176,7 @@ def _without_events(facts: Facts, by_state: Mapping[str, Sequence[SentEvent]]) -
         return DISCARDED, f"Discarded: {given_up}" if given_up else "Discarded"
     outcomes = {message.outcome for message in facts.latest}
     if outcomes & {"stored", "replayed"}:
-        return PASSED_ON, "Passed on some time ago: its events are not stored here any more"
+        return PASSED_ON, "Passed on some time ago: its events are no longer stored here"
     ignored = next((body for body in facts.bodies if not body.quarantined and body.waits), None)
     if ignored is not None and ignored.code in NOT_WANTED:
         return FILTERED, _named("Filtered", "filtered: ", ignored.reason)
@@ -193,7 +193,7 @@ def _waits(event: SentEvent) -> str:
     when = f" until {text_of(event.due_at)}" if event.due_at is not None else ""
     if event.state == "held":
         return f"Waiting: its source holds it{when}"
-    return f"Waiting to be sent{': it is tried again at ' + text_of(event.due_at) if event.due_at else ''}"
+    return f"Waiting to be sent{': the next attempt is at ' + text_of(event.due_at) if event.due_at else ''}"
 
 
 def _can_be_replayed(facts: Facts) -> bool:

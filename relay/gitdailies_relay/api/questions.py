@@ -169,7 +169,7 @@ def order_of(action: str, body: Mapping[str, Any]) -> Order:
         raise UsageError(f"action: expected one of {', '.join(ACTIONS)}, got {got(action)}")
     order = Order(action, _text(body, "person"), _text(body, "reason", needed=False))
     if action in ("discard", CLOSE) and not order.reason:
-        raise UsageError(f"reason: expected why to {action} it, got nothing")
+        raise UsageError(f"reason: expected a reason to {action} it, got nothing")
     return replace(order, incident=_text(body, "incident", needed=False) or None)
 
 
@@ -183,7 +183,7 @@ def order_for_many(body: Mapping[str, Any], sources: Sequence[str], now: datetim
         raise UsageError("filter: expected an object with the parameters of a list, got something else")
     choice = choice_of(chosen, sources)
     if choice.outcome is None:
-        raise UsageError("filter.outcome: expected the outcome that the deliveries have, got nothing")
+        raise UsageError("filter.outcome: expected the outcome of the deliveries, got nothing")
     dry_run = body.get("dryRun", False)
     if not isinstance(dry_run, bool):
         raise UsageError("dryRun: expected true or false, got something else")

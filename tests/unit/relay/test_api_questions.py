@@ -53,7 +53,7 @@ def test_a_wrong_parameter_is_named(query: str, named: str) -> None:
     [
         ({"action": "delete"}, "action: expected one of replay, requeue, discard, close"),
         ({"action": "close", "reason": "over"}, "close incidents one by one"),
-        ({"action": "discard"}, "reason: expected why to discard it"),
+        ({"action": "discard"}, "reason: expected a reason to discard it"),
         ({"person": ""}, "person: expected a text"),
         ({"filter": {}}, "filter.outcome: expected"),
         ({"filter": "all"}, "filter: expected an object"),

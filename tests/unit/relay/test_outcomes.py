@@ -39,7 +39,7 @@ def facts(
 STORED = message("stored", events=("incident-1",))
 CASES: dict[str, tuple[Facts, str, str, tuple[str, ...]]] = {
     "taken": (facts(STORED, events=(SENT,)), "passed_on", "the receiver took 1 event", ("replay",)),
-    "taken long ago": (facts(STORED), "passed_on", "not stored here any more", ()),
+    "taken long ago": (facts(STORED), "passed_on", "no longer stored here", ()),
     "waiting": (
         facts(STORED, events=(replace(SENT, state="waiting"),)),
         "waiting",
@@ -49,7 +49,7 @@ CASES: dict[str, tuple[Facts, str, str, tuple[str, ...]]] = {
     "tried": (
         facts(STORED, events=(replace(SENT, state="waiting", due_at=CAME),)),
         "waiting",
-        "tried again at 2026-03-04T09:12:41Z",
+        "the next attempt is at 2026-03-04T09:12:41Z",
         ("discard",),
     ),
     "held": (facts(STORED, events=(replace(SENT, state="held"),)), "waiting", "holds it", ("discard",)),

@@ -104,7 +104,7 @@ def test_a_change_of_somebody_else_is_never_lost(file: Path, monkeypatch: pytest
         file.write_text(f"{FIRST}# by hand\n")
 
     monkeypatch.setattr(Path, "chmod", changed_meanwhile)
-    with pytest.raises(UsageError, match="somebody changed it"):
+    with pytest.raises(UsageError, match="it was changed at the same time"):
         mapping.add(ATTIC)
     assert file.read_text() == f"{FIRST}# by hand\n"
     assert len(list(file.parent.iterdir())) == 1
