@@ -29,6 +29,7 @@ from gitdailies_webhooks.pages.formatting import (
     moment,
     percent,
     rate,
+    unbroken,
 )
 from gitdailies_webhooks.pages.overview_cards import cards
 
@@ -205,7 +206,7 @@ def _recovery(total: Tally, numbers: Mapping[str, Any]) -> str:
     if not total.recoveries:
         return NOTHING
     if len(total.recoveries) < phrases.FEWEST_FOR_MEDIAN:
-        return ", ".join(duration(us / 1e6) for us in sorted(total.recoveries))
+        return ", ".join(unbroken(duration(us / 1e6)) for us in sorted(total.recoveries))
     return f"{duration(numbers['median'])} of {count(numbers['recovered'])}"
 
 
