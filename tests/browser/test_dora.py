@@ -185,7 +185,7 @@ def test_every_number_of_a_chart_is_in_its_table(shop: Tab, receiver: Receiver, 
         )
         assert len(titles) == len(rows)
         for text, cells in zip(titles, rows, strict=True):
-            _, spread, rolling = cells[:3]
+            _, rolling, spread = cells[:3]
             assert (spread in text) or spread == "–" or "before the first event" in text or ": no " in text
             assert text.endswith(rolling) == (";" in text)
             told += ";" in text

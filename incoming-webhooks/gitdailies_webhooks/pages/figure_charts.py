@@ -87,7 +87,7 @@ def drawn(measure: Measure, trends: Trends) -> Drawn:
         columns: list[str] = []
         cells: list[list[str]] = [[] for _ in points]
     else:
-        columns = [_SPREADS[measure.kind], "Rolling 4 weeks" if unit in _SHORT else _span(unit)]
+        columns = ["Rolling 4 weeks" if unit in _SHORT else _span(unit), _SPREADS[measure.kind]]
         cells = [_cells(measure.kind, beside[measure.figure]) for beside in trends.beside]
     values = [point.value for point in points] + [point.rolling for point in points]
     if all(value is None for value in values):
@@ -148,7 +148,7 @@ def _sentence(measure: Measure, numbers: Numbers, found: Beside, unit: str) -> s
         said = f"median {duration(numbers['median'])} of {behind}"
     else:
         said = out_of(numbers["numerator"], number, measure.result)
-    spread, rolling = _cells(measure.kind, found)
+    rolling, spread = _cells(measure.kind, found)
     if number and found.spread is not None:
         said += f", {_SPREADS[measure.kind].lower()} {spread}"
     if found.rolling is not None:
@@ -157,7 +157,7 @@ def _sentence(measure: Measure, numbers: Numbers, found: Beside, unit: str) -> s
 
 
 def _cells(kind: Kind, found: Beside) -> list[str]:
-    """Write the spread and the rolling value of a bucket."""
+    """Write the rolling value and the spread of a bucket."""
     spread = rolling = NOTHING
     if found.spread is not None:
         low, high = found.spread
@@ -165,7 +165,7 @@ def _cells(kind: Kind, found: Beside) -> list[str]:
     if found.rolling is not None:
         value, some, whole = found.rolling
         rolling = out_of(some, whole) if kind == RATES else f"{duration(value)} of {count(whole)}"
-    return [spread, rolling]
+    return [rolling, spread]
 
 
 def _between(low: float, high: float) -> str:
