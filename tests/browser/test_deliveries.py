@@ -129,17 +129,17 @@ def busy(walk: Walk) -> Walk:
 
 def test_every_page_is_accessible_and_fits(busy: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
     """No page of deliveries has a fault that axe finds, or a part outside of its frame, in any look."""
-    monkeypatch.setitem(LOOKS, "wide", ("light", 1920))
     page, tab = busy.page, busy.tab
     busy.open("/deliveries")
     until(page, "the receiver took 1 event")
-    tab.look("deliveries")
+    with monkeypatch.context() as wide:
+        wide.setitem(LOOKS, "wide", ("light", 1920))
+        tab.look("deliveries")
     page.get_by_role("link", name="incident.triggered").last.click()
     tab.look("delivery")
     for name, path in (
         ("deliveries-unmapped", "/deliveries?outcome=unmapped"),
         ("deliveries-act", "/deliveries/actions?action=discard&outcome=unmapped"),
-        ("deliveries-nothing", "/deliveries?q=nothing-has-this"),
         ("refused", "/deliveries/refused"),
         ("services", "/settings/services"),
     ):

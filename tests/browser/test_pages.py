@@ -120,7 +120,9 @@ def test_a_viewer_sees_events_and_no_settings_of_others(owner: Tab, browser, rec
     other.locator("tbody th a").click()
     expect(other.get_by_role("link", name="Delete event")).to_have_count(0)
     other.get_by_role("link", name="Settings").click()
-    expect(other.locator(".cards a")).to_have_text(["Your read tokens", "Your password", "Your sessions"])
+    expect(other.locator(".cards a")).to_have_text(
+        ["Services", "Your read tokens", "Your password", "Your sessions"]
+    )
     for path in ("api-access", "api-access/incoming-webhooks", "people", "audit"):
         assert other.goto(f"{receiver.url}/settings/{path}").status == 403
     assert other.goto(link).status == 410

@@ -12,12 +12,21 @@ from contextlib import suppress
 
 import pytest
 
+from tests.component.webhooks.test_pages_security import Visitor
 from tests.support.machine import Process, command, environment, get, post, until
 from tests.support.programs import program
 from tests.support.servers import free_port
+from tests.support.webhooks.running import Receiver
 
 FLAGS = ("--webhooks-port", "--relay-port", "--status-port")
-SECRETS = ("webhook-key", "read-key", "pagerduty-secret", "datadog-token", "squadcast-token")
+SECRETS = (
+    "webhook-key",
+    "read-key",
+    "relay-status-key",
+    "pagerduty-secret",
+    "datadog-token",
+    "squadcast-token",
+)
 
 
 class Started:
@@ -133,6 +142,21 @@ def test_explain_tells_the_story_of_a_pasted_incident(started):
 
     for part in ("incident.triggered", "pagerduty-secret", incident["id"], "202 delivered", "open from"):
         assert part in printed
+
+
+def test_the_pages_are_connected_to_the_relay(started):
+    """Without a line of configuration, the pages list what the relay received, and its services."""
+    store = f"sqlite:{started.data / 'webhooks.db'}"
+    invited = command("webhooks", "--invite-owner", "--store", store, cwd=started.folder)
+    link = re.search(r"/join/[\w-]+", invited.stdout + invited.stderr)[0]
+    owner = Visitor(Receiver(f"http://127.0.0.1:{started.ports[0]}", started.data / "webhooks.db"))
+    assert owner.join(link, "Kim").status_code == 303
+    started.paste(next(line for line in started.lines if "pagerduty" in line))
+    until(lambda: "incident.triggered" in owner.get("/deliveries").text)
+    page = owner.get("/settings/services").text
+    assert "Without a line: 0 services" in page
+    assert re.search(r"gitdailies\.yml, line \d+", page)
+    assert "no line" not in page
 
 
 def test_everything_in_the_data_folder_is_for_its_owner_alone(started):

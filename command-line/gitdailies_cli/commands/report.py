@@ -19,14 +19,24 @@ _FORMATS = ("md", "json")
 @click.option("--url", required=True, help="the address of a server, such as http://127.0.0.1:8700")
 @click.option("--key-env", default=READ_KEY, show_default=True, help="the variable with a key that may read")
 @click.option("--week", default="", help="a week like 2026-W47; default: the last whole week")
-@click.option("--format", "form", type=click.Choice(_FORMATS), default=_FORMATS[0], show_default=True)
-def report(url: str, key_env: str, week: str, form: str) -> None:
+@click.option("--repo", default="", help="only this repository")
+@click.option("--team", default="", help="only this team of gitdailies.yml")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(_FORMATS),
+    default=_FORMATS[0],
+    show_default=True,
+    help="Markdown for a chat, or JSON",
+)
+def report(url: str, key_env: str, week: str, repo: str, team: str, form: str) -> None:
     """Print what needs a decision in a week: failed deploys, incidents without a deploy, new names and more.
 
     \b
     gitdailies report --url http://127.0.0.1:8700 --week 2026-W47
     """
-    asked = {**({"week": week} if week else {}), "format": form}
+    named = {"week": week, "repo": repo, "team": team, "format": form}
+    asked = {name: text for name, text in named.items() if text}
     answer = ask(url, key_env, f"/api/review?{urlencode(asked)}")
     if form == "md" and answer.body:
         click.echo(answer.body.decode("utf-8", "replace"), nl=False)

@@ -21,7 +21,11 @@ _BETWEEN_DOCUMENTS = re.compile(r"^---[ \t]*(?:#.*)?$", re.MULTILINE)
 
 @click.group()
 def teams() -> None:
-    """Show the teams of a catalog as `teams` of gitdailies.yml."""
+    """Show the teams of a catalog as `teams` of gitdailies.yml.
+
+    \b
+    gitdailies teams import --from backstage catalog/
+    """
 
 
 @teams.command("import")

@@ -24,8 +24,9 @@ KEYS = Rate(60, 1.0)
 SIGN_IN = Rate(10, 30.0)
 # A name may be tried from several addresses: one person has some, and so have those who guess.
 SIGN_IN_NAME = Rate(20, 30.0)
-# Sign-ins with a provider. Each that succeeds is given back.
-SINGLE_SIGN_ON = Rate(30, 10.0)
+# Sign-ins with a provider that were begun. Each that succeeds is given back. An office of many people may
+# have one address, and nothing can be guessed here: this bounds what the store and the provider are asked.
+SINGLE_SIGN_ON = Rate(100, 2.0)
 _MOST_FAMILIAR = 10_000
 
 

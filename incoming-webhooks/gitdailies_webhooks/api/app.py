@@ -106,7 +106,7 @@ def create_app(
             Route("/api/events", events.list_events, methods=["GET"]),
             Route("/api/events/{id:path}", events.delete, methods=["DELETE"]),
             *metrics.routes(),
-            *ReviewApi(store, deriver, clock, events.key_that_reads, public).routes(),
+            *ReviewApi(store, deriver, clock, events.key_that_reads, teams, public).routes(),
             *series.routes(),
             *CorrectionsApi(store, deriver, clock, events.key_that_corrects).routes(),
             *details.routes(),

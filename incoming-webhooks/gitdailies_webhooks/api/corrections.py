@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,31 +12,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from gitdailies_webhooks.accounts.keys import Key
 from gitdailies_webhooks.api.body import read_json
+from gitdailies_webhooks.api.endpoints import Endpoints, query_of
 from gitdailies_webhooks.derived import correcting
 from gitdailies_webhooks.derived.correcting import Wish
-from gitdailies_webhooks.derived.worker import Deriver
 from gitdailies_webhooks.events import query
 from gitdailies_webhooks.events.problem import refusal
-from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures.corrections import DEPLOY, NO_DEPLOY, NOT_AN_INCIDENT, OF_DEPLOY
 
 
-class CorrectionsApi:
+class CorrectionsApi(Endpoints):
     """The endpoints of corrections; *authenticate* returns the key of a request, if that may correct."""
-
-    def __init__(
-        self,
-        store: EventStore,
-        deriver: Deriver,
-        clock: Callable[[], datetime],
-        authenticate: Callable[[Request], Awaitable[Key]],
-    ) -> None:
-        self._store = store
-        self._deriver = deriver
-        self._clock = clock
-        self._authenticate = authenticate
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -93,7 +78,7 @@ class CorrectionsApi:
     async def _correct(
         self, request: Request, names: Sequence[str], wish: Callable[[str, dict[str, Any]], Wish]
     ) -> Response:
-        query.refuse_parameters(str(request.scope["query_string"], "latin-1"))
+        query.refuse_parameters(query_of(request))
         key = await self._authenticate(request)
         body = strict_json.loads(await read_json(request), duplicates=False)
         if not isinstance(body, dict):
@@ -114,7 +99,7 @@ class CorrectionsApi:
         return JSONResponse({"status": "corrected", "id": made.event, "what": made.what})
 
     async def _undo(self, request: Request, whats: Sequence[str]) -> Response:
-        query.refuse_parameters(str(request.scope["query_string"], "latin-1"))
+        query.refuse_parameters(query_of(request))
         key = await self._authenticate(request)
         work = partial(
             correcting.undo,

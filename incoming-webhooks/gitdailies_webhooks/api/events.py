@@ -29,6 +29,7 @@ from gitdailies_webhooks.accounts.unknown_keys import UnknownKeys
 from gitdailies_webhooks.accounts.wrong_requests import note_wrong
 from gitdailies_webhooks.api import openapi
 from gitdailies_webhooks.api.body import read_json
+from gitdailies_webhooks.api.endpoints import query_of
 from gitdailies_webhooks.api.middleware import problem_response
 from gitdailies_webhooks.events import intake, query
 from gitdailies_webhooks.events.intake import Submission
@@ -80,7 +81,7 @@ class EventApi:
 
     async def receive(self, request: Request) -> Response:
         """Accept one event or a list; a 2xx response comes after the commit was synced."""
-        check_only = query.validate_only(_query(request))
+        check_only = query.validate_only(query_of(request))
         key = await self._authenticate(request)
         try:
             return await self._receive(request, key, check_only=check_only)
@@ -145,14 +146,14 @@ class EventApi:
 
     async def ping(self, request: Request) -> Response:
         """Confirm key and path, and store nothing."""
-        query.refuse_parameters(_query(request))
+        query.refuse_parameters(query_of(request))
         key = await self._authenticate(request)
         await self._store.mark_key_used(key, self._clock())
         return JSONResponse({"status": "ok", "key": key.name, "allow": sorted(key.allow)})
 
     async def list_events(self, request: Request) -> Response:
         """List events as a stream, those that were received or happened first at the beginning."""
-        listing = query.listing(_query(request), self._kinds, self._zone)
+        listing = query.listing(query_of(request), self._kinds, self._zone)
         await self.key_that_reads(request)
         pages = self._store.pages(listing)
         # The first page is read before the response begins, so that an error can still be a 503.
@@ -161,7 +162,7 @@ class EventApi:
 
     async def delete(self, request: Request) -> Response:
         """Delete one event; the audit trail keeps a copy."""
-        query.refuse_parameters(_query(request))
+        query.refuse_parameters(query_of(request))
         key = await self._authenticate(request)
         if not key.may_delete():
             raise refusal("forbidden", "key: this key may not delete events; create one with --allow delete")
@@ -255,11 +256,6 @@ class EventApi:
         first = next((outcome.problem.detail for outcome in outcomes if outcome.problem is not None), None)
         reason = {} if first is None else {"reason": first}
         self._log.info("checked" if check_only else "received", key=key.name, **counts, **reason)
-
-
-def _query(request: Request) -> str:
-    # Not `request.url`, which includes the text of the Host header.
-    return str(request.scope["query_string"], "latin-1")
 
 
 def _keys_given(request: Request) -> list[str]:

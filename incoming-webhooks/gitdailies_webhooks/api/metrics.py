@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from functools import partial
 
 from gitdailies_core.error_text import got
-from gitdailies_server.storage.timestamps import to_us
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from gitdailies_webhooks.accounts.keys import Key
+from gitdailies_webhooks.api.endpoints import Endpoints, query_of
 from gitdailies_webhooks.api.metric_formats import PROMETHEUS, as_csv, as_prometheus
 from gitdailies_webhooks.derived import queries
 from gitdailies_webhooks.derived.queries import Question
 from gitdailies_webhooks.derived.question import FILTERS, question
-from gitdailies_webhooks.derived.worker import Deriver
 from gitdailies_webhooks.events import query
 from gitdailies_webhooks.events.problem import refusal
-from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures.settings import DEFINITIONS
 from gitdailies_webhooks.pages.series_formats import CSV
 
@@ -30,20 +26,8 @@ _CURSOR = re.compile(r"(-?[0-9]{1,18}),([!-~]{1,255})")
 _FORMATS = ("json", "csv")
 
 
-class MetricsApi:
+class MetricsApi(Endpoints):
     """The endpoints of figures; *authenticate* returns the key of a request, if that may read."""
-
-    def __init__(
-        self,
-        store: EventStore,
-        deriver: Deriver,
-        clock: Callable[[], datetime],
-        authenticate: Callable[[Request], Awaitable[Key]],
-    ) -> None:
-        self._store = store
-        self._deriver = deriver
-        self._clock = clock
-        self._authenticate = authenticate
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -54,7 +38,7 @@ class MetricsApi:
 
     async def figures(self, request: Request) -> Response:
         """Return the five figures as JSON or CSV."""
-        parameters = query.parameters(_query(request), (*FILTERS, "format"))
+        parameters = query.parameters(query_of(request), (*FILTERS, "format"))
         form = parameters.pop("format", None)
         if form not in (None, *_FORMATS):
             raise refusal("request", f"format: expected one of {', '.join(_FORMATS)}, got {got(form)}")
@@ -65,12 +49,12 @@ class MetricsApi:
 
     async def prometheus(self, request: Request) -> Response:
         """Return the five figures as gauges."""
-        report = await self._report(request, query.parameters(_query(request), FILTERS))
+        report = await self._report(request, query.parameters(query_of(request), FILTERS))
         return Response(as_prometheus(report), headers={"content-type": PROMETHEUS})
 
     async def why(self, request: Request) -> Response:
         """List events of the period, or one by its id, with the reasons why they count or not."""
-        parameters = query.parameters(_query(request), (*FILTERS, "id", "limit", "after"))
+        parameters = query.parameters(query_of(request), (*FILTERS, "id", "limit", "after"))
         id_ = parameters.pop("id", "")
         limit = query.number("limit", parameters.pop("limit", str(LISTED)), 1, MOST_LISTED)
         after = cursor(parameters.pop("after", ""))
@@ -102,7 +86,7 @@ class MetricsApi:
         )
 
     def _question(self, parameters: Mapping[str, str]) -> Question:
-        return question(parameters, self._deriver.settings, to_us(self._clock()))
+        return question(parameters, self._deriver.settings, self._now())
 
 
 def cursor(text: str) -> tuple[int, str]:
@@ -119,7 +103,3 @@ def _accepted_format(request: Request) -> str:
     """Return "csv" if the Accept header names CSV and not JSON, else "json"."""
     accepted = request.headers.get("accept", "")
     return "csv" if "text/csv" in accepted and "application/json" not in accepted else "json"
-
-
-def _query(request: Request) -> str:
-    return str(request.scope["query_string"], "latin-1")

@@ -23,6 +23,8 @@ def operations(json: Describe, problems: Describe) -> dict[str, Any]:
     answer["content"]["text/markdown"] = {"schema": {"type": "string"}}
     parameters = (
         ("week", dict(TEXT), "a week of ISO 8601 like 2026-W47; default: the last whole week"),
+        ("repo", dict(TEXT), "only this repository, in upper or lower case"),
+        ("team", dict(TEXT), "only this team of gitdailies.yml"),
         ("format", {"enum": list(FORMATS)}, "JSON, or Markdown for a chat"),
     )
     return {
@@ -80,6 +82,7 @@ def schemas() -> dict[str, Any]:
     whole = {
         "definitions": {"type": "string"},
         "week": {"type": "string"},
+        "filter": record({name: {"type": ["string", "null"]} for name in ("repo", "team")}, ("repo", "team")),
         "from": _TIME,
         "to": _TIME,
         "asOf": _TIME,

@@ -7,12 +7,12 @@ from datetime import datetime
 from functools import partial
 
 from gitdailies_core.error_text import got
-from gitdailies_server.storage.timestamps import to_us
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gitdailies_webhooks.accounts.keys import Key
+from gitdailies_webhooks.api.endpoints import Endpoints, query_of
 from gitdailies_webhooks.api.metric_formats import PROMETHEUS
 from gitdailies_webhooks.api.series_gauges import as_gauges
 from gitdailies_webhooks.derived.answer_cache import AnswerCache
@@ -29,7 +29,7 @@ PROMETHEUS_FORM = "prometheus"
 _FORMS = (*FORMS, PROMETHEUS_FORM)
 
 
-class SeriesApi:
+class SeriesApi(Endpoints):
     """The endpoint of series; *authenticate* returns the key of a request, if that may read."""
 
     def __init__(
@@ -40,10 +40,8 @@ class SeriesApi:
         authenticate: Callable[[Request], Awaitable[Key]],
         teams: Teams,
     ) -> None:
+        super().__init__(store, deriver, clock, authenticate)
         self._answers = AnswerCache(store, clock)
-        self._deriver = deriver
-        self._clock = clock
-        self._authenticate = authenticate
         self._teams = teams
 
     def routes(self) -> list[BaseRoute]:
@@ -51,9 +49,7 @@ class SeriesApi:
 
     async def series(self, request: Request) -> Response:
         """Return the figures of groups over time, or 304 if the client has them."""
-        given = query.repeated_parameters(
-            str(request.scope["query_string"], "latin-1"), (*SINGLE, *REPEATED, "format")
-        )
+        given = query.repeated_parameters(query_of(request), (*SINGLE, *REPEATED, "format"))
         for name, values in given.items():
             if len(values) > 1 and name not in REPEATED:
                 raise refusal("request", f"{name}: given twice; give it once")
@@ -94,7 +90,7 @@ class SeriesApi:
         return JSONResponse(body, headers=headers)
 
     def _asked(self, given: dict[str, list[str]]) -> Asked:
-        return asked(given, self._deriver.settings, self._teams, to_us(self._clock()))
+        return asked(given, self._deriver.settings, self._teams, self._now())
 
 
 def _matches(header: str, tag: str) -> bool:

@@ -65,7 +65,7 @@ def event(session: Session, id_: str, settings: FigureSettings, now: int) -> dic
     return {
         "definitions": DEFINITIONS,
         "event": _full(found),
-        "verdicts": reader.verdicts(found),
+        "verdicts": reader.verdicts(found.id),
         "related": related,
     }
 
@@ -73,10 +73,8 @@ def event(session: Session, id_: str, settings: FigureSettings, now: int) -> dic
 def deploy(session: Session, id_: str, settings: FigureSettings, now: int) -> dict[str, Any] | None:
     """Return a deploy with its commits, outcome and timeline; None if no deploy has this id."""
     reader = Reader(session, settings, now)
-    found = reader.event(id_)
-    if found is None or found.kind != DEPLOYED:
-        return None
-    return _whole(reader, found, _deploy(reader, found))
+    found = deploy_of(reader, id_)
+    return None if found is None else _with_verdicts(reader, found)
 
 
 def incident(session: Session, id_: str, settings: FigureSettings, now: int) -> dict[str, Any] | None:
@@ -85,6 +83,20 @@ def incident(session: Session, id_: str, settings: FigureSettings, now: int) -> 
     The sender's id of the incident (`incidentId`) gives its newest occurrence.
     """
     reader = Reader(session, settings, now)
+    found = incident_of(reader, id_)
+    return None if found is None else _with_verdicts(reader, found)
+
+
+def deploy_of(reader: Reader, id_: str) -> dict[str, Any] | None:
+    """Return the same for a deploy, without the verdicts, which take as long as all the rest."""
+    found = reader.event(id_)
+    if found is None or found.kind != DEPLOYED:
+        return None
+    return _whole(reader, found, _deploy(reader, found))
+
+
+def incident_of(reader: Reader, id_: str) -> dict[str, Any] | None:
+    """Return the same for an incident, without the verdicts."""
     found = reader.event(id_)
     if found is None or found.kind != INCIDENT_STARTED:
         newest = reader.start_of(id_)
@@ -93,13 +105,11 @@ def incident(session: Session, id_: str, settings: FigureSettings, now: int) -> 
 
 
 def _whole(reader: Reader, found: Found, answer: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "definitions": DEFINITIONS,
-        "asOf": _text(reader.now),
-        "event": _full(found),
-        **answer,
-        "verdicts": reader.verdicts(found),
-    }
+    return {"definitions": DEFINITIONS, "asOf": _text(reader.now), "event": _full(found), **answer}
+
+
+def _with_verdicts(reader: Reader, answer: Mapping[str, Any]) -> dict[str, Any]:
+    return {**answer, "verdicts": reader.verdicts(answer["event"]["id"])}
 
 
 class _References:

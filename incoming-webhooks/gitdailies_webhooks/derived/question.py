@@ -10,7 +10,6 @@ from gitdailies_server.storage.timestamps import from_us
 
 from gitdailies_webhooks.derived.queries import Question
 from gitdailies_webhooks.events.problem import refusal
-from gitdailies_webhooks.figures.review import Week, week_of
 from gitdailies_webhooks.figures.selection import DEFAULT_DAYS, Selection, parse_moment, parse_period
 from gitdailies_webhooks.figures.settings import FigureSettings
 
@@ -31,14 +30,6 @@ def question(
         raise refusal("request", str(error)) from None
     names = {name: parameters.get(name, "") for name in ("repo", "environment", "service")}
     return Question(Selection.make(period, settings, **names), **names, live=not parameters.get("now"))
-
-
-def review_week(parameters: Mapping[str, str], settings: FigureSettings, now: int) -> Week:
-    """Return the week that the parameter `week` names, or the last whole one. Raises Refusal."""
-    try:
-        return week_of(parameters.get("week", ""), now, settings.zone)
-    except ValueError as error:
-        raise refusal("request", str(error)) from None
 
 
 def moment_of(parameters: Mapping[str, str], settings: FigureSettings, now: int) -> int:

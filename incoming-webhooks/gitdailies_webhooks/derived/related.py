@@ -101,10 +101,10 @@ class Reader:
         seq, at, received_at, body, repo, incident_id = row
         return Found(seq, at, received_at, orjson.loads(body), folded(repo or ""), incident_id)
 
-    def verdicts(self, found: Found) -> list[dict[str, Any]]:
+    def verdicts(self, id_: str) -> list[dict[str, Any]]:
         """Return why the event counts or not, for each figure that it concerns."""
         everything = Selection.all_until(self.now)
-        judged = queries.why_one(self._session, everything, self.settings, found.id)
+        judged = queries.why_one(self._session, everything, self.settings, id_)
         return [] if judged is None else list(judged["verdicts"])
 
     def outcome(self, id_: str) -> Outcome | None:

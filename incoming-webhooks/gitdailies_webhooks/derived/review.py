@@ -1,27 +1,30 @@
 """The review of a week, from rows: `figures.review` decides which lines there are.
 
 Each line has a key, by which a person marks it as done. An index finds the deploys and incidents of the week.
+Lines that are open come first, and only those that are shown are read in full.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us
 
-from gitdailies_webhooks.derived import detail, rows, statements, twice
+from gitdailies_webhooks.derived import detail, rows, twice
 from gitdailies_webhooks.derived.related import Reader
+from gitdailies_webhooks.derived.review_question import ReviewQuestion
 from gitdailies_webhooks.events import acknowledgements
-from gitdailies_webhooks.events.corrections import all_corrections
+from gitdailies_webhooks.events.corrections import all_corrections, correction_of
 from gitdailies_webhooks.figures import incidents, review
-from gitdailies_webhooks.figures.corrections import OF_INCIDENT
-from gitdailies_webhooks.figures.review import Change, Sighting, Week
+from gitdailies_webhooks.figures.corrections import NOT_AN_INCIDENT
+from gitdailies_webhooks.figures.review import Change, Doubles, NewName, Sighting, Silence
 from gitdailies_webhooks.figures.selection import Selection
 from gitdailies_webhooks.figures.settings import DEFINITIONS, PRODUCTION, FigureSettings
-from gitdailies_webhooks.sql.bulk import lookup_many
 
 _MOST_ENVIRONMENTS, _MOST_PAIRS, _NEAR = 100, 2000, 3
 
@@ -29,6 +32,13 @@ _MOST_ENVIRONMENTS, _MOST_PAIRS, _NEAR = 100, 2000, 3
 _SIGHTINGS = (
     "SELECT id, at, repo, environment, service, reporter FROM figures_deploys"
     " WHERE counts = 1 AND environment = ? AND at >= ? AND at < ? ORDER BY at, id"
+)
+# The incidents of an environment that started in a period, as known at a moment (the last two parameters),
+# and those that are none, as corrections say.
+_INCIDENTS = (
+    "SELECT id, repo, service, deploy, how FROM figures_incidents"
+    " WHERE environment = ? AND at >= ? AND at < ? AND ((since <= ? AND until > ?) OR how = ?)"
+    " ORDER BY at, id"
 )
 # Whether a name was there before a moment: a repository, an environment of it, a service, a reporter.
 _REPO_BEFORE = "SELECT 1 FROM figures_deploys WHERE counts = 1 AND repo = ? AND at < ? LIMIT 1"
@@ -45,12 +55,21 @@ _REPORTER_BEFORE = (
 )
 
 Line = dict[str, Any]
+Reference = Mapping[str, Any]
 
 
-def answer(session: Session, week: Week, settings: FigureSettings) -> dict[str, Any]:
+class _Candidate(NamedTuple):
+    """A line that may be shown: its key, what reads it, and the event that a correction of it is about."""
+
+    key: str
+    read: Callable[[], Line | None]
+    event: str = ""
+
+
+def answer(session: Session, question: ReviewQuestion, settings: FigureSettings) -> dict[str, Any]:
     """Return the body of `GET /api/review`. Raises Refusal while the rows are for other settings."""
-    reader = Reader(session, settings, week.period.now)
-    found = _Lines(session, reader, week, settings)
+    period = question.week.period
+    found = _Lines(session, Reader(session, settings, period.now), question)
     sections = {
         review.FAILED: found.failed(),
         review.UNLINKED: found.unlinked(),
@@ -59,53 +78,78 @@ def answer(session: Session, week: Week, settings: FigureSettings) -> dict[str, 
         review.SLOWEST: found.slowest(),
         review.SILENT: found.silent(),
     }
-    shown = {name: lines[: review.MOST_LINES] for name, lines in sections.items()}
-    _mark(session, [line for lines in shown.values() for line in lines])
-    done = sum(line["done"] is not None for lines in shown.values() for line in lines)
+    everything = [one for candidates in sections.values() for one in candidates]
+    decided = _decisions(session, everything)
+    shown = {
+        name: sorted(candidates, key=lambda one: one.key in decided)[: review.MOST_LINES]
+        for name, candidates in sections.items()
+    }
     return {
         "definitions": DEFINITIONS,
-        "week": week.name,
-        "from": _text(week.period.began_at),
-        "to": _text(week.period.ended_at or week.period.now),
-        "asOf": _text(week.period.now),
-        "open": sum(map(len, shown.values())) - done,
-        "done": done,
-        "sections": shown,
-        "left": {name: len(lines) - len(shown[name]) for name, lines in sections.items()},
+        "week": question.week.name,
+        "filter": {"repo": question.repo or None, "team": question.scope.team or None},
+        "from": _text(period.began_at),
+        "to": _text(period.ended_at or period.now),
+        "asOf": _text(period.now),
+        "open": sum(one.key not in decided for one in everything),
+        "done": sum(one.key in decided for one in everything),
+        "sections": {
+            name: [
+                {"key": one.key, "done": decided.get(one.key), **line}
+                for one in candidates
+                if (line := one.read()) is not None
+            ]
+            for name, candidates in shown.items()
+        },
+        "left": {name: len(candidates) - len(shown[name]) for name, candidates in sections.items()},
     }
 
 
-def _mark(session: Session, lines: Sequence[Line]) -> None:
-    """Say of each line who decided it, if it is not corrected: by acknowledging it."""
-    made = acknowledgements.of_lines(session, (line["key"] for line in lines))
-    for line in lines:
-        one = made.get(line["key"])
-        if line["done"] is None and one is not None:
-            line["done"] = {"how": "acknowledged", "by": one.actor, "at": _text(one.at), "reason": one.reason}
+def _decisions(session: Session, candidates: Sequence[_Candidate]) -> dict[str, dict[str, str]]:
+    """Return who decided a line, by its key: by correcting its event, or by acknowledging the line."""
+    decided: dict[str, dict[str, str]] = {}
+    for key, made in acknowledgements.of_lines(session, (one.key for one in candidates)).items():
+        decided[key] = _decision("acknowledged", made.actor, made.at, made.reason)
+    corrected = all_corrections(session)
+    for one in candidates:
+        if one.event in corrected and (stored := correction_of(session, one.event)) is not None:
+            decided[one.key] = _decision("corrected", stored.actor, stored.at, stored.reason)
+    return decided
+
+
+def _decision(how: str, by: str, at: int, reason: str) -> dict[str, str]:
+    return {"how": how, "by": by, "at": _text(at), "reason": reason}
 
 
 class _Lines:
     """The lines of each section."""
 
-    def __init__(self, session: Session, reader: Reader, week: Week, settings: FigureSettings) -> None:
+    def __init__(self, session: Session, reader: Reader, question: ReviewQuestion) -> None:
         self._session = session
         self._reader = reader
-        self._week = week
-        self._settings = settings
-        self._selection = Selection(week.period)
-        self._deploys = rows.read_deploys(session, self._selection)
-        self._until = min(week.period.ended_at or week.period.now, week.period.now + 1)
+        self._question = question
+        self._week = question.week
+        period = question.week.period
+        self._began = period.began_at
+        self._until = min(period.ended_at or period.now, period.now + 1)
+        self._current = self._sightings(PRODUCTION, self._began, self._until)
+        here = {one.id for one in self._current}
+        self._deploys = [row for row in rows.read_deploys(session, Selection(period)) if row.id in here]
 
-    def failed(self) -> list[Line]:
+    def failed(self) -> list[_Candidate]:
         """The deploys that failed, and those that a person judged."""
         corrected = all_corrections(self._session)
-        wanted = [row.id for row in self._deploys if row.failed or row.id in corrected]
-        return [self._failed(id_) for id_ in wanted]
+        return [
+            _Candidate(f"{review.FAILED}:{row.id}", partial(self._failed, row.id), row.id)
+            for row in self._deploys
+            if row.failed or row.id in corrected
+        ]
 
-    def _failed(self, id_: str) -> Line:
-        found = self._deploy(id_)
+    def _failed(self, id_: str) -> Line | None:
+        found = detail.deploy_of(self._reader, id_)
+        if found is None:
+            return None
         return {
-            **_line(review.FAILED, id_, found["correction"]),
             "deploy": detail.reference(found["event"]),
             "state": found["state"],
             "incidents": found["related"]["incidents"],
@@ -114,136 +158,118 @@ class _Lines:
             "recoveredBy": found["recoveredBy"],
         }
 
-    def unlinked(self) -> list[Line]:
-        """The incidents that are attributed to no deploy, and those that a person decided about."""
-        open_ = [row.id for row in rows.read_incidents(self._session, self._selection) if not row.linked]
-        lines = []
-        for id_ in dict.fromkeys([*open_, *self._corrected_incidents()]):
-            found = detail.incident(self._session, id_, self._settings, self._reader.now)
-            if found is None:
-                continue
-            if found["attribution"]["how"] == incidents.NO_CAUSE and found["correction"] is None:
-                continue  # its own event says that no deploy caused it
-            lines.append(
-                {
-                    **_line(review.UNLINKED, id_, found["correction"]),
-                    "incident": detail.reference(found["event"]),
-                    "state": found["state"],
-                    "attributedTo": found["related"]["deploy"],
-                    "near": found["attribution"]["near"][:_NEAR],
-                }
-            )
-        return sorted(lines, key=lambda line: (line["incident"]["time"], line["key"]))
+    def unlinked(self) -> list[_Candidate]:
+        """The incidents that are attributed to no deploy, and those that a person decided about.
 
-    def _corrected_incidents(self) -> list[str]:
-        """Return the starts of the week that a person decided about."""
-        given = [(start,) for start, one in all_corrections(self._session).items() if one.what in OF_INCIDENT]
-        found = lookup_many(self._session, "id", sorted(given), statements.INCIDENTS_BY_ID)
-        period = self._week.period
-        return [row[0] for row in found if row[4] == PRODUCTION and row[7] in period]
+        One whose own event says that no deploy caused it needs no decision.
+        """
+        now, corrected = self._reader.now, all_corrections(self._session)
+        asked = (PRODUCTION, self._began, self._until, now, now, NOT_AN_INCIDENT)
+        return [
+            _Candidate(f"{review.UNLINKED}:{id_}", partial(self._unlinked, id_), id_)
+            for id_, repo, service, deploy, how in self._session.execute(_INCIDENTS, asked).fetchall()
+            if self._question.scope.includes(repo, service)
+            and (id_ in corrected or (deploy is None and how != incidents.NO_CAUSE))
+        ]
 
-    def uncounted(self) -> list[Line]:
+    def _unlinked(self, id_: str) -> Line | None:
+        found = detail.incident_of(self._reader, id_)
+        if found is None:
+            return None
+        return {
+            "incident": detail.reference(found["event"]),
+            "state": found["state"],
+            "attributedTo": found["related"]["deploy"],
+            "near": found["attribution"]["near"][:_NEAR],
+        }
+
+    def uncounted(self) -> list[_Candidate]:
         """The names that appeared in this week."""
-        environments = [PRODUCTION, *rows.environments(self._session, _MOST_ENVIRONMENTS)]
+        others = [name for name in rows.environments(self._session, _MOST_ENVIRONMENTS) if name != PRODUCTION]
         sightings = [
-            one
-            for environment in dict.fromkeys(environments)
-            for one in self._sightings(environment, self._week.period.began_at, self._until)
+            *self._current,
+            *(one for name in others for one in self._sightings(name, self._began, self._until)),
         ]
         known, repos = self._known(sightings)
         found = review.new_names(sorted(sightings, key=lambda one: (one.at, one.id)), known, repos)
-        refs = self._references(one.first for one in found)
         return [
-            {
-                **_line(review.UNCOUNTED, f"{self._week.name}:{one.what}:{one.repo}:{one.name}", None),
-                "what": one.what,
-                "repo": refs[one.first].get("repo", one.repo),
-                "name": one.name,
-                "deploys": one.deploys,
-                "first": refs[one.first],
-            }
+            self._of_event(
+                f"{review.UNCOUNTED}:{self._week.name}:{one.what}:{one.repo}:{one.name}",
+                one.first,
+                partial(_new_name, one),
+            )
             for one in found
-            if one.first in refs
         ]
 
-    def twice(self) -> list[Line]:
+    def twice(self) -> list[_Candidate]:
         """The reporters that may have counted deploys twice."""
-        pairs = twice.pairs(self._session, PRODUCTION, self._week.period.began_at, self._until, _MOST_PAIRS)
-        found = review.doubles(pairs)
-        refs = self._references(id_ for one in found for id_ in (one.last.id, one.last.other))
+        pairs = twice.pairs(self._session, PRODUCTION, self._began, self._until, _MOST_PAIRS)
+        found = review.doubles(pair for pair in pairs if self._question.scope.includes_repo(pair.repo))
         return [
-            {
-                **_line(
-                    review.TWICE,
-                    f"{self._week.name}:{one.repo}:{one.reporter}:{one.other_reporter}",
-                    None,
-                ),
-                "repo": refs[one.last.id].get("repo", one.repo),
-                "reporters": [one.reporter, one.other_reporter],
-                "times": one.times,
-                "events": [refs[one.last.id], refs[one.last.other]],
-            }
+            self._of_event(
+                f"{review.TWICE}:{self._week.name}:{one.repo}:{one.reporter}:{one.other_reporter}",
+                one.last.id,
+                partial(self._doubles, one),
+            )
             for one in found
-            if one.last.id in refs and one.last.other in refs
         ]
 
-    def slowest(self) -> list[Line]:
+    def _doubles(self, one: Doubles, ref: Reference) -> Line:
+        return {
+            "repo": ref.get("repo", one.repo),
+            "reporters": [one.reporter, one.other_reporter],
+            "times": one.times,
+            "events": [ref, *self._references([one.last.other])],
+        }
+
+    def slowest(self) -> list[_Candidate]:
         """The changes with the longest lead times."""
         changes = [
             Change(row.id, row.at, max(map(int, row.lead_times.split(","))))
             for row in self._deploys
             if row.lead_times
         ]
-        found = review.slowest(changes)
-        refs = self._references(one.deploy for one in found)
         return [
-            {
-                **_line(review.SLOWEST, one.deploy, None),
-                "deploy": refs[one.deploy],
-                "leadTimeSeconds": one.lead_time / 1_000_000,
-            }
-            for one in found
-            if one.deploy in refs
+            self._of_event(
+                f"{review.SLOWEST}:{one.deploy}",
+                one.deploy,
+                partial(_slow_change, one),
+            )
+            for one in review.slowest(changes)
         ]
 
-    def silent(self) -> list[Line]:
-        """The repositories and reporters that stopped."""
-        weeks = self._week.weeks_before()
+    def silent(self) -> list[_Candidate]:
+        """The repositories and reporters that stopped; none in a week that goes on."""
+        period, weeks = self._week.period, self._week.weeks_before()
+        if period.until != period.ended_at:
+            return []
         before = self._sightings(PRODUCTION, weeks[0][0], weeks[-1][1])
-        current = self._sightings(PRODUCTION, self._week.period.began_at, self._until)
-        found = review.silent(before, current, weeks) if self._is_over() else []
-        refs = self._references(one.last for one in found)
         return [
-            {
-                **_line(review.SILENT, f"{self._week.name}:{one.what}:{one.repo}:{one.name}", None),
-                "what": one.what,
-                "repo": refs[one.last].get("repo", one.repo),
-                "name": one.name,
-                "last": refs[one.last],
-            }
-            for one in found
-            if one.last in refs
+            self._of_event(
+                f"{review.SILENT}:{self._week.name}:{one.what}:{one.repo}:{one.name}",
+                one.last,
+                partial(_silence, one),
+            )
+            for one in review.silent(before, self._current, weeks)
         ]
 
-    def _is_over(self) -> bool:
-        """Whether the week is over: nothing is silent in a week that goes on."""
-        return self._week.period.until == self._week.period.ended_at
-
-    def _deploy(self, id_: str) -> Mapping[str, Any]:
-        found = detail.deploy(self._session, id_, self._settings, self._reader.now)
-        assert found is not None
-        return found
+    def _of_event(self, key: str, id_: str, line: Callable[[Reference], Line]) -> _Candidate:
+        """Return a candidate whose line is made of the reference to an event."""
+        return _Candidate(key, lambda: next(map(line, self._references([id_])), None))
 
     def _sightings(self, environment: str, since: int, until: int) -> list[Sighting]:
         found = self._session.execute(_SIGHTINGS, (environment, since, until)).fetchall()
-        return [Sighting(*row) for row in found]
+        scope = self._question.scope
+        return [one for one in map(Sighting._make, found) if scope.includes(one.repo, one.service)]
 
     def _known(self, sightings: Sequence[Sighting]) -> tuple[set[tuple[str, str, str]], set[str]]:
         """Return the names and the repositories of deploys that were there before the week."""
-        began, known = self._week.period.began_at, set()
+        began, known = self._began, set()
         repos = {repo for repo in {one.repo for one in sightings} if self._is_here(_REPO_BEFORE, repo, began)}
-        for repo, environment in sorted({(one.repo, one.environment) for one in sightings}):
-            here = [one for one in sightings if (one.repo, one.environment) == (repo, environment)]
+        places: dict[tuple[str, str], list[Sighting]] = defaultdict(list)
+        for one in sightings:
+            places[one.repo, one.environment].append(one)
+        for (repo, environment), here in places.items():
             if self._is_here(_ENVIRONMENT_BEFORE, repo, environment, began):
                 known.add((review.ENVIRONMENT, repo, environment))
             known |= {
@@ -261,15 +287,21 @@ class _Lines:
     def _is_here(self, statement: str, *values: Any) -> bool:
         return self._session.execute(statement, values).fetchone() is not None
 
-    def _references(self, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
-        return {id_: detail.reference(body) for id_, body in self._reader.bodies(ids).items()}
+    def _references(self, ids: Iterable[str]) -> list[Reference]:
+        return [detail.reference(body) for body in self._reader.bodies(ids).values()]
 
 
-def _line(section: str, name: str, correction: Mapping[str, Any] | None) -> Line:
-    done = None
-    if correction is not None:
-        done = {"how": "corrected", **{key: correction[key] for key in ("by", "at", "reason")}}
-    return {"key": f"{section}:{name}", "done": done}
+def _new_name(one: NewName, ref: Reference) -> Line:
+    repo = ref.get("repo", one.repo)
+    return {"what": one.what, "repo": repo, "name": one.name, "deploys": one.deploys, "first": ref}
+
+
+def _slow_change(one: Change, ref: Reference) -> Line:
+    return {"deploy": ref, "leadTimeSeconds": one.lead_time / 1_000_000}
+
+
+def _silence(one: Silence, ref: Reference) -> Line:
+    return {"what": one.what, "repo": ref.get("repo", one.repo), "name": one.name, "last": ref}
 
 
 def _text(at: int) -> str:

@@ -333,6 +333,8 @@ DELETE_SOME_ROWS = (
             ("figures_reverts", "repo, environment, sha, service, at, deploy"),
             ("figures_remedies", "deploy, at, remedy"),
             ("figures_lengths", "repo, length"),
+            ("packed_weeks", "environment, began"),
+            ("packed_sums", "environment, began, repo"),
         )
     ),
 )

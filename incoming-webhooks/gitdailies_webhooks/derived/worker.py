@@ -16,6 +16,7 @@ from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_webhooks.derived import rows
+from gitdailies_webhooks.derived.update import packing
 from gitdailies_webhooks.derived.update.advance import Progress, advance
 from gitdailies_webhooks.events import change_log
 from gitdailies_webhooks.events.store import EventStore
@@ -28,6 +29,8 @@ PAUSE_SECONDS = 1.0
 WAIT_SECONDS = 2.0
 # With more events to derive than this, a request does not wait: it would take too long.
 WAIT_EVENTS = 2000
+# Without a change, weeks that are over by now are looked for this often.
+PACK_SECONDS = 600.0
 # How long a step may take: arriving events wait for it.
 _STEP_SECONDS = 0.04
 # The number of events of a step. A step has a dozen statements, however few events it has.
@@ -59,6 +62,8 @@ class Deriver:
         self._growth = statistics.Growth()
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
+        # The moment of the monotonic clock at which to look for weeks to pack.
+        self._pack_again = 0.0
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run())
@@ -98,6 +103,7 @@ class Deriver:
             while pending:
                 most = self._most
                 progress = await self._store.write(partial(self._advance, now=now, most=most))
+                self._pack_again = 0.0
                 for repo in progress.repos:
                     self._changed(repo)
                 if self._growth.add(progress.events):
@@ -105,6 +111,29 @@ class Deriver:
                     for table in statistics.TABLES:
                         await self._store.write(partial(statistics.refresh, table=table))
                 pending = progress.events == most
+
+    async def pack(self) -> bool:
+        """Pack one week, if one is over that is not packed; return whether there was one.
+
+        Where none is left, it looks again after a step of deriving, or after a while.
+        """
+        if self._stopped or time.monotonic() < self._pack_again:
+            return False
+        async with self._turn:
+            now = to_us(self._clock())
+            if await self._store.read(partial(change_log.count_pending, now=now, most=1)):
+                return False
+            week = await self._store.read(partial(packing.next_week, zone=self.settings.zone, now=now))
+            if week is None:
+                self._pack_again = time.monotonic() + PACK_SECONDS
+            else:
+                await self._store.write(partial(self._pack, week=week))
+        return week is not None
+
+    def _pack(self, session: Session, week: packing.Week) -> None:
+        if not rows.outdated(session, self.settings):
+            packing.unpack(session, [(week.environment, week.began), (week.environment, week.ended - 1)])
+            packing.pack(session, week)
 
     def _advance(self, session: Session, now: int, most: int) -> Progress:
         """Derive up to *most* events, and measure how many of them fit into a step."""
@@ -120,10 +149,13 @@ class Deriver:
 
     async def _run(self) -> None:
         while True:
+            pause = PAUSE_SECONDS
             try:
                 await self.derive()
+                if await self.pack():
+                    pause = 0.0
             except GitDailiesError as error:
                 self._log.error("figures are behind", reason=describe_error(error))
             except Exception as error:  # noqa: BLE001  a fault of one step must not end the next
                 self._log.error("figures are behind", reason=describe_error(error))
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(pause)

@@ -25,6 +25,7 @@ from gitdailies_core.error_text import got
 
 from gitdailies_webhooks.figures.selection import Period, at_local_time, local_time
 from gitdailies_webhooks.figures.settings import PRODUCTION
+from gitdailies_webhooks.figures.teams import Teams
 
 FAILED, UNLINKED, UNCOUNTED = "failed", "unlinked", "uncounted"
 TWICE, SLOWEST, SILENT = "twice", "slowest", "silent"
@@ -37,6 +38,7 @@ REPOSITORY = "repository"
 
 # So many changes are the slowest, and so many weeks in a row make a habit.
 SLOWEST_CHANGES, WEEKS_BEFORE = 5, 4
+NO_TEAMS = Teams()
 # So many lines a section has at most; `left` says how many more there are.
 MOST_LINES = 50
 
@@ -64,6 +66,26 @@ class Week(NamedTuple):
         mondays = [self.monday - _SEVEN_DAYS * back for back in range(WEEKS_BEFORE, -1, -1)]
         begins = [_midnight(one, self.period.zone) for one in mondays]
         return list(pairwise(begins))
+
+
+class Scope(NamedTuple):
+    """What is reviewed: one repository, by its folded name, and one team, by its key; "" for all of them."""
+
+    repo: str = ""
+    team: str = ""
+    teams: Teams = NO_TEAMS
+
+    def includes(self, repo: str, service: str) -> bool:
+        """Whether a place is reviewed; names are folded, "" is no service."""
+        if self.repo and repo != self.repo:
+            return False
+        return not self.team or self.team in self.teams.of(repo, service or None)
+
+    def includes_repo(self, repo: str) -> bool:
+        """Whether a repository is reviewed, or a service of it."""
+        if self.repo and repo != self.repo:
+            return False
+        return not self.team or self.team in self.teams.ever_of(repo)
 
 
 class Sighting(NamedTuple):

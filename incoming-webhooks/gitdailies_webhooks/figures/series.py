@@ -145,10 +145,8 @@ def plan(question: SeriesQuestion) -> Plan:
     unit = INTERVALS.get(question.interval)
     buckets = trend.cut(period, unit, MOST_NUMBERS) if unit else ()
     before = _period_before(period) if question.compare else None
-    weeks, weeks_before = (
-        [] if before is None else [week for week in trend.cut(one, WEEK, MOST_NUMBERS) if week.whole]
-        for one in (period, before or period)
-    )
+    weeks = _whole_weeks(period)
+    weeks_before = [] if before is None else _whole_weeks(before)
     edges = {period.began_at, *(bucket.period.began_at for bucket in (*buckets, *weeks, *weeks_before))}
     edges |= {week.period.ended_at for week in (*weeks, *weeks_before) if week.period.ended_at is not None}
     if before is not None:
@@ -170,6 +168,10 @@ def plan(question: SeriesQuestion) -> Plan:
         weeks=tuple((week, part(week.period)) for week in weeks),
         weeks_before=tuple((week, part(week.period)) for week in weeks_before),
     )
+
+
+def _whole_weeks(period: Period) -> list[Bucket]:
+    return [week for week in trend.cut(period, WEEK, MOST_NUMBERS) if week.whole]
 
 
 def _period_before(period: Period) -> Period | None:

@@ -95,7 +95,7 @@ def done_sentence(did: str, deliveries: str, events: str) -> str:
 
 
 def timeline(delivery: Delivery, *, is_owner: bool) -> list[Moment]:
-    """Return what happened to a delivery, in order. Only an owner is told which secret proved it."""
+    """Return what happened to a delivery, in order. Only an owner sees which secret proved it."""
     return sorted(_moments(delivery, is_owner=is_owner), key=lambda moment: moment.at)
 
 

@@ -9,8 +9,9 @@ from starlette.responses import Response
 
 from gitdailies_webhooks.derived import review as derived_review
 from gitdailies_webhooks.derived.correcting import checked_reason
-from gitdailies_webhooks.derived.question import review_week
+from gitdailies_webhooks.derived.review_question import PARAMETERS, review_question
 from gitdailies_webhooks.events import acknowledgements, query
+from gitdailies_webhooks.pages.dora_view import team_choices
 from gitdailies_webhooks.pages.formatting import moment
 from gitdailies_webhooks.pages.request_context import Visit, local_path
 from gitdailies_webhooks.pages.review_view import NOTHING, PATH, review_url, sections
@@ -33,19 +34,23 @@ class ReviewPage:
 
     async def show(self, visit: Visit) -> Response:
         """Show the week that the address names, or the last whole one."""
-        given = query.parameters(visit.query, ("week",))
+        given = query.parameters(visit.query, PARAMETERS)
         await self._site.catch_up()
         settings = self._site.settings
-        week = review_week(given, settings, to_us(self._site.clock()))
-        found = await self._site.store.ask(partial(derived_review.answer, week=week, settings=settings))
+        question = review_question(given, settings, self._site.teams, to_us(self._site.clock()))
+        read = partial(derived_review.answer, question=question, settings=settings)
+        found, week = await self._site.store.ask(read), question.week
+        filters = found["filter"]
         over = week.period.until == week.period.ended_at
         return self._site.render(
             visit,
             "review.html",
             week=week.name,
-            back=review_url(week.name),
-            before=review_url(week.name_before),
-            after=review_url(week.next_name) if over else "",
+            filters=filters,
+            team_choices=team_choices(self._site.teams),
+            back=review_url(week.name, filters),
+            before=review_url(week.name_before, filters),
+            after=review_url(week.next_name, filters) if over else "",
             began=moment(week.period.began_at, settings.zone)[:10],
             over=over,
             answer=found,

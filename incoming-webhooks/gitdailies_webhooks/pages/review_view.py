@@ -77,15 +77,19 @@ def sections(answer: Mapping[str, Any], zone: tzinfo) -> list[Section]:
     return found
 
 
-def review_url(week: str) -> str:
-    """Return the address of the review of a week."""
-    return f"{PATH}?{urlencode({'week': week})}"
+def review_url(week: str, filters: Mapping[str, str | None]) -> str:
+    """Return the address of the review of a week, with the filters that are given."""
+    return f"{PATH}?{urlencode({'week': week, **{name: text for name, text in filters.items() if text}})}"
 
 
 def markdown(answer: Mapping[str, Any], zone: tzinfo, origin: str) -> str:
     """Write the review for a chat; links lead to *origin*, the address of the pages."""
-    url = origin + review_url(answer["week"])
-    parts = [f"## Review of [{answer['week']}]({url})", _summary(answer)]
+    url = origin + review_url(answer["week"], answer["filter"])
+    of = ", ".join(text for text in answer["filter"].values() if text)
+    parts = [
+        f"## Review of [{answer['week']}]({url})" + (f", {_escaped(of)}" if of else ""),
+        _summary(answer),
+    ]
     for section in sections(answer, zone):
         parts.append(f"### {section.title}")
         lines = [_markdown_line(line, origin) for line in section.lines]

@@ -70,6 +70,8 @@ class Visitors:
         last = None if person is None else person.signed_in_at
         if person is not None and person.role == role and last is not None and now - last < _RECORDED_EVERY:
             return Known(person, by_proxy=True)
+        if person is None and not role:  # nothing to write: the proxy names this person with each request
+            return Known(None, by_proxy=True, denied=identities.NO_ROLE.reason)
         outcome = await self._store.write(partial(identities.visit, account=account, role=role, now=now))
         return Known(outcome.person, by_proxy=True, denied=outcome.reason)
 

@@ -102,6 +102,22 @@ HELD: tuple[Held, ...] = (
         _T.NOTHING,
     ),
     held(
+        "packed_weeks",
+        "environment",
+        "figures, derived from events",
+        _WITH_EVENTS,
+        _BOTH,
+        _T.NOTHING,
+    ),
+    held(
+        "packed_sums",
+        "environment repo leads",
+        "figures, derived from events",
+        _WITH_EVENTS,
+        _BOTH,
+        _T.NOTHING,
+    ),
+    held(
         "figures_incidents",
         "id repo environment service incident_id end_id cause deploy deploy_service how wide",
         "figures, derived from events",

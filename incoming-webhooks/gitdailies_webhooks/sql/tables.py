@@ -263,6 +263,29 @@ _partial(
 )
 _partial("figures_incidents_linked_at", _LINKED, _INCIDENTS.environment, _INCIDENTS.deploy_at)
 
+# Sums over the deploys of a week: derived.update.packing. A week of `packed_weeks` is complete. `leads` are
+# the lead times of each deploy that has some, with ";" between deploys.
+Table(
+    "packed_weeks",
+    METADATA,
+    Column("environment", _NAME, primary_key=True),
+    Column("began", BigInteger, primary_key=True, autoincrement=False),
+    Column("ended", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+Table(
+    "packed_sums",
+    METADATA,
+    Column("environment", _NAME, primary_key=True),
+    Column("began", BigInteger, primary_key=True, autoincrement=False),
+    Column("repo", _NAME, primary_key=True),
+    Column("deploys", BigInteger, nullable=False),
+    Column("rework", BigInteger, nullable=False),
+    Column("unknown", BigInteger, nullable=False),
+    Column("unknown_commits", BigInteger, nullable=False),
+    Column("leads", Text, nullable=False),
+)
+
 # The settings with which the rows above were derived, as JSON under one name.
 FIGURES_SETTINGS = Table(
     "figures_settings",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from gitdailies_connection.config.settings import Source
 from gitdailies_core.errors import UsageError
 from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import FILTERED
+from gitdailies_core.sources.protocol import Adapter
 from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.timestamps import now_us
 
@@ -33,41 +35,54 @@ class Actor:
         self._sources = sources
         self._routes = routes
 
+    @cached_property
+    def _adapters(self) -> Mapping[str, Adapter]:
+        # Found at the first replay, in the thread that acts: it reads the metadata of packages.
+        return replaying.adapters_of(self._sources)
+
     def act(self, order: Order, ids: Sequence[str]) -> dict[str, Any]:
         """Act on deliveries, in their order; return what came of each. Raises UsageError, StoreUnavailable.
 
         One that the action does not fit is left as it is, and the answer says so.
         """
-        done = [self._act(order, id_) for id_ in ids]
+        with reading(self._database) as session:
+            found = {id_: facts.facts_between(session, id_, id_).get(id_) for id_ in ids}
+        subjects: list[str] = []
+        try:
+            done = [self._act(order, id_, known, subjects) for id_, known in found.items()]
+        finally:
+            # What was done before a fault is noted as well.
+            self._note(order, subjects)
         return {
             "action": order.action,
             "deliveries": done,
             "events": [event for one in done for event in one["events"]],
         }
 
-    def _act(self, order: Order, id_: str) -> dict[str, Any]:
-        with reading(self._database) as session:
-            known = facts.facts_between(session, id_, id_).get(id_)
+    def _act(self, order: Order, id_: str, known: Facts | None, subjects: list[str]) -> dict[str, Any]:
+        """Act on one delivery, and add to *subjects* what it was about."""
         events: Sequence[str] = ()
         reasons: Sequence[str] = ()
         if known is None:
             reasons = ("no such delivery",)
         elif order.action == REPLAY:
-            events, reasons = self._replay(order, known)
+            events, reasons = self._replay(known, subjects)
         elif order.action == REQUEUE:
-            events, reasons = self._requeue(order, known)
+            events, reasons = self._requeue(known, subjects)
         elif order.action == DISCARD:
             events, reasons = self._discard(order, known)
         elif order.action == CLOSE:
             events = self._close(order, known)
         return {"delivery": id_, "events": list(events), "reasons": list(reasons)}
 
-    def _replay(self, order: Order, known: Facts) -> tuple[Sequence[str], Sequence[str]]:
+    def _replay(self, known: Facts, subjects: list[str]) -> tuple[Sequence[str], Sequence[str]]:
         """Read a stored body again; without one, send again the events that were taken."""
         if any(body.waits for body in known.bodies):
             selection = replaying.Selection(known.delivery, states=_BODIES)
-            found = replaying.replay(self._database, self._sources, self._routes, selection)
-            self._note(order, REPLAYED, [known.delivery])
+            found = replaying.replay(
+                self._database, self._sources, self._routes, selection, adapters=self._adapters
+            )
+            subjects.append(known.delivery)
             events = [event for accepted in found.deliveries for event in accepted.events]
             reasons = [text for accepted in found.deliveries for text in accepted.texts]
             return events, [*reasons, *found.left_out]
@@ -75,15 +90,15 @@ class Actor:
         with transaction(self._database) as session:
             for event in taken:
                 outbox.send_again(session, event.seq, now_us())
-        self._note(order, REPLAYED, [event.id for event in taken])
+        subjects += [event.id for event in taken]
         return [event.id for event in taken], () if taken else ("nothing of it is stored that could be sent",)
 
-    def _requeue(self, order: Order, known: Facts) -> tuple[Sequence[str], Sequence[str]]:
+    def _requeue(self, known: Facts, subjects: list[str]) -> tuple[Sequence[str], Sequence[str]]:
         dead = [event for event in known.events if event.state == "dead_letter"]
         with transaction(self._database) as session:
             for event in dead:
                 outbox.requeue(session, event.seq, now_us())
-        self._note(order, REQUEUED, [event.id for event in dead])
+        subjects += [event.id for event in dead]
         return [event.id for event in dead], () if dead else ("it has no dead letter",)
 
     def _discard(self, order: Order, known: Facts) -> tuple[Sequence[str], Sequence[str]]:
@@ -101,6 +116,9 @@ class Actor:
         source = known.messages[0].source
         return close(self._database, incident, source=source, reason=order.reason, person=order.person)
 
-    def _note(self, order: Order, action: str, subjects: Sequence[str]) -> None:
-        with transaction(self._database) as session:
-            note(session, action, subjects, person=order.person, reason=order.reason)
+    def _note(self, order: Order, subjects: Sequence[str]) -> None:
+        """Note who replayed or requeued *subjects*; the other actions note themselves."""
+        if subjects:
+            action = REPLAYED if order.action == REPLAY else REQUEUED
+            with transaction(self._database) as session:
+                note(session, action, subjects, person=order.person, reason=order.reason)

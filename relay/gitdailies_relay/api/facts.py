@@ -55,7 +55,11 @@ _FINDERS = {
     "quarantined": _QUARANTINED_IDS,
     "filtered": _FILTERED_IDS.replace("{codes}", ", ".join(f"'{code}'" for code in NOT_WANTED)),
     "dead_letter": _OUTBOX_IDS.replace("{which}", "IS NOT NULL"),
+    "waiting": _OUTBOX_IDS.replace("{which}", "IS NULL"),
 }
+# Beyond it, what waits is found sooner among the newest deliveries than in an outbox that has to be sorted.
+_MOST_SORTED = 20_000
+_WAITING = "SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT ?) AS waiting"
 _BODY_OF = (
     "SELECT body FROM quarantine WHERE delivery = ? UNION ALL SELECT body FROM ignored WHERE delivery = ?"
 )
@@ -73,6 +77,9 @@ def walk(
     They are read in small groups, so that a caller may stop early.
     """
     finder = _FINDERS.get(outcome or "")
+    if outcome == "waiting":
+        (waiting,) = session.execute(_WAITING, (_MOST_SORTED + 1,)).fetchone()
+        finder = finder if waiting <= _MOST_SORTED else None
     statement = (finder or _IDS).format(order=" DESC" if newest_first else "")
     most = _NEIGHBORS if finder is None else _OTHERS
     while True:

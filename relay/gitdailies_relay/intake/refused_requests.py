@@ -6,6 +6,8 @@ Anyone may send wrong requests. So a refusal costs an entry of a bounded table, 
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from functools import partial
 
 import structlog
@@ -17,26 +19,38 @@ from gitdailies_relay.store.store import RelayStore
 
 LOG = structlog.get_logger("gitdailies.relay")
 
-# Groups between two writes. What is beyond them is counted together, by status and source.
-MOST_GROUPS = 200
+# Kinds of refusals in an hour. What is beyond them is counted together, by status and source: a sender with
+# many addresses must not fill the store.
+MOST_KINDS = 500
+KINDS_SECONDS = 3600.0
 OTHERS = "others"
 WRITE_SECONDS = 1.0
 LONGEST_REASON = 300
+_TOO_MANY = "too many kinds of faults to list apart"
 
 
 class RefusalCounts:
     """What was refused since the last write. Use it inside one event loop."""
 
-    def __init__(self, most: int = MOST_GROUPS) -> None:
+    def __init__(self, most: int = MOST_KINDS, ticks: Callable[[], float] = time.monotonic) -> None:
         self._most = most
+        self._ticks = ticks
+        self._kinds: set[Refused] = set()
+        self._kinds_until = 0.0
         self._counts: dict[Refused, int] = {}
         self._some = asyncio.Event()
 
     def add(self, source: str, status: int, client: str, reason: str) -> None:
         """Count a request to *source*, "" for a name that is no source, that was refused with *status*."""
+        tick = self._ticks()
+        if tick >= self._kinds_until:
+            self._kinds.clear()
+            self._kinds_until = tick + KINDS_SECONDS
         refused = Refused(status, source, client, reason[:LONGEST_REASON])
-        if refused not in self._counts and len(self._counts) >= self._most:
-            refused = Refused(status, source, OTHERS, "too many kinds of faults to list apart")
+        if refused not in self._kinds and len(self._kinds) >= self._most:
+            refused = Refused(status, source, OTHERS, _TOO_MANY)
+        else:
+            self._kinds.add(refused)
         self._counts[refused] = self._counts.get(refused, 0) + 1
         self._some.set()
 
@@ -47,10 +61,9 @@ class RefusalCounts:
         return counts
 
     def put_back(self, counts: dict[Refused, int]) -> None:
-        """Add *counts* that could not be written; beyond the bound they are lost."""
+        """Add *counts* that could not be written."""
         for refused, count in counts.items():
-            if refused in self._counts or len(self._counts) < self._most:
-                self._counts[refused] = self._counts.get(refused, 0) + count
+            self._counts[refused] = self._counts.get(refused, 0) + count
         if self._counts:
             self._some.set()
 

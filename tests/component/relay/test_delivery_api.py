@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,13 @@ class Api:
 
     relay: Relay
 
-    def ask(self, path: str, *, expected: int = 200, **query: str) -> dict[str, Any]:
+    def ask(self, path: str, expected: int = 200, /, **query: str) -> dict[str, Any]:
         answer = requests.get(self.relay.status_url + path, headers=bearer(), params=query, timeout=20)
         assert answer.status_code == expected, answer.text
         found: dict[str, Any] = answer.json()
         return found
 
-    def do(self, path: str, *, expected: int = 200, **body: Any) -> dict[str, Any]:
+    def do(self, path: str, expected: int = 200, /, **body: Any) -> dict[str, Any]:
         given = {"person": "Kim", **body}
         answer = requests.post(self.relay.status_url + path, headers=bearer(), json=given, timeout=20)
         assert answer.status_code == expected, answer.text
@@ -61,18 +62,25 @@ def api(tmp_path: Path, receiver: Receiver) -> Iterator[Api]:
         yield Api(relay)
 
 
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """A relay that receives nothing, and that writes lines of services: for requests that change nothing."""
+    with in_thread(with_status_key(tmp_path_factory.mktemp("quiet")), writes_services=True) as relay:
+        yield Api(relay)
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [({}, 401), (bearer("another"), 401), ({"authorization": f"Basic {KEY}"}, 401), (bearer(), 200)],
 )
-def test_only_the_key_opens_it(api: Api, headers: dict[str, str], status: int) -> None:
-    """Without the key, or with another one, nothing is told. Health, metrics and status need none."""
+def test_only_the_key_opens_it(quiet: Api, headers: dict[str, str], status: int) -> None:
+    """Without the key, or with another one, the answer says nothing. Health, metrics and status need none."""
     for path in ("/deliveries", "/services", "/refusals"):
-        answer = requests.get(api.relay.status_url + path, headers=headers, timeout=20)
+        answer = requests.get(quiet.relay.status_url + path, headers=headers, timeout=20)
         assert answer.status_code == status
         assert KEY not in answer.text
     for path in ("/healthz", "/metrics", "/status"):
-        assert requests.get(api.relay.status_url + path, timeout=20).status_code == 200
+        assert requests.get(quiet.relay.status_url + path, timeout=20).status_code == 200
 
 
 def test_without_a_key_in_the_file_it_says_how_to_switch_it_on(relay: Relay) -> None:
@@ -103,15 +111,15 @@ def test_a_new_key_in_the_file_counts_at_once(api: Api) -> None:
         ("GET", "/refusals?after=x", 400),
     ],
 )
-def test_a_wrong_request_is_named(api: Api, method: str, path: str, status: int) -> None:
+def test_a_wrong_request_is_named(quiet: Api, method: str, path: str, status: int) -> None:
     """Wrong methods, paths, parameters and bodies have their status, and none is a fault of the relay."""
-    answer = requests.request(method, api.relay.status_url + path, headers=bearer(), data=b"no", timeout=20)
+    answer = requests.request(method, quiet.relay.status_url + path, headers=bearer(), data=b"no", timeout=20)
     assert answer.status_code == status
     assert isinstance(answer.json(), dict)
 
 
 def test_each_delivery_has_its_outcome(api: Api, receiver: Receiver) -> None:
-    """What counted, waits for a line, cannot be read, was filtered, ignored or repeated is told apart."""
+    """What counted, waits, cannot be read, was filtered, ignored or repeated has its own word."""
     first = pagerduty("incident.triggered", "Q1")
     first.post(api.relay.url)
     eventually(lambda: receiver.of("Q1"))
@@ -166,7 +174,7 @@ def test_one_delivery_is_told_from_its_arrival_to_its_answers(api: Api, receiver
 
 
 def test_a_body_is_told_only_where_it_is_asked_for_and_never_a_secret(api: Api) -> None:
-    """Without `bodies` neither body nor headers are told; with it, the source's secret is not in them."""
+    """Without `bodies` there is no body and no header; with it, the source's secret is not in them."""
     body = json.loads(pagerduty("incident.triggered", "Q1", service=ATTIC).body)
     body["event"]["data"]["title"] = "token pd-secret-4f1c0b7a9e in a title"
     signed(json.dumps(body).encode()).post(api.relay.url)
@@ -193,20 +201,20 @@ def test_a_mapped_service_counts_after_a_replay(api: Api, receiver: Receiver) ->
     done = api.do("/deliveries/actions", confirm=counted["confirm"], **chosen)
     assert len(done["events"]) == 2
     for incident in ("Q1", "Q2"):
-        (arrival,) = eventually(lambda incident=incident: receiver.of(incident))
+        (arrival,) = eventually(partial(receiver.of, incident))
         assert arrival.event["repo"] == "larkspur/attic"
     assert api.outcomes(outcome="unmapped") == []
 
 
 def test_what_was_not_counted_is_not_acted_on(api: Api) -> None:
-    """Where other deliveries are chosen than were counted, nothing is done, and the number is told again."""
+    """Where others are chosen than were counted, nothing is done, and the answer has the new number."""
     first = pagerduty("incident.triggered", "Q1", service=ATTIC).post(api.relay.url).json()["delivery"]
     pagerduty("incident.triggered", "Q2", service=ATTIC).post(api.relay.url)
     chosen = {"action": "discard", "reason": "a drill", "filter": {"outcome": "unmapped"}}
     counted = api.do("/deliveries/actions", dryRun=True, **chosen)
     api.do(f"/deliveries/{first}/discard", reason="by itself")
     chosen["filter"] = counted["filter"]
-    again = api.do("/deliveries/actions", expected=409, confirm=counted["confirm"], **chosen)
+    again = api.do("/deliveries/actions", 409, confirm=counted["confirm"], **chosen)
     assert again["count"] == 1
     assert api.outcomes() == ["unmapped", "discarded"]
     api.do("/deliveries/actions", confirm=again["confirm"], **chosen)
@@ -239,14 +247,14 @@ def test_an_open_incident_is_closed_by_hand(api: Api, receiver: Receiver) -> Non
     """Closing sends the end, needs a reason, and an end of the vendor counts no second time."""
     pagerduty("incident.triggered", "Q1").post(api.relay.url)
     id_ = api.listed()[0]["id"]
-    api.do(f"/deliveries/{id_}/close", expected=400)
+    api.do(f"/deliveries/{id_}/close", 400)
     (event,) = api.do(f"/deliveries/{id_}/close", reason="its end was lost")["events"]
     eventually(lambda: len(receiver.of("Q1")) == 2)
     pagerduty("incident.resolved", "Q1", at=ENDED_AT).post(api.relay.url)
     eventually(lambda: api.relay.status()["waiting"] == 0)
     assert [one.event["id"] for one in receiver.of("Q1")][1:] == [event]
     assert api.ask(f"/deliveries/{id_}")["openIncidents"] == []
-    api.do(f"/deliveries/{id_}/close", expected=400, reason="again")
+    api.do(f"/deliveries/{id_}/close", 400, reason="again")
 
 
 def test_services_are_listed_with_their_lines(api: Api) -> None:
@@ -308,7 +316,7 @@ def test_a_saved_line_counts_what_waited(writing: Api, receiver: Receiver) -> No
     done = writing.do("/services", service=ATTIC, repo="larkspur/attic", environment="production")
     assert len(done["events"]) == 2
     for incident in ("Q1", "Q2"):
-        (arrival,) = eventually(lambda incident=incident: receiver.of(incident))
+        (arrival,) = eventually(partial(receiver.of, incident))
         assert (arrival.event["repo"], arrival.event["environment"]) == ("larkspur/attic", "production")
     after = file.read_text().splitlines()
     assert [line for line in after if line not in before] == [after[before.index("services:") + 1]]
@@ -330,11 +338,11 @@ def test_a_saved_line_counts_what_waited(writing: Api, receiver: Receiver) -> No
         ({"service": "attic", "ignore": "yes"}, "ignore: expected true or false"),
     ],
 )
-def test_a_wrong_line_changes_nothing(writing: Api, body: dict[str, Any], said: str) -> None:
+def test_a_wrong_line_changes_nothing(quiet: Api, body: dict[str, Any], said: str) -> None:
     """What `gitdailies check` would refuse is refused, with the reason, and the file is as it was."""
-    file = writing.relay.store.parent / "gitdailies.yml"
+    file = quiet.relay.store.parent / "gitdailies.yml"
     before = file.read_bytes()
-    assert said in writing.do("/services", expected=400, **body)["reason"]
+    assert said in quiet.do("/services", 400, **body)["reason"]
     assert file.read_bytes() == before
 
 
@@ -343,7 +351,7 @@ def test_a_file_that_cannot_be_taken_over_is_put_back(writing: Api) -> None:
     folder = writing.relay.store.parent
     before = (folder / "gitdailies.yml").read_bytes()
     (folder / "datadog-token").unlink()
-    said = writing.do("/services", expected=400, service="attic", repo="larkspur/attic")["reason"]
+    said = writing.do("/services", 400, service="attic", repo="larkspur/attic")["reason"]
     assert "datadog-token" in said
     assert (folder / "gitdailies.yml").read_bytes() == before
 
@@ -351,7 +359,7 @@ def test_a_file_that_cannot_be_taken_over_is_put_back(writing: Api) -> None:
 def test_a_relay_of_its_own_leaves_its_file_to_people(api: Api) -> None:
     """Without `gitdailies up` the file is not written, and the answer says what to do by hand."""
     assert not api.ask("/services")["writable"]
-    assert "SIGHUP" in api.do("/services", expected=403, service="attic", repo="a/b")["reason"]
+    assert "SIGHUP" in api.do("/services", 403, service="attic", repo="a/b")["reason"]
 
 
 @pytest.mark.parametrize("source", ["pagerduty", "datadog", "squadcast"])
@@ -361,7 +369,7 @@ def test_an_example_takes_the_whole_path_and_counts_nowhere_else(
     """An example is proved, read, counted for the repository of examples, and ended; so is a second one."""
     ids = [api.do(f"/sources/{source}/example")["delivery"] for _ in range(2)]
     assert len(set(ids)) == 2
-    arrived = eventually(lambda: len(receiver.arrivals) == 4 and receiver.arrivals)
+    arrived = eventually(lambda: receiver.arrivals if len(receiver.arrivals) == 4 else [])
     assert {(one.event["repo"], one.event["environment"]) for one in arrived} == {
         ("gitdailies/example", "test")
     }
@@ -375,7 +383,7 @@ def test_an_example_takes_the_whole_path_and_counts_nowhere_else(
 
 def test_an_example_with_a_wrong_secret_says_so(api: Api) -> None:
     """An unknown source has no example, and the header alone makes no delivery an example."""
-    api.do("/sources/nothing/example", expected=404)
+    api.do("/sources/nothing/example", 404)
     forged = pagerduty("incident.triggered", "Q1", service=ATTIC)
     forged.headers["gitdailies-example-token"] = "guessed"
     forged.post(api.relay.url)

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from gitdailies_cli.commands.report import report
+from gitdailies_connection.config.settings import TeamSettings, WebhooksSettings
 from gitdailies_webhooks.accounts.audit import read_audit
 from gitdailies_webhooks.api.openapi import document
+from gitdailies_webhooks.derived import review as derived_review
 from gitdailies_webhooks.sql.database import transaction
 from jsonschema import Draft202012Validator
 
@@ -141,6 +143,33 @@ def test_a_line_is_decided_and_opened_again(receiver: Receiver, key: str) -> Non
     with transaction(receiver.store) as session:
         actions = [line.action for line in read_audit(session)[:4]]
     assert actions == ["correction.made", "correction.made", "review.reopened", "review.decided"]
+
+
+def test_a_team_reviews_what_is_its_own(receiver: Receiver, key: str) -> None:
+    """With a repository or a team, the lines of the others are left out, and the address keeps the filter."""
+    receiver.reload(WebhooksSettings(teams=(TeamSettings("quiet", "The quiet ones", ("larkspur/quiet",)),)))
+    while not receiver.logged("webhooks settings reloaded"):
+        receiver.get(key)
+    found = receiver.get(key, "/api/review", week=WEEK, team="QUIET").json()
+    assert [name for name, lines in found["sections"].items() if lines] == ["silent"]
+    assert found["filter"] == {"repo": None, "team": "quiet"}
+    of_repo = receiver.get(key, "/api/review", week=WEEK, repo="LARKSPUR/none").json()
+    assert [name for name, lines in of_repo["sections"].items() if lines] == ["unlinked"]
+    owner, _ = members(receiver)
+    assert "/review?week=2026-W13&amp;team=quiet" in owner.get(f"{PAGE}&team=quiet").text
+    assert receiver.get(key, "/api/review", team="loud").status_code == 400
+
+
+def test_open_lines_come_first(receiver: Receiver, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many lines there are, the open ones are shown, and all of them are counted."""
+    monkeypatch.setattr(derived_review.review, "MOST_LINES", 1)
+    assert review(receiver, key)["left"]["uncounted"] == 1
+    owner, _ = members(receiver)
+    for left in (6, 5):
+        line = review(receiver, key)["sections"]["uncounted"][0]
+        assert line["done"] is None
+        assert owner.post("/review/acknowledge", form=PAGE, line=line["key"], back=PAGE).status_code == 303
+        assert review(receiver, key)["open"] == left
 
 
 def test_an_empty_week_says_so(receiver: Receiver, key: str) -> None:

@@ -29,14 +29,14 @@ def endless(connection: socket.socket, _: Received) -> None:
     connection.sendall(
         f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {GB}\r\n\r\n".encode()
     )
-    for _ in range(GB // 65536):
+    for _part in range(GB // 65536):
         connection.sendall(b" " * 65536)
 
 
 def slow(connection: socket.socket, _: Received) -> None:
     """Send a byte now and then."""
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9999\r\n\r\n")
-    for _ in range(100):
+    for _byte in range(100):
         connection.sendall(b" ")
         time.sleep(0.05)
 
@@ -45,6 +45,15 @@ def wrong(value: object) -> bytes:
     return answer("200 OK", json.dumps(value).encode(), **JSON)
 
 
+# As a relay that received nothing says it.
+STATE = {
+    "sources": {"pagerduty": {"lastDelivery": None, "silent": False}},
+    "waiting": 0,
+    "deadLetters": 0,
+    "quarantined": {},
+    "paused": [],
+    "lastAttempt": None,
+}
 Reply = bytes | Callable[[socket.socket, Received], bytes | None]
 ANSWERS: dict[str, tuple[Reply, str]] = {
     "a web page": (
@@ -87,24 +96,29 @@ def root(server: Server) -> str:
     return server.url.removesuffix("/webhooks")
 
 
-@pytest.mark.parametrize("name", ANSWERS)
 def test_a_wrong_answer_is_a_page_that_says_what_to_do(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever answers, each page is there with the fault, and shows no key; forms say the fault, too."""
-    monkeypatch.setattr(client, "READ_SECONDS", 0.5)
-    monkeypatch.setattr(client, "ACT_SECONDS", 0.5)
-    reply, said = ANSWERS[name]
+    monkeypatch.setattr(client, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(client, "ACT_SECONDS", 0.2)
+    now: list[Reply] = []
+
+    def reply(connection: socket.socket, request: Received) -> bytes | None:
+        return now[0] if isinstance(now[0], bytes) else now[0](connection, request)
+
     with serving(reply) as server, pages_over(root(server), tmp_path) as visitor:
-        for path in PATHS:
-            page = visitor.get(path)
-            assert page.status_code == 502, path
-            assert said in page.text, path
-            assert STATUS_KEY not in page.text
-        for path in ("/deliveries/relay/d1/replay", "/deliveries/actions?action=replay&outcome=unmapped"):
-            assert visitor.post(path, form="/events").status_code == 502
+        for name, (wrong_reply, said) in ANSWERS.items():
+            now[:] = [wrong_reply]
+            for path in PATHS:
+                page = visitor.get(path)
+                assert page.status_code == 502, (name, path)
+                assert said in page.text, (name, path)
+                assert STATUS_KEY not in page.text
+            for path in ("/deliveries/relay/d1/replay", "/deliveries/actions?action=replay&outcome=unmapped"):
+                assert visitor.post(path, form="/events").status_code == 502, (name, path)
+            assert visitor.get("/events").status_code == 200
         assert "elsewhere.example" not in str(server.requests)
-        assert visitor.get("/events").status_code == 200
 
 
 def test_a_relay_that_is_away_is_named_with_its_last_answer(tmp_path: Path) -> None:
@@ -138,3 +152,21 @@ def test_without_a_relay_the_page_says_how_to_connect_one(tmp_path: Path) -> Non
         assert visitor.get("/settings/services").status_code == 200
         assert visitor.get("/deliveries/relay/d1").status_code == 404
         assert visitor.post("/deliveries/relay/d1/replay", form="/events").status_code == 404
+
+
+def test_several_relays_are_told_apart(tmp_path: Path) -> None:
+    """Each relay has its own list behind a link, and one that is away leaves the others as they are."""
+    nothing = wrong({"deliveries": [], "next": None, "lookedBackTo": None, "refusals": [], **STATE})
+    (tmp_path / KEY_FILE).write_text(STATUS_KEY + "\n")
+    put_webhooks_store(tmp_path / "webhooks.db")
+    with serving(nothing) as server:
+        relays = [address_of(root(server), tmp_path, "eu"), address_of("http://127.0.0.1:1", tmp_path, "us")]
+        with in_thread(at(f"sqlite:{tmp_path / 'webhooks.db'}"), relays=relays) as receiver:
+            visitor = Visitor(receiver)
+            visitor.join(invite_owner(receiver.store), "Kim")
+            first = visitor.get("/deliveries")
+            assert (first.status_code, "No delivery yet" in first.text) == (200, True)
+            assert 'href="/deliveries?relay=us"' in first.text
+            assert visitor.get("/deliveries?relay=us").status_code == 502
+            assert visitor.get("/deliveries?relay=asia").status_code == 200
+            assert visitor.get("/deliveries/refused?relay=eu").status_code == 200

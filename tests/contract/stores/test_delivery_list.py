@@ -7,21 +7,26 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from gitdailies_connection.config.settings import RelaySettings, StoreSetting
 from gitdailies_core.sources.protocol import STARTED
+from gitdailies_core.values.erased_text import ErasedText
 from gitdailies_relay.accepting.acceptance import accept
 from gitdailies_relay.api import deliveries, facts
 from gitdailies_relay.api.outcomes import OUTCOMES, outcome_of
 from gitdailies_relay.api.questions import Choice, Listing
-from gitdailies_relay.store import refusals, store
+from gitdailies_relay.operations.erase import erase
+from gitdailies_relay.store import refusals, retention, store
 from gitdailies_relay.store.refusals import Refused
 from gitdailies_server.storage.database import Database
+from gitdailies_server.storage.erasing import Erasure
+from gitdailies_server.storage.timestamps import from_us
 
 from tests.contract.stores.test_list_plans import PlansOfSqlite
 from tests.contract.stores.test_plans import ExplainingSession, parts
 from tests.support import databases
 from tests.support.relay.bench import BEGAN, delivery
 
-MANY = 700
+MANY = 130
 LARGE = ("deliveries", "quarantine", "ignored", "events", "attempts")
 
 
@@ -41,7 +46,15 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         yield made
 
 
-def listed(session: Any, choice: Choice, limit: int = 200) -> list[dict[str, Any]]:
+@pytest.fixture(autouse=True)
+def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read few at once, so that a small store has several groups and pages."""
+    monkeypatch.setattr(facts, "_NEIGHBORS", 30)
+    monkeypatch.setattr(facts, "_OTHERS", 5)
+    monkeypatch.setattr(deliveries, "MOST_CHOSEN", 50)
+
+
+def listed(session: Any, choice: Choice, limit: int = 40) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     after: str | None = None
     while True:
@@ -86,7 +99,7 @@ def test_a_page_reads_no_table_as_a_whole(database: Database, outcome: str | Non
 
 def test_a_search_stops_where_it_says(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """What no index finds is looked for among a bounded number, and the next page goes on from there."""
-    monkeypatch.setattr(deliveries, "MOST_LOOKED_AT", 300)
+    monkeypatch.setattr(deliveries, "MOST_LOOKED_AT", 60)
     with closing(database.connect()) as session:
         first = deliveries.page(session, Listing(Choice(q="no such text")))
         assert (first["deliveries"], first["lookedBackTo"] is not None) == ([], True)
@@ -111,3 +124,33 @@ def test_refusals_add_up_within_an_hour(database: Database) -> None:
         ]
         rest = refusals.newest(session, limit=10, before=(found[0].last_at, found[0].seq), since=0)
         assert rest == found[1:]
+
+
+def test_refusals_are_kept_for_a_time_and_up_to_a_number(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Groups older than `quarantine_days` expire, and of the others all but the newest."""
+    monkeypatch.setattr(retention, "MOST_REFUSALS", 2)
+    now, day = 10**15, 86_400_000_000
+    settings = RelaySettings(StoreSetting("sqlite"), quarantine_days=30)
+    with store.transaction(database) as session:
+        session.execute("DELETE FROM refusals")
+        for days in (40, 3, 2, 1):
+            refusals.write(session, {Refused(401, "pagerduty", f"{days}", ""): 1}, now - days * day)
+        expired = retention.find_expired(session, settings, now)
+        retention.delete_expired(session, {k: rows for k, rows in expired.items() if "refusals" in k})
+        rest = refusals.newest(session, limit=10, before=(2**62, 0), since=0)
+    assert [one.refused.client for one in rest] == ["1", "2"]
+
+
+def test_old_refusals_are_erased(database: Database) -> None:
+    """`gitdailies erase --before` takes refused requests with it, and a text out of their addresses."""
+    with store.transaction(database) as session:
+        session.execute("DELETE FROM refusals")
+        refusals.write(session, {Refused(401, "pagerduty", "192.0.2.7", "old"): 1}, 1000)
+        refusals.write(session, {Refused(401, "pagerduty", "192.0.2.7", "new"): 1}, 10**15)
+    erase(database, Erasure(before=from_us(2000)))
+    erase(database, Erasure(text=ErasedText.make("192.0.2.7")))
+    with closing(database.connect()) as session:
+        rest = refusals.newest(session, limit=10, before=(2**62, 0), since=0)
+    assert [(one.refused.reason, "192.0.2.7" in one.refused.client) for one in rest] == [("new", False)]

@@ -13,7 +13,8 @@ from gitdailies_server.storage.timestamps import to_us
 from gitdailies_webhooks.accounts.key_store import create_key
 from gitdailies_webhooks.derived import detail, review
 from gitdailies_webhooks.derived import rows as derived
-from gitdailies_webhooks.derived.question import review_week
+from gitdailies_webhooks.derived.review_question import review_question
+from gitdailies_webhooks.figures.teams import Teams
 
 from tests.contract.stores.test_list_plans import PlansOfSqlite
 from tests.contract.stores.test_plans import ExplainingSession, history, parts
@@ -68,9 +69,10 @@ def test_an_event_is_looked_up(session: Any, read: Callable[..., Any], id_: str)
 
 def test_a_week_is_looked_up(session: Any) -> None:
     """No statement of the review of a week reads a table as a whole, and each line is of that week."""
-    week = review_week({"week": "2026-W15"}, SETTINGS, LATE)
-    found = review.answer(session, week, SETTINGS)
+    question = review_question({"week": "2026-W15"}, SETTINGS, Teams(), LATE)
+    week = question.week
+    found = review.answer(session, question, SETTINGS)
     assert found["sections"]["failed"]
     times = [line["deploy"]["time"] for line in found["sections"]["failed"]]
     assert all(week.period.began_at <= to_us(parse(time, "")) < (week.period.ended_at or 0) for time in times)
-    assert scans(session, lambda one: review.answer(one, week, SETTINGS)) == []
+    assert scans(session, lambda one: review.answer(one, question, SETTINGS)) == []

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from gitdailies_connection.config.settings import TeamSettings
+from gitdailies_server.storage.database import Session
 from gitdailies_webhooks.accounts.key_store import create_key
 from gitdailies_webhooks.derived import rows, statements
 from gitdailies_webhooks.derived.series.answer import answer
 from gitdailies_webhooks.derived.series.question import Asked, asked
-from gitdailies_webhooks.events import corrections
+from gitdailies_webhooks.derived.update import packing
+from gitdailies_webhooks.events import change_log, corrections
 from gitdailies_webhooks.events.corrections import StoredCorrection
 from gitdailies_webhooks.figures.events import History, Place, read_history
 from gitdailies_webhooks.figures.facts import Facts, derive
@@ -27,8 +29,16 @@ from hypothesis import strategies as st
 
 from tests.support.databases import KINDS, opened
 from tests.support.figures.asking import alike, us
-from tests.support.figures.derived_store import LATE, SETTINGS, Opened, add_event, catch_up, rolled_back
-from tests.support.figures.histories import CORRECTIONS, HISTORIES, QUESTIONS
+from tests.support.figures.derived_store import (
+    LATE,
+    SETTINGS,
+    Opened,
+    add_event,
+    catch_up,
+    delete_event,
+    rolled_back,
+)
+from tests.support.figures.histories import CORRECTIONS, HISTORIES, QUESTIONS, text
 from tests.support.forms import examples
 
 TEAMS = Teams(
@@ -63,6 +73,8 @@ MORE = st.fixed_dictionaries(
         "interval": st.sampled_from(("", "none", *INTERVALS)),
         "compare": st.sampled_from(("", "before")),
         "teams": st.sampled_from((TEAMS, OF_REPOSITORIES)),
+        # Over weeks that are packed, or in the middle of them.
+        "weeks": st.booleans(),
         "team": st.sampled_from(([], [], ["PAY"], ["shop", "none"])),
     }
 )
@@ -75,6 +87,12 @@ def as_lists(parameters: Mapping[str, Any]) -> dict[str, list[str]]:
         for name, value in parameters.items()
         if value not in ("", [])
     }
+
+
+def pack_everything(session: Session) -> None:
+    """Pack the last four weeks that are over in the middle of April."""
+    while (week := packing.next_week(session, SETTINGS.zone, us(text(24 * 20)), weeks=4)) is not None:
+        packing.pack(session, week)
 
 
 class Expected:
@@ -188,22 +206,38 @@ FIGURES = (
         HealthCheck.differing_executors,
     ],
 )
-@given(HISTORIES, CORRECTIONS, QUESTIONS, MORE)
+@given(HISTORIES, CORRECTIONS, QUESTIONS, MORE, st.data())
 def test_series_are_the_figures_of_each_group(
     store: Opened,
     events: Events,
     said: dict[str, tuple[str, str | None]],
     parameters: dict[str, str],
     more: dict[str, Any],
+    data: st.DataObject,
 ) -> None:
     """Totals, periods before and buckets equal the pure figures of their group, whatever is asked."""
     with rolled_back(store) as session:
         for body in events:
             add_event(session, body, LATE)
-        for id_ in said.keys() & {body["id"] for body in events}:
-            what, named = said[id_]
-            corrections.write(session, StoredCorrection(id_, what, named, "why", "Kim", LATE))
+            if data.draw(st.integers(0, 4)) == 0:
+                catch_up(session, LATE)
+                pack_everything(session)
+        if data.draw(st.booleans()):
+            catch_up(session, LATE)
+            delete_event(session, events[0], LATE)
+            events = events[1:]
+        for body in events:
+            if body["id"] in said:
+                what, named = said[body["id"]]
+                corrections.write(session, StoredCorrection(body["id"], what, named, "why", "Kim", LATE))
+                change_log.note_changes(session, [(body["id"], body["repo"], body.get("incidentId"))], LATE)
         catch_up(session, LATE)
+        if data.draw(st.booleans()):
+            pack_everything(session)
+        if more["weeks"]:
+            # Packed weeks are of whole repositories.
+            parameters = {**parameters, "from": "2026-03-09", "to": "", "now": text(24 * 20), "service": ""}
+            more = {**more, "teams": OF_REPOSITORIES}
         question = asked(as_lists({**parameters, **more}), SETTINGS, more["teams"], LATE)
         # The stored rows, and the events while the rows are for other settings.
         answered = answer(session, question.question, SETTINGS, limit=1000)
@@ -232,3 +266,35 @@ def key_of(by: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(
         SETTINGS.environment(value) if name == ENVIRONMENT else folded(value) for name, value in by.items()
     )
+
+
+def test_a_packed_week_follows_its_deploys(store: Opened) -> None:
+    """A packed week is read in place of its deploys, until one of them comes, changes or goes."""
+    question = asked(
+        {"now": [text(24 * 20)], "from": ["2026-03-09"], "by": ["repo"]}, SETTINGS, OF_REPOSITORIES, LATE
+    ).question
+
+    def deploys() -> int:
+        (group,) = answer(session, question, SETTINGS, limit=9)["groups"]
+        found: int = group["total"]["deploymentFrequency"]["deploys"]
+        return found
+
+    def packed() -> int:
+        return len(session.execute("SELECT began FROM packed_sums").fetchall())
+
+    with rolled_back(store) as session:
+        body = {"kind": "deployed", "repo": "a/b", "commitSHA": "a" * 40, "time": text(100)}
+        add_event(session, {**body, "id": "1"}, LATE)
+        catch_up(session, LATE)
+        pack_everything(session)
+        assert (packed(), deploys()) == (1, 1)
+        session.execute("UPDATE packed_sums SET deploys = 99")
+        assert deploys() == 99
+        add_event(session, late := {**body, "id": "2", "commitSHA": "b" * 40, "time": text(101)}, LATE)
+        catch_up(session, LATE)
+        assert (packed(), deploys()) == (0, 2)
+        pack_everything(session)
+        assert (packed(), deploys()) == (1, 2)
+        delete_event(session, late, LATE)
+        catch_up(session, LATE)
+        assert (packed(), deploys()) == (0, 1)

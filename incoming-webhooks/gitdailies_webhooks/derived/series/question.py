@@ -55,7 +55,7 @@ def asked(given: Mapping[str, Sequence[str]], settings: FigureSettings, teams: T
         by=by,
         interval=_interval(single.get("interval", "")),
         repos=frozenset(map(folded, given.get("repo", ()))),
-        teams=frozenset(_team(name, teams) for name in given.get("team", ())),
+        teams=frozenset(team_key(name, teams) for name in given.get("team", ())),
         services=frozenset(map(folded, given.get("service", ()))),
         environments=_environments(given.get("environment", ()), by, settings),
         compare=bool(compare),
@@ -94,7 +94,8 @@ def _interval(text: str) -> str:
     return text
 
 
-def _team(name: str, teams: Teams) -> str:
+def team_key(name: str, teams: Teams) -> str:
+    """Return the key of a team; raises Refusal if there is no such team."""
     key = teams.key(name)
     if key is None:
         near = did_you_mean(name, tuple(teams.titles))

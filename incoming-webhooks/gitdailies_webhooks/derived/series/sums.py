@@ -16,12 +16,13 @@ from gitdailies_server.storage.database import Session
 
 from gitdailies_webhooks.derived import rows
 from gitdailies_webhooks.derived.series import statements
+from gitdailies_webhooks.derived.update import packing
 from gitdailies_webhooks.events import spellings
 from gitdailies_webhooks.figures.events import Place
 from gitdailies_webhooks.figures.facts import first_outage
 from gitdailies_webhooks.figures.series import SERVICE, Plan, SeriesQuestion, Sums
 from gitdailies_webhooks.figures.tally import Failure, Tally, failures
-from gitdailies_webhooks.sql.bulk import lookup_many, takes_lists
+from gitdailies_webhooks.sql.bulk import lookup_many
 
 _MOST_ENVIRONMENTS = 1000
 
@@ -56,15 +57,36 @@ def _deploys(
     by_service = _by_service(question)
     statement = statements.SUMS_OF_DEPLOYS.format(
         service="service" if by_service else "''",
-        joined=statements.JOINED_BY_POSTGRESQL if takes_lists(session) else statements.JOINED_BY_SQLITE,
+        joined=packing.joined(session),
         where=place.where("at"),
         grouped="repo, service" if by_service else "repo",
     )
-    for number, segment in enumerate(planned.segments):
-        found = session.execute(statement, (settled_until, *place.values, *segment)).fetchall()
+    packed = {} if by_service else _packed(session, planned, place, settled_until)
+    if packed:
+        begins = min(packed), max(packed)
+        for began, repo, *sums, leads in session.execute(
+            statements.PACKED_SUMS.format(where=place.where()), (*place.values, *begins)
+        ).fetchall():
+            if began in packed:
+                deploys, rework, unknown, commits = sums
+                where = Place(repo, place.environment, None)
+                yield where, packed[began], Tally(deploys, rework, 0, unknown, commits, leads)
+    raw = set(range(len(planned.segments))) - set(packed.values())
+    for number in sorted(raw):
+        found = session.execute(
+            statement, (settled_until, *place.values, *planned.segments[number])
+        ).fetchall()
         for repo, service, deploys, rework, young, unknown, commits, leads in found:
             where = Place(repo, place.environment, service or None)
             yield where, number, Tally(deploys, rework, young, unknown, commits, leads or "")
+
+
+def _packed(session: Session, planned: Plan, place: _Place, settled_until: int) -> dict[int, int]:
+    """Return the segments that are packed weeks of settled deploys: their numbers by their beginnings."""
+    first, last = planned.segments[0].began_at, planned.segments[-1].last
+    found = session.execute(packing.PACKED, (place.environment, last, first)).fetchall()
+    weeks = {(began, ended - 1) for began, ended in found if ended - 1 <= settled_until}
+    return {one.began_at: number for number, one in enumerate(planned.segments) if tuple(one) in weeks}
 
 
 def _failures(

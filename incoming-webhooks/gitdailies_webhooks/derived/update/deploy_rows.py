@@ -27,6 +27,7 @@ from gitdailies_webhooks.derived.update.outcomes import (
     PlaceKey,
     read_outcomes,
 )
+from gitdailies_webhooks.derived.update.packing import unpack
 from gitdailies_webhooks.derived.update.shas import Lengths
 from gitdailies_webhooks.figures.commits import CommitMap, CommitSet
 from gitdailies_webhooks.figures.corrections import NONE, Corrections
@@ -71,6 +72,8 @@ def replace_deploys(
     written = _derive(session, groups, lengths, settings)
     lengths.note((one.outcome.repo, sha) for one in written for sha in _named(one.outcome))
     _insert(session, written, corrections)
+    touched = [*old.values(), *(one.outcome for one in written)]
+    unpack(session, [(one.environment, one.at) for one in touched])
     again = {one.outcome.id for one in written if one.outcome.id in old}
     remedied |= {id_ for one in written for id_, _ in one.remedied} | again
     execute_many(session, statements.SET_REMEDIED, [(id_,) for id_ in sorted(remedied)])

@@ -157,7 +157,7 @@ def test_the_reasons_name_the_remedy() -> None:
     told = {id_: [verdict.reason for verdict in reasons.of(id_)] for id_ in "1234"}
     assert told["1"][2] == "remedied by the revert in deploy 4 of 2026-03-03T03:00:00Z"
     assert told["2"][2] == "remedied by the rollback 3 of 2026-03-03T02:00:00Z"
-    assert told["2"][3] == "3600 s from the deploy to its first remedy, 3"
+    assert told["2"][3] == "1 h from the deploy to its first remedy, 3"
     assert told["3"][4] == (
         "a rollback: it goes back to an earlier commit; it remedies deploy 2 of 2026-03-03T01:00:00Z"
     )

@@ -8,6 +8,7 @@ from alembic import op
 revision = "0015"
 down_revision = "0014"
 
+_NAME = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _LIVE_KEY = sa.text("deleted_at IS NULL AND person_id IS NULL")
 _LIVE_TOKEN = sa.text("deleted_at IS NULL AND person_id IS NOT NULL")
 # Indexes of what is rare among many deploys and incidents: name, table, columns, and the rows that are in it.
@@ -32,6 +33,7 @@ def upgrade() -> None:
     for name, table, columns, which in _RARE:
         rows = sa.text(which)
         op.create_index(name, table, columns, sqlite_where=rows, postgresql_where=rows)
+    _packed_weeks()
 
 
 def _tokens() -> None:
@@ -100,4 +102,26 @@ def _judged_deploys() -> None:
     judged = sa.text("judged <> ''")
     op.create_index(
         "figures_deploys_judged", "figures_deploys", ["id"], sqlite_where=judged, postgresql_where=judged
+    )
+
+
+def _packed_weeks() -> None:
+    """Sums of figures over weeks, by repository."""
+    op.create_table(
+        "packed_weeks",
+        sa.Column("environment", _NAME, primary_key=True),
+        sa.Column("began", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("ended", sa.BigInteger, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "packed_sums",
+        sa.Column("environment", _NAME, primary_key=True),
+        sa.Column("began", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("repo", _NAME, primary_key=True),
+        *(
+            sa.Column(name, sa.BigInteger, nullable=False)
+            for name in ("deploys", "rework", "unknown", "unknown_commits")
+        ),
+        sa.Column("leads", sa.Text, nullable=False),
     )

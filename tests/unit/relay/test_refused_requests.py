@@ -1,0 +1,42 @@
+"""Refused requests are counted in groups, and no sender can make their number grow without end."""
+
+from __future__ import annotations
+
+from gitdailies_relay.intake.refused_requests import KINDS_SECONDS, LONGEST_REASON, OTHERS, RefusalCounts
+from gitdailies_relay.store.refusals import Refused
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+@given(st.lists(st.tuples(st.sampled_from(["pagerduty", ""]), st.integers(0, 99)), max_size=300))
+def test_every_request_is_counted_in_few_groups(sent: list[tuple[str, int]]) -> None:
+    """However many addresses send, the groups are bounded, and their numbers add up to the requests."""
+    counts = RefusalCounts(most=5, ticks=lambda: 1.0)
+    for source, client in sent:
+        counts.add(source, 401, f"192.0.2.{client}", "no signature")
+    taken = counts.take()
+    assert sum(taken.values()) == len(sent)
+    assert len(taken) <= 5 + 2
+    assert counts.take() == {}
+
+
+def test_new_kinds_are_told_apart_again_after_an_hour() -> None:
+    """What was too much in one hour is listed by itself in the next."""
+    now = [0.0]
+    counts = RefusalCounts(most=1, ticks=lambda: now[0])
+    for client in ("a", "b"):
+        counts.add("pagerduty", 401, client, "no signature")
+    assert {refused.client for refused in counts.take()} == {"a", OTHERS}
+    now[0] = KINDS_SECONDS
+    counts.add("pagerduty", 401, "b", "no signature")
+    assert {refused.client for refused in counts.take()} == {"b"}
+
+
+def test_what_cannot_be_written_is_counted_further() -> None:
+    """Counts that come back are added to those that came meanwhile, and a long reason is cut."""
+    counts = RefusalCounts()
+    counts.add("pagerduty", 401, "a", "x" * 1000)
+    taken = counts.take()
+    counts.add("pagerduty", 401, "a", "x" * 1000)
+    counts.put_back(taken)
+    assert counts.take() == {Refused(401, "pagerduty", "a", "x" * LONGEST_REASON): 2}
