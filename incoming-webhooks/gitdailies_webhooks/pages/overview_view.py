@@ -108,7 +108,7 @@ def context(
         ],
         "sort": sort,
         "common": None if drawn.common is None else percent(drawn.common),
-        "top": f"{drawn.top:.0%}".replace("%", " %"),
+        "top": unbroken(f"{drawn.top * 100:.0f} %"),
         "teams": _by_team(found, rows, shown, drawn),
         "with_teams": bool(question.teams_known),
         "number": count(len({key[1] for key in rows})),
