@@ -146,6 +146,52 @@ def test_events_are_behind_the_marks(shop: Tab, receiver: Receiver) -> None:
     expect(card(page, "Deployment frequency").locator("dd").first).to_have_text(counts[at])
 
 
+def test_a_chart_is_one_tab_stop(shop: Tab, receiver: Receiver) -> None:
+    """Arrow keys, Home, End and Escape read the buckets of a chart, as the pointer does."""
+    page = shop.page
+    page.goto(receiver.url + SHOP)
+    place = card(page, "Change lead time")
+    plot, read = place.locator(".plot"), place.locator("output")
+    assert plot.evaluate("plot => plot.querySelectorAll('a, button, [tabindex]').length") == 0
+    plot.focus()
+    page.keyboard.press("Home")
+    titles = place.locator(".field title").evaluate_all("all => all.map(title => title.textContent)")
+    expect(read).to_have_text(titles[0])
+    page.keyboard.press("ArrowRight")
+    expect(read).to_have_text(titles[1])
+    page.keyboard.press("End")
+    expect(read).to_have_text(titles[-1])
+    page.keyboard.press("ArrowLeft")
+    expect(read).to_have_text(titles[-2])
+    page.keyboard.press("Escape")
+    expect(read).to_have_text("")
+    page.keyboard.press("Tab")
+    expect(place.locator("summary")).to_be_focused()
+    place.locator(".field").first.hover()
+    expect(read).to_have_text(titles[0])
+
+
+@pytest.mark.parametrize("days", [30, 90, 365])
+def test_every_number_of_a_chart_is_in_its_table(shop: Tab, receiver: Receiver, days: int) -> None:
+    """The spread and the rolling value that a chart tells of a bucket are in its row of the table."""
+    page = shop.page
+    page.goto(f"{receiver.url}/dora?repo=larkspur/shop&days={days}&now=2026-04-05T12:00:00Z")
+    told = 0
+    for title in TITLES[1:]:
+        place = card(page, title)
+        titles = place.locator(".field title").evaluate_all("all => all.map(title => title.textContent)")
+        rows = place.locator("tbody tr").evaluate_all(
+            "rows => rows.map(row => Array.from(row.querySelectorAll('td')).map(cell => cell.textContent))"
+        )
+        assert len(titles) == len(rows)
+        for text, cells in zip(titles, rows, strict=True):
+            _, rolling, spread = cells[:3]
+            assert (spread in text) or spread == "–" or "before the first event" in text or ": no " in text
+            assert text.endswith(rolling) == (";" in text)
+            told += ";" in text
+    assert told > 0
+
+
 # Pairs of words of one drawing, where one is written over the other.
 _OVERLAPS = """() => Array.from(document.querySelectorAll("svg")).flatMap((svg) => {
   const words = Array.from(svg.querySelectorAll("text")).filter((one) => one.textContent.trim());

@@ -12,11 +12,11 @@ from contextlib import suppress
 
 import pytest
 
-from tests.component.webhooks.test_pages_security import Visitor
 from tests.support.machine import Process, command, environment, get, post, until
 from tests.support.programs import program
 from tests.support.servers import free_port
 from tests.support.webhooks.running import Receiver
+from tests.support.webhooks.visitor import Visitor
 
 FLAGS = ("--webhooks-port", "--relay-port", "--status-port")
 SECRETS = (

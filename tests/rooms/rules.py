@@ -140,7 +140,6 @@ RULES = (
             "markdown_it",
             "markupsafe",
             "psycopg",
-            "pygal",
             "sqlalchemy",
         }
         | {"cloudevents", "orjson", "prometheus_client", "sqlalchemy", "starlette", "structlog", "uvicorn"}

@@ -6,14 +6,19 @@ All of it is read at one moment. Each deploy and each incident of the period is 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from gitdailies_server.storage.database import Session
 
 from gitdailies_webhooks.derived import rows, statements
-from gitdailies_webhooks.derived.queries import Question, answer_of, selected
+from gitdailies_webhooks.derived.queries import Question, Selected, answer_of, selected
 from gitdailies_webhooks.events import spellings
+from gitdailies_webhooks.figures import rolling
+from gitdailies_webhooks.figures.rolling import Beside
+from gitdailies_webhooks.figures.selection import Period
 from gitdailies_webhooks.figures.settings import PRODUCTION, FigureSettings
 from gitdailies_webhooks.figures.timeline import Timeline, timeline
 from gitdailies_webhooks.figures.trend import Trend, trend
@@ -27,6 +32,7 @@ MOST_SEEN = 1000
 class Overview(NamedTuple):
     """The body of `GET /api/metrics`, and what the page shows with it.
 
+    `beside` has for each bucket of the trend what is drawn beside its figures.
     `began_at` is the time of the first deploy or incident of the place, before the period or in it; None
     if there is none. `events` holds the bodies of the events of the timeline by id, each with its `seq`.
     `repos` and `environments` are names to choose from. `seen` are the other environments of the same
@@ -35,6 +41,7 @@ class Overview(NamedTuple):
 
     answer: dict[str, Any]
     trend: Trend
+    beside: Sequence[Mapping[str, Beside]]
     timeline: Timeline
     began_at: int | None
     events: dict[str, dict[str, Any]]
@@ -46,11 +53,17 @@ class Overview(NamedTuple):
 def overview(session: Session, question: Question, settings: FigureSettings) -> Overview:
     """Read what the page shows for a question."""
     period, window = question.selection.period, settings.window_us
-    found = selected(session, question, settings)
+    # One read serves the period, and the weeks before it that rolling values need.
+    wide = replace(period, began_at=rolling.needed_from(period))
+    selection = replace(question.selection, period=wide)
+    read = selected(session, question._replace(selection=selection), settings)
+    found = _since(read, period)
+    cut = trend(found.deploys, found.incidents, period, window, found.first)
     drawn = timeline(found.deploys, found.incidents, period, window)
     return Overview(
         answer=answer_of(session, question, settings, found),
-        trend=trend(found.deploys, found.incidents, period, window, found.first),
+        trend=cut,
+        beside=rolling.beside(read.deploys, [bucket.period for bucket in cut.buckets], period.now - window),
         timeline=drawn,
         began_at=rows.first_event_at(session, question.selection),
         events=_events(session, _ids(drawn)),
@@ -63,6 +76,13 @@ def overview(session: Session, question: Question, settings: FigureSettings) -> 
             )
         ],
     )
+
+
+def _since(read: Selected, period: Period) -> Selected:
+    """Leave out what was before the period."""
+    deploys = bisect_left(read.deploys, period.began_at, key=lambda row: row.at)
+    incidents = bisect_left(read.incidents, period.began_at, key=lambda row: row.at)
+    return read._replace(deploys=read.deploys[deploys:], incidents=read.incidents[incidents:])
 
 
 def _ids(drawn: Timeline) -> set[str]:

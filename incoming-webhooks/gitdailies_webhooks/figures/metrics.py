@@ -148,7 +148,7 @@ def figures(
     return {
         FREQUENCY: _frequency(list(map(_AT, rows)), period.days_since(observed_from)),
         LEAD_TIME: {
-            **_durations(_parse_lead_times(map(_LEAD_TIMES, rows))),
+            **_durations(parse_lead_times(map(_LEAD_TIMES, rows))),
             "unknownDeploys": sum(map(_UNKNOWN, rows)),
             "unknownCommits": sum(map(_UNKNOWN_COMMITS, rows)),
         },
@@ -172,7 +172,8 @@ def _frequency(at: Sequence[int], days: float) -> dict[str, Any]:
     }
 
 
-def _parse_lead_times(joined: Iterable[str]) -> list[int]:
+def parse_lead_times(joined: Iterable[str]) -> list[int]:
+    """Return the lead times of deploys, in microseconds, from what their rows hold."""
     # One JSON list is parsed five times as fast as one number at a time.
     parsed: list[int] = orjson.loads(f"[{','.join(filter(None, joined))}]")
     return parsed

@@ -1,18 +1,28 @@
-"""The labels of an axis: from 0 to above the largest value, in steps that people count in."""
+"""The labels of an axis, in steps that people count in, and where a value is on it.
+
+Counts and rates begin at 0. Durations are on a logarithmic axis: one week of six days would else flatten
+all others.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from math import log
+from typing import NamedTuple, TypeVar
+
+_Any = TypeVar("_Any")
 
 _STEPS = 4
+_MOST_TICKS = 6
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _DURATIONS = (
-    *(1, 2, 5, 10, 15, 30),
-    *(_MINUTE * minutes for minutes in (1, 2, 5, 10, 15, 30)),
-    *(_HOUR * hours for hours in (1, 2, 3, 6, 12)),
-    *(_DAY * days for days in (1, 2, 5, 7, 14, 28)),
+    *(1, 5, 15),
+    *(_MINUTE * minutes for minutes in (1, 5, 15)),
+    *(_HOUR * hours for hours in (1, 4, 12)),
+    *(_DAY * days for days in (1, 3, 7, 28, 90, 365, 3_650, 36_500, 365_000, 3_650_000)),
 )
+# An axis of rates that ends lower would make a cliff of one failure.
+_LEAST_TOP = 20
 
 
 class Tick(NamedTuple):
@@ -23,13 +33,19 @@ class Tick(NamedTuple):
 
 
 class Scale(NamedTuple):
-    """An axis; its last tick is the top."""
+    """An axis from `low` to `top`."""
 
     ticks: tuple[Tick, ...]
+    low: float
+    top: float
+    logarithmic: bool = False
 
-    @property
-    def top(self) -> float:
-        return self.ticks[-1].value
+    def at(self, value: float) -> float:
+        """Return how high a value is, from 0 to 1; one beyond an end is at that end."""
+        within = min(max(value, self.low), self.top)
+        if self.logarithmic:
+            return log(within / self.low) / log(self.top / self.low)
+        return (within - self.low) / (self.top - self.low)
 
 
 def counts(values: Iterable[float | None]) -> Scale:
@@ -39,21 +55,29 @@ def counts(values: Iterable[float | None]) -> Scale:
 
 
 def ratios(values: Iterable[float | None]) -> Scale:
-    """Return the axis of ratios; its top is 100 % at most."""
-    largest = _largest(values) * 100
-    step = next(step for step in (1, 2, 5, 10, 25, 50) if step * _STEPS >= largest)
+    """Return the axis of ratios; its top is from 20 to 100 %."""
+    largest = max(_largest(values) * 100, _LEAST_TOP)
+    step = next(step for step in (5, 10, 25, 50) if step * _STEPS >= largest)
     percents = _scale(largest, step, lambda value: f"{value:.0f} %")
-    return Scale(tuple(Tick(tick.value / 100, tick.label) for tick in percents.ticks))
+    ticks = tuple(Tick(tick.value / 100, tick.label) for tick in percents.ticks)
+    return Scale(ticks, 0, ticks[-1].value)
 
 
 def durations(values: Iterable[float | None]) -> Scale:
-    """Return the axis of seconds."""
-    largest = _largest(values)
-    step = next((step for step in _DURATIONS if step * _STEPS >= largest), None)
-    return _scale(largest, step or _round(largest / _STEPS / _DAY) * _DAY, _duration)
+    """Return the logarithmic axis of seconds; less than a second is at its lower end."""
+    given = [max(value, 1) for value in values if value is not None] or [_HOUR]
+    low = max(number for number, step in enumerate(_DURATIONS) if step <= max(min(given), 1))
+    last = len(_DURATIONS) - 1
+    top = next((number for number, step in enumerate(_DURATIONS) if step >= max(given)), last)
+    if top == low:
+        low, top = (low, top + 1) if top < last else (low - 1, top)
+    every = -(-(top - low + 1) // _MOST_TICKS)
+    labeled = range(top, low - 1, -every)
+    ticks = tuple(Tick(_DURATIONS[number], _duration(_DURATIONS[number])) for number in reversed(labeled))
+    return Scale(ticks, _DURATIONS[low], _DURATIONS[top], logarithmic=True)
 
 
-def thinned(labels: Sequence[str], most: int) -> list[str]:
+def thinned(labels: Sequence[_Any], most: int) -> list[_Any]:
     """Return up to *most* labels at equal distances, beginning with the first."""
     return list(labels[:: max(1, -(-len(labels) // most))])
 
@@ -64,7 +88,8 @@ def _largest(values: Iterable[float | None]) -> float:
 
 def _scale(largest: float, step: float, label: Callable[[float], str]) -> Scale:
     number = max(1, -(-largest // step))
-    return Scale(tuple(Tick(at * step, label(at * step)) for at in range(int(number) + 1)))
+    ticks = tuple(Tick(at * step, label(at * step)) for at in range(int(number) + 1))
+    return Scale(ticks, 0, ticks[-1].value)
 
 
 def _round(least: float) -> float:
@@ -77,8 +102,9 @@ def _round(least: float) -> float:
         power *= 10
 
 
-def _duration(seconds: float) -> str:
-    for size, word in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
-        if seconds >= size:
-            return f"{seconds / size:,g} {word}"
-    return f"{seconds:.0f} s" if seconds else "0"
+def _duration(seconds: int) -> str:
+    size, word = next(
+        ((size, word) for size, word in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")) if seconds >= size),
+        (1, "s"),
+    )
+    return f"{seconds // size:,} {word}"

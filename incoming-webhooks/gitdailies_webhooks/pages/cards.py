@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
@@ -10,9 +10,8 @@ from markupsafe import Markup
 
 from gitdailies_webhooks.figures import metrics
 from gitdailies_webhooks.figures.durations import duration
-from gitdailies_webhooks.figures.trend import Trend
-from gitdailies_webhooks.pages import axis, charts
-from gitdailies_webhooks.pages.charts import Series
+from gitdailies_webhooks.pages import figure_charts
+from gitdailies_webhooks.pages.figure_charts import COUNTS, DURATIONS, RATES, Kind, Measure, Trends
 from gitdailies_webhooks.pages.formatting import FEW, count, decimal, out_of, percent, rate
 
 _Numbers: TypeAlias = Mapping[str, Any]
@@ -24,10 +23,10 @@ class CardLayout:
     """How the card of a figure looks.
 
     *headlines* writes the lines at the top, from the numbers of the figure and the window; without one,
-    *nothing* says why. *counts* are shown below it, *columns* in the table of the trend, and *lines* in the
-    chart, on an axis that *scale* makes. A number in a group has a name like `byRemedy.count`.
-    *basis* is the count behind the number, with its word for one and for several; a small one is shown
-    with a warning. It is None for a figure that is exact with any count.
+    *nothing* says why. *counts* are shown below it, *columns* in the table of the trend, and *kind* says how
+    it is drawn. A number in a group has a name like `byRemedy.count`. *basis* is the count behind the
+    number, with its word for one and for several; a small one is shown with a warning, unless the figure is
+    *exact* with any count. *result* says what the counted ones of a rate did.
     """
 
     name: str
@@ -37,9 +36,10 @@ class CardLayout:
     nothing: str
     counts: tuple[tuple[str, str, _Format], ...]
     columns: tuple[tuple[str, str, _Format], ...]
-    lines: tuple[tuple[str, str], ...]
-    scale: Callable[[Sequence[float | None]], axis.Scale]
-    basis: tuple[str, str, str] | None = None
+    kind: Kind
+    basis: tuple[str, str, str]
+    result: str = ""
+    exact: bool = False
 
 
 def _frequency(numbers: _Numbers, _: str) -> list[str]:
@@ -75,7 +75,6 @@ def _rework(numbers: _Numbers, _: str) -> list[str]:
 
 
 _MEDIANS = (("Median", "median", duration), ("90th percentile", "p90", duration))
-_MEDIAN_LINES = (("Median", "median"), ("90th percentile", "p90"))
 
 LAYOUTS = (
     CardLayout(
@@ -97,8 +96,9 @@ LAYOUTS = (
             ("Deploys a day", "value", decimal),
             ("Median gap", "medianGap", duration),
         ),
-        (("Deploys", "numerator"),),
-        axis.counts,
+        COUNTS,
+        ("numerator", "deploy", "deploys"),
+        exact=True,
     ),
     CardLayout(
         metrics.LEAD_TIME,
@@ -120,9 +120,8 @@ LAYOUTS = (
             ("Unknown deploys", "unknownDeploys", count),
             ("Unknown commits", "unknownCommits", count),
         ),
-        _MEDIAN_LINES,
-        axis.durations,
-        basis=("count", "commit", "commits"),
+        DURATIONS,
+        ("count", "commit", "commits"),
     ),
     CardLayout(
         metrics.FAIL_RATE,
@@ -148,9 +147,9 @@ LAYOUTS = (
             ("Recent failures", "failedYoung", count),
             ("Unlinked incidents", "unlinked", count),
         ),
-        (("Rate", "value"),),
-        axis.ratios,
-        basis=("denominator", "settled deploy", "settled deploys"),
+        RATES,
+        ("denominator", "settled deploy", "settled deploys"),
+        "failed",
     ),
     CardLayout(
         metrics.RECOVERY,
@@ -175,9 +174,8 @@ LAYOUTS = (
             ("By rollback or hotfix", "byRemedy.count", count),
             ("Without either", "withoutIncident", count),
         ),
-        _MEDIAN_LINES,
-        axis.durations,
-        basis=("count", "recovered deploy", "recovered deploys"),
+        DURATIONS,
+        ("count", "recovered deploy", "recovered deploys"),
     ),
     CardLayout(
         metrics.REWORK,
@@ -192,9 +190,8 @@ LAYOUTS = (
             ("Rework", "numerator", count),
             ("Deploys", "denominator", count),
         ),
-        (("Rate", "value"),),
-        axis.ratios,
-        basis=("denominator", "deploy", "deploys"),
+        RATES,
+        ("denominator", "deploy", "deploys"),
     ),
 )
 
@@ -215,45 +212,26 @@ class Card(NamedTuple):
     wide: str
     counts: list[tuple[str, str]]
     chart: Markup | str
-    legend: list[str]
+    caption: str
     columns: list[str]
     rows: list[list[str]]
 
 
-def cards(
-    figures: Mapping[str, Any],
-    trend: Trend,
-    labels: Sequence[str],
-    *,
-    began_at: int | None,
-    window: str,
-) -> list[Card]:
-    """Return the card of every figure; charts begin at *began_at*, the time of the first event."""
-    counted = [began_at is not None and bucket.period.until >= began_at for bucket in trend.buckets]
-    return [_card(layout, figures, trend, labels, counted, window) for layout in LAYOUTS]
+def cards(figures: Mapping[str, Any], trends: Trends, *, window: str) -> list[Card]:
+    """Return the card of every figure."""
+    return [_card(layout, figures, trends, window) for layout in LAYOUTS]
 
 
-def _card(
-    layout: CardLayout,
-    figures: Mapping[str, Any],
-    trend: Trend,
-    labels: Sequence[str],
-    counted: Sequence[bool],
-    window: str,
-) -> Card:
+def _card(layout: CardLayout, figures: Mapping[str, Any], trends: Trends, window: str) -> Card:
     numbers = figures[layout.name]
-    parts = [part[layout.name] for part in trend.figures]
+    parts = [part[layout.name] for part in trends.trend.figures]
     headlines = layout.headlines(numbers, window)
-    firm = [
-        part[layout.basis[0]] >= FEW if layout.basis else bucket.whole
-        for part, bucket in zip(parts, trend.buckets, strict=True)
-    ]
-    drawn = [
-        Series(
-            name, [part[line] if shown else None for part, shown in zip(parts, counted, strict=True)], firm
-        )
-        for name, line in layout.lines
-    ]
+    measure = Measure(layout.name, layout.title, layout.kind, layout.basis, layout.result)
+    drawn = figure_charts.drawn(measure, trends)
+    # What is drawn comes first, beside the value.
+    at = 1 if drawn.columns else 0
+    columns = [heading for heading, _, _ in layout.columns]
+    rows = [[write(_number(part, name)) for _, name, write in layout.columns] for part in parts]
     return Card(
         name=layout.name,
         title=layout.title,
@@ -263,10 +241,10 @@ def _card(
         few=_few(layout, numbers),
         wide=_wide(numbers),
         counts=[(label, write(_number(numbers, name))) for label, name, write in layout.counts],
-        chart=_chart(layout, drawn, trend, labels),
-        legend=[series.name for series in drawn] if len(drawn) > 1 else [],
-        columns=[heading for heading, _, _ in layout.columns],
-        rows=[[write(_number(part, name)) for _, name, write in layout.columns] for part in parts],
+        chart=drawn.chart,
+        caption=drawn.caption,
+        columns=[*columns[:at], *drawn.columns, *columns[at:]],
+        rows=[[*row[:at], *cells, *row[at:]] for row, cells in zip(rows, drawn.cells, strict=True)],
     )
 
 
@@ -287,19 +265,8 @@ def _wide(numbers: _Numbers) -> str:
 
 
 def _few(layout: CardLayout, numbers: _Numbers) -> str:
-    if layout.basis is None or not 0 < numbers[layout.basis[0]] < FEW:
+    if layout.exact or not 0 < numbers[layout.basis[0]] < FEW:
         return ""
     measure, one, several = layout.basis
     number = numbers[measure]
     return f"Based on a single {one}." if number == 1 else f"Based on {number} {several} only."
-
-
-def _chart(layout: CardLayout, drawn: Sequence[Series], trend: Trend, labels: Sequence[str]) -> Markup | str:
-    values = [value for series in drawn for value in series.values]
-    if all(value is None for value in values):
-        return ""
-    label = f"{layout.title} by {trend.unit}; the table below has the numbers"
-    scale = layout.scale(values)
-    if layout.name == metrics.FREQUENCY:
-        return charts.bars(label, labels, drawn[0], scale)
-    return charts.lines(label, labels, drawn, scale)

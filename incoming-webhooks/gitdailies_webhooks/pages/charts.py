@@ -1,102 +1,173 @@
-"""Charts as SVG, drawn by pygal without its script and styles, which the policy of the pages refuses.
+"""Charts of a trend: bars of counts, and dots with their spread and a rolling line.
 
-`style.css` has their looks, with the colors of the page in light and dark.
+Each bucket has a field as high as the chart, which is not visible. Its title has the numbers: browsers show
+it under the pointer, and `page.js` reads it out for the keyboard.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from math import sqrt
+from typing import NamedTuple
 
-import pygal
 from markupsafe import Markup
-from pygal.style import Style
 
+from gitdailies_webhooks.pages import svg
 from gitdailies_webhooks.pages.axis import Scale, thinned
 
-# pygal adds an old kind of import finder for plugins. Python 3.11 warns of it at every import that fails.
-sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, pygal.PluginImportFixer)]
-
 # In units of the drawing, which is scaled to the width of the page.
-_WIDTH, _HEIGHT, _FONT = 400, 190, 14
+WIDTH, HEIGHT = 400, 190
+_TOP, _RIGHT, _BOTTOM = 10, 12, 24
+_FONT, _LETTER, _BOLD = 14, 8.6, 10
 
 # How many labels, and how many letters in all of them, have room below a chart.
 _MOST_LABELS, _LETTERS = 5, 30
 
-# Elements for the script of pygal, which is not used. Titles and comments would be read aloud or shown.
-_LEFT_OUT = frozenset({"defs", "title", "desc"})
+_LEAST_RADIUS, _MOST_RADIUS = 1.6, 6.0
+_BAR = 0.7
 
 
-class Series(NamedTuple):
-    """A name and a value for each bucket; None is a gap. A value is `firm` if enough events are behind it."""
+class Point(NamedTuple):
+    """One bucket: its title with all numbers, its label below the chart, and what is drawn of it.
 
-    name: str
-    values: Sequence[float | None]
-    firm: Sequence[bool]
+    `value` is None where there is nothing to draw. `spread` is the low and the high end of a thin bar.
+    `weight` is the number of events behind the value. It is not `whole` if the period has a part of it.
+    """
 
-
-def bars(label: str, buckets: Sequence[str], series: Series, scale: Scale) -> Markup:
-    """Draw a bar for each bucket, paler if it is not firm."""
-    chart = pygal.Bar(**_options(buckets, scale))
-    chart.add(series.name, _points(series, "rect pale"))
-    return _drawn(chart, label)
-
-
-def lines(label: str, buckets: Sequence[str], drawn: Sequence[Series], scale: Scale) -> Markup:
-    """Draw a dot for each bucket, hollow if it is not firm, and join neighbors that are both firm."""
-    chart = pygal.Line(allow_interruptions=True, dots_size=3.5, **_options(buckets, scale))
-    for series in drawn:
-        joined = [value if firm else None for value, firm in zip(series.values, series.firm, strict=True)]
-        chart.add(series.name, joined, show_dots=False)
-        chart.add(series.name, _points(series, "dot pale"), stroke=False)
-    return _drawn(chart, label)
+    title: str
+    label: str
+    value: float | None
+    spread: tuple[float, float] | None = None
+    weight: int = 1
+    rolling: float | None = None
+    whole: bool = True
 
 
-def _points(series: Series, pale: str) -> list[Any]:
-    return [
-        value if firm or value is None else {"value": value, "node": {"class": pale}}
-        for value, firm in zip(series.values, series.firm, strict=True)
+def bars(label: str, points: Sequence[Point], scale: Scale) -> Markup:
+    """Draw a bar for each bucket, paler if the bucket is not whole."""
+    frame = _Frame(points, scale)
+    drawn = [
+        svg.rect(
+            frame.x(at) - frame.slot * _BAR / 2,
+            frame.y(point.value),
+            frame.slot * _BAR,
+            frame.bottom - frame.y(point.value),
+            "amount" if point.whole else "amount pale",
+        )
+        for at, point in enumerate(points)
+        if point.value
     ]
+    return svg.svg("chart", label, WIDTH, HEIGHT, [*frame.axes(), *drawn, *frame.fields()])
 
 
-def _options(buckets: Sequence[str], scale: Scale) -> dict[str, Any]:
-    longest = max(map(len, buckets), default=1)
-    return {
-        "width": _WIDTH,
-        "height": _HEIGHT,
-        "margin": 6,
-        "margin_right": 18,
-        "style": Style(label_font_size=_FONT, major_label_font_size=_FONT),
-        "js": (),
-        "css": (),
-        "no_prefix": True,
-        "disable_xml_declaration": True,
-        "show_legend": False,
-        "show_minor_x_labels": False,
-        "truncate_label": -1,
-        "x_labels": list(buckets),
-        "x_labels_major": thinned(buckets, min(_MOST_LABELS, _LETTERS // longest)),
-        "y_labels": [{"value": tick.value, "label": tick.label} for tick in scale.ticks],
-        "range": (0, scale.top),
-    }
+def plot(
+    label: str,
+    points: Sequence[Point],
+    scale: Scale,
+    *,
+    end: Sequence[str] = (),
+    unsettled: float | None = None,
+) -> Markup:
+    """Draw the rolling line, and a dot for each bucket, its area by the weight, on the bar of its spread.
+
+    *end* is written beside the end of the line, in several lines. From *unsettled* on, in buckets from the
+    left, is a gray field.
+    """
+    frame = _Frame(points, scale, end, above=_FONT if unsettled is not None else 0)
+    drawn = [
+        *frame.axes(),
+        *frame.gray(unsettled),
+        *frame.spreads(),
+        *frame.dots(),
+        *frame.line(),
+        *frame.end(end),
+        *frame.fields(),
+    ]
+    return svg.svg("chart", label, WIDTH, HEIGHT, drawn)
 
 
-def _drawn(chart: Any, label: str) -> Markup:
-    def plain(root: Any) -> Any:
-        _prune(root)
-        root.attrib.pop("id", None)
-        root.attrib.update({"class": "chart", "role": "img", "aria-label": label})
-        return root
+class _Frame:
+    """The place of the buckets and the values of one chart."""
 
-    chart.add_xml_filter(plain)
-    return Markup(chart.render())  # noqa: S704  pygal escapes text
+    def __init__(
+        self, points: Sequence[Point], scale: Scale, beside: Sequence[str] = (), above: int = 0
+    ) -> None:
+        self._points, self._scale = points, scale
+        self.left = max(len(tick.label) for tick in scale.ticks) * _LETTER + 8
+        self.right = WIDTH - max(_RIGHT, max(map(len, beside), default=0) * _BOLD + 6)
+        self.top, self.bottom = _TOP + above, HEIGHT - _BOTTOM
+        self.slot = (self.right - self.left) / max(len(points), 1)
 
+    def x(self, at: float) -> float:
+        return self.left + (at + 0.5) * self.slot
 
-def _prune(node: Any) -> None:
-    for child in list(node):
-        tag = child.tag.rpartition("}")[2] if isinstance(child.tag, str) else ""
-        if tag in _LEFT_OUT or not tag or "tooltip-overlay" in child.get("class", ""):
-            node.remove(child)
-        else:
-            _prune(child)
+    def y(self, value: float) -> float:
+        return self.bottom - self._scale.at(value) * (self.bottom - self.top)
+
+    def axes(self) -> Iterator[Markup]:
+        """Draw a line and a label for each tick, and the labels of the buckets that have room."""
+        for tick in self._scale.ticks:
+            y = self.y(tick.value)
+            css = "ground" if tick.value == self._scale.low else "guide"
+            yield svg.path(css, "M", self.left, y, "H", self.right)
+            yield svg.text(self.left - 6, y + _FONT / 3, tick.label, "end")
+        longest = max((len(point.label) for point in self._points), default=1)
+        most = max(min(_MOST_LABELS, _LETTERS // max(longest, 1)), 1)
+        for at in thinned(range(len(self._points)), most):
+            words = self._points[at].label
+            over = self.x(at) + len(words) * _LETTER / 2 > WIDTH
+            yield svg.text(WIDTH if over else self.x(at), HEIGHT - 5, words, "end" if over else "middle")
+
+    def fields(self) -> Iterator[Markup]:
+        for at, point in enumerate(self._points):
+            yield svg.rect(
+                self.left + at * self.slot, self.top, self.slot, self.bottom - self.top, "field", point.title
+            )
+
+    def gray(self, unsettled: float | None) -> Iterator[Markup]:
+        if unsettled is not None:
+            begin = self.left + min(max(unsettled, 0), len(self._points)) * self.slot
+            yield svg.rect(begin, self.top, self.right - begin, self.bottom - self.top, "unsettled")
+            yield svg.text(self.right, self.top - 5, "not settled", "end")
+
+    def spreads(self) -> Iterator[Markup]:
+        for at, point in enumerate(self._points):
+            if point.value is not None and point.spread is not None:
+                low, high = map(self.y, point.spread)
+                yield svg.path("spread", "M", self.x(at), low, "V", high)
+
+    def dots(self) -> Iterator[Markup]:
+        most = max((point.weight for point in self._points), default=1)
+        largest = min(_MOST_RADIUS, max(self.slot * 0.6, _LEAST_RADIUS))
+        for at, point in enumerate(self._points):
+            if point.value is not None:
+                radius = max(largest * sqrt(point.weight / max(most, 1)), _LEAST_RADIUS)
+                yield svg.circle(self.x(at), self.y(point.value), radius, "" if point.whole else "pale")
+
+    def line(self) -> Iterator[Markup]:
+        """Join neighbors that have a rolling value; one without such a neighbor is a short line."""
+        joined: list[tuple[int, float]] = []
+        for at, point in enumerate((*self._points, None)):
+            if point is not None and point.rolling is not None:
+                joined.append((at, point.rolling))
+            elif joined:
+                yield self._joined(joined)
+                joined = []
+
+    def _joined(self, joined: Sequence[tuple[int, float]]) -> Markup:
+        (first, value), *others = joined
+        if not others:
+            half = min(self.slot / 2, _MOST_RADIUS)
+            return svg.path("rolling", "M", self.x(first) - half, self.y(value), "h", 2 * half)
+        steps = [step for at, later in others for step in ("L", self.x(at), self.y(later))]
+        return svg.path("rolling", "M", self.x(first), self.y(value), *steps)
+
+    def end(self, words: Sequence[str]) -> Iterator[Markup]:
+        """Write words beside the end of the line, within the height of the chart."""
+        values = [point.rolling for point in self._points if point.rolling is not None]
+        if not values:
+            return
+        rest = (len(words) - 1) * _FONT
+        first = min(max(self.y(values[-1]) + _FONT / 3 - rest / 2, self.top + _FONT / 2), self.bottom - rest)
+        for number, word in enumerate(words):
+            yield svg.text(self.right + 6, first + number * _FONT, word, "start", "end")

@@ -26,6 +26,7 @@ from gitdailies_webhooks.pages import timeline
 from gitdailies_webhooks.pages.axis import thinned
 from gitdailies_webhooks.pages.cards import cards
 from gitdailies_webhooks.pages.event_titles import title_of
+from gitdailies_webhooks.pages.figure_charts import Trends
 from gitdailies_webhooks.pages.formatting import count, decimal, dora_url, moment, url_time, window
 from gitdailies_webhooks.pages.overview_view import BEHIND_US
 
@@ -92,6 +93,7 @@ def context(
     listed = [_listed(event, found.events, zone) for event in found.timeline.listed]
     total = sum(found.timeline.counts.values())
     trend = found.trend
+    buckets = [_bucket(trend.unit, bucket, part_url) for bucket in trend.buckets]
     labels = [_SHORT[trend.unit].format(bucket.local_begin) for bucket in trend.buckets]
     return {
         **form(filters),
@@ -104,13 +106,11 @@ def context(
         "observed": _observed(found.answer, zone),
         "cards": cards(
             found.answer["figures"],
-            trend,
-            labels,
-            began_at=found.began_at,
+            _trends(found, labels, [bucket["title"] for bucket in buckets], period.now - settings.window_us),
             window=window(found.answer["windowSeconds"]),
         ),
         "heading": _HEADINGS.get(trend.unit, trend.unit.capitalize()),
-        "buckets": [_bucket(trend.unit, bucket, part_url) for bucket in trend.buckets],
+        "buckets": buckets,
         "word": trend.unit,
         "tracks": timeline.tracks(found.timeline, period, found.events, part_url),
         "ticks": timeline.ticks(period, _tick_labels(trend.buckets, labels)),
@@ -135,6 +135,22 @@ def context(
         "is_production": question.selection.environment == PRODUCTION,
         "services": sorted({str(body["service"]) for body in found.events.values() if body.get("service")}),
     }
+
+
+def _trends(found: Overview, labels: list[str], titles: list[str], settled_until: int) -> Trends:
+    """Return what the charts draw; they begin with the first event."""
+    heading = _HEADINGS.get(found.trend.unit, "")
+    # "Week of 2 Mar 2026", and a day by its name alone.
+    before = f"{heading} " if " " in heading else ""
+    began_at = found.began_at
+    return Trends(
+        trend=found.trend,
+        beside=found.beside,
+        labels=labels,
+        titles=[before + title for title in titles],
+        counted=[began_at is not None and bucket.period.until >= began_at for bucket in found.trend.buckets],
+        settled_until=settled_until,
+    )
 
 
 def _part_url(filters: Mapping[str, str], period: Period, began_at: int, ended_at: int | None) -> str:

@@ -80,6 +80,11 @@ def fraction(some: int, whole: int) -> str:
     return out_of(some, whole)
 
 
+def unbroken(text: str) -> str:
+    """Return text that is not broken into lines."""
+    return text.replace(" ", "\u00a0")
+
+
 def window(seconds: float) -> str:
     """Write the length of the window in hours, or in days if it is longer than three."""
     return f"{seconds / 3600:g} h" if seconds <= 259_200 else duration(seconds)

@@ -7,7 +7,7 @@ from typing import Any
 from gitdailies_webhooks.figures import metrics, series
 from gitdailies_webhooks.figures.durations import duration
 from gitdailies_webhooks.pages import phrases
-from gitdailies_webhooks.pages.formatting import count, decimal, fraction, rate
+from gitdailies_webhooks.pages.formatting import count, decimal, fraction, rate, unbroken
 
 
 def cards(whole: series.Summary, open_now: int) -> list[dict[str, Any]]:
@@ -55,7 +55,7 @@ def cards(whole: series.Summary, open_now: int) -> list[dict[str, Any]]:
         {
             "name": figure,
             "title": title,
-            "value": value,
+            "value": _whole(value),
             "lines": [line for line in lines if line],
             "change": ""
             if whole.change is None or whole.before is None
@@ -63,6 +63,12 @@ def cards(whole: series.Summary, open_now: int) -> list[dict[str, Any]]:
         }
         for figure, (title, value, lines) in shown.items()
     ]
+
+
+def _whole(value: str) -> str:
+    """Keep the percent of a rate in one line: 12 of 150 (8 %)."""
+    counts, mark, percent = value.partition("(")
+    return counts + unbroken(mark + percent)
 
 
 def _young(failed: int, young: int) -> str:

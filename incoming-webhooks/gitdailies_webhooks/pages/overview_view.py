@@ -29,6 +29,7 @@ from gitdailies_webhooks.pages.formatting import (
     moment,
     percent,
     rate,
+    unbroken,
 )
 from gitdailies_webhooks.pages.overview_cards import cards
 
@@ -107,7 +108,7 @@ def context(
         ],
         "sort": sort,
         "common": None if drawn.common is None else percent(drawn.common),
-        "top": f"{drawn.top:.0%}".replace("%", " %"),
+        "top": unbroken(f"{drawn.top * 100:.0f} %"),
         "teams": _by_team(found, rows, shown, drawn),
         "with_teams": bool(question.teams_known),
         "number": count(len({key[1] for key in rows})),
@@ -205,7 +206,7 @@ def _recovery(total: Tally, numbers: Mapping[str, Any]) -> str:
     if not total.recoveries:
         return NOTHING
     if len(total.recoveries) < phrases.FEWEST_FOR_MEDIAN:
-        return ", ".join(duration(us / 1e6) for us in sorted(total.recoveries))
+        return ", ".join(unbroken(duration(us / 1e6)) for us in sorted(total.recoveries))
     return f"{duration(numbers['median'])} of {count(numbers['recovered'])}"
 
 

@@ -10,5 +10,17 @@ from tests.support.webhooks.fixtures import (
     receiver,
     strict,
 )
+from tests.support.webhooks.visitor import owner, viewer
 
-__all__ = ["address", "database", "has_tables", "kind", "log_lines", "migrated", "receiver", "strict"]
+__all__ = [
+    "address",
+    "database",
+    "has_tables",
+    "kind",
+    "log_lines",
+    "migrated",
+    "owner",
+    "receiver",
+    "strict",
+    "viewer",
+]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
 from gitdailies_connection.config.load import read
-from gitdailies_webhooks.accounts.first_owner import invite_owner
 from gitdailies_webhooks.events.listing import StoredEvent
 from gitdailies_webhooks.events.query import BEGINNING
 from gitdailies_webhooks.events.senders import PAUSES, senders_of
@@ -16,24 +13,10 @@ from gitdailies_webhooks.pages.samples import relay_settings
 from hypothesis import given
 from hypothesis import strategies as some
 
-from tests.component.webhooks.test_pages_security import Visitor, on_each
+from tests.component.webhooks.test_pages_security import on_each
 from tests.support.webhooks.payloads import body
 from tests.support.webhooks.running import Receiver
-
-
-@pytest.fixture
-def owner(receiver: Receiver) -> Visitor:
-    visitor = Visitor(receiver)
-    assert visitor.join(invite_owner(receiver.store), "Kim").status_code == 303
-    return visitor
-
-
-@pytest.fixture
-def viewer(receiver: Receiver, owner: Visitor) -> Visitor:
-    visitor = Visitor(receiver)
-    link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="viewer").text)[0]
-    assert visitor.join(link, "Vic").status_code == 303
-    return visitor
+from tests.support.webhooks.visitor import Visitor
 
 
 def leads(visitor: Visitor, path: str = "/") -> str:

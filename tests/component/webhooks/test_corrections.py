@@ -13,10 +13,10 @@ from gitdailies_webhooks.api.openapi import document
 from gitdailies_webhooks.sql.database import transaction
 from jsonschema import Draft202012Validator
 
-from tests.component.webhooks.test_pages_security import Visitor
 from tests.support.databases import KINDS
 from tests.support.figures.asking import deploy, ended, started
 from tests.support.webhooks.running import Receiver
+from tests.support.webhooks.visitor import Visitor
 
 ASKED = {"from": "2026-03-01", "to": "2026-04-01"}
 # Ids that an address has to encode.

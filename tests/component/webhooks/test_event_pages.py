@@ -11,9 +11,9 @@ from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.timestamps import utc_now
 
 from tests.component.webhooks.test_corrections import members
-from tests.component.webhooks.test_pages_security import Visitor
 from tests.support.figures.asking import deploy, ended, started
 from tests.support.webhooks.running import Receiver
+from tests.support.webhooks.visitor import Visitor
 
 ODD_IDS = ("a/b", "..", ".", "a?b=c#d", "a%2Fb", "<b>&amp;", "cause", "x/cause")
 

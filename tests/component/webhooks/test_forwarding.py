@@ -11,9 +11,9 @@ import requests
 from gitdailies_connection.addresses import Network, parse_network
 from gitdailies_webhooks.accounts.first_owner import invite_owner
 
-from tests.component.webhooks.test_pages_security import PASSWORD, Visitor
 from tests.support.webhooks.payloads import body
 from tests.support.webhooks.running import Receiver, in_thread
+from tests.support.webhooks.visitor import PASSWORD, Visitor
 
 GUESSES = 80
 

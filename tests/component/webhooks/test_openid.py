@@ -24,12 +24,13 @@ from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.sql.database import transaction
 from joserfc.jwk import RSAKey
 
-from tests.component.webhooks.test_pages_security import PASSWORD, Visitor, on_each
+from tests.component.webhooks.test_pages_security import on_each
 from tests.support.servers import free_port
 from tests.support.sign_in import hostile_provider as hostile
 from tests.support.sign_in import real_provider
 from tests.support.sign_in.hostile_provider import HostileProvider, having, without
 from tests.support.webhooks.running import Receiver, in_thread, settings_of
+from tests.support.webhooks.visitor import PASSWORD, Visitor
 
 BEGIN, BACK = "/sign-in/openid", "/sign-in/openid/callback"
 ROLES = RoleSettings({"platform": "owner", "engineering": "viewer"}, {"larkspur.example": "viewer"})

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from gitdailies_webhooks.accounts.first_owner import invite_owner
 
-from tests.component.webhooks.test_pages_security import Visitor
 from tests.support.processes import eventually
 from tests.support.relay.deliveries import pagerduty, signed
 from tests.support.relay.running import Relay
 from tests.support.webhooks.payloads import body
 from tests.support.webhooks.running import Receiver
+from tests.support.webhooks.visitor import Visitor
 from tests.support.webhooks.with_relay import STATUS_KEY, pages_and_relay
 
 MARKUP = "<script>alert(1)</script>"

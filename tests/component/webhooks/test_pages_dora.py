@@ -6,13 +6,12 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from gitdailies_webhooks.accounts.first_owner import invite_owner
 
-from tests.component.webhooks.test_pages_security import Visitor
 from tests.support.databases import KINDS
 from tests.support.figures.asking import worked
 from tests.support.webhooks.payloads import body
 from tests.support.webhooks.running import Receiver
+from tests.support.webhooks.visitor import Visitor
 
 on_each = pytest.mark.parametrize("kind", KINDS)
 PERIOD = "from=2026-03-01&to=2026-04-06&now=2026-04-05T12:00:00Z"
@@ -37,13 +36,6 @@ BESIDE = {
     },
     "deploymentReworkRate": {"Rework": "numerator", "Deploys": "denominator"},
 }
-
-
-@pytest.fixture
-def owner(receiver: Receiver) -> Visitor:
-    visitor = Visitor(receiver)
-    assert visitor.join(invite_owner(receiver.store), "Kim").status_code == 303
-    return visitor
 
 
 def counts_by_figure(page: str) -> dict[str, dict[str, str]]:

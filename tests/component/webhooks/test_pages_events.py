@@ -12,15 +12,14 @@ from typing import Any
 import pytest
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.timestamps import utc_now
-from gitdailies_webhooks.accounts.first_owner import invite_owner
 from gitdailies_webhooks.figures import reasons
 from gitdailies_webhooks.pages.event_view import NAMES
 
-from tests.component.webhooks.test_pages_security import Visitor
 from tests.support.databases import KINDS
 from tests.support.figures.asking import worked
 from tests.support.webhooks.payloads import body
 from tests.support.webhooks.running import Receiver
+from tests.support.webhooks.visitor import Visitor
 
 
 def lines(page: str) -> list[str]:
@@ -32,13 +31,6 @@ def lines(page: str) -> list[str]:
 def verdicts(page: str) -> list[str]:
     """Return the verdicts of the page, one line for each figure."""
     return [line for line in lines(page) if line.split(": ")[0] in NAMES.values()]
-
-
-@pytest.fixture
-def owner(receiver: Receiver) -> Visitor:
-    visitor = Visitor(receiver)
-    assert visitor.join(invite_owner(receiver.store), "Kim").status_code == 303
-    return visitor
 
 
 @pytest.mark.parametrize("kind", KINDS)

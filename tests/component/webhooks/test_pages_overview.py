@@ -13,12 +13,11 @@ from typing import Any
 
 import pytest
 from gitdailies_connection.config.settings import TeamSettings
-from gitdailies_webhooks.accounts.first_owner import invite_owner
 
-from tests.component.webhooks.test_pages_security import Visitor
 from tests.support.databases import KINDS, postgresql_url
 from tests.support.figures.asking import worked
 from tests.support.webhooks.running import Receiver, at, in_thread
+from tests.support.webhooks.visitor import Visitor
 
 PERIOD = {"from": "2026-03-01", "to": "2026-04-06", "now": "2026-04-05T12:00:00Z"}
 QUERY = "&".join(f"{name}={value}" for name, value in PERIOD.items())
@@ -36,13 +35,6 @@ def receiver(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Receive
     else:
         with postgresql_url() as url, in_thread(at(url), teams=TEAMS) as running:
             yield running
-
-
-@pytest.fixture
-def owner(receiver: Receiver) -> Visitor:
-    visitor = Visitor(receiver)
-    assert visitor.join(invite_owner(receiver.store), "Kim").status_code == 303
-    return visitor
 
 
 @pytest.fixture

@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import re
 
-import pytest
 import requests
 from gitdailies_server.storage.timestamps import utc_now
-from gitdailies_webhooks.accounts.first_owner import invite_owner, set_up_path
+from gitdailies_webhooks.accounts.first_owner import set_up_path
 from gitdailies_webhooks.sql.database import transaction
 
-from tests.component.webhooks.test_pages_security import PASSWORD, Visitor, on_each
+from tests.component.webhooks.test_pages_security import on_each
 from tests.support.webhooks.running import Receiver
+from tests.support.webhooks.visitor import PASSWORD, Visitor
 
 PEOPLE = "/settings/people"
 OTHER = "a flock over the north sea"
-
-
-@pytest.fixture
-def owner(receiver: Receiver) -> Visitor:
-    visitor = Visitor(receiver)
-    assert visitor.join(invite_owner(receiver.store), "Kim").status_code == 303
-    return visitor
-
-
-@pytest.fixture
-def viewer(receiver: Receiver, owner: Visitor) -> Visitor:
-    visitor = Visitor(receiver)
-    assert visitor.join(link_in(owner.post(f"{PEOPLE}/invite", role="viewer")), "Vic").status_code == 303
-    return visitor
 
 
 def link_in(page: requests.Response) -> str:

@@ -24,46 +24,12 @@ from gitdailies_webhooks.sql.database import transaction
 from tests.support.databases import KINDS
 from tests.support.webhooks.payloads import body
 from tests.support.webhooks.running import Receiver, in_thread
+from tests.support.webhooks.visitor import PASSWORD, Visitor
 
-PASSWORD = "nine quiet larks at dawn"
 MANAGE = "/settings/api-access/incoming-webhooks"
 
 
-class Visitor:
-    """A browser without a screen: cookies, and forms with their values."""
-
-    def __init__(self, receiver: Receiver) -> None:
-        self.session = requests.Session()
-        self.url = receiver.url
-
-    def get(self, path: str, **more: Any) -> requests.Response:
-        more.setdefault("headers", {"accept": "text/html"})
-        return self.session.get(self.url + path, timeout=10, **more)
-
-    def token(self, path: str) -> str:
-        return re.search(r'name="form_token" value="(\w+)"', self.get(path).text)[1]
-
-    def post(self, path: str, form: str = "", headers: Any = None, **fields: str) -> requests.Response:
-        fields = {"form_token": self.token(form or path), **fields}
-        return self.session.post(
-            self.url + path, data=fields, headers=headers, timeout=10, allow_redirects=False
-        )
-
-    def join(self, link: str, name: str) -> requests.Response:
-        return self.post(link, name=name, password=PASSWORD, again=PASSWORD)
-
-    def sign_in(self, name: str, password: str = PASSWORD) -> requests.Response:
-        return self.post("/sign-in", name=name, password=password)
-
-
 on_each = pytest.mark.parametrize("kind", KINDS)
-
-
-@pytest.fixture
-def owner(receiver: Receiver) -> Visitor:
-    visitor = Visitor(receiver)
-    assert visitor.join(invite_owner(receiver.store), "Kim").status_code == 303
-    return visitor
 
 
 def key_of(owner: Visitor, name: str = "ci") -> str:

@@ -13,8 +13,9 @@ from gitdailies_connection.config.sign_in import HeaderSettings, RoleSettings, S
 from gitdailies_server.storage.database import Database
 from gitdailies_webhooks.accounts.first_owner import invite_owner
 
-from tests.component.webhooks.test_pages_security import Visitor, on_each
+from tests.component.webhooks.test_pages_security import on_each
 from tests.support.webhooks.running import Receiver, in_thread
+from tests.support.webhooks.visitor import Visitor
 
 WAYS = SignInSettings(
     header=HeaderSettings("X-Forwarded-User", "X-Forwarded-Groups", "X-Forwarded-Email"),

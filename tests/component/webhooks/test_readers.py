@@ -24,11 +24,11 @@ from gitdailies_webhooks.events.readers import Readers
 from gitdailies_webhooks.events.store import open_store
 from gitdailies_webhooks.sql.database import ReadPool
 
-from tests.component.webhooks.test_pages_security import Visitor
 from tests.support.databases import KINDS, postgresql_url
 from tests.support.figures.asking import worked
 from tests.support.webhooks.payloads import body
 from tests.support.webhooks.running import at, in_thread
+from tests.support.webhooks.visitor import Visitor
 from tests.unit.webhooks.test_intake import NOW, read
 
 

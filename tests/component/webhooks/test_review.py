@@ -16,10 +16,10 @@ from gitdailies_webhooks.sql.database import transaction
 from jsonschema import Draft202012Validator
 
 from tests.component.webhooks.test_corrections import members
-from tests.component.webhooks.test_pages_security import Visitor
 from tests.support.databases import KINDS
 from tests.support.figures.asking import REPO, deploy, ended, started
 from tests.support.webhooks.running import Receiver
+from tests.support.webhooks.visitor import Visitor
 
 # The week of 30 March 2026. In each of the four weeks before, everything goes its usual way.
 WEEK, PAGE = "2026-W14", "/review?week=2026-W14"

@@ -8,31 +8,16 @@ from datetime import timedelta
 import pytest
 import requests
 from gitdailies_server.storage.timestamps import to_us, utc_now
-from gitdailies_webhooks.accounts.first_owner import invite_owner
 from gitdailies_webhooks.accounts.key_store import MOST_TOKENS, list_keys
 from gitdailies_webhooks.sql.database import transaction
 
-from tests.component.webhooks.test_pages_security import Visitor, key_of, on_each
+from tests.component.webhooks.test_pages_security import key_of, on_each
 from tests.support.webhooks.payloads import body
 from tests.support.webhooks.running import Receiver
+from tests.support.webhooks.visitor import Visitor
 
 TOKENS = "/settings/tokens"
 LATER = f"{utc_now() + timedelta(days=30):%Y-%m-%d}"
-
-
-@pytest.fixture
-def owner(receiver: Receiver) -> Visitor:
-    visitor = Visitor(receiver)
-    assert visitor.join(invite_owner(receiver.store), "Kim").status_code == 303
-    return visitor
-
-
-@pytest.fixture
-def viewer(receiver: Receiver, owner: Visitor) -> Visitor:
-    visitor = Visitor(receiver)
-    link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="viewer").text)[0]
-    assert visitor.join(link, "Vic").status_code == 303
-    return visitor
 
 
 def create(visitor: Visitor, name: str = "sheet", expires: str = LATER) -> requests.Response:

@@ -13,10 +13,10 @@ import pytest
 from gitdailies_connection.relay import client
 from gitdailies_webhooks.accounts.first_owner import invite_owner
 
-from tests.component.webhooks.test_pages_security import Visitor
 from tests.support.empty_stores import put_webhooks_store
 from tests.support.servers import Received, Server, answer, serving
 from tests.support.webhooks.running import at, in_thread
+from tests.support.webhooks.visitor import Visitor
 from tests.support.webhooks.with_relay import KEY_FILE, STATUS_KEY, address_of
 
 JSON = {"Content_Type": "application/json"}

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
 from gitdailies_server.storage.timestamps import utc_now
-from gitdailies_webhooks.accounts.first_owner import invite_owner
 from gitdailies_webhooks.accounts.key_store import delete_key
 from gitdailies_webhooks.accounts.wrong_requests import MOST_KEPT, note_wrong, wrong_requests
 from gitdailies_webhooks.sql.database import transaction
 
-from tests.component.webhooks.test_pages_security import MANAGE, Visitor, on_each
+from tests.component.webhooks.test_pages_security import MANAGE, on_each
 from tests.support.webhooks.payloads import body
 from tests.support.webhooks.running import Receiver
-
-
-@pytest.fixture
-def owner(receiver: Receiver) -> Visitor:
-    visitor = Visitor(receiver)
-    assert visitor.join(invite_owner(receiver.store), "Kim").status_code == 303
-    return visitor
+from tests.support.webhooks.visitor import Visitor
 
 
 def noted(receiver: Receiver, key_id: int = 1) -> list[tuple[str, str]]:

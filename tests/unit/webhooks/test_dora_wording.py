@@ -70,20 +70,33 @@ VALUES = st.lists(st.none() | st.floats(0, 1e9), min_size=1, max_size=40)
 
 @given(VALUES, st.sampled_from((axis.counts, axis.durations)))
 def test_an_axis_holds_every_value(values: list[float | None], make) -> None:
-    """An axis begins at 0, ends no lower than the greatest value, and has few labels, each another."""
+    """An axis ends no lower than the greatest value, and has few labels, each another and in order."""
     scale = make(values)
     labels = [tick.label for tick in scale.ticks]
-    assert scale.ticks[0].value == 0
-    assert scale.top >= max((value for value in values if value is not None), default=0)
+    given = [value for value in values if value is not None]
+    assert scale.top >= max(given, default=0)
     assert 2 <= len(labels) == len(set(labels)) <= 6
+    assert scale.low == (0 if make is axis.counts else max(scale.low, 1))
+    assert scale.low <= max(min(given, default=scale.low), 1)
+    heights = [scale.at(tick.value) for tick in scale.ticks]
+    assert heights == sorted(set(heights))
+    assert heights[-1] == 1
+    assert all(0 <= scale.at(value) <= 1 for value in given)
+
+
+def test_one_long_week_does_not_flatten_the_others() -> None:
+    """On an axis from an hour to a week, an hour and four hours are far apart."""
+    scale = axis.durations([3600, 4 * 3600, 6 * 86400])
+    assert [tick.label for tick in scale.ticks] == ["1 h", "4 h", "12 h", "1 d", "3 d", "7 d"]
+    assert scale.at(4 * 3600) > 0.25
 
 
 @given(st.lists(st.none() | st.floats(0, 1), min_size=1, max_size=40))
 def test_an_axis_of_ratios_ends_at_all(values: list[float | None]) -> None:
-    """No axis of ratios goes beyond 100 %, and none ends below its greatest value."""
+    """No axis of ratios goes beyond 100 %, and none ends below its greatest value or 20 %."""
     scale = axis.ratios(values)
     assert max((value for value in values if value is not None), default=0) <= scale.top + 1e-9
-    assert scale.top <= 1
+    assert 0.2 <= scale.top <= 1
 
 
 @given(st.lists(st.text(min_size=1), max_size=40), st.integers(1, 6))

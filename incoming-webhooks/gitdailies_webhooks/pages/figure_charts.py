@@ -1,0 +1,234 @@
+"""The chart of each figure from its trend: what is drawn, what is said of it, and the columns of its table.
+
+Every number that a chart draws is in the table below it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from markupsafe import Markup
+
+from gitdailies_webhooks.figures import metrics
+from gitdailies_webhooks.figures.durations import NOTHING, duration
+from gitdailies_webhooks.figures.rolling import Beside
+from gitdailies_webhooks.figures.selection import Period
+from gitdailies_webhooks.figures.trend import Trend
+from gitdailies_webhooks.pages import axis, charts
+from gitdailies_webhooks.pages.charts import Point
+from gitdailies_webhooks.pages.formatting import count, decimal, out_of
+
+Numbers: TypeAlias = Mapping[str, Any]
+Kind = Literal["counts", "durations", "rates"]
+COUNTS: Kind = "counts"
+DURATIONS: Kind = "durations"
+RATES: Kind = "rates"
+
+# The key of the value that is drawn.
+_DRAWN: Mapping[Kind, str] = {COUNTS: "numerator", DURATIONS: "median", RATES: "value"}
+_SCALES: Mapping[Kind, Callable[[Sequence[float | None]], axis.Scale]] = {
+    COUNTS: axis.counts,
+    DURATIONS: axis.durations,
+    RATES: axis.ratios,
+}
+# The heading of the column of the spread.
+_SPREADS: Mapping[Kind, str] = {DURATIONS: "Middle half", RATES: "Range (95 %)"}
+# The units that are not longer than the rolling span.
+_SHORT = frozenset({"day", "week"})
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A figure in a chart: its name and title, its kind, and what is counted behind a value.
+
+    *basis* is the key of that count, with its word for one and for several. *result* says what the counted
+    ones of a rate did, like failed.
+    """
+
+    figure: str
+    title: str
+    kind: Kind
+    basis: tuple[str, str, str]
+    result: str = ""
+
+
+class Trends(NamedTuple):
+    """A trend with what is drawn beside it, and the words for its buckets.
+
+    `labels` are short ones for below the chart, and `titles` name a bucket in a sentence. A bucket that was
+    not `counted` is before the first event.
+    """
+
+    trend: Trend
+    beside: Sequence[Mapping[str, Beside]]
+    labels: Sequence[str]
+    titles: Sequence[str]
+    counted: Sequence[bool]
+    settled_until: int
+
+
+class Drawn(NamedTuple):
+    """A chart, "" if there is nothing to draw, its caption, and columns for its table with their cells."""
+
+    chart: Markup | str
+    caption: str
+    columns: list[str]
+    cells: list[list[str]]
+
+
+def drawn(measure: Measure, trends: Trends) -> Drawn:
+    """Draw a figure."""
+    unit = trends.trend.unit
+    points = _points(measure, trends)
+    caption = _caption(measure, unit)
+    if measure.kind == COUNTS:
+        columns: list[str] = []
+        cells: list[list[str]] = [[] for _ in points]
+    else:
+        columns = ["Rolling 4 weeks" if unit in _SHORT else _span(unit), _SPREADS[measure.kind]]
+        cells = [_cells(measure.kind, beside[measure.figure]) for beside in trends.beside]
+    values = [point.value for point in points] + [point.rolling for point in points]
+    if all(value is None for value in values):
+        return Drawn("", "", columns, cells)
+    if measure.kind == DURATIONS:
+        values += [end for point in points if point.spread for end in point.spread]
+    scale = _SCALES[measure.kind](values)
+    label = f"{measure.title} by {unit}. {_finding(measure.kind, unit, points)} The table has the numbers."
+    if measure.kind == COUNTS:
+        return Drawn(charts.bars(label, points, scale), caption, columns, cells)
+    rolling = [point.rolling for point in points if point.rolling is not None]
+    chart = charts.plot(
+        label,
+        points,
+        scale,
+        end=_end(measure.kind, rolling[-1]) if rolling else (),
+        unsettled=_unsettled(measure, trends),
+    )
+    return Drawn(chart, caption, columns, cells)
+
+
+def _points(measure: Measure, trends: Trends) -> list[Point]:
+    points = []
+    for at, (bucket, figures, beside) in enumerate(
+        zip(trends.trend.buckets, trends.trend.figures, trends.beside, strict=True)
+    ):
+        numbers = figures[measure.figure]
+        title = trends.titles[at] + ("" if bucket.whole else " (partly)")
+        if not trends.counted[at]:
+            points.append(Point(f"{title}: before the first event", trends.labels[at], None))
+            continue
+        found = beside.get(measure.figure, Beside(None, None))
+        points.append(
+            Point(
+                f"{title}: {_sentence(measure, numbers, found, trends.trend.unit)}",
+                trends.labels[at],
+                numbers[_DRAWN[measure.kind]],
+                found.spread,
+                numbers[measure.basis[0]],
+                None if found.rolling is None else found.rolling.value,
+                bucket.whole,
+            )
+        )
+    return points
+
+
+def _sentence(measure: Measure, numbers: Numbers, found: Beside, unit: str) -> str:
+    """Write all numbers of a bucket that are drawn."""
+    key, one, several = measure.basis
+    number = numbers[key]
+    behind = f"{count(number)} {one if number == 1 else several}"
+    if measure.kind == COUNTS:
+        days = decimal(numbers["denominator"])
+        return f"{behind} in {days} {'day' if days == '1' else 'days'}"
+    if not number:
+        said = f"no {one}"
+    elif measure.kind == DURATIONS:
+        said = f"median {duration(numbers['median'])} of {behind}"
+    else:
+        said = out_of(numbers["numerator"], number, measure.result)
+    rolling, spread = _cells(measure.kind, found)
+    if number and found.spread is not None:
+        said += f", {_SPREADS[measure.kind].lower()} {spread}"
+    if found.rolling is not None:
+        said += f"; {_span(unit).lower()}: {rolling}"
+    return said
+
+
+def _cells(kind: Kind, found: Beside) -> list[str]:
+    """Write the rolling value and the spread of a bucket."""
+    spread = rolling = NOTHING
+    if found.spread is not None:
+        low, high = found.spread
+        spread = f"{low * 100:.0f} to {high * 100:.0f} %" if kind == RATES else _between(low, high)
+    if found.rolling is not None:
+        value, some, whole = found.rolling
+        rolling = out_of(some, whole) if kind == RATES else f"{duration(value)} of {count(whole)}"
+    return [rolling, spread]
+
+
+def _between(low: float, high: float) -> str:
+    return f"{duration(low)} to {duration(high)}"
+
+
+def _write(kind: Kind, value: float) -> str:
+    if kind == DURATIONS:
+        return duration(value)
+    return f"{value * 100:.0f} %" if kind == RATES else count(value)
+
+
+def _end(kind: Kind, value: float) -> Sequence[str]:
+    """Return the lines for the end of a line: each unit of a duration has its own."""
+    words = _write(kind, value).split(" ")
+    return [" ".join(words[at : at + 2]) for at in range(0, len(words), 2)]
+
+
+def _span(unit: str) -> str:
+    """Return the words for the span of a rolling value."""
+    return "Four weeks" if unit in _SHORT else f"{unit.capitalize()} or four weeks"
+
+
+def _caption(measure: Measure, unit: str) -> str:
+    _, _, several = measure.basis
+    if measure.kind == COUNTS:
+        return f"Bars: {several}. Paler: part of a {unit}."
+    figure = "median" if measure.kind == DURATIONS else "rate"
+    span = "the four weeks" if unit in _SHORT else f"the {unit}, or four weeks if it was shorter,"
+    spread = "middle half" if measure.kind == DURATIONS else "range (95 %)"
+    return (
+        f"Line: rolling {figure} of {span} up to each point. "
+        f"Dots: {unit}s, larger with more {several}. Thin bars: {spread}."
+    )
+
+
+def _finding(kind: Kind, unit: str, points: Sequence[Point]) -> str:
+    """Say in a sentence what the chart shows."""
+    values = [point.value for point in points if point.value is not None]
+    if kind == COUNTS:
+        whole = [point.value for point in points if point.value is not None and point.whole]
+        last = f" {count(whole[-1])} in the last whole {unit}." if whole else ""
+        return f"From {count(min(values))} to {count(max(values))} a {unit}.{last}"
+    rolling = [point.rolling for point in points if point.rolling is not None]
+    name = "four-week" if unit in _SHORT else "rolling"
+    if not rolling:
+        low, high = _write(kind, min(values)), _write(kind, max(values))
+        return f"Too few for a {name} line; single {unit}s from {low} to {high}."
+    if len(rolling) == 1:
+        return f"The {name} value is {_write(kind, rolling[0])}."
+    first, last, low, high = (
+        _write(kind, value) for value in (rolling[0], rolling[-1], min(rolling), max(rolling))
+    )
+    return f"The {name} line is {first} at first and {last} at the end, from {low} to {high}."
+
+
+def _unsettled(measure: Measure, trends: Trends) -> float | None:
+    """Return from where on deploys are not settled, in buckets; None where all of them are."""
+    if measure.figure != metrics.FAIL_RATE:
+        return None
+    for at, bucket in enumerate(trends.trend.buckets):
+        period: Period = bucket.period
+        if trends.settled_until < period.until:
+            length = max(period.until - period.began_at, 1)
+            return at + max(trends.settled_until - period.began_at, 0) / length
+    return None

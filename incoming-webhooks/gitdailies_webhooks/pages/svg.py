@@ -1,0 +1,61 @@
+"""The marks of a drawing as SVG: no style, no script and no id, which the policy of the pages refuses.
+
+`style.css` has the looks, by the classes of the marks, in light and dark. Text is escaped here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from markupsafe import Markup, escape
+
+
+def svg(css: str, label: str, width: float, height: float, marks: Iterable[Markup]) -> Markup:
+    """Return a drawing that is read aloud as its label. The page decides its size."""
+    size = f"{number(width)} {number(height)}"
+    return Markup(  # noqa: S704  escaped
+        f'<svg class="{escape(css)}" role="img" aria-label="{escape(label)}" viewBox="0 0 {size}">'
+        f"{Markup('').join(marks)}</svg>"
+    )
+
+
+def fixed(css: str, label: str, width: int, height: int, marks: Iterable[Markup]) -> Markup:
+    """Return a drawing of a fixed size in pixels."""
+    drawing = svg(css, label, width, height, marks)
+    return drawing.replace("<svg", Markup(f'<svg width="{width}" height="{height}"'), 1)  # noqa: S704  numbers
+
+
+def rect(x: float, y: float, width: float, height: float, css: str = "", title: str = "") -> Markup:
+    """Return a rectangle; browsers show its *title* under the pointer."""
+    at = f'x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}"'
+    if not title:
+        return Markup(f"<rect{_class(css)} {at}/>")  # noqa: S704  numbers
+    return Markup(f"<rect{_class(css)} {at}><title>{escape(title)}</title></rect>")  # noqa: S704  escaped
+
+
+def circle(x: float, y: float, radius: float, css: str = "") -> Markup:
+    """Return a dot."""
+    at = f'cx="{number(x)}" cy="{number(y)}" r="{number(radius)}"'
+    return Markup(f"<circle{_class(css)} {at}/>")  # noqa: S704  numbers
+
+
+def path(css: str, *steps: str | float) -> Markup:
+    """Return a line of steps: letters and numbers."""
+    drawn = " ".join(step if isinstance(step, str) else number(step) for step in steps)
+    return Markup(f'<path{_class(css)} d="{escape(drawn)}"/>')  # noqa: S704  escaped
+
+
+def text(x: float, y: float, words: str, anchor: str, css: str = "") -> Markup:
+    """Return words that begin at x, end there, or have their middle there: start, end, middle."""
+    at = f'x="{number(x)}" y="{number(y)}" text-anchor="{escape(anchor)}"'
+    return Markup(f"<text{_class(css)} {at}>{escape(words)}</text>")  # noqa: S704  escaped
+
+
+def number(value: float) -> str:
+    """Write a coordinate with one place, and without a zero behind the point."""
+    written = f"{value:.1f}".removesuffix(".0")
+    return "0" if written == "-0" else written
+
+
+def _class(css: str) -> str:
+    return f' class="{escape(css)}"' if css else ""
