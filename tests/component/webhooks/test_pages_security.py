@@ -349,7 +349,7 @@ def test_a_fault_on_a_page_shows_no_trace(
     answer = owner.get("/settings/people")
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert '<a href="/">Go to the start page</a>' in answer.text
+    assert '<a href="/">Go to the first page</a>' in answer.text
     assert "Traceback" not in answer.text
     number = re.search(r"internal error (\w{12})", answer.text)[1]
     (line,) = [line for line in log_lines.readouterr().err.splitlines() if number in line]
@@ -394,7 +394,7 @@ def test_an_unknown_path_is_a_page_in_a_browser(
     """A browser is shown a page with a way back, and a program the problem as JSON."""
     page = owner.get(path)
     assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
-    assert '<a href="/">Go to the start page</a>' in page.text
+    assert '<a href="/">Go to the first page</a>' in page.text
     problem = requests.get(receiver.url + path, timeout=10, allow_redirects=False)
     if problem.status_code != 303:  # pages redirect a visitor to sign in
         assert (problem.status_code, problem.json()["status"]) == (status, status)
