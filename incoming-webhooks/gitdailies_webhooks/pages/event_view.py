@@ -197,7 +197,7 @@ def _incident_summary(found: Mapping[str, Any], zone: tzinfo) -> list[Piece]:
         return [Piece(f"Open for {duration((_us(found['asOf']) - began) / 1_000_000)}.")]
     took = duration(found["durationSeconds"])
     if state == detail.CLOSED:
-        return [Piece(f"Merged, cancelled or deleted after {took}, without a recovery of its own.")]
+        return [Piece(f"Merged, canceled or deleted after {took}, without a recovery of its own.")]
     return [Piece(f"Resolved after {took}, {moment(_us(found['related']['resolution']['time']), zone)}.")]
 
 

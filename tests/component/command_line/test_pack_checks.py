@@ -9,7 +9,8 @@ import pytest
 from gitdailies_core.contract import checks
 from gitdailies_core.sources import registry
 
-MOST_SECONDS, TRIES = 1.0, 5
+# Where the command starts in a twelfth of a second, this is a second. Machines differ by two times.
+MOST_STARTS, TRIES = 12, 5
 COMMAND = str(Path(sys.executable).with_name("gitdailies"))
 
 
@@ -28,6 +29,7 @@ def cpu_seconds(*arguments):
 
 
 @pytest.mark.parametrize("name", sorted(registry.pack_names(), key=size)[-4:])
-def test_the_largest_packs_are_checked_in_a_second(name):
-    """The whole process takes less than a second of CPU time, for the packs with the longest examples."""
-    assert any(cpu_seconds("sources", "test", name) < MOST_SECONDS for _ in range(TRIES))
+def test_the_largest_packs_are_checked_at_once(name):
+    """The whole process takes as much CPU time as a dozen starts, for the packs with the longest examples."""
+    start = min(cpu_seconds("sources", "--help") for _ in range(TRIES))
+    assert any(cpu_seconds("sources", "test", name) < MOST_STARTS * start for _ in range(TRIES))

@@ -93,7 +93,7 @@ def test_each_state_has_its_sentence(receiver: Receiver, people: tuple[Visitor, 
         "/deploys/first": "Neither an incident nor a later deploy made it fail.",
         "/incidents/open": "no deploy has this commit ( eeeeeeee",
         "/incidents/once": "Resolved after 1 h,",
-        "/incidents/twice": "Merged, cancelled or deleted after 1 h: no recovery of its own.",
+        "/incidents/twice": "Merged, canceled or deleted after 1 h, without a recovery of its own.",
         "/events/id?id=merged": "It ends incident TWICE",
     }
     for path, sentence in sentences.items():

@@ -61,7 +61,7 @@ def test_a_timeline_tells_everything_in_order() -> None:
         "Arrived from pagerduty",
         "The proof was right by the secret in pagerduty",
         "Read as incident.triggered no line",
-        "Mapped: checkout-api by line 23 of gitdailies.yml, as the file is now",
+        "Mapped: checkout-api by line 23 of gitdailies.yml, in the current file",
         "Read again as incident.triggered",
         "An event was stored incidentStarted",
         "Sent: answer 202 delivered",
