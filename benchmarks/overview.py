@@ -117,7 +117,7 @@ def _wait(reader: ReadPool) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure the overview.")
     parser.add_argument("--stores", nargs="+", default=["sqlite", "postgresql"])
-    parser.add_argument("--store", help="the address of a store that is there already, of the kind --stores")
+    parser.add_argument("--store", help="the address of an existing store; --stores names its kind")
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--questions", type=int, default=40, help="how often each query is sent")
     return parser.parse_args()

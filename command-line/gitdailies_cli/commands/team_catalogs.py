@@ -119,7 +119,7 @@ def from_csv(text: str) -> Iterator[Found]:
 
 
 def as_yaml(found: Iterable[Found]) -> tuple[str, list[LeftOut]]:
-    """Return `teams` of gitdailies.yml, and what was left out."""
+    """Return `teams` of gitdailies.yml, and the entries that are not in it."""
     repos: dict[str, list[str]] = {}
     services: dict[str, list[str]] = {}
     titles: dict[str, str] = {}

@@ -42,7 +42,7 @@ class OpenIdSettings:
 
 @dataclass(frozen=True)
 class HeaderSettings:
-    """The headers in which a trusted proxy names the person, their groups and their address for mail."""
+    """The headers of a trusted proxy with the name, the groups and the email address of the person."""
 
     name: str
     groups: str = ""
@@ -56,7 +56,7 @@ class HeaderSettings:
 
 @dataclass(frozen=True)
 class RoleSettings:
-    """Which role a group or the domain of a mail address gives; `everyone` is that of anybody else, or ""."""
+    """The role of each group and each email domain. `everyone` is the role of all others, or "" for none."""
 
     groups: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     email_domains: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

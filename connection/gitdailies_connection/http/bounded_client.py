@@ -1,4 +1,4 @@
-"""Requests to servers of others, within bounds: a deadline for each, and so many bytes of its answer.
+"""Bounded requests to other servers: each has a deadline, and its answer has a largest size.
 
 Metadata services are refused. No redirect is followed, no cookie kept, and no netrc read.
 """

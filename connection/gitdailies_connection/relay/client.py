@@ -24,7 +24,7 @@ LARGEST_ANSWER = 4 * 1024 * 1024
 
 _WRONG_ADDRESS = "Compare webhooks.relay.url with relay.status of that relay."
 _LOOK = "Look at the relay, then load this page again."
-# By status: what is said of an answer, and what to do.
+# By status: what the answer means, and what to do.
 _FAULTS: Mapping[int, tuple[str, str]] = {
     401: ("it refuses the key", "Give webhooks.relay.key and relay.status_key the same key."),
     403: ("its API is off", "Name a key in relay.status_key, and start the relay again."),

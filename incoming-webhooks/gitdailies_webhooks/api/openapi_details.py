@@ -45,7 +45,7 @@ def operations(json: Describe, problems: Describe) -> dict[str, Any]:
     now = {
         "name": "now",
         "in": "query",
-        "description": "what was known at this moment: a date or a time, not in the future",
+        "description": "the moment that the answer is about: a date or a time, not in the future",
         "schema": dict(TEXT),
     }
 

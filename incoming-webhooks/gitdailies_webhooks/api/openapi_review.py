@@ -86,7 +86,7 @@ def schemas() -> dict[str, Any]:
         "from": _TIME,
         "to": _TIME,
         "asOf": _TIME,
-        "open": {**_COUNT, "description": "lines that nobody has decided"},
+        "open": {**_COUNT, "description": "lines without a decision"},
         "done": _COUNT,
         "sections": record(dict.fromkeys(review.SECTIONS, lines), review.SECTIONS),
         "left": record(dict.fromkeys(review.SECTIONS, _COUNT), review.SECTIONS),

@@ -1,4 +1,4 @@
-"""Make and undo corrections: check what is said, store it, have it derived, and write an audit line.
+"""Make and undo corrections: check one, store it, mark its event to be derived, and write an audit line.
 
 Each function runs inside a transaction of its caller, and raises Refusal.
 """
@@ -36,7 +36,7 @@ _NOT_IN_A_REASON = re.compile(rf"[\x00-\x1f\x7f{HIDDEN}]")
 
 
 class Wish(NamedTuple):
-    """A correction that somebody wishes: of which event, what it says, and why."""
+    """A requested correction: its event, what it says, and the reason."""
 
     event: str
     what: str

@@ -135,7 +135,7 @@ class _References:
 
 
 def _deploy(reader: Reader, found: Found) -> dict[str, Any]:
-    """Return what is known of a deploy: its state, commits, related events and timeline."""
+    """Return the detail of a deploy: its state, commits, related events and timeline."""
     outcome = reader.outcome(found.id)
     incidents = reader.incidents_of(found.id)
     remedied_by = reader.remedied_by(found.id)
@@ -180,7 +180,7 @@ def _deploy(reader: Reader, found: Found) -> dict[str, Any]:
 
 
 def _incident(reader: Reader, found: Found) -> dict[str, Any]:
-    """Return what is known of an occurrence: its state, attribution, related events and timeline."""
+    """Return the detail of an occurrence: its state, attribution, related events and timeline."""
     occurrences = reader.occurrences(found)
     row = next((one for one in occurrences if one.id == found.id), None)
     trouble = None if row is None else _trouble(row)

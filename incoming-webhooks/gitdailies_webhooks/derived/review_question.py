@@ -15,7 +15,7 @@ PARAMETERS = ("week", "repo", "team")
 
 
 class ReviewQuestion(NamedTuple):
-    """A week, and what is reviewed of it; `repo` is as it was asked for, "" for all of them."""
+    """A week and the scope of its review. `repo` is the name in the request, or "" for all repositories."""
 
     week: Week
     scope: Scope

@@ -35,7 +35,7 @@ class Span(NamedTuple):
 
     @classmethod
     def known(cls, now: int, began_at: int, ended_at: int | None, merged: int) -> Span:
-        """Return what was known at *now* of an incident: one that ended later is open."""
+        """Return an incident as it was at *now*: one that ended later is open."""
         ended = _by(now, ended_at)
         return cls(began_at, ended, ended is not None and bool(merged))
 

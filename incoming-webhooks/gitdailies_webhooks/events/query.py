@@ -58,7 +58,7 @@ class Position(NamedTuple):
     seq: int
 
     def text(self, order: str) -> str:
-        """Return the cursor that stands for it in an address."""
+        """Return the cursor of this position, as it is in an address."""
         return f"{self.time},{self.seq}" if order == HAPPENED else str(self.seq)
 
 
@@ -67,7 +67,7 @@ BEGINNING, END = Position(EARLIEST, 0), Position(LATEST, LATEST)
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which events to list, and in which order.
+    """The events to list, and their order.
 
     An empty filter matches events without that field. An event at `since` is wanted, one at `until` is
     not. `search` is text that an event contains anywhere, in any case.

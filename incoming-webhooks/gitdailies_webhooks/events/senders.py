@@ -13,9 +13,10 @@ from gitdailies_server.storage.database import Session
 
 from gitdailies_webhooks.events.listing import StoredEvent, newest_events
 
-# So many events are looked at; they are read in milliseconds.
+# The number of events that are read, which takes milliseconds.
 LOOKED_AT = 2_000
-# A sender is silent after so many times its longest pause, and not within the first days.
+# A sender is silent after three times its longest pause, and after seven days at the earliest. After a
+# single event there is no pause to compare with, and it is silent after thirty days.
 PAUSES = 3
 SHORTEST_SILENCE, SILENCE_OF_ONE = timedelta(days=7), timedelta(days=30)
 

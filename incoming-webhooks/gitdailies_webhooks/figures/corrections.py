@@ -1,7 +1,7 @@
 """Corrections: what people say that a deploy or an incident was, whatever its events say.
 
-A correction is about what happened, not about when it was found out. So it holds for every moment that a
-question is about, and for every order in which events arrive.
+A correction says what happened. So it applies to every moment that a question is about. The order of
+arrival of events does not change it.
 
 | correction | of | means |
 | --- | --- | --- |

@@ -330,9 +330,9 @@ def _recovery(facts: DeployFacts) -> Verdict:
         reason = f"{_seconds(facts.remedied_after_us)} from the deploy to its first remedy, {remedy.id}"
         return Verdict(metrics.RECOVERY, True, "remedied", reason)
     if outage is None:
-        reason = "every incident of it was merged or cancelled, and no later deploy remedied it"
+        reason = "every incident of it was merged or canceled, and no later deploy remedied it"
         if not facts.incidents:
-            reason = "a correction says that it failed, and nothing tells when it recovered"
+            reason = "a correction says that it failed, and no event shows when it recovered"
         return Verdict(metrics.RECOVERY, False, "without-incident", reason)
     if outage.duration_us is None:
         return Verdict(metrics.RECOVERY, False, "open", f"open since {_text(outage.began_at)}")
@@ -343,7 +343,7 @@ def _recovery(facts: DeployFacts) -> Verdict:
 def _part_in_outage(incident: Incident, facts: DeployFacts) -> Verdict:
     occurrence, outage = incident.occurrence, facts.outage
     if occurrence.merged:
-        return Verdict(metrics.RECOVERY, False, "merged", "merged or cancelled: no recovery of its own")
+        return Verdict(metrics.RECOVERY, False, "merged", "merged or canceled: no recovery of its own")
     if outage is None or outage.duration_us is None:
         return Verdict(metrics.RECOVERY, False, "open", f"deploy {facts.deploy.id} is not recovered yet")
     if occurrence.began_at > outage.began_at + outage.duration_us:

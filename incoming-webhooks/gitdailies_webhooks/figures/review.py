@@ -1,4 +1,4 @@
-"""The review of a week: what a team lead decides on Monday. Pure: which lines there are, in which order.
+"""The review of a week, for the decisions of a team lead: its lines in their order. Pure.
 
 | section | lists |
 | --- | --- |
@@ -36,10 +36,10 @@ ENVIRONMENT, SERVICE, REPORTER = "environment", "service", "reporter"
 # What is silent.
 REPOSITORY = "repository"
 
-# So many changes are the slowest, and so many weeks in a row make a habit.
+# The five slowest changes are listed. A repository that deployed in four weeks in a row is missed after.
 SLOWEST_CHANGES, WEEKS_BEFORE = 5, 4
 NO_TEAMS = Teams()
-# So many lines a section has at most; `left` says how many more there are.
+# The most lines of a section; `left` is the number of further ones.
 MOST_LINES = 50
 
 _WEEK = re.compile(r"([0-9]{4})-W([0-9]{2})")

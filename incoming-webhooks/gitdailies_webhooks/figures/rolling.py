@@ -44,7 +44,7 @@ class Spread(NamedTuple):
 
 
 class Beside(NamedTuple):
-    """What is drawn beside the value of a bucket; None if too few events are behind it."""
+    """What a chart draws with the value of a bucket; None if it rests on too few events."""
 
     spread: Spread | None
     rolling: Rolling | None

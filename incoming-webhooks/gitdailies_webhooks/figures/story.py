@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 # What a node is.
 COMMIT, DEPLOY, REMEDY, STARTED, RESOLVED, NOW = "commit", "deploy", "remedy", "started", "resolved", "now"
-# An end without a recovery of its own: merged, cancelled or deleted.
+# An end without a recovery of its own: merged, canceled or deleted.
 CLOSED = "closed"
 # What a gap is.
 LEAD_TIME, UNTIL_NOTICED, STILL_OPEN, BETWEEN = "leadTime", "untilNoticed", "stillOpen", "between"

@@ -1,7 +1,8 @@
 """Which teams a repository, or a service of it, belongs to.
 
 A team has repositories by name or pattern, and single services of repositories that several teams share.
-A service goes before its repository, and a name before a pattern. What two teams name alike counts for both.
+A service takes precedence over its repository, and a name over a pattern. What two teams name alike counts
+for both.
 Events do not name a team: they would say who owned a repository then, and a team asks for what it owns now.
 """
 

@@ -157,7 +157,7 @@ LAYOUTS = (
         "For each failed deploy, the time from the start of its first incident until none of the incidents "
         "that overlap is open. Open: an incident has not ended yet. By rollback or hotfix: the deploy failed "
         "without an incident; the time from the deploy to the first later deploy that remedied it. Without "
-        "either: all its incidents were merged or cancelled.",
+        "either: all its incidents were merged or canceled.",
         _recovery,
         "no failed deploy that has recovered",
         (
@@ -228,7 +228,7 @@ def _card(layout: CardLayout, figures: Mapping[str, Any], trends: Trends, window
     headlines = layout.headlines(numbers, window)
     measure = Measure(layout.name, layout.title, layout.kind, layout.basis, layout.result)
     drawn = figure_charts.drawn(measure, trends)
-    # What is drawn comes first, beside the value.
+    # The columns of the chart come right after the value.
     at = 1 if drawn.columns else 0
     columns = [heading for heading, _, _ in layout.columns]
     rows = [[write(_number(part, name)) for _, name, write in layout.columns] for part in parts]

@@ -70,8 +70,8 @@ def plot(
 ) -> Markup:
     """Draw the rolling line, and a dot for each bucket, its area by the weight, on the bar of its spread.
 
-    *end* is written beside the end of the line, in several lines. From *unsettled* on, in buckets from the
-    left, is a gray field.
+    *end* is written after the end of the line, one word group a line. A gray field begins at *unsettled*,
+    counted in buckets from the left.
     """
     frame = _Frame(points, scale, end, above=_FONT if unsettled is not None else 0)
     drawn = [
@@ -163,7 +163,7 @@ class _Frame:
         return svg.path("rolling", "M", self.x(first), self.y(value), *steps)
 
     def end(self, words: Sequence[str]) -> Iterator[Markup]:
-        """Write words beside the end of the line, within the height of the chart."""
+        """Write words after the end of the line, within the height of the chart."""
         values = [point.rolling for point in self._points if point.rolling is not None]
         if not values:
             return

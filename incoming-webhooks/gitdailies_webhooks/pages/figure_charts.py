@@ -1,4 +1,4 @@
-"""The chart of each figure from its trend: what is drawn, what is said of it, and the columns of its table.
+"""The chart of each figure from its trend: the marks, their titles, and the columns of the table below.
 
 Every number that a chart draws is in the table below it.
 """
@@ -55,7 +55,7 @@ class Measure:
 
 
 class Trends(NamedTuple):
-    """A trend with what is drawn beside it, and the words for its buckets.
+    """A trend with its rolling values and spreads, and the words for its buckets.
 
     `labels` are short ones for below the chart, and `titles` name a bucket in a sentence. A bucket that was
     not `counted` is before the first event.

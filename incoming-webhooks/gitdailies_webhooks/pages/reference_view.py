@@ -75,7 +75,7 @@ class Operation(NamedTuple):
 
 
 class Model(NamedTuple):
-    """A named model: its fields, or the types of which it is one."""
+    """A named model: its fields, or the alternatives that it may be."""
 
     name: str
     about: Markup

@@ -181,7 +181,7 @@ class Site:
         return self.render(visit, "message.html", status, title=title, text=text)
 
     def too_many(self, visit: Visit, wait: float) -> Response:
-        """Ask a visitor to wait for so many seconds."""
+        """Ask a visitor to wait; *wait* is in seconds."""
         seconds = math.ceil(wait)
         text = f"Wait {seconds} seconds, then try again."
         response = self.message(visit, 429, "Too many attempts", text)

@@ -1,6 +1,6 @@
 """Sign-in with an account of another system: OpenID Connect, or a header of a trusted proxy.
 
-`account` says who it is there, and which role and name that gives here. `metadata` and `id_token` decide
-about the documents of a provider, which `provider` fetches. The store keeps `identities`, the accounts that
-are known, and `pending` sign-ins, which are not back yet.
+`account` has the account, and the role and name that it gives here. `provider` fetches the documents of a
+provider, and `metadata` and `id_token` decide about them. `identities` stores known accounts, and `pending`
+stores sign-ins that are at the provider.
 """

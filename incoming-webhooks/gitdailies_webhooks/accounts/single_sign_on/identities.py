@@ -68,8 +68,8 @@ def find(session: Session, account: Account) -> Person | None:
 def sign_in(session: Session, account: Account, role: str, now: datetime) -> Outcome:
     """Return the person of an account with *role*, who is added if the account is new.
 
-    Someone who was removed is not let in. With the role "", nobody is, and what the person had ends: sessions
-    and read tokens. The only owner keeps that role, so that somebody can manage this server.
+    A removed person is refused. An account with the role "" is refused, too, and its sessions and read tokens
+    end. The only owner keeps that role, so that the server always has one.
     """
     row = session.execute(_PERSON_OF, (account.hash,)).fetchone()
     if row is None:

@@ -92,7 +92,7 @@ def code_of(answer: Mapping[str, str], metadata: ProviderMetadata) -> str:
     if issuer is None and metadata.names_itself:
         raise SignInRefused("the answer does not name the provider, which it promised to do")
     if issuer not in (None, metadata.issuer):
-        raise SignInRefused("the answer is of another provider")
+        raise SignInRefused("the answer comes from another provider")
     if "error" in answer:
         raise SignInRefused(f"the provider answered {error_word(answer['error'])}")
     code = answer.get("code", "")

@@ -1,9 +1,9 @@
-"""Sign-ins that went to a provider and are not back yet.
+"""Sign-ins that are at the provider.
 
 Each function runs inside a transaction of its caller.
 
 Only hashes are stored. The nonce and the verifier are derived from the cookie of the browser and the state.
-So a copy of the store does not help anybody to finish a sign-in.
+So a copy of the store is not enough to finish a sign-in.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gitdailies_server.storage.timestamps import from_us, to_us
 from gitdailies_webhooks.accounts.people import hash_of
 
 LASTS = timedelta(minutes=10)
-# More than people who sign in at once. The oldest are given up, so that nobody fills the store.
+# More than the people who sign in at once. Beyond it the oldest are deleted, which bounds the store.
 MOST = 10_000
 
 _ADD = "INSERT INTO pending_sign_ins (hash, browser, next, created_at) VALUES (?, ?, ?, ?)"

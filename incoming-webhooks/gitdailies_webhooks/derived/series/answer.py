@@ -110,7 +110,7 @@ def answer(
 def version(answered: dict[str, Any]) -> str:
     """Return a short text that changes with the numbers of an answer, and with the minute that it is of.
 
-    The days of a period that is not over grow all the time. Within a minute, nobody would see it.
+    The days of a period that is not over grow all the time. Within a minute, the difference is not visible.
     """
     minute = answered["asOf"][:16]
     counted = [_lasting(group) for group in answered["groups"]]

@@ -46,7 +46,7 @@ def _by_service(question: SeriesQuestion) -> bool:
     return SERVICE in question.by or bool(question.services) or question.teams_known.name_services
 
 
-# A sum, and where and in which segment it belongs.
+# The place of a sum, the number of its segment, and the sum.
 _Found: TypeAlias = tuple[Place, int, Tally]
 
 
