@@ -16,6 +16,7 @@ from gitdailies_server.http.listener import Server, address_of, bind
 from gitdailies_server.storage.timestamps import to_us, utc_now
 
 from gitdailies_webhooks.accounts.first_owner import set_up_path
+from gitdailies_webhooks.api.middleware import problem_body
 from gitdailies_webhooks.events.retention import expire_hourly
 from gitdailies_webhooks.events.store import open_store
 from gitdailies_webhooks.live_settings import ReloadableApp, reload_when_set
@@ -87,7 +88,7 @@ async def serve(
             )
             ready(local)
 
-        servers = [Server(app, started)]
+        servers = [Server(app, started, error_body=problem_body)]
         if status is not None:
             hosts = AllowedHosts.of(status, status_hosts)
             servers.append(Server(create_status_app(measured, app.readiness, hosts)))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import Any
 
+import orjson
 from gitdailies_connection.addresses import Network
+from gitdailies_server.http.bounded_protocol import ErrorBody
 from gitdailies_server.http.client_address import FORWARDED_HEADER, client_address, is_trusted, opened_at
 from gitdailies_server.logging.setup import describe_error
 from starlette.datastructures import Headers
@@ -16,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gitdailies_webhooks.accounts.people import JOIN
 from gitdailies_webhooks.events import query
-from gitdailies_webhooks.events.problem import MEDIA_TYPE, Problem, Refusal
+from gitdailies_webhooks.events.problem import MEDIA_TYPE, Problem, Refusal, of_server
 
 # Headers of each response that does not have them already.
 _HEADERS = (
@@ -36,6 +39,11 @@ def problem_response(problem: Problem) -> JSONResponse:
     return JSONResponse(
         problem.to_wire(), problem.status, headers=dict(problem.headers), media_type=MEDIA_TYPE
     )
+
+
+def problem_body(status: HTTPStatus, reason: str) -> ErrorBody:
+    """Return the body of an answer that the HTTP server gives by itself."""
+    return ErrorBody(MEDIA_TYPE, orjson.dumps(of_server(status, reason).to_wire()))
 
 
 def loggable_path(path: str) -> str:

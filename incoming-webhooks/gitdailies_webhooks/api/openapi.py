@@ -15,7 +15,7 @@ from gitdailies_webhooks.api import openapi_details, openapi_metrics, openapi_re
 from gitdailies_webhooks.api.openapi_components import with_components
 from gitdailies_webhooks.api.openapi_responses import one_of, record, ref, schemas
 from gitdailies_webhooks.events import intake
-from gitdailies_webhooks.events.problem import MEDIA_TYPE, PROBLEMS
+from gitdailies_webhooks.events.problem import MEDIA_TYPE, OF_SERVER, PROBLEMS
 from gitdailies_webhooks.events.query import (
     FILTERS,
     LATEST_AFTER,
@@ -279,19 +279,23 @@ def _alive() -> dict[str, Any]:
         "operationId": "alive",
         "summary": "Show that the server runs",
         "security": [],
-        "responses": {"200": _json("It runs.", schema)},
+        "responses": {"200": _json("It runs.", schema), **_problems()},
     }
 
 
 def _ready() -> dict[str, Any]:
     schema = record({"status": {"enum": ["ready", "unavailable"]}, "reason": {"type": "string"}}, ("status",))
+    problems = _problems()
+    cannot = _json("The store cannot be written, or the server is stopping.", schema)
+    cannot["content"] |= problems["503"]["content"]
     return {
         "operationId": "ready",
         "summary": "Show whether events can be stored now",
         "security": [],
         "responses": {
+            **problems,
             "200": _json("The store was written a moment ago.", schema),
-            "503": _json("The store cannot be written, or the server is stopping.", schema),
+            "503": cannot,
         },
     }
 
@@ -301,14 +305,17 @@ def _document() -> dict[str, Any]:
         "operationId": "document",
         "summary": "This document",
         "security": [],
-        "responses": {"200": _json("OpenAPI 3.1.", {"type": "object", "required": ["openapi"]})},
+        "responses": {
+            "200": _json("OpenAPI 3.1.", {"type": "object", "required": ["openapi"]}),
+            **_problems(),
+        },
     }
 
 
 def _problems(*words: str) -> dict[str, Any]:
     """Return the responses for these problems and for those of every path, by status."""
     by_status: dict[str, list[str]] = {}
-    for word in (*words, "key-in-url", "fault", "unavailable"):
+    for word in (*words, "key-in-url", "fault", "unavailable", *OF_SERVER.values()):
         by_status.setdefault(str(PROBLEMS[word].status), []).append(word)
     return {
         status: {

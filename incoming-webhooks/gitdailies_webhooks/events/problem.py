@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -43,6 +44,7 @@ PROBLEMS: Mapping[str, ProblemKind] = MappingProxyType(
             400, "The request does not fit this API", "There is a mistake in the address or form"
         ),
         "key-in-url": ProblemKind(400, "The address contains a key"),
+        "not-http": ProblemKind(400, "The bytes are not a request of HTTP/1.1"),
         "unreadable": ProblemKind(400, "The body cannot be read", "The form cannot be read"),
         "unauthorized": ProblemKind(401, "No valid key", "Sign in first"),
         "forbidden": ProblemKind(403, "The key does not allow this", "You may not do this"),
@@ -56,9 +58,21 @@ PROBLEMS: Mapping[str, ProblemKind] = MappingProxyType(
         "media-type": ProblemKind(415, "The body is not plain JSON", "This is not one of our forms"),
         "invalid": ProblemKind(422, "The event is not valid"),
         "too-many": ProblemKind(429, "Too many requests without a valid key", "Too many attempts"),
+        "head-too-large": ProblemKind(431, "The head of the request is too large"),
         "fault": ProblemKind(500, "Internal error", "Something went wrong on the server"),
         "busy": ProblemKind(503, "Too many questions at once", "Too many people ask at once"),
+        "connections": ProblemKind(503, "Too many connections are open"),
         "unavailable": ProblemKind(503, "The store is unavailable"),
+    }
+)
+
+
+# What the HTTP server answers by itself, before there is a request for the API.
+OF_SERVER: Mapping[HTTPStatus, str] = MappingProxyType(
+    {
+        HTTPStatus.BAD_REQUEST: "not-http",
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "head-too-large",
+        HTTPStatus.SERVICE_UNAVAILABLE: "connections",
     }
 )
 
@@ -85,6 +99,11 @@ class Problem:
             "detail": without_keys(self.detail),
         }
         return {**body, "field": self.field} if self.field else body
+
+
+def of_server(status: HTTPStatus, reason: str) -> Problem:
+    """Return the problem for an error that the HTTP server answers by itself."""
+    return Problem(OF_SERVER[status], reason)
 
 
 class Refusal(GitDailiesError):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import httptools
 import orjson
@@ -51,6 +51,18 @@ _TOO_MANY_PIPELINED = f"expected at most {PIPELINED_REQUESTS} requests before an
 _NO_ROOM = "too many connections are open"
 
 
+class ErrorBody(NamedTuple):
+    """The body of an answer that the server gives before the application has the request."""
+
+    media_type: str
+    body: bytes
+
+
+def error_in_json(status: HTTPStatus, reason: str) -> ErrorBody:
+    """Return an object with the words of *status* and the reason."""
+    return ErrorBody("application/json", orjson.dumps({"status": status.phrase.lower(), "reason": reason}))
+
+
 class _Refused(Exception):
     """Stops the parser at a request that is refused."""
 
@@ -68,14 +80,23 @@ class _Flow(FlowControl):
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection. *refused* is called with the client address and the reason of a refusal."""
+    """One connection. *refused* is called with the client address and the reason of a refusal.
+
+    *error_body* makes the body of the answer.
+    """
 
     def __init__(
-        self, *arguments: Any, connections: ConnectionLimits, refused: Callable[[str, str], None], **more: Any
+        self,
+        *arguments: Any,
+        connections: ConnectionLimits,
+        refused: Callable[[str, str], None],
+        error_body: Callable[[HTTPStatus, str], ErrorBody],
+        **more: Any,
     ) -> None:
         super().__init__(*arguments, **more)
         self._connections = connections
         self._on_refused = refused
+        self._error_body = error_body
         self._extensions: dict[str, dict[object, object]] = {
             CONNECTION: {AUTHENTICATED: self._set_authenticated, BODY_COMPLETE: self._is_body_complete}
         }
@@ -242,7 +263,7 @@ class BoundedProtocol(HttpToolsProtocol):
             if self.pipeline or last.response_started:
                 self.transport.abort()
                 return
-        self.transport.write(_error_response(status, reason))
+        self.transport.write(_error_response(status, self._error_body(status, reason)))
         self.transport.write_eof()
         self._stop_timer()
         self._start_timer(LINGER_SECONDS)
@@ -272,11 +293,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self._write_timer = None
 
 
-def _error_response(status: HTTPStatus, reason: str) -> bytes:
-    body = orjson.dumps({"status": status.phrase.lower(), "reason": reason})
+def _error_response(status: HTTPStatus, error: ErrorBody) -> bytes:
     later = f"retry-after: {RETRY_AFTER_SECONDS}\r\n" if status == HTTPStatus.SERVICE_UNAVAILABLE else ""
     head = (
-        f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
-        f"content-length: {len(body)}\r\n{later}connection: close\r\n\r\n"
+        f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: {error.media_type}\r\n"
+        f"content-length: {len(error.body)}\r\n{later}connection: close\r\n\r\n"
     )
-    return head.encode() + body
+    return head.encode() + error.body

@@ -7,13 +7,14 @@ import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 import uvicorn
 from gitdailies_connection.addresses import Listen
 from gitdailies_core.errors import ConfigurationError
 
-from gitdailies_server.http.bounded_protocol import BoundedProtocol
+from gitdailies_server.http.bounded_protocol import BoundedProtocol, ErrorBody, error_in_json
 from gitdailies_server.http.connection_limits import ConnectionLimits
 from gitdailies_server.http.file_limits import connections_that_fit
 from gitdailies_server.logging.rate_limited import RateLimitedLog
@@ -59,6 +60,8 @@ class Server(uvicorn.Server):
     """Serve *app*. The caller handles signals and calls `stop`.
 
     *connections* is the maximum of open connections; refused ones are logged to *limited_log*.
+    *error_body* makes the body of an answer to what the application never sees, such as bytes that are no
+    request.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Server(uvicorn.Server):
         *,
         connections: int = CONNECTIONS,
         limited_log: RateLimitedLog | None = None,
+        error_body: Callable[[HTTPStatus, str], ErrorBody] = error_in_json,
     ) -> None:
         refusals = limited_log or RateLimitedLog()
         # uvicorn calls this value as if it were a class.
@@ -75,6 +79,7 @@ class Server(uvicorn.Server):
             BoundedProtocol,
             connections=ConnectionLimits(connections_that_fit(2 * connections) // 2),
             refused=lambda client, reason: refusals.warn("request refused", client=client, reason=reason),
+            error_body=error_body,
         )
         super().__init__(
             uvicorn.Config(

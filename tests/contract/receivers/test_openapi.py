@@ -13,14 +13,15 @@ from gitdailies_core.events.events import KINDS
 from gitdailies_server.storage.timestamps import utc_now
 from gitdailies_webhooks.api.app import create_app
 from gitdailies_webhooks.api.openapi import document
-from gitdailies_webhooks.events.problem import PROBLEMS
+from gitdailies_webhooks.events.problem import MEDIA_TYPE, PROBLEMS, URN
 from gitdailies_webhooks.pages.routes import routes as page_routes
 from gitdailies_webhooks.pages.site import Site
 from jsonschema import Draft202012Validator
 from starlette.routing import Route
 
+from tests.support.relay.sockets import exchange
 from tests.support.webhooks.payloads import body
-from tests.support.webhooks.running import Receiver
+from tests.support.webhooks.running import Receiver, in_thread
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -124,6 +125,31 @@ def test_answers_are_as_described(
     )
     if operation := described.get(method.lower()):
         assert str(answer.status_code) in operation["responses"]
+
+
+@pytest.mark.parametrize(
+    ("head", "word"),
+    [
+        (b"transfer-encoding: u\r\n\r\n", "not-http"),
+        (b": no name\r\n\r\n", "not-http"),
+        (b"a: b\r\n" * 101 + b"\r\n", "head-too-large"),
+        (b"a: " + b"b" * 65 * 1024 + b"\r\n\r\n", "head-too-large"),
+    ],
+)
+def test_what_the_server_answers_by_itself_is_a_problem(tmp_path: Path, head: bytes, word: str) -> None:
+    """A request that never reaches the application has an answer that its operation describes."""
+    status = PROBLEMS[word].status
+    with in_thread(tmp_path / "w.db") as running:
+        for path, item in document()["paths"].items():
+            for method, operation in item.items():
+                target = f"{method.upper()} {path.replace('{id}', 'x')} HTTP/1.1\r\n"
+                answer = exchange(running.url, target.encode() + head)
+                told = operation["responses"][str(status)]
+                assert (answer.status, answer.headers["content-type"]) == (status, MEDIA_TYPE), target
+                assert MEDIA_TYPE in told["content"]
+                assert f"`{word}`" in json.dumps(operation)
+                validator("Problem").validate(answer.json())
+                assert answer.json()["type"] == URN + word
 
 
 def test_every_problem_is_described_where_it_can_happen() -> None:
