@@ -109,6 +109,8 @@ def test_a_new_key_in_the_file_counts_at_once(api: Api) -> None:
         ("GET", "/deliveries?limit=many", 400),
         ("POST", "/deliveries/d1/replay", 400),
         ("GET", "/refusals?after=x", 400),
+        ("GET", "/pause", 405),
+        ("POST", "/resume", 400),
     ],
 )
 def test_a_wrong_request_is_named(quiet: Api, method: str, path: str, status: int) -> None:
@@ -388,3 +390,18 @@ def test_an_example_with_a_wrong_secret_says_so(api: Api) -> None:
     forged.headers["gitdailies-example-token"] = "guessed"
     forged.post(api.relay.url)
     assert api.outcomes() == ["unmapped"]
+
+
+def test_a_source_is_paused_and_resumed(api: Api, receiver: Receiver) -> None:
+    """Its events wait until it is resumed, and a pause needs a reason and a source that exists."""
+    assert "reason: expected" in api.do("/pause", 400, source="pagerduty")["reason"]
+    assert "source: expected one of" in api.do("/pause", 400, source="nothing", reason="a test")["reason"]
+    paused = api.do("/pause", source="pagerduty", reason="monitors are tuned")
+    assert [(one["source"], one["reason"]) for one in paused["paused"]] == [
+        ("pagerduty", "monitors are tuned")
+    ]
+    assert api.do("/pause", source="pagerduty", reason="monitors are tuned")["changed"] is False
+    pagerduty("incident.triggered", "Q1").post(api.relay.url)
+    assert api.outcomes() == ["waiting"]
+    assert api.do("/resume") == {"changed": True, "paused": []}
+    eventually(lambda: receiver.of("Q1"))
