@@ -47,6 +47,8 @@ ACTIONS = {
     "example.sent": "sent an example of",
     "token.created": "created the read token",
     "token.deleted": "deleted the read token",
+    "screen.created": "created the link of the screen",
+    "screen.removed": "removed the link of the screen",
     "sessions.ended": "signed out everywhere else, as",
 }
 

@@ -11,7 +11,12 @@ from typing import Any
 
 import pytest
 import requests
+from gitdailies_connection.check import relays
+from gitdailies_connection.check.reachability import FAULT, OK, UNPROVEN, Finding
+from gitdailies_connection.check.relays import check_relay
 from gitdailies_connection.config.load import load
+from gitdailies_connection.config.secret_source import SecretSource
+from gitdailies_connection.config.settings import RelayAddress
 from gitdailies_relay.store import store
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
@@ -405,3 +410,23 @@ def test_a_source_is_paused_and_resumed(api: Api, receiver: Receiver) -> None:
     assert api.outcomes() == ["waiting"]
     assert api.do("/resume") == {"changed": True, "paused": []}
     eventually(lambda: receiver.of("Q1"))
+
+
+def test_check_says_whether_the_pages_reach_a_relay(quiet: Api, tmp_path: Path, monkeypatch: Any) -> None:
+    """The right key is ok; another key, another server, no server and another version each have a remedy."""
+
+    def found(url: str, key: str = KEY) -> Finding:
+        (tmp_path / "key").write_text(key)
+        secret = SecretSource.make(file=tmp_path / "key")
+        return check_relay(RelayAddress("relay", url, secret), {})
+
+    url = quiet.relay.status_url
+    assert (found(url).level, "answers with its key, version" in found(url).text) == (OK, True)
+    for wrong, said in (
+        (found(url, "another-key"), "it refuses the key"),
+        (found(quiet.relay.url), "it has no such path"),
+        (found("http://127.0.0.1:1"), "webhooks.relay relay at http://127.0.0.1:1: "),
+    ):
+        assert (wrong.level, said in wrong.text, "webhooks.relay" in wrong.remedy) == (FAULT, True, True)
+    monkeypatch.setattr(relays, "version", lambda _: "9.9.9")
+    assert (found(url).level, "this is 9.9.9" in found(url).text) == (UNPROVEN, True)
