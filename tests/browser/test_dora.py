@@ -222,8 +222,8 @@ def test_a_fault_in_an_address_is_shown(shop: Tab, receiver: Receiver) -> None:
     """A page with a wrong filter shows the form, the filter's name, the expected value and the given one."""
     page = shop.page
     for query, fault in (
-        ("from=yesterday", "from: expected a date like 2026-03-04"),
-        ("from=2026-03-04&to=2026-03-01", "to: expected a time after"),
+        ("from=yesterday", "Expected a date like 2026-03-04"),
+        ("from=2026-03-04&to=2026-03-01", "Expected a time after"),
         ("days=never", "days: expected a whole number from 1 to"),
         ("enviroment=staging", "query: expected one of repo, environment, service"),
     ):
@@ -278,6 +278,8 @@ def test_every_history_looks_right_to_axe(shop: Tab, receiver: Receiver) -> None
     page.goto(f"{receiver.url}/dora?now=2026-04-05T12:00:00Z")
     expect(page.get_by_role("heading", name="Repositories (2)")).to_be_visible()
     shop.look("overview")
+    page.goto(page.url + ("&" if "?" in page.url else "?") + "view=wall")
+    shop.look("wall")
     page.goto(f"{receiver.url}/dora?days=x")
     shop.look("dora-wrong")
 

@@ -30,7 +30,7 @@ _MARKS = {"ok": "ok      ", "fault": "FAULT   ", "unproven": "unproven"}
 )
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
 def check(file: Path | None, openapi: Path | None, as_json: bool) -> None:
-    """Check gitdailies.yml: configuration, secrets, reachability, dialect and mirrors. Sends no event.
+    """Check gitdailies.yml: configuration, secrets, reachability, dialect, mirrors, relays. Sends no event.
 
     \b
     gitdailies check gitdailies.yml

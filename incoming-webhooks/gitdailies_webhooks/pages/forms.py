@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
@@ -45,7 +45,7 @@ def role_words(*, viewers_correct: bool) -> Mapping[str, str]:
     }
 
 
-def _words(choices: Mapping[str, str]) -> Any:
+def _words(choices: Iterable[str]) -> Any:
     """Return choices without labels, which WTForms accepts although its types do not."""
     return list(choices)
 
@@ -126,7 +126,7 @@ class ChangePassword(NewPassword):
 class RoleForm(Form):
     """The role of a person."""
 
-    role = RadioField("Role", choices=[people.VIEWER, people.OWNER], default=people.VIEWER)
+    role = RadioField("Role", choices=_words((people.VIEWER, people.OWNER)), default=people.VIEWER)
 
 
 class NewKey(Form):

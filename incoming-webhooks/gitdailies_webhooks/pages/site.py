@@ -68,6 +68,9 @@ NAVIGATION: tuple[tuple[str, str, bool], ...] = (
 # Pages that belong to one of the bar, and whose path does not begin with its path.
 BELOW: Mapping[str, tuple[str, ...]] = {"/events": ("/deploys", "/incidents")}
 
+# The script of a page that renews itself sends this header. A session ends although such a page is open.
+RENEWAL = "x-renewal"
+
 EVERYONE, SIGNED_IN, OWNERS = "everyone", "signed in", "owners"
 # Figures, which a screen with a link may show as well.
 FIGURES = "signed in, or a screen"
@@ -229,7 +232,7 @@ class Site:
         visit = self._anonymous(request)
         known = await self._visitors.of_proxy(request.headers)
         if known is None and cookie_name(secure=visit.secure) in request.cookies:
-            known = await self._visitors.of_session(visit.token)
+            known = await self._visitors.of_session(visit.token, is_used=RENEWAL not in request.headers)
         if known is None or (known.person is None and not known.denied):
             cookie = cookie_name(secure=visit.secure, suffix=SCREEN)
             token = request.cookies.get(cookie, "")

@@ -43,13 +43,13 @@ class Visitors:
         self._clock = clock
         self._settings = settings
 
-    async def of_session(self, token: str) -> Known:
-        """Return the person of the session of a cookie."""
+    async def of_session(self, token: str, *, is_used: bool) -> Known:
+        """Return the person of the session of a cookie. *is_used*: a person asks, not a page that is open."""
         hash_, now = people.hash_of(token), self._clock()
         session = await self._store.read(partial(people_store.find_session, hash_=hash_, now=now))
         if session is None:
             return Known(None)
-        if session.is_stale(now):
+        if is_used and session.is_stale(now):
             await self._store.write(partial(people_store.mark_session_used, hash_=hash_, now=now))
         return Known(session.person)
 

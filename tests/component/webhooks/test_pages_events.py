@@ -227,7 +227,7 @@ def test_a_wrong_filter_comes_back_with_its_mistake(receiver: Receiver, owner: V
     page = owner.get(f"{path}?from=last+tuesday&repo=larkspur/web")
     assert page.status_code == 400
     assert 'name="from" value="last tuesday" aria-describedby="from-error" aria-invalid="true"' in page.text
-    assert re.search(r'<p class="error" id="from-error">Expected [^<]+</p>', page.text)
+    assert re.search(r'<p class="error" id="from-error" role="alert">Expected [^<]+</p>', page.text)
     assert 'value="larkspur/web"' in page.text
     assert 'type="date" id="from"' in owner.get(path).text
     moment = owner.get(f"{path}?from=2026-03-04T10:00:00Z")
