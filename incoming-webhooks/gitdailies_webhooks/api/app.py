@@ -73,6 +73,15 @@ def create_app(
     )
     metrics = MetricsApi(store, deriver, clock, events.key_that_reads)
     series = SeriesApi(store, deriver, clock, events.key_that_reads, teams)
+    review = ReviewApi(
+        store,
+        deriver,
+        clock,
+        events.key_that_reads,
+        authenticate_correction=events.key_that_corrects,
+        teams=teams,
+        public=public,
+    )
     details = DetailsApi(store, deriver, clock, events.key_that_reads)
     site = Site(
         store,
@@ -106,7 +115,7 @@ def create_app(
             Route("/api/events", events.list_events, methods=["GET"]),
             Route("/api/events/{id:path}", events.delete, methods=["DELETE"]),
             *metrics.routes(),
-            *ReviewApi(store, deriver, clock, events.key_that_reads, teams, public).routes(),
+            *review.routes(),
             *series.routes(),
             *CorrectionsApi(store, deriver, clock, events.key_that_corrects).routes(),
             *details.routes(),

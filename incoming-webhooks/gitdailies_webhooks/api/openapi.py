@@ -69,7 +69,7 @@ def _document_of(kinds: tuple[Kind, ...]) -> dict[str, Any]:
             "/api/events/{id}": {**details["/api/events/{id}"], "delete": _delete()},
             **openapi_details.corrections_of(_json, _problems, _body),
             **openapi_metrics.operations(_json, _problems),
-            **openapi_review.operations(_json, _problems),
+            **openapi_review.operations(_json, _problems, _body),
             **openapi_series.operations(_json, _problems),
             "/healthz": {"get": _alive()},
             "/readyz": {"get": _ready()},

@@ -30,6 +30,8 @@ from gitdailies_webhooks.figures.teams import Teams
 FAILED, UNLINKED, UNCOUNTED = "failed", "unlinked", "uncounted"
 TWICE, SLOWEST, SILENT = "twice", "slowest", "silent"
 SECTIONS = (FAILED, UNLINKED, UNCOUNTED, TWICE, SLOWEST, SILENT)
+# A line of these is about one event, which its key names. A line of another section is of one week.
+_OF_EVENTS = (FAILED, UNLINKED, SLOWEST)
 
 # What a name is of, in the section `uncounted`.
 ENVIRONMENT, SERVICE, REPORTER = "environment", "service", "reporter"
@@ -145,6 +147,18 @@ class Silence(NamedTuple):
     name: str
     last: str
     last_at: int
+
+
+def event_of(key: str) -> str | None:
+    """Return the id of the event that the key of a line names, or "" if it names a week.
+
+    None means that no line has such a key.
+    """
+    section, _, rest = key.partition(":")
+    if section in _OF_EVENTS:
+        return rest or None
+    week, _, names_ = rest.partition(":")
+    return "" if section in SECTIONS and names_ and _WEEK.fullmatch(week) else None
 
 
 def week_of(text: str, now: int, zone: tzinfo) -> Week:
