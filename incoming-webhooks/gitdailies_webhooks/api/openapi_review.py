@@ -10,7 +10,7 @@ from gitdailies_webhooks.api.review import FORMATS
 from gitdailies_webhooks.derived.correcting import LONGEST_REASON
 from gitdailies_webhooks.events.acknowledgements import LONGEST_LINE
 from gitdailies_webhooks.events.query import TEXT
-from gitdailies_webhooks.figures import review
+from gitdailies_webhooks.figures import review, silence
 
 _TIME = {"type": "string", "format": "date-time"}
 _COUNT = {"type": "integer", "minimum": 0}
@@ -105,7 +105,9 @@ def schemas() -> dict[str, Any]:
         "recoveredBy": {"enum": ["incident", "remedy", None]},
         "attributedTo": or_null,
         "near": {"type": "array", "items": one, "description": "the nearest deploys"},
-        "what": {"enum": [review.ENVIRONMENT, review.SERVICE, review.REPORTER, review.REPOSITORY]},
+        "what": {
+            "enum": [review.ENVIRONMENT, review.SERVICE, silence.REPORTER, silence.REPOSITORY, silence.SOURCE]
+        },
         "repo": {"type": "string"},
         "name": {"type": "string"},
         "deploys": _COUNT,
@@ -115,6 +117,7 @@ def schemas() -> dict[str, Any]:
         "times": _COUNT,
         "events": {"type": "array", "items": one},
         "leadTimeSeconds": _SECONDS,
+        "quietSeconds": {"type": "number", "description": "from the last event to the end of the week"},
     }
     lines = {"type": "array", "items": ref("ReviewLine")}
     whole = {

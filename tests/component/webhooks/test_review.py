@@ -60,8 +60,12 @@ def key(receiver: Receiver) -> str:
         deploy("preview", "30T12:00:00", environment="preview-7", reporter="step/ci"),
         started("alone", "30T15:00:00", "INC-2", environment="production", repo="larkspur/none"),
     ]
+    rare = [
+        started("rare", "03T08:00:00", "INC-0", source="pagerduty"),
+        ended("rare-end", "03T09:00:00", "INC-0", source="pagerduty"),
+    ]
     key = receiver.key("lead", "send", "read")
-    assert receiver.post(key, [*usual, *week]).status_code == 202
+    assert receiver.post(key, [*rare, *usual, *week]).status_code == 202
     return key
 
 
@@ -88,9 +92,11 @@ def test_the_week_has_what_needs_a_decision(receiver: Receiver, key: str) -> Non
         ],
         "twice": [f"twice:{WEEK}:{REPO}:relay/argocd:step/ci"],
         "slowest": ["slowest:slow"],
-        "silent": [f"silent:{WEEK}:repository:larkspur/quiet:"],
+        "silent": [f"silent:{WEEK}:repository:larkspur/quiet:", f"silent:{WEEK}:source::pagerduty"],
     }
-    assert (found["open"], found["done"]) == (7, 0)
+    assert (found["open"], found["done"]) == (8, 0)
+    last_sign = found["sections"]["silent"][1]
+    assert (last_sign["last"]["id"], last_sign["quietSeconds"]) == ("rare-end", 33 * 86_400 + 15 * 3600)
     failed = found["sections"]["failed"][0]
     assert [ref["id"] for ref in failed["incidents"]] == ["bad"]
     assert [ref["id"] for ref in failed["remediedBy"]] == ["back"]
@@ -210,7 +216,7 @@ def test_open_lines_come_first(receiver: Receiver, key: str, monkeypatch: pytest
     monkeypatch.setattr(derived_review.review, "MOST_LINES", 1)
     assert review(receiver, key)["left"]["uncounted"] == 1
     owner, _ = members(receiver)
-    for left in (6, 5):
+    for left in (7, 6):
         line = review(receiver, key)["sections"]["uncounted"][0]
         assert line["done"] is None
         assert owner.post("/review/acknowledge", form=PAGE, line=line["key"], back=PAGE).status_code == 303
