@@ -68,10 +68,11 @@ def create_app(
         log,
         clock=clock,
         kinds=kinds,
-        zone=deriver.settings.zone,
+        deriver=deriver,
+        teams=teams,
         count_event=measured.count_event,
     )
-    metrics = MetricsApi(store, deriver, clock, events.key_that_reads)
+    metrics = MetricsApi(store, deriver, clock, events.key_that_reads, teams)
     series = SeriesApi(store, deriver, clock, events.key_that_reads, teams)
     review = ReviewApi(
         store,

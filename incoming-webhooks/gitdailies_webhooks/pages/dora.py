@@ -31,7 +31,7 @@ from gitdailies_webhooks.pages.samples import deploy_command
 from gitdailies_webhooks.pages.series_formats import CSV, FORMS, MARKDOWN, as_csv, as_markdown
 from gitdailies_webhooks.pages.site import Page, Site
 
-_PARAMETERS = (*FILTERS, "days", "team", "sort", "page")
+_PARAMETERS = (*FILTERS, "days", "sort", "page")
 
 
 class _Asked(NamedTuple):
@@ -90,7 +90,7 @@ class DoraPage:
     def _asked(self, filters: Mapping[str, str]) -> _Asked:
         site, now = self._site, to_us(self._site.clock())
         days = query.number("days", filters.get("days", str(DEFAULT_DAYS)), 1, MOST_DAYS)
-        one = question(filters, site.settings, now, days)
+        one = question(filters, site.settings, now, days, teams=site.teams)
         sort = filters.get("sort", FIRST_SORT)
         if sort not in SORTS:
             raise refusal("request", f"sort: expected one of {', '.join(SORTS)}, got {got(sort)}")

@@ -7,14 +7,15 @@ from typing import Any
 from gitdailies_webhooks.figures import metrics, series
 from gitdailies_webhooks.figures.durations import duration
 from gitdailies_webhooks.pages import phrases
+from gitdailies_webhooks.pages.event_links import Piece
 from gitdailies_webhooks.pages.formatting import count, decimal, fraction, rate, unbroken
 
 
-def cards(whole: series.Summary, open_now: int) -> list[dict[str, Any]]:
+def cards(whole: series.Summary, open_now: Piece) -> list[dict[str, Any]]:
     """Return the five cards: title, value, the lines below it, and what became of it."""
     frequency, lead, fail, recovery, rework = (whole.total[figure] for figure in metrics.FIGURES)
     by_remedy = recovery["byRemedy"]
-    shown = {
+    shown: dict[str, tuple[str, str, list[str | Piece]]] = {
         metrics.FREQUENCY: (
             "Deploys",
             rate(frequency["value"]),
@@ -42,7 +43,7 @@ def cards(whole: series.Summary, open_now: int) -> list[dict[str, Any]]:
             [
                 f"median of {count(recovery['recovered'])} by incidents" if recovery["recovered"] else "",
                 phrases.by_remedy(by_remedy),
-                f"{count(open_now)} open now",
+                open_now,
             ],
         ),
         metrics.REWORK: (
@@ -56,7 +57,7 @@ def cards(whole: series.Summary, open_now: int) -> list[dict[str, Any]]:
             "name": figure,
             "title": title,
             "value": _whole(value),
-            "lines": [line for line in lines if line],
+            "lines": [line if isinstance(line, Piece) else Piece(line) for line in lines if line],
             "change": ""
             if whole.change is None or whole.before is None
             else phrases.change(figure, whole.change[figure], whole.before[figure]),

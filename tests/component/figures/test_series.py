@@ -176,7 +176,7 @@ def test_a_client_that_has_the_answer_gets_none(receiver: Receiver, key: str) ->
         ({"by": "repo,team,service"}, "by: expected at most 2 different names"),
         ({"by": "repo,repo"}, "by: expected at most 2 different names"),
         ({"interval": "year"}, "interval: expected one of none, day, week, month, quarter, got 'year'"),
-        ({"team": "payments"}, "team: expected a team of gitdailies.yml, got 'payments'"),
+        ({"team": "payments"}, "team: expected one of pay, shop, none, got 'payments'"),
         ({"compare": "after"}, "compare: expected before, got 'after'"),
         ({"format": "xml"}, "format: expected one of json, csv, md, prometheus, got 'xml'"),
         ({"limit": "0"}, "limit: expected a whole number from 1 to 1000, got '0'"),

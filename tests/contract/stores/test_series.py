@@ -47,15 +47,8 @@ from tests.support.figures.derived_store import (
     delete_event,
     rolled_back,
 )
-from tests.support.figures.histories import CORRECTIONS, HISTORIES, QUESTIONS, text
+from tests.support.figures.histories import CORRECTIONS, HISTORIES, QUESTIONS, TEAMS, text
 from tests.support.forms import examples
-
-TEAMS = Teams(
-    (
-        TeamSettings("pay", "Payments", ("larkspur/led*",), (("larkspur/shop", "api"),)),
-        TeamSettings("shop", "Shop", ("larkspur/sh*", "larkspur/ledger"), ()),
-    )
-)
 
 # No team has single services, so that the database adds up whole repositories.
 OF_REPOSITORIES = Teams(

@@ -10,7 +10,7 @@ import orjson
 from gitdailies_core.error_text import got
 from gitdailies_core.values.nearest_name import did_you_mean
 
-from gitdailies_webhooks.derived.question import FILTERS, question
+from gitdailies_webhooks.derived.question import FILTERS, question, team_key
 from gitdailies_webhooks.events import query
 from gitdailies_webhooks.events.problem import refusal
 from gitdailies_webhooks.figures.selection import DEFAULT_DAYS, Period
@@ -116,15 +116,6 @@ def _rolling(text: str, interval: str) -> int:
 def rolling_text(weeks: int) -> str | None:
     """Write a span of rolling values as a question has it; None for none."""
     return f"{weeks}w" if weeks else None
-
-
-def team_key(name: str, teams: Teams) -> str:
-    """Return the key of a team; raises Refusal if there is no such team."""
-    key = teams.key(name)
-    if key is None:
-        near = did_you_mean(name, tuple(teams.titles))
-        raise refusal("request", f"team: expected a team of gitdailies.yml, got {got(name)}{near}")
-    return key
 
 
 def _environments(given: Sequence[str], by: tuple[str, ...], settings: FigureSettings) -> frozenset[str]:
