@@ -20,6 +20,7 @@ from jsonschema import Draft202012Validator
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.databases import postgresql_url
+from tests.support.empty_stores import WEBHOOKS
 from tests.support.figures.asking import worked
 from tests.support.figures.worked.expected import QUESTIONS, expected
 from tests.support.webhooks.running import Receiver, at, in_thread
@@ -37,7 +38,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Callable
     if request.param == "sqlite":
         yield lambda: at(f"sqlite:{tmp_path / 'figures.db'}")
     else:
-        with postgresql_url() as url:
+        with postgresql_url(WEBHOOKS) as url:
             yield lambda: at(url)
 
 
@@ -166,6 +167,7 @@ def test_a_client_that_has_the_answer_gets_none(receiver: Receiver, key: str) ->
     assert (later.status_code, later.headers["etag"] == first.headers["etag"]) == (200, False)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("question", "detail"),
     [
