@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import click
 from gitdailies_core.errors import DeliveryError, UnreadableBody, UsageError
 
-from gitdailies_cli import output
+from gitdailies_cli import find_config, output
 from gitdailies_cli.commands.read_server import READ_KEY, ask
 from gitdailies_cli.commands.webhooks import STORE
+
+if TYPE_CHECKING:
+    from gitdailies_connection.config.settings import TeamSettings
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
@@ -70,6 +74,12 @@ _DURATIONS = frozenset({"median", "p90", "medianGap", "gapP90"})
 @click.option("--repo", default="", help="only this repository")
 @click.option("--environment", default="", help="the environment; default: production, under all its names")
 @click.option("--service", default="", help="only events that name this service")
+@click.option("--team", default="", help="only this team of gitdailies.yml; none is for what is in no team")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="the path of gitdailies.yml, for its teams if a store is read; default: the one here",
+)
 @click.option(
     "--from", "since", default="", help="the start, a date or time; default: 90 days before the end"
 )
@@ -84,6 +94,8 @@ def metrics(
     repo: str,
     environment: str,
     service: str,
+    team: str,
+    config: Path | None,
     since: str,
     until: str,
     now: str,
@@ -102,12 +114,13 @@ def metrics(
         "repo": repo,
         "environment": environment,
         "service": service,
+        "team": team,
         "from": since,
         "to": until,
         "now": now,
     }
     filters = {name: text for name, text in named.items() if text}
-    answer = _of_server(url, key_env, filters) if url else _of_store(store, filters)
+    answer = _of_server(url, key_env, filters) if url else _of_store(store, filters, config)
     if as_json:
         output.as_json(answer)
     elif as_csv:
@@ -118,16 +131,18 @@ def metrics(
         _print(answer)
 
 
-def _of_store(store: str, filters: Mapping[str, str]) -> dict[str, Any]:
+def _of_store(store: str, filters: Mapping[str, str], config: Path | None) -> dict[str, Any]:
     from gitdailies_server.storage.timestamps import now_us
     from gitdailies_webhooks.derived import queries
     from gitdailies_webhooks.derived import rows as derived
     from gitdailies_webhooks.derived.question import question
     from gitdailies_webhooks.events.problem import Refusal
+    from gitdailies_webhooks.figures.teams import Teams
     from gitdailies_webhooks.sql import database as stores
 
     from gitdailies_cli.commands.webhooks import database
 
+    teams = Teams(_teams(config) if "team" in filters else ())
     at = stores.existing_database(database(store))
     stores.migrate(at)
     reader = stores.ReadPool(at)
@@ -136,7 +151,7 @@ def _of_store(store: str, filters: Mapping[str, str]) -> dict[str, Any]:
         settings = derived.stored_settings(session)
         # If derived rows are behind, the figures come from the events: no server may be updating the rows.
         # No server may be updating the rows.
-        asked = question(filters, settings, now_us())
+        asked = question(filters, settings, now_us(), teams=teams)
         return queries.answer(session, asked, settings, most=None, fresh=True)
 
     try:
@@ -145,6 +160,16 @@ def _of_store(store: str, filters: Mapping[str, str]) -> dict[str, Any]:
         raise UsageError(str(error)) from None
     finally:
         reader.close()
+
+
+def _teams(config: Path | None) -> tuple[TeamSettings, ...]:
+    """Return the teams of gitdailies.yml; raises UsageError without a file."""
+    from gitdailies_connection.config.load import load_webhooks
+
+    path = find_config.find(config)
+    if path is None:
+        raise UsageError("--team: teams are in gitdailies.yml, and there is none here; name it with --config")
+    return load_webhooks(path).teams
 
 
 def _of_server(url: str, key_env: str, filters: Mapping[str, str]) -> dict[str, Any]:
@@ -159,7 +184,14 @@ def _of_server(url: str, key_env: str, filters: Mapping[str, str]) -> dict[str, 
 def _print(answer: Mapping[str, Any]) -> None:
     where, period = answer["filter"], answer["period"]
     place = ", ".join(
-        text for text in (where["repo"] or "every repository", where["environment"], where["service"]) if text
+        text
+        for text in (
+            where["repo"] or "every repository",
+            where["environment"],
+            where["service"],
+            where.get("team") and f"team {where['team']}",
+        )
+        if text
     )
     until = period["to"] or period["now"]
     since, until, now = (output.moment(text) for text in (period["from"], until, answer["asOf"]))
@@ -176,7 +208,7 @@ def _print(answer: Mapping[str, Any]) -> None:
         rows.append((title, _shown(numbers[main], unit), counts.format_map(values)))
     output.table("", ("figure", "value", "based on"), rows)
     if not answer["figures"]["deploymentFrequency"]["numerator"]:
-        click.echo("no deploys match; change --from, --repo, --environment or --service")
+        click.echo("no deploys match; change --from, --repo, --environment, --service or --team")
 
 
 def _values(numbers: Mapping[str, Any]) -> dict[str, str]:

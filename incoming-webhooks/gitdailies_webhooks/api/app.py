@@ -68,11 +68,21 @@ def create_app(
         log,
         clock=clock,
         kinds=kinds,
-        zone=deriver.settings.zone,
+        deriver=deriver,
+        teams=teams,
         count_event=measured.count_event,
     )
-    metrics = MetricsApi(store, deriver, clock, events.key_that_reads)
+    metrics = MetricsApi(store, deriver, clock, events.key_that_reads, teams)
     series = SeriesApi(store, deriver, clock, events.key_that_reads, teams)
+    review = ReviewApi(
+        store,
+        deriver,
+        clock,
+        events.key_that_reads,
+        authenticate_correction=events.key_that_corrects,
+        teams=teams,
+        public=public,
+    )
     details = DetailsApi(store, deriver, clock, events.key_that_reads)
     site = Site(
         store,
@@ -106,7 +116,7 @@ def create_app(
             Route("/api/events", events.list_events, methods=["GET"]),
             Route("/api/events/{id:path}", events.delete, methods=["DELETE"]),
             *metrics.routes(),
-            *ReviewApi(store, deriver, clock, events.key_that_reads, teams, public).routes(),
+            *review.routes(),
             *series.routes(),
             *CorrectionsApi(store, deriver, clock, events.key_that_corrects).routes(),
             *details.routes(),

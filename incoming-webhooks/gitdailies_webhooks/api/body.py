@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import BodyTooLarge
+from gitdailies_core.values import strict_json
 from starlette.requests import ClientDisconnect, Request
 
 from gitdailies_webhooks.events.intake import MOST_BYTES_LIST, MOST_BYTES_ONE
@@ -39,6 +41,17 @@ async def read_json(request: Request) -> bytes:
         ) from None
     except ClientDisconnect:
         raise refusal("timeout", "body: the connection was closed before all of it arrived") from None
+
+
+async def read_object(request: Request, names: Sequence[str]) -> dict[str, Any]:
+    """Return the JSON object in the body of a request; raises Refusal for a name that is not in *names*."""
+    body = strict_json.loads(await read_json(request), duplicates=False)
+    if not isinstance(body, dict):
+        raise refusal("request", f"body: expected an object, got {got(body)}")
+    for name in body:
+        if name not in names:
+            raise refusal("request", f"body: expected {' and '.join(names)}, got {got(name)}")
+    return body
 
 
 def _check_type(request: Request) -> None:

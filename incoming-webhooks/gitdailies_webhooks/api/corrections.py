@@ -7,12 +7,11 @@ from functools import partial
 from typing import Any
 
 from gitdailies_core.error_text import got
-from gitdailies_core.values import strict_json
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from gitdailies_webhooks.api.body import read_json
+from gitdailies_webhooks.api.body import read_object
 from gitdailies_webhooks.api.endpoints import Endpoints, query_of
 from gitdailies_webhooks.derived import correcting
 from gitdailies_webhooks.derived.correcting import Wish
@@ -80,13 +79,7 @@ class CorrectionsApi(Endpoints):
     ) -> Response:
         query.refuse_parameters(query_of(request))
         key = await self._authenticate(request)
-        body = strict_json.loads(await read_json(request), duplicates=False)
-        if not isinstance(body, dict):
-            raise refusal("request", f"body: expected an object, got {got(body)}")
-        for name in body:
-            if name not in names:
-                raise refusal("request", f"body: expected {' and '.join(names)}, got {got(name)}")
-        wished = wish(request.path_params["id"], body)
+        wished = wish(request.path_params["id"], await read_object(request, names))
         await self._deriver.catch_up()
         work = partial(
             correcting.correct,

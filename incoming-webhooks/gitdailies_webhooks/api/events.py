@@ -8,7 +8,8 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from datetime import datetime, tzinfo
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -16,8 +17,9 @@ from gitdailies_core.error_text import got
 from gitdailies_core.errors import GitDailiesError, StoreUnavailable
 from gitdailies_core.events.dialect import ID_HEADER, KEY_HEADER
 from gitdailies_core.events.events import Kind
+from gitdailies_core.values.times import text_of
 from gitdailies_server.http import permission_to_send
-from gitdailies_server.storage.timestamps import to_us
+from gitdailies_server.storage.timestamps import from_us, to_us
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -31,6 +33,8 @@ from gitdailies_webhooks.api import openapi
 from gitdailies_webhooks.api.body import read_json
 from gitdailies_webhooks.api.endpoints import query_of
 from gitdailies_webhooks.api.middleware import problem_response
+from gitdailies_webhooks.derived import event_filters
+from gitdailies_webhooks.derived.worker import Deriver
 from gitdailies_webhooks.events import intake, query
 from gitdailies_webhooks.events.intake import Submission
 from gitdailies_webhooks.events.listing import ListedEvent
@@ -38,6 +42,7 @@ from gitdailies_webhooks.events.problem import Problem, Refusal, of_error, refus
 from gitdailies_webhooks.events.query import Listing, Position
 from gitdailies_webhooks.events.reading import cloud_events
 from gitdailies_webhooks.events.store import EventStore
+from gitdailies_webhooks.figures.teams import Teams
 
 # Decoding a larger body takes milliseconds. It is done in a thread, so that the event loop is not blocked.
 _LARGE_BODY_BYTES = 64 * 1024
@@ -56,14 +61,16 @@ class EventApi:
         *,
         clock: Callable[[], datetime],
         kinds: tuple[Kind, ...],
-        zone: tzinfo,
+        deriver: Deriver,
+        teams: Teams,
         count_event: Callable[[str], None] = lambda _result: None,
     ) -> None:
         self._store = store
         self._log = log
         self._clock = clock
         self._kinds = kinds
-        self._zone = zone
+        self._deriver = deriver
+        self._teams = teams
         self._count_event = count_event
         self._ticks = time.monotonic
         self._failures = FailureLimit(KEYS)
@@ -153,12 +160,28 @@ class EventApi:
 
     async def list_events(self, request: Request) -> Response:
         """List events as a stream, those that were received or happened first at the beginning."""
-        listing = query.listing(query_of(request), self._kinds, self._zone)
+        settings = self._deriver.settings
+        listing = query.listing(query_of(request), self._kinds, settings.zone)
+        event_filters.check(listing.wanted, self._teams)
         await self.key_that_reads(request)
+        as_of = ""
+        if event_filters.needed(listing.wanted):
+            await self._deriver.catch_up()
+            found = await self._store.ask(
+                partial(
+                    event_filters.resolved,
+                    wanted=listing.wanted,
+                    teams=self._teams,
+                    settings=settings,
+                    now=to_us(self._clock()),
+                )
+            )
+            listing = replace(listing, wanted=found.wanted)
+            as_of = text_of(from_us(found.as_of)) if found.wanted.outcome else ""
         pages = self._store.pages(listing)
         # The first page is read before the response begins, so that an error can still be a 503.
         first: list[ListedEvent] = await anext(pages, [])
-        return StreamingResponse(self._stream(listing, first, pages), media_type="application/json")
+        return StreamingResponse(self._stream(listing, first, pages, as_of), media_type="application/json")
 
     async def delete(self, request: Request) -> Response:
         """Delete one event; the audit trail keeps a copy."""
@@ -240,7 +263,7 @@ class EventApi:
         return key
 
     async def _stream(
-        self, listing: Listing, page: list[ListedEvent], pages: AsyncIterator[list[ListedEvent]]
+        self, listing: Listing, page: list[ListedEvent], pages: AsyncIterator[list[ListedEvent]], as_of: str
     ) -> AsyncIterator[str]:
         yield '{"events":['
         last, count, separator = None, 0, ""
@@ -249,7 +272,9 @@ class EventApi:
             last, count, separator = page[-1].position, count + len(page), ","
             page = await anext(pages, [])
         more = count == listing.limit and last is not None and await self._store.has_more(listing, last)
-        yield f'],"next":{_cursor(listing.wanted.order, last) if more and last else "null"}}}'
+        following = _cursor(listing.wanted.order, last) if more and last else "null"
+        derived = f',"asOf":"{as_of}"' if as_of else ""
+        yield f'],"next":{following}{derived}}}'
 
     def _log_outcomes(self, key: Key, outcomes: tuple[intake.Outcome, ...], *, check_only: bool) -> None:
         counts = Counter(outcome.status for outcome in outcomes)

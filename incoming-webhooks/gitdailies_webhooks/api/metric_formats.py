@@ -16,8 +16,10 @@ from gitdailies_webhooks.pages.formatting import spreadsheet_safe
 
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
+_PLACE = ("repo", "environment", "service", "team")
 _COLUMNS = (
-    *("repo", "environment", "service", "from", "to", "observedFrom", "asOf", "definitions"),
+    *_PLACE,
+    *("from", "to", "observedFrom", "asOf", "definitions"),
     *("figure", "measure", "value", "unit"),
 )
 _DURATIONS = frozenset({"median", "p90", "medianGap", "gapP90"})
@@ -55,7 +57,7 @@ def as_csv(report: Mapping[str, Any]) -> str:
     writer = csv.writer(text)
     writer.writerow(_COLUMNS)
     filters, period = report["filter"], report["period"]
-    place = [spreadsheet_safe(filters[name] or "") for name in ("repo", "environment", "service")]
+    place = [spreadsheet_safe(filters.get(name) or "") for name in _PLACE]
     for figure, measure, number, unit in measures(report):
         shown = "" if number is None else repr(number)
         writer.writerow(
@@ -82,7 +84,7 @@ class _Gauges(Collector):
 
     def collect(self) -> Iterator[Metric]:
         filters = self._report["filter"]
-        labels = {name: filters[name] or "" for name in ("repo", "environment", "service")}
+        labels = {name: filters.get(name) or "" for name in _PLACE}
         yield definitions_info(self._report["definitions"])
         for figure, measure, number, unit in measures(self._report):
             if number is None:

@@ -14,6 +14,7 @@ from gitdailies_server.http.permission_to_send import ALLOWED, ORIGIN, RATE
 from gitdailies_webhooks.api import openapi_details, openapi_metrics, openapi_review, openapi_series
 from gitdailies_webhooks.api.openapi_components import with_components
 from gitdailies_webhooks.api.openapi_responses import one_of, record, ref, schemas
+from gitdailies_webhooks.derived.event_filters import OUTCOMES
 from gitdailies_webhooks.events import intake
 from gitdailies_webhooks.events.problem import MEDIA_TYPE, OF_SERVER, PROBLEMS
 from gitdailies_webhooks.events.query import (
@@ -22,7 +23,9 @@ from gitdailies_webhooks.events.query import (
     LISTED,
     MOST_LISTED,
     ORDERS,
+    OUTCOME,
     RECEIVED,
+    TEAM,
     TEXT,
 )
 
@@ -69,7 +72,7 @@ def _document_of(kinds: tuple[Kind, ...]) -> dict[str, Any]:
             "/api/events/{id}": {**details["/api/events/{id}"], "delete": _delete()},
             **openapi_details.corrections_of(_json, _problems, _body),
             **openapi_metrics.operations(_json, _problems),
-            **openapi_review.operations(_json, _problems),
+            **openapi_review.operations(_json, _problems, _body),
             **openapi_series.operations(_json, _problems),
             "/healthz": {"get": _alive()},
             "/readyz": {"get": _ready()},
@@ -240,6 +243,15 @@ def _list(kinds: tuple[Kind, ...]) -> dict[str, Any]:
                 },
             },
             *filters,
+            _query_parameter(
+                TEAM, "only events of this team of gitdailies.yml; none is for what is in no team", TEXT
+            ),
+            _query_parameter(
+                OUTCOME,
+                "only deploys, or starts of incidents, with this outcome now; then `environment` is the one "
+                "in which an event counts, production under all its names",
+                {"type": "string", "enum": sorted({word for words in OUTCOMES.values() for word in words})},
+            ),
             *(_query_parameter(name, about, TEXT) for name, about in _PERIOD_WORDS.items()),
             _query_parameter(
                 "q", "only events that contain this text anywhere, in upper or lower case", TEXT
@@ -252,7 +264,7 @@ def _list(kinds: tuple[Kind, ...]) -> dict[str, Any]:
         ],
         "responses": {
             "200": _json("The events with all their fields.", ref("Events")),
-            **_problems("request", "unauthorized", "too-many", "forbidden"),
+            **_problems("request", "unauthorized", "too-many", "forbidden", "busy"),
         },
     }
 

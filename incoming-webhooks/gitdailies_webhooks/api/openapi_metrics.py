@@ -16,10 +16,12 @@ _FILTER_WORDS: Mapping[str, str] = {
     "repo": "only this repository, in upper or lower case; default: all of them",
     "environment": "this environment; default: production under all its names",
     "service": "only events that name this service, in upper or lower case",
+    "team": "only this team of gitdailies.yml; none is for what is in no team",
     "from": f"the first moment of the period: {_MOMENT}; default: 90 days before its end",
     "to": f"the moment at which the period is over: {_MOMENT}; default: it is not over",
     "now": f"compute figures as of this moment: {_MOMENT}, not in the future; later events are ignored",
 }
+_FILTERS = ("repo", "environment", "service", "team")
 _TIME = {"type": "string", "format": "date-time"}
 _COUNT = {"type": "integer", "minimum": 0}
 _NUMBER = {"type": ["number", "null"]}
@@ -157,9 +159,7 @@ def schemas() -> dict[str, Any]:
                     },
                     ("from", "to", "now", "observedFrom", "days", "timezone"),
                 ),
-                "filter": record(
-                    {"repo": text, "environment": text, "service": text}, ("repo", "environment", "service")
-                ),
+                "filter": record(dict.fromkeys(_FILTERS, text), _FILTERS),
                 "asOf": {**_TIME, "description": "includes every event received before this"},
                 "windowSeconds": {"type": "number"},
                 "figures": record(numbers, tuple(numbers)),

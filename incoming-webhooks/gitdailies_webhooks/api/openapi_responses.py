@@ -68,6 +68,11 @@ def schemas(kinds: tuple[Kind, ...]) -> dict[str, Any]:
                     "type": ["integer", "string", "null"],
                     "description": "the `after` of the next request: a number; by time, a text",
                 },
+                "asOf": {
+                    "type": "string",
+                    "format": "date-time",
+                    "description": "with outcome: every event received before this has its outcome",
+                },
             },
             ("events", "next"),
         ),

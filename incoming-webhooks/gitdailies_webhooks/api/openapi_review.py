@@ -1,4 +1,4 @@
-"""The review of a week in the OpenAPI document: the operation, and the schemas of its answer."""
+"""The review of a week in the OpenAPI document: the operations, and the schemas of its answer."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any
 
 from gitdailies_webhooks.api.openapi_responses import record, ref
 from gitdailies_webhooks.api.review import FORMATS
+from gitdailies_webhooks.derived.correcting import LONGEST_REASON
+from gitdailies_webhooks.events.acknowledgements import LONGEST_LINE
 from gitdailies_webhooks.events.query import TEXT
-from gitdailies_webhooks.figures import review
+from gitdailies_webhooks.figures import review, silence
 
 _TIME = {"type": "string", "format": "date-time"}
 _COUNT = {"type": "integer", "minimum": 0}
@@ -17,8 +19,8 @@ _SECONDS = {"type": ["number", "null"], "description": "seconds; null if there i
 Describe = Callable[..., dict[str, Any]]
 
 
-def operations(json: Describe, problems: Describe) -> dict[str, Any]:
-    """Return the path; *json* and *problems* describe responses as in the rest of the document."""
+def operations(json: Describe, problems: Describe, body: Describe) -> dict[str, Any]:
+    """Return the paths; *json*, *problems* and *body* describe as in the rest of the document."""
     answer = json("What needs a decision.", ref("Review"))
     answer["content"]["text/markdown"] = {"schema": {"type": "string"}}
     parameters = (
@@ -41,7 +43,43 @@ def operations(json: Describe, problems: Describe) -> dict[str, Any]:
                     **problems("request", "unauthorized", "forbidden", "too-many", "busy"),
                 },
             }
-        }
+        },
+        "/api/review/{line}/acknowledgement": _acknowledgement(json, problems, body),
+    }
+
+
+def _acknowledgement(json: Describe, problems: Describe, body: Describe) -> dict[str, Any]:
+    refused = problems("request", "unauthorized", "forbidden", "too-many", "not-found")
+    with_body = problems(
+        *("request", "unauthorized", "forbidden", "too-many", "not-found"),
+        *("unreadable", "too-large", "media-type", "timeout"),
+    )
+    line = {
+        "name": "line",
+        "in": "path",
+        "required": True,
+        "description": "the `key` of a line of the review",
+        "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_LINE},
+    }
+    reason = record({"reason": {"type": "string", "maxLength": LONGEST_REASON}}, ())
+    return {
+        "put": {
+            "operationId": "acknowledgeLine",
+            "summary": "Mark a line of the review as done",
+            "description": "For keys that may correct. Figures stay as they are. The audit trail keeps it.",
+            "parameters": [line],
+            "requestBody": body(
+                {**reason, "additionalProperties": False},
+                {"With a reason": {"reason": "a new region"}, "Without": {}},
+            ),
+            "responses": {"200": json("It is done.", ref("Acknowledged")), **with_body},
+        },
+        "delete": {
+            "operationId": "reopenLine",
+            "summary": "Open a line of the review again that was marked as done",
+            "parameters": [line],
+            "responses": {"200": json("It is open.", ref("Acknowledged")), **refused},
+        },
     }
 
 
@@ -67,7 +105,9 @@ def schemas() -> dict[str, Any]:
         "recoveredBy": {"enum": ["incident", "remedy", None]},
         "attributedTo": or_null,
         "near": {"type": "array", "items": one, "description": "the nearest deploys"},
-        "what": {"enum": [review.ENVIRONMENT, review.SERVICE, review.REPORTER, review.REPOSITORY]},
+        "what": {
+            "enum": [review.ENVIRONMENT, review.SERVICE, silence.REPORTER, silence.REPOSITORY, silence.SOURCE]
+        },
         "repo": {"type": "string"},
         "name": {"type": "string"},
         "deploys": _COUNT,
@@ -77,6 +117,7 @@ def schemas() -> dict[str, Any]:
         "times": _COUNT,
         "events": {"type": "array", "items": one},
         "leadTimeSeconds": _SECONDS,
+        "quietSeconds": {"type": "number", "description": "from the last event to the end of the week"},
     }
     lines = {"type": "array", "items": ref("ReviewLine")}
     whole = {
@@ -92,6 +133,10 @@ def schemas() -> dict[str, Any]:
         "left": record(dict.fromkeys(review.SECTIONS, _COUNT), review.SECTIONS),
     }
     return {
+        "Acknowledged": record(
+            {"status": {"enum": ["acknowledged", "reopened"]}, "line": {"type": "string"}},
+            ("status", "line"),
+        ),
         "Decision": record(decision, tuple(decision)),
         "ReviewLine": record(line, ("key", "done")),
         "Review": record(whole, tuple(whole)),

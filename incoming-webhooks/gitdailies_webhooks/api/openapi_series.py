@@ -12,7 +12,14 @@ from gitdailies_webhooks.events.query import TEXT
 from gitdailies_webhooks.figures.comparison import FEW, HIGHER, LOWER, UNCLEAR
 from gitdailies_webhooks.figures.metrics import FAIL_RATE, FIGURES, FREQUENCY, LEAD_TIME, RECOVERY, REWORK
 from gitdailies_webhooks.figures.selection import DEFAULT_DAYS
-from gitdailies_webhooks.figures.series import DIMENSIONS, INTERVALS, MOST_DIMENSIONS, MOST_NUMBERS
+from gitdailies_webhooks.figures.series import (
+    DIMENSIONS,
+    INTERVALS,
+    LONGEST_ROLLING,
+    MOST_DIMENSIONS,
+    MOST_NUMBERS,
+    SHORTEST_ROLLING,
+)
 from gitdailies_webhooks.figures.tally import WORDS
 from gitdailies_webhooks.pages.series_formats import FORMS
 
@@ -81,6 +88,13 @@ _FIELDS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
         {"value": _NUMBER, "rework": _COUNT, "deploys": _COUNT, "low": _LOW, "high": _HIGH},
     ),
 }
+# The fields of a figure over a span. The value is null of fewer than five events.
+_ROLLING: Mapping[str, tuple[str, ...]] = {
+    LEAD_TIME: ("median", "commits"),
+    FAIL_RATE: ("value", "failed", "settled"),
+    RECOVERY: ("median", "recovered"),
+    REWORK: ("value", "rework", "deploys"),
+}
 _WORDS: Mapping[str, str] = {
     "interval": "the length of buckets, by the server's time zone; weeks begin on Monday",
     "from": f"the first moment of the period: {_MOMENT}",
@@ -109,9 +123,9 @@ def operations(json: Describe, problems: Describe) -> dict[str, Any]:
                 "operationId": "series",
                 "summary": "Five figures of each team, repository, service or environment, over time",
                 "description": (
-                    f"At most {MOST_NUMBERS:,} groups times buckets. Groups are those with an event in the "
-                    "period. With compare, `change` says whether a figure differs clearly from the period "
-                    "before: by 95 % for one group, by 99.8 % for several."
+                    f"At most {MOST_NUMBERS:,} groups times buckets, and fewer with rolling. Groups are "
+                    "those with an event in the period. With compare, `change` says whether a figure "
+                    "differs clearly from the period before: by 95 % for one group, by 99.8 % for several."
                 ),
                 "parameters": [
                     _parameter(
@@ -128,6 +142,11 @@ def operations(json: Describe, problems: Describe) -> dict[str, Any]:
                     ),
                     *(_repeated(name, _WORDS[name]) for name in ("repo", "team", "environment", "service")),
                     _parameter("compare", {"enum": [BEFORE]}, "compare with the period before"),
+                    _parameter(
+                        "rolling",
+                        {"enum": [f"{weeks}w" for weeks in range(SHORTEST_ROLLING, LONGEST_ROLLING + 1)]},
+                        "add the figures of so many weeks up to the end of each bucket; it needs an interval",
+                    ),
                     _parameter(
                         "limit",
                         {"type": "integer", "minimum": 1, "maximum": MOST_LISTED, "default": LISTED},
@@ -165,6 +184,7 @@ def schemas() -> dict[str, Any]:
         "windowSeconds": {"type": "number"},
         "by": {"type": "array", "items": {"enum": list(DIMENSIONS)}},
         "interval": {"enum": [*INTERVALS, None]},
+        "rolling": {"type": ["string", "null"], "description": "the span of rolling values, such as 4w"},
         "from": _TIME,
         "to": _MAYBE_TIME,
         "now": _TIME,
@@ -188,13 +208,21 @@ def schemas() -> dict[str, Any]:
         "whole": {"type": "boolean", "description": "whether all of the unit is in the period, and over"},
         **numbers,
     }
+    rolling = {
+        "from": {**_TIME, "description": "the begin of the span, which ends with the bucket"},
+        **{
+            figure: record(fields := {name: _FIELDS[figure][1][name] for name in names_}, tuple(fields))
+            for figure, names_ in _ROLLING.items()
+        },
+    }
     return {
         "Series": record(series, tuple(series)),
         "SeriesBefore": record({"from": _TIME}, ("from",)),
         "SeriesFilter": record(dict.fromkeys(DIMENSIONS, names), DIMENSIONS),
         "SeriesGroup": record(group, ("by", "total", "buckets")),
         "SeriesChange": record(change, FIGURES),
-        "SeriesBucket": record(bucket, tuple(bucket)),
+        "SeriesBucket": record({**bucket, "rolling": ref("SeriesRolling")}, tuple(bucket)),
+        "SeriesRolling": record(rolling, tuple(rolling)),
         "SeriesFigures": record(numbers, FIGURES),
         "SeriesByRemedy": record(
             {"median": _SECONDS, "p90": _SECONDS, "count": _COUNT}, ("median", "p90", "count")

@@ -144,7 +144,7 @@ def why(
     period = question.selection.period
     found: list[tuple[int, str, int, str, str]] = []
     last = period.now if period.ended_at is None else min(period.now, period.ended_at - 1)
-    for name in spellings.spellings(session, question.selection.repo):
+    for name in _spelled(session, question.selection):
         found += session.execute(
             statements.EVENTS_OF_PERIOD,
             (name, period.began_at, last, after[0], after[0], after[1], limit + 1),
@@ -212,14 +212,18 @@ def _judged(body: dict[str, Any], verdicts: tuple[Verdict, ...]) -> dict[str, An
 
 
 def _first_at(session: Session, selection: Selection) -> int | None:
-    """Return the time of the first event of the selected repository, or of all."""
-    if selection.repo is None:
+    """Return the time of the first event of the selected repositories, or of all."""
+    if selection.repo is None and selection.team is None:
         query, values = statements.FIRST_TIME_OF_KIND, [kind.word for kind in KINDS]
     else:
-        query = statements.FIRST_TIME_OF_REPOSITORY
-        values = spellings.spellings(session, selection.repo)
+        query, values = statements.FIRST_TIME_OF_REPOSITORY, _spelled(session, selection)
     found = (session.execute(query, (value,)).fetchone() for value in values)
     return min((int(row[0]) for row in found if row is not None), default=None)
+
+
+def _spelled(session: Session, selection: Selection) -> list[str]:
+    """Return every spelling of the selected repositories."""
+    return sorted(name for name, repo in spellings.names(session).items() if selection.selects_repo(repo))
 
 
 def _period(selection: Selection, settings: FigureSettings, observed_from: int | None) -> dict[str, Any]:
@@ -245,4 +249,5 @@ def _filter(session: Session, question: Question, settings: FigureSettings) -> d
         "repo": repo,
         "environment": question.environment if selection.environment else settings.production_name,
         "service": question.service or None,
+        "team": selection.team,
     }

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gitdailies_connection.config.teams import NO_TEAM
 from gitdailies_core.error_text import got
+from gitdailies_core.values.nearest_name import did_you_mean
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.timestamps import from_us
 
@@ -12,12 +14,20 @@ from gitdailies_webhooks.derived.queries import Question
 from gitdailies_webhooks.events.problem import refusal
 from gitdailies_webhooks.figures.selection import DEFAULT_DAYS, Selection, parse_moment, parse_period
 from gitdailies_webhooks.figures.settings import FigureSettings
+from gitdailies_webhooks.figures.teams import NO_TEAMS, Teams
 
-FILTERS = ("repo", "environment", "service", "from", "to", "now")
+FILTERS = ("repo", "environment", "service", "team", "from", "to", "now")
+# So many teams are named to someone who asks for one that is not there.
+_NAMED = 20
 
 
 def question(
-    parameters: Mapping[str, str], settings: FigureSettings, now: int, days: int = DEFAULT_DAYS
+    parameters: Mapping[str, str],
+    settings: FigureSettings,
+    now: int,
+    days: int = DEFAULT_DAYS,
+    *,
+    teams: Teams = NO_TEAMS,
 ) -> Question:
     """Return the question that *parameters* (names of `FILTERS`) ask at *now*, in microseconds.
 
@@ -29,7 +39,22 @@ def question(
     except ValueError as error:
         raise refusal("request", str(error)) from None
     names = {name: parameters.get(name, "") for name in ("repo", "environment", "service")}
-    return Question(Selection.make(period, settings, **names), **names, live=not parameters.get("now"))
+    team = team_key(parameters["team"], teams) if parameters.get("team") else ""
+    selection = Selection.make(period, settings, **names, team=team, teams=teams)
+    return Question(selection, **names, live=not parameters.get("now"))
+
+
+def team_key(name: str, teams: Teams) -> str:
+    """Return the key of a team; raises Refusal if there is no such team."""
+    key = teams.key(name)
+    if key is None:
+        near = did_you_mean(name, tuple(teams.titles))
+        if not teams:
+            raise refusal("request", f"team: gitdailies.yml has no teams, got {got(name)}")
+        more = ["…"] if len(teams.titles) > _NAMED else []
+        known = ", ".join((*list(teams.titles)[:_NAMED], *more, NO_TEAM))
+        raise refusal("request", f"team: expected one of {known}, got {got(name)}{near}")
+    return key
 
 
 def moment_of(parameters: Mapping[str, str], settings: FigureSettings, now: int) -> int:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+import orjson
+from gitdailies_core.events.events import INCIDENT_RESOLVED, INCIDENT_STARTED
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us
@@ -20,13 +22,16 @@ from gitdailies_webhooks.derived.related import Reader
 from gitdailies_webhooks.derived.review_question import ReviewQuestion
 from gitdailies_webhooks.events import acknowledgements
 from gitdailies_webhooks.events.corrections import all_corrections, correction_of
-from gitdailies_webhooks.figures import incidents, review
+from gitdailies_webhooks.figures import incidents, review, silence
 from gitdailies_webhooks.figures.corrections import NOT_AN_INCIDENT
-from gitdailies_webhooks.figures.review import Change, Doubles, NewName, Sighting, Silence
+from gitdailies_webhooks.figures.review import Change, Doubles, NewName
 from gitdailies_webhooks.figures.selection import Selection
-from gitdailies_webhooks.figures.settings import DEFINITIONS, PRODUCTION, FigureSettings
+from gitdailies_webhooks.figures.settings import DEFINITIONS, PRODUCTION, FigureSettings, folded
+from gitdailies_webhooks.figures.silence import Sighting, Sign, Silence
 
-_MOST_ENVIRONMENTS, _MOST_PAIRS, _NEAR = 100, 2000, 3
+_MOST_ENVIRONMENTS, _MOST_PAIRS, _MOST_SIGNS, _NEAR = 100, 2000, 10_000, 3
+# The events of half a year say how long a source of incidents pauses.
+_LOOKED_BACK_US = 26 * 7 * 86_400 * 1_000_000
 
 # The counting deploys to an environment in a period, in order.
 _SIGHTINGS = (
@@ -39,6 +44,11 @@ _INCIDENTS = (
     "SELECT id, repo, service, deploy, how FROM figures_incidents"
     " WHERE environment = ? AND at >= ? AND at < ? AND ((since <= ? AND until > ?) OR how = ?)"
     " ORDER BY at, id"
+)
+# The newest events of one kind in a period, up to a number.
+_SIGNS = (
+    "SELECT id, time, repo, service, body FROM events"
+    " WHERE kind = ? AND time >= ? AND time < ? ORDER BY time DESC LIMIT ?"
 )
 # Whether a name was there before a moment: a repository, an environment of it, a service, a reporter.
 _REPO_BEFORE = "SELECT 1 FROM figures_deploys WHERE counts = 1 AND repo = ? AND at < ? LIMIT 1"
@@ -239,19 +249,36 @@ class _Lines:
         ]
 
     def silent(self) -> list[_Candidate]:
-        """The repositories and reporters that stopped; none in a week that goes on."""
+        """The repositories, reporters and sources that stopped; none in a week that goes on."""
         period, weeks = self._week.period, self._week.weeks_before()
         if period.until != period.ended_at:
             return []
         before = self._sightings(PRODUCTION, weeks[0][0], weeks[-1][1])
+        found = [*silence.silent_deploys(before, self._current, weeks), *self._silent_sources()]
         return [
             self._of_event(
                 f"{review.SILENT}:{self._week.name}:{one.what}:{one.repo}:{one.name}",
                 one.last,
-                partial(_silence, one),
+                partial(_silence, one, (self._until - one.last_at) / 1_000_000),
             )
-            for one in review.silent(before, self._current, weeks)
+            for one in found
         ]
+
+    def _silent_sources(self) -> list[Silence]:
+        """The sources of incidents that became silent, if their last incident is in the scope."""
+        since = self._until - _LOOKED_BACK_US
+        found = [
+            row
+            for kind in (INCIDENT_STARTED, INCIDENT_RESOLVED)
+            for row in self._session.execute(_SIGNS, (kind, since, self._until, _MOST_SIGNS)).fetchall()
+        ]
+        signs, places = [], {}
+        for id_, at, repo, service, body in sorted(found, key=lambda row: (row[1], row[0])):
+            if source := orjson.loads(body).get("source"):
+                signs.append(Sign(id_, at, source))
+                places[id_] = folded(repo or ""), folded(service or "")
+        gone = silence.silent_sources(signs, self._began, self._until)
+        return [one for one in gone if self._question.scope.includes(*places[one.last])]
 
     def _of_event(self, key: str, id_: str, line: Callable[[Reference], Line]) -> _Candidate:
         """Return a candidate whose line is made of the reference to an event."""
@@ -278,7 +305,7 @@ class _Lines:
                 if self._is_here(_SERVICE_BEFORE, repo, environment, service, began)
             }
             known |= {
-                (review.REPORTER, repo, reporter)
+                (silence.REPORTER, repo, reporter)
                 for reporter in {one.reporter for one in here}
                 if self._is_here(_REPORTER_BEFORE, repo, environment, reporter, began)
             }
@@ -300,8 +327,15 @@ def _slow_change(one: Change, ref: Reference) -> Line:
     return {"deploy": ref, "leadTimeSeconds": one.lead_time / 1_000_000}
 
 
-def _silence(one: Silence, ref: Reference) -> Line:
-    return {"what": one.what, "repo": ref.get("repo", one.repo), "name": one.name, "last": ref}
+def _silence(one: Silence, quiet_seconds: float, ref: Reference) -> Line:
+    repo = ref.get("repo", one.repo)
+    return {
+        "what": one.what,
+        "repo": repo,
+        "name": one.name,
+        "last": ref,
+        "quietSeconds": quiet_seconds,
+    }
 
 
 def _text(at: int) -> str:

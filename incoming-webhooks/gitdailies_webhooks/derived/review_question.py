@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from gitdailies_webhooks.derived.series.question import team_key
+from gitdailies_webhooks.derived.question import team_key
 from gitdailies_webhooks.events.problem import refusal
 from gitdailies_webhooks.figures.review import Scope, Week, week_of
 from gitdailies_webhooks.figures.settings import FigureSettings, folded

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 from gitdailies_server.storage.database import Session
 
-from gitdailies_webhooks.derived import statements
-from gitdailies_webhooks.events import change_log
+from gitdailies_webhooks.derived import statements, team_places
+from gitdailies_webhooks.events import change_log, spellings
 from gitdailies_webhooks.figures.facts import first_outage
 from gitdailies_webhooks.figures.metrics import DeployRow, IncidentRow
 from gitdailies_webhooks.figures.selection import Selection
@@ -47,7 +47,7 @@ _deploy_row: Callable[[_Values], DeployRow] = partial(tuple.__new__, DeployRow)
 def read_deploys(session: Session, selection: Selection) -> list[DeployRow]:
     """Read the rows of the selected deploys as they were at the moment of the question, by time and id."""
     now = selection.period.now
-    where, values = _in_period(selection)
+    where, values = _in_period(session, selection)
     query = statements.SELECT_DEPLOYS.format(where)
     found = list(map(_deploy_row, session.execute(query, (now, now, *values)).fetchall()))
     corrected = not_failed(session)
@@ -67,7 +67,7 @@ def not_failed(session: Session) -> set[str]:
 def read_incidents(session: Session, selection: Selection) -> list[IncidentRow]:
     """Read the rows of the selected incidents, sorted by time and id."""
     now = selection.period.now
-    where, values = _in_period(selection)
+    where, values = _in_period(session, selection)
     query = statements.SELECT_INCIDENTS.format(where)
     return [
         IncidentRow(id_, at, _by(now, ended_at), deploy is not None, wide is not None)
@@ -78,7 +78,7 @@ def read_incidents(session: Session, selection: Selection) -> list[IncidentRow]:
 def _spans(session: Session, selection: Selection) -> dict[tuple[int, str], list[Span]]:
     """Return the incidents of the selected deploys, by time and id of the deploy."""
     now = selection.period.now
-    where, values = _in_period(selection, "deploy_service", "deploy_at")
+    where, values = _in_period(session, selection, "deploy_service", "deploy_at")
     found: dict[tuple[int, str], list[Span]] = defaultdict(list)
     for at, id_, began_at, ended_at, merged in session.execute(
         statements.SELECT_SPANS.format(where), (now, now, *values)
@@ -102,7 +102,7 @@ def _by(now: int, ended_at: int | None) -> int | None:
 
 def first_event_at(session: Session, selection: Selection) -> int | None:
     """Return the time of the first deploy or incident of a place, before the period or in it."""
-    where, values = _in_place(selection)
+    where, values = _in_place(session, selection)
     found = [
         session.execute(query.format(where), values).fetchone()
         for query in (statements.FIRST_DEPLOY, statements.FIRST_INCIDENT)
@@ -131,24 +131,34 @@ def deploys_by_environment(
     found = []
     for name in environments(session, most):
         if name != selection.environment:
-            where, values = _in_period(replace(selection, environment=name))
+            where, values = _in_period(session, replace(selection, environment=name))
             query = statements.COUNT_DEPLOYS.format(where)
             row = session.execute(query, (*values, most_deploys)).fetchone()
             found.append((name, int(row[0])))
     return sorted(((name, number) for name, number in found if number), key=lambda one: (-one[1], one[0]))
 
 
-def _in_period(selection: Selection, service: str = "service", at: str = "at") -> tuple[str, _Values]:
+def _in_period(
+    session: Session, selection: Selection, service: str = "service", at: str = "at"
+) -> tuple[str, _Values]:
     period = selection.period
-    where, values = _in_place(selection, service)
+    where, values = _in_place(session, selection, service)
     last = period.now if period.ended_at is None else min(period.now, period.ended_at - 1)
     return f"{where} AND {at} >= ? AND {at} <= ?", (*values, period.began_at, last)
 
 
-def _in_place(selection: Selection, service: str = "service") -> tuple[str, _Values]:
+def _in_place(session: Session, selection: Selection, service: str = "service") -> tuple[str, _Values]:
     filters = {"environment": selection.environment, "repo": selection.repo, service: selection.service}
     given = {column: value for column, value in filters.items() if value is not None}
-    return " AND ".join(f"{column} = ?" for column in given) or "1 = 1", tuple(given.values())
+    parts, values = [f"{column} = ?" for column in given], tuple(given.values())
+    if selection.team is not None:
+        repos = set(spellings.names(session).values())
+        if selection.repo is not None:
+            repos &= {selection.repo}
+        names = {repo: repo for repo in sorted(repos)}
+        of_team = team_places.of_team(selection.teams, selection.team, names, service)
+        parts, values = [*parts, of_team.text], (*values, *of_team.values)
+    return " AND ".join(parts) or "1 = 1", values
 
 
 def outdated(session: Session, settings: FigureSettings) -> bool:

@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
+from gitdailies_core.error_text import got
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_webhooks.accounts.audit import write_audit
 from gitdailies_webhooks.events.problem import refusal
+from gitdailies_webhooks.figures import review
 from gitdailies_webhooks.sql.bulk import Lookup, lookup_many
 
 LONGEST_LINE = 1000
@@ -22,6 +24,7 @@ _WRITE = (
     " ON CONFLICT (line) DO UPDATE SET reason = excluded.reason, actor = excluded.actor, at = excluded.at"
 )
 _DELETE = "DELETE FROM acknowledgements WHERE line = ?"
+_EVENT = "SELECT 1 FROM events WHERE id = ?"
 
 
 class Acknowledgement(NamedTuple):
@@ -41,13 +44,18 @@ def of_lines(session: Session, lines: Iterable[str]) -> dict[str, Acknowledgemen
 
 def acknowledge(session: Session, line: str, reason: str, *, actor: str, now: datetime) -> None:
     """Mark a line as done; raises Refusal for a line that cannot be one."""
-    if not 0 < len(line) <= LONGEST_LINE:
-        raise refusal("request", f"form: expected a line of the review, got {len(line)} characters")
+    event = review.event_of(line) if len(line) <= LONGEST_LINE else None
+    if event is None:
+        raise refusal("request", f"line: expected the key of a line of the review, got {got(line)}")
+    if event and session.execute(_EVENT, (event,)).fetchone() is None:
+        raise refusal("not-found", f"line: no event has the id {got(event)}")
     session.execute(_WRITE, (line, reason, actor, to_us(now)))
     write_audit(session, now, actor=actor, action=DECIDED, subject=line, detail={"reason": reason})
 
 
-def reopen(session: Session, line: str, *, actor: str, now: datetime) -> None:
-    """Mark a line as open again; nothing happens to one that is open."""
-    if session.execute(_DELETE, (line,)).rowcount:
-        write_audit(session, now, actor=actor, action=REOPENED, subject=line, detail={})
+def reopen(session: Session, line: str, *, actor: str, now: datetime) -> bool:
+    """Mark a line as open again; return False, and do nothing, if it is not marked as done."""
+    if not session.execute(_DELETE, (line,)).rowcount:
+        return False
+    write_audit(session, now, actor=actor, action=REOPENED, subject=line, detail={})
+    return True

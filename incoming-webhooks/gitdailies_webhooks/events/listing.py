@@ -211,6 +211,8 @@ def _filtered(session: Session, part: _Part, wanted: Wanted, found_by: str) -> _
             part = part.and_(f"coalesce(repo, '') IN ({marks})" if names else "1 = 0", *names)
         else:
             part = part.and_((_EQUAL if exact else _EQUAL_IN_ANY_CASE).format(column), value)
+    for condition in wanted.also:
+        part = part.and_(condition.text, *condition.values)
     if wanted.search:
         part = part.and_(_CONTAINS, "%" + _LIKE_SPECIAL.sub(r"!\g<0>", wanted.search) + "%")
     return part

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from gitdailies_core.error_text import got
@@ -44,7 +44,9 @@ RECEIVED, HAPPENED = "received", "happened"
 ORDERS = (RECEIVED, HAPPENED)
 # Before and after every time that an event may have.
 EARLIEST, LATEST = -(2**62), 2**62
-_PARAMETERS = ("limit", "after", *FILTERS, "from", "to", "q", "order")
+# Filters that need teams or derived rows: `derived.event_filters`.
+TEAM, OUTCOME = "team", "outcome"
+_PARAMETERS = ("limit", "after", *FILTERS, TEAM, OUTCOME, "from", "to", "q", "order")
 _POSITION = re.compile(r"(-?[0-9]{1,18}),([0-9]{1,18})")
 
 # Names under which people put keys into addresses, without "-" and "_" and in lower case.
@@ -65,12 +67,20 @@ class Position(NamedTuple):
 BEGINNING, END = Position(EARLIEST, 0), Position(LATEST, LATEST)
 
 
+class Condition(NamedTuple):
+    """A condition of SQL with `?` for each of its values."""
+
+    text: str
+    values: tuple[Any, ...]
+
+
 @dataclass(frozen=True)
 class Wanted:
     """The events to list, and their order.
 
     An empty filter matches events without that field. An event at `since` is wanted, one at `until` is
-    not. `search` is text that an event contains anywhere, in any case.
+    not. `search` is text that an event contains anywhere, in any case. `team` and `outcome` are names, "" for
+    any. `also` is what they mean, once `derived.event_filters` has looked that up.
     """
 
     filters: Mapping[str, str] = field(default_factory=dict)
@@ -78,6 +88,9 @@ class Wanted:
     until: int | None = None
     search: str = ""
     order: str = RECEIVED
+    team: str = ""
+    outcome: str = ""
+    also: tuple[Condition, ...] = ()
 
 
 EVERYTHING = Wanted()
@@ -129,7 +142,15 @@ def wanted_of(given: Mapping[str, str], zone: tzinfo) -> Wanted:
     except ValueError as error:
         raise refusal("request", str(error)) from None
     filters = {name: value for name, value in given.items() if name in FILTERS}
-    return Wanted(filters, since, until, given.get("q", ""), order)
+    return Wanted(
+        filters,
+        since,
+        until,
+        given.get("q", ""),
+        order,
+        team=given.get(TEAM, ""),
+        outcome=given.get(OUTCOME, ""),
+    )
 
 
 def position(text: str, order: str) -> Position:

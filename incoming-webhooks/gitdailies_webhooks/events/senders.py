@@ -12,20 +12,18 @@ from gitdailies_core.events.events import DEPLOYED
 from gitdailies_server.storage.database import Session
 
 from gitdailies_webhooks.events.listing import StoredEvent, newest_events
+from gitdailies_webhooks.figures.silence import patience
 
 # The number of events that are read, which takes milliseconds.
 LOOKED_AT = 2_000
-# A sender is silent after three times its longest pause, and after seven days at the earliest. After a
-# single event there is no pause to compare with, and it is silent after thirty days.
-PAUSES = 3
-SHORTEST_SILENCE, SILENCE_OF_ONE = timedelta(days=7), timedelta(days=30)
 
 
 @dataclass(frozen=True)
 class Sender:
     """Who sends one kind of thing: deploys, or incidents.
 
-    *reporter* is what reported the deploys, or "". *longest_pause* is None after a single event.
+    *reporter* is what reported the deploys, or the source of the incidents, or "". *longest_pause* is None
+    after a single event.
     """
 
     deploys: bool
@@ -37,8 +35,7 @@ class Sender:
 
     def is_silent(self, now: datetime) -> bool:
         """Return whether it has been quiet for much longer than before."""
-        usual = SILENCE_OF_ONE if self.longest_pause is None else PAUSES * self.longest_pause
-        return now - self.last_at > max(SHORTEST_SILENCE, usual)
+        return now - self.last_at > patience(self.longest_pause, deploys=self.deploys)
 
 
 def senders_of(events: Iterable[StoredEvent]) -> list[Sender]:
@@ -47,7 +44,7 @@ def senders_of(events: Iterable[StoredEvent]) -> list[Sender]:
     for event in events:
         body = json.loads(event.body)
         deploys = body.get("kind") == DEPLOYED
-        reporter = str(body.get("reporter", "")) if deploys else ""
+        reporter = str(body.get("reporter" if deploys else "source", ""))
         times.setdefault((deploys, reporter, event.key), []).append(event.received_at)
     found = [_sender(*who, sorted(received)) for who, received in times.items()]
     return sorted(found, key=lambda sender: sender.last_at, reverse=True)

@@ -28,6 +28,7 @@ LEFT_OUT = {
     "repository": "its repository is not the one asked for",
     "environment": "its environment is not the one asked for",
     "service": "it does not name the service asked for",
+    "team": "its repository or service is not of the team asked for",
     "period": "outside the period",
     "later": "later than now, or than the moment asked for",
     "kind": "no figure counts events of this kind",

@@ -7,7 +7,7 @@
 | `uncounted` | names that appeared in this week: environments that are not production, services, reporters |
 | `twice` | pairs of reporters whose deploys may have been counted twice |
 | `slowest` | the changes with the longest lead times |
-| `silent` | repositories and reporters that deployed in each of the four weeks before, and not in this one |
+| `silent` | repositories and reporters that stopped deploying, and sources that stopped sending incidents |
 
 A line is done if a person has corrected the event that it is about, or has acknowledged it. Else it is open.
 """
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from datetime import date, datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import NamedTuple
@@ -25,20 +25,20 @@ from gitdailies_core.error_text import got
 
 from gitdailies_webhooks.figures.selection import Period, at_local_time, local_time
 from gitdailies_webhooks.figures.settings import PRODUCTION
-from gitdailies_webhooks.figures.teams import Teams
+from gitdailies_webhooks.figures.silence import REPORTER, Sighting
+from gitdailies_webhooks.figures.teams import NO_TEAMS, Teams
 
 FAILED, UNLINKED, UNCOUNTED = "failed", "unlinked", "uncounted"
 TWICE, SLOWEST, SILENT = "twice", "slowest", "silent"
 SECTIONS = (FAILED, UNLINKED, UNCOUNTED, TWICE, SLOWEST, SILENT)
+# A line of these is about one event, which its key names. A line of another section is of one week.
+_OF_EVENTS = (FAILED, UNLINKED, SLOWEST)
 
 # What a name is of, in the section `uncounted`.
-ENVIRONMENT, SERVICE, REPORTER = "environment", "service", "reporter"
-# What is silent.
-REPOSITORY = "repository"
+ENVIRONMENT, SERVICE = "environment", "service"
 
 # The five slowest changes are listed. A repository that deployed in four weeks in a row is missed after.
 SLOWEST_CHANGES, WEEKS_BEFORE = 5, 4
-NO_TEAMS = Teams()
 # The most lines of a section; `left` is the number of further ones.
 MOST_LINES = 50
 
@@ -88,17 +88,6 @@ class Scope(NamedTuple):
         return not self.team or self.team in self.teams.ever_of(repo)
 
 
-class Sighting(NamedTuple):
-    """A counting deploy: its id and time (µs), and its folded names, "" for none."""
-
-    id: str
-    at: int
-    repo: str
-    environment: str
-    service: str
-    reporter: str
-
-
 class Change(NamedTuple):
     """A deploy, and the lead time (µs) of one of the commits that it brought."""
 
@@ -137,14 +126,16 @@ class Doubles(NamedTuple):
     last: Pair
 
 
-class Silence(NamedTuple):
-    """A repository, or a reporter of it, that is silent; `last` is its last deploy."""
+def event_of(key: str) -> str | None:
+    """Return the id of the event that the key of a line names, or "" if it names a week.
 
-    what: str
-    repo: str
-    name: str
-    last: str
-    last_at: int
+    None means that no line has such a key.
+    """
+    section, _, rest = key.partition(":")
+    if section in _OF_EVENTS:
+        return rest or None
+    week, _, names_ = rest.partition(":")
+    return "" if section in SECTIONS and names_ and _WEEK.fullmatch(week) else None
 
 
 def week_of(text: str, now: int, zone: tzinfo) -> Week:
@@ -233,37 +224,6 @@ def slowest(changes: Iterable[Change]) -> list[Change]:
             longest[change.deploy] = change
     ordered = sorted(longest.values(), key=lambda one: (-one.lead_time, one.at, one.deploy))
     return ordered[:SLOWEST_CHANGES]
-
-
-def silent(
-    before: Sequence[Sighting], current: Iterable[Sighting], weeks: Sequence[tuple[int, int]]
-) -> list[Silence]:
-    """Return what deployed in each of *weeks* (*before*, in order) and not in the *current* one.
-
-    A reporter is silent by itself only where its repository is not.
-    """
-    heard = {key for one in current for key in _habits(one)}
-    seen: dict[tuple[str, str, str], set[int]] = defaultdict(set)
-    last: dict[tuple[str, str, str], Sighting] = {}
-    for one in before:
-        at = next((number for number, (begin, end) in enumerate(weeks) if begin <= one.at < end), None)
-        if at is None:
-            continue
-        for key in _habits(one):
-            seen[key].add(at)
-            last[key] = one
-    gone = [key for key, found in seen.items() if len(found) == len(weeks) and key not in heard]
-    repos = {repo for what, repo, _ in gone if what == REPOSITORY}
-    return [
-        Silence(what, repo, name, last[what, repo, name].id, last[what, repo, name].at)
-        for what, repo, name in sorted(gone)
-        if what == REPOSITORY or repo not in repos
-    ]
-
-
-def _habits(one: Sighting) -> list[tuple[str, str, str]]:
-    reporter = [(REPORTER, one.repo, one.reporter)] if one.reporter else []
-    return [(REPOSITORY, one.repo, ""), *reporter]
 
 
 def _midnight(day: date, zone: tzinfo) -> int:

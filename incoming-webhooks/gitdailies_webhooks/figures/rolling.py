@@ -1,9 +1,9 @@
 """What the charts of a trend draw beside its figures: the spread of each bucket, and a rolling value.
 
-The rolling value of a bucket is the figure of the four weeks up to its end. A bucket that is longer than
-four weeks has its own figure. So it is over the same span of time for days and for weeks, and the part of
-a month that has just begun is not judged by a few days. Neighbors share data: a rolling line is smooth by
-itself.
+The rolling value of a bucket is the figure of the four weeks up to its end, or of another span. A bucket that
+is longer than the span has its own figure. So it is over the same span of time for days and for weeks, and
+the part of a month that has just begun is not judged by a few days. Neighbors share data: a rolling line is
+smooth by itself.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta, tzinfo
 from itertools import accumulate, chain, pairwise
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gitdailies_webhooks.figures import metrics
 from gitdailies_webhooks.figures.comparison import Part, wilson
 from gitdailies_webhooks.figures.metrics import MEDIAN, P25, P75, DeployRow, percentile, seconds
 from gitdailies_webhooks.figures.selection import Period, at_local_time, local_time
+from gitdailies_webhooks.figures.tally import Tally
 
 SPAN = timedelta(days=28)
 
@@ -50,13 +51,40 @@ class Beside(NamedTuple):
     rolling: Rolling | None
 
 
-def needed_from(period: Period) -> int:
+def needed_from(period: Period, span: timedelta = SPAN) -> int:
     """Return the time from which on deploys are needed for the rolling values of a period."""
-    return _span_before(period.began_at, period.zone)
+    return _span_before(period.began_at, period.zone, span)
+
+
+def begin_of(bucket: Period, span: timedelta = SPAN) -> int:
+    """Return the time from which on deploys are in the rolling value of a bucket."""
+    return min(bucket.began_at, _span_before(bucket.until, bucket.zone, span))
+
+
+def rolling_numbers(found: Tally) -> dict[str, dict[str, Any]]:
+    """Return the rolling value of the sum of a span by figure, and its counts.
+
+    The value is None if it rests on too few events.
+    """
+    lead_times, recoveries = sorted(found.lead_times), sorted(found.recoveries)
+    return {
+        metrics.LEAD_TIME: {"median": _value(_rolling_median(lead_times)), "commits": len(lead_times)},
+        metrics.FAIL_RATE: {
+            "value": _value(_rolling_rate(Part(found.failed, found.settled))),
+            "failed": found.failed,
+            "settled": found.settled,
+        },
+        metrics.RECOVERY: {"median": _value(_rolling_median(recoveries)), "recovered": len(recoveries)},
+        metrics.REWORK: {
+            "value": _value(_rolling_rate(Part(found.rework, found.deploys))),
+            "rework": found.rework,
+            "deploys": found.deploys,
+        },
+    }
 
 
 def beside(
-    deploys: Sequence[DeployRow], buckets: Sequence[Period], settled_until: int
+    deploys: Sequence[DeployRow], buckets: Sequence[Period], settled_until: int, span: timedelta = SPAN
 ) -> tuple[Mapping[str, Beside], ...]:
     """Return what is drawn beside each bucket, by figure.
 
@@ -66,8 +94,7 @@ def beside(
     ends = [*(bisect_left(at, bucket.began_at) for bucket in buckets[1:]), len(at)]
     own = [(bisect_left(at, bucket.began_at), end) for bucket, end in zip(buckets, ends, strict=True)]
     spans = [
-        (min(first, bisect_left(at, _span_before(bucket.until, bucket.zone))), end)
-        for bucket, (first, end) in zip(buckets, own, strict=True)
+        (bisect_left(at, begin_of(bucket, span)), end) for bucket, (_, end) in zip(buckets, own, strict=True)
     ]
     cuts = sorted({cut for pair in (*own, *spans) for cut in pair})
     settled = bisect_left(at, settled_until + 1)
@@ -139,14 +166,19 @@ def _rates(
 
     found = []
     for place, span in zip(own, spans, strict=True):
-        interval, (some, whole) = wilson(part(place)), part(span)
-        found.append(
-            Beside(
-                None if interval is None else Spread(*interval),
-                Rolling(some / whole, some, whole) if whole >= LEAST_ROLLING else None,
-            )
-        )
+        interval = wilson(part(place))
+        spread = None if interval is None else Spread(*interval)
+        found.append(Beside(spread, _rolling_rate(part(span))))
     return found
+
+
+def _rolling_rate(part: Part) -> Rolling | None:
+    some, whole = part
+    return Rolling(some / whole, some, whole) if whole >= LEAST_ROLLING else None
+
+
+def _value(found: Rolling | None) -> float | None:
+    return None if found is None else found.value
 
 
 def _lead_times(deploys: Sequence[DeployRow]) -> list[int]:
@@ -157,9 +189,9 @@ def _recoveries(deploys: Sequence[DeployRow]) -> list[int]:
     return [row.recovery for row in deploys if row.failed and row.recovery is not None]
 
 
-def _span_before(at: int, zone: tzinfo) -> int:
+def _span_before(at: int, zone: tzinfo, span: timedelta) -> int:
     """Return the time a span earlier on the clock of the zone."""
     try:
-        return at_local_time(local_time(at, zone) - SPAN, zone)
+        return at_local_time(local_time(at, zone) - span, zone)
     except OverflowError:  # the calendar begins with the year 1
-        return at - SPAN // timedelta(microseconds=1)
+        return at - span // timedelta(microseconds=1)

@@ -17,6 +17,7 @@ from gitdailies_server.storage.timestamps import from_us, to_us
 
 from gitdailies_webhooks.figures.events import Place
 from gitdailies_webhooks.figures.settings import PRODUCTION, FigureSettings, folded
+from gitdailies_webhooks.figures.teams import NO_TEAMS, Teams
 
 # The length of a period that has no beginning.
 DEFAULT_DAYS = 90
@@ -72,12 +73,17 @@ class Period:
 
 @dataclass(frozen=True)
 class Selection:
-    """A period and a place; None as repository, environment or service means any."""
+    """A period and a place; None as repository, environment, service or team means any.
+
+    *team* is a key of *teams*.
+    """
 
     period: Period
     repo: str | None = None
     environment: str | None = PRODUCTION
     service: str | None = None
+    team: str | None = None
+    teams: Teams = NO_TEAMS
 
     @classmethod
     def make(
@@ -88,6 +94,8 @@ class Selection:
         repo: str = "",
         environment: str = "",
         service: str = "",
+        team: str = "",
+        teams: Teams = NO_TEAMS,
     ) -> Selection:
         """Make a selection from names as people write them; "" means any, or production."""
         return cls(
@@ -95,6 +103,8 @@ class Selection:
             folded(repo) if repo else None,
             settings.environment(environment),
             folded(service) if service else None,
+            team or None,
+            teams,
         )
 
     @classmethod
@@ -110,7 +120,15 @@ class Selection:
             return "environment"
         if self.service is not None and place.service != self.service:
             return "service"
+        if self.team is not None and self.team not in self.teams.of(place.repo, place.service):
+            return "team"
         return ""
+
+    def selects_repo(self, repo: str) -> bool:
+        """Whether events of a repository, or of a service of it, may be selected."""
+        if self.repo is not None and repo != self.repo:
+            return False
+        return self.team is None or self.team in self.teams.ever_of(repo)
 
     def includes(self, place: Place, at: int) -> bool:
         """Whether an event in *place* at the time *at* is selected."""

@@ -15,13 +15,14 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
 from gitdailies_core.values.times import text_of
-from gitdailies_server.storage.timestamps import from_us
+from gitdailies_server.storage.timestamps import from_us, to_us
 
-from gitdailies_webhooks.figures import trend
+from gitdailies_webhooks.figures import rolling, trend
 from gitdailies_webhooks.figures.comparison import MANY_ROWS, ONE_PAGE
 from gitdailies_webhooks.figures.events import Place
 from gitdailies_webhooks.figures.facts import Facts
@@ -37,9 +38,15 @@ DIMENSIONS = (TEAM, REPO, SERVICE, ENVIRONMENT)
 MOST_DIMENSIONS = 2
 INTERVALS: Mapping[str, Unit] = MappingProxyType({unit.name: unit for unit in trend.UNITS[:4]})
 WEEK = INTERVALS["week"]
+# The calendar begins here.
+_EARLIEST = to_us(datetime.min.replace(tzinfo=UTC))
 
 # The most groups times buckets of an answer.
 MOST_NUMBERS = 20_000
+# The most sums that are added up for the rolling values of an answer.
+MOST_ROLLING = 200_000
+# The shortest and the longest span of rolling values, in weeks.
+SHORTEST_ROLLING, LONGEST_ROLLING = 2, 13
 
 # The value of a group for each dimension by which it is made, folded.
 Key: TypeAlias = tuple[str, ...]
@@ -51,9 +58,10 @@ ALL: Key = ()
 class SeriesQuestion:
     """What a series is asked for; names are folded, and an empty filter includes all.
 
-    *by* names dimensions, in the order of `DIMENSIONS`. *interval* is a name of `INTERVALS`, or "". With
-    *compare*, the period before is included. With *whole*, there are sums of all groups together, too; what
-    is in several teams counts once in them.
+    *by* names dimensions, in the order of `DIMENSIONS`. *interval* is a name of `INTERVALS`, or "". Each
+    bucket has rolling values of *rolling_weeks*, if these are not 0. With *compare*, the period before is
+    included. With *whole*, there are sums of all groups together, too; what is in several teams counts once
+    in them.
     """
 
     period: Period
@@ -64,12 +72,13 @@ class SeriesQuestion:
     services: frozenset[str] = frozenset()
     environments: frozenset[str] = frozenset({PRODUCTION})
     compare: bool = False
+    rolling_weeks: int = 0
     whole: bool = False
     teams_known: Teams = Teams()  # noqa: RUF009  it is never changed
 
     def without_groups(self) -> SeriesQuestion:
         """Return the same question about everything together, without buckets."""
-        return replace(self, by=(), interval="", whole=False)
+        return replace(self, by=(), interval="", rolling_weeks=0, whole=False)
 
     def keys(self, place: Place) -> tuple[Key, ...]:
         """Return the groups of a place; none if a filter excludes it."""
@@ -126,8 +135,9 @@ class Segment(NamedTuple):
 class Plan(NamedTuple):
     """The segments of a question, in order, and what consists of them: each a range of their numbers.
 
-    `weeks` are the whole weeks of the period, and `weeks_before` those of the period `before`, which is None
-    if it is not asked for.
+    `rolling` has the span of the rolling values of each bucket, if they are asked for. `weeks` are the whole
+    weeks of the period, and `weeks_before` those of the period `before`, which is None if it is not asked
+    for.
     """
 
     segments: tuple[Segment, ...]
@@ -135,6 +145,7 @@ class Plan(NamedTuple):
     before: Period | None
     total_before: range
     buckets: tuple[tuple[Bucket, range], ...]
+    rolling: tuple[range, ...]
     weeks: tuple[tuple[Bucket, range], ...]
     weeks_before: tuple[tuple[Bucket, range], ...]
 
@@ -147,8 +158,10 @@ def plan(question: SeriesQuestion) -> Plan:
     before = _period_before(period) if question.compare else None
     weeks = _whole_weeks(period)
     weeks_before = [] if before is None else _whole_weeks(before)
+    spans = _spans(question, buckets)
     edges = {period.began_at, *(bucket.period.began_at for bucket in (*buckets, *weeks, *weeks_before))}
     edges |= {week.period.ended_at for week in (*weeks, *weeks_before) if week.period.ended_at is not None}
+    edges |= {span.began_at for span in spans}
     if before is not None:
         edges.add(before.began_at)
     last = period.now if period.ended_at is None else min(period.now, period.ended_at - 1)
@@ -165,9 +178,20 @@ def plan(question: SeriesQuestion) -> Plan:
         before=before,
         total_before=range(0) if before is None else part(before),
         buckets=tuple((bucket, part(bucket.period)) for bucket in buckets),
+        rolling=tuple(map(part, spans)),
         weeks=tuple((week, part(week.period)) for week in weeks),
         weeks_before=tuple((week, part(week.period)) for week in weeks_before),
     )
+
+
+def _spans(question: SeriesQuestion, buckets: Iterable[Bucket]) -> list[Period]:
+    """Return the span of the rolling values of each bucket; none if they are not asked for."""
+    if not question.rolling_weeks:
+        return []
+    span = timedelta(weeks=question.rolling_weeks)
+    return [
+        replace(one.period, began_at=max(rolling.begin_of(one.period, span), _EARLIEST)) for one in buckets
+    ]
 
 
 def _whole_weeks(period: Period) -> list[Bucket]:
@@ -320,14 +344,24 @@ def _group(
     first = first_of(question, firsts, key)
     found = summary(question, planned, sums, (key,), first, confidence)
     compared = {"before": found.before, "change": found.change} if question.compare else {}
+    rolled = [
+        {
+            "rolling": {
+                "from": _text(planned.segments[part.start].began_at),
+                **rolling.rolling_numbers(sums.over(key, part)),
+            }
+        }
+        for part in planned.rolling
+    ] or [{}] * len(planned.buckets)
     buckets = [
         {
             "from": _text(bucket.period.began_at),
             "to": None if bucket.period.ended_at is None else _text(bucket.period.ended_at),
             "whole": bucket.whole,
             **_numbers(sums.over(key, part), bucket.period, first),
+            **with_rolling,
         }
-        for bucket, part in planned.buckets
+        for (bucket, part), with_rolling in zip(planned.buckets, rolled, strict=True)
     ]
     return {"key": key, "total": found.total, **compared, "buckets": buckets}
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import cache
+from itertools import groupby
 from typing import NamedTuple
 
 from gitdailies_connection.config.settings import TeamSettings
@@ -42,6 +43,13 @@ class Owned(NamedTuple):
         if not self.fits_repo(repo):
             return False
         return self.service is None or (service is not None and _pattern(self.service)(service))
+
+
+class Decision(NamedTuple):
+    """Services of a repository, as a name or a pattern with `*`, and whether they belong to a team."""
+
+    services: str
+    belong: bool
 
 
 class Teams:
@@ -87,6 +95,20 @@ class Teams:
         teams = {line.team for line in found}
         return tuple(key for key in self.titles if key in teams) or (NO_TEAM,)
 
+    def decisions(self, repo: str, team: str) -> list[Decision]:
+        """Return which services of a repository belong to a team, in the order in which they decide.
+
+        The first pattern that a service fits decides. If it fits none, `of` without a service decides.
+        """
+        lines = [line for line in self._lines if line.service is not None and line.fits_repo(repo)]
+        return [
+            Decision(line.service, line.team == team)
+            for _, same in groupby(lines, key=lambda line: line.rank)
+            # Of several lines of one rank, one of the team is enough.
+            for line in sorted(same, key=lambda line: line.team != team)
+            if line.service is not None
+        ]
+
     def ever_of(self, repo: str) -> frozenset[str]:
         """Return the keys of all teams that a repository, or any service of it, may belong to."""
         found = self._ever.get(repo)
@@ -107,6 +129,9 @@ class Teams:
     def title(self, key: str) -> str:
         """Return the name that is shown."""
         return self.titles.get(key, NO_TEAM_TITLE)
+
+
+NO_TEAMS = Teams()
 
 
 @cache

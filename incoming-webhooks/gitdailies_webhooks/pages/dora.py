@@ -35,7 +35,7 @@ from gitdailies_webhooks.pages.site import FIGURES, Page, Site
 
 WALL = "wall"
 _VIEWS = (WALL,)
-_PARAMETERS = (*FILTERS, "days", "team", "sort", "page", "view")
+_PARAMETERS = (*FILTERS, "days", "sort", "page", "view")
 # Those that a person fills in.
 _FIELDS = ("repo", "environment", "service", "team", "from", "to")
 _OF_THE_TABLE = ("sort", "page", "view")
@@ -100,7 +100,7 @@ class DoraPage:
     def _asked(self, filters: Mapping[str, str]) -> _Asked:
         site, now = self._site, to_us(self._site.clock())
         days = query.number("days", filters.get("days", str(DEFAULT_DAYS)), 1, MOST_DAYS)
-        one = question(filters, site.settings, now, days)
+        one = question(filters, site.settings, now, days, teams=site.teams)
         sort = filters.get("sort", FIRST_SORT)
         if sort not in SORTS:
             raise refusal("request", f"sort: expected one of {', '.join(SORTS)}, got {got(sort)}")

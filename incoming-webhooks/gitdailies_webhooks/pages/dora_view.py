@@ -25,6 +25,7 @@ from gitdailies_webhooks.figures.trend import Bucket
 from gitdailies_webhooks.pages import timeline
 from gitdailies_webhooks.pages.axis import thinned
 from gitdailies_webhooks.pages.cards import cards
+from gitdailies_webhooks.pages.event_links import open_incidents_url
 from gitdailies_webhooks.pages.event_titles import title_of
 from gitdailies_webhooks.pages.figure_charts import Trends
 from gitdailies_webhooks.pages.formatting import count, decimal, dora_url, moment, url_time, window
@@ -105,6 +106,8 @@ def context(
         **form(filters),
         "shown": True,
         "place": found.answer["filter"],
+        "team_title": _team(question),
+        "open_incidents": _open_incidents(found.answer["filter"]) if question.live else "",
         "period": _period(period, settings),
         "as_of": moment(as_of, zone),
         "definitions": found.answer["definitions"],
@@ -157,6 +160,17 @@ def _trends(found: Overview, labels: list[str], titles: list[str], settled_until
         counted=[began_at is not None and bucket.period.until >= began_at for bucket in found.trend.buckets],
         settled_until=settled_until,
     )
+
+
+def _team(question: Question) -> str:
+    """Return the name of the team that is asked for, or ""."""
+    selection = question.selection
+    return "" if selection.team is None else selection.teams.title(selection.team)
+
+
+def _open_incidents(place: Mapping[str, Any]) -> str:
+    given = {name: place[name] for name in ("repo", "service", "team") if place[name]}
+    return open_incidents_url(place["environment"], **given)
 
 
 def _part_url(filters: Mapping[str, str], period: Period, began_at: int, ended_at: int | None) -> str:

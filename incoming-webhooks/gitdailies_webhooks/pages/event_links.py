@@ -9,6 +9,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from gitdailies_core.events.events import DEPLOYED, INCIDENT_STARTED
 
+from gitdailies_webhooks.derived.event_filters import OPEN
+
 _PAGES = {DEPLOYED: "/deploys/", INCIDENT_STARTED: "/incidents/"}
 # The words of a reason that have a name behind them.
 _NAMED = re.compile(r"(?:deploy|rollback|hotfix|incident|remedy,|incident [!-~]+,) $")
@@ -33,6 +35,13 @@ def event_url(id_: str, kind: str = "") -> str:
 def events_url(**filters: str) -> str:
     """Return the address of a list of events."""
     return "/events?" + urlencode(filters)
+
+
+def open_incidents_url(environment: str, *, repo: str = "", service: str = "", team: str = "") -> str:
+    """Return the address of the list of the open incidents of an environment, as they count."""
+    named = {"repo": repo, "service": service, "team": team, "environment": environment}
+    given = {name: text for name, text in named.items() if text}
+    return events_url(kind=INCIDENT_STARTED, outcome=OPEN, **given)
 
 
 def repository_url(repo: str) -> str:

@@ -12,27 +12,47 @@ from gitdailies_server.storage.timestamps import to_us
 from starlette.responses import Response
 
 from gitdailies_webhooks.accounts.keys import without_keys
-from gitdailies_webhooks.derived import detail, event_list
+from gitdailies_webhooks.derived import detail, event_filters, event_list
 from gitdailies_webhooks.derived.twice import beside
 from gitdailies_webhooks.events import listing
 from gitdailies_webhooks.events.listing import StoredEvent
 from gitdailies_webhooks.events.problem import Refusal
-from gitdailies_webhooks.events.query import END, FILTERS, HAPPENED, position, wanted_of
+from gitdailies_webhooks.events.query import (
+    END,
+    FILTERS,
+    HAPPENED,
+    OUTCOME,
+    TEAM,
+    Wanted,
+    position,
+    wanted_of,
+)
 from gitdailies_webhooks.pages import event_view
+from gitdailies_webhooks.pages.dora_view import team_choices
 from gitdailies_webhooks.pages.event_summary import TITLES, event_summary
+from gitdailies_webhooks.pages.formatting import moment
 from gitdailies_webhooks.pages.forms import Wrong, wrong_of
+from gitdailies_webhooks.pages.overview_view import BEHIND_US
 from gitdailies_webhooks.pages.request_context import Visit
 from gitdailies_webhooks.pages.site import OWNERS, Page, Site
 
 _PAGE = 50
-_PARAMETERS = (*FILTERS, "from", "to", "q", "order")
+_PARAMETERS = (*FILTERS, TEAM, OUTCOME, "from", "to", "q", "order")
+_WAIT = (
+    "What events count as is being derived from all events again. Reload in a minute, or choose all results."
+)
+# The results to choose from, by the title of the kind.
+_OUTCOMES = {
+    TITLES[kind]: {word: outcome.title for word, outcome in words.items() if word != event_filters.CORRECTED}
+    for kind, words in event_filters.OUTCOMES.items()
+}
 # How the detail of an event is read and shown, by its kind.
 _DETAILS: Mapping[str, tuple[Callable[..., Any], Callable[..., dict[str, Any]]]] = {
     DEPLOYED: (detail.deploy, event_view.deploy_view),
     INCIDENT_STARTED: (detail.incident, event_view.incident_view),
 }
 # Those that a person fills in.
-_FIELDS = ("repo", "environment", "service", "from", "to")
+_FIELDS = ("repo", "environment", "service", "team", "outcome", "from", "to")
 # What a template may show, for an event that does not have it.
 _NO_VIEW: Mapping[str, Any] = dict.fromkeys(
     (
@@ -75,10 +95,12 @@ class EventPages:
         before = visit.fields.get("before", "")
         try:
             wanted = wanted_of(given, self._site.settings.zone)
+            event_filters.check(wanted, self._site.teams)
             after = position(before, wanted.order) if before else END
         except Refusal as refused:
             return self._list(visit, given, [], wrong=wrong_of(refused.problem.detail, _FIELDS))
         await self._site.catch_up()
+        wanted, notice = await self._resolved(wanted)
         listed = partial(
             event_list.listed,
             wanted=wanted,
@@ -87,10 +109,10 @@ class EventPages:
             settings=self._site.settings,
             now=to_us(self._site.clock()),
         )
-        rows = await self._site.store.ask(listed)
+        rows = [] if notice.startswith(_WAIT) else await self._site.store.ask(listed)
         more = rows[_PAGE - 1].event.position.text(wanted.order) if len(rows) > _PAGE else ""
         events = [{**event_summary(row.event), "result": row.result, "bad": row.bad} for row in rows[:_PAGE]]
-        return self._list(visit, given, events, more=more, paged=bool(before))
+        return self._list(visit, given, events, more=more, paged=bool(before), notice=notice)
 
     def _list(
         self,
@@ -100,6 +122,7 @@ class EventPages:
         *,
         more: str = "",
         paged: bool = False,
+        notice: str = "",
         wrong: Wrong | None = None,
     ) -> Response:
         """Show events, with the form as it was filled in."""
@@ -119,7 +142,30 @@ class EventPages:
             is_wrong=wrong is not None,
             error=wrong.above if wrong else "",
             wrong=wrong.beside if wrong else {},
+            notice=notice,
+            waiting=notice.startswith(_WAIT),
+            team_choices=team_choices(self._site.teams),
+            outcomes=_OUTCOMES,
         )
+
+    async def _resolved(self, wanted: Wanted) -> tuple[Wanted, str]:
+        """Look up what the filters mean; return a sentence, too, if not every event has its outcome yet."""
+        if not event_filters.needed(wanted):
+            return wanted, ""
+        site, now = self._site, to_us(self._site.clock())
+        resolve = partial(
+            event_filters.resolved, wanted=wanted, teams=site.teams, settings=site.settings, now=now
+        )
+        try:
+            found = await site.store.ask(resolve)
+        except Refusal as refused:
+            if not wanted.outcome or refused.problem.word != "busy":
+                raise
+            return wanted, _WAIT
+        if now - found.as_of <= BEHIND_US:
+            return found.wanted, ""
+        since = moment(found.as_of, site.settings.zone)
+        return found.wanted, f"Still counting: events received since {since} have no result yet."
 
     async def one(self, visit: Visit) -> Response:
         """Show the event with a number."""

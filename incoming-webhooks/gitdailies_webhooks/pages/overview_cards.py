@@ -12,6 +12,7 @@ from gitdailies_webhooks.figures.durations import duration
 from gitdailies_webhooks.figures.metrics import MEDIAN, percentile
 from gitdailies_webhooks.figures.tally import Tally
 from gitdailies_webhooks.pages import phrases, sparks
+from gitdailies_webhooks.pages.event_links import Piece
 from gitdailies_webhooks.pages.formatting import FEW, count, decimal, fraction, percent, rate, unbroken
 
 
@@ -57,11 +58,11 @@ _DRAWN = {
 }
 
 
-def cards(whole: series.Summary, open_now: int, units: Units) -> list[dict[str, Any]]:
+def cards(whole: series.Summary, open_now: Piece, units: Units) -> list[dict[str, Any]]:
     """Return the five cards: title, value, the lines below it, what became of it, and a small drawing."""
     frequency, lead, fail, recovery, rework = (whole.total[figure] for figure in metrics.FIGURES)
     by_remedy = recovery["byRemedy"]
-    shown = {
+    shown: dict[str, tuple[str, str, list[str | Piece]]] = {
         metrics.FREQUENCY: (
             "Deploys",
             rate(frequency["value"]),
@@ -89,7 +90,7 @@ def cards(whole: series.Summary, open_now: int, units: Units) -> list[dict[str, 
             [
                 f"median of {count(recovery['recovered'])} by incidents" if recovery["recovered"] else "",
                 phrases.by_remedy(by_remedy),
-                f"{count(open_now)} open now",
+                open_now,
             ],
         ),
         metrics.REWORK: (
@@ -103,7 +104,7 @@ def cards(whole: series.Summary, open_now: int, units: Units) -> list[dict[str, 
             "name": figure,
             "title": title,
             "value": _whole(value),
-            "lines": [line for line in lines if line],
+            "lines": [line if isinstance(line, Piece) else Piece(line) for line in lines if line],
             "spark": _spark(title, _DRAWN[figure], units),
             "change": ""
             if whole.change is None or whole.before is None

@@ -20,6 +20,7 @@ from gitdailies_webhooks.figures.series import ALL, Key
 from gitdailies_webhooks.figures.settings import PRODUCTION, FigureSettings
 from gitdailies_webhooks.figures.tally import Tally
 from gitdailies_webhooks.pages import phrases, sparks
+from gitdailies_webhooks.pages.event_links import Piece, open_incidents_url
 from gitdailies_webhooks.pages.formatting import (
     LEAST_FOR_PERCENT,
     count,
@@ -89,7 +90,7 @@ def context(
     rows = _sorted(found, sort)
     pages = max(-(-len(rows) // most_rows), 1)
     page = min(page, pages)
-    drawn = _Drawing(found, filters)
+    drawn = _Drawing(found, filters, _environment(found, settings))
     shown = rows[(page - 1) * most_rows : page * most_rows]
     zone = settings.zone
     whole = series.summary(
@@ -107,7 +108,7 @@ def context(
         "period": _period(question.period, settings),
         "before": None if read.planned.before is None else moment(read.planned.before.began_at, zone),
         "since": _since(whole.total, settings),
-        "cards": cards(whole, found.open_now[ALL], _by_unit(found)),
+        "cards": cards(whole, drawn.open_now(found.open_now[ALL], " open now"), _by_unit(found)),
         "unit": question.interval,
         "sorts": [
             (one.word, one.title, dora_url(filters, sort=one.word, page=None), one.word == sort)
@@ -163,13 +164,16 @@ def _sorted(found: Overview, sort: str) -> list[Key]:
 class _Drawing:
     """What the drawings of all rows have in common."""
 
-    def __init__(self, found: Overview, filters: Mapping[str, str]) -> None:
+    def __init__(self, found: Overview, filters: Mapping[str, str], environment: str) -> None:
         total = found.found.sums.over(ALL, found.found.planned.total)
         self.filters = filters
+        self.environment = environment
         self.common = metrics.ratio(total.failed, total.settled)
         self.top = 1.0 if (self.common or 0) > _USUAL_TOP * 0.75 else _USUAL_TOP
 
-    def row(self, found: Overview, keys: Sequence[Key], title: str, href: str) -> dict[str, Any]:
+    def row(
+        self, found: Overview, keys: Sequence[Key], title: str, href: str, *, of_team: bool = False
+    ) -> dict[str, Any]:
         """Return one row: a repository, or a team with the keys of its repositories."""
         question, read = found.question, found.found
         firsts = [series.first_of(question, read.firsts, key) for key in keys]
@@ -195,9 +199,20 @@ class _Drawing:
             "recovery": _recovery(read.sums.together(keys, read.planned.total), recovery),
             "by_remedy": "" if recovery["recovered"] else phrases.by_remedy(recovery["byRemedy"]),
             "rework": fraction(rework["rework"], rework["deploys"]),
-            "open": sum(found.open_now[key] for key in keys),
+            "open": self.open_now(
+                sum(found.open_now[key] for key in keys),
+                **({"team": keys[0][0]} if question.teams_known else {}),
+                **({} if of_team else {"repo": title}),
+            ),
             "changes": {figure: _clear(figures, figure) for figure in metrics.FIGURES},
         }
+
+    def open_now(self, number: int, words: str = "", **place: str) -> Piece:
+        """Return the number of open incidents, as a link to their list unless it is of an earlier moment."""
+        chosen = {name: self.filters[name] for name in ("team", "service") if name in self.filters}
+        listed = number and not self.filters.get("now")
+        href = open_incidents_url(self.environment, **{**chosen, **place}) if listed else ""
+        return Piece(count(number) + words, href)
 
     def _interval(self, fail: Mapping[str, Any]) -> Any:
         if fail["value"] is None:
@@ -239,7 +254,7 @@ def _by_team(
         title = f"{teams.title(team)} ({count(len(keys))})"
         groups.append(
             {
-                "total": drawn.row(found, keys, title, href) if teams else None,
+                "total": drawn.row(found, keys, title, href, of_team=True) if teams else None,
                 "rows": [
                     drawn.row(found, [key], name := found.names.get(key[1], key[1]), _repo_url(drawn, name))
                     for key in shown

@@ -13,6 +13,7 @@ from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_webhooks.figures import corrections, review
 from gitdailies_webhooks.figures.durations import duration
+from gitdailies_webhooks.figures.silence import SOURCE
 from gitdailies_webhooks.pages.event_links import Piece, event_url, repository_url
 from gitdailies_webhooks.pages.event_titles import title_of
 from gitdailies_webhooks.pages.event_view import name_of
@@ -34,7 +35,9 @@ _QUESTIONS = {
     review.UNCOUNTED: "Should they count as production, or belong to another name?",
     review.TWICE: "Do two reporters report the same deploy? Then let only one of them report it.",
     review.SLOWEST: "What kept these changes waiting?",
-    review.SILENT: "Is there nothing to deploy, or is a reporter broken?",
+    review.SILENT: "Is there nothing to report, or is a reporter or a source broken? A source of incidents "
+    "is listed once it has been quiet for 30 days, and for three times its longest pause of the last half "
+    "year.",
 }
 NOTHING = "Nothing to decide."
 _STATES = {"open": "still open", "resolved": "resolved", "closed": "closed without a recovery"}
@@ -210,6 +213,13 @@ def _slowest(line: Mapping[str, Any]) -> list[Piece]:
 
 
 def _silent(line: Mapping[str, Any]) -> list[Piece]:
+    if line["what"] == SOURCE:
+        return [
+            Piece(f"{line['name']} has sent nothing about an incident for {duration(line['quietSeconds'])}."),
+            Piece(" The last is "),
+            *_named(line["last"]),
+            Piece("."),
+        ]
     who = [_repository(line["repo"])]
     if line["name"]:
         who = [Piece(f"{line['name']} of "), *who]

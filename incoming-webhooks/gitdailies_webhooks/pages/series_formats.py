@@ -17,15 +17,15 @@ FORMS = ("json", "csv", "md")
 
 _DURATIONS = frozenset({"median", "p25", "p75", "p90"})
 _RATIOS = frozenset({"value", "low", "high"})
-# What a row is about: the whole period, the one before, or a bucket.
-TOTAL, BEFORE, BUCKET = "total", "before", "bucket"
+# What a row is about: the whole period, the one before, a bucket, or the span of its rolling values.
+TOTAL, BEFORE, BUCKET, ROLLING = "total", "before", "bucket", "rolling"
 _COLUMNS = ("span", "from", "to", "figure", "field", "value", "unit", "asOf", "definitions")
 
 
 def fields(numbers: Mapping[str, Any]) -> Iterator[tuple[str, str, Any, str]]:
     """Yield figure, field, value and unit of each number; one in a group is like `byRemedy.median`."""
     for figure in metrics.FIGURES:
-        for name, value in numbers[figure].items():
+        for name, value in numbers.get(figure, {}).items():
             inner = value.items() if isinstance(value, Mapping) else ((None, value),)
             for part, one in inner:
                 field = name if part is None else f"{name}.{part}"
@@ -41,13 +41,18 @@ def _unit(figure: str, field: str) -> str:
 
 
 def spans(answer: Mapping[str, Any], group: Mapping[str, Any]) -> Iterator[tuple[str, str, str, Any]]:
-    """Yield the period, the one before and the buckets of a group: what, from, to, and the numbers."""
+    """Yield the spans of a group: what, from, to, and the numbers.
+
+    They are the period, the one before, and each bucket with the span of its rolling values.
+    """
     until = answer["to"] or answer["now"]
     yield TOTAL, answer["from"], until, group["total"]
     if group.get("before") is not None:
         yield BEFORE, answer["before"]["from"], answer["from"], group["before"]
     for bucket in group["buckets"]:
         yield BUCKET, bucket["from"], bucket["to"] or until, bucket
+        if "rolling" in bucket:
+            yield ROLLING, bucket["rolling"]["from"], bucket["to"] or until, bucket["rolling"]
 
 
 def as_csv(answer: Mapping[str, Any]) -> str:
@@ -71,6 +76,7 @@ def as_csv(answer: Mapping[str, Any]) -> str:
 
 # The columns of Markdown: heading, and how the figures are written.
 _HEADINGS = ("Deploys", "A day", "Lead time", "Failed", "Recovery", "Rework")
+_ROLLING_HEADINGS = ("From", "To", "Lead time", "Failed", "Recovery", "Rework")
 
 
 def as_markdown(answer: Mapping[str, Any]) -> str:
@@ -94,6 +100,11 @@ def as_markdown(answer: Mapping[str, Any]) -> str:
             name = ", ".join(_names(by, group)) or "All"
             lines += ["", f"{name}, by {answer['interval']}:", "", *_table(["From", *_HEADINGS])]
             lines += [_row([bucket["from"], *_cells(bucket, None)]) for bucket in group["buckets"]]
+            if answer["rolling"] is not None:
+                weeks = answer["rolling"].removesuffix("w")
+                lines += ["", f"{name}, over {weeks} weeks, by {answer['interval']}:", ""]
+                lines += _table(list(_ROLLING_HEADINGS))
+                lines += [_row(_rolling_cells(bucket, until)) for bucket in group["buckets"]]
     if answer["next"] is not None:
         lines += ["", "There are more groups."]
     return "\n".join(lines) + "\n"
@@ -121,6 +132,19 @@ def _cells(numbers: Mapping[str, Any], change: Mapping[str, str] | None) -> list
         if word not in ("unclear", "few"):
             cells[figure][-1] += f", clearly {word}"
     return [cell for group in cells.values() for cell in group]
+
+
+def _rolling_cells(bucket: Mapping[str, Any], until: str) -> list[str]:
+    rolled = bucket["rolling"]
+    lead, fail, recovery, rework = (rolled[figure] for figure in metrics.FIGURES if figure in rolled)
+    return [
+        rolled["from"],
+        bucket["to"] or until,
+        _median(lead["median"], lead["commits"]),
+        NOTHING if fail["value"] is None else fraction(fail["failed"], fail["settled"]),
+        _median(recovery["median"], recovery["recovered"]),
+        NOTHING if rework["value"] is None else fraction(rework["rework"], rework["deploys"]),
+    ]
 
 
 def _median(seconds: float | None, number: int) -> str:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from gitdailies_connection.config.load import load_webhooks
 from gitdailies_webhooks.figures.settings import FigureSettings
 
 from tests.support.figures.asking import alike, worked
@@ -19,9 +20,13 @@ from tests.support.webhooks.running import Receiver, in_thread
 OPTIONS = [part for name, text in QUESTIONS["shop"].items() for part in (f"--{name}", text)]
 
 
-def run(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+PERIOD = ("--from", QUESTIONS["shop"]["from"], "--now", QUESTIONS["shop"]["now"])
+
+
+def run(*options: str, cwd: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "gitdailies_cli", "metrics", *options],
+        cwd=cwd,
         env={"PATH": "/usr/bin:/bin", **environment},
         capture_output=True,
         text=True,
@@ -32,18 +37,31 @@ def run(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
 def test_a_store_and_its_server_give_the_same_answer(tmp_path: Path) -> None:
     """The store while the server runs, the server, and the store after it ended give one answer."""
     store = f"sqlite:{tmp_path / 'w.db'}"
+    teams = tmp_path / "gitdailies.yml"
+    teams.write_text("teams:\n  pay:\n    repos: [larkspur/led*]\n")
+    of_team = ("--team", "PAY", "--config", str(teams), "--json")
     with in_thread(
-        tmp_path / "w.db", settings=FigureSettings(timezone="Europe/Berlin", window=timedelta(hours=72))
+        tmp_path / "w.db",
+        settings=FigureSettings(timezone="Europe/Berlin", window=timedelta(hours=72)),
+        teams=load_webhooks(teams).teams,
     ) as receiver:
         key = receiver.key("all", "send", "read")
         assert receiver.post(key, worked()).status_code == 202
         receiver.get(key, "/api/metrics")  # so that everything is derived, and the settings are stored
         during = run("--store", store, *OPTIONS, "--json")
         of_server = run("--url", receiver.url, *OPTIONS, "--json", GITDAILIES_READ_KEY=key)
+        asked = [*PERIOD, "--url", receiver.url, *of_team]
+        team_of_server = json.loads(run(*asked, GITDAILIES_READ_KEY=key).stdout)
     after = run("--store", store, *OPTIONS, "--json")
     answers = [json.loads(ran.stdout) for ran in (during, of_server, after)]
     assert answers[0] == answers[1] == answers[2]
     alike(answers[0]["figures"], expected("shop"))
+    by_repo = json.loads(run("--store", store, *PERIOD, "--repo", "larkspur/ledger", "--json").stdout)
+    team_of_store = json.loads(run("--store", store, *PERIOD, *of_team).stdout)
+    assert team_of_store == team_of_server
+    assert team_of_store["figures"] == by_repo["figures"]
+    assert by_repo["figures"]["deploymentFrequency"]["numerator"] > 0
+    assert "every repository, production, team pay: " in run("--store", store, *PERIOD, *of_team[:-1]).stdout
     table = run("--store", store, *OPTIONS).stdout
     assert "61.1 %" in table
     assert "; definitions 2026-1\n" in table
@@ -57,7 +75,7 @@ def test_a_store_and_its_server_give_the_same_answer(tmp_path: Path) -> None:
     assert "no deploys match" not in table
     nothing = run("--store", store, *OPTIONS, "--repo", "larkspur/none").stdout
     assert "no deploys match; change --from, --repo, --environment" in nothing
-    assert run("--store", store, *OPTIONS, "--csv").stdout.startswith("repo,environment,service,from,to")
+    assert run("--store", store, *OPTIONS, "--csv").stdout.startswith("repo,environment,service,team,from")
 
 
 def test_each_fault_has_its_exit_code(tmp_path: Path) -> None:
@@ -65,6 +83,8 @@ def test_each_fault_has_its_exit_code(tmp_path: Path) -> None:
     absent = run("--store", f"sqlite:{tmp_path / 'none.db'}")
     assert (absent.returncode, (tmp_path / "none.db").exists()) == (2, False)
     assert run("--json", "--csv").returncode == 2
+    unnamed = run("--store", f"sqlite:{tmp_path / 'w.db'}", "--team", "pay", cwd=str(tmp_path))
+    assert (unnamed.returncode, "--team: teams are in gitdailies.yml" in unnamed.stderr) == (2, True)
     assert run("--url", "http://127.0.0.1:9").returncode == 2
     with in_thread(tmp_path / "w.db") as receiver:
         _refusals(receiver)

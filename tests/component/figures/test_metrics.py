@@ -138,7 +138,7 @@ def test_prometheus_reads_the_figures(receiver: Receiver, key: str) -> None:
     """Every number that is not null is a gauge, with its unit in the name and the filters as labels."""
     answer = receiver.get(key, "/api/metrics/prometheus", **QUESTIONS["ledger"])
     lines = answer.text.splitlines()
-    labels = '{environment="production",repo="larkspur/ledger",service=""}'
+    labels = '{environment="production",repo="larkspur/ledger",service="",team=""}'
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert f"gitdailies_change_fail_rate_unlinked{labels} 2.0" in lines
     assert f"gitdailies_deployment_frequency_median_gap_seconds{labels} 172800.0" in lines
@@ -156,7 +156,7 @@ WRONG = (
     ("/api/metrics", "now=2026-03-02T00:00:00", "now: expected a date like"),
     ("/api/metrics", "now=9999-01-01", "now: expected a time up to 20"),
     ("/api/metrics/why", "now=2999-01-01", "now: expected a time up to 20"),
-    ("/api/metrics", "window=3", "query: expected one of repo, environment, service, from, to, now"),
+    ("/api/metrics", "window=3", "query: expected one of repo, environment, service, team, from, to, now"),
     ("/api/metrics", "format=xml", "format: expected one of json, csv, got 'xml'"),
     ("/api/metrics", "format=", "format: expected one of json, csv, got ''"),
     ("/api/metrics/why", "after=x", "after: expected the `next` of the page before, got 'x'"),

@@ -78,7 +78,14 @@ def test_series_have_the_numbers_worked_by_hand(receiver: Receiver, key: str) ->
 
 def test_every_form_has_the_same_numbers(receiver: Receiver, key: str) -> None:
     """CSV has each number of JSON in a row of its own, and Markdown a row for each group."""
-    question = {"now": SHOP["now"], "days": "30", "by": "team,repo", "interval": "week", "compare": "before"}
+    question = {
+        "now": SHOP["now"],
+        "days": "30",
+        "by": "team,repo",
+        "interval": "week",
+        "compare": "before",
+        "rolling": "2w",
+    }
     found = ask(receiver, key, **question)
     assert [group["by"]["team"] for group in found["groups"]] == ["pay", "shop"]
     in_json = {
@@ -96,8 +103,10 @@ def test_every_form_has_the_same_numbers(receiver: Receiver, key: str) -> None:
         value = in_json[row["repo"], row["span"], row["from"], row["figure"], row["field"]]
         assert row["value"] == ("" if value is None else value if isinstance(value, str) else repr(value))
     assert len(rows) - len(numbers) == 5 * len(found["groups"])
+    assert any(row["span"] == "rolling" and row["value"] for row in numbers)
     markdown = receiver.get(key, "/api/metrics/series", **question, format="md")
     assert markdown.headers["content-type"] == "text/markdown; charset=utf-8"
+    assert "larkspur/shop, over 2 weeks, by week:" in markdown.text
     first = re.findall(r"^\| (pay|shop) \| [^|]+ \| (\d+) \|", markdown.text, re.MULTILINE)
     assert [(team, int(deploys)) for team, deploys in first] == [
         (group["by"]["team"], group["total"]["deploymentFrequency"]["deploys"]) for group in found["groups"]
@@ -169,7 +178,7 @@ def test_a_client_that_has_the_answer_gets_none(receiver: Receiver, key: str) ->
         ({"by": "repo,team,service"}, "by: expected at most 2 different names"),
         ({"by": "repo,repo"}, "by: expected at most 2 different names"),
         ({"interval": "year"}, "interval: expected one of none, day, week, month, quarter, got 'year'"),
-        ({"team": "payments"}, "team: expected a team of gitdailies.yml, got 'payments'"),
+        ({"team": "payments"}, "team: expected one of pay, shop, none, got 'payments'"),
         ({"compare": "after"}, "compare: expected before, got 'after'"),
         ({"format": "xml"}, "format: expected one of json, csv, md, prometheus, got 'xml'"),
         ({"limit": "0"}, "limit: expected a whole number from 1 to 1000, got '0'"),
@@ -178,7 +187,14 @@ def test_a_client_that_has_the_answer_gets_none(receiver: Receiver, key: str) ->
         ({"days": "0"}, "days: expected a whole number from 1 to 36525"),
         ({"interval": "day", "days": "36525"}, "interval: expected at most 20,000 groups times buckets, got"),
         ({"from": ["2026-03-01", "2026-03-02"]}, "from: given twice"),
-        ({"rolling": "4w"}, "query: expected one of by, interval"),
+        ({"rolling": "4w"}, "rolling: it needs buckets; add an interval, such as interval=week"),
+        ({"rolling": "1w", "interval": "week"}, "rolling: expected 2w to 13w, such as 4w, got '1w'"),
+        ({"rolling": "four", "interval": "week"}, "rolling: expected 2w to 13w, such as 4w, got 'four'"),
+        (
+            {"rolling": "13w", "interval": "day", "days": "10000"},
+            "rolling: expected at most 200,000 groups times sums, got 1 × ",
+        ),
+        ({"rolls": "4w"}, "query: expected one of by, interval"),
     ],
 )
 def test_a_wrong_question_is_refused(receiver: Receiver, key: str, question: Any, detail: str) -> None:

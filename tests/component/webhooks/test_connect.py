@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from gitdailies_connection.config.load import read
 from gitdailies_webhooks.events.listing import StoredEvent
 from gitdailies_webhooks.events.query import BEGINNING
-from gitdailies_webhooks.events.senders import PAUSES, senders_of
+from gitdailies_webhooks.events.senders import senders_of
+from gitdailies_webhooks.figures.silence import PAUSES
 from gitdailies_webhooks.pages.samples import relay_settings
 from hypothesis import given
 from hypothesis import strategies as some
@@ -62,9 +64,8 @@ def test_what_sends_and_what_is_missing(receiver: Receiver, owner: Visitor) -> N
     assert key not in page
 
 
-def event(at: datetime, kind: str = "deployed", reporter: str = "") -> StoredEvent:
-    said = f', "reporter": "{reporter}"' if reporter else ""
-    return StoredEvent(1, "e", f'{{"kind": "{kind}"{said}}}', at, at, "ci", BEGINNING)
+def event(at: datetime, kind: str = "deployed", **said: str) -> StoredEvent:
+    return StoredEvent(1, "e", json.dumps({"kind": kind, **said}), at, at, "ci", BEGINNING)
 
 
 def test_the_settings_to_paste_load() -> None:
@@ -77,28 +78,35 @@ NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
 
 def test_senders_are_told_apart() -> None:
-    """Each reporter is a sender, starts and ends of incidents are one, and the last one comes first."""
+    """Each reporter and source is a sender, starts and ends are of one, and the last one comes first."""
     found = senders_of(
         [
             event(NOON, reporter="step/jenkins"),
             event(NOON + timedelta(hours=1), "incidentStarted"),
             event(NOON + timedelta(hours=2), "incidentResolved"),
             event(NOON + timedelta(hours=3)),
+            event(NOON + timedelta(hours=4), "incidentStarted", source="pagerduty", reporter="relay"),
         ]
     )
     assert [(one.deploys, one.reporter, one.events) for one in found] == [
+        (False, "pagerduty", 1),
         (True, "", 1),
         (False, "", 2),
         (True, "step/jenkins", 1),
     ]
 
 
-@given(pauses=some.lists(some.integers(1, 10**7), min_size=1, max_size=20), quiet=some.integers(0, 10**9))
-def test_silence(pauses: list[int], quiet: int) -> None:
-    """A sender is silent only after a week and three times its longest pause, in any order of events."""
+@given(
+    pauses=some.lists(some.integers(1, 10**7), max_size=20),
+    quiet=some.integers(0, 10**8),
+    kind=some.sampled_from(("deployed", "incidentStarted")),
+)
+def test_silence(pauses: list[int], quiet: int, kind: str) -> None:
+    """A sender is silent after three times its longest pause: of deploys a week, of incidents 30 days."""
     moments = [NOON]
     for seconds in pauses:
         moments.append(moments[-1] + timedelta(seconds=seconds))
-    (sender,) = senders_of([event(at) for at in reversed(moments)])
+    (sender,) = senders_of([event(at, kind) for at in reversed(moments)])
     silent = sender.is_silent(moments[-1] + timedelta(seconds=quiet))
-    assert silent == (quiet > max(7 * 86_400, PAUSES * max(pauses)))
+    days = 7 if kind == "deployed" and pauses else 30
+    assert silent == (quiet > max(days * 86_400, PAUSES * max(pauses, default=0)))

@@ -41,7 +41,8 @@ BESIDE = {
 def counts_by_figure(page: str) -> dict[str, dict[str, str]]:
     """Return the counts that are shown with each figure, by the figure's name."""
     cards = re.findall(r'<h2 id="(\w+)">.*?<dl class="counts">(.*?)</dl>', page, re.DOTALL)
-    return {name: dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", numbers)) for name, numbers in cards}
+    count = r"<dt>(.*?)</dt><dd>(?:<a [^>]*>)?(.*?)(?:</a>)?</dd>"
+    return {name: dict(re.findall(count, numbers)) for name, numbers in cards}
 
 
 @on_each

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from click.testing import CliRunner
@@ -15,7 +16,7 @@ from gitdailies_webhooks.derived import review as derived_review
 from gitdailies_webhooks.sql.database import transaction
 from jsonschema import Draft202012Validator
 
-from tests.component.webhooks.test_corrections import members
+from tests.component.webhooks.test_corrections import delete, members, put
 from tests.support.databases import KINDS
 from tests.support.figures.asking import REPO, deploy, ended, started
 from tests.support.webhooks.running import Receiver
@@ -59,8 +60,12 @@ def key(receiver: Receiver) -> str:
         deploy("preview", "30T12:00:00", environment="preview-7", reporter="step/ci"),
         started("alone", "30T15:00:00", "INC-2", environment="production", repo="larkspur/none"),
     ]
+    rare = [
+        started("rare", "03T08:00:00", "INC-0", source="pagerduty"),
+        ended("rare-end", "03T09:00:00", "INC-0", source="pagerduty"),
+    ]
     key = receiver.key("lead", "send", "read")
-    assert receiver.post(key, [*usual, *week]).status_code == 202
+    assert receiver.post(key, [*rare, *usual, *week]).status_code == 202
     return key
 
 
@@ -87,9 +92,11 @@ def test_the_week_has_what_needs_a_decision(receiver: Receiver, key: str) -> Non
         ],
         "twice": [f"twice:{WEEK}:{REPO}:relay/argocd:step/ci"],
         "slowest": ["slowest:slow"],
-        "silent": [f"silent:{WEEK}:repository:larkspur/quiet:"],
+        "silent": [f"silent:{WEEK}:repository:larkspur/quiet:", f"silent:{WEEK}:source::pagerduty"],
     }
-    assert (found["open"], found["done"]) == (7, 0)
+    assert (found["open"], found["done"]) == (8, 0)
+    last_sign = found["sections"]["silent"][1]
+    assert (last_sign["last"]["id"], last_sign["quietSeconds"]) == ("rare-end", 33 * 86_400 + 15 * 3600)
     failed = found["sections"]["failed"][0]
     assert [ref["id"] for ref in failed["incidents"]] == ["bad"]
     assert [ref["id"] for ref in failed["remediedBy"]] == ["back"]
@@ -145,6 +152,50 @@ def test_a_line_is_decided_and_opened_again(receiver: Receiver, key: str) -> Non
     assert actions == ["correction.made", "correction.made", "review.reopened", "review.decided"]
 
 
+def test_a_key_that_corrects_decides_lines(receiver: Receiver, key: str) -> None:
+    """The interface marks any line as done and opens it again, as the page does. The audit trail says who."""
+    lead = receiver.key("weekly", "correct")
+    new = f"uncounted:{WEEK}:environment:{REPO}:preview-7"
+    for line, sent, reason in (("failed:slow", {}, ""), (new, {"reason": " a preview "}, "a preview")):
+        path = f"/api/review/{quote(line, safe='')}/acknowledgement"
+        assert put(receiver, lead, path, **sent).json() == {"status": "acknowledged", "line": line}
+        (done,) = (one["done"] for one in lines(review(receiver, key)) if one["key"] == line)
+        assert (done["how"], done["by"], done["reason"]) == ("acknowledged", "weekly", reason)
+        assert delete(receiver, lead, path).json() == {"status": "reopened", "line": line}
+        assert delete(receiver, lead, path).status_code == 404
+        with transaction(receiver.store) as session:
+            reopened, decided = read_audit(session)[:2]
+        assert (reopened.action, decided.action) == ("review.reopened", "review.decided")
+        assert (reopened.actor, decided.actor, decided.subject) == ("weekly", "weekly", line)
+    assert review(receiver, key)["done"] == 0
+
+
+def lines(found: dict[str, Any]) -> list[dict[str, Any]]:
+    return [line for of_section in found["sections"].values() for line in of_section]
+
+
+NO_LINE = "line: expected the key of a line of the review"
+WRONG: tuple[tuple[str, dict[str, Any], int, str], ...] = (
+    ("failed:nothing", {}, 404, "line: no event has the id 'nothing'"),
+    ("failed:", {}, 400, NO_LINE),
+    ("slow", {}, 400, NO_LINE),
+    ("silent:W14:repository:larkspur/quiet:", {}, 400, NO_LINE),
+    ("failed:slow", {"reason": "two\nlines"}, 400, "reason: expected 1 to 500 characters"),
+    ("failed:slow", {"done": True}, 400, "body: expected reason, got 'done'"),
+)
+
+
+def test_what_is_no_line_is_not_decided(receiver: Receiver, key: str) -> None:
+    """What names no line is refused, and so is a webhook key without the right to correct."""
+    lead = receiver.key("weekly", "correct")
+    for line, sent, status, fault in WRONG:
+        path = f"/api/review/{quote(line, safe='')}/acknowledgement"
+        answer = put(receiver, lead, path, **sent)
+        assert (answer.status_code, answer.json()["detail"][: len(fault)]) == (status, fault)
+        assert put(receiver, key, path).status_code == 403
+    assert review(receiver, key)["done"] == 0
+
+
 def test_a_team_reviews_what_is_its_own(receiver: Receiver, key: str) -> None:
     """With a repository or a team, the lines of the others are left out, and the address keeps the filter."""
     receiver.reload(WebhooksSettings(teams=(TeamSettings("quiet", "The quiet ones", ("larkspur/quiet",)),)))
@@ -165,7 +216,7 @@ def test_open_lines_come_first(receiver: Receiver, key: str, monkeypatch: pytest
     monkeypatch.setattr(derived_review.review, "MOST_LINES", 1)
     assert review(receiver, key)["left"]["uncounted"] == 1
     owner, _ = members(receiver)
-    for left in (6, 5):
+    for left in (7, 6):
         line = review(receiver, key)["sections"]["uncounted"][0]
         assert line["done"] is None
         assert owner.post("/review/acknowledge", form=PAGE, line=line["key"], back=PAGE).status_code == 303

@@ -14,11 +14,20 @@ from gitdailies_core.events.events import Event
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import to_us
 from gitdailies_webhooks.accounts.key_store import create_key
-from gitdailies_webhooks.derived import queries, rows, verdicts
+from gitdailies_webhooks.derived import (
+    detail,
+    event_filters,
+    event_list,
+    queries,
+    rows,
+    statements,
+    verdicts,
+)
 from gitdailies_webhooks.derived.question import question
 from gitdailies_webhooks.derived.update.advance import advance
 from gitdailies_webhooks.events import change_log, corrections
 from gitdailies_webhooks.events.corrections import StoredCorrection
+from gitdailies_webhooks.events.query import END, Wanted
 from gitdailies_webhooks.figures.events import read_history
 from gitdailies_webhooks.figures.facts import derive
 from gitdailies_webhooks.figures.metrics import select_rows
@@ -39,7 +48,7 @@ from tests.support.figures.derived_store import (
     delete_event,
     rolled_back,
 )
-from tests.support.figures.histories import HISTORIES, QUESTIONS
+from tests.support.figures.histories import HISTORIES, QUESTIONS, TEAMS
 from tests.support.figures.reference import Reference
 from tests.support.forms import examples
 
@@ -85,6 +94,35 @@ def agree(session: Session, events: Iterable[dict[str, Any]], now: int, chosen: 
     assert dict(zip((event.id for event in asked), found, strict=True)) == {
         event.id: reasons.of(event.id) for event in asked
     }
+
+
+def agree_on_outcomes(session: Session, now: int) -> None:
+    """Check that the events with an outcome are those whose result the list of all events shows."""
+    whole = event_list.listed(session, Wanted(), END, 1000, SETTINGS, now)
+    corrected = set(corrections.all_corrections(session))
+    for kind, words in event_filters.OUTCOMES.items():
+        for word, outcome in words.items():
+            wanted = Wanted({"kind": kind}, outcome=word)
+            also = event_filters.resolved(session, wanted, TEAMS, SETTINGS, now).wanted
+            found = {row.event.id for row in event_list.listed(session, also, END, 1000, SETTINGS, now)}
+            if word == event_filters.CORRECTED:
+                expected = {row.event.id for row in whole if row.event.kind == kind} & corrected
+            elif word == event_filters.OPEN:
+                expected = open_incidents(session, now)
+            else:
+                of_kind = [row for row in whole if row.event.kind == kind]
+                expected = {row.event.id for row in of_kind if row.result == outcome.title}
+            assert (word, found) == (word, expected)
+
+
+def open_incidents(session: Session, now: int) -> set[str]:
+    found = (detail.incident(session, id_, SETTINGS, now) for id_ in starts(session))
+    return {one["event"]["id"] for one in found if one is not None and one["state"] == detail.OPEN}
+
+
+def starts(session: Session) -> list[str]:
+    asked = "SELECT id FROM events WHERE kind = 'incidentStarted' AND time <= ?"
+    return [id_ for (id_,) in session.execute(asked, (LATE,)).fetchall()]
 
 
 def failed(session: Session, id_: str) -> bool:
@@ -160,9 +198,26 @@ def test_derived_rows_are_those_of_all_events(
         asked = question(parameters, lived.chosen, LATE)
         agree(session, lived.left.values(), asked.selection.period.now, lived.chosen)
         if lived.chosen is SETTINGS:
+            agree_on_outcomes(session, asked.selection.period.now)
             answer = queries.answer(session, asked, SETTINGS)
             expected = Reference(list(lived.left.values()), parameters, hours=24, zone="Europe/Berlin")
             alike(answer["figures"], expected.figures())
+            team = data.draw(st.sampled_from(("pay", "shop", "none")))
+            of_team = question({**parameters, "team": team}, SETTINGS, LATE, teams=TEAMS)
+            by_rows = queries.answer(session, of_team, SETTINGS)
+            session.execute(statements.DELETE_SETTINGS)
+            assert queries.answer(session, of_team, SETTINGS)["figures"] == by_rows["figures"]
+            agree_on_a_team(session, of_team.selection)
+
+
+def agree_on_a_team(session: Session, selection: Selection) -> None:
+    """Check that the rows of a team are those that the pure functions select from all of them."""
+    bodies = [orjson.loads(body) for (body,) in session.execute("SELECT body FROM events").fetchall()]
+    given = corrections.all_corrections(session)
+    history = read_history(bodies, SETTINGS, now=selection.period.now, corrections=given)
+    deploys, incidents = select_rows(derive(history, SETTINGS), selection)
+    assert [row.id for row in rows.read_deploys(session, selection)] == [row.id for row in deploys]
+    assert rows.read_incidents(session, selection) == incidents
 
 
 def deploy(id_: str, time: str) -> dict[str, Any]:

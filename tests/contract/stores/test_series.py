@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from datetime import timedelta
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,14 @@ from gitdailies_webhooks.events import change_log, corrections
 from gitdailies_webhooks.events.corrections import StoredCorrection
 from gitdailies_webhooks.figures.events import History, Place, read_history
 from gitdailies_webhooks.figures.facts import Facts, derive
-from gitdailies_webhooks.figures.metrics import count_unlinked, deploy_row, figures, incident_row
+from gitdailies_webhooks.figures.metrics import (
+    DeployRow,
+    count_unlinked,
+    deploy_row,
+    figures,
+    incident_row,
+)
+from gitdailies_webhooks.figures.rolling import LEAST_ROLLING, Beside, beside
 from gitdailies_webhooks.figures.selection import Period
 from gitdailies_webhooks.figures.series import DIMENSIONS, ENVIRONMENT, INTERVALS, REPO, TEAM
 from gitdailies_webhooks.figures.settings import folded
@@ -38,15 +47,8 @@ from tests.support.figures.derived_store import (
     delete_event,
     rolled_back,
 )
-from tests.support.figures.histories import CORRECTIONS, HISTORIES, QUESTIONS, text
+from tests.support.figures.histories import CORRECTIONS, HISTORIES, QUESTIONS, TEAMS, text
 from tests.support.forms import examples
-
-TEAMS = Teams(
-    (
-        TeamSettings("pay", "Payments", ("larkspur/led*",), (("larkspur/shop", "api"),)),
-        TeamSettings("shop", "Shop", ("larkspur/sh*", "larkspur/ledger"), ()),
-    )
-)
 
 # No team has single services, so that the database adds up whole repositories.
 OF_REPOSITORIES = Teams(
@@ -72,6 +74,7 @@ MORE = st.fixed_dictionaries(
         "by": st.lists(st.sampled_from(DIMENSIONS), max_size=2, unique=True).map(",".join),
         "interval": st.sampled_from(("", "none", *INTERVALS)),
         "compare": st.sampled_from(("", "before")),
+        "rolling": st.sampled_from(("", "", "2w", "4w", "13w")),
         "teams": st.sampled_from((TEAMS, OF_REPOSITORIES)),
         # Over weeks that are packed, or in the middle of them.
         "weeks": st.booleans(),
@@ -82,10 +85,11 @@ MORE = st.fixed_dictionaries(
 
 def as_lists(parameters: Mapping[str, Any]) -> dict[str, list[str]]:
     """Write parameters as a query has them: each name with all of its values."""
+    without = ("rolling",) if parameters.get("interval") in {"", "none"} else ()
     return {
         name: value if isinstance(value, list) else [value]
         for name, value in parameters.items()
-        if value not in ("", [])
+        if value not in ("", []) and name not in without
     }
 
 
@@ -116,7 +120,7 @@ class Expected:
         def included(place: Place, at: int) -> bool:
             return at in period and key in self.question.keys(place)
 
-        deploys = [deploy_row(f) for f in self.facts.deploys if included(f.deploy.place, f.deploy.at)]
+        deploys = [row for row in self.deploys(key) if row.at in period]
         incidents = [
             incident_row(one)
             for one in self.facts.incidents
@@ -129,6 +133,18 @@ class Expected:
             observed_from=period.observed_from(self.first(key)),
             window=SETTINGS.window_us,
         )
+
+    def deploys(self, key: tuple[str, ...]) -> list[DeployRow]:
+        """The deploys of one group up to the moment of the question, in order."""
+        period, keys = self.question.period, self.question.keys
+        chosen = [deploy_row(one) for one in self.facts.deploys if key in keys(one.deploy.place)]
+        until = period.now if period.ended_at is None else min(period.now, period.ended_at - 1)
+        return sorted((row for row in chosen if row.at <= until), key=lambda row: (row.at, row.id))
+
+    def rolling(self, key: tuple[str, ...], buckets: list[Period]) -> Sequence[Mapping[str, Beside]]:
+        """What a chart with these buckets draws, as the pure function has it."""
+        span = timedelta(weeks=self.question.rolling_weeks)
+        return beside(self.deploys(key), buckets, self.question.period.now - SETTINGS.window_us, span)
 
     def first(self, key: tuple[str, ...]) -> int | None:
         """The first event of the repositories of a group: that of its team, its own, or the chosen ones."""
@@ -186,6 +202,25 @@ def compare(found: Mapping[str, Any], expected: dict[str, Any]) -> None:
     frequency = expected["deploymentFrequency"]
     kept = {name: frequency[name] for name in ("value", "numerator", "denominator")}
     alike(renamed(found), {**expected, "deploymentFrequency": kept})
+
+
+# The value of a figure over a span, and what it is based on.
+ROLLED = {
+    "changeLeadTime": ("median", "commits"),
+    "changeFailRate": ("value", "settled"),
+    "failedDeploymentRecoveryTime": ("median", "recovered"),
+    "deploymentReworkRate": ("value", "deploys"),
+}
+
+
+def compare_rolling(buckets: Sequence[Mapping[str, Any]], lines: Sequence[Mapping[str, Beside]]) -> None:
+    """Compare the rolling values of buckets with the lines of a chart; none are asked for without lines."""
+    for bucket, line in zip_longest(buckets, lines, fillvalue={}):
+        assert ("rolling" in bucket) == bool(line)
+        for figure, (value, whole) in ROLLED.items() if line else ():
+            found, expected = bucket["rolling"][figure], line[figure].rolling
+            assert found[value] == (None if expected is None else pytest.approx(expected.value))
+            assert found[whole] < LEAST_ROLLING if expected is None else found[whole] == expected.whole
 
 
 FIGURES = (
@@ -252,9 +287,14 @@ def test_series_are_the_figures_of_each_group(
     assert [key_of(group["by"]) for group in answered["groups"]] == keys
     for group, key in zip(answered["groups"], keys, strict=True):
         compare(group["total"], expected.figures(key, period))
-        for bucket in group["buckets"]:
-            part = Period(us(bucket["from"]), bucket["to"] and us(bucket["to"]), period.now, SETTINGS.zone)
+        parts = [
+            Period(us(bucket["from"]), bucket["to"] and us(bucket["to"]), period.now, SETTINGS.zone)
+            for bucket in group["buckets"]
+        ]
+        for bucket, part in zip(group["buckets"], parts, strict=True):
             compare({name: bucket[name] for name in FIGURES}, expected.figures(key, part))
+        lines = expected.rolling(key, parts) if question.question.rolling_weeks else ()
+        compare_rolling(group["buckets"], lines)
         if more["compare"]:
             before = Period(us(answered["before"]["from"]), period.began_at, period.now, SETTINGS.zone)
             compare(group["before"], expected.figures(key, before))

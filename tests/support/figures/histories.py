@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from gitdailies_connection.config.settings import TeamSettings
 from gitdailies_core.events.events import Event
+from gitdailies_webhooks.figures.teams import Teams
 from hypothesis import strategies as st
 
 HOUR = 3600
@@ -13,6 +15,13 @@ HOUR = 3600
 REPOS = ("larkspur/shop", "larkspur/shop", "larkspur/shop", "Larkspur/Shop.git", "larkspur/ledger")
 ENVIRONMENTS = (None, None, "production", "production", " Live", "eu", "staging", "STAGING")
 SERVICES = (None, "api", "API", "web")
+# One has a single service of a repository of the other.
+TEAMS = Teams(
+    (
+        TeamSettings("pay", "Payments", ("larkspur/led*",), (("larkspur/shop", "api"),)),
+        TeamSettings("shop", "Shop", ("larkspur/sh*", "larkspur/ledger"), ()),
+    )
+)
 # Two share their first seven digits, one is cut to them.
 SHAS = ("a" * 40, "b" * 40, "c" * 40, "d" * 7 + "1" * 33, "d" * 7 + "2" * 33, "d" * 7)
 

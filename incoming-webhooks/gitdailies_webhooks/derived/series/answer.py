@@ -16,7 +16,7 @@ from gitdailies_server.storage.timestamps import from_us
 
 from gitdailies_webhooks.derived import queries, rows
 from gitdailies_webhooks.derived.series.names import Names
-from gitdailies_webhooks.derived.series.question import cursor
+from gitdailies_webhooks.derived.series.question import cursor, rolling_text
 from gitdailies_webhooks.derived.series.sums import add_up, first_times
 from gitdailies_webhooks.events import change_log
 from gitdailies_webhooks.events.problem import refusal
@@ -24,6 +24,7 @@ from gitdailies_webhooks.figures import series
 from gitdailies_webhooks.figures.facts import derive
 from gitdailies_webhooks.figures.series import (
     MOST_NUMBERS,
+    MOST_ROLLING,
     Key,
     Plan,
     SeriesQuestion,
@@ -31,7 +32,7 @@ from gitdailies_webhooks.figures.series import (
 )
 from gitdailies_webhooks.figures.settings import DEFINITIONS, FigureSettings
 
-_MOST_ENVIRONMENTS = 1000
+_NARROW = "choose a longer interval, a shorter period, or fewer repositories, teams or services"
 
 
 class Read(NamedTuple):
@@ -96,6 +97,7 @@ def answer(
         "windowSeconds": settings.window.total_seconds(),
         "by": list(question.by),
         "interval": question.interval or None,
+        "rolling": rolling_text(question.rolling_weeks),
         "from": text_of(from_us(period.began_at)),
         "to": None if period.ended_at is None else text_of(from_us(period.ended_at)),
         "now": text_of(from_us(period.now)),
@@ -126,7 +128,7 @@ def _lasting(value: Any) -> Any:
         return [_lasting(one) for one in value]
     if not isinstance(value, dict):
         return value
-    growing = {"value", "days"} if "days" in value else {"from"} if "whole" in value else set()
+    growing = {"value", "days"} if "days" in value else {"from"}
     return {name: _lasting(one) for name, one in value.items() if name not in growing}
 
 
@@ -140,5 +142,12 @@ def _refuse_many(groups: int, planned: Plan) -> None:
         raise refusal(
             "request",
             f"interval: expected at most {MOST_NUMBERS:,} groups times buckets, got {groups:,} × {buckets:,};"
-            " choose a longer interval, a shorter period, or fewer repositories, teams or services",
+            f" {_NARROW}",
+        )
+    sums = sum(map(len, planned.rolling))
+    if groups * sums > MOST_ROLLING:
+        raise refusal(
+            "request",
+            f"rolling: expected at most {MOST_ROLLING:,} groups times sums, got {groups:,} × {sums:,};"
+            f" choose a shorter span, {_NARROW.removeprefix('choose ')}",
         )

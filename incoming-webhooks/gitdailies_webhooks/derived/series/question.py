@@ -10,7 +10,7 @@ import orjson
 from gitdailies_core.error_text import got
 from gitdailies_core.values.nearest_name import did_you_mean
 
-from gitdailies_webhooks.derived.question import FILTERS, question
+from gitdailies_webhooks.derived.question import FILTERS, question, team_key
 from gitdailies_webhooks.events import query
 from gitdailies_webhooks.events.problem import refusal
 from gitdailies_webhooks.figures.selection import DEFAULT_DAYS, Period
@@ -18,7 +18,9 @@ from gitdailies_webhooks.figures.series import (
     DIMENSIONS,
     ENVIRONMENT,
     INTERVALS,
+    LONGEST_ROLLING,
     MOST_DIMENSIONS,
+    SHORTEST_ROLLING,
     Key,
     SeriesQuestion,
 )
@@ -27,10 +29,11 @@ from gitdailies_webhooks.figures.teams import Teams
 
 NONE, BEFORE = "none", "before"
 REPEATED = ("repo", "team", "environment", "service")
-SINGLE = ("by", "interval", "from", "to", "days", "now", "compare", "limit", "after")
+SINGLE = ("by", "interval", "from", "to", "days", "now", "compare", "rolling", "limit", "after")
 LISTED, MOST_LISTED = 100, 1000
 MOST_DAYS = 36_525
 
+_ROLLING = re.compile(r"([0-9]{1,2})w")
 _SEPARATOR = re.compile(r"\s*,\s*")
 
 
@@ -46,19 +49,20 @@ class Asked(NamedTuple):
 def asked(given: Mapping[str, Sequence[str]], settings: FigureSettings, teams: Teams, now: int) -> Asked:
     """Return the question that parameters (names of `SINGLE` and `REPEATED`) ask at *now*; raises Refusal."""
     single = {name: texts[0] for name, texts in given.items() if name in SINGLE}
-    by = _by(single.get("by", ""))
+    by, interval = _by(single.get("by", "")), _interval(single.get("interval", ""))
     compare = single.get("compare", "")
     if compare not in ("", BEFORE):
         raise refusal("request", f"compare: expected {BEFORE}, got {got(compare)}")
     found = SeriesQuestion(
         period=_period(single, settings, now),
         by=by,
-        interval=_interval(single.get("interval", "")),
+        interval=interval,
         repos=frozenset(map(folded, given.get("repo", ()))),
         teams=frozenset(team_key(name, teams) for name in given.get("team", ())),
         services=frozenset(map(folded, given.get("service", ()))),
         environments=_environments(given.get("environment", ()), by, settings),
         compare=bool(compare),
+        rolling_weeks=_rolling(single.get("rolling", ""), interval),
         teams_known=teams,
     )
     limit = query.number("limit", single.get("limit", str(LISTED)), 1, MOST_LISTED)
@@ -94,13 +98,24 @@ def _interval(text: str) -> str:
     return text
 
 
-def team_key(name: str, teams: Teams) -> str:
-    """Return the key of a team; raises Refusal if there is no such team."""
-    key = teams.key(name)
-    if key is None:
-        near = did_you_mean(name, tuple(teams.titles))
-        raise refusal("request", f"team: expected a team of gitdailies.yml, got {got(name)}{near}")
-    return key
+def _rolling(text: str, interval: str) -> int:
+    if not text:
+        return 0
+    found = _ROLLING.fullmatch(text)
+    weeks = int(found[1]) if found else 0
+    if not SHORTEST_ROLLING <= weeks <= LONGEST_ROLLING:
+        raise refusal(
+            "request",
+            f"rolling: expected {SHORTEST_ROLLING}w to {LONGEST_ROLLING}w, such as 4w, got {got(text)}",
+        )
+    if not interval:
+        raise refusal("request", "rolling: it needs buckets; add an interval, such as interval=week")
+    return weeks
+
+
+def rolling_text(weeks: int) -> str | None:
+    """Write a span of rolling values as a question has it; None for none."""
+    return f"{weeks}w" if weeks else None
 
 
 def _environments(given: Sequence[str], by: tuple[str, ...], settings: FigureSettings) -> frozenset[str]:

@@ -7,20 +7,18 @@ from zoneinfo import ZoneInfo
 import pytest
 from gitdailies_webhooks.figures.review import (
     ENVIRONMENT,
-    REPORTER,
-    REPOSITORY,
     SERVICE,
     SLOWEST_CHANGES,
     Change,
     Pair,
-    Sighting,
     doubles,
+    event_of,
     names,
     new_names,
-    silent,
     slowest,
     week_of,
 )
+from gitdailies_webhooks.figures.silence import REPORTER, Sighting
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -123,30 +121,15 @@ def test_the_slowest_changes_are_the_slowest(changes: list[Change]) -> None:
     assert [one.lead_time for one in found] == sorted((one.lead_time for one in found), reverse=True)
 
 
-WEEKS = [(number * 7 * DAY, (number + 1) * 7 * DAY) for number in range(4)]
-
-
-def habit(repo: str, reporter: str = "", weeks: int = 4) -> list[Sighting]:
-    return [
-        sighting(f"{repo}{reporter}{number}", number * 7 * DAY + 1, repo=repo, reporter=reporter)
-        for number in range(weeks)
-    ]
-
-
-def test_what_came_every_week_and_does_not_come_is_silent() -> None:
-    """A habit of four weeks that stops is silent; a silent reporter of a silent repository is told once."""
-    before = sorted(
-        [
-            *habit("a/stopped", "ci"),
-            *habit("a/goes", "ci"),
-            *habit("a/goes", "relay"),
-            *habit("a/rare", weeks=3),
-        ],
-        key=lambda one: one.at,
-    )
-    current = [sighting("now", 29 * DAY, repo="a/goes", reporter="ci")]
-    found = silent(before, current, WEEKS)
-    assert [(one.what, one.repo, one.name, one.last) for one in found] == [
-        (REPORTER, "a/goes", "relay", "a/goesrelay3"),
-        (REPOSITORY, "a/stopped", "", "a/stoppedci3"),
-    ]
+@pytest.mark.parametrize(
+    ("key", "event"),
+    [
+        ("failed:deploy/1:a", "deploy/1:a"),
+        ("silent:2026-W47:repository:larkspur/shop:", ""),
+        ("silent:2026-W47:source::pagerduty", ""),
+        *((key, None) for key in ("failed:", "failed", "", "other:1", "silent:2026-W47", "silent:W47:a:b:c")),
+    ],
+)
+def test_a_key_names_an_event_or_a_week(key: str, event: str | None) -> None:
+    """The key of a line says which event or week it is about; another text is no key."""
+    assert event_of(key) == event

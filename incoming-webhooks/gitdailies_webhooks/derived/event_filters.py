@@ -1,0 +1,172 @@
+"""Filters of a list of events that need more than its columns: a team, and the outcome of an event.
+
+An outcome is what the rows say of a deploy, or of the start of an incident. Its titles are the words that the
+list shows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import NamedTuple
+
+from gitdailies_core.error_text import got
+from gitdailies_core.events.events import DEPLOYED, INCIDENT_STARTED
+from gitdailies_core.values.nearest_name import did_you_mean
+from gitdailies_server.storage.database import Session
+
+from gitdailies_webhooks.derived import rows, team_places
+from gitdailies_webhooks.derived.question import team_key
+from gitdailies_webhooks.events import change_log, spellings
+from gitdailies_webhooks.events.problem import refusal
+from gitdailies_webhooks.events.query import Condition, Wanted
+from gitdailies_webhooks.figures.settings import FigureSettings
+from gitdailies_webhooks.figures.teams import Teams
+
+KIND, ENVIRONMENT = "kind", "environment"
+OPEN, CORRECTED = "open", "corrected"
+
+_KNOWN = "i.since <= :now AND i.until > :now"
+_FAILED = f"""
+CASE d.judged WHEN 'failed' THEN 1 WHEN 'not-failed' THEN 0 ELSE
+CASE WHEN d.remedied_at <= :now THEN 1
+WHEN EXISTS (SELECT 1 FROM figures_incidents i WHERE i.deploy = d.id AND {_KNOWN}) THEN 1
+ELSE 0 END END
+"""  # noqa: S608  constants
+_HAS_CORRECTION = "EXISTS (SELECT 1 FROM corrections c WHERE c.event = events.id)"
+
+
+class Outcome(NamedTuple):
+    """An outcome: its title, and the condition that an event has it; `:now` and `:settled` are moments."""
+
+    title: str
+    condition: str
+
+
+def _deploy(title: str, condition: str) -> Outcome:
+    found = f"SELECT 1 FROM figures_deploys d WHERE d.id = events.id AND d.at <= :now AND {condition}"  # noqa: S608  constants
+    return Outcome(title, f"EXISTS ({found})")
+
+
+def _incident(title: str, condition: str) -> Outcome:
+    found = f"SELECT 1 FROM figures_incidents i WHERE i.id = events.id AND i.at <= :now AND {condition}"  # noqa: S608  constants
+    return Outcome(title, f"EXISTS ({found})")
+
+
+_CORRECTED = Outcome("corrected", _HAS_CORRECTION)
+# The outcomes of each kind of event, by the word in an address.
+OUTCOMES: Mapping[str, Mapping[str, Outcome]] = MappingProxyType(
+    {
+        DEPLOYED: {
+            "failed": _deploy("failed", f"d.counts = 1 AND {_FAILED} = 1"),
+            "not-failed": _deploy("did not fail", f"d.counts = 1 AND d.at <= :settled AND {_FAILED} = 0"),
+            "pending": _deploy("pending", f"d.counts = 1 AND d.at > :settled AND {_FAILED} = 0"),
+            "repeat": _deploy("repeat", "d.counts = 0"),
+            CORRECTED: _CORRECTED,
+        },
+        INCIDENT_STARTED: {
+            OPEN: _incident("open", f"{_KNOWN} AND (i.ended_at IS NULL OR i.ended_at > :now)"),
+            "attributed": _incident("attributed", f"{_KNOWN} AND i.deploy IS NOT NULL"),
+            "unlinked": _incident("unlinked", f"{_KNOWN} AND i.deploy IS NULL AND i.how <> 'no-cause'"),
+            "no-deploy": _incident("no deploy", f"{_KNOWN} AND i.deploy IS NULL AND i.how = 'no-cause'"),
+            "not-an-incident": _incident("not an incident", "i.how = 'not-an-incident'"),
+            "duplicate": Outcome(
+                "duplicate",
+                "NOT EXISTS (SELECT 1 FROM figures_incidents i WHERE i.id = events.id)"
+                " AND events.repo IS NOT NULL AND events.time <= :now"
+                " AND events.seq <= (SELECT seq FROM figures_read)",
+            ),
+            CORRECTED: _CORRECTED,
+        },
+    }
+)
+# Whether an event counts in an environment, by its kind; production has many names.
+_COUNTS_IN: Mapping[str, str] = MappingProxyType(
+    {
+        DEPLOYED: "EXISTS (SELECT 1 FROM figures_deploys d WHERE d.id = events.id AND d.environment = ?)",
+        INCIDENT_STARTED: (
+            "EXISTS (SELECT 1 FROM figures_incidents i WHERE i.id = events.id AND i.environment = ?)"
+        ),
+    }
+)
+_FOLDED_SERVICE = "lower(trim(coalesce(service, '')))"
+_MOMENT = re.compile(r":(now|settled)")
+
+
+class Resolved(NamedTuple):
+    """What is wanted, with its conditions. Every event received before `as_of` (µs) has its outcome."""
+
+    wanted: Wanted
+    as_of: int
+
+
+def needed(wanted: Wanted) -> bool:
+    """Whether a list has a filter of this module."""
+    return bool(wanted.team or wanted.outcome)
+
+
+def check(wanted: Wanted, teams: Teams) -> None:
+    """Raise Refusal for a team or an outcome that does not exist, or that the kind does not have."""
+    if wanted.team:
+        team_key(wanted.team, teams)
+    if wanted.outcome:
+        _kinds(wanted)
+
+
+def _kinds(wanted: Wanted) -> list[str]:
+    """Return the kinds of events that may have the outcome."""
+    kind = wanted.filters.get(KIND)
+    if kind and kind not in OUTCOMES:
+        raise refusal("request", f"outcome: events of the kind {kind} have none; choose another kind")
+    possible = {name: words for name, words in OUTCOMES.items() if kind in (None, "", name)}
+    found = [name for name, words in possible.items() if wanted.outcome in words]
+    if not found:
+        words = list(dict.fromkeys(word for of_kind in possible.values() for word in of_kind))
+        near = did_you_mean(wanted.outcome, words)
+        raise refusal(
+            "request", f"outcome: expected one of {', '.join(words)}, got {got(wanted.outcome)}{near}"
+        )
+    return found
+
+
+def resolved(session: Session, wanted: Wanted, teams: Teams, settings: FigureSettings, now: int) -> Resolved:
+    """Look up what the filters mean at *now* (µs).
+
+    Raises Refusal while the rows are for other settings: then no event has an outcome.
+    """
+    also: list[Condition] = []
+    if wanted.team:
+        names = spellings.names(session)
+        also.append(team_places.of_team(teams, team_key(wanted.team, teams), names, _FOLDED_SERVICE))
+    if not wanted.outcome:
+        return Resolved(replace(wanted, also=tuple(also)), now)
+    if rows.outdated(session, settings):
+        raise refusal(
+            "busy",
+            "outcome: what events count as is being derived from all events again; ask again in a minute",
+            Retry_After="60",
+        )
+    kinds, filters = _kinds(wanted), dict(wanted.filters)
+    moments = {"now": now, "settled": now - settings.window_us}
+    also.append(_any_of({kind: _timed(OUTCOMES[kind][wanted.outcome].condition, moments) for kind in kinds}))
+    environment = filters.pop(ENVIRONMENT, None)
+    if environment is not None:
+        value = (settings.environment(environment),)
+        also.append(_any_of({kind: Condition(_COUNTS_IN[kind], value) for kind in kinds}))
+    if len(kinds) == 1:
+        filters[KIND] = kinds[0]
+    behind = change_log.behind_since(session, now)
+    return Resolved(replace(wanted, filters=filters, also=tuple(also)), now if behind is None else behind)
+
+
+def _timed(text: str, moments: Mapping[str, int]) -> Condition:
+    return Condition(_MOMENT.sub("?", text), tuple(moments[name] for name in _MOMENT.findall(text)))
+
+
+def _any_of(by_kind: Mapping[str, Condition]) -> Condition:
+    text = " OR ".join(f"(events.kind = ? AND {one.text})" for one in by_kind.values())
+    return Condition(
+        f"({text})", tuple(value for kind, one in by_kind.items() for value in (kind, *one.values))
+    )
