@@ -115,7 +115,8 @@ SCREENS = Table(
     "screens",
     METADATA,
     Column("id", SEQUENCE, primary_key=True),
-    Column("name", Text, nullable=False, unique=True),
+    # Not unique: an erasure may make two alike.
+    Column("name", Text, nullable=False),
     Column("hash", LargeBinary, nullable=False, unique=True),
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),

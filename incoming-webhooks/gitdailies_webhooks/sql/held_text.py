@@ -97,7 +97,7 @@ HELD: tuple[Held, ...] = (
         "the name of a link for a screen",
         "until an owner removes it",
         "–",
-        _T.KEY_NAME,
+        _T.TEXT,
         "screen",
         "id",
     ),

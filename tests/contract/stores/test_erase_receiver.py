@@ -13,7 +13,9 @@ import requests
 from gitdailies_core.values.erased_text import ErasedText
 from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.erasing import Erasure
+from gitdailies_server.storage.timestamps import utc_now
 from gitdailies_webhooks import erasing
+from gitdailies_webhooks.accounts import screen_store
 from gitdailies_webhooks.accounts.audit import read_audit
 from gitdailies_webhooks.sql.database import transaction
 from gitdailies_webhooks.sql.held_text import HELD
@@ -119,14 +121,18 @@ def test_a_text_is_replaced_everywhere_and_counts_as_before(database: Callable[[
         assert receiver.post(key, [body("deploy", id="gone", note=KIM)]).status_code == 202
         delete(receiver, key, "gone")
         receiver.post(key, {**counting, "branch": "x"})
+        with transaction(database()) as session:
+            now = utc_now()
+            name = f"desk of {KIM}"
+            screen_store.add(session, b"hash", name=name, expires_at=now, actor="ops", now=now)
         before = receiver.get(key, "/api/metrics", now="2026-06-01T00:00:00Z").json()
         planned = erasing.erase(database(), Erasure(text=SECOND), dry=True)
-        assert tables_with(database(), TABLES, KIM) >= {"events", "audit", "keys"}
+        assert tables_with(database(), TABLES, KIM) >= {"events", "audit", "keys", "screens"}
         erased = erasing.erase(database(), Erasure(text=SECOND), actor="ops")
         assert database().scrub() == ""
         assert (planned.counts, planned.left) == (erased.counts, erased.left)
         assert (erased.counts["event"], erased.counts["key"], erased.left["event.repo"]) == (2, 1, 1)
-        assert erased.events == ["counts"]
+        assert (erased.counts["screen"], erased.events) == (1, ["counts"])
 
         stored = {one["id"]: one for one in receiver.events(key)}
         assert (stored["i-1"]["title"], stored["d-1"]["branch"]) == ("says [erased]", "[erased]/fix")
