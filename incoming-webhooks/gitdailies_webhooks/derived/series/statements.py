@@ -12,11 +12,9 @@ SUMS_OF_DEPLOYS = (
     " sum(CASE WHEN unknown = '' THEN 0 ELSE 1 END), sum(unknown_commits), {joined}"
     " FROM figures_deploys WHERE counts = 1 AND {where} GROUP BY {grouped}"
 )
-# Packed weeks (`derived.update.packing`) of a place that begin between two moments; the place comes first.
-PACKED_SUMS = (
-    "SELECT began, repo, deploys, rework, unknown, unknown_commits, leads FROM packed_sums"
-    " WHERE {where} AND began >= ? AND began <= ?"
-)
+# How each database joins the lead times of the deploys that have some.
+JOINED_BY_SQLITE = "group_concat(nullif(leads, ''), ';')"
+JOINED_BY_POSTGRESQL = "string_agg(nullif(leads, ''), ';')"
 
 # Deploys that a later one had remedied at a moment, unless a correction says that they did not fail; a place
 # and a period follow.
