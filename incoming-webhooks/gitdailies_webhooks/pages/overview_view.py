@@ -18,7 +18,7 @@ from gitdailies_webhooks.figures.metrics import MEDIAN, percentile
 from gitdailies_webhooks.figures.selection import Period
 from gitdailies_webhooks.figures.series import ALL, Key
 from gitdailies_webhooks.figures.settings import PRODUCTION, FigureSettings
-from gitdailies_webhooks.figures.tally import Tally
+from gitdailies_webhooks.figures.tally import Tally, lead_times
 from gitdailies_webhooks.pages import phrases, sparks
 from gitdailies_webhooks.pages.formatting import (
     LEAST_FOR_PERCENT,
@@ -63,7 +63,7 @@ SORTS: Mapping[str, Sort] = MappingProxyType(
         for one in (
             Sort("deploys", "Deploys", lambda found, _: found.deploys),
             Sort("name", "Repository", lambda _found, _: None),
-            Sort("lead", "Lead time", lambda found, _: _median(found.lead_times)),
+            Sort("lead", "Lead time", lambda found, _: lead_times(found.leads).median),
             Sort("fail", "Fail rate", lambda found, _: metrics.ratio(found.failed, found.settled)),
             Sort("recovery", "Recovery", lambda found, _: _median(found.recoveries)),
             Sort("rework", "Rework", lambda found, _: metrics.ratio(found.rework, found.deploys)),
@@ -84,6 +84,7 @@ def context(
     page = min(page, pages)
     drawn = _Drawing(found, filters)
     shown = rows[(page - 1) * ROWS : page * ROWS]
+    active = {key[1] for key in rows}
     zone = settings.zone
     whole = series.summary(
         question,
@@ -111,13 +112,13 @@ def context(
         "top": unbroken(f"{drawn.top * 100:.0f} %"),
         "teams": _by_team(found, rows, shown, drawn),
         "with_teams": bool(question.teams_known),
-        "number": count(len({key[1] for key in rows})),
+        "number": count(len(active)),
         "outside": _outside(found, rows, drawn),
-        "in_two": count(len(rows) - len({key[1] for key in rows})),
+        "in_two": count(len(rows) - len(active)),
         "idle": [
             (dora_url(filters, repo=name, sort=None, page=None), name)
             for repo, name in sorted(found.names.items())
-            if repo not in {key[1] for key in read.keys} and question.selects(repo, ALL)
+            if repo not in active and question.selects(repo, ALL)
         ],
         "page": page,
         "pages": pages,
