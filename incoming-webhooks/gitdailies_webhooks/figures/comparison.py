@@ -17,6 +17,7 @@ which holds for two sides of different spread, too. Small deploys vary more than
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from math import hypot, sqrt
 from statistics import NormalDist
 from typing import Literal, NamedTuple
@@ -157,6 +158,7 @@ def _verdict(difference: float) -> Verdict:
     return HIGHER if difference > 0 else LOWER
 
 
+@cache  # there are two levels of confidence
 def _normal_quantile(confidence: float) -> float:
     """Return how many standard deviations on both sides hold this part of a normal distribution."""
     return NormalDist().inv_cdf((1 + confidence) / 2)

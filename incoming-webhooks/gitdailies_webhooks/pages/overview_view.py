@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -253,17 +254,18 @@ def _outside(found: Overview, rows: Sequence[Key], drawn: _Drawing) -> dict[str,
     if drawn.common is None or len(rows) < 2:
         return None
     names = []
-    for repo in dict.fromkeys(key[1] for key in rows):
-        keys = [key for key in rows if key[1] == repo]
+    of_repo: dict[str, list[Key]] = defaultdict(list)
+    for key in rows:
+        of_repo[key[1]].append(key)
+    for repo, keys in of_repo.items():
         total = found.found.sums.together(keys, found.found.planned.total)
         interval = wilson(Part(total.failed, total.settled), MANY_ROWS)
         if interval is not None and not interval.low <= drawn.common <= interval.high:
             name = found.names.get(repo, repo)
             names.append((_repo_url(drawn, name), name))
-    repos = len({key[1] for key in rows})
     return {
-        "within": count(repos - len(names)),
-        "of": count(repos),
+        "within": count(len(of_repo) - len(names)),
+        "of": count(len(of_repo)),
         "names": names[:_OUTSIDE],
         "more": max(len(names) - _OUTSIDE, 0),
     }

@@ -29,8 +29,8 @@ from gitdailies_webhooks.figures.series import WEEK, Segment
 from gitdailies_webhooks.figures.tally import Tally, merged
 from gitdailies_webhooks.sql.bulk import Lookup, execute_many, insert_many, lookup_many
 
-# How many weeks before a moment are packed, and of how many environments.
-PACKED_WEEKS = 60
+# How many weeks before a moment are packed, a little more than three years, and of how many environments.
+PACKED_WEEKS = 160
 _MOST_ENVIRONMENTS = 20
 _WEEK_US = 7 * 86_400_000_000
 _DAY_US = 86_400_000_000
