@@ -42,6 +42,11 @@ def pytest_configure(config: pytest.Config) -> None:
         postgresql.begin_run()
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    forms.thin_matrices(items)
+
+
 def pytest_collection_finish() -> None:
     # Thousands of collected tests stay until the end. A collection of garbage need not visit them each time.
     gc.collect()

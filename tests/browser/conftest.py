@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,16 +14,21 @@ from axe_playwright_python.sync_playwright import Axe
 from gitdailies_webhooks.accounts.first_owner import invite_owner
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.support.empty_stores import put_webhooks_store
+from tests.support.empty_stores import WEBHOOKS
+from tests.support.forms import short_and_long
 from tests.support.programs import program
 from tests.support.webhooks.running import Receiver, in_thread
 
 PASSWORD = "nine quiet larks at dawn"
-LOOKS: dict[str, tuple[Literal["light", "dark"], int]] = {
+Look = tuple[Literal["light", "dark"], int]
+# The first two have each scheme and each width once.
+LOOKS: dict[str, Look] = {
     "light": ("light", 1280),
+    "narrow, dark": ("dark", 390),
     "dark": ("dark", 1280),
     "narrow": ("light", 390),
 }
+every_look = short_and_long("looks", short=2, long=len(LOOKS))
 _ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -57,7 +63,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def receiver(tmp_path: Path) -> Iterator[Receiver]:
-    put_webhooks_store(tmp_path / "webhooks.db")
+    WEBHOOKS.put(tmp_path / "webhooks.db")
     with in_thread(tmp_path / "webhooks.db") as running:
         yield running
 
@@ -70,6 +76,7 @@ class Tab:
     # A folder, or None: a picture takes as long as a check.
     pictures: Path | None
     faults: list[str]
+    looks: dict[str, Look]
 
     def look(self, name: str) -> None:
         """Check every look with axe, and take a picture if pictures are asked for.
@@ -77,7 +84,7 @@ class Tab:
         Nothing may stick out of a narrow screen, no column may lie outside of a table's frame, and no dot
         outside of its drawing.
         """
-        for look, (scheme, width) in LOOKS.items():
+        for look, (scheme, width) in self.looks.items():
             self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             self.page.set_viewport_size({"width": width, "height": 900})
             if self.pictures is not None:
@@ -105,7 +112,13 @@ class Tab:
 
 
 @pytest.fixture
-def tab(browser: Browser, tmp_path: Path) -> Iterator[Tab]:
+def looks() -> int:
+    """How many looks a page is checked in; `every_look` asks for more."""
+    return 2
+
+
+@pytest.fixture
+def tab(browser: Browser, tmp_path: Path, looks: int) -> Iterator[Tab]:
     """A fresh browser profile. An error that the page logs fails the test."""
     pictures = Path(os.environ["GITDAILIES_PICTURES"]) if os.environ.get("GITDAILIES_PICTURES") else None
     if pictures is not None:
@@ -122,7 +135,7 @@ def tab(browser: Browser, tmp_path: Path) -> Iterator[Tab]:
             else None
         ),
     )
-    yield Tab(page, pictures, faults)
+    yield Tab(page, pictures, faults, dict(islice(LOOKS.items(), looks)))
     context.close()
     assert faults == []
 

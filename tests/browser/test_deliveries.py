@@ -12,7 +12,7 @@ import pytest
 from gitdailies_webhooks.accounts.first_owner import invite_owner
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import LOOKS, Tab, join
+from tests.browser.conftest import Tab, every_look, join
 from tests.support.relay.deliveries import pagerduty, signed
 from tests.support.relay.running import Relay
 from tests.support.webhooks.payloads import body
@@ -127,14 +127,15 @@ def busy(walk: Walk) -> Walk:
     return walk
 
 
-def test_every_page_is_accessible_and_fits(busy: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+@every_look
+def test_every_page_is_accessible_and_fits(busy: Walk) -> None:
     """No page of deliveries has a fault that axe finds, or a part outside of its frame, in any look."""
     page, tab = busy.page, busy.tab
     busy.open("/deliveries")
     until(page, "the receiver took 1 event")
-    with monkeypatch.context() as wide:
-        wide.setitem(LOOKS, "wide", ("light", 1920))
-        tab.look("deliveries")
+    tab.looks["wide"] = ("light", 1920)
+    tab.look("deliveries")
+    del tab.looks["wide"]
     page.get_by_role("link", name="incident.triggered").last.click()
     tab.look("delivery")
     for name, path in (

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import PASSWORD, Tab
+from tests.browser.conftest import PASSWORD, Tab, every_look
 from tests.support.figures.asking import worked
 from tests.support.webhooks.payloads import body
 from tests.support.webhooks.running import Receiver
@@ -264,6 +264,7 @@ def test_the_page_works_without_a_script(shop: Tab, browser: Browser, receiver: 
     context.close()
 
 
+@every_look
 def test_every_history_looks_right_to_axe(shop: Tab, receiver: Receiver) -> None:
     """Ten events, the worked history and a wrong address have no fault in any look; no page is too wide."""
     page = shop.page

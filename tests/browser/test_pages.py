@@ -8,7 +8,7 @@ import pytest
 from gitdailies_webhooks.accounts.first_owner import invite_owner
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PASSWORD, Tab, join
+from tests.browser.conftest import PASSWORD, Tab, every_look, join
 from tests.support.webhooks.payloads import body
 from tests.support.webhooks.running import Receiver
 
@@ -172,6 +172,7 @@ LOOKED_AT = {
 }
 
 
+@every_look
 def test_every_page_looks_right_to_axe(furnished: Tab, receiver: Receiver) -> None:
     """No page has a fault that axe finds, in light, dark or narrow, and none is wider than its screen."""
     page = furnished.page
@@ -190,6 +191,7 @@ def test_every_page_looks_right_to_axe(furnished: Tab, receiver: Receiver) -> No
     furnished.look("invited")
 
 
+@every_look
 def test_the_way_in_looks_right_to_axe(tab: Tab, receiver: Receiver) -> None:
     """The pages of a visitor who is not signed in have no fault, also after a wrong password."""
     page = tab.page

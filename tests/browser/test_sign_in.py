@@ -12,7 +12,7 @@ from gitdailies_webhooks.accounts.first_owner import invite_owner
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Tab, join
-from tests.support.empty_stores import put_webhooks_store
+from tests.support.empty_stores import WEBHOOKS
 from tests.support.servers import free_port
 from tests.support.sign_in import real_provider
 from tests.support.webhooks.running import Receiver, in_thread
@@ -23,7 +23,7 @@ ACCOUNTS = {"vic": {"name": "Vic", "groups": ["engineering"]}, "eve": {"name": "
 @pytest.fixture
 def receiver(tmp_path: Path) -> Iterator[Receiver]:
     """A receiver that lets accounts of oidc-provider in, and the provider."""
-    put_webhooks_store(tmp_path / "webhooks.db")
+    WEBHOOKS.put(tmp_path / "webhooks.db")
     port = free_port()
     ways = SignInSettings(
         openid=real_provider.settings(port, tmp_path, title="Larkspur"),

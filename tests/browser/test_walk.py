@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Tab
+from tests.browser.conftest import Tab, every_look
 from tests.support.figures.asking import deploy, ended, started
 from tests.support.webhooks.running import Receiver
 
@@ -109,6 +109,7 @@ def test_the_review_is_decided_line_by_line(history: Tab, receiver: Receiver) ->
     expect(page.locator(".lead")).to_contain_text("Nothing to decide.")
 
 
+@every_look
 def test_the_pages_of_an_event_look_right(history: Tab, receiver: Receiver) -> None:
     """Deploy, incident, review and list: nothing for axe, and no page wider than its window at any width."""
     tab, page = history, history.page

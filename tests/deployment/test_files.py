@@ -20,6 +20,7 @@ from gitdailies_connection.config.load import load
 from gitdailies_core.sources import registry
 
 from tests.support.programs import program
+from tests.support.steps import fits_schema
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOYMENT = ROOT / "deployment"
@@ -42,9 +43,7 @@ def instructions() -> list[tuple[str, str]]:
 
 def test_compose_fits_its_schema() -> None:
     """The compose file is one by the schema of the Compose specification."""
-    command = (sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec")
-    done = subprocess.run([*command, str(DEPLOYMENT / "compose.yaml")], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    fits_schema("vendor.compose-spec", DEPLOYMENT / "compose.yaml")
 
 
 def test_every_file_that_compose_mounts_and_builds_exists() -> None:

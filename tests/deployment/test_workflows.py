@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.steps import fits_schema
+
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".github"
 WORKFLOWS = sorted((FOLDER / "workflows").glob("*.yml"))
@@ -43,7 +45,7 @@ def read(path: Path) -> dict[str, Any]:
 def test_each_file_fits_its_schema(schema: str, files: list[str]) -> None:
     """Workflows, and the settings of Renovate and Dependabot, fit the schemas of their makers."""
     assert files
-    tool("check-jsonschema", "--builtin-schema", schema, *files)
+    fits_schema(schema, *files)
 
 
 def test_actionlint() -> None:

@@ -1,11 +1,15 @@
-"""A database of either kind for one test: an SQLite file, or one on a real PostgreSQL, dropped after."""
+"""A database of either kind for one test: an SQLite file, or one on a real PostgreSQL.
+
+A process keeps its PostgreSQL databases for its next tests. To make one with its tables costs a third of a
+second of the server, and to empty one a few milliseconds.
+"""
 
 from __future__ import annotations
 
 import secrets
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -15,66 +19,145 @@ from gitdailies_core.values.secret import Secret
 from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.postgresql import PostgresqlDatabase
 from gitdailies_server.storage.sqlite import SqliteDatabase
+from psycopg import sql
 
+from tests.support.empty_stores import RELAY, Tables
 from tests.support.postgresql import server
 
 KINDS = ("sqlite", "postgresql")
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+# A schema and a name.
+Table = tuple[str, str]
+
+_SYSTEM = "^(pg_|information_schema$)"
 # Settings of a database outlive what is in it.
 _SETTINGS = """
     SELECT count(*) FROM pg_db_role_setting
     JOIN pg_database ON pg_database.oid = setdatabase WHERE datname = %s
 """
 _END_CONNECTIONS = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
-_SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$)'"
+_SCHEMAS = f"SELECT nspname FROM pg_namespace WHERE nspname !~ '{_SYSTEM}'"
+# Each definition keeps its oid until it is dropped; an altered one differs in one of these columns.
+_DEFINITIONS = f"""
+    WITH ours AS (SELECT pg_class.* FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+                  WHERE nspname !~ '{_SYSTEM}' AND nspname !~ '^pg_toast')
+    SELECT md5(string_agg(line, ' ' ORDER BY line)) FROM (
+        SELECT concat('class ', oid, relname, relkind, reloptions, relacl) AS line FROM ours
+        UNION ALL SELECT concat('column ', attrelid, attname, atttypid, attnotnull, atthasdef, attcollation)
+            FROM pg_attribute JOIN ours ON ours.oid = attrelid WHERE attnum > 0
+        UNION ALL SELECT concat('index ', indexrelid, indisvalid)
+            FROM pg_index JOIN ours ON ours.oid = indexrelid
+        UNION ALL SELECT concat('constraint ', pg_constraint.oid, conname)
+            FROM pg_constraint JOIN ours ON ours.oid = conrelid
+        UNION ALL SELECT concat('trigger ', pg_trigger.oid, tgenabled)
+            FROM pg_trigger JOIN ours ON ours.oid = tgrelid
+        UNION ALL SELECT concat('function ', pg_proc.oid, md5(prosrc))
+            FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace WHERE nspname !~ '{_SYSTEM}'
+        UNION ALL SELECT concat('schema ', oid, nspname) FROM pg_namespace WHERE nspname !~ '{_SYSTEM}'
+    ) AS lines
+"""
+# A table that ever had a row since it was made or truncated has a size.
+_WRITTEN = f"""
+    SELECT nspname, relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE relkind = 'r' AND nspname !~ '{_SYSTEM}' AND pg_relation_size(pg_class.oid) > 0
+"""
 
 
-# Empty databases that this process made and that no test uses now. To make one and drop it costs a second of
-# disk, and to empty it a few milliseconds.
-_FREE: list[str] = []
+@dataclass(frozen=True)
+class _Free:
+    """A database that no test uses now: what it is called, and how its tables and first rows look."""
+
+    name: str
+    definitions: str = ""
+    first_rows: Mapping[Table, str] = field(default_factory=dict)
+
+
+# The databases that this process made, by their tables.
+_FREE: dict[Tables | None, list[_Free]] = {}
 
 
 @contextmanager
-def postgresql_url() -> Iterator[str]:
-    """Yield the address of an empty database on the server that tests use."""
+def postgresql_url(tables: Tables | None = None) -> Iterator[str]:
+    """Yield the address of an empty database on the server that tests use, or of one with empty tables."""
     url = server()
     with psycopg.connect(url, autocommit=True) as connection:
-        name = _FREE.pop() if _FREE else _made(connection)
-        address = _address(url, name)
+        free = _taken(connection, url, tables)
+        address = _address(url, free.name)
         try:
             yield address
         finally:
-            if _emptied(connection, address, name):
-                _FREE.append(name)
-            else:
-                _drop(connection, name)
-
-
-@contextmanager
-def loaded_url(dump: bytes) -> Iterator[str]:
-    """Yield the address of a database with what `dumped` returned for another."""
-    with postgresql_url() as url:
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(dump)
-        yield url
-
-
-def dumped(url: str) -> bytes:
-    """Return the SQL that makes the tables and rows of a database, without psql's own commands."""
-    command = ["pg_dump", "--inserts", "--no-owner", "--dbname", url]
-    written = subprocess.run(command, check=True, capture_output=True).stdout
-    # A new database has this schema.
-    lines = (line for line in written.splitlines() if line != b"CREATE SCHEMA public;")
-    return b"\n".join(line for line in lines if not line.startswith(b"\\"))
+            _put_back(connection, address, free, tables)
 
 
 def drop_free_databases() -> None:
     """Drop the databases that wait for another test: at the end of a process."""
-    if _FREE:
+    names = [free.name for kept in _FREE.values() for free in kept]
+    _FREE.clear()
+    if names:
         with psycopg.connect(server(), autocommit=True) as connection:
-            while _FREE:
-                _drop(connection, _FREE.pop())
+            for name in names:
+                _drop(connection, name)
+
+
+def _taken(connection: Connection, url: str, tables: Tables | None) -> _Free:
+    if kept := _FREE.get(tables):
+        return kept.pop()
+    free = _taken(connection, url, None) if tables is not None else _Free(_made(connection))
+    if tables is None:
+        return free
+    address = _address(url, free.name)
+    tables.migrate(_database(address, tables.schema))
+    with psycopg.connect(address, autocommit=True) as inside:
+        return _Free(free.name, _definitions(inside), {one: _rows(inside, one) for one in _written(inside)})
+
+
+def _put_back(connection: Connection, address: str, free: _Free, tables: Tables | None) -> None:
+    if connection.execute(_SETTINGS, (free.name,)).fetchone() != (0,):
+        _drop(connection, free.name)
+        return
+    connection.execute(_END_CONNECTIONS, (free.name,))
+    with psycopg.connect(address, autocommit=True) as inside:
+        if tables is not None and _emptied(inside, free):
+            _FREE.setdefault(tables, []).append(free)
+            return
+        for (schema,) in inside.execute(_SCHEMAS).fetchall():
+            inside.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
+        inside.execute("CREATE SCHEMA public")
+    _FREE.setdefault(None, []).append(_Free(free.name))
+
+
+def _emptied(inside: Connection, free: _Free) -> bool:
+    """Make the rows as they were; if the tables are not, say no."""
+    if _definitions(inside) != free.definitions:
+        return False
+    changed = [table for table in _written(inside) if _rows(inside, table) != free.first_rows.get(table)]
+    if changed:
+        named = sql.SQL(", ").join(sql.Identifier(*table) for table in changed)
+        inside.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(named))
+    for table, rows in free.first_rows.items():
+        if _rows(inside, table) != rows:
+            put = sql.SQL("INSERT INTO {0} SELECT * FROM json_populate_recordset(NULL::{0}, %s)")
+            inside.execute(put.format(sql.Identifier(*table)), (rows,))
+    return True
+
+
+def _definitions(inside: Connection) -> str:
+    found = inside.execute(_DEFINITIONS).fetchone()
+    assert found is not None
+    return str(found[0])
+
+
+def _written(inside: Connection) -> list[Table]:
+    return [(schema, table) for schema, table in inside.execute(_WRITTEN).fetchall()]
+
+
+def _rows(inside: Connection, table: Table) -> str:
+    """Return the rows as JSON, in the order in which they are stored."""
+    query = sql.SQL("SELECT json_agg(one)::text FROM {} AS one").format(sql.Identifier(*table))
+    found = inside.execute(query).fetchone()
+    assert found is not None
+    return str(found[0] or "[]")
 
 
 def _made(connection: Connection) -> str:
@@ -91,33 +174,29 @@ def _address(url: str, name: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
-def _emptied(connection: Connection, address: str, name: str) -> bool:
-    """Make a database as new, and say whether it is."""
-    if connection.execute(_SETTINGS, (name,)).fetchone() != (0,):
-        return False
-    connection.execute(_END_CONNECTIONS, (name,))
-    with psycopg.connect(address, autocommit=True) as inside:
-        for (schema,) in inside.execute(_SCHEMAS).fetchall():
-            inside.execute(f'DROP SCHEMA "{schema}" CASCADE')
-        inside.execute("CREATE SCHEMA public")
-    return True
-
-
 @contextmanager
-def setting(kind: str) -> Iterator[str]:
+def setting(kind: str, tables: Tables | None = RELAY) -> Iterator[str]:
     """Yield the `relay.store` setting of a new database; an SQLite file is in the folder."""
     if kind == "sqlite":
         yield "sqlite:relay.db"
     else:
-        with postgresql_url() as url:
+        with postgresql_url(tables) as url:
             yield url
 
 
 @contextmanager
-def opened(kind: str, folder: Path, schema: str = "room") -> Iterator[Callable[[], Database]]:
+def opened(
+    kind: str, folder: Path, schema: str = "room", *, tables: Tables | None = None
+) -> Iterator[Callable[[], Database]]:
     """Yield a function that opens the same database each time, as another process would."""
     if kind == "sqlite":
+        if tables is not None:
+            tables.put(folder / "room.db")
         yield lambda: SqliteDatabase(folder / "room.db")
     else:
-        with postgresql_url() as url:
-            yield lambda: PostgresqlDatabase(Secret(url, "postgresql://of-a-test"), schema)
+        with postgresql_url(tables) as url:
+            yield lambda: _database(url, tables.schema if tables else schema)
+
+
+def _database(url: str, schema: str) -> Database:
+    return PostgresqlDatabase(Secret(url, "postgresql://of-a-test"), schema)

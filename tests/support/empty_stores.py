@@ -1,4 +1,4 @@
-"""SQLite stores with their tables and no rows, made once a run: it takes a tenth of a second and more.
+"""Stores with their tables and no rows. An SQLite one is made once a run: it takes a tenth of a second.
 
 Tests of the stores themselves, and of `gitdailies up`, begin without a file.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -18,20 +19,22 @@ from gitdailies_webhooks.sql import database as webhooks
 from tests.support.once import made_once
 
 
-def put_relay_store(path: Path) -> None:
-    """Write a relay's empty store to *path*, unless a file is there."""
-    _put(path, relay.migrate)
+@dataclass(frozen=True)
+class Tables:
+    """What makes the tables of a server's store, and the schema in which PostgreSQL has them."""
+
+    schema: str
+    migrate: Callable[[Database], None]
+
+    def put(self, path: Path) -> None:
+        """Write an empty SQLite store to *path*, unless a file is there."""
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_bytes(_made(self.migrate))
 
 
-def put_webhooks_store(path: Path) -> None:
-    """Write an empty store of incoming webhooks to *path*, unless a file is there."""
-    _put(path, webhooks.migrate)
-
-
-def _put(path: Path, migrate: Callable[[Database], None]) -> None:
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_bytes(_made(migrate))
+RELAY = Tables("gitdailies_relay", relay.migrate)
+WEBHOOKS = Tables("gitdailies_webhooks", webhooks.migrate)
 
 
 @cache

@@ -35,6 +35,30 @@ def short_and_long(
     )
 
 
+def thin_matrices(items: Iterable[pytest.Item]) -> None:
+    """Leave one case for each value in the short form of a test with the marker `matrix`.
+
+    `matrix(by=("room",))` looks at the values of these parameters alone, else at those of all. With
+    `matrix(every=3)` only each third of the cases that are left so stays. The long form has the rest.
+    """
+    seen: dict[str, set[tuple[str, str]]] = {}
+    kept: dict[str, int] = {}
+    for item in items:
+        marker = item.get_closest_marker("matrix")
+        if marker is None or not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
+            continue
+        test = item.nodeid.partition("[")[0]
+        names = marker.kwargs.get("by") or item.callspec.params
+        values = {(name, repr(item.callspec.params[name])) for name in names}
+        if values <= seen.setdefault(test, set()):
+            item.add_marker(pytest.mark.long)
+            continue
+        seen[test] |= values
+        if kept.setdefault(test, 0) % marker.kwargs.get("every", 1):
+            item.add_marker(pytest.mark.long)
+        kept[test] += 1
+
+
 def examples(count: int) -> int:
     """Return how many of *count* examples a search has: all in the long form, else a third or a fifth."""
     return count // {QUICK: 5, THOROUGH: 1}.get(settings.get_current_profile_name(), 3)

@@ -14,11 +14,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import check_jsonschema
+from click.testing import CliRunner
 from gitdailies_webhooks.accounts.key_store import create_key
 
 from scripts import dist
 from scripts.joiner import one_file
-from tests.support.empty_stores import put_webhooks_store
+from tests.support.empty_stores import WEBHOOKS
 from tests.support.once import made_once
 from tests.support.processes import running
 from tests.support.programs import program
@@ -43,6 +45,12 @@ def case(platform: str, name: str) -> dict[str, Any]:
     """Return a case of the CI tables: `environ` in, `expected` out."""
     found: dict[str, Any] = json.loads((CASES / platform / f"{name}.json").read_text("utf-8"))
     return found
+
+
+def fits_schema(schema: str, *files: Path | str, options: Sequence[str] = ()) -> None:
+    """Check files against a schema of check-jsonschema, whose own process takes ten times as long."""
+    done = CliRunner().invoke(check_jsonschema.main, ["--builtin-schema", schema, *options, *map(str, files)])
+    assert done.exit_code == 0, done.output[-2000:]
 
 
 @dataclass(frozen=True)
@@ -109,7 +117,7 @@ class Webhooks:
 def webhooks(folder: Path) -> Iterator[Webhooks]:
     """Run incoming webhooks as long as the block lasts."""
     store = folder / "webhooks.db"
-    put_webhooks_store(store)
+    WEBHOOKS.put(store)
     sender, reader = create_key(store, "sender")[0], create_key(store, "reader", ["read"])[0]
     arguments = ("--listen", "127.0.0.1:0", "--store", f"sqlite:{store}")
     with running("webhooks", *arguments, folder=folder) as server:

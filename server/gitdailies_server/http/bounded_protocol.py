@@ -90,7 +90,7 @@ class BoundedProtocol(HttpToolsProtocol):
         *arguments: Any,
         connections: ConnectionLimits,
         refused: Callable[[str, str], None],
-        error_body: Callable[[HTTPStatus, str], ErrorBody],
+        error_body: Callable[[HTTPStatus, str], ErrorBody] = error_in_json,
         **more: Any,
     ) -> None:
         super().__init__(*arguments, **more)

@@ -14,7 +14,7 @@ from scripts.joiner import one_file
 from scripts.releasing import uses
 from scripts.releasing.published import Published
 from tests.support.circleci_orb import COMMAND, FILE, JOB, ORB, ROOM
-from tests.support.steps import ROOT, tool
+from tests.support.steps import ROOT, fits_schema, tool
 
 SOURCE = ROOM / "src"
 COMPONENTS = {
@@ -45,7 +45,7 @@ LONGEST_VARIABLE_BYTES = 131_072
 
 def test_schema() -> None:
     """The packed orb is valid by CircleCI's schema."""
-    tool("check-jsonschema", "--builtin-schema", "vendor.circle-ci", str(FILE))
+    fits_schema("vendor.circle-ci", FILE)
 
 
 def test_the_packed_orb_has_the_scripts_unchanged() -> None:
@@ -125,7 +125,7 @@ def test_example(file: Path, item: dict[str, Any], tmp_path: Path) -> None:
     """Each example is a valid configuration that sets only parameters that exist."""
     config = tmp_path / "config.yml"
     config.write_text(yaml.safe_dump(item["usage"]))
-    tool("check-jsonschema", "--builtin-schema", "vendor.circle-ci", str(config))
+    fits_schema("vendor.circle-ci", config)
 
     usage = item["usage"]
     ours = [

@@ -33,6 +33,8 @@ from tests.support.shell_scripts import (
     text_of,
 )
 
+pytestmark = pytest.mark.matrix
+
 REFUSED = answer("401 Unauthorized", b'{"detail": "no such key"}')
 HERE = sys.executable
 
@@ -74,6 +76,7 @@ def cases() -> list[tuple[str, str]]:
     ]
 
 
+@pytest.mark.matrix(by=("room",))
 @pytest.mark.parametrize(("room", "name"), cases())
 def test_it_resolves(room: str, name: str, tmp_path: Path) -> None:
     """Each case of the platform comes to the same deploy in the script as in core, or to the same reason."""

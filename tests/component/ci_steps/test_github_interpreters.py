@@ -118,6 +118,7 @@ EVERY_EVENT = (
 )
 
 
+@pytest.mark.matrix(every=2)
 @each
 @pytest.mark.parametrize("name", EVERY_EVENT)
 def test_it_resolves(python: str, name: str, tmp_path: Path) -> None:

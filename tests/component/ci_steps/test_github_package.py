@@ -15,6 +15,7 @@ from gitdailies_core.ci.platforms import github_actions
 from gitdailies_core.ci.report import SKIPPED, Report
 
 from tests.support.github_action.acting import HERE, ROOM
+from tests.support.steps import fits_schema
 
 ACTION: dict[str, Any] = yaml.safe_load((ROOM / "action.yml").read_text("utf-8"))
 STEP: dict[str, Any] = ACTION["runs"]["steps"][0]
@@ -30,7 +31,7 @@ def tool(*command: str, cwd: Path = ROOM) -> None:
 
 def test_schema() -> None:
     """action.yml is valid by GitHub's schema for actions."""
-    tool("check-jsonschema", "--builtin-schema", "vendor.github-actions", "action.yml")
+    fits_schema("vendor.github-actions", ROOM / "action.yml")
 
 
 def test_zizmor() -> None:
@@ -99,7 +100,7 @@ def test_recipe(title: str, text: str, tmp_path: Path) -> None:
     if not re.search(r"^on:", text, re.MULTILINE):
         text = f"on: push\n{text}"
     (tmp_path / "workflow.yml").write_text(text)
-    tool("check-jsonschema", "--builtin-schema", "vendor.github-workflows", "workflow.yml", cwd=tmp_path)
+    fits_schema("vendor.github-workflows", tmp_path / "workflow.yml")
     jobs = yaml.safe_load(text)["jobs"].values()
     ours = [
         one for job in jobs for one in job.get("steps", ()) if one.get("uses", "").endswith("/report-deploy")

@@ -99,6 +99,8 @@ def test_the_step_of_jenkins_needs_no_marker(tmp_path: Path) -> None:
 # As Octopus' agent runs a script: inside of a process of its own, which goes on afterwards.
 AGENT = """\
 import json, runpy, sys
+
+pytestmark = pytest.mark.matrix
 variables = json.load(open(sys.argv[1]))
 try:
     runpy.run_path(sys.argv[2], {"get_octopusvariable": lambda name: variables.get(name, "")}, "__main__")

@@ -28,6 +28,7 @@ def parameters(given: dict[str, Any]) -> dict[str, str]:
     return {f"GitDailies.{name.title()}": value for name, value in named.items() if value}
 
 
+@pytest.mark.matrix
 @each
 @pytest.mark.parametrize("name", NAMES)
 def test_every_case(syntax: str, name: str, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from gitdailies_webhooks.mirrors.repository import Mirror
 from gitdailies_webhooks.mirrors.rows import RepositoryState
 
 from tests.support.databases import KINDS, postgresql_url
+from tests.support.empty_stores import WEBHOOKS
 from tests.support.figures.git.events import ANSWERS, BROUGHT, DEPLOYS, HOUR, PERIOD, REPO, deploys
 from tests.support.figures.git.repository import DERIVATION, Repository, week
 from tests.support.machine import command
@@ -41,7 +42,7 @@ def address(kind: str, tmp_path: Path) -> Iterator[str]:
     if kind == "sqlite":
         yield f"sqlite:{tmp_path / 'w.db'}"
     else:
-        with postgresql_url() as url:
+        with postgresql_url(WEBHOOKS) as url:
             yield url
 
 

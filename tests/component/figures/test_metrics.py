@@ -17,6 +17,7 @@ from gitdailies_webhooks.figures.settings import FigureSettings
 from jsonschema import Draft202012Validator
 
 from tests.support.databases import postgresql_url
+from tests.support.empty_stores import WEBHOOKS
 from tests.support.figures.asking import alike, flat, worked
 from tests.support.figures.worked.expected import QUESTIONS, WHY, expected
 from tests.support.webhooks.running import Receiver, at, in_thread
@@ -29,7 +30,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Callable
     if request.param == "sqlite":
         yield lambda: at(f"sqlite:{tmp_path / 'figures.db'}")
     else:
-        with postgresql_url() as url:
+        with postgresql_url(WEBHOOKS) as url:
             yield lambda: at(url)
 
 

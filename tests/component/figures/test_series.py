@@ -29,6 +29,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.contract.stores.test_series import compare
 from tests.support.databases import postgresql_url
+from tests.support.empty_stores import WEBHOOKS
 from tests.support.figures.asking import alike, compute, worked
 from tests.support.figures.histories import HISTORIES
 from tests.support.figures.histories import QUESTIONS as RANDOM_QUESTIONS
@@ -52,7 +53,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Callable
     if request.param == "sqlite":
         yield lambda: at(f"sqlite:{tmp_path / 'figures.db'}")
     else:
-        with postgresql_url() as url:
+        with postgresql_url(WEBHOOKS) as url:
             yield lambda: at(url)
 
 
@@ -253,6 +254,7 @@ def test_a_client_that_has_the_answer_gets_none(receiver: Receiver, key: str) ->
     assert (later.status_code, later.headers["etag"] == first.headers["etag"]) == (200, False)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("question", "detail"),
     [

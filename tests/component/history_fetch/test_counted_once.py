@@ -25,6 +25,7 @@ SOURCES = {
 QUARTER = ("--since", "2025-10-01")
 
 
+@pytest.mark.matrix(every=2)
 @pytest.mark.parametrize(("name", "module"), SOURCES.items(), ids=SOURCES)
 def test_what_a_step_reported_counts_once(name: str, module: ModuleType, tmp_path: Path) -> None:
     """A fetched quarter adds only deploys that no step reported, changes no other, and adds each once."""

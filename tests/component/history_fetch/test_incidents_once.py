@@ -74,6 +74,7 @@ def of(vendor: str) -> Case:
 VENDORS = ("pagerduty", "datadog", "datadog monitors", "squadcast")
 
 
+@pytest.mark.matrix(every=2)
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_events_that_the_relay_sent_count_once(vendor: str, tmp_path: Path) -> None:
     """A fetched year adds the events that the relay did not send and changes none that it sent."""

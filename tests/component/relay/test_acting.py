@@ -13,6 +13,7 @@ from gitdailies_cli.main import gitdailies
 from gitdailies_core.errors import UsageError
 
 from tests.support.databases import postgresql_url
+from tests.support.empty_stores import RELAY
 from tests.support.processes import eventually
 from tests.support.relay.deliveries import ENDED_AT, STARTED_AT, Delivery, pagerduty, signed
 from tests.support.relay.receiver import Receiver, answer
@@ -195,7 +196,7 @@ def test_what_is_discarded_is_neither_sent_nor_counted_as_failed(refusing: Relay
 def test_postgresql_answers_the_same(tmp_path: Path, receiver: Receiver) -> None:
     """Lists, counters, discarding, open incidents and a paused source, on the other database."""
     receiver.script = lambda one: answer("422 X" if one.event["incidentId"].startswith("bad") else "202 X")
-    with postgresql_url() as url, in_thread(configure(tmp_path, url=receiver.url, store=url)) as relay:
+    with postgresql_url(RELAY) as url, in_thread(configure(tmp_path, url=receiver.url, store=url)) as relay:
         folder = str(tmp_path / "gitdailies.yml")
 
         def do(*arguments: str) -> str:

@@ -25,6 +25,7 @@ from gitdailies_server.storage.sqlite import SqliteDatabase
 from gitdailies_server.storage.timestamps import now_us
 
 from tests.support import databases
+from tests.support.empty_stores import RELAY
 from tests.support.processes import eventually
 from tests.support.relay.bench import BEGAN
 from tests.support.relay.deliveries import pagerduty, signed
@@ -74,9 +75,8 @@ class Shelf:
 
 @pytest.fixture(params=databases.KINDS)
 def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shelf]:
-    with databases.opened(request.param, tmp_path) as again:
+    with databases.opened(request.param, tmp_path, tables=RELAY) as again:
         database = again()
-        store.migrate(database)
         with contextlib.closing(database.connect()) as session:
             yield Shelf(database, session)
 

@@ -15,6 +15,8 @@ from tests.support.processes import eventually
 from tests.support.relay.deliveries import ENDED_AT, STARTED_AT, datadog, pagerduty, signed, squadcast
 from tests.support.relay.pair import Pair, running_pair
 
+pytestmark = pytest.mark.matrix
+
 HERE = "larkspur/checkout-api production checkout-api"
 REOPENED_AT, ENDED_AGAIN_AT = "2026-03-04T11:30:22Z", "2026-03-04T11:58:47Z"
 

@@ -18,6 +18,7 @@ from gitdailies_relay.store import store
 
 from tests.component.relay.test_examples import configured, proven, sources
 from tests.support import databases
+from tests.support.empty_stores import RELAY
 from tests.support.processes import Server, eventually, running
 from tests.support.relay.deliveries import JSON, Delivery, pagerduty
 from tests.support.relay.deploys import (
@@ -109,7 +110,7 @@ def test_every_sample_sequence_sent_to_either_relay(tmp_path: Path) -> None:
             send_all([relay], 0)
             alone = stories(receiver, file)
 
-    with receiving() as receiver, databases.postgresql_url() as url:
+    with receiving() as receiver, databases.postgresql_url(RELAY) as url:
         file = configure_all(tmp_path / "two", receiver.url, url)
         start = ("relay", "--config", "gitdailies.yml")
         with (
@@ -132,7 +133,7 @@ def test_a_relay_that_was_killed_is_replaced(tmp_path: Path) -> None:
         let_go.wait(30)
         return answer("202 Accepted", b"{}")
 
-    with receiving() as receiver, databases.postgresql_url() as url:
+    with receiving() as receiver, databases.postgresql_url(RELAY) as url:
         receiver.script = script
         configure(tmp_path, url=receiver.url, store=url, lease_seconds="3")
         start = ("relay", "--config", "gitdailies.yml")
@@ -157,7 +158,7 @@ def test_a_relay_whose_clock_is_ahead_sends_nothing_twice(tmp_path: Path) -> Non
     moved = tmp_path / "moved-by"
     moved.write_text("90")
     ahead = {"PYTHONPATH": str(MOVED_CLOCK), "MOVED_CLOCK": str(moved)}
-    with receiving() as receiver, databases.postgresql_url() as url:
+    with receiving() as receiver, databases.postgresql_url(RELAY) as url:
         receiver.script = script
         configure(tmp_path, url=receiver.url, store=url, lease_seconds="60", receiver="documented")
         start = ("relay", "--config", "gitdailies.yml")
@@ -180,7 +181,7 @@ def test_deploys_sent_to_both_relays_at_once_count_once(late: bool, tmp_path: Pa
     So they are where the push comes *late*, to both relays.
     """
     began, before = minutes_ago(60), NOTHING
-    with receiving() as receiver, databases.postgresql_url() as url:
+    with receiving() as receiver, databases.postgresql_url(RELAY) as url:
         configure(tmp_path, url=receiver.url, store=url)
         add_sources(tmp_path)
         start = ("relay", "--config", "gitdailies.yml")

@@ -6,7 +6,6 @@ from tests.support.webhooks.fixtures import (
     has_tables,
     kind,
     log_lines,
-    migrated,
     receiver,
     strict,
 )
@@ -18,7 +17,6 @@ __all__ = [
     "has_tables",
     "kind",
     "log_lines",
-    "migrated",
     "owner",
     "receiver",
     "strict",

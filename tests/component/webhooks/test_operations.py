@@ -21,6 +21,7 @@ from gitdailies_webhooks.operations.readiness import Readiness
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.databases import KINDS, postgresql_url
+from tests.support.empty_stores import WEBHOOKS
 from tests.support.processes import eventually
 from tests.support.servers import free_port
 from tests.support.webhooks.payloads import body
@@ -72,7 +73,7 @@ def test_readiness_really_writes(busy: Receiver, store: Path, monkeypatch: pytes
 @pytest.mark.parametrize("kind", KINDS)
 def test_readiness_changes_nothing(kind: str, tmp_path: Path) -> None:
     """Probes of a new and of a used store leave events and figures as they are."""
-    with postgresql_url() as url:
+    with postgresql_url(WEBHOOKS) as url:
         location = at(url if kind == "postgresql" else f"sqlite:{tmp_path / 'w.db'}")
         with in_thread(location) as receiver:
             key = receiver.key("ci", "send", "read")

@@ -21,6 +21,8 @@ from tests.support.webhooks.payloads import body
 from tests.support.webhooks.running import Receiver
 from tests.support.webhooks.visitor import Visitor
 
+pytestmark = pytest.mark.matrix
+
 
 def lines(page: str) -> list[str]:
     """Return the facts of a page, each as `name: text`."""

@@ -15,6 +15,7 @@ import pytest
 from gitdailies_connection.config.settings import TeamSettings
 
 from tests.support.databases import KINDS, postgresql_url
+from tests.support.empty_stores import WEBHOOKS
 from tests.support.figures.asking import worked
 from tests.support.webhooks.running import Receiver, at, in_thread
 from tests.support.webhooks.visitor import Visitor
@@ -33,7 +34,7 @@ def receiver(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Receive
         with in_thread(at(f"sqlite:{tmp_path / 'overview.db'}"), teams=TEAMS) as running:
             yield running
     else:
-        with postgresql_url() as url, in_thread(at(url), teams=TEAMS) as running:
+        with postgresql_url(WEBHOOKS) as url, in_thread(at(url), teams=TEAMS) as running:
             yield running
 
 

@@ -26,6 +26,8 @@ from tests.support.webhooks.payloads import body
 from tests.support.webhooks.running import Receiver, in_thread
 from tests.support.webhooks.visitor import PASSWORD, Visitor
 
+pytestmark = pytest.mark.matrix
+
 MANAGE = "/settings/api-access/incoming-webhooks"
 
 

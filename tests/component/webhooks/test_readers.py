@@ -25,6 +25,7 @@ from gitdailies_webhooks.events.store import open_store
 from gitdailies_webhooks.sql.database import ReadPool
 
 from tests.support.databases import KINDS, postgresql_url
+from tests.support.empty_stores import WEBHOOKS
 from tests.support.figures.asking import worked
 from tests.support.webhooks.payloads import body
 from tests.support.webhooks.running import at, in_thread
@@ -37,7 +38,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callabl
     if request.param == "sqlite":
         yield lambda: at(f"sqlite:{tmp_path / 'w.db'}")
     else:
-        with postgresql_url() as url:
+        with postgresql_url(WEBHOOKS) as url:
             yield lambda: at(url)
 
 

@@ -16,6 +16,8 @@ from tests.support.databases import KINDS
 from tests.support.webhooks.payloads import body
 from tests.support.webhooks.running import Receiver, in_process
 
+pytestmark = pytest.mark.matrix
+
 ROWS = 100_000
 
 

@@ -24,6 +24,8 @@ from tests.support.databases import KINDS
 from tests.support.webhooks.payloads import body
 from tests.support.webhooks.running import Receiver
 
+pytestmark = pytest.mark.matrix
+
 
 @pytest.fixture(params=KINDS)
 def kind(request: pytest.FixtureRequest) -> str:

@@ -13,7 +13,7 @@ import pytest
 from gitdailies_connection.relay import client
 from gitdailies_webhooks.accounts.first_owner import invite_owner
 
-from tests.support.empty_stores import put_webhooks_store
+from tests.support.empty_stores import WEBHOOKS
 from tests.support.servers import Received, Server, answer, serving
 from tests.support.webhooks.running import at, in_thread
 from tests.support.webhooks.visitor import Visitor
@@ -84,7 +84,7 @@ ANSWERS: dict[str, tuple[Reply, str]] = {
 def pages_over(url: str, folder: Path) -> Iterator[Visitor]:
     """Serve pages that ask a relay at *url*, and visit them as an owner."""
     (folder / KEY_FILE).write_text(STATUS_KEY + "\n")
-    put_webhooks_store(folder / "webhooks.db")
+    WEBHOOKS.put(folder / "webhooks.db")
     relays = [address_of(url, folder)]
     with in_thread(at(f"sqlite:{folder / 'webhooks.db'}"), relays=relays) as receiver:
         visitor = Visitor(receiver)
@@ -140,7 +140,7 @@ def test_a_key_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 def test_without_a_relay_the_page_says_how_to_connect_one(tmp_path: Path) -> None:
     """Without a relay the pages are there, and show the two lines that connect one."""
-    put_webhooks_store(tmp_path / "webhooks.db")
+    WEBHOOKS.put(tmp_path / "webhooks.db")
     with in_thread(at(f"sqlite:{tmp_path / 'webhooks.db'}")) as receiver:
         visitor = Visitor(receiver)
         visitor.join(invite_owner(receiver.store), "Kim")
@@ -158,7 +158,7 @@ def test_several_relays_are_told_apart(tmp_path: Path) -> None:
     """Each relay has its own list behind a link, and one that is away leaves the others as they are."""
     nothing = wrong({"deliveries": [], "next": None, "lookedBackTo": None, "refusals": [], **STATE})
     (tmp_path / KEY_FILE).write_text(STATUS_KEY + "\n")
-    put_webhooks_store(tmp_path / "webhooks.db")
+    WEBHOOKS.put(tmp_path / "webhooks.db")
     with serving(nothing) as server:
         relays = [address_of(root(server), tmp_path, "eu"), address_of("http://127.0.0.1:1", tmp_path, "us")]
         with in_thread(at(f"sqlite:{tmp_path / 'webhooks.db'}"), relays=relays) as receiver:

@@ -35,6 +35,7 @@ RIGHT_NAMES = frozenset({"sha", "receivedAt"}).union(*(kind.names for kind in EV
 IN_WORDS = frozenset({"from", "to", "now", "after", "week"})
 
 
+@pytest.mark.matrix(by=("examples",))
 @short_and_long(
     "examples", "GITDAILIES_CONTRACT_EXAMPLES", short=10, long=60, seconds=lambda given: 300 + given * 6
 )

@@ -24,7 +24,10 @@ from gitdailies_server.storage.timestamps import from_us
 from tests.contract.stores.test_list_plans import PlansOfSqlite
 from tests.contract.stores.test_plans import ExplainingSession, parts
 from tests.support import databases
+from tests.support.empty_stores import RELAY
 from tests.support.relay.bench import BEGAN, delivery
+
+pytestmark = pytest.mark.matrix
 
 MANY = 130
 LARGE = ("deliveries", "quarantine", "ignored", "events", "attempts")
@@ -32,9 +35,8 @@ LARGE = ("deliveries", "quarantine", "ignored", "events", "attempts")
 
 @pytest.fixture(scope="module", params=databases.KINDS)
 def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    with databases.opened(request.param, tmp_path_factory.mktemp("listed")) as opened:
+    with databases.opened(request.param, tmp_path_factory.mktemp("listed"), tables=RELAY) as opened:
         made: Database = opened()
-        store.migrate(made)
         with store.transaction(made) as session:
             accept(
                 store.acceptance_store(made, session),

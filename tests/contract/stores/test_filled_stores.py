@@ -81,6 +81,7 @@ def commits(database: Database) -> list[Any]:
         return sorted(session.execute("SELECT * FROM figures_commits").fetchall())
 
 
+@pytest.mark.matrix(every=2)
 @pytest.mark.parametrize("revision", [path.stem for path in sorted(EARLIER.glob("*.json"))])
 def test_an_upgraded_store_counts_as_a_new_one(
     revision: str, database: Callable[[], Database], tmp_path: Path

@@ -19,6 +19,7 @@ from gitdailies_relay.store.store import RelayStore
 from gitdailies_server.storage.timestamps import now_us
 
 from tests.support import databases
+from tests.support.empty_stores import RELAY
 from tests.support.relay.bench import BEGAN
 
 HOLD = timedelta(minutes=7)
@@ -26,7 +27,7 @@ HOLD = timedelta(minutes=7)
 
 @pytest.fixture(params=databases.KINDS)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
-    with databases.opened(request.param, tmp_path) as database:
+    with databases.opened(request.param, tmp_path, tables=RELAY) as database:
         yield lambda: RelayStore(database())
 
 

@@ -22,6 +22,8 @@ from tests.contract.stores.test_plans import ExplainingSession, history, parts
 from tests.support.databases import KINDS, opened
 from tests.support.figures.histories import text
 
+pytestmark = pytest.mark.matrix
+
 DAY_3, DAY_5 = (to_us(parse(f"2026-03-{day}T00:00:00Z", "")) for day in (30, 31))
 LISTS: dict[str, Wanted] = {
     "incident": Wanted({"incidentId": "i7"}),

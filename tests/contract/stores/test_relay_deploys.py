@@ -19,6 +19,7 @@ from gitdailies_relay.accepting.interpret import Interpretation, RoutedMessage
 from gitdailies_relay.store.store import RelayStore
 
 from tests.support import databases
+from tests.support.empty_stores import RELAY
 from tests.support.relay.bench import BEGAN, delivery
 
 REPO = "larkspur/checkout"
@@ -27,7 +28,7 @@ PRODUCTION = Place(REPO, "production")
 
 @pytest.fixture(params=databases.KINDS)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
-    with databases.opened(request.param, tmp_path) as database:
+    with databases.opened(request.param, tmp_path, tables=RELAY) as database:
         yield lambda: RelayStore(database())
 
 

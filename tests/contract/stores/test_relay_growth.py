@@ -16,6 +16,8 @@ from tests.contract.stores.test_relay_store import merged
 from tests.support import databases
 from tests.support.relay.bench import BEGAN, delivery
 
+pytestmark = pytest.mark.matrix
+
 FEW, MANY, AT_ONCE = 60, 6000, 200
 REPEATED = delivery("repeated", STARTED, BEGAN)
 _READ = (

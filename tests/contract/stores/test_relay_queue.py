@@ -15,6 +15,7 @@ from gitdailies_server.storage.database import Database, Session
 from gitdailies_server.storage.timestamps import now_us
 
 from tests.support import databases
+from tests.support.empty_stores import RELAY
 from tests.support.relay.bench import BEGAN, delivery
 
 
@@ -47,9 +48,8 @@ class Outbox:
 
 @pytest.fixture(params=databases.KINDS)
 def waiting(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Outbox]:
-    with databases.opened(request.param, tmp_path) as opened:
+    with databases.opened(request.param, tmp_path, tables=RELAY) as opened:
         database = opened()
-        store.migrate(database)
         made = Outbox(database, database.connect())
         deliveries = [delivery(name, state, BEGAN) for name in "AB" for state in (STARTED, RESOLVED)]
         made.change(lambda session: accept(store.acceptance_store(database, session), deliveries))

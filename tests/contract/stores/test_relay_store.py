@@ -28,6 +28,7 @@ from gitdailies_server.storage.sqlite import SqliteDatabase
 from gitdailies_server.storage.timestamps import now_us
 
 from tests.support import databases
+from tests.support.empty_stores import RELAY
 from tests.support.relay.bench import BEGAN, delivery
 
 Opened = Callable[[], Database]
@@ -37,14 +38,14 @@ SETTINGS = settings.RelaySettings(settings.StoreSetting(settings.SQLITE, path=Pa
 
 @pytest.fixture(params=databases.KINDS)
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opened]:
-    with databases.opened(request.param, tmp_path) as database:
+    with databases.opened(request.param, tmp_path, tables=RELAY) as database:
         yield database
 
 
 @pytest.fixture
 def shared(tmp_path: Path) -> Iterator[Opened]:
     """A database that several servers may have."""
-    with databases.opened("postgresql", tmp_path) as database:
+    with databases.opened("postgresql", tmp_path, tables=RELAY) as database:
         yield database
 
 
@@ -276,7 +277,7 @@ def test_a_second_server_on_a_file_is_refused(tmp_path: Path) -> None:
             RelayStore(SqliteDatabase(tmp_path / "room.db")).open()
         await servers.one.accept(delivery("A", STARTED, BEGAN))
 
-    with databases.opened("sqlite", tmp_path) as database:
+    with databases.opened("sqlite", tmp_path, tables=RELAY) as database:
         serve(database, body)
 
 

@@ -86,7 +86,7 @@ def test_a_relay_goes_on(released: dict[str, Any], kind: str, tmp_path: Path) ->
     """What waited is sent under its id, a redelivery is a repeat, and an open incident ends as it began."""
     stored = released["relay"]
     ids = {row["incident"]: row["id"] for row in released_stores.rows(stored, "events")}
-    with setting(kind) as place, receiving() as receiver:
+    with setting(kind, tables=None) as place, receiving() as receiver:
         file = configure(tmp_path, url=receiver.url, store=place)
         file.write_text(file.read_text().replace("relay:\n", "relay:\n  delivered_days: 3650\n"))
         (tmp_path / "relay.db").unlink(missing_ok=True)

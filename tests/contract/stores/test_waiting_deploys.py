@@ -24,6 +24,7 @@ from gitdailies_server.storage.erasing import Erasure
 from gitdailies_server.storage.timestamps import now_us
 
 from tests.support import databases
+from tests.support.empty_stores import RELAY
 from tests.support.relay.bench import BEGAN
 
 REPO = "larkspur/checkout"
@@ -97,7 +98,7 @@ class Relay:
 
 @pytest.fixture(params=databases.KINDS)
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Database]]:
-    with databases.opened(request.param, tmp_path) as made:
+    with databases.opened(request.param, tmp_path, tables=RELAY) as made:
         yield made
 
 

@@ -20,7 +20,7 @@ from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
 from scripts import dist
 from tests.support.servers import answer, serving
 from tests.support.shell_scripts import KEY, ROOT, TOOLS, repository, tool
-from tests.support.steps import Webhooks, published, webhooks
+from tests.support.steps import Webhooks, fits_schema, published, webhooks
 
 SCRIPT = published("bitbucket") / "report_deploy.sh"
 README = (ROOT / "ci-steps" / "bitbucket" / "README.md").read_text("utf-8")
@@ -192,14 +192,7 @@ def test_a_wrong_key(strict: str, ok: bool, tmp_path: Path) -> None:
 def test_schema(text: str, tmp_path: Path) -> None:
     """Each pipeline of the page is valid by Bitbucket's schema."""
     (tmp_path / "bitbucket-pipelines.yml").write_text(text)
-    program = Path(sys.executable).with_name("check-jsonschema")
-    done = subprocess.run(
-        [program, "--builtin-schema", "vendor.bitbucket-pipelines", "bitbucket-pipelines.yml"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    fits_schema("vendor.bitbucket-pipelines", tmp_path / "bitbucket-pipelines.yml")
 
 
 def test_declared_inputs_are_used_inputs() -> None:

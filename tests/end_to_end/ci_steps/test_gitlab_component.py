@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
 from tests.support.gitlab.pipelines import BUILT, HERE, ROOM, pipeline
 from tests.support.servers import answer, free_port, serving
 from tests.support.shell_scripts import KEY, programs
-from tests.support.steps import Webhooks, webhooks
+from tests.support.steps import Webhooks, fits_schema, webhooks
 
 TEMPLATE = BUILT / "templates" / "report-deploy.yml"
 DOCUMENTS = list(yaml.safe_load_all(TEMPLATE.read_text("utf-8")))
@@ -216,11 +215,4 @@ def test_the_examples_are_all_run() -> None:
 
 def check(document: Any, folder: Path) -> None:
     (folder / "ci.yml").write_text(yaml.safe_dump(document))
-    program = Path(sys.executable).with_name("check-jsonschema")
-    done = subprocess.run(
-        [program, "--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci", "ci.yml"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    fits_schema("vendor.gitlab-ci", folder / "ci.yml", options=["--data-transform", "gitlab-ci"])

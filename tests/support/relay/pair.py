@@ -16,7 +16,7 @@ from gitdailies_relay.store import store
 from gitdailies_server.storage.database import Database
 from gitdailies_webhooks.accounts.key_store import create_key
 
-from tests.support.empty_stores import put_webhooks_store
+from tests.support.empty_stores import WEBHOOKS
 from tests.support.processes import Server, eventually, run, start
 from tests.support.relay.deliveries import Delivery
 from tests.support.relay.running import KEY_FILE, configure
@@ -130,7 +130,7 @@ def _relay(folder: Path) -> Server:
 @contextmanager
 def running_pair(folder: Path, **settings: str) -> Iterator[Pair]:
     port = free_port()
-    put_webhooks_store(folder / "webhooks.db")
+    WEBHOOKS.put(folder / "webhooks.db")
     reading, _ = create_key(folder / "webhooks.db", "reader", ["read"])
     sending, _ = create_key(folder / "webhooks.db", "relay")
     configure(folder, url=f"http://127.0.0.1:{port}/webhooks", key=sending.reveal(), **settings)

@@ -21,7 +21,7 @@ from gitdailies_relay.store import store
 from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
-from tests.support.empty_stores import put_relay_store
+from tests.support.empty_stores import RELAY
 from tests.support.relay.deliveries import SECRETS
 
 TEMPLATE = Path(__file__).parent / "data" / "gitdailies.yml"
@@ -47,7 +47,7 @@ def configure(folder: Path, *, url: str = NOBODY, key: str = "gdk_some_key", **s
         path.write_text(text + "\n")
         path.chmod(0o600)
     if settings.get("store", DEFAULTS["store"]) == DEFAULTS["store"]:
-        put_relay_store(folder / "relay.db")
+        RELAY.put(folder / "relay.db")
     file = folder / "gitdailies.yml"
     file.write_text(Template(TEMPLATE.read_text()).substitute({**DEFAULTS, **settings, "url": url}))
     return file

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
 import structlog
 from gitdailies_server.logging import setup
 from gitdailies_server.storage.database import Database
-from gitdailies_webhooks.sql.database import migrate
 
-from tests.support.databases import dumped, loaded_url, postgresql_url
-from tests.support.empty_stores import put_webhooks_store
+from tests.support.databases import postgresql_url
+from tests.support.empty_stores import WEBHOOKS
 from tests.support.webhooks.running import Receiver, at, in_thread, lines_written
 
 
@@ -24,19 +22,6 @@ def kind() -> str:
     return "sqlite"
 
 
-@pytest.fixture(scope="session")
-def migrated() -> Callable[[], bytes]:
-    """Returns what makes the empty tables on PostgreSQL: migrations take half a second."""
-
-    @cache
-    def tables() -> bytes:
-        with postgresql_url() as url:
-            migrate(at(url))
-            return dumped(url)
-
-    return tables
-
-
 @pytest.fixture
 def has_tables() -> bool:
     """Whether a new database has its tables; tests that migrate it themselves say no."""
@@ -44,15 +29,14 @@ def has_tables() -> bool:
 
 
 @pytest.fixture
-def address(kind: str, tmp_path: Path, has_tables: bool, request: pytest.FixtureRequest) -> Iterator[str]:
+def address(kind: str, tmp_path: Path, has_tables: bool) -> Iterator[str]:
     """The `--store` value of a new database."""
     if kind == "sqlite":
         if has_tables:
-            put_webhooks_store(tmp_path / "webhooks.db")
+            WEBHOOKS.put(tmp_path / "webhooks.db")
         yield f"sqlite:{tmp_path / 'webhooks.db'}"
     else:
-        tables = request.getfixturevalue("migrated")() if has_tables else b""
-        with loaded_url(tables) as url:
+        with postgresql_url(WEBHOOKS if has_tables else None) as url:
             yield url
 
 

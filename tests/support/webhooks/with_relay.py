@@ -10,7 +10,7 @@ from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.settings import RelayAddress
 from gitdailies_webhooks.accounts.key_store import create_key
 
-from tests.support.empty_stores import put_webhooks_store
+from tests.support.empty_stores import WEBHOOKS
 from tests.support.relay.running import NOBODY, Relay, configure
 from tests.support.relay.running import in_thread as relay_in_thread
 from tests.support.servers import free_port
@@ -37,7 +37,7 @@ def address_of(url: str, folder: Path, name: str = "relay") -> RelayAddress:
 @contextmanager
 def pages_and_relay(folder: Path) -> Iterator[tuple[Relay, Receiver]]:
     """Run a relay that sends to a receiver, whose pages ask it and may write its gitdailies.yml."""
-    put_webhooks_store(folder / "webhooks.db")
+    WEBHOOKS.put(folder / "webhooks.db")
     store = at(f"sqlite:{folder / 'webhooks.db'}")
     sending, _ = create_key(store, "relay")
     port = free_port()

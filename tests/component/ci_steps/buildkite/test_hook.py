@@ -18,7 +18,7 @@ from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
 
 from tests.support.servers import answer, serving
 from tests.support.shell_scripts import ROOT, TOOLS, tool
-from tests.support.steps import SHELLS, Webhooks, case, published, webhooks
+from tests.support.steps import SHELLS, Webhooks, case, fits_schema, published, webhooks
 
 ROOM = ROOT / "ci-steps" / "buildkite"
 HERE = Path(__file__).parent
@@ -128,18 +128,7 @@ def plugins(text: str) -> list[dict[str, Any]]:
 def test_recipe(text: str, tmp_path: Path) -> None:
     """Each recipe of the page is what Buildkite's schema allows, with options that plugin.yml allows."""
     (tmp_path / "pipeline.yml").write_text(text)
-    done = subprocess.run(
-        [
-            Path(sys.executable).with_name("check-jsonschema"),
-            "--builtin-schema",
-            "vendor.buildkite",
-            "pipeline.yml",
-        ],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    fits_schema("vendor.buildkite", tmp_path / "pipeline.yml")
     for options in plugins(text):
         jsonschema.validate(options, PLUGIN["configuration"])
 
