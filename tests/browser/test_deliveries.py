@@ -141,6 +141,7 @@ def test_every_page_is_accessible_and_fits(busy: Walk) -> None:
     for name, path in (
         ("deliveries-unmapped", "/deliveries?outcome=unmapped"),
         ("deliveries-act", "/deliveries/actions?action=discard&outcome=unmapped"),
+        ("deliveries-pause", "/deliveries/pauses?action=pause"),
         ("refused", "/deliveries/refused"),
         ("services", "/settings/services"),
     ):

@@ -222,8 +222,8 @@ def test_a_fault_in_an_address_is_shown(shop: Tab, receiver: Receiver) -> None:
     """A page with a wrong filter shows the form, the filter's name, the expected value and the given one."""
     page = shop.page
     for query, fault in (
-        ("from=yesterday", "from: expected a date like 2026-03-04"),
-        ("from=2026-03-04&to=2026-03-01", "to: expected a time after"),
+        ("from=yesterday", "Expected a date like 2026-03-04"),
+        ("from=2026-03-04&to=2026-03-01", "Expected a time after"),
         ("days=never", "days: expected a whole number from 1 to"),
         ("enviroment=staging", "query: expected one of repo, environment, service"),
     ):
@@ -279,5 +279,62 @@ def test_every_history_looks_right_to_axe(shop: Tab, receiver: Receiver) -> None
     page.goto(f"{receiver.url}/dora?now=2026-04-05T12:00:00Z")
     expect(page.get_by_role("heading", name="Repositories (2)")).to_be_visible()
     shop.look("overview")
+    page.goto(page.url + ("&" if "?" in page.url else "?") + "view=wall")
+    shop.look("wall")
     page.goto(f"{receiver.url}/dora?days=x")
     shop.look("dora-wrong")
+
+
+def test_an_open_page_renews_its_figures_and_nothing_else(shop: Tab, receiver: Receiver) -> None:
+    """New events are counted while the page is open; focus, scroll and an open table stay as they are.
+
+    A page that is hidden asks nothing. One that has not changed is answered 304, and nothing is touched.
+    """
+    page, answers = shop.page, []
+    page.clock.install()
+    page.goto(receiver.url + SHOP.replace("shop", "ledger"))
+    page.on("response", lambda one: answers.append(one.status) if "/dora" in one.url else None)
+    place = card(page, TITLES[0])
+    place.locator("summary").click()
+    row = place.locator("tbody a").first
+    row.focus()
+    page.evaluate("scrollTo(0, 120)")
+    page.evaluate("document.querySelector('.figure .value').dataset.touched = 'no'")
+
+    def wait(expected: list[int]) -> None:
+        page.clock.run_for(30_000)
+        for _ in range(100):
+            if len(answers) >= len(expected):
+                break
+            page.wait_for_timeout(50)
+        assert answers == expected
+
+    wait([200])
+    page.evaluate("document.querySelector('.figure .value').dataset.touched = 'no'")
+    wait([200, 304])
+    expect(page.locator("[data-touched]")).to_have_count(1)
+    before = place.locator(".value").first.inner_text()
+    sent = [
+        body(
+            "deploy",
+            id=f"new-{at}",
+            repo="larkspur/ledger",
+            time=f"2026-04-02T1{at}:00:00Z",
+            commitSHA=f"{at}" * 40,
+        )
+        for at in range(9)
+    ]
+    assert receiver.post(receiver.key("more"), sent).status_code == 202
+    page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
+    page.clock.run_for(60_000)
+    assert answers == [200, 304]
+    page.evaluate("Object.defineProperty(document, 'hidden', {value: false, configurable: true})")
+    wait([200, 304, 200])
+    expect(place.locator(".value").first).not_to_have_text(before)
+    assert place.locator("details").get_attribute("open") is not None
+    assert row.evaluate("link => document.activeElement === link")
+    assert page.evaluate("scrollY") == 120
+    place.locator(".plot").focus()
+    page.keyboard.press("End")
+    expect(place.locator("output")).not_to_be_empty()
+    shop.faults += [f"console: {status}" for status in answers if status >= 400]

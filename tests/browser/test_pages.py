@@ -146,6 +146,7 @@ MANAGE = "/settings/api-access/incoming-webhooks"
 LOOKED_AT = {
     "connect": "/connect",
     "events": "/events",
+    "screens": "/settings/screens",
     "events-none": "/events?q=nothing+of+this",
     "deploy": "/deploys/deploy-3",
     "incident": "/incidents/Q1LARK7XW2M4CD",

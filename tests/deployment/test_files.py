@@ -74,8 +74,16 @@ def test_servers_of_compose_get_what_their_configuration_names() -> None:
         store.add(variables["GITDAILIES_STORE"])
         assert "./gitdailies.yml:/etc/gitdailies/gitdailies.yml:ro" in server["volumes"]
     for relay in relays:
-        read = {Path(path).name for path in re.findall(r"\{file: (/run/secrets/\S+)\}", text)}
+        read = {Path(path).name for path in re.findall(r"\{file: (/run/secrets/[^\s}]+)\}", text)}
         assert read | {"pgpass"} == set(relay["secrets"])
+    (asked,) = load(DEPLOYMENT / "gitdailies.yml").webhooks.relay
+    assert asked.key.file is not None
+    assert asked.key.file.name in services["webhooks"]["secrets"]
+    assert configuration.relay.status_key == asked.key
+    relay = urlsplit(asked.url)
+    assert relay.port == 8702
+    assert all(relay.hostname in one["networks"]["inside"]["aliases"] for one in relays)
+    assert relay.hostname in configuration.relay.status_hosts
     assert store == {re.findall(r"store: (postgresql://\S+)", text)[0]}
     assert str(configuration.relay.store) == "postgresql://postgresql/gitdailies"
     receiver = urlsplit(configuration.gitdailies.url)

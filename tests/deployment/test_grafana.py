@@ -15,6 +15,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as published
 
 from scripts.grafana import figures
+from scripts.grafana.panels import OLDEST_GRAFANA
 from tests.deployment.test_alerts import exposed
 
 __all__ = ["exposed"]
@@ -22,6 +23,12 @@ __all__ = ["exposed"]
 FOLDER = Path(__file__).resolve().parents[2] / "deployment/grafana"
 FILES = sorted((FOLDER / "dashboards").glob("*.json"))
 BOARDS = {file.stem: json.loads(file.read_text()) for file in FILES}
+
+
+def test_the_documentation_names_the_oldest_grafana() -> None:
+    """The version is written in one place of the program, and the guide says the same."""
+    guide = (FOLDER.parents[1] / "docs/operating.md").read_text()
+    assert f"for Grafana {OLDEST_GRAFANA} and later" in guide
 
 
 def panels(board: dict[str, Any]) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,7 +15,7 @@ from gitdailies_cli import find_config, output
 
 if TYPE_CHECKING:
     from gitdailies_connection.check.reachability import Finding
-    from gitdailies_connection.config.settings import Configuration
+    from gitdailies_connection.config.settings import Configuration, RelayAddress, WebhooksSettings
     from gitdailies_connection.config.sign_in import SignInSettings
 
 _MARKS = {"ok": "ok      ", "fault": "FAULT   ", "unproven": "unproven"}
@@ -30,7 +30,7 @@ _MARKS = {"ok": "ok      ", "fault": "FAULT   ", "unproven": "unproven"}
 )
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
 def check(file: Path | None, openapi: Path | None, as_json: bool) -> None:
-    """Check gitdailies.yml: configuration, secrets, reachability, dialect and mirrors. Sends no event.
+    """Check gitdailies.yml: configuration, secrets, reachability, dialect, mirrors, relays. Sends no event.
 
     \b
     gitdailies check gitdailies.yml
@@ -67,14 +67,27 @@ def _findings(file: Path | None) -> list[Finding]:
         finding = reachability.Finding(
             reachability.OK, f"{path}: valid; it has only webhooks, so it sends no events"
         )
-        return [finding, *_mirrors(webhooks.mirrors), *_sign_in(webhooks.sign_in)]
+        return [finding, *_webhooks(webhooks)]
     configuration = find_config.load_configuration(path)
     return [
         *reachability.check(configuration, os.environ),
         *_alerts(configuration),
-        *_mirrors(configuration.webhooks.mirrors),
-        *_sign_in(configuration.webhooks.sign_in),
+        *_webhooks(configuration.webhooks),
     ]
+
+
+def _webhooks(settings: WebhooksSettings) -> list[Finding]:
+    """Check what incoming webhooks use: repositories, the provider of accounts, relays."""
+    return [*_mirrors(settings.mirrors), *_sign_in(settings.sign_in), *_relays(settings.relay)]
+
+
+def _relays(relays: Sequence[RelayAddress]) -> list[Finding]:
+    """Ask each relay what the pages ask it: deliveries, with the key, and its version."""
+    if not relays:
+        return []
+    from gitdailies_connection.check.relays import check_relay
+
+    return [check_relay(relay, os.environ) for relay in relays]
 
 
 def _alerts(configuration: Configuration) -> list[Finding]:

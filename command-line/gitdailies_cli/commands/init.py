@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import os
-from importlib.metadata import metadata
 from importlib.resources import files
 from pathlib import Path
 
 import click
+from gitdailies_connection import published
 from gitdailies_core.errors import ConfigurationError, UsageError
 
 from gitdailies_cli import find_config
 from gitdailies_cli.send_events import KEY_VARIABLE, URL_VARIABLE
 
-# A release has the address in its metadata, so that the line means the same on every machine.
-_LABEL = "Schema"
-_PACKAGE, _SCHEMA = "gitdailies-integrations", "gitdailies.schema.json"
+_SCHEMA = "gitdailies.schema.json"
 
 
 def schema_address() -> str:
     """Return where an editor finds the schema: at the address of the release, else in this package."""
-    for line in metadata(_PACKAGE).get_all("Project-URL") or ():
-        label, _, address = str(line).partition(", ")
-        if label == _LABEL:
-            return str(address)
-    return Path(str(files(__package__) / _SCHEMA)).as_uri()
+    # A release has an address, so that the line means the same on every machine.
+    return published.address("Schema") or Path(str(files(__package__) / _SCHEMA)).as_uri()
 
 
 @click.command()

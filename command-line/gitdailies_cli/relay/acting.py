@@ -11,7 +11,7 @@ from gitdailies_core.errors import UsageError
 
 from gitdailies_cli import output
 from gitdailies_cli.relay import options, status_text
-from gitdailies_cli.relay.options import CONFIG, DESTINATION, ID, JSON, SINCE, SOURCE, UNTIL
+from gitdailies_cli.relay.options import CONFIG, ID, JSON, SINCE, SOURCE, UNTIL
 
 if TYPE_CHECKING:
     from gitdailies_relay.operations.replay import Replayed
@@ -267,18 +267,12 @@ def pause(ctx: click.Context, reason: str, source: str | None, config: Path | No
     gitdailies relay pause --reason "receiver is being moved"
     gitdailies relay pause --source datadog --reason "monitors are being tuned"
     """
-    from gitdailies_relay.operations import actions, reports
-    from gitdailies_relay.store.store import pause as stop
+    from gitdailies_relay.operations import pausing
     from gitdailies_relay.store.store import transaction
 
     options.known_source(source, options.configuration(ctx, config))
-    place = _place(source)
-    with transaction(options.store(ctx, config)) as connection:
-        before = reports.paused(connection)
-        stop(connection, place, "manual", reason)
-        now = reports.paused(connection)
-        if before != now:
-            actions.note(connection, actions.PAUSED, [place], person=options.person(), reason=reason)
+    with transaction(options.store(ctx, config)) as session:
+        before, now = pausing.pause(session, source, person=options.person(), reason=reason)
     if before == now:
         click.echo(f"nothing changed, delivery is {output.printable(status_text.pauses(before))}")
         return
@@ -295,26 +289,15 @@ def pause(ctx: click.Context, reason: str, source: str | None, config: Path | No
 @click.pass_context
 def resume(ctx: click.Context, source: str | None, config: Path | None) -> None:
     """End every pause, whatever caused it, and deliver at once. What waits for a retry is sent, too."""
-    from gitdailies_relay.operations import actions, reports
-    from gitdailies_relay.store.store import end_pause, transaction
-    from gitdailies_relay.store.store import resume as start
+    from gitdailies_relay.operations import pausing
+    from gitdailies_relay.store.store import transaction
 
     options.known_source(source, options.configuration(ctx, config))
-    with transaction(options.store(ctx, config)) as connection:
-        before = [one["destination"] for one in reports.paused(connection)]
-        ended = [name for name in before if source is None or name == _place(source)]
-        for name in ended:
-            end_pause(connection, name)
-        if source is None:
-            start(connection, DESTINATION)
-        actions.note(connection, actions.RESUMED, ended, person=options.person(), reason="")
-    if ended:
+    with transaction(options.store(ctx, config)) as session:
+        before, now = pausing.resume(session, source, person=options.person())
+    if before != now:
         click.echo("resumed")
     elif source:
         click.echo(f"{source} was not paused")
     else:
         click.echo("delivery was not paused; waiting events are sent at once")
-
-
-def _place(source: str | None) -> str:
-    return f"{DESTINATION}/{source}" if source else DESTINATION

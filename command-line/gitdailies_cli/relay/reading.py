@@ -20,18 +20,21 @@ from gitdailies_cli.relay.options import CONFIG, ID, JSON
 @click.pass_context
 def status(ctx: click.Context, config: Path | None, as_json: bool) -> None:
     """Show whether the server runs, what waits, dead letters, quarantine, pauses, and each source."""
-    from gitdailies_relay.operations import reports
+    from gitdailies_relay.operations import attention, reports
     from gitdailies_relay.store.store import reading
+    from gitdailies_server.storage.timestamps import utc_now
 
     database = options.store(ctx, config)
     settings = options.configuration(ctx, config)
     with reading(database) as session:
-        current = reports.status_with_size(database, settings.sources, session)
-    current["server"] = options.server(ctx, config)
+        found = reports.status_with_size(database, settings.sources, session)
+    current = attention.with_alerts(found, options.server(ctx, config), utc_now())
     if as_json:
         output.as_json(current)
         return
     output.pairs(status_text.pairs(current, settings.relay.status))
+    alerts = [(alert["code"], alert["text"]) for alert in current["alerts"]]
+    output.table("alerts", ("code", "what"), alerts)
     output.table("sources", ("source", "last delivery", ""), status_text.sources(current["sources"]))
     for title in ("deliveries", "replays"):
         rows = [(s, o, n) for s, outcomes in current[title].items() for o, n in outcomes.items()]

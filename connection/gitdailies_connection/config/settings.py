@@ -192,7 +192,7 @@ class WebhooksSettings:
     """How incoming webhooks compute figures, how people sign in, the proxies, the teams, and the relays.
 
     `production` may hold globs. `mirrors` are paths by repository. `teams` has its own place in the file.
-    `corrections` says who may correct what events count for on the pages: members or owners.
+    `corrections` says who may correct what events count for on the pages: viewers, too, or owners alone.
     """
 
     window_hours: float = 24
@@ -203,7 +203,7 @@ class WebhooksSettings:
     mirrors: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
     trusted_proxies: tuple[Network, ...] = ()
     teams: tuple[TeamSettings, ...] = ()
-    corrections: str = "members"
+    corrections: str = "viewers"
     relay: tuple[RelayAddress, ...] = ()
     sign_in: SignInSettings = field(default_factory=SignInSettings)
 

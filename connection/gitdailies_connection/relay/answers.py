@@ -24,6 +24,7 @@ from gitdailies_connection.relay.values import (
     Mapped,
     Message,
     OpenIncident,
+    Pause,
     RefusedGroup,
     RelayState,
     Services,
@@ -87,10 +88,26 @@ def state_of(answer: Any) -> RelayState:
         quarantined=sum(
             value for value in _mapping(fields, "quarantined").values() if isinstance(value, int)
         ),
-        pauses=tuple(_text(one, "reason") for one in fields.objects("paused")[:_LONGEST_LIST]),
+        pauses=pauses_of(answer),
+        alerts=_alerts(fields),
         last_status=None if last is None else _optional_number(last, "status"),
         last_at=None if last is None else last.time("at"),
     )
+
+
+def pauses_of(answer: Any) -> tuple[Pause, ...]:
+    """Read what is paused, of a status or of what came of a pause."""
+    return tuple(
+        Pause(_optional(one, "source") or "", _text(one, "reason"), one.time("since"))
+        for one in Fields(answer).objects("paused")[:_LONGEST_LIST]
+    )
+
+
+def _alerts(fields: Fields) -> tuple[str, ...]:
+    """Read the alerts of a status; a relay of an earlier version has none."""
+    if not fields.has("alerts"):
+        return ()
+    return tuple(_text(one, "text") for one in fields.objects("alerts")[:_LONGEST_LIST])
 
 
 def refusals_of(answer: Any) -> tuple[tuple[RefusedGroup, ...], str | None]:

@@ -23,7 +23,7 @@ READ_SECONDS, ACT_SECONDS = 5.0, 30.0
 LARGEST_ANSWER = 4 * 1024 * 1024
 
 _WRONG_ADDRESS = "Compare webhooks.relay.url with relay.status of that relay."
-_LOOK = "Look at the relay, then load this page again."
+_LOOK = "Look at the relay, then try again."
 # By status: what the answer means, and what to do.
 _FAULTS: Mapping[int, tuple[str, str]] = {
     401: ("it refuses the key", "Give webhooks.relay.key and relay.status_key the same key."),
@@ -86,7 +86,7 @@ class RelayClient:
             remedy = f"Start the relay, or correct its address. {_WRONG_ADDRESS}"
             raise RelayFault(redact(str(error), key), remedy) from None
         except ConfigurationError as error:
-            raise RelayFault(str(error), "Correct that file, then load this page again.") from None
+            raise RelayFault(str(error), "Correct that file, then try again.") from None
 
     def _fault(self, answer: Response) -> RelayFault:
         """Say what is wrong with an answer that has no content for us."""

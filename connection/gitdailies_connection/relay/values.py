@@ -148,14 +148,24 @@ class SourceState:
 
 
 @dataclass(frozen=True)
+class Pause:
+    """What is paused: a source, or everything where it is ""; why, and since when."""
+
+    source: str
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True)
 class RelayState:
-    """The state of a relay: its sources, what waits, and what pauses it."""
+    """The state of a relay: its sources, what waits, what is paused, and sentences that ask for a person."""
 
     sources: tuple[SourceState, ...]
     waiting: int
     dead_letters: int
     quarantined: int
-    pauses: tuple[str, ...]
+    pauses: tuple[Pause, ...]
+    alerts: tuple[str, ...]
     last_status: int | None
     last_at: datetime | None
 

@@ -35,7 +35,7 @@ from gitdailies_webhooks.operations.metrics import ReceiverMetrics
 from gitdailies_webhooks.operations.readiness import Readiness, alive
 from gitdailies_webhooks.pages.connect import ConnectPages
 from gitdailies_webhooks.pages.routes import routes
-from gitdailies_webhooks.pages.site import Page, Site
+from gitdailies_webhooks.pages.site import FIGURES, Page, Site
 
 
 def create_app(
@@ -88,7 +88,7 @@ def create_app(
         unknown_keys=events.unknown_keys,
     )
     errors = ErrorResponses(site, log)
-    first = site.endpoint(Page("/", ConnectPages(site).first))
+    first = site.endpoint(Page("/", ConnectPages(site).first, needs=FIGURES))
 
     async def index(request: Request) -> Response:
         """Show a browser the first page, and a program the paths of the API."""

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gitdailies_webhooks.accounts.people import JOIN
+from gitdailies_webhooks.accounts.screens import WALL
 from gitdailies_webhooks.events import query
 from gitdailies_webhooks.events.problem import MEDIA_TYPE, Problem, Refusal, of_server
 
@@ -47,8 +48,8 @@ def problem_body(status: HTTPStatus, reason: str) -> ErrorBody:
 
 
 def loggable_path(path: str) -> str:
-    """Return a path for the log, without the token of a one-time link."""
-    return f"{JOIN}***" if path.startswith(JOIN) else path
+    """Return a path for the log, without the token of a link."""
+    return next((f"{link}***" for link in (JOIN, WALL) if path.startswith(link)), path)
 
 
 class ClientAddress:

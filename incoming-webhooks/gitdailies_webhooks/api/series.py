@@ -23,6 +23,7 @@ from gitdailies_webhooks.events import query
 from gitdailies_webhooks.events.problem import refusal
 from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures.teams import Teams
+from gitdailies_webhooks.pages.conditional import matches
 from gitdailies_webhooks.pages.series_formats import CSV, FORMS, MARKDOWN, as_csv, as_markdown
 
 PROMETHEUS_FORM = "prometheus"
@@ -73,7 +74,7 @@ class SeriesApi(Endpoints):
             ),
         )
         headers = {"etag": f'W/"{form}-{version(body)}"', "cache-control": "private, no-cache"}
-        if _matches(request.headers.get("if-none-match", ""), headers["etag"]):
+        if matches(request.headers.get("if-none-match", ""), headers["etag"]):
             return Response(status_code=304, headers=headers)
         if form == "csv":
             return Response(as_csv(body), media_type=CSV, headers=headers)
@@ -91,9 +92,3 @@ class SeriesApi(Endpoints):
 
     def _asked(self, given: dict[str, list[str]]) -> Asked:
         return asked(given, self._deriver.settings, self._teams, self._now())
-
-
-def _matches(header: str, tag: str) -> bool:
-    """Whether If-None-Match names *tag*. Proxies that compress drop the `W/` of some tags."""
-    named = {one.strip().removeprefix("W/") for one in header.split(",")}
-    return "*" in named or tag.removeprefix("W/") in named

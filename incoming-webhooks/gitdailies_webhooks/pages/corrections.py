@@ -8,8 +8,9 @@ from starlette.responses import Response
 
 from gitdailies_webhooks.derived import correcting
 from gitdailies_webhooks.derived.correcting import Wish
-from gitdailies_webhooks.events.problem import refusal
+from gitdailies_webhooks.events.problem import Refusal, refusal
 from gitdailies_webhooks.figures.corrections import DEPLOY, OF_DEPLOY, OF_INCIDENT
+from gitdailies_webhooks.pages.events import EventPages
 from gitdailies_webhooks.pages.request_context import Visit, local_path
 from gitdailies_webhooks.pages.site import Page, Site
 
@@ -19,6 +20,7 @@ class CorrectionPages:
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._events = EventPages(site)
 
     def pages(self) -> list[Page]:
         needs = self._site.correct_needs
@@ -29,12 +31,23 @@ class CorrectionPages:
 
     async def correct(self, visit: Visit) -> Response:
         """Correct an event. A deploy is chosen by its id, behind the word or in a field of its own."""
+        event = visit.fields.get("event", "")
+        try:
+            return await self._correct(visit, event)
+        except Refusal as refused:
+            # The fields are on the page of the event. A form of the review has none to fill in.
+            again = await self._events.with_wrong_correction(visit, event, refused)
+            if again is None:
+                raise
+            return again
+
+    async def _correct(self, visit: Visit, event: str) -> Response:
         fields = visit.fields
         what, _, deploy = fields.get("what", "").partition(" ")
         if what not in (*OF_INCIDENT, *OF_DEPLOY):
-            raise refusal("request", "form: choose what happened")
+            raise refusal("request", "what: choose what happened")
         chosen = (deploy or fields.get("deploy", "")).strip() if what == DEPLOY else None
-        wish = Wish(fields.get("event", ""), what, chosen, fields.get("reason", ""))
+        wish = Wish(event, what, chosen, fields.get("reason", ""))
         await self._site.catch_up()
         now, actor = self._site.clock(), visit.user.name
         work = partial(correcting.correct, wish=wish, settings=self._site.settings, actor=actor, now=now)

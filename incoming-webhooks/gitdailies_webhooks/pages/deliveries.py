@@ -22,6 +22,7 @@ from gitdailies_webhooks.pages.delivery_words import (
     address_of,
     done_sentence,
     list_address,
+    pause_address,
     said,
     step_title,
     timeline,
@@ -92,6 +93,8 @@ class DeliveryPages:
             steps=STEPS,
             said=said,
             done=_done(visit),
+            pause_address=partial(pause_address, relay),
+            paused={pause.source: pause for pause in state.pauses} if state else {},
             address_of=partial(address_of, relay),
             step_title=step_title,
         )

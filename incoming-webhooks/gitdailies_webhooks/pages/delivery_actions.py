@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from gitdailies_connection.relay.answers import counted_of, done_of, example_of
+from gitdailies_connection.relay.answers import counted_of, done_of, example_of, pauses_of
 from gitdailies_connection.relay.values import Counted, Done
 from gitdailies_core.errors import RelayFault
 from starlette.responses import Response
@@ -14,10 +14,13 @@ from starlette.responses import Response
 from gitdailies_webhooks.accounts.audit import write_audit
 from gitdailies_webhooks.pages.deliveries import chosen_relay, filters_of, with_times
 from gitdailies_webhooks.pages.delivery_words import (
+    DISCARD,
     EXAMPLE,
     FILTERS,
     MEANINGS,
     NEEDS_REASON,
+    PAUSE,
+    PAUSING,
     STEPS,
     address_of,
     list_address,
@@ -26,6 +29,7 @@ from gitdailies_webhooks.pages.request_context import Visit
 from gitdailies_webhooks.pages.site import OWNERS, Page, Site
 
 _LONGEST_REASON = 300
+NO_REASON = "Enter a reason."
 
 
 class DeliveryActionPages:
@@ -38,6 +42,8 @@ class DeliveryActionPages:
         return [
             Page("/deliveries/actions", self.confirm_many, needs=OWNERS),
             Page("/deliveries/actions", self.act_on_many, "POST", needs=OWNERS),
+            Page("/deliveries/pauses", self.confirm_pause, needs=OWNERS),
+            Page("/deliveries/pauses", self.pause, "POST", needs=OWNERS),
             Page("/deliveries/{relay}/sources/{source}/example", self.send_example, "POST", needs=OWNERS),
             Page("/deliveries/{relay}/{id}/{step}", self.confirm, needs=OWNERS),
             Page("/deliveries/{relay}/{id}/{step}", self.act, "POST", needs=OWNERS),
@@ -54,9 +60,9 @@ class DeliveryActionPages:
         if not self._is_known(visit):
             return self._site.not_found(visit)
         relay, id_, step = (visit.request.path_params[name] for name in ("relay", "id", "step"))
-        reason = visit.fields.get("reason", "").strip()[:_LONGEST_REASON]
+        reason = _reason(visit)
         if step in NEEDS_REASON and not reason:
-            return self._form(visit, error="Enter a reason.", status=422)
+            return self._form(visit, reason_error=NO_REASON, status=422)
         body = {"person": visit.user.name, "reason": reason}
         if incident := visit.fields.get("incident", "")[:_LONGEST_REASON]:
             body["incident"] = incident
@@ -72,6 +78,24 @@ class DeliveryActionPages:
         )
         did = f"?did={step}&deliveries={done.deliveries}&events={len(done.events)}"
         return self._site.redirect(address_of(relay, id_) + did)
+
+    async def confirm_pause(self, visit: Visit) -> Response:
+        """Ask to confirm a pause of a source or of everything, or its end."""
+        return self._pause_form(visit)
+
+    async def pause(self, visit: Visit) -> Response:
+        """Pause or resume a source or everything."""
+        relay, action, source = self._pausing(visit)
+        reason = _reason(visit)
+        if action in NEEDS_REASON and not reason:
+            return self._pause_form(visit, reason_error=NO_REASON, status=422)
+        body = {"person": visit.user.name, "reason": reason, **({"source": source} if source else {})}
+        try:
+            await self._site.relays.ask(relay, lambda client: client.post(f"/{action}", body)[1], pauses_of)
+        except RelayFault as fault:
+            return self._pause_form(visit, error=f"{fault}. {fault.remedy}", status=502)
+        await self._note(visit, f"delivery.{action}", source or relay, {"relay": relay, "reason": reason})
+        return self._site.redirect(list_address(relay, {}, did=action))
 
     async def send_example(self, visit: Visit) -> Response:
         """Have the relay send an example of a source, and show what became of it."""
@@ -96,9 +120,9 @@ class DeliveryActionPages:
     async def act_on_many(self, visit: Visit) -> Response:
         """Act on the deliveries that were counted. Where others fit meanwhile, count again."""
         relay, action = self._many(visit)
-        reason = visit.fields.get("reason", "").strip()[:_LONGEST_REASON]
+        reason = _reason(visit)
         if action in NEEDS_REASON and not reason:
-            return await self._count(visit, error="Enter a reason.", status=422)
+            return await self._count(visit, reason_error=NO_REASON, status=422)
         chosen = {
             name: visit.fields.get(f"chosen_{name}", "")
             for name in FILTERS
@@ -133,7 +157,9 @@ class DeliveryActionPages:
         did = {"did": action, "deliveries": str(done.deliveries), "events": str(len(done.events))}
         return self._site.redirect(list_address(relay, {"source": chosen.get("source", "")}, **did))
 
-    async def _count(self, visit: Visit, *, error: str = "", status: int = 200) -> Response:
+    async def _count(
+        self, visit: Visit, *, error: str = "", reason_error: str = "", status: int = 200
+    ) -> Response:
         relay, action = self._many(visit)
         filters = filters_of(visit)
         body = {
@@ -164,29 +190,63 @@ class DeliveryActionPages:
             filters=filters,
             back=list_address(relay, filters),
             error=error,
+            reason_error=reason_error,
         )
 
-    def _form(self, visit: Visit, *, error: str = "", status: int = 200) -> Response:
+    def _form(self, visit: Visit, *, error: str = "", reason_error: str = "", status: int = 200) -> Response:
         relay, id_, step = (visit.request.path_params[name] for name in ("relay", "id", "step"))
+        incident, back = visit.fields.get("incident", ""), address_of(relay, id_)
         return self._site.render(
             visit,
             "delivery-act.html",
             status=status,
-            relay=relay,
-            id=id_,
-            step=step,
             title=STEPS[step],
             meaning=MEANINGS[step],
+            about=f"Incident {incident}" if incident else "",
+            trail=[(list_address(relay, {}), "Deliveries"), (back, "Delivery")],
+            post_to=address_of(relay, id_, step),
+            hidden={"incident": incident} if incident else {},
+            back=back,
+            is_danger=step == DISCARD,
             needs_reason=step in NEEDS_REASON,
             reason=visit.fields.get("reason", ""),
-            incident=visit.fields.get("incident", ""),
-            address=partial(address_of, relay, id_),
             error=error,
+            reason_error=reason_error,
+        )
+
+    def _pause_form(
+        self, visit: Visit, *, error: str = "", reason_error: str = "", status: int = 200
+    ) -> Response:
+        relay, action, source = self._pausing(visit)
+        back = list_address(relay, {})
+        of_source, of_all, _ = PAUSING[action]
+        return self._site.render(
+            visit,
+            "delivery-act.html",
+            status=status,
+            title=f"{action.capitalize()} {source or 'all deliveries'}",
+            meaning=of_source if source else of_all,
+            about="",
+            trail=[(back, "Deliveries")],
+            post_to="/deliveries/pauses",
+            hidden={"relay": relay, "action": action, "source": source},
+            back=back,
+            is_danger=False,
+            needs_reason=action in NEEDS_REASON,
+            reason=visit.fields.get("reason", ""),
+            error=error,
+            reason_error=reason_error,
         )
 
     def _is_known(self, visit: Visit) -> bool:
         given = visit.request.path_params
         return given["relay"] in self._site.relays.names and given["step"] in STEPS
+
+    def _pausing(self, visit: Visit) -> tuple[str, str, str]:
+        """Return the relay, the action and the source that a form names."""
+        action = visit.fields.get("action", "")
+        relay = chosen_relay(visit, self._site.relays.names or ("",))
+        return relay, action if action in PAUSING else PAUSE, visit.fields.get("source", "")[:100]
 
     def _many(self, visit: Visit) -> tuple[str, str]:
         """Return the relay and the action that a form names; replay, where it names none of ours."""
@@ -208,3 +268,7 @@ class DeliveryActionPages:
             )
         )
         self._site.log.info("delivery action", action=action, subject=subject, person=visit.user.name)
+
+
+def _reason(visit: Visit) -> str:
+    return visit.fields.get("reason", "").strip()[:_LONGEST_REASON]

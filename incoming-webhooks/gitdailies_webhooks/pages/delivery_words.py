@@ -46,7 +46,23 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
 DONE: Mapping[str, str] = MappingProxyType(
     {REPLAY: "Replayed", REQUEUE: "Requeued", DISCARD: "Discarded", CLOSE: "Closed"}
 )
-NEEDS_REASON = frozenset({DISCARD, CLOSE})
+PAUSE, RESUME = "pause", "resume"
+# What can be done with the delivery of events, and what each does: of a source, of all, and afterwards.
+PAUSING: Mapping[str, tuple[str, str, str]] = MappingProxyType(
+    {
+        PAUSE: (
+            "Its deliveries are still accepted. Their events wait until you resume it.",
+            "Deliveries are still accepted. Their events wait until you resume it.",
+            "Paused. Deliveries are still accepted, and their events wait.",
+        ),
+        RESUME: (
+            "Its events are sent again.",
+            "This ends every pause. What waits for a retry is sent at once, too.",
+            "Resumed. What waited is sent now.",
+        ),
+    }
+)
+NEEDS_REASON = frozenset({DISCARD, CLOSE, PAUSE})
 # The actions on all deliveries of an outcome.
 FOR_MANY: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -83,6 +99,8 @@ def done_sentence(did: str, deliveries: str, events: str) -> str:
     """Say what an action did, from the parameters of an address: a word of ours and two numbers; else ""."""
     if did == EXAMPLE:
         return "An example was sent. It counts for gitdailies/example in the environment test."
+    if did in PAUSING:
+        return PAUSING[did][2]
     numbers = (deliveries, events)
     if did not in DONE or not all(text.isascii() and text.isdigit() and len(text) < 7 for text in numbers):
         return ""
@@ -122,6 +140,12 @@ def _moments(delivery: Delivery, *, is_owner: bool) -> Iterator[Moment]:
             yield Moment(attempt.at, f"Sent: {status}", attempt.reason or attempt.verdict, event.id)
     for deed in delivery.deeds:
         yield Moment(deed.at, f"{deed.action.capitalize()} by {deed.person}", deed.reason)
+
+
+def pause_address(relay: str, action: str, source: str = "") -> str:
+    """Return the address of the page that asks to confirm a pause or its end; "" is every source."""
+    given = {"relay": relay, "action": action, "source": source}
+    return f"/deliveries/pauses?{urlencode({name: value for name, value in given.items() if value})}"
 
 
 def _number(count: int, one: str, many: str) -> str:

@@ -25,13 +25,20 @@ from gitdailies_webhooks.figures.selection import DEFAULT_DAYS
 from gitdailies_webhooks.figures.series import INTERVALS
 from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.pages import dora_view, overview_view, phrases
-from gitdailies_webhooks.pages.overview_view import FIRST_SORT, SORTS
+from gitdailies_webhooks.pages.conditional import conditional
+from gitdailies_webhooks.pages.forms import wrong_of
+from gitdailies_webhooks.pages.overview_view import FIRST_SORT, ROWS, SORTS, WALL_ROWS
 from gitdailies_webhooks.pages.request_context import Visit
 from gitdailies_webhooks.pages.samples import deploy_command
 from gitdailies_webhooks.pages.series_formats import CSV, FORMS, MARKDOWN, as_csv, as_markdown
-from gitdailies_webhooks.pages.site import Page, Site
+from gitdailies_webhooks.pages.site import FIGURES, Page, Site
 
-_PARAMETERS = (*FILTERS, "days", "team", "sort", "page")
+WALL = "wall"
+_VIEWS = (WALL,)
+_PARAMETERS = (*FILTERS, "days", "team", "sort", "page", "view")
+# Those that a person fills in.
+_FIELDS = ("repo", "environment", "service", "team", "from", "to")
+_OF_THE_TABLE = ("sort", "page", "view")
 
 
 class _Asked(NamedTuple):
@@ -51,12 +58,14 @@ class DoraPage:
         self._answers: AnswerCache = AnswerCache(site.store, site.clock)
 
     def pages(self) -> list[Page]:
-        return [Page("/dora", self.show), Page("/dora/export", self.export)]
+        return [Page("/dora", self.show, needs=FIGURES), Page("/dora/export", self.export)]
 
     async def show(self, visit: Visit) -> Response:
         """Show the figures that the address asks for, or the error in it."""
         try:
             filters = _filters(visit, _PARAMETERS)
+            if visit.screen:  # it shows no link to what it may not open
+                filters["view"] = WALL
             self._asked(filters)
         except Refusal as refused:
             return self._error(visit, refused.problem.detail)
@@ -65,9 +74,10 @@ class DoraPage:
         shown = partial(_shown, filters=filters, question=self._asked(filters), settings=self._site.settings)
         template, context = await self._answers.ask(frozenset(filters.items()), shown)
         choices = dora_view.team_choices(self._site.teams)
-        return self._site.render(
+        page = self._site.render(
             visit, template, error="", sample=deploy_command(visit.origin), team_choices=choices, **context
         )
+        return conditional(visit.request, page)
 
     async def export(self, visit: Visit) -> Response:
         """Return the groups of the overview as CSV, JSON or Markdown, as the API does for a key."""
@@ -94,8 +104,11 @@ class DoraPage:
         sort = filters.get("sort", FIRST_SORT)
         if sort not in SORTS:
             raise refusal("request", f"sort: expected one of {', '.join(SORTS)}, got {got(sort)}")
+        view = filters.get("view")
+        if view and view not in _VIEWS:
+            raise refusal("request", f"view: expected {' or '.join(_VIEWS)}, got {got(view)}")
         unit = trend.buckets(one.selection.period)[0]
-        given = {name: [text] for name, text in filters.items() if name not in ("sort", "page")}
+        given = {name: [text] for name, text in filters.items() if name not in _OF_THE_TABLE}
         given |= {
             "by": ["team,repo"],
             "interval": [unit if unit in INTERVALS else "quarter"],
@@ -111,10 +124,11 @@ class DoraPage:
 
     def _error(self, visit: Visit, error: str) -> Response:
         filters = {name: visit.fields.get(name, "") for name in _PARAMETERS}
-        context: dict[str, Any] = dora_view.form(filters)
+        wrong = wrong_of(error, _FIELDS)
+        context: dict[str, Any] = {**dora_view.form(filters), "wrong": wrong.beside}
         choices = dora_view.team_choices(self._site.teams)
         return self._site.render(
-            visit, "dora.html", 400, error=error, shown=False, team_choices=choices, **context
+            visit, "dora.html", 400, error=wrong.above, shown=False, team_choices=choices, **context
         )
 
 
@@ -128,13 +142,29 @@ def _shown(
 ) -> tuple[str, dict[str, Any]]:
     """Read what the page shows: the overview if there are several repositories and none is chosen."""
     chosen = filters.get("repo") or filters.get("service")
+    on_wall = filters.get("view") == WALL
     if not chosen and len(set(spellings.names(session).values())) > 1:
         found = overview(session, question.all.question, settings, live=question.all.live)
-        shown = overview_view.context(found, filters, settings, sort=question.sort, page=question.page)
+        shown = overview_view.context(
+            found,
+            filters,
+            settings,
+            sort=question.sort,
+            page=question.page,
+            most_rows=WALL_ROWS if on_wall else ROWS,
+        )
         form = dora_view.form(filters)
-        return "overview.html", {**form, "repos": found.repos, "environments": found.environments, **shown}
+        return "wall.html" if on_wall else "overview.html", {
+            **form,
+            "repos": found.repos,
+            "environments": found.environments,
+            **shown,
+        }
     context = dora_view.shown(session, filters, question.one, settings)
-    return "dora.html", {**context, "changes": _changes(session, question.all, settings)}
+    return "wall-one.html" if on_wall else "dora.html", {
+        **context,
+        "changes": _changes(session, question.all, settings),
+    }
 
 
 def _changes(session: Session, question: Asked, settings: FigureSettings) -> dict[str, str]:

@@ -61,11 +61,17 @@ def team_choices(teams: Teams) -> list[tuple[str, str]]:
 
 def form(filters: Mapping[str, str]) -> dict[str, Any]:
     """Return what the form and the choice of periods show."""
-    same = {name: filters.get(name, "") for name in ("repo", "team", "environment", "service", "now", "sort")}
+    same = {
+        name: filters.get(name, "")
+        for name in ("repo", "team", "environment", "service", "now", "sort", "view")
+    }
     days = filters.get("days") or str(DEFAULT_DAYS)
     by_days = not (filters.get("from") or filters.get("to"))
     return {
         "filters": filters,
+        "wrong": {},
+        "leave": dora_url(filters, view=None),
+        "wall": dora_url(filters, view="wall", page=None),
         "presets": [
             (dora_url(same, days=str(preset)), preset, by_days and days == str(preset)) for preset in PRESETS
         ],

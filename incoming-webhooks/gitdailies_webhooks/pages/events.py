@@ -11,13 +11,16 @@ from gitdailies_core.events.events import DEPLOYED, INCIDENT_STARTED
 from gitdailies_server.storage.timestamps import to_us
 from starlette.responses import Response
 
+from gitdailies_webhooks.accounts.keys import without_keys
 from gitdailies_webhooks.derived import detail, event_list
 from gitdailies_webhooks.derived.twice import beside
 from gitdailies_webhooks.events import listing
 from gitdailies_webhooks.events.listing import StoredEvent
+from gitdailies_webhooks.events.problem import Refusal
 from gitdailies_webhooks.events.query import END, FILTERS, HAPPENED, position, wanted_of
 from gitdailies_webhooks.pages import event_view
 from gitdailies_webhooks.pages.event_summary import TITLES, event_summary
+from gitdailies_webhooks.pages.forms import Wrong, wrong_of
 from gitdailies_webhooks.pages.request_context import Visit
 from gitdailies_webhooks.pages.site import OWNERS, Page, Site
 
@@ -28,6 +31,8 @@ _DETAILS: Mapping[str, tuple[Callable[..., Any], Callable[..., dict[str, Any]]]]
     DEPLOYED: (detail.deploy, event_view.deploy_view),
     INCIDENT_STARTED: (detail.incident, event_view.incident_view),
 }
+# Those that a person fills in.
+_FIELDS = ("repo", "environment", "service", "from", "to")
 # What a template may show, for an event that does not have it.
 _NO_VIEW: Mapping[str, Any] = dict.fromkeys(
     (
@@ -67,33 +72,53 @@ class EventPages:
         """List events, the newest by time or by arrival first."""
         given = {name: text for name in _PARAMETERS if (text := visit.fields.get(name, "").strip())}
         given.setdefault("order", HAPPENED)
-        wanted = wanted_of(given, self._site.settings.zone)
         before = visit.fields.get("before", "")
+        try:
+            wanted = wanted_of(given, self._site.settings.zone)
+            after = position(before, wanted.order) if before else END
+        except Refusal as refused:
+            return self._list(visit, given, [], wrong=wrong_of(refused.problem.detail, _FIELDS))
         await self._site.catch_up()
         listed = partial(
             event_list.listed,
             wanted=wanted,
-            before=position(before, wanted.order) if before else END,
+            before=after,
             limit=_PAGE + 1,
             settings=self._site.settings,
             now=to_us(self._site.clock()),
         )
         rows = await self._site.store.ask(listed)
+        more = rows[_PAGE - 1].event.position.text(wanted.order) if len(rows) > _PAGE else ""
+        events = [{**event_summary(row.event), "result": row.result, "bad": row.bad} for row in rows[:_PAGE]]
+        return self._list(visit, given, events, more=more, paged=bool(before))
+
+    def _list(
+        self,
+        visit: Visit,
+        given: Mapping[str, str],
+        events: list[dict[str, Any]],
+        *,
+        more: str = "",
+        paged: bool = False,
+        wrong: Wrong | None = None,
+    ) -> Response:
+        """Show events, with the form as it was filled in."""
         shown = {name: text for name, text in given.items() if (name, text) != ("order", HAPPENED)}
-        last = rows[_PAGE - 1].event.position.text(wanted.order) if len(rows) > _PAGE else ""
         return self._site.render(
             visit,
             "events.html",
-            events=[
-                {**event_summary(row.event), "result": row.result, "bad": row.bad} for row in rows[:_PAGE]
-            ],
-            more=urlencode({**shown, "before": last}) if last else None,
+            status=200 if wrong is None else 400,
+            events=events,
+            more=urlencode({**shown, "before": more}) if more else None,
             newest=urlencode(shown),
             without={name: _without(shown, name) for name in shown},
             filters=shown,
-            order=wanted.order,
+            order=given["order"],
             titles=TITLES,
-            paged=bool(before),
+            paged=paged,
+            is_wrong=wrong is not None,
+            error=wrong.above if wrong else "",
+            wrong=wrong.beside if wrong else {},
         )
 
     async def one(self, visit: Visit) -> Response:
@@ -114,7 +139,17 @@ class EventPages:
             row = await self._site.store.read(partial(listing.newest_start, incident=id_)) or row
         return await self._event(visit, row)
 
-    async def _event(self, visit: Visit, row: StoredEvent | None) -> Response:
+    async def with_wrong_correction(self, visit: Visit, id_: str, refused: Refusal) -> Response | None:
+        """Show an event with its correction as it was filled in; None if there is no such event."""
+        row = await self._site.store.read(partial(listing.event_with_id, id_=id_))
+        if row is None:
+            return None
+        wrong = wrong_of(refused.problem.detail, ("deploy", "reason", "what"))
+        return await self._event(visit, row, wrong, refused.problem.status)
+
+    async def _event(
+        self, visit: Visit, row: StoredEvent | None, wrong: Wrong | None = None, status: int = 200
+    ) -> Response:
         """Show an event: what it counts for, what is related to it, and whether it was counted twice."""
         if row is None:
             return self._site.not_found(visit)
@@ -125,7 +160,18 @@ class EventPages:
         twice = await self._site.store.ask(partial(beside, id_=row.id))
         shown = {**_NO_VIEW, **({} if found is None else view(found, settings.zone))}
         shown["may_correct"] = self._site.may_correct(visit)
-        return self._site.render(visit, "event.html", event=event, view=shown, twice=twice)
+        return self._site.render(
+            visit,
+            "event.html",
+            status,
+            event=event,
+            view=shown,
+            twice=twice,
+            correct_open=wrong is not None,
+            error=wrong.above if wrong else "",
+            wrong=wrong.beside if wrong else {},
+            typed={name: without_keys(visit.fields.get(name, "")) for name in ("what", "deploy", "reason")},
+        )
 
     async def confirm_delete(self, visit: Visit) -> Response:
         """Ask for confirmation."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple
 
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import KINDS
@@ -23,21 +24,28 @@ from wtforms import (
 from wtforms.validators import InputRequired, Optional
 
 from gitdailies_webhooks.accounts import keys, people
+from gitdailies_webhooks.accounts.screens import LONGEST_DAYS
 
 # A token that somebody forgets ends by itself.
 LONGEST_TOKEN_DAYS = 366
 EVERY, SOME, NONE = "every", "some", "none"
 
 # The text of each choice.
-ROLE_WORDS = {
-    people.VIEWER: "Viewer: sees figures and events",
-    people.OWNER: "Owner: also keys, people, the audit trail",
-}
 SENDS_WORDS = {EVERY: "Every kind of event", SOME: "Only these", NONE: "Nothing"}
 KIND_WORDS = {kind.word: kind.title for kind in KINDS}
 
 
-def _words(choices: Mapping[str, str]) -> Any:
+def role_words(*, viewers_correct: bool) -> Mapping[str, str]:
+    """Return the text of each role. The setting `webhooks.corrections` says who may correct."""
+    sees = "Viewer: sees figures and events"
+    also = "keys, people, the audit trail"
+    return {
+        people.VIEWER: f"{sees}, and corrects what they count for" if viewers_correct else sees,
+        people.OWNER: f"Owner: also {also}" if viewers_correct else f"Owner: also corrections, {also}",
+    }
+
+
+def _words(choices: Iterable[str]) -> Any:
     """Return choices without labels, which WTForms accepts although its types do not."""
     return list(choices)
 
@@ -46,6 +54,22 @@ def field_error(error: UsageError) -> str:
     """Return an error as the sentence next to its field, without the name of the field."""
     text = str(error).partition(": ")[2]
     return f"{text[:1].upper()}{text[1:]}."
+
+
+class Wrong(NamedTuple):
+    """What is wrong with a form: a sentence above it, and one beside each field that is wrong."""
+
+    above: str = ""
+    beside: Mapping[str, str] = MappingProxyType({})
+
+
+def wrong_of(detail: str, fields: Sequence[str]) -> Wrong:
+    """Put an error that names one of *fields* beside it, and any other one above the form."""
+    name, _, text = detail.partition(": ")
+    sentence = f"{text[:1].upper()}{text[1:]}."
+    if name in fields:
+        return Wrong(beside={name: sentence})
+    return Wrong(above=sentence if name == "form" else f"{detail}.")
 
 
 def _check(check: Callable[[], object]) -> None:
@@ -102,8 +126,7 @@ class ChangePassword(NewPassword):
 class RoleForm(Form):
     """The role of a person."""
 
-    role = RadioField("Role", choices=_words(ROLE_WORDS), default=people.VIEWER)
-    words: ClassVar = ROLE_WORDS
+    role = RadioField("Role", choices=_words((people.VIEWER, people.OWNER)), default=people.VIEWER)
 
 
 class NewKey(Form):
@@ -152,17 +175,18 @@ class NewKey(Form):
             raise ValidationError("Choose a day in the future.")
 
 
-class NewToken(Form):
-    """Name and expiry of a new read token."""
+class _Expiring(Form):
+    """A name, and a last day that must be chosen."""
 
     name = StringField("Name", [InputRequired("Enter a name.")])
     expires = DateField("Expires", [InputRequired("Choose a day.")])
 
     now: datetime = datetime.max.replace(tzinfo=UTC)
+    longest_days = 0
 
     @property
     def expires_at(self) -> datetime | None:
-        """The moment when the token expires: the end of the chosen day, in UTC."""
+        """The moment of expiry: the end of the chosen day, in UTC."""
         return None if self.expires.data is None else _end_of(self.expires.data)
 
     def validate_name(self, field: Field) -> None:
@@ -174,8 +198,20 @@ class NewToken(Form):
             return
         if until <= self.now:
             raise ValidationError("Choose a day in the future.")
-        if until > self.now + timedelta(days=LONGEST_TOKEN_DAYS + 1):
-            raise ValidationError(f"Choose a day within {LONGEST_TOKEN_DAYS} days.")
+        if until > self.now + timedelta(days=self.longest_days + 1):
+            raise ValidationError(f"Choose a day within {self.longest_days} days.")
+
+
+class NewToken(_Expiring):
+    """Name and expiry of a new read token."""
+
+    longest_days = LONGEST_TOKEN_DAYS
+
+
+class NewScreen(_Expiring):
+    """Name and expiry of a new link for a screen."""
+
+    longest_days = LONGEST_DAYS
 
 
 def _end_of(day: date) -> datetime:

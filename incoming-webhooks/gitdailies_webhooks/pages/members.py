@@ -41,10 +41,14 @@ ACTIONS = {
     "delivery.requeue": "requeued the delivery",
     "delivery.discard": "discarded the delivery",
     "delivery.close": "closed by hand the incident of the delivery",
+    "delivery.pause": "paused the delivery of",
+    "delivery.resume": "resumed the delivery of",
     "service.mapped": "wrote a line for the service",
     "example.sent": "sent an example of",
     "token.created": "created the read token",
     "token.deleted": "deleted the read token",
+    "screen.created": "created the link of the screen",
+    "screen.removed": "removed the link of the screen",
     "sessions.ended": "signed out everywhere else, as",
 }
 

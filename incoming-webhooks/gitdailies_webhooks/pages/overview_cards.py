@@ -2,16 +2,63 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from markupsafe import Markup
 
 from gitdailies_webhooks.figures import metrics, series
 from gitdailies_webhooks.figures.durations import duration
-from gitdailies_webhooks.pages import phrases
-from gitdailies_webhooks.pages.formatting import count, decimal, fraction, rate, unbroken
+from gitdailies_webhooks.figures.metrics import MEDIAN, percentile
+from gitdailies_webhooks.figures.tally import Tally
+from gitdailies_webhooks.pages import phrases, sparks
+from gitdailies_webhooks.pages.formatting import FEW, count, decimal, fraction, percent, rate, unbroken
 
 
-def cards(whole: series.Summary, open_now: int) -> list[dict[str, Any]]:
-    """Return the five cards: title, value, the lines below it, and what became of it."""
+class Units(NamedTuple):
+    """The sums in each unit of a period, such as a week, and whether the unit is whole."""
+
+    name: str
+    sums: Sequence[Tally]
+    whole: Sequence[bool]
+
+
+class _Drawn(NamedTuple):
+    """How a figure is drawn: its value in a unit (None: nothing to draw), of how many, and its text."""
+
+    value: Callable[[Tally], float | None]
+    of: Callable[[Tally], int]
+    text: Callable[[float | None], str]
+
+
+def _median(durations: Sequence[int]) -> float | None:
+    return percentile(sorted(durations), MEDIAN)
+
+
+def _seconds(us: float | None) -> str:
+    return duration(None if us is None else us / 1e6)
+
+
+_DRAWN = {
+    # A count is exact, however small it is.
+    metrics.FREQUENCY: _Drawn(lambda found: found.deploys, lambda _: FEW, count),
+    metrics.LEAD_TIME: _Drawn(
+        lambda found: _median(found.lead_times), lambda found: len(found.lead_times), _seconds
+    ),
+    metrics.FAIL_RATE: _Drawn(
+        lambda found: metrics.ratio(found.failed, found.settled), lambda found: found.settled, percent
+    ),
+    metrics.RECOVERY: _Drawn(
+        lambda found: _median(found.recoveries), lambda found: len(found.recoveries), _seconds
+    ),
+    metrics.REWORK: _Drawn(
+        lambda found: metrics.ratio(found.rework, found.deploys), lambda found: found.deploys, percent
+    ),
+}
+
+
+def cards(whole: series.Summary, open_now: int, units: Units) -> list[dict[str, Any]]:
+    """Return the five cards: title, value, the lines below it, what became of it, and a small drawing."""
     frequency, lead, fail, recovery, rework = (whole.total[figure] for figure in metrics.FIGURES)
     by_remedy = recovery["byRemedy"]
     shown = {
@@ -57,12 +104,22 @@ def cards(whole: series.Summary, open_now: int) -> list[dict[str, Any]]:
             "title": title,
             "value": _whole(value),
             "lines": [line for line in lines if line],
+            "spark": _spark(title, _DRAWN[figure], units),
             "change": ""
             if whole.change is None or whole.before is None
             else phrases.change(figure, whole.change[figure], whole.before[figure]),
         }
         for figure, (title, value, lines) in shown.items()
     ]
+
+
+def _spark(title: str, drawn: _Drawn, units: Units) -> Markup:
+    """Draw a figure in each unit: paler where few events are behind it or the unit is not whole."""
+    values = [drawn.value(found) for found in units.sums]
+    sure = [whole and drawn.of(found) >= FEW for found, whole in zip(units.sums, units.whole, strict=True)]
+    label = f"{title} by {units.name}: {', '.join(map(drawn.text, values))}"
+    heights = [value or 0 for value in values]
+    return sparks.bars(label, heights, sure, max(heights, default=0), wide=True)
 
 
 def _whole(value: str) -> str:

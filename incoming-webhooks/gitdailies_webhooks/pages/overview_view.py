@@ -32,9 +32,10 @@ from gitdailies_webhooks.pages.formatting import (
     rate,
     unbroken,
 )
-from gitdailies_webhooks.pages.overview_cards import cards
+from gitdailies_webhooks.pages.overview_cards import Units, cards
 
-ROWS = 50
+# On a page, and on a screen on a wall, which nobody scrolls.
+ROWS, WALL_ROWS = 50, 8
 # Figures are rarely older than two seconds. They are older while a long history is being sent.
 BEHIND_US = 10_000_000
 # The right end of the intervals of fail rates, if the common rate is not higher.
@@ -76,15 +77,21 @@ FIRST_SORT = next(iter(SORTS))
 
 
 def context(
-    found: Overview, filters: Mapping[str, str], settings: FigureSettings, *, sort: str, page: int
+    found: Overview,
+    filters: Mapping[str, str],
+    settings: FigureSettings,
+    *,
+    sort: str,
+    page: int,
+    most_rows: int = ROWS,
 ) -> dict[str, Any]:
     """Return everything that the overview shows besides the form."""
     question, read = found.question, found.found
     rows = _sorted(found, sort)
-    pages = max(-(-len(rows) // ROWS), 1)
+    pages = max(-(-len(rows) // most_rows), 1)
     page = min(page, pages)
     drawn = _Drawing(found, filters)
-    shown = rows[(page - 1) * ROWS : page * ROWS]
+    shown = rows[(page - 1) * most_rows : page * most_rows]
     active = {key[1] for key in rows}
     zone = settings.zone
     whole = series.summary(
@@ -102,7 +109,7 @@ def context(
         "period": _period(question.period, settings),
         "before": None if read.planned.before is None else moment(read.planned.before.began_at, zone),
         "since": _since(whole.total, settings),
-        "cards": cards(whole, found.open_now[ALL]),
+        "cards": cards(whole, found.open_now[ALL], _by_unit(found)),
         "unit": question.interval,
         "sorts": [
             (one.word, one.title, dora_url(filters, sort=one.word, page=None), one.word == sort)
@@ -269,6 +276,16 @@ def _outside(found: Overview, rows: Sequence[Key], drawn: _Drawing) -> dict[str,
         "names": names[:_OUTSIDE],
         "more": max(len(names) - _OUTSIDE, 0),
     }
+
+
+def _by_unit(found: Overview) -> Units:
+    """Return the sums of all repositories in each unit of the period."""
+    read = found.found
+    return Units(
+        found.question.interval,
+        [read.sums.over(ALL, part) for _, part in read.planned.buckets],
+        [bucket.whole for bucket, _ in read.planned.buckets],
+    )
 
 
 def _environment(found: Overview, settings: FigureSettings) -> str:

@@ -34,6 +34,7 @@ class FormFields(ImmutableMultiDict[str, str]):
 class Visit:
     """A request for a page; *person* is None for a visitor who is not signed in.
 
+    *screen* is the name of the screen whose link was opened here, or "". It shows figures and nothing else.
     *token* is that of the cookie; *origin* is the address at which the visitor sees the pages. *by_proxy*
     says that a trusted proxy named the person. *denied* says why the person whom it named may not come in,
     or "".
@@ -46,6 +47,7 @@ class Visit:
     fields: FormFields
     by_proxy: bool = False
     denied: str = ""
+    screen: str = ""
 
     @property
     def form_token(self) -> str:
@@ -164,14 +166,14 @@ def _fields(text: str) -> FormFields:
     return FormFields(list(pairs))
 
 
-def cookie_name(*, secure: bool) -> str:
+def cookie_name(*, secure: bool, suffix: str = "") -> str:
     """Return the cookie's name; browsers accept `__Host-` only over TLS and from this host alone."""
-    return "__Host-gitdailies" if secure else "gitdailies"
+    return f"__Host-gitdailies{suffix}" if secure else f"gitdailies{suffix}"
 
 
-def cookie_header(token: str, *, secure: bool, seconds: int | None) -> Mapping[str, str]:
-    """Return the header that sets the cookie of a visitor; 0 seconds delete it."""
-    name = cookie_name(secure=secure)
+def cookie_header(token: str, *, secure: bool, seconds: int | None, suffix: str = "") -> Mapping[str, str]:
+    """Return the header that sets the cookie of a visitor, or of a screen; 0 seconds delete it."""
+    name = cookie_name(secure=secure, suffix=suffix)
     parts = [f"{name}={token}", "Path=/", "HttpOnly", "SameSite=Lax"]
     if secure:
         parts.append("Secure")

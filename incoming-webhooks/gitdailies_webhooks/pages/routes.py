@@ -20,6 +20,7 @@ from gitdailies_webhooks.pages.members import PeoplePages
 from gitdailies_webhooks.pages.reference import ReferencePage
 from gitdailies_webhooks.pages.refused import RefusedPages
 from gitdailies_webhooks.pages.review import ReviewPage
+from gitdailies_webhooks.pages.screens import ScreenPages
 from gitdailies_webhooks.pages.services import ServicePages
 from gitdailies_webhooks.pages.settings import SettingsPages
 from gitdailies_webhooks.pages.sign_in import SignInPages
@@ -29,7 +30,7 @@ from gitdailies_webhooks.pages.tokens import TokenPages
 
 _GROUPS = (
     *(SignInPages, SingleSignOnPages, ConnectPages, EventPages, CorrectionPages, ReviewPage, DoraPage),
-    *(SettingsPages, PeoplePages, TokenPages),
+    *(SettingsPages, PeoplePages, TokenPages, ScreenPages),
     # Addresses of its own come before those with a relay's name in them.
     *(ServicePages, RefusedPages, DeliveryActionPages, DeliveryPages),
 )

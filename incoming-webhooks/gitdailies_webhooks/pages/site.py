@@ -30,7 +30,9 @@ from gitdailies_webhooks.events.problem import PROBLEMS, Problem, of_error
 from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.figures.teams import Teams
+from gitdailies_webhooks.pages.documentation import link
 from gitdailies_webhooks.pages.formatting import visible
+from gitdailies_webhooks.pages.forms import role_words
 from gitdailies_webhooks.pages.relays import Relays
 from gitdailies_webhooks.pages.request_context import (
     FORM_FIELD,
@@ -43,7 +45,7 @@ from gitdailies_webhooks.pages.request_context import (
     query_of,
     refuse_cross_site,
 )
-from gitdailies_webhooks.pages.visitors import Visitors
+from gitdailies_webhooks.pages.visitors import SCREEN, Visitors
 
 STATIC = Path(__file__).parent / "static"
 
@@ -66,7 +68,12 @@ NAVIGATION: tuple[tuple[str, str, bool], ...] = (
 # Pages that belong to one of the bar, and whose path does not begin with its path.
 BELOW: Mapping[str, tuple[str, ...]] = {"/events": ("/deploys", "/incidents")}
 
+# The script of a page that renews itself sends this header. A session ends although such a page is open.
+RENEWAL = "x-renewal"
+
 EVERYONE, SIGNED_IN, OWNERS = "everyone", "signed in", "owners"
+# Figures, which a screen with a link may show as well.
+FIGURES = "signed in, or a screen"
 Handler: TypeAlias = Callable[[Visit], Awaitable[Response]]
 
 
@@ -88,8 +95,8 @@ class Site:
     """The pages of one store; *public* is the address of a proxy in front of it, or "".
 
     *settings* are those of the figures, *sign_in* those of `webhooks.sign_in`. *catch_up* brings the figures
-    up to date. *teams* group repositories. *corrections* says who may correct: members or owners. *relays*
-    are those whose deliveries the pages show.
+    up to date. *teams* group repositories. *corrections* says who may correct: viewers, too, or owners.
+    *relays* are those whose deliveries the pages show.
     """
 
     def __init__(  # noqa: PLR0917  the first three are always given
@@ -128,9 +135,13 @@ class Site:
             lstrip_blocks=True,
             finalize=visible,
         )
+        viewers_correct = self.correct_needs != OWNERS
+        self._templates.globals.update(
+            viewers_correct=viewers_correct, role_words=role_words(viewers_correct=viewers_correct)
+        )
         self._templates.filters.update(moment=moment, minute=minute, day=day, pretty=pretty)
         self._templates.globals.update(
-            style=_versioned("style.css"), script=_versioned("page.js"), has_relays=bool(relays)
+            style=_versioned("style.css"), script=_versioned("page.js"), has_relays=bool(relays), docs=link
         )
 
     def endpoint(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
@@ -221,9 +232,11 @@ class Site:
         visit = self._anonymous(request)
         known = await self._visitors.of_proxy(request.headers)
         if known is None and cookie_name(secure=visit.secure) in request.cookies:
-            known = await self._visitors.of_session(visit.token)
-        if known is None:
-            return visit
+            known = await self._visitors.of_session(visit.token, is_used=RENEWAL not in request.headers)
+        if known is None or (known.person is None and not known.denied):
+            cookie = cookie_name(secure=visit.secure, suffix=SCREEN)
+            token = request.cookies.get(cookie, "")
+            return replace(visit, screen=await self._visitors.of_screen(token)) if token else visit
         return replace(visit, person=known.person, by_proxy=known.by_proxy, denied=known.denied)
 
     def _anonymous(self, request: Request) -> Visit:
@@ -240,6 +253,8 @@ class Site:
     async def _allowed(self, page: Page, visit: Visit) -> Response:
         if visit.denied:
             return self.message(visit, 403, "You may not sign in", visit.denied)
+        if page.needs == FIGURES and visit.screen:
+            return await page.handler(visit)
         if page.needs != EVERYONE and visit.person is None:
             back = _with_query(visit) if page.method == "GET" else "/"
             return self.redirect(f"/sign-in?next={quote(back, safe='/')}")

@@ -9,23 +9,28 @@ from markupsafe import Markup
 from gitdailies_webhooks.pages import svg
 
 # In units of the drawing, which are pixels on the page.
-_WIDTH, _HEIGHT, _GAP = 104, 24, 2
+_WIDTH, _WIDE, _HEIGHT, _GAP = 104, 208, 24, 2
 _RANGE_WIDTH, _RANGE_HEIGHT = 120, 24
 
 
-def bars(label: str, counts: Sequence[int], whole: Sequence[bool], most: int) -> Markup:
+def bars(
+    label: str, counts: Sequence[float], whole: Sequence[bool], most: float, *, wide: bool = False
+) -> Markup:
     """Draw a bar for each count, paler if its unit is not whole; *most* is as high as the drawing.
 
-    A count that is not 0 has a bar of one pixel at least.
+    A count that is not 0 has a bar of one pixel at least. A *wide* one fills its card.
     """
-    slot = _WIDTH / max(len(counts), 1)
-    drawn = [svg.path("", "M", 0, _HEIGHT - 0.5, "H", _WIDTH)]
+    width = _WIDE if wide else _WIDTH
+    slot = width / max(len(counts), 1)
+    drawn = [svg.path("", "M", 0, _HEIGHT - 0.5, "H", width)]
     for at, (count, is_whole) in enumerate(zip(counts, whole, strict=True)):
         if count:
-            height = max(_HEIGHT * count / max(most, 1), 1)
+            height = max(_HEIGHT * count / most, 1)
             css = "" if is_whole else "pale"
             drawn.append(svg.rect(at * slot, _HEIGHT - height, max(slot - _GAP, 1), height, css))
-    return svg.fixed("spark", label, _WIDTH, _HEIGHT, drawn)
+    if wide:
+        return svg.svg("spark", label, width, _HEIGHT, drawn)
+    return svg.fixed("spark", label, width, _HEIGHT, drawn)
 
 
 def interval(

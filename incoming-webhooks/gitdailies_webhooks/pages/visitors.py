@@ -10,7 +10,7 @@ from typing import NamedTuple
 from gitdailies_connection.config.sign_in import SignInSettings
 from starlette.datastructures import Headers
 
-from gitdailies_webhooks.accounts import people, people_store
+from gitdailies_webhooks.accounts import people, people_store, screen_store
 from gitdailies_webhooks.accounts.people import Person
 from gitdailies_webhooks.accounts.single_sign_on import identities
 from gitdailies_webhooks.accounts.single_sign_on.account import (
@@ -21,6 +21,8 @@ from gitdailies_webhooks.accounts.single_sign_on.account import (
 )
 from gitdailies_webhooks.events.store import EventStore
 
+# What the name of the cookie of a screen ends with.
+SCREEN = "-screen"
 # How often the last sign-in of a person is recorded whom a proxy names with every request.
 _RECORDED_EVERY = timedelta(hours=1)
 
@@ -41,15 +43,25 @@ class Visitors:
         self._clock = clock
         self._settings = settings
 
-    async def of_session(self, token: str) -> Known:
-        """Return the person of the session of a cookie."""
+    async def of_session(self, token: str, *, is_used: bool) -> Known:
+        """Return the person of the session of a cookie. *is_used*: a person asks, not a page that is open."""
         hash_, now = people.hash_of(token), self._clock()
         session = await self._store.read(partial(people_store.find_session, hash_=hash_, now=now))
         if session is None:
             return Known(None)
-        if session.is_stale(now):
+        if is_used and session.is_stale(now):
             await self._store.write(partial(people_store.mark_session_used, hash_=hash_, now=now))
         return Known(session.person)
+
+    async def of_screen(self, token: str) -> str:
+        """Return the name of the screen whose link has this token, or ""."""
+        hash_, now = people.hash_of(token), self._clock()
+        screen = await self._store.read(partial(screen_store.find, hash_=hash_, now=now))
+        if screen is None:
+            return ""
+        if screen.is_stale(now):
+            await self._store.write(partial(screen_store.mark_seen, id_=screen.id, now=now))
+        return screen.name
 
     async def of_proxy(self, headers: Headers) -> Known | None:
         """Return the person whom a proxy names, who is added at the first visit; None if it names nobody.

@@ -110,6 +110,18 @@ INVITATIONS = Table(
     Column("person_id", BigInteger),
 )
 
+# Links with which a screen on a wall shows figures, by the hash of their token.
+SCREENS = Table(
+    "screens",
+    METADATA,
+    Column("id", SEQUENCE, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("hash", LargeBinary, nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger),
+)
+
 # Sessions of signed-in people, by the hash of the cookie.
 SESSIONS = Table(
     "sessions",

@@ -91,6 +91,17 @@ HELD: tuple[Held, ...] = (
         "–",
         _T.NOTHING,
     ),
+    held(
+        "screens",
+        "name",
+        "the name of a link for a screen",
+        "until an owner removes it",
+        "–",
+        _T.KEY_NAME,
+        "screen",
+        "id",
+    ),
+    held("screens", "hash", "the hash of a link", "until an owner removes it", "–", _T.NOTHING),
     held("sessions", "hash", "the hash of a cookie", "until signed out, 7 days at most", "–", _T.NOTHING),
     held(
         "figures_deploys",

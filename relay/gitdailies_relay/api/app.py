@@ -44,18 +44,20 @@ from gitdailies_relay.api.questions import (
     mapping_of,
     order_for_many,
     order_of,
+    pause_of,
     person_of,
     span_of,
 )
 from gitdailies_relay.api.sending import send_example
+from gitdailies_relay.operations import pausing
 from gitdailies_relay.store import refusals
-from gitdailies_relay.store.store import RelayStore
+from gitdailies_relay.store.store import RelayStore, transaction
 
 LOG = structlog.get_logger("gitdailies.relay")
 
 LARGEST_BODY = 64 * 1024
 RETRY_AFTER_SECONDS = 5
-_PREFIXES = ("/deliveries", "/refusals", "/services", "/sources")
+_PREFIXES = ("/deliveries", "/refusals", "/services", "/sources", "/pause", "/resume")
 _EXAMPLE = re.compile(r"/sources/([A-Za-z0-9_.-]{1,100})/example")
 _ONE = re.compile(r"/deliveries/([A-Za-z0-9_-]{1,100})")
 _ACTION = re.compile(rf"/deliveries/([A-Za-z0-9_-]{{1,100}})/({'|'.join(ACTIONS)})")
@@ -162,6 +164,8 @@ class DeliveryApi:
             routes = {"POST": partial(self._act_on_many, receive)}
         elif path == "/refusals":
             routes = {"GET": partial(self._refusals, query)}
+        elif path in ("/pause", "/resume"):
+            routes = {"POST": partial(self._pause, receive, ends=path == "/resume")}
         elif path == "/services":
             routes = {"GET": self._services, "POST": partial(self._map, receive)}
         elif example := _EXAMPLE.fullmatch(path):
@@ -258,6 +262,20 @@ class DeliveryApi:
                 await asyncio.to_thread(self._actor().act, order, [sent.delivery])
             self._on_acted()
         return ApiAnswer(200, {"delivery": sent.delivery})
+
+    async def _pause(self, receive: Any, *, ends: bool) -> ApiAnswer:
+        """Pause or resume a source or everything, as the commands do; return what is paused now."""
+        order = pause_of(await _json_of(receive), list(self._current().sources), needs_reason=not ends)
+
+        def change() -> pausing.Paused:
+            with transaction(self._store.database) as session:
+                if ends:
+                    return pausing.resume(session, order.source, person=order.person)
+                return pausing.pause(session, order.source, person=order.person, reason=order.reason)
+
+        changed = await asyncio.to_thread(change)
+        self._on_acted()
+        return ApiAnswer(200, {"changed": changed.before != changed.now, "paused": changed.now})
 
     async def _act(self, id_: str, action: str, receive: Any) -> ApiAnswer:
         order = order_of(action, await _json_of(receive))

@@ -104,6 +104,23 @@ class MappingOrder:
     person: str
 
 
+@dataclass(frozen=True)
+class PauseOrder:
+    """What to pause or to resume: a source, or everything; who asks for it, and why."""
+
+    source: str | None
+    person: str
+    reason: str
+
+
+def pause_of(body: Mapping[str, Any], sources: Sequence[str], *, needs_reason: bool) -> PauseOrder:
+    """Read what to pause or to resume; raises UsageError."""
+    source = _text(body, "source", needed=False) or None
+    return PauseOrder(
+        _known_source(source, sources), _text(body, "person"), _text(body, "reason", needed=needs_reason)
+    )
+
+
 def mapping_of(body: Mapping[str, Any]) -> MappingOrder:
     """Read where a service counts; raises UsageError. `load` checks what is written."""
     ignore = body.get("ignore", False)
@@ -143,9 +160,7 @@ def choice_of(given: Mapping[str, Any], sources: Sequence[str]) -> Choice:
         if not isinstance(value, str) or len(value) > LONGEST_TEXT:
             raise UsageError(f"{name}: expected a text of at most {LONGEST_TEXT} characters")
     text = {name: value.strip() or None for name, value in given.items()}
-    source, outcome = text.get("source"), text.get("outcome")
-    if source is not None and source not in sources:
-        raise UsageError(f"source: expected one of {', '.join(sources) or 'none'}, got {got(source)}")
+    source, outcome = _known_source(text.get("source"), sources), text.get("outcome")
     if outcome is not None and outcome not in OUTCOMES:
         raise UsageError(f"outcome: expected one of {', '.join(OUTCOMES)}, got {got(outcome)}")
     since, until = _moment(text.get("from"), "from"), _moment(text.get("to"), "to")
@@ -225,6 +240,12 @@ def _whole_number(text: str, name: str, most: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
         raise UsageError(f"{name}: expected a whole number from 1 to {most}, got {got(text)}")
     return int(text)
+
+
+def _known_source(name: str | None, sources: Sequence[str]) -> str | None:
+    if name is not None and name not in sources:
+        raise UsageError(f"source: expected one of {', '.join(sources) or 'none'}, got {got(name)}")
+    return name
 
 
 def _moment(text: str | None, name: str) -> datetime | None:

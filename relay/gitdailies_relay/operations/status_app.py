@@ -13,9 +13,10 @@ from typing import Any, Protocol
 
 from gitdailies_core.errors import StoreUnavailable
 from gitdailies_server.http.allowed_hosts import AllowedHosts
+from gitdailies_server.storage.timestamps import from_us, now_us
 
 from gitdailies_relay.intake.app import IntakeApp
-from gitdailies_relay.operations import reports
+from gitdailies_relay.operations import attention, reports
 from gitdailies_relay.operations.metrics import RelayMetrics
 from gitdailies_relay.store.store import RelayStore
 
@@ -96,7 +97,8 @@ class StatusApp:
         except StoreUnavailable as error:
             unavailable = {"status": "unavailable", "reason": str(error), "server": server}
             return 503, json.dumps(unavailable).encode()
-        return 200, json.dumps({**status, "server": server}).encode()
+        shown = attention.with_alerts(status, server, from_us(now_us()))
+        return 200, json.dumps(shown).encode()
 
 
 def _hosts_of(scope: Any) -> list[str]:

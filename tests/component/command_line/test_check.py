@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 import yaml
 from gitdailies_cli.commands import init
+from gitdailies_connection import published
 from jsonschema import Draft202012Validator
 
 
@@ -39,9 +40,13 @@ def test_init_of_a_release_names_its_address(monkeypatch):
     released = Message()
     released["Project-URL"] = "Homepage, https://gitdailies.example"
     released["Project-URL"] = "Schema, https://gitdailies.example/v1.2.0/gitdailies.schema.json"
-    monkeypatch.setattr(init, "metadata", lambda _name: released)
+    released["Project-URL"] = "Source, https://gitdailies.example/tree/v1.2.0"
+    monkeypatch.setattr(published, "metadata", lambda _name: released)
+    published.address.cache_clear()
 
     assert init.schema_address() == "https://gitdailies.example/v1.2.0/gitdailies.schema.json"
+    assert published.page("docs/relay.md") == "https://gitdailies.example/blob/v1.2.0/docs/relay.md"
+    published.address.cache_clear()
 
 
 def test_init_does_not_write_over_a_file(run, tmp_path):
@@ -154,3 +159,15 @@ def test_check_reads_a_file_of_incoming_webhooks_alone(run, tmp_path):
     assert "gitdailies.yml:2" in checked.stderr
     assert "window_hours" in checked.stderr
     assert "expected url and key" not in checked.stderr
+
+
+def test_check_asks_the_relays_of_the_pages(run, tmp_path):
+    """A file of incoming webhooks alone, whose relay does not run, is a fault with a remedy."""
+    (tmp_path / "key").write_text("k")
+    relay = '{url: "http://127.0.0.1:1", key: {file: key}}'
+    (tmp_path / "gitdailies.yml").write_text(f"webhooks:\n  relay: {relay}\n")
+    checked = run("check")
+
+    assert checked.returncode == 2
+    assert "FAULT     webhooks.relay relay at http://127.0.0.1:1:" in checked.stdout
+    assert "Start the relay" in checked.stdout

@@ -291,7 +291,9 @@ def test_one_source_is_paused_and_the_others_are_delivered(relay: Relay, receive
     assert receiver.of("held") == []
     status = relay.status()
     assert [(one["source"], one["by"]) for one in status["paused"]] == [("filtered", "manual")]
-    assert "filtered paused by a person" in done(relay, "status")
+    assert "filtered paused by a person" in (text := done(relay, "status"))
+    assert "Delivery from filtered is paused: by hand." in text
+    assert "paused" in [alert["code"] for alert in status["alerts"]]
     assert "waiting, filtered paused by a person" in done(relay, "explain", "held")
     assert done(relay, "resume", "--source", "pagerduty") == "pagerduty was not paused\n"
     assert done(relay, "resume", "--source", "filtered") == "resumed\n"

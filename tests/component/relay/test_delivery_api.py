@@ -11,7 +11,12 @@ from typing import Any
 
 import pytest
 import requests
+from gitdailies_connection.check import relays
+from gitdailies_connection.check.reachability import FAULT, OK, UNPROVEN, Finding
+from gitdailies_connection.check.relays import check_relay
 from gitdailies_connection.config.load import load
+from gitdailies_connection.config.secret_source import SecretSource
+from gitdailies_connection.config.settings import RelayAddress
 from gitdailies_relay.store import store
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
@@ -109,6 +114,8 @@ def test_a_new_key_in_the_file_counts_at_once(api: Api) -> None:
         ("GET", "/deliveries?limit=many", 400),
         ("POST", "/deliveries/d1/replay", 400),
         ("GET", "/refusals?after=x", 400),
+        ("GET", "/pause", 405),
+        ("POST", "/resume", 400),
     ],
 )
 def test_a_wrong_request_is_named(quiet: Api, method: str, path: str, status: int) -> None:
@@ -388,3 +395,38 @@ def test_an_example_with_a_wrong_secret_says_so(api: Api) -> None:
     forged.headers["gitdailies-example-token"] = "guessed"
     forged.post(api.relay.url)
     assert api.outcomes() == ["unmapped"]
+
+
+def test_a_source_is_paused_and_resumed(api: Api, receiver: Receiver) -> None:
+    """Its events wait until it is resumed, and a pause needs a reason and a source that exists."""
+    assert "reason: expected" in api.do("/pause", 400, source="pagerduty")["reason"]
+    assert "source: expected one of" in api.do("/pause", 400, source="nothing", reason="a test")["reason"]
+    paused = api.do("/pause", source="pagerduty", reason="monitors are tuned")
+    assert [(one["source"], one["reason"]) for one in paused["paused"]] == [
+        ("pagerduty", "monitors are tuned")
+    ]
+    assert api.do("/pause", source="pagerduty", reason="monitors are tuned")["changed"] is False
+    pagerduty("incident.triggered", "Q1").post(api.relay.url)
+    assert api.outcomes() == ["waiting"]
+    assert api.do("/resume") == {"changed": True, "paused": []}
+    eventually(lambda: receiver.of("Q1"))
+
+
+def test_check_says_whether_the_pages_reach_a_relay(quiet: Api, tmp_path: Path, monkeypatch: Any) -> None:
+    """The right key is ok; another key, another server, no server and another version each have a remedy."""
+
+    def found(url: str, key: str = KEY) -> Finding:
+        (tmp_path / "key").write_text(key)
+        secret = SecretSource.make(file=tmp_path / "key")
+        return check_relay(RelayAddress("relay", url, secret), {})
+
+    url = quiet.relay.status_url
+    assert (found(url).level, "answers with its key, version" in found(url).text) == (OK, True)
+    for wrong, said in (
+        (found(url, "another-key"), "it refuses the key"),
+        (found(quiet.relay.url), "it has no such path"),
+        (found("http://127.0.0.1:1"), "webhooks.relay relay at http://127.0.0.1:1: "),
+    ):
+        assert (wrong.level, said in wrong.text, "webhooks.relay" in wrong.remedy) == (FAULT, True, True)
+    monkeypatch.setattr(relays, "version", lambda _: "9.9.9")
+    assert (found(url).level, "this is 9.9.9" in found(url).text) == (UNPROVEN, True)

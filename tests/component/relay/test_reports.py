@@ -90,6 +90,8 @@ def test_status_as_json(busy: Relay) -> None:
         "pagerduty": {**never, "lastDelivery": "time"},
         **dict.fromkeys(("filtered", "datadog", "squadcast"), never),
     }
+    alerts = [alert["code"] for alert in status.pop("alerts")]
+    assert alerts == ["receiver_failing", "dead_letters", "quarantined", "quarantined", "incident_open"]
     assert shape(status) == {
         "paused": [],
         "waiting": 2,

@@ -149,10 +149,15 @@ def test_a_member_corrects_on_the_page(receiver: Receiver, key: str) -> None:
     """Every member sees the form, corrects with a reason, and can undo it; the audit trail says who did."""
     owner, viewer = members(receiver)
     assert "Change the cause" in viewer.get(PAGE).text
+    assert "corrects what they count for" in owner.get("/settings/people/invite").text
     answer = correct(viewer, what="deploy", deploy=f" {FIRST} ")
     assert answer.status_code == 303
     assert failed(receiver, key) == {FIRST: True, "d2": False}
-    assert correct(viewer, what="deploy", deploy="elsewhere").status_code == 400
+    wrong = correct(viewer, what="deploy", deploy="elsewhere", reason="typed <b>")
+    assert (wrong.status_code, '<details class="correct" open>' in wrong.text) == (400, True)
+    assert 'value="deploy" required checked' in wrong.text
+    assert 'value="elsewhere" aria-describedby="deploy-error"' in wrong.text
+    assert 'value="typed &lt;b&gt;"' in wrong.text
     answer = correct(viewer, what=f"deploy {FIRST}")
     assert (answer.status_code, answer.headers["location"]) == (303, PAGE)
     assert failed(receiver, key) == {FIRST: True, "d2": False}
@@ -175,6 +180,7 @@ def test_owners_may_keep_corrections_to_themselves(receiver: Receiver, key: str)
     while not receiver.logged("webhooks settings reloaded"):
         viewer.get("/events")
     assert "Change the cause" not in viewer.get(PAGE).text
+    assert "corrects what they count for" not in owner.get("/settings/people/invite").text
     assert correct(viewer, what="no-deploy").status_code == 403
     assert "Change the cause" in owner.get(PAGE).text
     assert correct(owner, what="no-deploy").status_code == 303
@@ -188,6 +194,8 @@ def test_a_form_of_another_site_corrects_nothing(receiver: Receiver, key: str) -
     assert correct(owner, what="no-deploy", form_token="").status_code == 403
     sent = {"event": START, "what": "no-deploy", "reason": "why"}
     assert owner.post("/corrections", form=PAGE, headers=foreign, **sent).status_code == 403
-    assert correct(owner, what="").status_code == 400
-    assert correct(owner, what="no-deploy", reason="").status_code == 400
+    for given, field in (({"what": ""}, "what"), ({"what": "no-deploy", "reason": ""}, "reason")):
+        answer = correct(owner, **given)
+        assert (answer.status_code, f'id="{field}-error"' in answer.text) == (400, True)
+    assert correct(owner, what="no-deploy", event="none").status_code == 404
     assert failed(receiver, key) == {FIRST: False, "d2": True}

@@ -123,6 +123,9 @@ def test_the_list_has_its_filters_in_the_address(receiver: Receiver, people: tup
     both = [*listed("/events?kind=deployed"), *listed(older)]
     assert (len(both), sorted(both)) == (60, [event["id"] for event in days])
     assert "No event matches these filters" in owner.get("/events?q=nothing").text
-    for query, fault in (("from=soon", "from: expected a date"), ("order=up", "order: expected one of")):
+    for query, fault in (
+        ("from=soon", 'from-error" role="alert">Expected a date'),
+        ("order=up", "order: expected one of"),
+    ):
         answer = owner.get(f"/events?{query}")
         assert (answer.status_code, fault in answer.text) == (400, True)

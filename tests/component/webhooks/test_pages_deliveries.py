@@ -111,7 +111,8 @@ def test_a_viewer_may_not_act(both: Both) -> None:
         answer = viewer.post(f"/deliveries/relay/{id_}/{step}", form="/events", reason="x")
         assert answer.status_code == 403
         assert viewer.get(f"/deliveries/relay/{id_}/{step}").status_code == 403
-    assert viewer.post("/deliveries/actions", form="/events", action="discard").status_code == 403
+    for path in ("/deliveries/actions", "/deliveries/pauses"):
+        assert viewer.post(path, form="/events", action="discard", reason="x").status_code == 403
     assert "Unmapped" in both.owner.get(f"/deliveries/relay/{id_}").text
 
 
@@ -120,7 +121,8 @@ def test_a_form_of_another_site_does_nothing(both: Both, forged: dict[str, str])
     """Without the token of our own page, or from another origin, no action is taken."""
     pagerduty("incident.triggered", "Q1", service="attic").post(both.relay.url)
     (id_,) = both.ids()
-    paths = [f"/deliveries/relay/{id_}/discard", "/deliveries/actions", f"/deliveries/relay/{id_}/replay"]
+    paths = [f"/deliveries/relay/{id_}/{step}" for step in ("discard", "replay")]
+    paths += ["/deliveries/actions", "/deliveries/pauses"]
     for path in paths:
         assert both.owner.post(path, form="/events", reason="x", **forged).status_code == 403
         other = {"origin": "https://elsewhere.example"}
@@ -133,7 +135,8 @@ def test_a_discarded_delivery_has_its_reason_and_an_audit_line(both: Both) -> No
     pagerduty("incident.triggered", "Q1", service="attic").post(both.relay.url)
     (id_,) = both.ids()
     path = f"/deliveries/relay/{id_}/discard"
-    assert both.owner.post(path, reason=" ").status_code == 422
+    refused = both.owner.post(path, reason=" ")
+    assert (refused.status_code, 'aria-describedby="reason-error"' in refused.text) == (422, True)
     done = both.owner.post(path, reason=f"a drill {MARKUP}")
     assert done.status_code == 303
     page = both.owner.get(done.headers["location"]).text
@@ -224,3 +227,28 @@ def test_an_example_shows_the_whole_path(both: Both) -> None:
     viewer = both.viewer()
     assert viewer.post("/deliveries/relay/sources/pagerduty/example", form="/events").status_code == 403
     assert "Send an example" not in viewer.get("/deliveries").text
+
+
+def test_a_source_is_paused_with_a_reason_and_resumed(both: Both) -> None:
+    """The list says that it is paused and why; resuming sends what waited; the audit trail has both."""
+    form = "/deliveries/pauses?action=pause&source=pagerduty&relay=relay"
+    given = {"relay": "relay", "source": "pagerduty"}
+    assert "Pause pagerduty?" in both.owner.get(form).text
+    refused = both.owner.post("/deliveries/pauses", form=form, action="pause", **given)
+    assert (refused.status_code, "Enter a reason." in refused.text) == (422, True)
+    done = both.owner.post("/deliveries/pauses", form=form, action="pause", reason=MARKUP, **given)
+    page = both.owner.get(done.headers["location"]).text
+    assert "Delivery from pagerduty is paused: &lt;script&gt;" in page
+    pagerduty("incident.triggered", "Q1").post(both.relay.url)
+    assert both.ids("?outcome=waiting") == both.ids()
+    viewed = both.viewer().get("/deliveries").text
+    assert ("is paused" in viewed, "/deliveries/pauses" in viewed) == (True, False)
+    done = both.owner.post("/deliveries/pauses", form=form, action="resume", **given)
+    page = both.owner.get(done.headers["location"]).text
+    assert ("Resumed." in page, "is paused" in page) == (True, False)
+    eventually(lambda: both.ids("?outcome=passed_on"))
+    trail = both.owner.get("/settings/audit").text
+    for did in ("paused", "resumed"):
+        assert f"{did} the delivery of <strong>pagerduty</strong>" in trail
+    wrong = both.owner.post("/deliveries/pauses", form=form, relay="relay", source="x", action="resume")
+    assert wrong.status_code == 502

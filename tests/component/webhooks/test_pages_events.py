@@ -221,3 +221,16 @@ def test_the_page_of_a_deploy_asks_whether_it_was_counted_twice(
             told = f'{names[other - 1]} reported <a href="/events/{other}">another deploy</a>'
             assert f"Within ten minutes, {told}" in text
             assert f"{names[own - 1]} reported this one" in text
+
+
+@pytest.mark.parametrize("path", ["/events", "/dora"])
+def test_a_wrong_filter_comes_back_with_its_mistake(receiver: Receiver, owner: Visitor, path: str) -> None:
+    """The same form has what was typed, and the message beside its field. A day is a date field."""
+    page = owner.get(f"{path}?from=last+tuesday&repo=larkspur/web")
+    assert page.status_code == 400
+    assert 'name="from" value="last tuesday" aria-describedby="from-error" aria-invalid="true"' in page.text
+    assert re.search(r'<p class="error" id="from-error" role="alert">Expected [^<]+</p>', page.text)
+    assert 'value="larkspur/web"' in page.text
+    assert 'type="date" id="from"' in owner.get(path).text
+    moment = owner.get(f"{path}?from=2026-03-04T10:00:00Z")
+    assert (moment.status_code, 'type="text" id="from"' in moment.text) == (200, True)

@@ -17,6 +17,7 @@ from gitdailies_connection.config.settings import TeamSettings
 from tests.support.databases import KINDS, postgresql_url
 from tests.support.empty_stores import WEBHOOKS
 from tests.support.figures.asking import worked
+from tests.support.webhooks.payloads import body
 from tests.support.webhooks.running import Receiver, at, in_thread
 from tests.support.webhooks.visitor import Visitor
 
@@ -108,7 +109,7 @@ def test_one_team_is_a_filter(owner: Visitor, key: str) -> None:
     assert "No deploys of this team in this period" in none
     assert "Payments &lt;b&gt;" in none
     wrong = owner.get("/dora?team=nobody")
-    assert (wrong.status_code, "expected a team of gitdailies.yml" in wrong.text) == (400, True)
+    assert (wrong.status_code, "Expected a team of gitdailies.yml" in wrong.text) == (400, True)
 
 
 def many(number: int) -> list[dict[str, str]]:
@@ -148,3 +149,28 @@ def test_little_is_said_of_little(receiver: Receiver, owner: Visitor) -> None:
     assert "Days count since" in page
     assert re.findall(r'<p class="change">(.*?)</p>', page) == ["too few to compare"] * 5
     assert [row[4] for row in rows(page)[1:]] == ["0 of 1 failed", "0 of 1 failed"]
+
+
+def test_what_a_page_has_already_is_not_sent_again(receiver: Receiver, owner: Visitor, key: str) -> None:
+    """A request that names the tag of the page gets 304, until a figure changes."""
+    path = f"/dora?{QUERY}"
+    first = owner.get(path)
+    headers = {"accept": "text/html", "if-none-match": first.headers["etag"]}
+    again = owner.get(path, headers=headers)
+    assert (again.status_code, again.text) == (304, "")
+    later = {"id": "later", "time": "2026-04-01T12:00:00Z", "repo": "larkspur/ledger"}
+    assert receiver.post(key, body("deploy", **later)).status_code == 202
+    changed = owner.get(path, headers=headers)
+    assert (changed.status_code, changed.headers["etag"] == first.headers["etag"]) == (200, False)
+
+
+def test_cards_have_a_drawing_that_says_its_numbers(receiver: Receiver, owner: Visitor, key: str) -> None:
+    """Each of the five cards has one, also on a wall, whose table has fewer rows."""
+    for view in ("", "&view=wall"):
+        page = owner.get(f"/dora?{QUERY}{view}").text
+        labels = [
+            label for label in re.findall(r'aria-label="([^"]+)"', page) if re.search(" by [a-z]+: ", label)
+        ]
+        titles = ["Deploys", "Change lead time", "Change fail rate", "Recovery time", "Rework rate"]
+        assert [label.partition(" by ")[0] for label in labels if label[0].isupper()] == titles
+    assert f'href="/dora?{QUERY}"' in html.unescape(page).replace("%3A", ":")

@@ -86,6 +86,20 @@ def test_sessions_end_by_themselves(kind: str, receiver: Receiver, owner: Visito
     assert owner.get("/settings", allow_redirects=False).status_code == 303
 
 
+def test_a_page_that_renews_itself_keeps_no_session(receiver: Receiver, owner: Visitor) -> None:
+    """What a script asks is answered, and does not count as use; what a person asks does."""
+    past = to_us(datetime.now(UTC) - people.IDLE / 2)
+
+    def used_after(headers: dict[str, str]) -> bool:
+        with transaction(receiver.store) as session:
+            session.execute("UPDATE sessions SET seen_at = ?", (past,))
+        assert owner.get("/dora", headers={"accept": "text/html", **headers}).status_code == 200
+        with transaction(receiver.store) as session:
+            return session.execute("SELECT seen_at FROM sessions").fetchone() != (past,)
+
+    assert (used_after({"x-renewal": "yes"}), used_after({})) == (False, True)
+
+
 @on_each
 def test_a_removed_person_is_out_at_once(kind: str, receiver: Receiver, owner: Visitor) -> None:
     """A removed person's session, password and invitations end at once; the last owner cannot be removed."""

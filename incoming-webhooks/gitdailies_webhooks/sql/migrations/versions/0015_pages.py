@@ -28,6 +28,7 @@ def upgrade() -> None:
     _tokens()
     _identities()
     _pending_sign_ins()
+    _screens()
     _decisions()
     _judged_deploys()
     for name, table, columns, which in _RARE:
@@ -71,6 +72,19 @@ def _pending_sign_ins() -> None:
         sa.Column("browser", sa.LargeBinary, nullable=False),
         sa.Column("next", sa.Text, nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),
+    )
+
+
+def _screens() -> None:
+    """Links with which a screen on a wall shows figures."""
+    op.create_table(
+        "screens",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True),
+        sa.Column("name", sa.Text, nullable=False, unique=True),
+        sa.Column("hash", sa.LargeBinary, nullable=False, unique=True),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
+        sa.Column("expires_at", sa.BigInteger, nullable=False),
+        sa.Column("seen_at", sa.BigInteger),
     )
 
 

@@ -1,0 +1,36 @@
+"""Which part of the documentation a page leads to. Before a release, the page names the file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from gitdailies_connection import published
+
+# By the name that templates use: the file, with the part of it, and what a person finds there.
+DOCS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "steps": ("docs/ci-steps.md#platforms", "Report deploys from your CI"),
+        "tools": ("docs/source-packs.md", "The setup of every tool"),
+        "deliveries": ("docs/incoming-webhooks.md#deliveries-and-services", "What each outcome means"),
+        "review": ("docs/incoming-webhooks.md#the-review-of-a-week", "How a review works"),
+        "services": ("docs/configuration.md#services", "How to write a line of a service"),
+        "keys": ("docs/incoming-webhooks.md#keys", "Keys and what they may do"),
+        "screens": ("docs/incoming-webhooks.md#a-screen-on-the-wall", "A screen on the wall"),
+    }
+)
+
+
+class Link(NamedTuple):
+    """A link to the documentation; *address* is "" before the first release."""
+
+    title: str
+    file: str
+    address: str
+
+
+def link(name: str) -> Link:
+    """Return the link that a template names."""
+    file, title = DOCS[name]
+    return Link(title, file.partition("#")[0], published.page(file))

@@ -1,0 +1,81 @@
+"""What a relay needs a person for now: alerts out of its status, for the command and for pages. Pure.
+
+The limits are those of deployment/alerts.yml.
+
+| code              | when                                                              |
+| ----------------- | ----------------------------------------------------------------- |
+| store_failing     | the store cannot be written                                       |
+| reload_failed     | gitdailies.yml has errors, and the previous one is used           |
+| paused            | all events wait, or those of a source                             |
+| receiver_failing  | the circuit breaker is open                                       |
+| refused           | the next event of an incident or a place was refused, and waits   |
+| late              | the oldest event waits for half an hour, and nothing is paused    |
+| dead_letters      | the receiver refused events, or they were given up                |
+| quarantined       | deliveries could not be read, or no line names their service      |
+| source_silent     | a source is silent for longer than usual                          |
+| incident_open     | an incident is open for two weeks                                 |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from gitdailies_core.values.times import parse
+
+LATE_SECONDS = 1800
+OPEN_SECONDS = 14 * 86400
+
+
+class Alert(NamedTuple):
+    """A reason to look at the relay: a code, and a sentence."""
+
+    code: str
+    text: str
+
+
+def with_alerts(status: Mapping[str, Any], server: Mapping[str, Any] | None, now: datetime) -> dict[str, Any]:
+    """Return a status with what the server says of itself (None without one), and with its alerts."""
+    found = [alert._asdict() for alert in _alerts(status, server or {}, now)]
+    return {**status, "server": server, "alerts": found}
+
+
+def _alerts(status: Mapping[str, Any], server: Mapping[str, Any], now: datetime) -> Iterator[Alert]:
+    if fault := server.get("storeFault"):
+        yield Alert("store_failing", f"The store cannot be written: {fault}.")
+    if server.get("reloadFailed"):
+        yield Alert("reload_failed", "gitdailies.yml has errors. The previous one is used.")
+    for pause in status["paused"]:
+        what = f"Delivery from {pause['source']}" if pause["source"] else "Delivery"
+        yield Alert("paused", f"{what} is paused: {pause['reason']}.")
+    is_paused = any(pause["source"] is None for pause in status["paused"])
+    if server.get("circuit") == "open" and not is_paused:
+        reason = server.get("circuitReason")
+        yield Alert("receiver_failing", f"The receiver fails{f': {reason}' if reason else ''}.")
+    if count := status["refused"]:
+        yield Alert(
+            "refused", f"{_counted(count, 'event was', 'events were')} refused so far and will be retried."
+        )
+    if not status["paused"] and _age(status["oldestWaitingSince"], now) > LATE_SECONDS:
+        yield Alert("late", "An event has waited for more than half an hour.")
+    if count := status["deadLetters"]:
+        yield Alert(
+            "dead_letters", f"{_counted(count, 'dead letter waits', 'dead letters wait')} for a decision."
+        )
+    for code, count in status["quarantined"].items():
+        waits = _counted(count, "delivery waits", "deliveries wait")
+        yield Alert("quarantined", f"{waits} for a decision: {code.replace('_', ' ')}.")
+    for name, source in status["sources"].items():
+        if source["silent"]:
+            yield Alert("source_silent", f"{name} is silent for longer than usual.")
+    if _age(status["oldestOpenIncidentSince"], now) > OPEN_SECONDS:
+        yield Alert("incident_open", "An incident has been open for more than two weeks.")
+
+
+def _age(since: str | None, now: datetime) -> float:
+    return 0.0 if since is None else (now - parse(since, "since")).total_seconds()
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
