@@ -77,8 +77,11 @@ class Server:
 
     @property
     def cpu_seconds(self) -> float:
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        """The CPU time of the server and of the processes that read for it."""
+        pid = self._process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        stats = (Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split() for one in (pid, *children))
+        return sum(int(fields[11]) + int(fields[12]) for fields in stats) / TICKS
 
     @property
     def most_mib(self) -> float:

@@ -71,7 +71,7 @@ def _asked(
     page = session.get(f"{server.url}/dora", timeout=figures.SECONDS)
     size = len(gzip.compress(page.content))
     print(f"\n{kind}: {len(page.content):,} bytes, {size:,} compressed")
-    print("| overview | p50 ms | p95 ms | CPU ms in the server |\n|---|---:|---:|---:|")
+    print("| overview | p50 ms | p95 ms | CPU ms |\n|---|---:|---:|---:|")
     missed = [f"{kind}: expected {MOST_BYTES:,} bytes at most, got {size:,}"] if size > MOST_BYTES else []
 
     def send() -> None:
@@ -99,7 +99,7 @@ def _asked(
         cuts = statistics.quantiles(took, n=20, method="inclusive")
         used = (server.cpu_seconds - cpu) / questions * 1000
         print(f"| {name} | {cuts[9]:.1f} | {cuts[18]:.1f} | {used:.1f} |", flush=True)
-        if name == UNCHANGED and cuts[18] > MOST_MS:
+        if cuts[18] > MOST_MS:
             missed.append(f"{kind}, {name}: expected a p95 of {MOST_MS} ms at most, got {cuts[18]:.0f}")
     return missed
 

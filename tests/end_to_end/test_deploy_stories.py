@@ -134,7 +134,8 @@ def test_two_environments_are_two_events(story: Story) -> None:
         story.deploy(A, 10, run=1, environment="production"),
     )
 
-    assert [event["environment"] for event in story.events] == ["staging", "production"]
+    by_time = sorted(story.events, key=lambda event: str(event["time"]))
+    assert [event["environment"] for event in by_time] == ["staging", "production"]
     assert story.counted == (1, 0)
 
 

@@ -34,6 +34,8 @@ SELECT_DEPLOYS = (
 )
 # The deploys that did not fail, whatever is attributed to them: corrections say so.
 NOT_FAILED = "SELECT id FROM figures_deploys WHERE judged <> '' AND judged = 'not-failed'"
+# Where and when deploys with these ids happened.
+TIMES_OF_DEPLOYS = Lookup("d.environment, d.at", "figures_deploys d", "d.id = given.id")
 # What corrections say of deploys with these ids.
 JUDGED = Lookup("d.id, d.judged", "figures_deploys d", "d.id = given.id")
 

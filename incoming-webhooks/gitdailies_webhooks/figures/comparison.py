@@ -3,17 +3,21 @@
 | figure | test | least number in each period |
 | --- | --- | --- |
 | a rate | Newcombe's interval of the difference of two rates (1998, method 10) | `LEAST_SETTLED` |
-| a duration | ranks, with the values of one deploy taken together | `LEAST_DEPLOYS` with a value |
-| deploys a week | ranks of weekly counts (Mann and Whitney, 1947) | `LEAST_WEEKS`, all of them whole |
+| a duration | ranks of one value of each deploy | `LEAST_DEPLOYS` with a value |
+| deploys a week | ranks of weekly counts | `LEAST_WEEKS`, all of them whole |
 
-The commits of one deploy waited for the same moment, so they are not as many as their number says. Deploys
-come in clusters, so weekly counts are compared by ranks, and not by the distribution of Poisson.
+The commits of one deploy waited for the same moment, so they are not as many as their number says: the lead
+time of a deploy is the median of its commits. Deploys come in clusters, so weekly counts are compared by
+ranks, and not by the distribution of Poisson.
+
+Two tests of ranks have to agree: that of Mann and Whitney (1947), and that of Brunner and Munzel (2000),
+which holds for two sides of different spread, too. Small deploys vary more than large ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
+from functools import cache
 from math import hypot, sqrt
 from statistics import NormalDist
 from typing import Literal, NamedTuple
@@ -86,77 +90,66 @@ def compare_rates(before: Part, after: Part, confidence: float = ONE_PAGE) -> Ve
 
 
 def compare_durations(
-    before: Sequence[Sequence[float]], after: Sequence[Sequence[float]], confidence: float = ONE_PAGE
+    before: Sequence[float], after: Sequence[float], confidence: float = ONE_PAGE
 ) -> Verdict:
-    """Say whether durations are clearly longer (`higher`) or shorter than before.
-
-    Each inner sequence has the values of one deploy. Deploys without a value are ignored.
-    """
-    sides = [[deploy for deploy in side if deploy] for side in (before, after)]
-    if min(map(len, sides)) < LEAST_DEPLOYS:
-        return FEW
-    old, new = sides
-    rank = _mid_ranks(list(chain.from_iterable(chain(old, new))))
-    ranks_before, ranks_after = (_rank_mean(side, rank) for side in (old, new))
-    variance = ranks_before.variance + ranks_after.variance
-    difference = ranks_after.mean - ranks_before.mean
-    if not variance:  # every value of a side is the same
-        return _verdict(difference)
-    freedom = variance**2 / (ranks_before.share_of_freedom + ranks_after.share_of_freedom)
-    limit = t_quantile((1 + confidence) / 2, freedom) * sqrt(variance)
-    return _verdict(difference) if abs(difference) > limit else UNCLEAR
+    """Say whether durations are clearly longer (`higher`) or shorter than before; each is of one deploy."""
+    return FEW if min(len(before), len(after)) < LEAST_DEPLOYS else _by_ranks(before, after, confidence)
 
 
 def compare_counts(before: Sequence[int], after: Sequence[int], confidence: float = ONE_PAGE) -> Verdict:
     """Say whether weekly counts are clearly higher or lower than before; each entry is a whole week."""
+    return FEW if min(len(before), len(after)) < LEAST_WEEKS else _by_ranks(before, after, confidence)
+
+
+def _by_ranks(before: Sequence[float], after: Sequence[float], confidence: float) -> Verdict:
+    """Compare by the sum of ranks of one side, minus what it is on average if both sides are alike."""
     first, second = len(before), len(after)
-    if min(first, second) < LEAST_WEEKS:
-        return FEW
-    together: list[float] = [*before, *after]
-    rank = _mid_ranks(together)
     number = first + second
-    beyond = sum(rank[value] for value in after) - second * (number + 1) / 2
-    ties = sum(size**3 - size for size in map(together.count, rank))
-    variance = first * second / 12 * (number + 1 - ties / (number * (number - 1)))
-    # Half a step less, since ranks are whole and the normal distribution is not.
-    if abs(beyond) - 0.5 <= _normal_quantile(confidence) * sqrt(variance):
+    rank = _mid_ranks([*before, *after])
+    beyond = sum(rank.of[value] for value in after) - second * (number + 1) / 2
+    ties = sum(size**3 - size for size in rank.sizes)
+    alike = first * second / 12 * (number + 1 - ties / (number * (number - 1)))
+    # Half a step less, since ranks are whole and the distributions are not.
+    steps = abs(beyond) - 0.5
+    if steps <= _normal_quantile(confidence) * sqrt(alike):
         return UNCLEAR
+    # The sides may have the same middle, and differ in how far their values spread.
+    sides = [first * _placement_variance(before, rank), second * _placement_variance(after, rank)]
+    if spread := sum(sides):
+        freedom = spread**2 / sum(
+            part**2 / (size - 1) for part, size in zip(sides, (first, second), strict=True)
+        )
+        if steps <= t_quantile((1 + confidence) / 2, freedom) * sqrt(spread):
+            return UNCLEAR
     return _verdict(beyond)
 
 
-class _RankMean(NamedTuple):
-    """The mean rank of one side, its variance, and its part of Welch's and Satterthwaite's freedom."""
+class _Ranks(NamedTuple):
+    """The rank of each value, from 1; equal values share the mean of their ranks, and `sizes` count them."""
 
-    mean: float
-    variance: float
-    share_of_freedom: float
-
-
-def _rank_mean(deploys: Sequence[Sequence[float]], rank: dict[float, float]) -> _RankMean:
-    """Return the mean of a side; its variance is that of the means without one deploy each (jackknife).
-
-    The variance of the sums of deploys would be too small where a few deploys have most of the commits.
-    """
-    sums = [(sum(map(rank.__getitem__, deploy)), len(deploy)) for deploy in deploys]
-    values = sum(size for _, size in sums)
-    mean = sum(total for total, _ in sums) / values
-    moved = sum(((total - size * mean) / (values - size)) ** 2 for total, size in sums)
-    variance = moved * (len(sums) - 1) / len(sums)
-    # A deploy with most of the commits leaves less freedom than the number of deploys says.
-    alike = values**2 / sum(size**2 for _, size in sums)
-    return _RankMean(mean, variance, variance**2 / max(alike - 1, 1))
+    of: dict[float, float]
+    sizes: list[int]
 
 
-def _mid_ranks(values: list[float]) -> dict[float, float]:
-    """Return the rank of each value, from 1; equal values share the mean of their ranks."""
+def _placement_variance(side: Sequence[float], among_all: _Ranks) -> float:
+    """Return the variance of how many values of the other side are below each value of this one."""
+    own = _mid_ranks(side).of
+    below = [among_all.of[value] - own[value] for value in side]
+    mean = sum(below) / len(below)
+    return sum((number - mean) ** 2 for number in below) / (len(below) - 1)
+
+
+def _mid_ranks(values: Sequence[float]) -> _Ranks:
     ordered = sorted(values)
     found: dict[float, float] = {}
+    sizes: list[int] = []
     begin = 0
     for position in range(1, len(ordered) + 1):
         if position == len(ordered) or ordered[position] != ordered[begin]:
             found[ordered[begin]] = (begin + 1 + position) / 2
+            sizes.append(position - begin)
             begin = position
-    return found
+    return _Ranks(found, sizes)
 
 
 def _verdict(difference: float) -> Verdict:
@@ -165,6 +158,7 @@ def _verdict(difference: float) -> Verdict:
     return HIGHER if difference > 0 else LOWER
 
 
+@cache  # there are two levels of confidence
 def _normal_quantile(confidence: float) -> float:
     """Return how many standard deviations on both sides hold this part of a normal distribution."""
     return NormalDist().inv_cdf((1 + confidence) / 2)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 
 from gitdailies_core.error_text import got
 from gitdailies_core.values import times
@@ -67,8 +68,7 @@ class Period:
         """
         if first is None or first > self.now or (self.ended_at is not None and first >= self.ended_at):
             return None
-        midnight = local_time(first, self.zone).replace(hour=0, minute=0, second=0, microsecond=0)
-        return max(self.began_at, at_local_time(midnight, self.zone))
+        return max(self.began_at, _midnight(first, self.zone))
 
 
 @dataclass(frozen=True)
@@ -176,6 +176,14 @@ def local_time(at: int, zone: tzinfo) -> datetime:
 def at_local_time(shown: datetime, zone: tzinfo) -> int:
     """Return the time at which a clock in *zone* first shows *shown*, or skips it."""
     return to_us(shown.replace(tzinfo=zone).astimezone(UTC))
+
+
+# The first events of some hundred repositories are asked for again with every bucket and every page.
+@lru_cache(maxsize=4096)
+def _midnight(at: int, zone: tzinfo) -> int:
+    """Return the start of the day of a time."""
+    shown = local_time(at, zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    return at_local_time(shown, zone)
 
 
 def _text(at: int) -> str:

@@ -330,7 +330,10 @@ def summary(
 
 def first_of(question: SeriesQuestion, firsts: Mapping[str, int], key: Key) -> int | None:
     """Return the time of the first event of a group, or of all groups."""
-    return min((at for repo, at in firsts.items() if question.selects(repo, key)), default=None)
+    repos: Iterable[str] = firsts
+    if key and REPO in question.by:
+        repos = {key[question.by.index(REPO)]} & firsts.keys()
+    return min((firsts[repo] for repo in repos if question.selects(repo, key)), default=None)
 
 
 def _group(

@@ -27,6 +27,7 @@ from gitdailies_webhooks.figures.metrics import (
     ratio,
     seconds,
 )
+from gitdailies_webhooks.figures.remembered import Remembered
 
 # Between the lead times of two deploys.
 BETWEEN = ";"
@@ -75,25 +76,54 @@ class Tally(NamedTuple):
 
     @property
     def lead_times(self) -> list[int]:
-        """All lead times."""
-        # One JSON list is parsed five times as fast as one number at a time.
-        parsed: list[int] = orjson.loads(f"[{self.leads.replace(BETWEEN, ',')}]")
-        return parsed
+        """The lead time of each commit, in microseconds."""
+        return _each(self.leads)
 
-    @property
-    def drawn_lead_times(self) -> list[list[int]]:
-        """The lead times of each deploy that has some; of about `MOST_COMPARED` deploys if there are more.
 
-        Which ones depends on nothing but their lead times, so that it is the same in any order.
-        """
-        if not self.leads:
-            return []
-        deploys = self.leads.split(BETWEEN)
-        step = -(-len(deploys) // MOST_COMPARED)
-        if step > 1:
-            deploys = [one for one in deploys if not crc32(one.encode()) % step]
-        parsed: list[list[int]] = orjson.loads(f"[[{'],['.join(deploys)}]]") if deploys else []
-        return parsed
+class LeadTimes(NamedTuple):
+    """What the lead times of a period come to, in seconds, and how many commits have one."""
+
+    median: float | None
+    p25: float | None
+    p75: float | None
+    p90: float | None
+    commits: int
+
+
+def _each(leads: str) -> list[int]:
+    # One JSON list is parsed five times as fast as one number at a time.
+    found: list[int] = orjson.loads(f"[{leads.replace(BETWEEN, ',')}]")
+    return found
+
+
+def _lead_times(leads: str) -> LeadTimes:
+    ordered = sorted(_each(leads))
+    median, p25, p75, p90 = (seconds(percentile(ordered, cut)) for cut in (MEDIAN, P25, P75, P90))
+    return LeadTimes(median, p25, p75, p90, len(ordered))
+
+
+def drawn_lead_times(leads: str) -> list[float]:
+    """Return the median lead time of each deploy that has one; of about `MOST_COMPARED` if there are more.
+
+    Which ones depends on nothing but their lead times, so that it is the same in any order.
+    """
+    deploys = leads.encode().split(BETWEEN.encode()) if leads else []
+    step = -(-len(deploys) // MOST_COMPARED)
+    if step > 1:
+        deploys = [one for one in deploys if not crc32(one) % step]
+    if not deploys:
+        return []
+    medians = (percentile(sorted(one), MEDIAN) for one in orjson.loads(b"[[%b]]" % b"],[".join(deploys)))
+    return [one for one in medians if one is not None]
+
+
+def _compared_lead_times(before: str, now: str, confidence: str) -> Verdict:
+    return comparison.compare_durations(drawn_lead_times(before), drawn_lead_times(now), float(confidence))
+
+
+# Three overviews of a hundred rows, and of the period before: of each, a few numbers or a word.
+lead_times = Remembered(_lead_times, 600)
+_compare_lead_times = Remembered(_compared_lead_times, 600)
 
 
 def tally(deploys: Sequence[DeployRow], incidents: Iterable[IncidentRow], settled_until: int) -> Tally:
@@ -157,7 +187,7 @@ def numbers(found: Tally, days: float, since: str | None) -> dict[str, Any]:
 
     *days* are the observed ones. They began at *since*, if that is later than the period; else it is None.
     """
-    lead_times = sorted(found.lead_times)
+    lead = lead_times(found.leads)
     failed = found.failed + found.failed_young
     decided = len(found.recoveries) + len(found.remedied) + found.still_open
     return {
@@ -168,11 +198,7 @@ def numbers(found: Tally, days: float, since: str | None) -> dict[str, Any]:
             "since": since,
         },
         metrics.LEAD_TIME: {
-            "median": seconds(percentile(lead_times, MEDIAN)),
-            "p25": seconds(percentile(lead_times, P25)),
-            "p75": seconds(percentile(lead_times, P75)),
-            "p90": seconds(percentile(lead_times, P90)),
-            "commits": len(lead_times),
+            **lead._asdict(),
             "unknown": found.unknown_commits,
             "unknownDeploys": found.unknown_deploys,
         },
@@ -223,15 +249,11 @@ def changes(before: Tally, now: Tally, weeks: Weeks, confidence: float) -> dict[
     """Return what became of each figure: higher, lower, unclear or few; of durations longer or shorter."""
     verdicts = {
         metrics.FREQUENCY: comparison.compare_counts(weeks.before, weeks.now, confidence),
-        metrics.LEAD_TIME: comparison.compare_durations(
-            before.drawn_lead_times, now.drawn_lead_times, confidence
-        ),
+        metrics.LEAD_TIME: _compare_lead_times(before.leads, now.leads, str(confidence)),
         metrics.FAIL_RATE: comparison.compare_rates(
             Part(before.failed, before.settled), Part(now.failed, now.settled), confidence
         ),
-        metrics.RECOVERY: comparison.compare_durations(
-            [(one,) for one in before.recoveries], [(one,) for one in now.recoveries], confidence
-        ),
+        metrics.RECOVERY: comparison.compare_durations(before.recoveries, now.recoveries, confidence),
         metrics.REWORK: comparison.compare_rates(
             Part(before.rework, before.deploys), Part(now.rework, now.deploys), confidence
         ),

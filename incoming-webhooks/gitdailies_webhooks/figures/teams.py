@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, lru_cache
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gitdailies_connection.config.settings import TeamSettings
 from gitdailies_connection.config.teams import NO_TEAM
@@ -20,6 +20,9 @@ from gitdailies_connection.config.teams import NO_TEAM
 from gitdailies_webhooks.figures.settings import folded
 
 NO_TEAM_TITLE = "No team"
+
+# For how many places the teams are kept.
+_MOST_PLACES = 10_000
 
 
 class Owned(NamedTuple):
@@ -66,12 +69,17 @@ class Teams:
         ]
         self._lines = sorted(lines, key=lambda line: line.rank)
         self._ever: dict[str, frozenset[str]] = {}
+        self._of: dict[tuple[str, str | None], tuple[str, ...]] = {}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Teams) and self._settings == other._settings
 
     def __hash__(self) -> int:
         return hash(self._settings)
+
+    def __reduce__(self) -> tuple[Callable[..., Teams], tuple[Any, ...]]:
+        """Let a process that gets the same teams with every question keep what it found out about them."""
+        return _same_teams, (self._settings,)
 
     def __bool__(self) -> bool:
         return bool(self._settings)
@@ -86,6 +94,14 @@ class Teams:
 
         What is in no team is in the group `NO_TEAM`.
         """
+        known = self._of.get((repo, service))
+        if known is None:
+            if len(self._of) >= _MOST_PLACES:
+                self._of.clear()
+            known = self._of[repo, service] = self._decided(repo, service)
+        return known
+
+    def _decided(self, repo: str, service: str | None) -> tuple[str, ...]:
         found: list[Owned] = []
         for line in self._lines:
             if found and line.rank != found[0].rank:
@@ -132,6 +148,11 @@ class Teams:
 
 
 NO_TEAMS = Teams()
+
+
+@lru_cache(maxsize=8)
+def _same_teams(settings: tuple[TeamSettings, ...]) -> Teams:
+    return Teams(settings)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from gitdailies_webhooks.figures.metrics import MEDIAN, percentile
 from gitdailies_webhooks.figures.selection import Period
 from gitdailies_webhooks.figures.series import ALL, Key
 from gitdailies_webhooks.figures.settings import PRODUCTION, FigureSettings
-from gitdailies_webhooks.figures.tally import Tally
+from gitdailies_webhooks.figures.tally import Tally, lead_times
 from gitdailies_webhooks.pages import phrases, sparks
 from gitdailies_webhooks.pages.event_links import Piece, open_incidents_url
 from gitdailies_webhooks.pages.formatting import (
@@ -65,7 +66,7 @@ SORTS: Mapping[str, Sort] = MappingProxyType(
         for one in (
             Sort("deploys", "Deploys", lambda found, _: found.deploys),
             Sort("name", "Repository", lambda _found, _: None),
-            Sort("lead", "Lead time", lambda found, _: _median(found.lead_times)),
+            Sort("lead", "Lead time", lambda found, _: lead_times(found.leads).median),
             Sort("fail", "Fail rate", lambda found, _: metrics.ratio(found.failed, found.settled)),
             Sort("recovery", "Recovery", lambda found, _: _median(found.recoveries)),
             Sort("rework", "Rework", lambda found, _: metrics.ratio(found.rework, found.deploys)),
@@ -92,6 +93,7 @@ def context(
     page = min(page, pages)
     drawn = _Drawing(found, filters, _environment(found, settings))
     shown = rows[(page - 1) * most_rows : page * most_rows]
+    active = {key[1] for key in rows}
     zone = settings.zone
     whole = series.summary(
         question,
@@ -119,13 +121,13 @@ def context(
         "top": unbroken(f"{drawn.top * 100:.0f} %"),
         "teams": _by_team(found, rows, shown, drawn),
         "with_teams": bool(question.teams_known),
-        "number": count(len({key[1] for key in rows})),
+        "number": count(len(active)),
         "outside": _outside(found, rows, drawn),
-        "in_two": count(len(rows) - len({key[1] for key in rows})),
+        "in_two": count(len(rows) - len(active)),
         "idle": [
             (dora_url(filters, repo=name, sort=None, page=None), name)
             for repo, name in sorted(found.names.items())
-            if repo not in {key[1] for key in read.keys} and question.selects(repo, ALL)
+            if repo not in active and question.selects(repo, ALL)
         ],
         "page": page,
         "pages": pages,
@@ -274,17 +276,18 @@ def _outside(found: Overview, rows: Sequence[Key], drawn: _Drawing) -> dict[str,
     if drawn.common is None or len(rows) < 2:
         return None
     names = []
-    for repo in dict.fromkeys(key[1] for key in rows):
-        keys = [key for key in rows if key[1] == repo]
+    of_repo: dict[str, list[Key]] = defaultdict(list)
+    for key in rows:
+        of_repo[key[1]].append(key)
+    for repo, keys in of_repo.items():
         total = found.found.sums.together(keys, found.found.planned.total)
         interval = wilson(Part(total.failed, total.settled), MANY_ROWS)
         if interval is not None and not interval.low <= drawn.common <= interval.high:
             name = found.names.get(repo, repo)
             names.append((_repo_url(drawn, name), name))
-    repos = len({key[1] for key in rows})
     return {
-        "within": count(repos - len(names)),
-        "of": count(repos),
+        "within": count(len(of_repo) - len(names)),
+        "of": count(len(of_repo)),
         "names": names[:_OUTSIDE],
         "more": max(len(names) - _OUTSIDE, 0),
     }

@@ -122,7 +122,7 @@ HELD: tuple[Held, ...] = (
     ),
     held(
         "packed_sums",
-        "environment repo leads",
+        "environment repo leads recoveries remedied",
         "figures, derived from events",
         _WITH_EVENTS,
         _BOTH,

@@ -263,14 +263,16 @@ _partial(
 )
 _partial("figures_incidents_linked_at", _LINKED, _INCIDENTS.environment, _INCIDENTS.deploy_at)
 
-# Sums over the deploys of a week: derived.update.packing. A week of `packed_weeks` is complete. `leads` are
-# the lead times of each deploy that has some, with ";" between deploys.
+# Sums over the deploys and incidents of a week: derived.update.packing. A week of `packed_weeks` is complete,
+# and its sums hold for every moment from `holds_from` on. `leads` are the lead times of each deploy that has
+# some, with ";" between deploys. `recoveries` and `remedied` are times with "," between them.
 Table(
     "packed_weeks",
     METADATA,
     Column("environment", _NAME, primary_key=True),
     Column("began", BigInteger, primary_key=True, autoincrement=False),
     Column("ended", BigInteger, nullable=False),
+    Column("holds_from", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 Table(
@@ -281,9 +283,15 @@ Table(
     Column("repo", _NAME, primary_key=True),
     Column("deploys", BigInteger, nullable=False),
     Column("rework", BigInteger, nullable=False),
-    Column("unknown", BigInteger, nullable=False),
+    Column("unknown_deploys", BigInteger, nullable=False),
     Column("unknown_commits", BigInteger, nullable=False),
     Column("leads", Text, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    Column("recoveries", Text, nullable=False),
+    Column("remedied", Text, nullable=False),
+    Column("still_open", BigInteger, nullable=False),
+    Column("unlinked", BigInteger, nullable=False),
+    Column("unlinked_72h", BigInteger, nullable=False),
 )
 
 # The settings with which the rows above were derived, as JSON under one name.

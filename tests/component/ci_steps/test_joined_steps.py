@@ -23,6 +23,7 @@ DRY_RUN = {"circleci": "PARAM_DRY_RUN", "octopus": "GitDailies.DryRun"}
 # The Action has tests of its own.
 MODULES = sorted(set(BY_MODULE) - {"github_actions"})
 
+pytestmark = pytest.mark.matrix
 each_python = pytest.mark.parametrize(
     "python", NEW_ENOUGH.values(), ids=[".".join(map(str, version)) for version in NEW_ENOUGH]
 )
@@ -99,8 +100,6 @@ def test_the_step_of_jenkins_needs_no_marker(tmp_path: Path) -> None:
 # As Octopus' agent runs a script: inside of a process of its own, which goes on afterwards.
 AGENT = """\
 import json, runpy, sys
-
-pytestmark = pytest.mark.matrix
 variables = json.load(open(sys.argv[1]))
 try:
     runpy.run_path(sys.argv[2], {"get_octopusvariable": lambda name: variables.get(name, "")}, "__main__")

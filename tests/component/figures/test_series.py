@@ -1,9 +1,11 @@
-"""Series over HTTP, on both databases: every form has the same numbers, and wrong questions are refused."""
+"""Figures over HTTP, on both databases: every form has the same numbers, and wrong questions are refused."""
 
 from __future__ import annotations
 
 import csv
 import io
+import itertools
+import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -11,19 +13,32 @@ from typing import Any
 
 import pytest
 import requests
+from click.testing import CliRunner
+from gitdailies_cli.commands.metrics import metrics
+from gitdailies_cli.commands.read_server import READ_KEY
 from gitdailies_connection.config.settings import TeamSettings
 from gitdailies_server.storage.database import Database
+from gitdailies_webhooks.api.metric_formats import measures, snake
 from gitdailies_webhooks.api.openapi import document
 from gitdailies_webhooks.figures.settings import FigureSettings
+from gitdailies_webhooks.pages.cards import LAYOUTS
 from gitdailies_webhooks.pages.series_formats import fields, spans
+from hypothesis import HealthCheck, given, settings
 from jsonschema import Draft202012Validator
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.contract.stores.test_series import compare
 from tests.support.databases import postgresql_url
 from tests.support.empty_stores import WEBHOOKS
-from tests.support.figures.asking import worked
+from tests.support.figures.asking import alike, compute, worked
+from tests.support.figures.histories import HISTORIES
+from tests.support.figures.histories import QUESTIONS as RANDOM_QUESTIONS
 from tests.support.figures.worked.expected import QUESTIONS, expected
+from tests.support.forms import examples
 from tests.support.webhooks.running import Receiver, at, in_thread
+from tests.support.webhooks.visitor import Visitor, owner
+
+__all__ = ["owner"]
 
 BERLIN = FigureSettings(timezone="Europe/Berlin", window=timedelta(hours=72))
 TEAMS = (
@@ -135,6 +150,87 @@ def test_prometheus_has_a_label_for_each_team_and_repository(receiver: Receiver,
     assert 'deploys{repo="larkspur/ledger",team="pay"}' in text.text
     few = receiver.get(key, "/api/metrics/series", **question, format="prometheus", limit="1")
     assert (few.status_code, few.json()["detail"][:6]) == (400, "limit:")
+
+
+# Each history has repositories of its own, so that one server holds all of them.
+_HISTORIES_SENT = itertools.count()
+
+
+@settings(
+    max_examples=examples(15),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(HISTORIES, RANDOM_QUESTIONS)
+def test_every_answer_has_the_figures_of_the_events(
+    receiver: Receiver, owner: Visitor, events: list[dict[str, Any]], question: dict[str, str]
+) -> None:
+    """API, CSV, Prometheus, series, page and command give what the pure functions make of any history."""
+    number = next(_HISTORIES_SENT)
+    key = receiver.key(f"all-{number}", "send", "read")
+    body = [
+        {**event, "id": f"{number}-{event['id']}", "repo": event["repo"].replace("/", f"{number}/")}
+        for event in events
+    ]
+    assert receiver.post(key, body).status_code == 202
+    question = {name: text for name, text in question.items() if text}
+    question["repo"] = f"larkspur{number}/{'shop' if 'repo' in question else 'ledger'}"
+    found = compute(body, question, BERLIN).figures()
+
+    answer = receiver.get(key, "/api/metrics", **question).json()
+    alike(answer["figures"], found)
+    in_csv = receiver.get(key, "/api/metrics", **question, format="csv").text
+    shown = {(row["figure"], row["measure"]): row["value"] for row in csv.DictReader(io.StringIO(in_csv))}
+    as_numbers = {(figure, measure): value for figure, measure, value, _ in measures(answer)}
+    assert shown == {name: "" if value is None else repr(value) for name, value in as_numbers.items()}
+    gauges = receiver.get(key, "/api/metrics/prometheus", **question).text
+    assert _gauges(gauges) == {
+        f"{snake(figure)}_{snake(measure)}": value
+        for (figure, measure), value in as_numbers.items()
+        if value is not None
+    }
+
+    (group,) = ask(receiver, key, **question)["groups"]
+    compare(group["total"], found)
+    markdown = receiver.get(key, "/api/metrics/series", **question, format="md").text
+    frequency, fail = found["deploymentFrequency"], found["changeFailRate"]
+    (cells,) = re.findall(r"^\| (\d+) \| [^|]+ \| [^|]+ \| ([^|]+) \|", markdown, re.MULTILINE)
+    assert int(cells[0]) == frequency["numerator"]
+    assert cells[1] == (f"{fail['numerator']} of {fail['denominator']}" if fail["denominator"] else "–")
+
+    if frequency["numerator"]:
+        page = owner.session.get(f"{receiver.url}/dora", params=question, timeout=60).text
+        lines = [line for card in LAYOUTS for line in card.headlines(found[card.name], "72 h")]
+        assert re.findall(r'<p class="value">([^<]*)</p>', page) == lines
+
+    options = [part for name, text in question.items() for part in (f"--{name}", text)]
+    for place in (["--url", receiver.url], ["--store", address(receiver)]):
+        alike(json.loads(_command(key, *place, *options, "--json"))["figures"], found)
+    counts = f"{fail['numerator']} of {fail['denominator']} failed;"
+    assert counts in _command(key, "--url", receiver.url, *options)
+
+
+def _gauges(text: str) -> dict[str, float]:
+    """Return the samples by their names without prefix and unit."""
+    samples = (one for family in text_string_to_metric_families(text) for one in family.samples)
+    return {
+        re.sub("^gitdailies_|_(seconds|days)$", "", one.name): one.value
+        for one in samples
+        if "repo" in one.labels
+    }
+
+
+def _command(key: str, *options: str) -> str:
+    """Run `gitdailies metrics` in this process."""
+    ran = CliRunner().invoke(metrics, options, env={READ_KEY: key}, catch_exceptions=False)
+    assert ran.exit_code == 0, ran.output
+    return str(ran.output)
+
+
+def address(receiver: Receiver) -> str:
+    """Return the `--store` of a receiver."""
+    store: Any = receiver.store
+    return f"sqlite:{store.path}" if hasattr(store, "path") else str(store.url.reveal())
 
 
 def test_pages_hold_every_group_once(receiver: Receiver, key: str) -> None:

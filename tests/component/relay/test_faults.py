@@ -291,7 +291,7 @@ def test_a_verb_before_the_first_start_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_verb_on_a_database_without_tables_says_so(tmp_path: Path, kind: str, verb: str) -> None:
     """On either store the error says that no relay has used the database, and nothing is created in it."""
-    with setting(kind) as at:
+    with setting(kind, tables=None) as at:
         configure(tmp_path, store=at)
         (tmp_path / "relay.db").write_bytes(b"")
         ended = run("relay", verb, "--config", CONFIG, folder=tmp_path, expected=2)

@@ -76,8 +76,8 @@ MORE = st.fixed_dictionaries(
         "compare": st.sampled_from(("", "before")),
         "rolling": st.sampled_from(("", "", "2w", "4w", "13w")),
         "teams": st.sampled_from((TEAMS, OF_REPOSITORIES)),
-        # Over weeks that are packed, or in the middle of them.
-        "weeks": st.booleans(),
+        # At a moment after the weeks that are packed, in the middle of what happened then, or none.
+        "weeks": st.sampled_from((None, 24 * 20, 24 * 4, 24 * 4 + 8, 24 * 4 + 17)),
         "team": st.sampled_from(([], [], ["PAY"], ["shop", "none"])),
     }
 )
@@ -271,7 +271,8 @@ def test_series_are_the_figures_of_each_group(
             pack_everything(session)
         if more["weeks"]:
             # Packed weeks are of whole repositories.
-            parameters = {**parameters, "from": "2026-03-09", "to": "", "now": text(24 * 20), "service": ""}
+            now = text(more["weeks"])
+            parameters = {**parameters, "from": "2026-03-09", "to": "", "now": now, "service": ""}
             more = {**more, "teams": OF_REPOSITORIES}
         question = asked(as_lists({**parameters, **more}), SETTINGS, more["teams"], LATE)
         # The stored rows, and the events while the rows are for other settings.
@@ -338,3 +339,33 @@ def test_a_packed_week_follows_its_deploys(store: Opened) -> None:
         delete_event(session, late, LATE)
         catch_up(session, LATE)
         assert (packed(), deploys()) == (0, 1)
+
+
+def test_a_packed_week_follows_what_became_of_its_deploys(store: Opened) -> None:
+    """An incident, its end, a correction and a remedy of a later week change a packed week."""
+    question = asked({"now": [text(24 * 20)], "from": ["2026-03-09"]}, SETTINGS, Teams(), LATE).question
+
+    def counts() -> tuple[int, int, int, int]:
+        catch_up(session, LATE)
+        pack_everything(session)
+        (group,) = answer(session, question, SETTINGS, limit=9)["groups"]
+        fail, recovery = (group["total"][name] for name in ("changeFailRate", "failedDeploymentRecoveryTime"))
+        return fail["failed"], recovery["open"], recovery["recovered"], recovery["byRemedy"]["count"]
+
+    place = {"repo": "a/b", "incidentId": "I"}
+    with rolled_back(store) as session:
+        for number, hours in (("1", 60), ("2", 61)):
+            sha = number * 40
+            deploy = {"kind": "deployed", "repo": "a/b", "commitSHA": sha, "time": text(hours)}
+            add_event(session, {**deploy, "id": number}, LATE)
+        assert counts() == (0, 0, 0, 0)
+        add_event(session, {"kind": "incidentStarted", "id": "s", "time": text(62), **place}, LATE)
+        assert counts() == (1, 1, 0, 0)
+        add_event(session, {"kind": "incidentResolved", "id": "r", "time": text(200), **place}, LATE)
+        assert counts() == (1, 0, 1, 0)
+        corrections.write(session, StoredCorrection("s", "not-an-incident", None, "why", "Kim", LATE))
+        change_log.note_changes(session, [("s", "a/b", "I")], LATE)
+        assert counts() == (0, 0, 0, 0)
+        rollback = {"kind": "deployed", "repo": "a/b", "commitSHA": "1" * 40, "type": "rollback"}
+        add_event(session, {**rollback, "id": "3", "time": text(80)}, LATE)
+        assert counts() == (1, 0, 0, 1)

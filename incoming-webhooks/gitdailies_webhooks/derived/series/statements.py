@@ -12,11 +12,9 @@ SUMS_OF_DEPLOYS = (
     " sum(CASE WHEN unknown = '' THEN 0 ELSE 1 END), sum(unknown_commits), {joined}"
     " FROM figures_deploys WHERE counts = 1 AND {where} GROUP BY {grouped}"
 )
-# Packed weeks (`derived.update.packing`) of a place that begin between two moments; the place comes first.
-PACKED_SUMS = (
-    "SELECT began, repo, deploys, rework, unknown, unknown_commits, leads FROM packed_sums"
-    " WHERE {where} AND began >= ? AND began <= ?"
-)
+# How each database joins the lead times of the deploys that have some.
+JOINED_BY_SQLITE = "group_concat(nullif(leads, ''), ';')"
+JOINED_BY_POSTGRESQL = "string_agg(nullif(leads, ''), ';')"
 
 # Deploys that a later one had remedied at a moment, unless a correction says that they did not fail; a place
 # and a period follow.
@@ -44,10 +42,11 @@ UNLINKED = (
     " WHERE since <= ? AND until > ? AND deploy IS NULL AND {where}"
 )
 
-# Incidents that are open at a moment, which is the first three parameters; a place follows.
+# Incidents that are open at a moment, which is the first three parameters; a place follows. `+ 0` keeps a
+# planner from the indexes of all incidents: the few open ones have an index of their own.
 OPEN_INCIDENTS = (
     "SELECT repo, service, environment FROM figures_incidents"
-    " WHERE since <= ? AND until > ? AND at <= ? AND ended_at IS NULL AND {where}"
+    " WHERE since <= ? AND until > ? AND at + 0 <= ? AND ended_at IS NULL AND {where}"
 )
 # The same for those that ended later than that moment, which is a fourth parameter.
 OPEN_THEN = (

@@ -1,27 +1,19 @@
-"""The sums of a series, read from the derived rows.
-
-Deploys are added up by the database, for each repository and segment. Failed deploys and incidents are few,
-and are added up here.
-"""
+"""The sums of a series, read from packed weeks and from the derived rows."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
-from typing import TypeAlias
 
 from gitdailies_server.storage.database import Session
 
 from gitdailies_webhooks.derived import rows
 from gitdailies_webhooks.derived.series import statements
+from gitdailies_webhooks.derived.series.parts import Moment, Part, Where, parts
 from gitdailies_webhooks.derived.update import packing
 from gitdailies_webhooks.events import spellings
 from gitdailies_webhooks.figures.events import Place
-from gitdailies_webhooks.figures.facts import first_outage
 from gitdailies_webhooks.figures.series import SERVICE, Plan, SeriesQuestion, Sums
-from gitdailies_webhooks.figures.tally import Failure, Tally, failures
 from gitdailies_webhooks.sql.bulk import lookup_many
 
 _MOST_ENVIRONMENTS = 1000
@@ -30,14 +22,11 @@ _MOST_ENVIRONMENTS = 1000
 def add_up(session: Session, question: SeriesQuestion, planned: Plan, window: int) -> Sums:
     """Add up the deploys and incidents of a question, each in its segment."""
     sums, keys = Sums(), cache(question.keys)
+    moment = Moment(question.period.now, question.period.now - window)
     for environment in environments(session, question):
-        place = _Place(environment, question.repos)
-        for where, number, found in (
-            *_deploys(session, question, planned, place, question.period.now - window),
-            *_failures(session, question, planned, place, question.period.now, window),
-            *_unlinked(session, planned, place, question.period.now),
-        ):
-            sums.add(keys(where), number, found)
+        where = Where(environment, question.repos)
+        for place, number, found in _parts(session, question, planned, where, moment):
+            sums.add(keys(place), number, found)
     return sums
 
 
@@ -46,111 +35,24 @@ def _by_service(question: SeriesQuestion) -> bool:
     return SERVICE in question.by or bool(question.services) or question.teams_known.name_services
 
 
-# The place of a sum, the number of its segment, and the sum.
-_Found: TypeAlias = tuple[Place, int, Tally]
+def _parts(
+    session: Session, question: SeriesQuestion, planned: Plan, where: Where, moment: Moment
+) -> Iterator[Part]:
+    """Yield the sums of an environment: those that are packed, and the others from the rows."""
+    by_service, packed = _by_service(question), {}
+    if not by_service:
+        packed = _packed(session, planned, where.environment, moment)
+        for began, repo, tally in packing.read(session, where, packed):
+            yield Place(repo, where.environment, None), packed[began], tally
+    chosen = set(range(len(planned.segments))) - set(packed.values())
+    yield from parts(session, where, planned.segments, chosen, moment, by_service=by_service)
 
 
-def _deploys(
-    session: Session, question: SeriesQuestion, planned: Plan, place: _Place, settled_until: int
-) -> Iterator[_Found]:
-    """Yield the sums of deploys, without their failures."""
-    by_service = _by_service(question)
-    statement = statements.SUMS_OF_DEPLOYS.format(
-        service="service" if by_service else "''",
-        joined=packing.joined(session),
-        where=place.where("at"),
-        grouped="repo, service" if by_service else "repo",
-    )
-    packed = {} if by_service else _packed(session, planned, place, settled_until)
-    if packed:
-        begins = min(packed), max(packed)
-        for began, repo, *sums, leads in session.execute(
-            statements.PACKED_SUMS.format(where=place.where()), (*place.values, *begins)
-        ).fetchall():
-            if began in packed:
-                deploys, rework, unknown, commits = sums
-                where = Place(repo, place.environment, None)
-                yield where, packed[began], Tally(deploys, rework, 0, unknown, commits, leads)
-    raw = set(range(len(planned.segments))) - set(packed.values())
-    for number in sorted(raw):
-        found = session.execute(
-            statement, (settled_until, *place.values, *planned.segments[number])
-        ).fetchall()
-        for repo, service, deploys, rework, young, unknown, commits, leads in found:
-            where = Place(repo, place.environment, service or None)
-            yield where, number, Tally(deploys, rework, young, unknown, commits, leads or "")
-
-
-def _packed(session: Session, planned: Plan, place: _Place, settled_until: int) -> dict[int, int]:
+def _packed(session: Session, planned: Plan, environment: str, moment: Moment) -> dict[int, int]:
     """Return the segments that are packed weeks of settled deploys: their numbers by their beginnings."""
     first, last = planned.segments[0].began_at, planned.segments[-1].last
-    found = session.execute(packing.PACKED, (place.environment, last, first)).fetchall()
-    weeks = {(began, ended - 1) for began, ended in found if ended - 1 <= settled_until}
+    weeks = packing.weeks(session, environment, first, last, moment)
     return {one.began_at: number for number, one in enumerate(planned.segments) if tuple(one) in weeks}
-
-
-def _failures(
-    session: Session, question: SeriesQuestion, planned: Plan, place: _Place, now: int, window: int
-) -> Iterator[_Found]:
-    """Yield the sums of failed deploys."""
-    begins = [segment.began_at for segment in planned.segments]
-    period = begins[0], planned.segments[-1].last
-    by_service = _by_service(question)
-    # By id: time, repository, service, time until the first remedy, and the incidents.
-    found: dict[str, tuple[int, str, str, int | None, list[rows.Span]]] = {}
-    for statement, moment in ((statements.JUDGED_FAILED, ()), (statements.REMEDIED, (now,))):
-        for id_, at, repo, service, remedied_after in session.execute(
-            statement.format(where=place.where("at")), (*moment, *place.values, *period)
-        ).fetchall():
-            found[id_] = at, repo, service, remedied_after, []
-    not_failed = rows.not_failed(session)
-    for id_, at, repo, service, began_at, ended_at, merged in session.execute(
-        statements.SPANS.format(where=place.where("deploy_at")), (now, now, *place.values, *period)
-    ).fetchall():
-        if id_ in not_failed:
-            continue
-        deploy = found.get(id_)
-        if deploy is None:
-            deploy = found[id_] = at, repo, service, None, []
-        deploy[4].append(rows.Span.known(now, began_at, ended_at, merged))
-    failed: dict[tuple[str, str, int], list[Failure]] = defaultdict(list)
-    for at, repo, service, remedied_after, spans in found.values():
-        outage = first_outage(spans)
-        if outage is None:
-            failure = Failure(at, None, False, remedied_after)
-        else:
-            failure = Failure(at, outage.duration_us, outage.duration_us is None, None)
-        failed[repo, service if by_service else "", bisect_right(begins, at) - 1].append(failure)
-    for (repo, service, number), ones in failed.items():
-        where = Place(repo, place.environment, service or None)
-        yield where, number, failures(ones, now - window)
-
-
-def _unlinked(session: Session, planned: Plan, place: _Place, now: int) -> Iterator[_Found]:
-    """Yield the incidents that are attributed to no deploy."""
-    begins = [segment.began_at for segment in planned.segments]
-    period = begins[0], planned.segments[-1].last
-    found = session.execute(
-        statements.UNLINKED.format(where=place.where("at")), (now, now, *place.values, *period)
-    ).fetchall()
-    for repo, service, at, wide in found:
-        tally = Tally(unlinked=1, unlinked_72h=int(wide is not None))
-        yield Place(repo, place.environment, service or None), bisect_right(begins, at) - 1, tally
-
-
-class _Place:
-    """The condition of one environment, and of some repositories."""
-
-    def __init__(self, environment: str, repos: Iterable[str]) -> None:
-        self.environment = environment
-        self._repos = sorted(repos)
-        self.values = (environment, *self._repos)
-
-    def where(self, at: str = "") -> str:
-        """Return the condition; a column *at* adds that of a period."""
-        marks = ", ".join("?" * len(self._repos))
-        repos = f" AND repo IN ({marks})" if marks else ""
-        return f"environment = ?{repos}" + (f" AND {at} >= ? AND {at} <= ?" if at else "")
 
 
 def open_incidents(session: Session, question: SeriesQuestion, *, live: bool) -> list[Place]:
@@ -161,12 +63,12 @@ def open_incidents(session: Session, question: SeriesQuestion, *, live: bool) ->
     now = question.period.now
     found: list[Place] = []
     for environment in environments(session, question):
-        place = _Place(environment, question.repos)
+        place = Where(environment, question.repos)
         asked = [(statements.OPEN_INCIDENTS, (now, now, now))]
         if not live:
             asked.append((statements.OPEN_THEN, (now, now, now, now)))  # type: ignore[arg-type]
         for statement, moments in asked:
-            rows_ = session.execute(statement.format(where=place.where()), (*moments, *place.values))
+            rows_ = session.execute(statement.format(where=place.condition()), (*moments, *place.values))
             found += [Place(repo, where, service or None) for repo, service, where in rows_.fetchall()]
     return [place for place in found if question.keys(place)]
 

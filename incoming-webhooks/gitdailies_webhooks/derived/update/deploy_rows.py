@@ -73,10 +73,12 @@ def replace_deploys(
     lengths.note((one.outcome.repo, sha) for one in written for sha in _named(one.outcome))
     _insert(session, written, corrections)
     touched = [*old.values(), *(one.outcome for one in written)]
-    unpack(session, [(one.environment, one.at) for one in touched])
     again = {one.outcome.id for one in written if one.outcome.id in old}
     remedied |= {id_ for one in written for id_, _ in one.remedied} | again
-    execute_many(session, statements.SET_REMEDIED, [(id_,) for id_ in sorted(remedied)])
+    ids = [(id_,) for id_ in sorted(remedied)]
+    execute_many(session, statements.SET_REMEDIED, ids)
+    changed = lookup_many(session, "id", ids, statements.TIMES_OF_DEPLOYS)
+    unpack(session, [*((one.environment, one.at) for one in touched), *changed])
     new = {one.outcome.id: one.outcome for one in written}
     changes = [Change(old.get(id_), new.get(id_)) for id_ in {**old, **new}]
     changes = [change for change in changes if change.old != change.new]

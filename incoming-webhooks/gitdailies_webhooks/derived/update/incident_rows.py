@@ -24,6 +24,7 @@ from gitdailies_webhooks.derived.update.attribution import (
     dismissed,
 )
 from gitdailies_webhooks.derived.update.outcomes import Change, Outcome, place_key, read_outcomes
+from gitdailies_webhooks.derived.update.packing import unpack
 from gitdailies_webhooks.derived.update.shas import Lengths
 from gitdailies_webhooks.figures.corrections import (
     NAMED_NONE,
@@ -67,6 +68,11 @@ class StoredIncident(NamedTuple):
     @property
     def key(self) -> tuple[str, int]:
         return (self.id, self.since)
+
+    @property
+    def counts_at(self) -> int:
+        """The time whose figures it is in: that of its deploy, or its own."""
+        return self.at if self.deploy_at is None else self.deploy_at
 
     def is_known(self, now: int) -> bool:
         """Whether the row holds at a moment. One that is no incident holds from its start on."""
@@ -152,6 +158,7 @@ def update(
     rows = {row.key: row for row in _attributed(session, wholes, lengths, settings, corrections)}
     outdated = [key for key, row in stored.items() if rows.get(key) != row]
     new = [row for key, row in rows.items() if stored.get(key) != row]
+    unpack(session, [(row.environment, row.counts_at) for row in (*map(stored.__getitem__, outdated), *new)])
     execute_many(session, statements.DELETE_INCIDENT, outdated)
     lengths.note((row.repo, row.cause) for row in new if row.cause not in (None, NAMED_NONE))
     insert_many(session, "figures_incidents", statements.INCIDENT_COLUMNS, new)

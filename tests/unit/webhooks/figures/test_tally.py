@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+from gitdailies_webhooks.figures.comparison import ONE_PAGE
 from gitdailies_webhooks.figures.metrics import DeployRow, IncidentRow
 from gitdailies_webhooks.figures.tally import (
     BETWEEN,
@@ -12,6 +13,7 @@ from gitdailies_webhooks.figures.tally import (
     Tally,
     Weeks,
     changes,
+    drawn_lead_times,
     merged,
     numbers,
     tally,
@@ -61,12 +63,20 @@ def test_very_many_deploys_are_drawn_alike_in_any_order() -> None:
     """Of very many deploys, about as many as are compared are drawn, the same ones in any order."""
     chance = random.Random(3)
     deploys = [[chance.randrange(10**10), chance.randrange(10**10)] for _ in range(20 * MOST_COMPARED)]
-    drawn = Tally(leads=text(deploys)).drawn_lead_times
+    drawn = drawn_lead_times(text(deploys))
     chance.shuffle(deploys)
-    assert sorted(Tally(leads=text(deploys)).drawn_lead_times) == sorted(drawn)
+    assert sorted(drawn_lead_times(text(deploys))) == sorted(drawn)
     assert 0.8 < len(drawn) / MOST_COMPARED < 1.2
     few = deploys[:MOST_COMPARED]
-    assert Tally(leads=text(few)).drawn_lead_times == few
+    assert drawn_lead_times(text(few)) == [sum(deploy) / 2 for deploy in few]
+
+
+def test_many_commits_of_one_deploy_count_as_one_wait() -> None:
+    """Two slow deploys of a hundred commits among fast ones do not make a period slower."""
+    before = [[hour] for hour in range(1, 21)]
+    after = [*before[2:], [30] * 100, [40] * 100]
+    found = changes(Tally(leads=text(before)), Tally(leads=text(after)), Weeks((), ()), ONE_PAGE)
+    assert found["changeLeadTime"] == "unclear"
 
 
 def test_what_became_of_a_figure_is_in_its_own_words() -> None:

@@ -126,6 +126,7 @@ def _packed_weeks() -> None:
         sa.Column("environment", _NAME, primary_key=True),
         sa.Column("began", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("ended", sa.BigInteger, nullable=False),
+        sa.Column("holds_from", sa.BigInteger, nullable=False),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -135,7 +136,14 @@ def _packed_weeks() -> None:
         sa.Column("repo", _NAME, primary_key=True),
         *(
             sa.Column(name, sa.BigInteger, nullable=False)
-            for name in ("deploys", "rework", "unknown", "unknown_commits")
+            for name in ("deploys", "rework", "unknown_deploys", "unknown_commits")
         ),
         sa.Column("leads", sa.Text, nullable=False),
+        sa.Column("failed", sa.BigInteger, nullable=False),
+        sa.Column("recoveries", sa.Text, nullable=False),
+        sa.Column("remedied", sa.Text, nullable=False),
+        *(
+            sa.Column(name, sa.BigInteger, nullable=False)
+            for name in ("still_open", "unlinked", "unlinked_72h")
+        ),
     )
