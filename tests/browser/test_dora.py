@@ -171,6 +171,30 @@ def test_a_chart_is_one_tab_stop(shop: Tab, receiver: Receiver) -> None:
     expect(read).to_have_text(titles[0])
 
 
+def test_the_timeline_is_one_tab_stop(shop: Tab, receiver: Receiver) -> None:
+    """Arrow keys, Home and End go from event to event, and Enter opens one."""
+    page = shop.page
+    page.goto(receiver.url + SHOP)
+    events = page.locator("svg.timeline a")
+    assert events.count() > 3
+    page.get_by_role("link", name="Skip to the list").focus()
+    page.keyboard.press("Tab")
+    expect(events.first).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(events.nth(1)).to_be_focused()
+    page.keyboard.press("End")
+    expect(events.last).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    expect(events.nth(events.count() - 2)).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator("#listed summary")).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    expect(events.nth(events.count() - 2)).to_be_focused()
+    page.keyboard.press("Home")
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: url != receiver.url + SHOP)
+
+
 @pytest.mark.parametrize("days", [30, 90, 365])
 def test_every_number_of_a_chart_is_in_its_table(shop: Tab, receiver: Receiver, days: int) -> None:
     """The spread and the rolling value that a chart tells of a bucket are in its row of the table."""

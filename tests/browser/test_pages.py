@@ -135,6 +135,10 @@ def furnished(owner: Tab, receiver: Receiver) -> Tab:
     key = receiver.key("checkout-api on GitHub")
     receiver.key("dashboards", "read")
     receiver.key("status page", "incidentStarted", "incidentResolved")
+    receiver.post(receiver.key("a key with a name of many words, for one pipeline of many"), body("deploy"))
+    owner.page.goto(receiver.url + "/settings/tokens")
+    owner.page.get_by_label("Name").fill("spreadsheet of the platform team")
+    owner.page.get_by_role("button", name="Create token").click()
     receiver.post(key, [body("deploy", id=f"deploy-{n}", commitSHA=f"{n:040x}") for n in range(12)])
     receiver.post(key, body("incident-started", title="Checkout returns 502 for card payments " * 3))
     receiver.post(key, body("incident-resolved"))
@@ -169,6 +173,7 @@ LOOKED_AT = {
     "password": "/settings/password",
     "tokens": "/settings/tokens",
     "docs": "/docs",
+    "dora-long-name": f"/dora?repo=larkspur/{'x' * 91}",
     "not-here": "/nowhere",
 }
 

@@ -23,6 +23,7 @@ from gitdailies_webhooks.pages.delivery_words import (
     PAUSING,
     STEPS,
     address_of,
+    chosen,
     list_address,
 )
 from gitdailies_webhooks.pages.request_context import Visit
@@ -185,6 +186,7 @@ class DeliveryActionPages:
             title=STEPS[action],
             meaning=MEANINGS[action],
             counted=counted,
+            chosen=[] if counted is None else chosen(counted.filter),
             needs_reason=action in NEEDS_REASON,
             reason=visit.fields.get("reason", ""),
             filters=filters,

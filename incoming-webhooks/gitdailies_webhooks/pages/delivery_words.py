@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import PurePath
 from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 from gitdailies_connection.relay.values import Delivery
+from gitdailies_core.values.times import parse
+from gitdailies_server.storage.timestamps import to_us
+
+from gitdailies_webhooks.pages.formatting import moment
 
 # The title of each outcome, and what it means.
 OUTCOMES: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -82,6 +86,26 @@ class Moment(NamedTuple):
     what: str
     more: str = ""
     event: str = ""
+
+
+_FILTER_NAMES: Mapping[str, str] = MappingProxyType(
+    {"q": "Search", "repo": "Repository", "from": "Received from", "to": "Received before"}
+)
+
+
+def chosen(filters: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the name and the value of each filter in the words of the list, times to the minute."""
+    return [
+        (_FILTER_NAMES.get(name, name.capitalize()), _worded(name, value))
+        for name, value in filters.items()
+        if name != "bodies"
+    ]
+
+
+def _worded(name: str, value: str) -> str:
+    if name == "outcome":
+        return OUTCOMES.get(value, (value, ""))[0]
+    return f"{moment(to_us(parse(value, name)), UTC)} UTC" if name in ("from", "to") else value
 
 
 def step_title(step: str, outcome: str) -> str:

@@ -15,7 +15,7 @@ from gitdailies_webhooks.figures import corrections, incidents, metrics, reasons
 from gitdailies_webhooks.figures.durations import duration
 from gitdailies_webhooks.pages.event_links import Piece, commit_url, event_url, linked
 from gitdailies_webhooks.pages.event_titles import title_of
-from gitdailies_webhooks.pages.formatting import count, moment
+from gitdailies_webhooks.pages.formatting import count, moment, zone_name
 
 # The names of the figures.
 NAMES = {
@@ -108,7 +108,7 @@ def deploy_view(found: Mapping[str, Any], zone: tzinfo) -> dict[str, Any]:
         "after": _link(related["after"], body["time"], "later"),
         "fixes": _link(related["fixes"]),
         "remedies": [_link(ref) for ref in related["remedies"]],
-        "commits": [_commit(change, body) for change in found["commits"]],
+        "commits": [_commit(change, body, zone) for change in found["commits"]],
         "commits_unknown": found["commitsUnknown"],
         "steps": _steps(found, zone),
         "verdicts": _verdicts(found),
@@ -159,7 +159,7 @@ def _deploy_summary(found: Mapping[str, Any], zone: tzinfo) -> list[Piece]:
     if state == detail.REPEAT:
         return [Piece("It repeats "), _piece(related["repeats"]), Piece(" and counts for nothing.")]
     if state == detail.PENDING:
-        until = moment(_us(found["settledAt"]), zone)
+        until = _zoned(_us(found["settledAt"]), zone)
         return [Piece(f"It has not failed so far, and is judged from {until} on.")]
     if state == detail.SUCCEEDED and found["correction"] is not None:
         return [Piece("It did not fail: a correction says so.")]
@@ -198,7 +198,7 @@ def _incident_summary(found: Mapping[str, Any], zone: tzinfo) -> list[Piece]:
     took = duration(found["durationSeconds"])
     if state == detail.CLOSED:
         return [Piece(f"Merged, canceled or deleted after {took}, without a recovery of its own.")]
-    return [Piece(f"Resolved after {took}, {moment(_us(found['related']['resolution']['time']), zone)}.")]
+    return [Piece(f"Resolved after {took}, {_zoned(_us(found['related']['resolution']['time']), zone)}.")]
 
 
 def _attribution(found: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -224,14 +224,14 @@ def _correction(found: Mapping[str, Any], zone: tzinfo) -> dict[str, Any] | None
     return {
         "what": DECIDED[made["what"]],
         "by": made["by"],
-        "at": moment(_us(made["at"]), zone),
+        "at": _zoned(_us(made["at"]), zone),
         "reason": made["reason"],
     }
 
 
 def _occurrence(ref: Mapping[str, Any], zone: tzinfo) -> Link:
     began = _us(ref["time"])
-    note = moment(began, zone)
+    note = _zoned(began, zone)
     if ref["endedAt"] is None:
         return Link(name_of(ref), event_url(ref["id"], ref["kind"]), f"{note}, open")
     took = duration((_us(ref["endedAt"]) - began) / 1_000_000)
@@ -254,7 +254,7 @@ def _piece(ref: Mapping[str, Any] | None) -> Piece:
     return Piece("a deploy") if ref is None else Piece(name_of(ref), event_url(ref["id"], ref["kind"]))
 
 
-def _commit(change: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, str]:
+def _commit(change: Mapping[str, Any], body: Mapping[str, Any], zone: tzinfo) -> dict[str, str]:
     lead = change["leadTimeSeconds"]
     if lead is not None:
         result = "counts"
@@ -265,7 +265,7 @@ def _commit(change: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, str
     return {
         "sha": change["sha"][:_SHORT_SHA],
         "href": commit_url(str(body.get("url", "")), str(body["repo"]), change["sha"]),
-        "time": "" if change["time"] is None else change["time"],
+        "time": "" if change["time"] is None else _zoned(_us(change["time"]), zone),
         "lead": duration(lead),
         "result": result,
     }
@@ -346,8 +346,12 @@ def commits_word(number: int) -> str:
     return "1 commit" if number == 1 else f"{count(number)} commits"
 
 
+def _zoned(at: int, zone: tzinfo) -> str:
+    return f"{moment(at, zone)} {zone_name(at, zone)}"
+
+
 def _to_the_second(at: int, zone: tzinfo) -> str:
-    return f"{moment(at, zone)}:{at // 1_000_000 % 60:02d}"
+    return f"{moment(at, zone)}:{at // 1_000_000 % 60:02d} {zone_name(at, zone)}"
 
 
 def _us(text: str) -> int:

@@ -85,6 +85,12 @@ def unbroken(text: str) -> str:
     return text.replace(" ", "\u00a0")
 
 
+def whole_percent(text: str) -> str:
+    """Keep the percent of a rate in one line: 12 of 150 (8 %)."""
+    counts, mark, percent = text.partition("(")
+    return counts + unbroken(mark + percent)
+
+
 def window(seconds: float) -> str:
     """Write the length of the window in hours, or in days if it is longer than three."""
     return f"{seconds / 3600:g} h" if seconds <= 259_200 else duration(seconds)
@@ -101,6 +107,11 @@ def rate(a_day: float | None) -> str:
 def moment(at: int, zone: tzinfo) -> str:
     """Write a moment to the minute, in a time zone."""
     return f"{local_time(at, zone):%Y-%m-%d %H:%M}"
+
+
+def zone_name(at: int, zone: tzinfo) -> str:
+    """Write what a clock in a zone calls it at a time: UTC, CET, +03."""
+    return from_us(at).astimezone(zone).tzname() or ""
 
 
 def url_time(at: int, zone: tzinfo) -> str:

@@ -13,7 +13,7 @@ from gitdailies_webhooks.figures.metrics import MEDIAN, percentile
 from gitdailies_webhooks.figures.tally import Tally
 from gitdailies_webhooks.pages import phrases, sparks
 from gitdailies_webhooks.pages.event_links import Piece
-from gitdailies_webhooks.pages.formatting import FEW, count, decimal, fraction, percent, rate, unbroken
+from gitdailies_webhooks.pages.formatting import FEW, count, decimal, fraction, percent, rate, whole_percent
 
 
 class Units(NamedTuple):
@@ -66,15 +66,19 @@ def cards(whole: series.Summary, open_now: Piece, units: Units) -> list[dict[str
         metrics.FREQUENCY: (
             "Deploys",
             rate(frequency["value"]),
-            [f"{count(frequency['deploys'])} in {decimal(frequency['days'])} days"],
+            [f"{count(frequency['deploys'])} in {decimal(frequency['days'])} days"]
+            if frequency["days"]
+            else [],
         ),
         metrics.LEAD_TIME: (
             "Change lead time",
             duration(lead["median"]),
             [
                 f"median of {count(lead['commits'])} commits",
-                f"middle half {duration(lead['p25'])} to {duration(lead['p75'])}" if lead["commits"] else "",
-            ],
+                f"middle half {duration(lead['p25'])} to {duration(lead['p75'])}",
+            ]
+            if lead["commits"]
+            else [],
         ),
         metrics.FAIL_RATE: (
             "Change fail rate",
@@ -103,7 +107,7 @@ def cards(whole: series.Summary, open_now: Piece, units: Units) -> list[dict[str
         {
             "name": figure,
             "title": title,
-            "value": _whole(value),
+            "value": whole_percent(value),
             "lines": [line if isinstance(line, Piece) else Piece(line) for line in lines if line],
             "spark": _spark(title, _DRAWN[figure], units),
             "change": ""
@@ -121,12 +125,6 @@ def _spark(title: str, drawn: _Drawn, units: Units) -> Markup:
     label = f"{title} by {units.name}: {', '.join(map(drawn.text, values))}"
     heights = [value or 0 for value in values]
     return sparks.bars(label, heights, sure, max(heights, default=0), wide=True)
-
-
-def _whole(value: str) -> str:
-    """Keep the percent of a rate in one line: 12 of 150 (8 %)."""
-    counts, mark, percent = value.partition("(")
-    return counts + unbroken(mark + percent)
 
 
 def _young(failed: int, young: int) -> str:

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from gitdailies_webhooks.figures import comparison, metrics
-from gitdailies_webhooks.figures.durations import duration
-from gitdailies_webhooks.pages.formatting import count, fraction, rate
+from gitdailies_webhooks.figures.durations import NOTHING, duration
+from gitdailies_webhooks.pages.formatting import count, fraction, rate, whole_percent
 
-FEW, UNCLEAR = "too few to compare", "no clear change"
+FEW, UNCLEAR, NONE_BEFORE = "too few to compare", "no clear change", "nothing before to compare with"
+_NOT_CLEAR: Mapping[str, str] = {comparison.FEW: FEW, comparison.UNCLEAR: UNCLEAR}
+_COUNTS: Mapping[str, str] = {comparison.HIGHER: "more", comparison.LOWER: "fewer"}
 # Of fewer durations than this, each is shown in place of a median.
 FEWEST_FOR_MEDIAN = 5
 
@@ -27,21 +29,22 @@ def by_remedy(numbers: Mapping[str, Any]) -> str:
     """Write the recovery of deploys that failed without an incident; "" if there are none."""
     if not numbers["count"]:
         return ""
-    return f"{duration(numbers['median'])} of {count(numbers['count'])} by rollback or hotfix"
+    return f"{duration(numbers['median'])}, median of {count(numbers['count'])} by rollback or hotfix"
 
 
 def change(figure: str, word: str, before: Mapping[str, Any]) -> str:
     """Write what became of a figure, with the value and the counts of the period before."""
-    if word == comparison.FEW:
-        return FEW
-    said = UNCLEAR if word == comparison.UNCLEAR else f"clearly {_word(figure, word)}"
-    return f"{said}; before: {value(figure, before)}"
+    earlier = value(figure, before)
+    if word == comparison.FEW and earlier.startswith(NOTHING):
+        return NONE_BEFORE
+    said = _NOT_CLEAR.get(word) or f"clearly {_word(figure, word)}"
+    return f"{said}; before: {whole_percent(earlier)}"
 
 
 def _word(figure: str, word: str) -> str:
     """Return the word of a change: more deploys, a higher rate, a longer time."""
     if figure == metrics.FREQUENCY:
-        return {comparison.HIGHER: "more", comparison.LOWER: "fewer"}[word]  # type: ignore[index]
+        return _COUNTS[word]
     return word
 
 

@@ -147,7 +147,7 @@ def test_little_is_said_of_little(receiver: Receiver, owner: Visitor) -> None:
     assert receiver.post(receiver.key("ci"), many(2)).status_code == 202
     page = owner.get("/dora").text
     assert "Days count since" in page
-    assert re.findall(r'<p class="change">(.*?)</p>', page) == ["too few to compare"] * 5
+    assert re.findall(r'<p class="change">(.*?)</p>', page) == ["nothing before to compare with"] * 5
     assert [row[4] for row in rows(page)[1:]] == ["0 of 1 failed", "0 of 1 failed"]
 
 

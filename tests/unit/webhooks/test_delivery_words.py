@@ -109,3 +109,13 @@ def test_requests_without_a_key_are_few_kinds() -> None:
         found.note(network, "nothing", CAME + timedelta(minutes=number))
     assert [(one.network, one.requests) for one in found.newest()] == [("c", 1), ("a", 2)]
     assert found.newest()[1].first_at == CAME
+
+
+def test_what_a_filter_chose_is_in_the_words_of_the_list() -> None:
+    """A question about many deliveries names its filters as the list does, with times to the minute."""
+    filters = {"outcome": "unmapped", "q": "Q1", "to": "2026-03-04T09:12:41.984804Z", "bodies": "true"}
+    assert delivery_words.chosen(filters) == [
+        ("Outcome", "Unmapped"),
+        ("Search", "Q1"),
+        ("Received before", "2026-03-04 09:12 UTC"),
+    ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 import pytest
-from gitdailies_webhooks.figures import durations
+from gitdailies_webhooks.figures import comparison, durations, metrics
 from gitdailies_webhooks.figures.selection import parse_moment as read_moment
-from gitdailies_webhooks.pages import axis, formatting
+from gitdailies_webhooks.pages import axis, formatting, phrases
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -105,3 +105,27 @@ def test_labels_are_thinned_to_what_has_room(labels: list[str], most: int) -> No
     left = axis.thinned(labels, most)
     assert len(left) <= most
     assert left[:1] == labels[:1]
+
+
+@pytest.mark.parametrize(
+    ("word", "failed", "settled", "text"),
+    [
+        (comparison.FEW, 0, 0, "nothing before to compare with"),
+        (comparison.FEW, 1, 4, "too few to compare; before: 1 of 4"),
+        (comparison.UNCLEAR, 7, 26, "no clear change; before: 7 of 26 (27\u00a0%)"),
+        (comparison.HIGHER, 7, 26, "clearly higher; before: 7 of 26 (27\u00a0%)"),
+    ],
+)
+def test_a_change_says_what_was_before(
+    word: comparison.Verdict, failed: int, settled: int, text: str
+) -> None:
+    """A figure with too few events to compare says which there were before, and no line ends before a %."""
+    before = {"failed": failed, "settled": settled}
+    assert phrases.change(metrics.FAIL_RATE, word, before) == text
+
+
+def test_a_zone_is_named_as_its_clocks_call_it() -> None:
+    """Summer and winter have names of their own."""
+    berlin = ZoneInfo("Europe/Berlin")
+    assert formatting.zone_name(1_770_000_000_000_000, berlin) == "CET"
+    assert formatting.zone_name(1_780_000_000_000_000, berlin) == "CEST"

@@ -83,6 +83,28 @@ function readable(plot) {
 }
 for (const plot of document.querySelectorAll("[data-plot]")) readable(plot);
 
+// A timeline is one tab stop: the arrow keys, Home and End go from event to event, and Enter opens one.
+function onTimelines(reached) {
+  for (const timeline of document.querySelectorAll("svg.timeline")) {
+    const events = Array.from(timeline.querySelectorAll("a"));
+    const stop = events.includes(reached) ? reached : (events.find((event) => event.matches(":focus")) ?? events[0]);
+    for (const event of events) event.tabIndex = event === stop ? 0 : -1;
+  }
+}
+onTimelines();
+document.addEventListener("keydown", (event) => {
+  const reached = event.target.closest?.("svg.timeline a");
+  if (!reached || event.ctrlKey || event.altKey || event.metaKey) return;
+  const events = Array.from(reached.closest("svg").querySelectorAll("a"));
+  const at = events.indexOf(reached);
+  const last = events.length - 1;
+  const next = { ArrowRight: Math.min(at + 1, last), ArrowLeft: Math.max(at - 1, 0), Home: 0, End: last }[event.key];
+  if (next === undefined) return;
+  event.preventDefault();
+  onTimelines(events[next]);
+  events[next].focus();
+});
+
 // Change only what differs, so that focus, scroll and what a person opened stay. These change by hand or above.
 const BY_HAND = "details, [data-plot], output, [data-copy]";
 function renew(old, fresh) {
@@ -124,6 +146,7 @@ if (figures) {
         const parsed = new DOMParser().parseFromString(await response.text(), "text/html");
         renew(figures, parsed.querySelector("[data-refresh]"));
         for (const plot of figures.querySelectorAll("[data-plot]:not([tabindex])")) readable(plot);
+        onTimelines();
         tag = response.headers.get("etag") ?? "";
       }
       if (response.ok || response.status === 304) heard = Date.now();
