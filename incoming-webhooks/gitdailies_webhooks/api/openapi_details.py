@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gitdailies_webhooks.api.openapi_responses import record, ref
-from gitdailies_webhooks.derived.correcting import LONGEST_REASON
+from gitdailies_webhooks.api.openapi_responses import REASON, record, ref
 from gitdailies_webhooks.derived.detail import DEPLOY_STATES, INCIDENT_STATES, NAMING
 from gitdailies_webhooks.events.query import TEXT
 from gitdailies_webhooks.figures import corrections, incidents, story
@@ -106,12 +105,11 @@ def corrections_of(json: Describe, problems: Describe, body: Describe) -> dict[s
         "media-type",
         "timeout",
     )
-    reason = {"type": "string", "minLength": 1, "maxLength": LONGEST_REASON}
     cause = {
         "deploy": {**_TEXT_OR_NULL, "description": "the id of the deploy that caused it; null for none"},
-        "reason": reason,
+        "reason": REASON,
     }
-    outcome = {"outcome": {"enum": list(corrections.OF_DEPLOY)}, "reason": reason}
+    outcome = {"outcome": {"enum": list(corrections.OF_DEPLOY)}, "reason": REASON}
     examples: Mapping[str, Mapping[str, Any]] = {
         "Cause": {"deploy": None, "reason": "the network provider failed"},
         "Dismissal": {"reason": "a drill"},
@@ -124,7 +122,7 @@ def corrections_of(json: Describe, problems: Describe, body: Describe) -> dict[s
             "Dismissal",
             "Say that this is not an incident",
             "incident",
-            {"reason": reason},
+            {"reason": REASON},
         ),
         ("/api/deploys/{id}/outcome", "Outcome", "Say whether a deploy failed", "deploy", outcome),
     )

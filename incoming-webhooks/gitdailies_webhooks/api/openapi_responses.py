@@ -7,11 +7,14 @@ from typing import Any
 
 from gitdailies_core.events.events import Field, Kind
 
+from gitdailies_webhooks.derived.correcting import LONGEST_REASON, REASON_PATTERN
 from gitdailies_webhooks.events import intake
 from gitdailies_webhooks.events.problem import PROBLEMS, URN
 
 _LIST_PROBLEMS = ("conflict", "out-of-order", "forbidden", "invalid")
 _STATUSES = (intake.CREATED, intake.UNCHANGED, intake.VALID)
+# Of a correction, and of what is done in a review.
+REASON = {"type": "string", "minLength": 1, "maxLength": LONGEST_REASON, "pattern": REASON_PATTERN}
 _TIME = {"type": "string", "format": "date-time"}
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gitdailies_webhooks.api.openapi_responses import record, ref
+from gitdailies_webhooks.api.openapi_responses import REASON, record, ref
 from gitdailies_webhooks.api.review import FORMATS
-from gitdailies_webhooks.derived.correcting import LONGEST_REASON
 from gitdailies_webhooks.events.acknowledgements import LONGEST_LINE
 from gitdailies_webhooks.events.query import TEXT
 from gitdailies_webhooks.figures import review, silence
@@ -61,7 +60,7 @@ def _acknowledgement(json: Describe, problems: Describe, body: Describe) -> dict
         "description": "the `key` of a line of the review",
         "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_LINE},
     }
-    reason = record({"reason": {"type": "string", "maxLength": LONGEST_REASON}}, ())
+    reason = record({"reason": {**REASON, "minLength": 0, "pattern": f"^$|{REASON['pattern']}"}}, ())
     return {
         "put": {
             "operationId": "acknowledgeLine",

@@ -221,8 +221,8 @@ def schemas() -> dict[str, Any]:
         "SeriesFilter": record(dict.fromkeys(DIMENSIONS, names), DIMENSIONS),
         "SeriesGroup": record(group, ("by", "total", "buckets")),
         "SeriesChange": record(change, FIGURES),
-        "SeriesBucket": record({**bucket, "rolling": ref("SeriesRolling")}, tuple(bucket)),
-        "SeriesRolling": record(rolling, tuple(rolling)),
+        "SeriesBucket": record({**bucket, "rolling": ref("RollingFigures")}, tuple(bucket)),
+        "RollingFigures": record(rolling, tuple(rolling)),
         "SeriesFigures": record(numbers, FIGURES),
         "SeriesByRemedy": record(
             {"median": _SECONDS, "p90": _SECONDS, "count": _COUNT}, ("median", "p90", "count")

@@ -32,7 +32,10 @@ MADE, UNDONE = "correction.made", "correction.undone"
 
 _EVENT = "SELECT kind, repo, incident_id, body FROM events WHERE id = ?"
 _OCCURRENCE = "SELECT 1 FROM figures_incidents WHERE id = ? LIMIT 1"
-_NOT_IN_A_REASON = re.compile(rf"[\x00-\x1f\x7f{HIDDEN}]")
+_LINE = rf"[^\x00-\x1f\x7f{HIDDEN}]*"
+# One line that is not blank.
+REASON_PATTERN = rf"^{_LINE}[^\x00-\x1f\x7f{HIDDEN}\s]{_LINE}$"
+_REASON = re.compile(REASON_PATTERN)
 
 
 class Wish(NamedTuple):
@@ -47,7 +50,7 @@ class Wish(NamedTuple):
 def checked_reason(text: Any) -> str:
     """Return a reason, one line without a key in it; raises Refusal."""
     reason = text.strip() if isinstance(text, str) else ""
-    if not reason or len(reason) > LONGEST_REASON or _NOT_IN_A_REASON.search(reason):
+    if len(reason) > LONGEST_REASON or not _REASON.fullmatch(reason):
         raise refusal(
             "request", f"reason: expected 1 to {LONGEST_REASON} characters on one line, got {got(text)}"
         )

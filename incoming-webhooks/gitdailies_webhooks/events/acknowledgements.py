@@ -46,7 +46,7 @@ def acknowledge(session: Session, line: str, reason: str, *, actor: str, now: da
     """Mark a line as done; raises Refusal for a line that cannot be one."""
     event = review.event_of(line) if len(line) <= LONGEST_LINE else None
     if event is None:
-        raise refusal("request", f"line: expected the key of a line of the review, got {got(line)}")
+        raise refusal("not-found", f"line: expected the key of a line of the review, got {got(line)}")
     if event and session.execute(_EVENT, (event,)).fetchone() is None:
         raise refusal("not-found", f"line: no event has the id {got(event)}")
     session.execute(_WRITE, (line, reason, actor, to_us(now)))

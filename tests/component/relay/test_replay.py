@@ -243,6 +243,7 @@ def test_what_is_replayed_is_no_further_delivery(tmp_path: Path, kind: str) -> N
     assert status["deliveries"] == {"pagerduty": {"unexpected_payload": 1, "unmapped": 1}}
     assert status["replays"] == {"pagerduty": {"stored": 1, "unexpected_payload": 2, "unmapped": 1}}
     assert [line for line in map(str.strip, shown.splitlines()) if line in status] == [
+        "alerts",
         "sources",
         "deliveries",
         "replays",

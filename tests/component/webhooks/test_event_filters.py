@@ -117,7 +117,7 @@ def test_a_wrong_filter_is_refused(served: tuple[Receiver, str, Visitor]) -> Non
         answer = receiver.get(key, **asked)
         assert (answer.status_code, answer.json()["detail"][: len(detail)]) == (400, detail)
     page = owner.get("/events?team=pays")
-    assert (page.status_code, "expected one of pay, shop, none" in page.text) == (400, True)
+    assert (page.status_code, "Expected one of pay, shop, none" in page.text) == (400, True)
     for path in ("/api/metrics", "/api/metrics/why"):
         answer = receiver.get(key, path, team="pays")
         assert (answer.status_code, answer.json()["detail"][:31]) == (400, "team: expected one of pay, shop")

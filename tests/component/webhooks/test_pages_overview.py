@@ -109,7 +109,7 @@ def test_one_team_is_a_filter(owner: Visitor, key: str) -> None:
     assert "No deploys of this team in this period" in none
     assert "Payments &lt;b&gt;" in none
     wrong = owner.get("/dora?team=nobody")
-    assert (wrong.status_code, "team: expected one of " in wrong.text) == (400, True)
+    assert (wrong.status_code, "Expected one of " in wrong.text) == (400, True)
 
 
 def many(number: int) -> list[dict[str, str]]:

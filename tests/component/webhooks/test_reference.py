@@ -47,7 +47,9 @@ def test_the_page_loads_nothing_else(receiver: Receiver) -> None:
     assert not re.search(r'(?:src|href)="(?!/|#)', page)
 
 
+# What is written in place of the last part of a path that names one thing.
 IDS = {
+    "/api/review/": "failed:deploy-2026-03-04-1",
     "/api/events/": "deploy-2026-03-04-1",
     "/api/deploys/": "deploy-2026-03-04-1",
     "/api/incidents/": "i-1",
@@ -69,7 +71,7 @@ def test_the_commands_work(receiver: Receiver) -> None:
         id_ = next((id_ for path, id_ in IDS.items() if operation.path.startswith(path)), "")
         command = operation.command.replace("curl ", "curl --output /dev/null --write-out '%{http_code}' ")
         ran = subprocess.run(
-            ["sh", "-c", command.replace("{id}", id_)],
+            ["sh", "-c", re.sub(r"\{(id|line)\}", id_, command)],
             env={**os.environ, "GITDAILIES_TOKEN": key},
             capture_output=True,
             text=True,

@@ -177,9 +177,9 @@ def lines(found: dict[str, Any]) -> list[dict[str, Any]]:
 NO_LINE = "line: expected the key of a line of the review"
 WRONG: tuple[tuple[str, dict[str, Any], int, str], ...] = (
     ("failed:nothing", {}, 404, "line: no event has the id 'nothing'"),
-    ("failed:", {}, 400, NO_LINE),
-    ("slow", {}, 400, NO_LINE),
-    ("silent:W14:repository:larkspur/quiet:", {}, 400, NO_LINE),
+    ("failed:", {}, 404, NO_LINE),
+    ("slow", {}, 404, NO_LINE),
+    ("silent:W14:repository:larkspur/quiet:", {}, 404, NO_LINE),
     ("failed:slow", {"reason": "two\nlines"}, 400, "reason: expected 1 to 500 characters"),
     ("failed:slow", {"done": True}, 400, "body: expected reason, got 'done'"),
 )
@@ -231,4 +231,4 @@ def test_an_empty_week_says_so(receiver: Receiver, key: str) -> None:
     for query in ({"week": "2026-13"}, {"week": "2999-W01"}, {"format": "html"}, {"weak": "2026-W02"}):
         assert receiver.get(key, "/api/review", **query).status_code == 400
     assert owner.get("/review?week=next").status_code == 400
-    assert owner.post("/review/acknowledge", form=PAGE, line="").status_code == 400
+    assert owner.post("/review/acknowledge", form=PAGE, line="").status_code == 404
