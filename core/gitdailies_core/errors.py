@@ -11,6 +11,7 @@
     ├── PayloadError          a valid body that the adapter cannot translate: it is quarantined
     ├── InvalidEvent          an event that does not fit core's table of fields: 422
     ├── RelayFault            a relay that the pages ask gives no answer, or one that cannot be used
+    │   └── RelayRefusal      it answers that the question is wrong, such as a filter
     ├── StoreUnavailable      our own store cannot be read or written: 503, try again later
     └── DeliveryError         an event could not be delivered
         ├── TimedOut          the receiver was there, or may be, and gave no answer in time
@@ -114,6 +115,16 @@ class RelayFault(GitDailiesError):
     def __init__(self, text: str, remedy: str) -> None:
         super().__init__(text)
         self.remedy = remedy
+
+
+class RelayRefusal(RelayFault):
+    """A relay that answers that the question is wrong. `reason` begins with the name of the parameter."""
+
+    status_hint = 400
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"it does not take this question: {reason}", "Change the filter or the form.")
+        self.reason = reason
 
 
 class StoreUnavailable(GitDailiesError):

@@ -136,6 +136,10 @@ def test_every_page_is_accessible_and_fits(busy: Walk) -> None:
     tab.looks["wide"] = ("light", 1920)
     tab.look("deliveries")
     del tab.looks["wide"]
+    page.set_viewport_size({"width": 390, "height": 900})
+    for source in page.locator(".states li").filter(has=page.get_by_role("button")).all():
+        tops = {box["y"] for one in source.locator("a, button").all() if (box := one.bounding_box())}
+        assert len(tops) == 1, "the buttons of a source are not in one row"
     page.get_by_role("link", name="incident.triggered").last.click()
     tab.look("delivery")
     for name, path in (

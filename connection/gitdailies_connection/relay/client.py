@@ -10,7 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from gitdailies_core.errors import ConfigurationError, DeliveryError, RelayFault, TimedOut, UnreadableBody
+from gitdailies_core.errors import (
+    ConfigurationError,
+    DeliveryError,
+    RelayFault,
+    RelayRefusal,
+    TimedOut,
+    UnreadableBody,
+)
 from gitdailies_core.values.secret import redact
 
 from gitdailies_connection.addresses import origin
@@ -99,7 +106,7 @@ class RelayClient:
             return RelayFault(f"{said}: {answer.status}", remedy)
         reason = self._reason(answer)
         if answer.status == 400:
-            return RelayFault(f"it does not take this question: {reason}", "Change the filter or the form.")
+            return RelayRefusal(reason)
         return RelayFault(f"it answers {answer.status}: {reason}", _LOOK)
 
     def _reason(self, answer: Response) -> str:

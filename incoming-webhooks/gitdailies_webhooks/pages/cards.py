@@ -56,7 +56,7 @@ def _fail_rate(numbers: _Numbers, window: str) -> list[str]:
         lines.append(out_of(numbers["numerator"], numbers["denominator"], "failed"))
     failed, young = numbers["failedYoung"], numbers["failedYoung"] + numbers["pending"]
     if young:
-        has = "has" if failed == 1 else "have"
+        has = "has" if 1 in (failed, young) else "have"
         lines.append(f"last {window}: {count(failed)} of {count(young)} {has} failed so far")
     return lines
 

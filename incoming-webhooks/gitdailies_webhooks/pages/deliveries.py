@@ -9,7 +9,7 @@ from functools import partial
 
 from gitdailies_connection.relay.answers import delivery_of, page_of, state_of
 from gitdailies_connection.relay.values import Delivery, DeliveryPage, RelayState
-from gitdailies_core.errors import RelayFault
+from gitdailies_core.errors import RelayFault, RelayRefusal
 from starlette.responses import Response
 
 from gitdailies_webhooks.events import queries
@@ -27,6 +27,7 @@ from gitdailies_webhooks.pages.delivery_words import (
     step_title,
     timeline,
 )
+from gitdailies_webhooks.pages.forms import Wrong, wrong_of
 from gitdailies_webhooks.pages.request_context import Visit
 from gitdailies_webhooks.pages.site import Page, Site
 
@@ -68,17 +69,20 @@ class DeliveryPages:
             )
         except RelayFault as error:
             fault = error
+        # A filter that the relay refuses is a mistake in the form, not a fault of the relay.
+        wrong = wrong_of(fault.reason, FILTERS) if isinstance(fault, RelayRefusal) else Wrong()
         rows = page.rows if page else ()
         seqs = await self._seqs(event.id for row in rows for event in row.events)
         return self._site.render(
             visit,
             "deliveries.html",
-            status=200 if fault is None else 502,
+            status=200 if fault is None else fault.status_hint,
             relay=relay,
             relays=relays.names,
             relay_links=[(name, list_address(name, {}), name == relay) for name in relays.names],
             heard=relays.last_answers.get(relay),
-            fault=fault,
+            fault=None if wrong.beside else fault,
+            wrong=wrong.beside,
             state=state,
             rows=rows,
             seqs=seqs,

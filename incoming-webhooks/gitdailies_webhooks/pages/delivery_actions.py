@@ -176,7 +176,7 @@ class DeliveryActionPages:
                 relay, lambda client: client.post("/deliveries/actions", body)[1], counted_of
             )
         except RelayFault as fault:
-            error, status = f"{fault}. {fault.remedy}", 502
+            error, status = f"{fault}. {fault.remedy}", fault.status_hint
         return self._site.render(
             visit,
             "deliveries-act.html",

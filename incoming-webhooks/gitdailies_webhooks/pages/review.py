@@ -10,7 +10,8 @@ from starlette.responses import Response
 from gitdailies_webhooks.derived import review as derived_review
 from gitdailies_webhooks.derived.correcting import checked_reason
 from gitdailies_webhooks.derived.review_question import PARAMETERS, review_question
-from gitdailies_webhooks.events import acknowledgements, query
+from gitdailies_webhooks.events import acknowledgements, queries, query
+from gitdailies_webhooks.events.strict_order import LatestEvents
 from gitdailies_webhooks.pages.dora_view import team_choices
 from gitdailies_webhooks.pages.formatting import moment
 from gitdailies_webhooks.pages.request_context import Visit, local_path
@@ -41,6 +42,8 @@ class ReviewPage:
         read = partial(derived_review.answer, question=question, settings=settings)
         found, week = await self._site.store.ask(read), question.week
         filters = found["filter"]
+        is_quiet = not found["open"] and not found["done"]
+        no_events = is_quiet and await self._site.store.read(queries.latest_events) == LatestEvents()
         over = week.period.until == week.period.ended_at
         return self._site.render(
             visit,
@@ -54,6 +57,7 @@ class ReviewPage:
             began=moment(week.period.began_at, settings.zone)[:10],
             over=over,
             answer=found,
+            no_events=no_events,
             sections=sections(found, settings.zone),
             nothing=NOTHING,
             may_correct=self._site.may_correct(visit),

@@ -33,8 +33,10 @@ def test_the_first_page(kind: str, receiver: Receiver, owner: Visitor, viewer: V
     assert [leads(owner), leads(viewer), leads(stranger)] == ["/connect", "200", "/sign-in?next=/"]
     assert "No events yet" in (page := viewer.get("/").text)
     assert "Ask an owner" in page
+    assert "Ask an owner to connect a pipeline." in viewer.get("/review").text
     assert receiver.post(receiver.key("ci"), body("deploy")).status_code == 202
     assert [leads(owner), leads(viewer), leads(stranger)] == ["/dora", "/dora", "/sign-in?next=/"]
+    assert "No events yet" not in viewer.get("/review").text
     assert [leads(owner, "/start"), leads(viewer, "/start")] == ["/connect", "/"]
 
 

@@ -164,6 +164,23 @@ def test_all_that_fit_are_acted_on_after_their_number_was_shown(both: Both) -> N
     assert both.ids("?outcome=unmapped") == []
 
 
+def test_a_wrong_filter_is_named_beside_its_field(both: Both) -> None:
+    """A filter that the relay does not take is a mistake in the form, not a fault of the relay."""
+    for query, said in (
+        ("outcome=lost", "Expected one of passed_on, "),
+        ("source=none", "Expected "),
+        ("from=yesterday", "Expected "),
+    ):
+        name = query.partition("=")[0]
+        page = both.owner.get(f"/deliveries?{query}")
+        assert page.status_code == 400, query
+        assert f'<p class="error" id="{name}-error" role="alert">{said}' in page.text, query
+        assert "The request to the relay" not in page.text
+        assert "No deliver" not in page.text
+    act = both.owner.get("/deliveries/actions?action=replay&outcome=lost")
+    assert (act.status_code, "expected one of passed_on, " in act.text) == (400, True)
+
+
 def test_wrong_requests_are_listed_with_what_to_do(both: Both) -> None:
     """A wrong proof at the relay, a wrong event and an unknown key here each have a line with the reason."""
     signed(b"{}", text="wrong").post(both.relay.url)

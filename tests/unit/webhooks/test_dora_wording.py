@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from gitdailies_webhooks.figures import comparison, durations, metrics
 from gitdailies_webhooks.figures.selection import parse_moment as read_moment
-from gitdailies_webhooks.pages import axis, formatting, phrases
+from gitdailies_webhooks.pages import axis, cards, formatting, phrases
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -129,3 +129,13 @@ def test_a_zone_is_named_as_its_clocks_call_it() -> None:
     berlin = ZoneInfo("Europe/Berlin")
     assert formatting.zone_name(1_770_000_000_000_000, berlin) == "CET"
     assert formatting.zone_name(1_780_000_000_000_000, berlin) == "CEST"
+
+
+@pytest.mark.parametrize(
+    ("failed", "pending", "has"), [(0, 1, "0 of 1 has"), (1, 1, "1 of 2 has"), (0, 2, "0 of 2 have")]
+)
+def test_one_deploy_has_and_several_have(failed: int, pending: int, has: str) -> None:
+    """The line about young deploys agrees with its numbers."""
+    (layout,) = (layout for layout in cards.LAYOUTS if layout.name == metrics.FAIL_RATE)
+    numbers = {"numerator": 0, "denominator": 0, "failedYoung": failed, "pending": pending}
+    assert layout.headlines(numbers, "24 h") == [f"last 24 h: {has} failed so far"]
