@@ -98,7 +98,7 @@ class Tab:
             wide = self.page.evaluate("document.documentElement.scrollWidth")
             if wide > width:
                 self.faults.append(f"{name}, {look}: expected a page {width} wide, got {wide}")
-            self.faults += [f"{name}, {look}: outside of its frame: {part}" for part in self._outside()]
+            self.faults += [f"{name}, {look}: outside of its frame: {part}" for part in self.outside()]
         self.page.set_viewport_size({"width": 1280, "height": 900})
 
     def _violations(self) -> list[dict[str, Any]]:
@@ -107,7 +107,8 @@ class Tab:
             self.page.evaluate(Axe().axe_script)
         return self.page.evaluate("axe.run({resultTypes: ['violations']}).then(found => found.violations)")
 
-    def _outside(self) -> list[str]:
+    def outside(self) -> list[str]:
+        """Return the cells and dots that lie outside of their frame."""
         return self.page.evaluate(_OUTSIDE)
 
 

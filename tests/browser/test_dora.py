@@ -309,6 +309,27 @@ def test_every_history_looks_right_to_axe(shop: Tab, receiver: Receiver) -> None
     shop.look("dora-wrong")
 
 
+def test_a_wall_shows_all_of_its_rows_and_columns(owner: Tab, receiver: Receiver) -> None:
+    """With twenty repositories, a page of the wall view fits on a large screen, and no column is cut off."""
+    sent = [
+        {**worked_deploy, "id": f"{at}-{worked_deploy['id']}", "repo": f"larkspur/repository-{at}"}
+        for at in range(20)
+        for worked_deploy in worked()
+        if worked_deploy["kind"] == "deployed"
+    ]
+    key = receiver.key("all")
+    for first in range(0, len(sent), 100):
+        assert receiver.post(key, sent[first : first + 100]).status_code == 202
+    page = owner.page
+    page.goto(f"{receiver.url}/dora?view=wall&now=2026-04-05T12:00:00Z")
+    expect(page.locator("table.rows tbody tr").nth(7)).to_be_visible()
+    for width, height in ((1920, 1080), (1440, 0)):
+        page.set_viewport_size({"width": width, "height": height or 900})
+        assert owner.outside() == [], width
+        if height:
+            assert page.evaluate("document.documentElement.scrollHeight") <= height
+
+
 def test_an_open_page_renews_its_figures_and_nothing_else(shop: Tab, receiver: Receiver) -> None:
     """New events are counted while the page is open; focus, scroll and an open table stay as they are.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, NamedTuple
@@ -59,6 +60,8 @@ _STATES = {
     detail.WAITING: "not counted yet",
 }
 _BAD = (detail.FAILED, detail.OPEN)
+# A time in the sentence of a reason, as the API has it.
+_TIME = re.compile(r"(?<= )\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z(?=[\s,;:.]|$)")
 
 
 # What a person may say, and its words.
@@ -111,7 +114,7 @@ def deploy_view(found: Mapping[str, Any], zone: tzinfo) -> dict[str, Any]:
         "commits": [_commit(change, body, zone) for change in found["commits"]],
         "commits_unknown": found["commitsUnknown"],
         "steps": _steps(found, zone),
-        "verdicts": _verdicts(found),
+        "verdicts": _verdicts(found, zone),
         "correction": _correction(found, zone),
         "choices": [] if found["state"] in (detail.WAITING, detail.REPEAT) else _DEPLOY_CHOICES,
     }
@@ -128,7 +131,7 @@ def incident_view(found: Mapping[str, Any], zone: tzinfo) -> dict[str, Any]:
         "merged_into": _link(related["mergedInto"]),
         "occurrences": [_occurrence(ref, zone) for ref in related["incidents"]],
         "steps": _steps(found, zone),
-        "verdicts": _verdicts(found),
+        "verdicts": _verdicts(found, zone),
         "correction": _correction(found, zone),
         "choices": [] if found["state"] in (detail.WAITING, detail.DUPLICATE) else _INCIDENT_CHOICES,
     }
@@ -141,7 +144,7 @@ def end_view(found: Mapping[str, Any], zone: tzinfo) -> dict[str, Any]:
         "occurrences": [_occurrence(ref, zone) for ref in related["incidents"]],
         "cause": _link(related["deploy"]),
         "merged_into": _link(related["mergedInto"]),
-        "verdicts": _verdicts(found),
+        "verdicts": _verdicts(found, zone),
     }
 
 
@@ -271,16 +274,23 @@ def _commit(change: Mapping[str, Any], body: Mapping[str, Any], zone: tzinfo) ->
     }
 
 
-def _verdicts(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _verdicts(found: Mapping[str, Any], zone: tzinfo) -> list[dict[str, Any]]:
     references = _references(found)
     return [
         {
             "name": NAMES[verdict["figure"]],
             "counts": verdict["counts"],
-            "pieces": linked(verdict["reason"], references),
+            "pieces": [_readable(piece, zone) for piece in linked(verdict["reason"], references)],
         }
         for verdict in found["verdicts"]
     ]
+
+
+def _readable(piece: Piece, zone: tzinfo) -> Piece:
+    """Write the times of a sentence as the rest of the page does. A name stays as it is."""
+    if piece.href:
+        return piece
+    return Piece(_TIME.sub(lambda at: _zoned(_us(at[0]), zone), piece.text))
 
 
 def _references(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:

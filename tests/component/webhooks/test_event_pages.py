@@ -99,6 +99,14 @@ def test_each_state_has_its_sentence(receiver: Receiver, people: tuple[Visitor, 
     for path, sentence in sentences.items():
         assert sentence in text(owner.get(path).text), path
     assert "Open for" in owner.get("/incidents/open").text
+    # Times of the reasons are in the page's zone, as all others.
+    for path, reason in (
+        ("/deploys/again", "deploy first of 2026-03-02 08:00 UTC"),
+        ("/deploys/young", "outside the rate until 20"),
+    ):
+        counted = text(owner.get(path).text).partition("What it counts for")[2].partition("For owners")[0]
+        assert reason in counted, path
+        assert re.search(r"\d\dT\d\d:", counted) is None, path
     reopened = owner.get("/incidents/once").text
     assert "It was reopened" in reopened
     assert '<a href="/incidents/twice">' in reopened
