@@ -157,8 +157,8 @@ def resolved(session: Session, wanted: Wanted, teams: Teams, settings: FigureSet
         also.append(_any_of({kind: Condition(_COUNTS_IN[kind], value) for kind in kinds}))
     if len(kinds) == 1:
         filters[KIND] = kinds[0]
-    behind = change_log.behind_since(session, now)
-    return Resolved(replace(wanted, filters=filters, also=tuple(also)), now if behind is None else behind)
+    as_of = change_log.complete_until(session, now)
+    return Resolved(replace(wanted, filters=filters, also=tuple(also)), as_of)
 
 
 def _timed(text: str, moments: Mapping[str, int]) -> Condition:

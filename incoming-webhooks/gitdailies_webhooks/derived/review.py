@@ -20,7 +20,7 @@ from gitdailies_server.storage.timestamps import from_us
 from gitdailies_webhooks.derived import detail, rows, twice
 from gitdailies_webhooks.derived.related import Reader
 from gitdailies_webhooks.derived.review_question import ReviewQuestion
-from gitdailies_webhooks.events import acknowledgements
+from gitdailies_webhooks.events import acknowledgements, change_log
 from gitdailies_webhooks.events.corrections import all_corrections, correction_of
 from gitdailies_webhooks.figures import incidents, review, silence
 from gitdailies_webhooks.figures.corrections import NOT_AN_INCIDENT
@@ -79,6 +79,8 @@ class _Candidate(NamedTuple):
 def answer(session: Session, question: ReviewQuestion, settings: FigureSettings) -> dict[str, Any]:
     """Return the body of `GET /api/review`. Raises Refusal while the rows are for other settings."""
     period = question.week.period
+    # Before the rows are read: what is derived meanwhile may be missing in them.
+    as_of = change_log.complete_until(session, period.now)
     found = _Lines(session, Reader(session, settings, period.now), question)
     sections = {
         review.FAILED: found.failed(),
@@ -100,7 +102,7 @@ def answer(session: Session, question: ReviewQuestion, settings: FigureSettings)
         "filter": {"repo": question.repo or None, "team": question.scope.team or None},
         "from": _text(period.began_at),
         "to": _text(period.ended_at or period.now),
-        "asOf": _text(period.now),
+        "asOf": _text(as_of),
         "open": sum(one.key not in decided for one in everything),
         "done": sum(one.key in decided for one in everything),
         "sections": {

@@ -70,6 +70,12 @@ def behind_since(session: Session, now: int) -> int | None:
     return min((min(row[0], now) for row in found if row is not None), default=None)
 
 
+def complete_until(session: Session, now: int) -> int:
+    """Return the moment before which every received event is in the rows, at most *now*."""
+    behind = behind_since(session, now)
+    return now if behind is None else min(behind, now)
+
+
 def count_pending(session: Session, now: int, most: int) -> int:
     """Count changes that are not derived yet, up to *most*."""
     queries = ((_SOME_NEW_EVENTS, read_until(session)), (_SOME_DUE_NOTES, now))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from gitdailies_core.values.times import parse
 from gitdailies_server.storage.timestamps import to_us
 from starlette.responses import Response
 
@@ -14,6 +15,7 @@ from gitdailies_webhooks.events import acknowledgements, queries, query
 from gitdailies_webhooks.events.strict_order import LatestEvents
 from gitdailies_webhooks.pages.dora_view import team_choices
 from gitdailies_webhooks.pages.formatting import moment
+from gitdailies_webhooks.pages.overview_view import BEHIND_US
 from gitdailies_webhooks.pages.request_context import Visit, local_path
 from gitdailies_webhooks.pages.review_view import NOTHING, PATH, review_url, sections
 from gitdailies_webhooks.pages.site import Page, Site
@@ -45,6 +47,7 @@ class ReviewPage:
         is_quiet = not found["open"] and not found["done"]
         no_events = is_quiet and await self._site.store.read(queries.latest_events) == LatestEvents()
         over = week.period.until == week.period.ended_at
+        as_of = to_us(parse(found["asOf"], "asOf"))
         return self._site.render(
             visit,
             "review.html",
@@ -58,6 +61,8 @@ class ReviewPage:
             over=over,
             answer=found,
             no_events=no_events,
+            behind=week.period.now - as_of > BEHIND_US,
+            as_of=moment(as_of, settings.zone),
             sections=sections(found, settings.zone),
             nothing=NOTHING,
             may_correct=self._site.may_correct(visit),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ from gitdailies_connection.config.settings import TeamSettings, WebhooksSettings
 from gitdailies_webhooks.accounts.audit import read_audit
 from gitdailies_webhooks.api.openapi import document
 from gitdailies_webhooks.derived import review as derived_review
+from gitdailies_webhooks.events import change_log
 from gitdailies_webhooks.sql.database import transaction
 from jsonschema import Draft202012Validator
 
@@ -221,6 +223,21 @@ def test_open_lines_come_first(receiver: Receiver, key: str, monkeypatch: pytest
         assert line["done"] is None
         assert owner.post("/review/acknowledge", form=PAGE, line=line["key"], back=PAGE).status_code == 303
         assert review(receiver, key)["open"] == left
+
+
+def test_a_review_that_is_not_complete_says_so(
+    receiver: Receiver, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While events are still counted, the page and its interface say until when the review is complete."""
+    owner, _ = members(receiver)
+    since = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+    monkeypatch.setattr(change_log, "behind_since", lambda *_: int(since.timestamp() * 1e6))
+    page = owner.get("/review?week=2026-W02").text
+    assert "Still counting: this review does not yet include everything" in page
+    assert "Nothing to decide so far." in page
+    assert "Nothing to decide." not in page
+    found = receiver.get(key, "/api/review", week="2026-W02").json()
+    assert datetime.fromisoformat(found["asOf"]) == since
 
 
 def test_an_empty_week_says_so(receiver: Receiver, key: str) -> None:

@@ -59,7 +59,7 @@ def read(
     planned = series.plan(question)
     _refuse_many(1, planned)
     now = question.period.now
-    behind = change_log.behind_since(session, now)
+    as_of = change_log.complete_until(session, now)
     firsts = first_times(session)
     if rows.outdated(session, settings):
         history = queries.history_of(session, None, settings, now, most)
@@ -67,7 +67,6 @@ def read(
         as_of = now
     else:
         sums = add_up(session, question, planned, settings.window_us)
-        as_of = now if behind is None else min(behind, now)
     keys = series.ordered(question, planned, sums)
     _refuse_many(len(keys), planned)
     return Read(planned, sums, keys, firsts, as_of)
