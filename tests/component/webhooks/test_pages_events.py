@@ -106,7 +106,7 @@ STAGING = {"environment": "staging"}
         (
             (DEPLOY, START),
             [
-                "Change fail rate: Counts: attributed to deploy d of 2026-03-04T08:00:00Z, the latest in",
+                "Change fail rate: Counts: attributed to deploy d of 2026-03-04 08:00 UTC, the latest in",
                 "Failed deployment recovery time: Does not count: deploy d is not recovered yet",
             ],
         ),
@@ -114,7 +114,7 @@ STAGING = {"environment": "staging"}
         (
             (DEPLOY, started("s", "30T00:00:00", causedBy="a" * 8)),
             [
-                "Change fail rate: Counts: attributed to deploy d of 2026-03-04T08:00:00Z, named by causedBy",
+                "Change fail rate: Counts: attributed to deploy d of 2026-03-04 08:00 UTC, named by causedBy",
                 "Failed deployment recovery time: Does not count: deploy d is not recovered yet",
             ],
         ),
@@ -129,7 +129,7 @@ STAGING = {"environment": "staging"}
         ),
         (
             (DEPLOY, START, started("s2", "04T08:30:00")),
-            ["Every figure: Does not count: the incident was open already, since 2026-03-04T08:00:01Z"],
+            ["Every figure: Does not count: the incident was open already, since 2026-03-04 08:00 UTC"],
         ),
         (
             (DEPLOY, START, END, ended("e2", "04T10:00:00")),
