@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 from gitdailies_relay.accepting import acceptance
-from gitdailies_relay.accepting.acceptance import accept
 from gitdailies_relay.intake import app, request_body
 from gitdailies_relay.store import store as stores
 
@@ -121,16 +119,26 @@ def test_a_commit_that_takes_too_long_is_503_and_no_second_event(
     relay: Relay, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A delivery not stored in time is 503. The next try finds it stored after all and adds no event."""
-    real = accept
+    real, answered = stores.RelayStore.accept, threading.Event()
 
-    def slow(rows: Any, deliveries: Any, **more: Any) -> Any:
-        if not receiver.arrivals:
-            time.sleep(0.5)
-        return real(rows, deliveries, **more)
+    def late(store: stores.RelayStore, delivery: Any) -> asyncio.Future[Any]:
+        """Store the delivery, and say so only after the answer."""
+        told: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
-    monkeypatch.setattr(stores, "accept", slow)
+        async def tell() -> None:
+            stored = await real(store, delivery)
+            await asyncio.to_thread(answered.wait, 30)
+            if not told.done():
+                told.set_result(stored)
+
+        tasks.append(asyncio.ensure_future(tell()))
+        return told
+
+    tasks: list[Any] = []
+    monkeypatch.setattr(stores.RelayStore, "accept", late)
     delivery = pagerduty("incident.triggered", "Q1")
     assert delivery.post(relay.url).status_code == 503
+    answered.set()
     (again,) = eventually(lambda: _answered(202, delivery, relay))
 
     assert len(again.json()["events"]) == 1
