@@ -153,7 +153,7 @@ def _written(inside: Connection) -> list[Table]:
 
 
 def _rows(inside: Connection, table: Table) -> str:
-    """Return the rows as JSON, in the order in which they are stored."""
+    """Return the rows as JSON, in stored order."""
     query = sql.SQL("SELECT json_agg(one)::text FROM {} AS one").format(sql.Identifier(*table))
     found = inside.execute(query).fetchone()
     assert found is not None

@@ -21,13 +21,13 @@ from tests.support.once import made_once
 
 @dataclass(frozen=True)
 class Tables:
-    """What makes the tables of a server's store, and the schema in which PostgreSQL has them."""
+    """The tables of a server's store: their schema in PostgreSQL, and the function that makes them."""
 
     schema: str
     migrate: Callable[[Database], None]
 
     def put(self, path: Path) -> None:
-        """Write an empty SQLite store to *path*, unless a file is there."""
+        """Write an empty SQLite store to *path*, unless that file exists."""
         if not path.exists():
             path.touch(mode=0o600)
             path.write_bytes(_made(self.migrate))

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 # The path of a link, before its token.
 WALL = "/wall/"
-# A link that nobody remembers ends by itself.
+# A forgotten link ends by itself.
 LONGEST_DAYS = 366
 MOST_SCREENS = 50
 # How exactly the last use is recorded: a screen asks twice a minute.

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from gitdailies_webhooks.accounts.keys import Key
 from gitdailies_webhooks.derived.worker import Deriver
 from gitdailies_webhooks.events.store import EventStore
+from gitdailies_webhooks.figures.teams import NO_TEAMS, Teams
 
 
 class Endpoints:
@@ -22,11 +23,13 @@ class Endpoints:
         deriver: Deriver,
         clock: Callable[[], datetime],
         authenticate: Callable[[Request], Awaitable[Key]],
+        teams: Teams = NO_TEAMS,
     ) -> None:
         self._store = store
         self._deriver = deriver
         self._clock = clock
         self._authenticate = authenticate
+        self._teams = teams
 
     def _now(self) -> int:
         """Return the present moment, in microseconds since 1970."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from functools import partial
 
 from gitdailies_core.error_text import got
@@ -12,18 +11,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from gitdailies_webhooks.accounts.keys import Key
 from gitdailies_webhooks.api.endpoints import Endpoints, query_of
 from gitdailies_webhooks.api.metric_formats import PROMETHEUS, as_csv, as_prometheus
 from gitdailies_webhooks.derived import queries
 from gitdailies_webhooks.derived.queries import Question
 from gitdailies_webhooks.derived.question import FILTERS, question
-from gitdailies_webhooks.derived.worker import Deriver
 from gitdailies_webhooks.events import query
 from gitdailies_webhooks.events.problem import refusal
-from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures.settings import DEFINITIONS
-from gitdailies_webhooks.figures.teams import Teams
 from gitdailies_webhooks.pages.series_formats import CSV
 
 LISTED, MOST_LISTED = 100, 1000
@@ -33,17 +28,6 @@ _FORMATS = ("json", "csv")
 
 class MetricsApi(Endpoints):
     """The endpoints of figures; *authenticate* returns the key of a request, if that may read."""
-
-    def __init__(
-        self,
-        store: EventStore,
-        deriver: Deriver,
-        clock: Callable[[], datetime],
-        authenticate: Callable[[Request], Awaitable[Key]],
-        teams: Teams,
-    ) -> None:
-        super().__init__(store, deriver, clock, authenticate)
-        self._teams = teams
 
     def routes(self) -> list[BaseRoute]:
         return [

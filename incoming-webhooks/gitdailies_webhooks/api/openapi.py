@@ -248,8 +248,8 @@ def _list(kinds: tuple[Kind, ...]) -> dict[str, Any]:
             ),
             _query_parameter(
                 OUTCOME,
-                "only deploys, or starts of incidents, with this outcome now; then `environment` is the one "
-                "in which an event counts, production under all its names",
+                "only deploys, or starts of incidents, with this outcome now. `environment` then means where "
+                "an event counts; `production` includes all its names",
                 {"type": "string", "enum": sorted({word for words in OUTCOMES.values() for word in words})},
             ),
             *(_query_parameter(name, about, TEXT) for name, about in _PERIOD_WORDS.items()),

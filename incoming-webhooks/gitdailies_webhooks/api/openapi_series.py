@@ -145,7 +145,7 @@ def operations(json: Describe, problems: Describe) -> dict[str, Any]:
                     _parameter(
                         "rolling",
                         {"enum": [f"{weeks}w" for weeks in range(SHORTEST_ROLLING, LONGEST_ROLLING + 1)]},
-                        "add the figures of so many weeks up to the end of each bucket; it needs an interval",
+                        "add the figures of 2 to 13 weeks up to the end of each bucket; it needs an interval",
                     ),
                     _parameter(
                         "limit",

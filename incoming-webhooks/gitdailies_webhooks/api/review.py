@@ -51,9 +51,8 @@ class ReviewApi(Endpoints):
         teams: Teams,
         public: str,
     ) -> None:
-        super().__init__(store, deriver, clock, authenticate)
+        super().__init__(store, deriver, clock, authenticate, teams)
         self._authenticate_correction = authenticate_correction
-        self._teams = teams
         self._public = public
 
     def routes(self) -> list[BaseRoute]:
@@ -77,7 +76,7 @@ class ReviewApi(Endpoints):
         question = ask(self._now())
         found = await self._store.ask(partial(review.answer, question=question, settings=settings))
         if form == "md":
-            text = markdown(found, settings.zone, origin_of(request, self._public))
+            text = markdown(found, question.week.period.now, settings.zone, origin_of(request, self._public))
             return Response(text, media_type=MARKDOWN)
         return JSONResponse(found)
 

@@ -41,9 +41,8 @@ class SeriesApi(Endpoints):
         authenticate: Callable[[Request], Awaitable[Key]],
         teams: Teams,
     ) -> None:
-        super().__init__(store, deriver, clock, authenticate)
+        super().__init__(store, deriver, clock, authenticate, teams)
         self._answers = AnswerCache(store, clock)
-        self._teams = teams
 
     def routes(self) -> list[BaseRoute]:
         return [Route("/api/metrics/series", self.series, methods=["GET"])]

@@ -17,7 +17,7 @@ from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.figures.teams import NO_TEAMS, Teams
 
 FILTERS = ("repo", "environment", "service", "team", "from", "to", "now")
-# So many teams are named to someone who asks for one that is not there.
+# An error names at most 20 teams.
 _NAMED = 20
 
 

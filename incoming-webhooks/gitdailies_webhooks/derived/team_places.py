@@ -13,7 +13,7 @@ _LIKE_SPECIAL = re.compile(r"[!%_]")
 
 
 def of_team(teams: Teams, team: str, repos: Mapping[str, str], service: str, repo: str = "repo") -> Condition:
-    """Return the condition that a row is of a team.
+    """Return the condition that a row belongs to a team.
 
     *repos* are all repositories, as the column *repo* spells them, with their folded names. *service* is an
     expression of the folded service, "" for none.

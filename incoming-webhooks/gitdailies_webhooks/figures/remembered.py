@@ -1,7 +1,7 @@
-"""Results that are kept for as long as they are asked for again.
+"""A cache of the last results of a pure function.
 
-An overview is made anew with every event, and an event changes one row of it. What is costly about the other
-rows follows from the same texts as before, so it is kept by a digest of them: equal texts have equal results.
+Every event makes the overview again, but changes one row of it. The other rows have the same texts as before.
+Equal texts have equal results, so a result is kept by a digest of its texts.
 """
 
 from __future__ import annotations

@@ -92,8 +92,8 @@ def _habits(one: Sighting) -> list[tuple[str, str, str]]:
 def silent_sources(signs: Iterable[Sign], began_at: int, ended_at: int) -> list[Silence]:
     """Return the sources that became silent from *began_at* on and before *ended_at* (µs).
 
-    *signs* are all of them before *ended_at*, in order. So a source is named once, in the week in which its
-    patience ends.
+    *signs* are all signs before *ended_at*, in order. A source is listed once: in the week when its patience
+    ends.
     """
     by_source: dict[str, list[Sign]] = defaultdict(list)
     for sign in signs:

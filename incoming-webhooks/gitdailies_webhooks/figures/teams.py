@@ -112,9 +112,10 @@ class Teams:
         return tuple(key for key in self.titles if key in teams) or (NO_TEAM,)
 
     def decisions(self, repo: str, team: str) -> list[Decision]:
-        """Return which services of a repository belong to a team, in the order in which they decide.
+        """Return which services of a repository belong to a team.
 
-        The first pattern that a service fits decides. If it fits none, `of` without a service decides.
+        They are in order: the first pattern that a service fits decides. If it fits none, `of` without a
+        service decides.
         """
         lines = [line for line in self._lines if line.service is not None and line.fits_repo(repo)]
         return [

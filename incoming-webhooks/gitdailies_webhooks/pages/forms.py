@@ -64,7 +64,7 @@ class Wrong(NamedTuple):
 
 
 def wrong_of(detail: str, fields: Sequence[str]) -> Wrong:
-    """Put an error that names one of *fields* beside it, and any other one above the form."""
+    """Return an error with its field if it names one of *fields*; any other error goes above the form."""
     name, _, text = detail.partition(": ")
     sentence = f"{text[:1].upper()}{text[1:]}."
     if name in fields:

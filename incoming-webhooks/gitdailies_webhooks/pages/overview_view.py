@@ -35,7 +35,7 @@ from gitdailies_webhooks.pages.formatting import (
 )
 from gitdailies_webhooks.pages.overview_cards import Units, cards
 
-# On a page, and on a screen on a wall, which nobody scrolls.
+# On a page, and on a screen on a wall, which cannot be scrolled.
 ROWS, WALL_ROWS = 50, 8
 # Figures are rarely older than two seconds. They are older while a long history is being sent.
 BEHIND_US = 10_000_000

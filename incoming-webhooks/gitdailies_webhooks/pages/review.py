@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from gitdailies_core.values.times import parse
 from gitdailies_server.storage.timestamps import to_us
 from starlette.responses import Response
 
@@ -15,9 +14,8 @@ from gitdailies_webhooks.events import acknowledgements, queries, query
 from gitdailies_webhooks.events.strict_order import LatestEvents
 from gitdailies_webhooks.pages.dora_view import team_choices
 from gitdailies_webhooks.pages.formatting import moment
-from gitdailies_webhooks.pages.overview_view import BEHIND_US
 from gitdailies_webhooks.pages.request_context import Visit, local_path
-from gitdailies_webhooks.pages.review_view import NOTHING, PATH, review_url, sections
+from gitdailies_webhooks.pages.review_view import PATH, nothing, review_url, sections, still_counting
 from gitdailies_webhooks.pages.site import Page, Site
 
 
@@ -47,7 +45,7 @@ class ReviewPage:
         is_quiet = not found["open"] and not found["done"]
         no_events = is_quiet and await self._site.store.read(queries.latest_events) == LatestEvents()
         over = week.period.until == week.period.ended_at
-        as_of = to_us(parse(found["asOf"], "asOf"))
+        notice = still_counting(found, week.period.now, settings.zone)
         return self._site.render(
             visit,
             "review.html",
@@ -61,10 +59,9 @@ class ReviewPage:
             over=over,
             answer=found,
             no_events=no_events,
-            behind=week.period.now - as_of > BEHIND_US,
-            as_of=moment(as_of, settings.zone),
+            notice=notice,
             sections=sections(found, settings.zone),
-            nothing=NOTHING,
+            nothing=nothing(notice),
             may_correct=self._site.may_correct(visit),
         )
 

@@ -18,6 +18,7 @@ from gitdailies_webhooks.pages.event_links import Piece, event_url, repository_u
 from gitdailies_webhooks.pages.event_titles import title_of
 from gitdailies_webhooks.pages.event_view import name_of
 from gitdailies_webhooks.pages.formatting import count, moment
+from gitdailies_webhooks.pages.overview_view import BEHIND_US
 
 PATH = "/review"
 TITLES = {
@@ -39,7 +40,7 @@ _QUESTIONS = {
     "is listed once it has been quiet for 30 days, and for three times its longest pause of the last half "
     "year.",
 }
-NOTHING = "Nothing to decide."
+_NOTHING, _NOTHING_YET = "Nothing to decide.", "Nothing to decide so far."
 _STATES = {"open": "still open", "resolved": "resolved", "closed": "closed without a recovery"}
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#])")
 
@@ -85,14 +86,31 @@ def review_url(week: str, filters: Mapping[str, str | None]) -> str:
     return f"{PATH}?{urlencode({'week': week, **{name: text for name, text in filters.items() if text}})}"
 
 
-def markdown(answer: Mapping[str, Any], zone: tzinfo, origin: str) -> str:
+def still_counting(answer: Mapping[str, Any], now: int, zone: tzinfo) -> str:
+    """Return a sentence that says until when an answer is complete, or "" if it is complete at *now* (µs)."""
+    as_of = to_us(parse(answer["asOf"], "asOf"))
+    if now - as_of <= BEHIND_US:
+        return ""
+    since = moment(as_of, zone)
+    return f"Still counting: this review does not yet include everything that was received since {since}."
+
+
+def nothing(notice: str) -> str:
+    """Return what a review without an open line says, with the sentence of `still_counting`."""
+    return _NOTHING_YET if notice else _NOTHING
+
+
+def markdown(answer: Mapping[str, Any], now: int, zone: tzinfo, origin: str) -> str:
     """Write the review for a chat; links lead to *origin*, the address of the pages."""
+    notice = still_counting(answer, now, zone)
     url = origin + review_url(answer["week"], answer["filter"])
     of = ", ".join(text for text in answer["filter"].values() if text)
     parts = [
         f"## Review of [{answer['week']}]({url})" + (f", {_escaped(of)}" if of else ""),
-        _summary(answer),
+        _summary(answer, notice),
     ]
+    if notice:
+        parts.append(notice)
     for section in sections(answer, zone):
         parts.append(f"### {section.title}")
         lines = [_markdown_line(line, origin) for line in section.lines]
@@ -102,9 +120,9 @@ def markdown(answer: Mapping[str, Any], zone: tzinfo, origin: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _summary(answer: Mapping[str, Any]) -> str:
+def _summary(answer: Mapping[str, Any], notice: str) -> str:
     if not answer["open"]:
-        return NOTHING
+        return nothing(notice)
     return f"{count(answer['open'])} to decide, {count(answer['done'])} done."
 
 

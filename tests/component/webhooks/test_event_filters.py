@@ -1,4 +1,4 @@
-"""Events of a team, and events with an outcome: over HTTP and on the page, to which the overview leads."""
+"""Events of a team, and events with an outcome: over HTTP, and on the page Events."""
 
 from __future__ import annotations
 

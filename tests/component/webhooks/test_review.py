@@ -233,9 +233,11 @@ def test_a_review_that_is_not_complete_says_so(
     since = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
     monkeypatch.setattr(change_log, "behind_since", lambda *_: int(since.timestamp() * 1e6))
     page = owner.get("/review?week=2026-W02").text
-    assert "Still counting: this review does not yet include everything" in page
-    assert "Nothing to decide so far." in page
-    assert "Nothing to decide." not in page
+    for_chat = receiver.get(key, "/api/review", week="2026-W02", format="md").text
+    for text in (page, for_chat):
+        assert "Still counting: this review does not yet include everything" in text
+        assert "Nothing to decide so far." in text
+        assert "Nothing to decide." not in text
     found = receiver.get(key, "/api/review", week="2026-W02").json()
     assert datetime.fromisoformat(found["asOf"]) == since
 

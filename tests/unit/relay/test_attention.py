@@ -85,7 +85,7 @@ def alerts(status: dict[str, Any], server: dict[str, Any] | None = None) -> list
 def test_each_fault_is_one_alert(
     status: dict[str, Any], server: dict[str, Any], expected: list[tuple[str, str]]
 ) -> None:
-    """A calm relay has none; what follows from a pause is not said beside it."""
+    """A calm relay has no alerts. A paused relay has one alert, without those that follow from the pause."""
     assert alerts(status, server) == expected
 
 

@@ -6,7 +6,7 @@ from gitdailies_webhooks.figures.remembered import Remembered
 
 
 def test_equal_texts_are_worked_on_once_until_they_are_forgotten() -> None:
-    """A result is kept while it is among the last ones asked for; texts are told apart by their ends, too."""
+    """The last results are kept. The same letters in other texts are another question."""
     worked: list[tuple[str, ...]] = []
 
     def work(*texts: str) -> str:

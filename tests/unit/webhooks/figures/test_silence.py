@@ -26,7 +26,7 @@ def habit(repo: str, reporter: str = "", weeks: int = 4) -> list[Sighting]:
 
 
 def test_what_came_every_week_and_does_not_come_is_silent() -> None:
-    """A habit of four weeks that stops is silent; a silent reporter of a silent repository is told once."""
+    """A habit of four weeks that stops is silent. A silent reporter of a silent repository is listed once."""
     before = sorted(
         [
             *habit("a/stopped", "ci"),
@@ -54,7 +54,7 @@ def test_what_came_every_week_and_does_not_come_is_silent() -> None:
     ],
 )
 def test_a_source_is_silent_after_three_pauses_and_thirty_days(days: list[int], silent_on: int) -> None:
-    """A source of incidents is named in the week in which its patience ends, and in no other."""
+    """A source of incidents is listed in the week when its patience ends, and in no other week."""
     signs = [Sign(f"e{day}", day * DAY, "pagerduty") for day in days]
     for week in range(15):
         began, ended = week * 7 * DAY, (week + 1) * 7 * DAY
@@ -64,6 +64,6 @@ def test_a_source_is_silent_after_three_pauses_and_thirty_days(days: list[int], 
 
 
 def test_a_source_that_sends_again_is_not_silent() -> None:
-    """An event in the week in which the patience ends begins a new one; each source is judged by itself."""
+    """An event begins the patience of its source again. Each source is judged by itself."""
     signs = [Sign("old", 0, "datadog"), Sign("old-too", 0, "pagerduty"), Sign("new", 33 * DAY, "pagerduty")]
     assert [one.name for one in silent_sources(signs, 28 * DAY, 35 * DAY)] == ["datadog"]
