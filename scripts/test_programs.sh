@@ -10,14 +10,15 @@ missing() {
     echo "$1: expected it for the tests of $2, got none; $3" >&2
 }
 
-# Packages that are named like their program. gitlab-ci-local copies with rsync, Chromium opens the pages,
-# nginx and Caddy add TLS to the servers, the operating guide backs a store up with sqlite3, a step without curl
-# sends with wget, openssl makes a test receiver's certificate, Alertmanager sends alerts to a relay, npm installs
-# runners. buildah, podman and runc build and run the image without a daemon, from a root that mmdebstrap makes.
+# Packages that are named like their program. gitlab-ci-local copies with rsync, Chromium opens the pages (its
+# headless shell takes half the time, and the long forms open the whole browser), nginx and Caddy add TLS to the
+# servers, the operating guide backs a store up with sqlite3, a step without curl sends with wget, openssl makes a
+# test receiver's certificate, Alertmanager sends alerts to a relay, npm installs runners. buildah, podman and runc
+# build and run the image without a daemon, from a root that mmdebstrap makes.
 packages=""
-containers=""
-[ "${1:-}" != long ] || containers="buildah podman runc mmdebstrap"
-for program in git curl wget openssl rsync dash chromium nginx caddy sqlite3 npm prometheus-alertmanager $containers; do
+long_forms=""
+[ "${1:-}" != long ] || long_forms="chromium buildah podman runc mmdebstrap"
+for program in git curl wget openssl rsync dash chromium-headless-shell nginx caddy sqlite3 npm prometheus-alertmanager $long_forms; do
     PATH="$PATH:/usr/sbin" command -v "$program" >/dev/null || packages="$packages $program"
 done
 # Tests start and kill their own server, and back it up.
@@ -25,12 +26,12 @@ command -v pg_dump >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 
     packages="$packages postgresql"
 command -v systemd-analyze >/dev/null || packages="$packages systemd"
 # Go renders the templates that users paste, with the functions that Argo's notifications have.
-[ -z "$containers" ] || command -v go >/dev/null || packages="$packages golang-go"
-[ -z "$containers" ] || [ -d /usr/share/gocode/src/github.com/Masterminds/sprig ] ||
+[ -z "$long_forms" ] || command -v go >/dev/null || packages="$packages golang-go"
+[ -z "$long_forms" ] || [ -d /usr/share/gocode/src/github.com/Masterminds/sprig ] ||
     packages="$packages golang-github-masterminds-sprig-dev"
 # Containers of the compose file find each other with these two.
-[ -z "$containers" ] || [ -x /usr/lib/podman/netavark ] || packages="$packages netavark"
-[ -z "$containers" ] || [ -x /usr/lib/podman/aardvark-dns ] || packages="$packages aardvark-dns"
+[ -z "$long_forms" ] || [ -x /usr/lib/podman/netavark ] || packages="$packages netavark"
+[ -z "$long_forms" ] || [ -x /usr/lib/podman/aardvark-dns ] || packages="$packages aardvark-dns"
 
 # Packages must not start servers on this machine: invoke-rc.d(8) runs this file, and 101 forbids a start.
 policy=/usr/sbin/policy-rc.d
@@ -66,7 +67,7 @@ if [ -n "$packages" ]; then
     fi
 fi
 
-if [ -z "$containers" ]; then
+if [ -z "$long_forms" ]; then
     :
 elif [ "$(id -u)" != 0 ]; then
     missing "the root of Debian for images" "the image and the compose file" "they need root"

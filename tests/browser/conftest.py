@@ -53,8 +53,10 @@ _OUTSIDE = """() => [
 
 # Not longer: while it is open, an event loop of its own runs in this thread, and asyncio.run refuses to.
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = os.environ.get("GITDAILIES_TEST_CHROMIUM") or program("chromium")
+def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    # The shell has the same engine, without windows. The long forms run in the whole browser.
+    name = "chromium" if request.config.option.markexpr == "long" else "chromium-headless-shell"
+    path = os.environ.get("GITDAILIES_TEST_CHROMIUM") or program(name)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
         yield running
