@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from markdown_it import MarkdownIt
 from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
 
 Schema: TypeAlias = Mapping[str, Any]
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
 _REFERENCE = "#/components/schemas/"
-# Without HTML: what a document says is text.
-_MARKDOWN = MarkdownIt("js-default")
 _MOST_WORDS = 12
 # The limits that a schema may have, as people say them.
 _LIMITS = (
@@ -101,7 +102,7 @@ def models(document: Schema) -> list[Model]:
 
 def markdown(text: str) -> Markup:
     """Return Markdown as HTML; HTML inside it stays text."""
-    return Markup(_MARKDOWN.render(text))  # noqa: S704  the renderer escapes it
+    return Markup(_markdown().render(text))  # noqa: S704  the renderer escapes it
 
 
 def type_of(schema: Schema) -> list[Part]:
@@ -237,3 +238,11 @@ def _command(method: str, address: str, body: Schema, *, needs_key: bool) -> str
 
 def _json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+@cache
+def _markdown() -> MarkdownIt:
+    # Imported when the page is first asked for. Without HTML: what a document says is text.
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("js-default")

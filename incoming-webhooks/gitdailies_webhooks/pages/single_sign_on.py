@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode
 
 from gitdailies_core.errors import ConfigurationError, DeliveryError, GitDailiesError
@@ -16,9 +16,13 @@ from starlette.responses import Response
 from gitdailies_webhooks.accounts.rate_limit import SINGLE_SIGN_ON, FailureLimit, network_of
 from gitdailies_webhooks.accounts.single_sign_on import identities, metadata, pending
 from gitdailies_webhooks.accounts.single_sign_on.account import SignInRefused, role_of
-from gitdailies_webhooks.accounts.single_sign_on.provider import OpenIdProvider
 from gitdailies_webhooks.pages.request_context import Visit, cookie_header, cookie_name, local_path
 from gitdailies_webhooks.pages.site import EVERYONE, Page, Site
+
+if TYPE_CHECKING:
+    from gitdailies_connection.config.sign_in import OpenIdSettings
+
+    from gitdailies_webhooks.accounts.single_sign_on.provider import OpenIdProvider
 
 T = TypeVar("T")
 
@@ -33,7 +37,7 @@ class SingleSignOnPages:
     def __init__(self, site: Site) -> None:
         self._site = site
         settings = site.ways_in.openid
-        self._providers = [] if settings is None else [OpenIdProvider(settings)]
+        self._providers = [] if settings is None else [_provider(settings)]
         self._tries = FailureLimit(SINGLE_SIGN_ON)
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
@@ -132,3 +136,10 @@ class SingleSignOnPages:
 def begin_path(path: str) -> str:
     """Return the address that begins a sign-in, after which *path* is opened."""
     return f"{BEGIN}?{urlencode({'next': path})}"
+
+
+def _provider(settings: OpenIdSettings) -> OpenIdProvider:
+    # Imported only where a provider is set: its cryptography is a tenth of what a server imports.
+    from gitdailies_webhooks.accounts.single_sign_on.provider import OpenIdProvider
+
+    return OpenIdProvider(settings)
