@@ -19,7 +19,14 @@ from tests.support.relay.deliveries import SECRETS, pagerduty
 from tests.support.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("*/*.md")})
+PAGES = sorted(
+    {
+        *ROOT.glob("*.md"),
+        *ROOT.glob("*/*.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "deployment").rglob("*.md"),
+    }
+)
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(#[^)\s]*)?\)")
 
@@ -112,7 +119,7 @@ def machine(tmp_path_factory):
     process.stop()
 
 
-SHELL = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SHELL = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.mark.parametrize("text", blocks("sh", SHELL))
