@@ -21,6 +21,9 @@ COMMANDS = {
     "up": ("commands.up", "run incoming webhooks and a relay on this machine, ready to try"),
     "demo": ("commands.demo", "send example events to a running `gitdailies up`"),
     "deploy": ("commands.deploy", "report a deploy; missing values are read from the CI environment"),
+        "commands.connect.command",
+        "make a webhook at a vendor, add the source, test it",
+    ),
     "incident": ("commands.incident", "report the start or the end of an incident by hand"),
     "relay": (
         "relay.commands",
@@ -41,6 +44,7 @@ COMMANDS = {
         "print deployment frequency, lead time, fail rate, recovery time, rework rate",
     ),
     "report": ("commands.report", "print what needs a decision in a week, for a chat"),
+    "services": ("commands.services", "write the services of a catalog as YAML for gitdailies.yml"),
     "teams": ("commands.teams", "print the teams of a catalog as YAML for gitdailies.yml"),
     "translate": (
         "commands.translate",
