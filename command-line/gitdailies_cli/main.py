@@ -21,6 +21,7 @@ COMMANDS = {
     "up": ("commands.up", "run incoming webhooks and a relay on this machine, ready to try"),
     "demo": ("commands.demo", "send example events to a running `gitdailies up`"),
     "deploy": ("commands.deploy", "report a deploy; missing values are read from the CI environment"),
+    "connect": (
         "commands.connect.command",
         "make a webhook at a vendor, add the source, test it",
     ),
