@@ -13,7 +13,7 @@ from gitdailies_cli.commands.catalogs.files import catalog_files, documents
 from gitdailies_cli.commands.catalogs.services import HEADER, Line, Unmapped, as_text, decide, repo_of
 from gitdailies_connection.config.load import load
 from gitdailies_core.errors import ConfigurationError
-from gitdailies_core.sources.catalogs import CatalogService, LeftOut
+from gitdailies_core.sources.catalogs import CatalogEntry, CatalogService, LeftOut
 from gitdailies_datadog.api.catalog import catalog as datadog
 from hypothesis import given
 from hypothesis import strategies as st
@@ -143,7 +143,7 @@ def test_whatever_a_catalog_says_the_file_loads(found: list[tuple[str, str]]) ->
 ID = {"pagerduty.com/service-id": "P1SVC42"}
 
 
-def annotated(more: Mapping[str, str] | None = None, *, names: bool = False) -> CatalogService | LeftOut:
+def annotated(more: Mapping[str, str] | None = None, *, names: bool = False) -> CatalogEntry:
     annotations = {**ID, **(more or {})}
     value = {"kind": "Component", "metadata": {"name": "checkout", "annotations": annotations}}
     (found,) = backstage.of_document(value, "a.yaml:1", names=names)
@@ -183,9 +183,7 @@ def test_backstage_leaves_out_what_has_no_incidents() -> None:
 def test_cortex_names_services_of_pagerduty_alone() -> None:
     """A schedule or an escalation policy is no service."""
 
-    def of(
-        called: dict[str, str], git: Mapping[str, object], names: bool = False
-    ) -> CatalogService | LeftOut:
+    def of(called: dict[str, str], git: Mapping[str, object], names: bool = False) -> CatalogEntry:
         info = {
             "x-cortex-tag": "checkout",
             "x-cortex-oncall": {"pagerduty": called},
