@@ -44,7 +44,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callabl
 
 @pytest.fixture(autouse=True)
 def no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine takes longer to start a process than a question may last. One test is about that limit."""
+    """A process may start slower than a question may last. One test is about that limit."""
     monkeypatch.setattr(readers, "RUN_SECONDS", 300.0)
 
 
