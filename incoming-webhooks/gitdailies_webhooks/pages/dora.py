@@ -18,6 +18,7 @@ from gitdailies_webhooks.derived.question import FILTERS, question
 from gitdailies_webhooks.derived.series.answer import answer
 from gitdailies_webhooks.derived.series.overview import overview
 from gitdailies_webhooks.derived.series.question import MOST_DAYS, MOST_LISTED, Asked, asked
+from gitdailies_webhooks.derived.series.sums import open_incidents
 from gitdailies_webhooks.events import query, spellings
 from gitdailies_webhooks.events.problem import Refusal, refusal
 from gitdailies_webhooks.figures import trend
@@ -160,9 +161,9 @@ def _shown(
             "environments": found.environments,
             **shown,
         }
-    context = dora_view.shown(session, filters, question.one, settings)
+    open_now = len(open_incidents(session, question.all.question.without_groups(), live=question.all.live))
     return "wall-one.html" if on_wall else "dora.html", {
-        **context,
+        **dora_view.shown(session, filters, question.one, settings, open_now),
         "changes": _changes(session, question.all, settings),
     }
 

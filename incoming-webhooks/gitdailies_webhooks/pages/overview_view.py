@@ -24,8 +24,9 @@ from gitdailies_webhooks.pages import phrases, sparks
 from gitdailies_webhooks.pages.event_links import Piece, open_incidents_url
 from gitdailies_webhooks.pages.formatting import (
     LEAST_FOR_PERCENT,
+    amount,
     count,
-    decimal,
+    days,
     dora_url,
     fraction,
     moment,
@@ -194,7 +195,7 @@ class _Drawing:
                 f"deploys by {question.interval}: {', '.join(map(str, counts))}", counts, whole, max(counts)
             ),
             "lead": duration(lead["median"]),
-            "commits": count(lead["commits"]),
+            "commits": amount(lead["commits"], "commit", "commits") if lead["commits"] else "",
             "fail": fraction(fail["failed"], fail["settled"]),
             "few": fail["settled"] < LEAST_FOR_PERCENT,
             "range": self._interval(fail),
@@ -318,7 +319,7 @@ def _since(total: Mapping[str, Any], settings: FigureSettings) -> dict[str, str]
     if frequency["since"] is None:
         return None
     at = to_us(parse(frequency["since"], "since"))
-    return {"from": moment(at, settings.zone), "days": decimal(frequency["days"])}
+    return {"from": moment(at, settings.zone), "days": days(frequency["days"])}
 
 
 def _period(period: Period, settings: FigureSettings) -> dict[str, Any]:
@@ -326,6 +327,6 @@ def _period(period: Period, settings: FigureSettings) -> dict[str, Any]:
         "from": moment(period.began_at, period.zone),
         "until": moment(period.until, period.zone),
         "over": period.until == period.ended_at,
-        "days": decimal(period.days),
+        "days": days(period.days),
         "zone": settings.timezone,
     }

@@ -33,6 +33,23 @@ def test_durations_are_written_with_two_units(seconds: float | None, text: str) 
     assert durations.duration(seconds) == text
 
 
+def test_one_is_no_plural() -> None:
+    """One of something has the word for one, and so has one day; everything else has the other word."""
+    assert [formatting.amount(number, "commit", "commits") for number in (0, 1, 1234)] == [
+        "0 commits",
+        "1 commit",
+        "1,234 commits",
+    ]
+    assert [formatting.days(number) for number in (1, 1.001, 0.5, 90)] == [
+        "1 day",
+        "1 day",
+        "0.5 days",
+        "90 days",
+    ]
+    assert phrases.value(metrics.FREQUENCY, {"value": 1 / 30, "deploys": 1}) == "1 in 30 days, 1 deploy"
+    assert phrases.value(metrics.LEAD_TIME, {"median": 60, "commits": 1}) == "1 min, 1 commit"
+
+
 @pytest.mark.parametrize(
     ("a_day", "text"),
     [(None, "–"), (2.5, "2.5 a day"), (0.5, "3.5 a week"), (0.05, "1.5 in 30 days"), (0, "0 in 30 days")],
