@@ -148,6 +148,7 @@ def furnished(owner: Tab, receiver: Receiver) -> Tab:
 
 
 MANAGE = "/settings/api-access/incoming-webhooks"
+EDGES = ("/dora", "/events", "/deploys/deploy-3", "/review", "/deliveries", "/connect", "/settings", "/docs")
 LONG_NAME = f"larkspur/{'x' * 91}"
 LOOKED_AT = {
     "connect": "/connect",
@@ -214,6 +215,33 @@ def test_a_list_of_events_fits_every_screen(furnished: Tab, receiver: Receiver) 
     assert {round(one.bounding_box()["height"]) // 30 for one in badges.all()} == {0}
     expect(page.locator("table td.place a", has_text=LONG_NAME)).to_be_visible()
     assert furnished.outside() == []
+
+
+def test_every_page_begins_at_the_same_edge(furnished: Tab, receiver: Receiver) -> None:
+    """From page to page, neither the bar nor the heading moves to the side."""
+    page = furnished.page
+    for width in (1440, 1920):
+        page.set_viewport_size({"width": width, "height": 900})
+        edges = set()
+        for path in EDGES:
+            page.goto(receiver.url + path)
+            edges |= {round(page.locator(part).first.bounding_box()["x"]) for part in (".brand", "h1")}
+        assert len(edges) == 1, width
+
+
+def test_no_cell_is_left_out_on_a_phone(furnished: Tab, receiver: Receiver) -> None:
+    """A row of a table is a block there, which has every cell, and its meaning where no heading tells it."""
+    page = furnished.page
+    page.set_viewport_size({"width": 390, "height": 844})
+    for path in ("/events", "/connect", "/settings/people", "/settings/tokens", "/settings/audit", MANAGE):
+        page.goto(receiver.url + path)
+        cells = page.locator("table.stacked :is(td, th[scope=row]):not(:empty)")
+        assert cells.count() > 3
+        assert cells.evaluate_all("cells => cells.filter(cell => !cell.checkVisibility()).length") == 0, path
+        assert page.locator("table:not(.stacked)").count() == 0, path
+    before = "cells => cells.slice(0, 4).map(cell => getComputedStyle(cell, '::before').content)"
+    labels = ['"key "', '"permissions "', '"last used "', '"expires "']
+    assert page.locator("td[data-label]").evaluate_all(before) == labels
 
 
 def test_the_audit_trail_has_its_details_on_a_phone(furnished: Tab, receiver: Receiver) -> None:

@@ -28,7 +28,7 @@ from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.pages import dora_view, overview_view, phrases
 from gitdailies_webhooks.pages.conditional import conditional
 from gitdailies_webhooks.pages.forms import wrong_of
-from gitdailies_webhooks.pages.overview_view import FIRST_SORT, ROWS, SORTS, WALL_ROWS
+from gitdailies_webhooks.pages.overview_view import FIRST_SORT, SORTS
 from gitdailies_webhooks.pages.request_context import Visit
 from gitdailies_webhooks.pages.samples import deploy_command
 from gitdailies_webhooks.pages.series_formats import CSV, FORMS, MARKDOWN, as_csv, as_markdown
@@ -152,7 +152,7 @@ def _shown(
             settings,
             sort=question.sort,
             page=question.page,
-            most_rows=WALL_ROWS if on_wall else ROWS,
+            on_wall=on_wall,
         )
         form = dora_view.form(filters)
         return "wall.html" if on_wall else "overview.html", {

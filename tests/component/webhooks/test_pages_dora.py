@@ -76,6 +76,16 @@ def test_it_counts_what_has_just_come(receiver: Receiver, owner: Visitor) -> Non
         assert counts_by_figure(owner.get("/dora").text)["deploymentFrequency"]["Deploys"] == str(number)
 
 
+def test_the_page_of_a_repository_is_headed_by_its_name(receiver: Receiver, owner: Visitor) -> None:
+    """The heading and the title of the page name the repository, as it was written."""
+    events = [ago(5, "a", repo="larkspur/Shop"), ago(5, "b", repo="larkspur/ledger")]
+    assert receiver.post(receiver.key("ci"), events).status_code == 202
+    page = owner.get("/dora?repo=larkspur/shop").text
+    assert re.findall(r"<h1>(.*?)</h1>", page) == ["larkspur/Shop"]
+    assert re.findall(r"<title>(.*?) ·", page) == ["larkspur/Shop"]
+    assert re.findall(r"<h1>(.*?)</h1>", owner.get("/dora?days=x").text) == ["DORA metrics"]
+
+
 def test_open_incidents_are_those_of_their_list(receiver: Receiver, owner: Visitor) -> None:
     """The number of open incidents is that of the list behind it, and apart from the deploys that failed."""
     events = [
