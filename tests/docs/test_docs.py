@@ -19,7 +19,14 @@ from tests.support.relay.deliveries import SECRETS, pagerduty
 from tests.support.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("*/*.md")})
+PAGES = sorted(
+    {
+        *ROOT.glob("*.md"),
+        *ROOT.glob("*/*.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "deployment").rglob("*.md"),
+    }
+)
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(#[^)\s]*)?\)")
 
@@ -135,16 +142,8 @@ def component(name):
 
 def test_the_generated_file_shown_is_the_real_one(machine):
     """The example of a generated file is word for word what the command above it writes."""
-    command = [
-        sys.executable,
-        "-m",
-        "gitdailies_cli",
-        "services",
-        "import",
-        "--from",
-        "backstage",
-        "catalog/",
-    ]
+    asked = ["services", "import", "--from", "backstage", "catalog/"]
+    command = [sys.executable, "-m", "gitdailies_cli", *asked]
     ran = subprocess.run(
         command, cwd=machine, env=environment({}), capture_output=True, text=True, check=True
     )
@@ -152,7 +151,7 @@ def test_the_generated_file_shown_is_the_real_one(machine):
     assert ran.stdout == generated_services()
 
 
-SHELL = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SHELL = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.mark.parametrize("text", blocks("sh", SHELL))
