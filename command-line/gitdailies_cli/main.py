@@ -22,6 +22,10 @@ COMMANDS = {
     "up": ("commands.up", "run incoming webhooks and a relay on this machine, ready to try"),
     "demo": ("commands.demo", "send example events to a running `gitdailies up`"),
     "deploy": ("commands.deploy", "report a deploy; missing values are read from the CI environment"),
+    "connect": (
+        "commands.connect.command",
+        "make a webhook at a vendor, add the source, test it",
+    ),
     "incident": ("commands.incident", "report the start or the end of an incident by hand"),
     "relay": (
         "relay.commands",
@@ -44,6 +48,7 @@ COMMANDS = {
     "events": ("commands.events", "print what a server has received, and follow what comes"),
     "why": ("commands.why", "say why an event counts or not, and what to do"),
     "report": ("commands.report", "print what needs a decision in a week, for a chat"),
+    "services": ("commands.services", "write the services of a catalog as YAML for gitdailies.yml"),
     "teams": ("commands.teams", "print the teams of a catalog as YAML for gitdailies.yml"),
     "translate": (
         "commands.translate",

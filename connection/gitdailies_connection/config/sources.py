@@ -1,8 +1,7 @@
-"""The `services` and `sources` of gitdailies.yml: repositories of incidents, and tools that send them."""
+"""Read `sources`: the tools that send webhooks, and what of theirs counts."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from types import MappingProxyType
@@ -12,7 +11,7 @@ from gitdailies_core.deploys.routing import SAME, DeployRoute, DeployRoutes
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import ConfigurationError, MappingError, ProofError
 from gitdailies_core.events.field_types import REPO
-from gitdailies_core.incidents.routing import NONE, Filter, Route, Routes
+from gitdailies_core.incidents.routing import NONE, Filter
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.protocol import Adapter, Certified, KnowsValues, Option, ProofSettings
 from gitdailies_core.sources.request import Request
@@ -30,24 +29,6 @@ LONGEST_HOLD_SECONDS = 86_400
 _CHOICES = ("only", "count")
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 _SECRETS = "a list of {env: NAME} or {file: PATH}"
-
-
-def routes(reading: SettingsReader) -> Routes:
-    """Read `services`."""
-    table: dict[str, list[Route]] = {}
-    first: dict[str, str] = {}
-    for name in reading.names(("services",)):
-        place: Place = ("services", name)
-        if first.setdefault(name.casefold(), name) != name:
-            reading.fault(place, f"expected names that differ in more than case, got {got(name)} twice")
-        value = reading.get(place)
-        places: list[Place] = [place]
-        if isinstance(value, list):
-            places = [(*place, index) for index in range(len(value))]
-        elif isinstance(value, dict) and "ignore" in value:
-            places = []
-        table[name] = [_route(reading, where) for where in places]
-    return Routes.make(table)
 
 
 def adapter_of(source: Source) -> Adapter:
@@ -116,20 +97,6 @@ def sources(reading: SettingsReader, *, load: Callable[[str], Adapter]) -> Mappi
 def secret(reading: SettingsReader, place: Place) -> SecretSource:
     """Read `{env: NAME}` or `{file: PATH}`."""
     return reading.of(place, lambda value: SecretSource.of(value, reading.folder), SecretSource(None, None))
-
-
-def _route(reading: SettingsReader, place: Place) -> Route:
-    return Route(reading.of((*place, "repo"), _repo, ""), reading.get((*place, "environment")))
-
-
-def _repo(text: str) -> str:
-    # A service's name may contain a space or a slash; making the event finds that.
-    if not re.search(REPO.pattern, text.replace("{service}", "service")):
-        raise ValueError(f"expected {REPO.expected}, got {got(text)}")
-    braced = re.search(r"\{[^}]*\}?", text.replace("{service}", ""))
-    if braced:
-        raise ValueError(f"expected {{service}} or nothing in braces, got {got(braced[0])}")
-    return text
 
 
 def _adapter(reading: SettingsReader, place: Place, load: Callable[[str], Adapter]) -> Adapter | None:

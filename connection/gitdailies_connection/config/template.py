@@ -134,3 +134,14 @@ def scalar(value: str) -> str:
     plain = safe.isascii() and safe.isalnum() and value[:1].isalpha() and not value.endswith(":")
     word = value.lower() in ("true", "false", "null")
     return value if plain and not word else json.dumps(value)
+
+
+def quoted(text: str) -> str:
+    """Write a text in double quotes for YAML, whatever is in it."""
+    escaped = text.replace("\\", r"\\").replace('"', r"\"")
+    return '"' + "".join(c if c.isprintable() else rf"\U{ord(c):08x}" for c in escaped) + '"'
+
+
+def plain_or_quoted(text: str) -> str:
+    """Write a text for YAML: plain if that is safe even in braces, else in double quotes."""
+    return text if scalar(text) == text else quoted(text)

@@ -44,7 +44,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callabl
 
 @pytest.fixture(autouse=True)
 def no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a busy machine the start of a process takes longer than a question may; one test is about the limit."""
+    """A process may start slower than a question may last. One test is about that limit."""
     monkeypatch.setattr(readers, "RUN_SECONDS", 300.0)
 
 
