@@ -33,6 +33,7 @@ from tests.support.steps import webhooks
 WHEEL = f"gitdailies_integrations-{VERSION}-py3-none-any.whl"
 SOURCE = f"gitdailies_integrations-{VERSION}.tar.gz"
 CHART = f"gitdailies-{VERSION}.tgz"
+SITE = f"site-{VERSION}.tar.gz"
 TREES = {
     "mirrors/github-action": f"github-action-{VERSION}.tar.gz",
     "mirrors/buildkite": f"buildkite-plugin-{VERSION}.tar.gz",
@@ -113,6 +114,7 @@ class TestContents:
             WHEEL,
             SOURCE,
             CHART,
+            SITE,
             *TREES.values(),
             "orb.yml",
             "report_deploy.py",
