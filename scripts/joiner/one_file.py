@@ -19,6 +19,9 @@ STEP = Path("ci-steps/report_deploy.py")
 _PACKAGE = "gitdailies_core.ci.platforms"
 _VERSION = "gitdailies_core.ci.version"
 _ENTRY = "gitdailies_core.ci.__main__"
+# A step sends deploys alone.
+_EVENTS = "gitdailies_core.events.events"
+_EVERY_KIND, _DEPLOYS = "= (_DEPLOY, _STARTED, _RESOLVED)", "= (_DEPLOY,)"
 
 
 @cache
@@ -47,8 +50,20 @@ def _joined(root: Path, head: str, platforms: Sequence[Platform]) -> str:
         head=head,
         version=version(root),
         # The joined file has no modules to find, so the platforms are written out.
-        instead={_PACKAGE: _table(platforms), _VERSION: _constant(version(root))},
+        instead={
+            _PACKAGE: _table(platforms),
+            _VERSION: _constant(version(root)),
+            _EVENTS: _deploys(root / "core" / Path(*_EVENTS.split(".")).with_suffix(".py")),
+        },
     )
+
+
+def _deploys(file: Path) -> str:
+    """Return the module of the events, without incidents."""
+    text = file.read_text("utf-8")
+    if text.count(_EVERY_KIND) != 1:
+        raise ValueError(f"{file.name}: expected {_EVERY_KIND} once")
+    return text.replace(_EVERY_KIND, _DEPLOYS)
 
 
 def _constant(version: str) -> str:
