@@ -466,6 +466,9 @@ def _encodable(text: str) -> bool:
 
 DEPLOYED = "deployed"
 
+# How a fault says that a required field is not there.
+NOTHING = "nothing"
+
 @dataclass(frozen=True)
 class Field:
     """A field of a kind: its wire name, its type, and whether GitDailies documents it."""
@@ -508,44 +511,44 @@ _SERVICE = Field("service", NAME, "the service, where a repository holds several
 
 _EVENT_URL = Field("url", URL, "a page about it")
 
-_DEPLOY = Kind(
-    word=DEPLOYED,
-    title="deploy occurred",
-    fields=(
-        _REPO_FIELD,
-        Field("commitSHA", SHA, "the commit that was deployed", required=True, documented=True),
-        _ENVIRONMENT,
-        Field("branch", LINE, "the branch it was built from", documented=True),
-        _TIME,
-        _IDENTITY,
-        _SERVICE,
-        Field("run", NAME, "the pipeline run, the same at every attempt; `github-actions:9912004455`"),
-        Field("attempt", NAME, "which attempt of the run this is; left out, the first"),
-        Field("reporter", NAME, "what reported the deploy; `step/github-actions`"),
-        Field("tier", TIER, "what the environment is for, whatever its name"),
-        Field("type", TYPE, "what kind of deploy; left out, deploy"),
-        _EVENT_URL,
-        Field(
-            "commits",
-            COMMITS,
-            "the commits it brought, each with its time, for the lead time; the first 1000 count",
+KINDS: tuple[Kind, ...] = (
+    Kind(
+        word=DEPLOYED,
+        title="deploy occurred",
+        fields=(
+            _REPO_FIELD,
+            Field("commitSHA", SHA, "the commit that was deployed", required=True, documented=True),
+            _ENVIRONMENT,
+            Field("branch", LINE, "the branch it was built from", documented=True),
+            _TIME,
+            _IDENTITY,
+            _SERVICE,
+            Field("run", NAME, "the pipeline run, the same at every attempt; `github-actions:9912004455`"),
+            Field("attempt", NAME, "which attempt of the run this is; left out, the first"),
+            Field("reporter", NAME, "what reported the deploy; `step/github-actions`"),
+            Field("tier", TIER, "what the environment is for, whatever its name"),
+            Field("type", TYPE, "what kind of deploy; left out, deploy"),
+            _EVENT_URL,
+            Field(
+                "commits",
+                COMMITS,
+                "the commits it brought, each with its time, for the lead time; the first 1000 count",
+            ),
+            Field("commitTime", TIME, "when the deployed commit was made, where `commits` is not known"),
+            Field("fixes", NAME, "the id of the incident that it fixes"),
+            Field("reverts", REVERTS, "the commits that its commits undo; the first 100 count"),
         ),
-        Field("commitTime", TIME, "when the deployed commit was made, where `commits` is not known"),
-        Field("fixes", NAME, "the id of the incident that it fixes"),
-        Field("reverts", REVERTS, "the commits that its commits undo; the first 100 count"),
+        example={
+            "kind": DEPLOYED,
+            "repo": "larkspur/checkout-api",
+            "commitSHA": "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214",
+            "branch": "main",
+            "environment": "production",
+            "time": "2026-03-04T08:55:12Z",
+            "id": "deploy-2026-03-04-1",
+        },
     ),
-    example={
-        "kind": DEPLOYED,
-        "repo": "larkspur/checkout-api",
-        "commitSHA": "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214",
-        "branch": "main",
-        "environment": "production",
-        "time": "2026-03-04T08:55:12Z",
-        "id": "deploy-2026-03-04-1",
-    },
 )
-
-KINDS: tuple[Kind, ...] = (_DEPLOY,)
 
 def kind_of(word: Any, kinds: tuple[Kind, ...] = KINDS) -> Kind:
     """Find a kind by its wire word. Raises InvalidEvent that lists the words."""
@@ -584,22 +587,26 @@ class Event:
     def from_wire(cls, body: Any, kinds: tuple[Kind, ...] = KINDS) -> Event:
         """Check a JSON object against the table. null and "" mean not given.
 
-        Raises InvalidEvent that names the field, the expected value and the actual one.
+        Raises InvalidEvent that names each wrong field, the expected value and the actual one.
         """
         if not isinstance(body, dict):
             raise InvalidEvent(f"event: expected an object, got {got(body)}")
         kind = kind_of(body.get("kind"), kinds)
         values: dict[str, Any] = {}
+        faults: list[InvalidEvent] = []
         for field in kind.fields:
             value = body.get(field.name)
             if value is not None and value != "":
-                values[field.name] = normalize(field.type, field.name, value)
+                try:
+                    values[field.name] = normalize(field.type, field.name, value)
+                except InvalidEvent as error:
+                    faults.append(error)
             elif field.required:
-                raise InvalidEvent(
-                    f"{field.name}: expected {field.type.expected}, got "
-                    + (got(value) if field.name in body else "nothing"),
-                    field.name,
-                )
+                text = got(value) if field.name in body else NOTHING
+                fault = f"{field.name}: expected {field.type.expected}, got {text}"
+                faults.append(InvalidEvent(fault, field.name))
+        if faults:
+            raise InvalidEvent.of(faults)
         extra = {}
         if not body.keys() <= kind.names:
             extra = {name: value for name, value in body.items() if name not in kind.names}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import tomllib
 from collections.abc import Sequence
 from functools import cache
@@ -21,7 +22,6 @@ _VERSION = "gitdailies_core.ci.version"
 _ENTRY = "gitdailies_core.ci.__main__"
 # A step sends deploys alone.
 _EVENTS = "gitdailies_core.events.events"
-_EVERY_KIND, _DEPLOYS = "= (_DEPLOY, _STARTED, _RESOLVED)", "= (_DEPLOY,)"
 
 
 @cache
@@ -59,11 +59,22 @@ def _joined(root: Path, head: str, platforms: Sequence[Platform]) -> str:
 
 
 def _deploys(file: Path) -> str:
-    """Return the module of the events, without incidents."""
+    """Return the module of the events with one entry in the table of kinds: that of a deploy."""
     text = file.read_text("utf-8")
-    if text.count(_EVERY_KIND) != 1:
-        raise ValueError(f"{file.name}: expected {_EVERY_KIND} once")
-    return text.replace(_EVERY_KIND, _DEPLOYS)
+    [table] = [
+        node.value
+        for node in ast.parse(text).body
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "KINDS"
+    ]
+    others = [
+        kind
+        for kind in getattr(table, "elts", ())
+        if "DEPLOYED" not in [ast.unparse(word.value) for word in kind.keywords if word.arg == "word"]
+    ]
+    dropped = {row for kind in others for row in range(kind.lineno, kind.end_lineno + 1)}
+    if not dropped:
+        raise ValueError(f"{file.name}: expected kinds besides that of a deploy in KINDS, got none")
+    return "".join(line for row, line in enumerate(text.splitlines(keepends=True), 1) if row not in dropped)
 
 
 def _constant(version: str) -> str:

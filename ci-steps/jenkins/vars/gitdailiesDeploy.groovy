@@ -15,7 +15,7 @@ def call(Map given = [:]) {
   try {
     withCredentials([string(credentialsId: credentials, variable: 'GITDAILIES_WEBHOOK_KEY')]) {
       withEnv(variables + "GITDAILIES_LIBRARY=${pwd(tmp: true)}") {
-        run()
+        report()
       }
     }
   } catch (org.jenkinsci.plugins.workflow.steps.FlowInterruptedException stopped) {
@@ -30,7 +30,7 @@ def call(Map given = [:]) {
 }
 
 // Write the script beside the workspace, and run it.
-private void run() {
+private void report() {
   String name = isUnix() ? 'report_deploy.sh' : 'report_deploy.ps1'
   writeFile file: "${env.GITDAILIES_LIBRARY}/${name}", text: libraryResource("gitdailies/${name}")
   if (isUnix()) {
