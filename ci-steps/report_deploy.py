@@ -202,6 +202,10 @@ def relabel(message: str, names: Mapping[str, str]) -> str:
     where, colon, rest = message.partition(": ")
     return f"{names.get(where, where)}{colon}{rest}"
 
+def relabel_all(messages: Iterable[str], names: Mapping[str, str]) -> tuple[str, ...]:
+    """Replace the place at the start of each message, in the same way."""
+    return tuple(relabel(message, names) for message in messages)
+
 def got(value: Any) -> str:
     """Describe *value* for the right half of `expected, got`: one short line of printable ASCII."""
     if value is None:
@@ -232,27 +236,38 @@ class GitDailiesError(Exception):
     exit_code = 1
 
 class UsageError(GitDailiesError):
-    """A wrong argument or setting; nothing was sent."""
+    """A wrong argument or setting; nothing was sent. `complaints` has one line for each mistake."""
 
     status_hint = 400
     exit_code = 2
-
-class ConfigurationError(UsageError):
-    """Wrong settings in a configuration file. `complaints` has one line for each mistake."""
 
     def __init__(self, *complaints: str) -> None:
         super().__init__("\n".join(complaints))
         self.complaints = complaints
 
+class ConfigurationError(UsageError):
+    """Wrong settings in a configuration file."""
+
 class InvalidEvent(GitDailiesError):
-    """An event that does not fit core's table. `field` is the wire name at fault, or empty."""
+    """An event that does not fit core's table. `field` is the wire name at fault, or empty.
+
+    An event with several faults is one error. Its `faults` are an error for each, the first one first.
+    """
 
     status_hint = 422
     exit_code = 2
 
-    def __init__(self, message: str, field: str = "") -> None:
+    def __init__(self, message: str, field: str = "", faults: Sequence[InvalidEvent] = ()) -> None:
         super().__init__(message)
         self.field = field
+        self._faults = tuple(faults)
+
+    @classmethod
+    def of(cls, faults: Sequence[InvalidEvent]) -> InvalidEvent:
+        """Return one error for all of *faults*, of which there is at least one."""
+        if len(faults) == 1:
+            return faults[0]
+        return cls("; ".join(map(str, faults)), faults[0].field, faults)
 
 # core/gitdailies_core/values/times.py
 # Times: aware UTC datetimes in the code, RFC 3339 on the wire, microseconds at the finest.
@@ -754,15 +769,38 @@ class Inputs:
     def make(cls, *, repos: Iterable[str] = (), **texts: str | None) -> Inputs:
         """Read raw texts. *repos* holds `PATH` or `PATH@SHA`, several separated by spaces or commas.
 
-        Empty, `<nil>`, `null` and the like mean not given. Raises UsageError that names the input.
+        Empty, `<nil>`, `null` and the like mean not given. A job knows its commit in full, so a SHA must be
+        whole. Raises UsageError with a complaint for each wrong input.
         """
+        return cls._read(repos, texts, short=False)
+
+    @classmethod
+    def _read(cls, repos: Iterable[str], texts: Mapping[str, str | None], *, short: bool) -> Inputs:
         read: dict[str, Any] = {}
+        complaints: list[str] = []
         for name, text in texts.items():
             if name not in cls.__annotations__ or name in ("repos", "no_branch"):
-                raise TypeError(f"Inputs.make() has no input {name!r}")
-            read[name] = _facts_filled_in(name, text)
-        _check(read)
-        return cls(repos=tuple(one for text in repos for one in _repositories(text)), **read)
+                raise TypeError(f"Inputs has no input {name!r}")
+            try:
+                read[name] = _facts_filled_in(name, text)
+                if read[name] and name in _FACTS_READ:
+                    read[name] = _FACTS_READ[name](read[name], short)
+            except UsageError as error:
+                complaints += error.complaints
+        found: list[Repository] = []
+        for text in repos:
+            try:
+                found += _repositories(text, short)
+            except UsageError as error:
+                complaints += error.complaints
+        if complaints:
+            raise UsageError(*complaints)
+        if read.get("branch"):
+            branch = branch_of(read["branch"])
+            if not branch:
+                read["no_branch"] = f"{got(read['branch'])} was set, which is no branch"
+            read["branch"] = branch
+        return cls(repos=tuple(found), **read)
 
 def _facts_filled_in(name: str, text: str | None) -> str | None:
     text = given(text)
@@ -770,45 +808,54 @@ def _facts_filled_in(name: str, text: str | None) -> str | None:
         raise UsageError(f"{name}: expected a value, got {got(text)}, which nothing filled in")
     return text
 
-def _check(read: dict[str, Any]) -> None:
-    sha, time, status = read.get("sha"), read.get("time"), read.get("status")
-    if sha:
-        read["sha"] = _whole(sha, "sha")
-    if time:
-        try:
-            read["time"] = text_of(parse(time, "time"))
-        except ValueError as error:
-            raise UsageError(str(error)) from None
-    if status and status.lower() not in SUCCEEDED | FACTS_FAILED:
-        raise UsageError(f"status: expected a word like success, failure or cancelled, got {got(status)}")
-    if read.get("type") not in (None, *DEPLOY_TYPES):
-        raise UsageError(f"type: expected one of {', '.join(DEPLOY_TYPES)}, got {got(read['type'])}")
-    if read.get("url"):
-        read["url"] = without_users(read["url"])
-    if read.get("branch"):
-        branch = branch_of(read["branch"])
-        if not branch:
-            read["no_branch"] = f"{got(read['branch'])} was set, which is no branch"
-        read["branch"] = branch
+def _time(text: str, _short: bool) -> str:
+    try:
+        return text_of(parse(text, "time"))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
-def _repositories(text: str) -> Iterator[Repository]:
+def _status(text: str, _short: bool) -> str:
+    if text.lower() not in SUCCEEDED | FACTS_FAILED:
+        raise UsageError(f"status: expected a word like success, failure or cancelled, got {got(text)}")
+    return text
+
+def _type(text: str, _short: bool) -> str:
+    if text not in DEPLOY_TYPES:
+        raise UsageError(f"type: expected one of {', '.join(DEPLOY_TYPES)}, got {got(text)}")
+    return text
+
+# The inputs that have a form. The second argument is whether the beginning of a SHA will do.
+_FACTS_READ: Mapping[str, Callable[[str, bool], str]] = {
+    "sha": lambda text, short: _commit_sha(text, "sha", short),
+    "time": _time,
+    "status": _status,
+    "type": _type,
+    "url": lambda text, _short: without_users(text),
+}
+
+def _repositories(text: str, short: bool) -> Iterator[Repository]:
     # Users and passwords are removed before the text is split, because a password may hold a comma.
     parts, given_parts = (re.split(r"[\s,]+", one) for one in (without_users(text), text))
     for part in filter(given, parts):
         # What had a user was an address, also without a scheme.
-        yield _repository(part if part in given_parts or "://" in part else f"https://{part}")
+        yield _repository(part if part in given_parts or "://" in part else f"https://{part}", short)
 
-def _repository(text: str) -> Repository:
+def _repository(text: str, short: bool) -> Repository:
     path, at, sha = _facts_filled_in("repo", text).partition("@")
     path = path.strip("/")
     if "://" in text or ":" in path or not all(path.split("/")) or "/" not in path:
         named = slug(text)
         remedy = f"; did you mean {named}" if named else ""
         raise UsageError(f"repo: expected a repository like larkspur/checkout-api, got {got(text)}{remedy}")
-    return Repository(path, _whole(sha, "repo") if at else None)
+    return Repository(path, _commit_sha(sha, "repo", short) if at else None)
 
-def _whole(sha: str, where: str) -> str:
+def _commit_sha(sha: str, where: str, short: bool) -> str:
     name = full_sha(sha)
+    if not name and short:
+        text = given(sha)
+        if text and SHA.accepts(text) and text.strip("0"):
+            return text.lower()
+        raise UsageError(f"{where}: expected a commit of {SHA.expected}, got {got(sha)}")
     if not name:
         raise UsageError(
             f"{where}: expected a commit of 40 or 64 hexadecimal digits, got {got(sha)}; "
@@ -1117,8 +1164,11 @@ def refused(error: Exception, names: Mapping[str, str]) -> Report:
     *names* maps our names of inputs to the platform's, if it has other names.
     """
     ours = isinstance(error, GitDailiesError)
+    complaints = error.complaints if isinstance(error, UsageError) else (str(error),)
     reason = (
-        relabel(str(error), names) if ours else f"the step itself failed ({type(error).__name__}: {error})"
+        "; ".join(relabel_all(complaints, names))
+        if ours
+        else f"the step itself failed ({type(error).__name__}: {error})"
     )
     reason = " ".join(reason.split())
     code = error.exit_code if isinstance(error, GitDailiesError) else REPORT_NOT_DELIVERED
@@ -1630,12 +1680,12 @@ class _Job:
         A whole checkout also knows the commits of runs that failed or were overtaken. A platform knows
         only those of its own run.
         """
-        git, sha = self.git, target.sha or (self.git.sha if self.git else None)
-        if git is None or sha != git.sha:
+        git = self.git
+        if git is None or not git.sha.startswith(target.sha or ""):
             return target
         most = max(USUAL_COMMITS, len(target.commits))
         return target.but(
-            sha=sha,
+            sha=git.sha,
             branch=target.branch or (None if target.no_branch else git.branch),
             commit_time=target.commit_time or git.commit_time,
             commits=git.commits[:most] or target.commits,
@@ -1649,8 +1699,18 @@ class _Job:
     def event(self, target: Target) -> Event:
         """Return the event of *target*."""
         facts, inputs = self.facts, self.inputs
-        repo = self._known("repo", target, target.repo, "the repository, as owner/name")
-        sha = self._known("sha", target, target.sha, "the deployed commit")
+        missing = [
+            self._missing(name, target, what)
+            for name, value, what in (
+                ("repo", target.repo, "the repository, as owner/name"),
+                ("sha", target.sha, "the deployed commit"),
+            )
+            if not value
+        ]
+        if missing:
+            # What a platform lacks has one remedy. A person sets both.
+            raise UsageError(*(missing[:1] if self.platform else missing))
+        repo, sha = target.repo or "", target.sha or ""
         environment = self.environment
         commits = list(target.commits[:MOST_COMMITS])
         name = self.platform.full_name if self.platform else _DEPLOY_ELSEWHERE
@@ -1696,10 +1756,8 @@ class _Job:
             notes.append(f"commits: the newest {MOST_COMMITS} of {len(target.commits)}")
         return notes
 
-    def _known(self, name: str, target: Target, value: str | None, what: str) -> str:
-        if value:
-            return value
-        raise UsageError(
+    def _missing(self, name: str, target: Target, what: str) -> str:
+        return (
             f"{name}: expected {what}, got nothing from {self.title} or git; set it"
             + (f", {self.facts.remedy}" if self.facts.remedy else "")
             + (f" ({'; '.join(target.notes)})" if target.notes else "")
@@ -1749,7 +1807,7 @@ def _shown(url: str | None) -> str | None:
 # Read facts about the deploy from the checkout's git: which commits it brought, and what nothing else tells.
 
 # Twice as many as are sent, because merges are left out.
-_READ = 2 * MOST_COMMITS
+_CHECKOUT_READ = 2 * MOST_COMMITS
 
 _LONGEST_SECONDS = 10
 
@@ -1796,7 +1854,8 @@ def deploys_in(
     try:
         deploys = resolve(platform, environ=environ, event=event, inputs=inputs, git=git.facts, call=call)
     except UsageError as error:
-        raise UsageError(f"{error} ({git.problem})" if git.problem else str(error)) from None
+        *others, last = error.complaints
+        raise UsageError(*others, f"{last} ({git.problem})" if git.problem else last) from None
     if isinstance(deploys, Deploys) and git.problem:
         return Deploys(deploys.platform, deploys.events, (*deploys.notes, git.problem))
     return deploys
@@ -1851,7 +1910,7 @@ def read(directory: str) -> Found:
 
     In a shallow clone earlier commits are unknown, because they were not fetched.
     """
-    form = (f"--max-count={_READ}", "-z", "--topo-order", _FORMAT)
+    form = (f"--max-count={_CHECKOUT_READ}", "-z", "--topo-order", _FORMAT)
     text, problem = _git(directory, "log", *form, *_since(directory))
     rows = [row.split("\n", 3) for row in text.split("\0") if row.count("\n") >= 3]
     if not rows:
