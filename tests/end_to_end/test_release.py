@@ -33,6 +33,8 @@ from tests.support.steps import webhooks
 
 WHEEL = f"gitdailies_integrations-{VERSION}-py3-none-any.whl"
 SOURCE = f"gitdailies_integrations-{VERSION}.tar.gz"
+CHART = f"gitdailies-{VERSION}.tgz"
+SITE = f"site-{VERSION}.tar.gz"
 TREES = {
     "mirrors/github-action": f"github-action-{VERSION}.tar.gz",
     "mirrors/buildkite": f"buildkite-plugin-{VERSION}.tar.gz",
@@ -79,7 +81,7 @@ def members(data: bytes, name: str) -> Iterator[tuple[str, bytes]]:
     if name.endswith(".whl"):
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             yield from ((one, archive.read(one)) for one in archive.namelist())
-    elif name.endswith(".tar.gz"):
+    elif name.endswith((".tar.gz", ".tgz")):
         with tarfile.open(fileobj=io.BytesIO(data)) as archive:
             for one in archive:
                 file = archive.extractfile(one)
@@ -109,7 +111,16 @@ class TestContents:
             ["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=dist, capture_output=True, text=True
         )
 
-        assert {WHEEL, SOURCE, *TREES.values(), "orb.yml", "report_deploy.py", "sbom.cdx.json"} <= names
+        assert {
+            WHEEL,
+            SOURCE,
+            CHART,
+            SITE,
+            *TREES.values(),
+            "orb.yml",
+            "report_deploy.py",
+            "sbom.cdx.json",
+        } <= names
         assert {*listed, "SHA256SUMS"} == names
         assert done.returncode == 0, done.stdout + done.stderr
 

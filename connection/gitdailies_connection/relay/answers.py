@@ -11,6 +11,7 @@ from gitdailies_core.errors import PayloadError
 from gitdailies_core.sources.fields import Fields
 
 from gitdailies_connection.relay.values import (
+    Alert,
     Attempt,
     Counted,
     Deed,
@@ -61,7 +62,7 @@ def delivery_of(answer: Any) -> Delivery:
         events=tuple(_event(one) for one in fields.objects("events")[:_LONGEST_LIST]),
         deeds=tuple(_deed(one) for one in fields.objects("actions")[:_LONGEST_LIST]),
         mapped=tuple(
-            Mapped(_text(one, "service"), _optional_number(one, "line"))
+            Mapped(_text(one, "service"), _optional_number(one, "line"), _optional(one, "file"))
             for one in fields.objects("mappedBy")[:_LONGEST_LIST]
         ),
         open_incidents=tuple(
@@ -103,11 +104,14 @@ def pauses_of(answer: Any) -> tuple[Pause, ...]:
     )
 
 
-def _alerts(fields: Fields) -> tuple[str, ...]:
-    """Read the alerts of a status; a relay of an earlier version has none."""
+def _alerts(fields: Fields) -> tuple[Alert, ...]:
+    """Read the alerts of a status; a relay of an earlier version has none, or none with filters."""
     if not fields.has("alerts"):
         return ()
-    return tuple(_text(one, "text") for one in fields.objects("alerts")[:_LONGEST_LIST])
+    return tuple(
+        Alert(_text(one, "text"), _optional(one, "outcome") or "", _optional(one, "source") or "")
+        for one in fields.objects("alerts")[:_LONGEST_LIST]
+    )
 
 
 def refusals_of(answer: Any) -> tuple[tuple[RefusedGroup, ...], str | None]:
@@ -276,6 +280,7 @@ def _line(one: Fields) -> Line:
         _truth(one, "ignored"),
         tuple(targets),
         one.optional_time("lastSeenAt"),
+        _optional(one, "file"),
     )
 
 

@@ -103,10 +103,14 @@ class Deed:
 
 @dataclass(frozen=True)
 class Mapped:
-    """A service and the line of gitdailies.yml that says where it counts; None where none is sure."""
+    """A service and the line that says where it counts; None where none is sure.
+
+    `file` is the name of its file. An earlier version of the relay does not say it.
+    """
 
     service: str
     line: int | None
+    file: str | None = None
 
 
 @dataclass(frozen=True)
@@ -157,15 +161,24 @@ class Pause:
 
 
 @dataclass(frozen=True)
+class Alert:
+    """A sentence that asks for a person, and the filters of the deliveries that it is about; "" for none."""
+
+    text: str
+    outcome: str
+    source: str
+
+
+@dataclass(frozen=True)
 class RelayState:
-    """The state of a relay: its sources, what waits, what is paused, and sentences that ask for a person."""
+    """The state of a relay: its sources, what waits, what is paused, and what needs a person."""
 
     sources: tuple[SourceState, ...]
     waiting: int
     dead_letters: int
     quarantined: int
     pauses: tuple[Pause, ...]
-    alerts: tuple[str, ...]
+    alerts: tuple[Alert, ...]
     last_status: int | None
     last_at: datetime | None
 
@@ -202,13 +215,17 @@ class Unmapped:
 
 @dataclass(frozen=True)
 class Line:
-    """A line under services: its number in the file, where it counts, and when it was used last."""
+    """A line under services: its number in its file, where it counts, and when it was used last.
+
+    `file` is None for an earlier version of the relay, which has one file.
+    """
 
     name: str
     number: int | None
     ignored: bool
     targets: tuple[str, ...]
     last_at: datetime | None
+    file: str | None = None
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from gitdailies_connection.config.teams import NO_TEAM
+from gitdailies_core.sources.catalogs import LeftOut
 
-# Where entities of Backstage name their repository, as OWNER/NAME.
-_SLUGS = ("github.com/project-slug", "gitlab.com/project-slug")
+from gitdailies_cli.commands.catalogs import tables
+from gitdailies_cli.commands.catalogs.backstage import SLUGS, inner
+
 _OWNED = frozenset({"component", "resource", "api", "system"})
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _NOT_IN_KEYS = re.compile(r"[^A-Za-z0-9._-]+")
@@ -34,13 +35,6 @@ class Named(NamedTuple):
     title: str
 
 
-class LeftOut(NamedTuple):
-    """What was left out, and why."""
-
-    what: str
-    why: str
-
-
 Found = Owned | Named | LeftOut
 
 
@@ -51,11 +45,11 @@ def from_backstage(entities: Iterable[Any]) -> Iterator[Found]:
             yield LeftOut("a document", "it is no entity with kind and metadata")
             continue
         kind = str(entity.get("kind", "")).casefold()
-        metadata, spec = _inner(entity, "metadata"), _inner(entity, "spec")
+        metadata, spec = inner(entity, "metadata"), inner(entity, "spec")
         name = str(metadata.get("name") or "")
         what = f"{kind or 'entity'} {name}"
         if kind == "group":
-            title = _inner(spec, "profile").get("displayName") or metadata.get("title")
+            title = inner(spec, "profile").get("displayName") or metadata.get("title")
             if title:
                 yield Named(name, str(title))
         elif kind not in _OWNED:
@@ -63,17 +57,12 @@ def from_backstage(entities: Iterable[Any]) -> Iterator[Found]:
         elif (owner := _group(spec.get("owner"))) is None:
             yield LeftOut(what, f"its owner is no group: {spec.get('owner') or 'none'}")
         else:
-            annotations = _inner(metadata, "annotations")
-            repo = next((str(annotations[slug]) for slug in _SLUGS if annotations.get(slug)), "")
+            annotations = inner(metadata, "annotations")
+            repo = next((str(annotations[slug]) for slug in SLUGS if annotations.get(slug)), "")
             if repo:
                 yield Owned(owner, repo)
             else:
-                yield LeftOut(what, f"it has no annotation {' or '.join(_SLUGS)}")
-
-
-def _inner(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = value.get(name)
-    return found if isinstance(found, Mapping) else {}
+                yield LeftOut(what, f"it has no annotation {' or '.join(SLUGS)}")
 
 
 def _group(owner: Any) -> str | None:
@@ -105,15 +94,9 @@ def from_codeowners(repo: str, text: str) -> Iterator[Found]:
 
 def from_csv(text: str) -> Iterator[Found]:
     """Read a table with the columns `repo`, `team` and, if wanted, `service`; raises ValueError."""
-    rows = csv.DictReader(text.splitlines())
-    columns = [name.strip().casefold() for name in rows.fieldnames or ()]
-    if not {"repo", "team"} <= set(columns):
-        raise ValueError(f"expected the columns repo and team, got {', '.join(columns) or 'none'}")
-    rows.fieldnames = columns
-    for number, row in enumerate(rows, 2):
-        repo, team, service = ((row.get(name) or "").strip() for name in ("repo", "team", "service"))
-        if repo and team:
-            yield Owned(team, repo, service)
+    for number, row in tables.rows(text, ("repo", "team")):
+        if row["repo"] and row["team"]:
+            yield Owned(row["team"], row["repo"], row.get("service", ""))
         else:
             yield LeftOut(f"line {number}", "it has no repository or no team")
 

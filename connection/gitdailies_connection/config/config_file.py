@@ -6,13 +6,13 @@ import codecs
 import contextlib
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from gitdailies_connection.config import load, yaml_document
 from gitdailies_core.errors import ConfigurationError, UsageError
 
-from gitdailies_relay.api.service_writing import NewLine, with_line
+from gitdailies_connection.config import load, yaml_document
 
 
 class Change(NamedTuple):
@@ -22,15 +22,15 @@ class Change(NamedTuple):
     after: bytes
 
 
-class MappingFile:
-    """A gitdailies.yml that gets lines. A link is followed, and stays a link."""
+class ConfigFile:
+    """A gitdailies.yml that gets other lines. A link is followed, and stays a link."""
 
     def __init__(self, path: Path) -> None:
         self.name = path.name
         self._path = path
 
-    def add(self, line: NewLine) -> Change:
-        """Write *line*; raises UsageError, and then changes nothing.
+    def change(self, edit: Callable[[str], str]) -> Change:
+        """Write what *edit* makes of the text; raises UsageError, and then changes nothing.
 
         The result must be a file that `gitdailies check` takes.
         """
@@ -38,7 +38,7 @@ class MappingFile:
         before = _bytes_of(path)
         text = yaml_document.read_text(path)
         try:
-            written = with_line(text, line)
+            written = edit(text)
             load.read(written, self._path)
         except ConfigurationError as error:
             said = "; ".join(one.replace(str(self._path), self.name) for one in error.complaints)
@@ -64,7 +64,7 @@ class MappingFile:
                     os.fsync(opened.fileno())
                 part.chmod(mode)
                 if _bytes_of(path) != change.before:
-                    raise UsageError(f"{self.name}: it was changed at the same time; load the page again")
+                    raise UsageError(f"{self.name}: it was changed at the same time; try again")
                 part.replace(path)
             finally:
                 with contextlib.suppress(FileNotFoundError):
