@@ -15,7 +15,7 @@ PYTEST := $(if $(MEMORY),PYTEST_DEBUG_TEMPROOT=$(MEMORY)) $(BIN)/python -m pytes
 CAMPAIGN := $(BIN)/python -m pytest -q --timeout=14400 -m long
 
 .DEFAULT_GOAL := help
-.PHONY: help run quick test test-long lint generate dist release campaign setup
+.PHONY: help run quick test test-long lint generate docs dist release campaign setup
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -68,6 +68,9 @@ lint: $(VENV)/.tested ## style, types, generated files, known faults of dependen
 
 generate: $(VENV)/.tested ## write generated files
 	@$(BIN)/python scripts/generate.py
+
+docs: $(VENV)/.tested ## build the documentation as a site into build/site, and check its links
+	@$(BIN)/python -m scripts.docs_site.build
 
 dist: $(READY) ## build what is published of the CI steps into dist/, with checksums
 	@$(BIN)/python scripts/dist.py

@@ -22,9 +22,11 @@ import figures
 import figures_store
 import histories
 import requests
+from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import now_us
 from gitdailies_webhooks.accounts.first_owner import invite_owner
 from gitdailies_webhooks.accounts.key_store import create_key
+from gitdailies_webhooks.derived.update import packing
 from gitdailies_webhooks.events import change_log
 from gitdailies_webhooks.sql.database import ReadPool, existing_database, migrate
 
@@ -105,13 +107,20 @@ def _asked(
 
 
 def _wait(reader: ReadPool) -> None:
-    """Wait until every event is in the derived rows."""
+    """Wait until every event is in the derived rows, and every week that is over is packed."""
     ends = time.perf_counter() + 10 * figures.SECONDS
-    while reader.read(lambda session: change_log.count_pending(session, now_us(), 1)):
+    while reader.read(_is_behind):
         if time.perf_counter() > ends:
             sys.exit("derived: expected all of it in time")
         time.sleep(0.2)
     reader.close()
+
+
+def _is_behind(session: Session) -> bool:
+    now = now_us()
+    if change_log.count_pending(session, now, 1):
+        return True
+    return packing.next_week(session, UTC, now) is not None
 
 
 def _options() -> argparse.Namespace:

@@ -95,7 +95,9 @@ def pytest_runtest_makereport(
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what the long forms measured."""
+    """Print why tests were skipped, a line for each reason, and what the long forms measured."""
+    for reason, number in forms.skipped(terminalreporter.stats.get("skipped", [])):
+        terminalreporter.line(f"SKIPPED {number}: {reason}")
     lines = forms.measured(terminalreporter.stats.get("passed", []))
     if lines:
         terminalreporter.section("measured")

@@ -25,6 +25,7 @@ from gitdailies_core.sources.history import (
 )
 
 from gitdailies_datadog import past
+from gitdailies_datadog.api import rest
 
 # "Search for incidents" and "Get a list of events": the largest page sizes.
 INCIDENTS, EVENTS = 100, 1_000
@@ -37,10 +38,10 @@ class Reader:
     """The reader `datadog`: incidents, or the events of monitors. *site* is the host of their pages."""
 
     name: ClassVar[str] = "datadog"
-    url: ClassVar[str] = "https://api.datadoghq.com"
-    token_env: ClassVar[str] = "DD_API_KEY"  # noqa: S105  a name, not a token
-    second_env: ClassVar[str] = "DD_APP_KEY"
-    second_header: ClassVar[str] = "DD-APPLICATION-KEY"
+    url: ClassVar[str] = rest.URL
+    token_env: ClassVar[str] = rest.KEY_ENV
+    second_env: ClassVar[str] = rest.SECOND_ENV
+    second_header: ClassVar[str] = rest.SECOND_HEADER
     parameters: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
             "monitors?": "a search for monitors' events, such as env:prod, or * for all; else incidents",
@@ -65,7 +66,7 @@ class Reader:
         )
 
     def headers(self, token: Secret) -> Mapping[str, str]:
-        return {"DD-API-KEY": token.reveal(), "Accept": "application/json"}
+        return rest.headers(token)
 
     def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[PastMessage]:
         """Yield the incidents that were created in *window*, or the monitor alerts that began in it."""

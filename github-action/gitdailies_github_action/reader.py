@@ -24,8 +24,8 @@ from gitdailies_core.values.secret import Secret
 from gitdailies_core.values.times import text_of
 
 from gitdailies_github_action import deliveries, past
+from gitdailies_github_action.api import rest
 
-PAGE = 100
 # "List workflow runs for a workflow": at most 1,000 results with a filter by `created`.
 MOST_RUNS = 1_000
 
@@ -34,8 +34,8 @@ class Reader:
     """The reader `github`: deployments, or the runs of one workflow."""
 
     name = "github"
-    url = "https://api.github.com"
-    token_env = "GITHUB_TOKEN"  # noqa: S105  a name, not a token
+    url = rest.URL
+    token_env = rest.TOKEN_ENV
     parameters: Mapping[str, str] = MappingProxyType(
         {
             "repo": "the repository, as owner/name",
@@ -46,11 +46,7 @@ class Reader:
     )
 
     def headers(self, token: Secret) -> Mapping[str, str]:
-        return {
-            "Authorization": f"Bearer {token.reveal()}",
-            "Accept": "application/vnd.github+json",
-            "X-GitHub-Api-Version": "2022-11-28",
-        }
+        return rest.headers(token)
 
     def failed_deliveries(
         self, listing: Listing, owner: str, hook: str, source: str, since: datetime
@@ -71,14 +67,14 @@ class Reader:
             return
         for deployment in _deployments(pages, repo, parameters.get("environment"), window):
             path = f"/repos/{quote(repo)}/deployments/{deployment.get('id')}/statuses"
-            statuses = [row for page in numbered_pages(pages, path, [], size=PAGE) for row in page]
+            statuses = [row for page in numbered_pages(pages, path, [], size=rest.PAGE) for row in page]
             yield from ignore_unreadable(past.of_deployment(repo, deployment, statuses, inputs))
 
 
 def _deployments(pages: Pages, repo: str, environment: str | None, window: Window) -> Iterator[Row]:
     """List deployments. The API has no filter by time."""
     query = [("environment", environment)] if environment else []
-    listed = numbered_pages(pages, f"/repos/{quote(repo)}/deployments", query, size=PAGE)
+    listed = numbered_pages(pages, f"/repos/{quote(repo)}/deployments", query, size=rest.PAGE)
     return newest_first(listed, window, _created_at)
 
 
@@ -90,13 +86,13 @@ def _runs(pages: Pages, repo: str, workflow: str, window: Window) -> Iterator[Ro
     """List the runs that succeeded. *window* is halved until each part has few enough runs."""
     path = f"/repos/{quote(repo)}/actions/workflows/{quote(workflow, safe='')}/runs"
     query = [("created", f"{text_of(window.since)}..{text_of(window.until)}"), ("status", past.SUCCESS)]
-    first = Fields(pages.get(path, [*query, ("per_page", str(PAGE)), ("page", "1")]))
+    first = Fields(pages.get(path, [*query, ("per_page", str(rest.PAGE)), ("page", "1")]))
     total = first.raw("total_count")
     if isinstance(total, int) and total > MOST_RUNS and (window.until - window.since).total_seconds() > 2:
         for half in window.halves():
             yield from _runs(pages, repo, workflow, half)
         return
-    for page in numbered_pages(pages, path, query, size=PAGE, name="workflow_runs"):
+    for page in numbered_pages(pages, path, query, size=rest.PAGE, name="workflow_runs"):
         # A run at the very end of a part may also be in the listing of the next part.
         yield from (run for run in page if window.contains(Fields(run, "run").time("created_at")))
 

@@ -14,8 +14,8 @@ from gitdailies_core import Fields, Secret, text_of
 from gitdailies_core.sources.history import Pages, PastMessage, Window, ignore_unreadable
 
 from gitdailies_pagerduty import past
+from gitdailies_pagerduty.api import rest
 
-PAGE = 100
 # "Pagination" in PagerDuty's REST API overview: offset plus limit is at most 10,000.
 MOST_ROWS = 10_000
 # "List incidents": a range of at most six months.
@@ -28,15 +28,12 @@ class Reader:
     """The reader `pagerduty`."""
 
     name = "pagerduty"
-    url = "https://api.pagerduty.com"
-    token_env = "PAGERDUTY_API_TOKEN"  # noqa: S105  a name, not a token
+    url = rest.URL
+    token_env = rest.TOKEN_ENV
     parameters: Mapping[str, str] = MappingProxyType({})
 
     def headers(self, token: Secret) -> Mapping[str, str]:
-        return {
-            "Authorization": f"Token token={token.reveal()}",
-            "Accept": "application/vnd.pagerduty+json;version=2",
-        }
+        return rest.headers(token)
 
     def read(
         self,
@@ -59,13 +56,13 @@ def _incidents(pages: Pages, window: Window) -> Iterator[Fields]:
         ("sort_by", "created_at:asc"),
         ("total", "true"),
     ]
-    first = Fields(pages.get("/incidents", [*query, ("limit", str(PAGE)), ("offset", "0")]))
+    first = Fields(pages.get("/incidents", [*query, ("limit", str(rest.PAGE)), ("offset", "0")]))
     total = first.raw("total")
     if isinstance(total, int) and total > MOST_ROWS and window.until - window.since > _NARROWEST:
         for half in window.halves():
             yield from _incidents(pages, half)
         return
-    for incident in _listed(pages, "/incidents", "incidents", query, first):
+    for incident in rest.listed(pages, "/incidents", "incidents", query, first):
         # An incident at the very end of a part may also be listed in the next part.
         if window.contains(incident.time("created_at")):
             yield incident
@@ -73,21 +70,8 @@ def _incidents(pages: Pages, window: Window) -> Iterator[Fields]:
 
 def _entries(pages: Pages, incident: str) -> Iterator[Fields]:
     path, query = f"/incidents/{incident}/log_entries", [("is_overview", "true")]
-    first = Fields(pages.get(path, [*query, ("limit", str(PAGE)), ("offset", "0")]))
-    yield from _listed(pages, path, "log_entries", query, first)
-
-
-def _listed(
-    pages: Pages, path: str, name: str, query: list[tuple[str, str]], page: Fields
-) -> Iterator[Fields]:
-    offset = 0
-    while True:
-        rows = page.objects(name)
-        yield from rows
-        offset += len(rows)
-        if page.raw("more") is not True or not rows:
-            return
-        page = Fields(pages.get(path, [*query, ("limit", str(PAGE)), ("offset", str(offset))]))
+    first = Fields(pages.get(path, [*query, ("limit", str(rest.PAGE)), ("offset", "0")]))
+    yield from rest.listed(pages, path, "log_entries", query, first)
 
 
 reader = Reader()

@@ -72,7 +72,8 @@ def _settings(path: str, node: dict[str, Any]) -> Iterator[tuple[str, dict[str, 
     for name, child in node.get("properties", {}).items():
         resolved = _resolved(child)
         inner = f"{path}.{name}" if path else name
-        if not resolved.get("properties"):
+        # One with names of the user's beside ours has a row of its own, too.
+        if not resolved.get("properties") or isinstance(resolved.get("additionalProperties"), dict):
             yield inner, resolved
         yield from _settings(inner, resolved)
         below = resolved.get("additionalProperties")

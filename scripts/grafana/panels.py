@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 COLUMNS = 24
-# The data source of the figures needs it. docs/operating.md names it.
+# The data source of the figures needs it. docs/do/grafana.md names it.
 OLDEST_GRAFANA = "11.6"
 SCHEMA_VERSION = 38
 # Data sources are chosen in the dashboard, so that no id of an installation is in the file.

@@ -16,6 +16,7 @@ NEEDS: Mapping[str, Sequence[str]] = {
     "Buildkite plugin": ("home.repository", "mirrors.buildkite"),
     "GitLab component": ("home.repository", "mirrors.gitlab"),
     "compose archive": ("registries.image",),
+    "chart": ("home.repository", "registries.image"),
 }
 _VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 

@@ -42,6 +42,8 @@ def absolute(text: str, page: str, published: Published) -> str:
     folder = posixpath.dirname(page)
 
     def address(found: re.Match[str]) -> str:
-        return published.page(posixpath.normpath(posixpath.join(folder, found[1])))
+        file = published.page(posixpath.normpath(posixpath.join(folder, found[1])))
+        # The page of a picture is no picture.
+        return f"{file}?raw=true" if file.endswith(".png") else file
 
     return _LINK.sub(address, text)

@@ -1,4 +1,4 @@
-"""The trees of a release: what each repository of a step, and the compose archive, holds.
+"""The trees of a release: what each repository of a step, the compose archive and the chart hold.
 
 A tree maps paths to files. The files of a step are those that `scripts/dist.py` has built.
 """
@@ -33,7 +33,7 @@ STEPS = (
 )
 COMPOSE = "compose"
 _IMAGE = re.compile(r"^( +)image: gitdailies$", re.MULTILINE)
-_PAGE = re.compile(r"\bdocs/[\w-]+\.md\b")
+_PAGE = re.compile(r"\bdocs/[\w/-]+\.md\b")
 _BUILD = re.compile(r"^ +build: .*\n", re.MULTILINE)
 
 
@@ -55,11 +55,26 @@ def trees(root: Path, built: Path, published: Published) -> dict[tuple[str, str]
         **{
             path: _deployed(path, file, published)
             for path, file in _files(root / "deployment")
-            # The image is built from the repository.
-            if not path.startswith("Dockerfile")
+            # The image is built from the repository, and the chart is a file of its own.
+            if not path.startswith(("Dockerfile", "chart/"))
         },
     }
     return found
+
+
+def chart(root: Path, published: Published) -> Tree:
+    """Return the chart of the stamped tree *root*, as `helm package` would pack it."""
+    page = "deployment/chart/README.md"
+    return {
+        **{path: _deployed(path, file, published) for path, file in _files(root / "deployment" / "chart")},
+        "LICENSE": File((root / "LICENSE").read_bytes()),
+        "README.md": File(absolute((root / page).read_text("utf-8"), page, published).encode()),
+    }
+
+
+def tree_of(folder: Path) -> Tree:
+    """Return every file below *folder*."""
+    return dict(_files(folder))
 
 
 def assets(built: Path) -> dict[str, bytes]:

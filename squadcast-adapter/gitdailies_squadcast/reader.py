@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from gitdailies_core import Fields, Ignored, Secret, text_of
 from gitdailies_core.sources.history import Pages, PastMessage, Window, ignore_unreadable
 
 from gitdailies_squadcast import past
+from gitdailies_squadcast.api import rest
 
 # An export has no pages and no documented limit. A month keeps the answer of a busy team small.
 WIDEST = timedelta(days=31)
@@ -21,23 +22,20 @@ class Reader:
     """The reader `squadcast`."""
 
     name = "squadcast"
-    url = "https://api.squadcast.com/v3"
-    token_env = "SQUADCAST_REFRESH_TOKEN"  # noqa: S105  a name, not a token
+    url = rest.URL
+    token_env = rest.TOKEN_ENV
     parameters: Mapping[str, str] = MappingProxyType(
         {"team?": "the id of one team; without it, all teams that the token may see"}
     )
 
     def sign_in(self, url: str, token: Secret) -> tuple[str, Mapping[str, str]]:
-        """Each region has a host that issues access tokens: auth.eu.… for api.eu.squadcast.com."""
-        parts = urlsplit(url)
-        host = f"auth.{parts.netloc[4:]}" if parts.netloc.startswith("api.") else parts.netloc
-        return f"{parts.scheme}://{host}/oauth/access-token", {"X-Refresh-Token": token.reveal()}
+        return rest.sign_in(url, token)
 
     def access_token(self, answer: Any) -> str:
-        return Fields(answer, "access token").object("data").text("access_token")
+        return rest.access_token(answer)
 
     def headers(self, token: Secret) -> Mapping[str, str]:
-        return {"Authorization": f"Bearer {token.reveal()}", "Accept": "application/json"}
+        return rest.headers(token)
 
     def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[PastMessage]:
         """Yield the incidents that were created in *window*, each with its end."""

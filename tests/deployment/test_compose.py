@@ -18,7 +18,7 @@ from tests.support.relay.deliveries import SECRETS, Delivery, pagerduty
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 
-GUIDE = (ROOT / "docs/operating.md").read_text().partition("### Compose\n")[2].partition("\n### ")[0]
+GUIDE = (ROOT / "docs/do/compose.md").read_text().partition("## Start\n")[2].partition("\n## ")[0]
 START, RESTART = re.findall(r"^```shell\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
 PLACEHOLDER = "paste the secret of the webhook here"
 

@@ -52,7 +52,9 @@ def test_every_file_that_compose_mounts_and_builds_exists() -> None:
         for volume in service["volumes"]:
             source = volume.partition(":")[0]
             if source.startswith("."):
-                assert (DEPLOYMENT / source).is_file(), f"{name}: {source}"
+                assert (DEPLOYMENT / source).exists(), f"{name}: {source}"
+                # Docker makes a folder where a file is missing.
+                assert (DEPLOYMENT / source).is_dir() == (Path(source).suffix == ""), f"{name}: {source}"
         if "build" in service:
             context = (DEPLOYMENT / service["build"]["context"]).resolve()
             assert context == ROOT
@@ -113,13 +115,47 @@ def test_the_proxy_of_compose_asks_for_names_that_there_are() -> None:
 def test_nothing_of_compose_but_the_proxy_is_published() -> None:
     """Servers and database are out of reach from outside; servers write nothing and may do nothing."""
     services, volume = compose()["services"], dict(instructions())["VOLUME"]
-    assert [name for name, service in services.items() if "ports" in service] == ["proxy"]
+    ordinary = {name: service for name, service in services.items() if "profiles" not in service}
+    assert [name for name, service in ordinary.items() if "ports" in service] == ["proxy"]
+    published = [port for service in services.values() for port in service.get("ports", ())]
+    assert all(port.startswith("127.0.0.1:") for port in published)
     for name in ("relay-1", "relay-2", "webhooks"):
         assert services[name]["read_only"]
         assert services[name]["cap_drop"] == ["ALL"]
         assert services[name]["tmpfs"] == [f"{path}:mode=1777" for path in ("/tmp", volume)]
     for service in services.values():
         assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_prometheus_and_grafana_of_compose_ask_for_what_there_is() -> None:
+    """Each target is a service at its port of metrics, which answers this name. Each variable has a value."""
+    services = compose()["services"]
+    file = yaml.safe_load((DEPLOYMENT / "prometheus.yml").read_text())
+    targets = [
+        urlsplit(f"//{target}")
+        for job in file["scrape_configs"]
+        for group in job["static_configs"]
+        for target in group["targets"]
+    ]
+    relays = [name for name in services if name.startswith("relay")]
+    assert {(one.hostname, one.port) for one in targets} == {
+        *((name, 8702) for name in relays),
+        ("webhooks", 8703),
+    }
+    assert set(relays) <= set(load(DEPLOYMENT / "gitdailies.yml").relay.status_hosts)
+    assert services["webhooks"]["command"][-2:] == ["--status-host", "webhooks"]
+    prometheus, grafana = services["prometheus"], services["grafana"]
+    assert {"./prometheus.yml", "./alerts.yml"} <= {one.split(":")[0] for one in prometheus["volumes"]}
+    assert file["rule_files"] == ["alerts.yml"]
+    used = set(
+        re.findall(
+            r"\$([A-Z_]+)", (DEPLOYMENT / "grafana/provisioning/datasources/gitdailies.yml").read_text()
+        )
+    )
+    exported = set(re.findall(r"export (\w+)=", " ".join(grafana["entrypoint"])))
+    assert used == {name for name in grafana["environment"] if not name.startswith("GF_")} | exported
+    assert all("inside" in one["networks"] for one in (prometheus, grafana))
+    assert [one["profiles"] for one in (prometheus, grafana)] == [["grafana"], ["grafana"]]
 
 
 def test_no_secret_of_compose_is_in_a_variable_or_has_a_default() -> None:

@@ -27,7 +27,7 @@ BOARDS = {file.stem: json.loads(file.read_text()) for file in FILES}
 
 def test_the_documentation_names_the_oldest_grafana() -> None:
     """The version is written in one place of the program, and the guide says the same."""
-    guide = (FOLDER.parents[1] / "docs/operating.md").read_text()
+    guide = (FOLDER.parents[1] / "docs/do/grafana.md").read_text()
     assert f"for Grafana {OLDEST_GRAFANA} and later" in guide
 
 
@@ -137,5 +137,5 @@ def test_the_provisioning_files_fit_together() -> None:
     assert infinity["jsonData"]["auth_method"] == "bearerToken"
     assert all(value.startswith("$") for value in infinity["secureJsonData"].values())
     assert (
-        providers["providers"][0]["options"]["path"] in (FOLDER.parents[1] / "docs/operating.md").read_text()
+        providers["providers"][0]["options"]["path"] in (FOLDER.parents[1] / "docs/do/grafana.md").read_text()
     )

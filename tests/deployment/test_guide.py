@@ -1,4 +1,4 @@
-"""The commands of the operating guide that `tests/docs` cannot run with `gitdailies up`."""
+"""The commands of the pages about operating that `tests/docs` cannot run with `gitdailies up`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from tests.support.relay.running import configure, in_thread
 from tests.support.servers import free_port
 from tests.support.webhooks.payloads import body
 
-GUIDE = (Path(__file__).resolve().parents[2] / "docs/operating.md").read_text()
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+GUIDE = "\n".join((DOCS / page).read_text() for page in ("operating.md", "do/back-up.md"))
 BLOCKS = re.findall(r"^```bash\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
 STOPPED = re.findall(r"^```console\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
 SQLITE = [block for block in BLOCKS if "pg_" not in block]

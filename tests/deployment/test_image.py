@@ -18,8 +18,8 @@ from tests.support.servers import free_port
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
-GUIDE = (ROOT / "docs/operating.md").read_text()
-IMAGE = GUIDE.partition("### The image\n")[2].partition("\n### ")[0]
+GUIDE = (ROOT / "docs/do/one-machine.md").read_text()
+IMAGE = GUIDE.partition("## The image\n")[2].partition("\n## ")[0]
 LINES = [
     re.sub(r"\\\n\s*", "", block).splitlines()
     for block in re.findall(r"^```shell\n(.*?)^```", IMAGE, re.MULTILINE | re.DOTALL)

@@ -19,7 +19,14 @@ from tests.support.relay.deliveries import SECRETS, pagerduty
 from tests.support.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("*/*.md")})
+PAGES = sorted(
+    {
+        *ROOT.glob("*.md"),
+        *ROOT.glob("*/*.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "deployment").rglob("*.md"),
+    }
+)
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(#[^)\s]*)?\)")
 
@@ -55,11 +62,20 @@ def test_every_local_link_leads_to_a_file(page):
     blocks("yaml", [ROOT / "docs" / n for n in ("configuration.md", "events.md", "sign-in.md")]),
 )
 def test_every_configuration_shown_loads(text, tmp_path):
-    """Each gitdailies.yml in the documentation is accepted unchanged."""
+    """Each gitdailies.yml in the documentation is accepted unchanged, beside the generated file shown."""
     file = tmp_path / "gitdailies.yml"
+    (tmp_path / "services.generated.yml").write_text(generated_services())
     file.write_text(text)
 
     assert load_webhooks(file) != WebhooksSettings() if text.startswith("webhooks:") else load(file)
+
+
+def generated_services():
+    """Return the example of a generated file of services."""
+    page = (ROOT / "docs/configuration.md").read_text()
+    return next(
+        m[2] for m in BLOCK.finditer(page) if m[2].startswith("# Written by `gitdailies services import`")
+    )
 
 
 def test_the_error_shown_is_the_real_one():
@@ -102,6 +118,9 @@ def machine(tmp_path_factory):
     process.wait_for("/api/events\n")
     pagerduty("incident.triggered", "Q1LARK7XW2M4CD").post(f"http://127.0.0.1:{relay}").raise_for_status()
     (folder / "opened.json").write_text(blocks("json", [ROOT / "docs/sources.md"])[0].values[0])
+    for name in ("checkout-api", "pay"):
+        (folder / "catalog" / name).mkdir(parents=True)
+        (folder / "catalog" / name / "catalog-info.yaml").write_text(component(name))
     week(folder / "remote" / "larkspur" / "checkout-api.git")
     (folder / "bin").mkdir()
     script = folder / "bin" / "gitdailies"
@@ -112,7 +131,27 @@ def machine(tmp_path_factory):
     process.stop()
 
 
-SHELL = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+def component(name):
+    """Return the entity of Backstage that the example of a generated file comes from."""
+    id_, repo = {"checkout-api": ("P1SVC07", "larkspur/checkout-api"), "pay": ("P1SVC11", "larkspur/mono")}[
+        name
+    ]
+    annotations = f"{{pagerduty.com/service-id: {id_}, github.com/project-slug: {repo}}}"
+    return f"kind: Component\nmetadata: {{name: {name}, annotations: {annotations}}}\n"
+
+
+def test_the_generated_file_shown_is_the_real_one(machine):
+    """The example of a generated file is word for word what the command above it writes."""
+    asked = ["services", "import", "--from", "backstage", "catalog/"]
+    command = [sys.executable, "-m", "gitdailies_cli", *asked]
+    ran = subprocess.run(
+        command, cwd=machine, env=environment({}), capture_output=True, text=True, check=True
+    )
+
+    assert ran.stdout == generated_services()
+
+
+SHELL = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.mark.parametrize("text", blocks("sh", SHELL))

@@ -32,8 +32,9 @@ ANY_STDLIB = frozenset(sys.stdlib_module_names)
 
 # The values and decisions of core that an adapter may use.
 CORE_VALUES = words(
-    """error_text errors events.events events.field_types events.ids incidents.routing reasons sources.fields
-    sources.deploy_messages sources.history sources.protocol sources.request sources.signatures values""",
+    """error_text errors events.events events.field_types events.ids incidents.routing reasons
+    sources.catalogs sources.connecting sources.deploy_messages sources.fields sources.history
+    sources.protocol sources.request sources.signatures values""",
     prefix="gitdailies_core.",
 )
 # The names that core exports for authors of adapters. Each is defined in a module of CORE_VALUES,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 import pytest
@@ -79,3 +80,9 @@ def measured(reports: Iterable[pytest.TestReport]) -> list[str]:
         for name, text in report.user_properties
         if name == _MEASURED
     ]
+
+
+def skipped(reports: Iterable[pytest.TestReport]) -> list[tuple[str, int]]:
+    """Return each reason for which tests were skipped, and the number of tests, the most first."""
+    reasons = (report.longrepr[2] for report in reports if isinstance(report.longrepr, tuple))
+    return Counter(reason.removeprefix("Skipped: ") for reason in reasons).most_common()

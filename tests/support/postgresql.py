@@ -51,9 +51,13 @@ def end_run() -> None:
 def server() -> str:
     """Return the address of a database from which others can be made; skip the test where none can be had."""
     named = os.environ.get(NAMED)
-    if named or _answers(HERE):
-        return named or HERE
+    if named:
+        return named
     programs = postgresql_programs()
+    version = _version(HERE)
+    # pg_dump and pg_restore of another version would not fit.
+    if version and (programs is None or version == _version_of(programs)):
+        return HERE
     if programs is None:
         pytest.skip(
             f"postgresql: expected a server at {HERE}, at ${NAMED}, or initdb to make one, got none;"
@@ -97,9 +101,16 @@ def _started(programs: Path, folder: Path) -> str:
         return url_file.read_text()
 
 
-def _answers(url: str) -> bool:
+def _version(url: str) -> int:
+    """Return the major version of a server, or 0 if there is none."""
     try:
-        psycopg.connect(url, connect_timeout=30).close()
+        with psycopg.connect(url, connect_timeout=30) as connection:
+            return connection.info.server_version // 10_000
     except psycopg.OperationalError:
-        return False
-    return True
+        return 0
+
+
+def _version_of(programs: Path) -> int:
+    """Return the major version of PostgreSQL's programs, from `initdb (PostgreSQL) 17.5 (Debian …)`."""
+    done = subprocess.run([programs / "initdb", "--version"], capture_output=True, text=True, check=True)
+    return int(done.stdout.split()[2].partition(".")[0])

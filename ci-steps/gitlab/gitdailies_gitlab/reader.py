@@ -12,16 +12,15 @@ from gitdailies_core.values.secret import Secret
 from gitdailies_core.values.times import text_of
 
 from gitdailies_gitlab import past
-
-PAGE = 100
+from gitdailies_gitlab.api import rest
 
 
 class Reader:
     """The reader `gitlab`: deployments of a project."""
 
     name = "gitlab"
-    url = "https://gitlab.com/api/v4"
-    token_env = "GITLAB_TOKEN"  # noqa: S105  a name, not a token
+    url = rest.URL
+    token_env = rest.TOKEN_ENV
     parameters: Mapping[str, str] = MappingProxyType(
         {
             "repo": "the project, as group/project",
@@ -31,7 +30,7 @@ class Reader:
     )
 
     def headers(self, token: Secret) -> Mapping[str, str]:
-        return {"PRIVATE-TOKEN": token.reveal(), "Accept": "application/json"}
+        return rest.headers(token)
 
     def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[PastMessage]:
         """Yield the deploys that finished in *window*. Raises UsageError for a wrong parameter."""
@@ -47,7 +46,9 @@ class Reader:
         ]
         if "environment" in parameters:
             query.append(("environment", parameters["environment"]))
-        for page in numbered_pages(pages, f"/projects/{quote(repo, safe='')}/deployments", query, size=PAGE):
+        for page in numbered_pages(
+            pages, f"/projects/{quote(repo, safe='')}/deployments", query, size=rest.PAGE
+        ):
             for deployment in page:
                 if window.contains(past.finished_at(deployment)):
                     yield from ignore_unreadable(past.of_deployment(repo, deployment, inputs))

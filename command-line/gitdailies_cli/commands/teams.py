@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
+from gitdailies_connection.config import yaml_document
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 
 from gitdailies_cli import output
-from gitdailies_cli.commands import team_catalogs as catalogs
-from gitdailies_cli.commands.team_catalogs import Found
+from gitdailies_cli.commands.catalogs import teams as catalogs
+from gitdailies_cli.commands.catalogs.files import catalog_files, documents
+from gitdailies_cli.commands.catalogs.teams import Found
 
 KINDS = BACKSTAGE, CODEOWNERS, CSV = "backstage", "codeowners", "csv"
-_BETWEEN_DOCUMENTS = re.compile(r"^---[ \t]*(?:#.*)?$", re.MULTILINE)
 
 
 @click.group()
@@ -61,38 +60,12 @@ def _read(kind: str, file: str) -> Iterator[Found]:
         repo, equals, path = file.partition("=")
         if not (equals and repo and path):
             raise UsageError(f"FILE: expected REPOSITORY=FILE, got {got(file)}")
-        yield from catalogs.from_codeowners(repo, _text(Path(path)))
+        yield from catalogs.from_codeowners(repo, yaml_document.read_text(Path(path)))
     elif kind == CSV:
         try:
-            yield from catalogs.from_csv(_text(Path(file)))
+            yield from catalogs.from_csv(yaml_document.read_text(Path(file)))
         except ValueError as error:
             raise UsageError(f"{file}: {error}") from None
     else:
-        for catalog in _catalogs(Path(file)):
-            yield from catalogs.from_backstage(_documents(catalog))
-
-
-def _catalogs(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    found = sorted(one for one in path.rglob("*") if one.suffix in (".yaml", ".yml") and one.is_file())
-    if not found:
-        raise UsageError(f"{path}: expected files that end in .yaml, got none")
-    return found
-
-
-def _documents(path: Path) -> Iterator[Any]:
-    from gitdailies_connection.config import yaml_document
-
-    text = _text(path)
-    for part in _BETWEEN_DOCUMENTS.split(text):
-        if part.strip():
-            value = yaml_document.parse(part, str(path)).value
-            if value is not None:
-                yield value
-
-
-def _text(path: Path) -> str:
-    from gitdailies_connection.config import yaml_document
-
-    return yaml_document.read_text(path)
+        for catalog in catalog_files(Path(file)):
+            yield from catalogs.from_backstage(found.value for found in documents(catalog))

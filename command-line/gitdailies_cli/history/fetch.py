@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from gitdailies_connection.config.settings import Configuration, Source
 from gitdailies_core.errors import DeliveryError, PayloadError, Refused, UsageError
 from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.sources import history, registry
-from gitdailies_core.sources.history import MayCountTwice, PerSource, Reader, SecondKey, Window
+from gitdailies_core.sources.history import MayCountTwice, PerSource, Reader, Window
 from gitdailies_core.values import times
 from gitdailies_core.values.secret import Secret
 from gitdailies_history.fetch.api_client import HttpPages
@@ -28,9 +27,10 @@ from gitdailies_history.plan.plan import Plan
 from gitdailies_history.sending.checkpoint import locked
 
 from gitdailies_cli import find_config, output
+from gitdailies_cli.commands.vendor_options import TOKEN_ENV, TOKEN_FILE, parameters_of, secrets_of, tokens_of
 from gitdailies_cli.history import live, outcome
 from gitdailies_cli.history.handover import Handover, handover_options, summed_up
-from gitdailies_cli.progress import ImportProgress
+from gitdailies_cli.history.progress import ImportProgress
 
 
 @dataclass(frozen=True)
@@ -65,15 +65,8 @@ class _Asked:
 @click.option(
     "--with", "with_", multiple=True, metavar="NAME=VALUE", help="a parameter of the source; may repeat"
 )
-@click.option(
-    "--token-env", multiple=True, help="environment variable of the token; repeat it for a second token"
-)
-@click.option(
-    "--token-file",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="file that holds the token; repeat it for a second token",
-)
+@TOKEN_ENV
+@TOKEN_FILE
 @click.option("--api-url", help="another URL of the API, for example of another region")
 @click.option(
     "--live-since",
@@ -127,15 +120,16 @@ def fetch(
                 _write(plan, output_)
         counts = {"rows": total + plan.repeated, "bad": 0}
         counts |= {"repeated": plan.repeated, "unpaired": plan.unpaired}
+        names = plan.unpaired_incidents
         report = handover.send(where, plan, total, folder, watch) if where else None
         if not handover.dry_run and (report is None or not report.stopped):
             pages.finish()
     for reason, count in sorted(ignored.ignored.items()):
         click.echo(output.printable(f"note: {count:,} gave no event: {reason}"), err=True)
     if summary is not None:
-        outcome.show_summary(summary, counts, as_json=handover.as_json)
+        outcome.show_summary(summary, counts, names, as_json=handover.as_json)
     if report is not None:
-        outcome.show_report(report, counts, total, as_json=handover.as_json)
+        outcome.show_report(report, counts, names, total, as_json=handover.as_json)
         raise click.exceptions.Exit(outcome.exit_code(report, bad=0))
 
 
@@ -214,7 +208,7 @@ def _asked(
         tokens=tokens_of(reader, secrets),
         since=moment_of(since, "--since"),
         until=moment_of(until, "--until") if until else None,
-        parameters=_parameters(reader, with_),
+        parameters=parameters_of(reader, with_),
     )
 
 
@@ -252,44 +246,6 @@ def _apart_from_live(asked: _Asked, live_since: str | None) -> _Asked:
         live_since=moment_of(live_since, "--live-since") if live_since else None,
     )
     return replace(asked, until=until)
-
-
-def secrets_of(token_env: Sequence[str], token_file: Sequence[Path]) -> list[SecretSource]:
-    """Return where the tokens are that `--token-env` or `--token-file` name."""
-    if token_env and token_file:
-        raise UsageError("--token-env: expected it or --token-file, got both")
-    return [
-        *(SecretSource.make(env=name) for name in token_env),
-        *(SecretSource.make(file=path) for path in token_file),
-    ]
-
-
-def tokens_of(reader: Reader, given: Sequence[SecretSource]) -> list[Secret]:
-    """Read the secrets of *reader*: the *given* ones, and the rest from the reader's own variables."""
-    names = [reader.token_env, *([reader.second_env] if isinstance(reader, SecondKey) else [])]
-    if len(given) > len(names):
-        raise UsageError(
-            f"--token-env or --token-file: expected {len(names)} for {reader.name}, got {len(given)}"
-        )
-    own = [SecretSource.make(env=name) for name in names[len(given) :]]
-    return [secret.read(os.environ) for secret in (*given, *own)]
-
-
-def _parameters(reader: Reader, given: Sequence[str]) -> dict[str, str]:
-    """Read NAME=VALUE of each. Raises UsageError for an unknown or a missing parameter."""
-    names = {name.removesuffix("?"): name.endswith("?") for name in reader.parameters}
-    found = {}
-    for one in given:
-        name, _, value = one.partition("=")
-        if name not in names or not value:
-            expected = f"NAME=VALUE with one of {', '.join(names)}" if names else "none"
-            raise UsageError(f"--with: expected {expected} for {reader.name}, got {name!a}")
-        found[name] = value
-    for name, optional in names.items():
-        if name not in found and not optional:
-            about = reader.parameters[name]
-            raise UsageError(f"--with: expected {name}=VALUE for {reader.name} ({about}), got none")
-    return found
 
 
 def moment_of(text: str, where: str) -> datetime:

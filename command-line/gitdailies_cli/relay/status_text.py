@@ -19,6 +19,12 @@ _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  this is not l
 
 def server(relay: RelaySettings, location: str) -> dict[str, Any] | None:
     """Return what the relay on this machine says of itself; None where none uses the store at *location*."""
+    found = (answer(relay) or {}).get("server")
+    return found if isinstance(found, dict) and found.get("store") == location else None
+
+
+def answer(relay: RelaySettings) -> dict[str, Any] | None:
+    """Return the status of the relay on this machine, None where none answers."""
     if not relay.status.port:
         return None
     host = _EVERYWHERE.get(relay.status.host, relay.status.host)
@@ -30,8 +36,7 @@ def server(relay: RelaySettings, location: str) -> dict[str, Any] | None:
         return None
     finally:
         connection.close()
-    found = status.get("server") if isinstance(status, dict) else None
-    return found if isinstance(found, dict) and found.get("store") == location else None
+    return status if isinstance(status, dict) else None
 
 
 def pairs(status: Mapping[str, Any], address: Listen) -> dict[str, Any]:

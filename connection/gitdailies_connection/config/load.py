@@ -1,6 +1,7 @@
 """Read gitdailies.yml into settings, and report all its faults at once.
 
-`configuration.schema.json` defines the structure. This module and `sources` check what a schema cannot.
+`configuration.schema.json` defines the structure. This module, `services` and `sources` check what a schema
+cannot.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from gitdailies_core.sources.protocol import Adapter
 from gitdailies_core.values.nearest_name import did_you_mean
 
 from gitdailies_connection import addresses
-from gitdailies_connection.config import sources, teams, timezones, yaml_document
+from gitdailies_connection.config import services, sources, teams, timezones, yaml_document
 from gitdailies_connection.config.errors import Place
 from gitdailies_connection.config.reader import SettingsReader
 from gitdailies_connection.config.schema_errors import is_secret, schema
@@ -86,7 +87,7 @@ def read(
         path=path,
         gitdailies=_destination(reading),
         relay=_relay(reading, defaults),
-        routes=sources.routes(reading),
+        routes=services.routes(reading),
         sources=sources.sources(reading, load=adapter),
         webhooks=_webhooks(reading),
     )
@@ -159,7 +160,13 @@ def _relay(reading: SettingsReader, defaults: Defaults) -> RelaySettings:
     place: Place = ("relay",)
 
     def store(text: str) -> StoreSetting:
-        return StoreSetting.parse(text, reading.folder)
+        setting = StoreSetting.parse(text, reading.folder)
+        if setting.has_password:
+            raise ValueError(
+                "expected an address without a password, got one with it; put the password into a file "
+                "that PGPASSFILE names, mode 600"
+            )
+        return setting
 
     default = RelaySettings(
         store(STORE) if defaults.data is None else StoreSetting(SQLITE, path=defaults.data / "relay.db"),

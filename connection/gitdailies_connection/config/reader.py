@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
+
+from gitdailies_core.errors import ConfigurationError
 
 from gitdailies_connection.config import schema_errors
 from gitdailies_connection.config.errors import FileFault, Place, configuration_error, setting_name
@@ -19,10 +21,15 @@ class SettingsReader:
     After a fault, reading goes on only to find more faults. `finish` then raises all of them.
     """
 
-    def __init__(self, document: Document, folder: Path) -> None:
+    def __init__(self, document: Document, folder: Path, node: Mapping[str, Any] | None = None) -> None:
+        """Check *document* against the schema *node*, by default that of gitdailies.yml.
+
+        Paths of files in it are relative to *folder*.
+        """
         self.folder = folder
         self._document = document
-        self._faults = schema_errors.faults(document)
+        self._faults = schema_errors.faults(document, node)
+        self._elsewhere: list[str] = []
         self._around = {place[:end] for place in self._faults for end in range(len(place))}
 
     def get(self, place: Place) -> Any:
@@ -64,7 +71,16 @@ class SettingsReader:
         self._faults.setdefault(place, FileFault(self._document.line(place), setting_name(place), text))
         self._around.update(place[:end] for end in range(len(place)))
 
+    def where(self, place: Place) -> str:
+        """Return the file and the line of *place*."""
+        return f"{self._document.file}:{self._document.line(place)}"
+
+    def fault_elsewhere(self, error: ConfigurationError) -> None:
+        """Add the faults of another file, which name it themselves."""
+        self._elsewhere += error.complaints
+
     def finish(self) -> None:
         """Raise ConfigurationError with all faults, if there are any."""
-        if self._faults:
-            raise configuration_error(self._document.file, self._faults.values())
+        if self._faults or self._elsewhere:
+            own = configuration_error(self._document.file, self._faults.values())
+            raise ConfigurationError(*own.complaints, *self._elsewhere)

@@ -50,11 +50,18 @@ def is_secret(place: Place) -> bool:
     )
 
 
-def faults(document: Document) -> dict[Place, FileFault]:
-    """Return the faults of *document*, at most one for each place."""
+def service_lines() -> dict[str, Any]:
+    """Return the schema of a file that `services` includes: its lines, and no further file."""
+    whole = schema()
+    node = {name: value for name, value in whole["properties"]["services"].items() if name != "properties"}
+    return {**node, "$defs": whole["$defs"]}
+
+
+def faults(document: Document, node: Mapping[str, Any] | None = None) -> dict[Place, FileFault]:
+    """Return the faults of *document*, at most one a place, by *node* or the schema of gitdailies.yml."""
     return {
         place: FileFault(document.line(place), setting_name(place), text)
-        for place, text in described(document, schema(), hidden=is_secret).items()
+        for place, text in described(document, node or schema(), hidden=is_secret).items()
     }
 
 

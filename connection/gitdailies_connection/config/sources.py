@@ -1,9 +1,9 @@
-"""The `services` and `sources` of gitdailies.yml: repositories of incidents, and tools that send them."""
+"""Read `sources`: the tools that send webhooks, and what of theirs counts."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any
 
@@ -11,9 +11,9 @@ from gitdailies_core.deploys.routing import SAME, DeployRoute, DeployRoutes
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import ConfigurationError, MappingError, ProofError
 from gitdailies_core.events.field_types import REPO
-from gitdailies_core.incidents.routing import Filter, Route, Routes
+from gitdailies_core.incidents.routing import NONE, Filter
 from gitdailies_core.sources import registry
-from gitdailies_core.sources.protocol import Adapter, Certified, Option, ProofSettings
+from gitdailies_core.sources.protocol import Adapter, Certified, KnowsValues, Option, ProofSettings
 from gitdailies_core.sources.request import Request
 from gitdailies_core.values.nearest_name import did_you_mean
 from gitdailies_core.values.secret import Secret
@@ -29,24 +29,6 @@ LONGEST_HOLD_SECONDS = 86_400
 _CHOICES = ("only", "count")
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 _SECRETS = "a list of {env: NAME} or {file: PATH}"
-
-
-def routes(reading: SettingsReader) -> Routes:
-    """Read `services`."""
-    table: dict[str, list[Route]] = {}
-    first: dict[str, str] = {}
-    for name in reading.names(("services",)):
-        place: Place = ("services", name)
-        if first.setdefault(name.casefold(), name) != name:
-            reading.fault(place, f"expected names that differ in more than case, got {got(name)} twice")
-        value = reading.get(place)
-        places: list[Place] = [place]
-        if isinstance(value, list):
-            places = [(*place, index) for index in range(len(value))]
-        elif isinstance(value, dict) and "ignore" in value:
-            places = []
-        table[name] = [_route(reading, where) for where in places]
-    return Routes.make(table)
 
 
 def adapter_of(source: Source) -> Adapter:
@@ -83,6 +65,8 @@ def sources(reading: SettingsReader, *, load: Callable[[str], Adapter]) -> Mappi
             reading.fault((*place, "secrets"), f"expected {_SECRETS}, got nothing")
         elif adapter is not None and (not needs_secrets or reading.get((*place, "secrets")) is not None):
             _probe(reading, place, adapter, settings)
+        if adapter is not None:
+            _check_values(reading, (*place, "only"), adapter)
         only, count_all = _filter(reading, (*place, "only")), reading.get((*place, "count")) is not None
         _refuse_every_alert(reading, place, adapter, chosen=count_all or only.chooses_incidents)
         found[name] = Source(
@@ -113,20 +97,6 @@ def sources(reading: SettingsReader, *, load: Callable[[str], Adapter]) -> Mappi
 def secret(reading: SettingsReader, place: Place) -> SecretSource:
     """Read `{env: NAME}` or `{file: PATH}`."""
     return reading.of(place, lambda value: SecretSource.of(value, reading.folder), SecretSource(None, None))
-
-
-def _route(reading: SettingsReader, place: Place) -> Route:
-    return Route(reading.of((*place, "repo"), _repo, ""), reading.get((*place, "environment")))
-
-
-def _repo(text: str) -> str:
-    # A service's name may contain a space or a slash; making the event finds that.
-    if not re.search(REPO.pattern, text.replace("{service}", "service")):
-        raise ValueError(f"expected {REPO.expected}, got {got(text)}")
-    braced = re.search(r"\{[^}]*\}?", text.replace("{service}", ""))
-    if braced:
-        raise ValueError(f"expected {{service}} or nothing in braces, got {got(braced[0])}")
-    return text
 
 
 def _adapter(reading: SettingsReader, place: Place, load: Callable[[str], Adapter]) -> Adapter | None:
@@ -241,6 +211,22 @@ def _seconds(text: str) -> float:
     if seconds > LONGEST_HOLD_SECONDS:
         raise ValueError(f"expected at most 24h, got {got(text)}")
     return float(seconds)
+
+
+def _check_values(reading: SettingsReader, place: Place, adapter: Adapter) -> None:
+    """Report each text of `only` that no incident of the vendor ever has: it would filter all of them."""
+    if not isinstance(adapter, KnowsValues):
+        return
+    for name, known in adapter.values.items():
+        value = reading.get((*place, name))
+        listed = isinstance(value, list)
+        for index, text in enumerate(value if listed else [value] if value is not None else ()):
+            wanted = text.casefold()
+            if wanted == NONE or any(fnmatchcase(one.casefold(), wanted) for one in known):
+                continue
+            words = f"{', '.join(known)} or {NONE}"
+            where = (*place, name, index) if listed else (*place, name)
+            reading.fault(where, f"expected {words}, got {got(text)}{did_you_mean(text, known)}")
 
 
 def _filter(reading: SettingsReader, place: Place) -> Filter:

@@ -62,7 +62,7 @@ def delivery_of(answer: Any) -> Delivery:
         events=tuple(_event(one) for one in fields.objects("events")[:_LONGEST_LIST]),
         deeds=tuple(_deed(one) for one in fields.objects("actions")[:_LONGEST_LIST]),
         mapped=tuple(
-            Mapped(_text(one, "service"), _optional_number(one, "line"))
+            Mapped(_text(one, "service"), _optional_number(one, "line"), _optional(one, "file"))
             for one in fields.objects("mappedBy")[:_LONGEST_LIST]
         ),
         open_incidents=tuple(
@@ -280,6 +280,7 @@ def _line(one: Fields) -> Line:
         _truth(one, "ignored"),
         tuple(targets),
         one.optional_time("lastSeenAt"),
+        _optional(one, "file"),
     )
 
 

@@ -103,10 +103,14 @@ class Deed:
 
 @dataclass(frozen=True)
 class Mapped:
-    """A service and the line of gitdailies.yml that says where it counts; None where none is sure."""
+    """A service and the line that says where it counts; None where none is sure.
+
+    `file` is the name of its file. An earlier version of the relay does not say it.
+    """
 
     service: str
     line: int | None
+    file: str | None = None
 
 
 @dataclass(frozen=True)
@@ -211,13 +215,17 @@ class Unmapped:
 
 @dataclass(frozen=True)
 class Line:
-    """A line under services: its number in the file, where it counts, and when it was used last."""
+    """A line under services: its number in its file, where it counts, and when it was used last.
+
+    `file` is None for an earlier version of the relay, which has one file.
+    """
 
     name: str
     number: int | None
     ignored: bool
     targets: tuple[str, ...]
     last_at: datetime | None
+    file: str | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -13,10 +15,14 @@ from gitdailies_core import reasons
 from gitdailies_core.events.field_types import REPO, describe_misfit
 from gitdailies_core.reasons import Reason
 from gitdailies_core.sources.protocol import Change, Service
+from gitdailies_core.values import patterns
 
 FALLBACK = "*"
 NONE = "none"
-_SERVICE = "{service}"
+# In a repository, the name of the service, and the name as it can be in an address.
+PLACEHOLDERS = ("{service}", "{slug}")
+_PLACEHOLDER = re.compile(r"\{(service|slug)\}")
+_NOT_IN_SLUGS = re.compile(r"[^a-z0-9._]+")
 
 
 class Target(NamedTuple):
@@ -37,7 +43,22 @@ class Route:
     @cached_property
     def is_fixed(self) -> bool:
         """Whether it names a repository by itself, independent of the service."""
-        return _SERVICE not in self.repo and REPO.accepts(self.repo)
+        return not _PLACEHOLDER.search(self.repo) and REPO.accepts(self.repo)
+
+    def repo_of(self, service: str) -> str:
+        """Return the repository for a *service*. It may be none that is valid."""
+        # In one pass, since the name of a service may itself have braces.
+        return _PLACEHOLDER.sub(lambda found: service if found[1] == "service" else slug(service), self.repo)
+
+
+def slug(name: str) -> str:
+    """Return a name in small letters, with one hyphen for all that is no letter, digit, dot or underscore.
+
+    `Checkout API (prod)` becomes `checkout-api-prod`, and `Café` becomes `cafe`.
+    """
+    plain = unicodedata.normalize("NFKD", name.casefold())
+    letters = "".join(one for one in plain if not unicodedata.combining(one))
+    return _NOT_IN_SLUGS.sub("-", letters).strip("-")
 
 
 class Routed(NamedTuple):
@@ -67,7 +88,9 @@ class Routed(NamedTuple):
 class Routes:
     """The `services` table, looked up by a service's id or name, without case.
 
-    An empty line is one with `ignore: true`: the service shall not count.
+    A name may be a pattern with `*`. An id goes before a name, and both before a pattern. Of several
+    patterns, the one with most characters besides `*` decides; of equals, the first. An empty line is one
+    with `ignore: true`: the service shall not count.
     """
 
     table: Mapping[str, tuple[Route, ...]]
@@ -80,6 +103,26 @@ class Routes:
     def has_fallback(self) -> bool:
         """Whether there is a line for every service without one of its own."""
         return FALLBACK in self.table
+
+    @cached_property
+    def _patterns(self) -> tuple[str, ...]:
+        found = [line for line in self.table if patterns.is_pattern(line) and line != FALLBACK]
+        return tuple(sorted(found, key=patterns.literal_length, reverse=True))
+
+    def line_for(self, *names: str) -> str | None:
+        """Return the line of a service with these *names*, its ids first: its key in `table`, or None.
+
+        The fallback takes what no other line does.
+        """
+        folded = [name.casefold() for name in names]
+        for name in folded:
+            # "*" is the fallback's name, not a service's.
+            if name in self.table and name != FALLBACK:
+                return name
+        for line in self._patterns:
+            if any(patterns.matches(line, name) for name in folded):
+                return line
+        return FALLBACK if FALLBACK in self.table else None
 
     def route(self, change: Change) -> Routed:
         """Find the targets of *change*; the fallback `*` takes what no other line does."""
@@ -98,7 +141,7 @@ class Routes:
                 ignored.append(FALLBACK if service is None else service.name)
             for route in routes or ():
                 name = None if service is None else service.name
-                repo = route.repo if route.is_fixed else route.repo.replace(_SERVICE, name or "")
+                repo = route.repo if route.is_fixed else route.repo_of(name or "")
                 if route.is_fixed or REPO.accepts(repo):
                     targets[Target(repo, route.environment or change.environment, name)] = None
                 elif name is None:
@@ -110,13 +153,8 @@ class Routes:
 
     def _routes_of(self, service: Service | None) -> tuple[Route, ...] | None:
         """Return the routes of a service's line, none where it shall not count; None without a line."""
-        names = () if service is None else (*service.aliases, service.name)
-        for name in names:
-            routes = self.table.get(name.casefold())
-            # "*" is the fallback's name, not a service's.
-            if routes is not None and name != FALLBACK:
-                return routes
-        return self.table.get(FALLBACK)
+        line = self.line_for(*(() if service is None else (*service.aliases, service.name)))
+        return None if line is None else self.table[line]
 
 
 @dataclass(frozen=True)

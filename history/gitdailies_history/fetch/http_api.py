@@ -9,7 +9,7 @@ import json
 import math
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -29,10 +29,16 @@ SECONDS = 60.0
 _LONGEST_REASON = 300
 _LONGEST_ANSWER = 64 * 1024
 GET, POST = "GET", "POST"
+# A second time they do what they did the first time (RFC 9110).
+_IDEMPOTENT = frozenset({GET, "PUT", "DELETE"})
 
 
 class TokenRefused(Refused):
     """The vendor refuses the token."""
+
+
+class NotThere(Refused):
+    """The vendor has nothing at this address: 404."""
 
 
 class Answer(NamedTuple):
@@ -44,8 +50,9 @@ class Answer(NamedTuple):
 
 @dataclass
 class HttpApi:
-    """The API at *url*. No message names one of *tokens*, or a token that signing in gave, `access`.
+    """The API at *url*. No message names one of *tokens* or *hidden*, or a token of signing in, `access`.
 
+    *option* is what names the address in a command, for a message about it.
     *waits* is called with the reason and the seconds of each wait. Tests replace *sleep*, *now* and *jitter*.
     """
 
@@ -57,6 +64,8 @@ class HttpApi:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     jitter: Callable[[], float] = random.random
     seconds: float = SECONDS
+    option: str = "--api-url"
+    hidden: Sequence[Secret] = ()
     access: Secret | None = field(default=None, init=False, repr=False)
     _session: requests.Session = field(default_factory=requests.Session, init=False, repr=False)
 
@@ -66,8 +75,8 @@ class HttpApi:
         secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
         if not secure or not parts.hostname or parts.username or parts.query or parts.fragment:
             raise UsageError(
-                "--api-url: expected an address like https://api.example.com (http on this machine alone), "
-                f"got {'another' if self.url else 'none'}"
+                f"{self.option}: expected an address like https://api.example.com "
+                f"(http on this machine alone), got {'another' if self.url else 'none'}"
             )
         self.url = self.url.rstrip("/")
         for scheme in ("https://", "http://"):
@@ -81,15 +90,26 @@ class HttpApi:
     def close(self) -> None:
         self._session.close()
 
-    def until_answered(self, url: str, headers: Mapping[str, str], method: str = GET) -> Answer:
-        """Ask until there is an answer. A POST is sent again only where a rate limit refused it.
+    def until_answered(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        method: str = GET,
+        body: bytes | None = None,
+        accepted: Collection[int] = (),
+    ) -> Answer:
+        """Ask until there is an answer with a status of *accepted*: by default 200, for a POST 202.
 
-        Raises TokenRefused, Refused for any other refusal, and DeliveryError if there is no answer.
+        A POST is sent again only where a rate limit refused it. Raises TokenRefused, NotThere, Refused for
+        any other refusal, and DeliveryError if there is no answer.
         """
-        what, done = ("a page", 200) if method == GET else ("it to be taken", 202)
+        what = "a page" if method == GET else "it to be taken"
+        accepted = accepted or ((200,) if method == GET else (202,))
         started_at, reason = self.now(), ""
         for number in range(1, self.retries + 2):
-            outcome, answer = self._attempt(url, headers, method)
+            outcome, answer = self._attempt(url, headers, method, body)
+            if outcome.status in accepted:
+                return answer
             verdict = retry.decide(
                 outcome,
                 attempt=number,
@@ -99,19 +119,19 @@ class HttpApi:
                 give_up_age_seconds=math.inf,
             )
             if isinstance(verdict, retry.Done):
-                if outcome.status != done:
-                    raise Refused(f"{self.named(url)}: expected {what}, got answered {outcome.status}")
-                return answer
+                raise Refused(f"{self.named(url)}: expected {what}, got answered {outcome.status}")
             if isinstance(verdict, retry.Pause) and verdict.what == "key":
                 origins = " and ".join(token.origin for token in self.tokens)
+                may = "read it" if method == GET else "do it"
                 raise TokenRefused(
-                    f"{self.named(url)}: expected a token ({origins}) that may read it, "
+                    f"{self.named(url)}: expected a token ({origins}) that may {may}, "
                     f"got {outcome.status}: {outcome.error}"
                 )
             if not isinstance(verdict, retry.Again):
-                raise Refused(f"{self.named(url)}: expected {what}, got {verdict.reason}")
+                kind = NotThere if outcome.status == 404 else Refused
+                raise kind(f"{self.named(url)}: expected {what}, got {verdict.reason}")
             reason = verdict.reason
-            if method == POST and outcome.status != 429:
+            if method not in _IDEMPOTENT and outcome.status != 429:
                 raise DeliveryError(f"{self.named(url)}: expected {what}, got {reason}; it may have been")
             if number <= self.retries:
                 seconds = max(0.0, (verdict.at - self.now()).total_seconds())
@@ -125,12 +145,15 @@ class HttpApi:
         """Return an address as a message may name it."""
         return self._redacted(url.partition("?")[0])
 
-    def _attempt(self, url: str, proof: Mapping[str, str], method: str) -> tuple[retry.Outcome, Answer]:
+    def _attempt(
+        self, url: str, proof: Mapping[str, str], method: str, content: bytes | None
+    ) -> tuple[retry.Outcome, Answer]:
         nothing = Answer(None, "")
+        sent = {**proof, **({"Content-Type": "application/json"} if content is not None else {})}
         with self._deadlines.exchange() as exchange:
             try:
                 answer = self._session.request(
-                    method, url, headers={**proof}, timeout=self.seconds, allow_redirects=False
+                    method, url, data=content, headers=sent, timeout=self.seconds, allow_redirects=False
                 )
                 body = answer.content
             except (requests.RequestException, OSError, ValueError) as error:
@@ -138,13 +161,16 @@ class HttpApi:
                 text = failure_reason(cause, url=url, proxied=False, seconds=self.seconds)
                 return retry.Outcome(None, self._redacted(text)), nothing
         headers = answer.headers
-        if answer.status_code == 200:
+        if 200 <= answer.status_code < 300:
             try:
                 found = Answer(_read(body), answer.links.get("next", {}).get("url", ""))
             except ValueError:
-                # A truncated page may arrive whole the next time.
-                return retry.Outcome(None, "an answer that is no JSON"), nothing
-            return retry.Outcome(200), found
+                if method == GET and answer.status_code == 200:
+                    # A truncated page may arrive whole the next time.
+                    return retry.Outcome(None, "an answer that is no JSON"), nothing
+                # What was made or deleted is often answered without content.
+                found = nothing
+            return retry.Outcome(answer.status_code), found
         wait = asked_to_wait(headers, self.now())
         # GitHub also answers 403 at its rate limit, and names the time of the reset in every response.
         spent = "Retry-After" in headers or headers.get("X-RateLimit-Remaining") == "0"
@@ -156,7 +182,7 @@ class HttpApi:
         return retry.Outcome(status, message, asked), nothing
 
     def _redacted(self, text: str) -> str:
-        return redact(text, *self.tokens, self.access)
+        return redact(text, *self.tokens, *self.hidden, self.access)
 
 
 def _read(body: bytes) -> Any:

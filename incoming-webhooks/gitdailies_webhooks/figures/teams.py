@@ -8,14 +8,14 @@ Events do not name a team: they would say who owned a repository then, and a tea
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from gitdailies_connection.config.settings import TeamSettings
 from gitdailies_connection.config.teams import NO_TEAM
+from gitdailies_core.values import patterns
 
 from gitdailies_webhooks.figures.settings import folded
 
@@ -35,17 +35,17 @@ class Owned(NamedTuple):
     @property
     def rank(self) -> tuple[bool, bool]:
         """The lower, the sooner a line decides: services before repositories, names before patterns."""
-        return self.service is None, "*" in self.repo or "*" in (self.service or "")
+        return self.service is None, patterns.is_pattern(self.repo) or patterns.is_pattern(self.service or "")
 
     def fits_repo(self, repo: str) -> bool:
         """Whether the line names this repository, or a service of it."""
-        return _pattern(self.repo)(repo)
+        return patterns.matches(self.repo, repo)
 
     def fits(self, repo: str, service: str | None) -> bool:
         """Whether the line names this repository, and this service if it names one."""
         if not self.fits_repo(repo):
             return False
-        return self.service is None or (service is not None and _pattern(self.service)(service))
+        return self.service is None or (service is not None and patterns.matches(self.service, service))
 
 
 class Decision(NamedTuple):
@@ -154,10 +154,3 @@ NO_TEAMS = Teams()
 @lru_cache(maxsize=8)
 def _same_teams(settings: tuple[TeamSettings, ...]) -> Teams:
     return Teams(settings)
-
-
-@cache
-def _pattern(text: str) -> Callable[[str], bool]:
-    parts = (re.escape(part) for part in text.split("*"))
-    compiled = re.compile(".*".join(parts), re.DOTALL)
-    return lambda name: compiled.fullmatch(name) is not None

@@ -155,7 +155,8 @@ def _moments(delivery: Delivery, *, is_owner: bool) -> Iterator[Moment]:
         said = f"{again} {message.word}" if message.word else "It could not be read"
         yield Moment(message.at, said, message.reason)
     for mapped in delivery.mapped:
-        where = f"line {mapped.line} of {delivery.file}" if mapped.line else f"a line of {delivery.file}"
+        file = mapped.file or delivery.file
+        where = f"line {mapped.line} of {file}" if mapped.line else f"a line of {file}"
         yield Moment(first, f"Mapped: {mapped.service}", f"by {where}, in the current file")
     for event in delivery.events:
         yield Moment(event.stored_at, "An event was stored", str(event.body.get("kind", "")), event.id)

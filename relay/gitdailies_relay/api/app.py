@@ -23,7 +23,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import structlog
+from gitdailies_connection.config.config_file import ConfigFile
 from gitdailies_connection.config.secret_source import SecretSource
+from gitdailies_connection.config.services import lines_of
 from gitdailies_connection.config.settings import Source
 from gitdailies_core.errors import ConfigurationError, GitDailiesError, StoreUnavailable, UsageError
 from gitdailies_core.incidents.routing import Routes
@@ -34,7 +36,6 @@ from gitdailies_server.storage.timestamps import from_us, now_us
 
 from gitdailies_relay.api import deliveries, service_lines
 from gitdailies_relay.api.acting import Actor
-from gitdailies_relay.api.mapping_file import MappingFile
 from gitdailies_relay.api.outcomes import ACTIONS, CLOSE, REPLAY, UNMAPPED
 from gitdailies_relay.api.questions import (
     Choice,
@@ -49,6 +50,7 @@ from gitdailies_relay.api.questions import (
     span_of,
 )
 from gitdailies_relay.api.sending import send_example
+from gitdailies_relay.api.service_writing import with_line
 from gitdailies_relay.operations import pausing
 from gitdailies_relay.store import refusals
 from gitdailies_relay.store.store import RelayStore, transaction
@@ -190,7 +192,7 @@ class DeliveryApi:
         routes = self._current().routes
 
         def read(session: Any) -> Any:
-            lines = service_lines.lines_of(self._file)
+            lines = lines_of(self._file)
             return deliveries.one(session, id_, routes, lines, bodies=choice.bodies)
 
         found = await self._read(read)
@@ -231,9 +233,9 @@ class DeliveryApi:
             reason = f"{self._file.name}: this relay does not write it; write the line by hand, send SIGHUP"
             return ApiAnswer(403, {"status": "forbidden", "reason": reason})
         mapping = mapping_of(await _json_of(receive))
-        file, line = MappingFile(self._file), mapping.line
+        file, line = ConfigFile(self._file), mapping.line
         async with self._writing:
-            change = await asyncio.to_thread(file.add, line)
+            change = await asyncio.to_thread(file.change, partial(with_line, line=line))
             try:
                 await self._reload()
             except GitDailiesError as error:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from gitdailies_core.incidents.routing import Routes
+from gitdailies_connection.config.services import ServiceLine
+from gitdailies_core.incidents.routing import FALLBACK, Routes
+from gitdailies_core.values import patterns
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.database import Session
 
 from gitdailies_relay.api import facts
 from gitdailies_relay.api.outcomes import CLOSE, PASSED_ON, Facts, Outcome, outcome_of
 from gitdailies_relay.api.questions import Choice, Listing
+from gitdailies_relay.api.service_lines import place_of
 from gitdailies_relay.operations import reports
 from gitdailies_relay.operations.incidents import open_incidents
 from gitdailies_relay.operations.show import show
@@ -69,10 +72,10 @@ def chosen_ids(session: Session, choice: Choice) -> tuple[list[str], bool]:
     return ids, False
 
 
-def one(session: Session, id_: str, routes: Routes, lines: Mapping[str, int], *, bodies: bool) -> Any:
+def one(session: Session, id_: str, routes: Routes, lines: Mapping[str, ServiceLine], *, bodies: bool) -> Any:
     """Return a delivery, by its id; None if the store has no such delivery.
 
-    *lines* says on which line of gitdailies.yml each service is. Only with *bodies* is the body shown.
+    *lines* says where each service has its line. Only with *bodies* is the body shown.
     """
     known = facts.facts_between(session, id_, id_).get(id_)
     found = show(session, id_) if known is not None else None
@@ -169,16 +172,20 @@ def _is_in(text: str, texts: Sequence[str]) -> bool:
     return any(text.casefold() in one.casefold() for one in texts)
 
 
-def _mapped_by(known: Facts, routes: Routes, lines: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+def _mapped_by(known: Facts, routes: Routes, lines: Mapping[str, ServiceLine]) -> Iterator[dict[str, Any]]:
     """Yield the line under services that each service of the events has now, None where none is sure."""
+    repos = {str(event.body.get("repo", "")) for event in known.events}
     for name in _of_events(known, "service"):
-        line = lines.get(name.casefold())
-        repos = {str(event.body.get("repo", "")) for event in known.events}
-        if line is None:
+        found = routes.line_for(name)
+        if name.casefold() != found:
+            # A line may name the service's id, which an event does not have.
             same = [
-                lines[key]
-                for key, found in routes.table.items()
-                if key in lines and {route.repo for route in found} & repos
+                key
+                for key, targets in routes.table.items()
+                if not patterns.is_pattern(key) and {route.repo for route in targets} & repos
             ]
-            line = same[0] if len(same) == 1 else lines.get("*")
-        yield {"service": name, "line": line}
+            if same and found not in (None, FALLBACK):
+                found = None
+            elif len(same) == 1:
+                found = same[0]
+        yield {"service": name, **place_of(lines.get(found) if found is not None else None)}

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from gitdailies_connection.config import yaml_document
+from gitdailies_connection.config.services import ServiceLine, lines_of
 from gitdailies_connection.config.settings import Source
-from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.incidents.routing import FALLBACK, Routes
+from gitdailies_core.values import patterns
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us
@@ -23,20 +23,6 @@ MOST_BODIES = 1000
 MOST_EVENTS = 5000
 _NEWEST_EVENTS = "SELECT stored_at, body FROM events ORDER BY seq DESC LIMIT ?"
 _WAITING = "SELECT count(*) FROM quarantine WHERE code = 'unmapped' AND replayed_at IS NULL"
-
-
-def lines_of(file: Path) -> dict[str, int]:
-    """Return the line of each service in gitdailies.yml, by its name in small letters; {} if it has none."""
-    try:
-        document = yaml_document.parse(yaml_document.read_text(file), str(file))
-    except ConfigurationError:
-        # It was changed since it was read, and is wrong now. `reloadFailed` in the status says so.
-        return {}
-    return {
-        str(place[1]).casefold(): line
-        for place, (line, _) in document.places.items()
-        if len(place) == 2 and place[0] == "services"
-    }
 
 
 def report(
@@ -60,14 +46,19 @@ def report(
         "mapped": [
             {
                 "name": name,
-                "line": lines.get(name),
+                **place_of(lines.get(name)),
                 "ignored": not targets,
                 "targets": [{"repo": route.repo, "environment": route.environment} for route in targets],
-                "lastSeenAt": _last_seen(name, {route.repo for route in targets}, seen),
+                "lastSeenAt": _last_seen(name, {route.repo for route in targets}, seen, routes),
             }
             for name, targets in routes.table.items()
         ],
     }
+
+
+def place_of(line: ServiceLine | None) -> dict[str, Any]:
+    """Return the file and the number of a line, each None where it is not known."""
+    return {"file": line.file.name if line else None, "line": line.number if line else None}
 
 
 def _unmapped(one: UnmappedService, repo: str | None) -> dict[str, Any]:
@@ -88,10 +79,12 @@ def _seen(session: Session) -> _Seen:
     return found
 
 
-def _last_seen(name: str, repos: Iterable[str], seen: _Seen) -> str | None:
-    """Return when a line was used last. An event names the service, and a line may name its id."""
+def _last_seen(name: str, repos: Iterable[str], seen: _Seen, routes: Routes) -> str | None:
+    """Return when a line was used last. An event has a service's name, a line may have an id or a pattern."""
     of_name = [at for (service, _), at in seen.items() if service == name]
-    if not of_name and name != FALLBACK:
+    if not of_name and name != FALLBACK and patterns.is_pattern(name):
+        of_name = [at for (service, _), at in seen.items() if service and routes.line_for(service) == name]
+    elif not of_name and name != FALLBACK:
         of_name = [at for (_, repo), at in seen.items() if repo in set(repos)]
     return text_of(from_us(max(of_name))) if of_name else None
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from gitdailies_connection.config.settings import Source
 from gitdailies_connection.config.sources import adapter_of
+from gitdailies_connection.config.template import quoted
 from gitdailies_core.errors import GitDailiesError
 from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import UNMAPPED
@@ -136,9 +137,3 @@ def _without_line(
 
 def _count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
-
-
-def quoted(text: str) -> str:
-    """Write a text in double quotes for YAML, whatever is in it."""
-    escaped = text.replace("\\", r"\\").replace('"', r"\"")
-    return '"' + "".join(c if c.isprintable() else rf"\U{ord(c):08x}" for c in escaped) + '"'

@@ -79,11 +79,9 @@ def run(
     return done.returncode, done.stdout, outputs
 
 
-def test_the_required_interpreters_are_found() -> None:
-    """This Python is found; in continuous integration both versions that the project is tested on are."""
-    wanted = {(3, 11), (3, 13)} if os.environ.get("CI") == "true" else {sys.version_info[:2]}
-
-    assert wanted <= set(FOUND)
+def test_this_interpreter_is_found() -> None:
+    """Each Python of this machine takes part; which ones there are depends on the machine."""
+    assert sys.version_info[:2] in FOUND
 
 
 @each

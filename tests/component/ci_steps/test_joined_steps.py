@@ -167,15 +167,6 @@ def test_a_planted_newer_name_is_found(tmp_path: Path) -> None:
         tool("vermin", "--target=3.9-", "--no-tips", "--violations", str(tmp_path / "step.py"))
 
 
-def test_the_start_to_exit() -> None:
-    """From start to exit the step takes at most 1.5 times the CPU time of an import of urllib.request."""
-    benchmark = [sys.executable, str(ROOT / "benchmarks" / "steps.py"), "--rounds", "9", "--installs", "0"]
-    done = subprocess.run(benchmark, capture_output=True, text=True, timeout=120)
-
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "the step takes" in done.stdout
-
-
 def test_no_name_is_lost_in_joining(file: Path) -> None:
     """No name in a joined file is undefined, or hidden by a local one before it is used."""
     tool("ruff", "check", "--isolated", "--select", "F821,F823,F811", str(file))

@@ -18,6 +18,7 @@ from gitdailies_core.sources.fields import Fields
 from gitdailies_core.sources.history import Window
 from gitdailies_core.sources.protocol import Change, Ignored
 from gitdailies_pagerduty import past, reader
+from gitdailies_pagerduty.api import rest
 
 from tests.support.history_fetch import incidents
 from tests.support.history_fetch.api import CUT, LIMITED, Api, listening
@@ -225,7 +226,7 @@ def test_a_window_with_too_many_rows_is_cut(monkeypatch: pytest.MonkeyPatch) -> 
     """Windows are halved until each listing shows its end, and no incident comes twice or is lost."""
     given = year(250)
     monkeypatch.setattr(reader, "MOST_ROWS", 30)
-    monkeypatch.setattr(reader, "PAGE", 10)
+    monkeypatch.setattr(rest, "PAGE", 10)
 
     found = list(reader.reader.read(Counting(given, 30), Window(BEGIN, END), {}))
 

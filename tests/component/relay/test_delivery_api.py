@@ -281,6 +281,23 @@ def test_services_are_listed_with_their_lines(api: Api) -> None:
     assert all(lines[one["line"] - 1].strip().startswith(name) for name, one in mapped.items())
 
 
+def test_lines_of_an_included_file_are_told_with_it(tmp_path: Path, receiver: Receiver) -> None:
+    """A line of another file has its name and number; a service of a pattern has the pattern's line."""
+    file = with_status_key(tmp_path, url=receiver.url)
+    (tmp_path / "generated.yml").write_text('# by a program\n"team-*": {repo: "larkspur/{slug}"}\n')
+    file.write_text(file.read_text().replace("services:\n", "services:\n  include: generated.yml\n", 1))
+    with in_thread(file) as relay:
+        api = Api(relay)
+        pagerduty("incident.triggered", "Q1", service="Team-Pay (EU)").post(relay.url)
+        (event,) = eventually(lambda: receiver.of("Q1"))
+        found = api.ask(f"/deliveries/{api.listed()[0]['id']}")
+        (line,) = [one for one in api.ask("/services")["mapped"] if one["name"] == "team-*"]
+
+    assert event.event["repo"] == "larkspur/team-pay-eu"
+    assert found["mappedBy"] == [{"service": "Team-Pay (EU)", "file": "generated.yml", "line": 2}]
+    assert (line["file"], line["line"], line["lastSeenAt"] is not None) == ("generated.yml", 2, True)
+
+
 def test_wrong_proofs_are_grouped_and_no_body_of_them_is_stored(api: Api) -> None:
     """The same fault from one address is one line with a number, with its reason; the body is nowhere."""
     for _ in range(3):

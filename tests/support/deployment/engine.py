@@ -30,7 +30,7 @@ RECIPES = ROOT / "tests" / "deployment" / "containers"
 BASE = "docker.io/library/python:3.13-slim"
 PEERS = {"postgresql": "docker.io/library/postgres:17", "nginx": "docker.io/library/nginx:1.28"}
 
-GUIDE = ROOT / "docs" / "operating.md"
+GUIDE = ROOT / "docs" / "do" / "one-machine.md"
 VERSION, REVISION = "9.9.9", "0123456789abcdef0123456789abcdef01234567"
 
 _STORAGE = """[storage]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from gitdailies_cli.commands.team_catalogs import (
-    LeftOut,
+from gitdailies_cli.commands.catalogs.teams import (
     Named,
     Owned,
     as_yaml,
@@ -15,6 +14,7 @@ from gitdailies_cli.commands.team_catalogs import (
     from_csv,
 )
 from gitdailies_connection.config.load import read
+from gitdailies_core.sources.catalogs import LeftOut
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from gitdailies_core.events.field_types import REPO
-from gitdailies_core.incidents.routing import Filter, Route, Routes, Target
+from gitdailies_core.incidents.routing import Filter, Route, Routes, Target, slug
 from gitdailies_core.reasons import FILTERED, IGNORED_SERVICE, UNMAPPED, Reason
 from gitdailies_core.sources.protocol import Change, Service
 
@@ -135,6 +135,81 @@ def test_a_fallback_that_gives_no_repository_maps_nothing(name: str, got: str) -
     assert found.targets == ()
     assert found.unmapped == (f"services: expected {REPO.expected}, got {got} from 'larkspur/{{service}}'",)
     assert routed(CATCHING, Service("s" * 246)).targets
+
+
+PATTERNS = Routes.make(
+    {
+        "team-*": [Route("larkspur/{slug}")],
+        "team-pay*": [Route("larkspur/payments")],
+        "*-pay": [Route("larkspur/first")],
+        "p*-pay": [Route("larkspur/later")],
+        "team-payroll": [Route("larkspur/payroll")],
+        "P9*": [],
+        "*": [Route("larkspur/rest")],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("service", "line", "repos"),
+    [
+        (Service("team-web"), "team-*", ["larkspur/team-web"]),
+        (Service("Team-Web (EU)"), "team-*", ["larkspur/team-web-eu"]),
+        (Service("team-payments"), "team-pay*", ["larkspur/payments"]),
+        (Service("team-payroll"), "team-payroll", ["larkspur/payroll"]),
+        (Service("Pages", ("team-payroll", "x")), "team-payroll", ["larkspur/payroll"]),
+        (Service("Pages", ("TEAM-X",)), "team-*", ["larkspur/pages"]),
+        (Service("ex-pay"), "*-pay", ["larkspur/first"]),
+        (Service("pre-pay"), "p*-pay", ["larkspur/later"]),
+        (Service("Docs", ("P9ABC",)), "p9*", []),
+        (Service("docs"), "*", ["larkspur/rest"]),
+        (Service("*"), "*", ["larkspur/rest"]),
+    ],
+)
+def test_a_pattern_takes_what_no_name_does(service: Service, line: str, repos: list[str]) -> None:
+    """Ids and names go before patterns, and of these the most exact one decides; "*" takes the rest."""
+    assert PATTERNS.line_for(*service.aliases, service.name) == line
+    assert [target.repo for target in routed(PATTERNS, service).targets] == repos
+
+
+def test_a_pattern_is_no_fallback() -> None:
+    """A service that fits no pattern has no line, and neither has a delivery without a service."""
+    routes = Routes.make({"team-*": [Route("larkspur/teams")]})
+    assert routes.line_for("shop") is None
+    assert routed(routes, Service("shop")).unmapped == ("no line under services for 'shop'",)
+    assert routed(routes).unmapped == ("the delivery names no service",)
+    assert not routes.has_fallback
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Checkout API (prod)", "checkout-api-prod"),
+        ("checkout_api.v2", "checkout_api.v2"),
+        ("  Café // Straße  ", "cafe-strasse"),
+        ("payments–eu", "payments-eu"),
+        ("ＡPI", "api"),
+        ("決済", ""),
+    ],
+)
+def test_a_slug(name: str, expected: str) -> None:
+    """A slug has small letters, digits, dots, underscores and single hyphens."""
+    assert slug(name) == expected
+
+
+def test_a_name_with_braces_is_no_placeholder() -> None:
+    """The name of a service is put in as it is, and is not read again."""
+    assert Route("larkspur/{service}").repo_of("a{slug}") == "larkspur/a{slug}"
+    assert Route("larkspur/{slug}-{service}").repo_of("A B") == "larkspur/a-b-A B"
+
+
+def test_a_name_without_a_slug_maps_nothing() -> None:
+    """A name of which no character remains is unmapped, and the reason says what it gave."""
+    found = routed(Routes.make({"*": [Route("larkspur/{slug}")]}), Service("決済"))
+    assert found.targets == ()
+    assert found.unmapped == (
+        f"services: expected {REPO.expected}, got 'larkspur/' from 'larkspur/{{slug}}'",
+    )
 
 
 def test_a_delivery_without_service_uses_a_fixed_fallback() -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from gitdailies_connection.config import yaml_document
+from gitdailies_connection.config.config_file import Change, ConfigFile
 from gitdailies_connection.config.template import first_file
 from gitdailies_core.errors import UsageError
-from gitdailies_relay.api.mapping_file import MappingFile
 from gitdailies_relay.api.service_writing import NewLine, with_line
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,6 +68,10 @@ def test_what_cannot_be_added_to_is_left_alone(text: str, line: NewLine, said: s
         with_line(text, line)
 
 
+def add(path: Path, line: NewLine) -> Change:
+    return ConfigFile(path).change(lambda text: with_line(text, line))
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "gitdailies.yml"
@@ -81,7 +85,7 @@ def test_a_file_keeps_its_mode_and_a_link_stays_a_link(file: Path) -> None:
     link = file.parent / "link" / "gitdailies.yml"
     link.parent.mkdir()
     link.symlink_to(file)
-    MappingFile(link).add(ATTIC)
+    add(link, ATTIC)
     assert link.is_symlink()
     assert file.stat().st_mode & 0o777 == 0o640
     assert file.read_text() == with_line(FIRST, ATTIC)
@@ -91,13 +95,13 @@ def test_a_file_keeps_its_mode_and_a_link_stays_a_link(file: Path) -> None:
 def test_a_file_that_check_would_refuse_is_not_written(file: Path) -> None:
     """A repository without owner is refused with file and line, and no folder is named."""
     with pytest.raises(UsageError, match=r"^gitdailies\.yml:\d+: services\.attic\.repo: expected"):
-        MappingFile(file).add(NewLine("attic", "attic"))
+        add(file, NewLine("attic", "attic"))
     assert file.read_text() == FIRST
 
 
 def test_a_change_of_somebody_else_is_never_lost(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that changes while a line is written is left as it is, and the error says to try again."""
-    mapping, chmod = MappingFile(file), Path.chmod
+    chmod = Path.chmod
 
     def changed_meanwhile(path: Path, mode: int) -> None:
         chmod(path, mode)
@@ -105,7 +109,7 @@ def test_a_change_of_somebody_else_is_never_lost(file: Path, monkeypatch: pytest
 
     monkeypatch.setattr(Path, "chmod", changed_meanwhile)
     with pytest.raises(UsageError, match="it was changed at the same time"):
-        mapping.add(ATTIC)
+        add(file, ATTIC)
     assert file.read_text() == f"{FIRST}# by hand\n"
     assert len(list(file.parent.iterdir())) == 1
 
@@ -113,7 +117,7 @@ def test_a_change_of_somebody_else_is_never_lost(file: Path, monkeypatch: pytest
 def test_a_line_is_taken_back(file: Path) -> None:
     """What was written is taken back byte by byte, a mark at the beginning included."""
     file.write_bytes(b"\xef\xbb\xbf" + FIRST.encode())
-    change = MappingFile(file).add(ATTIC)
+    change = add(file, ATTIC)
     assert file.read_bytes() == change.after
-    MappingFile(file).take_back(change)
+    ConfigFile(file).take_back(change)
     assert file.read_bytes() == b"\xef\xbb\xbf" + FIRST.encode()

@@ -168,11 +168,13 @@ def test_nothing_is_published_here() -> None:
 def test_links_become_addresses() -> None:
     """A link to a file names the released file, from wherever the page is; other links stay."""
     text = "[a](../docs/a.md#b) [c](src/c.yml) [d](#d) [e](https://example.org/e) [f](mailto:f@example.org)"
+    text += " ![g](../docs/g.png)"
     home = f"https://github.com/{OWNER}/integrations/blob/v{VERSION}"
 
     assert stamp.absolute(text, "github-action/README.md", PUBLISHED) == (
         f"[a]({home}/docs/a.md#b) [c]({home}/github-action/src/c.yml) "
         "[d](#d) [e](https://example.org/e) [f](mailto:f@example.org)"
+        f" ![g]({home}/docs/g.png?raw=true)"
     )
 
 
@@ -201,23 +203,25 @@ def test_the_roots_of_the_trees_are_what_the_platforms_want(built: Path) -> None
     """Each tree has a page, a license, and its manifest where the platform looks for it."""
     found = {name: set(tree) for (name, _), tree in trees.trees(ROOT, built, PUBLISHED).items()}
 
-    assert found["github-action"] == {"LICENSE", "README.md", "action.yml", "report_deploy.py"}
+    assert found["github-action"] == {"LICENSE", "README.md", "action.yml", "launch.sh", "report_deploy.py"}
     assert found["buildkite-plugin"] == {
         "LICENSE",
         "README.md",
         "hooks/post-command",
         "plugin.yml",
+        "report_deploy.ps1",
         "report_deploy.sh",
     }
     assert found["gitlab-component"] == {
         ".gitlab-ci.yml",
         "LICENSE",
         "README.md",
+        "report_deploy.ps1",
         "report_deploy.sh",
         "templates/report-deploy.yml",
     }
     assert {"LICENSE", "compose.yaml"} <= found["compose"]
-    assert not {path for path in found["compose"] if "Dockerfile" in path}
+    assert not {path for path in found["compose"] if "Dockerfile" in path or path.startswith("chart")}
 
 
 def test_the_compose_files_name_the_published_image(built: Path) -> None:

@@ -1,0 +1,1 @@
+"""GitLab's REST API: its address and headers (`rest`), and the set-up of a webhook."""

@@ -1,0 +1,91 @@
+"""Set up GitLab's webhook of a project or a group by its API.
+
+Source: "Project webhooks API" and "Group webhooks API" of GitLab's documentation. GitLab has no ping: a test
+sends the last push again, and a push counts as no deploy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from urllib.parse import quote
+
+from gitdailies_core.errors import UsageError
+from gitdailies_core.sources.connecting import DELETE, POST, Call, Lookup, Made, Step, Target
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.history import rows_of
+from gitdailies_core.values.secret import Secret
+
+from gitdailies_gitlab.api import rest
+
+
+class Connect:
+    """The vendor `gitlab`."""
+
+    name = "gitlab"
+    url = rest.URL
+    token_env = rest.TOKEN_ENV
+    parameters: Mapping[str, str] = MappingProxyType(
+        {
+            "project?": "a project, as group/project; or group",
+            "group?": "a group, for all of its projects (Premium and Ultimate); or project",
+        }
+    )
+    settings: Mapping[str, str] = MappingProxyType({})
+    gives_secret = False
+    test_by_hand = ""
+
+    def headers(self, token: Secret) -> Mapping[str, str]:
+        return rest.headers(token)
+
+    def find(self, lookup: Lookup, target: Target) -> Iterator[Made]:
+        path, number = _path(target), 1
+        while True:
+            page = lookup.get(path, [("per_page", str(rest.PAGE)), ("page", str(number))])
+            if page is None:
+                raise UsageError(
+                    f"gitlab: expected webhooks at {path}, got none: no such place, or no right to it"
+                )
+            rows = rows_of(page, "", path)
+            for row in rows:
+                if row.get("url") == target.url:
+                    yield _made(Fields(row), path)
+            if len(rows) < rest.PAGE:
+                return
+            number += 1
+
+    def steps(self, target: Target, secret: Secret | None) -> Sequence[Step]:
+        path = _path(target)
+        body = {
+            "url": target.url,
+            "name": f"GitDailies: {target.source}",
+            "token": secret,
+            "job_events": True,
+            "deployment_events": True,
+            "push_events": True,
+            "enable_ssl_verification": True,
+        }
+        return (Step(Call("make the webhook", POST, path, body), lambda answer: _made(answer, path)),)
+
+    def test(self, made: Sequence[Made], target: Target) -> Call | None:
+        path = f"{_path(target)}/{made[0].id}/test/push_events"
+        return Call("send the last push as a test", POST, path, None, (200, 201))
+
+
+def _path(target: Target) -> str:
+    project, group = target.parameters.get("project"), target.parameters.get("group")
+    if (project is None) == (group is None):
+        raise UsageError(
+            "--with: expected project=GROUP/PROJECT or group=NAME for gitlab, got both or neither"
+        )
+    if project is not None:
+        return f"/projects/{quote(project, safe='')}/hooks"
+    return f"/groups/{quote(group or '', safe='')}/hooks"
+
+
+def _made(hook: Fields, path: str) -> Made:
+    id_ = hook.text("id")
+    return Made("webhook", id_, Call("delete the webhook", DELETE, f"{path}/{id_}", None, (200, 204, 404)))
+
+
+connect = Connect()

@@ -1,0 +1,52 @@
+"""Read the files of a catalog: each document with its file and line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gitdailies_connection.config import yaml_document
+from gitdailies_core.errors import UsageError
+
+_BETWEEN_DOCUMENTS = re.compile(r"^---[ \t]*(?:#.*)?$", re.MULTILINE)
+_SUFFIXES = (".yaml", ".yml", ".json")
+
+
+class FoundDocument(NamedTuple):
+    """A document of a file, and its place as `file:line`."""
+
+    value: Any
+    where: str
+
+
+def catalog_files(path: Path) -> list[Path]:
+    """Return the files of a folder, sorted, or the file itself. Raises UsageError if a folder has none."""
+    if not path.is_dir():
+        return [path]
+    found = sorted(
+        one
+        for one in path.rglob("*")
+        if one.suffix in _SUFFIXES and one.is_file() and ".git" not in one.parts
+    )
+    if not found:
+        raise UsageError(f"{path}: expected files that end in .yaml, got none")
+    return found
+
+
+def documents(path: Path) -> Iterator[FoundDocument]:
+    """Yield the documents of a file that are not empty; raises ConfigurationError with its file and line."""
+    text = yaml_document.read_text(path)
+    begin = 0
+    for end in [*(match.span() for match in _BETWEEN_DOCUMENTS.finditer(text)), (len(text), len(text))]:
+        part = text[begin : end[0]]
+        if part.strip():
+            # Empty lines keep the numbers of a message's lines.
+            before = text.count("\n", 0, begin)
+            value = yaml_document.parse("\n" * before + part, str(path)).value
+            if value is not None:
+                blank = len(part) - len(part.lstrip())
+                line = text.count("\n", 0, begin + blank) + 1
+                yield FoundDocument(value, f"{path}:{line}")
+        begin = end[1]

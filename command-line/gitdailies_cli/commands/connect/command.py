@@ -1,0 +1,265 @@
+"""`gitdailies connect`: one command from a token to tested webhooks."""
+
+from __future__ import annotations
+
+import re
+import secrets as random_secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import click
+from gitdailies_connection.addresses import check_receiver
+from gitdailies_connection.config.load import load
+from gitdailies_core.errors import (
+    ConfigurationError,
+    DeliveryError,
+    GitDailiesError,
+    PayloadError,
+    UsageError,
+)
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.connecting import GROUP, Made, Step, Target, Vendor
+from gitdailies_core.sources.history import SecondKey, TokenExchange
+from gitdailies_core.values.secret import Secret
+from gitdailies_history.fetch.http_api import HttpApi
+
+from gitdailies_cli import find_config, output
+from gitdailies_cli.commands.connect import bodies, runner
+from gitdailies_cli.commands.connect.plan import Action, Entry, check_undo, decide
+from gitdailies_cli.commands.connect.relay_watch import RelayWatch
+from gitdailies_cli.commands.connect.runner import Place, VendorApi
+from gitdailies_cli.commands.vendor_options import TOKEN_ENV, TOKEN_FILE, parameters_of, secrets_of, tokens_of
+from gitdailies_cli.send_events import NOT_DELIVERED
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_RELOAD = "send SIGHUP to the relay, as `systemctl reload gitdailies-relay` does"
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What to connect, and where it is written down."""
+
+    vendor: Vendor
+    target: Target
+    place: Place
+    api_url: str
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        """The requests as they are shown, with a secret of nobody."""
+        return self.vendor.steps(self.target, None if self.vendor.gives_secret else Secret("shown"))
+
+
+@click.command(short_help="make a webhook at a vendor, store its secret, add the source, test it")
+@click.argument("vendor", type=click.Choice(["pagerduty", "datadog", "squadcast", "github", "gitlab"]))
+@click.option(
+    "--public-relay-url",
+    required=True,
+    help="the address of the relay for the vendor: https://relay.example.com",
+)
+@click.option("--source", help="the name of the source in gitdailies.yml; default: the vendor's name")
+@click.option(
+    "--with", "with_", multiple=True, metavar="NAME=VALUE", help="a parameter of the vendor; may repeat"
+)
+@click.option("--print", "print_", is_flag=True, help="show the requests and the lines; contact nobody")
+@click.option("--undo", is_flag=True, help="remove the webhook, the source and its secret again")
+@click.option(
+    "--wait",
+    type=click.FloatRange(0, 3600),
+    default=60.0,
+    show_default=True,
+    help="seconds to wait for the relay and for the test; 0: send no test",
+)
+@TOKEN_ENV
+@TOKEN_FILE
+@click.option("--api-url", help="another URL of the API, for example of another region")
+@click.option("--retries", type=click.IntRange(0), default=8, show_default=True, help="for each request")
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="gitdailies.yml; default: the one in this folder"
+)
+def connect(
+    vendor: str,
+    public_relay_url: str,
+    source: str | None,
+    with_: tuple[str, ...],
+    print_: bool,
+    undo: bool,
+    wait: float,
+    token_env: tuple[str, ...],
+    token_file: tuple[Path, ...],
+    api_url: str | None,
+    retries: int,
+    config: Path | None,
+) -> None:
+    """Make the webhook of VENDOR to this relay, store its secret, add the source, and wait for a test.
+
+    Run it where gitdailies.yml is. If a step fails, nothing of it stays: not at the vendor, and not here. A
+    second run makes no second webhook, and tests the first one again. --with takes service= or team= for
+    pagerduty, monitors= for datadog, team= for squadcast, repo= or org= for github, project= or group= for
+    gitlab.
+
+    \b
+    gitdailies connect pagerduty --public-relay-url https://relay.example.com --print
+    gitdailies connect pagerduty --public-relay-url https://relay.example.com
+    gitdailies connect github --with org=larkspur --public-relay-url https://relay.example.com
+    gitdailies connect pagerduty --public-relay-url https://relay.example.com --undo
+    """
+    asked = _asked(vendor, public_relay_url, source, with_, api_url, config)
+    if print_:
+        _print(asked)
+        return
+    tokens = tokens_of(asked.vendor, secrets_of(token_env, token_file))
+    secret = None if asked.vendor.gives_secret else _secret(asked.place)
+    http = HttpApi(
+        asked.api_url, tokens, retries=retries, waits=_say_wait, hidden=[secret] if secret is not None else []
+    )
+    try:
+        api = _signed_in(asked.vendor, http, tokens)
+        if undo:
+            _undo(asked, api)
+        else:
+            _connect(asked, api, secret, wait)
+    except PayloadError as error:
+        raise PayloadError(f"{http.url}: {error}") from None
+    finally:
+        http.close()
+
+
+def _asked(
+    name: str,
+    relay_url: str,
+    source: str | None,
+    with_: Sequence[str],
+    api_url: str | None,
+    config: Path | None,
+) -> _Asked:
+    vendor = cast(Vendor, registry.load(name, GROUP))
+    chosen = source or name
+    if not _NAME.fullmatch(chosen):
+        raise UsageError("--source: expected small letters, digits and hyphens, got another name")
+    try:
+        address = check_receiver(relay_url).rstrip("/")
+    except ValueError as error:
+        raise UsageError(f"--public-relay-url: {error}") from None
+    path = find_config.find(config)
+    if path is None:
+        raise ConfigurationError(f"{find_config.FILE}: no such file; `gitdailies init` writes a first one")
+    target = Target(f"{address}/hooks/{chosen}", chosen, parameters_of(vendor, with_))
+    entry = Entry.of(chosen, vendor.name, vendor.settings)
+    return _Asked(vendor, target, Place(path, entry), (api_url or vendor.url).rstrip("/"))
+
+
+def _secret(place: Place) -> Secret:
+    """Return the secret that the source has, or a new one."""
+    return place.stored_secret() or Secret(random_secrets.token_hex(32), "the new secret")
+
+
+def _print(asked: _Asked) -> None:
+    for step in asked.steps:
+        click.echo(f"# {step.call.does}\n{bodies.shown(step.call, asked.api_url)}\n")
+    click.echo(
+        f"# {asked.place.entry.secret_file}, beside {asked.place.path.name}, with mode 600: the secret\n"
+    )
+    click.echo(f"# lines for {asked.place.path.name}\nsources:")
+    for line in asked.place.entry.lines:
+        click.echo(f"  {line}")
+
+
+def _signed_in(vendor: Vendor, http: HttpApi, tokens: Sequence[Secret]) -> VendorApi:
+    token = tokens[0]
+    if isinstance(vendor, TokenExchange):
+        url, proof = vendor.sign_in(http.url, token)
+        answer = http.until_answered(url, proof).content
+        http.access = token = Secret(vendor.access_token(answer), token.origin)
+    headers = dict(vendor.headers(token))
+    if isinstance(vendor, SecondKey):
+        headers[vendor.second_header] = tokens[1].reveal()
+    return VendorApi(http, headers)
+
+
+def _connect(asked: _Asked, api: VendorApi, secret: Secret | None, wait: float) -> None:
+    # It must load: the lines are added to it only then, and the relay could not read it.
+    configuration = load(asked.place.path)
+    found = list(asked.vendor.find(api, asked.target))
+    action = decide(
+        found, asked.place.here(), asked.place.entry, vendor=asked.vendor.name, url=asked.target.url
+    )
+    if action is Action.MAKE:
+        asked.place.check_writable()
+        steps = asked.vendor.steps(asked.target, secret)
+        found = runner.make(asked.vendor, api, asked.target, steps, asked.place, secret)
+        for one in found:
+            _say(f"made: {one.what} {one.id}")
+        _say(f"written: the secret in {asked.place.secret_file.name}, the source in {asked.place.path.name}")
+    else:
+        _say(
+            f"{asked.vendor.name} is connected already: {', '.join(f'{one.what} {one.id}' for one in found)}"
+        )
+    watch = RelayWatch(configuration.relay, asked.target.source)
+    if wait and not _test(asked, api, found, watch, wait):
+        raise click.exceptions.Exit(NOT_DELIVERED)
+
+
+def _test(asked: _Asked, api: VendorApi, made: Sequence[Made], watch: RelayWatch, wait: float) -> bool:
+    """Have the vendor send a test, and wait until it is at the relay; return whether it came."""
+    if not watch.answers():
+        _say(
+            f"not tested: no relay answers at {watch.relay.status} (relay.status);"
+            " start it, then run this again"
+        )
+        return False
+    if not watch.knows_source():
+        _say(f"next: {_RELOAD}; waiting for the relay to read the source")
+        if not watch.wait_for(watch.knows_source, wait):
+            _say(
+                f"not tested: the relay has not read the source in {wait:g} s; {_RELOAD}, then run this again"
+            )
+            return False
+    call = asked.vendor.test(made, asked.target)
+    if call is None:
+        _say(f"not tested: {asked.vendor.name} has no test by API; {asked.vendor.test_by_hand}")
+        return True
+    before = watch.last_delivery()
+    try:
+        api.send(call)
+    except GitDailiesError as error:
+        _say(f"not tested: {error}")
+        return False
+    if watch.wait_for(lambda: watch.last_delivery() not in (None, before), wait):
+        _say(f"tested: {asked.vendor.name}'s delivery came, and its proof was right")
+        return True
+    _say(
+        f"not tested: no proven delivery came to {asked.target.url} in {wait:g} s;"
+        " `gitdailies relay status` and the vendor's list of deliveries say why;"
+        " the webhook stays, --undo removes it"
+    )
+    return False
+
+
+def _undo(asked: _Asked, api: VendorApi) -> None:
+    here = asked.place.here()
+    check_undo(here, asked.place.entry)
+    if here.source is not None:
+        asked.place.check_removable()
+    found = list(asked.vendor.find(api, asked.target))
+    left = runner.take_back(api, found)
+    if left:
+        raise DeliveryError(f"{left}; {asked.place.path.name} is as it was, run this again")
+    for one in reversed(found):
+        _say(f"removed: {one.what} {one.id}")
+    if here.source is not None:
+        asked.place.remove()
+        _say(f"removed: the source from {asked.place.path.name}, and {asked.place.secret_file.name}")
+        _say(f"next: {_RELOAD}")
+    if not found and here.source is None:
+        _say("nothing to undo")
+
+
+def _say(text: str) -> None:
+    click.echo(output.printable(text))
+
+
+def _say_wait(reason: str, seconds: float) -> None:
+    click.echo(output.printable(f"waits {seconds:.0f} s: {reason}"), err=True)

@@ -1,0 +1,89 @@
+"""Decide what to do: from what exists at the vendor, in gitdailies.yml and beside it. Pure.
+
+| at the vendor | in gitdailies.yml, with its secret | connect      | undo                |
+| ------------- | ---------------------------------- | ------------ | ------------------- |
+| nothing       | nothing                            | make it      | nothing to undo     |
+| the webhook   | the source                         | only test it | remove both         |
+| the webhook   | nothing                            | refuse: undo | remove the webhook  |
+| nothing       | the source                         | make it      | remove the source   |
+| either        | a source that a person wrote       | refuse: name | refuse              |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Any, NamedTuple
+
+from gitdailies_connection.config.template import plain_or_quoted
+from gitdailies_core.errors import UsageError
+from gitdailies_core.sources.connecting import Made
+
+
+class Action(Enum):
+    """What `gitdailies connect` does."""
+
+    MAKE = "make"
+    ONLY_TEST = "only test"
+
+
+class Entry(NamedTuple):
+    """A source for gitdailies.yml: its name, what stands below it, and the file of its secret beside it."""
+
+    name: str
+    value: Mapping[str, Any]
+    secret_file: str
+
+    @classmethod
+    def of(cls, name: str, adapter: str, settings: Mapping[str, str]) -> Entry:
+        file = f"{name}-secret"
+        return cls(name, {"adapter": adapter, "secrets": [{"file": file}], **settings}, file)
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines, without the indentation of `sources`."""
+        settings = (
+            f"  {name}: {plain_or_quoted(text)}" for name, text in self.value.items() if isinstance(text, str)
+        )
+        adapter, *others = settings
+        secrets = f"  secrets: [{{file: {plain_or_quoted(self.secret_file)}}}]"
+        return [f"{self.name}:", adapter, secrets, *others]
+
+
+class Here(NamedTuple):
+    """What is on this machine: the source in gitdailies.yml or None, and whether the secret's file exists."""
+
+    source: Any
+    has_secret: bool
+
+
+def decide(found: Sequence[Made], here: Here, entry: Entry, *, vendor: str, url: str) -> Action:
+    """Return what to do, or raise UsageError with the remedy."""
+    if here.source is not None and here.source != entry.value:
+        raise UsageError(
+            f"sources.{entry.name}: gitdailies.yml has a source of this name already; "
+            f"name the new one with --source, as in --source {entry.name}-2"
+        )
+    is_here = here.source is not None and here.has_secret
+    if found and is_here:
+        return Action.ONLY_TEST
+    if found:
+        made = ", ".join(f"{one.what} {one.id}" for one in found)
+        raise UsageError(
+            f"{vendor}: it has a webhook to {url} already ({made}), and its secret is not here;"
+            " run the same command with --undo, which removes it, then connect again"
+        )
+    if here.has_secret and here.source is None:
+        raise UsageError(
+            f"{entry.secret_file}: this file exists already; remove it, or name another source with --source"
+        )
+    return Action.MAKE
+
+
+def check_undo(here: Here, entry: Entry) -> None:
+    """Raise UsageError if the source is one that a person wrote."""
+    if here.source is not None and here.source != entry.value:
+        raise UsageError(
+            f"sources.{entry.name}: it is not as this command writes it; nothing was removed; "
+            "remove it by hand, and its webhook at the vendor"
+        )

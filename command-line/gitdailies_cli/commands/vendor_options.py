@@ -1,0 +1,83 @@
+"""The tokens and parameters of a vendor's API: from the variables that it names, or from options."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import click
+from gitdailies_connection.config.secret_source import SecretSource
+from gitdailies_core.errors import UsageError
+from gitdailies_core.sources.history import SecondKey
+from gitdailies_core.values.secret import Secret
+
+
+class NeedsToken(Protocol):
+    """A vendor's API: its name, and the default variable with its token. It may have SecondKey, too."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def token_env(self) -> str: ...
+
+
+class HasParameters(Protocol):
+    """A vendor's API with parameters: what each is, by its name. A name that ends in `?` is optional."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def parameters(self) -> Mapping[str, str]: ...
+
+
+TOKEN_ENV = click.option(
+    "--token-env", multiple=True, help="environment variable of the token; repeat it for a second token"
+)
+TOKEN_FILE = click.option(
+    "--token-file",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="file that holds the token; repeat it for a second token",
+)
+
+
+def secrets_of(token_env: Sequence[str], token_file: Sequence[Path]) -> list[SecretSource]:
+    """Return where the tokens are that `--token-env` or `--token-file` name."""
+    if token_env and token_file:
+        raise UsageError("--token-env: expected it or --token-file, got both")
+    return [
+        *(SecretSource.make(env=name) for name in token_env),
+        *(SecretSource.make(file=path) for path in token_file),
+    ]
+
+
+def tokens_of(api: NeedsToken, given: Sequence[SecretSource]) -> list[Secret]:
+    """Read the secrets of *api*: the *given* ones, and the rest from the API's own variables."""
+    names = [api.token_env, *([api.second_env] if isinstance(api, SecondKey) else [])]
+    if len(given) > len(names):
+        raise UsageError(
+            f"--token-env or --token-file: expected {len(names)} for {api.name}, got {len(given)}"
+        )
+    own = [SecretSource.make(env=name) for name in names[len(given) :]]
+    return [secret.read(os.environ) for secret in (*given, *own)]
+
+
+def parameters_of(api: HasParameters, given: Sequence[str]) -> dict[str, str]:
+    """Read NAME=VALUE of each. Raises UsageError for an unknown or a missing parameter."""
+    names = {name.removesuffix("?"): name.endswith("?") for name in api.parameters}
+    found = {}
+    for one in given:
+        name, _, value = one.partition("=")
+        if name not in names or not value:
+            expected = f"NAME=VALUE with one of {', '.join(names)}" if names else "none"
+            raise UsageError(f"--with: expected {expected} for {api.name}, got {name!a}")
+        found[name] = value
+    for name, optional in names.items():
+        if name not in found and not optional:
+            about = api.parameters[name]
+            raise UsageError(f"--with: expected {name}=VALUE for {api.name} ({about}), got none")
+    return found

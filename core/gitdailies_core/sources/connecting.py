@@ -1,0 +1,122 @@
+"""The protocol of a vendor whose webhook a program can set up: its requests as values, and no I/O.
+
+The registry finds vendors by entry point in the group `gitdailies.connect`. A vendor says which requests make
+the webhook, how to find what is there already, and how to delete it. Its caller sends the requests, keeps the
+secret, and takes everything back where one of them fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.values.secret import Secret
+
+GROUP = "gitdailies.connect"
+
+GET, POST, PUT, DELETE = "GET", "POST", "PUT", "DELETE"
+
+
+class Template(NamedTuple):
+    """The text of a file of an adapter's package, in a body."""
+
+    package: str
+    path: str
+
+
+class Call(NamedTuple):
+    """A request to a vendor's API: what it does, for people, and itself.
+
+    The body may hold values of Secret and Template, which only a sender replaces by their text. `accepted`
+    are the statuses of success.
+    """
+
+    does: str
+    method: str
+    path: str
+    body: Mapping[str, Any] | None = None
+    accepted: tuple[int, ...] = (200, 201)
+
+
+class Made(NamedTuple):
+    """Something that exists at the vendor: what it is, its id there, and the request that deletes it."""
+
+    what: str
+    id: str
+    delete: Call
+
+
+class Step(NamedTuple):
+    """A request that makes something. `made` and `secret` read its answer."""
+
+    call: Call
+    made: Callable[[Fields], Made]
+    secret: Callable[[Fields], Secret] | None = None
+
+
+class Target(NamedTuple):
+    """What to connect: the address of the hook at the relay, the name of the source, and parameters."""
+
+    url: str
+    source: str
+    parameters: Mapping[str, str]
+
+
+class Lookup(Protocol):
+    """The vendor's API, to look something up."""
+
+    def get(self, path: str, query: Sequence[tuple[str, str]] = ()) -> Any:
+        """Return the decoded JSON at *path*, None where there is nothing.
+
+        Raises DeliveryError if the vendor does not answer, and Refused if it refuses the token.
+        """
+
+
+class Vendor(Protocol):
+    """A vendor whose webhooks have an API.
+
+    `name` is that of its adapter or source pack. `parameters` are as those of a history reader. `settings`
+    are those of the source, besides adapter and secrets. `test_by_hand` says how a person sends a test, where
+    the API cannot. It may have the parts of `history.SecondKey` and `history.TokenExchange`, too.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def token_env(self) -> str: ...
+
+    @property
+    def parameters(self) -> Mapping[str, str]: ...
+
+    @property
+    def settings(self) -> Mapping[str, str]: ...
+
+    @property
+    def gives_secret(self) -> bool:
+        """Whether the vendor makes the secret, and says it in an answer. Else it takes one."""
+
+    @property
+    def test_by_hand(self) -> str: ...
+
+    def headers(self, token: Secret) -> Mapping[str, str]:
+        """Return the headers of every request."""
+
+    def find(self, lookup: Lookup, target: Target) -> Iterator[Made]:
+        """Yield what exists for this target, in the order in which `steps` makes it.
+
+        Raises UsageError if something else has its place, and PayloadError for an answer of another form.
+        """
+
+    def steps(self, target: Target, secret: Secret | None) -> Sequence[Step]:
+        """Return what makes the webhook, in order. *secret* is None if the vendor gives it.
+
+        Raises UsageError for parameters that do not go together.
+        """
+
+    def test(self, made: Sequence[Made], target: Target) -> Call | None:
+        """Return the request that has the vendor send a test, None where its API has none."""

@@ -1,0 +1,1 @@
+"""Datadog's API: its address and keys (`rest`), its catalog of services, and the set-up of its webhook."""

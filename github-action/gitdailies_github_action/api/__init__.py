@@ -1,0 +1,1 @@
+"""GitHub's REST API: its address and headers (`rest`), and the set-up of a webhook."""

@@ -1,0 +1,83 @@
+"""Set up GitHub's webhook of a repository or an organization by its API.
+
+Source: "Repository webhooks" and "Organization webhooks" of GitHub's REST API reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from urllib.parse import quote
+
+from gitdailies_core.errors import UsageError
+from gitdailies_core.sources.connecting import DELETE, POST, Call, Lookup, Made, Step, Target
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.history import rows_of
+from gitdailies_core.values.secret import Secret
+
+from gitdailies_github_action.api import rest
+
+EVENTS = ("deployment_status", "push")
+
+
+class Connect:
+    """The vendor `github`."""
+
+    name = "github"
+    url = rest.URL
+    token_env = rest.TOKEN_ENV
+    parameters: Mapping[str, str] = MappingProxyType(
+        {
+            "repo?": "a repository, as owner/name; or org",
+            "org?": "an organization, for all of its repositories; or repo",
+        }
+    )
+    settings: Mapping[str, str] = MappingProxyType({})
+    gives_secret = False
+    test_by_hand = ""
+
+    def headers(self, token: Secret) -> Mapping[str, str]:
+        return rest.headers(token)
+
+    def find(self, lookup: Lookup, target: Target) -> Iterator[Made]:
+        path, number = _path(target), 1
+        while True:
+            page = lookup.get(path, [("per_page", str(rest.PAGE)), ("page", str(number))])
+            if page is None:
+                raise UsageError(
+                    f"github: expected webhooks at {path}, got none: no such place, or no right to it"
+                )
+            rows = rows_of(page, "", path)
+            for row in rows:
+                hook = Fields(row)
+                if hook.object("config").raw("url") == target.url:
+                    yield _made(hook, path)
+            if len(rows) < rest.PAGE:
+                return
+            number += 1
+
+    def steps(self, target: Target, secret: Secret | None) -> Sequence[Step]:
+        path = _path(target)
+        config = {"url": target.url, "content_type": "json", "secret": secret, "insecure_ssl": "0"}
+        body = {"name": "web", "active": True, "events": list(EVENTS), "config": config}
+        return (Step(Call("make the webhook", POST, path, body), lambda answer: _made(answer, path)),)
+
+    def test(self, made: Sequence[Made], target: Target) -> Call | None:
+        return Call("send a ping", POST, f"{_path(target)}/{made[0].id}/pings", None, (200, 204))
+
+
+def _path(target: Target) -> str:
+    repo, org = target.parameters.get("repo"), target.parameters.get("org")
+    if (repo is None) == (org is None):
+        raise UsageError("--with: expected repo=OWNER/NAME or org=NAME for github, got both or neither")
+    if repo is not None and (repo.count("/") != 1 or not all(repo.split("/"))):
+        raise UsageError(f"--with: expected repo=OWNER/NAME for github, got {repo!a}")
+    return f"/repos/{quote(repo)}/hooks" if repo is not None else f"/orgs/{quote(org or '', safe='')}/hooks"
+
+
+def _made(hook: Fields, path: str) -> Made:
+    id_ = hook.text("id")
+    return Made("webhook", id_, Call("delete the webhook", DELETE, f"{path}/{id_}", None, (204, 404)))
+
+
+connect = Connect()

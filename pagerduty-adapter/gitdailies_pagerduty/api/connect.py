@@ -1,0 +1,105 @@
+"""Set up PagerDuty's webhook subscription by its API.
+
+Source: "Webhook subscriptions" of PagerDuty's REST API reference. The secret is in the answer that makes the
+subscription, and in no later one. The address cannot be changed afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+
+from gitdailies_core import Fields, Secret
+from gitdailies_core.errors import UsageError
+from gitdailies_core.sources.connecting import DELETE, POST, Call, Lookup, Made, Step, Target
+
+from gitdailies_pagerduty.api import rest
+
+_PATH = "/webhook_subscriptions"
+EVENTS = (
+    "incident.triggered",
+    "incident.resolved",
+    "incident.reopened",
+    "incident.priority_updated",
+    "incident.service_updated",
+)
+
+
+class Connect:
+    """The vendor `pagerduty`."""
+
+    name = "pagerduty"
+    url = rest.URL
+    token_env = rest.TOKEN_ENV
+    parameters: Mapping[str, str] = MappingProxyType(
+        {
+            "service?": "the id of one service, instead of the whole account",
+            "team?": "the id of one team, instead of the whole account",
+        }
+    )
+    settings: Mapping[str, str] = MappingProxyType({})
+    gives_secret = True
+    test_by_hand = ""
+
+    def headers(self, token: Secret) -> Mapping[str, str]:
+        return rest.headers(token)
+
+    def find(self, lookup: Lookup, target: Target) -> Iterator[Made]:
+        offset = 0
+        while True:
+            query = [("limit", str(rest.PAGE)), ("offset", str(offset))]
+            page = Fields(lookup.get(_PATH, query))
+            rows = page.objects("webhook_subscriptions")
+            for row in rows:
+                method = row.optional_object("delivery_method")
+                if method is not None and method.raw("url") == target.url:
+                    yield _made(row)
+            offset += len(rows)
+            if page.raw("more") is not True or not rows:
+                return
+
+    def steps(self, target: Target, secret: Secret | None) -> Sequence[Step]:  # noqa: ARG002  it gives the secret
+        body = {
+            "webhook_subscription": {
+                "type": "webhook_subscription",
+                "description": f"GitDailies: {target.source}",
+                "delivery_method": {"type": "http_delivery_method", "url": target.url},
+                "events": list(EVENTS),
+                "filter": _filter(target.parameters),
+            }
+        }
+        return (
+            Step(
+                Call("make the webhook subscription", POST, _PATH, body),
+                lambda answer: _made(answer.object("webhook_subscription")),
+                _secret,
+            ),
+        )
+
+    def test(self, made: Sequence[Made], target: Target) -> Call | None:  # noqa: ARG002
+        return Call("send a ping", POST, f"{_PATH}/{made[0].id}/ping", None, (200, 202, 204))
+
+
+def _filter(parameters: Mapping[str, str]) -> Mapping[str, str]:
+    if len(parameters) > 1:
+        raise UsageError("--with: expected service or team for pagerduty, got both")
+    for name, value in parameters.items():
+        return {"type": f"{name}_reference", "id": value}
+    return {"type": "account_reference"}
+
+
+def _made(row: Fields) -> Made:
+    id_ = row.text("id")
+    return Made(
+        "webhook subscription",
+        id_,
+        Call("delete the webhook subscription", DELETE, f"{_PATH}/{id_}", None, (200, 204, 404)),
+    )
+
+
+def _secret(answer: Fields) -> Secret:
+    method = answer.object("webhook_subscription").object("delivery_method")
+    return Secret(method.text("secret"), "PagerDuty's answer")
+
+
+connect = Connect()

@@ -1,0 +1,42 @@
+"""PagerDuty's REST API: its address, the headers of each request, and its listings.
+
+Sources: "REST API overview", "Authentication" and "Pagination" of PagerDuty's documentation for developers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from gitdailies_core import Fields, Secret
+from gitdailies_core.sources.history import Pages
+
+URL = "https://api.pagerduty.com"
+TOKEN_ENV = "PAGERDUTY_API_TOKEN"  # noqa: S105  a name, not a token
+PAGE = 100
+
+
+def headers(token: Secret) -> Mapping[str, str]:
+    """Return the headers of every request."""
+    return {
+        "Authorization": f"Token token={token.reveal()}",
+        "Accept": "application/vnd.pagerduty+json;version=2",
+    }
+
+
+def listed(
+    pages: Pages, path: str, name: str, query: Sequence[tuple[str, str]], page: Fields
+) -> Iterator[Fields]:
+    """Yield the rows under *name* of the first *page* and of those after it."""
+    offset = 0
+    while True:
+        rows = page.objects(name)
+        yield from rows
+        offset += len(rows)
+        if page.raw("more") is not True or not rows:
+            return
+        page = page_at(pages, path, query, offset)
+
+
+def page_at(pages: Pages, path: str, query: Sequence[tuple[str, str]], offset: int) -> Fields:
+    """Return the page of a listing that begins at *offset*."""
+    return Fields(pages.get(path, [*query, ("limit", str(PAGE)), ("offset", str(offset))]))

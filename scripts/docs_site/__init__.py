@@ -1,0 +1,1 @@
+"""The documentation as a site: `tree` orders the pages, `pages` makes each fit the site, `build` writes."""

@@ -1,0 +1,146 @@
+"""What becomes of a Markdown page on the site. Pure.
+
+Pages are written for GitHub. The site's Markdown differs in three things: what belongs to an item of a list
+is four columns in, a note is `!!! note`, and a link leads to a page of the site or to a copied file.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+from scripts.docs_site.tree import Tree, place
+
+FILES = "files"
+LINK = re.compile(r"(\[(?:[^\[\]]|\[[^\]]*\])*\])\((?![a-z][a-z+.-]*:|#)([^)\s#]+)(#[^)\s]*)?\)")
+_ITEM = re.compile(r"(\d+\. +|[*-] +)(?=\S)")
+_FENCE = re.compile(r" *(`{3,}|~{3,})")
+_NOTE = re.compile(r"> \[!(\w+)\]\n((?:>.*\n?)+)", re.MULTILINE)
+_FIRST = re.compile(r"\*\*For:\*\* (.+?)\. \*\*At the end:\*\* (.+?)(?:\n\n|\Z)", re.DOTALL)
+
+
+class Page(NamedTuple):
+    """A page of the site: its path there, its text, and the files of the repository that it links to."""
+
+    path: str
+    text: str
+    files: tuple[str, ...]
+
+
+def title(text: str) -> str:
+    """Return the first heading without marks. Raises ValueError if the page does not begin with one."""
+    if not text.startswith("# "):
+        raise ValueError(f"a page: expected a first line `# TITLE`, got {text[:40]!r}")
+    return text.partition("\n")[0].removeprefix("# ").replace("`", "")
+
+
+def promise(text: str) -> tuple[str, str] | None:
+    """Return for whom the page is and what they have at its end, or None if it does not say so."""
+    found = _FIRST.search(text.partition("\n## ")[0])
+    return (_line(found[1]), _line(found[2])) if found else None
+
+
+def about(text: str) -> str:
+    """Return what the readers of a page have at its end. If it does not say so, return its first sentence."""
+    found = promise(text)
+    if found:
+        return found[1]
+    text = LINK.sub(lambda link: link[1][1:-1], text)
+    for paragraph in text.split("\n\n")[1:]:
+        if paragraph[:1].isalpha():
+            return _line(re.split(r"(?<=\.)\s", paragraph, maxsplit=1)[0])
+    return title(text)
+
+
+def page_of(path: str, text: str, known: frozenset[str], is_file: Callable[[str], bool]) -> Page:
+    """Return the page of the repository's *path* with *text* as the site has it.
+
+    *known* are the paths of all pages. A link to another file leads to a copy of it, and one to a folder
+    becomes text.
+    """
+    here, files = place(path), []
+
+    def linked(found: re.Match[str]) -> str:
+        words, target, anchor = found[1], found[2], found[3] or ""
+        aim = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+        if aim in known:
+            aim = place(aim)
+        elif is_file(aim):
+            files.append(aim)
+            aim = f"{FILES}/{aim}"
+        else:
+            return words[1:-1]
+        return f"{words}({posixpath.relpath(aim, posixpath.dirname(here) or '.')}{anchor})"
+
+    text = "".join(
+        part if is_code else LINK.sub(linked, _NOTE.sub(_note, part)) for is_code, part in _parts(text)
+    )
+    return Page(here, "\n".join(indented(text.splitlines())) + "\n", tuple(files))
+
+
+def indented(lines: list[str]) -> Iterator[str]:
+    """Yield *lines* with what belongs to an item of a list four columns in, at any depth."""
+    number, fence = 0, ""
+    while number < len(lines):
+        line = lines[number]
+        number += 1
+        if opened := _FENCE.match(line):
+            fence = "" if fence and opened[1].startswith(fence) else fence or opened[1]
+        item = None if fence else _ITEM.match(line)
+        if item is None:
+            yield line
+            continue
+        width, body = len(item[0]), []
+        while number < len(lines) and (not lines[number].strip() or lines[number].startswith(" " * width)):
+            body.append(lines[number][width:])
+            number += 1
+        while body and not body[-1].strip():
+            body.pop()
+            number -= 1
+        first, *rest = indented([line[width:], *body])
+        yield item[0].ljust(4) + first
+        for inner in rest:
+            yield f"    {inner}" if inner.strip() else ""
+
+
+def llms(tree: Tree, texts: Mapping[str, str]) -> str:
+    """Return `llms.txt`: each page with what it is for. *texts* are the pages by their repository path."""
+    lines = [
+        f"# {tree.name}",
+        "",
+        "> Deploys and incidents from any tool into DORA metrics, each counted once.",
+    ]
+    for part in tree.parts:
+        lines += ["", f"## {part.title}", ""]
+        for group in part.groups:
+            for page in group.pages:
+                lines.append(f"- [{title(texts[page])}]({place(page)}): {about(texts[page])}")
+    return "\n".join(lines) + "\n"
+
+
+def _parts(text: str) -> Iterator[tuple[bool, str]]:
+    """Yield the text in parts, each with whether it is a block of code."""
+    part: list[str] = []
+    fence = ""
+    for line in text.splitlines(keepends=True):
+        opened = _FENCE.match(line)
+        if opened and not fence:
+            yield False, "".join(part)
+            part, fence = [line], opened[1]
+        elif opened and opened[1].startswith(fence):
+            yield True, "".join([*part, line])
+            part, fence = [], ""
+        else:
+            part.append(line)
+    yield bool(fence), "".join(part)
+
+
+def _note(found: re.Match[str]) -> str:
+    body = [line.removeprefix(">").removeprefix(" ") for line in found[2].splitlines()]
+    return "\n".join([f"!!! {found[1].lower()}", *(f"    {line}" for line in body)]) + "\n"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,1 @@
+"""Squadcast's API: its address and tokens (`rest`), and the set-up of its webhook."""

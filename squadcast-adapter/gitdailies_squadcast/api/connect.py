@@ -1,0 +1,112 @@
+"""Set up Squadcast's outgoing webhook by its API.
+
+Source: "Webhooks" in Squadcast's published OpenAPI document (SquadcastHub/squadcast-sdk-go). The document
+does not list the words of triggers. These are those of its deliveries, version v2, and an answer that does
+not repeat them is refused, so that no webhook stays that sends nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import quote
+
+from gitdailies_core import Fields, PayloadError, Secret
+from gitdailies_core.sources.connecting import DELETE, POST, Call, Lookup, Made, Step, Target
+
+from gitdailies_squadcast.api import rest
+
+_PATH = "/extensions/event-webhooks"
+_PAGE = 50
+HEADER = "X-Relay-Token"
+_CLASS = "incident"
+EVENTS = ("triggered", "resolved", "acknowledged", "reassigned", "tags_updated")
+
+
+class Connect:
+    """The vendor `squadcast`."""
+
+    name = "squadcast"
+    url = rest.URL
+    token_env = rest.TOKEN_ENV
+    parameters: Mapping[str, str] = MappingProxyType({"team?": "the id of one team, instead of all teams"})
+    settings: Mapping[str, str] = MappingProxyType({"header": HEADER})
+    gives_secret = False
+    test_by_hand = (
+        "look at the webhook's triggers in Squadcast, whose API does not document their words, "
+        "and trigger a test incident"
+    )
+
+    def sign_in(self, url: str, token: Secret) -> tuple[str, Mapping[str, str]]:
+        return rest.sign_in(url, token)
+
+    def access_token(self, answer: Any) -> str:
+        return rest.access_token(answer)
+
+    def headers(self, token: Secret) -> Mapping[str, str]:
+        return rest.headers(token)
+
+    def find(self, lookup: Lookup, target: Target) -> Iterator[Made]:
+        """A listing has names alone; the webhook itself has its addresses."""
+        offset = 0
+        while True:
+            query = [("page-limit", str(_PAGE)), ("offset", str(offset))]
+            rows = Fields(lookup.get(_PATH, query)).object("data").objects("result")
+            for row in rows:
+                if row.raw("name") != _name(target):
+                    continue
+                whole = lookup.get(f"{_PATH}/{quote(row.text('id'), safe='')}")
+                if whole is not None and _sends_to(_unwrapped(Fields(whole)), target.url):
+                    yield _made(row)
+            offset += len(rows)
+            if len(rows) < _PAGE:
+                return
+
+    def steps(self, target: Target, secret: Secret | None) -> Sequence[Step]:
+        team = target.parameters.get("team")
+        body = {
+            "name": _name(target),
+            "description": "Starts and ends of incidents for GitDailies",
+            "triggers": [{"event_class": _CLASS, "event_type": event} for event in EVENTS],
+            "urls": [{"url": target.url, "method": "POST"}],
+            "header": {HEADER: secret},
+            "max_retry": 3,
+            "trigger_type": "automatic",
+            "is_all_teams_configured": team is None,
+            **({"teams": [team]} if team else {}),
+        }
+        return (Step(Call("make the webhook", POST, _PATH, body), _made_as_asked),)
+
+    def test(self, made: Sequence[Made], target: Target) -> Call | None:  # noqa: ARG002  the API has none
+        return None
+
+
+def _name(target: Target) -> str:
+    return f"GitDailies: {target.source}"
+
+
+def _unwrapped(answer: Fields) -> Fields:
+    # Most answers of this API have the object under `data`; the document of this one has it alone.
+    return answer.object("data") if answer.has("data") else answer
+
+
+def _sends_to(webhook: Fields, url: str) -> bool:
+    return any(one.raw("url") == url for one in webhook.objects("urls"))
+
+
+def _made_as_asked(answer: Fields) -> Made:
+    webhook = _unwrapped(answer)
+    kept = {one.raw("event_type") for one in webhook.objects("triggers")}
+    if not set(EVENTS) <= kept:
+        raise PayloadError(f"{webhook.where('triggers')}: expected {', '.join(EVENTS)}, got others")
+    return _made(webhook)
+
+
+def _made(row: Fields) -> Made:
+    id_ = row.text("id")
+    path = f"{_PATH}/{quote(id_, safe='')}"
+    return Made("webhook", id_, Call("delete the webhook", DELETE, path, None, (200, 204, 404)))
+
+
+connect = Connect()

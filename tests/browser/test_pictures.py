@@ -1,0 +1,117 @@
+"""The pictures of the documentation: each shows what the page around it says, of invented events.
+
+To take them anew:
+
+    GITDAILIES_DOCS_PICTURES=docs/images .venv/bin/python -m pytest -q tests/browser/test_pictures.py
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Tab
+from tests.support.webhooks.running import Receiver
+
+IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
+WANTED = os.environ.get("GITDAILIES_DOCS_PICTURES")
+LARGEST = 200_000
+NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)
+# How many days lie between two deploys, and which of them failed.
+REPOS = {
+    "larkspur/checkout-api": (2, {5, 19, 33, 61, 80}),
+    "larkspur/ledger": (4, {7, 30}),
+    "larkspur/shop-web": (1, {12, 40, 41, 66, 120, 150}),
+    "larkspur/search": (7, set()),
+}
+
+
+def half_a_year() -> Iterator[dict[str, Any]]:
+    """Yield half a year of deploys with their commits, and the incidents after some of them."""
+    for number, (repo, (gap, failed)) in enumerate(REPOS.items()):
+        for count in range(180 // gap):
+            at = NOW - timedelta(days=180 - count * gap, hours=3 + number, minutes=7 * count % 60)
+            sha = hashlib.sha1(f"{repo} {count}".encode()).hexdigest()
+            commit = {"sha": sha, "time": text(at - timedelta(hours=4 + count * 5 % 31))}
+            place = {"repo": repo, "environment": "production"}
+            deploy = {"kind": "deployed", "commitSHA": sha, "time": text(at), "commits": [commit]}
+            yield {**place, **deploy, "id": f"deploy-{number}-{count}"}
+            if count in failed:
+                incident = {"incidentId": f"INC-{number}{count}", "source": "pagerduty", **place}
+                start = at + timedelta(minutes=19)
+                title = "Checkout returns 502 for card payments"
+                yield {**incident, "kind": "incidentStarted", "time": text(start), "title": title}
+                yield {
+                    **incident,
+                    "kind": "incidentResolved",
+                    "time": text(start + timedelta(minutes=40 + count)),
+                }
+
+
+def text(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+@pytest.fixture
+def page(owner: Tab, receiver: Receiver) -> Page:
+    """A page of the signed-in owner, in the size of the pictures."""
+    assert receiver.post(receiver.key("all", "send", "read"), list(half_a_year())).status_code == 202
+    owner.page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    owner.page.set_viewport_size({"width": 1440, "height": 960})
+    return owner.page
+
+
+def take(page: Page, name: str) -> None:
+    """Take the picture *name* if pictures are wanted; the one that is there is small and of this size."""
+    if WANTED:
+        Path(WANTED).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=Path(WANTED) / f"{name}.png")
+    data = (IMAGES / f"{name}.png").read_bytes()
+    size = page.viewport_size
+    assert size is not None
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    assert (int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")) == (
+        size["width"],
+        size["height"],
+    )
+    assert len(data) <= LARGEST
+
+
+def test_the_pictures_show_what_the_documentation_says(page: Page, receiver: Receiver) -> None:
+    """The overview has cards and a table, the wall has them in large type, an incident has its timeline."""
+    moment = f"now={text(NOW)}"
+    page.goto(f"{receiver.url}/dora?{moment}")
+    expect(page.get_by_role("heading", name=re.compile(rf"Repositories \({len(REPOS)}\)"))).to_be_visible()
+    take(page, "overview")
+
+    page.goto(f"{receiver.url}/dora?{moment}&view=wall")
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    expect(page.locator("table.rows tbody tr")).to_have_count(len(REPOS))
+    take(page, "wall")
+
+    page.set_viewport_size({"width": 1200, "height": 1000})
+    page.goto(f"{receiver.url}/events?kind=incidentStarted&repo=larkspur/checkout-api")
+    page.locator("main table a").first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Checkout returns 502")
+    expect(page.get_by_text("was attributed to").or_(page.get_by_text("attributed to")).first).to_be_visible()
+    take(page, "incident")
+
+
+def test_every_picture_is_shown_and_every_one_that_is_shown_exists() -> None:
+    """No picture is left over, and each has words for those who do not see it."""
+    shown = [
+        (words, (page.parent / path).resolve())
+        for page in IMAGES.parent.rglob("*.md")
+        for words, path in re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", page.read_text("utf-8"))
+    ]
+
+    assert {path for _, path in shown} == set(IMAGES.glob("*.png"))
+    assert all(len(words.split()) >= 6 for words, _ in shown)

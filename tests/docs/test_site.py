@@ -1,0 +1,182 @@
+"""The documentation as a site: built without a network, without dead links, and asking no other host."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Literal
+from urllib.parse import unquote, urldefrag
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
+
+from scripts.docs_site import tree
+from tests.support.programs import program
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Links(HTMLParser):
+    """What a page of HTML links to and loads, and the places in it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.followed: list[str] = []
+        self.loaded: list[str] = []
+        self.places: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attributes}
+        self.places |= {found[name] for name in ("id", "name") if name in found}
+        if tag == "a" and "href" in found:
+            self.followed.append(found["href"])
+        elif tag == "link" and not {"canonical", "alternate", "next", "prev"} & set(
+            found.get("rel", "").split()
+        ):
+            self.loaded.append(found.get("href", ""))
+        elif "src" in found:
+            self.loaded.append(found["src"])
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built site."""
+    folder = tmp_path_factory.mktemp("site")
+    # Where the network can be switched off, it is.
+    offline = subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False).returncode == 0
+    done = subprocess.run(
+        [*(["unshare", "--net"] if offline else []), sys.executable, "-m", "scripts.docs_site.build", folder],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "site"
+
+
+@pytest.fixture(scope="module")
+def read(site: Path) -> dict[Path, Links]:
+    return {file: Links(file.read_text("utf-8")) for file in sorted(site.rglob("*.html"))}
+
+
+def test_every_page_is_built(site: Path) -> None:
+    """Each page of the tree is there, for people, and as text for programs."""
+    missing = [
+        page
+        for page in tree.read(ROOT).pages()
+        for path in (site / tree.place(page), (site / tree.place(page)).with_suffix(".html"))
+        if not path.is_file()
+    ]
+
+    assert missing == []
+    assert len(list(site.rglob("*.html"))) > 60
+
+
+def test_every_link_leads_to_a_page_and_a_place_in_it(site: Path, read: dict[Path, Links]) -> None:
+    """No link within the site is dead, and none leads to a heading that is gone."""
+    dead = []
+    for file, links in read.items():
+        if file.name == "404.html":  # its links begin at the address of the site
+            continue
+        for link in (*links.followed, *links.loaded):
+            path, place = urldefrag(link)
+            if re.match(r"[a-z][a-z+.-]*:", path):
+                continue
+            aim = (file.parent / unquote(path)).resolve() if path else file
+            aim = aim / "index.html" if aim.is_dir() else aim
+            if not aim.is_file() or (place and aim in read and unquote(place) not in read[aim].places):
+                dead.append(f"{file.relative_to(site)}: {link}")
+
+    assert dead == []
+
+
+def test_nothing_is_loaded_from_elsewhere(site: Path, read: dict[Path, Links]) -> None:
+    """No page loads a script, a style, a font or a picture of another host."""
+    outside = {link for links in read.values() for link in links.loaded if re.match(r"(https?:)?//", link)}
+    styles = [
+        file.name
+        for file in site.rglob("*.css")
+        if re.search(r"url\(['\"]?(https?:)?//|@import", file.read_text("utf-8"))
+    ]
+
+    assert (outside, styles) == (set(), [])
+
+
+def test_programs_find_every_page(site: Path) -> None:
+    """Each link of llms.txt leads to the text of a page, and llms-full.txt has them all."""
+    listed = re.findall(r"^- \[.+?\]\((.+?)\)", (site / "llms.txt").read_text("utf-8"), re.MULTILINE)
+    full = (site / "llms-full.txt").read_text("utf-8")
+
+    assert len(listed) == len(list(tree.read(ROOT).pages()))
+    for path in listed:
+        assert (site / path).read_text("utf-8") in full
+
+
+@pytest.fixture
+def served(site: Path) -> Iterator[str]:
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=site)) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+# Of the generator's own buttons that copy code: each is in a landmark without a name.
+THEME = "landmark-unique"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_can_be_read_by_everybody(served: str, scheme: Literal["light", "dark"]) -> None:
+    """axe finds no fault of contrast, names or structure, in light and in dark."""
+    found = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program("chromium-headless-shell"), args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page(color_scheme=scheme)
+        for path in ("index.html", "do/not-counted.html", "start/pagerduty-and-circleci.html"):
+            page.goto(f"{served}/{path}")
+            page.evaluate(Axe().axe_script)
+            faults = page.evaluate("axe.run({resultTypes: ['violations']}).then(found => found.violations)")
+            found += [(path, fault["id"]) for fault in faults if fault["id"] != THEME]
+        browser.close()
+
+    assert found == []
+
+
+def test_a_reader_searches_and_asks_no_other_host(served: str) -> None:
+    """In a browser, a search for a task finds its page, and every request goes to the site itself."""
+    asked: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program("chromium-headless-shell"), args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{served}/index.html")
+        page.get_by_role("button", name="Search").first.click()
+        # It is in a tree of its own, which a selector sees through.
+        page.locator("input:focus").wait_for()
+        page.keyboard.type("rotate secret")
+        page.locator("a[href*='rotate-a-secret.html?h=']").first.click()
+        page.wait_for_url("**/do/rotate-a-secret.html*")
+        heading = page.get_by_role("heading", level=1).inner_text()
+        browser.close()
+
+    assert heading.startswith("Rotate a secret")
+    assert {url for url in asked if not url.startswith((served, "data:", "blob:"))} == set()
