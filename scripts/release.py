@@ -7,6 +7,7 @@ It builds twice, in two folders, and refuses if one byte differs. `dist/` then h
     *.whl, gitdailies_integrations-*.tar.gz    the Python package
     NAME-VERSION.tar.gz                        each step that has a repository of its own; the compose files
     gitdailies-VERSION.tgz                     the chart for Helm
+    site-VERSION.tar.gz                        the documentation as a site, for any web server
     mirrors/NAME, compose                      the same as folders
     other files                                those that users copy, schemas, SBOM, notes of the release
     SHA256SUMS                                 the checksum of every file at the top of dist/
@@ -154,6 +155,9 @@ def build_all(build: Build) -> None:
         write(build.dist, {f"{folder}.tar.gz": packed(tree, folder, build.moment)})
         for path, file in tree.items():
             write(build.dist / place, {path: file.data}, executable=file.executable)
+    build.python("-m", "scripts.docs_site.build", str(build.folder / "docs"))
+    pages = trees.tree_of(build.folder / "docs" / "site")
+    write(build.dist, {f"site-{build.version}.tar.gz": packed(pages, f"site-{build.version}", build.moment)})
     chart = packed(trees.chart(build.tree, names), "gitdailies", build.moment)
     write(build.dist, {f"gitdailies-{build.version}.tgz": chart})
     notes = changelog.notes((build.tree / changelog.FILE).read_text("utf-8"), build.version)

@@ -15,6 +15,8 @@ from gitdailies_core.errors import ConfigurationError
 
 FILE = "gitdailies.yml"
 DATA = "gitdailies-data"
+# The keys that `gitdailies up` makes in its folder: one to send, one to read.
+SEND_KEY, READ_KEY = "webhook-key", "read-key"
 SYSTEM = Path("/etc/gitdailies")
 HOST_VARIABLE, DATA_VARIABLE = "GITDAILIES_HOST", "GITDAILIES_DATA"
 

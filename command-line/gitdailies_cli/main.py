@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 from gitdailies_core.errors import GitDailiesError
 
 # The module of each subcommand, and its text in `gitdailies --help`, which need not import them all.
@@ -44,6 +45,8 @@ COMMANDS = {
         "commands.metrics",
         "print deployment frequency, lead time, fail rate, recovery time, rework rate",
     ),
+    "events": ("commands.events", "print what a server has received, and follow what comes"),
+    "why": ("commands.why", "say why an event counts or not, and what to do"),
     "report": ("commands.report", "print what needs a decision in a week, for a chat"),
     "services": ("commands.services", "write the services of a catalog as YAML for gitdailies.yml"),
     "teams": ("commands.teams", "print the teams of a catalog as YAML for gitdailies.yml"),
@@ -54,6 +57,7 @@ COMMANDS = {
     "sources": ("commands.sources", "list the tools that the relay can read; show, draft and test them"),
     "check": ("commands.check", "check configuration, secrets, reachability, dialect and mirrors"),
     "conformance": ("commands.conformance", "check that a receiver answers events correctly"),
+    "completion": ("commands.completion", "print what makes a shell complete `gitdailies`"),
     "init": ("commands.init", "write a commented first gitdailies.yml"),
 }
 
@@ -75,6 +79,25 @@ class Lazy(click.Group):
         module = importlib.import_module(f"gitdailies_cli.{COMMANDS[name][0]}")
         command: click.Command = getattr(module, name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:
+            # click suggests those that are loaded already.
+            raise click.NoSuchCommand(error.command_name, possibilities=COMMANDS, ctx=ctx) from None
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete from the table: a shell that waits for each module to load is slow to type in."""
+        found = [
+            CompletionItem(name, help=about)
+            for name, (_, about) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        # Its own options alone; the group would load each subcommand for its text.
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):

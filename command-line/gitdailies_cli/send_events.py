@@ -19,7 +19,7 @@ from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.settings import Destination
 from gitdailies_connection.http.sender import Sender
 from gitdailies_core import retry
-from gitdailies_core.error_text import relabel
+from gitdailies_core.error_text import relabel_all
 from gitdailies_core.errors import ConfigurationError, DeliveryError, InvalidEvent, UsageError
 from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event
@@ -73,8 +73,10 @@ def option_names_in_errors(options: Mapping[str, str]) -> Iterator[None]:
     """Replace core's names in errors by the names of the options that the values came from."""
     try:
         yield
-    except (UsageError, InvalidEvent) as error:
-        raise UsageError(relabel(str(error), options)) from None
+    except UsageError as error:
+        raise UsageError(*relabel_all(error.complaints, options)) from None
+    except InvalidEvent as error:
+        raise UsageError(*relabel_all(map(str, error.faults), options)) from None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 _LONGEST = 60
@@ -16,6 +16,11 @@ def relabel(message: str, names: Mapping[str, str]) -> str:
     """
     where, colon, rest = message.partition(": ")
     return f"{names.get(where, where)}{colon}{rest}"
+
+
+def relabel_all(messages: Iterable[str], names: Mapping[str, str]) -> tuple[str, ...]:
+    """Replace the place at the start of each message, in the same way."""
+    return tuple(relabel(message, names) for message in messages)
 
 
 def got(value: Any) -> str:

@@ -3,6 +3,7 @@
     GitDailiesError
     ├── UsageError            a wrong argument or setting: exit 2, nothing was sent
     │   └── ConfigurationError    a wrong setting in gitdailies.yml or another file
+    │       ├── VariableNotSet    a variable that should hold a secret and does not exist
     │       └── MappingError      a wrong text of a source pack, or of a source's mapping
     ├── ProofError            a delivery with a wrong or missing proof: 401
     │   └── CertificateMissing    its certificate is not fetched yet: 503, the vendor sends it again
@@ -24,7 +25,7 @@ says `where: expected, got`, in lower case. No message holds a secret.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 class GitDailiesError(Exception):
@@ -35,18 +36,22 @@ class GitDailiesError(Exception):
 
 
 class UsageError(GitDailiesError):
-    """A wrong argument or setting; nothing was sent."""
+    """A wrong argument or setting; nothing was sent. `complaints` has one line for each mistake."""
 
     status_hint = 400
     exit_code = 2
 
-
-class ConfigurationError(UsageError):
-    """Wrong settings in a configuration file. `complaints` has one line for each mistake."""
-
     def __init__(self, *complaints: str) -> None:
         super().__init__("\n".join(complaints))
         self.complaints = complaints
+
+
+class ConfigurationError(UsageError):
+    """Wrong settings in a configuration file."""
+
+
+class VariableNotSet(ConfigurationError):
+    """A variable of the environment that should hold a secret does not exist."""
 
 
 class MappingError(ConfigurationError):
@@ -97,14 +102,29 @@ class PayloadError(GitDailiesError):
 
 
 class InvalidEvent(GitDailiesError):
-    """An event that does not fit core's table. `field` is the wire name at fault, or empty."""
+    """An event that does not fit core's table. `field` is the wire name at fault, or empty.
+
+    An event with several faults is one error. Its `faults` are an error for each, the first one first.
+    """
 
     status_hint = 422
     exit_code = 2
 
-    def __init__(self, message: str, field: str = "") -> None:
+    def __init__(self, message: str, field: str = "", faults: Sequence[InvalidEvent] = ()) -> None:
         super().__init__(message)
         self.field = field
+        self._faults = tuple(faults)
+
+    @classmethod
+    def of(cls, faults: Sequence[InvalidEvent]) -> InvalidEvent:
+        """Return one error for all of *faults*, of which there is at least one."""
+        if len(faults) == 1:
+            return faults[0]
+        return cls("; ".join(map(str, faults)), faults[0].field, faults)
+
+    @property
+    def faults(self) -> tuple[InvalidEvent, ...]:
+        return self._faults or (self,)
 
 
 class RelayFault(GitDailiesError):

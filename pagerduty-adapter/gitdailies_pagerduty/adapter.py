@@ -40,6 +40,8 @@ class PagerDuty:
     name = "pagerduty"
     table = TABLE
     options: Mapping[str, Option] = MappingProxyType({})
+    # Priorities are the account's own.
+    values: Mapping[str, Sequence[str]] = MappingProxyType({"urgency": ("high", "low")})
     examples = "gitdailies_pagerduty"
 
     def verify(self, request: Request, secrets: Sequence[Secret], settings: ProofSettings) -> None:

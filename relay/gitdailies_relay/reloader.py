@@ -12,6 +12,7 @@ import structlog
 from gitdailies_connection.config.settings import Configuration, Source
 from gitdailies_connection.config.sources import adapter_of
 from gitdailies_connection.http.sender import Sender
+from gitdailies_core.errors import VariableNotSet
 from gitdailies_core.sources.protocol import Adapter, Certified
 from gitdailies_server.logging.setup import describe_error
 
@@ -81,7 +82,10 @@ class Reloader:
             await self.apply(reload())
         except Exception as error:
             self.failed = True
-            LOG.error("configuration not reloaded", reason=describe_error(error))
+            reason = describe_error(error)
+            if isinstance(error, VariableNotSet):
+                reason += "; a running relay has the variables of its start: restart it, or use {file: PATH}"
+            LOG.error("configuration not reloaded", reason=reason)
             raise
         self.failed = False
         LOG.info("configuration reloaded")

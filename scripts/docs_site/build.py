@@ -21,6 +21,7 @@ from scripts.docs_site.tree import Tree
 from scripts.releasing import published
 
 ROOT = Path(__file__).resolve().parents[2]
+_LOOK = Path(__file__).with_name("look.css")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -66,6 +67,7 @@ def stage(root: Path, folder: Path) -> None:
         full.append(page.text)
         for file in page.files:
             _write(folder / "docs" / pages.FILES / file, (root / file).read_bytes())
+    _write(folder / "docs" / _LOOK.name, _LOOK.read_bytes())
     _write(folder / "docs" / "llms.txt", pages.llms(ordered, texts).encode())
     _write(folder / "docs" / "llms-full.txt", "\n\n".join(full).encode())
     settings = settings_of(ordered, texts, published.of(root).project.home.docs)
@@ -107,6 +109,7 @@ def settings_of(ordered: Tree, texts: Mapping[str, str], address: str) -> Mappin
                 for mode, scheme, other in (("light", "default", "dark"), ("dark", "slate", "light"))
             ],
         },
+        "extra_css": [_LOOK.name],
         "markdown_extensions": [
             "admonition",
             "attr_list",

@@ -42,6 +42,18 @@ def promise(text: str) -> tuple[str, str] | None:
     return (_line(found[1]), _line(found[2])) if found else None
 
 
+def about(text: str) -> str:
+    """Return what the readers of a page have at its end. If it does not say so, return its first sentence."""
+    found = promise(text)
+    if found:
+        return found[1]
+    text = LINK.sub(lambda link: link[1][1:-1], text)
+    for paragraph in text.split("\n\n")[1:]:
+        if paragraph[:1].isalpha():
+            return _line(re.split(r"(?<=\.)\s", paragraph, maxsplit=1)[0])
+    return title(text)
+
+
 def page_of(path: str, text: str, known: frozenset[str], is_file: Callable[[str], bool]) -> Page:
     """Return the page of the repository's *path* with *text* as the site has it.
 
@@ -104,9 +116,7 @@ def llms(tree: Tree, texts: Mapping[str, str]) -> str:
         lines += ["", f"## {part.title}", ""]
         for group in part.groups:
             for page in group.pages:
-                found = promise(texts[page])
-                about = f": {found[1]}" if found else ""
-                lines.append(f"- [{title(texts[page])}]({place(page)}){about}")
+                lines.append(f"- [{title(texts[page])}]({place(page)}): {about(texts[page])}")
     return "\n".join(lines) + "\n"
 
 

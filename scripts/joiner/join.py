@@ -12,8 +12,9 @@ its time is the start.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from scripts.joiner.modules import Imported, Module, Symbol, Target, Unit, read_all
@@ -50,9 +51,17 @@ def join(
                 parts.append(
                     text if unit in needed else "if TYPE_CHECKING:\n    " + text.replace("\n", "\n    ")
                 )
-    text = "\n\n\n".join(part.strip("\n") for part in parts if part.strip()) + "\n"
+    text = _spaced([part.strip("\n") for part in parts if part.strip()])
     ast.parse(text, feature_version=OLDEST)
     return text
+
+
+def _spaced(parts: list[str]) -> str:
+    """Join statements, with an empty line around each that has several lines."""
+    text = parts[0]
+    for before, part in pairwise(parts):
+        text += ("\n" if "\n" not in before + part else "\n\n") + part
+    return text + "\n"
 
 
 def _reached(modules: Mapping[str, Module], entry: str, *, at_run_time: bool) -> set[Unit]:
@@ -119,7 +128,7 @@ def _apart(module: str, name: str) -> str:
 
 def _head(about: str, version: str, sources: list[str]) -> str:
     oldest = ".".join(map(str, OLDEST))
-    listed = "\n".join(f"    {source}" for source in sources)
+    listed = "\n".join(_listed(sources))
     return f'''"""{about}
 
 Version {version}. Joined by scripts/joiner from the files below; change those.
@@ -135,6 +144,14 @@ import sys
 if sys.version_info < {OLDEST}:
     sys.exit("expected Python {oldest} or later, got %d.%d" % sys.version_info[:2])
 '''
+
+
+def _listed(sources: list[str]) -> Iterator[str]:
+    """List the folders of the files, whose parts name them, and the entry."""
+    *rest, entry = sources
+    folders = dict.fromkeys(source.rpartition("/")[0] for source in rest)
+    yield from (f"    {folder}/" for folder in sorted(folders))
+    yield f"    {entry}"
 
 
 def _imports(needed: set[Unit], mentioned: set[Unit]) -> str:

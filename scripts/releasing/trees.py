@@ -66,10 +66,15 @@ def chart(root: Path, published: Published) -> Tree:
     """Return the chart of the stamped tree *root*, as `helm package` would pack it."""
     page = "deployment/chart/README.md"
     return {
-        **dict(_files(root / "deployment" / "chart")),
+        **{path: _deployed(path, file, published) for path, file in _files(root / "deployment" / "chart")},
         "LICENSE": File((root / "LICENSE").read_bytes()),
         "README.md": File(absolute((root / page).read_text("utf-8"), page, published).encode()),
     }
+
+
+def tree_of(folder: Path) -> Tree:
+    """Return every file below *folder*."""
+    return dict(_files(folder))
 
 
 def assets(built: Path) -> dict[str, bytes]:

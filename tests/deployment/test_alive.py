@@ -11,7 +11,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from gitdailies_cli import container, find_config
+from gitdailies_cli import find_config
+from gitdailies_cli.commands import container
 
 from tests.support.processes import eventually, run, running
 from tests.support.relay.running import configure

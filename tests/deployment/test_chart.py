@@ -136,6 +136,8 @@ def test_helm_reads_what_a_release_packs(tmp_path: Path) -> None:
 
     assert rendered(SHOWN, chart=tmp_path / "gitdailies-0.1.0.tgz") == rendered(SHOWN)
     assert b"](../../" not in tree["README.md"].data
+    # Who has the archive alone has no docs/.
+    assert not [path for path, file in tree.items() if re.search(rb"(?<![/\w])docs/[\w/-]+\.md", file.data)]
     assert {"LICENSE", "values.schema.json", "templates/relay.yaml"} <= set(tree)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.figures.git.repository import Repository
 from tests.support.machine import Process, environment
 from tests.support.programs import program
 from tests.support.servers import free_port
@@ -36,7 +37,16 @@ def typed(tmp_path: Path) -> Iterator[Callable[[str], str]]:
     script = tmp_path / "bin/gitdailies"
     script.write_text(f'#!/bin/sh\nexec {sys.executable} -m gitdailies_cli "$@"\n')
     script.chmod(0o755)
-    path = {"PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    made = Repository(tmp_path / "remote/larkspur/checkout-api.git")
+    made.commit("c1", "2025-06-01T08:00:00Z")
+    made.git("tag", "--annotate", "--message=x", "v1.4.2")
+    path = {
+        "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        # What would be cloned from the network is cloned from this folder.
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{tmp_path / 'remote'}/.insteadOf",
+        "GIT_CONFIG_VALUE_0": "https://github.com/",
+    }
     up = Process(tmp_path, "up", "--webhooks-port", port, "--relay-port", free_port(), name="up")
 
     def type_(line: str) -> str:
@@ -76,6 +86,12 @@ def test_the_documented_way_ends_with_the_year_in_the_receiver(
 
     assert listed(printed) == YEAR
     assert "sent       3\n" in printed["gitdailies history import incidents.csv --mapping pagerduty.yml"]
+    versions = "gitdailies history import versions.csv --mapping versions.yml --timezone Europe/Berlin"
+    assert "sent       1\n" in printed[versions]
+    tagged = json.loads(printed[f"{versions} --dry-run"].partition("first: ")[2].partition("\n")[0])
+    sha = Repository(tmp_path / "remote/larkspur/checkout-api.git").named("c1")
+    assert (tagged["commitSHA"], tagged["time"]) == (sha, "2025-06-02T07:30:00Z")
+    assert tagged["environment"] == "production"
     dry = printed["gitdailies history import history.csv --dry-run"]
     assert re.search(r"2025-11 +1 +1 +1", dry)
     assert "1 of 2 failed" in printed["gitdailies metrics --from 2025-01-01 --to 2026-01-01"]

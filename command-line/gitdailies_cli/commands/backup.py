@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 from gitdailies_core.errors import UsageError
 
-from gitdailies_cli import output, stores
+from gitdailies_cli import output
+from gitdailies_cli.commands import stores
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _SCHEMAS = {stores.RELAY: "gitdailies_relay", stores.RECEIVER: "gitdailies_webhooks"}

@@ -71,6 +71,7 @@ def _findings(file: Path | None) -> list[Finding]:
     configuration = find_config.load_configuration(path)
     return [
         *reachability.check(configuration, os.environ),
+        *_store(configuration),
         *_alerts(configuration),
         *_webhooks(configuration.webhooks),
     ]
@@ -88,6 +89,45 @@ def _relays(relays: Sequence[RelayAddress]) -> list[Finding]:
     from gitdailies_connection.check.relays import check_relay
 
     return [check_relay(relay, os.environ) for relay in relays]
+
+
+def _store(configuration: Configuration) -> list[Finding]:
+    """Open the relay's store as the relay does, without making one."""
+    from gitdailies_connection.check.reachability import FAULT, OK, UNPROVEN, Finding
+
+    where, setting = "relay.store", configuration.relay.store
+    if not configuration.sources:
+        return []
+    try:
+        from gitdailies_relay.store.store import database_of, reading
+        from gitdailies_server.storage.sqlite import file_exists
+    except ImportError:
+        remedy = "install gitdailies-integrations[relay] where the relay runs, and check there"
+        return [Finding(UNPROVEN, f"{where}: not opened, because the relay is not installed here", remedy)]
+    try:
+        if setting.path is not None and not file_exists(setting.path):
+            return [_file_to_be(where, setting.path)]
+        database = database_of(setting)
+        with reading(database) as session:
+            used = database.has_table(session, "deliveries")
+    except (StoreUnavailable, UsageError) as error:
+        remedy = "look at the database, at its address and its rights, then check again"
+        return [Finding(FAULT, f"{where}: {error}", remedy)]
+    return [Finding(OK, f"{where}: {setting} opens{'' if used else ', and no relay has used it yet'}")]
+
+
+def _file_to_be(where: str, path: Path) -> Finding:
+    """Look whether the relay can make the file of its store; it makes the folder, too."""
+    from gitdailies_connection.check.reachability import FAULT, OK, Finding
+
+    folder = next((one for one in path.absolute().parents if one.exists()), path.parent)
+    if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK):
+        return Finding(OK, f"{where}: the start of the relay makes {path}")
+    return Finding(
+        FAULT,
+        f"{where}: {folder} is no folder that this user may write to",
+        "change the folder or its rights",
+    )
 
 
 def _alerts(configuration: Configuration) -> list[Finding]:

@@ -25,9 +25,10 @@ from urllib.parse import urlsplit
 import click
 from gitdailies_core.errors import ConfigurationError, DeliveryError, Refused
 
-from gitdailies_cli import container, find_config
+from gitdailies_cli import find_config
+from gitdailies_cli.commands import container
 
-SEND_KEY, READ_KEY = "webhook-key", "read-key"
+SEND_KEY, READ_KEY = find_config.SEND_KEY, find_config.READ_KEY
 WEBHOOKS, RELAY = "webhooks", "relay"
 _TIMEOUT_SECONDS = 10
 

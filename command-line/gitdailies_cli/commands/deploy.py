@@ -25,7 +25,7 @@ OPTIONS = {**{name: f"--{name}" for name in (*DEPLOY_INPUTS, "path")}, "url": "-
 @click.option(
     "--repo", "repos", multiple=True, help="the repository, as owner/name or owner/name@SHA; may be repeated"
 )
-@click.option("--sha", help="the full SHA of the deployed commit")
+@click.option("--sha", help="the SHA of the deployed commit, or its first 7 digits or more")
 @click.option("--branch", help="the branch of the build")
 @click.option("--environment", help="the environment, such as production")
 @click.option("--service", help="the service, if the repository has several")
@@ -60,7 +60,7 @@ def deploy(
             detect(os.environ),
             environ=os.environ,
             event=event,
-            inputs=Inputs.make(repos=repos, type=type_, id=id_, url=page, **texts),
+            inputs=Inputs.typed(repos=repos, type=type_, id=id_, url=page, **texts),
             path=path,
             # Without a CI run, each call is a separate deploy.
             call=secrets.token_hex(16),

@@ -13,7 +13,8 @@ import click
 from gitdailies_core.errors import UsageError
 from gitdailies_core.values import times
 
-from gitdailies_cli import output, stores
+from gitdailies_cli import output
+from gitdailies_cli.commands import stores
 
 if TYPE_CHECKING:
     from gitdailies_server.storage.erasing import Erased, Erasure

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 from gitdailies_core.ci.git_url import without_users
+from gitdailies_core.errors import InvalidEvent
 from gitdailies_core.events.events import INCIDENT_RESOLVED, INCIDENT_STARTED, Event
 from gitdailies_core.events.ids import content_id
 
@@ -76,9 +77,10 @@ def resolve(incident_id: str, resolution: str | None, caused_by: str | None, **g
 
 
 def _send(kind: str, incident_id: str, given: dict[str, Any], **more: str | None) -> None:
-    events = []
+    events: list[Event] = []
+    faults: dict[str, InvalidEvent] = {}
     for repo in given.pop("repos"):
-        with option_names_in_errors(OPTIONS):
+        try:
             event = Event.make(
                 kind,
                 incidentId=incident_id,
@@ -92,12 +94,18 @@ def _send(kind: str, incident_id: str, given: dict[str, Any], **more: str | None
                 source=SOURCE,
                 **more,
             )
+        except InvalidEvent as error:
+            faults |= {str(fault): fault for fault in error.faults}
+            continue
         if event.id is None:
             # With --time, every call means the same event; without it, each call is a new event.
             event = event.replace(
                 id=content_id(event.digest()) if event.time else f"cli-{secrets.token_hex(16)}"
             )
         events.append(event)
+    if faults:
+        with option_names_in_errors(OPTIONS):
+            raise InvalidEvent.of(list(faults.values()))
     for name in ("environment", "service", "time", "page", "event_id"):
         del given[name]
     report(events, [], **given)

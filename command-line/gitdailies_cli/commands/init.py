@@ -1,8 +1,15 @@
-"""`gitdailies init`: write a first gitdailies.yml, which names its schema to editors."""
+"""`gitdailies init`: write a first gitdailies.yml, which names its schema to editors, and files of secrets.
+
+On a terminal it asks. With options, or elsewhere, it asks nothing.
+"""
 
 from __future__ import annotations
 
 import os
+import secrets
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,9 +18,23 @@ from gitdailies_connection import published
 from gitdailies_core.errors import ConfigurationError, UsageError
 
 from gitdailies_cli import find_config
+from gitdailies_cli.commands import first_sources
+from gitdailies_cli.commands.demo import SEND_KEY
+from gitdailies_cli.commands.private_files import write_once
 from gitdailies_cli.send_events import KEY_VARIABLE, URL_VARIABLE
 
 _SCHEMA = "gitdailies.schema.json"
+_LOCAL = "http://127.0.0.1:8700/webhooks"
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a first file has: an address, a key or none yet, sources, the repository of services."""
+
+    url: str
+    key: str = ""
+    sources: tuple[str, ...] = ()
+    repo: str = ""
 
 
 def schema_address() -> str:
@@ -25,27 +46,129 @@ def schema_address() -> str:
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path), default=Path(find_config.FILE))
 @click.option("--url", default="", help="the address for events")
-@click.option("--force", is_flag=True, help="overwrite an existing file")
-def init(file: Path, url: str, force: bool) -> None:
-    """Write a commented first gitdailies.yml to FILE.
+@click.option(
+    "--source",
+    "sources",
+    multiple=True,
+    help="a tool that sends webhooks, such as pagerduty or circleci; may be repeated",
+)
+@click.option("--repo", default="", help="the repository of every service, as owner/name")
+@click.option("--force", is_flag=True, help="overwrite an existing file; files of secrets stay")
+def init(file: Path, url: str, sources: tuple[str, ...], repo: str, force: bool) -> None:
+    """Write a commented first gitdailies.yml to FILE. On a terminal it asks what to write.
 
     \b
     gitdailies init
+    gitdailies init --source pagerduty --source circleci --repo larkspur/checkout-api
     """
+    asks = sys.stdin.isatty() and sys.stdout.isatty() and not (url or sources or repo)
+    if file.exists() and not force:
+        raise UsageError(f"{file}: this file exists; --force overwrites it")
+    address = url or os.environ.get(URL_VARIABLE, "") or _LOCAL
+    choices = Choices(address, sources=tuple(dict.fromkeys(sources)), repo=repo)
+    if asks:
+        choices = _asked(choices, file)
+    text = _text(choices, file)
+    made = _write_files(choices, file, text, force=force)
+    for line in made:
+        click.echo(line)
+    click.echo(f"wrote {file}; now {'' if asks else 'edit it, then '}run `gitdailies check {file}`")
+
+
+def _asked(choices: Choices, file: Path) -> Choices:
+    """Ask for each choice until it is one that gitdailies.yml can hold; Enter takes what is in brackets."""
+    click.echo("Enter takes what is in brackets. Nothing is written before the last answer.\n")
+    while True:
+        url = click.prompt("Address for events", default=choices.url)
+        if _accepted(Choices(url), file):
+            break
+    key = click.prompt(
+        f"Webhook key, not shown while you type [the variable {KEY_VARIABLE}]",
+        default="",
+        show_default=False,
+        hide_input=True,
+    )
+    choices = replace(choices, url=url, key=key.strip())
+    while True:
+        words = click.prompt(
+            "Tools that send webhooks, with spaces between; `gitdailies sources` lists them [none]",
+            default="",
+            show_default=False,
+        )
+        found = replace(choices, sources=tuple(dict.fromkeys(words.replace(",", " ").split())))
+        if _accepted(found, file):
+            break
+    while True:
+        repo = click.prompt(
+            "Repository that incidents of every service count for, as owner/name [none]",
+            default="",
+            show_default=False,
+        )
+        whole = replace(found, repo=repo.strip())
+        if _accepted(whole, file):
+            return whole
+
+
+def _accepted(choices: Choices, file: Path) -> bool:
+    try:
+        _text(choices, file)
+    except UsageError as error:
+        click.echo(f"  {error}", err=True)
+        return False
+    return True
+
+
+def _text(choices: Choices, file: Path) -> str:
+    """Return the text of the file, which was read without a fault; raises UsageError."""
     from gitdailies_connection.config.load import read
     from gitdailies_connection.config.template import first_file
 
-    address = url or os.environ.get(URL_VARIABLE, "") or "http://127.0.0.1:8700/webhooks"
-    text = first_file(url=address, key={"env": KEY_VARIABLE}, schema=schema_address())
+    def text(chosen: Mapping[str, Sequence[str]] | None) -> str:
+        return first_file(
+            url=choices.url,
+            key={"file": SEND_KEY} if choices.key else {"env": KEY_VARIABLE},
+            schema=schema_address(),
+            chosen=chosen,
+            repo=choices.repo,
+        )
+
     try:
-        read(text, file)
+        read(text(None), file)
     except ConfigurationError as error:
-        raise UsageError(f"--url: {error}") from None
+        where = "--repo" if choices.repo and ".repo:" in str(error) else "--url"
+        raise UsageError(*(f"{where}: {complaint}" for complaint in error.complaints)) from None
+    chosen: dict[str, Sequence[str]] = {}
+    for name in choices.sources:
+
+        def check(lines: Sequence[str], name: str = name) -> None:
+            read(text({name: lines}), file)
+
+        chosen[name] = first_sources.settings_of(name, check)
+    return text(chosen or None)
+
+
+def _write_files(choices: Choices, file: Path, text: str, *, force: bool) -> list[str]:
+    """Write gitdailies.yml and the files of secrets beside it; return what to say about these."""
+    said = []
     try:
         with file.open("w" if force else "x", encoding="utf-8") as opened:
             opened.write(text)
+        if choices.key:
+            write_once(file.parent / SEND_KEY, lambda: choices.key)
+        for name in choices.sources:
+            path = file.parent / first_sources.secret_file(name)
+            made = write_once(path, lambda: secrets.token_urlsafe(32))
+            said.append(f"{path} holds a random secret: {_hand_over(name)}" if made else f"{path} is kept")
     except FileExistsError:
         raise UsageError(f"{file}: this file exists; --force overwrites it") from None
     except OSError as error:
         raise UsageError(f"{file}: cannot write it: {(error.strerror or '').lower()}") from None
-    click.echo(f"wrote {file}; now edit it, then run `gitdailies check {file}`")
+    return said
+
+
+def _hand_over(name: str) -> str:
+    """Say how a tool and the relay come to have the same secret."""
+    from gitdailies_core.sources import registry
+
+    text = f"give it to {name}, or write the one that {name} shows there"
+    return f"{text}; `gitdailies sources show {name}` says how" if name in registry.pack_names() else text

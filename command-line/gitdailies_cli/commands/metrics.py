@@ -12,8 +12,8 @@ import click
 from gitdailies_core.errors import DeliveryError, UnreadableBody, UsageError
 
 from gitdailies_cli import find_config, output
-from gitdailies_cli.commands.read_server import READ_KEY, ask
 from gitdailies_cli.commands.webhooks import STORE
+from gitdailies_cli.receiver.read_server import READ_KEY, ask
 
 if TYPE_CHECKING:
     from gitdailies_connection.config.settings import TeamSettings

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import click
-from gitdailies_core.errors import DeliveryError, UnreadableBody
+from gitdailies_core.errors import UnreadableBody
 
 from gitdailies_cli import output
-from gitdailies_cli.commands.read_server import READ_KEY, ask
+from gitdailies_cli.receiver.read_server import find_server, server_options
 
 _FORMATS = ("md", "json")
 
 
 @click.command()
-@click.option("--url", required=True, help="the address of a server, such as http://127.0.0.1:8700")
-@click.option("--key-env", default=READ_KEY, show_default=True, help="the variable with a key that may read")
+@server_options
 @click.option("--week", default="", help="a week like 2026-W47; default: the last whole week")
 @click.option("--repo", default="", help="only this repository")
 @click.option("--team", default="", help="only this team of gitdailies.yml")
@@ -29,15 +29,19 @@ _FORMATS = ("md", "json")
     show_default=True,
     help="Markdown for a chat, or JSON",
 )
-def report(url: str, key_env: str, week: str, repo: str, team: str, form: str) -> None:
+def report(
+    url: str | None, key_env: str, config: Path | None, week: str, repo: str, team: str, form: str
+) -> None:
     """Print what needs a decision in a week: failed deploys, incidents without a deploy, new names and more.
 
     \b
+    gitdailies report
     gitdailies report --url http://127.0.0.1:8700 --week 2026-W47
     """
     named = {"week": week, "repo": repo, "team": team, "format": form}
     asked = {name: text for name, text in named.items() if text}
-    answer = ask(url, key_env, f"/api/review?{urlencode(asked)}")
+    server = find_server(url, key_env, config)
+    answer = server.ask(f"/api/review?{urlencode(asked)}")
     if form == "md" and answer.body:
         click.echo(answer.body.decode("utf-8", "replace"), nl=False)
         return
@@ -46,4 +50,4 @@ def report(url: str, key_env: str, week: str, repo: str, team: str, form: str) -
         if isinstance(body, dict) and "sections" in body:
             output.as_json(body)
             return
-    raise DeliveryError(f"--url: {url} answered, but not with a review")
+    raise server.unexpected("a review")

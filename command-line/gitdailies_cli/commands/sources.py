@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -14,6 +13,7 @@ from gitdailies_core.sources import registry
 from gitdailies_core.values import strict_json
 
 from gitdailies_cli import output
+from gitdailies_cli.commands.spans import ago
 
 _CONFIG = click.option(
     "--config", type=click.Path(path_type=Path), help="the path of gitdailies.yml, for your own sources"
@@ -230,13 +230,9 @@ def preview(ctx: click.Context, name: str, since: str, config: Path | None, as_j
 
 
 def _since(text: str) -> datetime:
-    match = re.fullmatch(r"([0-9]{1,4})([dh])", text)
-    if match:
-        amount = int(match[1])
-        return datetime.now(UTC) - (timedelta(days=amount) if match[2] == "d" else timedelta(hours=amount))
     from gitdailies_cli.relay import options
 
-    moment = options.moment(text, "--since")
+    moment = ago(text, datetime.now(UTC)) or options.moment(text, "--since")
     assert moment is not None
     return moment
 

@@ -7,8 +7,7 @@ import contextlib
 import os
 import re
 import secrets
-import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,9 @@ from gitdailies_core.errors import ConfigurationError, GitDailiesError
 
 from gitdailies_cli import find_config, process
 from gitdailies_cli.commands import demo
+from gitdailies_cli.commands.private_files import write, write_once
 from gitdailies_cli.commands.webhooks import print_first_owner_link, public_origin
+from gitdailies_cli.log_format import LOG_FORMAT, configure_log
 
 WEBHOOKS_PORT, RELAY_PORT = 8700, 8701
 # The address at which this machine, or this container, reaches itself.
@@ -86,11 +87,7 @@ class Flags:
     help="the address of the relay for incident tools, if it is another one, such as https://relay.example.com",
 )
 @click.option("--demo", "with_demo", is_flag=True, help="send an example deploy and an example incident")
-@click.option(
-    "--log-format",
-    type=click.Choice(["text", "json"]),
-    help="the form of log lines; default: text on a terminal, else json",
-)
+@LOG_FORMAT
 def up(
     data: Path,
     webhooks_port: int | None,
@@ -110,9 +107,7 @@ def up(
     gitdailies up
     gitdailies up --demo
     """
-    from gitdailies_server.logging import setup
-
-    setup.configure(text=sys.stderr.isatty() if log_format is None else log_format == "text")
+    configure_log(log_format)
     flags = Flags(host, webhooks_port, relay_port, status_port)
     public = public_origin(public_url, "--public-url")
     public_relay = public_origin(public_relay_url, "--public-relay-url")
@@ -238,9 +233,9 @@ def _prepare(data: Path, flags: Flags) -> Path:
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in (*SECRETS.values(), STATUS_KEY):
-            _write_once(data / name, lambda: secrets.token_urlsafe(32))
-        _write_once(data / demo.SEND_KEY, lambda: _new_key(data, "up", ()))
-        _write_once(data / demo.READ_KEY, lambda: _new_key(data, "up-read", ("read",)))
+            write_once(data / name, lambda: secrets.token_urlsafe(32))
+        write_once(data / demo.SEND_KEY, lambda: _new_key(data, "up", ()))
+        write_once(data / demo.READ_KEY, lambda: _new_key(data, "up-read", ("read",)))
     except OSError as error:
         raise ConfigurationError(
             f"{data}: cannot write to this folder: {(error.strerror or '').lower()}; "
@@ -260,7 +255,7 @@ def _prepare(data: Path, flags: Flags) -> Path:
         secrets={name: {"file": secret} for name, secret in SECRETS.items()},
         example=True,
     )
-    _write_once(file, lambda: text)
+    write_once(file, lambda: text)
     return file
 
 
@@ -272,24 +267,6 @@ def _new_key(data: Path, name: str, allow: Sequence[str]) -> str:
     taken = {key.name for key in list_keys(store)} if store.is_file() else set()
     free = next(n for n in (name, *(f"{name}-{i}" for i in range(2, 10_000))) if n not in taken)
     return create_key(store, free, allow, created_by="gitdailies up")[0].reveal()
-
-
-def _write_once(path: Path, text: Callable[[], str]) -> None:
-    """Write a file of mode 0600 unless it exists. It is written completely or not at all."""
-    if path.exists():
-        return
-    _write(path, text().rstrip("\n") + "\n")
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    part.unlink(missing_ok=True)
-    file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(file, "w", encoding="utf-8") as opened:
-        opened.write(text)
-        opened.flush()
-        os.fsync(opened.fileno())
-    part.rename(path)
 
 
 def _status_port(relay: int, webhooks: int) -> int:
@@ -336,7 +313,7 @@ def _store_ports(file: Path, settings: Configuration) -> None:
             )
     try:
         if (written := "".join(lines)) != text:
-            _write(file, written)
+            write(file, written)
     except OSError as error:
         # The servers run; a full disk is no reason to end them.
         click.echo(f"note: {file}: cannot write the ports: {(error.strerror or '').lower()}", err=True)

@@ -12,7 +12,8 @@ from gitdailies_connection.config.settings import StoreSetting, WebhooksSettings
 from gitdailies_core.errors import UsageError
 
 from gitdailies_cli import find_config
-from gitdailies_cli.stores import RECEIVER_STORE
+from gitdailies_cli.commands.stores import RECEIVER_STORE
+from gitdailies_cli.log_format import LOG_FORMAT, configure_log
 
 if TYPE_CHECKING:
     from gitdailies_server.storage.database import Database
@@ -131,6 +132,7 @@ def _settings(
     is_flag=True,
     help="print a one-time link for another owner, and exit; the server may run at the same time",
 )
+@LOG_FORMAT
 def webhooks(
     config: Path | None,
     listen: str,
@@ -144,14 +146,16 @@ def webhooks(
     timezone: str | None,
     production: tuple[str, ...],
     invite_owner: bool,
+    log_format: str | None,
 ) -> None:
     """Run incoming webhooks: a receiver of events with keys, an API and pages with figures.
 
     \b
     gitdailies webhooks --listen 127.0.0.1:8700 --store sqlite:webhooks.db
     """
-    from gitdailies_server.logging import setup  # isort: split
-
+    if not invite_owner:
+        # The log first: what else a server imports finds it ready.
+        configure_log(log_format)
     from gitdailies_webhooks import server
 
     from gitdailies_cli import process
@@ -177,7 +181,6 @@ def webhooks(
 
         click.echo(f"{public or f'http://{address}'}{invite(where)}")
         return
-    setup.configure()
 
     async def serve(signals: process.Signals) -> None:
         await server.serve(

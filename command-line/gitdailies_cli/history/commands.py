@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
 from gitdailies_connection.config import yaml_document
+from gitdailies_connection.config.load import load_webhooks
 from gitdailies_core.errors import UsageError
 from gitdailies_history.files import atomic_file, formats, input_files
 from gitdailies_history.files.input_files import InputFile, ReadResult
@@ -22,8 +24,9 @@ from gitdailies_cli.history import outcome
 from gitdailies_cli.history.catch_up import catch_up
 from gitdailies_cli.history.fetch import fetch
 from gitdailies_cli.history.handover import Handover, handover_options, summed_up
+from gitdailies_cli.history.progress import ImportProgress
+from gitdailies_cli.history.tag_commits import TagCommits
 from gitdailies_cli.output import counted
-from gitdailies_cli.progress import ImportProgress
 from gitdailies_cli.send_events import PARTLY
 
 # The same as at incoming webhooks: clocks differ a little, but a wrong year is found.
@@ -89,14 +92,15 @@ def import_(
             "repeated": plan.repeated,
             "unpaired": plan.unpaired,
         }
+        names = plan.unpaired_incidents
         report = handover.send(where, plan, total, folder, watch) if where else None
         summary = None if where else summed_up(plan)
     if summary is not None:
-        outcome.show_summary(summary, counts, as_json=handover.as_json)
+        outcome.show_summary(summary, counts, names, as_json=handover.as_json)
         if result.bad:
             raise click.exceptions.Exit(PARTLY if total else outcome.USAGE)
     if report is not None:
-        outcome.show_report(report, counts, total, as_json=handover.as_json)
+        outcome.show_report(report, counts, names, total, as_json=handover.as_json)
         raise click.exceptions.Exit(outcome.exit_code(report, bad=result.bad))
 
 
@@ -116,7 +120,17 @@ def _read_options(mapping: Path | None, timezone: str | None, config: Path | Non
     if timezone and zone is None:
         raise UsageError(f"--timezone: expected a name like Europe/Berlin, got {timezone!a}")
     routes = find_config.load_configuration(config).routes if mapped.routed else None
-    return ReadOptions(latest=datetime.now(UTC) + AHEAD, mapped=mapped, zone=zone, routes=routes)
+    options = ReadOptions(latest=datetime.now(UTC) + AHEAD, mapped=mapped, zone=zone, routes=routes)
+    if mapping is None or not mapped.has_tags:
+        return options
+    named = {name: mapping.parent / path for name, path in mapped.mirrors.items()}
+    return replace(options, tags=TagCommits({**_mirrors(config), **named}))
+
+
+def _mirrors(config: Path | None) -> Mapping[str, Path]:
+    """Return the mirrors of gitdailies.yml, if there is one."""
+    path = find_config.find(config)
+    return load_webhooks(path).mirrors if path is not None else {}
 
 
 def _read(
@@ -136,6 +150,8 @@ def _read(
     for name, unknown in result.unknown.items():
         if unknown:
             watch.say(f"note: {name}: columns that no event has: {', '.join(unknown)}")
+    if result.unwanted:
+        watch.say(f"note: {counted(result.unwanted, 'row')} left out, because of only in the mapping")
     for service, rows in result.ignored.items():
         watch.say(f"note: {counted(rows, 'row')} of {service!r}, which has ignore: true under services")
     if faults and skip_bad is None:

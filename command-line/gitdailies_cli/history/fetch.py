@@ -30,7 +30,7 @@ from gitdailies_cli import find_config, output
 from gitdailies_cli.commands.vendor_options import TOKEN_ENV, TOKEN_FILE, parameters_of, secrets_of, tokens_of
 from gitdailies_cli.history import live, outcome
 from gitdailies_cli.history.handover import Handover, handover_options, summed_up
-from gitdailies_cli.progress import ImportProgress
+from gitdailies_cli.history.progress import ImportProgress
 
 
 @dataclass(frozen=True)
@@ -120,15 +120,16 @@ def fetch(
                 _write(plan, output_)
         counts = {"rows": total + plan.repeated, "bad": 0}
         counts |= {"repeated": plan.repeated, "unpaired": plan.unpaired}
+        names = plan.unpaired_incidents
         report = handover.send(where, plan, total, folder, watch) if where else None
         if not handover.dry_run and (report is None or not report.stopped):
             pages.finish()
     for reason, count in sorted(ignored.ignored.items()):
         click.echo(output.printable(f"note: {count:,} gave no event: {reason}"), err=True)
     if summary is not None:
-        outcome.show_summary(summary, counts, as_json=handover.as_json)
+        outcome.show_summary(summary, counts, names, as_json=handover.as_json)
     if report is not None:
-        outcome.show_report(report, counts, total, as_json=handover.as_json)
+        outcome.show_report(report, counts, names, total, as_json=handover.as_json)
         raise click.exceptions.Exit(outcome.exit_code(report, bad=0))
 
 

@@ -19,7 +19,7 @@ from gitdailies_history.sending.checkpoint import Checkpoint
 from gitdailies_history.sending.sending import Report, Stream
 
 from gitdailies_cli import find_config
-from gitdailies_cli.progress import ImportProgress
+from gitdailies_cli.history.progress import ImportProgress
 from gitdailies_cli.send_events import delivery_options, find_destination
 
 STATE = Path(find_config.DATA) / "history"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import click
 from gitdailies_history.plan.summary import Summary
 from gitdailies_history.sending.sending import Report
@@ -27,8 +30,10 @@ def exit_code(report: Report, *, bad: int) -> int:
     return DONE
 
 
-def show_report(report: Report, rows: dict[str, int], total: int, *, as_json: bool) -> None:
-    """Print the result of sending, and the counts of *rows*."""
+def show_report(
+    report: Report, rows: dict[str, int], unpaired: Sequence[str], total: int, *, as_json: bool
+) -> None:
+    """Print the result of sending, and the counts of *rows*; *unpaired* are some of the incidents counted."""
     left = total - report.delivered - report.skipped - report.refused
     counts = {
         "sent": report.sent,
@@ -39,24 +44,24 @@ def show_report(report: Report, rows: dict[str, int], total: int, *, as_json: bo
     }
     if as_json:
         stopped = {"stopped": report.stopped} if report.stopped else {}
-        output.as_json({**counts, "otherDetails": report.known, **rows, **stopped})
+        output.as_json({**counts, "otherDetails": report.known, **_numbers(rows, unpaired), **stopped})
         return
     about = {
         "unchanged": f", {report.known} of them with other details at the receiver" if report.known else "",
         "skipped": ", sent to this address before; --again sends them again" if report.skipped else "",
     }
     output.pairs({name: f"{count:,}{about.get(name, '')}" for name, count in counts.items()})
-    _show_notes(rows)
+    _show_notes(rows, unpaired)
     if report.stopped:
         click.echo(
             f"stopped: {output.printable(report.stopped)}; run the same command again to continue", err=True
         )
 
 
-def show_summary(summary: Summary, rows: dict[str, int], *, as_json: bool) -> None:
+def show_summary(summary: Summary, rows: dict[str, int], unpaired: Sequence[str], *, as_json: bool) -> None:
     """Print a summary of the events that would be sent."""
     if as_json:
-        output.as_json({**summary.to_wire(), **rows})
+        output.as_json({**summary.to_wire(), **_numbers(rows, unpaired)})
         return
     for name, entries in (("first", summary.first), ("last", summary.last)):
         for entry in entries.values():
@@ -65,13 +70,22 @@ def show_summary(summary: Summary, rows: dict[str, int], *, as_json: bool) -> No
     output.table("events a month", ("month", *summary.kinds), months)
     events, read = counted(summary.months.total(), "event"), counted(rows["rows"], "row")
     click.echo(f"{events} of {read}; nothing was sent")
-    _show_notes(rows)
+    _show_notes(rows, unpaired)
 
 
-def _show_notes(rows: dict[str, int]) -> None:
+def _numbers(rows: dict[str, int], unpaired: Sequence[str]) -> dict[str, Any]:
+    return {**rows, "unpairedIncidents": list(unpaired)}
+
+
+def _show_notes(rows: dict[str, int], unpaired: Sequence[str]) -> None:
     if rows["repeated"]:
         click.echo(f"note: repeats of an event, left out: {counted(rows['repeated'], 'row')}", err=True)
     if rows["unpaired"]:
-        click.echo(f"note: ends of incidents without a start in the input: {rows['unpaired']:,}", err=True)
+        more = ", …" if rows["unpaired"] > len(unpaired) else ""
+        text = (
+            f"note: {counted(rows['unpaired'], 'end')} without a start in the input, of {', '.join(unpaired)}"
+            f"{more}; sent all the same, since the receiver may know the start"
+        )
+        click.echo(output.printable(text), err=True)
     if rows["bad"]:
         click.echo(f"note: faulty rows, left out: {rows['bad']:,}", err=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from gitdailies_cli import find_config
+from gitdailies_cli.log_format import LOG_FORMAT, configure_log
 from gitdailies_cli.relay.acting import discard, pause, replay, requeue, resume
 from gitdailies_cli.relay.handshakes import confirm
 from gitdailies_cli.relay.incidents import close, incidents
@@ -17,8 +18,9 @@ from gitdailies_cli.relay.reading import explain, failed, show, status, unmapped
 
 @click.group(invoke_without_command=True)
 @CONFIG
+@LOG_FORMAT
 @click.pass_context
-def relay(ctx: click.Context, config: Path | None) -> None:
+def relay(ctx: click.Context, config: Path | None, log_format: str | None) -> None:
     """Run the relay, or ask about one that is running or stopped.
 
     \b
@@ -28,10 +30,8 @@ def relay(ctx: click.Context, config: Path | None) -> None:
     ctx.obj = config
     if ctx.invoked_subcommand is not None:
         return
-    from gitdailies_server.logging import setup
-
     # The log first: what else a server imports finds it ready.
-    setup.configure()
+    configure_log(log_format)
     from gitdailies_relay import server
 
     from gitdailies_cli import process

@@ -67,10 +67,14 @@ def _never_started(database: Database, reason: str) -> UsageError:
 
 def server(ctx: click.Context, config: Path | None) -> dict[str, Any] | None:
     """Return what the server says of itself, None where none runs here."""
+    return server_of(configuration(ctx, config))
+
+
+def server_of(settings: Configuration) -> dict[str, Any] | None:
+    """Return the same for the relay that *settings* are of."""
     from gitdailies_relay.operations import reports
 
-    settings = configuration(ctx, config).relay
-    return status_text.server(settings, reports.store_location(settings.store))
+    return status_text.server(settings.relay, reports.store_location(settings.relay.store))
 
 
 def known_source(name: str | None, settings: Configuration) -> str | None:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from gitdailies_connection.config.settings import Configuration
 from gitdailies_core.error_text import got
-from gitdailies_core.errors import UsageError
+from gitdailies_core.errors import GitDailiesError, UsageError
 
 from gitdailies_cli import output
 from gitdailies_cli.relay import options, status_text, timeline
@@ -132,31 +133,46 @@ def explain(ctx: click.Context, id_: str, config: Path | None, as_json: bool) ->
     """Show the timeline of an incident or of deploys: deliveries, decisions, occurrences, events, attempts.
 
     ID is the incident's, as its vendor writes it, or that of one of its deliveries or events. Deploys
-    have repository and environment. An id that the store does not know exits with 2. JSON is one object.
-    Where a delivery is about several incidents, `others` lists the rest. `paused` and `server` are as in
-    `status`: a pause or a stopped server may be why an event waits.
+    have repository and environment. JSON is one object. Where a delivery is about several incidents,
+    `others` lists the rest. `paused` and `server` are as in `status`: a pause or a stopped server may be
+    why an event waits. For an id that the store does not know, the receiver is asked, as by
+    `gitdailies why`; if it does not know it either, the code is 2.
 
     \b
     gitdailies relay explain Q1LARK7XW2M4CD
     gitdailies relay explain 'larkspur/checkout-api production'
     """
-    from gitdailies_relay.operations import reports
-    from gitdailies_relay.store.store import reading
+    from gitdailies_cli.relay.explanation import explanation
 
-    with reading(options.store(ctx, config)) as connection:
-        timelines = reports.timelines(connection, id_)
-        paused = reports.paused(connection)
-    if not timelines:
-        raise UsageError(f"ID: expected an incident, a delivery or an event of this store, got {got(id_)}")
-    delivery = {"paused": paused, "server": options.server(ctx, config)}
-    if as_json:
-        output.as_json({**timelines[0], "others": timelines[1:], **delivery})
-        return
-    for one in timelines:
-        sources = {message["source"] for message in one["deliveries"]}
-        of_source = status_text.pauses([pause for pause in paused if pause["source"] in sources])
-        for line in timeline.lines(one, status_text.held_up_by(delivery) or of_source):
+    settings = options.configuration(ctx, config)
+    found = explanation(settings, id_)
+    if found is None:
+        _of_receiver(id_, settings, as_json=as_json)
+    elif as_json:
+        output.as_json(found.to_json())
+    else:
+        for line in found.lines():
             click.echo(output.printable(line))
+
+
+def _of_receiver(id_: str, settings: Configuration, *, as_json: bool) -> None:
+    """Say what the receiver knows of an id that is not in the store; raises UsageError."""
+    from gitdailies_cli.receiver import read_server, reasons
+
+    unknown = f"ID: expected an incident, a delivery or an event of this store, got {got(id_)}"
+    try:
+        server = read_server.find_server(None, read_server.READ_KEY, settings.path)
+        found = reasons.of_receiver(server, id_)
+    except GitDailiesError:
+        raise UsageError(
+            f"{unknown}; what did not come through the relay, as with `gitdailies incident`, only the "
+            "receiver has, and `gitdailies why` asks it, with a key that may read"
+        ) from None
+    if found is None:
+        raise UsageError(f"{unknown}; the receiver does not know it either")
+    if not as_json:
+        click.echo("The relay has no delivery about it. The receiver has it from elsewhere:")
+    reasons.show(found, as_json=as_json)
 
 
 @click.command(short_help="lines to paste for services without a repository")

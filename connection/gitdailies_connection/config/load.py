@@ -160,7 +160,13 @@ def _relay(reading: SettingsReader, defaults: Defaults) -> RelaySettings:
     place: Place = ("relay",)
 
     def store(text: str) -> StoreSetting:
-        return StoreSetting.parse(text, reading.folder)
+        setting = StoreSetting.parse(text, reading.folder)
+        if setting.has_password:
+            raise ValueError(
+                "expected an address without a password, got one with it; put the password into a file "
+                "that PGPASSFILE names, mode 600"
+            )
+        return setting
 
     default = RelaySettings(
         store(STORE) if defaults.data is None else StoreSetting(SQLITE, path=defaults.data / "relay.db"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitdailies_core.errors import ConfigurationError
+from gitdailies_core.errors import ConfigurationError, VariableNotSet
 from gitdailies_core.values.secret import Secret
 
 # A key has about a hundred characters; the limit protects against an endless file.
@@ -43,7 +43,7 @@ class SecretSource:
         """
         if self.env is not None:
             if self.env not in environ:
-                raise ConfigurationError(f"{self.describe()}: this variable is not set")
+                raise VariableNotSet(f"{self.describe()}: this variable is not set")
             text = environ[self.env]
         else:
             text = self._text_of_file()

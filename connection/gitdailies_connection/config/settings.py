@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from gitdailies_core.deploys.routing import DeployRoutes
 from gitdailies_core.events.dialect import DOCUMENTED, Dialect
@@ -87,6 +87,14 @@ class StoreSetting:
         except ValueError:
             pass
         raise ValueError("expected sqlite:PATH or postgresql://HOST/DATABASE, got something else")
+
+    @property
+    def has_password(self) -> bool:
+        """Whether the address contains a password, as `USER:PASSWORD@` or as a parameter."""
+        if self.url is None:
+            return False
+        parts = urlsplit(self.url.reveal())
+        return parts.password is not None or "password" in parse_qs(parts.query, keep_blank_values=True)
 
     def __str__(self) -> str:
         return f"{SQLITE}:{self.path}" if self.url is None else self.url.origin

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any
 
@@ -10,9 +11,9 @@ from gitdailies_core.deploys.routing import SAME, DeployRoute, DeployRoutes
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import ConfigurationError, MappingError, ProofError
 from gitdailies_core.events.field_types import REPO
-from gitdailies_core.incidents.routing import Filter
+from gitdailies_core.incidents.routing import NONE, Filter
 from gitdailies_core.sources import registry
-from gitdailies_core.sources.protocol import Adapter, Certified, Option, ProofSettings
+from gitdailies_core.sources.protocol import Adapter, Certified, KnowsValues, Option, ProofSettings
 from gitdailies_core.sources.request import Request
 from gitdailies_core.values.nearest_name import did_you_mean
 from gitdailies_core.values.secret import Secret
@@ -64,6 +65,8 @@ def sources(reading: SettingsReader, *, load: Callable[[str], Adapter]) -> Mappi
             reading.fault((*place, "secrets"), f"expected {_SECRETS}, got nothing")
         elif adapter is not None and (not needs_secrets or reading.get((*place, "secrets")) is not None):
             _probe(reading, place, adapter, settings)
+        if adapter is not None:
+            _check_values(reading, (*place, "only"), adapter)
         only, count_all = _filter(reading, (*place, "only")), reading.get((*place, "count")) is not None
         _refuse_every_alert(reading, place, adapter, chosen=count_all or only.chooses_incidents)
         found[name] = Source(
@@ -208,6 +211,22 @@ def _seconds(text: str) -> float:
     if seconds > LONGEST_HOLD_SECONDS:
         raise ValueError(f"expected at most 24h, got {got(text)}")
     return float(seconds)
+
+
+def _check_values(reading: SettingsReader, place: Place, adapter: Adapter) -> None:
+    """Report each text of `only` that no incident of the vendor ever has: it would filter all of them."""
+    if not isinstance(adapter, KnowsValues):
+        return
+    for name, known in adapter.values.items():
+        value = reading.get((*place, name))
+        listed = isinstance(value, list)
+        for index, text in enumerate(value if listed else [value] if value is not None else ()):
+            wanted = text.casefold()
+            if wanted == NONE or any(fnmatchcase(one.casefold(), wanted) for one in known):
+                continue
+            words = f"{', '.join(known)} or {NONE}"
+            where = (*place, name, index) if listed else (*place, name)
+            reading.fault(where, f"expected {words}, got {got(text)}{did_you_mean(text, known)}")
 
 
 def _filter(reading: SettingsReader, place: Place) -> Filter:

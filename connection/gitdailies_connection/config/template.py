@@ -33,6 +33,11 @@ _OTHER_SERVICES = """\
   # "*" is for every other service; without it, deliveries about other services are quarantined.
   # "*": {repo: "larkspur/{service}"}
 """
+_EVERY_SERVICE = """\
+  # "*" is for every service without a line of its own.
+  "*": {{repo: {}}}
+"""
+_SOURCES_HEAD = "\n# Each source receives its deliveries at POST /hooks/NAME.\nsources:"
 _WEBHOOKS = """
 # How incoming webhooks compute their figures, if you run them on this machine.
 webhooks:
@@ -54,13 +59,16 @@ def first_file(
     secrets: Mapping[str, Mapping[str, str]] | None = None,
     example: bool = False,
     schema: str = "",
+    chosen: Mapping[str, Sequence[str]] | None = None,
+    repo: str = "",
 ) -> str:
     """Return the text of a first file, which loads without a change.
 
     *key* and each of *secrets*, by source, are `{"env": NAME}` or `{"file": PATH}`, relative to
     the file; a source without secret becomes a comment. With *example*, the service of `gitdailies demo`
     has a repository. No other service ever has one that its owner did not write. Editors read the address
-    *schema*, and complete and check the file with what is there.
+    *schema*, and complete and check the file with what is there. *chosen* are sources with the lines of their
+    settings, in place of the comments, and *repo* is the repository of every service.
     """
     editors = _EDITORS.format(schema) if schema else ""
     lines = [editors + _HEAD + f"  url: {scalar(url)}", f"  key: {_flow(key)}"]
@@ -75,8 +83,12 @@ def first_file(
         f"  status: {scalar(status)}    # for /metrics and status; do not make it public",
         f"  store: {scalar(store)}    # relative to this file, or postgresql://HOST/DATABASE",
         _SERVICES + f"  {_comment(not example)}{_EXAMPLE}{'    # of gitdailies demo' if example else ''}",
-        _OTHER_SERVICES + "\n# Each source receives its deliveries at POST /hooks/NAME.\nsources:",
-        *(_source(name, keys, (secrets or {}).get(name)) for name, keys in _SOURCES.items()),
+        (_EVERY_SERVICE.format(scalar(repo)) if repo else _OTHER_SERVICES) + _SOURCES_HEAD,
+        *(
+            (_source(name, keys, (secrets or {}).get(name)) for name, keys in _SOURCES.items())
+            if chosen is None
+            else (_chosen(name, settings) for name, settings in chosen.items())
+        ),
     ]
     return "\n".join(lines) + "\n" + _WEBHOOKS
 
@@ -101,6 +113,10 @@ def _source(name: str, keys: tuple[str, Sequence[str]], secret: Mapping[str, str
     given = secret if secret is not None else {"env": variable}
     inner = [f"adapter: {name}", f"secrets: [{_flow(given)}]", *settings]
     return "\n".join([f"  {mark}{name}:", *(f"  {mark}  {line}" for line in inner)])
+
+
+def _chosen(name: str, settings: Sequence[str]) -> str:
+    return "\n".join([f"  {name}:", *(f"    {line}" for line in settings)])
 
 
 def _comment(absent: bool) -> str:

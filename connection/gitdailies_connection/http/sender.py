@@ -131,9 +131,15 @@ class Sender:
         url = f"{origin(self.url)}/api/events/{quote(event_id, safe='')}"
         return self._exchange("DELETE", url, {KEY_HEADER: key.reveal()})
 
-    def fetch(self, method: str = "GET", *, key: Secret | None = None) -> Response:
-        """Send a request without body, with *key* if needed; raises DeliveryError if no answer came."""
-        return self._exchange(method, self.url, {KEY_HEADER: key.reveal()} if key else {})
+    def fetch(
+        self, method: str = "GET", *, key: Secret | None = None, largest: int = LARGEST_ANSWER
+    ) -> Response:
+        """Send a request without body, with *key* if needed; raises DeliveryError if no answer came.
+
+        At most *largest* bytes of the answer are read.
+        """
+        headers = {KEY_HEADER: key.reveal()} if key else {}
+        return self._exchange(method, self.url, headers, largest=largest)
 
     def receiver(self) -> str:
         """Detect whether the receiver is `ours` or only `documented`, without sending the key.

@@ -63,7 +63,8 @@ def deploys_in(
     try:
         deploys = resolve(platform, environ=environ, event=event, inputs=inputs, git=git.facts, call=call)
     except UsageError as error:
-        raise UsageError(f"{error} ({git.problem})" if git.problem else str(error)) from None
+        *others, last = error.complaints
+        raise UsageError(*others, f"{last} ({git.problem})" if git.problem else last) from None
     if isinstance(deploys, Deploys) and git.problem:
         return Deploys(deploys.platform, deploys.events, (*deploys.notes, git.problem))
     return deploys

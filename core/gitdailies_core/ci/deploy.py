@@ -128,12 +128,12 @@ class _Job:
         A whole checkout also knows the commits of runs that failed or were overtaken. A platform knows
         only those of its own run.
         """
-        git, sha = self.git, target.sha or (self.git.sha if self.git else None)
-        if git is None or sha != git.sha:
+        git = self.git
+        if git is None or not git.sha.startswith(target.sha or ""):
             return target
         most = max(USUAL_COMMITS, len(target.commits))
         return target.but(
-            sha=sha,
+            sha=git.sha,
             branch=target.branch or (None if target.no_branch else git.branch),
             commit_time=target.commit_time or git.commit_time,
             commits=git.commits[:most] or target.commits,
@@ -147,8 +147,18 @@ class _Job:
     def event(self, target: Target) -> Event:
         """Return the event of *target*."""
         facts, inputs = self.facts, self.inputs
-        repo = self._known("repo", target, target.repo, "the repository, as owner/name")
-        sha = self._known("sha", target, target.sha, "the deployed commit")
+        missing = [
+            self._missing(name, target, what)
+            for name, value, what in (
+                ("repo", target.repo, "the repository, as owner/name"),
+                ("sha", target.sha, "the deployed commit"),
+            )
+            if not value
+        ]
+        if missing:
+            # What a platform lacks has one remedy. A person sets both.
+            raise UsageError(*(missing[:1] if self.platform else missing))
+        repo, sha = target.repo or "", target.sha or ""
         environment = self.environment
         commits = list(target.commits[:MOST_COMMITS])
         name = self.platform.full_name if self.platform else _ELSEWHERE
@@ -194,10 +204,8 @@ class _Job:
             notes.append(f"commits: the newest {MOST_COMMITS} of {len(target.commits)}")
         return notes
 
-    def _known(self, name: str, target: Target, value: str | None, what: str) -> str:
-        if value:
-            return value
-        raise UsageError(
+    def _missing(self, name: str, target: Target, what: str) -> str:
+        return (
             f"{name}: expected {what}, got nothing from {self.title} or git; set it"
             + (f", {self.facts.remedy}" if self.facts.remedy else "")
             + (f" ({'; '.join(target.notes)})" if target.notes else "")

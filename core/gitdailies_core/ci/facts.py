@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Callable
 
 from gitdailies_core.ci.git_url import slug, without_users
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import Event
-from gitdailies_core.events.field_types import DEPLOY_TYPES
+from gitdailies_core.events.field_types import DEPLOY_TYPES, SHA
 from gitdailies_core.values.times import parse, text_of
 
 # Texts that mean no value: CircleCI writes `<nil>`, Helm and GitLab `<no value>`, JSON null,
@@ -140,15 +140,43 @@ class Inputs:
     def make(cls, *, repos: Iterable[str] = (), **texts: str | None) -> Inputs:
         """Read raw texts. *repos* holds `PATH` or `PATH@SHA`, several separated by spaces or commas.
 
-        Empty, `<nil>`, `null` and the like mean not given. Raises UsageError that names the input.
+        Empty, `<nil>`, `null` and the like mean not given. A job knows its commit in full, so a SHA must be
+        whole. Raises UsageError with a complaint for each wrong input.
         """
+        return cls._read(repos, texts, short=False)
+
+    @classmethod
+    def typed(cls, *, repos: Iterable[str] = (), **texts: str | None) -> Inputs:
+        """Read texts that a person typed, in the same way; the beginning of a SHA will do."""
+        return cls._read(repos, texts, short=True)
+
+    @classmethod
+    def _read(cls, repos: Iterable[str], texts: Mapping[str, str | None], *, short: bool) -> Inputs:
         read: dict[str, Any] = {}
+        complaints: list[str] = []
         for name, text in texts.items():
             if name not in cls.__annotations__ or name in ("repos", "no_branch"):
-                raise TypeError(f"Inputs.make() has no input {name!r}")
-            read[name] = _filled_in(name, text)
-        _check(read)
-        return cls(repos=tuple(one for text in repos for one in _repositories(text)), **read)
+                raise TypeError(f"Inputs has no input {name!r}")
+            try:
+                read[name] = _filled_in(name, text)
+                if read[name] and name in _READ:
+                    read[name] = _READ[name](read[name], short)
+            except UsageError as error:
+                complaints += error.complaints
+        found: list[Repository] = []
+        for text in repos:
+            try:
+                found += _repositories(text, short)
+            except UsageError as error:
+                complaints += error.complaints
+        if complaints:
+            raise UsageError(*complaints)
+        if read.get("branch"):
+            branch = branch_of(read["branch"])
+            if not branch:
+                read["no_branch"] = f"{got(read['branch'])} was set, which is no branch"
+            read["branch"] = branch
+        return cls(repos=tuple(found), **read)
 
 
 def _filled_in(name: str, text: str | None) -> str | None:
@@ -158,48 +186,60 @@ def _filled_in(name: str, text: str | None) -> str | None:
     return text
 
 
-def _check(read: dict[str, Any]) -> None:
-    sha, time, status = read.get("sha"), read.get("time"), read.get("status")
-    if sha:
-        read["sha"] = _whole(sha, "sha")
-    if time:
-        try:
-            read["time"] = text_of(parse(time, "time"))
-        except ValueError as error:
-            raise UsageError(str(error)) from None
-    if status and status.lower() not in SUCCEEDED | FAILED:
-        raise UsageError(f"status: expected a word like success, failure or cancelled, got {got(status)}")
-    if read.get("type") not in (None, *DEPLOY_TYPES):
-        raise UsageError(f"type: expected one of {', '.join(DEPLOY_TYPES)}, got {got(read['type'])}")
-    if read.get("url"):
-        read["url"] = without_users(read["url"])
-    if read.get("branch"):
-        branch = branch_of(read["branch"])
-        if not branch:
-            read["no_branch"] = f"{got(read['branch'])} was set, which is no branch"
-        read["branch"] = branch
+def _time(text: str, _short: bool) -> str:
+    try:
+        return text_of(parse(text, "time"))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
-def _repositories(text: str) -> Iterator[Repository]:
+def _status(text: str, _short: bool) -> str:
+    if text.lower() not in SUCCEEDED | FAILED:
+        raise UsageError(f"status: expected a word like success, failure or cancelled, got {got(text)}")
+    return text
+
+
+def _type(text: str, _short: bool) -> str:
+    if text not in DEPLOY_TYPES:
+        raise UsageError(f"type: expected one of {', '.join(DEPLOY_TYPES)}, got {got(text)}")
+    return text
+
+
+# The inputs that have a form. The second argument is whether the beginning of a SHA will do.
+_READ: Mapping[str, Callable[[str, bool], str]] = {
+    "sha": lambda text, short: _commit_sha(text, "sha", short),
+    "time": _time,
+    "status": _status,
+    "type": _type,
+    "url": lambda text, _short: without_users(text),
+}
+
+
+def _repositories(text: str, short: bool) -> Iterator[Repository]:
     # Users and passwords are removed before the text is split, because a password may hold a comma.
     parts, given_parts = (re.split(r"[\s,]+", one) for one in (without_users(text), text))
     for part in filter(given, parts):
         # What had a user was an address, also without a scheme.
-        yield _repository(part if part in given_parts or "://" in part else f"https://{part}")
+        yield _repository(part if part in given_parts or "://" in part else f"https://{part}", short)
 
 
-def _repository(text: str) -> Repository:
+def _repository(text: str, short: bool) -> Repository:
     path, at, sha = _filled_in("repo", text).partition("@")  # type: ignore[union-attr]
     path = path.strip("/")
     if "://" in text or ":" in path or not all(path.split("/")) or "/" not in path:
         named = slug(text)
         remedy = f"; did you mean {named}" if named else ""
         raise UsageError(f"repo: expected a repository like larkspur/checkout-api, got {got(text)}{remedy}")
-    return Repository(path, _whole(sha, "repo") if at else None)
+    return Repository(path, _commit_sha(sha, "repo", short) if at else None)
 
 
-def _whole(sha: str, where: str) -> str:
+def _commit_sha(sha: str, where: str, short: bool) -> str:
     name = full_sha(sha)
+    if not name and short:
+        text = given(sha)
+        if text and SHA.accepts(text) and text.strip("0"):
+            return text.lower()
+        raise UsageError(f"{where}: expected a commit of {SHA.expected}, got {got(sha)}")
     if not name:
         raise UsageError(
             f"{where}: expected a commit of 40 or 64 hexadecimal digits, got {got(sha)}; "

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gitdailies_core.ci.facts import Inputs, Skipped
-from gitdailies_core.error_text import relabel
-from gitdailies_core.errors import GitDailiesError
+from gitdailies_core.error_text import relabel_all
+from gitdailies_core.errors import GitDailiesError, UsageError
 from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event
 from gitdailies_core.events.field_types import DEPLOY_TYPES
@@ -110,8 +110,11 @@ def refused(error: Exception, names: Mapping[str, str]) -> Report:
     *names* maps our names of inputs to the platform's, if it has other names.
     """
     ours = isinstance(error, GitDailiesError)
+    complaints = error.complaints if isinstance(error, UsageError) else (str(error),)
     reason = (
-        relabel(str(error), names) if ours else f"the step itself failed ({type(error).__name__}: {error})"
+        "; ".join(relabel_all(complaints, names))
+        if ours
+        else f"the step itself failed ({type(error).__name__}: {error})"
     )
     reason = " ".join(reason.split())
     code = error.exit_code if isinstance(error, GitDailiesError) else NOT_DELIVERED

@@ -42,6 +42,8 @@ _sorted = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=T
 DEPLOYED = "deployed"
 INCIDENT_STARTED = "incidentStarted"
 INCIDENT_RESOLVED = "incidentResolved"
+# How a fault says that a required field is not there.
+NOTHING = "nothing"
 
 
 @dataclass(frozen=True)
@@ -225,22 +227,26 @@ class Event:
     def from_wire(cls, body: Any, kinds: tuple[Kind, ...] = KINDS) -> Event:
         """Check a JSON object against the table. null and "" mean not given.
 
-        Raises InvalidEvent that names the field, the expected value and the actual one.
+        Raises InvalidEvent that names each wrong field, the expected value and the actual one.
         """
         if not isinstance(body, dict):
             raise InvalidEvent(f"event: expected an object, got {got(body)}")
         kind = kind_of(body.get("kind"), kinds)
         values: dict[str, Any] = {}
+        faults: list[InvalidEvent] = []
         for field in kind.fields:
             value = body.get(field.name)
             if value is not None and value != "":
-                values[field.name] = normalize(field.type, field.name, value)
+                try:
+                    values[field.name] = normalize(field.type, field.name, value)
+                except InvalidEvent as error:
+                    faults.append(error)
             elif field.required:
-                raise InvalidEvent(
-                    f"{field.name}: expected {field.type.expected}, got "
-                    + (got(value) if field.name in body else "nothing"),
-                    field.name,
-                )
+                text = got(value) if field.name in body else NOTHING
+                fault = f"{field.name}: expected {field.type.expected}, got {text}"
+                faults.append(InvalidEvent(fault, field.name))
+        if faults:
+            raise InvalidEvent.of(faults)
         extra = {}
         if not body.keys() <= kind.names:
             extra = {name: value for name, value in body.items() if name not in kind.names}

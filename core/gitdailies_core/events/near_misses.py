@@ -11,7 +11,7 @@ never                    the names of another kind, and names of three letters
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -39,18 +39,28 @@ _LONGEST = 40
 def refuse_kind(body: Mapping[str, Any]) -> None:
     """Raise InvalidEvent for an event without `kind` that has a name close to it."""
     if "kind" not in body:
-        _refuse(body, frozenset({"kind"}), frozenset(), "")
+        for fault in _faults(body, frozenset({"kind"}), frozenset(), ""):
+            raise fault
 
 
 def refuse(body: Mapping[str, Any], kind: Kind, kinds: tuple[Kind, ...] = KINDS) -> None:
-    """Raise InvalidEvent for the first name that is close to one of *kind*, also in its commits."""
+    """Raise InvalidEvent for the names that are close to one of *kind*, and for the first in its commits."""
+    faults = list(_faults_of(body, kind, kinds))
+    if faults:
+        raise InvalidEvent.of(faults)
+
+
+def _faults_of(body: Mapping[str, Any], kind: Kind, kinds: tuple[Kind, ...]) -> Iterator[InvalidEvent]:
     if not body.keys() <= kind.names:
-        _refuse(body, kind.names, frozenset().union(*(other.names for other in kinds)), "")
+        yield from _faults(body, kind.names, frozenset().union(*(other.names for other in kinds)), "")
     for field in kind.lists:
         given = body.get(field.name) if field.type is COMMITS else None
         for index, commit in enumerate(given if isinstance(given, list) else ()):
             if isinstance(commit, dict) and not commit.keys() <= COMMIT_NAMES:
-                _refuse(commit, COMMIT_NAMES, frozenset(), f"{field.name}[{index}].")
+                # A thousand commits have the same mistake.
+                for fault in _faults(commit, COMMIT_NAMES, frozenset(), f"{field.name}[{index}]."):
+                    yield fault
+                    return
 
 
 def meant(name: str, known: frozenset[str], foreign: frozenset[str] = frozenset()) -> str:
@@ -86,10 +96,12 @@ def _meant(name: str, known: frozenset[str]) -> str:
     return min(close)[1] if close else ""
 
 
-def _refuse(names: Iterable[str], known: frozenset[str], foreign: frozenset[str], place: str) -> None:
+def _faults(
+    names: Iterable[str], known: frozenset[str], foreign: frozenset[str], place: str
+) -> Iterator[InvalidEvent]:
     for name in names:
         if field := meant(name, known, foreign):
-            raise InvalidEvent(
+            yield InvalidEvent(
                 f"{place}{_shown(name)}: this field does not exist; did you mean {field}?",
                 place.partition("[")[0] or name,
             )

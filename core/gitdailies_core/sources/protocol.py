@@ -360,6 +360,15 @@ class Signs(Protocol):
         """Return what proves *body* *at* a time; raises ConfigurationError where only the vendor can."""
 
 
+@runtime_checkable
+class KnowsValues(Protocol):
+    """What an adapter also has if `only` of a source can be checked: every value that its vendor has."""
+
+    @property
+    def values(self) -> Mapping[str, Sequence[str]]:
+        """The values of a property of incidents, such as `urgency`; others are not known."""
+
+
 @cache
 def is_certified(kind: type) -> bool:
     """Whether the adapters of a class are Certified ones."""

@@ -45,7 +45,7 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{- fail "store.url: expected postgresql://USER@HOST/DATABASE, got another form" }}
 {{- end }}
 {{- end }}
-{{- if dig "relay" "store" "" .Values.config }}
+{{- if (.Values.config.relay | default dict).store }}
 {{- fail "config.relay.store: the chart sets it; set store.url, and store.passwordSecret for the password" }}
 {{- end }}
 {{- if not (or .Values.webhooks.enabled .Values.receiver.url) }}

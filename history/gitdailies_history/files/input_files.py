@@ -41,13 +41,15 @@ class InputFile:
 class ReadResult:
     """The outcome of reading: number of rows, number of faulty rows, unknown columns by file.
 
-    `ignored` has the number of rows by service, for services that shall not count.
+    `ignored` has the number of rows by service, for services that shall not count. `unwanted` is the number
+    of rows that `only` of the mapping leaves out.
     """
 
     rows: int = 0
     bad: int = 0
     unknown: dict[str, tuple[str, ...]] = field(default_factory=dict)
     ignored: Counter[str] = field(default_factory=Counter)
+    unwanted: int = 0
 
 
 def find(name: str, format_: str | None, folder: Path) -> InputFile:
@@ -83,6 +85,7 @@ def read_into(
             plan.exclude(item.file, item.line)
             yield from row.faults
             continue
+        result.unwanted += row.unwanted
         if row.ignored:
             result.ignored[row.ignored] += 1
         for event in row.events:

@@ -7,15 +7,16 @@ Every event of a history needs a time.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
-from typing import Any
+from typing import Any, TypeAlias
 
+from gitdailies_core.ci.facts import full_sha
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import InvalidEvent
-from gitdailies_core.events.events import INCIDENT_RESOLVED, KINDS, Event, Kind, kind_of
-from gitdailies_core.events.field_types import normalize
+from gitdailies_core.events.events import INCIDENT_RESOLVED, KINDS, NOTHING, Event, Kind, kind_of
 from gitdailies_core.incidents.routing import Routed, Routes
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change, Service
 from gitdailies_core.values.times import text_of
@@ -24,6 +25,8 @@ from gitdailies_history.files import spreadsheet_times
 from gitdailies_history.files.mapping import Mapped, Rule
 from gitdailies_history.plan.faults import Fault
 
+AddFault: TypeAlias = Callable[[str, str], None]
+_EARLY = re.compile(r"[0-9]:")
 _TIME_FIELDS = frozenset(one.name for kind in KINDS for one in kind.fields if one.type.form == "time")
 
 
@@ -43,24 +46,29 @@ class Row:
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How rows are read: the latest allowed time, the mapping, a zone for times without one, and routes."""
+    """How rows are read: the latest allowed time, the mapping, a zone for times without one, and routes.
+
+    `tags` returns the commit of each tag of a repository, or None if the repository has no mirror.
+    """
 
     latest: datetime
     mapped: Mapped = field(default_factory=Mapped)
     zone: tzinfo | None = None
     routes: Routes | None = None
+    tags: Callable[[str], Mapping[str, str] | None] = lambda _repo: None
 
 
 @dataclass(frozen=True)
 class Result:
     """The events of a row. If there are faults, the events must not be used.
 
-    `ignored` is a service of the row that shall not count, or "".
+    `ignored` is a service of the row that shall not count, or "". `unwanted` says that no rule is for it.
     """
 
     events: tuple[Event, ...]
     faults: tuple[Fault, ...] = ()
     ignored: str = ""
+    unwanted: bool = False
 
 
 def of(row: Row, options: ReadOptions) -> Result:
@@ -69,14 +77,17 @@ def of(row: Row, options: ReadOptions) -> Result:
     faults: list[Fault] = []
     ignored: list[str] = []
     several = len(options.mapped.rules) > 1
-    for rule, fields in options.mapped.readings:
+    readings = [one for one in options.mapped.readings if one[0].wants(row.values)]
+    if not readings:
+        return Result((), unwanted=True)
+    for rule, fields in readings:
         body = _body(row, rule, fields)
         # The row of an open incident has no end yet, only a start.
         if several and not _given(body.get("time")):
             continue
         ignored += _one(row, rule, options, body, events, faults)
     if not events and not faults and not ignored:
-        times = " or ".join(dict.fromkeys(rule.column("time") for rule in options.mapped.rules))
+        times = " or ".join(dict.fromkeys(rule.column("time") for rule, _ in readings))
         faults.append(Fault(row.file, row.line, times, f"expected {spreadsheet_times.EXPECTED}, got nothing"))
     return Result(tuple(events), tuple(faults), next(iter(ignored), ""))
 
@@ -92,7 +103,46 @@ def _body(row: Row, rule: Rule, fields: Mapping[str, tuple[str, ...]]) -> dict[s
                 continue
         for name in fields[column]:
             body[name] = value
+    for name, (date, time) in rule.moments.items():
+        day, clock = (str(row.values.get(column) or "").strip() for column in (date, time))
+        # 8:55 is the usual form of an early hour.
+        text = f"{day} {f'0{clock}' if _EARLY.match(clock) else clock}".strip()
+        if text:
+            body[name] = text
     return body
+
+
+def _translate(body: dict[str, Any], rule: Rule, fault: AddFault) -> None:
+    """Replace each text that the mapping gives a meaning; one that it does not know is a fault."""
+    for name, meanings in rule.values.items():
+        if name not in body:
+            continue
+        text = str(body[name])
+        if text.casefold() in meanings:
+            body[name] = meanings[text.casefold()]
+        else:
+            known = ", ".join(meanings)
+            fault(rule.column(name), f"expected one of {known}, as values says, got {got(text)}")
+            del body[name]
+
+
+def _find_commit(body: dict[str, Any], rule: Rule, options: ReadOptions, fault: AddFault) -> None:
+    """Replace a tag by its commit. A whole SHA in its place stays; the beginning of one may be a version."""
+    repo, tag = body.get("repo"), body.get("commitSHA")
+    if not rule.has_tags or not isinstance(repo, str) or not isinstance(tag, str):
+        return
+    known = options.tags(repo)
+    # A sheet often has 1.4.2 where the tag is v1.4.2.
+    found = None if known is None else known.get(tag) or known.get(f"v{tag}")
+    if found is not None:
+        body["commitSHA"] = found
+    elif full_sha(tag) is None:
+        column = rule.column("commitSHA")
+        if known is None:
+            fault(column, f"expected a mirror of {repo} to look {got(tag)} up, got none; add it to mirrors")
+        else:
+            fault(column, f"expected a tag of {repo}, got {got(tag)}; its mirror may need git fetch --tags")
+        del body["commitSHA"]
 
 
 def _one(
@@ -110,6 +160,9 @@ def _one(
         faults.append(Fault(row.file, row.line, column, text))
 
     before = len(faults)
+    _translate(body, rule, fault)
+    if "kind" in rule.values and "kind" not in body and len(faults) > before:
+        return ignored
     try:
         kind = kind_of(body.get("kind"))
     except InvalidEvent as error:
@@ -137,13 +190,14 @@ def _one(
     if row.strays:
         full.update(_strays(row, kind, options))
     for target in _targets(full, rule, row, options, fault, ignored):
-        _check({**full, **target}, kind, rule, row, events, faults, clean=before == len(faults))
+        placed = {**full, **target}
+        _find_commit(placed, rule, options, fault)
+        _check(placed, rule, row, events, faults, clean=before == len(faults))
     return ignored
 
 
 def _check(
     body: dict[str, Any],
-    kind: Kind,
     rule: Rule,
     row: Row,
     events: list[Event],
@@ -152,27 +206,21 @@ def _check(
     clean: bool,
 ) -> None:
     """Add the event of *body*, or all faults if it is invalid or other fields are faulty."""
-    if clean:
-        try:
-            events.append(Event.from_wire(body))
-        except InvalidEvent:
-            pass
-        else:
-            return
-    known = {(one.column, one.line) for one in faults}
-    for one in kind.fields:
-        column = rule.column(one.name)
-        try:
-            if one.name in body:
-                normalize(one.type, one.name, body[one.name])
-            elif one.required:
-                text = f"expected {one.type.expected}, got {_nothing(row, column)}"
-                raise InvalidEvent(f"{one.name}: {text}")
-        except InvalidEvent as error:
-            where, _, text = str(error).partition(": ")
-            shown = column + where.removeprefix(one.name)
+    try:
+        event = Event.from_wire(body)
+    except InvalidEvent as error:
+        known = {(one.column, one.line) for one in faults}
+        for one in error.faults:
+            column = rule.column(one.field)
+            where, _, text = str(one).partition(": ")
+            shown = column + where.removeprefix(one.field)
+            if one.field not in body:
+                text = f"{text.removesuffix(NOTHING)}{_nothing(row, column)}"
             if (shown, row.line) not in known:
                 faults.append(Fault(row.file, row.line, shown, text))
+    else:
+        if clean:
+            events.append(event)
 
 
 def _targets(

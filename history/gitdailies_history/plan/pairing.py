@@ -54,9 +54,9 @@ class EarlyEnd(NamedTuple):
 
 @dataclass
 class Unpaired:
-    """Counts ends without a start. A file may begin in the middle of an incident."""
+    """The numbers of ends without a start. A file may begin in the middle of an incident."""
 
-    ends: int = 0
+    ends: list[int]
 
 
 def pair(events: Iterable[IncidentEvent], unpaired: Unpaired) -> Iterator[Paired | EarlyEnd]:
@@ -84,7 +84,7 @@ def pair(events: Iterable[IncidentEvent], unpaired: Unpaired) -> Iterator[Paired
                 continue
             if not starts:
                 orphan = event
-                unpaired.ends += 1
+                unpaired.ends.append(event.number)
                 ends[where] = Paired(event, "", *where)
             elif len(starts) == 1:
                 ends[where] = Paired(event, starts[0].at, *ended[0])

@@ -33,16 +33,17 @@ PRAGMA synchronous=OFF;
 PRAGMA locking_mode=EXCLUSIVE;
 PRAGMA temp_store=FILE;
 PRAGMA cache_size=-{_CACHE_KIB};
-CREATE TABLE incident_events (n INTEGER PRIMARY KEY, file TEXT, line INT, incident TEXT, kind TEXT, at TEXT,
-  environment TEXT, service TEXT, id TEXT, body TEXT);
+CREATE TABLE incident_events (n INTEGER PRIMARY KEY, file TEXT, line INT, incident TEXT, subject TEXT,
+  kind TEXT, at TEXT, environment TEXT, service TEXT, id TEXT, body TEXT);
+CREATE TABLE unpaired (n INTEGER PRIMARY KEY);
 CREATE TABLE events (n INTEGER PRIMARY KEY, file TEXT, line INT, stage INT, kind TEXT, at TEXT, id TEXT,
   body TEXT);
 CREATE TABLE bad (file TEXT, line INT, PRIMARY KEY (file, line)) WITHOUT ROWID;
 CREATE TABLE repeated (n INTEGER PRIMARY KEY);
 """
 _INCIDENT_EVENT = (
-    "INSERT INTO incident_events (file, line, incident, kind, at, environment, service, id, body)"
-    " VALUES (?,?,?,?,?,?,?,?,?)"
+    "INSERT INTO incident_events (file, line, incident, subject, kind, at, environment, service, id, body)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?)"
 )
 _EVENT = "INSERT INTO events (file, line, stage, kind, at, id, body) VALUES (?,?,?,?,?,?,?)"
 # With equal times a start comes before an end, so the same file always gives the same order.
@@ -59,6 +60,19 @@ _TWICE = (
     "SELECT id, n, file, line, body FROM events WHERE id IN"
     " (SELECT id FROM events GROUP BY id HAVING count(*) > 1) ORDER BY id, file, line, n"
 )
+# Ends without a start, but for those with a start under another source, or under none: the receiver pairs
+# them, because it looks at incident and repository alone.
+_UNPAIRED = """
+FROM unpaired JOIN incident_events e USING (n) WHERE NOT EXISTS (
+ SELECT 1 FROM incident_events s
+ WHERE s.subject = e.subject AND s.incident <> e.incident AND s.kind = 'incidentStarted' AND s.at <= e.at
+ AND (s.environment IS NULL OR e.environment IS NULL OR s.environment = e.environment)
+ AND (s.service IS NULL OR e.service IS NULL OR s.service = e.service)
+)
+"""
+_COUNT_UNPAIRED = f"SELECT count(*) {_UNPAIRED}"
+_SOME_UNPAIRED = f"SELECT e.subject {_UNPAIRED} GROUP BY e.subject ORDER BY min(e.at), e.subject LIMIT ?"
+MOST_NAMED = 5
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _SEPARATOR = "\x1f"  # no text on one line holds it
 
@@ -79,6 +93,8 @@ class Plan:
         self._incidents: list[tuple[Any, ...]] = []
         self._ready: list[tuple[Any, ...]] = []
         self.unpaired = 0
+        # Some of the incidents that these ends are of, the first ones by time.
+        self.unpaired_incidents: list[str] = []
         self.repeated = 0
 
     def __enter__(self) -> Self:
@@ -106,10 +122,11 @@ class Plan:
         else:
             get = event.get
             id_ = event.id or ("" if get("source") else content_id(event.digest()))
-            incident = _SEPARATOR.join((get("source") or "", get(order.INCIDENT_FIELD), get("repo")))
+            subject = _SEPARATOR.join((get(order.INCIDENT_FIELD), get("repo")))
+            incident = _SEPARATOR.join((get("source") or "", subject))
             where = (get("environment"), get("service"))
             self._incidents.append(
-                (file, line, incident, event.kind, at, *where, id_, _json_of(event, id_ or None))
+                (file, line, incident, subject, event.kind, at, *where, id_, _json_of(event, id_ or None))
             )
         if len(self._ready) + len(self._incidents) >= _AT_ONCE:
             self._flush()
@@ -147,7 +164,7 @@ class Plan:
         return self._db.execute(query, (file, line)).fetchone() is not None
 
     def _pair(self) -> Iterator[Fault]:
-        unpaired = pairing.Unpaired()
+        unpaired = pairing.Unpaired([])
         cursor = self._db.execute(_BY_INCIDENT)
         for incident, rows in groupby(cursor, key=itemgetter(3)):
             source, name, repo = incident.split(_SEPARATOR)
@@ -167,8 +184,18 @@ class Plan:
                 self._ready.append((file, line, 1, kind, at, id_, body))
                 if len(self._ready) >= _AT_ONCE:
                     self._flush()
+            if unpaired.ends:
+                self._db.executemany("INSERT INTO unpaired VALUES (?)", [(n,) for n in unpaired.ends])
+                unpaired.ends.clear()
         self._flush()
-        self.unpaired = unpaired.ends
+        if self._db.execute("SELECT 1 FROM unpaired LIMIT 1").fetchone() is not None:
+            self._count_unpaired()
+
+    def _count_unpaired(self) -> None:
+        self._db.execute("CREATE INDEX subjects ON incident_events (subject)")
+        (self.unpaired,) = self._db.execute(_COUNT_UNPAIRED).fetchone()
+        found = self._db.execute(_SOME_UNPAIRED, (MOST_NAMED,)).fetchall()
+        self.unpaired_incidents = [subject.partition(_SEPARATOR)[0] for (subject,) in found]
 
     def _early_end(self, early: pairing.EarlyEnd, incident: str) -> Fault:
         (file, line), (_, start_line) = (

@@ -36,6 +36,7 @@ from gitdailies_webhooks.api.middleware import problem_response
 from gitdailies_webhooks.derived import event_filters
 from gitdailies_webhooks.derived.worker import Deriver
 from gitdailies_webhooks.events import intake, query
+from gitdailies_webhooks.events import listing as lists
 from gitdailies_webhooks.events.intake import Submission
 from gitdailies_webhooks.events.listing import ListedEvent
 from gitdailies_webhooks.events.problem import Problem, Refusal, of_error, refusal
@@ -159,7 +160,7 @@ class EventApi:
         return JSONResponse({"status": "ok", "key": key.name, "allow": sorted(key.allow)})
 
     async def list_events(self, request: Request) -> Response:
-        """List events as a stream, those that were received or happened first at the beginning."""
+        """List events as a stream, those that were received or happened first, or last, at the beginning."""
         settings = self._deriver.settings
         listing = query.listing(query_of(request), self._kinds, settings.zone)
         event_filters.check(listing.wanted, self._teams)
@@ -178,10 +179,15 @@ class EventApi:
             )
             listing = replace(listing, wanted=found.wanted)
             as_of = text_of(from_us(found.as_of)) if found.wanted.outcome else ""
+        # What is stored meanwhile belongs to a later list, which begins at this end.
+        end = await self._store.read(lists.last_number)
+        listing = lists.up_to(listing, end)
         pages = self._store.pages(listing)
         # The first page is read before the response begins, so that an error can still be a 503.
         first: list[ListedEvent] = await anext(pages, [])
-        return StreamingResponse(self._stream(listing, first, pages, as_of), media_type="application/json")
+        return StreamingResponse(
+            self._stream(listing, first, pages, end, as_of), media_type="application/json"
+        )
 
     async def delete(self, request: Request) -> Response:
         """Delete one event; the audit trail keeps a copy."""
@@ -263,7 +269,12 @@ class EventApi:
         return key
 
     async def _stream(
-        self, listing: Listing, page: list[ListedEvent], pages: AsyncIterator[list[ListedEvent]], as_of: str
+        self,
+        listing: Listing,
+        page: list[ListedEvent],
+        pages: AsyncIterator[list[ListedEvent]],
+        end: int,
+        as_of: str,
     ) -> AsyncIterator[str]:
         yield '{"events":['
         last, count, separator = None, 0, ""
@@ -274,7 +285,7 @@ class EventApi:
         more = count == listing.limit and last is not None and await self._store.has_more(listing, last)
         following = _cursor(listing.wanted.order, last) if more and last else "null"
         derived = f',"asOf":"{as_of}"' if as_of else ""
-        yield f'],"next":{following}{derived}}}'
+        yield f'],"next":{following},"end":{end}{derived}}}'
 
     def _log_outcomes(self, key: Key, outcomes: tuple[intake.Outcome, ...], *, check_only: bool) -> None:
         counts = Counter(outcome.status for outcome in outcomes)

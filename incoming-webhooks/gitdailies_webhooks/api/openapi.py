@@ -18,7 +18,9 @@ from gitdailies_webhooks.derived.event_filters import OUTCOMES
 from gitdailies_webhooks.events import intake
 from gitdailies_webhooks.events.problem import MEDIA_TYPE, OF_SERVER, PROBLEMS
 from gitdailies_webhooks.events.query import (
+    DIRECTIONS,
     FILTERS,
+    FORWARD,
     LATEST_AFTER,
     LISTED,
     MOST_LISTED,
@@ -222,9 +224,10 @@ def _list(kinds: tuple[Kind, ...]) -> dict[str, Any]:
     ]
     return {
         "operationId": "listEvents",
-        "summary": "List events, oldest received or oldest first",
+        "summary": "List events, oldest received or oldest first, or the other way round",
         "description": "For keys that may read. `next` is the `after` of the next request with the same "
-        "filters and order, or null if no more events follow.",
+        "filters, order and direction, or null if no more events follow. `end` is the `after` of a later "
+        "request in the order of arrival, for what was stored since this list was made.",
         "parameters": [
             {
                 "name": "limit",
@@ -260,6 +263,11 @@ def _list(kinds: tuple[Kind, ...]) -> dict[str, Any]:
                 "order",
                 "by arrival, or by time: events of one moment by arrival",
                 {"type": "string", "enum": list(ORDERS), "default": RECEIVED},
+            ),
+            _query_parameter(
+                "direction",
+                "backward: the last event of the order first",
+                {"type": "string", "enum": list(DIRECTIONS), "default": FORWARD},
             ),
         ],
         "responses": {

@@ -139,6 +139,7 @@ def schemas() -> dict[str, Any]:
         "counts": {"type": "boolean"},
         "word": {"type": "string"},
         "reason": {"type": "string"},
+        "advice": {"type": "string", "description": "what to do about it; empty if nothing is to do"},
     }
     return {
         "Figures": record(

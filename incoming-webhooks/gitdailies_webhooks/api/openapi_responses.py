@@ -37,6 +37,15 @@ def schemas(kinds: tuple[Kind, ...]) -> dict[str, Any]:
         },
     }
     id_ = {"type": "string", "description": "the event's id: as it was sent, or made here"}
+    fault = {
+        "field": {"type": "string", "description": "the wrong field; empty for the event itself"},
+        "detail": {"type": "string", "description": "where, what was expected, and what was found"},
+    }
+    errors = {
+        "type": "array",
+        "items": record(fault, tuple(fault)),
+        "description": "each fault of an event that has several",
+    }
     return {
         "Taken": record({"status": {"enum": list(_STATUSES)}, "id": id_, **notes}, ("status", "id")),
         "Results": record({"results": {"type": "array", "items": ref("Result")}}, ("results",)),
@@ -47,6 +56,7 @@ def schemas(kinds: tuple[Kind, ...]) -> dict[str, Any]:
                 "id": id_,
                 "error": {"type": "string", "description": "where, what was expected, and what was found"},
                 "field": {"type": "string", "description": "the wrong field"},
+                "errors": errors,
                 **notes,
             },
             ("index", "status"),
@@ -71,13 +81,17 @@ def schemas(kinds: tuple[Kind, ...]) -> dict[str, Any]:
                     "type": ["integer", "string", "null"],
                     "description": "the `after` of the next request: a number; by time, a text",
                 },
+                "end": {
+                    "type": "integer",
+                    "description": "the number of the event that was stored last when the list was made",
+                },
                 "asOf": {
                     "type": "string",
                     "format": "date-time",
                     "description": "with outcome: every event received before this has its outcome",
                 },
             },
-            ("events", "next"),
+            ("events", "next", "end"),
         ),
         "Deleted": record({"status": {"const": "deleted"}, "id": {"type": "string"}}, ("status", "id")),
         "Problem": record(
@@ -92,6 +106,7 @@ def schemas(kinds: tuple[Kind, ...]) -> dict[str, Any]:
                 "status": {"type": "integer"},
                 "detail": {"type": "string", "description": "where, what was expected, and what was found"},
                 "field": {"type": "string", "description": "the wrong field of the event"},
+                "errors": errors,
             },
             ("type", "title", "status", "detail"),
         ),

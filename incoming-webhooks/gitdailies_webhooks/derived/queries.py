@@ -19,6 +19,7 @@ from gitdailies_webhooks.derived import repositories, rows, statements
 from gitdailies_webhooks.derived.verdicts import Event, verdicts
 from gitdailies_webhooks.events import change_log, spellings
 from gitdailies_webhooks.events.problem import refusal
+from gitdailies_webhooks.figures.advice import ADVICE
 from gitdailies_webhooks.figures.events import History
 from gitdailies_webhooks.figures.facts import derive
 from gitdailies_webhooks.figures.metrics import (
@@ -207,7 +208,7 @@ def history_of(
 def _judged(body: dict[str, Any], verdicts: tuple[Verdict, ...]) -> dict[str, Any]:
     return {
         **{name: body[name] for name in _FIELDS if name in body},
-        "verdicts": [verdict._asdict() for verdict in verdicts],
+        "verdicts": [{**verdict._asdict(), "advice": ADVICE[verdict.word]} for verdict in verdicts],
     }
 
 

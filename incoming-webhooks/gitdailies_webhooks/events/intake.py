@@ -18,7 +18,7 @@ from gitdailies_core.error_text import got
 from gitdailies_core.errors import BodyTooLarge, InvalidEvent
 from gitdailies_core.events import near_misses
 from gitdailies_core.events.dialect import ID_HEADER
-from gitdailies_core.events.events import KINDS, Event, Kind, kind_of
+from gitdailies_core.events.events import KINDS, NOTHING, Event, Kind, kind_of
 from gitdailies_core.events.field_types import COMMIT_NAMES, COMMITS, LINE, NAME, TITLE
 from gitdailies_core.events.ids import content_id, is_self_made
 from gitdailies_core.values import strict_json
@@ -133,8 +133,7 @@ class Outcome:
         if self.problem is not None:
             problem = self.problem.to_wire()
             body["error"] = problem["detail"]
-            if "field" in problem:
-                body["field"] = problem["field"]
+            body |= {name: problem[name] for name in ("field", "errors") if name in problem}
         return {**body, **self.notes.to_wire()}
 
 
@@ -233,9 +232,7 @@ def _entry(
     if isinstance(item, Problem):
         return item
     try:
-        if isinstance(item, dict):
-            item = _readable(item, kinds)
-        event = Event.from_wire(item, kinds)
+        item, event = _read(item, kinds)
         kind = kind_of(event.kind, kinds)
         if not may_send(event.kind):
             return Problem(
@@ -259,17 +256,43 @@ def _entry(
     )
 
 
-def _readable(item: dict[str, Any], kinds: tuple[Kind, ...]) -> dict[str, Any]:
-    """Return an event without our own additions and without text of spaces alone, which is empty text.
+def _read(item: Any, kinds: tuple[Kind, ...]) -> tuple[Any, Event]:
+    """Return an event without our own additions and without text of spaces alone, and what it means.
 
-    Raises InvalidEvent for what a sender did not mean: a misspelled name, an address as repository.
+    Raises InvalidEvent with every fault of it. What a sender did not mean is one: a misspelled name, or an
+    address as repository.
     """
+    if not isinstance(item, dict):
+        return item, Event.from_wire(item, kinds)
     near_misses.refuse_kind(item)
     kind = kind_of(item.get("kind"), kinds)
     if RECEIVED_AT in item:
         item = {name: value for name, value in item.items() if name != RECEIVED_AT}
-    near_misses.refuse(item, kind, kinds)
-    refuse_address(item.get("repo"))
+    misspelled: Sequence[InvalidEvent] = ()
+    address: Sequence[InvalidEvent] = ()
+    try:
+        near_misses.refuse(item, kind, kinds)
+    except InvalidEvent as error:
+        misspelled = error.faults
+    try:
+        refuse_address(item.get("repo"))
+    except InvalidEvent as error:
+        address = error.faults
+    item = _without_blanks(item, kind)
+    try:
+        event = Event.from_wire(item, kinds)
+    except InvalidEvent as error:
+        # The value of an address may hold a token, and a field with another name is not missing.
+        more = [fault for fault in error.faults if not (address and fault.field == "repo")]
+        more = [fault for fault in more if not (misspelled and str(fault).endswith(f", got {NOTHING}"))]
+        raise InvalidEvent.of([*misspelled, *address, *more]) from None
+    if misspelled or address:
+        raise InvalidEvent.of([*misspelled, *address])
+    return item, event
+
+
+def _without_blanks(item: dict[str, Any], kind: Kind) -> dict[str, Any]:
+    """Return an event without text of spaces alone, which is empty text."""
     for value in item.values():
         if isinstance(value, str) and value.isspace():
             break

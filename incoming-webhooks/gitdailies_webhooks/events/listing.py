@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -25,6 +25,7 @@ from gitdailies_webhooks.events.query import (
     FILTERS,
     HAPPENED,
     LATEST,
+    Condition,
     Listing,
     Position,
     Wanted,
@@ -41,6 +42,8 @@ _NEWEST = (
     "SELECT seq, time, received_at, body, events.id, keys.name, kind FROM events"
     " JOIN keys ON keys.id = events.key_id WHERE {} ORDER BY {} LIMIT ?"
 )
+# The number of the event that was stored last. Events get their numbers in the order of their commits.
+_LAST_NUMBER = "SELECT max(seq) FROM events"
 # How many events meet some conditions, up to a number.
 _COUNT = "SELECT count(*) FROM (SELECT 1 FROM events WHERE {} LIMIT ?) AS found"
 # Every kind of event that is here, one step in the index for each.
@@ -57,6 +60,7 @@ SELECT kind FROM known WHERE kind IS NOT NULL
 _FOUND_BY = "{} = ?"
 _IN_PERIOD, _FILTERED_BY_PERIOD = "time >= ? AND time < ?", "time + 0 >= ? AND time + 0 < ?"
 _EQUAL, _EQUAL_IN_ANY_CASE = "coalesce({}, '') = ?", "lower(coalesce({}, '')) = lower(?)"
+_STORED_BEFORE = "events.seq + 0 <= ?"
 _CONTAINS = "lower(events.body) LIKE lower(?) ESCAPE '!'"
 _LIKE_SPECIAL = re.compile(r"[!%_]")
 _INCIDENT, _REPO, _KIND = "incidentId", "repo", "kind"
@@ -103,11 +107,24 @@ class _Plan(NamedTuple):
 
 def list_events(session: Session, listing: Listing, *, after: Position, limit: int) -> list[ListedEvent]:
     """Read the next *limit* events of a listing behind the position *after*."""
+    rows = _read(session, _LIST, listing.wanted, after, limit, newest=listing.backward)
     return [
         # The stored text is a JSON object that is not empty and that has no field of this name.
         ListedEvent(Position(time, seq), f'{body[:-1]},"{RECEIVED_AT}":"{text_of(from_us(received_at))}"}}')
-        for seq, time, received_at, body in _read(session, _LIST, listing.wanted, after, limit, newest=False)
+        for seq, time, received_at, body in rows
     ]
+
+
+def last_number(session: Session) -> int:
+    """Return the number of the event that was stored last, 0 if there is none."""
+    (number,) = session.execute(_LAST_NUMBER).fetchone()
+    return int(number or 0)
+
+
+def up_to(listing: Listing, number: int) -> Listing:
+    """Return a listing without the events that were stored after the one with *number*."""
+    also = (*listing.wanted.also, Condition(_STORED_BEFORE, (number,)))
+    return replace(listing, wanted=replace(listing.wanted, also=also))
 
 
 def newest_events(

@@ -79,12 +79,16 @@ OF_SERVER: Mapping[HTTPStatus, str] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Problem:
-    """A word of the table, the detail, and the wrong field of the event if there is one."""
+    """A word of the table, the detail, and the wrong field of the event if there is one.
+
+    If an event has several faults, `errors` has the field and the detail of each.
+    """
 
     word: str
     detail: str
     field: str = ""
     headers: tuple[tuple[str, str], ...] = ()
+    errors: tuple[tuple[str, str], ...] = ()
 
     @property
     def status(self) -> int:
@@ -92,13 +96,19 @@ class Problem:
 
     def to_wire(self) -> dict[str, Any]:
         """Return the JSON object of the response."""
-        body = {
+        body: dict[str, Any] = {
             "type": URN + self.word,
             "title": PROBLEMS[self.word].title,
             "status": self.status,
             "detail": without_keys(self.detail),
         }
-        return {**body, "field": self.field} if self.field else body
+        if self.field:
+            body["field"] = self.field
+        if self.errors:
+            body["errors"] = [
+                {"field": field, "detail": without_keys(detail)} for field, detail in self.errors
+            ]
+        return body
 
 
 def of_server(status: HTTPStatus, reason: str) -> Problem:
@@ -131,7 +141,9 @@ def of_error(error: GitDailiesError) -> Problem:
     if isinstance(error, UnreadableBody):
         return Problem("unreadable", str(error))
     if isinstance(error, InvalidEvent):
-        return Problem("invalid", str(error), error.field)
+        several = error.faults if len(error.faults) > 1 else ()
+        errors = tuple((fault.field, str(fault)) for fault in several)
+        return Problem("invalid", str(error), error.field, errors=errors)
     if isinstance(error, StoreUnavailable):
         # The log has the error of the disk. The sender needs to know only that it can send again.
         return Problem(

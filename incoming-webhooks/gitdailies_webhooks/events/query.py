@@ -42,11 +42,14 @@ FILTERS: Mapping[str, tuple[str, bool]] = MappingProxyType(
 # The order of a list: as events were received, or as they happened.
 RECEIVED, HAPPENED = "received", "happened"
 ORDERS = (RECEIVED, HAPPENED)
+# Where a list begins: with the first event in its order, or with the last.
+FORWARD, BACKWARD = "forward", "backward"
+DIRECTIONS = (FORWARD, BACKWARD)
 # Before and after every time that an event may have.
 EARLIEST, LATEST = -(2**62), 2**62
 # Filters that need teams or derived rows: `derived.event_filters`.
 TEAM, OUTCOME = "team", "outcome"
-_PARAMETERS = ("limit", "after", *FILTERS, TEAM, OUTCOME, "from", "to", "q", "order")
+_PARAMETERS = ("limit", "after", *FILTERS, TEAM, OUTCOME, "from", "to", "q", "order", "direction")
 _POSITION = re.compile(r"(-?[0-9]{1,18}),([0-9]{1,18})")
 
 # Names under which people put keys into addresses, without "-" and "_" and in lower case.
@@ -98,11 +101,15 @@ EVERYTHING = Wanted()
 
 @dataclass(frozen=True)
 class Listing:
-    """Up to *limit* of the wanted events behind a position, the first in their order first."""
+    """Up to *limit* of the wanted events behind a position, the first in their order first.
+
+    A list that goes *backward* begins with the last event.
+    """
 
     limit: int
     after: Position
     wanted: Wanted
+    backward: bool = False
 
 
 def refuse_keys(query: str) -> None:
@@ -123,18 +130,19 @@ def listing(query: str, kinds: tuple[Kind, ...] = KINDS, zone: tzinfo = UTC) -> 
     if given.get("kind", words[0]) not in words:
         raise refusal("request", f"kind: expected one of {', '.join(words)}, got {got(given['kind'])}")
     wanted = wanted_of(given, zone)
+    backward = one_of("direction", given.get("direction", FORWARD), DIRECTIONS) == BACKWARD
+    first = END if backward else BEGINNING
     return Listing(
         limit=number("limit", given.get("limit", str(LISTED)), 1, MOST_LISTED),
-        after=position(given["after"], wanted.order) if "after" in given else BEGINNING,
+        after=position(given["after"], wanted.order) if "after" in given else first,
         wanted=wanted,
+        backward=backward,
     )
 
 
 def wanted_of(given: Mapping[str, str], zone: tzinfo) -> Wanted:
     """Read which events are wanted, from the parameters that an address may have. Raises Refusal."""
-    order = given.get("order", RECEIVED)
-    if order not in ORDERS:
-        raise refusal("request", f"order: expected one of {', '.join(ORDERS)}, got {got(order)}")
+    order = one_of("order", given.get("order", RECEIVED), ORDERS)
     try:
         since, until = (
             parse_moment(given[name], name, zone) if given.get(name) else None for name in ("from", "to")
@@ -161,6 +169,13 @@ def position(text: str, order: str) -> Position:
     if found is None:
         raise refusal("request", f"after: expected the `next` of the page before, got {got(text)}")
     return Position(int(found[1]), int(found[2]))
+
+
+def one_of(name: str, text: str, words: Sequence[str]) -> str:
+    """Check that a parameter has one of *words*; raises Refusal."""
+    if text not in words:
+        raise refusal("request", f"{name}: expected one of {', '.join(words)}, got {got(text)}")
+    return text
 
 
 def validate_only(query: str) -> bool:

@@ -24,6 +24,8 @@ MOST_COMMITS = 20_000
 _LONGEST_SECONDS = 20.0
 _LAST_SECOND = 253_402_300_799  # of the year 9999
 _SHA = re.compile(r"[0-9a-f]{7,64}")
+# A tag is a commit, or an object that names one. No name has a space.
+_TAG = "%(objecttype) %(objectname) %(*objecttype) %(*objectname) %(refname:lstrip=2)"
 _LINE = re.compile(r"([0-9]{1,20}) ([<>])([0-9a-f]{40,64})")
 
 # See `git help config` and `git help git`. An option and a variable of the same effect are for different
@@ -90,6 +92,18 @@ class Mirror:
             # A branch may have a name that looks like the beginning of a SHA.
             if object_.startswith(sha) and commit.endswith(" commit"):
                 found[sha] = commit.partition(" ")[0]
+        return found
+
+    def tags(self) -> dict[str, str]:
+        """Return the full SHA of the commit of each tag. A tag of something else is left out.
+
+        Raises MirrorUnreadable.
+        """
+        found = {}
+        for line in self._git("for-each-ref", f"--format={_TAG}", "refs/tags").splitlines():
+            kind, sha, kind_inside, sha_inside, name = line.split(" ")
+            if "commit" in (kind, kind_inside):
+                found[name] = sha if kind == "commit" else sha_inside
         return found
 
     def between(self, earlier: str, later: str) -> Between:

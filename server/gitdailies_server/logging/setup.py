@@ -74,7 +74,9 @@ def _line(_: Any, level: str, entry: structlog.typing.EventDict) -> bytes:
 def text_line(_: Any, level: str, entry: structlog.typing.EventDict) -> bytes:
     """Write an entry for a person at a terminal."""
     event = str(entry.pop("event", ""))
-    fields = [f"{name}={_shown(value)}" for name, value in entry.items() if value not in (None, "", (), [])]
+    # Why comes before the details.
+    ordered = {name: entry.pop(name) for name in ("reason",) if name in entry} | dict(entry)
+    fields = [f"{name}={_shown(value)}" for name, value in ordered.items() if value not in (None, "", (), [])]
     moment = f"{datetime.now(UTC).astimezone():%H:%M:%S}"
     mark = "" if level == "info" else f"{level}: "
     shown = event[:_LONGEST_IN_TEXT]

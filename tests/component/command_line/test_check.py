@@ -171,3 +171,35 @@ def test_check_asks_the_relays_of_the_pages(run, tmp_path):
     assert checked.returncode == 2
     assert "FAULT     webhooks.relay relay at http://127.0.0.1:1:" in checked.stdout
     assert "Start the relay" in checked.stdout
+
+
+def checked_store(run, tmp_path, receiver, store):
+    """Check a file with a source and this store; return the exit code and the finding about the store."""
+    run("init", "--url", receiver.url, "--source", "pagerduty", "--repo", "a/b")
+    file = tmp_path / "gitdailies.yml"
+    file.write_text(re.sub(r"store: \S+", f"store: {store}", file.read_text()))
+    assert f"store: {store}" in file.read_text()
+    ran = run("check", "--json", GITDAILIES_WEBHOOK_KEY="key")
+    (found,) = [one for one in json.loads(ran.stdout)["findings"] if one["text"].startswith("relay.store:")]
+    return ran.returncode, found
+
+
+def test_check_opens_the_store_of_the_relay(run, tmp_path, receiver):
+    """A database that does not answer is a fault before the relay starts; its password is not printed."""
+    code, found = checked_store(run, tmp_path, receiver, "postgresql://kim@127.0.0.1:1/relay")
+
+    assert (code, found["level"]) == (2, "fault")
+    assert found["text"].startswith("relay.store: postgresql://127.0.0.1:1/relay")
+    assert found["remedy"]
+
+
+def test_check_makes_no_store(run, tmp_path, receiver):
+    """A file that the relay will make is fine, and is not made; below a file, none can be made."""
+    code, found = checked_store(run, tmp_path, receiver, "sqlite:data/relay.db")
+    assert (code, found["level"]) == (0, "ok")
+    assert not (tmp_path / "data").exists()
+
+    (tmp_path / "gitdailies.yml").unlink()
+    code, found = checked_store(run, tmp_path, receiver, "sqlite:pagerduty-secret/relay.db")
+    assert (code, found["level"]) == (2, "fault")
+    assert "is no folder that this user may write to" in found["text"]

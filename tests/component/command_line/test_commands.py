@@ -29,6 +29,7 @@ PRINT_DATA = {
     "history fetch",
     "history catch-up",
     "metrics",
+    "why",
     "erase",
     "conformance",
     "translate",

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.component.command_line.conftest import SHA
+from tests.support.figures.git.repository import Repository
 from tests.support.servers import answer, free_port, serving
 
 DEPLOY = ("deploy", "--repo", "larkspur/checkout-api", "--sha", SHA)
@@ -168,12 +169,59 @@ def test_not_delivered_is_1(run):
     assert "sent" not in failed.stdout
 
 
+@pytest.mark.parametrize("sha", ["4f0c2d6", "4F0C2D6B8E1A", "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"])
+def test_a_short_sha_is_taken(run, sha):
+    """Seven digits of a commit are enough, as for the API, also behind the name of a repository."""
+    for given in (("--repo", "a/b", "--sha", sha), ("--repo", f"a/b@{sha}")):
+        ran = run("deploy", *given, "--dry-run")
+        assert ran.returncode == 0, ran.stderr
+        assert json.loads(ran.stdout)["event"]["commitSHA"] == sha.lower()
+
+
+def test_a_short_sha_of_the_checkout_is_written_in_full(run, tmp_path):
+    """If the checkout is at the commit of a short SHA, the event has its facts: whole SHA and branch."""
+    made = Repository(tmp_path / "shop")
+    whole = made.commit("c1", "2026-03-02T08:00:00Z")
+    ran = run("deploy", "--repo", "a/b", "--sha", whole[:8], "--path", "shop", "--dry-run")
+    event = json.loads(ran.stdout)["event"]
+
+    assert (event["commitSHA"], event["branch"]) == (whole, "main")
+
+
+def test_every_wrong_value_is_named(run):
+    """Each wrong option has a line of its own, by the name of the option."""
+    deploy = run(*("deploy", "--repo", "b", "--sha", "xyz", "--time", "yesterday", "--type", "canary"))
+    incident = run(*INCIDENT, "--repo", "b", "--time", "yesterday", "--page", "foo")
+
+    assert (deploy.returncode, incident.returncode) == (2, 2)
+    assert {line.partition(":")[0] for line in deploy.stderr.removeprefix("gitdailies: ").splitlines()} == {
+        *("--sha", "--type", "--time", "--repo")
+    }
+    assert {line.partition(":")[0] for line in incident.stderr.removeprefix("gitdailies: ").splitlines()} == {
+        *("--time", "--page", "--repo")
+    }
+
+
+def test_repository_and_commit_are_missed_together(run):
+    """Outside of a checkout and of a CI job, one error asks for both."""
+    failed = run("deploy")
+
+    assert [line.partition(":")[0] for line in failed.stderr.removeprefix("gitdailies: ").splitlines()] == [
+        "--repo",
+        "--sha",
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "env", "message"),
     [
         (("deploy",), {}, "--repo: expected the repository, as owner/name, got nothing"),
         (("deploy", "--repo", "checkout"), {}, "--repo: expected a repository like"),
-        (("deploy", "--repo", "a/b", "--sha", "xyz"), {}, "--sha: expected a commit of 40 or 64"),
+        (
+            ("deploy", "--repo", "a/b", "--sha", "xyz"),
+            {},
+            "--sha: expected a commit of 7 to 64 hexadecimal digits",
+        ),
         ((*DEPLOY, "--time", "yesterday"), {}, "--time: expected a time like"),
         ((*DEPLOY, "--page", "foo"), {}, "--page: expected an http or https address, got 'foo'"),
         ((*INCIDENT, "--page", "foo"), {}, "--page: expected an http or https address, got 'foo'"),

@@ -15,7 +15,7 @@ import pytest
 import requests
 from click.testing import CliRunner
 from gitdailies_cli.commands.metrics import metrics
-from gitdailies_cli.commands.read_server import READ_KEY
+from gitdailies_cli.receiver.read_server import READ_KEY
 from gitdailies_connection.config.settings import TeamSettings
 from gitdailies_server.storage.database import Database
 from gitdailies_webhooks.api.metric_formats import measures, snake

@@ -152,3 +152,25 @@ def test_a_rotated_file_is_used_without_a_reload(tmp_path: Path) -> None:
         assert [entry["source"] for entry in relay.logged("secrets read again")] == ["pagerduty"]
         # The one of before is used no more.
         assert signed(body).post(relay.url).status_code == 401
+
+
+def test_a_variable_that_is_not_set_says_when_variables_are_read(tmp_path: Path, receiver: Receiver) -> None:
+    """A reload that names a new variable fails with the remedy; the check of a start does not speak of it."""
+    configure(tmp_path, url=receiver.url, key=KEY)
+    file = tmp_path / CONFIG
+    with running("relay", "--config", CONFIG, folder=tmp_path) as server:
+        text = file.read_text()
+        file.write_text(
+            text.replace("{file: pagerduty-secret}", "{file: pagerduty-secret}, {env: NEW_SECRET}", 1)
+        )
+        assert file.read_text() != text
+        server.reload()
+        (entry,) = eventually(lambda: server.entries("configuration not reloaded"))
+    ended = run("relay", "--config", CONFIG, folder=tmp_path, expected=2)
+
+    assert entry["reason"] == (
+        "env NEW_SECRET: this variable is not set; a running relay has the variables of its start: "
+        "restart it, or use {file: PATH}"
+    )
+    assert "env NEW_SECRET: this variable is not set" in ended.stderr
+    assert "running relay" not in ended.stderr

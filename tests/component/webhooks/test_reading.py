@@ -110,7 +110,35 @@ def test_next_counts_only_what_matches(receiver: Receiver) -> None:
     assert receiver.get(key, kind="incidentStarted", limit="1").json()["next"] == 4
 
 
-@pytest.mark.parametrize("query", ["limit=0", "after=x", "kind=deploy", "order=desc"])
+@pytest.mark.parametrize("order", ["received", "happened"])
+def test_a_list_may_begin_with_its_last_event(receiver: Receiver, order: str) -> None:
+    """Backward, whatever the limit, the pages hold the same events as forward, the last one first."""
+    key = seven(receiver)
+    forward = [event["id"] for event in receiver.events(key, order=order)]
+    for limit in ("1", "3", "7"):
+        found, after = [], {}
+        while after != {"after": "None"}:
+            page = receiver.get(key, order=order, direction="backward", limit=limit, **after).json()
+            found += [event["id"] for event in page["events"]]
+            after = {"after": str(page["next"])}
+        assert found == forward[::-1]
+
+
+def test_the_end_of_a_list_is_where_later_events_begin(receiver: Receiver) -> None:
+    """With `end` as `after`, a list holds what came since, also where no event matched before."""
+    key = seven(receiver)
+    filters = {"repo": "larkspur/quay"}
+    whole, none = receiver.get(key).json(), receiver.get(key, direction="backward", **filters).json()
+    assert (whole["end"], none["end"], none["events"]) == (7, 7, [])
+    receiver.post(key, body("deploy", id="deploy-5", repo="larkspur/quay"))
+    receiver.post(key, body("deploy", id="deploy-6"))
+    later = receiver.get(key, after="7", **filters).json()
+    assert [event["id"] for event in later["events"]] == ["deploy-5"]
+    assert (later["next"], later["end"]) == (None, 9)
+    assert receiver.get(receiver.key("new", "read"), after="9").json()["events"] == []
+
+
+@pytest.mark.parametrize("query", ["limit=0", "after=x", "kind=deploy", "order=desc", "direction=up"])
 def test_a_wrong_query_is_400(receiver: Receiver, query: str) -> None:
     """A query that is not understood is refused by name."""
     answer = receiver.get(receiver.key("dash", "read"), f"/api/events?{query}")

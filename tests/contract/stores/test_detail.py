@@ -11,6 +11,7 @@ from gitdailies_server.storage.timestamps import from_us
 from gitdailies_webhooks.derived import detail
 from gitdailies_webhooks.derived.question import question
 from gitdailies_webhooks.events.corrections import all_corrections
+from gitdailies_webhooks.figures.advice import ADVICE
 from gitdailies_webhooks.figures.events import Place, read_history
 from gitdailies_webhooks.figures.facts import DeployFacts, derive
 from gitdailies_webhooks.figures.incidents import Incident
@@ -67,7 +68,9 @@ def agree(session: Session, events: Events, now: int, chosen: FigureSettings) ->
     for body in events:
         found = detail.event(session, body["id"], chosen, now)
         assert found is not None
-        assert found["verdicts"] == [verdict._asdict() for verdict in reasons.of(body["id"])]
+        assert found["verdicts"] == [
+            {**verdict._asdict(), "advice": ADVICE[verdict.word]} for verdict in reasons.of(body["id"])
+        ]
         if body["kind"] == "deployed" and body["id"] in by_id:
             shown = detail.deploy(session, body["id"], chosen, now)
             deploy_is_as_derived(shown, by_id[body["id"]], by_id, now, chosen)

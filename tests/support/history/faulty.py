@@ -38,6 +38,32 @@ def mapped(rows: str) -> Case:
     return Case("h.csv", (MAPPED + rows).encode(), (), MAPPING)
 
 
+VERSIONS = """
+events:
+  - only: {Result: ok}
+    kind: {text: deployed}
+    repo: Repository
+    time: {date: Date, time: Time}
+    commitSHA: {tag: Version}
+    environment: {column: Env, values: {prod: production, stage: staging}}
+mirrors: {larkspur/search: search.git}
+"""
+
+
+def version(**changes: str) -> Case:
+    values = {
+        "Repository": "larkspur/search",
+        "Date": "2025-03-04",
+        "Time": "8:55",
+        "Version": SHA,
+        "Env": "prod",
+        "Result": "ok",
+        **changes,
+    }
+    rows = f"{','.join(values)}\n{','.join(values.values())}\n"
+    return Case("h.csv", rows.encode(), ("--timezone", "Europe/Berlin"), VERSIONS)
+
+
 def deploy(**changes: str) -> str:
     names = HEADER.strip().split(",")
     values = dict(zip(names, GOOD.strip("\n").split(","), strict=True))
@@ -69,6 +95,10 @@ CASES = {
     "one id with two contents": sheet(TWICE),
     "a service without a line": mapped("INC-7,2025-03-04T08:55:12Z,,billing\n"),
     "a row without any time": mapped("INC-7,,,billing\n"),
+    "a text that values does not translate": version(Env="qa"),
+    "a version without a tag": version(Version="1.4.2"),
+    "a version of a repository without a mirror": version(Repository="larkspur/shop", Version="1.4.2"),
+    "a date in two columns, as a spreadsheet shows it": version(Date="3/4/2025"),
     "bytes that are not UTF-8": Case(
         "h.csv", (HEADER + GOOD).encode().replace(b"production", b"produ\xe7\xe3o")
     ),

@@ -100,11 +100,12 @@ def test_a_timeline_is_one_object_however_many_there_are(
 ) -> None:
     """`relay explain --json` has the fields of the first incident, and those of every other in `others`."""
     timelines = [timeline("a"), *map(timeline, others)]
-    monkeypatch.setattr(options, "store", lambda *_: None)
+    monkeypatch.setattr(options, "configuration", lambda *_: None)
+    monkeypatch.setattr(options, "store_of", lambda *_: None)
     monkeypatch.setattr(store, "reading", nullcontext)
     monkeypatch.setattr(reports, "timelines", lambda *_: timelines)
     monkeypatch.setattr(reports, "paused", lambda *_: [])
-    monkeypatch.setattr(options, "server", lambda *_: None)
+    monkeypatch.setattr(options, "server_of", lambda *_: None)
     done = CliRunner().invoke(gitdailies, ["relay", "explain", "d1", "--json"])
     delivery = {"paused": [], "server": None}
     assert json.loads(done.stdout) == {**timeline("a"), "others": timelines[1:], **delivery}

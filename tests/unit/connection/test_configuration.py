@@ -93,7 +93,7 @@ def test_every_setting() -> None:
     assert destination.dialect().kinds["incidentStarted"] == "incident_opened"
     assert (relay.listen, relay.status) == (Listen("::1", 8701), Listen("localhost", 0))
     assert relay.store.url is not None
-    assert relay.store.url.reveal() == f"postgresql://relay:{PLANTED}@db.internal:5432/relay?sslmode=require"
+    assert relay.store.url.reveal() == "postgresql://relay@db.internal:5432/relay?sslmode=require"
     assert str(relay.store) == "postgresql://db.internal:5432/relay"
     assert (relay.give_up_days, relay.in_flight, relay.queue_bytes) == (0.5, 4, 1048576)
     source = configuration.sources["pagerduty-eu"]

@@ -90,6 +90,17 @@ def test_a_refusal_names_field_expectation_and_value(body: Any, message: str) ->
     assert refusal(body) == message
 
 
+def test_every_fault_is_named_at_once() -> None:
+    """An event with several faults is one error with all of them, in the order of the fields."""
+    with pytest.raises(InvalidEvent) as caught:
+        Event.from_wire({"kind": "deployed", "commitSHA": "v1", "time": "yesterday"})
+
+    assert [fault.field for fault in caught.value.faults] == ["repo", "commitSHA", "time"]
+    assert str(caught.value) == "; ".join(map(str, caught.value.faults))
+    assert caught.value.field == "repo"
+    assert str(caught.value.faults[1]) == "commitSHA: expected 7 to 64 hexadecimal digits, got 'v1'"
+
+
 def test_values_are_written_one_way() -> None:
     """Commits are in lower case and times in UTC, however they came."""
     event = Event.from_wire(

@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +35,8 @@ def printed(case: Case, folder: Path) -> str:
     (folder / case.file).write_bytes(case.content)
     (folder / "gitdailies.yml").write_text(CONFIG)
     options = case.options
+    if "mirrors" in case.mapping and not (folder / "search.git").exists():
+        subprocess.run(["git", "init", "--quiet", "--bare", folder / "search.git"], check=True)
     if case.mapping:
         (folder / "mapping.yml").write_text(case.mapping)
         options = (*options, "--mapping", "mapping.yml")

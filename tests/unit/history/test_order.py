@@ -197,3 +197,17 @@ def test_the_order_of_rows_does_not_matter(steps: list[tuple[str, int, str]], sh
     ends = [e for e in one if e["kind"] == "incidentResolved"]
     if all(starts.get(e["incidentId"], "9") <= e["time"] for e in ends):
         assert in_order(one)
+
+
+def test_an_end_that_the_receiver_pairs_is_not_counted() -> None:
+    """A start under another source, of the same incident and repository, is a start for the receiver."""
+    start = incident("S", "2025-03-04T10:00:00Z", source="pagerduty")
+    end = incident("E", "2025-03-04T11:00:00Z", source=None)
+    other = incident("E", "2025-03-04T11:00:00Z", source=None, incidentId="INC-8")
+    _, faults, plan = planned(start, end)
+    _, _, with_other = planned(start, end, other)
+    _, _, too_late = planned(incident("S", "2025-03-04T12:00:00Z"), end)
+
+    assert (faults, plan.unpaired, plan.unpaired_incidents) == ([], 0, [])
+    assert (with_other.unpaired, with_other.unpaired_incidents) == (1, ["INC-8"])
+    assert too_late.unpaired == 1

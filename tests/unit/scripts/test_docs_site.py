@@ -79,9 +79,15 @@ def test_a_promise_is_read() -> None:
 def test_programs_get_a_list_of_all_pages() -> None:
     """`llms.txt` has each page under its part, with its title and what its reader has at the end."""
     site = Tree("N", (Part("Do", (Group("", ("docs/do/tls.md",)), Group("G", ("docs/relay.md",)))),))
-    texts = {"docs/do/tls.md": "# `T`\n\n**For:** a. **At the end:** b.\n", "docs/relay.md": "# R\n\nx\n"}
+    texts = {
+        "docs/do/tls.md": "# `T`\n\n**For:** a. **At the end:** b.\n",
+        "docs/relay.md": "# R\n\n<!-- a -->\n\nThe x\ny. It.\n",
+    }
 
-    assert pages.llms(site, texts).partition("## Do\n\n")[2] == "- [T](do/tls.md): b.\n- [R](relay.md)\n"
+    assert (
+        pages.llms(site, texts).partition("## Do\n\n")[2]
+        == "- [T](do/tls.md): b.\n- [R](relay.md): The x y.\n"
+    )
 
 
 def test_a_page_without_a_place_is_named() -> None:

@@ -53,14 +53,14 @@ def test_what_calls_itself_floods_no_line() -> None:
 
 
 def test_a_line_for_people_has_the_time_the_event_and_its_fields() -> None:
-    """Info has no mark, any other level has; empty fields are left out; a list is joined by commas."""
+    """Info has no mark, other levels have; why comes first; empty fields are left out; lists have commas."""
     line = text_line(
         None, "info", {"event": "delivery", "source": "pagerduty", "events": ("a", "b"), "to": ""}
     )
     warning = text_line(None, "warning", {"event": "refused", "count": 3, "reason": "wrong key"})
 
     assert re.fullmatch(rb"\d\d:\d\d:\d\d  delivery  source=pagerduty  events=a,b", line)
-    assert warning[8:] == b'  warning: refused  count=3  reason="wrong key"'
+    assert warning[8:] == b'  warning: refused  reason="wrong key"  count=3'
 
 
 def test_a_line_for_people_can_be_neither_forged_nor_made_long() -> None:

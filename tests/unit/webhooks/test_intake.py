@@ -320,6 +320,33 @@ def test_a_fault_names_field_and_expectation(changes: dict[str, Any], field: str
     assert answer["detail"].startswith(message)
 
 
+def test_every_fault_is_in_the_answer() -> None:
+    """Misspelled names and wrong values are answered together, each with its field; one alone has no list."""
+    status, answer = decide(body("deploy", environmnet="qa", commitSHA="v1", url="ftp://x"))
+    assert (status, answer["field"]) == (422, "environmnet")
+    assert [error["field"] for error in answer["errors"]] == ["environmnet", "commitSHA", "url"]
+    assert answer["detail"] == "; ".join(error["detail"] for error in answer["errors"])
+    assert "errors" not in decide(body("deploy", commitSHA="v1"))[1]
+    _, listed = decide([body("deploy", commitSHA="v1", type="x"), body("deploy", commitSHA="v1")])
+    first, second = listed["results"]
+    assert [error["field"] for error in first["errors"]] == ["commitSHA", "type"]
+    assert "errors" not in second
+
+
+def test_a_misspelled_name_is_not_missing_too() -> None:
+    """A required field under a misspelled name is one fault, and not a second one that it is missing."""
+    sent = {name: value for name, value in body("deploy").items() if name != "commitSHA"}
+    answer = decide({**sent, "sha": "4f0c2d6", "type": "x"})[1]
+    assert [error["field"] for error in answer["errors"]] == ["sha", "type"]
+
+
+def test_an_address_is_not_repeated_beside_other_faults() -> None:
+    """The token in an address that stands for a repository is in no answer."""
+    answer = decide(body("deploy", repo="https://kim:planted-4f2c@git.example/a/b c", commitSHA="v1"))[1]
+    assert [error["field"] for error in answer["errors"]] == ["repo", "commitSHA"]
+    assert "planted" not in str(answer)
+
+
 def test_five_minutes_ahead_are_allowed() -> None:
     """A time 5 minutes ahead is taken: clocks differ; one a microsecond later is not."""
     late = NOW + AHEAD

@@ -1,0 +1,1 @@
+"""Questions to incoming webhooks, over their API: events, and why they count."""

@@ -1,0 +1,131 @@
+"""Ask a server for what a key may read: the commands about events, figures and the review do.
+
+Address and key are found like those to send with: an option, a variable, gitdailies.yml. The key of
+`gitdailies up` is read from its folder, and is sent only to the address that is in the same folder.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from gitdailies_core.errors import DeliveryError, Refused, UsageError
+from gitdailies_core.values.secret import Secret
+
+from gitdailies_cli import find_config
+from gitdailies_cli.send_events import URL_VARIABLE
+
+if TYPE_CHECKING:
+    from gitdailies_connection.http.response import Response
+
+READ_KEY = "GITDAILIES_READ_KEY"
+URL = "--url"
+_SECONDS = 30
+# A page of events may be large, and so may a review.
+_LARGEST = 16 * 1024 * 1024
+
+
+def server_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of a command that reads: `url`, `key_env` and `config`."""
+    for option in (
+        click.option("--config", type=click.Path(path_type=Path), help="the path of gitdailies.yml"),
+        click.option(
+            "--key-env",
+            default=READ_KEY,
+            show_default=True,
+            help="the variable with a key that may read; else the key of `gitdailies up`",
+        ),
+        click.option(
+            URL,
+            help=f"the address of a server, such as http://127.0.0.1:8700; default: {URL_VARIABLE}, "
+            "else gitdailies.yml",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+@dataclass(frozen=True)
+class ReadServer:
+    """A server and a key that may read; *where* is the place that the address is from."""
+
+    url: str
+    key: Secret
+    where: str
+
+    def ask(self, path: str) -> Response:
+        """Return the answer (200) to a request for *path*; raises UsageError, Refused and DeliveryError."""
+        answer = self._answer(path)
+        if answer.status == 200:
+            return answer
+        raise self._refusal(answer)
+
+    def ask_about(self, path: str) -> Response | None:
+        """Return the same, or None if the server does not have it (404)."""
+        answer = self._answer(path)
+        if answer.status == 404:
+            return None
+        if answer.status == 200:
+            return answer
+        raise self._refusal(answer)
+
+    def _answer(self, path: str) -> Response:
+        from gitdailies_connection.http.sender import Sender
+
+        with Sender(f"{self.url}{path}", timeout_seconds=_SECONDS) as sender:
+            return sender.fetch(key=self.key, largest=_LARGEST)
+
+    def _refusal(self, answer: Response) -> Exception:
+        message = answer.message(self.key)
+        if answer.status in (401, 403):
+            return Refused(message)
+        if answer.status == 400:
+            return UsageError(message)
+        return DeliveryError(f"{self.where}: {self.url} answered with {answer.status}: {message}")
+
+    def unexpected(self, what: str) -> DeliveryError:
+        """Return the error about an answer that is not *what* was asked for."""
+        return DeliveryError(f"{self.where}: {self.url} answered, but not with {what}")
+
+
+def find_server(url: str | None, key_env: str, config: Path | None) -> ReadServer:
+    """Find a server and a key that may read; raises UsageError and ConfigurationError."""
+    given = url or os.environ.get(URL_VARIABLE, "").strip()
+    where = URL if url else URL_VARIABLE
+    folder: Path | None = None
+    if not given:
+        path = find_config.find(config)
+        if path is None:
+            raise UsageError(f"no server is set: use {URL}, {URL_VARIABLE} or a gitdailies.yml")
+        given, where, folder = find_config.load_configuration(path).gitdailies.url, str(path), path.parent
+    return ReadServer(_server(given, where), _key(key_env, folder), where)
+
+
+def ask(url: str, key_env: str, path: str) -> Response:
+    """Return the answer (200) of the server at *url* to a request for *path*."""
+    return find_server(url, key_env, None).ask(path)
+
+
+def _server(address: str, where: str) -> str:
+    from gitdailies_connection import addresses
+
+    try:
+        # Other commands take the address for events, so these accept it too.
+        return addresses.check_receiver(address, allow_http=True).rstrip("/").removesuffix("/webhooks")
+    except ValueError as error:
+        raise UsageError(f"{where}: {error}") from None
+
+
+def _key(variable: str, folder: Path | None) -> Secret:
+    from gitdailies_connection.config.secret_source import SecretSource
+
+    key = Secret(os.environ.get(variable, "").strip(), variable)
+    if key:
+        return key
+    if folder is not None and (file := folder / find_config.READ_KEY).is_file():
+        return SecretSource.make(file=file).read(os.environ)
+    raise UsageError(f"{variable}: this variable is empty; put a key in it that may read")

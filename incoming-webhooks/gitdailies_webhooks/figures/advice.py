@@ -1,0 +1,57 @@
+"""What a person can do about a verdict: a sentence for each word of a reason, "" where nothing is to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from gitdailies_webhooks.figures import ancestry, lead_time
+
+_MIRROR = "fetch the mirror of its repository, and push what is not pushed yet"
+_CAUSE = "name its commit in causedBy, or choose the deploy on the incident's page"
+
+ADVICE: Mapping[str, str] = MappingProxyType(
+    {
+        # It counts.
+        "counted": "",
+        "failed": "",
+        "succeeded": "",
+        "recovered": "",
+        "remedied": "",
+        "rework": "",
+        "planned": "",
+        # It is not what was asked for.
+        "repository": "ask for its repository",
+        "environment": "ask for its environment; if it is production, add its name to webhooks.production",
+        "service": "ask for its service",
+        "team": "ask for its team, or add its repository to the team in gitdailies.yml",
+        "period": "ask for a period that includes its time",
+        "later": "compare its time with the clock of the machine that sent it",
+        "kind": "",
+        "behind": "ask again in a moment",
+        # The commits of a deploy are not known.
+        lead_time.NO_PREDECESSOR: "nothing; the next deploy here has lead times",
+        lead_time.NO_COMMITS: "report from a full checkout, or name a mirror in webhooks.mirrors",
+        ancestry.NOT_IN_MIRROR: _MIRROR,
+        ancestry.EARLIER_NOT_IN_MIRROR: _MIRROR,
+        ancestry.UNREADABLE: "run `gitdailies check`, which looks at the mirror",
+        ancestry.TOO_MANY: "",
+        "unknown-commits": "send each commit with its time; a full checkout has them",
+        "nothing-new": "",
+        # A deploy or an incident that is not judged, or counts otherwise.
+        "pending": "wait until it is settled",
+        "failed-young": "wait until it is settled",
+        "repeat": "nothing; a deploy of its own has a run or an attempt of its own",
+        "open": "resolve the incident where it was reported",
+        "without-incident": "report the deploy that repaired it, with the type rollback or hotfix",
+        "merged": "",
+        "later-outage": "",
+        "not-failed": "undo the correction on its page, if it did fail",
+        "not-an-incident": "undo the correction on its page, if it is one",
+        "window": f"{_CAUSE}; a longer window is webhooks.window_hours",
+        "unlinked": _CAUSE,
+        "no-cause": "undo the correction on its page, if a deploy did cause it",
+        "duplicate": "nothing; the event before it counts",
+        "nothing-happened": "send the start, and compare incidentId, repo, environment and service of both",
+    }
+)

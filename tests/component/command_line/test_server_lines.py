@@ -1,0 +1,79 @@
+"""What the servers print: lines for people on a terminal, JSON elsewhere, one sentence for a taken port."""
+
+import os
+import pty
+import re
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+
+import pytest
+
+from tests.support.machine import Process, command, environment
+from tests.support.servers import free_port
+
+CONFIG = """\
+gitdailies: {{url: "http://127.0.0.1:9/webhooks", key: {{env: KEY}}}}
+relay: {{listen: "127.0.0.1:{listen}", status: "127.0.0.1:{status}", store: "sqlite:relay.db"}}
+"""
+ENV = {"KEY": "key", "GITDAILIES_DATA": "."}
+
+
+def arguments(server, folder, port):
+    if server == "webhooks":
+        return ("webhooks", "--listen", f"127.0.0.1:{port}", "--store", "sqlite:webhooks.db")
+    (folder / "gitdailies.yml").write_text(CONFIG.format(listen=port, status=free_port()))
+    return ("relay",)
+
+
+@pytest.mark.parametrize("server", ["webhooks", "relay"])
+def test_a_terminal_gets_lines_for_people(tmp_path, server):
+    """On a terminal no line of the log is JSON, and in a pipe each one is."""
+    person, child = pty.openpty()
+    given = arguments(server, tmp_path, free_port())
+    shown = subprocess.Popen(
+        [sys.executable, "-m", "gitdailies_cli", *given],
+        cwd=tmp_path,
+        env=environment(ENV),
+        stdin=child,
+        stdout=child,
+        stderr=child,
+    )
+    os.close(child)
+    screen = ""
+    while "listen on" not in screen and "listens on" not in screen:
+        screen += os.read(person, 4096).decode()
+    shown.send_signal(signal.SIGINT)
+    with suppress(OSError):
+        while part := os.read(person, 4096).decode():
+            screen += part
+    assert shown.wait(30) == 0
+    os.close(person)
+    piped = Process(tmp_path, *given, env=ENV, name="piped")
+    piped.wait_for("on http://")
+    piped.stop()
+    texts = Process(tmp_path, *given, "--log-format", "text", env=ENV, name="texts")
+    texts.wait_for("on http://")
+    texts.stop()
+
+    assert re.search(r"^\d\d:\d\d:\d\d  \w", screen, re.MULTILINE)
+    assert not [line for line in screen.splitlines() if line.startswith("{")]
+    assert [line for line in piped.err.read_text().splitlines() if not line.startswith("{")] == []
+    assert texts.err.read_text()
+    assert not [line for line in texts.err.read_text().splitlines() if line.startswith("{")]
+
+
+@pytest.mark.parametrize("server", ["webhooks", "relay"])
+def test_a_taken_port_is_one_sentence(tmp_path, server):
+    """A port that is in use ends with one line that names it and what to change, and no JSON before it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ran = command(*arguments(server, tmp_path, port), cwd=tmp_path, env=ENV)
+
+    assert ran.returncode == 2
+    assert ran.stdout == ""
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith("gitdailies: ")
+    assert str(port) in line

@@ -1,0 +1,168 @@
+"""What a person asks a running `gitdailies up` in its folder, without naming a server or a key."""
+
+import json
+
+import pytest
+
+from tests.support.machine import Process, command, until
+from tests.support.relay.deliveries import SECRETS, pagerduty
+from tests.support.servers import free_port
+
+SHA = "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"
+REPO = "larkspur/checkout-api"
+VENDORS = "Q1LARK7XW2M4CD"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder where `gitdailies up` runs: a deploy, its repeat, one to staging, and two incidents."""
+    here = tmp_path_factory.mktemp("asked")
+    (here / "gitdailies-data").mkdir(0o700)
+    (here / "gitdailies-data/pagerduty-secret").write_text(SECRETS["pagerduty-secret"])
+    webhooks, relay = free_port(), free_port()
+    process = Process(here, "up", "--webhooks-port", webhooks, "--relay-port", relay)
+    process.wait_for("/api/events\n")
+    for id_, environment in (("first", "production"), ("second", "production"), ("other", "staging")):
+        deploy = ("--repo", REPO, "--sha", SHA, "--environment", environment, "--id", id_)
+        assert command("deploy", *deploy, cwd=here).returncode == 0
+    by_hand = ("incident", "start", "INC-9", "--repo", REPO, "--environment", "production")
+    assert command(*by_hand, cwd=here).returncode == 0
+    answer = pagerduty("incident.triggered", VENDORS).post(f"http://127.0.0.1:{relay}")
+    answer.raise_for_status()
+    until(lambda: VENDORS in command("events", cwd=here).stdout)
+    yield here
+    process.stop()
+
+
+def ask(folder, *arguments, **env):
+    ran = command(*arguments, cwd=folder, env=env)
+    return ran.returncode, ran.stdout, ran.stderr
+
+
+def test_events_are_found_without_an_address(folder):
+    """In the folder of `gitdailies up`, its server and its key are found."""
+    code, printed, errors = ask(folder, "events", "--kind", "deployed")
+
+    assert (code, errors) == (0, "")
+    assert [json.loads(line)["id"] for line in printed.splitlines()] == ["first", "second", "other"]
+
+
+def test_the_key_of_the_folder_goes_to_no_other_server(folder):
+    """With another address, the command wants another key, and does not send that of the folder."""
+    code, _, errors = ask(folder, "events", "--url", "http://127.0.0.1:9")
+
+    assert (code, errors) == (
+        2,
+        "gitdailies: GITDAILIES_READ_KEY: this variable is empty; put a key in it that may read\n",
+    )
+
+
+def test_why_a_deploy_counts(folder):
+    """A deploy that counts has a line for each figure, and advice where it does not count in one."""
+    code, printed, errors = ask(folder, "why", "first")
+
+    assert (code, errors) == (0, "")
+    first, second, *lines = printed.splitlines()
+    assert first.startswith(f"deployed {SHA[:12]}, {REPO} production, 20")
+    assert first.endswith("(event first)")
+    assert second.startswith("It counts in ")
+    assert "  yes  deployment frequency: a deploy in the period" in lines
+    assert any(line.startswith("  no   change fail rate: ") for line in lines)
+    assert "       what to do: wait until it is settled" in lines
+
+
+@pytest.mark.parametrize(
+    ("id_", "reason", "advice"),
+    [
+        ("second", "it repeats deploy first of ", "nothing; a deploy of its own has a run or an attempt"),
+        (
+            "other",
+            "its environment is not production; the names of production are",
+            "ask for its environment",
+        ),
+    ],
+)
+def test_why_an_event_does_not_count(folder, id_, reason, advice):
+    """An event that counts in no figure has one sentence with the reason, and one with what to do."""
+    _, printed, _ = ask(folder, "why", id_)
+    _, second, third = printed.splitlines()
+
+    assert second.startswith(f"It counts in no figure: {reason}")
+    assert third.startswith(f"What to do: {advice}")
+
+
+def test_why_in_another_environment(folder):
+    """A deploy to staging counts in the figures of staging."""
+    code, printed, _ = ask(folder, "why", "other", "--environment", "staging")
+
+    assert code == 0
+    assert "  yes  deployment frequency: a deploy in the period" in printed
+
+
+def test_why_takes_the_id_of_an_incident(folder):
+    """The id of an incident at its vendor gives its start, as an object with --json, too."""
+    code, printed, _ = ask(folder, "why", "INC-9", "--json")
+    found = json.loads(printed)
+
+    assert code == 0
+    assert (found["event"]["incidentId"], found["event"]["kind"]) == ("INC-9", "incidentStarted")
+    assert {verdict["figure"] for verdict in found["verdicts"]} >= {"changeFailRate"}
+    assert all(isinstance(verdict["advice"], str) for verdict in found["verdicts"])
+
+
+def test_why_asks_the_relay_for_what_only_it_knows(folder):
+    """The id of a delivery, which the receiver does not know, gives what `relay explain` says."""
+    explained = json.loads(command("relay", "explain", VENDORS, "--json", cwd=folder).stdout)
+    delivery = explained["deliveries"][0]["delivery"]
+    code, printed, errors = ask(folder, "why", delivery)
+
+    assert (code, errors) == (0, "")
+    head, *lines = printed.splitlines()
+    assert head == "The receiver does not have it. The relay knows:"
+    assert lines == command("relay", "explain", delivery, cwd=folder).stdout.splitlines()
+    as_json = json.loads(ask(folder, "why", delivery, "--json")[1])
+    assert as_json["relay"]["incident"] == VENDORS
+
+
+def test_why_without_a_key_asks_the_relay_and_says_so(folder, tmp_path):
+    """Where no key may read, the relay's answer comes with a note that the receiver was not asked."""
+    config = (folder / "gitdailies-data/gitdailies.yml").read_text()
+    data = folder / "gitdailies-data"
+    for name in ("webhook-key", "pagerduty-secret", "datadog-token", "squadcast-token"):
+        config = config.replace(f"{{file: {name}}}", f'{{file: "{data / name}"}}')
+    file = tmp_path / "gitdailies.yml"
+    file.write_text(config.replace("sqlite:relay.db", f"sqlite:{data}/relay.db"))
+    code, printed, errors = ask(tmp_path, "why", VENDORS)
+
+    assert code == 0
+    assert "note: the receiver was not asked: GITDAILIES_READ_KEY: this variable is empty" in errors
+    assert printed.startswith(f"The relay knows:\nincident {VENDORS}\n")
+
+
+@pytest.mark.parametrize("command_", ["why", "relay explain"])
+def test_an_id_that_nobody_knows_is_2(folder, command_):
+    """An id that neither the receiver nor the relay has ends with code 2 and names both."""
+    code, printed, errors = ask(folder, *command_.split(), "nowhere")
+
+    assert (code, printed) == (2, "")
+    assert "'nowhere'" in errors
+    assert "receiver" in errors
+
+
+def test_explain_of_an_incident_that_did_not_come_through_the_relay(folder):
+    """For an incident that was reported by hand, `relay explain` says what the receiver has of it."""
+    code, printed, errors = ask(folder, "relay", "explain", "INC-9")
+
+    assert (code, errors) == (0, "")
+    head, event, *_ = printed.splitlines()
+    assert head == "The relay has no delivery about it. The receiver has it from elsewhere:"
+    assert event.startswith(f"incidentStarted INC-9, {REPO} production, ")
+    assert json.loads(ask(folder, "relay", "explain", "INC-9", "--json")[1])["event"]["incidentId"] == "INC-9"
+
+
+def test_report_is_found_without_an_address(folder):
+    """The review of the last whole week needs no address here."""
+    code, printed, errors = ask(folder, "report")
+
+    assert (code, errors) == (0, "")
+    assert printed.startswith("#")
