@@ -109,9 +109,15 @@ class Place:
             return None
         return SecretSource.make(file=self.secret_file).read({})
 
-    def check_removable(self) -> None:
-        """Raise UsageError if the source cannot be removed, before anything is deleted at the vendor."""
-        self._without_source(yaml_document.read_text(self.path))
+    def is_removable(self) -> bool:
+        """Whether the source is there as this command writes it, with nothing more below it."""
+        if not self.entry.has_own_secret_file:
+            return False
+        try:
+            self._without_source(yaml_document.read_text(self.path))
+        except UsageError:
+            return False
+        return True
 
     def _write_secret(self, secret: Secret) -> None:
         """Write it as a whole or not at all, for this user alone."""
