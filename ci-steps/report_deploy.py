@@ -3,41 +3,15 @@
 Version 0.1.0. Joined by scripts/joiner from the files below; change those.
 Standard library only, Python 3.9 or later.
 
-    core/gitdailies_core/ci/frozen.py
-    core/gitdailies_core/ci/git_url.py
-    core/gitdailies_core/error_text.py
-    core/gitdailies_core/errors.py
-    core/gitdailies_core/values/times.py
-    core/gitdailies_core/events/field_types.py
-    core/gitdailies_core/events/events.py
-    core/gitdailies_core/ci/facts.py
-    core/gitdailies_core/events/dialect.py
-    core/gitdailies_core/ci/report.py
-    core/gitdailies_core/values/secret.py
-    core/gitdailies_core/ci/settings.py
-    core/gitdailies_core/ci/console.py
-    core/gitdailies_core/ci/table.py
-    core/gitdailies_core/events/ids.py
-    core/gitdailies_core/ci/deploy.py
-    core/gitdailies_core/ci/checkout.py
-    core/gitdailies_core/html_answer.py
-    core/gitdailies_core/retry.py
-    core/gitdailies_core/values/hosts.py
-    core/gitdailies_core/ci/sender.py
-    core/gitdailies_core/ci/step.py
-    core/gitdailies_core/ci/workflow_commands.py
-    core/gitdailies_core/ci/platforms/github_actions.py
-    core/gitdailies_core/ci/platforms/circleci.py
-    core/gitdailies_core/ci/platforms/travis.py
-    core/gitdailies_core/ci/platforms/octopus.py
-    core/gitdailies_core/ci/platforms/gitlab.py
-    core/gitdailies_core/ci/platforms/buildkite.py
-    core/gitdailies_core/ci/platforms/azure.py
-    core/gitdailies_core/ci/platforms/bitbucket.py
-    core/gitdailies_core/ci/platforms/jenkins.py
-    core/gitdailies_core/ci/platforms/__init__.py
-    core/gitdailies_core/ci/detection.py
-    core/gitdailies_core/ci/version.py
+    core/gitdailies_core/: ci/frozen.py, ci/git_url.py, error_text.py, errors.py, values/times.py,
+    events/field_types.py, events/events.py, ci/facts.py, events/dialect.py, ci/report.py, values/secret.py,
+    ci/settings.py, ci/console.py, ci/table.py, events/ids.py, ci/deploy.py, ci/checkout.py, html_answer.py,
+    retry.py, values/hosts.py, ci/sender.py, ci/step.py, ci/workflow_commands.py,
+    ci/platforms/github_actions.py, ci/platforms/circleci.py, ci/platforms/travis.py, ci/platforms/octopus.py,
+    ci/platforms/gitlab.py, ci/platforms/buildkite.py, ci/platforms/azure.py, ci/platforms/bitbucket.py,
+    ci/platforms/codebuild.py, ci/platforms/drone.py, ci/platforms/google_cloud_build.py,
+    ci/platforms/teamcity.py, ci/platforms/woodpecker.py, ci/platforms/jenkins.py, ci/platforms/__init__.py,
+    ci/detection.py, ci/version.py
     core/gitdailies_core/ci/__main__.py
 """
 
@@ -47,7 +21,6 @@ import sys
 
 if sys.version_info < (3, 9):
     sys.exit("expected Python 3.9 or later, got %d.%d" % sys.version_info[:2])
-
 
 import hashlib
 import hmac
@@ -72,10 +45,8 @@ if TYPE_CHECKING:
     from typing import Any, Callable, NoReturn, Union
     from urllib.parse import SplitResult
 
-
 # core/gitdailies_core/ci/frozen.py
 # Replace `dataclasses.dataclass(frozen=True)` in the one-file steps.
-
 
 def dataclass(*, frozen: bool) -> Callable[[type], type]:
     """Add `__init__`, `__repr__`, `__eq__` and `__hash__` by the class's fields, and forbid changes."""
@@ -110,56 +81,42 @@ def dataclass(*, frozen: bool) -> Callable[[type], type]:
 
     return decorate
 
-
 # core/gitdailies_core/ci/git_url.py
 # Read addresses of repositories: find the slug in an address, and remove its user name.
-
 
 # The patterns are texts: a step compiles only those that it needs, which saves a part of its time.
 # https://user:token@host:8443/group/sub/name.git/, and the same with ssh://, git:// or git+ssh://. A
 # password may hold an @, and a host may be an IPv6 address in brackets.
 _HOST = r"(\[[0-9A-Fa-f:.]+\]|[^/:@\[\]]+)"
 
-
 _GIT_URL_ADDRESS = rf"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/]*@)?{_HOST}(?::[0-9]*)?/(.*)$"
-
 
 # git@host:group/name.git, as ssh has it, and [git@host:22]:group/name.git with a port. C:\\work and
 # C:/work are Windows paths.
 _SCP = r"^(?:[^/@:]+@)?(\[[0-9A-Fa-f:.]+\]|[^/:@\[\]]{2,}):(?!//)(.*)$"
 
-
 _SCP_PORT = r"^\[(?:[^/@:\]]+@)?([^/@:\[\]]+):[0-9]+\]:(?!//)(.*)$"
-
 
 # user:token@host/group/name.git and token@host/group/name.git, without a scheme.
 _BARE = rf"^[^/@\s]*:[^\s]*@{_HOST}(?::[0-9]+)?/(.*)$"
 
-
 _BARE_USER = rf"^[^/@:\s]+@{_HOST}/(.*)$"
-
 
 # User and password with a scheme, also where a password has a raw slash, and without a scheme.
 _USER = r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s]*@"
 
-
 _SLASHED = r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s@:]+:(?![0-9]*(?:[/?#]|$))[^\s@]*@"
 
-
 _NAKED = r"^[^/@\s]*:[^@\s]*@(?=[^@\s/]+[/:])|^(?!git@)[^/@\s:]+@(?=[^@\s/:]+[/:])"
-
 
 # Some parts of a path do not belong to the name: `_git` and, with ssh, `v3` of Azure, and `scm` of
 # Bitbucket Data Center.
 _AZURE_HOSTS = ("dev.azure.com", "ssh.dev.azure.com", ".visualstudio.com")
 
-
 # Their `a/scm/b/c` is a group, and no Bitbucket below a path of its own.
 _NEVER_BITBUCKET_SERVER = ("github.com", "gitlab.com", "bitbucket.org")
 
-
 _CODECOMMIT = "git-codecommit."
-
 
 def slug(address: str) -> str | None:
     """Return `owner/name` of a repository's address, with more parts if it has subgroups.
@@ -189,11 +146,9 @@ def slug(address: str) -> str | None:
         parts = parts[2:]
     return "/".join(parts) if len(parts) > 1 and all(parts) else None
 
-
 def without_user(address: str) -> str:
     """Return *address* without user name and password. These never leave the machine."""
     return without_users(address.strip())
-
 
 def without_users(text: str) -> str:
     """Return *text* without the user names and passwords of the addresses in it.
@@ -201,7 +156,6 @@ def without_users(text: str) -> str:
     The `git@` of ssh is no secret, and stays.
     """
     return re.sub(r"\S+", lambda found: _bare(found[0]), text)
-
 
 def _bare(word: str) -> str:
     # A password may hold a comma, so a whole address comes first, and then each part of a list.
@@ -211,12 +165,10 @@ def _bare(word: str) -> str:
         word = re.sub(pattern, r"\1", word)
     return ",".join(part if "://" in part else re.sub(_NAKED, "", part) for part in word.split(","))
 
-
 def _decoded(part: str) -> str:
     """Return a part of a path without escapes. A repository's name can hold no space and no slash."""
     plain = unquote(part)
     return part if re.search(r"[\s/\x00-\x1f\x7f\ufffd]", plain) else plain
-
 
 def _azure(host: str, parts: list[str]) -> list[str]:
     # All forms become organization/project/name.
@@ -225,7 +177,6 @@ def _azure(host: str, parts: list[str]) -> list[str]:
         parts = [host.partition(".")[0], *parts]
     # A project's first repository has the project's name, and the address has that name only once.
     return [*parts, parts[-1]] if len(parts) == 2 else parts
-
 
 def _azure_server(parts: list[str]) -> list[str]:
     """Return collection/project/name. The server may have a path of its own before them, often `tfs`."""
@@ -236,16 +187,12 @@ def _azure_server(parts: list[str]) -> list[str]:
     # A project's first repository has the project's name, and the address has that name only once.
     return [*before[-2:], name] if len(before) > 1 else [*before, name, name]
 
-
 # core/gitdailies_core/error_text.py
 # Text for error messages: a wrong value shown safely, and the name of the setting that holds it.
 
-
 _LONGEST = 60
 
-
 _MOST_BITS = 200  # as many as 60 digits hold; Python refuses to write out very long ones
-
 
 def relabel(message: str, names: Mapping[str, str]) -> str:
     """Replace the place at the start of `where: expected, got`.
@@ -255,11 +202,9 @@ def relabel(message: str, names: Mapping[str, str]) -> str:
     where, colon, rest = message.partition(": ")
     return f"{names.get(where, where)}{colon}{rest}"
 
-
 def relabel_all(messages: Iterable[str], names: Mapping[str, str]) -> tuple[str, ...]:
     """Replace the place at the start of each message, in the same way."""
     return tuple(relabel(message, names) for message in messages)
-
 
 def got(value: Any) -> str:
     """Describe *value* for the right half of `expected, got`: one short line of printable ASCII."""
@@ -281,17 +226,14 @@ def got(value: Any) -> str:
         return "an object"
     return type(value).__name__
 
-
 # core/gitdailies_core/errors.py
 # Every error that this project raises on purpose.
-
 
 class GitDailiesError(Exception):
     """The root. Catching it catches every error of this project and no other."""
 
     status_hint = 500
     exit_code = 1
-
 
 class UsageError(GitDailiesError):
     """A wrong argument or setting; nothing was sent. `complaints` has one line for each mistake."""
@@ -303,10 +245,8 @@ class UsageError(GitDailiesError):
         super().__init__("\n".join(complaints))
         self.complaints = complaints
 
-
 class ConfigurationError(UsageError):
     """Wrong settings in a configuration file."""
-
 
 class InvalidEvent(GitDailiesError):
     """An event that does not fit core's table. `field` is the wire name at fault, or empty.
@@ -329,10 +269,8 @@ class InvalidEvent(GitDailiesError):
             return faults[0]
         return cls("; ".join(map(str, faults)), faults[0].field, faults)
 
-
 # core/gitdailies_core/values/times.py
 # Times: aware UTC datetimes in the code, RFC 3339 on the wire, microseconds at the finest.
-
 
 # RFC 3339, section 5.6, with the upper-case T and Z that it recommends. Seconds end at 59
 # because a datetime cannot hold a leap second. Vendors send up to nine fractional digits. The
@@ -344,12 +282,9 @@ RFC3339 = (
     r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$(?!\n)"
 )
 
-
 _RFC3339 = re.compile(RFC3339)
 
-
 _EXPECTED = "a time like 2026-03-04T09:12:41Z"
-
 
 def parse(text: Any, where: str) -> datetime:
     """Read an RFC 3339 time with a zone, as aware UTC. Digits after the sixth fractional one are cut.
@@ -361,7 +296,6 @@ def parse(text: Any, where: str) -> datetime:
         raise ValueError(f"{where}: expected {_EXPECTED}, got {got(text)}")
     return _moment(text, match, where)
 
-
 def _moment(text: str, match: re.Match[str], where: str) -> datetime:
     fraction, zone = match[4] or "", match[5]
     try:
@@ -372,7 +306,6 @@ def _moment(text: str, match: re.Match[str], where: str) -> datetime:
         return moment.astimezone(timezone.utc)
     except (ValueError, OverflowError):
         raise ValueError(f"{where}: expected {_EXPECTED}, got {got(text)}") from None
-
 
 def text_of(moment: datetime) -> str:
     """Write an aware time as RFC 3339 in UTC, with 0, 3 or 6 fractional digits as needed.
@@ -386,23 +319,17 @@ def text_of(moment: datetime) -> str:
     # isoformat omits a fraction of zero and writes any other with six digits.
     return utc.isoformat()[: 19 if not micros else 26 if micros % 1000 else 23] + "Z"
 
-
 # core/gitdailies_core/events/field_types.py
 # The types of event fields, and the one place that checks their values.
 
-
 DEPLOY_TYPES = ("deploy", "rollback", "hotfix")
 
-
 TIERS = ("production", "staging", "testing", "development", "other")
-
 
 # Of a longer list, an event keeps the first ones: it counts all the same.
 MOST_COMMITS = 1000
 
-
 MOST_REVERTS = 100
-
 
 # Characters that show nothing, or turn the direction of what stands around them: two names that differ by
 # one of them look alike. A title keeps them, and pages show them escaped. Emoji need variation selectors
@@ -413,34 +340,24 @@ HIDDEN = (
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
 
-
 _SPACES = r"\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
-
 
 # `$(?!\n)` because Python's `$`, unlike ECMA's, also matches before a last line feed.
 _FIELD_TYPES_SHA = r"^[0-9a-fA-F]{7,64}$(?!\n)"
 
-
 _CAUSE = r"^([0-9a-fA-F]{7,64}|[nN][oO][nN][eE])$(?!\n)"
-
 
 _PART = rf"[^/\u0000-\u0020\u007f{HIDDEN}{_SPACES}]+"
 
-
 _REPO = rf"^{_PART}(/{_PART})+$(?!\n)"
-
 
 _LINE = r"^[^\u0000-\u001f\u007f]*$(?!\n)"
 
-
 _NAME = rf"^[^\u0000-\u001f\u007f{HIDDEN}]*$(?!\n)"
-
 
 _ID = r"^[\u0021-\u007e]*$(?!\n)"
 
-
 _URL = r"^(https?://[^\u0000-\u0020\u007f]*)?$(?!\n)"
-
 
 @dataclass(frozen=True)
 class FieldType:
@@ -466,49 +383,32 @@ class FieldType:
         """Return whether *text* is a value of this type."""
         return len(text) <= self.longest and bool(self.fits(text)) and _encodable(text)
 
-
 def _plain(text: str) -> bool:
     return text.isascii() and text.isprintable()
 
-
 REPO = FieldType("a repository like 'larkspur/checkout-api'", _REPO)
-
 
 SHA = FieldType("7 to 64 hexadecimal digits", _FIELD_TYPES_SHA, longest=64)
 
-
 CAUSE = FieldType("7 to 64 hexadecimal digits, or none", _CAUSE, longest=64)
-
 
 NAME = FieldType("text on one line", _NAME, quick=_plain)
 
-
 LINE = FieldType("text on one line", _LINE, quick=str.isprintable)
-
-
-TITLE = FieldType("text on one line", _LINE, longest=1000, quick=str.isprintable)
-
 
 IDENTIFIER = FieldType("printable ASCII without spaces", _ID)
 
-
 URL = FieldType("an http or https address", _URL, longest=2000)
-
 
 TIME = FieldType("a time like 2026-03-04T09:12:41Z", RFC3339, longest=40, form="time")
 
-
 TYPE = FieldType("one of deploy, rollback, hotfix", words=DEPLOY_TYPES)
-
 
 TIER = FieldType(f"one of {', '.join(TIERS)}", words=TIERS)
 
-
 REVERTS = FieldType(f"a list of at most {MOST_REVERTS} commit SHAs", form="reverts")
 
-
 COMMITS = FieldType(f"a list of at most {MOST_COMMITS} objects with sha and time", form="commits")
-
 
 def normalize(kind: FieldType, where: str, value: Any) -> Any:
     """Return *value* in the form that an event holds. Raises InvalidEvent that names the field *where*."""
@@ -524,7 +424,6 @@ def normalize(kind: FieldType, where: str, value: Any) -> Any:
         return value.lower() if kind in (SHA, CAUSE) else value
     raise InvalidEvent(f"{where}: expected {kind.expected}, got {describe_misfit(kind, value)}", where)
 
-
 def describe_misfit(kind: FieldType, value: Any) -> str:
     """Describe a value that the type does not accept, for the right half of `expected, got`."""
     if isinstance(value, str) and len(value) > kind.longest:
@@ -534,7 +433,6 @@ def describe_misfit(kind: FieldType, value: Any) -> str:
     hidden = re.search(f"[{HIDDEN}]", value) if isinstance(value, str) and kind in (REPO, NAME) else None
     return f"the hidden character U+{ord(hidden[0]):04X} in {got(value)}" if hidden else got(value)
 
-
 def _normalize_time(value: Any, where: str, field: str) -> str:
     if isinstance(value, datetime):
         return text_of(value)
@@ -542,7 +440,6 @@ def _normalize_time(value: Any, where: str, field: str) -> str:
         return text_of(parse(value, where))
     except ValueError as error:
         raise InvalidEvent(str(error), field) from None
-
 
 def _normalize_commits(kind: FieldType, where: str, value: Any) -> list[dict[str, str]]:
     """Return the commits that an event keeps, without other names: these are mostly of people."""
@@ -562,7 +459,6 @@ def _normalize_commits(kind: FieldType, where: str, value: Any) -> list[dict[str
         commits.append(entry)
     return commits[:MOST_COMMITS]
 
-
 def _normalize_reverts(kind: FieldType, where: str, value: Any) -> list[str]:
     if not isinstance(value, list):
         raise InvalidEvent(f"{where}: expected {kind.expected}, got {got(value)}", where)
@@ -570,7 +466,6 @@ def _normalize_reverts(kind: FieldType, where: str, value: Any) -> list[str]:
         if not isinstance(sha, str) or not SHA.fits(sha):
             raise InvalidEvent(f"{where}[{index}]: expected {SHA.expected}, got {got(sha)}", where)
     return [sha.lower() for sha in value[:MOST_REVERTS]]
-
 
 def _encodable(text: str) -> bool:
     if text.isascii():
@@ -581,23 +476,13 @@ def _encodable(text: str) -> bool:
         return False
     return True
 
-
 # core/gitdailies_core/events/events.py
 # The events that GitDailies counts: one table of kinds and fields, and the value `Event`.
 
-
 DEPLOYED = "deployed"
-
-
-INCIDENT_STARTED = "incidentStarted"
-
-
-INCIDENT_RESOLVED = "incidentResolved"
-
 
 # How a fault says that a required field is not there.
 NOTHING = "nothing"
-
 
 @dataclass(frozen=True)
 class Field:
@@ -608,7 +493,6 @@ class Field:
     about: str
     required: bool = False
     documented: bool = False
-
 
 @dataclass(frozen=True)
 class Kind:
@@ -628,38 +512,19 @@ class Kind:
         """Find a field by its wire name. Returns None if the kind has no such field."""
         return next((field for field in self.fields if field.name == name), None)
 
-
 _REPO_FIELD = Field("repo", REPO, "the repository, as owner/name", required=True, documented=True)
-
 
 _ENVIRONMENT = Field(
     "environment", NAME, "where it happened; left out, it counts as production", documented=True
 )
 
-
 _TIME = Field("time", TIME, "when it happened; left out, the moment of the call", documented=True)
-
 
 _IDENTITY = Field("id", IDENTIFIER, "names this event; the same at every attempt, so that it counts once")
 
-
 _SERVICE = Field("service", NAME, "the service, where a repository holds several")
 
-
 _EVENT_URL = Field("url", URL, "a page about it")
-
-
-_INCIDENT = Field(
-    "incidentId",
-    NAME,
-    "joins a start to its end: the incident's id at its vendor",
-    required=True,
-    documented=True,
-)
-
-
-_SOURCE = Field("source", NAME, "the tool that reported the incident")
-
 
 KINDS: tuple[Kind, ...] = (
     Kind(
@@ -698,59 +563,7 @@ KINDS: tuple[Kind, ...] = (
             "id": "deploy-2026-03-04-1",
         },
     ),
-    Kind(
-        word=INCIDENT_STARTED,
-        title="incident started",
-        fields=(
-            _INCIDENT,
-            _REPO_FIELD,
-            _ENVIRONMENT,
-            _TIME,
-            _IDENTITY,
-            Field("title", TITLE, "what it is about"),
-            Field("severity", LINE, "how bad it is, in the vendor's words"),
-            _SERVICE,
-            _SOURCE,
-            _EVENT_URL,
-            Field("causedBy", CAUSE, "the commit that caused it, or `none` if no deploy did"),
-        ),
-        example={
-            "kind": INCIDENT_STARTED,
-            "incidentId": "Q1LARK7XW2M4CD",
-            "repo": "larkspur/checkout-api",
-            "environment": "production",
-            "time": "2026-03-04T09:12:41Z",
-            "title": "Checkout returns 502 for card payments",
-            "source": "pagerduty",
-        },
-    ),
-    Kind(
-        word=INCIDENT_RESOLVED,
-        title="incident resolved",
-        fields=(
-            _INCIDENT,
-            _REPO_FIELD,
-            _ENVIRONMENT,
-            _TIME,
-            _IDENTITY,
-            _SOURCE,
-            _SERVICE,
-            _EVENT_URL,
-            Field("causedBy", CAUSE, "the same, where it is known only at the end"),
-            Field("mergedInto", NAME, "the incident that this one was merged into"),
-            Field("resolution", LINE, "how it ended; `merged` closes it without counting a recovery"),
-        ),
-        example={
-            "kind": INCIDENT_RESOLVED,
-            "incidentId": "Q1LARK7XW2M4CD",
-            "repo": "larkspur/checkout-api",
-            "environment": "production",
-            "time": "2026-03-04T10:02:18.204Z",
-            "source": "pagerduty",
-        },
-    ),
 )
-
 
 def kind_of(word: Any, kinds: tuple[Kind, ...] = KINDS) -> Kind:
     """Find a kind by its wire word. Raises InvalidEvent that lists the words."""
@@ -759,7 +572,6 @@ def kind_of(word: Any, kinds: tuple[Kind, ...] = KINDS) -> Kind:
             return kind
     words = ", ".join(kind.word for kind in kinds)
     raise InvalidEvent(f"kind: expected one of {words}, got {got(word)}", "kind")
-
 
 @dataclass(frozen=True)
 class Event:
@@ -835,33 +647,25 @@ class Event:
         values = {name: v for name, v in {**self.values, **plain}.items() if v is not None}
         return Event.from_wire({"kind": self.kind, **values, **self.extra})
 
-
 # core/gitdailies_core/ci/facts.py
 # Plain values about a job: the inputs, the platform's facts, and the resulting deploys.
-
 
 # Texts that mean no value: CircleCI writes `<nil>`, Helm and GitLab `<no value>`, JSON null,
 # JavaScript undefined, Python None.
 _FACTS_NOTHING = frozenset({"", "<nil>", "nil", "<no value>", "null", "undefined", "none"})
 
-
 # A reference that was not replaced. Azure leaves an unknown one as a dollar and parentheses. Octopus
 # has a number sign before the braces. No comment here shows that, because Octopus replaces it in scripts.
 _FACTS_REFERENCE = re.compile(r"^(\$\(.*\)|\$?\$\{.*\}|#\{.*\}|\$[A-Za-z_][A-Za-z0-9_]*|<<.*>>)$")
 
-
 _FACTS_HEADS, _TAGS = "refs/heads/", "refs/tags/"
-
 
 # GitHub's merge queue builds a branch of its own, named after the one that it merges into.
 _QUEUE = "gh-readonly-queue/"
 
-
 _FACTS_SHA = re.compile(r"^(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})$")
 
-
 SUCCEEDED = frozenset({"success", "succeeded", "successful", "succeededwithissues", "passed", "ok", "0"})
-
 
 FACTS_FAILED = frozenset(
     {
@@ -870,18 +674,15 @@ FACTS_FAILED = frozenset(
     }
 )
 
-
 def given(text: str | None) -> str | None:
     """Return *text* without spaces and line ends around it, or None if it means no value."""
     text = (text or "").strip()
     return None if text.lower() in _FACTS_NOTHING else text
 
-
 def full_sha(text: str | None) -> str | None:
     """Return *text* in lower case if it is a full commit SHA that is not all zeros."""
     text = given(text)
     return text.lower() if text and _FACTS_SHA.match(text) and text.strip("0") else None
-
 
 def branch_of(ref: str | None) -> str | None:
     """Return the branch that *ref* names, or None for a tag, another kind of ref or a commit.
@@ -895,25 +696,21 @@ def branch_of(ref: str | None) -> str | None:
         return ref[len(_QUEUE) :].rpartition("/pr-")[0] or None
     return None if ref and ref.startswith("refs/") else ref
 
-
 def tag_of(ref: str | None) -> str | None:
     """Return the tag of `refs/tags/NAME`, None for any other ref."""
     ref = given(ref)
     return ref[len(_TAGS) :] if ref and ref.startswith(_TAGS) else None
-
 
 def later_attempt(text: str | None) -> str | None:
     """Return the number of an attempt, or None for the first one and for none."""
     text = given(text)
     return None if text and text.isdecimal() and int(text) < 2 else text
 
-
 def commit(sha: Any, time: Any) -> dict[str, str] | None:
     """Return an entry of `commits`, without a time that cannot be read. Returns None for no commit."""
     name = full_sha(sha) if isinstance(sha, str) else None
     moment = readable_time(time)
     return {"sha": name, **({"time": moment} if moment else {})} if name else None
-
 
 def readable_time(time: Any) -> str | None:
     """Return a time in our form, or None if it cannot be read."""
@@ -922,15 +719,12 @@ def readable_time(time: Any) -> str | None:
     except ValueError:
         return None
 
-
 # As `git revert` writes it, and GitHub and GitLab do. With --reference, git writes a short name.
 _REVERT = r"(?im)^\W*this reverts commit\s+([0-9a-f]{7,64})\b"
-
 
 def undone_by(message: Any) -> tuple[str, ...]:
     """Return the commits that a commit with this message undoes."""
     return tuple(sha.lower() for sha in re.findall(_REVERT, message)) if isinstance(message, str) else ()
-
 
 def reverts_of(commits: Iterable[tuple[Any, tuple[str, ...]]]) -> tuple[str, ...]:
     """Return what commits undo together: *commits* are pairs of name and undone commits, newest first.
@@ -944,14 +738,12 @@ def reverts_of(commits: Iterable[tuple[Any, tuple[str, ...]]]) -> tuple[str, ...
             found.update(dict.fromkeys(undone))
     return tuple(found)
 
-
 @dataclass(frozen=True)
 class Repository:
     """The repository of a deploy: `PATH` or `PATH@SHA`."""
 
     path: str
     sha: str | None = None
-
 
 @dataclass(frozen=True)
 class Inputs:
@@ -1010,13 +802,11 @@ class Inputs:
             read["branch"] = branch
         return cls(repos=tuple(found), **read)
 
-
 def _facts_filled_in(name: str, text: str | None) -> str | None:
     text = given(text)
     if text and _FACTS_REFERENCE.match(text):
         raise UsageError(f"{name}: expected a value, got {got(text)}, which nothing filled in")
     return text
-
 
 def _time(text: str, _short: bool) -> str:
     try:
@@ -1024,18 +814,15 @@ def _time(text: str, _short: bool) -> str:
     except ValueError as error:
         raise UsageError(str(error)) from None
 
-
 def _status(text: str, _short: bool) -> str:
     if text.lower() not in SUCCEEDED | FACTS_FAILED:
         raise UsageError(f"status: expected a word like success, failure or cancelled, got {got(text)}")
     return text
 
-
 def _type(text: str, _short: bool) -> str:
     if text not in DEPLOY_TYPES:
         raise UsageError(f"type: expected one of {', '.join(DEPLOY_TYPES)}, got {got(text)}")
     return text
-
 
 # The inputs that have a form. The second argument is whether the beginning of a SHA will do.
 _FACTS_READ: Mapping[str, Callable[[str, bool], str]] = {
@@ -1046,14 +833,12 @@ _FACTS_READ: Mapping[str, Callable[[str, bool], str]] = {
     "url": lambda text, _short: without_users(text),
 }
 
-
 def _repositories(text: str, short: bool) -> Iterator[Repository]:
     # Users and passwords are removed before the text is split, because a password may hold a comma.
     parts, given_parts = (re.split(r"[\s,]+", one) for one in (without_users(text), text))
     for part in filter(given, parts):
         # What had a user was an address, also without a scheme.
         yield _repository(part if part in given_parts or "://" in part else f"https://{part}", short)
-
 
 def _repository(text: str, short: bool) -> Repository:
     path, at, sha = _facts_filled_in("repo", text).partition("@")
@@ -1063,7 +848,6 @@ def _repository(text: str, short: bool) -> Repository:
         remedy = f"; did you mean {named}" if named else ""
         raise UsageError(f"repo: expected a repository like larkspur/checkout-api, got {got(text)}{remedy}")
     return Repository(path, _commit_sha(sha, "repo", short) if at else None)
-
 
 def _commit_sha(sha: str, where: str, short: bool) -> str:
     name = full_sha(sha)
@@ -1078,7 +862,6 @@ def _commit_sha(sha: str, where: str, short: bool) -> str:
             "git rev-parse prints them in full"
         )
     return name
-
 
 @dataclass(frozen=True)
 class GitFacts:
@@ -1111,7 +894,6 @@ class GitFacts:
                 waiting += parents.get(name, ())
         return reverts_of((name, undone) for name, _, undone in self.history if name not in known)
 
-
 @dataclass(frozen=True)
 class Target:
     """A repository at a commit, from a platform. Each value may be unknown.
@@ -1141,7 +923,6 @@ class Target:
         """Return the target with other values."""
         return Target(**{**{name: getattr(self, name) for name in Target.__annotations__}, **changes})
 
-
 @dataclass(frozen=True)
 class Run:
     """The run of a pipeline that deployed.
@@ -1159,7 +940,6 @@ class Run:
     def parts(self) -> tuple[str, ...]:
         """What the ids of its deploys are made of: one text, or two."""
         return self.named or ((self.id, self.attempt) if self.attempt else (self.id,))
-
 
 @dataclass(frozen=True)
 class Facts:
@@ -1185,7 +965,6 @@ class Facts:
     skip: str | None = None
     remedy: str = ""
 
-
 class Variables:
     """The environment. A value that means no value is None."""
 
@@ -1196,7 +975,6 @@ class Variables:
         """Return the first of these variables that has a value."""
         return next((text for text in map(given, map(self._environ.get, names)) if text), None)
 
-
 @dataclass(frozen=True)
 class Deploys:
     """The deploys that a job made, at least one, and notes for the log."""
@@ -1205,36 +983,27 @@ class Deploys:
     events: tuple[Event, ...]
     notes: tuple[str, ...] = ()
 
-
 @dataclass(frozen=True)
 class Skipped:
     """There is nothing to report, for this reason."""
 
     reason: str
 
-
 # core/gitdailies_core/events/dialect.py
 # The dialect: the names that a receiver uses on the wire, and how configuration changes them.
 
-
 KEY_HEADER = "webhook-key"
-
 
 ID_HEADER = "Idempotency-Key"
 
-
 OURS = "ours"
-
 
 DOCUMENTED = "documented"
 
-
 RECEIVERS = (DOCUMENTED, OURS)
-
 
 # Keys of our own incoming webhooks begin with this. A CI job can so tell the receiver from the key.
 OUR_KEY_PREFIX = "gdk_"
-
 
 @dataclass(frozen=True)
 class Dialect:
@@ -1305,16 +1074,12 @@ class Dialect:
         """Return *event* as a request body: compact JSON in UTF-8."""
         return json.dumps(self.write(event), ensure_ascii=False, separators=(",", ":")).encode()
 
-
 # core/gitdailies_core/ci/report.py
 # The report of a CI step on any platform: its outcome, lines for the log, and an exit code.
 
-
 REPORTED, SKIPPED, DRY_RUN, REPORT_FAILED = "reported", "skipped", "dry-run", "failed"
 
-
 DONE, REPORT_NOT_DELIVERED, USAGE, REPORT_REFUSED, PARTLY = 0, 1, 2, 3, 4
-
 
 @dataclass(frozen=True)
 class Attempted:
@@ -1326,7 +1091,6 @@ class Attempted:
     message: str
     unchanged: bool = False
     note: str = ""
-
 
 @dataclass(frozen=True)
 class Report:
@@ -1354,16 +1118,13 @@ class Report:
         """Whether nothing went wrong: the deploy was reported or rightly skipped, or this was a dry run."""
         return self.code == DONE
 
-
 def skipped(found: Skipped) -> Report:
     return Report(SKIPPED, (f"nothing reported: {found.reason}",), found.reason)
-
 
 def dry_run(events: Sequence[Event], dialect: Dialect, notes: Sequence[str]) -> Report:
     """Return the report of a dry run."""
     lines = tuple(f"dry run, not sent: {_deploy(event, dialect)}" for event in events)
     return Report(DRY_RUN, lines, payload=_payload(events, dialect), notes=tuple(notes))
-
 
 def attempted(
     results: Sequence[Attempted], dialect: Dialect, notes: Sequence[str], warnings: Sequence[str] = ()
@@ -1385,7 +1146,6 @@ def attempted(
         warnings=tuple(warnings),
     )
 
-
 def left_out(inputs: Inputs, dialect: Dialect) -> list[str]:
     """Return a note about the inputs that were set and that the receiver does not get."""
     names = [
@@ -1397,7 +1157,6 @@ def left_out(inputs: Inputs, dialect: Dialect) -> list[str]:
     if not names:
         return []
     return [f"not sent: {', '.join(names)}, because the receiver takes the documented fields alone"]
-
 
 def refused(error: Exception, names: Mapping[str, str]) -> Report:
     """Return the report of an error before anything was sent. A foreign error is a fault of the step itself.
@@ -1415,14 +1174,12 @@ def refused(error: Exception, names: Mapping[str, str]) -> Report:
     code = error.exit_code if isinstance(error, GitDailiesError) else REPORT_NOT_DELIVERED
     return Report(REPORT_FAILED, (f"deploy not reported: {reason}",), reason, code)
 
-
 def _report_line(result: Attempted, dialect: Dialect) -> str:
     what = _deploy(result.event, dialect)
     if result.code != DONE:
         return f"not reported: {what}: {result.message}"
     again = ", which was counted already" if result.unchanged else ""
     return f"reported: {what}{again}"
-
 
 def _deploy(event: Event, dialect: Dialect) -> str:
     """Describe an event for the log, by the fields that are sent."""
@@ -1440,15 +1197,12 @@ def _deploy(event: Event, dialect: Dialect) -> str:
     ]
     return " ".join(parts)
 
-
 def _payload(events: Sequence[Event], dialect: Dialect) -> str:
     bodies = [dialect.write(event) for event in events]
     return json.dumps(bodies[0] if len(bodies) == 1 else bodies, separators=(",", ":"))
 
-
 # core/gitdailies_core/values/secret.py
 # A secret that no log, message or pickle shows.
-
 
 class Secret:
     """A key, token or signing secret. Only `reveal()` returns its text.
@@ -1491,7 +1245,6 @@ class Secret:
     def __format__(self, spec: str) -> str:
         return format(repr(self), spec)
 
-
 def redact(text: str, *secrets: Any) -> str:
     """Replace each of *secrets* in *text* by `***`. Use it on text that another program wrote."""
     for secret in secrets:
@@ -1500,10 +1253,8 @@ def redact(text: str, *secrets: Any) -> str:
             text = text.replace(plain, "***")
     return text
 
-
 # core/gitdailies_core/ci/settings.py
 # The settings of a step besides the deploy itself: the address, the key, timeouts and retries.
-
 
 # Every step has these inputs. Each platform names them by its own conventions.
 DEPLOY_INPUTS = (
@@ -1520,7 +1271,6 @@ DEPLOY_INPUTS = (
     "fixes",
 )
 
-
 STEP_INPUTS = (
     "path",
     "webhook-url",
@@ -1532,12 +1282,9 @@ STEP_INPUTS = (
     "fail-on-error",
 )
 
-
 INPUTS = (*DEPLOY_INPUTS, *STEP_INPUTS)
 
-
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -1579,7 +1326,6 @@ class Settings:
             dry_run=dry_run,
         )
 
-
 def flag(texts: Mapping[str, str | None], name: str) -> bool:
     """Read true or false. The default is false. Raises UsageError."""
     word = (given(texts.get(name)) or "false").lower()
@@ -1587,12 +1333,10 @@ def flag(texts: Mapping[str, str | None], name: str) -> bool:
         raise UsageError(f"{name}: expected true or false, got {got(word)}")
     return word in TRUE
 
-
 def _receiver_of(key: Secret, dry_run: bool) -> str:
     if key:
         return OURS if key.reveal().startswith(OUR_KEY_PREFIX) else DOCUMENTED
     return OURS if dry_run else DOCUMENTED
-
 
 def _number(
     texts: Mapping[str, str | None], name: str, *, default: float, least: float, most: float
@@ -1609,26 +1353,20 @@ def _number(
         raise UsageError(f"{name}: expected a {whole} from {least:g} to {most:g}, got {got(text)}")
     return number
 
-
 # core/gitdailies_core/ci/console.py
 # How a step meets its job. By default inputs are environment variables and the log is plain text.
 
-
 PREFIX = "GITDAILIES_"
 
-
 _TITLE = "GitDailies"
-
 
 def variables(prefix: str = PREFIX) -> dict[str, str]:
     """Return the variable of each input: that of `dry-run` is PREFIX + `DRY_RUN`."""
     return {name: prefix + name.upper().replace("-", "_") for name in INPUTS}
 
-
 def texts(environ: Mapping[str, str], prefix: str = PREFIX) -> dict[str, str]:
     """Return the raw text of each input, by name."""
     return {name: environ.get(variable, "") for name, variable in variables(prefix).items()}
-
 
 def strict(inputs: Mapping[str, str]) -> bool:
     """Whether an error fails the job. A wrong value means no; the report has an error about it."""
@@ -1637,12 +1375,10 @@ def strict(inputs: Mapping[str, str]) -> bool:
     except UsageError:
         return False
 
-
 def messages(report: Report) -> list[str]:
     """Return the log's messages about a report. A dry run also shows the payload."""
     payload = [report.payload] if report.outcome == DRY_RUN else []
     return [*report.notes, *report.warnings, *report.lines, *payload]
-
 
 def lines(report: Report, fails: bool) -> list[str]:
     """Return the lines for the log. Many logs have no colors, so a word marks what went wrong.
@@ -1653,26 +1389,20 @@ def lines(report: Report, fails: bool) -> list[str]:
     levels = {**dict.fromkeys(report.lines, level), **dict.fromkeys(report.warnings, "WARNING: ")}
     return [f"{_TITLE}: {levels.get(line, '')}{line}" for line in messages(report)]
 
-
 def _no_masks(key: str) -> list[str]:
     return []
-
 
 def _no_files(report: Report) -> dict[str, str]:
     return {}
 
-
 def _not_written(name: str) -> str:
     return f"{_TITLE}: WARNING: {name}: expected a file to write to, got none"
-
 
 def _green(environ: Mapping[str, str]) -> int:
     return 0
 
-
 # The inputs keep the names that `settings` gives them.
 SAME_NAMES: Mapping[str, str] = {}
-
 
 @dataclass(frozen=True)
 class Step:
@@ -1711,14 +1441,17 @@ class Step:
     lends: str = ""
     ask: Callable[[Mapping[str, Any], Callable[[], bytes]], dict[str, str]] | None = None
 
-
 # core/gitdailies_core/ci/table.py
 # The parts of a platform: the table of its variables, and its marker.
 
+_TABLE_ORIGINS = {False: "", True: "comes from a fork", None: "may come from another repository"}
 
 @dataclass(frozen=True)
 class Table:
-    """Names of variables by what they hold. The first that is set wins. `repo_url` is an address."""
+    """Names of variables by what they hold. The first that is set wins.
+
+    `repo_url` is an address, `pull` the number of a pull request or false.
+    """
 
     run: tuple[str, ...]
     attempt: tuple[str, ...] = ()
@@ -1732,6 +1465,7 @@ class Table:
     status: tuple[str, ...] = ()
     message: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
+    pull: tuple[str, ...] = ()
 
     def run_of(self, variables: Variables) -> Run | None:
         """Return the job's run, and its attempt unless that is the first."""
@@ -1744,19 +1478,22 @@ class Table:
         *,
         targets: tuple[Target, ...] = (),
         no_branch: str | None = None,
-        fork: str | None = None,
+        fork: str | bool | None = False,
         notes: Sequence[str] = (),
         **other: Any,
     ) -> Facts:
         """Read every row. *other* replaces rows, even by None, and holds further values of `Facts`.
 
-        A branch with the tag's name is the tag. A tag has no branch. *fork* says why the branch is that
-        of another repository.
+        A branch with the tag's name is the tag. A tag has no branch, and a fork none of ours: *fork* is
+        whether the pull request is of one (None: unknown), or why.
         """
         rows = ("sha", "branch", "tag", "repo", "environment", "url", "status", "message")
         found: dict[str, Any] = {
             row: other.pop(row, None) if row in other else self._row(variables, row) for row in rows
         }
+        number = self._row(variables, "pull")
+        pull = other.pop("pull", f"pull request {number}" if number not in (None, "false") else None)
+        why = fork if isinstance(fork, str) else pull and _TABLE_ORIGINS[fork] and f"{pull} {_TABLE_ORIGINS[fork]}"
         branch, tag, notes = branch_of(found["branch"]), found["tag"], list(notes)
         if tag and branch in (None, tag):
             branch, no_branch = None, f"the run is of tag {tag}"
@@ -1766,20 +1503,21 @@ class Table:
         own = Target(
             repo=found["repo"] or slug(variables.first(*self.repo_url) or ""),
             sha=sha,
-            branch=None if fork else branch,
-            no_branch=fork or no_branch,
-            foreign=branch if fork else None,
+            branch=None if why else branch,
+            no_branch=why or no_branch,
+            foreign=branch if why else None,
             before=full_sha(self._row(variables, "before")),
             reverts=undone_by(found["message"]),
             notes=tuple(notes),
         )
-        rest: dict[str, Any] = {"run": self.run_of(variables), **other}
+        rest: dict[str, Any] = {"run": self.run_of(variables), "pull": pull, **other}
+        if found["status"] == "running":
+            found["status"] = None
         seen = {row: found[row] for row in ("environment", "url", "status")}
         return Facts(targets=targets or (own,), **seen, **rest)
 
     def _row(self, variables: Variables, row: str) -> str | None:
         return variables.first(*getattr(self, row))
-
 
 @dataclass(frozen=True)
 class Platform:
@@ -1807,18 +1545,14 @@ class Platform:
         """What runs and reporters call it."""
         return self.name or self.word
 
-
 # core/gitdailies_core/events/ids.py
 # Event ids. The same deploy or incident gets the same id at every attempt and on every path.
 
-
 _SELF_MADE = r"(deploy|incident|content)-[0-9a-f]{32}"
-
 
 def is_self_made(id_: str) -> bool:
     """Return whether an id has the form of those that are made here. Every other id is a user's."""
     return re.fullmatch(_SELF_MADE, id_) is not None
-
 
 def deploy_id(
     *,
@@ -1839,37 +1573,28 @@ def deploy_id(
     parts = [platform, run, sha.lower(), repo, environment, service, type or "deploy"]
     return _name("deploy", *parts, *([attempt] if attempt else []))
 
-
 def _name(prefix: str, *parts: str | None) -> str:
     # As a JSON list, ("a", "bc") differs from ("ab", "c") and None differs from "".
     text = ",".join(["null" if part is None else encode_basestring_ascii(part) for part in parts])
     return f"{prefix}-{hashlib.sha256(f'[{text}]'.encode()).hexdigest()[:32]}"
 
-
 # core/gitdailies_core/ci/deploy.py
 # Find out which deploys a job made. A fact comes from an input, the event payload, a variable or git.
-
 
 # From a checkout, enough for the runs that failed since the last deploy. The receiver drops what earlier
 # deploys brought.
 USUAL_COMMITS = 250
 
-
 # A job of an open pull or merge request deploys to no environment that users see.
 PREVIEW = "preview"
 
-
 _DEPLOY_ELSEWHERE = "other"
-
 
 _LONGEST_NAME = 200
 
-
 _DEPLOY_NOTHING = Facts()
 
-
 _DEPLOY_ADDRESS = re.compile(r"^https?://[^\s\x00-\x1f\x7f]{1,1900}$")
-
 
 def resolve(
     platform: Platform | None,
@@ -1899,7 +1624,6 @@ def resolve(
         notes=tuple(dict.fromkeys(note for target in targets for note in job.notes(target))),
     )
 
-
 def _unwanted(facts: Facts, status: str | None) -> str | None:
     """Return why there is nothing to report. A *status* that was set by hand overrides the platform's."""
     if status:
@@ -1909,7 +1633,6 @@ def _unwanted(facts: Facts, status: str | None) -> str | None:
     if word not in SUCCEEDED:
         return f"{facts.status_of} did not succeed ({'exit status ' if word.isdigit() else ''}{word})"
     return facts.skip
-
 
 @dataclass(frozen=True)
 class _Job:
@@ -2063,7 +1786,6 @@ class _Job:
             type=self.inputs.type,
         )
 
-
 def _at(target: Target, sha: str | None) -> Target:
     # The branch and the commits belong to the platform's commit. For another one they are unknown.
     if sha in (None, target.sha):
@@ -2072,38 +1794,29 @@ def _at(target: Target, sha: str | None) -> Target:
         return target.but(sha=sha, notes=())
     return Target(repo=target.repo, sha=sha, no_branch="the commit was set by hand")
 
-
 def _short(name: str) -> str:
     # Names of jobs in folders may be long. Their ends tell runs apart.
     return name[-_LONGEST_NAME:]
-
 
 def _shown(url: str | None) -> str | None:
     # A wrong address of the platform is left out. It is no reason to fail.
     address = without_user(url or "")
     return address if _DEPLOY_ADDRESS.match(address) else None
 
-
 # core/gitdailies_core/ci/checkout.py
 # Read facts about the deploy from the checkout's git: which commits it brought, and what nothing else tells.
-
 
 # Twice as many as are sent, because merges are left out.
 _CHECKOUT_READ = 2 * MOST_COMMITS
 
-
 _LONGEST_SECONDS = 10
-
 
 # Where a job has several checkouts, they are side by side in its folder.
 _MOST_FOLDERS = 50
 
-
 _OWNED_BY_ANOTHER = ("unsafe repository", "dubious ownership")
 
-
 _CHECKOUT_HEADS = "refs/heads/"
-
 
 @dataclass(frozen=True)
 class Found:
@@ -2111,7 +1824,6 @@ class Found:
 
     facts: GitFacts | None = None
     problem: str = ""
-
 
 def deploys_in(
     directory: str,
@@ -2148,11 +1860,9 @@ def deploys_in(
         return Deploys(deploys.platform, deploys.events, (*deploys.notes, git.problem))
     return deploys
 
-
 def _root(platform: Platform | None, environ: Mapping[str, str]) -> str:
     """Return the folder of the job, above which no checkout is its own, or ""."""
     return environ.get(platform.step.root or platform.step.folder, "") if platform else ""
-
 
 def _chosen(directory: str, path: str | None, shas: Collection[str], root: str) -> Found | None:
     """Return the checkout of one of the commits *shas*, or the nearest one if none of them is known."""
@@ -2174,7 +1884,6 @@ def _chosen(directory: str, path: str | None, shas: Collection[str], root: str) 
     problems = [one for one in map(read, below[:1]) if one.problem]
     return found or (problems[0] if problems else None)
 
-
 def _above(directory: str, root: str) -> Iterator[str]:
     """Yield a folder and those above it, up to *root* if it is in there."""
     folder, root = os.path.abspath(directory), os.path.abspath(root) if root else ""
@@ -2186,7 +1895,6 @@ def _above(directory: str, root: str) -> Iterator[str]:
             return
         folder = above
 
-
 def _below(directory: str) -> Iterator[str]:
     try:
         names = sorted(os.listdir(directory))
@@ -2194,10 +1902,8 @@ def _below(directory: str) -> Iterator[str]:
         names = []
     yield from filter(_is_checkout, (os.path.join(directory, name) for name in names[:_MOST_FOLDERS]))
 
-
 def _is_checkout(folder: str) -> bool:
     return os.path.exists(os.path.join(folder, ".git"))
-
 
 def read(directory: str) -> Found:
     """Read HEAD, its branch, its remote and earlier commits.
@@ -2227,10 +1933,8 @@ def read(directory: str) -> Found:
         )
     )
 
-
 # Name, time and parents, each on a line, and the message. No message holds a zero byte.
 _FORMAT = "--format=%H%n%cI%n%P%n%B"
-
 
 def _since(directory: str) -> list[str]:
     """Return the range of commits that landed on the branch last, as git's arguments.
@@ -2241,7 +1945,6 @@ def _since(directory: str) -> list[str]:
     skipped = f"--skip={USUAL_COMMITS}"
     first = _git(directory, "rev-list", "--first-parent", skipped, "--max-count=1", "HEAD")[0]
     return ["HEAD", f"^{first}"] if first else ["HEAD"]
-
 
 def _git(directory: str, *arguments: str) -> tuple[str, str]:
     """Return what git prints and, if it fails, why, in words for the log. One of them is empty."""
@@ -2273,24 +1976,18 @@ def _git(directory: str, *arguments: str) -> tuple[str, str]:
         )
     return "", f"no commits: git could not read the checkout ({said[:200]})"
 
-
 # core/gitdailies_core/html_answer.py
 # Whether an answer is a web page. Pure.
 
-
 _TYPES = frozenset({"text/html", "application/xhtml+xml"})
 
-
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
-
 
 # How much of a body decides. Comments before a page's first tag are short.
 _LOOKED_AT = 4096
 
-
 # What may stand before the first tag: white space, comments, an XML declaration.
 _BEFORE = re.compile(r"(?:\s+|<!--.*?-->|<\?xml.*?\?>)+", re.DOTALL)
-
 
 # The tags that mean HTML, as browsers decide (WHATWG, MIME Sniffing, 7.1), and `meta` and `noscript`.
 _PAGE = re.compile(
@@ -2298,7 +1995,6 @@ _PAGE = re.compile(
     r"|<!--",
     re.IGNORECASE,
 )
-
 
 def is_html(content_type: str, body_start: bytes) -> bool:
     """Return whether an answer is a web page, by its Content-Type header or by how its body begins.
@@ -2314,51 +2010,38 @@ def is_html(content_type: str, body_start: bytes) -> bool:
     kind = re.split("[;,]", content_type, maxsplit=1)[0].strip().lower()
     return kind in _TYPES and bool(rest) and rest[0] not in "{["
 
-
 def _html_answer_text(body: bytes) -> str:
     for mark, encoding in _BOMS:
         if body.startswith(mark):
             return body[len(mark) :].decode(encoding, "replace")
     return body.decode("utf-8", "replace")
 
-
 # core/gitdailies_core/retry.py
 # Decide what to do after a delivery attempt: done, retry, pause or give up. Pure.
 
-
 AGAIN_STATUSES = frozenset({408, 425, 429})
-
 
 KEY_STATUSES = frozenset({401, 403})
 
-
 ADDRESS_STATUSES = frozenset({404, 405, 410})
-
 
 # Payment, the proxy's sign-in, a lock, a failed dependency, legal reasons: none is about an event.
 RECEIVER_STATUSES = frozenset({402, 407, 423, 424, 451})
 
-
 # What a pause waits for. These are values of the relay's store, of JSON and of metrics.
 KEY, ADDRESS, RECEIVER = "key", "address", "receiver"
 
-
 FIRST_DELAY_SECONDS = 1.0
 
-
 LONGEST_DELAY_SECONDS = 300.0
-
 
 # A Retry-After of years must not stop deliveries, so we wait at most an hour for one.
 LONGEST_RETRY_AFTER_SECONDS = 3600.0
 
-
 GIVE_UP_AGE_SECONDS = 7 * 86400.0
-
 
 # An age alone may come from a clock that was wrong for a moment. So many attempts take minutes.
 LEAST_ATTEMPTS = 10
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -2384,11 +2067,9 @@ class Outcome:
     def _deciding(self) -> tuple[object, ...]:
         return (self.status, self.error, self.retry_after, self.is_html)
 
-
 @dataclass(frozen=True)
 class Done:
     """The receiver has the event."""
-
 
 @dataclass(frozen=True)
 class Again:
@@ -2397,7 +2078,6 @@ class Again:
     at: datetime
     reason: str
 
-
 @dataclass(frozen=True)
 class Pause:
     """Send nothing until that changes. `what` is KEY, ADDRESS or RECEIVER."""
@@ -2405,17 +2085,14 @@ class Pause:
     what: str
     reason: str
 
-
 @dataclass(frozen=True)
 class GiveUp:
     """The receiver will never accept this event. It becomes a dead letter with this reason."""
 
     reason: str
 
-
 if TYPE_CHECKING:
     Verdict = Union[Done, Again, Pause, GiveUp]
-
 
 def decide(
     outcome: Outcome,
@@ -2451,7 +2128,6 @@ def decide(
         now + timedelta(seconds=delay_seconds(outcome, attempt=attempt, now=now, jitter=jitter)), result
     )
 
-
 def describe(outcome: Outcome) -> str:
     """Return what was answered, as a short text."""
     if outcome.status is None:
@@ -2459,17 +2135,14 @@ def describe(outcome: Outcome) -> str:
     page = " with a web page" if outcome.is_html else ""
     return f"answered {outcome.status}{page}{f': {outcome.error}' if outcome.error else ''}"
 
-
 def is_answer(outcome: Outcome) -> bool:
     """Whether the answer is final. A later attempt may get another answer only if it is not."""
     return outcome.status is not None and outcome.status < 500 and outcome.status not in AGAIN_STATUSES
-
 
 def delay_seconds(outcome: Outcome, *, attempt: int, now: datetime, jitter: Callable[[], float]) -> float:
     """Full jitter under an exponential bound, but at least Retry-After, which counts up to an hour."""
     bound = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(attempt - 1, 30))
     return max(bound * jitter(), retry_after_seconds(outcome.retry_after, now))
-
 
 def retry_after_seconds(value: str, now: datetime) -> float:
     """Read Retry-After: seconds or an HTTP date (RFC 9110, 10.2.3). Anything else is 0."""
@@ -2485,10 +2158,8 @@ def retry_after_seconds(value: str, now: datetime) -> float:
             return 0.0
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
 
-
 # core/gitdailies_core/values/hosts.py
 # Whether a host is on this machine or in a private network, by its name or address alone. Pure.
-
 
 # This machine, private and link-local networks, and the shared ones of carriers (RFC 1918, 3927, 6598).
 _PRIVATE_V4 = (
@@ -2496,16 +2167,12 @@ _PRIVATE_V4 = (
     r"|100\.(?:6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7]))\."
 )
 
-
 # Loopback, unique local and link-local addresses (RFC 4193, 4291).
 _PRIVATE_V6 = r"^(?:(?:0*:)+(?:0*1)?$|f[cd][0-9a-f]{2}:|fe[89ab][0-9a-f]:)"
 
-
 _V4 = r"^[0-9]+(?:\.[0-9]+){3}$"
 
-
 _MAPPED = r"^::ffff:([0-9.]+)$"
-
 
 # Names that no public resolver knows (RFC 6761, 6762, 8375; ICANN keeps `internal` for this).
 _PRIVATE_NAMES = (
@@ -2519,7 +2186,6 @@ _PRIVATE_NAMES = (
     ".invalid",
 )
 
-
 def is_private(host: str) -> bool:
     """Whether *host* is this machine or in a private network. A name without a dot is."""
     name = host.strip("[]").rstrip(".").lower().partition("%")[0]
@@ -2532,51 +2198,36 @@ def is_private(host: str) -> bool:
         return bool(re.match(_PRIVATE_V6, name))
     return "." not in name or name.endswith(_PRIVATE_NAMES)
 
-
 # core/gitdailies_core/ci/sender.py
 # Send events by POST, with the standard library alone, because a CI step installs nothing.
 
-
 DELIVERED = "delivered"
-
 
 SENDER_REFUSED = "refused"
 
-
 SENDER_NOT_DELIVERED = "not delivered"
-
 
 TIMEOUT_SECONDS = 10.0
 
-
 RETRIES = 3
-
 
 # All attempts and waits together. The deploy job waits for them.
 LONGEST_SECONDS = 60.0
 
-
 _LONGEST_ANSWER_BYTES = 64 * 1024
-
 
 _LONGEST_MESSAGE = 300
 
-
 _KEY = re.compile(r"^[\x21-\x7e]{1,1000}$")
-
 
 _CONFLICT = 409
 
-
 _PROXY_ASKS = 407
-
 
 # Which input is probably wrong.
 _CHECK = {KEY: "webhook-key", ADDRESS: "webhook-url"}
 
-
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-
 
 @dataclass(frozen=True)
 class Receiver:
@@ -2625,7 +2276,6 @@ class Receiver:
             longest_seconds=longest_seconds,
         )
 
-
 @dataclass(frozen=True)
 class Receipt:
     """The result of sending an event. `message` is one line and never contains the key.
@@ -2641,12 +2291,10 @@ class Receipt:
     check: str = ""
     note: str = ""
 
-
 def send_all(events: Iterable[Event], receiver: Receiver) -> list[Receipt]:
     """Send *events* in order. `longest_seconds` applies to all of them together."""
     until = datetime.now(timezone.utc) + timedelta(seconds=receiver.longest_seconds)
     return [send(event, receiver, until=until) for event in events]
-
 
 @dataclass(frozen=True)
 class _Answer:
@@ -2656,7 +2304,6 @@ class _Answer:
     body: Any = None
     final: bool = False
     page: bool = False
-
 
 def send(
     event: Event,
@@ -2709,14 +2356,12 @@ def send(
             return Receipt(SENDER_NOT_DELIVERED, answer.status, attempt, f"{verdict.reason} ({attempts}){later}")
         wait(max((verdict.at - now()).total_seconds(), 0.0))
 
-
 def warning_about(url: str) -> str:
     """Return a warning if the key goes to *url* readable for everyone on the way, or ""."""
     parts = urlsplit(url)
     if parts.scheme != "http" or is_private(parts.hostname or ""):
         return ""
     return "webhook-url: http sends the key and the deploys unencrypted; use https"
-
 
 def _address(url: str) -> SplitResult:
     try:
@@ -2732,7 +2377,6 @@ def _address(url: str) -> SplitResult:
         )
     return parts
 
-
 def _bounded_post(event: Event, receiver: Receiver, seconds: float) -> _Answer:
     # A socket's time limit covers neither name resolution nor an answer that arrives byte by byte.
     seconds = max(0.1, min(receiver.timeout_seconds, seconds))
@@ -2744,7 +2388,6 @@ def _bounded_post(event: Event, receiver: Receiver, seconds: float) -> _Answer:
         return answers[0]
     return _no_answer(receiver, seconds)
 
-
 def _no_answer(receiver: Receiver, seconds: float) -> _Answer:
     where = urlsplit(receiver.url).netloc
     try:
@@ -2753,7 +2396,6 @@ def _no_answer(receiver: Receiver, seconds: float) -> _Answer:
         proxy = None
     through = f", through {_named(proxy)}" if proxy else ""
     return _Answer(None, f"{where}{through}: no answer within {seconds:g} s")
-
 
 def _post(event: Event, receiver: Receiver) -> _Answer:
     headers = {
@@ -2784,7 +2426,6 @@ def _post(event: Event, receiver: Receiver) -> _Answer:
     except (OSError, HTTPException, ValueError) as error:
         return _unanswered(error, receiver, None if connected else proxy)
 
-
 def _connection(
     receiver: Receiver, headers: dict[str, str], proxy: SplitResult | None
 ) -> tuple[HTTPConnection, str]:
@@ -2811,7 +2452,6 @@ def _connection(
     headers.update(authorization)
     return connection, receiver.url
 
-
 def _proxy(parts: SplitResult) -> SplitResult | None:
     """Return the address of the proxy that the environment names for *parts*, or None.
 
@@ -2835,7 +2475,6 @@ def _proxy(parts: SplitResult) -> SplitResult | None:
         raise ValueError(f"{parts.scheme.upper()}_PROXY: expected an http:// address, got another")
     return proxy
 
-
 def _unanswered(error: Exception, receiver: Receiver, proxy: SplitResult | None) -> _Answer:
     """Return why there is no answer. *proxy* is the proxy that could not be reached."""
     where = urlsplit(receiver.url).netloc
@@ -2853,11 +2492,9 @@ def _unanswered(error: Exception, receiver: Receiver, proxy: SplitResult | None)
     message = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return _Answer(None, f"{where}: {_sender_line(message, receiver).lower()}", final=isinstance(error, ValueError))
 
-
 def _named(proxy: SplitResult) -> str:
     # Without its user and password.
     return f"the proxy {proxy.hostname}:{proxy.port or 80}"
-
 
 def _answered(response: HTTPResponse, raw: bytes, receiver: Receiver, proxy: SplitResult | None) -> _Answer:
     status, retry_after = response.status, response.getheader("Retry-After", "")
@@ -2878,24 +2515,19 @@ def _answered(response: HTTPResponse, raw: bytes, receiver: Receiver, proxy: Spl
         message = f"{_named(proxy)} asks for a user and a password"
     return _Answer(status, message, retry_after, body)
 
-
 def _sender_line(text: str, receiver: Receiver) -> str:
     line = _CONTROL.sub(" ", redact(text, receiver.key)).strip()
     return line if len(line) <= _LONGEST_MESSAGE else line[:_LONGEST_MESSAGE] + "…"
-
 
 def _jitter() -> float:
     import random
 
     return random.random()
 
-
 # core/gitdailies_core/ci/step.py
 # Run a step from its inputs to its report. The arguments are what differs between platforms.
 
-
 _OUR_NAMES: Mapping[str, str] = {}
-
 
 # The sender is imported only when events are sent. A skipped or dry run does not need it.
 
@@ -2939,7 +2571,6 @@ def run(
     except Exception as error:
         return refused(error, names)
 
-
 def leave(code: int) -> NoReturn:
     """End the process at once. A normal end of the interpreter takes a tenth of a step's time."""
     try:
@@ -2948,7 +2579,6 @@ def leave(code: int) -> NoReturn:
         # A log that is closed, or none.
         os._exit(code)
     os._exit(code)
-
 
 def _send(
     events: tuple[Event, ...],
@@ -2987,25 +2617,19 @@ def _send(
     warning = warning_about(receiver.url)
     return results, [warning] if warning else []
 
-
 # core/gitdailies_core/ci/workflow_commands.py
 # Write a report as GitHub's runner reads it: commands in the log, outputs, and a summary.
 
-
 _HEADING = "GitDailies"
-
 
 _MARKS = {REPORTED: "✅", SKIPPED: "⏭️", DRY_RUN: "📝", REPORT_FAILED: "⚠️"}
 
-
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~])")
-
 
 def masks(key: str) -> list[str]:
     """Return the commands that keep the key out of the log. The runner masks each line by itself."""
     lines = [line.strip() for line in key.splitlines()]
     return [f"::add-mask::{_data(line)}" for line in lines if line]
-
 
 def commands(report: Report, fails: bool) -> list[str]:
     """Return the lines for the log. Notes, problems and a skip become annotations.
@@ -3020,15 +2644,12 @@ def commands(report: Report, fails: bool) -> list[str]:
     level = "notice" if report.ok else "error" if fails else "warning"
     return notices + [f"::{level} title={_HEADING}::{_data(line)}" for line in report.lines]
 
-
 def files(report: Report) -> dict[str, str]:
     """Return the texts to append to the runner's files, by the variable that names the file."""
     return {"GITHUB_OUTPUT": outputs(report), "GITHUB_STEP_SUMMARY": summary(report)}
 
-
 def not_written(name: str) -> str:
     return f"::warning title={_HEADING}::{name}: expected a file to write to, got none"
-
 
 def outputs(report: Report) -> str:
     """Return the lines for GITHUB_OUTPUT, one for each value."""
@@ -3041,7 +2662,6 @@ def outputs(report: Report) -> str:
     }
     return "".join(f"{name}={_one_line(value)}\n" for name, value in values.items())
 
-
 def summary(report: Report) -> str:
     """Return the Markdown for GITHUB_STEP_SUMMARY."""
     lines = [f"{_MARKS[report.outcome]} **{_HEADING}**: {_markdown(line)}" for line in report.lines]
@@ -3049,30 +2669,23 @@ def summary(report: Report) -> str:
         "\n\n".join([*lines, *(f"- {_markdown(note)}" for note in (*report.warnings, *report.notes))]) + "\n"
     )
 
-
 def _data(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
 
 def _harmless(text: str) -> str:
     # The runner still reads commands in their old form, ##[name], anywhere in a line.
     return _one_line(text).replace("##[", "## [")
 
-
 def _one_line(text: str) -> str:
     return " ".join(text.splitlines())
-
 
 def _markdown(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", _one_line(text))
 
-
 # core/gitdailies_core/ci/platforms/github_actions.py
 # GitHub Actions. Sources: its "Variables", "Contexts" and "Events that trigger workflows" references.
 
-
 GITHUB_ACTIONS_TABLE = Table(
-    # The same at every attempt.
     run=("GITHUB_RUN_ID",),
     attempt=("GITHUB_RUN_ATTEMPT",),
     sha=("GITHUB_SHA",),
@@ -3083,7 +2696,6 @@ GITHUB_ACTIONS_TABLE = Table(
     # job's environment (actions/runner issue 1369).
     status=("GITDAILIES_JOB_STATUS",),
 )
-
 
 @dataclass(frozen=True)
 class Payload:
@@ -3104,7 +2716,6 @@ class Payload:
     deployment: str = ""
     commit_time: str = ""
     message: str = ""
-
 
 PAYLOADS: Mapping[str, Payload] = {
     # GITHUB_SHA is the tip of the default branch. No time: it would differ at each attempt.
@@ -3163,14 +2774,11 @@ PAYLOADS: Mapping[str, Payload] = {
     ),
 }
 
-
 # `pull_request`, `pull_request_target`, `pull_request_review` and others; Gitea has more of them.
 _PULL_REQUEST = "pull_request"
 
-
 # Runs on these events may be of a tag. Those on all others are of a branch.
 _OF_TAGS = ("push", "create", "delete", "workflow_dispatch", "deployment", "deployment_status", "dynamic")
-
 
 # In workflow_run and check_suite, `head_branch` may also be a tag. This is a guess by its form: a version,
 # a date, or the number of a major version.
@@ -3178,10 +2786,8 @@ _MAYBE_TAG = (
     r"^(?:.*[/@_-])?[vV]?(?:[0-9]+(?:\.[0-9]+)+(?:[-+.].*)?|[0-9]{6,}.*|[0-9]{4}-[0-9]{2}.*)$|^[vV][0-9]+$"
 )
 
-
 # How git and GitHub begin the message of a merge. `checkout` leaves merges out, too.
 _MERGES = ("Merge pull request #", "Merge branch '", "Merge remote-tracking branch '", "Merge tag '")
-
 
 def _github_actions_read(variables: Variables, event: Any) -> Facts:
     name, payload = variables.first("GITHUB_EVENT_NAME") or "", event if isinstance(event, dict) else {}
@@ -3200,11 +2806,9 @@ def _github_actions_read(variables: Variables, event: Any) -> Facts:
         return _facts(variables, sha=sha, branch=branch)
     return _facts(variables, sha=sha, branch=branch, **_pushed(payload))
 
-
 def _deletes(payload: Mapping[str, Any]) -> bool:
     after = at(payload, "after") or ""
     return payload.get("deleted") is True or (bool(after) and not after.strip("0"))
-
 
 def _from_payload(variables: Variables, name: str, payload: Mapping[str, Any]) -> Facts:
     row = PAYLOADS[name]
@@ -3239,7 +2843,6 @@ def _from_payload(variables: Variables, name: str, payload: Mapping[str, Any]) -
         **found,
     )
 
-
 def _github_actions_run(variables: Variables, row: Payload, payload: Mapping[str, Any]) -> Run | None:
     """Return the run that the payload names, else the job's own.
 
@@ -3258,14 +2861,12 @@ def _github_actions_run(variables: Variables, row: Payload, payload: Mapping[str
         return Run(run, attempt, (deployment, again) if again else (deployment,))
     return Run(run, attempt)
 
-
 def _tier(payload: Mapping[str, Any]) -> str | None:
     """Return the tier of a deployment. GitHub only tells production from everything else."""
     deployment = payload.get("deployment")
     known = isinstance(deployment, dict) and deployment.get("production_environment") is True
     moved = at(payload, "deployment_status.environment") or at(payload, "deployment.environment")
     return "production" if known and moved == at(payload, "deployment.environment") else None
-
 
 def _foreign(variables: Variables, name: str, payload: Mapping[str, Any]) -> bool:
     origin, own = at(payload, f"{name}.head_repository.full_name"), variables.first(*GITHUB_ACTIONS_TABLE.repo)
@@ -3274,12 +2875,10 @@ def _foreign(variables: Variables, name: str, payload: Mapping[str, Any]) -> boo
     gone = isinstance(about, dict) and "head_repository" in about and about["head_repository"] is None
     return gone or bool(origin and own and origin.lower() != own.lower())
 
-
 def _may_be_tag(name: str, payload: Mapping[str, Any], branch: str) -> bool:
     if branch == at(payload, "repository.default_branch") or not re.match(_MAYBE_TAG, branch):
         return False
     return (at(payload, f"{name}.event") or "push") in _OF_TAGS
-
 
 def _open_pull(name: str, payload: Mapping[str, Any], branch: str | None) -> str | None:
     """Return the open pull request whose checks or workflow run started the job, or None."""
@@ -3298,7 +2897,6 @@ def _open_pull(name: str, payload: Mapping[str, Any], branch: str | None) -> str
         return None
     return f"pull request {number}"
 
-
 def _comment(variables: Variables, payload: Mapping[str, Any]) -> Facts:
     """Read a comment on a pull request. GITHUB_SHA is the default branch's tip, and no commit is named."""
     merged = at(payload, "issue.pull_request.merged_at")
@@ -3308,7 +2906,6 @@ def _comment(variables: Variables, payload: Mapping[str, Any]) -> Facts:
         notes=("a comment on a pull request does not tell the pull request's commit",),
         pull=None if merged else f"pull request {at(payload, 'issue.number') or ''}".strip(),
     )
-
 
 def _pull_request(variables: Variables, name: str, payload: Mapping[str, Any]) -> Facts:
     number = at(payload, "pull_request.number")
@@ -3343,10 +2940,8 @@ def _pull_request(variables: Variables, name: str, payload: Mapping[str, Any]) -
         skip=f"{pull} was closed without being merged" if closed else None,
     )
 
-
 def _missing(name: str) -> tuple[str, ...]:
     return (f"the payload of {name}, which tells it, was not found at GITHUB_EVENT_PATH",)
-
 
 def _pushed(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a push brought. A new branch and a tag list no commits."""
@@ -3368,16 +2963,17 @@ def _pushed(payload: Mapping[str, Any]) -> dict[str, Any]:
         "before": full_sha(at(payload, "before")),
     }
 
-
 # What `_facts` takes for the target. The rest is of the job.
 _OF_TARGET = ("sha", "branch", "unsure", "foreign", "commit_time", "commits", "before", "reverts", "notes")
-
 
 def _facts(
     variables: Variables, *, no_branch: str | None = None, url: str | None = None, **known: Any
 ) -> Facts:
     repo, own_run = variables.first(*GITHUB_ACTIONS_TABLE.repo), variables.first(*GITHUB_ACTIONS_TABLE.run)
     server = variables.first("GITHUB_SERVER_URL")
+    if variables.first("GITEA_ACTIONS", "FORGEJO_ACTIONS"):
+        # Their pages are numbered.
+        own_run = variables.first("GITHUB_RUN_NUMBER")
     if server and repo and own_run:
         url = url or f"{server}/{repo}/actions/runs/{own_run}"
     of_target = {name: known.pop(name) for name in _OF_TARGET if name in known}
@@ -3388,7 +2984,6 @@ def _facts(
         no_branch = no_branch or f"the run is of tag {tag}"
     target = Target(repo=repo, no_branch=no_branch, **of_target)
     return GITHUB_ACTIONS_TABLE.read(variables, targets=(target,), url=url, **known)
-
 
 def at(payload: Mapping[str, Any], paths: str) -> str | None:
     """Return the first text or number that one of *paths* leads to, or None."""
@@ -3401,10 +2996,8 @@ def at(payload: Mapping[str, Any], paths: str) -> str | None:
             return text
     return None
 
-
 # The action passes each input as INPUT_NAME. The job's own env may also hold the address and the key.
 _FALLBACKS = {"webhook-url": "GITDAILIES_WEBHOOK_URL", "webhook-key": "GITDAILIES_WEBHOOK_KEY"}
-
 
 def github_actions_inputs(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the raw text of each input, by name."""
@@ -3413,7 +3006,6 @@ def github_actions_inputs(environ: Mapping[str, str]) -> dict[str, str]:
         if not read[name].strip():
             read[name] = environ.get(variable, "")
     return read
-
 
 GITHUB_ACTIONS = Platform(
     word="github",
@@ -3439,10 +3031,8 @@ GITHUB_ACTIONS = Platform(
     name="github-actions",
 )
 
-
 # core/gitdailies_core/ci/platforms/circleci.py
 # CircleCI. Sources: its "Project values and variables" and "Pipeline values" references.
-
 
 CIRCLECI_TABLE = Table(
     # A workflow that runs again gets a new id, but keeps its pipeline.
@@ -3454,8 +3044,8 @@ CIRCLECI_TABLE = Table(
     repo_url=("CIRCLE_REPOSITORY_URL",),
     url=("CIRCLE_BUILD_URL",),
     status=("GITDAILIES_JOB_STATUS",),
+    pull=("CIRCLE_PR_NUMBER", "CIRCLE_PULL_REQUEST", "CIRCLE_PULL_REQUESTS"),
 )
-
 
 # Owner and name are two variables. Those of the checkout come first: in a GitHub App pipeline,
 # configuration, trigger and code may come from three repositories.
@@ -3464,21 +3054,16 @@ _OWNER_AND_NAME = (
     ("CIRCLE_PROJECT_USERNAME", "CIRCLE_PROJECT_REPONAME"),
 )
 
-
 # The orb's parameters. A template cannot read a name with a hyphen.
 CIRCLECI_PARAMETERS = {name: name.replace("-", "_") for name in INPUTS}
 
-
 _CIRCLECI_REFERENCE = r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))"
-
 
 # For a forked pull request the branch is `pull/7` or `pull/7/head`.
 _FORK = r"^pull/([0-9]+)(?:/(?:head|merge))?$"
 
-
 # A pull request from such a branch only carries it to another one that is released.
 _TRUNKS = ("main", "master", "trunk")
-
 
 def _circleci_read(variables: Variables, event: Any) -> Facts:
     repo = None
@@ -3499,9 +3084,8 @@ def _circleci_read(variables: Variables, event: Any) -> Facts:
         repo=repo,
         run=_circleci_run(variables),
         pull=f"pull request {pull}" if pull else None,
-        fork=f"the run is of pull request {number}, of a fork" if number else None,
+        fork=f"the run is of pull request {number}, of a fork" if number else False,
     )
-
 
 def _circleci_run(variables: Variables) -> Run | None:
     """Return the pipeline. A workflow that runs again has another id than its workspace.
@@ -3516,7 +3100,6 @@ def _circleci_run(variables: Variables) -> Run | None:
     named = (first, again) if again else (first,)
     return Run(variables.first(*CIRCLECI_TABLE.run) or first, again, named)
 
-
 def _circleci_inputs(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the inputs, by name. GITDAILIES_WEBHOOK_URL may also hold the address."""
     read = texts(environ, "PARAM_")
@@ -3527,7 +3110,6 @@ def _circleci_inputs(environ: Mapping[str, str]) -> dict[str, str]:
     filled["webhook-key"] = environ.get(read["webhook-key"].strip(), "")
     return filled
 
-
 def _circleci_filled_in(text: str, environ: Mapping[str, str]) -> str:
     """Replace `$NAME` and `${NAME}` by the variables. If one is not set, return its reference alone.
 
@@ -3537,7 +3119,6 @@ def _circleci_filled_in(text: str, environ: Mapping[str, str]) -> str:
         if (found[1] or found[2]) not in environ:
             return found[0]
     return re.sub(_CIRCLECI_REFERENCE, lambda found: environ[found[1] or found[2]], text)
-
 
 CIRCLECI = Platform(
     word="circleci",
@@ -3557,10 +3138,8 @@ CIRCLECI = Platform(
     turn=20,
 )
 
-
 # core/gitdailies_core/ci/platforms/travis.py
 # Travis CI. Source: its "Environment Variables" page.
-
 
 TRAVIS_TABLE = Table(
     # A restarted job keeps its build's id.
@@ -3575,27 +3154,22 @@ TRAVIS_TABLE = Table(
     # The result of the script phase. No variable has the result of the deploy itself.
     status=("TRAVIS_TEST_RESULT",),
     message=("TRAVIS_COMMIT_MESSAGE",),
+    pull=("TRAVIS_PULL_REQUEST",),
 )
-
 
 # Nothing counts the restarts of a job. All of them have one name.
 _AGAIN = "restarted"
 
-
 def _travis_read(variables: Variables, event: Any) -> Facts:
-    build, number = variables.first(*TRAVIS_TABLE.run), variables.first("TRAVIS_PULL_REQUEST")
+    build = variables.first(*TRAVIS_TABLE.run)
     again = _AGAIN if variables.first("TRAVIS_JOB_RESTARTED_BY") else None
-    pull = f"pull request {number}" if number and number.lower() != "false" else None
     own, origin = variables.first(*TRAVIS_TABLE.repo), variables.first("TRAVIS_PULL_REQUEST_SLUG")
-    fork = pull and own and origin and own.lower() != origin.lower()
     return TRAVIS_TABLE.read(
         variables,
         run=Run(build, again) if build else None,
-        pull=pull,
-        fork=f"{pull} comes from a fork" if fork else None,
+        fork=bool(own and origin and own.lower() != origin.lower()),
         status_of="the script phase",
     )
-
 
 TRAVIS = Platform(
     word="travis",
@@ -3613,10 +3187,8 @@ TRAVIS = Platform(
     turn=30,
 )
 
-
 # core/gitdailies_core/ci/platforms/octopus.py
 # Octopus Deploy. Names are Octopus's own.
-
 
 OCTOPUS_TABLE = Table(
     # A release that is deployed again is another deployment.
@@ -3626,23 +3198,17 @@ OCTOPUS_TABLE = Table(
     environment=("Octopus.Environment.Name",),
 )
 
-
 # JSON. Octopus.Release.Package and .Builds do not exist in steps, only in release notes.
 _CHANGES = "Octopus.Deployment.Changes"
-
 
 # The packages of the release. A release that goes back brings no changes.
 _PACKAGES = "Octopus.Deployment.PackageBuildInformation"
 
-
 _RELEASE = "Octopus.Release.Number"
-
 
 _SERVER, _LINK = "Octopus.Web.ServerUri", "Octopus.Web.DeploymentLink"
 
-
 _ERROR = "Octopus.Deployment.Error"
-
 
 # No time: the form of Octopus.Deployment.Created depends on the server's language.
 NAMES = (
@@ -3650,27 +3216,20 @@ NAMES = (
     *(_CHANGES, _PACKAGES, _RELEASE, _SERVER, _LINK, _ERROR),
 )
 
-
 # A template's parameter is a variable of this name. No other step has one with this prefix. A deployment
 # has no checkout.
 OCTOPUS_PARAMETERS = {name: "GitDailies." + name.title().replace("-", "") for name in INPUTS if name != "path"}
 
-
 ASKED = (*NAMES, *OCTOPUS_PARAMETERS.values())
 
-
 _LENDS = "get_octopusvariable"
-
 
 # An older agent's Bash function prints this for a variable that does not exist.
 _UNKNOWN = ('Unrecognized variable "', 'Unrecognized command "')
 
-
 _MARK = "##octopus["
 
-
 _REMEDY = "or push build information with its VcsRoot and VcsCommitNumber for the release's packages"
-
 
 def _octopus_read(variables: Variables, event: Any) -> Facts:
     server, link = variables.first(_SERVER), variables.first(_LINK)
@@ -3689,14 +3248,12 @@ def _octopus_read(variables: Variables, event: Any) -> Facts:
         remedy=_REMEDY,
     )
 
-
 def _octopus_run(variables: Variables) -> Run | None:
     """Return the release, and its deployment as the attempt. The deployment alone names its deploys."""
     release, deployment = variables.first(*OCTOPUS_TABLE.run), variables.first(*OCTOPUS_TABLE.attempt)
     if not deployment:
         return None
     return Run(release or deployment, deployment if release else None, (deployment,))
-
 
 def _targets(text: str | None, release: str | None) -> tuple[tuple[Target, ...], list[str]]:
     """Read the repositories of a release's packages, each with its commit and the new commits.
@@ -3721,13 +3278,11 @@ def _targets(text: str | None, release: str | None) -> tuple[tuple[Target, ...],
         notes.append(f"{_CHANGES} names no package of release {release}")
     return tuple(targets), notes
 
-
 def _of_packages(text: str | None) -> tuple[tuple[Target, ...], list[str]]:
     """Read the packages of the release. What it brought is unknown here."""
     packages, notes = _list(text, _PACKAGES)
     nested = [package for one in packages for package in _objects(one.get("BuildInformation"))]
     return _by_commit([*packages, *nested]), notes
-
 
 def _by_commit(packages: list[dict[str, Any]]) -> tuple[Target, ...]:
     """Return each repository and commit of *packages* once."""
@@ -3739,12 +3294,10 @@ def _by_commit(packages: list[dict[str, Any]]) -> tuple[Target, ...]:
             found.setdefault((repo, sha), Target(repo=repo, sha=sha, branch=branch))
     return tuple(found.values())
 
-
 def _commits(items: list[dict[str, Any]]) -> tuple[dict[str, str], ...]:
     # Build information has no times of commits.
     entries = [commit(item.get("Id"), None) for item in items]
     return tuple({entry["sha"]: entry for entry in entries if entry}.values())
-
 
 def _list(text: str | None, name: str) -> tuple[list[dict[str, Any]], list[str]]:
     try:
@@ -3752,15 +3305,12 @@ def _list(text: str | None, name: str) -> tuple[list[dict[str, Any]], list[str]]
     except ValueError:
         return [], [f"{name} is no JSON"]
 
-
 def _objects(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
 
 def _octopus_text(package: dict[str, Any], name: str) -> str:
     value = package.get(name)
     return value if isinstance(value, str) else ""
-
 
 def ask(lent: Mapping[str, Any], standard_input: Callable[[], bytes]) -> dict[str, str]:
     """Ask for every variable that is used. A missing one is empty."""
@@ -3770,11 +3320,9 @@ def ask(lent: Mapping[str, Any], standard_input: Callable[[], bytes]) -> dict[st
         return {name: _known(handed.get(name, "")) for name in ASKED}
     return {name: _known(_asked(get, name)) for name in ASKED}
 
-
 def octopus_inputs(variables: Mapping[str, str]) -> dict[str, str]:
     """Return the inputs, by name."""
     return {name: variables.get(variable, "") for name, variable in OCTOPUS_PARAMETERS.items()}
-
 
 def _asked(get: Callable[[str], str], name: str) -> str:
     try:
@@ -3783,10 +3331,8 @@ def _asked(get: Callable[[str], str], name: str) -> str:
         # An older agent's Python function raises it.
         return ""
 
-
 def _known(text: str) -> str:
     return "" if text.startswith(_UNKNOWN) else text
-
 
 def _pairs(raw: bytes) -> dict[str, str]:
     """Read `NAME=VALUE`, each followed by a zero byte, which no value can hold."""
@@ -3796,7 +3342,6 @@ def _pairs(raw: bytes) -> dict[str, str]:
         read[name] = value
     return read
 
-
 def _octopus_log(report: Report, fails: bool) -> list[str]:
     """Return the lines for the log. A foreign text, such as a receiver's answer, gives no commands."""
     plain = [line.replace(_MARK, "## octopus[") for line in messages(report)]
@@ -3804,7 +3349,6 @@ def _octopus_log(report: Report, fails: bool) -> list[str]:
         return plain
     level = "error" if fails and not report.ok else "warning"
     return [f"{_MARK}stdout-{level}]", *plain, f"{_MARK}stdout-default]"]
-
 
 OCTOPUS = Platform(
     word="octopus",
@@ -3823,10 +3367,8 @@ OCTOPUS = Platform(
     turn=40,
 )
 
-
 # core/gitdailies_core/ci/platforms/gitlab.py
 # GitLab CI.
-
 
 GITLAB_TABLE = Table(
     # A retried job stays in its pipeline. The id of a job is its attempt.
@@ -3846,38 +3388,34 @@ GITLAB_TABLE = Table(
     environment=("CI_ENVIRONMENT_NAME",),
     url=("CI_PIPELINE_URL",),
     message=("CI_COMMIT_MESSAGE",),
+    # `running` until after_script.
+    status=("CI_JOB_STATUS",),
+    pull=("CI_MERGE_REQUEST_IID", "CI_EXTERNAL_PULL_REQUEST_IID"),
     # Zeros for a new branch and in pipelines of merge requests.
     before=("CI_COMMIT_BEFORE_SHA",),
 )
 
-
 # CI_ENVIRONMENT_ACTION other than `start`: https://docs.gitlab.com/ci/yaml/#environmentaction
 _NO_DEPLOY = ("stop", "prepare", "verify", "access")
 
-
 def _gitlab_read(variables: Variables, event: Any) -> Facts:
     action = (variables.first("CI_ENVIRONMENT_ACTION") or "").lower()
-    status = variables.first("CI_JOB_STATUS")
     tier = (variables.first("CI_ENVIRONMENT_TIER") or "").lower()
     pipeline, job = variables.first(*GITLAB_TABLE.run), variables.first("CI_JOB_ID")
     found: dict[str, Any] = {}
     if variables.first("CI_MERGE_REQUEST_EVENT_TYPE") == "merge_train":
         # A train builds what the target branch becomes.
-        found["branch"] = variables.first("CI_MERGE_REQUEST_TARGET_BRANCH_NAME")
+        found["branch"], found["pull"] = variables.first("CI_MERGE_REQUEST_TARGET_BRANCH_NAME"), None
     else:
-        found["pull"] = pull = _gitlab_pull(variables)
-        found["fork"] = f"{pull} comes from a fork" if pull and _gitlab_forked(variables) else None
+        found["pull"], found["fork"] = _gitlab_pull(variables), _gitlab_forked(variables)
     return GITLAB_TABLE.read(
         variables,
         # "Rollback environment" and a retry run a job again, under another id in the same pipeline.
         run=Run(pipeline, job) if pipeline else None,
         tier=tier if tier in TIERS else None,
-        # The status is `running` until after_script.
-        status=None if status == "running" else status,
         skip=f"the environment's action is {action}, which deploys nothing" if action in _NO_DEPLOY else None,
         **found,
     )
-
 
 def _gitlab_pull(variables: Variables) -> str | None:
     merge, external = variables.first("CI_MERGE_REQUEST_IID"), variables.first("CI_EXTERNAL_PULL_REQUEST_IID")
@@ -3885,22 +3423,19 @@ def _gitlab_pull(variables: Variables) -> str | None:
         return f"merge request {merge}" if merge else "a merge request"
     return f"pull request {external}" if external else None
 
-
 # Where the branch is from, and the repository that it is to be merged into.
-_ORIGINS = (
+_GITLAB_ORIGINS = (
     ("CI_MERGE_REQUEST_SOURCE_PROJECT_PATH", "CI_PROJECT_PATH"),
     ("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "CI_MERGE_REQUEST_PROJECT_ID"),
     ("CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY", "CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY"),
 )
 
-
 def _gitlab_forked(variables: Variables) -> bool:
-    for theirs, own in _ORIGINS:
+    for theirs, own in _GITLAB_ORIGINS:
         origin, here = variables.first(theirs), variables.first(own)
         if origin and here and origin.lower() != here.lower():
             return True
     return False
-
 
 def _gitlab_inputs(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the inputs, by name: the component's, else the GITDAILIES_* variable of that name.
@@ -3914,12 +3449,10 @@ def _gitlab_inputs(environ: Mapping[str, str]) -> dict[str, str]:
         read["webhook-key"] = environ.get(named, "")
     return read
 
-
 def _warned(environ: Mapping[str, str]) -> int:
     """Return the exit code of a warning: the one that the component allows its job to fail with, else 0."""
     code = environ.get("GITDAILIES_WARNING_EXIT", "")
     return int(code) if code.isdecimal() else 0
-
 
 GITLAB = Platform(
     word="gitlab",
@@ -3940,10 +3473,8 @@ GITLAB = Platform(
     turn=50,
 )
 
-
 # core/gitdailies_core/ci/platforms/buildkite.py
 # Buildkite. Source: its "Environment variables" reference.
-
 
 BUILDKITE_TABLE = Table(
     # A retried job stays in its build.
@@ -3959,37 +3490,32 @@ BUILDKITE_TABLE = Table(
     # Set from post-command on.
     status=("BUILDKITE_COMMAND_EXIT_STATUS",),
     message=("BUILDKITE_MESSAGE",),
+    pull=("BUILDKITE_PULL_REQUEST",),
 )
-
 
 _CONFIGURATION = "BUILDKITE_PLUGIN_CONFIGURATION"
 
-
 _KEY_NAME = "webhook-key-env"
 
-
 def _buildkite_read(variables: Variables, event: Any) -> Facts:
-    found: dict[str, Any] = {"run": _buildkite_run(variables)}
+    found: dict[str, Any] = {"run": _buildkite_run(variables), "pull": None}
     branch = variables.first(*BUILDKITE_TABLE.branch)
     queued_for = variables.first("BUILDKITE_MERGE_QUEUE_BASE_BRANCH")
-    number = variables.first("BUILDKITE_PULL_REQUEST")
+    number = variables.first(*BUILDKITE_TABLE.pull)
     if queued_for:
         found["branch"] = queued_for
     elif number and number.lower() != "false":
-        forked = _buildkite_forked(variables, branch)
-        found["fork"] = f"pull request {number} comes from a fork" if forked else None
+        found["fork"] = _buildkite_forked(variables, branch)
         # A pull request from the default branch only carries it to another one that is released.
-        if forked or branch != variables.first("BUILDKITE_PIPELINE_DEFAULT_BRANCH"):
+        if found["fork"] or branch != variables.first("BUILDKITE_PIPELINE_DEFAULT_BRANCH"):
             found["pull"] = f"pull request {number}"
     return BUILDKITE_TABLE.read(variables, status_of="the command", **found)
-
 
 def _buildkite_run(variables: Variables) -> Run | None:
     """Return the build. Its variable counts the retries of the job, and no first attempt."""
     build, retries = variables.first(*BUILDKITE_TABLE.run), variables.first("BUILDKITE_RETRY_COUNT")
     again = str(int(retries) + 1) if retries and retries.isdecimal() else None
     return Run(build, later_attempt(again)) if build else None
-
 
 def _buildkite_forked(variables: Variables, branch: str | None) -> bool:
     # A setting of the pipeline puts the fork's owner before the branch. No branch's name has a colon.
@@ -3998,7 +3524,6 @@ def _buildkite_forked(variables: Variables, branch: str | None) -> bool:
     own, theirs = variables.first(*BUILDKITE_TABLE.repo_url), variables.first("BUILDKITE_PULL_REQUEST_REPO")
     here, there = slug(own or ""), slug(theirs or "")
     return bool(there and here and there.lower() != here.lower())
-
 
 def _buildkite_inputs(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the inputs, by name: the plugin's option, else the GITDAILIES_* variable of that name.
@@ -4020,7 +3545,6 @@ def _buildkite_inputs(environ: Mapping[str, str]) -> dict[str, str]:
             raise UsageError(f"{name}: expected one of {expected}, got an option that does not exist")
     return read
 
-
 def _options(text: str) -> dict[str, Any]:
     try:
         options = json.loads(text) if text.strip() else {}
@@ -4032,7 +3556,6 @@ def _options(text: str) -> dict[str, Any]:
         raise UsageError(f"{_CONFIGURATION}: expected a JSON object, got {got(options)}")
     return options
 
-
 def _buildkite_text(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
@@ -4041,7 +3564,6 @@ def _buildkite_text(name: str, value: Any) -> str:
     if value is None or isinstance(value, (str, int, float)):
         return "" if value is None else str(value)
     raise UsageError(f"{name}: expected a text, got {got(value)}")
-
 
 BUILDKITE = Platform(
     word="buildkite",
@@ -4061,10 +3583,8 @@ BUILDKITE = Platform(
     turn=60,
 )
 
-
 # core/gitdailies_core/ci/platforms/azure.py
 # Azure Pipelines.
-
 
 AZURE_TABLE = Table(
     # A stage that is run again stays in its build.
@@ -4078,37 +3598,32 @@ AZURE_TABLE = Table(
     # Deployment jobs have the first, stages of a classic release the second.
     environment=("ENVIRONMENT_NAME", "RELEASE_ENVIRONMENTNAME"),
     status=("AGENT_JOBSTATUS",),
+    pull=("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID"),
 )
-
 
 # The template's parameters, such as `webhookKey`: Azure's names have no hyphens.
 AZURE_PARAMETERS = {name: name[0] + name.title().replace("-", "")[1:] for name in INPUTS}
 
-
 _ISSUE = "##vso[task.logissue type="
-
 
 # The agent leaves a reference to an unknown variable as it is.
 _UNSET = r"^\$\([^()]*\)$"
 
-
 def _azure_read(variables: Variables, event: Any) -> Facts:
     ref = variables.first("BUILD_SOURCEBRANCH")
-    pull = _azure_pull(variables)
     fork = (variables.first("SYSTEM_PULLREQUEST_ISFORK") or "").lower() == "true"
     found: dict[str, Any] = {
         "repo": _repo(variables),
         "branch": variables.first(*AZURE_TABLE.branch) or branch_of(ref),
         "tag": tag_of(ref),
-        "pull": pull,
-        "fork": f"{pull} comes from a fork" if pull and fork else None,
+        "pull": _azure_pull(variables),
+        "fork": fork,
     }
     if variables.first("RELEASE_RELEASEID", "RELEASE_DEPLOYMENTID"):
         found.update(_of_release(variables))
     else:
-        found["url"] = _url(variables)
+        found["url"] = _azure_url(variables)
     return AZURE_TABLE.read(variables, **found)
-
 
 def _of_release(variables: Variables) -> dict[str, Any]:
     """Read a classic release. A stage that is deployed again is another deployment of it.
@@ -4128,15 +3643,13 @@ def _of_release(variables: Variables) -> dict[str, Any]:
         "url": variables.first("RELEASE_RELEASEWEBURL"),
     }
 
-
 def _azure_pull(variables: Variables) -> str | None:
-    number = variables.first("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID")
+    number = variables.first(*AZURE_TABLE.pull)
     if number:
         return f"pull request {number}"
     reason = variables.first("BUILD_REASON", "RELEASE_REASON") or ""
     ref = variables.first("BUILD_SOURCEBRANCH") or ""
     return "a pull request" if reason == "PullRequest" or ref.startswith("refs/pull/") else None
-
 
 def _repo(variables: Variables) -> str | None:
     name, address = variables.first("BUILD_REPOSITORY_NAME"), variables.first(*AZURE_TABLE.repo_url) or ""
@@ -4153,14 +3666,12 @@ def _repo(variables: Variables) -> str | None:
             return slug(f"{here.scheme}://{here.netloc}{here.path[len(base) :]}")
     return slug(address)
 
-
-def _url(variables: Variables) -> str | None:
+def _azure_url(variables: Variables) -> str | None:
     collection, project = variables.first("SYSTEM_COLLECTIONURI"), variables.first("SYSTEM_TEAMPROJECT")
     run = variables.first(*AZURE_TABLE.run)
     if not (collection and project and run):
         return None
     return f"{collection.rstrip('/')}/{quote(project)}/_build/results?buildId={run}"
-
 
 def _azure_inputs(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the inputs, by name. The address and the key refer to variables, which may be missing."""
@@ -4169,7 +3680,6 @@ def _azure_inputs(environ: Mapping[str, str]) -> dict[str, str]:
         if re.match(_UNSET, read[name].strip()):
             read[name] = ""
     return read
-
 
 def _azure_log(report: Report, fails: bool) -> list[str]:
     """Return the lines for the log. Errors and warnings also appear on the run's page.
@@ -4182,7 +3692,6 @@ def _azure_log(report: Report, fails: bool) -> list[str]:
     if report.ok:
         return shown + plain[warned:]
     return shown + [f"{_ISSUE}{'error' if fails else 'warning'}]{line}" for line in plain[warned:]]
-
 
 AZURE = Platform(
     word="azure",
@@ -4203,10 +3712,8 @@ AZURE = Platform(
     turn=70,
 )
 
-
 # core/gitdailies_core/ci/platforms/bitbucket.py
 # Bitbucket Pipelines. Source: its "Variables and secrets" page.
-
 
 BITBUCKET_TABLE = Table(
     # Each repository counts its own builds. The deploy's id holds the repository, too.
@@ -4222,18 +3729,15 @@ BITBUCKET_TABLE = Table(
     environment=("BITBUCKET_DEPLOYMENT_ENVIRONMENT",),
     # Only set in after-script.
     status=("BITBUCKET_EXIT_CODE",),
+    # Pipelines of a fork's pull request run in the fork.
+    pull=("BITBUCKET_PR_ID",),
 )
-
 
 def _bitbucket_read(variables: Variables, event: Any) -> Facts:
     repo, run = variables.first(*BITBUCKET_TABLE.repo), variables.first(*BITBUCKET_TABLE.run)
     # No variable holds the run's address.
     url = f"https://bitbucket.org/{repo}/pipelines/results/{run}" if repo and run else None
-    number = variables.first("BITBUCKET_PR_ID")
-    # Pipelines of a fork's pull request run in the fork.
-    pull = f"pull request {number}" if number else None
-    return BITBUCKET_TABLE.read(variables, url=url, status_of="the script", pull=pull)
-
+    return BITBUCKET_TABLE.read(variables, url=url, status_of="the script")
 
 BITBUCKET = Platform(
     word="bitbucket",
@@ -4249,17 +3753,259 @@ BITBUCKET = Platform(
     ),
 )
 
+# core/gitdailies_core/ci/platforms/codebuild.py
+# AWS CodeBuild, by itself or in CodePipeline.
+
+CODEBUILD_TABLE = Table(
+    # A build that is retried gets a new id.
+    run=("CODEBUILD_BUILD_ID",),
+    # A squashed pull request has the first. The last may be a branch, a tag or pr/7.
+    sha=(
+        "CODEBUILD_WEBHOOK_MERGE_COMMIT",
+        "CODEBUILD_RESOLVED_SOURCE_VERSION",
+        "CODEBUILD_SOURCE_VERSION",
+    ),
+    # Only builds that a webhook started have it.
+    branch=("CODEBUILD_WEBHOOK_HEAD_REF",),
+    # Empty in CodePipeline.
+    repo_url=("CODEBUILD_SOURCE_REPO_URL",),
+    before=("CODEBUILD_WEBHOOK_PREV_COMMIT",),
+)
+
+# arn:PARTITION:codebuild:REGION:ACCOUNT:build/PROJECT:ID
+_ARN = r"^arn:aws:codebuild:([a-z0-9-]+):([0-9]+):build/([^:]+):"
+
+def _codebuild_read(variables: Variables, event: Any) -> Facts:
+    ref = variables.first(*CODEBUILD_TABLE.branch)
+    merged = variables.first("CODEBUILD_WEBHOOK_EVENT") == "PULL_REQUEST_MERGED"
+    number = re.match(
+        r"^pr/(\d+)$", variables.first("CODEBUILD_WEBHOOK_TRIGGER", "CODEBUILD_SOURCE_VERSION") or ""
+    )
+    return CODEBUILD_TABLE.read(
+        variables,
+        branch=branch_of(variables.first("CODEBUILD_WEBHOOK_BASE_REF") if merged else ref),
+        tag=tag_of(ref),
+        pull=f"pull request {number[1]}" if number and not merged else None,
+        # No variable says whether a pull request comes from a fork.
+        fork=None,
+        # 1 while the build succeeds. In post_build it may be 0.
+        status="failed" if variables.first("CODEBUILD_BUILD_SUCCEEDING") == "0" else None,
+        status_of="the build so far",
+        url=_codebuild_url(variables),
+    )
+
+def _codebuild_url(variables: Variables) -> str | None:
+    build, found = variables.first(*CODEBUILD_TABLE.run), re.match(_ARN, variables.first("CODEBUILD_BUILD_ARN") or "")
+    if not (build and found):
+        return None
+    console = f"https://{found[1]}.console.aws.amazon.com/codesuite/codebuild/{found[2]}"
+    return f"{console}/projects/{quote(found[3])}/build/{quote(build, safe='')}"
+
+CODEBUILD = Platform(
+    word="codebuild",
+    title="AWS CodeBuild",
+    marker="CODEBUILD_BUILD_ID",
+    read=_codebuild_read,
+    step=Step(
+        agent="gitdailies-codebuild",
+        no_key="; set GITDAILIES_WEBHOOK_KEY in env: secrets-manager or parameter-store of the buildspec",
+        folder="CODEBUILD_SRC_DIR",
+    ),
+)
+
+# core/gitdailies_core/ci/platforms/drone.py
+# Drone. Harness Open Source sets the same variables. Source: its "Environment reference" page.
+
+DRONE_TABLE = Table(
+    # Each repository counts its own builds. The deploy's id holds the repository, too. A restart and a
+    # promotion are builds of their own.
+    run=("DRONE_BUILD_NUMBER",),
+    sha=("DRONE_COMMIT_SHA", "DRONE_COMMIT"),
+    # For a pull request DRONE_BRANCH and DRONE_COMMIT_BRANCH are the target.
+    branch=("DRONE_COMMIT_BRANCH", "DRONE_BRANCH"),
+    tag=("DRONE_TAG",),
+    repo=("DRONE_REPO",),
+    repo_url=("DRONE_GIT_HTTP_URL", "DRONE_REMOTE_URL", "DRONE_GIT_SSH_URL"),
+    # Promotions and rollbacks have it.
+    environment=("DRONE_DEPLOY_TO",),
+    url=("DRONE_BUILD_LINK",),
+    # `success` until a step fails.
+    status=("DRONE_BUILD_STATUS",),
+    message=("DRONE_COMMIT_MESSAGE",),
+    before=("DRONE_COMMIT_BEFORE",),
+    pull=("DRONE_PULL_REQUEST",),
+)
+
+def _drone_read(variables: Variables, event: Any) -> Facts:
+    # A promotion of a pull request's build keeps the number, and is no job of it.
+    number = variables.first(*DRONE_TABLE.pull)
+    promoted = variables.first("DRONE_BUILD_EVENT") == "promote"
+    return DRONE_TABLE.read(
+        variables,
+        pull=f"pull request {number}" if number and not promoted else None,
+        # No variable says whether it comes from a fork.
+        fork=None,
+        status_of="the build so far",
+    )
+
+DRONE = Platform(
+    word="drone",
+    title="Drone",
+    marker="DRONE",
+    read=_drone_read,
+    step=Step(
+        agent="gitdailies-drone",
+        no_key=(
+            "; set GITDAILIES_WEBHOOK_KEY from a secret of the repository, with from_secret "
+            "(pull requests get none unless the secret allows them)"
+        ),
+        folder="DRONE_WORKSPACE",
+    ),
+)
+
+# core/gitdailies_core/ci/platforms/google_cloud_build.py
+# Google Cloud Build. Source: its "Substituting variable values" page.
+
+GOOGLE_CLOUD_BUILD_TABLE = Table(
+    # A build that is retried gets a new id.
+    run=("BUILD_ID",),
+    sha=("COMMIT_SHA", "REVISION_ID"),
+    # For a pull request it is the source.
+    branch=("BRANCH_NAME",),
+    tag=("TAG_NAME",),
+    repo=("REPO_FULL_NAME",),
+    pull=("_PR_NUMBER",),
+)
+
+def _google_cloud_build_read(variables: Variables, event: Any) -> Facts:
+    project, location = variables.first("PROJECT_ID"), variables.first("LOCATION") or "global"
+    build, url = variables.first(*GOOGLE_CLOUD_BUILD_TABLE.run), None
+    if project and build:
+        url = (
+            f"https://console.cloud.google.com/cloud-build/builds;region={location}/{build}?project={project}"
+        )
+    repo, theirs = variables.first(*GOOGLE_CLOUD_BUILD_TABLE.repo), slug(variables.first("_HEAD_REPO_URL") or "")
+    # A repository of Cloud Source Repositories has no owner.
+    return GOOGLE_CLOUD_BUILD_TABLE.read(
+        variables,
+        repo=repo if repo and "/" in repo else None,
+        fork=bool(theirs and repo and theirs.lower() != repo.lower()),
+        url=url,
+    )
+
+GOOGLE_CLOUD_BUILD = Platform(
+    word="google-cloud-build",
+    title="Google Cloud Build",
+    # Where a step writes its outputs. The other variables of Cloud Build have names that Jenkins has, too.
+    marker="BUILDER_OUTPUT",
+    read=_google_cloud_build_read,
+    step=Step(
+        agent="gitdailies-google-cloud-build",
+        no_key="; set GITDAILIES_WEBHOOK_KEY by secretEnv from Secret Manager",
+    ),
+)
+
+# core/gitdailies_core/ci/platforms/teamcity.py
+# TeamCity.
+
+TEAMCITY_TABLE = Table(
+    # A build that runs again is a build of its own.
+    run=("TEAMCITY_BUILD_ID", "BUILD_URL"),
+    sha=("BUILD_VCS_NUMBER",),
+    branch=("TEAMCITY_BUILD_BRANCH",),
+    repo_url=("TEAMCITY_VCS_URL",),
+    url=("BUILD_URL",),
+)
+
+# The default branch, if the VCS root has no name for it.
+_DEFAULT = "<default>"
+
+# The feature "Pull Requests" names such branches.
+_PULL = r"^(?:refs/)?(?:pull|pull-requests|merge-requests|pullrequest)/([0-9]+)(?:/|$)"
+
+def _teamcity_read(variables: Variables, event: Any) -> Facts:
+    ref = variables.first(*TEAMCITY_TABLE.branch)
+    found = re.match(_PULL, ref or "")
+    pull = f"pull request {found[1]}" if found else None
+    branch = None if found or ref == _DEFAULT else branch_of(ref)
+    return TEAMCITY_TABLE.read(
+        variables,
+        branch=branch,
+        tag=tag_of(ref),
+        pull=pull,
+        # Only the number of a pull request is known.
+        fork=None,
+    )
+
+TEAMCITY = Platform(
+    word="teamcity",
+    title="TeamCity",
+    marker="TEAMCITY_VERSION",
+    read=_teamcity_read,
+    step=Step(
+        agent="gitdailies-teamcity",
+        no_key="; add the parameter env.GITDAILIES_WEBHOOK_KEY of type Password to the build configuration",
+    ),
+)
+
+# core/gitdailies_core/ci/platforms/woodpecker.py
+# Woodpecker CI. Source: its "Environment variables" page.
+
+WOODPECKER_TABLE = Table(
+    # Each repository counts its own pipelines. The deploy's id holds the repository, too. A restart and a
+    # deployment are pipelines of their own.
+    run=("CI_PIPELINE_NUMBER",),
+    sha=("CI_COMMIT_SHA",),
+    # For a pull request it is the target.
+    branch=("CI_COMMIT_BRANCH",),
+    tag=("CI_COMMIT_TAG",),
+    repo=("CI_REPO",),
+    repo_url=("CI_REPO_CLONE_URL", "CI_REPO_URL"),
+    # The event `deployment` has it.
+    environment=("CI_PIPELINE_DEPLOY_TARGET",),
+    url=("CI_PIPELINE_URL",),
+    # `success` until a step fails; version 3 has it no longer.
+    status=("CI_PIPELINE_STATUS",),
+    message=("CI_COMMIT_MESSAGE",),
+    pull=("CI_COMMIT_PULL_REQUEST",),
+)
+
+def _woodpecker_read(variables: Variables, event: Any) -> Facts:
+    # A deployment of a pull request's pipeline keeps the number, and is no job of it.
+    number = variables.first(*WOODPECKER_TABLE.pull)
+    of_pull = (variables.first("CI_PIPELINE_EVENT") or "").startswith("pull_request")
+    return WOODPECKER_TABLE.read(
+        variables,
+        pull=f"pull request {number}" if number and of_pull else None,
+        # No variable says whether it comes from a fork.
+        fork=None,
+        status_of="the pipeline so far",
+    )
+
+WOODPECKER = Platform(
+    word="woodpecker",
+    title="Woodpecker CI",
+    # CI is `woodpecker` there, and `true` on most other platforms.
+    marker="CI_SYSTEM_NAME",
+    read=_woodpecker_read,
+    step=Step(
+        agent="gitdailies-woodpecker",
+        no_key=(
+            "; set GITDAILIES_WEBHOOK_KEY from a secret of the repository, with from_secret "
+            "(pull requests get none unless the secret allows the event)"
+        ),
+        folder="CI_WORKSPACE",
+    ),
+)
 
 # core/gitdailies_core/ci/platforms/jenkins.py
 # Jenkins.
-
 
 # GIT_BRANCH begins with the remote, which is origin unless the job names another one. Only from these
 # branches and remotes it can be told from a branch with a slash.
 _REMOTE = (
     r"^(?:refs/remotes/[^/]+|(?:remotes/)?(?:origin|upstream)|[^/]+(?=/(?:main|master|develop|trunk)$))/"
 )
-
 
 JENKINS_TABLE = Table(
     # A replay and a restart from a stage are builds of their own.
@@ -4279,8 +4025,8 @@ JENKINS_TABLE = Table(
     repo_url=("GIT_URL", "GIT_URL_1"),
     url=("BUILD_URL",),
     before=("GIT_PREVIOUS_SUCCESSFUL_COMMIT", "GIT_PREVIOUS_COMMIT"),
+    pull=("CHANGE_ID", "ghprbPullId", "gitlabMergeRequestIid"),
 )
-
 
 def _jenkins_read(variables: Variables, event: Any) -> Facts:
     branch, tag = variables.first(*JENKINS_TABLE.branch), variables.first(*JENKINS_TABLE.tag)
@@ -4290,7 +4036,6 @@ def _jenkins_read(variables: Variables, event: Any) -> Facts:
         branch = re.sub(_REMOTE, "", branch)
         if branch.startswith(("tags/", "refs/tags/")):
             tag, branch = branch.partition("tags/")[2], None
-    pull = _jenkins_pull(variables)
     if (variables.first("gitlabMergeRequestState") or "").lower() == "merged":
         branch = variables.first("gitlabTargetBranch")
     return JENKINS_TABLE.read(
@@ -4298,10 +4043,9 @@ def _jenkins_read(variables: Variables, event: Any) -> Facts:
         # An old git plugin has one of these words if it checked out a bare commit.
         branch=None if branch in ("detached", "HEAD") else branch,
         tag=tag,
-        pull=pull,
-        fork=f"{pull} comes from a fork" if pull and _jenkins_forked(variables) else None,
+        pull=_jenkins_pull(variables),
+        fork=_jenkins_forked(variables),
     )
-
 
 def _jenkins_pull(variables: Variables) -> str | None:
     """Return the open pull or merge request of a multibranch pipeline, or of GitHub's or GitLab's plugin."""
@@ -4312,7 +4056,6 @@ def _jenkins_pull(variables: Variables) -> str | None:
     state = (variables.first("gitlabMergeRequestState") or "opened").lower()
     return f"merge request {merge}" if merge and state != "merged" else None
 
-
 def _jenkins_forked(variables: Variables) -> bool:
     if variables.first("CHANGE_FORK"):
         return True
@@ -4321,7 +4064,6 @@ def _jenkins_forked(variables: Variables) -> bool:
         (variables.first("gitlabSourceNamespace"), variables.first("gitlabTargetNamespace")),
     )
     return any(theirs and own and theirs.lower() != own.lower() for theirs, own in pairs)
-
 
 JENKINS = Platform(
     word="jenkins",
@@ -4341,10 +4083,8 @@ JENKINS = Platform(
     turn=90,
 )
 
-
 # core/gitdailies_core/ci/platforms/__init__.py
 # The platforms of this file, in the order that they are tried in.
-
 
 PLATFORMS: tuple[Platform, ...] = (
     GITHUB_ACTIONS,
@@ -4355,13 +4095,16 @@ PLATFORMS: tuple[Platform, ...] = (
     BUILDKITE,
     AZURE,
     BITBUCKET,
+    CODEBUILD,
+    DRONE,
+    GOOGLE_CLOUD_BUILD,
+    TEAMCITY,
+    WOODPECKER,
     JENKINS,
 )
 
-
 # core/gitdailies_core/ci/detection.py
 # Which CI platform a job runs on, and which deploys it made there.
-
 
 def detect(environ: Mapping[str, str]) -> Platform | None:
     """Return the platform whose marker is set, or None."""
@@ -4372,21 +4115,16 @@ def detect(environ: Mapping[str, str]) -> Platform | None:
             return platform
     return None
 
-
 # core/gitdailies_core/ci/version.py
 # The version of this file, which the receiver gets with each deploy.
 
-
 VERSION = "0.1.0"
-
 
 # core/gitdailies_core/ci/__main__.py
 # The step of every CI platform: finds the platform, reports the job's deploys, ends as its inputs say.
 
-
 # For a job on none of the platforms. Git gives what the inputs do not.
 _MAIN_ELSEWHERE = Step(agent="gitdailies-step", no_key="; set GITDAILIES_WEBHOOK_KEY")
-
 
 def main(lent: Mapping[str, Any]) -> int:
     """Run the step and return the exit code; *lent* holds the functions that an agent adds to a script."""
@@ -4402,7 +4140,6 @@ def main(lent: Mapping[str, Any]) -> int:
         if not _appended(environ.get(name, ""), text):
             print(step.not_written(name))
     return report.code if fails or report.ok else step.warned(environ)
-
 
 def guarded(lent: Mapping[str, Any]) -> int:
     """Run the step. Whatever goes wrong in it never fails the job, unless an input says so."""
@@ -4421,7 +4158,6 @@ def guarded(lent: Mapping[str, Any]) -> int:
             return int(fails)
         return int(fails)
 
-
 def _job(lent: Mapping[str, Any]) -> tuple[Platform | None, Mapping[str, str]]:
     """Return the platform of the job and its variables. The only platform of a file needs no marker."""
     only = PLATFORMS[0] if len(PLATFORMS) == 1 else None
@@ -4430,7 +4166,6 @@ def _job(lent: Mapping[str, Any]) -> tuple[Platform | None, Mapping[str, str]]:
         if ask and (platform is only or platform.step.lends in lent):
             return platform, ask(lent, sys.stdin.buffer.read)
     return only or detect(os.environ), os.environ
-
 
 def _reported(platform: Platform | None, step: Step, environ: Mapping[str, str]) -> tuple[Report, bool]:
     """Run the step; return its report, and whether an error fails the job."""
@@ -4454,7 +4189,6 @@ def _reported(platform: Platform | None, step: Step, environ: Mapping[str, str])
     )
     return report, strict(inputs)
 
-
 def _event(path: str) -> Any:
     try:
         with open(path, "rb") as file:
@@ -4462,7 +4196,6 @@ def _event(path: str) -> Any:
     except (OSError, ValueError, RecursionError):
         # If the commit is only in the payload, the report says so. It is never guessed.
         return None
-
 
 def _appended(path: str, text: str) -> bool:
     try:
@@ -4472,7 +4205,6 @@ def _appended(path: str, text: str) -> bool:
     except OSError:
         return False
     return True
-
 
 if __name__ == "__main__":
     ended = guarded(globals())

@@ -55,6 +55,8 @@ def texts(folder: Folder) -> dict[str, str]:
         raise ValueError(f"{folder.path}/step.toml: expected form {', '.join(FORMS)}, got {folder.form}")
     texts_of: Callable[[Folder], Mapping[str, str]] = import_module(f"scripts.builders.{folder.form}").texts
     built = {**texts_of(folder), **{name: folder.text(name) for name in folder.with_}}
+    for package in folder.packages:
+        built.update(import_module(f"scripts.builders.packages.{package}").texts(folder))
     return {f"{folder.module}/{name}": text for name, text in sorted(built.items())}
 
 

@@ -15,6 +15,8 @@ Keys of `step.toml`:
     manifest  of a script: a file that holds `@SCRIPT@`, and the published one that holds the script
     file      of a script: whether the script is also published as a file; default: true
     launcher  of a script: how it ends if there is no Python; see `scripts/builders/script.py`
+    packages  modules of `scripts/builders/packages`, which build what the platform takes as a package
+    fallback  of a script: what it reads if there is no Python; see `scripts/builders/launchers/variables.py`
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from gitdailies_core.ci.platforms import BY_MODULE
 from gitdailies_core.ci.table import Platform
@@ -47,6 +50,8 @@ class Folder:
     manifest: tuple[str, str] | None = None
     file: bool = True
     launcher: Mapping[str, str] = field(default_factory=dict)
+    fallback: Mapping[str, Any] = field(default_factory=dict)
+    packages: tuple[str, ...] = ()
 
     def text(self, name: str) -> str:
         """Return the text of one of its files."""
@@ -82,8 +87,9 @@ def _read(root: Path, file: Path) -> Folder:
         raise ValueError(f"{path}/step.toml: expected {_MODULES}/{module}.py, got no such file")
     if "with" in read:
         read["with_"] = tuple(read.pop("with"))
-    if "manifest" in read:
-        read["manifest"] = tuple(read["manifest"])
+    for key in ("manifest", "packages"):
+        if key in read:
+            read[key] = tuple(read[key])
     platform = BY_MODULE[module]
     read.setdefault("name", platform.title)
     try:

@@ -1,6 +1,6 @@
 """The packed orb: this packer makes one file for CircleCI from the source folder.
 
-    pack(Path("circleci-orb/src"), {"scripts/step.py": text}) -> text
+    pack(Path("circleci-orb/src"), {"scripts/step.txt": text}) -> text
 
 The rules are those of `circleci orb pack`. `@orb.yml` is the root. A file of the four folders becomes
 an entry under its name. A value `<<include(PATH)>>` becomes the text of that file. Each `<<` in it is
@@ -16,12 +16,21 @@ from typing import Any
 
 import yaml
 
+from scripts.builders.script import PACKED, script_that_runs
 from scripts.joiner import one_file
+from scripts.joiner.packed import UNPACK, packed
 from scripts.platforms import Folder
 from scripts.releasing import published
 from scripts.releasing.published import Published
 
-_STEP = "scripts/report_deploy.py"
+_STEP = "scripts/report_deploy.txt"
+_SCRIPT = "scripts/report_deploy.sh"
+# The step is in a variable, because an orb holds text and no files. A job's own variables never see it.
+_RUN = f"""step=$PARAM_STEP
+unset PARAM_STEP
+{PACKED}# shellcheck disable=SC2086
+printf '%s\\n' "$step" | $python -I -S -c '{UNPACK}'
+"""
 _FOLDERS = ("commands", "jobs", "executors", "examples")
 _INCLUDE = re.compile(r"^\s*<<\s*include\(([^()]+)\)\s*>>\s*$")
 
@@ -42,8 +51,12 @@ _Dumper.add_representer(str, _text)
 
 def texts(folder: Folder) -> Mapping[str, str]:
     """Return the packed orb, which holds the step, its version, and its addresses if they are published."""
-    step = one_file.step_of(folder.root, folder.module)
-    orb = pack(folder.root / folder.path / "src", {_STEP: step}, display=addresses(published.of(folder.root)))
+    built = {
+        # Windows limits a variable to 32,767 characters.
+        _STEP: packed(one_file.step_of(folder.root, folder.module)),
+        _SCRIPT: script_that_runs(folder, _RUN),
+    }
+    orb = pack(folder.root / folder.path / "src", built, display=addresses(published.of(folder.root)))
     return {"orb.yml": f"# GitDailies deploy, version {one_file.version(folder.root)}.\n{orb}"}
 
 

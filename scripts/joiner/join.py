@@ -12,13 +12,15 @@ its time is the start.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.joiner.modules import Imported, Module, Symbol, Target, Unit, read_all
 
 OLDEST = (3, 9)
+_WIDTH = 110
 # A definition is left out if nothing uses it. Every other statement of the entry runs.
 _DEFINITIONS = (ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
 
@@ -50,7 +52,7 @@ def join(
                 parts.append(
                     text if unit in needed else "if TYPE_CHECKING:\n    " + text.replace("\n", "\n    ")
                 )
-    text = "\n\n\n".join(part.strip("\n") for part in parts if part.strip()) + "\n"
+    text = "\n\n".join(part.strip("\n") for part in parts if part.strip()) + "\n"
     ast.parse(text, feature_version=OLDEST)
     return text
 
@@ -119,7 +121,7 @@ def _apart(module: str, name: str) -> str:
 
 def _head(about: str, version: str, sources: list[str]) -> str:
     oldest = ".".join(map(str, OLDEST))
-    listed = "\n".join(f"    {source}" for source in sources)
+    listed = "\n".join(_listed(sources))
     return f'''"""{about}
 
 Version {version}. Joined by scripts/joiner from the files below; change those.
@@ -135,6 +137,16 @@ import sys
 if sys.version_info < {OLDEST}:
     sys.exit("expected Python {oldest} or later, got %d.%d" % sys.version_info[:2])
 '''
+
+
+def _listed(sources: list[str]) -> Iterator[str]:
+    """List files by their paths below the folder of all. The last one has its whole path."""
+    *rest, last = sources
+    room = f"{'/'.join(last.split('/')[:2])}/"
+    if rest:
+        names = ", ".join(one.removeprefix(room) for one in rest)
+        yield from textwrap.wrap(f"{room}: {names}", _WIDTH, initial_indent="    ", subsequent_indent="    ")
+    yield f"    {last}"
 
 
 def _imports(needed: set[Unit], mentioned: set[Unit]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import tomllib
 from collections.abc import Sequence
 from functools import cache
@@ -19,6 +20,8 @@ STEP = Path("ci-steps/report_deploy.py")
 _PACKAGE = "gitdailies_core.ci.platforms"
 _VERSION = "gitdailies_core.ci.version"
 _ENTRY = "gitdailies_core.ci.__main__"
+# A step sends deploys alone.
+_EVENTS = "gitdailies_core.events.events"
 
 
 @cache
@@ -47,8 +50,31 @@ def _joined(root: Path, head: str, platforms: Sequence[Platform]) -> str:
         head=head,
         version=version(root),
         # The joined file has no modules to find, so the platforms are written out.
-        instead={_PACKAGE: _table(platforms), _VERSION: _constant(version(root))},
+        instead={
+            _PACKAGE: _table(platforms),
+            _VERSION: _constant(version(root)),
+            _EVENTS: _deploys(root / "core" / Path(*_EVENTS.split(".")).with_suffix(".py")),
+        },
     )
+
+
+def _deploys(file: Path) -> str:
+    """Return the module of the events with one entry in the table of kinds: that of a deploy."""
+    text = file.read_text("utf-8")
+    [table] = [
+        node.value
+        for node in ast.parse(text).body
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "KINDS"
+    ]
+    others = [
+        kind
+        for kind in getattr(table, "elts", ())
+        if "DEPLOYED" not in [ast.unparse(word.value) for word in kind.keywords if word.arg == "word"]
+    ]
+    dropped = {row for kind in others for row in range(kind.lineno, kind.end_lineno + 1)}
+    if not dropped:
+        raise ValueError(f"{file.name}: expected kinds besides that of a deploy in KINDS, got none")
+    return "".join(line for row, line in enumerate(text.splitlines(keepends=True), 1) if row not in dropped)
 
 
 def _constant(version: str) -> str:

@@ -40,11 +40,10 @@ _ARGUMENTS = (
 )
 
 
-# Columns that are cut off, of tables other than those of numbers, and of repositories on a narrow screen;
-# and dots that hang over the edge.
+# Columns that are cut off, of tables other than those of numbers; and dots that hang over the edge.
 _OUTSIDE = """() => [
   ...document.querySelectorAll(".scroll table:not(.numbers) :is(th, td), .timeline circle")
-].filter(part => innerWidth > 1000 || !part.closest(".rows")).filter(part => {
+].filter(part => {
   const inner = part.getBoundingClientRect();
   const outer = part.closest(".scroll, .timeline").getBoundingClientRect();
   return inner.width > 0 && (inner.right > outer.right + 0.5 || inner.left < outer.left - 0.5);

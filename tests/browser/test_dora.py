@@ -68,7 +68,7 @@ def test_the_page_shows_what_the_interface_answers(shop: Tab, receiver: Receiver
         assert re.search(rf"{label}\s+{rate[number]}\b", shown), (label, shown)
     assert f"{rate['numerator']} of {rate['denominator']} failed ({rate['value'] * 100:.0f} %)" in shown
     shown = card(page, "Failed deployment recovery time").inner_text()
-    assert re.search(rf"Open\s+{recovery['open']}\b", shown)
+    assert re.search(rf"Still open\s+{recovery['open']}\b", shown)
     assert re.search(rf"Without either\s+{recovery['withoutIncident']}\b", shown)
 
 
@@ -328,6 +328,20 @@ def test_a_wall_shows_all_of_its_rows_and_columns(owner: Tab, receiver: Receiver
         assert owner.outside() == [], width
         if height:
             assert page.evaluate("document.documentElement.scrollHeight") <= height
+
+
+def test_a_wall_of_one_repository_fits(shop: Tab, receiver: Receiver) -> None:
+    """Every card of one repository is on the screen, with its chart, on a laptop's and on a large one."""
+    page = shop.page
+    page.goto(f"{receiver.url}{SHOP}&view=wall")
+    expect(page.locator(".wall .chart")).to_have_count(5)
+    for width, height in ((1440, 900), (1920, 1080), (1366, 768)):
+        page.set_viewport_size({"width": width, "height": height})
+        assert page.evaluate("document.documentElement.scrollHeight") <= height
+        for part in page.locator(".wall :is(.panel, .chart, .panel p:not(.caption))").all():
+            box, card = part.bounding_box(), part.locator("xpath=ancestor-or-self::section").bounding_box()
+            assert box["height"] > (60 if "chart" in part.get_attribute("class") else 10)
+            assert box["y"] + box["height"] <= card["y"] + card["height"] + 1 <= height + 1
 
 
 def test_an_open_page_renews_its_figures_and_nothing_else(shop: Tab, receiver: Receiver) -> None:

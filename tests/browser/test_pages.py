@@ -139,7 +139,8 @@ def furnished(owner: Tab, receiver: Receiver) -> Tab:
     owner.page.goto(receiver.url + "/settings/tokens")
     owner.page.get_by_label("Name").fill("spreadsheet of the platform team")
     owner.page.get_by_role("button", name="Create token").click()
-    receiver.post(key, [body("deploy", id=f"deploy-{n}", commitSHA=f"{n:040x}") for n in range(12)])
+    receiver.post(key, [body("deploy", id=f"deploy-{n}", commitSHA=f"{n:040x}") for n in range(11)])
+    receiver.post(key, body("deploy", id="deploy-11", commitSHA=f"{11:040x}", repo=LONG_NAME))
     receiver.post(key, body("incident-started", title="Checkout returns 502 for card payments " * 3))
     receiver.post(key, body("incident-resolved"))
     receiver.post(key, body("deploy", id="twice", commitSHA="b2" * 20, reporter="relay/argocd"))
@@ -147,6 +148,8 @@ def furnished(owner: Tab, receiver: Receiver) -> Tab:
 
 
 MANAGE = "/settings/api-access/incoming-webhooks"
+EDGES = ("/dora", "/events", "/deploys/deploy-3", "/review", "/deliveries", "/connect", "/settings", "/docs")
+LONG_NAME = f"larkspur/{'x' * 91}"
 LOOKED_AT = {
     "connect": "/connect",
     "events": "/events",
@@ -173,7 +176,7 @@ LOOKED_AT = {
     "password": "/settings/password",
     "tokens": "/settings/tokens",
     "docs": "/docs",
-    "dora-long-name": f"/dora?repo=larkspur/{'x' * 91}",
+    "dora-long-name": f"/dora?repo={LONG_NAME}",
     "not-here": "/nowhere",
 }
 
@@ -195,6 +198,62 @@ def test_every_page_looks_right_to_axe(furnished: Tab, receiver: Receiver) -> No
     page.goto(receiver.url + "/settings/people/invite")
     page.get_by_role("button", name="Create link").click()
     furnished.look("invited")
+
+
+def test_a_list_of_events_fits_every_screen(furnished: Tab, receiver: Receiver) -> None:
+    """On a large screen, the filters are in one row. On a phone, no badge is broken, and no name left out."""
+    page = furnished.page
+    page.goto(f"{receiver.url}/events")
+    for width in (1440, 1920):
+        page.set_viewport_size({"width": width, "height": 900})
+        fields = page.locator("form.of-events > div").all()
+        assert len(fields) == 7
+        assert len({round(box["y"] + box["height"]) for one in fields if (box := one.bounding_box())}) == 1
+    page.set_viewport_size({"width": 390, "height": 844})
+    badges = page.locator("table .badge:visible")
+    assert badges.count() >= 15
+    assert {round(one.bounding_box()["height"]) // 30 for one in badges.all()} == {0}
+    expect(page.locator("table td.place a", has_text=LONG_NAME)).to_be_visible()
+    assert furnished.outside() == []
+
+
+def test_every_page_begins_at_the_same_edge(furnished: Tab, receiver: Receiver) -> None:
+    """From page to page, neither the bar nor the heading moves to the side."""
+    page = furnished.page
+    for width in (1440, 1920):
+        page.set_viewport_size({"width": width, "height": 900})
+        edges = set()
+        for path in EDGES:
+            page.goto(receiver.url + path)
+            edges |= {round(page.locator(part).first.bounding_box()["x"]) for part in (".brand", "h1")}
+        assert len(edges) == 1, width
+
+
+def test_no_cell_is_left_out_on_a_phone(furnished: Tab, receiver: Receiver) -> None:
+    """A row of a table is a block there, which has every cell, and its meaning where no heading tells it."""
+    page = furnished.page
+    page.set_viewport_size({"width": 390, "height": 844})
+    for path in ("/events", "/connect", "/settings/people", "/settings/tokens", "/settings/audit", MANAGE):
+        page.goto(receiver.url + path)
+        cells = page.locator("table.stacked :is(td, th[scope=row]):not(:empty)")
+        assert cells.count() > 3
+        assert cells.evaluate_all("cells => cells.filter(cell => !cell.checkVisibility()).length") == 0, path
+        assert page.locator("table:not(.stacked)").count() == 0, path
+    before = "cells => cells.slice(0, 4).map(cell => getComputedStyle(cell, '::before').content)"
+    labels = ['"key "', '"permissions "', '"last used "', '"expires "']
+    assert page.locator("td[data-label]").evaluate_all(before) == labels
+
+
+def test_the_audit_trail_has_its_details_on_a_phone(furnished: Tab, receiver: Receiver) -> None:
+    """The details of a line open on a narrow screen, and are read without scrolling to the side."""
+    page = furnished.page
+    page.goto(f"{receiver.url}/settings/audit")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.get_by_text("Details").first.click()
+    details = page.locator(".audit pre").first
+    expect(details).to_be_visible()
+    assert details.evaluate("one => one.scrollWidth <= one.clientWidth")
+    assert furnished.outside() == []
 
 
 @every_look

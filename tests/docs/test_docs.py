@@ -142,16 +142,8 @@ def component(name):
 
 def test_the_generated_file_shown_is_the_real_one(machine):
     """The example of a generated file is word for word what the command above it writes."""
-    command = [
-        sys.executable,
-        "-m",
-        "gitdailies_cli",
-        "services",
-        "import",
-        "--from",
-        "backstage",
-        "catalog/",
-    ]
+    asked = ["services", "import", "--from", "backstage", "catalog/"]
+    command = [sys.executable, "-m", "gitdailies_cli", *asked]
     ran = subprocess.run(
         command, cwd=machine, env=environment({}), capture_output=True, text=True, check=True
     )

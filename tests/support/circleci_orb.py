@@ -39,6 +39,9 @@ def steps(parameters: Mapping[str, Any], pipeline: Mapping[str, str]) -> Iterato
             if found[1] == "pipeline":
                 return pipeline.get(found[2], "<nil>")
             given = values[found[2]]
+            if isinstance(given, str) and _TEMPLATE.search(given):
+                # A default may be a value of the pipeline.
+                return filled_in(given)
             # A boolean reaches a job's environment as 1 or 0.
             return str(int(given)) if isinstance(given, bool) else str(given)
 

@@ -17,6 +17,8 @@ import yaml
 from gitdailies_core.ci import console
 
 from scripts.builders import script
+from scripts.builders.launchers.variables import PLAIN
+from scripts.joiner.packed import UNPACK, unpacked
 from scripts.platforms import folders
 from tests.support.steps import CASES, ROOT, published
 
@@ -35,7 +37,7 @@ def name_of(room: str, input_: str) -> str:
 
 def mark(room: str, level: str) -> str:
     """Return how the script marks a *level*, warning or error, where it finds no Python."""
-    return {**script.PLAIN, **SCRIPTS[room].launcher}[level]
+    return {**PLAIN, **SCRIPTS[room].launcher}[level]
 
 
 @cache
@@ -72,7 +74,7 @@ def python_of(script: str) -> str:
     """Return the Python in a script."""
     found = re.search(r"<<'GITDAILIES_STEP'\n(.*)\nGITDAILIES_STEP\n", script, re.DOTALL)
     assert found
-    return found[1]
+    return unpacked(found[1]) if UNPACK in script else found[1]
 
 
 def case_of(room: str, name: str = "") -> dict[str, Any]:

@@ -11,6 +11,7 @@ from gitdailies_core.errors import PayloadError
 from gitdailies_core.sources.fields import Fields
 
 from gitdailies_connection.relay.values import (
+    Alert,
     Attempt,
     Counted,
     Deed,
@@ -103,11 +104,14 @@ def pauses_of(answer: Any) -> tuple[Pause, ...]:
     )
 
 
-def _alerts(fields: Fields) -> tuple[str, ...]:
-    """Read the alerts of a status; a relay of an earlier version has none."""
+def _alerts(fields: Fields) -> tuple[Alert, ...]:
+    """Read the alerts of a status; a relay of an earlier version has none, or none with filters."""
     if not fields.has("alerts"):
         return ()
-    return tuple(_text(one, "text") for one in fields.objects("alerts")[:_LONGEST_LIST])
+    return tuple(
+        Alert(_text(one, "text"), _optional(one, "outcome") or "", _optional(one, "source") or "")
+        for one in fields.objects("alerts")[:_LONGEST_LIST]
+    )
 
 
 def refusals_of(answer: Any) -> tuple[tuple[RefusedGroup, ...], str | None]:

@@ -161,15 +161,24 @@ class Pause:
 
 
 @dataclass(frozen=True)
+class Alert:
+    """A sentence that asks for a person, and the filters of the deliveries that it is about; "" for none."""
+
+    text: str
+    outcome: str
+    source: str
+
+
+@dataclass(frozen=True)
 class RelayState:
-    """The state of a relay: its sources, what waits, what is paused, and sentences that ask for a person."""
+    """The state of a relay: its sources, what waits, what is paused, and what needs a person."""
 
     sources: tuple[SourceState, ...]
     waiting: int
     dead_letters: int
     quarantined: int
     pauses: tuple[Pause, ...]
-    alerts: tuple[str, ...]
+    alerts: tuple[Alert, ...]
     last_status: int | None
     last_at: datetime | None
 

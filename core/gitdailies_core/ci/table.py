@@ -20,10 +20,15 @@ from gitdailies_core.ci.facts import (
 from gitdailies_core.ci.git_url import slug
 from gitdailies_core.error_text import got
 
+_ORIGINS = {False: "", True: "comes from a fork", None: "may come from another repository"}
+
 
 @dataclass(frozen=True)
 class Table:
-    """Names of variables by what they hold. The first that is set wins. `repo_url` is an address."""
+    """Names of variables by what they hold. The first that is set wins.
+
+    `repo_url` is an address, `pull` the number of a pull request or false.
+    """
 
     run: tuple[str, ...]
     attempt: tuple[str, ...] = ()
@@ -37,6 +42,7 @@ class Table:
     status: tuple[str, ...] = ()
     message: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
+    pull: tuple[str, ...] = ()
 
     def run_of(self, variables: Variables) -> Run | None:
         """Return the job's run, and its attempt unless that is the first."""
@@ -49,19 +55,22 @@ class Table:
         *,
         targets: tuple[Target, ...] = (),
         no_branch: str | None = None,
-        fork: str | None = None,
+        fork: str | bool | None = False,
         notes: Sequence[str] = (),
         **other: Any,
     ) -> Facts:
         """Read every row. *other* replaces rows, even by None, and holds further values of `Facts`.
 
-        A branch with the tag's name is the tag. A tag has no branch. *fork* says why the branch is that
-        of another repository.
+        A branch with the tag's name is the tag. A tag has no branch, and a fork none of ours: *fork* is
+        whether the pull request is of one (None: unknown), or why.
         """
         rows = ("sha", "branch", "tag", "repo", "environment", "url", "status", "message")
         found: dict[str, Any] = {
             row: other.pop(row, None) if row in other else self._row(variables, row) for row in rows
         }
+        number = self._row(variables, "pull")
+        pull = other.pop("pull", f"pull request {number}" if number not in (None, "false") else None)
+        why = fork if isinstance(fork, str) else pull and _ORIGINS[fork] and f"{pull} {_ORIGINS[fork]}"
         branch, tag, notes = branch_of(found["branch"]), found["tag"], list(notes)
         if tag and branch in (None, tag):
             branch, no_branch = None, f"the run is of tag {tag}"
@@ -71,14 +80,16 @@ class Table:
         own = Target(
             repo=found["repo"] or slug(variables.first(*self.repo_url) or ""),
             sha=sha,
-            branch=None if fork else branch,
-            no_branch=fork or no_branch,
-            foreign=branch if fork else None,
+            branch=None if why else branch,
+            no_branch=why or no_branch,
+            foreign=branch if why else None,
             before=full_sha(self._row(variables, "before")),
             reverts=undone_by(found["message"]),
             notes=tuple(notes),
         )
-        rest: dict[str, Any] = {"run": self.run_of(variables), **other}
+        rest: dict[str, Any] = {"run": self.run_of(variables), "pull": pull, **other}
+        if found["status"] == "running":
+            found["status"] = None
         seen = {row: found[row] for row in ("environment", "url", "status")}
         return Facts(targets=targets or (own,), **seen, **rest)
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any, TypeAlias
 
+from gitdailies_core.ci.facts import full_sha
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import InvalidEvent
 from gitdailies_core.events.events import INCIDENT_RESOLVED, KINDS, NOTHING, Event, Kind, kind_of
-from gitdailies_core.events.field_types import SHA
 from gitdailies_core.incidents.routing import Routed, Routes
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change, Service
 from gitdailies_core.values.times import text_of
@@ -126,24 +126,23 @@ def _translate(body: dict[str, Any], rule: Rule, fault: AddFault) -> None:
             del body[name]
 
 
-def _find_commit(body: dict[str, Any], rule: Rule, options: ReadOptions, fault: AddFault) -> bool:
-    """Replace a tag by its commit; return whether there is one. A commit in its place stays."""
+def _find_commit(body: dict[str, Any], rule: Rule, options: ReadOptions, fault: AddFault) -> None:
+    """Replace a tag by its commit. A whole SHA in its place stays; the beginning of one may be a version."""
     repo, tag = body.get("repo"), body.get("commitSHA")
     if not rule.has_tags or not isinstance(repo, str) or not isinstance(tag, str):
-        return True
+        return
     known = options.tags(repo)
     # A sheet often has 1.4.2 where the tag is v1.4.2.
     found = None if known is None else known.get(tag) or known.get(f"v{tag}")
     if found is not None:
         body["commitSHA"] = found
-    elif not SHA.accepts(tag):
+    elif full_sha(tag) is None:
         column = rule.column("commitSHA")
         if known is None:
             fault(column, f"expected a mirror of {repo} to look {got(tag)} up, got none; add it to mirrors")
         else:
             fault(column, f"expected a tag of {repo}, got {got(tag)}; its mirror may need git fetch --tags")
-        return False
-    return True
+        del body["commitSHA"]
 
 
 def _one(
@@ -192,8 +191,8 @@ def _one(
         full.update(_strays(row, kind, options))
     for target in _targets(full, rule, row, options, fault, ignored):
         placed = {**full, **target}
-        if _find_commit(placed, rule, options, fault):
-            _check(placed, rule, row, events, faults, clean=before == len(faults))
+        _find_commit(placed, rule, options, fault)
+        _check(placed, rule, row, events, faults, clean=before == len(faults))
     return ignored
 
 

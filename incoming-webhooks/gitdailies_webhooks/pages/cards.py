@@ -11,6 +11,7 @@ from markupsafe import Markup
 from gitdailies_webhooks.figures import metrics
 from gitdailies_webhooks.figures.durations import duration
 from gitdailies_webhooks.pages import figure_charts
+from gitdailies_webhooks.pages.event_links import Piece
 from gitdailies_webhooks.pages.figure_charts import COUNTS, DURATIONS, RATES, Kind, Measure, Trends
 from gitdailies_webhooks.pages.formatting import FEW, count, decimal, out_of, percent, rate
 
@@ -155,22 +156,23 @@ LAYOUTS = (
         metrics.RECOVERY,
         "Failed deployment recovery time",
         "For each failed deploy, the time from the start of its first incident until none of the incidents "
-        "that overlap is open. Open: an incident has not ended yet. By rollback or hotfix: the deploy failed "
-        "without an incident; the time from the deploy to the first later deploy that remedied it. Without "
-        "either: all its incidents were merged or canceled.",
+        "that overlap is open. Still open: an incident of it has not ended yet. By rollback or hotfix: the "
+        "deploy failed without an incident; the time from the deploy to the first later deploy that remedied "
+        "it. Without either: all its incidents were merged or canceled. Open incidents: all that are open "
+        "now, also those that are attributed to no deploy.",
         _recovery,
         "no failed deploy that has recovered",
         (
             ("90th percentile", "p90", duration),
             ("Recovered", "count", count),
-            ("Open", "open", count),
+            ("Still open", "open", count),
             ("By rollback or hotfix", "byRemedy.count", count),
             ("Without either", "withoutIncident", count),
         ),
         (
             *_MEDIANS,
             ("Recovered", "count", count),
-            ("Open", "open", count),
+            ("Still open", "open", count),
             ("By rollback or hotfix", "byRemedy.count", count),
             ("Without either", "withoutIncident", count),
         ),
@@ -210,19 +212,22 @@ class Card(NamedTuple):
     nothing: str
     few: str
     wide: str
-    counts: list[tuple[str, str]]
+    counts: list[tuple[str, Piece]]
     chart: Markup | str
     caption: str
     columns: list[str]
     rows: list[list[str]]
 
 
-def cards(figures: Mapping[str, Any], trends: Trends, *, window: str) -> list[Card]:
-    """Return the card of every figure."""
-    return [_card(layout, figures, trends, window) for layout in LAYOUTS]
+def cards(figures: Mapping[str, Any], trends: Trends, *, window: str, open_now: Piece) -> list[Card]:
+    """Return the card of every figure; *open_now* is the number of open incidents, a link to their list."""
+    more = {metrics.RECOVERY: [("Open incidents", open_now)]}
+    return [_card(layout, figures, trends, window, more.get(layout.name, [])) for layout in LAYOUTS]
 
 
-def _card(layout: CardLayout, figures: Mapping[str, Any], trends: Trends, window: str) -> Card:
+def _card(
+    layout: CardLayout, figures: Mapping[str, Any], trends: Trends, window: str, more: list[tuple[str, Piece]]
+) -> Card:
     numbers = figures[layout.name]
     parts = [part[layout.name] for part in trends.trend.figures]
     headlines = layout.headlines(numbers, window)
@@ -240,7 +245,10 @@ def _card(layout: CardLayout, figures: Mapping[str, Any], trends: Trends, window
         nothing="" if headlines else layout.nothing,
         few=_few(layout, numbers),
         wide=_wide(numbers),
-        counts=[(label, write(_number(numbers, name))) for label, name, write in layout.counts],
+        counts=[
+            *((label, Piece(write(_number(numbers, name)))) for label, name, write in layout.counts),
+            *more,
+        ],
         chart=drawn.chart,
         caption=drawn.caption,
         columns=[*columns[:at], *drawn.columns, *columns[at:]],

@@ -18,7 +18,7 @@ from gitdailies_webhooks.pages.axis import Scale, thinned
 # In units of the drawing, which is scaled to the width of the page.
 WIDTH, HEIGHT = 400, 190
 _TOP, _RIGHT, _BOTTOM = 10, 12, 24
-_FONT, _LETTER, _BOLD = 14, 8.6, 10
+_FONT, _LINE, _LETTER, _BOLD = 14, 17, 8.6, 10
 
 # How many labels, and how many letters in all of them, have room below a chart.
 _MOST_LABELS, _LETTERS = 5, 30
@@ -167,7 +167,7 @@ class _Frame:
         values = [point.rolling for point in self._points if point.rolling is not None]
         if not values:
             return
-        rest = (len(words) - 1) * _FONT
+        rest = (len(words) - 1) * _LINE
         first = min(max(self.y(values[-1]) + _FONT / 3 - rest / 2, self.top + _FONT / 2), self.bottom - rest)
         for number, word in enumerate(words):
-            yield svg.text(self.right + 6, first + number * _FONT, word, "start", "end")
+            yield svg.text(self.right + 6, first + number * _LINE, word, "start", "end")

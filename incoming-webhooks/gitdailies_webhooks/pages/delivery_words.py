@@ -9,11 +9,11 @@ from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
-from gitdailies_connection.relay.values import Delivery
+from gitdailies_connection.relay.values import Alert, Delivery, RelayState
 from gitdailies_core.values.times import parse
 from gitdailies_server.storage.timestamps import to_us
 
-from gitdailies_webhooks.pages.formatting import moment
+from gitdailies_webhooks.pages.formatting import amount, moment
 
 # The title of each outcome, and what it means.
 OUTCOMES: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -128,11 +128,11 @@ def done_sentence(did: str, deliveries: str, events: str) -> str:
     numbers = (deliveries, events)
     if did not in DONE or not all(text.isascii() and text.isdigit() and len(text) < 7 for text in numbers):
         return ""
-    sentence = f"{DONE[did]} {_number(int(deliveries), 'delivery', 'deliveries')}."
+    sentence = f"{DONE[did]} {amount(int(deliveries), 'delivery', 'deliveries')}."
     if did == DISCARD:
         return sentence
     if int(events):
-        return f"{sentence} {_number(int(events), 'event waits', 'events wait')} to be sent."
+        return f"{sentence} {amount(int(events), 'event waits', 'events wait')} to be sent."
     return f"{sentence} This gave no event."
 
 
@@ -173,10 +173,6 @@ def pause_address(relay: str, action: str, source: str = "") -> str:
     return f"/deliveries/pauses?{urlencode({name: value for name, value in given.items() if value})}"
 
 
-def _number(count: int, one: str, many: str) -> str:
-    return f"{count:,} {one if count == 1 else many}"
-
-
 def _named(proof: str) -> str:
     """Name a secret without the folders of its file."""
     kind, _, path = proof.partition(" ")
@@ -187,6 +183,20 @@ def list_address(relay: str, filters: Mapping[str, str], **more: str | None) -> 
     """Return the address of the list of a relay with *filters*; None and "" leave a parameter out."""
     given = {name: value for name, value in {"relay": relay, **filters, **more}.items() if value}
     return f"/deliveries?{urlencode(given)}"
+
+
+def alerts(relay: str, state: RelayState) -> list[tuple[str, str]]:
+    """Return each alert, with the address of the list of the deliveries that it is about, or ""."""
+    # The list refuses the name of a source that gitdailies.yml no longer has.
+    known = {"", *(source.name for source in state.sources)}
+    return [
+        (alert.text, _deliveries_of(relay, alert) if alert.source in known else "") for alert in state.alerts
+    ]
+
+
+def _deliveries_of(relay: str, alert: Alert) -> str:
+    filters = {"outcome": alert.outcome, "source": alert.source}
+    return list_address(relay, filters) if any(filters.values()) else ""
 
 
 def address_of(relay: str, id_: str, step: str = "") -> str:

@@ -18,6 +18,7 @@ from gitdailies_webhooks.derived.question import FILTERS, question
 from gitdailies_webhooks.derived.series.answer import answer
 from gitdailies_webhooks.derived.series.overview import overview
 from gitdailies_webhooks.derived.series.question import MOST_DAYS, MOST_LISTED, Asked, asked
+from gitdailies_webhooks.derived.series.sums import open_incidents
 from gitdailies_webhooks.events import query, spellings
 from gitdailies_webhooks.events.problem import Refusal, refusal
 from gitdailies_webhooks.figures import trend
@@ -27,7 +28,7 @@ from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.pages import dora_view, overview_view, phrases
 from gitdailies_webhooks.pages.conditional import conditional
 from gitdailies_webhooks.pages.forms import wrong_of
-from gitdailies_webhooks.pages.overview_view import FIRST_SORT, ROWS, SORTS, WALL_ROWS
+from gitdailies_webhooks.pages.overview_view import FIRST_SORT, SORTS
 from gitdailies_webhooks.pages.request_context import Visit
 from gitdailies_webhooks.pages.samples import deploy_command
 from gitdailies_webhooks.pages.series_formats import CSV, FORMS, MARKDOWN, as_csv, as_markdown
@@ -151,7 +152,7 @@ def _shown(
             settings,
             sort=question.sort,
             page=question.page,
-            most_rows=WALL_ROWS if on_wall else ROWS,
+            on_wall=on_wall,
         )
         form = dora_view.form(filters)
         return "wall.html" if on_wall else "overview.html", {
@@ -160,9 +161,9 @@ def _shown(
             "environments": found.environments,
             **shown,
         }
-    context = dora_view.shown(session, filters, question.one, settings)
+    open_now = len(open_incidents(session, question.all.question.without_groups(), live=question.all.live))
     return "wall-one.html" if on_wall else "dora.html", {
-        **context,
+        **dora_view.shown(session, filters, question.one, settings, open_now),
         "changes": _changes(session, question.all, settings),
     }
 

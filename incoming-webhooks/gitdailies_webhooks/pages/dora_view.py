@@ -25,10 +25,10 @@ from gitdailies_webhooks.figures.trend import Bucket
 from gitdailies_webhooks.pages import timeline
 from gitdailies_webhooks.pages.axis import thinned
 from gitdailies_webhooks.pages.cards import cards
-from gitdailies_webhooks.pages.event_links import open_incidents_url
+from gitdailies_webhooks.pages.event_links import Piece, open_incidents_url
 from gitdailies_webhooks.pages.event_titles import title_of
 from gitdailies_webhooks.pages.figure_charts import Trends
-from gitdailies_webhooks.pages.formatting import count, decimal, dora_url, moment, url_time, window
+from gitdailies_webhooks.pages.formatting import count, days, dora_url, moment, url_time, window
 from gitdailies_webhooks.pages.overview_view import BEHIND_US
 
 PRESETS = (7, 30, 90, 365)
@@ -66,7 +66,7 @@ def form(filters: Mapping[str, str]) -> dict[str, Any]:
         name: filters.get(name, "")
         for name in ("repo", "team", "environment", "service", "now", "sort", "view")
     }
-    days = filters.get("days") or str(DEFAULT_DAYS)
+    chosen = filters.get("days") or str(DEFAULT_DAYS)
     by_days = not (filters.get("from") or filters.get("to"))
     return {
         "filters": filters,
@@ -74,7 +74,8 @@ def form(filters: Mapping[str, str]) -> dict[str, Any]:
         "leave": dora_url(filters, view=None),
         "wall": dora_url(filters, view="wall", page=None),
         "presets": [
-            (dora_url(same, days=str(preset)), preset, by_days and days == str(preset)) for preset in PRESETS
+            (dora_url(same, days=str(preset)), preset, by_days and chosen == str(preset))
+            for preset in PRESETS
         ],
         "repos": (),
         "environments": (),
@@ -84,14 +85,14 @@ def form(filters: Mapping[str, str]) -> dict[str, Any]:
 
 
 def shown(
-    session: Session, filters: Mapping[str, str], question: Question, settings: FigureSettings
+    session: Session, filters: Mapping[str, str], question: Question, settings: FigureSettings, open_now: int
 ) -> dict[str, Any]:
-    """Read and return everything that the page shows."""
-    return context(overview(session, question, settings), filters, question, settings)
+    """Read and return everything that the page shows; *open_now* incidents are open."""
+    return context(overview(session, question, settings), filters, question, settings, open_now)
 
 
 def context(
-    found: Overview, filters: Mapping[str, str], question: Question, settings: FigureSettings
+    found: Overview, filters: Mapping[str, str], question: Question, settings: FigureSettings, open_now: int
 ) -> dict[str, Any]:
     """Return everything that the page shows."""
     period, zone = question.selection.period, settings.zone
@@ -107,16 +108,20 @@ def context(
         "shown": True,
         "place": found.answer["filter"],
         "team_title": _team(question),
-        "open_incidents": _open_incidents(found.answer["filter"]) if question.live else "",
         "period": _period(period, settings),
         "as_of": moment(as_of, zone),
         "definitions": found.answer["definitions"],
         "behind": period.now - as_of > BEHIND_US,
         "observed": _observed(found.answer, zone),
+        "open_now": count(open_now),
         "cards": cards(
             found.answer["figures"],
             _trends(found, labels, [bucket["title"] for bucket in buckets], period.now - settings.window_us),
             window=window(found.answer["windowSeconds"]),
+            # Their list is about the present moment.
+            open_now=Piece(
+                count(open_now), _open_incidents(found.answer["filter"]) if open_now and question.live else ""
+            ),
         ),
         "heading": _HEADINGS.get(trend.unit, trend.unit.capitalize()),
         "buckets": buckets,
@@ -185,7 +190,7 @@ def _period(period: Period, settings: FigureSettings) -> dict[str, Any]:
         "from": moment(period.began_at, period.zone),
         "until": moment(period.until, period.zone),
         "over": period.until == period.ended_at,
-        "days": decimal(period.days),
+        "days": days(period.days),
         "zone": settings.timezone,
     }
 
@@ -195,8 +200,8 @@ def _observed(answer: Mapping[str, Any], zone: tzinfo) -> dict[str, str] | None:
     observed = answer["period"]["observedFrom"]
     if observed in (None, answer["period"]["from"]):
         return None
-    days = answer["figures"][metrics.FREQUENCY]["denominator"]
-    return {"from": moment(to_us(parse(observed, "observedFrom")), zone), "days": decimal(days)}
+    number = answer["figures"][metrics.FREQUENCY]["denominator"]
+    return {"from": moment(to_us(parse(observed, "observedFrom")), zone), "days": days(number)}
 
 
 def _bucket(word: str, bucket: Bucket, part_url: Any) -> dict[str, Any]:

@@ -35,11 +35,12 @@ def event_summary(row: StoredEvent) -> dict[str, Any]:
         "body": body,
         "kind": body["kind"],
         "title": TITLES.get(body["kind"], body["kind"]),
-        "subject": title.full,
+        "heading": title.heading,
         "short": title.short,
         "repo": body.get("repo", ""),
         "repo_url": repository_url(str(body.get("repo", ""))),
         "href": event_url(row.id, body["kind"]),
+        "commit": _commit(body),
         "facts": _facts(body),
         "environment": body.get("environment", ""),
         "time": row.time,
@@ -48,12 +49,16 @@ def event_summary(row: StoredEvent) -> dict[str, Any]:
     }
 
 
+def _commit(body: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the whole commit of a deploy with its address; None if the event has none."""
+    if not (sha := body.get("commitSHA")):
+        return None
+    return str(sha), commit_url(str(body.get("url", "")), str(body.get("repo", "")), str(sha))
+
+
 def _facts(body: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Return more facts of an event: name, text, and address or "". A commit and an incident are links."""
+    """Return more facts of an event: name, text, and address or ""."""
     facts = []
-    if sha := body.get("commitSHA"):
-        url = commit_url(str(body.get("url", "")), str(body.get("repo", "")), str(sha))
-        facts.append(("Commit", str(sha)[:12], url))
     if incident := body.get("incidentId"):
         facts.append(("Incident", str(incident), events_url(incidentId=str(incident))))
     facts += [(title, str(body[name]), "") for name, title in _FACTS if isinstance(body.get(name), str)]

@@ -12,9 +12,9 @@ _TITLE_FIELDS = ("title", "incidentId", "commitSHA")
 
 
 class EventTitle(NamedTuple):
-    """The title of an event, in full and shortened."""
+    """The title of an event, for the heading of its page, and for a line of a list."""
 
-    full: str
+    heading: str
     short: str
 
 
@@ -24,5 +24,5 @@ def title_of(body: Mapping[str, Any]) -> EventTitle:
     full = str(body[named])
     # Git shows the beginning of a commit. A title can be very long.
     if named == "commitSHA":
-        return EventTitle(full, full[:_SHORT_SHA])
+        return EventTitle(full[:_SHORT_SHA], full[:_SHORT_SHA])
     return EventTitle(full, full if len(full) <= _SHORT else f"{full[:_SHORT]}…")

@@ -16,7 +16,7 @@ from gitdailies_webhooks.figures import corrections, incidents, metrics, reasons
 from gitdailies_webhooks.figures.durations import duration
 from gitdailies_webhooks.pages.event_links import Piece, commit_url, event_url, linked
 from gitdailies_webhooks.pages.event_titles import title_of
-from gitdailies_webhooks.pages.formatting import count, moment, zone_name
+from gitdailies_webhooks.pages.formatting import moment, zone_name
 
 # The names of the figures.
 NAMES = {
@@ -349,11 +349,6 @@ def _commit_of(sha: str, events: Iterable[Mapping[str, Any]]) -> str:
     addresses = [(str(one.get("url", "")), str(one.get("repo", ""))) for one in deploys]
     urls = [commit_url(address, repo, sha) for address, repo in addresses]
     return next((url for url in urls if url.startswith("http")), commit_url("", "", sha))
-
-
-def commits_word(number: int) -> str:
-    """Return how many commits there are, as a heading."""
-    return "1 commit" if number == 1 else f"{count(number)} commits"
 
 
 def _zoned(at: int, zone: tzinfo) -> str:

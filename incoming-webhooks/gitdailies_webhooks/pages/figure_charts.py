@@ -18,7 +18,7 @@ from gitdailies_webhooks.figures.selection import Period
 from gitdailies_webhooks.figures.trend import Trend
 from gitdailies_webhooks.pages import axis, charts
 from gitdailies_webhooks.pages.charts import Point
-from gitdailies_webhooks.pages.formatting import count, decimal, out_of
+from gitdailies_webhooks.pages.formatting import amount, count, days, out_of
 
 Numbers: TypeAlias = Mapping[str, Any]
 Kind = Literal["counts", "durations", "rates"]
@@ -138,10 +138,9 @@ def _sentence(measure: Measure, numbers: Numbers, found: Beside, unit: str) -> s
     """Write all numbers of a bucket that are drawn."""
     key, one, several = measure.basis
     number = numbers[key]
-    behind = f"{count(number)} {one if number == 1 else several}"
+    behind = amount(number, one, several)
     if measure.kind == COUNTS:
-        days = decimal(numbers["denominator"])
-        return f"{behind} in {days} {'day' if days == '1' else 'days'}"
+        return f"{behind} in {days(numbers['denominator'])}"
     if not number:
         said = f"no {one}"
     elif measure.kind == DURATIONS:

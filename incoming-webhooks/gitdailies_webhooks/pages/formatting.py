@@ -49,12 +49,23 @@ def count(number: float | None) -> str:
     return NOTHING if number is None else f"{number:,.0f}"
 
 
+def amount(number: float, one: str, several: str) -> str:
+    """Write how many there are of something: 1 commit, 12,345 commits."""
+    return f"{count(number)} {one if number == 1 else several}"
+
+
 def decimal(number: float | None) -> str:
     """Write a number with up to two places."""
     if number is None:
         return NOTHING
     text = f"{number:,.2f}"
     return text.rstrip("0").rstrip(".")
+
+
+def days(number: float | None) -> str:
+    """Write a number of days with up to two places: 1 day, 0.5 days."""
+    text = decimal(number)
+    return f"{text} {'day' if text == '1' else 'days'}"
 
 
 def percent(ratio: float | None) -> str:

@@ -8,12 +8,21 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from gitdailies_webhooks.figures import metrics, series
-from gitdailies_webhooks.figures.durations import duration
+from gitdailies_webhooks.figures.durations import NOTHING, duration
 from gitdailies_webhooks.figures.metrics import MEDIAN, percentile
 from gitdailies_webhooks.figures.tally import Tally
 from gitdailies_webhooks.pages import phrases, sparks
 from gitdailies_webhooks.pages.event_links import Piece
-from gitdailies_webhooks.pages.formatting import FEW, count, decimal, fraction, percent, rate, whole_percent
+from gitdailies_webhooks.pages.formatting import (
+    FEW,
+    amount,
+    count,
+    days,
+    fraction,
+    percent,
+    rate,
+    whole_percent,
+)
 
 
 class Units(NamedTuple):
@@ -66,15 +75,13 @@ def cards(whole: series.Summary, open_now: Piece, units: Units) -> list[dict[str
         metrics.FREQUENCY: (
             "Deploys",
             rate(frequency["value"]),
-            [f"{count(frequency['deploys'])} in {decimal(frequency['days'])} days"]
-            if frequency["days"]
-            else [],
+            [f"{count(frequency['deploys'])} in {days(frequency['days'])}"] if frequency["days"] else [],
         ),
         metrics.LEAD_TIME: (
             "Change lead time",
             duration(lead["median"]),
             [
-                f"median of {count(lead['commits'])} commits",
+                f"median of {amount(lead['commits'], 'commit', 'commits')}",
                 f"middle half {duration(lead['p25'])} to {duration(lead['p75'])}",
             ]
             if lead["commits"]
@@ -108,6 +115,7 @@ def cards(whole: series.Summary, open_now: Piece, units: Units) -> list[dict[str
             "name": figure,
             "title": title,
             "value": whole_percent(value),
+            "is_empty": value == NOTHING or (figure == metrics.FREQUENCY and not frequency["deploys"]),
             "lines": [line if isinstance(line, Piece) else Piece(line) for line in lines if line],
             "spark": _spark(title, _DRAWN[figure], units),
             "change": ""

@@ -24,8 +24,9 @@ from gitdailies_webhooks.pages import phrases, sparks
 from gitdailies_webhooks.pages.event_links import Piece, open_incidents_url
 from gitdailies_webhooks.pages.formatting import (
     LEAST_FOR_PERCENT,
+    amount,
     count,
-    decimal,
+    days,
     dora_url,
     fraction,
     moment,
@@ -35,8 +36,10 @@ from gitdailies_webhooks.pages.formatting import (
 )
 from gitdailies_webhooks.pages.overview_cards import Units, cards
 
-# On a page, and on a screen on a wall, which cannot be scrolled.
-ROWS, WALL_ROWS = 50, 8
+# The most repositories on a page.
+ROWS = 50
+# A screen on a wall cannot be scrolled. A line for a team takes as much room as one for a repository.
+WALL_ROWS, WALL_LINES = 8, 11
 # Figures are rarely older than two seconds. They are older while a long history is being sent.
 BEHIND_US = 10_000_000
 # The right end of the intervals of fail rates, if the common rate is not higher.
@@ -84,15 +87,15 @@ def context(
     *,
     sort: str,
     page: int,
-    most_rows: int = ROWS,
+    on_wall: bool = False,
 ) -> dict[str, Any]:
     """Return everything that the overview shows besides the form."""
     question, read = found.question, found.found
     rows = _sorted(found, sort)
-    pages = max(-(-len(rows) // most_rows), 1)
-    page = min(page, pages)
+    pages = wall_pages(rows, with_teams=bool(question.teams_known)) if on_wall else _in_pages(rows)
+    page = min(page, len(pages))
     drawn = _Drawing(found, filters, _environment(found, settings))
-    shown = rows[(page - 1) * most_rows : page * most_rows]
+    shown = pages[page - 1]
     active = {key[1] for key in rows}
     zone = settings.zone
     whole = series.summary(
@@ -130,9 +133,9 @@ def context(
             if repo not in active and question.selects(repo, ALL)
         ],
         "page": page,
-        "pages": pages,
+        "pages": len(pages),
         "newer": dora_url(filters, page=str(page - 1)) if page > 1 else "",
-        "older": dora_url(filters, page=str(page + 1)) if page < pages else "",
+        "older": dora_url(filters, page=str(page + 1)) if page < len(pages) else "",
         "exports": [
             (dora_url(filters, sort=None, page=None, format=form).replace("/dora", "/dora/export", 1), title)
             for form, title in (("csv", "CSV"), ("json", "JSON"), ("md", "Markdown"))
@@ -147,6 +150,24 @@ def context(
         "more_seen": max(len(found.seen) - _SHOWN, 0),
         "is_production": question.environments == {PRODUCTION},
     }
+
+
+def _in_pages(rows: Sequence[Key]) -> list[Sequence[Key]]:
+    return [rows[at : at + ROWS] for at in range(0, max(len(rows), 1), ROWS)]
+
+
+def wall_pages(rows: Sequence[Key], *, with_teams: bool) -> list[Sequence[Key]]:
+    """Cut the rows into pages that fit on a screen, together with the lines of their teams."""
+    pages: list[list[Key]] = [[]]
+    lines = 0
+    for key in rows:
+        of_team = int(with_teams and (not pages[-1] or pages[-1][-1][0] != key[0]))
+        if len(pages[-1]) == WALL_ROWS or lines + of_team + 1 > WALL_LINES:
+            pages.append([])
+            of_team, lines = int(with_teams), 0
+        pages[-1].append(key)
+        lines += of_team + 1
+    return [*pages]
 
 
 def _sorted(found: Overview, sort: str) -> list[Key]:
@@ -194,7 +215,7 @@ class _Drawing:
                 f"deploys by {question.interval}: {', '.join(map(str, counts))}", counts, whole, max(counts)
             ),
             "lead": duration(lead["median"]),
-            "commits": count(lead["commits"]),
+            "commits": amount(lead["commits"], "commit", "commits") if lead["commits"] else "",
             "fail": fraction(fail["failed"], fail["settled"]),
             "few": fail["settled"] < LEAST_FOR_PERCENT,
             "range": self._interval(fail),
@@ -318,7 +339,7 @@ def _since(total: Mapping[str, Any], settings: FigureSettings) -> dict[str, str]
     if frequency["since"] is None:
         return None
     at = to_us(parse(frequency["since"], "since"))
-    return {"from": moment(at, settings.zone), "days": decimal(frequency["days"])}
+    return {"from": moment(at, settings.zone), "days": days(frequency["days"])}
 
 
 def _period(period: Period, settings: FigureSettings) -> dict[str, Any]:
@@ -326,6 +347,6 @@ def _period(period: Period, settings: FigureSettings) -> dict[str, Any]:
         "from": moment(period.began_at, period.zone),
         "until": moment(period.until, period.zone),
         "over": period.until == period.ended_at,
-        "days": decimal(period.days),
+        "days": days(period.days),
         "zone": settings.timezone,
     }

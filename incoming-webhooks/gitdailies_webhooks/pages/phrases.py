@@ -7,7 +7,7 @@ from typing import Any
 
 from gitdailies_webhooks.figures import comparison, metrics
 from gitdailies_webhooks.figures.durations import NOTHING, duration
-from gitdailies_webhooks.pages.formatting import count, fraction, rate, whole_percent
+from gitdailies_webhooks.pages.formatting import amount, count, fraction, rate, whole_percent
 
 FEW, UNCLEAR, NONE_BEFORE = "too few to compare", "no clear change", "nothing before to compare with"
 _NOT_CLEAR: Mapping[str, str] = {comparison.FEW: FEW, comparison.UNCLEAR: UNCLEAR}
@@ -51,9 +51,9 @@ def _word(figure: str, word: str) -> str:
 def value(figure: str, numbers: Mapping[str, Any]) -> str:
     """Write the main number of a figure with the count behind it."""
     if figure == metrics.FREQUENCY:
-        return f"{rate(numbers['value'])}, {count(numbers['deploys'])} deploys"
+        return f"{rate(numbers['value'])}, {amount(numbers['deploys'], 'deploy', 'deploys')}"
     if figure == metrics.LEAD_TIME:
-        return f"{duration(numbers['median'])}, {count(numbers['commits'])} commits"
+        return f"{duration(numbers['median'])}, {amount(numbers['commits'], 'commit', 'commits')}"
     if figure == metrics.RECOVERY:
         return f"{duration(numbers['median'])}, {count(numbers['recovered'])} recovered"
     if figure == metrics.FAIL_RATE:

@@ -17,7 +17,7 @@ from gitdailies_webhooks.figures.silence import SOURCE
 from gitdailies_webhooks.pages.event_links import Piece, event_url, repository_url
 from gitdailies_webhooks.pages.event_titles import title_of
 from gitdailies_webhooks.pages.event_view import name_of
-from gitdailies_webhooks.pages.formatting import count, moment
+from gitdailies_webhooks.pages.formatting import amount, count, moment
 from gitdailies_webhooks.pages.overview_view import BEHIND_US
 
 PATH = "/review"
@@ -200,7 +200,7 @@ def _unlinked(line: Mapping[str, Any]) -> list[Piece]:
 
 
 def _uncounted(line: Mapping[str, Any]) -> list[Piece]:
-    number = "1 deploy" if line["deploys"] == 1 else f"{count(line['deploys'])} deploys"
+    number = amount(line["deploys"], "deploy", "deploys")
     not_counted = "; it does not count as production" if line["what"] == review.ENVIRONMENT else ""
     return [
         Piece(f"{line['what'].capitalize()} {line['name']} of "),

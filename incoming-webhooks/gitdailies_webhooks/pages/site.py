@@ -31,7 +31,7 @@ from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.figures.teams import Teams
 from gitdailies_webhooks.pages.documentation import link
-from gitdailies_webhooks.pages.formatting import visible
+from gitdailies_webhooks.pages.formatting import amount, visible
 from gitdailies_webhooks.pages.forms import role_words
 from gitdailies_webhooks.pages.relays import Relays
 from gitdailies_webhooks.pages.request_context import (
@@ -141,7 +141,11 @@ class Site:
         )
         self._templates.filters.update(moment=moment, minute=minute, day=day, pretty=pretty)
         self._templates.globals.update(
-            style=_versioned("style.css"), script=_versioned("page.js"), has_relays=bool(relays), docs=link
+            style=_versioned("style.css"),
+            script=_versioned("page.js"),
+            has_relays=bool(relays),
+            docs=link,
+            amount=amount,
         )
 
     def endpoint(self, page: Page) -> Callable[[Request], Awaitable[Response]]:

@@ -1,6 +1,7 @@
 """What a relay needs a person for now: alerts out of its status, for the command and for pages. Pure.
 
-The limits are those of deployment/alerts.yml.
+The limits are those of deployment/alerts.yml. An alert about deliveries has the filters of the list that
+select them.
 
 | code              | when                                                              |
 | ----------------- | ----------------------------------------------------------------- |
@@ -22,17 +23,26 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from gitdailies_core.reasons import UNMAPPED as UNMAPPED_CODE
 from gitdailies_core.values.times import parse
 
+# The words of api/outcomes.py, which imports this folder. A test compares them.
+DEAD_LETTER, QUARANTINED, UNMAPPED, WAITING = "dead_letter", "quarantined", "unmapped", "waiting"
 LATE_SECONDS = 1800
 OPEN_SECONDS = 14 * 86400
 
 
 class Alert(NamedTuple):
-    """A reason to look at the relay: a code, and a sentence."""
+    """A reason to look at the relay: a code, a sentence, and the deliveries that it is about.
+
+    `outcome` and `source` are filters of the list of deliveries, None where they do not narrow it down. An
+    alert with neither is not about deliveries.
+    """
 
     code: str
     text: str
+    outcome: str | None = None
+    source: str | None = None
 
 
 def with_alerts(status: Mapping[str, Any], server: Mapping[str, Any] | None, now: datetime) -> dict[str, Any]:
@@ -48,27 +58,26 @@ def _alerts(status: Mapping[str, Any], server: Mapping[str, Any], now: datetime)
         yield Alert("reload_failed", "gitdailies.yml has errors. The previous one is used.")
     for pause in status["paused"]:
         what = f"Delivery from {pause['source']}" if pause["source"] else "Delivery"
-        yield Alert("paused", f"{what} is paused: {pause['reason']}.")
+        yield Alert("paused", f"{what} is paused: {pause['reason']}.", WAITING, pause["source"])
     is_paused = any(pause["source"] is None for pause in status["paused"])
     if server.get("circuit") == "open" and not is_paused:
         reason = server.get("circuitReason")
-        yield Alert("receiver_failing", f"The receiver fails{f': {reason}' if reason else ''}.")
+        yield Alert("receiver_failing", f"The receiver fails{f': {reason}' if reason else ''}.", WAITING)
     if count := status["refused"]:
-        yield Alert(
-            "refused", f"{_counted(count, 'event was', 'events were')} refused so far and will be retried."
-        )
+        were = _counted(count, "event was", "events were")
+        yield Alert("refused", f"{were} refused so far and will be retried.", WAITING)
     if not status["paused"] and _age(status["oldestWaitingSince"], now) > LATE_SECONDS:
-        yield Alert("late", "An event has waited for more than half an hour.")
+        yield Alert("late", "An event has waited for more than half an hour.", WAITING)
     if count := status["deadLetters"]:
-        yield Alert(
-            "dead_letters", f"{_counted(count, 'dead letter waits', 'dead letters wait')} for a decision."
-        )
+        wait = _counted(count, "dead letter waits", "dead letters wait")
+        yield Alert("dead_letters", f"{wait} for a decision.", DEAD_LETTER)
     for code, count in status["quarantined"].items():
         waits = _counted(count, "delivery waits", "deliveries wait")
-        yield Alert("quarantined", f"{waits} for a decision: {code.replace('_', ' ')}.")
+        outcome = UNMAPPED if code == UNMAPPED_CODE else QUARANTINED
+        yield Alert("quarantined", f"{waits} for a decision: {code.replace('_', ' ')}.", outcome)
     for name, source in status["sources"].items():
         if source["silent"]:
-            yield Alert("source_silent", f"{name} is silent for longer than usual.")
+            yield Alert("source_silent", f"{name} is silent for longer than usual.", source=name)
     if _age(status["oldestOpenIncidentSince"], now) > OPEN_SECONDS:
         yield Alert("incident_open", "An incident has been open for more than two weeks.")
 

@@ -67,7 +67,10 @@ def test_one_platform_alone(tmp_path: Path) -> None:
     """A platform that is named is built alone, without a list of checksums that would not be whole."""
     done = run(tmp_path, "travis")
 
-    assert (done.returncode, set(bytes_of(tmp_path))) == (0, {"travis/report_deploy.sh"})
+    assert (done.returncode, set(bytes_of(tmp_path))) == (
+        0,
+        {"travis/report_deploy.sh", "travis/report_deploy.ps1"},
+    )
 
 
 def test_an_unknown_platform(tmp_path: Path) -> None:

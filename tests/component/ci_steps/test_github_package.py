@@ -14,8 +14,10 @@ from gitdailies_core.ci import workflow_commands
 from gitdailies_core.ci.platforms import github_actions
 from gitdailies_core.ci.report import SKIPPED, Report
 
-from tests.support.github_action.acting import HERE, ROOM
-from tests.support.steps import fits_schema
+from tests.support.github_action.acting import HERE, LAUNCHER, ROOM
+from tests.support.programs import program
+from tests.support.servers import answer, serving
+from tests.support.steps import KEY, case, fits_schema
 
 ACTION: dict[str, Any] = yaml.safe_load((ROOM / "action.yml").read_text("utf-8"))
 STEP: dict[str, Any] = ACTION["runs"]["steps"][0]
@@ -40,8 +42,8 @@ def test_zizmor() -> None:
 
 
 def test_shellcheck(tmp_path: Path) -> None:
-    """shellcheck finds nothing in the launcher."""
-    (tmp_path / "launcher.sh").write_text(f"#!/bin/bash\n{STEP['run']}")
+    """shellcheck finds nothing in the line that runs the launcher."""
+    (tmp_path / "launcher.sh").write_text(f"#!/bin/sh\n{STEP['run']}")
     tool("shellcheck", "launcher.sh", cwd=tmp_path)
 
 
@@ -70,7 +72,7 @@ def test_declared_outputs_are_written_outputs() -> None:
 
 
 def test_nothing_is_pasted_into_the_shell() -> None:
-    """The launcher holds no expression: inputs come by the environment alone."""
+    """The line holds no expression: inputs come by the environment alone."""
     assert "${{" not in STEP["run"]
 
 
@@ -121,13 +123,18 @@ def launch(tmp_path: Path, pythons: dict[str, str], **environ: str) -> tuple[int
     for name, text in pythons.items():
         (programs / name).write_text(f"#!/bin/bash\n{text}\n")
         (programs / name).chmod(0o755)
+    (programs / "sh").symlink_to("/bin/sh")
+    (tmp_path / "an action").mkdir()
+    (tmp_path / "ci-steps").mkdir()
+    shutil.copy(LAUNCHER, tmp_path / "ci-steps")
     output, summary = tmp_path / "output", tmp_path / "summary"
     assert PYTHON is not None
     done = subprocess.run(
         [PYTHON, "--noprofile", "--norc", "-eo", "pipefail", "-c", STEP["run"]],
         env={
             "PATH": str(programs),
-            "GITHUB_ACTION_PATH": "/somewhere/an action",
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_ACTION_PATH": str(tmp_path / "an action"),
             "GITHUB_OUTPUT": str(output),
             "GITHUB_STEP_SUMMARY": str(summary),
             "INPUT_FAIL_ON_ERROR": "false",
@@ -162,7 +169,7 @@ def test_launcher(pythons: dict[str, str], used: str, tmp_path: Path) -> None:
 
     assert (code, log) == (
         0,
-        f"{tmp_path}/programs/{used} /somewhere/an action/../ci-steps/report_deploy.py\n",
+        f"{tmp_path}/programs/{used} {tmp_path}/an action/../ci-steps/report_deploy.py\n",
     )
 
 
@@ -185,6 +192,42 @@ def test_no_python_where_errors_fail(tmp_path: Path) -> None:
     code, log, _, _ = launch(tmp_path, {}, INPUT_FAIL_ON_ERROR="true")
 
     assert (code, log.startswith("::error title=GitDailies::")) == (1, True)
+
+
+def with_curl(tmp_path: Path, url: str, **environ: str) -> tuple[int, str, str, str]:
+    """Run the launcher where there is curl, and no Python."""
+    known = {**case("github_actions", "push")["environ"], "INPUT_WEBHOOK_URL": url, "INPUT_WEBHOOK_KEY": KEY}
+    return launch(tmp_path, {"curl": f'exec {program("curl")} "$@"'}, **{**known, **environ})
+
+
+def test_no_python_but_curl(tmp_path: Path) -> None:
+    """Without Python, the documented fields are sent, and the outputs say so."""
+    with serving(answer("202 Accepted", b"{}")) as server:
+        code, log, output, _ = with_curl(tmp_path, server.url, INPUT_ENVIRONMENT="production")
+
+    [request] = server.requests
+    assert json.loads(request.body) == {
+        "kind": "deployed",
+        "repo": "larkspur/checkout-api",
+        "commitSHA": "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214",
+        "environment": "production",
+        "branch": "main",
+    }
+    assert request.headers["webhook-key"] == KEY
+    assert (code, output) == (0, "ok=true\noutcome=reported\nreason=\nhttp-status=202\n")
+    assert "GitDailies: without Python 3.9, only the documented fields are sent" in log
+    assert KEY not in log
+
+
+@pytest.mark.parametrize("event", ["pull_request", "workflow_run", "deployment_status", "merge_group"])
+def test_no_python_and_a_payload(event: str, tmp_path: Path) -> None:
+    """The commit of these events is in the payload, which only Python reads, so nothing is sent."""
+    with serving() as server:
+        code, log, output, _ = with_curl(tmp_path, server.url, GITHUB_EVENT_NAME=event)
+
+    assert (code, server.requests) == (0, [])
+    assert "only Python reads the commit here; set INPUT_SHA in full" in log
+    assert output.startswith("ok=false\noutcome=failed\n")
 
 
 def test_the_examples_payloads_are_objects() -> None:

@@ -1,17 +1,25 @@
-"""Without Python the scripts send the documented fields, by curl or wget, or say why not."""
+"""Without Python the scripts send the documented fields, by curl, wget or BusyBox, or say why not."""
 
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.component.ci_steps.test_github_interpreters import FOUND
 from tests.support.programs import program
-from tests.support.servers import answer, serving
-from tests.support.shell_scripts import KEY, SCRIPTS, case_of, mark, run
+from tests.support.servers import Server, answer, certificate, free_port, serving
+from tests.support.shell_scripts import KEY, ROOT, SCRIPTS, case_of, mark, run
 
 each = pytest.mark.parametrize("room", SCRIPTS)
 TAKEN = answer("202 Accepted", b"{}")
-SENDERS = ("curl", "wget")
+SENDERS = ("curl", "wget", "busybox")
+by_each = pytest.mark.parametrize("sender", SENDERS)
+# The parts of BusyBox that a script without curl uses.
+APPLETS = ("nc", "wget", "timeout", "cat", "wc", "sh")
 
 
 def environ_of(room: str, url: str, name: str = "", **more: str) -> dict[str, str]:
@@ -24,21 +32,40 @@ def environ_of(room: str, url: str, name: str = "", **more: str) -> dict[str, st
 
 
 def with_sender(folder: Path, *senders: str) -> Path:
-    """Put programs that send into the PATH of the script."""
+    """Put programs that send into the script's PATH. Each writes its arguments to the file `arguments`."""
     (folder / "bin").mkdir()
     for sender in senders:
-        (folder / "bin" / sender).symlink_to(program(sender))
+        parts = {name: f"{program(sender)} {name}" for name in APPLETS if sender == "busybox"}
+        if sender == "wget":
+            parts["rm"] = program("rm")
+        for name, called in {sender: program(sender), **parts}.items():
+            (folder / "bin" / name).write_text(
+                f"""#!/bin/sh\nprintf '%s\\n' {name} "$@" >>{folder}/arguments\nexec {called} "$@"\n"""
+            )
+            (folder / "bin" / name).chmod(0o755)
     return folder
 
 
+@contextmanager
+def once(reply: bytes = TAKEN) -> Iterator[Server]:
+    """Serve, and end each connection after its answer, as the request asks."""
+    with serving(lambda connection, _: connection.sendall(reply)) as server:
+        yield server
+
+
 @each
-@pytest.mark.parametrize("sender", SENDERS)
+@by_each
 def test_the_documented_fields_are_sent(room: str, sender: str, tmp_path: Path) -> None:
     """The deploy arrives with the fields that GitDailies documents, and the log says that these are all."""
     [event] = case_of(room)["expected"]["events"]
-    with serving(TAKEN) as server:
+    with once() as server:
         done = run(room, with_sender(tmp_path, sender), environ=environ_of(room, server.url), python=None)
 
+    assert done.returncode == 0
+    assert done.stdout == (
+        f"GitDailies: reported: deploy of {event['repo']} at 4f0c2d6 to production\n"
+        "GitDailies: without Python 3.9, only the documented fields are sent\n"
+    )
     [request] = server.requests
     body = json.loads(request.body)
     assert {name: body[name] for name in ("kind", "repo", "commitSHA", "environment")} == {
@@ -50,50 +77,281 @@ def test_the_documented_fields_are_sent(room: str, sender: str, tmp_path: Path) 
     assert set(body) <= {"kind", "repo", "commitSHA", "environment", "branch"}
     assert body.get("branch") in (None, event["branch"])
     assert request.headers["webhook-key"] == KEY
-    assert done.returncode == 0
-    assert done.stdout == (
-        f"GitDailies: reported: deploy of {event['repo']} at 4f0c2d6 to production\n"
-        "GitDailies: without Python 3.9, only the documented fields are sent\n"
-    )
+    assert request.headers["content-type"] == "application/json"
     assert KEY not in done.stdout + done.stderr
+
+
+@by_each
+def test_the_key_is_in_no_argument(sender: str, tmp_path: Path) -> None:
+    """A list of processes shows arguments. No program that the script starts gets the key as one."""
+    with once() as server:
+        run("gitlab", with_sender(tmp_path, sender), environ=environ_of("gitlab", server.url), python=None)
+    arguments = (tmp_path / "arguments").read_text("utf-8")
+
+    assert len(server.requests) == 1
+    assert ("nc" if sender == "busybox" else sender) in arguments.splitlines()
+    assert KEY not in arguments
+
+
+def test_no_file_keeps_the_key(tmp_path: Path) -> None:
+    """The file from which wget reads the key has no name while wget runs, and nobody else could read it."""
+    folder = with_sender(tmp_path, "wget")
+    (tmp_path / "temporary").mkdir()
+    wget = (
+        (folder / "bin/wget")
+        .read_text("utf-8")
+        .replace("exec ", 'ls -lL /dev/stdin >"$TMPDIR/../seen"\nexec ')
+    )
+    (folder / "bin/wget").write_text(wget.replace("ls -lL", f"{program('ls')} -lL"))
+    with once() as server:
+        environ = environ_of("gitlab", server.url, TMPDIR=str(tmp_path / "temporary"))
+        run("gitlab", folder, environ=environ, python=None)
+
+    assert len(server.requests) == 1
+    assert list((tmp_path / "temporary").iterdir()) == []
+    assert (tmp_path / "seen").read_text("utf-8").startswith("-rw------- 0 ")
+
+
+# The launcher of the one step.
+LAUNCHER = ROOT / "ci-steps" / "launch.sh"
+SHELLS = ("dash", "bash", "busybox")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("options", ["", "-eu"])
+def test_every_shell(shell: str, options: str, tmp_path: Path) -> None:
+    """dash, bash and BusyBox' sh send the same, with the options that platforms set."""
+    with_sender(tmp_path, "busybox")
+    (tmp_path / "start").write_text(
+        f'#!/bin/sh\nexec {program(shell)} {"sh" * (shell == "busybox")} {options} "$@"\n'
+    )
+    (tmp_path / "start").chmod(0o755)
+    with once() as server:
+        environ = environ_of("jenkins", server.url, GITDAILIES_ENVIRONMENT='Zürich "A\\B"')
+        done = run("jenkins", tmp_path, environ=environ, python=None, shell=str(tmp_path / "start"))
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(server.requests[0].body)["environment"] == 'Zürich "A\\B"'
+
+
+@pytest.mark.parametrize("version", [(2, 7), (3, 6), (3, 8)])
+def test_an_older_python(version: tuple[int, int], tmp_path: Path) -> None:
+    """A Python before 3.9 runs no step, and counts as none."""
+    found = FOUND.get(version)
+    with_sender(tmp_path, "curl")
+    stand_in = "import sys; exec(sys.argv[-1].replace('sys.version_info', str({})))"
+    text = f'exec {found} "$@"' if found else f'exec {sys.executable} -c "{stand_in.format(version)}" "$@"'
+    (tmp_path / "bin/python3").write_text(f"#!/bin/sh\n{text}\n")
+    (tmp_path / "bin/python3").chmod(0o755)
+    with once() as server:
+        done = run("jenkins", tmp_path, environ=environ_of("jenkins", server.url), python=None)
+
+    assert "GitDailies: reported: deploy of" in done.stdout
+    assert len(server.requests) == 1
+
+
+@by_each
+@pytest.mark.parametrize(
+    "text", ['pro"duction', "pro$(id)", "back\\slash", "Zürich 🚀", "a `b` 'c' & d", "%s%n"], ids=range(6)
+)
+def test_every_character_arrives(sender: str, text: str, tmp_path: Path) -> None:
+    """Names arrive as they are, whatever they mean to JSON or to a shell."""
+    with once() as server:
+        environ = environ_of("gitlab", server.url, GITDAILIES_ENVIRONMENT=text, GITDAILIES_BRANCH=text)
+        done = run("gitlab", with_sender(tmp_path, sender), environ=environ, python=None)
+
+    [request] = server.requests
+    body = json.loads(request.body)
+    assert (body["environment"], body["branch"]) == (text, text)
+    assert done.stderr == ""
 
 
 @each
-@pytest.mark.parametrize("sender", SENDERS)
+@by_each
 @pytest.mark.parametrize(
-    "reply",
-    [answer("401 Unauthorized", b"{}"), answer("503 Unavailable", b""), answer("307 Elsewhere", b"")],
-    ids=["401", "503", "307"],
+    ("reply", "strict", "why"),
+    [
+        (answer("401 Unauthorized", b"{}"), 3, "the key is refused"),
+        (answer("422 Unprocessable", b"{}"), 3, "the receiver refuses the deploy"),
+        (answer("429 Too Many", b"{}"), 1, "the receiver refuses the deploy"),
+        (answer("503 Unavailable", b""), 1, "the receiver did not take the deploy"),
+        (answer("307 Elsewhere", b""), 1, "the address is wrong"),
+    ],
+    ids=["401", "422", "429", "503", "307"],
 )
-def test_a_refusal_is_a_warning(room: str, sender: str, reply: bytes, tmp_path: Path) -> None:
-    """What was not taken is a warning, after one attempt."""
-    with serving(reply) as server:
-        done = run(room, with_sender(tmp_path, sender), environ=environ_of(room, server.url), python=None)
+def test_a_refusal_is_a_warning(
+    room: str, sender: str, reply: bytes, strict: int, why: str, tmp_path: Path
+) -> None:
+    """What was not taken is a warning, after one attempt; where errors fail, it has the step's exit code."""
+    folder = with_sender(tmp_path, sender)
+    with once(reply) as server:
+        done = run(room, folder, environ=environ_of(room, server.url), python=None)
+        environ = environ_of(room, server.url, GITDAILIES_FAIL_ON_ERROR="true")
+        failed = run(room, folder, environ=environ, python=None)
 
-    assert done.returncode == 0
+    assert len(server.requests) == 2
+    assert (done.returncode, failed.returncode) == (0, strict)
     assert done.stdout.startswith(f"{mark(room, 'warning')}deploy not reported: Python 3.9 or later")
+    assert failed.stdout.startswith(f"{mark(room, 'error')}deploy not reported: Python 3.9 or later")
+    assert f", and {why} ({sender} got {reply[9:12].decode()})" in done.stdout
     assert "reported: deploy of" not in done.stdout
-    assert KEY not in done.stdout + done.stderr
+    assert KEY not in done.stdout + done.stderr + failed.stdout
 
 
-@pytest.mark.parametrize("sender", SENDERS)
+@by_each
 def test_no_redirect_is_followed(sender: str, tmp_path: Path) -> None:
     """The key goes only to the address that was set."""
-    with serving(TAKEN) as other, serving(answer("307 Elsewhere", b"", Location=other.url)) as server:
+    with once() as other, once(answer("307 Elsewhere", b"", Location=other.url)) as server:
         run("gitlab", with_sender(tmp_path, sender), environ=environ_of("gitlab", server.url), python=None)
 
+    assert len(server.requests) == 1
     assert other.requests == []
 
 
-def test_a_wget_that_follows_redirects_is_not_used(tmp_path: Path) -> None:
-    """The wget of small images cannot be kept from following one, so it is not used."""
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/wget").write_text(f'#!/bin/sh\necho BusyBox\n[ "$1" = --help ] || : > {tmp_path}/used\n')
-    (tmp_path / "bin/wget").chmod(0o755)
+def test_busybox_wget_is_not_used(tmp_path: Path) -> None:
+    """The wget of small images takes a header as an argument alone, and follows redirects."""
+    with_sender(tmp_path, "busybox")
+    (tmp_path / "bin/nc").unlink()
     done = run("gitlab", tmp_path, environ=environ_of("gitlab", "http://127.0.0.1:9/"), python=None)
 
-    assert not (tmp_path / "used").exists()
+    assert (tmp_path / "arguments").read_text("utf-8").splitlines() == ["wget", "--help"]
     assert "WARNING: deploy not reported" in done.stdout
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_https_by_busybox(trusted: bool, tmp_path: Path) -> None:
+    """With Alpine's ssl_client, nc connects and ssl_client encrypts, after it checked the certificate.
+
+    A program in Python stands in for Alpine's ssl_client, with the arguments that BusyBox gives it.
+    """
+    folder = with_sender(tmp_path, "busybox")
+    file, context = certificate(tmp_path, "DNS:localhost")
+    (folder / "bin/ssl_client").write_text(
+        f"#!{sys.executable}\n"
+        "import socket, ssl, sys\n"
+        "if sys.argv[1:] == ['--help']: sys.exit('usage: ssl_client -s FD -n NAME')\n"
+        "assert sys.argv[1:3] == ['-s3', '-n'], sys.argv\n"
+        f"context = ssl.create_default_context({'cafile=' + repr(str(file)) if trusted else ''})\n"
+        "with context.wrap_socket(socket.socket(fileno=3), server_hostname=sys.argv[3]) as connection:\n"
+        "    connection.sendall(sys.stdin.buffer.read())\n"
+        "    while data := connection.recv(65536):\n"
+        "        sys.stdout.buffer.write(data)\n"
+    )
+    (folder / "bin/ssl_client").chmod(0o755)
+    with serving(lambda connection, _: connection.sendall(TAKEN), tls=context) as server:
+        url = f"https://localhost:{server.port}/webhooks"
+        done = run("gitlab", folder, environ=environ_of("gitlab", url), python=None)
+
+    assert [request.headers["webhook-key"] for request in server.requests] == [KEY] * trusted
+    assert ("GitDailies: reported: deploy of" in done.stdout) is trusted
+    assert KEY not in done.stdout
+
+
+def test_https_without_a_check_of_the_certificate(tmp_path: Path) -> None:
+    """BusyBox' own ssl_client checks no certificate, so nothing is sent with it."""
+    folder = with_sender(tmp_path, "busybox")
+    (folder / "bin/ssl_client").write_text(f"#!/bin/sh\nexec {program('busybox')} nc --help\n")
+    (folder / "bin/ssl_client").chmod(0o755)
+    _, context = certificate(tmp_path, "DNS:localhost")
+    with serving(TAKEN, tls=context) as server:
+        url = f"https://localhost:{server.port}/webhooks"
+        done = run("gitlab", folder, environ=environ_of("gitlab", url), python=None)
+
+    assert server.requests == []
+    assert "WARNING: deploy not reported" in done.stdout
+
+
+def test_a_proxy_that_busybox_does_not_know(tmp_path: Path) -> None:
+    """Where a proxy is set, nc is not used: the address may not be reachable without it."""
+    with once() as server:
+        environ = environ_of("gitlab", server.url, http_proxy="http://127.0.0.1:9")
+        run("gitlab", with_sender(tmp_path, "busybox"), environ=environ, python=None)
+
+    assert server.requests == []
+
+
+@by_each
+def test_a_receiver_that_is_down(sender: str, tmp_path: Path) -> None:
+    """Without an answer, the log says what the program says of it."""
+    environ = environ_of("gitlab", f"http://127.0.0.1:{free_port()}/webhooks")
+    done = run("gitlab", with_sender(tmp_path, sender), environ=environ, python=None)
+
+    assert f"the receiver did not take the deploy ({sender} got no answer: " in done.stdout
+    assert done.stdout.count("\n") == 1
+
+
+def test_what_is_left_out(tmp_path: Path) -> None:
+    """The log names the inputs that only Python sends, and a time is sent."""
+    more = {
+        "GITDAILIES_SERVICE": "api",
+        "GITDAILIES_TYPE": "rollback",
+        "GITDAILIES_TIME": "2026-03-04T08:55:12Z",
+    }
+    with once() as server:
+        environ = environ_of("jenkins", server.url, **more)
+        done = run("jenkins", with_sender(tmp_path, "curl"), environ=environ, python=None)
+
+    assert json.loads(server.requests[0].body)["time"] == "2026-03-04T08:55:12Z"
+    assert "only the documented fields are sent, not GITDAILIES_SERVICE, GITDAILIES_TYPE\n" in done.stdout
+
+
+def test_another_commit_has_no_branch(tmp_path: Path) -> None:
+    """A commit that was set by hand is not on the branch of the job, as far as the shell knows."""
+    other = "b7d3e9f0a1c25846d9e8f7061524334251607f8e"
+    with once() as server:
+        environ = environ_of("gitlab", server.url, GITDAILIES_SHA=other)
+        run("gitlab", with_sender(tmp_path, "curl"), environ=environ, python=None)
+
+    body = json.loads(server.requests[0].body)
+    assert (body["commitSHA"], "branch" in body) == (other, False)
+
+
+def test_the_component_names_the_variable_of_the_key(tmp_path: Path) -> None:
+    """The key may be in another variable, which an input names."""
+    with once() as server:
+        environ = environ_of(
+            "gitlab", server.url, GITDAILIES_WEBHOOK_KEY="", INPUT_WEBHOOK_KEY_ENV="KEY_OF_LEDGER"
+        )
+        environ["KEY_OF_LEDGER"] = f"{KEY}-2\r"
+        run("gitlab", with_sender(tmp_path, "curl"), environ=environ, python=None)
+
+    assert server.requests[0].headers["webhook-key"] == f"{KEY}-2"
+
+
+@pytest.mark.parametrize("sender", ["curl", "wget"])
+def test_a_file_of_settings_is_not_read(sender: str, tmp_path: Path) -> None:
+    """A user's .curlrc or .wgetrc that follows redirects, or writes a log, changes nothing."""
+    folder = with_sender(tmp_path, sender)
+    (folder / ".curlrc").write_text(f"location\ntrace-ascii {folder}/trace\n")
+    (folder / ".wgetrc").write_text(f"max_redirect = 5\nlogfile = {folder}/trace\n")
+    with once() as other, once(answer("307 Elsewhere", b"", Location=other.url)) as server:
+        run("gitlab", folder, environ=environ_of("gitlab", server.url), python=None)
+
+    assert (len(server.requests), other.requests) == (1, [])
+    assert not (folder / "trace").exists()
+
+
+def test_launch_for_every_platform(tmp_path: Path) -> None:
+    """The launcher of the one step finds the platform by its variables, and reads that platform's alone."""
+    for room in SCRIPTS:
+        folder = tmp_path / room
+        folder.mkdir()
+        with once() as server:
+            done = subprocess.run(
+                ["/bin/sh", LAUNCHER],
+                env={
+                    "PATH": str(with_sender(folder, "curl") / "bin"),
+                    "GIT_COMMIT": "b7d3e9f0a1c25846d9e8f7061524334251607f8e" if room != "jenkins" else "",
+                    "CI_COMMIT_SHA": "",
+                    **environ_of(room, server.url),
+                },
+                capture_output=True,
+                text=True,
+            )
+        [event] = case_of(room)["expected"]["events"]
+        body = json.loads(server.requests[0].body)
+        assert (body["repo"], body["commitSHA"]) == (event["repo"], event["commitSHA"]), room
+        assert done.returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -161,15 +419,29 @@ def test_a_web_page_is_no_delivery(room: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "more",
     [
-        {"GITDAILIES_ENVIRONMENT": 'pro"duction'},
-        {"GITDAILIES_ENVIRONMENT": "pro$(id)"},
+        {"GITDAILIES_ENVIRONMENT": "$(ENVIRONMENT)"},
+        {"GITDAILIES_ENVIRONMENT": "pro\nduction"},
+        {"GITDAILIES_ENVIRONMENT": "##vso[task.setvariable variable=x]y"},
+        {"GITDAILIES_TIME": "yesterday"},
+        {"GITDAILIES_WEBHOOK_URL": "https://robin:s3cr3t@hooks.example.com/webhooks"},
         {"GITDAILIES_REPO": "one/a two/b"},
         {"GITDAILIES_REPO": "larkspur/ledger@4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"},
         {"GITDAILIES_SHA": "4f0c2d6"},
         {"GITDAILIES_WEBHOOK_KEY": ""},
         {"GITDAILIES_DRY_RUN": "true"},
     ],
-    ids=["a quote", "a dollar", "several", "another commit", "a short commit", "no key", "a dry run"],
+    ids=[
+        "a reference",
+        "a line end",
+        "a command",
+        "a word for a time",
+        "a user",
+        "several",
+        "another commit",
+        "a short commit",
+        "no key",
+        "a dry run",
+    ],
 )
 def test_what_is_not_certain_is_not_sent(room: str, more: dict[str, str], tmp_path: Path) -> None:
     """What needs more than the shell is left to the warning, and nothing is sent."""

@@ -69,6 +69,20 @@ def test_a_viewer_sees_no_body_no_key_and_no_delete(
         assert "What it counts for" in page
 
 
+def test_a_heading_is_short_and_the_whole_commit_is_below_it(
+    receiver: Receiver, people: tuple[Visitor, Visitor]
+) -> None:
+    """A deploy is headed by the beginning of its commit, which is whole in a place that can be copied."""
+    owner, _ = people
+    sha = "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"
+    send(receiver, deploy("d1", "02T08:00:00", sha))
+    page = owner.get("/deploys/d1").text
+    assert re.findall(r"<h1>(.*?)</h1>", page) == [sha[:12]]
+    assert f'<code id="commit">{sha}</code>' in page
+    assert 'data-copy="commit"' in page
+    assert f" {sha[:12]} · " in re.search("<title>(.*?)</title>", page)[1]
+
+
 def test_each_state_has_its_sentence(receiver: Receiver, people: tuple[Visitor, Visitor]) -> None:
     """Pending, repeated, remedied, open, merged, reopened and unlinked: each is said in a sentence."""
     owner, _ = people

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterator
@@ -64,6 +65,20 @@ def test_a_delivery_leads_to_its_event(both: Both) -> None:
     )
     (event,) = set(re.findall(r'href="(/events/\d+)"', page))
     assert "Checkout returns 502" in both.owner.get(event).text
+
+
+def test_an_alert_leads_to_its_deliveries(both: Both) -> None:
+    """The sentence about what waits for a decision is a link to the list of exactly these deliveries."""
+    pagerduty("incident.triggered", "Q1").post(both.relay.url)
+    pagerduty("incident.triggered", "Q2", service="attic").post(both.relay.url)
+    page = eventually(
+        lambda: text if "waits for a decision" in (text := both.owner.get("/deliveries").text) else ""
+    )
+    (link,) = re.findall(r'<li><a href="([^"]*)">1 delivery waits for a decision: unmapped.</a></li>', page)
+    listed = both.owner.get(html.unescape(link))
+    assert listed.status_code == 200
+    rows = re.findall(r"<tr>.*?</tr>", listed.text.partition("<tbody>")[2], re.DOTALL)
+    assert ["Unmapped" in row for row in rows] == [True]
 
 
 def test_texts_of_a_tool_are_shown_as_texts_and_no_secret_at_all(both: Both) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from gitdailies_webhooks.events import change_log
 
 from tests.support.databases import KINDS
 from tests.support.figures.asking import worked
@@ -31,7 +33,7 @@ BESIDE = {
     },
     "failedDeploymentRecoveryTime": {
         "Recovered": "count",
-        "Open": "open",
+        "Still open": "open",
         "Without either": "withoutIncident",
     },
     "deploymentReworkRate": {"Rework": "numerator", "Deploys": "denominator"},
@@ -72,6 +74,62 @@ def test_it_counts_what_has_just_come(receiver: Receiver, owner: Visitor) -> Non
     for number in (1, 2, 3):
         assert receiver.post(key, {**event, "commitSHA": str(number) * 40}).status_code == 202
         assert counts_by_figure(owner.get("/dora").text)["deploymentFrequency"]["Deploys"] == str(number)
+
+
+def test_the_page_of_a_repository_is_headed_by_its_name(receiver: Receiver, owner: Visitor) -> None:
+    """The heading and the title of the page name the repository, as it was written."""
+    events = [ago(5, "a", repo="larkspur/Shop"), ago(5, "b", repo="larkspur/ledger")]
+    assert receiver.post(receiver.key("ci"), events).status_code == 202
+    page = owner.get("/dora?repo=larkspur/shop").text
+    assert re.findall(r"<h1>(.*?)</h1>", page) == ["larkspur/Shop"]
+    assert re.findall(r"<title>(.*?) ·", page) == ["larkspur/Shop"]
+    assert re.findall(r"<h1>(.*?)</h1>", owner.get("/dora?days=x").text) == ["DORA metrics"]
+
+
+def test_open_incidents_are_those_of_their_list(receiver: Receiver, owner: Visitor) -> None:
+    """The number of open incidents is that of the list behind it, and apart from the deploys that failed."""
+    events = [
+        ago(50, "a"),
+        ago(49, incident="ONE", severity="SEV-1"),
+        ago(49, incident="TWO"),
+        ago(2000, incident="OLD"),
+        ago(49, incident="ELSEWHERE", environment="staging"),
+        ago(49, incident="OTHER", repo="larkspur/ledger"),
+    ]
+    assert receiver.post(receiver.key("ci"), events).status_code == 202
+    page = owner.get("/dora?repo=larkspur/shop&days=7").text
+    shown = counts_by_figure(page)["failedDeploymentRecoveryTime"]
+    assert shown["Still open"] == "1"
+    assert re.match(r"3\D", shown["Open incidents"])
+    (link,) = re.findall(r'<dd><a href="(/events[^"]*)">3<', page)
+    listed = owner.get(html.unescape(link)).text
+    assert sorted(set(re.findall(r'<a href="/incidents/[^"]*">(\w+)<', listed))) == ["OLD", "ONE", "TWO"]
+    moment = (datetime.now(UTC) - timedelta(hours=1000)).isoformat().replace("+00:00", "Z")
+    then = owner.get(f"/dora?repo=larkspur/shop&days=100&now={moment}").text
+    assert counts_by_figure(then)["failedDeploymentRecoveryTime"]["Open incidents"] == "1"
+
+
+def test_what_is_still_counted_is_no_nothing(
+    receiver: Receiver, owner: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While events are counted, cards and empty places say so, and none says that there are no deploys."""
+    hour_ago = int((datetime.now(UTC) - timedelta(hours=1)).timestamp() * 1e6)
+    monkeypatch.setattr(change_log, "behind_since", lambda *_: hour_ago)
+    key = receiver.key("ci")
+    for repos in (("larkspur/shop",), ("larkspur/shop", "larkspur/ledger")):
+        for repo in repos:
+            sent = ago(5000, "a", repo=repo, environment="qa")
+            assert receiver.post(key, sent).status_code == 202
+        for view in ("", "&view=wall"):
+            page = owner.get(f"/dora?days=7{view}").text
+            assert "No deploys" not in page
+            assert page.count("still counting</span></p>") == (5 if len(repos) == 2 else 0)
+            said = "Still counting: no deploys" if len(repos) == 2 or view else ">Still counting</h2>"
+            assert page.count(said) == 1
+    assert receiver.post(key, ago(5, "b")).status_code == 202
+    of_one = owner.get("/dora?days=7&repo=larkspur/shop&view=wall").text
+    assert of_one.count('<p class="line">still counting</p>') + of_one.count(">still counting</span>") == 5
+    assert ">no settled deploy<" not in of_one
 
 
 def headlines(page: str) -> dict[str, list[str]]:

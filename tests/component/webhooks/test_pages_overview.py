@@ -67,7 +67,8 @@ def test_rows_have_the_numbers_of_the_interface(receiver: Receiver, owner: Visit
         figures = receiver.get(key, "/api/metrics", repo=row[0], **PERIOD).json()["figures"]
         fail = figures["changeFailRate"]
         assert row[1].split()[-1] == str(figures["deploymentFrequency"]["numerator"])
-        assert f"{figures['changeLeadTime']['count']} commits" in row[3]
+        commits = figures["changeLeadTime"]["count"]
+        assert row[3].endswith(f" {commits} commit" if commits == 1 else f" {commits} commits")
         assert row[4].startswith(f"{fail['numerator']} of {fail['denominator']}")
         assert row[7].startswith(f"{figures['deploymentReworkRate']['numerator']} of ")
     both = receiver.get(key, "/api/metrics", **PERIOD).json()["figures"]

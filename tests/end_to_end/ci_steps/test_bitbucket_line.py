@@ -25,7 +25,7 @@ from tests.support.steps import Webhooks, fits_schema, published, webhooks
 SCRIPT = published("bitbucket") / "report_deploy.sh"
 README = (ROOT / "ci-steps" / "bitbucket" / "README.md").read_text("utf-8")
 PAGES = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
-COPIED, FETCHED, SERVICES = PAGES
+COPIED, FETCHED, PIPE, SERVICES = PAGES
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from typing import Any
 HERE = Path(__file__).parent
 ROOM = HERE.parents[2] / "github-action"
 STEP = HERE.parents[2] / "ci-steps" / "report_deploy.py"
+LAUNCHER = STEP.with_name("launch.sh")
 REPOSITORY = "larkspur/checkout-api"
 ACT = Path(sys.executable).with_name("act")
 
@@ -99,7 +100,8 @@ def _repository(folder: Path) -> str:
     )
     # GitHub fetches the whole repository of an action, so the step comes from the folder next to it.
     (folder / "ci-steps").mkdir()
-    shutil.copy(STEP, folder / "ci-steps")
+    for file in (STEP, LAUNCHER):
+        shutil.copy(file, folder / "ci-steps")
     shutil.copytree(HERE / "workflows", folder / ".github" / "workflows")
     who = ["-c", "user.name=Robin", "-c", "user.email=robin@example.com"]
     for arguments in (

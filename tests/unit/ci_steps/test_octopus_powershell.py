@@ -7,41 +7,20 @@ out of the body's syntax tree and carried out here, so that a change on one side
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 
 import pytest
-import tree_sitter
-import tree_sitter_powershell
 from gitdailies_core.ci.facts import FAILED, SUCCEEDED
 from gitdailies_core.events.events import KINDS
 from gitdailies_core.events.field_types import DEPLOY_TYPES
 from gitdailies_core.events.ids import deploy_id
 from gitdailies_core.retry import ADDRESS_STATUSES, AGAIN_STATUSES, KEY_STATUSES
 
+from tests.support import powershell
 from tests.support.octopus_agent import ROOM, body
 
 SOURCE = body("PowerShell")
-TREE = tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language())).parse(SOURCE.encode())
-
-
-def nodes(node: tree_sitter.Node | None = None) -> Iterator[tree_sitter.Node]:
-    node = node or TREE.root_node
-    yield node
-    for child in node.children:
-        yield from nodes(child)
-
-
-def functions() -> dict[str, str]:
-    """Return the text of each function by its name."""
-    found = {}
-    for node in nodes():
-        if node.type == "function_statement":
-            name = next(child for child in node.children if child.type == "function_name")
-            found[(name.text or b"").decode()] = (node.text or b"").decode()
-    return found
-
-
-FUNCTIONS = functions()
+TREE = powershell.parsed(SOURCE)
+FUNCTIONS = powershell.functions(TREE)
 
 
 def words(name: str) -> set[str]:
@@ -52,33 +31,22 @@ def words(name: str) -> set[str]:
 
 def test_it_parses() -> None:
     """The body is PowerShell without an error or a missing part."""
-    assert not TREE.root_node.has_error
-    assert [node.type for node in nodes() if node.is_missing] == []
+    assert powershell.faults(TREE) == []
+    assert not TREE.has_error
     assert len(FUNCTIONS) >= 10
 
 
 def test_a_planted_error_is_found() -> None:
     """A brace that is left out is seen by the parser, so that the test above can fail."""
-    parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language()))
     broken = SOURCE.replace("function Get-Text([string] $Name) {", "function Get-Text([string] $Name {", 1)
 
     assert broken != SOURCE
-    assert parser.parse(broken.encode()).root_node.has_error
+    assert powershell.parsed(broken).has_error
 
 
 def test_every_function_that_is_called_exists() -> None:
     """Each Verb-Noun that the body calls is its own or one of PowerShell's, and each of its own is called."""
-    called = {
-        (node.text or b"").decode()
-        for node in nodes()
-        if node.type == "command_name" and re.fullmatch(rb"[A-Z][A-Za-z]+-[A-Za-z]+", node.text or b"")
-    }
-    theirs = {
-        *("Add-Type", "ConvertFrom-Json", "ConvertTo-Json", "ForEach-Object", "Get-Random", "New-Object"),
-        *("Select-Object", "Start-Sleep", "Where-Object", "Write-Host"),
-    }
-
-    assert called - theirs == set(FUNCTIONS)
+    assert powershell.called(TREE) - powershell.THEIRS == set(FUNCTIONS)
 
 
 def described_id(**parts: str | None) -> str:

@@ -14,6 +14,7 @@ from gitdailies_core.errors import ConfigurationError, UsageError
 from tests.support.figures.git.repository import Repository
 from tests.support.history.faulty import SHA, VERSIONS
 
+FETCH = "its mirror may need git fetch --tags"
 HEADER = "Repository,Date,Time,Version,Env,Result\n"
 
 
@@ -57,12 +58,16 @@ def test_a_version_becomes_the_commit_of_its_tag(search: Repository, version: st
     assert event["commitSHA"] == (search.shas[commit] if commit else SHA)
 
 
-def test_a_tag_of_something_else_is_none(search: Repository) -> None:
-    """A tag that names no commit is no version."""
-    ran = imported("larkspur/search,2025-03-04,8:55,1.4.3,prod,ok\n")
+@pytest.mark.parametrize("version", ["1.4.3", "20250604", "4f0c2d6"])
+def test_what_is_no_tag_of_a_commit_is_refused(search: Repository, version: str) -> None:
+    """A tag of a file, and a version that looks like the beginning of a SHA, are one fault beside others."""
+    ran = imported(f"larkspur/search,2025-03-04,8:55,{version},qa,ok\n")
 
     assert isinstance(ran.exception, UsageError)
-    assert "h.csv:2: Version: expected a tag of larkspur/search, got '1.4.3'" in ran.stderr
+    assert [line for line in ran.stderr.splitlines() if line.startswith("h.csv")] == [
+        "h.csv:2: Env: expected one of prod, stage, as values says, got 'qa'",
+        f"h.csv:2: Version: expected a tag of larkspur/search, got '{version}'; {FETCH}",
+    ]
 
 
 @pytest.mark.usefixtures("search")

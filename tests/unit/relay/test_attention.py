@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gitdailies_relay.api import outcomes
 from gitdailies_relay.operations import attention
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -87,6 +88,32 @@ def test_each_fault_is_one_alert(
 ) -> None:
     """A calm relay has no alerts. A paused relay has one alert, without those that follow from the pause."""
     assert alerts(status, server) == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "server", "outcome", "source"),
+    [
+        ({}, {"storeFault": "disk full"}, None, None),
+        ({}, {"reloadFailed": True}, None, None),
+        ({"paused": PAUSED}, {}, "waiting", None),
+        ({"paused": [{"source": "datadog", "reason": "tuning"}]}, {}, "waiting", "datadog"),
+        ({}, {"circuit": "open"}, "waiting", None),
+        ({"refused": 1}, {}, "waiting", None),
+        ({"oldestWaitingSince": LATE}, {}, "waiting", None),
+        ({"deadLetters": 2}, {}, "dead_letter", None),
+        ({"quarantined": {"unmapped": 1}}, {}, "unmapped", None),
+        ({"quarantined": {"invalid_json": 1}}, {}, "quarantined", None),
+        ({"sources": {"datadog": {"silent": True}}}, {}, None, "datadog"),
+        ({"oldestOpenIncidentSince": "2026-02-18T11:00:00Z"}, {}, None, None),
+    ],
+)
+def test_an_alert_has_the_filters_of_its_deliveries(
+    status: dict[str, Any], server: dict[str, Any], outcome: str | None, source: str | None
+) -> None:
+    """An alert about deliveries has the outcome and the source that select them. Another alert has none."""
+    shown = attention.with_alerts({**CALM, **status}, {**RUNNING, **server}, NOW)
+    assert [(alert["outcome"], alert["source"]) for alert in shown["alerts"]] == [(outcome, source)]
+    assert outcome is None or outcome in outcomes.OUTCOMES
 
 
 def test_the_limits_are_those_of_the_alert_rules() -> None:

@@ -34,7 +34,7 @@ def test_every_folder_is_a_platform_s() -> None:
     entries = {path.name for path in (ROOT / "ci-steps").iterdir() if path.name != "__pycache__"}
     named = {folder.module for folder in folders(ROOT) if folder.path.startswith("ci-steps/")}
 
-    assert entries == {*named, "report_deploy.py", "launch.sh"}
+    assert entries == {*named, "report_deploy.py", "launch.sh", "launch.ps1"}
 
 
 def test_a_module_without_a_folder(copy: Path) -> None:

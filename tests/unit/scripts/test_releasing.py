@@ -203,18 +203,20 @@ def test_the_roots_of_the_trees_are_what_the_platforms_want(built: Path) -> None
     """Each tree has a page, a license, and its manifest where the platform looks for it."""
     found = {name: set(tree) for (name, _), tree in trees.trees(ROOT, built, PUBLISHED).items()}
 
-    assert found["github-action"] == {"LICENSE", "README.md", "action.yml", "report_deploy.py"}
+    assert found["github-action"] == {"LICENSE", "README.md", "action.yml", "launch.sh", "report_deploy.py"}
     assert found["buildkite-plugin"] == {
         "LICENSE",
         "README.md",
         "hooks/post-command",
         "plugin.yml",
+        "report_deploy.ps1",
         "report_deploy.sh",
     }
     assert found["gitlab-component"] == {
         ".gitlab-ci.yml",
         "LICENSE",
         "README.md",
+        "report_deploy.ps1",
         "report_deploy.sh",
         "templates/report-deploy.yml",
     }

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from gitdailies_connection.relay.answers import state_of
 from gitdailies_connection.relay.values import Attempt, Deed, Delivery, Event, Mapped, Message
 from gitdailies_relay.api import outcomes
 from gitdailies_webhooks.accounts.unknown_keys import UnknownKeys
 from gitdailies_webhooks.pages import delivery_words
-from gitdailies_webhooks.pages.delivery_words import done_sentence, list_address, said, timeline
+from gitdailies_webhooks.pages.delivery_words import alerts, done_sentence, list_address, said, timeline
 
 CAME = datetime(2026, 3, 4, 9, 12, 41, tzinfo=UTC)
 LATER = CAME + timedelta(minutes=5)
@@ -21,6 +22,34 @@ def test_the_pages_know_every_word_of_the_relay() -> None:
     assert set(delivery_words.STEPS) == set(outcomes.ACTIONS)
     for outcome, steps in delivery_words.FOR_MANY.items():
         assert set(steps) <= set(outcomes.STEPS[outcome])
+
+
+def test_an_alert_leads_to_the_deliveries_that_it_is_about() -> None:
+    """Its filters are in the address. Without a filter, or of a source that is gone, it is text."""
+    status = {
+        "sources": {"pagerduty": {"lastDelivery": None, "silent": True}},
+        "waiting": 0,
+        "deadLetters": 1,
+        "quarantined": {},
+        "paused": [],
+        "alerts": [
+            {
+                "code": "dead_letters",
+                "text": "1 dead letter waits.",
+                "outcome": "dead_letter",
+                "source": None,
+            },
+            {"code": "source_silent", "text": "pagerduty is silent.", "outcome": None, "source": "pagerduty"},
+            {"code": "paused", "text": "gone is paused.", "outcome": "waiting", "source": "gone"},
+            {"code": "reload_failed", "text": "gitdailies.yml has errors."},
+        ],
+    }
+    assert alerts("eu", state_of(status)) == [
+        ("1 dead letter waits.", "/deliveries?relay=eu&outcome=dead_letter"),
+        ("pagerduty is silent.", "/deliveries?relay=eu&source=pagerduty"),
+        ("gone is paused.", ""),
+        ("gitdailies.yml has errors.", ""),
+    ]
 
 
 DELIVERY = Delivery(

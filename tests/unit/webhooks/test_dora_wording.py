@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from gitdailies_webhooks.figures import comparison, durations, metrics
 from gitdailies_webhooks.figures.selection import parse_moment as read_moment
-from gitdailies_webhooks.pages import axis, cards, formatting, phrases
+from gitdailies_webhooks.pages import axis, cards, formatting, overview_view, phrases
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +31,35 @@ ZONES = st.sampled_from(("UTC", "Europe/Berlin", "America/Havana", "Asia/Beirut"
 def test_durations_are_written_with_two_units(seconds: float | None, text: str) -> None:
     """A duration has its two greatest units; the smaller one is left out if it is zero or negligible."""
     assert durations.duration(seconds) == text
+
+
+@given(st.lists(st.integers(0, 5), max_size=60), st.booleans())
+def test_a_page_of_the_wall_fits_with_its_teams(teams: list[int], with_teams: bool) -> None:
+    """Each page has at most eight repositories, and with the lines of their teams at most eleven lines."""
+    rows = [(f"team-{team}" if with_teams else "", f"repo-{at}") for at, team in enumerate(sorted(teams))]
+    pages = overview_view.wall_pages(rows, with_teams=with_teams)
+    assert [key for page in pages for key in page] == rows
+    for page in pages:
+        lines = len(page) + (len({team for team, _ in page}) if with_teams else 0)
+        assert (len(page) <= 8, lines <= 11) == (True, True)
+    assert len(pages) <= 1 + len(rows) // (5 if with_teams else 8)
+
+
+def test_one_is_no_plural() -> None:
+    """One of something has the word for one, and so has one day; everything else has the other word."""
+    assert [formatting.amount(number, "commit", "commits") for number in (0, 1, 1234)] == [
+        "0 commits",
+        "1 commit",
+        "1,234 commits",
+    ]
+    assert [formatting.days(number) for number in (1, 1.001, 0.5, 90)] == [
+        "1 day",
+        "1 day",
+        "0.5 days",
+        "90 days",
+    ]
+    assert phrases.value(metrics.FREQUENCY, {"value": 1 / 30, "deploys": 1}) == "1 in 30 days, 1 deploy"
+    assert phrases.value(metrics.LEAD_TIME, {"median": 60, "commits": 1}) == "1 min, 1 commit"
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ TABLE = Table(
     # Deployment jobs have the first, stages of a classic release the second.
     environment=("ENVIRONMENT_NAME", "RELEASE_ENVIRONMENTNAME"),
     status=("AGENT_JOBSTATUS",),
+    pull=("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID"),
 )
 
 
@@ -44,14 +45,13 @@ _UNSET = r"^\$\([^()]*\)$"
 
 def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Azure has none
     ref = variables.first("BUILD_SOURCEBRANCH")
-    pull = _pull(variables)
     fork = (variables.first("SYSTEM_PULLREQUEST_ISFORK") or "").lower() == "true"
     found: dict[str, Any] = {
         "repo": _repo(variables),
         "branch": variables.first(*TABLE.branch) or branch_of(ref),
         "tag": tag_of(ref),
-        "pull": pull,
-        "fork": f"{pull} comes from a fork" if pull and fork else None,
+        "pull": _pull(variables),
+        "fork": fork,
     }
     if variables.first("RELEASE_RELEASEID", "RELEASE_DEPLOYMENTID"):
         found.update(_of_release(variables))
@@ -80,7 +80,7 @@ def _of_release(variables: Variables) -> dict[str, Any]:
 
 
 def _pull(variables: Variables) -> str | None:
-    number = variables.first("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID")
+    number = variables.first(*TABLE.pull)
     if number:
         return f"pull request {number}"
     reason = variables.first("BUILD_REASON", "RELEASE_REASON") or ""

@@ -22,6 +22,8 @@ TABLE = Table(
     environment=("BITBUCKET_DEPLOYMENT_ENVIRONMENT",),
     # Only set in after-script.
     status=("BITBUCKET_EXIT_CODE",),
+    # Pipelines of a fork's pull request run in the fork.
+    pull=("BITBUCKET_PR_ID",),
 )
 
 
@@ -29,10 +31,7 @@ def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Bitbucket
     repo, run = variables.first(*TABLE.repo), variables.first(*TABLE.run)
     # No variable holds the run's address.
     url = f"https://bitbucket.org/{repo}/pipelines/results/{run}" if repo and run else None
-    number = variables.first("BITBUCKET_PR_ID")
-    # Pipelines of a fork's pull request run in the fork.
-    pull = f"pull request {number}" if number else None
-    return TABLE.read(variables, url=url, status_of="the script", pull=pull)
+    return TABLE.read(variables, url=url, status_of="the script")
 
 
 BITBUCKET = Platform(

@@ -33,6 +33,7 @@ TABLE = Table(
     # Set from post-command on.
     status=("BUILDKITE_COMMAND_EXIT_STATUS",),
     message=("BUILDKITE_MESSAGE",),
+    pull=("BUILDKITE_PULL_REQUEST",),
 )
 
 
@@ -41,17 +42,16 @@ _KEY_NAME = "webhook-key-env"
 
 
 def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Buildkite has none
-    found: dict[str, Any] = {"run": _run(variables)}
+    found: dict[str, Any] = {"run": _run(variables), "pull": None}
     branch = variables.first(*TABLE.branch)
     queued_for = variables.first("BUILDKITE_MERGE_QUEUE_BASE_BRANCH")
-    number = variables.first("BUILDKITE_PULL_REQUEST")
+    number = variables.first(*TABLE.pull)
     if queued_for:
         found["branch"] = queued_for
     elif number and number.lower() != "false":
-        forked = _forked(variables, branch)
-        found["fork"] = f"pull request {number} comes from a fork" if forked else None
+        found["fork"] = _forked(variables, branch)
         # A pull request from the default branch only carries it to another one that is released.
-        if forked or branch != variables.first("BUILDKITE_PIPELINE_DEFAULT_BRANCH"):
+        if found["fork"] or branch != variables.first("BUILDKITE_PIPELINE_DEFAULT_BRANCH"):
             found["pull"] = f"pull request {number}"
     return TABLE.read(variables, status_of="the command", **found)
 

@@ -28,6 +28,7 @@ TABLE = Table(
     repo_url=("CIRCLE_REPOSITORY_URL",),
     url=("CIRCLE_BUILD_URL",),
     status=("GITDAILIES_JOB_STATUS",),
+    pull=("CIRCLE_PR_NUMBER", "CIRCLE_PULL_REQUEST", "CIRCLE_PULL_REQUESTS"),
 )
 
 # Owner and name are two variables. Those of the checkout come first: in a GitHub App pipeline,
@@ -69,7 +70,7 @@ def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  CircleCI 
         repo=repo,
         run=_run(variables),
         pull=f"pull request {pull}" if pull else None,
-        fork=f"the run is of pull request {number}, of a fork" if number else None,
+        fork=f"the run is of pull request {number}, of a fork" if number else False,
     )
 
 

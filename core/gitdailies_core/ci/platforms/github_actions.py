@@ -31,7 +31,6 @@ from gitdailies_core.ci.facts import (
 from gitdailies_core.ci.table import Platform, Table
 
 TABLE = Table(
-    # The same at every attempt.
     run=("GITHUB_RUN_ID",),
     attempt=("GITHUB_RUN_ATTEMPT",),
     sha=("GITHUB_SHA",),
@@ -332,6 +331,9 @@ def _facts(
 ) -> Facts:
     repo, own_run = variables.first(*TABLE.repo), variables.first(*TABLE.run)
     server = variables.first("GITHUB_SERVER_URL")
+    if variables.first("GITEA_ACTIONS", "FORGEJO_ACTIONS"):
+        # Their pages are numbered.
+        own_run = variables.first("GITHUB_RUN_NUMBER")
     if server and repo and own_run:
         url = url or f"{server}/{repo}/actions/runs/{own_run}"
     of_target = {name: known.pop(name) for name in _OF_TARGET if name in known}

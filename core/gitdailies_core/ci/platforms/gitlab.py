@@ -33,6 +33,9 @@ TABLE = Table(
     environment=("CI_ENVIRONMENT_NAME",),
     url=("CI_PIPELINE_URL",),
     message=("CI_COMMIT_MESSAGE",),
+    # `running` until after_script.
+    status=("CI_JOB_STATUS",),
+    pull=("CI_MERGE_REQUEST_IID", "CI_EXTERNAL_PULL_REQUEST_IID"),
     # Zeros for a new branch and in pipelines of merge requests.
     before=("CI_COMMIT_BEFORE_SHA",),
 )
@@ -43,23 +46,19 @@ _NO_DEPLOY = ("stop", "prepare", "verify", "access")
 
 def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  GitLab has none
     action = (variables.first("CI_ENVIRONMENT_ACTION") or "").lower()
-    status = variables.first("CI_JOB_STATUS")
     tier = (variables.first("CI_ENVIRONMENT_TIER") or "").lower()
     pipeline, job = variables.first(*TABLE.run), variables.first("CI_JOB_ID")
     found: dict[str, Any] = {}
     if variables.first("CI_MERGE_REQUEST_EVENT_TYPE") == "merge_train":
         # A train builds what the target branch becomes.
-        found["branch"] = variables.first("CI_MERGE_REQUEST_TARGET_BRANCH_NAME")
+        found["branch"], found["pull"] = variables.first("CI_MERGE_REQUEST_TARGET_BRANCH_NAME"), None
     else:
-        found["pull"] = pull = _pull(variables)
-        found["fork"] = f"{pull} comes from a fork" if pull and _forked(variables) else None
+        found["pull"], found["fork"] = _pull(variables), _forked(variables)
     return TABLE.read(
         variables,
         # "Rollback environment" and a retry run a job again, under another id in the same pipeline.
         run=Run(pipeline, job) if pipeline else None,
         tier=tier if tier in TIERS else None,
-        # The status is `running` until after_script.
-        status=None if status == "running" else status,
         skip=f"the environment's action is {action}, which deploys nothing" if action in _NO_DEPLOY else None,
         **found,
     )

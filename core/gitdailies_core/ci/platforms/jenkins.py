@@ -37,6 +37,7 @@ TABLE = Table(
     repo_url=("GIT_URL", "GIT_URL_1"),
     url=("BUILD_URL",),
     before=("GIT_PREVIOUS_SUCCESSFUL_COMMIT", "GIT_PREVIOUS_COMMIT"),
+    pull=("CHANGE_ID", "ghprbPullId", "gitlabMergeRequestIid"),
 )
 
 
@@ -48,7 +49,6 @@ def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Jenkins h
         branch = re.sub(_REMOTE, "", branch)
         if branch.startswith(("tags/", "refs/tags/")):
             tag, branch = branch.partition("tags/")[2], None
-    pull = _pull(variables)
     if (variables.first("gitlabMergeRequestState") or "").lower() == "merged":
         branch = variables.first("gitlabTargetBranch")
     return TABLE.read(
@@ -56,8 +56,8 @@ def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Jenkins h
         # An old git plugin has one of these words if it checked out a bare commit.
         branch=None if branch in ("detached", "HEAD") else branch,
         tag=tag,
-        pull=pull,
-        fork=f"{pull} comes from a fork" if pull and _forked(variables) else None,
+        pull=_pull(variables),
+        fork=_forked(variables),
     )
 
 

@@ -21,22 +21,20 @@ TABLE = Table(
     # The result of the script phase. No variable has the result of the deploy itself.
     status=("TRAVIS_TEST_RESULT",),
     message=("TRAVIS_COMMIT_MESSAGE",),
+    pull=("TRAVIS_PULL_REQUEST",),
 )
 # Nothing counts the restarts of a job. All of them have one name.
 _AGAIN = "restarted"
 
 
 def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Travis has none
-    build, number = variables.first(*TABLE.run), variables.first("TRAVIS_PULL_REQUEST")
+    build = variables.first(*TABLE.run)
     again = _AGAIN if variables.first("TRAVIS_JOB_RESTARTED_BY") else None
-    pull = f"pull request {number}" if number and number.lower() != "false" else None
     own, origin = variables.first(*TABLE.repo), variables.first("TRAVIS_PULL_REQUEST_SLUG")
-    fork = pull and own and origin and own.lower() != origin.lower()
     return TABLE.read(
         variables,
         run=Run(build, again) if build else None,
-        pull=pull,
-        fork=f"{pull} comes from a fork" if fork else None,
+        fork=bool(own and origin and own.lower() != origin.lower()),
         status_of="the script phase",
     )
 

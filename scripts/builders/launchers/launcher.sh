@@ -13,10 +13,5 @@ done
 if [ -z "$python" ]; then
   problem="deploy not reported: Python 3.9 or later was not found as python3, python or py -3"
 @FALLBACK@
-  case @STRICT@ in
-    [Tt]rue | TRUE | 1 | [Yy]es | YES | [Oo]n | ON) echo "@ERROR@$problem"; exit 1 ;;
-    *) echo "@WARNING@$problem"; exit @WARNED@ ;;
-  esac
 fi
-# shellcheck disable=SC2086
 @RUN@

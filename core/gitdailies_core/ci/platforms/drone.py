@@ -1,0 +1,58 @@
+"""Drone. Harness Open Source sets the same variables. Source: its "Environment reference" page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gitdailies_core.ci.console import Step
+from gitdailies_core.ci.facts import Facts, Variables
+from gitdailies_core.ci.table import Platform, Table
+
+TABLE = Table(
+    # Each repository counts its own builds. The deploy's id holds the repository, too. A restart and a
+    # promotion are builds of their own.
+    run=("DRONE_BUILD_NUMBER",),
+    sha=("DRONE_COMMIT_SHA", "DRONE_COMMIT"),
+    # For a pull request DRONE_BRANCH and DRONE_COMMIT_BRANCH are the target.
+    branch=("DRONE_COMMIT_BRANCH", "DRONE_BRANCH"),
+    tag=("DRONE_TAG",),
+    repo=("DRONE_REPO",),
+    repo_url=("DRONE_GIT_HTTP_URL", "DRONE_REMOTE_URL", "DRONE_GIT_SSH_URL"),
+    # Promotions and rollbacks have it.
+    environment=("DRONE_DEPLOY_TO",),
+    url=("DRONE_BUILD_LINK",),
+    # `success` until a step fails.
+    status=("DRONE_BUILD_STATUS",),
+    message=("DRONE_COMMIT_MESSAGE",),
+    before=("DRONE_COMMIT_BEFORE",),
+    pull=("DRONE_PULL_REQUEST",),
+)
+
+
+def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Drone has none
+    # A promotion of a pull request's build keeps the number, and is no job of it.
+    number = variables.first(*TABLE.pull)
+    promoted = variables.first("DRONE_BUILD_EVENT") == "promote"
+    return TABLE.read(
+        variables,
+        pull=f"pull request {number}" if number and not promoted else None,
+        # No variable says whether it comes from a fork.
+        fork=None,
+        status_of="the build so far",
+    )
+
+
+DRONE = Platform(
+    word="drone",
+    title="Drone",
+    marker="DRONE",
+    read=_read,
+    step=Step(
+        agent="gitdailies-drone",
+        no_key=(
+            "; set GITDAILIES_WEBHOOK_KEY from a secret of the repository, with from_secret "
+            "(pull requests get none unless the secret allows them)"
+        ),
+        folder="DRONE_WORKSPACE",
+    ),
+)

@@ -1,0 +1,54 @@
+"""Google Cloud Build. Source: its "Substituting variable values" page.
+
+Substitutions reach a step's environment with `automapSubstitutions`, or where `env` names them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gitdailies_core.ci.console import Step
+from gitdailies_core.ci.facts import Facts, Variables
+from gitdailies_core.ci.git_url import slug
+from gitdailies_core.ci.table import Platform, Table
+
+TABLE = Table(
+    # A build that is retried gets a new id.
+    run=("BUILD_ID",),
+    sha=("COMMIT_SHA", "REVISION_ID"),
+    # For a pull request it is the source.
+    branch=("BRANCH_NAME",),
+    tag=("TAG_NAME",),
+    repo=("REPO_FULL_NAME",),
+    pull=("_PR_NUMBER",),
+)
+
+
+def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Cloud Build has none
+    project, location = variables.first("PROJECT_ID"), variables.first("LOCATION") or "global"
+    build, url = variables.first(*TABLE.run), None
+    if project and build:
+        url = (
+            f"https://console.cloud.google.com/cloud-build/builds;region={location}/{build}?project={project}"
+        )
+    repo, theirs = variables.first(*TABLE.repo), slug(variables.first("_HEAD_REPO_URL") or "")
+    # A repository of Cloud Source Repositories has no owner.
+    return TABLE.read(
+        variables,
+        repo=repo if repo and "/" in repo else None,
+        fork=bool(theirs and repo and theirs.lower() != repo.lower()),
+        url=url,
+    )
+
+
+GOOGLE_CLOUD_BUILD = Platform(
+    word="google-cloud-build",
+    title="Google Cloud Build",
+    # Where a step writes its outputs. The other variables of Cloud Build have names that Jenkins has, too.
+    marker="BUILDER_OUTPUT",
+    read=_read,
+    step=Step(
+        agent="gitdailies-google-cloud-build",
+        no_key="; set GITDAILIES_WEBHOOK_KEY by secretEnv from Secret Manager",
+    ),
+)

@@ -1,0 +1,36 @@
+"""A pipe for Bitbucket: the step in an image of its own, which a team builds and publishes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from scripts.builders.script import SCRIPT, script_of
+from scripts.inputs import ABOUT
+from scripts.joiner import one_file
+from scripts.platforms import Folder
+from scripts.releasing import published
+
+_FILES = ("Dockerfile",)
+_UNNAMED = "docker.example.com/larkspur/gitdailies-pipe"
+
+
+def texts(folder: Folder) -> Mapping[str, str]:
+    """Return the files of the pipe, below `pipe/`."""
+    version = one_file.version(folder.root)
+    image = published.of(folder.root).project.registries.image
+    head = folder.text("pipe/pipe.in.yml").replace("@IMAGE@", f"{image}-pipe" if image else _UNNAMED)
+    return {
+        "pipe/pipe.yml": head.replace("@VERSION@", version).replace("@VARIABLES@\n", _variables()),
+        f"pipe/{SCRIPT}": script_of(folder),
+        **{f"pipe/{name}": folder.text(f"pipe/{name}") for name in _FILES},
+    }
+
+
+def _variables() -> str:
+    lines = []
+    for name, (default, _) in ABOUT.items():
+        variable = "GITDAILIES_" + name.upper().replace("-", "_")
+        # These two are variables of the repository or the workspace. A pipe gets only what it names.
+        shown = f"${variable}" if name in ("webhook-url", "webhook-key") else default
+        lines += [f"  - name: {variable}", f'    default: "{shown}"']
+    return "".join(f"{line}\n" for line in lines)
