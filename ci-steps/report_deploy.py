@@ -3,15 +3,11 @@
 Version 0.1.0. Joined by scripts/joiner from the files below; change those.
 Standard library only, Python 3.9 or later.
 
-    core/gitdailies_core/: ci/frozen.py, ci/git_url.py, error_text.py, errors.py, values/times.py,
-    events/field_types.py, events/events.py, ci/facts.py, events/dialect.py, ci/report.py, values/secret.py,
-    ci/settings.py, ci/console.py, ci/table.py, events/ids.py, ci/deploy.py, ci/checkout.py, html_answer.py,
-    retry.py, values/hosts.py, ci/sender.py, ci/step.py, ci/workflow_commands.py,
-    ci/platforms/github_actions.py, ci/platforms/circleci.py, ci/platforms/travis.py, ci/platforms/octopus.py,
-    ci/platforms/gitlab.py, ci/platforms/buildkite.py, ci/platforms/azure.py, ci/platforms/bitbucket.py,
-    ci/platforms/codebuild.py, ci/platforms/drone.py, ci/platforms/google_cloud_build.py,
-    ci/platforms/teamcity.py, ci/platforms/woodpecker.py, ci/platforms/jenkins.py, ci/platforms/__init__.py,
-    ci/detection.py, ci/version.py
+    core/gitdailies_core/
+    core/gitdailies_core/ci/
+    core/gitdailies_core/ci/platforms/
+    core/gitdailies_core/events/
+    core/gitdailies_core/values/
     core/gitdailies_core/ci/__main__.py
 """
 
@@ -106,7 +102,6 @@ _BARE_USER = rf"^[^/@:\s]+@{_HOST}/(.*)$"
 _USER = r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s]*@"
 
 _SLASHED = r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s@:]+:(?![0-9]*(?:[/?#]|$))[^\s@]*@"
-
 _NAKED = r"^[^/@\s]*:[^@\s]*@(?=[^@\s/]+[/:])|^(?!git@)[^/@\s:]+@(?=[^@\s/:]+[/:])"
 
 # Some parts of a path do not belong to the name: `_git` and, with ssh, `v3` of Azure, and `scm` of
@@ -191,7 +186,6 @@ def _azure_server(parts: list[str]) -> list[str]:
 # Text for error messages: a wrong value shown safely, and the name of the setting that holds it.
 
 _LONGEST = 60
-
 _MOST_BITS = 200  # as many as 60 digits hold; Python refuses to write out very long ones
 
 def relabel(message: str, names: Mapping[str, str]) -> str:
@@ -283,7 +277,6 @@ RFC3339 = (
 )
 
 _RFC3339 = re.compile(RFC3339)
-
 _EXPECTED = "a time like 2026-03-04T09:12:41Z"
 
 def parse(text: Any, where: str) -> datetime:
@@ -323,7 +316,6 @@ def text_of(moment: datetime) -> str:
 # The types of event fields, and the one place that checks their values.
 
 DEPLOY_TYPES = ("deploy", "rollback", "hotfix")
-
 TIERS = ("production", "staging", "testing", "development", "other")
 
 # Of a longer list, an event keeps the first ones: it counts all the same.
@@ -346,17 +338,11 @@ _SPACES = r"\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _FIELD_TYPES_SHA = r"^[0-9a-fA-F]{7,64}$(?!\n)"
 
 _CAUSE = r"^([0-9a-fA-F]{7,64}|[nN][oO][nN][eE])$(?!\n)"
-
 _PART = rf"[^/\u0000-\u0020\u007f{HIDDEN}{_SPACES}]+"
-
 _REPO = rf"^{_PART}(/{_PART})+$(?!\n)"
-
 _LINE = r"^[^\u0000-\u001f\u007f]*$(?!\n)"
-
 _NAME = rf"^[^\u0000-\u001f\u007f{HIDDEN}]*$(?!\n)"
-
 _ID = r"^[\u0021-\u007e]*$(?!\n)"
-
 _URL = r"^(https?://[^\u0000-\u0020\u007f]*)?$(?!\n)"
 
 @dataclass(frozen=True)
@@ -387,27 +373,16 @@ def _plain(text: str) -> bool:
     return text.isascii() and text.isprintable()
 
 REPO = FieldType("a repository like 'larkspur/checkout-api'", _REPO)
-
 SHA = FieldType("7 to 64 hexadecimal digits", _FIELD_TYPES_SHA, longest=64)
-
 CAUSE = FieldType("7 to 64 hexadecimal digits, or none", _CAUSE, longest=64)
-
 NAME = FieldType("text on one line", _NAME, quick=_plain)
-
 LINE = FieldType("text on one line", _LINE, quick=str.isprintable)
-
 IDENTIFIER = FieldType("printable ASCII without spaces", _ID)
-
 URL = FieldType("an http or https address", _URL, longest=2000)
-
 TIME = FieldType("a time like 2026-03-04T09:12:41Z", RFC3339, longest=40, form="time")
-
 TYPE = FieldType("one of deploy, rollback, hotfix", words=DEPLOY_TYPES)
-
 TIER = FieldType(f"one of {', '.join(TIERS)}", words=TIERS)
-
 REVERTS = FieldType(f"a list of at most {MOST_REVERTS} commit SHAs", form="reverts")
-
 COMMITS = FieldType(f"a list of at most {MOST_COMMITS} objects with sha and time", form="commits")
 
 def normalize(kind: FieldType, where: str, value: Any) -> Any:
@@ -519,11 +494,8 @@ _ENVIRONMENT = Field(
 )
 
 _TIME = Field("time", TIME, "when it happened; left out, the moment of the call", documented=True)
-
 _IDENTITY = Field("id", IDENTIFIER, "names this event; the same at every attempt, so that it counts once")
-
 _SERVICE = Field("service", NAME, "the service, where a repository holds several")
-
 _EVENT_URL = Field("url", URL, "a page about it")
 
 KINDS: tuple[Kind, ...] = (
@@ -664,7 +636,6 @@ _FACTS_HEADS, _TAGS = "refs/heads/", "refs/tags/"
 _QUEUE = "gh-readonly-queue/"
 
 _FACTS_SHA = re.compile(r"^(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})$")
-
 SUCCEEDED = frozenset({"success", "succeeded", "successful", "succeededwithissues", "passed", "ok", "0"})
 
 FACTS_FAILED = frozenset(
@@ -993,13 +964,9 @@ class Skipped:
 # The dialect: the names that a receiver uses on the wire, and how configuration changes them.
 
 KEY_HEADER = "webhook-key"
-
 ID_HEADER = "Idempotency-Key"
-
 OURS = "ours"
-
 DOCUMENTED = "documented"
-
 RECEIVERS = (DOCUMENTED, OURS)
 
 # Keys of our own incoming webhooks begin with this. A CI job can so tell the receiver from the key.
@@ -1078,7 +1045,6 @@ class Dialect:
 # The report of a CI step on any platform: its outcome, lines for the log, and an exit code.
 
 REPORTED, SKIPPED, DRY_RUN, REPORT_FAILED = "reported", "skipped", "dry-run", "failed"
-
 DONE, REPORT_NOT_DELIVERED, USAGE, REPORT_REFUSED, PARTLY = 0, 1, 2, 3, 4
 
 @dataclass(frozen=True)
@@ -1283,7 +1249,6 @@ STEP_INPUTS = (
 )
 
 INPUTS = (*DEPLOY_INPUTS, *STEP_INPUTS)
-
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 @dataclass(frozen=True)
@@ -1357,7 +1322,6 @@ def _number(
 # How a step meets its job. By default inputs are environment variables and the log is plain text.
 
 PREFIX = "GITDAILIES_"
-
 _TITLE = "GitDailies"
 
 def variables(prefix: str = PREFIX) -> dict[str, str]:
@@ -1491,8 +1455,10 @@ class Table:
         found: dict[str, Any] = {
             row: other.pop(row, None) if row in other else self._row(variables, row) for row in rows
         }
-        number = self._row(variables, "pull")
-        pull = other.pop("pull", f"pull request {number}" if number not in (None, "false") else None)
+        pull, number = other.pop("pull", True), self._row(variables, "pull")
+        if isinstance(pull, bool):
+            # Whether the row counts.
+            pull = f"pull request {number}" if pull and number not in (None, "false") else None
         why = fork if isinstance(fork, str) else pull and _TABLE_ORIGINS[fork] and f"{pull} {_TABLE_ORIGINS[fork]}"
         branch, tag, notes = branch_of(found["branch"]), found["tag"], list(notes)
         if tag and branch in (None, tag):
@@ -1589,11 +1555,8 @@ USUAL_COMMITS = 250
 PREVIEW = "preview"
 
 _DEPLOY_ELSEWHERE = "other"
-
 _LONGEST_NAME = 200
-
 _DEPLOY_NOTHING = Facts()
-
 _DEPLOY_ADDRESS = re.compile(r"^https?://[^\s\x00-\x1f\x7f]{1,1900}$")
 
 def resolve(
@@ -1815,7 +1778,6 @@ _LONGEST_SECONDS = 10
 _MOST_FOLDERS = 50
 
 _OWNED_BY_ANOTHER = ("unsafe repository", "dubious ownership")
-
 _CHECKOUT_HEADS = "refs/heads/"
 
 @dataclass(frozen=True)
@@ -1980,7 +1942,6 @@ def _git(directory: str, *arguments: str) -> tuple[str, str]:
 # Whether an answer is a web page. Pure.
 
 _TYPES = frozenset({"text/html", "application/xhtml+xml"})
-
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
 # How much of a body decides. Comments before a page's first tag are short.
@@ -2020,9 +1981,7 @@ def _html_answer_text(body: bytes) -> str:
 # Decide what to do after a delivery attempt: done, retry, pause or give up. Pure.
 
 AGAIN_STATUSES = frozenset({408, 425, 429})
-
 KEY_STATUSES = frozenset({401, 403})
-
 ADDRESS_STATUSES = frozenset({404, 405, 410})
 
 # Payment, the proxy's sign-in, a lock, a failed dependency, legal reasons: none is about an event.
@@ -2032,7 +1991,6 @@ RECEIVER_STATUSES = frozenset({402, 407, 423, 424, 451})
 KEY, ADDRESS, RECEIVER = "key", "address", "receiver"
 
 FIRST_DELAY_SECONDS = 1.0
-
 LONGEST_DELAY_SECONDS = 300.0
 
 # A Retry-After of years must not stop deliveries, so we wait at most an hour for one.
@@ -2171,7 +2129,6 @@ _PRIVATE_V4 = (
 _PRIVATE_V6 = r"^(?:(?:0*:)+(?:0*1)?$|f[cd][0-9a-f]{2}:|fe[89ab][0-9a-f]:)"
 
 _V4 = r"^[0-9]+(?:\.[0-9]+){3}$"
-
 _MAPPED = r"^::ffff:([0-9.]+)$"
 
 # Names that no public resolver knows (RFC 6761, 6762, 8375; ICANN keeps `internal` for this).
@@ -2202,26 +2159,18 @@ def is_private(host: str) -> bool:
 # Send events by POST, with the standard library alone, because a CI step installs nothing.
 
 DELIVERED = "delivered"
-
 SENDER_REFUSED = "refused"
-
 SENDER_NOT_DELIVERED = "not delivered"
-
 TIMEOUT_SECONDS = 10.0
-
 RETRIES = 3
 
 # All attempts and waits together. The deploy job waits for them.
 LONGEST_SECONDS = 60.0
 
 _LONGEST_ANSWER_BYTES = 64 * 1024
-
 _LONGEST_MESSAGE = 300
-
 _KEY = re.compile(r"^[\x21-\x7e]{1,1000}$")
-
 _CONFLICT = 409
-
 _PROXY_ASKS = 407
 
 # Which input is probably wrong.
@@ -2621,9 +2570,7 @@ def _send(
 # Write a report as GitHub's runner reads it: commands in the log, outputs, and a summary.
 
 _HEADING = "GitDailies"
-
 _MARKS = {REPORTED: "✅", SKIPPED: "⏭️", DRY_RUN: "📝", REPORT_FAILED: "⚠️"}
-
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~])")
 
 def masks(key: str) -> list[str]:
@@ -3205,9 +3152,7 @@ _CHANGES = "Octopus.Deployment.Changes"
 _PACKAGES = "Octopus.Deployment.PackageBuildInformation"
 
 _RELEASE = "Octopus.Release.Number"
-
 _SERVER, _LINK = "Octopus.Web.ServerUri", "Octopus.Web.DeploymentLink"
-
 _ERROR = "Octopus.Deployment.Error"
 
 # No time: the form of Octopus.Deployment.Created depends on the server's language.
@@ -3221,14 +3166,12 @@ NAMES = (
 OCTOPUS_PARAMETERS = {name: "GitDailies." + name.title().replace("-", "") for name in INPUTS if name != "path"}
 
 ASKED = (*NAMES, *OCTOPUS_PARAMETERS.values())
-
 _LENDS = "get_octopusvariable"
 
 # An older agent's Bash function prints this for a variable that does not exist.
 _UNKNOWN = ('Unrecognized variable "', 'Unrecognized command "')
 
 _MARK = "##octopus["
-
 _REMEDY = "or push build information with its VcsRoot and VcsCommitNumber for the release's packages"
 
 def _octopus_read(variables: Variables, event: Any) -> Facts:
@@ -3494,7 +3437,6 @@ BUILDKITE_TABLE = Table(
 )
 
 _CONFIGURATION = "BUILDKITE_PLUGIN_CONFIGURATION"
-
 _KEY_NAME = "webhook-key-env"
 
 def _buildkite_read(variables: Variables, event: Any) -> Facts:
@@ -3786,7 +3728,7 @@ def _codebuild_read(variables: Variables, event: Any) -> Facts:
         branch=branch_of(variables.first("CODEBUILD_WEBHOOK_BASE_REF") if merged else ref),
         tag=tag_of(ref),
         pull=f"pull request {number[1]}" if number and not merged else None,
-        # No variable says whether a pull request comes from a fork.
+        # No variable tells.
         fork=None,
         # 1 while the build succeeds. In post_build it may be 0.
         status="failed" if variables.first("CODEBUILD_BUILD_SUCCEEDING") == "0" else None,
@@ -3817,8 +3759,7 @@ CODEBUILD = Platform(
 # Drone. Harness Open Source sets the same variables. Source: its "Environment reference" page.
 
 DRONE_TABLE = Table(
-    # Each repository counts its own builds. The deploy's id holds the repository, too. A restart and a
-    # promotion are builds of their own.
+    # A restart and a promotion are builds of their own.
     run=("DRONE_BUILD_NUMBER",),
     sha=("DRONE_COMMIT_SHA", "DRONE_COMMIT"),
     # For a pull request DRONE_BRANCH and DRONE_COMMIT_BRANCH are the target.
@@ -3838,12 +3779,11 @@ DRONE_TABLE = Table(
 
 def _drone_read(variables: Variables, event: Any) -> Facts:
     # A promotion of a pull request's build keeps the number, and is no job of it.
-    number = variables.first(*DRONE_TABLE.pull)
     promoted = variables.first("DRONE_BUILD_EVENT") == "promote"
     return DRONE_TABLE.read(
         variables,
-        pull=f"pull request {number}" if number and not promoted else None,
-        # No variable says whether it comes from a fork.
+        pull=not promoted,
+        # No variable tells.
         fork=None,
         status_of="the build so far",
     )
@@ -3855,10 +3795,7 @@ DRONE = Platform(
     read=_drone_read,
     step=Step(
         agent="gitdailies-drone",
-        no_key=(
-            "; set GITDAILIES_WEBHOOK_KEY from a secret of the repository, with from_secret "
-            "(pull requests get none unless the secret allows them)"
-        ),
+        no_key=("; set GITDAILIES_WEBHOOK_KEY from a secret that the event may read"),
         folder="DRONE_WORKSPACE",
     ),
 )
@@ -3952,8 +3889,7 @@ TEAMCITY = Platform(
 # Woodpecker CI. Source: its "Environment variables" page.
 
 WOODPECKER_TABLE = Table(
-    # Each repository counts its own pipelines. The deploy's id holds the repository, too. A restart and a
-    # deployment are pipelines of their own.
+    # A restart and a deployment are pipelines of their own.
     run=("CI_PIPELINE_NUMBER",),
     sha=("CI_COMMIT_SHA",),
     # For a pull request it is the target.
@@ -3972,12 +3908,11 @@ WOODPECKER_TABLE = Table(
 
 def _woodpecker_read(variables: Variables, event: Any) -> Facts:
     # A deployment of a pull request's pipeline keeps the number, and is no job of it.
-    number = variables.first(*WOODPECKER_TABLE.pull)
     of_pull = (variables.first("CI_PIPELINE_EVENT") or "").startswith("pull_request")
     return WOODPECKER_TABLE.read(
         variables,
-        pull=f"pull request {number}" if number and of_pull else None,
-        # No variable says whether it comes from a fork.
+        pull=of_pull,
+        # No variable tells.
         fork=None,
         status_of="the pipeline so far",
     )
@@ -3990,10 +3925,7 @@ WOODPECKER = Platform(
     read=_woodpecker_read,
     step=Step(
         agent="gitdailies-woodpecker",
-        no_key=(
-            "; set GITDAILIES_WEBHOOK_KEY from a secret of the repository, with from_secret "
-            "(pull requests get none unless the secret allows the event)"
-        ),
+        no_key=("; set GITDAILIES_WEBHOOK_KEY from a secret that the event may read"),
         folder="CI_WORKSPACE",
     ),
 )

@@ -12,15 +12,14 @@ its time is the start.
 from __future__ import annotations
 
 import ast
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from scripts.joiner.modules import Imported, Module, Symbol, Target, Unit, read_all
 
 OLDEST = (3, 9)
-_WIDTH = 110
 # A definition is left out if nothing uses it. Every other statement of the entry runs.
 _DEFINITIONS = (ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
 
@@ -52,9 +51,17 @@ def join(
                 parts.append(
                     text if unit in needed else "if TYPE_CHECKING:\n    " + text.replace("\n", "\n    ")
                 )
-    text = "\n\n".join(part.strip("\n") for part in parts if part.strip()) + "\n"
+    text = _spaced([part.strip("\n") for part in parts if part.strip()])
     ast.parse(text, feature_version=OLDEST)
     return text
+
+
+def _spaced(parts: list[str]) -> str:
+    """Join statements, with an empty line around each that has several lines."""
+    text = parts[0]
+    for before, part in pairwise(parts):
+        text += ("\n" if "\n" not in before + part else "\n\n") + part
+    return text + "\n"
 
 
 def _reached(modules: Mapping[str, Module], entry: str, *, at_run_time: bool) -> set[Unit]:
@@ -140,13 +147,11 @@ if sys.version_info < {OLDEST}:
 
 
 def _listed(sources: list[str]) -> Iterator[str]:
-    """List files by their paths below the folder of all. The last one has its whole path."""
-    *rest, last = sources
-    room = f"{'/'.join(last.split('/')[:2])}/"
-    if rest:
-        names = ", ".join(one.removeprefix(room) for one in rest)
-        yield from textwrap.wrap(f"{room}: {names}", _WIDTH, initial_indent="    ", subsequent_indent="    ")
-    yield f"    {last}"
+    """List the folders of the files, whose parts name them, and the entry."""
+    *rest, entry = sources
+    folders = dict.fromkeys(source.rpartition("/")[0] for source in rest)
+    yield from (f"    {folder}/" for folder in sorted(folders))
+    yield f"    {entry}"
 
 
 def _imports(needed: set[Unit], mentioned: set[Unit]) -> str:

@@ -68,8 +68,10 @@ class Table:
         found: dict[str, Any] = {
             row: other.pop(row, None) if row in other else self._row(variables, row) for row in rows
         }
-        number = self._row(variables, "pull")
-        pull = other.pop("pull", f"pull request {number}" if number not in (None, "false") else None)
+        pull, number = other.pop("pull", True), self._row(variables, "pull")
+        if isinstance(pull, bool):
+            # Whether the row counts.
+            pull = f"pull request {number}" if pull and number not in (None, "false") else None
         why = fork if isinstance(fork, str) else pull and _ORIGINS[fork] and f"{pull} {_ORIGINS[fork]}"
         branch, tag, notes = branch_of(found["branch"]), found["tag"], list(notes)
         if tag and branch in (None, tag):

@@ -18,6 +18,8 @@ from tests.support.steps import published
 
 LIBRARY = published("jenkins") / "library"
 HERE = ROOT / "tests" / "support" / "jenkins"
+# Groovy takes seconds to start.
+by_groovy = pytest.mark.long
 
 
 def run(
@@ -44,6 +46,7 @@ def run(
     )
 
 
+@by_groovy
 def test_a_deploy_arrives(tmp_path: Path) -> None:
     """The step reports the build's commit with its arguments, and the key comes from the credential."""
     with serving() as server:
@@ -66,6 +69,7 @@ def test_a_deploy_arrives(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("strict", "code"), [(False, 0), (True, 1)])
 @pytest.mark.parametrize("credentials", [KEY, "missing"])
+@by_groovy
 def test_a_problem(strict: bool, code: int, credentials: str, tmp_path: Path) -> None:
     """A refused key and a missing credential are warnings, and fail the build where errors are to fail."""
     with serving(answer("401 Unauthorized", b"{}")) as server:
@@ -78,6 +82,7 @@ def test_a_problem(strict: bool, code: int, credentials: str, tmp_path: Path) ->
     assert KEY not in done.stdout
 
 
+@by_groovy
 def test_a_build_that_is_stopped(tmp_path: Path) -> None:
     """A build that a person stops ends, and is no problem of the report."""
     done = run(tmp_path, credentials="stopped")
@@ -85,6 +90,7 @@ def test_a_build_that_is_stopped(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (143, "the build is stopped\n")
 
 
+@by_groovy
 def test_windows(tmp_path: Path) -> None:
     """On an agent with Windows, the script for PowerShell runs by bat."""
     done = run(tmp_path, machine="windows", environment="production")
@@ -97,6 +103,7 @@ def test_windows(tmp_path: Path) -> None:
     assert written == (published("jenkins") / "report_deploy.ps1").read_text("utf-8")
 
 
+@by_groovy
 def test_an_unknown_argument(tmp_path: Path) -> None:
     """An argument that does not exist fails the build, and the message names those that do."""
     done = run(tmp_path, enviroment="production")

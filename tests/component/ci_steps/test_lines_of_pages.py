@@ -13,8 +13,9 @@ import pytest
 import yaml
 from gitdailies_core.ci.platforms import teamcity
 
+from tests.support.programs import program
 from tests.support.servers import serving
-from tests.support.shell_scripts import KEY, SCRIPTS, case_of, programs
+from tests.support.shell_scripts import KEY, SCRIPTS, case_of, programs, repository
 from tests.support.steps import ROOT, fits_schema, published
 
 _BLOCK = re.compile(r"^```(yaml|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -144,6 +145,38 @@ def test_the_parameters_of_teamcity() -> None:
 
     assert told == teamcity.ADDED
     assert set(told) <= {*teamcity.TABLE.run, *teamcity.TABLE.branch, *teamcity.TABLE.repo_url}
+
+
+def test_curl_alone(tmp_path: Path) -> None:
+    """The line for any other platform reports the commit of the checkout, and the key is in no argument."""
+    page = (ROOT / "docs/ci-steps.md").read_text("utf-8")
+    [line] = [text for language, text in _BLOCK.findall(page) if language == "sh" and "webhook-key: " in text]
+    sha = repository(tmp_path / "checkout")
+    bin_ = tmp_path / "bin"
+    bin_.mkdir()
+    curl = f'#!/bin/sh\nprintf "%s\\n" "$@" >{tmp_path}/arguments\nexec {program("curl")} "$@"\n'
+    (bin_ / "curl").write_text(curl)
+    (bin_ / "curl").chmod(0o755)
+    (bin_ / "git").symlink_to(program("git"))
+    with serving() as server:
+        done = subprocess.run(
+            ["/bin/sh", "-e", "-c", line],
+            cwd=tmp_path / "checkout",
+            env={"PATH": str(bin_), "GITDAILIES_WEBHOOK_URL": server.url, "GITDAILIES_WEBHOOK_KEY": KEY},
+            capture_output=True,
+            text=True,
+        )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    [request] = server.requests
+    assert json.loads(request.body) == {
+        "kind": "deployed",
+        "repo": "larkspur/checkout-api",
+        "environment": "production",
+        "commitSHA": sha,
+    }
+    assert request.headers["webhook-key"] == KEY
+    assert KEY not in (tmp_path / "arguments").read_text("utf-8")
 
 
 def test_each_line_has_a_page() -> None:

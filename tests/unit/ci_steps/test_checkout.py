@@ -203,7 +203,7 @@ def test_git_refuses_the_checkout(said: str, repository: Path, monkeypatch: pyte
         "no commits: git refused the checkout, because it belongs to another user; "
         "git config --global --add safe.directory '*' allows it"
     )
-    with pytest.raises(UsageError, match=r"repo: expected .*git refused the checkout"):
+    with pytest.raises(UsageError, match=r"(?s)repo: expected .*git refused the checkout"):
         checkout.deploys_in(str(repository), None, environ={}, inputs=Inputs())
 
 

@@ -43,7 +43,7 @@ def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  CodeBuild
         branch=branch_of(variables.first("CODEBUILD_WEBHOOK_BASE_REF") if merged else ref),
         tag=tag_of(ref),
         pull=f"pull request {number[1]}" if number and not merged else None,
-        # No variable says whether a pull request comes from a fork.
+        # No variable tells.
         fork=None,
         # 1 while the build succeeds. In post_build it may be 0.
         status="failed" if variables.first("CODEBUILD_BUILD_SUCCEEDING") == "0" else None,

@@ -9,8 +9,7 @@ from gitdailies_core.ci.facts import Facts, Variables
 from gitdailies_core.ci.table import Platform, Table
 
 TABLE = Table(
-    # Each repository counts its own builds. The deploy's id holds the repository, too. A restart and a
-    # promotion are builds of their own.
+    # A restart and a promotion are builds of their own.
     run=("DRONE_BUILD_NUMBER",),
     sha=("DRONE_COMMIT_SHA", "DRONE_COMMIT"),
     # For a pull request DRONE_BRANCH and DRONE_COMMIT_BRANCH are the target.
@@ -31,12 +30,11 @@ TABLE = Table(
 
 def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Drone has none
     # A promotion of a pull request's build keeps the number, and is no job of it.
-    number = variables.first(*TABLE.pull)
     promoted = variables.first("DRONE_BUILD_EVENT") == "promote"
     return TABLE.read(
         variables,
-        pull=f"pull request {number}" if number and not promoted else None,
-        # No variable says whether it comes from a fork.
+        pull=not promoted,
+        # No variable tells.
         fork=None,
         status_of="the build so far",
     )
@@ -49,10 +47,7 @@ DRONE = Platform(
     read=_read,
     step=Step(
         agent="gitdailies-drone",
-        no_key=(
-            "; set GITDAILIES_WEBHOOK_KEY from a secret of the repository, with from_secret "
-            "(pull requests get none unless the secret allows them)"
-        ),
+        no_key=("; set GITDAILIES_WEBHOOK_KEY from a secret that the event may read"),
         folder="DRONE_WORKSPACE",
     ),
 )

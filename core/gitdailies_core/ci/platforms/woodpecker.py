@@ -9,8 +9,7 @@ from gitdailies_core.ci.facts import Facts, Variables
 from gitdailies_core.ci.table import Platform, Table
 
 TABLE = Table(
-    # Each repository counts its own pipelines. The deploy's id holds the repository, too. A restart and a
-    # deployment are pipelines of their own.
+    # A restart and a deployment are pipelines of their own.
     run=("CI_PIPELINE_NUMBER",),
     sha=("CI_COMMIT_SHA",),
     # For a pull request it is the target.
@@ -30,12 +29,11 @@ TABLE = Table(
 
 def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Woodpecker has none
     # A deployment of a pull request's pipeline keeps the number, and is no job of it.
-    number = variables.first(*TABLE.pull)
     of_pull = (variables.first("CI_PIPELINE_EVENT") or "").startswith("pull_request")
     return TABLE.read(
         variables,
-        pull=f"pull request {number}" if number and of_pull else None,
-        # No variable says whether it comes from a fork.
+        pull=of_pull,
+        # No variable tells.
         fork=None,
         status_of="the pipeline so far",
     )
@@ -49,10 +47,7 @@ WOODPECKER = Platform(
     read=_read,
     step=Step(
         agent="gitdailies-woodpecker",
-        no_key=(
-            "; set GITDAILIES_WEBHOOK_KEY from a secret of the repository, with from_secret "
-            "(pull requests get none unless the secret allows the event)"
-        ),
+        no_key=("; set GITDAILIES_WEBHOOK_KEY from a secret that the event may read"),
         folder="CI_WORKSPACE",
     ),
 )
