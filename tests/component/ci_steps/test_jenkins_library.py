@@ -29,7 +29,15 @@ def run(
     (folder / "tmp").mkdir()
     bin_ = programs(folder, sys.executable)
     (Path(bin_) / "sh").symlink_to("/bin/sh")
-    command = [program("groovy"), "-cp", HERE, HERE / "pipeline.groovy", LIBRARY, machine, credentials]
+    command: list[str | Path] = [
+        program("groovy"),
+        "-cp",
+        HERE,
+        HERE / "pipeline.groovy",
+        LIBRARY,
+        machine,
+        credentials,
+    ]
     return subprocess.run(
         [*command, json.dumps(given)],
         cwd=folder,
