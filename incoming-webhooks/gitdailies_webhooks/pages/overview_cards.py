@@ -15,7 +15,6 @@ from gitdailies_webhooks.pages import phrases, sparks
 from gitdailies_webhooks.pages.event_links import Piece
 from gitdailies_webhooks.pages.formatting import (
     FEW,
-    amount,
     count,
     days,
     fraction,
@@ -81,7 +80,7 @@ def cards(whole: series.Summary, open_now: Piece, units: Units) -> list[dict[str
             "Change lead time",
             duration(lead["median"]),
             [
-                f"median of {amount(lead['commits'], 'commit', 'commits')}",
+                f"{phrases.median_of(lead['commits'])} {'commit' if lead['commits'] == 1 else 'commits'}",
                 f"middle half {duration(lead['p25'])} to {duration(lead['p75'])}",
             ]
             if lead["commits"]
@@ -99,7 +98,7 @@ def cards(whole: series.Summary, open_now: Piece, units: Units) -> list[dict[str
             "Recovery time",
             duration(recovery["median"] if recovery["recovered"] else by_remedy["median"]),
             [
-                f"median of {count(recovery['recovered'])} by incidents" if recovery["recovered"] else "",
+                f"{phrases.median_of(recovery['recovered'])} by incidents" if recovery["recovered"] else "",
                 phrases.by_remedy(by_remedy),
                 open_now,
             ],

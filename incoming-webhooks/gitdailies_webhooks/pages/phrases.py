@@ -29,7 +29,12 @@ def by_remedy(numbers: Mapping[str, Any]) -> str:
     """Write the recovery of deploys that failed without an incident; "" if there are none."""
     if not numbers["count"]:
         return ""
-    return f"{duration(numbers['median'])}, median of {count(numbers['count'])} by rollback or hotfix"
+    return f"{duration(numbers['median'])}, {median_of(numbers['count'])} by rollback or hotfix"
+
+
+def median_of(number: int) -> str:
+    """Write of how many durations a number is the median; a single one is none."""
+    return "of 1" if number == 1 else f"median of {count(number)}"
 
 
 def change(figure: str, word: str, before: Mapping[str, Any]) -> str:

@@ -58,6 +58,12 @@ def test_one_is_no_plural() -> None:
         "0.5 days",
         "90 days",
     ]
+    assert [phrases.median_of(number) for number in (1, 2, 1234)] == [
+        "of 1",
+        "median of 2",
+        "median of 1,234",
+    ]
+    assert phrases.by_remedy({"median": 60, "count": 1}) == "1 min, of 1 by rollback or hotfix"
     assert phrases.value(metrics.FREQUENCY, {"value": 1 / 30, "deploys": 1}) == "1 in 30 days, 1 deploy"
     assert phrases.value(metrics.LEAD_TIME, {"median": 60, "commits": 1}) == "1 min, 1 commit"
 
