@@ -29,9 +29,9 @@ def run(
     (folder / "tmp").mkdir()
     bin_ = programs(folder, sys.executable)
     (Path(bin_) / "sh").symlink_to("/bin/sh")
-    command = [program("groovy"), "-cp", HERE, HERE / "pipeline.groovy", LIBRARY, machine, credentials]
+    command = ["-cp", str(HERE), str(HERE / "pipeline.groovy"), str(LIBRARY), machine, credentials]
     return subprocess.run(
-        [*command, json.dumps(given)],
+        [program("groovy"), *command, json.dumps(given)],
         cwd=folder,
         env={
             "PATH": f"{bin_}:{os.environ['PATH']}",
