@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import click
 from gitdailies_connection.config import yaml_document
@@ -93,13 +93,14 @@ def import_(
             "--dry-run: expected it with --write, got it alone; without --write nothing is written"
         )
     entries = _entries(kind, places, names, _secret_options(kind, places, token_env, token_file), retries)
-    imported = decisions.decide(entries, _by_hand(config))
+    own = _own(config)
+    imported = decisions.decide(entries, own.services)
     text = decisions.as_text(imported, kind)
     if write is None:
         click.echo(text, nl=False)
     else:
         _write(write, text, dry_run=dry_run)
-    _report(imported)
+    _report(imported, own.mirrored)
     if imported.unmapped:
         raise click.exceptions.Exit(REFUSED)
 
@@ -179,14 +180,24 @@ def _say_wait(reason: str, seconds: float) -> None:
     click.echo(output.printable(f"waits {seconds:.0f} s: {reason}"), err=True)
 
 
-def _by_hand(config: Path | None) -> set[str]:
-    """Return the services of gitdailies.yml itself, in small letters. What it includes may not exist yet."""
+class _Own(NamedTuple):
+    """What gitdailies.yml itself says: its services and the repositories with a mirror, in small letters."""
+
+    services: Collection[str] = ()
+    mirrored: Collection[str] = ()
+
+
+def _own(config: Path | None) -> _Own:
+    """Read gitdailies.yml without the files that it includes: they may not exist yet."""
     path = find_config.find(config)
     if path is None:
-        return set()
+        return _Own()
     document = yaml_document.parse(yaml_document.read_text(path), str(path), hidden=is_secret)
-    own = document.value_at((SERVICES,))
-    return {name.casefold() for name in own if name != INCLUDE} if isinstance(own, dict) else set()
+    names = [document.value_at(place) for place in ((SERVICES,), ("webhooks", "mirrors"))]
+    services, mirrors = (
+        {name.casefold() for name in one} if isinstance(one, dict) else set() for one in names
+    )
+    return _Own(services - {INCLUDE}, mirrors)
 
 
 def _write(path: Path, text: str, *, dry_run: bool) -> None:
@@ -207,9 +218,12 @@ def _write(path: Path, text: str, *, dry_run: bool) -> None:
         click.echo(f"{path}: {output.counted(text.count(chr(10)) - 1, 'service')}")
 
 
-def _report(imported: Imported) -> None:
+def _report(imported: Imported, mirrored: Collection[str]) -> None:
     for line in decisions.reports(imported):
         click.echo(output.printable(line), err=True)
+    bare = decisions.without_mirror(imported, mirrored)
+    if bare:
+        click.echo(f"no mirror: webhooks.mirrors does not name {', '.join(bare)}", err=True)
     if imported.by_hand:
         names = ", ".join(imported.by_hand)
         click.echo(output.printable(f"by hand: gitdailies.yml has lines of its own for {names}"), err=True)

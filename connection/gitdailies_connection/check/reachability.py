@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from gitdailies_core.values.secret import Secret, redact
 
 from gitdailies_connection.addresses import origin
 from gitdailies_connection.config.secret_source import SecretSource
+from gitdailies_connection.config.services import lines_of
 from gitdailies_connection.config.settings import Configuration, Destination
 from gitdailies_connection.http.response import Response
 from gitdailies_connection.http.sender import Sender
@@ -49,6 +51,14 @@ def check(
             where = f"sources.{source.name}.secrets[{index}]"
             findings += [finding for finding, _ in _secret(where, secret_source, environ)]
         findings.append(Finding(OK, f"sources.{source.name}: adapter {source.adapter} loads"))
+    included = Counter(
+        line.file.name for line in lines_of(configuration.path).values() if line.file != configuration.path
+    )
+    for name, count in included.items():
+        text = (
+            f"services: {count} {_plural(count, 'line')} of {name}; those of {configuration.path.name} decide"
+        )
+        findings.append(Finding(OK, text))
     if sources and not configuration.routes.table:
         findings.append(
             Finding(UNPROVEN, "services: empty, so no incident is counted", "add a line for each service")

@@ -356,7 +356,7 @@ def test_a_source_of_a_person_is_left_alone(folder: Path) -> None:
 
 
 def test_a_webhook_without_its_secret_is_refused_with_the_remedy(folder: Path) -> None:
-    """PagerDuty tells a secret once. A webhook of which this machine has none is removed by --undo."""
+    """PagerDuty tells a secret once. --undo removes a webhook without a secret here."""
     with vendor("pagerduty") as api:
         run("pagerduty", api)
         hooks = dict(api.hooks)

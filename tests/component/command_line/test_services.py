@@ -137,6 +137,21 @@ def test_lines_of_gitdailies_yml_decide(folder: Path) -> None:
     assert load(folder / "gitdailies.yml").routes.table["p000001"][0].repo == "larkspur/by-hand"
 
 
+def test_repositories_without_a_mirror_are_named(folder: Path) -> None:
+    """Where gitdailies.yml names mirrors, a repository without one is named. That is no fault."""
+    for number in (1, 2, 3):
+        written(folder, number, component(number))
+    (folder / "gitdailies.yml").write_text(
+        HEAD + "webhooks: {mirrors: {Larkspur/Component-2: mirrors/2.git}}\n"
+    )
+    done = run("--from", "backstage", "catalog")
+
+    named = "larkspur/component-1, larkspur/component-3"
+    assert (done.exit_code, done.stderr) == (0, f"no mirror: webhooks.mirrors does not name {named}\n")
+    (folder / "gitdailies.yml").write_text(HEAD)
+    assert run("--from", "backstage", "catalog").stderr == ""
+
+
 def test_a_dry_run_shows_what_would_change(folder: Path) -> None:
     """Added and removed lines are shown, and the file stays as it was."""
     written(folder, 1, component(1))
@@ -284,7 +299,7 @@ def datadog_api(path: str, query: Mapping[str, str]) -> Any:
 
 
 def pagerduty_api(path: str, query: Mapping[str, str]) -> Any:
-    """150 services in pages, of which the first has a custom field and the others a description."""
+    """150 services in pages. The first has a custom field, the others a description."""
     if path == "/services/custom_fields":
         return {"fields": [{"name": "gitdailies_repo", "enabled": True}, {"name": "tier", "enabled": True}]}
     if path.endswith("/custom_fields/values"):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from gitdailies_connection.check.reachability import Finding, check
-from gitdailies_connection.config.load import read
+from gitdailies_connection.config.load import load, read
 from gitdailies_connection.config.settings import Configuration
 
 from tests.support.servers import Answer, Received, answer, free_port, serving
@@ -254,6 +254,20 @@ def test_no_services() -> None:
         Finding("unproven", "services: empty, so no incident is counted", "add a line for each service")
         in findings
     )
+
+
+def test_lines_of_included_files_are_counted(tmp_path: Path) -> None:
+    """Each included file has a finding with its lines that count, without those of gitdailies.yml."""
+    (tmp_path / "generated.yml").write_text(
+        "a: {repo: larkspur/a}\nb: {repo: larkspur/b}\nc: {ignore: true}\n"
+    )
+    (tmp_path / "gitdailies.yml").write_text(
+        f"gitdailies: {{url: 'http://127.0.0.1:{free_port()}/webhooks', key: {{env: KEY}}}}\n"
+        "services:\n  include: generated.yml\n  A: {repo: larkspur/by-hand}\n"
+    )
+    found = check(load(tmp_path / "gitdailies.yml"), {})
+
+    assert Finding("ok", "services: 2 lines of generated.yml; those of gitdailies.yml decide") in found
 
 
 def test_missing_certificates() -> None:

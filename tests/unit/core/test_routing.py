@@ -204,7 +204,7 @@ def test_a_name_with_braces_is_no_placeholder() -> None:
 
 
 def test_a_name_without_a_slug_maps_nothing() -> None:
-    """A name of which no character remains is unmapped, and the reason says what it gave."""
+    """A name that leaves no character is unmapped, and the reason says what it gave."""
     found = routed(Routes.make({"*": [Route("larkspur/{slug}")]}), Service("決済"))
     assert found.targets == ()
     assert found.unmapped == (

@@ -157,5 +157,11 @@ def reports(imported: Imported) -> Sequence[str]:
     ]
 
 
+def without_mirror(imported: Imported, mirrored: Collection[str]) -> Sequence[str]:
+    """Return the repositories of lines that have no mirror, [] if no repository has one."""
+    repos = {line.repo.casefold(): line.repo for line in imported.lines}
+    return [repo for name, repo in sorted(repos.items()) if mirrored and name not in mirrored]
+
+
 def _comment(text: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
