@@ -18,7 +18,7 @@ missing() {
 # without a daemon, from a root that mmdebstrap makes.
 packages=""
 long_forms=""
-[ "${1:-}" != long ] || long_forms="chromium groovy buildah podman runc mmdebstrap"
+[ "${1:-}" != long ] || long_forms="chromium groovy buildah podman runc catatonit mmdebstrap"
 for program in git curl wget busybox openssl rsync dash chromium-headless-shell nginx caddy sqlite3 npm \
     prometheus-alertmanager promtool $long_forms; do
     PATH="$PATH:/usr/sbin" command -v "$program" >/dev/null || packages="$packages $program"
