@@ -317,6 +317,22 @@ def test_pods_start_anew_when_the_configuration_changes() -> None:
     (before,) = checksums(SHOWN)
     assert checksums({**SHOWN, "monitoring": {"enabled": False}}) == {before}
     assert checksums({**SHOWN, "config": {**SHOWN["config"], "teams": {}}}) != {before}
+    assert checksums({**SHOWN, "files": {"services.generated.yml": "{}"}}) != {before}
+
+
+def test_services_may_be_in_a_file_of_their_own(tmp_path: Path) -> None:
+    """A file that `gitdailies services import` wrote is beside gitdailies.yml, which includes it."""
+    lines = "PCHKAPI: {repo: larkspur/checkout-api}\n'*': {repo: \"larkspur/{service}\"}\n"
+    values = {
+        "files": {"services.generated.yml": lines},
+        "config": {"services": {"include": "services.generated.yml"}},
+    }
+    (made,) = of_kind(rendered(values), "ConfigMap").values()
+    for name, text in made["data"].items():
+        (tmp_path / name).write_text(text)
+
+    assert (tmp_path / "services.generated.yml").read_text() == lines
+    assert load(tmp_path / "gitdailies.yml").routes
 
 
 def test_the_password_is_written_for_the_library(tmp_path: Path) -> None:

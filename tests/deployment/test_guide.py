@@ -106,6 +106,21 @@ def test_commands_with_postgresql(block: str, tmp_path: Path) -> None:
         assert holds_both(tmp_path, empty)
 
 
+def test_the_lines_that_the_command_prints_back_up_and_restore(tmp_path: Path) -> None:
+    """For PostgreSQL `backup` and `restore` print a line. Pasted, they bring both stores back."""
+    with postgresql_url() as url, postgresql_url() as empty:
+        configured(tmp_path, url)
+        fill(tmp_path, url)
+        asked = run("backup", "both.dump", "--store", url, folder=tmp_path, expected=2)
+        typed(asked.stderr.splitlines()[-1], tmp_path)
+        asked = run("restore", "both.dump", "--store", empty, folder=tmp_path, expected=2)
+        typed(asked.stderr.splitlines()[-1], tmp_path)
+        configured(tmp_path, empty)
+        assert holds_both(tmp_path, empty)
+        asked = run("restore", "both.dump", folder=tmp_path, expected=2)
+        assert "--dbname=postgresql://HOST/DATABASE" in asked.stderr
+
+
 def test_a_move_to_postgresql_counts_what_began_before_it_once(tmp_path: Path) -> None:
     """An incident that began in the old store ends in the new one, and the id of its start is the same."""
     with receiving() as receiver, postgresql_url() as url:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from gitdailies_core.errors import UsageError
@@ -12,7 +13,11 @@ from gitdailies_core.errors import UsageError
 from gitdailies_cli import output
 from gitdailies_cli.commands import stores
 
+if TYPE_CHECKING:
+    from gitdailies_connection.config.settings import StoreSetting
+
 _FILE = click.Path(path_type=Path, dir_okay=False)
+_ANY_DATABASE = "--dbname=postgresql://HOST/DATABASE"
 _SCHEMAS = {stores.RELAY: "gitdailies_relay", stores.RECEIVER: "gitdailies_webhooks"}
 
 
@@ -31,10 +36,15 @@ def backup(file: Path, store: str | None, config: Path | None) -> None:
     from gitdailies_server.storage.backup import back_up
     from gitdailies_server.storage.sqlite import SqliteDatabase
 
-    one = stores.find_one(store, config)
+    found = stores.find(store, config)
+    if found[0].setting.path is None and len({str(one.setting) for one in found}) == 1:
+        # Both servers may share a database, and one dump holds both.
+        schemas = [f"--schema={_SCHEMAS[one.kind]}" for one in found]
+        words = ["pg_dump", *_database(found[0].setting), *schemas, "--format=custom", f"--file={file}"]
+        raise UsageError(f"backup: {found[0].setting} is PostgreSQL; run\n{shlex.join(words)}")
+    one = stores.only(found)
     if not isinstance(one.database, SqliteDatabase):
-        dump = f"pg_dump --dbname={one.setting} --schema={_SCHEMAS[one.kind]} --format=custom --file={file}"
-        raise UsageError(f"backup: {one} is PostgreSQL; run\n{_line(dump)}")
+        raise UsageError(f"backup: {one.setting} is PostgreSQL; name it alone with --store")
     size = back_up(one.database, file)
     click.echo(f"{one}: {output.printable(str(file))}, {size:,} bytes, checked")
 
@@ -48,20 +58,24 @@ def restore(file: Path, store: str | None, config: Path | None, yes: bool) -> No
     """Put the copy FILE in place of an SQLite store. Stop its server first.
 
     FILE says whether a relay or incoming webhooks made it. The earlier store is kept next to the new one.
-    For PostgreSQL it prints the line of pg_restore.
+    For a dump of PostgreSQL it prints the line of pg_restore, which needs an empty database.
 
     \b
     gitdailies restore webhooks-backup.db --store sqlite:gitdailies-data/webhooks.db
     """
     from gitdailies_server.storage import backup as copies
 
+    if copies.is_postgresql_dump(file):
+        database = stores.named_by(store) if store is not None else None
+        named = _database(database) if database is not None and database.path is None else [_ANY_DATABASE]
+        raise UsageError(f"restore: {file} is a dump of PostgreSQL; run\n{_pg_restore(named, file)}")
     copies.check(file)
     kind = stores.kind_of(file)
     setting = stores.place_of(kind, store, config)
     if setting.path is None:
         raise UsageError(
             f"restore: {setting} is PostgreSQL; restore what pg_dump wrote, into an empty database, with\n"
-            + _line(f"pg_restore --dbname={setting} --no-owner --exit-on-error FILE")
+            + _pg_restore(_database(setting), Path("FILE"))
         )
     from gitdailies_server.storage.sqlite import SqliteDatabase
 
@@ -78,5 +92,10 @@ def restore(file: Path, store: str | None, config: Path | None, yes: bool) -> No
         click.echo(f"the earlier store is {kept}; delete it when you do not need it any more")
 
 
-def _line(command: str) -> str:
-    return " ".join(map(shlex.quote, command.split(" ")))
+def _database(setting: StoreSetting) -> list[str]:
+    """Return the options that name a database, without its password: PGPASSFILE has it."""
+    return [f"--dbname={setting}", *([f"--username={setting.user}"] if setting.user else [])]
+
+
+def _pg_restore(database: list[str], file: Path) -> str:
+    return shlex.join(["pg_restore", *database, "--no-owner", "--exit-on-error", str(file)])

@@ -169,6 +169,9 @@ def _write_files(choices: Choices, file: Path, text: str, *, force: bool) -> lis
 def _hand_over(name: str) -> str:
     """Say how a tool and the relay come to have the same secret."""
     from gitdailies_core.sources import registry
+    from gitdailies_core.sources.connecting import GROUP as CONNECT
 
+    if name in registry.names(CONNECT):
+        return f"`gitdailies connect {name}` gives {name} the right one, or do it by hand"
     text = f"give it to {name}, or write the one that {name} shows there"
     return f"{text}; `gitdailies sources show {name}` says how" if name in registry.pack_names() else text

@@ -43,19 +43,26 @@ class Store:
         return f"{self.setting} ({self.kind})"
 
 
+def named_by(store: str) -> StoreSetting:
+    """Return the database that `--store` names; raises UsageError for an address of another form."""
+    from gitdailies_connection.config.settings import StoreSetting
+
+    try:
+        return StoreSetting.parse(store, Path.cwd())
+    except ValueError as error:
+        raise UsageError(f"--store: {error}") from None
+
+
 def find(store: str | None, config: Path | None) -> list[Store]:
     """Return the stores; raises UsageError where there is none."""
     from gitdailies_connection.config.settings import StoreSetting
 
     if store is not None:
-        try:
-            setting = StoreSetting.parse(store, Path.cwd())
-        except ValueError as error:
-            raise UsageError(f"--store: {error}") from None
-        found = _at(setting)
+        named = named_by(store)
+        found = _at(named)
         if not found:
             raise UsageError(
-                f"--store: {setting} is no store of a relay or of incoming webhooks; "
+                f"--store: {named} is no store of a relay or of incoming webhooks; "
                 "name the one that a server was started with"
             )
         return found
@@ -72,7 +79,11 @@ def find(store: str | None, config: Path | None) -> list[Store]:
 
 def find_one(store: str | None, config: Path | None) -> Store:
     """Return the one store; raises UsageError where there are two."""
-    found = find(store, config)
+    return only(find(store, config))
+
+
+def only(found: list[Store]) -> Store:
+    """Return the one store of *found*; raises UsageError where there are two."""
     if len(found) > 1:
         raise UsageError(f"--store: name one of {', '.join(map(str, found))}")
     return found[0]
@@ -111,14 +122,9 @@ def kind_of(file: Path) -> str:
 
 def place_of(kind: str, store: str | None, config: Path | None) -> StoreSetting:
     """Return where the store of a kind of server is, or is to be; raises UsageError."""
-    from gitdailies_connection.config.settings import StoreSetting
-
     if store is None and kind == RELAY:
         return find_config.load_configuration(config).relay.store
-    try:
-        setting = StoreSetting.parse(store or RECEIVER_STORE, Path.cwd())
-    except ValueError as error:
-        raise UsageError(f"--store: {error}") from None
+    setting = named_by(store or RECEIVER_STORE)
     if setting.path is not None and (other := [one for one in _at(setting) if one.kind != kind]):
         raise UsageError(f"--store: expected a store of {kind}, which the file is of, got {other[0]}")
     return setting

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from gitdailies_core.deploys.routing import DeployRoutes
 from gitdailies_core.events.dialect import DOCUMENTED, Dialect
@@ -95,6 +95,11 @@ class StoreSetting:
             return False
         parts = urlsplit(self.url.reveal())
         return parts.password is not None or "password" in parse_qs(parts.query, keep_blank_values=True)
+
+    @property
+    def user(self) -> str:
+        """The user that the address names, or ""."""
+        return "" if self.url is None else unquote(urlsplit(self.url.reveal()).username or "")
 
     def __str__(self) -> str:
         return f"{SQLITE}:{self.path}" if self.url is None else self.url.origin

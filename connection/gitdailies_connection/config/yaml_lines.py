@@ -46,7 +46,11 @@ def without_entry(text: str, heading: str, name: str, lines: Sequence[str]) -> s
     indent = " " * (column - 1)
     kept = text.splitlines(keepends=True)
     block = kept[number - 1 : number - 1 + len(lines)]
-    if [line.rstrip("\r\n") for line in block] != [indent + line for line in lines]:
+    after = next((line for line in kept[number - 1 + len(lines) :] if line.strip()), "")
+    # A comment that is deeper than the entry belongs to it.
+    if [line.rstrip("\r\n") for line in block] != [indent + line for line in lines] or after.startswith(
+        f"{indent} "
+    ):
         raise refused
     written = "".join([*kept[: number - 1], *kept[number - 1 + len(lines) :]])
     wanted = dict(document.value)

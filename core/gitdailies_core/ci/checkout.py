@@ -63,8 +63,8 @@ def deploys_in(
     try:
         deploys = resolve(platform, environ=environ, event=event, inputs=inputs, git=git.facts, call=call)
     except UsageError as error:
-        *others, last = error.complaints
-        raise UsageError(*others, f"{last} ({git.problem})" if git.problem else last) from None
+        first, *others = error.complaints
+        raise UsageError(f"{first} ({git.problem})" if git.problem else first, *others) from None
     if isinstance(deploys, Deploys) and git.problem:
         return Deploys(deploys.platform, deploys.events, (*deploys.notes, git.problem))
     return deploys

@@ -15,7 +15,7 @@ from gitdailies_core.values.secret import Secret
 
 GROUP = "gitdailies.connect"
 
-GET, POST, PUT, DELETE = "GET", "POST", "PUT", "DELETE"
+POST, DELETE = "POST", "DELETE"
 
 
 class Template(NamedTuple):

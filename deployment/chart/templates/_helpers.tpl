@@ -211,8 +211,8 @@ labels:
   {{- toYaml . | nindent 2 }}
   {{- end }}
 annotations:
-  # Pods start anew when gitdailies.yml changes.
-  checksum/config: {{ include "gitdailies.config" .root | sha256sum }}
+  # Pods start anew when gitdailies.yml or a file beside it changes.
+  checksum/config: {{ printf "%s%s" (include "gitdailies.config" .root) (toJson .root.Values.files) | sha256sum }}
   {{- with .root.Values.pod.annotations }}
   {{- toYaml . | nindent 2 }}
   {{- end }}

@@ -18,10 +18,10 @@ def texts(folder: Folder) -> Mapping[str, str]:
     """Return the files of the pipe, below `pipe/`."""
     version = one_file.version(folder.root)
     image = published.of(folder.root).project.registries.image
-    image = f"{image}-pipe:{version}" if image else f"{_UNNAMED}:{version}"
-    manifest = folder.text("pipe/pipe.in.yml").replace("@IMAGE@", image)
+    named = f"{image}-pipe" if image else _UNNAMED
+    head = folder.text("pipe/pipe.in.yml").replace("@IMAGE@", f"{named}:{version}")
     return {
-        "pipe/pipe.yml": manifest.replace("@VARIABLES@\n", _variables()),
+        "pipe/pipe.yml": head.replace("@VARIABLES@\n", _variables()),
         f"pipe/{SCRIPT}": script_of(folder),
         **{f"pipe/{name}": folder.text(f"pipe/{name}") for name in _FILES},
     }

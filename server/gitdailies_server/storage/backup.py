@@ -81,6 +81,12 @@ def check(file: Path) -> None:
         raise UsageError(f"{file}: this SQLite file is damaged: {reason(sqlite3.Error(found))}")
 
 
+def is_postgresql_dump(file: Path) -> bool:
+    """Whether pg_dump wrote *file*, in its own format. Source: PostgreSQL, pg_backup_archiver.h."""
+    with file.open("rb") as opened:
+        return opened.read(5) == b"PGDMP"
+
+
 def _copy(source: Path, target: Path) -> None:
     """Copy with SQLite, which also reads the log of *source* if there is one."""
     os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))

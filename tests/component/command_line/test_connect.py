@@ -39,6 +39,7 @@ from tests.support.connect.vendors import (
 from tests.support.relay.running import in_thread
 from tests.support.servers import free_port
 
+INCIDENT_TOOLS = ("pagerduty", "datadog", "squadcast")
 HOOK = "https://relay.example.com/hooks"
 VENDORS: dict[str, tuple[type[Vendor], list[str]]] = {
     "pagerduty": (PagerDuty, []),
@@ -373,14 +374,17 @@ def test_a_webhook_without_its_secret_is_refused_with_the_remedy(folder: Path) -
 
 @pytest.mark.parametrize("name", VENDORS)
 def test_a_source_without_its_webhook_gets_one(folder: Path, name: str) -> None:
-    """As in the first file of `gitdailies up`: the webhook takes the source's secret, or gives a new one."""
+    """The webhook takes the source's secret. One of the vendor replaces it only if allowed."""
     with vendor(name) as api:
         run(name, api)
         file, text = folder / f"{name}-secret", (folder / "gitdailies.yml").read_text()
         file.write_text("the-secret-of-before\n")
         api.hooks.clear()
         api.bodies.clear()
-        assert run(name, api).exit_code == 0
+        if name == "pagerduty":
+            assert "add --replace-secret" in str(failed(run(name, api)))
+            assert (api.hooks, file.read_text()) == ({}, "the-secret-of-before\n")
+        assert run(name, api, "--replace-secret").exit_code == 0
 
     assert api.hooks
     assert (folder / "gitdailies.yml").read_text() == text
@@ -392,19 +396,23 @@ def test_a_source_without_its_webhook_gets_one(folder: Path, name: str) -> None:
         assert "the-secret-of-before" in json.dumps(api.bodies)
 
 
-def test_the_sources_of_a_first_file_are_connected(folder: Path) -> None:
-    """What `gitdailies up` writes for a vendor is the source that this command would write."""
+def test_the_sources_of_a_first_file_are_connected_and_stay(folder: Path) -> None:
+    """What `gitdailies up` writes is used, with its secrets; --undo removes the webhooks alone."""
+    files = {name: f"{name}-{'secret' if name == 'pagerduty' else 'token'}" for name in INCIDENT_TOOLS}
     text = first_file(
         url="http://127.0.0.1:8700/webhooks",
         key={"file": "webhook-key"},
-        secrets={name: {"file": f"{name}-secret"} for name in ("pagerduty", "datadog", "squadcast")},
+        secrets={name: {"file": file} for name, file in files.items()},
     )
     (folder / "gitdailies.yml").write_text(text)
-    for name in ("pagerduty", "datadog", "squadcast"):
-        (folder / f"{name}-secret").write_text(f"first-secret-of-{name}\n")
+    for name, file in files.items():
+        (folder / file).write_text(f"first-secret-of-{name}\n")
         with vendor(name) as api:
-            assert run(name, api).exit_code == 0
-        assert api.hooks
+            assert run(name, api, "--replace-secret").exit_code == 0
+            assert api.hooks
+            assert "kept: the source in gitdailies.yml" in run(name, api, "--undo").stdout
+            assert api.hooks == {}
+        assert (folder / file).exists()
 
     assert (folder / "gitdailies.yml").read_text() == text
 
@@ -465,7 +473,7 @@ def test_a_webhook_that_would_send_nothing_is_taken_back(folder: Path) -> None:
         ),
         (
             ["pagerduty", "--public-relay-url", "http://relay.example.com"],
-            "--public-relay-url: expected https",
+            "--public-relay-url: expected https, got http: deliveries",
         ),
         (["pagerduty", "--public-relay-url", "https://u:p4nted@r.example.com"], "without user and password"),
         (

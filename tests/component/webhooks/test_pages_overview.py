@@ -48,7 +48,7 @@ def key(receiver: Receiver) -> str:
 
 def rows(page: str) -> list[list[str]]:
     """Return the text of each cell of the table, by row."""
-    body = page[page.index('<table class="rows">') : page.index("</table>")]
+    body = page[page.index('<table class="rows stacked">') : page.index("</table>")]
     found = re.findall(r"<tr[^>]*>(.*?)</tr>", body.partition("</thead>")[2], re.DOTALL)
     return [
         [text_of(cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)] for row in found

@@ -38,7 +38,9 @@ def problem(answer: requests.Response) -> tuple[int, str, str]:
     fields = answer.json()
     assert answer.headers["content-type"] == "application/problem+json"
     assert fields["status"] == answer.status_code
-    assert set(fields) - {"field"} == {"type", "title", "status", "detail"}
+    assert set(fields) - {"field", "errors"} == {"type", "title", "status", "detail"}
+    # Only an event with several faults has a list of them.
+    assert len(fields.get("errors", "two")) > 1
     return answer.status_code, fields["type"].removeprefix("urn:gitdailies:problem:"), fields["detail"]
 
 

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
+from urllib.parse import urlsplit
 
 import click
-from gitdailies_connection.addresses import check_receiver
+from gitdailies_connection.addresses import check_receiver, is_loopback
 from gitdailies_connection.config.load import load
 from gitdailies_core.errors import (
     ConfigurationError,
@@ -66,6 +67,11 @@ class _Asked:
 @click.option("--print", "print_", is_flag=True, help="show the requests and the lines; contact nobody")
 @click.option("--undo", is_flag=True, help="remove the webhook, the source and its secret again")
 @click.option(
+    "--replace-secret",
+    is_flag=True,
+    help="a secret that the vendor gives replaces that of the source; nothing else may send with it",
+)
+@click.option(
     "--wait",
     type=click.FloatRange(0, 3600),
     default=60.0,
@@ -86,6 +92,7 @@ def connect(
     with_: tuple[str, ...],
     print_: bool,
     undo: bool,
+    replace_secret: bool,
     wait: float,
     token_env: tuple[str, ...],
     token_file: tuple[Path, ...],
@@ -120,7 +127,7 @@ def connect(
         if undo:
             _undo(asked, api)
         else:
-            _connect(asked, api, secret, wait)
+            _connect(asked, api, secret, wait, replace_secret=replace_secret)
     except PayloadError as error:
         raise PayloadError(f"{http.url}: {error}") from None
     finally:
@@ -139,16 +146,26 @@ def _asked(
     chosen = source or name
     if not _NAME.fullmatch(chosen):
         raise UsageError("--source: expected small letters, digits and hyphens, got another name")
-    try:
-        address = check_receiver(relay_url).rstrip("/")
-    except ValueError as error:
-        raise UsageError(f"--public-relay-url: {error}") from None
+    address = _address(relay_url)
     path = find_config.find(config)
     if path is None:
         raise ConfigurationError(f"{find_config.FILE}: no such file; `gitdailies init` writes a first one")
     target = Target(f"{address}/hooks/{chosen}", chosen, parameters_of(vendor, with_))
     entry = Entry.of(chosen, vendor.name, vendor.settings)
-    return _Asked(vendor, target, Place(path, entry), (api_url or vendor.url).rstrip("/"))
+    place = Place(path, entry.adopting(Place(path, entry).here().source))
+    return _Asked(vendor, target, place, (api_url or vendor.url).rstrip("/"))
+
+
+def _address(relay_url: str) -> str:
+    """Check the address that the vendor gets; http is only for this machine."""
+    try:
+        address = check_receiver(relay_url, allow_http=True).rstrip("/")
+    except ValueError as error:
+        raise UsageError(f"--public-relay-url: {error}") from None
+    parts = urlsplit(address)
+    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+        raise UsageError("--public-relay-url: expected https, got http: deliveries would not be encrypted")
+    return address
 
 
 def _secret(place: Place) -> Secret:
@@ -179,13 +196,14 @@ def _signed_in(vendor: Vendor, http: HttpApi, tokens: Sequence[Secret]) -> Vendo
     return VendorApi(http, headers)
 
 
-def _connect(asked: _Asked, api: VendorApi, secret: Secret | None, wait: float) -> None:
+def _connect(
+    asked: _Asked, api: VendorApi, secret: Secret | None, wait: float, *, replace_secret: bool
+) -> None:
     # It must load: the lines are added to it only then, and the relay could not read it.
     configuration = load(asked.place.path)
     found = list(asked.vendor.find(api, asked.target))
-    action = decide(
-        found, asked.place.here(), asked.place.entry, vendor=asked.vendor.name, url=asked.target.url
-    )
+    here, entry = asked.place.here(), asked.place.entry
+    action = decide(found, here, entry, asked.vendor, asked.target.url, replace_secret=replace_secret)
     if action is Action.MAKE:
         asked.place.check_writable()
         steps = asked.vendor.steps(asked.target, secret)
@@ -239,22 +257,24 @@ def _test(asked: _Asked, api: VendorApi, made: Sequence[Made], watch: RelayWatch
 
 
 def _undo(asked: _Asked, api: VendorApi) -> None:
-    here = asked.place.here()
-    check_undo(here, asked.place.entry)
-    if here.source is not None:
-        asked.place.check_removable()
+    here, place = asked.place.here(), asked.place
+    check_undo(here, place.entry)
     found = list(asked.vendor.find(api, asked.target))
-    left = runner.take_back(api, found)
-    if left:
-        raise DeliveryError(f"{left}; {asked.place.path.name} is as it was, run this again")
-    for one in reversed(found):
-        _say(f"removed: {one.what} {one.id}")
-    if here.source is not None:
-        asked.place.remove()
-        _say(f"removed: the source from {asked.place.path.name}, and {asked.place.secret_file.name}")
-        _say(f"next: {_RELOAD}")
     if not found and here.source is None:
         _say("nothing to undo")
+        return
+    removable = place.is_removable()
+    left = runner.take_back(api, found)
+    if left:
+        raise DeliveryError(f"{left}; {place.path.name} is as it was, run this again")
+    for one in reversed(found):
+        _say(f"removed: {one.what} {one.id}")
+    if removable:
+        place.remove()
+        _say(f"removed: the source from {place.path.name}, and {place.secret_file.name}")
+        _say(f"next: {_RELOAD}")
+    elif here.source is not None:
+        _say(f"kept: the source in {place.path.name}, since this command did not write it as it is")
 
 
 def _say(text: str) -> None:

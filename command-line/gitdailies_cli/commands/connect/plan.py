@@ -5,8 +5,11 @@
 | nothing       | nothing                            | make it      | nothing to undo     |
 | the webhook   | the source                         | only test it | remove both         |
 | the webhook   | nothing                            | refuse: undo | remove the webhook  |
-| nothing       | the source                         | make it      | remove the source   |
-| either        | a source that a person wrote       | refuse: name | refuse              |
+| nothing       | the source                         | make it (1)  | remove the source   |
+| either        | another source of that name        | refuse: name | refuse              |
+
+(1) A vendor that takes a secret gets that of the source. One that gives a secret would replace it, which a
+person must allow.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from typing import Any, NamedTuple
 
 from gitdailies_connection.config.template import plain_or_quoted
 from gitdailies_core.errors import UsageError
-from gitdailies_core.sources.connecting import Made
+from gitdailies_core.sources.connecting import Made, Vendor
 
 
 class Action(Enum):
@@ -36,8 +39,21 @@ class Entry(NamedTuple):
 
     @classmethod
     def of(cls, name: str, adapter: str, settings: Mapping[str, str]) -> Entry:
-        file = f"{name}-secret"
+        file = _secret_file(name)
         return cls(name, {"adapter": adapter, "secrets": [{"file": file}], **settings}, file)
+
+    @property
+    def has_own_secret_file(self) -> bool:
+        """Whether the file of the secret has the name that this command gives it."""
+        return self.secret_file == _secret_file(self.name)
+
+    def adopting(self, source: Any) -> Entry:
+        """Return the entry with the secret's file of *source*, if that is all in which they differ."""
+        secrets = source.get("secrets") if isinstance(source, dict) else None
+        match secrets:
+            case [{"file": str(file), **rest}] if not rest and source == {**self.value, "secrets": secrets}:
+                return Entry(self.name, source, file)
+        return self
 
     @property
     def lines(self) -> list[str]:
@@ -50,6 +66,10 @@ class Entry(NamedTuple):
         return [f"{self.name}:", adapter, secrets, *others]
 
 
+def _secret_file(name: str) -> str:
+    return f"{name}-secret"
+
+
 class Here(NamedTuple):
     """What is on this machine: the source in gitdailies.yml or None, and whether the secret's file exists."""
 
@@ -57,11 +77,13 @@ class Here(NamedTuple):
     has_secret: bool
 
 
-def decide(found: Sequence[Made], here: Here, entry: Entry, *, vendor: str, url: str) -> Action:
+def decide(
+    found: Sequence[Made], here: Here, entry: Entry, vendor: Vendor, url: str, *, replace_secret: bool = False
+) -> Action:
     """Return what to do, or raise UsageError with the remedy."""
     if here.source is not None and here.source != entry.value:
         raise UsageError(
-            f"sources.{entry.name}: gitdailies.yml has a source of this name already; "
+            f"sources.{entry.name}: gitdailies.yml has another source of this name; "
             f"name the new one with --source, as in --source {entry.name}-2"
         )
     is_here = here.source is not None and here.has_secret
@@ -70,12 +92,18 @@ def decide(found: Sequence[Made], here: Here, entry: Entry, *, vendor: str, url:
     if found:
         made = ", ".join(f"{one.what} {one.id}" for one in found)
         raise UsageError(
-            f"{vendor}: it has a webhook to {url} already ({made}), and its secret is not here;"
+            f"{vendor.name}: it has a webhook to {url} already ({made}), and its secret is not here;"
             " run the same command with --undo, which removes it, then connect again"
         )
     if here.has_secret and here.source is None:
         raise UsageError(
             f"{entry.secret_file}: this file exists already; remove it, or name another source with --source"
+        )
+    if is_here and vendor.gives_secret and not replace_secret:
+        raise UsageError(
+            f"{entry.secret_file}: {vendor.name} gives a secret, which would replace the one of"
+            f" sources.{entry.name}; if nothing sends with that one, add --replace-secret,"
+            " else name another source with --source"
         )
     return Action.MAKE
 

@@ -9,7 +9,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,6 +23,7 @@ from gitdailies_core.sources.fields import Fields
 from gitdailies_core.values.secret import Secret
 from gitdailies_history.fetch.http_api import HttpApi, NotThere
 
+from gitdailies_cli.commands import private_files
 from gitdailies_cli.commands.connect import bodies
 from gitdailies_cli.commands.connect.plan import Entry, Here
 
@@ -109,23 +109,20 @@ class Place:
             return None
         return SecretSource.make(file=self.secret_file).read({})
 
-    def check_removable(self) -> None:
-        """Raise UsageError if the source cannot be removed, before anything is deleted at the vendor."""
-        self._without_source(yaml_document.read_text(self.path))
+    def is_removable(self) -> bool:
+        """Whether the source is there as this command writes it, with nothing more below it."""
+        if not self.entry.has_own_secret_file:
+            return False
+        try:
+            self._without_source(yaml_document.read_text(self.path))
+        except UsageError:
+            return False
+        return True
 
     def _write_secret(self, secret: Secret) -> None:
         """Write it as a whole or not at all, for this user alone."""
-        part = self.secret_file.with_name(f".{self.secret_file.name}.{token_hex(4)}.part")
         try:
-            file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            try:
-                with os.fdopen(file, "w", encoding="ascii") as opened:
-                    opened.write(f"{secret.reveal()}\n")
-                    opened.flush()
-                    os.fsync(opened.fileno())
-                part.replace(self.secret_file)
-            finally:
-                part.unlink(missing_ok=True)
+            private_files.write(self.secret_file, f"{secret.reveal()}\n")
         except OSError as error:
             reason = (error.strerror or "").lower()
             raise UsageError(f"{self.secret_file}: cannot write it: {reason}") from None
