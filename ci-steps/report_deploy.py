@@ -525,15 +525,7 @@ KINDS: tuple[Kind, ...] = (
             Field("fixes", NAME, "the id of the incident that it fixes"),
             Field("reverts", REVERTS, "the commits that its commits undo; the first 100 count"),
         ),
-        example={
-            "kind": DEPLOYED,
-            "repo": "larkspur/checkout-api",
-            "commitSHA": "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214",
-            "branch": "main",
-            "environment": "production",
-            "time": "2026-03-04T08:55:12Z",
-            "id": "deploy-2026-03-04-1",
-        },
+        example={},
     ),
 )
 

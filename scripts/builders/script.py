@@ -101,6 +101,8 @@ def _launcher(root: Path, platforms: Sequence[Known], *, windows: bool = False, 
     facts = (variables.for_powershell if windows else variables.for_shell)(platforms)
     decided = (variables.decisions_for_powershell if windows else variables.decisions_for_shell)()
     text = text.replace("@FACTS@\n", facts)
+    # A copy says how old it is.
+    values["origin"] = f"Version {one_file.version(root)}. {values['origin']}"
     for name, value in {**decided, **{name.upper(): value for name, value in values.items()}}.items():
         text = text.replace(f"@{name}@", value)
     return text

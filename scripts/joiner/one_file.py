@@ -59,22 +59,25 @@ def _joined(root: Path, head: str, platforms: Sequence[Platform]) -> str:
 
 
 def _deploys(file: Path) -> str:
-    """Return the module of the events with one entry in the table of kinds: that of a deploy."""
+    """Return the module of the events with one entry in the table of kinds: a deploy, without its example."""
     text = file.read_text("utf-8")
     [table] = [
         node.value
         for node in ast.parse(text).body
         if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "KINDS"
     ]
-    others = [
-        kind
-        for kind in getattr(table, "elts", ())
-        if "DEPLOYED" not in [ast.unparse(word.value) for word in kind.keywords if word.arg == "word"]
-    ]
-    dropped = {row for kind in others for row in range(kind.lineno, kind.end_lineno + 1)}
-    if not dropped:
-        raise ValueError(f"{file.name}: expected kinds besides that of a deploy in KINDS, got none")
-    return "".join(line for row, line in enumerate(text.splitlines(keepends=True), 1) if row not in dropped)
+    dropped: set[int] = set()
+    kept: dict[int, str] = {}
+    for kind in getattr(table, "elts", ()):
+        values = {word.arg: word.value for word in kind.keywords}
+        if ast.unparse(values["word"]) == "DEPLOYED":
+            kind = values["example"]
+            kept[kind.lineno] = " " * 8 + "example={},\n"
+        dropped |= set(range(kind.lineno, (kind.end_lineno or 0) + 1))
+    if not kept or not dropped - set(kept):
+        raise ValueError(f"{file.name}: expected a deploy and other kinds in KINDS, got something else")
+    lines = enumerate(text.splitlines(keepends=True), 1)
+    return "".join(kept.get(row, "" if row in dropped else line) for row, line in lines)
 
 
 def _constant(version: str) -> str:

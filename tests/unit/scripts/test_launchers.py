@@ -14,6 +14,7 @@ from gitdailies_core.ci.facts import SUCCEEDED
 
 from scripts.builders import script
 from scripts.builders.launchers import variables
+from scripts.joiner import one_file
 from scripts.joiner.packed import UNPACK, unpacked
 from scripts.platforms import Folder, folder_of, folders
 from tests.support import powershell
@@ -43,6 +44,15 @@ def test_it_is_powershell(name: str, text: str) -> None:
     assert powershell.called(tree) - powershell.THEIRS == set(powershell.functions(tree))
     # PowerShell 5.1 reads a file without a mark of its encoding in the code page of the machine.
     assert text.isascii(), name
+
+
+@pytest.mark.parametrize("folder", SCRIPTS, ids=lambda folder: folder.module)
+def test_a_copy_says_its_version(folder: Folder) -> None:
+    """Each script names its version at the top, also where its Python is packed."""
+    said = f"# Version {one_file.version(ROOT)}. "
+
+    for text in (script.script_of(folder), script.script_of(folder, pack=True), built(folder.module)):
+        assert said in text[:400]
 
 
 def test_a_fault_is_found() -> None:
