@@ -165,8 +165,8 @@ def _of_receiver(id_: str, settings: Configuration, *, as_json: bool) -> None:
         found = reasons.of_receiver(server, id_)
     except GitDailiesError:
         raise UsageError(
-            f"{unknown}; what did not come through the relay, as with `gitdailies incident`, only the "
-            "receiver has, and `gitdailies why` asks it, with a key that may read"
+            f"{unknown}; events that were sent to the receiver without the relay are only there: ask it with "
+            "`gitdailies why`, which needs a key that may read"
         ) from None
     if found is None:
         raise UsageError(f"{unknown}; the receiver does not know it either")

@@ -15,6 +15,7 @@ import requests
 from click.testing import CliRunner, Result
 from gitdailies_cli.commands.connect import command
 from gitdailies_cli.commands.connect.plan import Entry
+from gitdailies_cli.commands.connect.relay_watch import RelayWatch
 from gitdailies_cli.main import gitdailies
 from gitdailies_connection.config.load import load
 from gitdailies_connection.config.template import first_file
@@ -494,15 +495,28 @@ def test_a_wrong_argument_is_named(arguments: list[str], message: str) -> None:
     assert "p4nted" not in str(error)
 
 
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set when the command waits for the relay, and so has asked for SIGHUP."""
+    found, wait_for = threading.Event(), RelayWatch.wait_for
+
+    def waits(watch: RelayWatch, condition: Callable[[], bool], seconds: float) -> bool:
+        found.set()
+        return wait_for(watch, condition, seconds)
+
+    monkeypatch.setattr(RelayWatch, "wait_for", waits)
+    return found
+
+
 @contextmanager
-def reloading(file: Path, name: str) -> Iterator[str]:
-    """A relay that reads the file again as soon as the source is in it, as an operator would have it do."""
+def reloading(file: Path, asked: threading.Event) -> Iterator[str]:
+    """A relay that reads the file again as soon as the command has *asked* its operator for it."""
     with in_thread(file) as relay:
         stop = threading.Event()
 
         def operate() -> None:
             while not stop.wait(0.05):
-                if f"  {name}:\n" in file.read_text():
+                if asked.is_set():
                     relay.reload()
                     return
 
@@ -540,9 +554,9 @@ def ping(folder: Path) -> Callable[[dict[str, Any]], None]:
     return deliver
 
 
-def test_a_test_of_the_vendor_is_waited_for_at_the_relay(folder: Path) -> None:
+def test_a_test_of_the_vendor_is_waited_for_at_the_relay(folder: Path, asked: threading.Event) -> None:
     """The relay reads the source, PagerDuty sends a ping, and the command ends when its proof was right."""
-    with reloading(folder / "gitdailies.yml", "pagerduty") as url, vendor("pagerduty") as api:
+    with reloading(folder / "gitdailies.yml", asked) as url, vendor("pagerduty") as api:
         api.on_test = ping(folder)
         done = run("pagerduty", api, wait="30", url=url)
         again = run("pagerduty", api, wait="30", url=url)
@@ -554,9 +568,11 @@ def test_a_test_of_the_vendor_is_waited_for_at_the_relay(folder: Path) -> None:
     assert again.stdout.endswith("tested: pagerduty's delivery came, and its proof was right\n")
 
 
-def test_a_test_that_does_not_come_is_told_and_the_webhook_stays(folder: Path) -> None:
+def test_a_test_that_does_not_come_is_said_and_the_webhook_stays(
+    folder: Path, asked: threading.Event
+) -> None:
     """The exit code is 1, the message says where to look, and a later run tests again."""
-    with reloading(folder / "gitdailies.yml", "pagerduty") as url, vendor("pagerduty") as api:
+    with reloading(folder / "gitdailies.yml", asked) as url, vendor("pagerduty") as api:
         done = run("pagerduty", api, wait="3", url=url)
 
     assert done.exit_code == 1
@@ -574,9 +590,9 @@ def test_without_a_relay_nothing_is_tested(folder: Path) -> None:
     assert not [asked for asked in api.asked if asked.endswith("/ping")]
 
 
-def test_a_vendor_without_a_test_says_how_a_person_sends_one(folder: Path) -> None:
+def test_a_vendor_without_a_test_says_how_a_person_sends_one(folder: Path, asked: threading.Event) -> None:
     """Datadog's API has no test of a webhook; that is no failure."""
-    with reloading(folder / "gitdailies.yml", "datadog") as url, vendor("datadog") as api:
+    with reloading(folder / "gitdailies.yml", asked) as url, vendor("datadog") as api:
         done = run("datadog", api, wait="30", url=url)
 
     assert done.exit_code == 0

@@ -249,7 +249,9 @@ def test_explain_tells_the_story(pair: Pair) -> None:
 def test_an_id_that_nothing_has_is_an_error(pair: Pair, options: tuple[str, ...]) -> None:
     """Explain of an unknown id says so and has an exit code of its own, with JSON too."""
     assert pair.command("explain", "never", *options, expected=2) == (
-        "gitdailies: ID: expected an incident, a delivery or an event of this store, got 'never'\n"
+        "gitdailies: ID: expected an incident, a delivery or an event of this store, got 'never'; events "
+        "that were sent to the receiver without the relay are only there: ask it with `gitdailies why`, "
+        "which needs a key that may read\n"
     )
 
 

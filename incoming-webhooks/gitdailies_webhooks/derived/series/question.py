@@ -29,6 +29,8 @@ from gitdailies_webhooks.figures.teams import Teams
 
 NONE, BEFORE = "none", "before"
 REPEATED = ("repo", "team", "environment", "service")
+# Each has one of some words.
+_CHOICES = ("interval", "compare", "rolling")
 SINGLE = ("by", "interval", "from", "to", "days", "now", "compare", "rolling", "limit", "after")
 LISTED, MOST_LISTED = 100, 1000
 MOST_DAYS = 36_525
@@ -49,6 +51,9 @@ class Asked(NamedTuple):
 def asked(given: Mapping[str, Sequence[str]], settings: FigureSettings, teams: Teams, now: int) -> Asked:
     """Return the question that parameters (names of `SINGLE` and `REPEATED`) ask at *now*; raises Refusal."""
     single = {name: texts[0] for name, texts in given.items() if name in SINGLE}
+    for name in _CHOICES:
+        if single.get(name) == "":
+            raise refusal("request", f"{name}: expected a value, got nothing; leave it out")
     by, interval = _by(single.get("by", "")), _interval(single.get("interval", ""))
     compare = single.get("compare", "")
     if compare not in ("", BEFORE):
