@@ -568,9 +568,7 @@ def test_a_test_of_the_vendor_is_waited_for_at_the_relay(folder: Path, asked: th
     assert again.stdout.endswith("tested: pagerduty's delivery came, and its proof was right\n")
 
 
-def test_a_test_that_does_not_come_is_said_and_the_webhook_stays(
-    folder: Path, asked: threading.Event
-) -> None:
+def test_a_test_that_does_not_come_leaves_the_webhook(folder: Path, asked: threading.Event) -> None:
     """The exit code is 1, the message says where to look, and a later run tests again."""
     with reloading(folder / "gitdailies.yml", asked) as url, vendor("pagerduty") as api:
         done = run("pagerduty", api, wait="3", url=url)
