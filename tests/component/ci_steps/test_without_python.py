@@ -14,6 +14,7 @@ from tests.support.programs import program
 from tests.support.servers import Server, answer, certificate, free_port, serving
 from tests.support.shell_scripts import KEY, ROOT, SCRIPTS, case_of, mark, run
 
+pytestmark = pytest.mark.matrix
 each = pytest.mark.parametrize("room", SCRIPTS)
 TAKEN = answer("202 Accepted", b"{}")
 SENDERS = ("curl", "wget", "busybox")

@@ -44,6 +44,7 @@ def test_the_sources_that_were_named_work(run, tmp_path, receiver):
         assert file.read_text().strip() not in made.stdout + (tmp_path / "gitdailies.yml").read_text()
 
 
+@pytest.mark.matrix(every=5)
 @pytest.mark.parametrize("name", registry.installed())
 def test_every_source_can_be_named_or_says_what_it_needs(run, tmp_path, name):
     """For each installed tool, the file loads, or the error names the command that prints its settings."""
