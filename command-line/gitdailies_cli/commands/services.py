@@ -80,7 +80,7 @@ def import_(
     FILE is a file or a folder of the catalog: catalog-info.yaml, cortex.yaml, service.datadog.yaml, or a CSV
     table with the columns service and repo. URL is the address of an API; PagerDuty, Datadog and Cortex have
     a default. What gets no line is listed with every place, and the exit code is 3. Name the written file
-    under `include` of `services`. A line in gitdailies.yml itself goes before it.
+    under `include` of `services`. A line in gitdailies.yml itself overrides it.
 
     \b
     gitdailies services import --from backstage catalog/ --write services.generated.yml

@@ -49,7 +49,7 @@ class _Asked:
 
     @property
     def steps(self) -> Sequence[Step]:
-        """The requests as they are shown, with a secret of nobody."""
+        """The requests as they are shown, with a made-up secret."""
         return self.vendor.steps(self.target, None if self.vendor.gives_secret else Secret("shown"))
 
 
@@ -64,7 +64,7 @@ class _Asked:
 @click.option(
     "--with", "with_", multiple=True, metavar="NAME=VALUE", help="a parameter of the vendor; may repeat"
 )
-@click.option("--print", "print_", is_flag=True, help="show the requests and the lines; contact nobody")
+@click.option("--print", "print_", is_flag=True, help="show the requests and the lines; send nothing")
 @click.option("--undo", is_flag=True, help="remove the webhook, the source and its secret again")
 @click.option(
     "--replace-secret",

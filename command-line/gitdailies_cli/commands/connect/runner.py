@@ -57,7 +57,7 @@ class VendorApi:
 
 @dataclass(frozen=True)
 class Place:
-    """gitdailies.yml, and the folder beside it for secrets."""
+    """gitdailies.yml, and its folder, which has the secrets too."""
 
     path: Path
     entry: Entry
@@ -67,7 +67,7 @@ class Place:
         return self.path.resolve().parent / self.entry.secret_file
 
     def here(self) -> Here:
-        """Return what is there now."""
+        """Return what exists now."""
         text = yaml_document.read_text(self.path, remedy="; `gitdailies init` writes a first one")
         document = yaml_document.parse(text, str(self.path), hidden=is_secret)
         return Here(document.value_at((SOURCES, self.entry.name)), self.secret_file.exists())
