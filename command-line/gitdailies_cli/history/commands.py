@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from gitdailies_history.files import atomic_file, formats, input_files
 from gitdailies_history.files.input_files import InputFile, ReadResult
 from gitdailies_history.files.mapping import Mapped
 from gitdailies_history.files.rows import ReadOptions
+from gitdailies_history.plan.faults import FaultLog
 from gitdailies_history.plan.plan import Plan
 from gitdailies_history.sending.checkpoint import locked
 
@@ -133,30 +134,34 @@ def _mirrors(config: Path | None) -> Mapping[str, Path]:
     return load_webhooks(path).mirrors if path is not None else {}
 
 
+def _notes(result: ReadResult) -> Iterator[str]:
+    for name, unknown in result.unknown.items():
+        if unknown:
+            yield f"note: {name}: columns that no event has: {', '.join(unknown)}"
+    if result.unwanted:
+        yield f"note: {counted(result.unwanted, 'row')} left out, because of only in the mapping"
+    for service, rows in result.ignored.items():
+        yield f"note: {counted(rows, 'row')} of {service!r}, which has ignore: true under services"
+
+
 def _read(
     plan: Plan, found: Sequence[InputFile], options: ReadOptions, watch: ImportProgress, skip_bad: Path | None
 ) -> ReadResult:
     """Fill the plan. Faults end the command with code 2, unless --skip-bad is given."""
-    result, faults = ReadResult(), 0
+    result, faults = ReadResult(), FaultLog()
     for source in found:
         with watch.reading(source.name, source.size) as bar:
-            for fault in input_files.read_into(plan, source, options, result, bar.moved):
-                faults += 1
-                watch.say(str(fault))
-    for fault in plan.settle():
-        result.bad += 1
-        faults += 1
-        watch.say(str(fault))
-    for name, unknown in result.unknown.items():
-        if unknown:
-            watch.say(f"note: {name}: columns that no event has: {', '.join(unknown)}")
-    if result.unwanted:
-        watch.say(f"note: {counted(result.unwanted, 'row')} left out, because of only in the mapping")
-    for service, rows in result.ignored.items():
-        watch.say(f"note: {counted(rows, 'row')} of {service!r}, which has ignore: true under services")
+            for line in faults.lines(input_files.read_into(plan, source, options, result, bar.moved)):
+                watch.say(line)
+    of_rows = len(faults)
+    for line in faults.lines(plan.settle()):
+        watch.say(line)
+    result.bad += len(faults) - of_rows
+    for line in (*faults.left_out(), *_notes(result)):
+        watch.say(line)
     if faults and skip_bad is None:
         raise UsageError(
-            f"{counted(faults, 'fault')}, nothing was sent; "
+            f"{counted(len(faults), 'fault')}, nothing was sent; "
             "correct the rows, or write them to a file with --skip-bad FILE"
         )
     if faults and skip_bad is not None:

@@ -12,6 +12,7 @@ from gitdailies_connection import published
 DOCS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "steps": ("docs/ci-steps.md#platforms", "Report deploys from your CI"),
+        "connect": ("docs/do/connect-a-tool.md", "Connect a tool by one command"),
         "tools": ("docs/source-packs.md", "The setup of every tool"),
         "deliveries": ("docs/incoming-webhooks.md#deliveries-and-services", "What each outcome means"),
         "review": ("docs/incoming-webhooks.md#the-review-of-a-week", "How a review works"),

@@ -82,9 +82,10 @@ def cards(whole: series.Summary, open_now: Piece, units: Units) -> list[dict[str
             [
                 f"{phrases.median_of(lead['commits'])} {'commit' if lead['commits'] == 1 else 'commits'}",
                 f"middle half {duration(lead['p25'])} to {duration(lead['p75'])}",
+                _unknown(lead["unknownDeploys"]),
             ]
             if lead["commits"]
-            else [],
+            else [_unknown(lead["unknownDeploys"])],
         ),
         metrics.FAIL_RATE: (
             "Change fail rate",
@@ -132,6 +133,11 @@ def _spark(title: str, drawn: _Drawn, units: Units) -> Markup:
     label = f"{title} by {units.name}: {', '.join(map(drawn.text, values))}"
     heights = [value or 0 for value in values]
     return sparks.bars(label, heights, sure, max(heights, default=0), wide=True)
+
+
+def _unknown(deploys: int) -> str:
+    """Write how many deploys have a commit without a lead time."""
+    return f"unknown for {count(deploys)} {'deploy' if deploys == 1 else 'deploys'}" if deploys else ""
 
 
 def _young(failed: int, young: int) -> str:

@@ -478,6 +478,10 @@ def test_a_webhook_that_would_send_nothing_is_taken_back(folder: Path) -> None:
         ),
         (["pagerduty", "--public-relay-url", "https://u:p4nted@r.example.com"], "without user and password"),
         (
+            ["pagerduty", "--public-relay-url", "https://r.example.com/hooks/pagerduty"],
+            "expected the relay's address alone, got '/hooks/pagerduty' behind it",
+        ),
+        (
             ["pagerduty", "--public-relay-url", "https://r.example.com", "--source", "A b"],
             "--source: expected small",
         ),

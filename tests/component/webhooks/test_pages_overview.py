@@ -175,3 +175,24 @@ def test_cards_have_a_drawing_that_says_its_numbers(receiver: Receiver, owner: V
         titles = ["Deploys", "Change lead time", "Change fail rate", "Recovery time", "Rework rate"]
         assert [label.partition(" by ")[0] for label in labels if label[0].isupper()] == titles
     assert f'href="/dora?{QUERY}"' in html.unescape(page).replace("%3A", ":")
+
+
+def test_a_median_does_not_hide_unknown_lead_times(receiver: Receiver, owner: Visitor, key: str) -> None:
+    """The card says how many deploys have no lead time, as the interface does."""
+    past = [
+        {
+            "kind": "deployed",
+            "repo": "larkspur/past",
+            "commitSHA": f"{day:040x}",
+            "time": f"2026-03-0{day}T09:00:00Z",
+        }
+        for day in (1, 2, 3)
+    ]
+    assert receiver.post(key, past).status_code == 202
+    unknown = receiver.get(key, "/api/metrics", **PERIOD).json()["figures"]["changeLeadTime"][
+        "unknownDeploys"
+    ]
+    page = text_of(owner.get(f"/dora?{QUERY}").text)
+
+    assert unknown >= 3
+    assert f"unknown for {unknown} deploys" in page

@@ -177,3 +177,31 @@ def test_a_field_that_the_mapping_fills_is_offered_for_no_column() -> None:
     ran = CliRunner().invoke(gitdailies, ["history", "import", "h.csv", *options])
 
     assert "note: h.csv: columns that no event has: repository, env, color\n" in ran.stderr
+
+
+def test_a_fault_of_every_row_is_printed_some_times_and_then_counted(tmp_path: Path) -> None:
+    """One missing time zone is one fault a row: the first rows are named, the others are a number."""
+    rows = [f"deployed,larkspur/search,{number:040x},2026-03-01 09:00:00" for number in range(130)]
+    (tmp_path / "past.csv").write_text(
+        "\n".join(["kind,repo,commitSHA,time", *rows, "deployed,x,1,2026"]) + "\n"
+    )
+    (tmp_path / "gitdailies.yml").write_text(CONFIG)
+    done = CliRunner().invoke(
+        gitdailies,
+        [
+            "history",
+            "import",
+            str(tmp_path / "past.csv"),
+            "--config",
+            str(tmp_path / "gitdailies.yml"),
+            "--dry-run",
+        ],
+    )
+    lines = done.stderr.splitlines()
+
+    assert isinstance(done.exception, UsageError)
+    assert "past.csv:51: time: expected a time with a zone" in done.stderr
+    assert "past.csv:52: time" not in done.stderr
+    [others] = [line for line in lines if "with the same fault" in line]
+    assert others.startswith("80 more with the same fault: time: expected a time with a zone")
+    assert "past.csv:132: repo: " in done.stderr

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import click
 from gitdailies_connection.addresses import check_receiver, is_loopback
 from gitdailies_connection.config.load import load
+from gitdailies_core.error_text import got
 from gitdailies_core.errors import (
     ConfigurationError,
     DeliveryError,
@@ -163,6 +164,11 @@ def _address(relay_url: str) -> str:
     except ValueError as error:
         raise UsageError(f"--public-relay-url: {error}") from None
     parts = urlsplit(address)
+    if "/hooks" in parts.path:
+        raise UsageError(
+            f"--public-relay-url: expected the relay's address alone, got {got(parts.path)} behind it: "
+            "/hooks/SOURCE is added here"
+        )
     if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
         raise UsageError("--public-relay-url: expected https, got http: deliveries would not be encrypted")
     return address
@@ -210,7 +216,8 @@ def _connect(
         found = runner.make(asked.vendor, api, asked.target, steps, asked.place, secret)
         for one in found:
             _say(f"made: {one.what} {one.id}")
-        _say(f"written: the secret in {asked.place.secret_file.name}, the source in {asked.place.path.name}")
+        also = "" if here.source is not None else f", the source in {asked.place.path.name}"
+        _say(f"written: the secret in {asked.place.secret_file.name}{also}")
     else:
         _say(
             f"{asked.vendor.name} is connected already: {', '.join(f'{one.what} {one.id}' for one in found)}"
