@@ -47,6 +47,14 @@ def test_events_are_found_without_an_address(folder):
     assert [json.loads(line)["id"] for line in printed.splitlines()] == ["first", "second", "other"]
 
 
+def test_the_address_of_the_folder_may_be_in_the_variable_of_ci_jobs(folder):
+    """The same server is found with the variable, as a shell has it that also reports deploys."""
+    address = (folder / "gitdailies-data/gitdailies.yml").read_text().partition("url: ")[2].split()[0]
+    code, printed, errors = ask(folder, "events", "--limit", "1", GITDAILIES_WEBHOOK_URL=address)
+
+    assert (code, errors, len(printed.splitlines())) == (0, "", 1)
+
+
 def test_the_key_of_the_folder_goes_to_no_other_server(folder):
     """With another address, the command wants another key, and does not send that of the folder."""
     code, _, errors = ask(folder, "events", "--url", "http://127.0.0.1:9")

@@ -96,13 +96,15 @@ def find_server(url: str | None, key_env: str, config: Path | None) -> ReadServe
     """Find a server and a key that may read; raises UsageError and ConfigurationError."""
     given = url or os.environ.get(URL_VARIABLE, "").strip()
     where = URL if url else URL_VARIABLE
-    folder: Path | None = None
-    if not given:
-        path = find_config.find(config)
-        if path is None:
-            raise UsageError(f"no server is set: use {URL}, {URL_VARIABLE} or a gitdailies.yml")
-        given, where, folder = find_config.load_configuration(path).gitdailies.url, str(path), path.parent
-    return ReadServer(_server(given, where), _key(key_env, folder), where)
+    path = find_config.find(config)
+    if given:
+        server = _server(given, where)
+        key = _key_of(key_env) or _key_of_folder(key_env, path, server)
+        return ReadServer(server, key, where)
+    if path is None:
+        raise UsageError(f"no server is set: use {URL}, {URL_VARIABLE} or a gitdailies.yml")
+    server = _server(find_config.load_configuration(path).gitdailies.url, str(path))
+    return ReadServer(server, _key_of(key_env) or _key_of_folder(key_env, path, server), str(path))
 
 
 def ask(url: str, key_env: str, path: str) -> Response:
@@ -120,12 +122,16 @@ def _server(address: str, where: str) -> str:
         raise UsageError(f"{where}: {error}") from None
 
 
-def _key(variable: str, folder: Path | None) -> Secret:
+def _key_of(variable: str) -> Secret:
+    return Secret(os.environ.get(variable, "").strip(), variable)
+
+
+def _key_of_folder(variable: str, path: Path | None, server: str) -> Secret:
+    """Return the key in the folder of gitdailies.yml, if that file names the same server."""
     from gitdailies_connection.config.secret_source import SecretSource
 
-    key = Secret(os.environ.get(variable, "").strip(), variable)
-    if key:
-        return key
-    if folder is not None and (file := folder / find_config.READ_KEY).is_file():
-        return SecretSource.make(file=file).read(os.environ)
+    if path is not None and (file := path.parent / find_config.READ_KEY).is_file():
+        own = find_config.load_configuration(path).gitdailies.url
+        if _server(own, str(path)) == server:
+            return SecretSource.make(file=file).read(os.environ)
     raise UsageError(f"{variable}: this variable is empty; put a key in it that may read")
