@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,15 @@ VALUES = {
         },
     },
 }
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays(images: Engine) -> Iterator[None]:
+    """Remove what was played: podman keeps a ConfigMap as a volume, with a name that the guide uses too."""
+    yield
+    for command in (("pod", "rm"), ("volume", "rm")):
+        images.podman(*command, "--all", "--force")
+    images.podman("network", "rm", "--force", "chart")
 
 
 def played(manifest: dict[str, Any]) -> dict[str, Any]:
