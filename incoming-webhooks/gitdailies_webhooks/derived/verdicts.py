@@ -150,7 +150,7 @@ class _Reading:
             for id_, row in rows.items()
             if not row.counts
         }
-        by_time = {id_: tuple(sorted(found, key=_brought_back)) for id_, found in undone.items()}
+        by_time = {id_: tuple(sorted(found, key=lambda one: one.order)) for id_, found in undone.items()}
         return Facts(deploys, tuple(incidents), by_time, repeats, tuple(dismissed))
 
     def _rows(self, ids: Iterable[str]) -> dict[str, _Row]:
@@ -185,7 +185,3 @@ class _Reading:
 
 def _given(ids: Iterable[str]) -> list[tuple[str]]:
     return [(id_,) for id_ in sorted(ids)]
-
-
-def _brought_back(remedy: Remedy) -> tuple[bool, tuple[int, str]]:
-    return (bool(remedy.reverts), remedy.deploy.order)

@@ -25,6 +25,11 @@ class Remedy(NamedTuple):
     deploy: Deploy
     reverts: str = ""
 
+    @property
+    def order(self) -> tuple[bool, tuple[int, str]]:
+        """Sorts what one deploy remedies: what it went back from, then what it reverted, the oldest first."""
+        return (bool(self.reverts), self.deploy.order)
+
 
 class PlaceRemedies:
     """What the deploys of one place so far decide about what the next one remedies.
@@ -57,7 +62,7 @@ class PlaceRemedies:
             self._brought.add(deploy.sha, deploy)
         for commit in new.commits:
             self._brought.add(commit.sha, deploy)
-        return tuple(remedied.values())
+        return tuple(sorted(remedied.values(), key=lambda found: found.order))
 
     def _find(self, deploy: Deploy) -> Iterable[Remedy]:
         if deploy.type in (ROLLBACK, HOTFIX) and (before := self._before(deploy)) is not None:

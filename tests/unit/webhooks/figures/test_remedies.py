@@ -162,3 +162,18 @@ def test_the_reasons_name_the_remedy() -> None:
         "a rollback: it goes back to an earlier commit; it remedies deploy 2 of 2026-03-03T01:00:00Z"
     )
     assert "by the revert of aaaaaaa" in told["4"][4]
+
+
+def test_remedied_deploys_are_named_oldest_first() -> None:
+    """The list of a deploy's reverts may have any order. Its sentence has the order of the deploys."""
+    from gitdailies_webhooks.figures.reasons import Reasons
+
+    for reverts in ([A, B], [B, A]):
+        events = [
+            deploy("1", "03T00:00:00", A),
+            deploy("2", "03T01:00:00", B),
+            deploy("3", "03T02:00:00", C, reverts=reverts),
+        ]
+        found = compute(events, MONTH)
+        reason = Reasons(found.history, found.facts, found.selection, found.settings).of("3")[4].reason
+        assert reason.index("it remedies deploy 1") < reason.index("it remedies deploy 2")
