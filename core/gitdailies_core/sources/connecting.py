@@ -8,9 +8,12 @@ secret, and takes everything back where one of them fails.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
 from typing import Any, NamedTuple, Protocol
 
+from gitdailies_core.errors import UsageError
 from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.history import rows_of
 from gitdailies_core.values.secret import Secret
 
 GROUP = "gitdailies.connect"
@@ -71,6 +74,23 @@ class Lookup(Protocol):
 
         Raises DeliveryError if the vendor does not answer, and Refused if it refuses the token.
         """
+
+
+def webhooks_by_page(vendor: str, lookup: Lookup, path: str, per_page: int) -> Iterator[Fields]:
+    """Yield the webhooks that an API lists at *path* in numbered pages of *per_page*.
+
+    Raises UsageError if there is no such place, or no right to it.
+    """
+    for number in count(1):
+        page = lookup.get(path, [("per_page", str(per_page)), ("page", str(number))])
+        if page is None:
+            raise UsageError(
+                f"{vendor}: expected webhooks at {path}, got none: no such place, or no right to it"
+            )
+        rows = rows_of(page, "", path)
+        yield from map(Fields, rows)
+        if len(rows) < per_page:
+            return
 
 
 class Vendor(Protocol):

@@ -10,9 +10,17 @@ from types import MappingProxyType
 from urllib.parse import quote
 
 from gitdailies_core.errors import UsageError
-from gitdailies_core.sources.connecting import DELETE, POST, Call, Lookup, Made, Step, Target
+from gitdailies_core.sources.connecting import (
+    DELETE,
+    POST,
+    Call,
+    Lookup,
+    Made,
+    Step,
+    Target,
+    webhooks_by_page,
+)
 from gitdailies_core.sources.fields import Fields
-from gitdailies_core.sources.history import rows_of
 from gitdailies_core.values.secret import Secret
 
 from gitdailies_github_action.api import rest
@@ -40,21 +48,10 @@ class Connect:
         return rest.headers(token)
 
     def find(self, lookup: Lookup, target: Target) -> Iterator[Made]:
-        path, number = _path(target), 1
-        while True:
-            page = lookup.get(path, [("per_page", str(rest.PAGE)), ("page", str(number))])
-            if page is None:
-                raise UsageError(
-                    f"github: expected webhooks at {path}, got none: no such place, or no right to it"
-                )
-            rows = rows_of(page, "", path)
-            for row in rows:
-                hook = Fields(row)
-                if hook.object("config").raw("url") == target.url:
-                    yield _made(hook, path)
-            if len(rows) < rest.PAGE:
-                return
-            number += 1
+        path = _path(target)
+        for hook in webhooks_by_page(self.name, lookup, path, rest.PAGE):
+            if hook.object("config").raw("url") == target.url:
+                yield _made(hook, path)
 
     def steps(self, target: Target, secret: Secret | None) -> Sequence[Step]:
         path = _path(target)

@@ -7,12 +7,10 @@ with 202. Shapes are those of GitHub's reference; every value is invented.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -21,6 +19,8 @@ import pytest
 from gitdailies_cli.history import catch_up
 from gitdailies_history.fetch import catch_up as sending
 
+from tests.support import json_server
+from tests.support.json_server import JsonHandler
 from tests.support.processes import run
 
 TOKEN = "larkspur-github-000043"
@@ -108,47 +108,22 @@ class GitHub:
         return 200, [one.to_json() for one in page], {"Link": link} if following < len(listed) else {}
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
+class _Handler(JsonHandler):
     github: GitHub
 
-    def do_GET(self) -> None:
-        self._answer("GET")
-
-    def do_POST(self) -> None:
-        self._answer("POST")
-
-    def _answer(self, method: str) -> None:
+    def reply(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        status, body, headers = self.github.answer(method, self.path)
+        status, body, headers = self.github.answer(self.command, self.path)
         if self.headers["Authorization"] != f"Bearer {TOKEN}":
             status, body, headers = 401, {"message": f"Bad credentials {self.headers['Authorization']}"}, {}
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        for name, value in {"Content-Type": "application/json", **headers}.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *arguments: Any) -> None:
-        """Print nothing, so that the output of tests stays clean."""
+        self.send_json(status, body, headers)
 
 
 @contextmanager
 def listening(github: GitHub) -> Iterator[GitHub]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"github": github}))
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    github.url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+    """Let it listen on a free port of this machine."""
+    with json_server.listening(_Handler, github=github) as github.url:
         yield github
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def catch(folder: Path, github: GitHub, *more: str, expected: int = 0, token: str = TOKEN) -> Any:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import itertools
 import json
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from tests.support import json_server
+from tests.support.json_server import JsonHandler
 
 TOKEN = "larkspur-connect-000068"
 # What the vendor gives; PagerDuty alone does.
@@ -205,12 +206,10 @@ class Squadcast(Vendor):
         return 200, {"data": self.hooks[id_]}
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
+class _Handler(JsonHandler):
     vendor: Vendor
 
-    def _any(self) -> None:
+    def reply(self) -> None:
         vendor, method = self.vendor, self.command
         parts = urlsplit(self.path)
         path = unquote(parts.path)
@@ -220,11 +219,11 @@ class _Handler(BaseHTTPRequestHandler):
         vendor.bodies.append(body)
         if vendor.token_of(dict(self.headers.items())) != TOKEN:
             # It repeats what it refuses, as careless servers do.
-            self._send(401, {"message": f"no such token in {self.headers.items()} for {raw!r}"})
+            self.send_json(401, {"message": f"no such token in {self.headers.items()} for {raw!r}"})
             return
         trouble = vendor.trouble(method, path)
         if isinstance(trouble, int):
-            self._send(
+            self.send_json(
                 trouble,
                 {"message": f"refused: {raw.decode()}"},
                 {"Retry-After": "1"} if trouble == 429 else {},
@@ -237,41 +236,11 @@ class _Handler(BaseHTTPRequestHandler):
         if trouble == CUT_AFTER:
             self.close_connection = True
             return
-        self._send(status, answer)
-
-    def do_GET(self) -> None:
-        self._any()
-
-    def do_POST(self) -> None:
-        self._any()
-
-    def do_DELETE(self) -> None:
-        self._any()
-
-    def _send(self, status: int, body: Any, headers: Mapping[str, str] | None = None) -> None:
-        data = b"" if body is None else json.dumps(body).encode()
-        self.send_response(status)
-        for name, value in {"Content-Type": "application/json", **(headers or {})}.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *arguments: Any) -> None:
-        """Print nothing, so that the output of tests stays clean."""
+        self.send_json(status, answer)
 
 
 @contextmanager
 def listening(vendor: Vendor) -> Iterator[Vendor]:
     """Let it listen on a free port of this machine."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"vendor": vendor}))
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    vendor.url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+    with json_server.listening(_Handler, vendor=vendor) as vendor.url:
         yield vendor
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
