@@ -258,7 +258,7 @@ class InvalidEvent(GitDailiesError):
 
     @classmethod
     def of(cls, faults: Sequence[InvalidEvent]) -> InvalidEvent:
-        """Return one error for all of *faults*, of which there is at least one."""
+        """Return one error for all of *faults*. There is at least one."""
         if len(faults) == 1:
             return faults[0]
         return cls("; ".join(map(str, faults)), faults[0].field, faults)
@@ -456,7 +456,7 @@ def _encodable(text: str) -> bool:
 
 DEPLOYED = "deployed"
 
-# How a fault says that a required field is not there.
+# How a fault says that a required field is missing.
 NOTHING = "nothing"
 
 @dataclass(frozen=True)

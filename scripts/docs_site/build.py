@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     if done.returncode:
         return done.returncode
-    # Programs read the text of a page beside it.
+    # Programs read the Markdown of a page, at its address with .md.
     shutil.copytree(
         folder / "docs",
         folder / "site",

@@ -1,4 +1,4 @@
-"""Which pages the site has, in which order, and where each is: `docs/site.toml`, and the files that it names.
+"""The pages of the site, their order and their addresses, from `docs/site.toml`.
 
 A page is a Markdown file of the repository. On the site, pages of `docs/` keep their path below it. Others
 are in the folders `tools`, `ci` and `project`.

@@ -92,7 +92,7 @@ class Tab:
             self.page.set_viewport_size({"width": width, "height": 900})
             if self.pictures is not None:
                 self.page.screenshot(path=self.pictures / f"{name}-{look}.png", full_page=True)
-            # axe takes most of the time. In the short form it checks a page in one look, in turn.
+            # axe takes most of the time. In the short form it checks each page in one of the looks.
             if len(self.looks) == len(LOOKS) or (self.pages + number) % len(self.looks) == 0:
                 self.faults += [
                     f"{name}, {look}: {fault['id']}: {[node['html'] for node in fault['nodes']]}"

@@ -1,6 +1,6 @@
 """The pictures of the documentation: each shows what the page around it says, of invented events.
 
-To take them anew:
+To take them again:
 
     GITDAILIES_DOCS_PICTURES=docs/images .venv/bin/python -m pytest -q tests/browser/test_pictures.py
 """
@@ -70,7 +70,7 @@ def page(owner: Tab, receiver: Receiver) -> Page:
 
 
 def take(page: Page, name: str) -> None:
-    """Take the picture *name* if pictures are wanted; the one that is there is small and of this size."""
+    """Take the picture *name* if pictures are wanted. The committed one must be small and of this size."""
     if WANTED:
         Path(WANTED).mkdir(parents=True, exist_ok=True)
         page.screenshot(path=Path(WANTED) / f"{name}.png")

@@ -25,7 +25,7 @@ RULES: Mapping[str, Any] = {
 
 
 class Story(NamedTuple):
-    """The series of one rule, the minute in which it fires, one in which it is over, and its labels."""
+    """The series of one rule, the minute of the alert, the minute of its end, and its labels."""
 
     alert: str
     series: Mapping[str, str]
@@ -45,7 +45,7 @@ def named(name: str, **labels: str) -> str:
 
 
 def slow(name: str) -> Mapping[str, str]:
-    """Return buckets in which every commit takes one to two and a half seconds, from the sixth minute on."""
+    """Return buckets of a store whose commits take 1 to 2.5 seconds from the sixth minute on."""
     rising = "0x5 10+10x19 200x40"
     return {
         named(f"{name}_bucket", le=le): values

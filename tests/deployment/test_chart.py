@@ -102,7 +102,7 @@ def used() -> Iterator[str]:
 
 
 def test_every_value_is_read_and_every_one_that_is_read_exists() -> None:
-    """No value is in the table in vain, and no template reads one that nobody can set."""
+    """A template reads each value of the table, and reads no other."""
     schema = json.loads((CHART / "values.schema.json").read_text())
     known = {".".join(value.path) for value in generator.values_of(schema)}
     read = set(used())

@@ -62,7 +62,7 @@ def test_every_local_link_leads_to_a_file(page):
     blocks("yaml", [ROOT / "docs" / n for n in ("configuration.md", "events.md", "sign-in.md")]),
 )
 def test_every_configuration_shown_loads(text, tmp_path):
-    """Each gitdailies.yml in the documentation is accepted unchanged, beside the generated file shown."""
+    """Each gitdailies.yml in the documentation is accepted unchanged, with the generated file of the page."""
     file = tmp_path / "gitdailies.yml"
     (tmp_path / "services.generated.yml").write_text(generated_services())
     file.write_text(text)

@@ -70,7 +70,7 @@ def read(site: Path) -> dict[Path, Links]:
 
 
 def test_every_page_is_built(site: Path) -> None:
-    """Each page of the tree is there, for people, and as text for programs."""
+    """Each page of the tree exists as HTML, and as Markdown for programs."""
     missing = [
         page
         for page in tree.read(ROOT).pages()

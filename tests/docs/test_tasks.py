@@ -60,7 +60,7 @@ def test_no_page_is_a_wall_of_text(page: Path) -> None:
 
 
 def test_the_site_has_every_page_once() -> None:
-    """Each page of docs/ is in the site's tree, none is there twice, and no two share a place."""
+    """The site's tree has each page of docs/ once, each at an address of its own."""
     listed = list(tree.read(ROOT).pages())
 
     assert {named(page) for page in PAGES} <= set(listed)

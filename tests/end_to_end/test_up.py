@@ -1,18 +1,13 @@
 """`gitdailies up` as a newcomer meets it: start, paste, look, stop, start again."""
 
-import os
-import pty
 import re
-import signal
 import stat
 import subprocess
-import sys
 import time
-from contextlib import suppress
 
 import pytest
 
-from tests.support.machine import Process, command, environment, get, post, until
+from tests.support.machine import Process, command, environment, get, on_terminal, post, until
 from tests.support.programs import program
 from tests.support.servers import free_port
 from tests.support.webhooks.running import Receiver
@@ -262,25 +257,13 @@ def test_no_secret_is_printed_or_logged(started):
 def test_a_terminal_shows_lines_for_people_and_a_pipe_shows_json(tmp_path):
     """On a terminal no line is JSON; into a pipe each log line is, unless --log-format says otherwise."""
     flags = [part for name in FLAGS for part in (name, str(free_port()))]
-    person, child = pty.openpty()
-    shown = subprocess.Popen(
-        [sys.executable, "-m", "gitdailies_cli", "up", "--demo", *flags],
-        cwd=tmp_path,
-        env=environment(),
-        stdin=child,
-        stdout=child,
-        stderr=child,
+    screen = on_terminal(
+        tmp_path,
+        "up",
+        "--demo",
+        *flags,
+        until=lambda text: "delivery=" in text and "to see what arrived" in text,
     )
-    os.close(child)
-    screen = ""
-    while "delivery=" not in screen or "to see what arrived" not in screen:
-        screen += os.read(person, 4096).decode()
-    shown.send_signal(signal.SIGINT)
-    with suppress(OSError):
-        while part := os.read(person, 4096).decode():
-            screen += part
-    assert shown.wait(30) == 0
-    os.close(person)
     piped = Process(tmp_path, "up", "--log-format", "json", *flags, name="piped")
     piped.wait_for("/api/events\n")
     piped.stop()

@@ -2,12 +2,14 @@
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -31,6 +33,30 @@ def environment(more=None):
         name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ
     }
     return {**inherited, **(more or {})}
+
+
+def on_terminal(folder, *arguments, until, env=None):
+    """Run `gitdailies` on a terminal until *until* is true of its screen. Press Ctrl-C; return the screen."""
+    person, child = pty.openpty()
+    shown = subprocess.Popen(
+        [sys.executable, "-m", "gitdailies_cli", *map(str, arguments)],
+        cwd=folder,
+        env=environment(env),
+        stdin=child,
+        stdout=child,
+        stderr=child,
+    )
+    os.close(child)
+    screen = ""
+    while not until(screen):
+        screen += os.read(person, 4096).decode()
+    shown.send_signal(signal.SIGINT)
+    with suppress(OSError):
+        while part := os.read(person, 4096).decode():
+            screen += part
+    assert shown.wait(30) == 0
+    os.close(person)
+    return screen
 
 
 class Process:

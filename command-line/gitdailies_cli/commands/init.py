@@ -148,7 +148,7 @@ def _text(choices: Choices, file: Path) -> str:
 
 
 def _write_files(choices: Choices, file: Path, text: str, *, force: bool) -> list[str]:
-    """Write gitdailies.yml and the files of secrets beside it; return what to say about these."""
+    """Write gitdailies.yml and the files of its secrets. Return what to say about these files."""
     said = []
     try:
         with file.open("w" if force else "x", encoding="utf-8") as opened:

@@ -66,9 +66,9 @@ def first_file(
 
     *key* and each of *secrets*, by source, are `{"env": NAME}` or `{"file": PATH}`, relative to
     the file; a source without secret becomes a comment. With *example*, the service of `gitdailies demo`
-    has a repository. No other service ever has one that its owner did not write. Editors read the address
-    *schema*, and complete and check the file with what is there. *chosen* are sources with the lines of their
-    settings, in place of the comments, and *repo* is the repository of every service.
+    has a repository. No other service ever has one that its owner did not write. Editors read the schema at
+    the address *schema*. They complete and check the file with it. *chosen* are sources with the lines of
+    their settings, in place of the comments, and *repo* is the repository of every service.
     """
     editors = _EDITORS.format(schema) if schema else ""
     lines = [editors + _HEAD + f"  url: {scalar(url)}", f"  key: {_flow(key)}"]

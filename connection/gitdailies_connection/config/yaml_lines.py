@@ -36,7 +36,7 @@ def with_entry(text: str, heading: str, name: str, lines: Sequence[str], value: 
 def without_entry(text: str, heading: str, name: str, lines: Sequence[str]) -> str:
     """Return *text* without the *lines* of an entry, as `with_entry` wrote them.
 
-    Raises UsageError if they are not there as they were written.
+    Raises UsageError if a person changed or removed them.
     """
     document = yaml_document.parse(text, FILE)
     refused = UsageError(f"{heading}.{name}: its lines were changed; remove them by hand")

@@ -42,7 +42,7 @@ _sorted = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=T
 DEPLOYED = "deployed"
 INCIDENT_STARTED = "incidentStarted"
 INCIDENT_RESOLVED = "incidentResolved"
-# How a fault says that a required field is not there.
+# How a fault says that a required field is missing.
 NOTHING = "nothing"
 
 

@@ -88,7 +88,7 @@ class Routed(NamedTuple):
 class Routes:
     """The `services` table, looked up by a service's id or name, without case.
 
-    A name may be a pattern with `*`. An id goes before a name, and both before a pattern. Of several
+    A name may be a pattern with `*`. An id overrides a name, and both override a pattern. Of several
     patterns, the one with most characters besides `*` decides; of equals, the first. An empty line is one
     with `ignore: true`: the service shall not count.
     """

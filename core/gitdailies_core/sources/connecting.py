@@ -1,7 +1,7 @@
 """The protocol of a vendor whose webhook a program can set up: its requests as values, and no I/O.
 
 The registry finds vendors by entry point in the group `gitdailies.connect`. A vendor says which requests make
-the webhook, how to find what is there already, and how to delete it. Its caller sends the requests, keeps the
+the webhook, how to find a webhook that exists, and how to delete it. Its caller sends the requests, keeps the
 secret, and takes everything back where one of them fails.
 """
 
@@ -127,7 +127,7 @@ class Vendor(Protocol):
         """Return the headers of every request."""
 
     def find(self, lookup: Lookup, target: Target) -> Iterator[Made]:
-        """Yield what exists for this target, in the order in which `steps` makes it.
+        """Yield what exists for this target, in the order of `steps`.
 
         Raises UsageError if something else has its place, and PayloadError for an answer of another form.
         """

@@ -35,7 +35,7 @@ class Catalog:
         return rest.headers(token)
 
     def read(self, pages: Pages, *, names: bool) -> Iterator[CatalogEntry]:
-        """Yield every entity. The schema of each is in a list beside that of the entities."""
+        """Yield every entity. Another list of the page has the schema of each."""
         offset = 0
         while True:
             query = [("include", "schema"), ("page[limit]", str(_PAGE)), ("page[offset]", str(offset))]

@@ -20,7 +20,7 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "remedied": "",
         "rework": "",
         "planned": "",
-        # It is not what was asked for.
+        # The question was about something else.
         "repository": "ask for its repository",
         "environment": "ask for its environment; if it is production, add its name to webhooks.production",
         "service": "ask for its service",

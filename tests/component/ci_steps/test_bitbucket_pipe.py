@@ -68,7 +68,7 @@ def test_the_page_names_variables_of_the_pipe() -> None:
 
 
 def test_the_image_starts_the_script() -> None:
-    """The image holds the script that is beside it, and starts it."""
+    """The image holds the script of its folder, and starts it."""
     dockerfile = (PIPE / "Dockerfile").read_text("utf-8")
 
     assert "COPY report_deploy.sh /\n" in dockerfile

@@ -95,7 +95,7 @@ def test_the_key_is_in_no_argument(sender: str, tmp_path: Path) -> None:
 
 
 def test_no_file_keeps_the_key(tmp_path: Path) -> None:
-    """The file from which wget reads the key has no name while wget runs, and nobody else could read it."""
+    """The file from which wget reads the key has no name while wget runs. Only its owner may read it."""
     folder = with_sender(tmp_path, "wget")
     (tmp_path / "temporary").mkdir()
     wget = (
@@ -223,7 +223,7 @@ def test_busybox_wget_is_not_used(tmp_path: Path) -> None:
 def test_https_by_busybox(trusted: bool, tmp_path: Path) -> None:
     """With Alpine's ssl_client, nc connects and ssl_client encrypts, after it checked the certificate.
 
-    A program in Python stands in for Alpine's ssl_client, with the arguments that BusyBox gives it.
+    A program in Python takes the place of Alpine's ssl_client, with the arguments that BusyBox gives it.
     """
     folder = with_sender(tmp_path, "busybox")
     file, context = certificate(tmp_path, "DNS:localhost")

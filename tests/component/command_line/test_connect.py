@@ -257,7 +257,7 @@ def test_a_rate_limit_is_waited_for(folder: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", VENDORS)
 def test_what_cannot_be_deleted_again_is_named(folder: Path, name: str) -> None:
-    """Where the vendor deletes nothing, the error says what is left, and how to delete it."""
+    """Where the vendor deletes nothing, the error names the webhook that is left, and how to delete it."""
     before = state(folder)
     with vendor(name) as api:
         api.troubles = {("DELETE", "/"): [403] * 9}

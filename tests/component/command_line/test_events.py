@@ -1,4 +1,4 @@
-"""`gitdailies events` against incoming webhooks: what is listed, in which form, and what follows."""
+"""`gitdailies events` against incoming webhooks: the events it lists, their forms, and `--follow`."""
 
 import json
 import os

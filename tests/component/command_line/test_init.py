@@ -68,7 +68,7 @@ def test_a_wrong_name_writes_nothing(run, tmp_path):
 
 
 def test_a_secret_that_is_there_stays(run, tmp_path):
-    """With --force the file is written anew, and the secret that a tool knows already is kept."""
+    """With --force the file is written again, and the secret that a tool knows already is kept."""
     run("init", "--source", "pagerduty")
     before = (tmp_path / "pagerduty-secret").read_text()
     refused = run("init", "--source", "pagerduty")

@@ -1,17 +1,11 @@
 """What the servers print: lines for people on a terminal, JSON elsewhere, one sentence for a taken port."""
 
-import os
-import pty
 import re
-import signal
 import socket
-import subprocess
-import sys
-from contextlib import suppress
 
 import pytest
 
-from tests.support.machine import Process, command, environment
+from tests.support.machine import Process, command, on_terminal
 from tests.support.servers import free_port
 
 CONFIG = """\
@@ -31,26 +25,10 @@ def arguments(server, folder, port):
 @pytest.mark.parametrize("server", ["webhooks", "relay"])
 def test_a_terminal_gets_lines_for_people(tmp_path, server):
     """On a terminal no line of the log is JSON, and in a pipe each one is."""
-    person, child = pty.openpty()
     given = arguments(server, tmp_path, free_port())
-    shown = subprocess.Popen(
-        [sys.executable, "-m", "gitdailies_cli", *given],
-        cwd=tmp_path,
-        env=environment(ENV),
-        stdin=child,
-        stdout=child,
-        stderr=child,
+    screen = on_terminal(
+        tmp_path, *given, until=lambda text: "listen on" in text or "listens on" in text, env=ENV
     )
-    os.close(child)
-    screen = ""
-    while "listen on" not in screen and "listens on" not in screen:
-        screen += os.read(person, 4096).decode()
-    shown.send_signal(signal.SIGINT)
-    with suppress(OSError):
-        while part := os.read(person, 4096).decode():
-            screen += part
-    assert shown.wait(30) == 0
-    os.close(person)
     piped = Process(tmp_path, *given, env=ENV, name="piped")
     piped.wait_for("on http://")
     piped.stop()

@@ -261,7 +261,7 @@ def cortex_api(path: str, query: Mapping[str, str]) -> Any:
 
 
 def datadog_api(path: str, query: Mapping[str, str]) -> Any:
-    """150 entities in pages of 100; their schemas are beside them, as "Get a list of entities" has them."""
+    """150 entities in pages of 100. A second list has their schemas, as in "Get a list of entities"."""
     assert (path, query["include"]) == ("/api/v2/catalog/entity", "schema")
     start, size = int(query["page[offset]"]), int(query["page[limit]"])
     numbers = range(start, min(start + size, 150))

@@ -151,7 +151,7 @@ def annotated(more: Mapping[str, str] | None = None, *, names: bool = False) -> 
 
 
 def test_backstage_names_services_and_repositories() -> None:
-    """A slug goes before the location of the sources, which may be a folder of a repository."""
+    """A slug overrides the location of the sources, which may be a folder of a repository."""
     slug = {"github.com/project-slug": "larkspur/checkout"}
     source = {"backstage.io/source-location": "url:https://github.com/larkspur/mono/tree/main/checkout/"}
     where = "a.yaml:1: component checkout"

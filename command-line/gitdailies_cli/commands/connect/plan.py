@@ -1,4 +1,4 @@
-"""Decide what to do: from what exists at the vendor, in gitdailies.yml and beside it. Pure.
+"""Decide what to do, from what exists at the vendor and in the folder of gitdailies.yml. Pure.
 
 | at the vendor | in gitdailies.yml, with its secret | connect      | undo                |
 | ------------- | ---------------------------------- | ------------ | ------------------- |
@@ -31,7 +31,7 @@ class Action(Enum):
 
 
 class Entry(NamedTuple):
-    """A source for gitdailies.yml: its name, what stands below it, and the file of its secret beside it."""
+    """A source for gitdailies.yml: its name, its settings, and the name of the file of its secret."""
 
     name: str
     value: Mapping[str, Any]
@@ -48,7 +48,7 @@ class Entry(NamedTuple):
         return self.secret_file == _secret_file(self.name)
 
     def adopting(self, source: Any) -> Entry:
-        """Return the entry with the secret's file of *source*, if that is all in which they differ."""
+        """Return the entry with the secret's file of *source*, if nothing else differs."""
         secrets = source.get("secrets") if isinstance(source, dict) else None
         match secrets:
             case [{"file": str(file), **rest}] if not rest and source == {**self.value, "secrets": secrets}:

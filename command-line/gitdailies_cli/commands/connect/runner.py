@@ -104,13 +104,13 @@ class Place:
             raise UsageError(f"{self.path}: expected a folder that this user may write to, got another")
 
     def stored_secret(self) -> Secret | None:
-        """Return the secret of the source, if it is there already; raises ConfigurationError."""
+        """Return the secret of the source, None if there is no source; raises ConfigurationError."""
         if self.here().source is None or not self.secret_file.exists():
             return None
         return SecretSource.make(file=self.secret_file).read({})
 
     def is_removable(self) -> bool:
-        """Whether the source is there as this command writes it, with nothing more below it."""
+        """Whether gitdailies.yml has the source exactly as this command writes it."""
         if not self.entry.has_own_secret_file:
             return False
         try:
@@ -153,7 +153,7 @@ def make(
 
 
 def _undone(vendor: Vendor, api: VendorApi, target: Target, done: Sequence[Made]) -> str:
-    """Delete what was made, also by a request whose answer never came; say what is left, or ""."""
+    """Delete what was made, also by a request without an answer. Return what could not be deleted, or ""."""
     unsure = ""
     found: list[Made] = []
     try:
