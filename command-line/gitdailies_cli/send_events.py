@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ import click
 from gitdailies_connection.addresses import check_receiver
 from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.settings import Destination
+from gitdailies_connection.http import event_lists
 from gitdailies_connection.http.sender import Sender
 from gitdailies_core import retry
 from gitdailies_core.error_text import relabel_all
@@ -33,6 +35,7 @@ URL_VARIABLE = "GITDAILIES_WEBHOOK_URL"
 KEY_VARIABLE = "GITDAILIES_WEBHOOK_KEY"
 DONE, NOT_DELIVERED, REFUSED, PARTLY = 0, 1, 3, 4
 _CONFLICT = 409
+_REPEAT = "the receiver had it already; it counts once"
 
 
 def delivery_options(
@@ -187,7 +190,7 @@ def _attempt(
 
 def _result(event: Event, outcome: retry.Outcome, verdict: retry.Verdict) -> SendResult:
     if isinstance(verdict, retry.Done):
-        return SendResult(event, "sent")
+        return SendResult(event, "sent", _REPEAT if _has_event_already(outcome) else "")
     if outcome.status == _CONFLICT and event.id and is_self_made(event.id):
         # Such an id names one event, whatever else an attempt says of it.
         return SendResult(
@@ -196,6 +199,14 @@ def _result(event: Event, outcome: retry.Outcome, verdict: retry.Verdict) -> Sen
     if isinstance(verdict, retry.Again) or (isinstance(verdict, retry.Pause) and verdict.what != retry.KEY):
         return SendResult(event, "not delivered", verdict.reason, NOT_DELIVERED)
     return SendResult(event, "refused", verdict.reason, REFUSED)
+
+
+def _has_event_already(outcome: retry.Outcome) -> bool:
+    """Whether a receiver of ours says that it had the event before this attempt."""
+    with suppress(ValueError):
+        answer = json.loads(outcome.answer)
+        return isinstance(answer, dict) and answer.get("status") == event_lists.UNCHANGED
+    return False
 
 
 def _exit_code(results: Sequence[SendResult]) -> int:

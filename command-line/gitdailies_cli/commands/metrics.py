@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
-# Each figure: its name, its title, its main number, the unit of that, and the counts behind it.
+# Each figure: its name, its title, its main number, the unit of that, and the counts behind it (`_Number`).
 _ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "deploymentFrequency",
         "deployment frequency",
         "value",
         "a day",
-        "{numerator} deploys in {denominator} days, median gap {medianGap}, p90 {gapP90}",
+        "{numerator:deploy} in {denominator:day}, median gap {medianGap}, p90 {gapP90}",
     ),
     (
         "changeLeadTime",
         "change lead time, median",
         "median",
         "s",
-        "p90 {p90}, {count} commits; unknown: {unknownDeploys} deploys, {unknownCommits} commits",
+        "p90 {p90}, {count:commit}; unknown: {unknownDeploys:deploy}, {unknownCommits:commit}",
     ),
     (
         "changeFailRate",
@@ -149,8 +149,7 @@ def _of_store(store: str, filters: Mapping[str, str], config: Path | None) -> di
 
     def read(session: Any) -> dict[str, Any]:
         settings = derived.stored_settings(session)
-        # If derived rows are behind, the figures come from the events: no server may be updating the rows.
-        # No server may be updating the rows.
+        # No server may be updating the rows. If they are behind, the figures come from the events.
         asked = question(filters, settings, now_us(), teams=teams)
         return queries.answer(session, asked, settings, most=None, fresh=True)
 
@@ -211,6 +210,15 @@ def _print(answer: Mapping[str, Any]) -> None:
         click.echo("no deploys match; change --from, --repo, --environment, --service or --team")
 
 
+class _Number(str):
+    """A number as text. A format gives it a noun: `{count:commit}` is "1 commit" or "2 commits"."""
+
+    __slots__ = ()
+
+    def __format__(self, noun: str) -> str:
+        return f"{self!s} {noun if self == '1' else noun + 's'}" if noun else str(self)
+
+
 def _values(numbers: Mapping[str, Any]) -> dict[str, str]:
     """Return the numbers of a figure as text; one of a group has a name like `byRemedyCount`."""
     found: dict[str, str] = {}
@@ -219,7 +227,7 @@ def _values(numbers: Mapping[str, Any]) -> dict[str, str]:
             inner = _values(number).items()
             found |= {f"{measure}{name[0].upper()}{name[1:]}": text for name, text in inner}
         elif not isinstance(number, str):
-            found[measure] = _shown(number, "s" if measure in _DURATIONS else "")
+            found[measure] = _Number(_shown(number, "s" if measure in _DURATIONS else ""))
     return found
 
 

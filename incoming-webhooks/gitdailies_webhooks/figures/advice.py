@@ -46,7 +46,7 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "without-incident": "report the deploy that repaired it, with the type rollback or hotfix",
         "merged": "",
         "later-outage": "",
-        "not-failed": "undo the correction on its page, if it did fail",
+        "not-failed": "",
         "not-an-incident": "undo the correction on its page, if it is one",
         "window": f"{_CAUSE}; a longer window is webhooks.window_hours",
         "unlinked": _CAUSE,

@@ -281,6 +281,7 @@ def _verdicts(found: Mapping[str, Any], zone: tzinfo) -> list[dict[str, Any]]:
             "name": NAMES[verdict["figure"]],
             "counts": verdict["counts"],
             "pieces": [_readable(piece, zone) for piece in linked(verdict["reason"], references)],
+            "advice": "" if verdict["counts"] else verdict["advice"],
         }
         for verdict in found["verdicts"]
     ]

@@ -62,9 +62,11 @@ def test_a_re_run_of_a_ci_job_is_another_attempt(run, webhooks):
         "GITHUB_EVENT_NAME": "push",
         "GITHUB_SERVER_URL": "https://github.com",
     }
-    codes = [run("deploy", **job, GITHUB_RUN_ATTEMPT=attempt).returncode for attempt in ("1", "1", "2")]
+    calls = [run("deploy", **job, GITHUB_RUN_ATTEMPT=attempt) for attempt in ("1", "1", "2")]
 
-    assert codes == [0, 0, 0]
+    assert [call.returncode for call in calls] == [0, 0, 0]
+    again = "the receiver had it already; it counts once"
+    assert [again in call.stdout for call in calls] == [False, True, False]
     found = [event for event in webhooks.events if event["repo"] == "larkspur/rerun"]
     assert sorted(e.get("attempt", "") for e in found) == ["", "2"]
     assert {(e["run"], e["reporter"]) for e in found} == {("github-actions:4711", "step/github-actions")}

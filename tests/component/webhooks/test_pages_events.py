@@ -42,12 +42,16 @@ def test_an_event_says_what_it_counts_for(kind: str, receiver: Receiver, owner: 
     for event in ("deploy", "incident-started"):
         assert receiver.post(key, body(event)).status_code == 202
 
-    deploy, incident = (lines(owner.get(path).text) for path in ("/events/1", "/events/2"))
+    pages = [owner.get(path).text for path in ("/events/1", "/events/2")]
+    deploy, incident = (lines(page) for page in pages)
     shown = [": ".join(line.split(": ")[:2]) for line in (*deploy, *incident)]
     assert "Deployment frequency: Counts" in shown
     assert "Change lead time: Does not count" in shown
     assert "Change fail rate: Counts" in shown
     assert "Failed deployment recovery time: Does not count" in shown
+    # As the API and `gitdailies why` advise. Where nothing is to do, nothing is said.
+    advice = re.findall("What to do: (.*?)</dd>", pages[0])
+    assert advice == ["nothing; the next deploy here has lead times."]
 
 
 def test_an_event_of_another_environment_is_judged_there(receiver: Receiver, owner: Visitor) -> None:
