@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.docs_site import pages, tree
+from scripts.docs_site import pages, publish, tree
 from scripts.docs_site.tree import Tree
 from scripts.releasing import published
 
@@ -110,6 +110,8 @@ def settings_of(ordered: Tree, texts: Mapping[str, str], address: str) -> Mappin
             ],
         },
         "extra_css": [_LOOK.name],
+        # The pages then read the list of versions one folder up, if `publish` has put one there.
+        "extra": {"version": {"provider": "mike", "default": publish.LATEST}},
         "markdown_extensions": [
             "admonition",
             "attr_list",
@@ -119,7 +121,8 @@ def settings_of(ordered: Tree, texts: Mapping[str, str], address: str) -> Mappin
             "pymdownx.highlight",
         ],
     }
-    return {**found, "site_url": f"{address}/"} if address else found
+    # Search engines are to show the newest version.
+    return {**found, "site_url": f"{address}/{publish.LATEST}/"} if address else found
 
 
 def _write(file: Path, data: bytes) -> None:

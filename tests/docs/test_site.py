@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +19,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
-from scripts.docs_site import tree
+from scripts.docs_site import publish, tree
 from tests.support.programs import program
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -122,18 +123,24 @@ def test_programs_find_every_page(site: Path) -> None:
         assert (site / path).read_text("utf-8") in full
 
 
-@pytest.fixture
-def served(site: Path) -> Iterator[str]:
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=site)) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def served(site: Path) -> Iterator[str]:
+    with serving(site) as url:
+        yield url
 
 
 # Of the generator's own buttons that copy code: each is in a landmark without a name.
@@ -180,3 +187,43 @@ def test_a_reader_searches_and_asks_no_other_host(served: str) -> None:
 
     assert heading.startswith("Rotate a secret")
     assert {url for url in asked if not url.startswith((served, "data:", "blob:"))} == set()
+
+
+def test_a_reader_chooses_a_version(site: Path, tmp_path: Path) -> None:
+    """Every page lists the published versions, the newest first; the first page leads to the newest."""
+    for version in ("1.0.0", "1.10.0", "1.9.0"):
+        publish.publish(site, tmp_path, version)
+    (tmp_path / "1.10.0" / "only-here.html").touch()
+    publish.publish(site, tmp_path, "1.10.0")
+    assert not (tmp_path / "1.10.0" / "only-here.html").exists()
+    with sync_playwright() as playwright, serving(tmp_path) as url:
+        browser = playwright.chromium.launch(
+            executable_path=program("chromium-headless-shell"), args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page()
+        page.goto(url)
+        page.wait_for_url(f"{url}/{publish.LATEST}/")
+        page.goto(f"{url}/1.9.0/do/back-up.html")
+        page.locator(".md-version").hover()
+        offered = page.locator(".md-version a").all_inner_texts()
+        page.locator(".md-version a", has_text="1.0.0").click()
+        page.wait_for_url(f"{url}/1.0.0/**")
+        browser.close()
+
+    assert offered == ["1.10.0", "1.9.0", "1.0.0"]
+
+
+@pytest.mark.parametrize(
+    ("site", "version", "message"),
+    [
+        ("nowhere", "1.0.0", "SITE: expected a folder with index.html"),
+        (".", "v1.0.0", "VERSION: expected three numbers such as 1.2.0, got 'v1.0.0'"),
+    ],
+)
+def test_nothing_is_published_by_mistake(
+    tmp_path: Path, site: str, version: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder without a site, or a version of another form, ends with code 2 and changes nothing."""
+    assert publish.main([str(tmp_path / site), str(tmp_path / "public"), version]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "public").exists()
