@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Callable, Sequence
 
 from gitdailies_connection.config.template import TOKEN_HEADER
@@ -11,6 +13,22 @@ from gitdailies_core.errors import ConfigurationError, UsageError
 _HEADER = f"header: {TOKEN_HEADER}    # for the token; the tool sends it with each delivery"
 _COUNT = "count: all    # every alert is an incident; in its place, only says which are"
 _TRIES: Sequence[Sequence[str]] = ((), (_HEADER,), (_COUNT,), (_HEADER, _COUNT))
+
+
+_ROUTE = re.compile(r"^( +)route:.*\n((?:\1 +.*\n?)+)", re.MULTILINE)
+
+
+def route_example(name: str, setup: str) -> Sequence[str]:
+    """Return the `route` that the text *setup* of a pack shows, as comments; () if it shows none.
+
+    The tool reports more than deploys, or deploys to more than one environment. Only the user knows the words.
+    """
+    found = _ROUTE.search(setup)
+    if found is None:
+        return ()
+    lines = textwrap.dedent(found[2]).splitlines()
+    head = f"# Which of its words are deploys, and where to; `gitdailies sources show {name}` explains it."
+    return [head, "# route:", *(f"#   {line}" for line in lines)]
 
 
 def secret_file(name: str) -> str:

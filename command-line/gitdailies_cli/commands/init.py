@@ -143,8 +143,20 @@ def _text(choices: Choices, file: Path) -> str:
         def check(lines: Sequence[str], name: str = name) -> None:
             read(text({name: lines}), file)
 
-        chosen[name] = first_sources.settings_of(name, check)
+        needed = first_sources.settings_of(name, check)
+        chosen[name] = [*needed, *first_sources.route_example(name, _setup(name))]
     return text(chosen or None)
+
+
+def _setup(name: str) -> str:
+    """Return how a tool of a pack is set up, or "" for one with an adapter in code."""
+    from gitdailies_core.sources import registry
+
+    if name not in registry.pack_names():
+        return ""
+    from gitdailies_sources import shipped
+
+    return str(shipped.document(name).value.get("setup", ""))
 
 
 def _write_files(choices: Choices, file: Path, text: str, *, force: bool) -> list[str]:
@@ -159,6 +171,10 @@ def _write_files(choices: Choices, file: Path, text: str, *, force: bool) -> lis
             path = file.parent / first_sources.secret_file(name)
             made = write_once(path, lambda: secrets.token_urlsafe(32))
             said.append(f"{path} holds a random secret: {_hand_over(name)}" if made else f"{path} is kept")
+            if first_sources.route_example(name, _setup(name)):
+                said.append(
+                    f"{name} reports more than deploys: say under route in {file} what counts, and where"
+                )
     except FileExistsError:
         raise UsageError(f"{file}: this file exists; --force overwrites it") from None
     except OSError as error:

@@ -10,6 +10,7 @@ import time
 
 import pytest
 from gitdailies_connection.config.load import load
+from gitdailies_core.deploys.routing import DeployRoutes
 from gitdailies_core.sources import registry
 
 from tests.support.machine import environment
@@ -42,6 +43,21 @@ def test_the_sources_that_were_named_work(run, tmp_path, receiver):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert f"{name}-secret holds a random secret" in made.stdout
         assert file.read_text().strip() not in made.stdout + (tmp_path / "gitdailies.yml").read_text()
+
+
+@pytest.mark.parametrize("name", ["circleci", "aws", "kubernetes"])
+def test_a_tool_of_many_jobs_gets_lines_for_those_that_deploy(run, tmp_path, name):
+    """The file has the pack's own example of a route as comments. Without its marks, the file loads."""
+    made = run("init", "--source", name)
+    assert f"{name} reports more than deploys: say under route in gitdailies.yml" in made.stdout
+
+    file = tmp_path / "gitdailies.yml"
+    assert load(file).sources[name].route == DeployRoutes()
+    lines = file.read_text().split("    # route:\n")[1].split("\n\n")[0].splitlines()
+    route = "\n".join(line.replace("# ", "", 1) for line in lines)
+    file.write_text(file.read_text().replace("    # route:\n" + "\n".join(lines), f"    route:\n{route}"))
+    loaded = load(file).sources[name].route
+    assert len(loaded.lines) + len(loaded.globs) == len(lines) >= 1
 
 
 @pytest.mark.matrix(every=5)
