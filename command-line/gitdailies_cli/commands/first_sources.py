@@ -21,7 +21,7 @@ _ROUTE = re.compile(r"^( +)route:.*\n((?:\1 +.*\n?)+)", re.MULTILINE)
 def route_example(name: str, setup: str) -> Sequence[str]:
     """Return the `route` that the text *setup* of a pack shows, as comments; () if it shows none.
 
-    The tool reports more than deploys, or deploys to more than one environment. Only the user knows the words.
+    The tool reports more than deploys, or to more than one environment. Only the user knows the words.
     """
     found = _ROUTE.search(setup)
     if found is None:

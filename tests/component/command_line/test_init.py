@@ -49,7 +49,10 @@ def test_the_sources_that_were_named_work(run, tmp_path, receiver):
 def test_a_tool_of_many_jobs_gets_lines_for_those_that_deploy(run, tmp_path, name):
     """The file has the pack's own example of a route as comments. Without its marks, the file loads."""
     made = run("init", "--source", name)
-    assert f"{name} reports more than deploys: say under route in gitdailies.yml" in made.stdout
+    assert (
+        f"{name} reports more than deploys: say under route in gitdailies.yml what counts where"
+        in made.stdout
+    )
 
     file = tmp_path / "gitdailies.yml"
     assert load(file).sources[name].route == DeployRoutes()
