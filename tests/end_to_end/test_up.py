@@ -3,7 +3,6 @@
 import re
 import stat
 import subprocess
-import time
 
 import pytest
 
@@ -37,6 +36,7 @@ class Started:
         self.process = Process(self.folder, "up", *flags, name=name)
         self.printed = self.process.wait_for("/api/events\n")
         self.lines = re.findall(r"^.* demo \w+(?=  )", self.printed, re.MULTILINE)
+        self.listing = re.search(r"^.* events$", self.printed, re.MULTILINE)[0]
         self.curl = re.findall(r"^curl .*$", self.printed, re.MULTILINE)
 
     def events(self):
@@ -67,24 +67,19 @@ def test_each_line_gives_one_event_at_every_paste_also_as_curl(started):
         for line in (command_line, started.paste(f"{command_line} --curl")):
             before = {event["id"] for event in started.events()}
             started.paste(line)
-            pasted_at = time.monotonic()
             new = until(lambda before=before: [e for e in started.events() if e["id"] not in before])
 
-            seconds = time.monotonic() - pasted_at
-            asked_at = time.monotonic()
-            started.events()
-            # A busy machine is slow to answer, too.
-            assert seconds < max(1, 20 * (time.monotonic() - asked_at))
             assert len(new) == 1
             assert new[0]["repo"] == "larkspur/checkout-api"
             sources.append(new[0].get("source", new[0]["kind"]))
     assert sources == [name for name in ("deployed", "pagerduty", "datadog", "squadcast") for _ in range(2)]
 
 
-def test_the_last_line_shows_what_has_arrived(started):
-    """The curl command prints the events."""
+def test_the_last_lines_show_what_has_arrived(started):
+    """The command and the curl command print the events."""
     started.paste(started.lines[0])
 
+    assert '"kind": "deployed"' in started.paste(started.listing)
     assert '"kind":"deployed"' in started.paste(started.curl[0])
 
 

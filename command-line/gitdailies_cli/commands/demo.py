@@ -231,6 +231,19 @@ def list_events(data: str, webhooks: str) -> str:
 
 def command(data: Path) -> str:
     """Return how a person types this command for the folder *data*, as they typed `gitdailies up`."""
+    line = f"{_typed()} demo"
+    return line if data == find_config.data_folder() else f"{line} --data {quote(shown(data))}"
+
+
+def events_command(data: Path) -> str:
+    """Return how a person lists the events of the servers of *data*."""
+    line = f"{_typed()} events"
+    file = data / find_config.FILE
+    return line if data == find_config.data_folder() else f"{line} --config {quote(shown(file))}"
+
+
+def _typed() -> str:
+    """Return how a person types `gitdailies`, as they did for `gitdailies up`."""
     called = Path(sys.argv[0])
     found = shutil.which(called.name)
     if called.name == "__main__.py":
@@ -240,8 +253,7 @@ def command(data: Path) -> str:
     else:
         inside = os.path.relpath(called)
         name = quote(str(called.absolute()) if inside.startswith(os.pardir) else inside)
-    line = f"{container.prefix()}{name} demo"
-    return line if data == find_config.data_folder() else f"{line} --data {quote(shown(data))}"
+    return f"{container.prefix()}{name}"
 
 
 def shown(data: Path) -> str:

@@ -340,8 +340,9 @@ Paste any of these into a second terminal, in this folder. Each run sends a new 
         + "\n".join(lines)
         + f"""
 
-Add --curl to see a request as a curl command. All events that have arrived, as JSON:
+Add --curl to see a request as a curl command. All events that have arrived, and the same as JSON:
 
+{demo.events_command(data)}
 {demo.list_events(folder, addresses["webhooks"])}
 """
     )

@@ -14,6 +14,7 @@ from tests.support.processes import run, running
 from tests.support.relay.deliveries import pagerduty
 from tests.support.relay.receiver import Receiver
 from tests.support.relay.running import configure
+from tests.support.servers import free_port
 
 CONFIG = "gitdailies.yml"
 
@@ -62,8 +63,10 @@ def test_a_newer_store_is_refused_with_both_versions_named(tmp_path: Path, recei
 def test_a_taken_port_names_what_to_change(tmp_path: Path, setting: str) -> None:
     """The line names the address and the setting, and the store is not held."""
     file = configure(tmp_path)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
+    # Not a port of connections: one could take it before the relay listens there.
+    port = free_port()
+    address = f"127.0.0.1:{port}"
+    with socket.create_server(("127.0.0.1", port)):
         file.write_text(file.read_text().replace(f"{setting}: 127.0.0.1:0", f"{setting}: {address}"))
         line = refusal(tmp_path)
     expected = "cannot listen there: address already in use"
