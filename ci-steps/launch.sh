@@ -41,14 +41,14 @@ if [ -z "$python" ]; then
   if is "${GITHUB_ACTIONS:-}"; then
     warning='::warning title=GitDailies::'
     error='::error title=GitDailies::'
-    inputs='INPUT'
+    inputs='INPUT GITDAILIES'
     sha=$(first "${GITHUB_SHA:-}")
     repo=$(first "${GITHUB_REPOSITORY:-}")
     branch=$(first "${GITHUB_REF:-}")
     status=$(first "${GITDAILIES_JOB_STATUS:-}")
     case ${GITHUB_EVENT_NAME:-} in push | workflow_dispatch | schedule | repository_dispatch | create) ;; *) sha= ;; esac
   elif is "${CIRCLECI:-}"; then
-    inputs='PARAM'
+    inputs='PARAM GITDAILIES'
     sha=$(first "${PIPELINE_GIT_REVISION:-}" "${CIRCLE_SHA1:-}")
     repo=$(first "$(both "${PIPELINE_GIT_REPO_OWNER:-}" "${PIPELINE_GIT_REPO_NAME:-}")" "$(both "${CIRCLE_PROJECT_USERNAME:-}" "${CIRCLE_PROJECT_REPONAME:-}")")
     address=$(first "${CIRCLE_REPOSITORY_URL:-}")

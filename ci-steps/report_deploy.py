@@ -1321,8 +1321,10 @@ def variables(prefix: str = PREFIX) -> dict[str, str]:
     return {name: prefix + name.upper().replace("-", "_") for name in INPUTS}
 
 def texts(environ: Mapping[str, str], prefix: str = PREFIX) -> dict[str, str]:
-    """Return the raw text of each input, by name."""
-    return {name: environ.get(variable, "") for name, variable in variables(prefix).items()}
+    """Return the raw text of each input, by name: from its variable, else from GITDAILIES_NAME."""
+    own = variables()
+    read = {name: environ.get(variable, "") for name, variable in variables(prefix).items()}
+    return {name: text if text.strip() else environ.get(own[name], "") for name, text in read.items()}
 
 def strict(inputs: Mapping[str, str]) -> bool:
     """Whether an error fails the job. A wrong value means no; the report has an error about it."""
@@ -2935,16 +2937,9 @@ def at(payload: Mapping[str, Any], paths: str) -> str | None:
             return text
     return None
 
-# The action passes each input as INPUT_NAME. The job's own env may also hold the address and the key.
-_FALLBACKS = {"webhook-url": "GITDAILIES_WEBHOOK_URL", "webhook-key": "GITDAILIES_WEBHOOK_KEY"}
-
 def github_actions_inputs(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the raw text of each input, by name."""
-    read = texts(environ, "INPUT_")
-    for name, variable in _FALLBACKS.items():
-        if not read[name].strip():
-            read[name] = environ.get(variable, "")
-    return read
+    """Return the raw text of each input, by name. The action passes it as INPUT_NAME."""
+    return texts(environ, "INPUT_")
 
 GITHUB_ACTIONS = Platform(
     word="github",
@@ -3040,13 +3035,12 @@ def _circleci_run(variables: Variables) -> Run | None:
     return Run(variables.first(*CIRCLECI_TABLE.run) or first, again, named)
 
 def _circleci_inputs(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the inputs, by name. GITDAILIES_WEBHOOK_URL may also hold the address."""
+    """Return the inputs, by name: the orb's parameters, else GITDAILIES_* as on any other platform."""
     read = texts(environ, "PARAM_")
     filled = {name: _circleci_filled_in(text, environ) for name, text in read.items()}
-    if not filled["webhook-url"].strip():
-        filled["webhook-url"] = environ.get("GITDAILIES_WEBHOOK_URL", "")
     # The parameter holds the name of the variable that holds the key.
-    filled["webhook-key"] = environ.get(read["webhook-key"].strip(), "")
+    named = environ.get("PARAM_WEBHOOK_KEY", "").strip()
+    filled["webhook-key"] = environ.get(named, "") if named else read["webhook-key"]
     return filled
 
 def _circleci_filled_in(text: str, environ: Mapping[str, str]) -> str:
@@ -3377,8 +3371,7 @@ def _gitlab_inputs(environ: Mapping[str, str]) -> dict[str, str]:
 
     The component passes INPUT_*, because a project's variable overrides a job's of the same name.
     """
-    inputs, own = texts(environ, "INPUT_"), texts(environ)
-    read = {name: text if text.strip() else own[name] for name, text in inputs.items()}
+    read = texts(environ, "INPUT_")
     named = environ.get("INPUT_WEBHOOK_KEY_ENV", "").strip()
     if named:
         read["webhook-key"] = environ.get(named, "")

@@ -21,8 +21,10 @@ def variables(prefix: str = PREFIX) -> dict[str, str]:
 
 
 def texts(environ: Mapping[str, str], prefix: str = PREFIX) -> dict[str, str]:
-    """Return the raw text of each input, by name."""
-    return {name: environ.get(variable, "") for name, variable in variables(prefix).items()}
+    """Return the raw text of each input, by name: from its variable, else from GITDAILIES_NAME."""
+    own = variables()
+    read = {name: environ.get(variable, "") for name, variable in variables(prefix).items()}
+    return {name: text if text.strip() else environ.get(own[name], "") for name, text in read.items()}
 
 
 def strict(inputs: Mapping[str, str]) -> bool:

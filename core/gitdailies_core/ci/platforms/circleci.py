@@ -89,13 +89,12 @@ def _run(variables: Variables) -> Run | None:
 
 
 def _inputs(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the inputs, by name. GITDAILIES_WEBHOOK_URL may also hold the address."""
+    """Return the inputs, by name: the orb's parameters, else GITDAILIES_* as on any other platform."""
     read = console.texts(environ, "PARAM_")
     filled = {name: _filled_in(text, environ) for name, text in read.items()}
-    if not filled["webhook-url"].strip():
-        filled["webhook-url"] = environ.get("GITDAILIES_WEBHOOK_URL", "")
     # The parameter holds the name of the variable that holds the key.
-    filled["webhook-key"] = environ.get(read["webhook-key"].strip(), "")
+    named = environ.get("PARAM_WEBHOOK_KEY", "").strip()
+    filled["webhook-key"] = environ.get(named, "") if named else read["webhook-key"]
     return filled
 
 

@@ -358,17 +358,9 @@ def at(payload: Mapping[str, Any], paths: str) -> str | None:
     return None
 
 
-# The action passes each input as INPUT_NAME. The job's own env may also hold the address and the key.
-_FALLBACKS = {"webhook-url": "GITDAILIES_WEBHOOK_URL", "webhook-key": "GITDAILIES_WEBHOOK_KEY"}
-
-
 def inputs(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the raw text of each input, by name."""
-    read = console.texts(environ, "INPUT_")
-    for name, variable in _FALLBACKS.items():
-        if not read[name].strip():
-            read[name] = environ.get(variable, "")
-    return read
+    """Return the raw text of each input, by name. The action passes it as INPUT_NAME."""
+    return console.texts(environ, "INPUT_")
 
 
 GITHUB_ACTIONS = Platform(

@@ -92,8 +92,7 @@ def _inputs(environ: Mapping[str, str]) -> dict[str, str]:
 
     The component passes INPUT_*, because a project's variable overrides a job's of the same name.
     """
-    inputs, own = console.texts(environ, "INPUT_"), console.texts(environ)
-    read = {name: text if text.strip() else own[name] for name, text in inputs.items()}
+    read = console.texts(environ, "INPUT_")
     named = environ.get("INPUT_WEBHOOK_KEY_ENV", "").strip()
     if named:
         read["webhook-key"] = environ.get(named, "")
