@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gitdailies_connection.config.load import load
-from gitdailies_connection.config.settings import Configuration, Defaults
 from gitdailies_core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from gitdailies_connection.config.settings import Configuration, Defaults
 
 FILE = "gitdailies.yml"
 DATA = "gitdailies-data"
@@ -28,6 +30,8 @@ def data_folder() -> Path:
 
 def defaults() -> Defaults:
     """Return what the variables set, and else what holds on any machine."""
+    from gitdailies_connection.config.settings import Defaults
+
     data = os.environ.get(DATA_VARIABLE)
     host = os.environ.get(HOST_VARIABLE) or Defaults.host
     return Defaults(host, Path(data).absolute() if data else None)
@@ -50,6 +54,9 @@ def _is_file(path: Path) -> bool:
 
 def load_configuration(path: Path | None) -> Configuration:
     """Find and load it; raises ConfigurationError with every fault."""
+    # Commands that need no configuration do not wait for what reads it.
+    from gitdailies_connection.config.load import load
+
     chosen = find(path)
     if chosen is None:
         raise ConfigurationError(

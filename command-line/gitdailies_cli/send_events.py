@@ -1,4 +1,4 @@
-"""Send events from the command line: find the destination and the key, send, and print the results."""
+"""Find the destination and the key, send events, and print the results."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import json
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import click
@@ -21,8 +20,7 @@ from gitdailies_connection.config.settings import Destination
 from gitdailies_connection.http import event_lists
 from gitdailies_connection.http.sender import Sender
 from gitdailies_core import retry
-from gitdailies_core.error_text import relabel_all
-from gitdailies_core.errors import ConfigurationError, DeliveryError, InvalidEvent, UsageError
+from gitdailies_core.errors import ConfigurationError, DeliveryError, UsageError
 from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event
 from gitdailies_core.events.ids import is_self_made
@@ -30,56 +28,17 @@ from gitdailies_core.values.hosts import is_private
 from gitdailies_core.values.secret import Secret
 
 from gitdailies_cli import find_config, output
+from gitdailies_cli.conventions import (
+    DONE,
+    KEY_VARIABLE,
+    NOT_DELIVERED,
+    PARTLY,
+    REFUSED,
+    URL_VARIABLE,
+)
 
-URL_VARIABLE = "GITDAILIES_WEBHOOK_URL"
-KEY_VARIABLE = "GITDAILIES_WEBHOOK_KEY"
-DONE, NOT_DELIVERED, REFUSED, PARTLY = 0, 1, 3, 4
 _CONFLICT = 409
 _REPEAT = "the receiver had it already; it counts once"
-
-
-def delivery_options(
-    function: Callable[..., Any], *, timeout: float = 10.0, retries: int = 3
-) -> Callable[..., Any]:
-    """Add the options that all reporting commands share, with these defaults."""
-    for option in reversed(
-        (
-            click.option(
-                "--url", help=f"the address for events; default: {URL_VARIABLE}, else gitdailies.yml"
-            ),
-            click.option(
-                "--key-env",
-                help=f"the variable with the key; default: {KEY_VARIABLE}, else gitdailies.yml",
-            ),
-            click.option("--config", type=click.Path(path_type=Path), help="the path of gitdailies.yml"),
-            click.option(
-                "--timeout", type=click.FloatRange(0.1, 300), default=timeout, help="seconds for each attempt"
-            ),
-            click.option(
-                "--retries",
-                type=click.IntRange(0, 20),
-                default=retries,
-                help="retries after the first attempt",
-            ),
-            click.option(
-                "--dry-run", is_flag=True, help="print the events and send nothing; needs no address or key"
-            ),
-            click.option("--json", "as_json", is_flag=True, help="print JSON"),
-        )
-    ):
-        function = option(function)
-    return function
-
-
-@contextmanager
-def option_names_in_errors(options: Mapping[str, str]) -> Iterator[None]:
-    """Replace core's names in errors by the names of the options that the values came from."""
-    try:
-        yield
-    except UsageError as error:
-        raise UsageError(*relabel_all(error.complaints, options)) from None
-    except InvalidEvent as error:
-        raise UsageError(*relabel_all(map(str, error.faults), options)) from None
 
 
 @dataclass(frozen=True)
@@ -90,34 +49,6 @@ class SendResult:
     status: str
     reason: str = ""
     code: int = DONE
-
-
-def report(
-    events: Sequence[Event],
-    notes: Sequence[str],
-    *,
-    url: str | None,
-    key_env: str | None,
-    config: Path | None,
-    timeout: float,
-    retries: int,
-    dry_run: bool,
-    as_json: bool,
-) -> None:
-    """Send *events* in order, print the results, and exit with the matching code."""
-    for note in notes:
-        click.echo(f"note: {output.printable(note)}", err=True)
-    if dry_run:
-        written = [event.to_wire() for event in events]
-        output.as_json({"event": written[0]} if len(written) == 1 else {"events": written})
-        return
-    destination, key = find_destination(url, key_env, config, timeout)
-    if warning := sender_warning(destination.url):
-        click.echo(f"warning: {warning}", err=True)
-    with Sender.to(destination) as sender:
-        results = _send_all(sender, destination, key, events, retries)
-    _print_results(results, as_json=as_json)
-    raise click.exceptions.Exit(_exit_code(results))
 
 
 def find_destination(
@@ -154,7 +85,17 @@ def sender_warning(url: str) -> str:
     return "the address begins with http, which sends the key and the events unencrypted; use https"
 
 
-def _send_all(
+def send_all(
+    destination: Destination, key: Secret, events: Sequence[Event], retries: int
+) -> list[SendResult]:
+    """Send *events* in order, each again up to *retries* times, and return the result of each."""
+    if warning := sender_warning(destination.url):
+        click.echo(f"warning: {warning}", err=True)
+    with Sender.to(destination) as sender:
+        return _send_with(sender, destination, key, events, retries)
+
+
+def _send_with(
     sender: Sender, destination: Destination, key: Secret, events: Sequence[Event], retries: int
 ) -> list[SendResult]:
     results: list[SendResult] = []
@@ -209,14 +150,16 @@ def _has_event_already(outcome: retry.Outcome) -> bool:
     return False
 
 
-def _exit_code(results: Sequence[SendResult]) -> int:
+def exit_code(results: Sequence[SendResult]) -> int:
+    """Return the exit code that says whether all, some or none of the events were sent."""
     codes = {result.code for result in results}
     if DONE in codes and len(codes) > 1:
         return PARTLY
     return max(codes, default=DONE)
 
 
-def _print_results(results: Sequence[SendResult], *, as_json: bool) -> None:
+def print_results(results: Sequence[SendResult], *, as_json: bool) -> None:
+    """Print a line for each event, or one JSON document."""
     if as_json:
         output.as_json(
             {

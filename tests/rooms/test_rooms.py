@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from gitdailies_cli.main import COMMANDS
 
 from tests.rooms.reading import strings
 from tests.rooms.rules import EXEMPTIONS, Exemption, exempt, faults, modules, room_of, rooms, stale
@@ -211,3 +212,36 @@ def test_the_command_imports_a_room_only_when_a_subcommand_runs() -> None:
     heavy |= {"requests", "sqlalchemy", "alembic", "starlette", "uvicorn", "yaml", "jsonschema", "orjson"}
 
     assert heavy & set(json.loads(done.stdout)) == set()
+
+
+# They read YAML, deliveries or a vendor's API, or run servers.
+READERS = {"connect", "services", "teams", "translate", "up", "history"}
+HEAVY = {"requests", "sqlalchemy", "alembic", "starlette", "uvicorn", "yaml", "jsonschema", "orjson", "rich"}
+
+
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - READERS))
+def test_a_subcommand_loads_what_is_slow_only_when_it_uses_it(name: str) -> None:
+    """The help of a subcommand, and a run that sends nothing, wait for no HTTP client and no store."""
+    module = f"gitdailies_cli.{COMMANDS[name][0]}"
+    listed = f"import json, sys, {module}; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", listed], capture_output=True, text=True, check=True)
+
+    assert HEAVY & set(json.loads(done.stdout)) == set()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("deploy", "--repo", "larkspur/ledger", "--sha", "a" * 40, "--dry-run"),
+        ("incident", "start", "INC-7", "--repo", "larkspur/ledger", "--dry-run"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_dry_run_loads_nothing_that_sends(arguments: tuple[str, ...]) -> None:
+    """`--dry-run` prints the event, without the time that an HTTP client takes to load."""
+    run = f"import sys; from gitdailies_cli.main import main\ntry: main({list(arguments)!r})\nfinally: "
+    listed = f"{run}print(sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", listed], capture_output=True, text=True, check=True)
+
+    assert '"larkspur/ledger"' in done.stdout
+    assert done.stderr.endswith("[]\n")

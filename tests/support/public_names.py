@@ -16,7 +16,7 @@ from typing import Any, get_args
 
 import click
 import yaml
-from gitdailies_cli import send_events
+from gitdailies_cli import conventions
 from gitdailies_cli.main import gitdailies
 from gitdailies_connection.config.schema_errors import schema
 from gitdailies_core import errors
@@ -88,7 +88,7 @@ def _commands(command: click.Command, name: str) -> Iterator[str]:
 def _others() -> Iterator[str]:
     made = (value for value in vars(errors).values() if isinstance(value, type))
     codes = {one.exit_code for one in made if issubclass(one, errors.GitDailiesError)}
-    codes |= {send_events.DONE, send_events.NOT_DELIVERED, send_events.REFUSED, send_events.PARTLY}
+    codes |= {conventions.DONE, conventions.NOT_DELIVERED, conventions.REFUSED, conventions.PARTLY}
     yield from (f"exit code {code}" for code in codes)
     yield from (f"reason {code}" for code in get_args(Code))
     yield from (f"metric {name}" for name in _metrics())

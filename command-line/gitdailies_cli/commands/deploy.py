@@ -15,7 +15,7 @@ from gitdailies_core.ci.facts import Inputs, Skipped
 from gitdailies_core.ci.settings import DEPLOY_INPUTS
 
 from gitdailies_cli import output
-from gitdailies_cli.send_events import delivery_options, option_names_in_errors, report
+from gitdailies_cli.reporting import delivery_options, option_names_in_errors, report
 
 EVENT_VARIABLE = "GITHUB_EVENT_PATH"
 OPTIONS = {**{name: f"--{name}" for name in (*DEPLOY_INPUTS, "path")}, "url": "--page"}

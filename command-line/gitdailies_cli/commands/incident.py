@@ -11,7 +11,7 @@ from gitdailies_core.errors import InvalidEvent
 from gitdailies_core.events.events import INCIDENT_RESOLVED, INCIDENT_STARTED, Event
 from gitdailies_core.events.ids import content_id
 
-from gitdailies_cli.send_events import delivery_options, option_names_in_errors, report
+from gitdailies_cli.reporting import delivery_options, option_names_in_errors, report
 
 SOURCE = "command-line"
 OPTIONS = {

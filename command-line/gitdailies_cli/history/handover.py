@@ -20,7 +20,8 @@ from gitdailies_history.sending.sending import Report, Stream
 
 from gitdailies_cli import find_config
 from gitdailies_cli.history.progress import ImportProgress
-from gitdailies_cli.send_events import delivery_options, find_destination
+from gitdailies_cli.reporting import delivery_options
+from gitdailies_cli.send_events import find_destination
 
 STATE = Path(find_config.DATA) / "history"
 INTERRUPTED_BY = "interrupted"

@@ -36,7 +36,7 @@ from gitdailies_connection.config.settings import (
     StoreSetting,
     WebhooksSettings,
 )
-from gitdailies_connection.config.sign_in import read_sign_in
+from gitdailies_connection.config.sign_in_reader import read_sign_in
 
 NAME = "gitdailies.yml"
 STORE = "sqlite:gitdailies-data/relay.db"
