@@ -92,6 +92,10 @@ def test_a_demo_without_names_sends_a_deploy_and_an_incident(started):
     assert (sent.returncode, sent.stderr) == (0, "")
     assert f"http://127.0.0.1:{started.ports[0]}/events" in sent.stdout
     assert {event["kind"] for event in new} == {"deployed", "incidentStarted"}
+    # The incident is attributed to the deploy: it is the next second that it names.
+    (incident,) = (event["id"] for event in new if event["kind"] == "incidentStarted")
+    (deploy,) = (event["id"] for event in new if event["kind"] == "deployed")
+    until(lambda: f"attributed to deploy {deploy}" in command("why", incident, cwd=started.folder).stdout)
 
 
 def test_a_demo_without_a_server_names_what_to_start(tmp_path):

@@ -173,6 +173,14 @@ def demo(names: Sequence[str], data: Path, curl: bool) -> None:
     click.echo(where_to_look(webhooks))
 
 
+def _values_now() -> Values:
+    # Vendors tell whole seconds. The next one is after a deploy that was sent just before.
+    second = int(datetime.now(UTC).timestamp()) + 1
+    return Values(
+        secrets.token_hex, f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%SZ}", f"{second}000"
+    )
+
+
 def send(data: Path, webhooks: str, relay: str, names: Sequence[str]) -> list[str]:
     """Send the samples *names* to servers like `http://127.0.0.1:8700`; return a line for each.
 
@@ -180,8 +188,6 @@ def send(data: Path, webhooks: str, relay: str, names: Sequence[str]) -> list[st
     """
     import requests
 
-    moment = datetime.now(UTC)
-    values = Values(secrets.token_hex, f"{moment:%Y-%m-%dT%H:%M:%SZ}", str(int(moment.timestamp()) * 1000))
     lines = []
     with requests.Session() as session:
         # To this machine, so no proxy of the environment is asked.
@@ -189,7 +195,7 @@ def send(data: Path, webhooks: str, relay: str, names: Sequence[str]) -> list[st
         for name in names:
             sample = SAMPLES[name]
             url = _address(sample, webhooks, relay)
-            body = json.dumps(sample.body(values)).encode()
+            body = json.dumps(sample.body(_values_now())).encode()
             headers = {"content-type": "application/json", sample.header: _proof(sample, data, body)}
             try:
                 answer = session.post(url, data=body, headers=headers, timeout=_TIMEOUT_SECONDS)
