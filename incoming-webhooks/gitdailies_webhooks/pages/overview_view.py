@@ -171,8 +171,12 @@ def wall_pages(rows: Sequence[Key], *, with_teams: bool) -> list[Sequence[Key]]:
 
 
 def _sorted(found: Overview, sort: str) -> list[Key]:
-    """Return the keys of rows: teams in the order of the file, and their repositories as asked."""
+    """Return the keys of rows: teams in the order of the file, and their repositories as asked.
+
+    An incident is open now, whatever the period is. So its repository has a row without deploys, too.
+    """
     read, question = found.found, found.question
+    keys = {*read.keys, *(key for key in found.open_now if key != ALL)}
 
     def order(key: Key) -> tuple[Any, ...]:
         value = None
@@ -181,7 +185,7 @@ def _sorted(found: Overview, sort: str) -> list[Key]:
         team = question.teams_known.position(key[0])
         return team, value is None, -(value or 0), found.names.get(key[1], key[1]).casefold()
 
-    return sorted(read.keys, key=order)
+    return sorted(keys, key=order)
 
 
 class _Drawing:

@@ -113,6 +113,32 @@ def test_one_team_is_a_filter(owner: Visitor, key: str) -> None:
     assert (wrong.status_code, "Expected one of " in wrong.text) == (400, True)
 
 
+def test_what_is_not_counted_is_of_the_same_team(receiver: Receiver, owner: Visitor, key: str) -> None:
+    """The other environments of a team's page are those of its repositories alone."""
+    staging = [{**one, "environment": "staging"} for one in many(3)]
+    elsewhere = [{**one, "repo": "larkspur/shop", "environment": "staging"} for one in many(2)]
+    assert receiver.post(key, [*staging, *elsewhere]).status_code == 202
+    for team, number in (("", 5), ("&team=pay", 3), ("&team=none", 2), ("&team=both", 0)):
+        seen = re.findall(r">staging \((\d+)\)<", owner.get(f"/dora?days=30{team}").text)
+        assert [int(one) for one in seen] == [number] * (number > 0), team
+
+
+def test_rows_have_every_incident_that_is_open_now(receiver: Receiver, owner: Visitor) -> None:
+    """A repository that was not deployed in the period has a row if an incident of it is open."""
+    long_ago = [
+        body("incident-started", id=f"old-{repo}", incidentId="OLD", repo=repo, time="2026-04-01T12:00:00Z")
+        for repo in ("many/repo-000", "larkspur/ledger")
+    ]
+    assert receiver.post(receiver.key("ci"), [*many(2), *long_ago]).status_code == 202
+    for view in ("", "&view=wall"):
+        page = owner.get(f"/dora?days=7{view}").text
+        found = {row[0]: row[8].split()[0] for row in rows(page)}
+        of_teams = [int(number) for name, number in found.items() if name.endswith(")") and number != "–"]
+        (whole,) = re.findall(r"(\d+) open now<", page)
+        assert (found["larkspur/ledger"], found["many/repo-000"]) == ("1", "1")
+        assert (int(whole), sum(of_teams)) == (2, 2), found
+
+
 def many(number: int) -> list[dict[str, str]]:
     """Deploys of many repositories an hour ago; the first has the most, all of the same hour."""
     now = datetime.now(UTC).replace(microsecond=0)
