@@ -50,7 +50,7 @@ def test_from_the_figures_to_a_correction_and_back(history: Tab, receiver: Recei
     assert rate(page).startswith("1 of 4")
     page.locator("g.failed a").first.click()
     expect(page.get_by_role("heading", name="4f0c2d6b8e1a", exact=True)).to_be_visible()
-    expect(page.locator(".lead")).to_contain_text("Failed by incident INC-1134")
+    expect(page.locator(".lead")).to_contain_text("Failed: incident INC-1134")
     steps = page.locator("ol.story li")
     expect(steps).to_have_count(5)
     expect(steps.nth(1)).to_contain_text("18 min 14 s lead time of its newest commit")
@@ -86,7 +86,7 @@ def test_from_the_figures_to_a_correction_and_back(history: Tab, receiver: Recei
         expect(page.locator(".notice")).to_have_count(0)
     expect(page.get_by_role("heading", name="Attributed to")).to_be_visible()
     page.get_by_role("link", name="deploy 4f0c2d6b8e1a").first.click()
-    expect(page.locator(".lead")).to_contain_text("Failed by incident INC-1134")
+    expect(page.locator(".lead")).to_contain_text("Failed: incident INC-1134")
     page.goto(receiver.url + SHOP)
     assert rate(page).startswith("1 of 4")
 
