@@ -80,10 +80,13 @@ def percent(ratio: float | None) -> str:
 def out_of(some: float, whole: float, word: str = "") -> str:
     """Write a part of a whole with both numbers, and in percent unless the whole is small: 2 of 14 (14 %)."""
     text = f"{count(some)} of {count(whole)}" + (f" {word}" if word else "")
-    if whole < FEW:
-        return text
+    return text if whole < FEW else f"{text} ({part_in_percent(some, whole)})"
+
+
+def part_in_percent(some: float, whole: float) -> str:
+    """Write a part of a whole in percent, without places unless it is below one: 14 %, 0.3 %."""
     places = 1 if 0 < some / whole < 0.01 else 0
-    return f"{text} ({some / whole * 100:.{places}f} %)"
+    return f"{some / whole * 100:.{places}f} %"
 
 
 def fraction(some: int, whole: int) -> str:
