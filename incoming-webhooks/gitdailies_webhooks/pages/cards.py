@@ -89,7 +89,7 @@ def _recovery(numbers: _Numbers, _: str) -> list[Headline]:
 
 
 def _rework(numbers: _Numbers, _: str) -> list[Headline]:
-    return [_part(numbers, "")] if numbers["denominator"] else []
+    return [_part(numbers, "rework")] if numbers["denominator"] else []
 
 
 def _part(numbers: _Numbers, result: str) -> Headline:

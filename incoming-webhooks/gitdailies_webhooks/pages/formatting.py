@@ -113,12 +113,6 @@ def duration(seconds: float | None) -> str:
     return unbroken(durations.duration(seconds))
 
 
-def whole_percent(text: str) -> str:
-    """Keep the percent of a rate in one line: 12 of 150 (8 %)."""
-    counts, mark, percent = text.partition("(")
-    return counts + unbroken(mark + percent)
-
-
 def window(seconds: float) -> str:
     """Write the length of the window in hours, or in days if it is longer than three."""
     return f"{seconds / 3600:g} h" if seconds <= 259_200 else duration(seconds)

@@ -15,7 +15,6 @@ from gitdailies_webhooks.pages.formatting import (
     fraction,
     rate,
     unbroken,
-    whole_percent,
 )
 
 FEW, UNCLEAR, NONE_BEFORE = "too few to compare", "no clear change", "nothing before to compare with"
@@ -66,7 +65,7 @@ def change(figure: str, word: str, before: Mapping[str, Any]) -> str:
     if word == comparison.FEW and earlier.startswith(NOTHING):
         return NONE_BEFORE
     said = _NOT_CLEAR.get(word) or f"clearly {_word(figure, word)}"
-    return f"{said}; before: {whole_percent(earlier)}"
+    return f"{said}; before: {', '.join(map(unbroken, earlier.split(', ')))}"
 
 
 def _word(figure: str, word: str) -> str:

@@ -108,7 +108,7 @@ def summary(answer: Mapping[str, Any], notice: str) -> str:
     to_decide = answer["open"] - looked_at
     parts = [f"{count(to_decide)} to decide"] if to_decide else []
     parts += [f"{count(looked_at)} to look at"] if looked_at else []
-    parts += [f"{count(answer['done'])} done"] if answer["done"] or parts else []
+    parts += [f"{count(answer['done'])} done"] if answer["done"] else []
     if answer["open"]:
         return f"{', '.join(parts)}."
     return " ".join([_NOTHING_YET if notice else _NOTHING, *(f"{part}." for part in parts)])

@@ -165,7 +165,7 @@ def test_a_rate_has_its_numbers_beside_it(receiver: Receiver, owner: Visitor) ->
     assert receiver.post(receiver.key("ci"), worked()).status_code == 202
     shown = headlines(owner.get(f"/dora?{PERIOD}&repo=larkspur/shop").text)
     assert shown["changeFailRate"] == ["11 of 24 failed, 46 %"]
-    assert shown["deploymentReworkRate"] == ["6 of 24 25 %"]
+    assert shown["deploymentReworkRate"] == ["6 of 24 rework, 25 %"]
     assert [line.split(" by ")[1] for line in shown["failedDeploymentRecoveryTime"]] == [
         "incidents",
         "rollback or hotfix",

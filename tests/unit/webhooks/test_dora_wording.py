@@ -166,9 +166,9 @@ def test_labels_are_thinned_to_what_has_room(labels: list[str], most: int) -> No
     ("word", "failed", "settled", "text"),
     [
         (comparison.FEW, 0, 0, "nothing before to compare with"),
-        (comparison.FEW, 1, 4, "too few to compare; before: 1 of 4"),
-        (comparison.UNCLEAR, 7, 26, "no clear change; before: 7 of 26 (27\u00a0%)"),
-        (comparison.HIGHER, 7, 26, "clearly higher; before: 7 of 26 (27\u00a0%)"),
+        (comparison.FEW, 1, 4, "too few to compare; before: 1\u00a0of\u00a04"),
+        (comparison.UNCLEAR, 7, 26, "no clear change; before: 7\u00a0of\u00a026\u00a0(27\u00a0%)"),
+        (comparison.HIGHER, 7, 26, "clearly higher; before: 7\u00a0of\u00a026\u00a0(27\u00a0%)"),
     ],
 )
 def test_a_change_says_what_was_before(
