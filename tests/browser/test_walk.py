@@ -49,7 +49,7 @@ def test_from_the_figures_to_a_correction_and_back(history: Tab, receiver: Recei
     page.goto(receiver.url + SHOP)
     assert rate(page).startswith("1 of 4")
     page.locator("g.failed a").first.click()
-    expect(page.get_by_role("heading", name="4f0c2d6b8e1a", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="Deploy 4f0c2d6b8e1a to production")).to_be_visible()
     expect(page.locator(".lead")).to_contain_text("Failed: incident INC-1134")
     steps = page.locator("ol.story li")
     expect(steps).to_have_count(5)
