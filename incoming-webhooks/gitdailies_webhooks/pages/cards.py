@@ -98,6 +98,7 @@ def _part(numbers: _Numbers, result: str) -> Headline:
     return Headline(f"{count(some)} of {count(whole)}", ", ".join(filter(None, written)))
 
 
+_PERCENTILES = frozenset({"p90", "gapP90"})
 _MEDIANS = (("Median", "median", duration), ("90th percentile", "p90", duration))
 
 LAYOUTS = (
@@ -269,7 +270,7 @@ def _card(
         few=_few(layout, numbers),
         wide=_wide(numbers),
         counts=[
-            *((label, Piece(write(_number(numbers, name)))) for label, name, write in layout.counts),
+            *((label, Piece(write(_shown(layout, numbers, name)))) for label, name, write in layout.counts),
             *more,
         ],
         chart=drawn.chart,
@@ -285,6 +286,12 @@ def _number(numbers: _Numbers, name: str) -> float | None:
         found = found[key]
     number: float | None = found
     return number
+
+
+def _shown(layout: CardLayout, numbers: _Numbers, name: str) -> float | None:
+    """Return a number of a card. Of few, one in ten is none."""
+    few = name in _PERCENTILES and numbers[layout.basis[0]] < FEW
+    return None if few else _number(numbers, name)
 
 
 def _wide(numbers: _Numbers) -> str:

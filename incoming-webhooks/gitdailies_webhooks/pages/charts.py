@@ -17,7 +17,7 @@ from gitdailies_webhooks.pages.axis import Scale, thinned
 
 # In units of the drawing, which is scaled to the width of the page.
 WIDTH, HEIGHT = 400, 190
-_TOP, _RIGHT, _BOTTOM = 10, 12, 24
+_TOP, _RIGHT, _BOTTOM = 10, 12, 28
 _FONT, _LINE, _LETTER, _BOLD = 14, 17, 8.6, 10
 
 # How many labels, and how many letters in all of them, have room below a chart.

@@ -18,7 +18,8 @@ from gitdailies_webhooks.pages.formatting import (
 )
 
 FEW, UNCLEAR, NONE_BEFORE = "too few to compare", "no clear change", "nothing before to compare with"
-_NOT_CLEAR: Mapping[str, str] = {comparison.FEW: FEW, comparison.UNCLEAR: UNCLEAR}
+TOO_SHORT = "too few whole weeks to compare"
+_NOT_CLEAR: Mapping[str, str] = {comparison.FEW: FEW, comparison.UNCLEAR: UNCLEAR, TOO_SHORT: TOO_SHORT}
 _COUNTS: Mapping[str, str] = {comparison.HIGHER: "more", comparison.LOWER: "fewer"}
 
 
@@ -64,6 +65,8 @@ def change(figure: str, word: str, before: Mapping[str, Any]) -> str:
     earlier = value(figure, before)
     if word == comparison.FEW and earlier.startswith(NOTHING):
         return NONE_BEFORE
+    if (figure, word) == (metrics.FREQUENCY, comparison.FEW):
+        word = TOO_SHORT  # whole weeks are compared, however many deploys they have
     said = _NOT_CLEAR.get(word) or f"clearly {_word(figure, word)}"
     return f"{said}; before: {', '.join(map(unbroken, earlier.split(', ')))}"
 

@@ -111,7 +111,7 @@ def test_each_state_has_its_sentence(receiver: Receiver, people: tuple[Visitor, 
         "/events/id?id=once": "Attributed to No deploy in the 24 h before the incident.",
         "/incidents/once": "Resolved after 1 h,",
         "/incidents/twice": "Merged, canceled or deleted after 1 h, without a recovery of its own.",
-        "/events/id?id=merged": "Ends the incident incident TWICE",
+        "/events/id?id=merged": "The incident that it ends incident TWICE",
     }
     for path, sentence in sentences.items():
         assert sentence in text(owner.get(path).text), path

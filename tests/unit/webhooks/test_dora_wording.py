@@ -179,6 +179,20 @@ def test_a_change_says_what_was_before(
     assert phrases.change(metrics.FAIL_RATE, word, before) == text
 
 
+def test_a_short_period_is_not_few_deploys() -> None:
+    """Deploys are compared by whole weeks, so a short period is too short, with however many deploys."""
+    before = {"value": 59.0, "days": 7.0, "deploys": 415}
+    said = phrases.change(metrics.FREQUENCY, comparison.FEW, before)
+    assert said == "too few whole weeks to compare; before: 59\u00a0a\u00a0day, 415\u00a0deploys"
+
+
+def test_a_percentile_needs_more_than_a_few() -> None:
+    """With four recoveries, one in ten is none."""
+    (layout,) = (layout for layout in cards.LAYOUTS if layout.name == metrics.RECOVERY)
+    shown = [cards._shown(layout, {"p90": 60.0, "count": number}, "p90") for number in (4, 5)]
+    assert shown == [None, 60.0]
+
+
 def test_a_zone_is_named_as_its_clocks_call_it() -> None:
     """Summer and winter have names of their own."""
     berlin = ZoneInfo("Europe/Berlin")
