@@ -74,7 +74,7 @@ def test_why_a_deploy_counts(folder):
     assert first.startswith(f"deployed {SHA[:12]}, {REPO} production, 20")
     assert first.endswith("(event first)")
     assert second.startswith("It counts in ")
-    assert "  yes  deployment frequency: a deploy in the period" in lines
+    assert "  yes  deployment frequency: one deploy" in lines
     assert any(line.startswith("  no   change fail rate: ") for line in lines)
     assert "       what to do: wait until it is settled" in lines
 
@@ -104,7 +104,7 @@ def test_why_in_another_environment(folder):
     code, printed, _ = ask(folder, "why", "other", "--environment", "staging")
 
     assert code == 0
-    assert "  yes  deployment frequency: a deploy in the period" in printed
+    assert "  yes  deployment frequency: one deploy" in printed
 
 
 def test_why_takes_the_id_of_an_incident(folder):

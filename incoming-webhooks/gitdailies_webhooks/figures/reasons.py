@@ -34,7 +34,7 @@ LEFT_OUT = {
     "kind": "no figure counts events of this kind",
 }
 UNKNOWN = {
-    lead_time.NO_PREDECESSOR: "the first deploy here: there is no earlier one to compare its commits with",
+    lead_time.NO_PREDECESSOR: "it is the first deploy here, and its commits have nothing to be compared with",
     lead_time.NO_COMMITS: "it says neither commits nor commitTime",
     ancestry.NOT_IN_MIRROR: "the mirror of its repository lacks its commit: not fetched yet, or never pushed",
     ancestry.EARLIER_NOT_IN_MIRROR: (
@@ -127,10 +127,10 @@ class Reasons:
             yield _repeat(repeat)
             return
         facts = self._deploys[deploy.id]
-        yield Verdict(metrics.FREQUENCY, True, "counted", "a deploy in the period")
+        yield Verdict(metrics.FREQUENCY, True, "counted", "one deploy")
         yield _lead_time(facts)
         yield self._fail_rate(facts)
-        yield _recovery(facts)
+        yield self._recovery(facts)
         yield self._rework(facts.deploy)
 
     @_verdicts.register
@@ -158,7 +158,7 @@ class Reasons:
                 yield self._left_out(mismatch)
             else:
                 word = _UNLINKED.get(link.how, "window")
-                yield Verdict(metrics.FAIL_RATE, False, word, f"unlinked: {self._no_link(incident)}")
+                yield Verdict(metrics.FAIL_RATE, False, word, f"unlinked, since {self._no_link(incident)}")
             return
         found_by = _FOUND_BY.get(link.how, "the latest in the window")
         to_deploy = f"attributed to deploy {deploy.id} of {_text(deploy.at)}, {found_by}"
@@ -172,22 +172,24 @@ class Reasons:
             return
         if self._is_young(deploy):
             until = self._settled_at(deploy)
-            reason = f"{to_deploy}, which failed by it and is outside the rate until {until}"
+            reason = f"{to_deploy}, which it made fail and which is outside the rate until {until}"
             yield Verdict(metrics.FAIL_RATE, False, "failed-young", reason)
         else:
-            yield Verdict(metrics.FAIL_RATE, True, "failed", f"{to_deploy}, which failed by it")
+            yield Verdict(metrics.FAIL_RATE, True, "failed", f"{to_deploy}, which it made fail")
         yield _part_in_outage(incident, self._deploys[deploy.id])
 
     def _no_link(self, incident: Incident) -> str:
         """Say why an incident is attributed to no deploy, and what 72 hours would give."""
         if incident.link.how in _WHY_UNLINKED:
             return _WHY_UNLINKED[incident.link.how]
-        none = f"no deploy of its repository, environment and service in the {_hours(self._window)} before it"
+        none = (
+            f"no deploy of its repository, environment and service is in the {_hours(self._window)} before it"
+        )
         if self._window >= WIDE_WINDOW_US:
             return none
         wide = incident.link.wide
         if wide is None:
-            return f"{none}; none in 72 h either"
+            return f"{none}, and none is in the 72 h before it"
         return f"{none}; with 72 h it would be attributed to deploy {wide.id} of {_text(wide.at)}"
 
     @_verdicts.register
@@ -240,7 +242,7 @@ class Reasons:
                 metrics.FAIL_RATE, False, "failed-young", f"{failure}; outside the rate until {until}"
             )
         return Verdict(
-            metrics.FAIL_RATE, False, "pending", f"it may still fail: outside the rate until {until}"
+            metrics.FAIL_RATE, False, "pending", f"it may still fail, so it is outside the rate until {until}"
         )
 
     def _failure(self, facts: DeployFacts) -> str:
@@ -259,6 +261,13 @@ class Reasons:
         how = next(r for r in self._remedied[remedy.id] if r.deploy.id == remedied.id)
         return "the revert in deploy" if how.reverts else f"the {remedy.type}"
 
+    def _recovery(self, facts: DeployFacts) -> Verdict:
+        if facts.failed:
+            return _recovery(facts)
+        pending = self._is_young(facts.deploy) and not facts.judged
+        reason = "it has not failed so far" if pending else "it did not fail"
+        return Verdict(metrics.RECOVERY, False, "not-failed", reason)
+
     def _rework(self, deploy: Deploy) -> Verdict:
         if deploy.type == ROLLBACK:
             what = "a rollback" if deploy.says else "a rollback: it goes back to an earlier commit"
@@ -268,7 +277,7 @@ class Reasons:
             return Verdict(metrics.REWORK, True, "rework", f"{what}; {self._remedies(deploy)}")
         if deploy.fixes is not None:
             return Verdict(metrics.REWORK, True, "rework", f"it fixes incident {deploy.fixes}")
-        reason = "counted in the denominator alone"
+        reason = "one more deploy, no rework"
         if deploy.id in self._remedied:
             reason += f"; {self._remedies(deploy)}"
         return Verdict(metrics.REWORK, True, "planned", reason)
@@ -311,7 +320,7 @@ def _remedy(remedy: Remedy) -> str:
 def _lead_time(facts: DeployFacts) -> Verdict:
     new = facts.new
     if new.unknown:
-        return Verdict(metrics.LEAD_TIME, False, new.unknown, f"unknown: {UNKNOWN[new.unknown]}")
+        return Verdict(metrics.LEAD_TIME, False, new.unknown, f"unknown, since {UNKNOWN[new.unknown]}")
     if not new.commits:
         reason = "its commit was here before" if facts.deploy.known else "it brought no new commit"
         return Verdict(metrics.LEAD_TIME, False, "nothing-new", reason)
@@ -323,8 +332,6 @@ def _lead_time(facts: DeployFacts) -> Verdict:
 
 
 def _recovery(facts: DeployFacts) -> Verdict:
-    if not facts.failed:
-        return Verdict(metrics.RECOVERY, False, "not-failed", "it did not fail")
     outage = facts.outage
     if facts.remedied_after_us is not None:
         remedy = facts.remedied_by[0]

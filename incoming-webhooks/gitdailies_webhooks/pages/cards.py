@@ -9,21 +9,35 @@ from typing import Any, NamedTuple, TypeAlias
 from markupsafe import Markup
 
 from gitdailies_webhooks.figures import metrics
-from gitdailies_webhooks.figures.durations import duration
-from gitdailies_webhooks.pages import figure_charts
+from gitdailies_webhooks.pages import figure_charts, phrases
 from gitdailies_webhooks.pages.event_links import Piece
 from gitdailies_webhooks.pages.figure_charts import COUNTS, DURATIONS, RATES, Kind, Measure, Trends
-from gitdailies_webhooks.pages.formatting import FEW, count, decimal, out_of, percent, rate
+from gitdailies_webhooks.pages.formatting import (
+    FEW,
+    count,
+    decimal,
+    duration,
+    part_in_percent,
+    percent,
+    unbroken,
+)
 
 _Numbers: TypeAlias = Mapping[str, Any]
 _Format: TypeAlias = Callable[[float | None], str]
+
+
+class Headline(NamedTuple):
+    """A number at the top of a card, and what it is of, in small letters below it."""
+
+    value: str
+    of: str = ""
 
 
 @dataclass(frozen=True)
 class CardLayout:
     """How the card of a figure looks.
 
-    *headlines* writes the lines at the top, from the numbers of the figure and the window; without one,
+    *headlines* writes the numbers at the top, from those of the figure and the window; without one,
     *nothing* says why. *counts* are shown below it, *columns* in the table of the trend, and *kind* says how
     it is drawn. A number in a group has a name like `byRemedy.count`. *basis* is the count behind the
     number, with its word for one and for several; a small one is shown with a warning, unless the figure is
@@ -33,7 +47,7 @@ class CardLayout:
     name: str
     title: str
     explanation: str
-    headlines: Callable[[_Numbers, str], list[str]]
+    headlines: Callable[[_Numbers, str], list[Headline]]
     nothing: str
     counts: tuple[tuple[str, str, _Format], ...]
     columns: tuple[tuple[str, str, _Format], ...]
@@ -43,38 +57,48 @@ class CardLayout:
     exact: bool = False
 
 
-def _frequency(numbers: _Numbers, _: str) -> list[str]:
-    return [] if numbers["value"] is None else [rate(numbers["value"])]
+def _frequency(numbers: _Numbers, _: str) -> list[Headline]:
+    if numbers["value"] is None:
+        return []
+    return [Headline(*phrases.frequency(numbers["numerator"], numbers["denominator"], numbers["value"]))]
 
 
-def _lead_time(numbers: _Numbers, _: str) -> list[str]:
-    return [] if numbers["median"] is None else [duration(numbers["median"])]
+def _lead_time(numbers: _Numbers, _: str) -> list[Headline]:
+    return [] if numbers["median"] is None else [Headline(duration(numbers["median"]))]
 
 
-def _fail_rate(numbers: _Numbers, window: str) -> list[str]:
-    lines = []
+def _fail_rate(numbers: _Numbers, window: str) -> list[Headline]:
+    found = []
     if numbers["denominator"]:
-        lines.append(out_of(numbers["numerator"], numbers["denominator"], "failed"))
+        found.append(_part(numbers, "failed"))
     failed, young = numbers["failedYoung"], numbers["failedYoung"] + numbers["pending"]
     if young:
         has = "has" if 1 in (failed, young) else "have"
-        lines.append(f"last {window}: {count(failed)} of {count(young)} {has} failed so far")
-    return lines
+        some = f"{count(failed)} of {count(young)}"
+        found.append(Headline(some, f"{has} failed so far, in the last {unbroken(window)}"))
+    return found
 
 
-def _recovery(numbers: _Numbers, _: str) -> list[str]:
+def _recovery(numbers: _Numbers, _: str) -> list[Headline]:
     by_remedy = numbers["byRemedy"]["median"]
-    lines = [] if numbers["median"] is None else [duration(numbers["median"])]
+    found = [] if numbers["median"] is None else [Headline(duration(numbers["median"]))]
     if by_remedy is not None:
-        lines = [f"{line} by incidents" for line in lines]
-        lines.append(f"{duration(by_remedy)} by rollback or hotfix")
-    return lines
+        found = [one._replace(of="by incidents") for one in found]
+        found.append(Headline(duration(by_remedy), "by rollback or hotfix"))
+    return found
 
 
-def _rework(numbers: _Numbers, _: str) -> list[str]:
-    return [out_of(numbers["numerator"], numbers["denominator"])] if numbers["denominator"] else []
+def _rework(numbers: _Numbers, _: str) -> list[Headline]:
+    return [_part(numbers, "rework")] if numbers["denominator"] else []
 
 
+def _part(numbers: _Numbers, result: str) -> Headline:
+    some, whole = numbers["numerator"], numbers["denominator"]
+    written = [result, "" if whole < FEW else unbroken(part_in_percent(some, whole))]
+    return Headline(f"{count(some)} of {count(whole)}", ", ".join(filter(None, written)))
+
+
+_PERCENTILES = frozenset({"p90", "gapP90"})
 _MEDIANS = (("Median", "median", duration), ("90th percentile", "p90", duration))
 
 LAYOUTS = (
@@ -89,7 +113,7 @@ LAYOUTS = (
             ("Deploys", "numerator", count),
             ("Days", "denominator", decimal),
             ("Median gap", "medianGap", duration),
-            ("90th percentile", "gapP90", duration),
+            ("90th percentile gap", "gapP90", duration),
         ),
         (
             ("Deploys", "numerator", count),
@@ -156,25 +180,25 @@ LAYOUTS = (
         metrics.RECOVERY,
         "Failed deployment recovery time",
         "For each failed deploy, the time from the start of its first incident until none of the incidents "
-        "that overlap is open. Still open: an incident of it has not ended yet. By rollback or hotfix: the "
-        "deploy failed without an incident; the time from the deploy to the first later deploy that remedied "
-        "it. Without either: all its incidents were merged or canceled. Open incidents: all that are open "
-        "now, also those that are attributed to no deploy.",
+        "that overlap is open. Failed, still open: an incident of the deploy has not ended yet. By rollback "
+        "or hotfix: the deploy failed without an incident; the time from the deploy to the first later "
+        "deploy that remedied it. Recovery unknown: all incidents of the deploy were merged or canceled. "
+        "Open incidents: all that are open now, also those that are attributed to no deploy.",
         _recovery,
         "no failed deploy that has recovered",
         (
             ("90th percentile", "p90", duration),
             ("Recovered", "count", count),
-            ("Still open", "open", count),
+            ("Failed, still open", "open", count),
             ("By rollback or hotfix", "byRemedy.count", count),
-            ("Without either", "withoutIncident", count),
+            ("Recovery unknown", "withoutIncident", count),
         ),
         (
             *_MEDIANS,
             ("Recovered", "count", count),
-            ("Still open", "open", count),
+            ("Failed, still open", "open", count),
             ("By rollback or hotfix", "byRemedy.count", count),
-            ("Without either", "withoutIncident", count),
+            ("Recovery unknown", "withoutIncident", count),
         ),
         DURATIONS,
         ("count", "recovered deploy", "recovered deploys"),
@@ -208,7 +232,7 @@ class Card(NamedTuple):
     name: str
     title: str
     explanation: str
-    headlines: list[str]
+    headlines: list[Headline]
     nothing: str
     few: str
     wide: str
@@ -246,7 +270,7 @@ def _card(
         few=_few(layout, numbers),
         wide=_wide(numbers),
         counts=[
-            *((label, Piece(write(_number(numbers, name)))) for label, name, write in layout.counts),
+            *((label, Piece(write(_shown(layout, numbers, name)))) for label, name, write in layout.counts),
             *more,
         ],
         chart=drawn.chart,
@@ -262,6 +286,12 @@ def _number(numbers: _Numbers, name: str) -> float | None:
         found = found[key]
     number: float | None = found
     return number
+
+
+def _shown(layout: CardLayout, numbers: _Numbers, name: str) -> float | None:
+    """Return a number of a card. Of few, one in ten is none."""
+    few = name in _PERCENTILES and numbers[layout.basis[0]] < FEW
+    return None if few else _number(numbers, name)
 
 
 def _wide(numbers: _Numbers) -> str:

@@ -17,7 +17,7 @@ from gitdailies_webhooks.pages.axis import Scale, thinned
 
 # In units of the drawing, which is scaled to the width of the page.
 WIDTH, HEIGHT = 400, 190
-_TOP, _RIGHT, _BOTTOM = 10, 12, 24
+_TOP, _RIGHT, _BOTTOM = 10, 12, 28
 _FONT, _LINE, _LETTER, _BOLD = 14, 17, 8.6, 10
 
 # How many labels, and how many letters in all of them, have room below a chart.
@@ -25,6 +25,9 @@ _MOST_LABELS, _LETTERS = 5, 30
 
 _LEAST_RADIUS, _MOST_RADIUS = 1.6, 6.0
 _BAR = 0.7
+# The size of the arrow of a bar that goes on beyond the axis.
+_ARROW = 4
+_UNSETTLED = "not settled"
 
 
 class Point(NamedTuple):
@@ -128,13 +131,22 @@ class _Frame:
         if unsettled is not None:
             begin = self.left + min(max(unsettled, 0), len(self._points)) * self.slot
             yield svg.rect(begin, self.top, self.right - begin, self.bottom - self.top, "unsettled")
-            yield svg.text(self.right, self.top - 5, "not settled", "end")
+            # Over a narrow field, the words would seem to be about the rest of the chart.
+            if self.right - begin >= len(_UNSETTLED) * _LETTER:
+                yield svg.text(self.right, self.top - 5, _UNSETTLED, "end")
 
     def spreads(self) -> Iterator[Markup]:
         for at, point in enumerate(self._points):
             if point.value is not None and point.spread is not None:
                 low, high = map(self.y, point.spread)
                 yield svg.path("spread", "M", self.x(at), low, "V", high)
+                if point.spread[1] > self._scale.top:
+                    yield self._goes_on(self.x(at))
+
+    def _goes_on(self, x: float) -> Markup:
+        """Draw an arrow at the top: the bar goes on beyond the axis."""
+        down = self.top + _ARROW
+        return svg.path("spread", "M", x - _ARROW, down, "L", x, self.top, "L", x + _ARROW, down)
 
     def dots(self) -> Iterator[Markup]:
         most = max((point.weight for point in self._points), default=1)

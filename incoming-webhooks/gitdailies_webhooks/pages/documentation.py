@@ -17,6 +17,7 @@ DOCS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "deliveries": ("docs/incoming-webhooks.md#deliveries-and-services", "What each outcome means"),
         "review": ("docs/incoming-webhooks.md#the-review-of-a-week", "How a review works"),
         "services": ("docs/configuration.md#services", "How to write a line of a service"),
+        "figures": ("docs/figures.md", "How each figure is defined"),
         "keys": ("docs/incoming-webhooks.md#keys", "Keys and what they may do"),
         "screens": ("docs/incoming-webhooks.md#a-screen-on-the-wall", "A screen on the wall"),
     }

@@ -145,7 +145,9 @@ def _shown(
     chosen = filters.get("repo") or filters.get("service")
     on_wall = filters.get("view") == WALL
     if not chosen and len(set(spellings.names(session).values())) > 1:
-        found = overview(session, question.all.question, settings, live=question.all.live)
+        found = overview(
+            session, question.all.question, question.one.selection, settings, live=question.all.live
+        )
         shown = overview_view.context(
             found,
             filters,

@@ -16,22 +16,22 @@ from gitdailies_server.storage.timestamps import to_us
 from gitdailies_webhooks.derived.dora_page import MOST_SEEN, Overview, overview
 from gitdailies_webhooks.derived.queries import Question
 from gitdailies_webhooks.figures import metrics
-from gitdailies_webhooks.figures.durations import duration
 from gitdailies_webhooks.figures.selection import DEFAULT_DAYS, Period
 from gitdailies_webhooks.figures.settings import PRODUCTION, FigureSettings
 from gitdailies_webhooks.figures.teams import NO_TEAM_TITLE, Teams
 from gitdailies_webhooks.figures.timeline import ENDED, LISTED, PENDING, SUCCEEDED, Listed
 from gitdailies_webhooks.figures.trend import Bucket
-from gitdailies_webhooks.pages import timeline
+from gitdailies_webhooks.pages import phrases, timeline
 from gitdailies_webhooks.pages.axis import thinned
 from gitdailies_webhooks.pages.cards import cards
 from gitdailies_webhooks.pages.event_links import Piece, open_incidents_url
 from gitdailies_webhooks.pages.event_titles import title_of
 from gitdailies_webhooks.pages.figure_charts import Trends
-from gitdailies_webhooks.pages.formatting import count, days, dora_url, moment, url_time, window
+from gitdailies_webhooks.pages.formatting import count, days, dora_url, duration, moment, url_time, window
 from gitdailies_webhooks.pages.overview_view import BEHIND_US
 
 PRESETS = (7, 30, 90, 365)
+_EXPORTS = (("csv", "CSV"), ("json", "JSON"), ("md", "Markdown"))
 _MOST_REPOS, _MOST_TICKS, _SHOWN = 500, 5, 10
 
 _TITLES = {kind.word: kind.title for kind in KINDS}
@@ -52,6 +52,8 @@ _LONG = {
     "week": "{0.day} {0:%b} {0.year}",
     "quarter": "{0:%b} {0.year}",
 }
+# What the page calls a state elsewhere, too.
+_STATES = {SUCCEEDED: "did not fail"}
 _HEADINGS = {"day": "Day", "week": "Week of", "quarter": "Quarter from", "decade": "Decade from"}
 
 
@@ -73,6 +75,10 @@ def form(filters: Mapping[str, str]) -> dict[str, Any]:
         "wrong": {},
         "leave": dora_url(filters, view=None),
         "wall": dora_url(filters, view="wall", page=None),
+        "exports": [
+            (dora_url(filters, sort=None, page=None, format=form).replace("/dora", "/dora/export", 1), title)
+            for form, title in _EXPORTS
+        ],
         "presets": [
             (dora_url(same, days=str(preset)), preset, by_days and chosen == str(preset))
             for preset in PRESETS
@@ -126,6 +132,7 @@ def context(
         "heading": _HEADINGS.get(trend.unit, trend.unit.capitalize()),
         "buckets": buckets,
         "word": trend.unit,
+        "has_line": any(one.rolling is not None for beside in found.beside for one in beside.values()),
         "tracks": timeline.tracks(found.timeline, period, found.events, part_url),
         "ticks": timeline.ticks(period, _tick_labels(trend.buckets, labels)),
         "listed": listed,
@@ -201,7 +208,7 @@ def _observed(answer: Mapping[str, Any], zone: tzinfo) -> dict[str, str] | None:
     if observed in (None, answer["period"]["from"]):
         return None
     number = answer["figures"][metrics.FREQUENCY]["denominator"]
-    return {"from": moment(to_us(parse(observed, "observedFrom")), zone), "days": days(number)}
+    return {"from": moment(to_us(parse(observed, "observedFrom")), zone)[:10], "days": phrases.span(number)}
 
 
 def _bucket(word: str, bucket: Bucket, part_url: Any) -> dict[str, Any]:
@@ -226,7 +233,7 @@ def _tick_labels(buckets: tuple[Bucket, ...], labels: list[str]) -> dict[int, st
 def _listed(event: Listed, events: Mapping[str, Mapping[str, Any]], zone: tzinfo) -> dict[str, Any]:
     body = events.get(event.id, {"id": event.id, "kind": "", "seq": 0})
     title = title_of(body)
-    state = event.state
+    state = _STATES.get(event.state, event.state)
     if event.ended_at is not None:
         state = f"{state} after {duration((event.ended_at - event.at) / 1_000_000)}"
     return {

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from gitdailies_core.events.events import DEPLOYED, INCIDENT_STARTED
 
 from gitdailies_webhooks.derived.event_filters import OPEN
+from gitdailies_webhooks.pages.event_titles import title_of
 
 _PAGES = {DEPLOYED: "/deploys/", INCIDENT_STARTED: "/incidents/"}
 # The words of a reason that have a name behind them.
@@ -70,11 +71,13 @@ def linked(sentence: str, references: Iterable[Mapping[str, Any]]) -> list[Piece
     """Return a sentence in pieces, where what names one of *references* is a link to its page.
 
     A deploy is named by its id, an incident by that of its sender. A word in front says that it is a name.
+    The link of a deploy has its commit, as everywhere on the pages.
     """
-    urls: dict[str, str] = {}
+    urls: dict[str, Piece] = {}
     for one in references:
         name = str(one["incidentId"] if one["kind"] == INCIDENT_STARTED else one["id"])
-        urls.setdefault(name, event_url(str(one["id"]), str(one["kind"])))
+        text = title_of(one).short if one["kind"] == DEPLOYED else name
+        urls.setdefault(name, Piece(text, event_url(str(one["id"]), str(one["kind"]))))
     if not urls:
         return [Piece(sentence)]
     names = "|".join(re.escape(name) for name in sorted(urls, key=len, reverse=True))
@@ -82,5 +85,5 @@ def linked(sentence: str, references: Iterable[Mapping[str, Any]]) -> list[Piece
     pieces: list[Piece] = []
     for at, text in enumerate(found):
         named = at % 2 and _NAMED.search(found[at - 1])
-        pieces.append(Piece(text, urls[text] if named else ""))
+        pieces.append(urls[text] if named else Piece(text))
     return [piece for piece in pieces if piece.text]

@@ -63,5 +63,5 @@ def _facts(body: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         facts.append(("Incident", str(incident), events_url(incidentId=str(incident))))
     facts += [(title, str(body[name]), "") for name, title in _FACTS if isinstance(body.get(name), str)]
     if str(body.get("url", "")).startswith(("https://", "http://")):
-        facts.append(("Where", str(body["url"]), str(body["url"])))
+        facts.append(("Link", str(body["url"]), str(body["url"])))
     return facts

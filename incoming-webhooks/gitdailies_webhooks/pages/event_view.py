@@ -13,10 +13,10 @@ from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_webhooks.derived import detail
 from gitdailies_webhooks.figures import corrections, incidents, metrics, reasons, story
-from gitdailies_webhooks.figures.durations import duration
+from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.pages.event_links import Piece, commit_url, event_url, linked
 from gitdailies_webhooks.pages.event_titles import title_of
-from gitdailies_webhooks.pages.formatting import moment, zone_name
+from gitdailies_webhooks.pages.formatting import duration, moment, unbroken_units, window, zone_name
 
 # The names of the figures.
 NAMES = {
@@ -30,10 +30,10 @@ NAMES = {
 
 _SHORT_SHA = 12
 _GAPS = {
-    story.LEAD_TIME: "lead time of its newest commit",
-    story.UNTIL_NOTICED: "until it was noticed",
-    story.STILL_OPEN: "and it is still open",
-    story.BETWEEN: "later",
+    story.LEAD_TIME: "{} lead time of its newest commit",
+    story.UNTIL_NOTICED: "{} until it was noticed",
+    story.STILL_OPEN: "{} later, still open",
+    story.BETWEEN: "{} later",
 }
 _TYPES = {"rollback": "Rollback", "hotfix": "Hotfix"}
 # Why an incident is attributed to the deploy, or to none.
@@ -41,7 +41,6 @@ _HOW = {
     incidents.BY_CAUSE: "the incident names its commit as the cause",
     incidents.BY_TIME: "it is the latest deploy in the window before the incident",
     incidents.NO_SUCH_COMMIT: "the incident names a commit as its cause, and no deploy has this commit",
-    incidents.NO_DEPLOY: "no deploy lies in the window before the incident",
     incidents.BY_HAND: "a correction says so",
     incidents.NO_SUCH_DEPLOY: "a correction names a deploy that does not exist or does not count there",
     incidents.NO_CAUSE: "a correction, or its causedBy, says that no deploy caused it",
@@ -100,8 +99,9 @@ class Step(NamedTuple):
     gap: str
 
 
-def deploy_view(found: Mapping[str, Any], zone: tzinfo) -> dict[str, Any]:
+def deploy_view(found: Mapping[str, Any], settings: FigureSettings) -> dict[str, Any]:
     """Return what the page of a deploy shows beside its event."""
+    zone = settings.zone
     related, body = found["related"], found["event"]
     return {
         "state": _STATES[found["state"]],
@@ -120,14 +120,15 @@ def deploy_view(found: Mapping[str, Any], zone: tzinfo) -> dict[str, Any]:
     }
 
 
-def incident_view(found: Mapping[str, Any], zone: tzinfo) -> dict[str, Any]:
+def incident_view(found: Mapping[str, Any], settings: FigureSettings) -> dict[str, Any]:
     """Return what the page of an incident shows beside its event."""
+    zone = settings.zone
     related = found["related"]
     return {
         "state": _STATES[found["state"]],
         "bad": found["state"] in _BAD,
         "summary": _incident_summary(found, zone),
-        "attribution": _attribution(found),
+        "attribution": _attribution(found, window(settings.window.total_seconds())),
         "merged_into": _link(related["mergedInto"]),
         "occurrences": [_occurrence(ref, zone) for ref in related["incidents"]],
         "steps": _steps(found, zone),
@@ -137,8 +138,9 @@ def incident_view(found: Mapping[str, Any], zone: tzinfo) -> dict[str, Any]:
     }
 
 
-def end_view(found: Mapping[str, Any], zone: tzinfo) -> dict[str, Any]:
+def end_view(found: Mapping[str, Any], settings: FigureSettings) -> dict[str, Any]:
     """Return what the page of the end of an incident shows beside its event."""
+    zone = settings.zone
     related = found["related"]
     return {
         "occurrences": [_occurrence(ref, zone) for ref in related["incidents"]],
@@ -176,11 +178,11 @@ def _failure(found: Mapping[str, Any]) -> list[Piece]:
     causes = related["incidents"] or related["remediedBy"]
     if not causes:
         return [Piece("Failed: a correction says so.")]
-    by = [Piece("Failed by " if related["incidents"] else "Failed: it was remedied by ")]
+    by = [Piece("Failed: " if related["incidents"] else "Failed: remedied by ")]
     for at, ref in enumerate(causes):
         by += [Piece(", ")] * (at > 0) + [_piece(ref)]
     if found["recoveredBy"] == "incident":
-        return [*by, Piece(f". It recovered after {duration(found['recoverySeconds'])}.")]
+        return [*by, Piece(f", recovered after {duration(found['recoverySeconds'])}.")]
     if found["recoveredBy"] == "remedy":
         took = duration(found["recoverySeconds"])
         return [*by, Piece(f", {took} after it. No incident tells a recovery.")]
@@ -204,7 +206,8 @@ def _incident_summary(found: Mapping[str, Any], zone: tzinfo) -> list[Piece]:
     return [Piece(f"Resolved after {took}, {_zoned(_us(found['related']['resolution']['time']), zone)}.")]
 
 
-def _attribution(found: Mapping[str, Any]) -> dict[str, Any] | None:
+def _attribution(found: Mapping[str, Any], before: str) -> dict[str, Any] | None:
+    """Return the deploy that made an incident, or why there is none; *before* is the length of the window."""
     attribution, cause = found["attribution"], found["related"]["deploy"]
     if attribution["how"] is None:
         return None
@@ -212,6 +215,7 @@ def _attribution(found: Mapping[str, Any]) -> dict[str, Any] | None:
     return {
         "deploy": _link(cause, found["event"]["time"], "before the incident"),
         "because": _HOW.get(attribution["how"], ""),
+        "none_before": before if attribution["how"] == incidents.NO_DEPLOY else "",
         "caused_by": attribution["causedBy"],
         "caused_by_url": commit_url("", "", attribution["causedBy"] or ""),
         "wide": _link(wide, found["event"]["time"], "before the incident"),
@@ -236,9 +240,9 @@ def _occurrence(ref: Mapping[str, Any], zone: tzinfo) -> Link:
     began = _us(ref["time"])
     note = _zoned(began, zone)
     if ref["endedAt"] is None:
-        return Link(name_of(ref), event_url(ref["id"], ref["kind"]), f"{note}, open")
+        return Link(name_of(ref), event_url(ref["id"], ref["kind"]), f"started {note}, open")
     took = duration((_us(ref["endedAt"]) - began) / 1_000_000)
-    return Link(name_of(ref), event_url(ref["id"], ref["kind"]), f"{note}, ended after {took}")
+    return Link(name_of(ref), event_url(ref["id"], ref["kind"]), f"started {note}, ended after {took}")
 
 
 def _link(ref: Mapping[str, Any] | None, than: str = "", word: str = "") -> Link | None:
@@ -260,11 +264,11 @@ def _piece(ref: Mapping[str, Any] | None) -> Piece:
 def _commit(change: Mapping[str, Any], body: Mapping[str, Any], zone: tzinfo) -> dict[str, str]:
     lead = change["leadTimeSeconds"]
     if lead is not None:
-        result = "counts"
+        result = "yes"
     elif not change["new"]:
-        result = "was here before"
+        result = "no: it was here before"
     else:
-        result = "unknown: no time" if change["time"] is None else "unknown: its time is after the deploy"
+        result = "no: it has no time" if change["time"] is None else "no: its time is after the deploy"
     return {
         "sha": change["sha"][:_SHORT_SHA],
         "href": commit_url(str(body.get("url", "")), str(body["repo"]), change["sha"]),
@@ -291,7 +295,7 @@ def _readable(piece: Piece, zone: tzinfo) -> Piece:
     """Write the times of a sentence as the rest of the page does. A name stays as it is."""
     if piece.href:
         return piece
-    return Piece(_TIME.sub(lambda at: _zoned(_us(at[0]), zone), piece.text))
+    return Piece(unbroken_units(_TIME.sub(lambda at: _zoned(_us(at[0]), zone), piece.text)))
 
 
 def _references(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -319,12 +323,13 @@ def _step(
     if node["what"] == story.COMMIT:
         text, href = f"Commit {node['sha'][:_SHORT_SHA]}", _commit_of(node["sha"], by_id.values())
     elif node["what"] != story.NOW:
-        href = event_url(node["id"], body.get("kind", "") if node["of"] is None else "")
+        if node["id"] != found["event"]["id"]:  # a page has no link to itself
+            href = event_url(node["id"], body.get("kind", "") if node["of"] is None else "")
         text = _happened(node["what"], body, found)
         if node["of"] is None and str(body.get("url", "")).startswith(("https://", "http://")):
             outside = str(body["url"])
             outside_text = "CI run" if body["kind"] == DEPLOYED else "at the vendor"
-    gap = f"{duration(node['afterSeconds'])} {_GAPS[node['gap']]}" if node["gap"] else ""
+    gap = _GAPS[node["gap"]].format(duration(node["afterSeconds"])) if node["gap"] else ""
     at = _us(node["time"])
     return Step(_to_the_second(at, zone), node["time"], node["what"], text, href, outside, outside_text, gap)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
+from gitdailies_connection.relay.answers import page_of
+from gitdailies_core.errors import RelayFault
 from gitdailies_core.events.events import DEPLOYED, INCIDENT_STARTED
+from gitdailies_core.events.ids import is_self_made
 from gitdailies_server.storage.timestamps import to_us
 from starlette.responses import Response
 
@@ -37,6 +41,8 @@ from gitdailies_webhooks.pages.request_context import Visit
 from gitdailies_webhooks.pages.site import OWNERS, Page, Site
 
 _PAGE = 50
+# The page of an event does not wait longer for a relay, which may hang.
+_RELAY_SECONDS = 1.0
 _PARAMETERS = (*FILTERS, TEAM, OUTCOME, "from", "to", "q", "order")
 _WAIT = (
     "What events count as is being derived from all events again. Reload in a minute, or choose all results."
@@ -204,8 +210,9 @@ class EventPages:
         read, view = _DETAILS.get(event["kind"], (detail.event, event_view.end_view))
         found = await self._site.store.ask(partial(read, id_=row.id, settings=settings, now=now))
         twice = await self._site.store.ask(partial(beside, id_=row.id))
-        shown = {**_NO_VIEW, **({} if found is None else view(found, settings.zone))}
+        shown = {**_NO_VIEW, **({} if found is None else view(found, settings))}
         shown["may_correct"] = self._site.may_correct(visit)
+        relay = await self._relay_of(row.id, event["body"])
         return self._site.render(
             visit,
             "event.html",
@@ -213,11 +220,30 @@ class EventPages:
             event=event,
             view=shown,
             twice=twice,
+            relay=relay,
             correct_open=wrong is not None,
             error=wrong.above if wrong else "",
             wrong=wrong.beside if wrong else {},
             typed={name: without_keys(visit.fields.get(name, "")) for name in ("what", "deploy", "reason")},
         )
+
+    async def _relay_of(self, id_: str, body: Mapping[str, Any]) -> str:
+        """Return the relay that has a delivery of an event; "" if none has, or none answers at once.
+
+        Only an event in the form of a relay is asked for. An import of past incidents has this form, too.
+        """
+        relays = self._site.relays
+        if not (str(body.get("reporter", "")).startswith("relay/") or is_self_made(id_)):
+            return ""
+        for name in relays.names:
+            try:
+                asked = relays.ask(name, lambda client: client.get("/deliveries", q=id_, limit="1"), page_of)
+                page = await asyncio.wait_for(asked, _RELAY_SECONDS)
+            except (RelayFault, TimeoutError):
+                continue
+            if page is not None and page.rows:
+                return name
+        return ""
 
     async def confirm_delete(self, visit: Visit) -> Response:
         """Ask for confirmation."""

@@ -82,7 +82,7 @@ def drawn(measure: Measure, trends: Trends) -> Drawn:
     """Draw a figure."""
     unit = trends.trend.unit
     points = _points(measure, trends)
-    caption = _caption(measure, unit)
+    caption = _caption(measure, unit, points)
     if measure.kind == COUNTS:
         columns: list[str] = []
         cells: list[list[str]] = [[] for _ in points]
@@ -188,17 +188,20 @@ def _span(unit: str) -> str:
     return "Four weeks" if unit in _SHORT else f"{unit.capitalize()} or four weeks"
 
 
-def _caption(measure: Measure, unit: str) -> str:
+def _caption(measure: Measure, unit: str, points: Sequence[Point]) -> str:
+    """Say what is drawn."""
     _, _, several = measure.basis
     if measure.kind == COUNTS:
         return f"Bars: {several}. Paler: part of a {unit}."
     figure = "median" if measure.kind == DURATIONS else "rate"
     span = "the four weeks" if unit in _SHORT else f"the {unit}, or four weeks if it was shorter,"
-    spread = "middle half" if measure.kind == DURATIONS else "range (95 %)"
-    return (
-        f"Line: rolling {figure} of {span} up to each point. "
-        f"Dots: {unit}s, larger with more {several}. Thin bars: {spread}."
-    )
+    spread = "middle half" if measure.kind == DURATIONS else "range (95\u00a0%)"
+    line = f"Line: rolling {figure} of {span} up to each point."
+    if all(point.rolling is None for point in points):
+        line = f"No line: fewer than five {several} in {span}."
+    dots = f" Dots: {unit}s, larger with more {several}."
+    has_bars = any(point.value is not None and point.spread is not None for point in points)
+    return line + dots + (f" Thin bars: {spread}." if has_bars else "")
 
 
 def _finding(kind: Kind, unit: str, points: Sequence[Point]) -> str:

@@ -13,8 +13,9 @@ from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.timestamps import from_us
 from markupsafe import Markup
 
+from gitdailies_webhooks.figures import durations
 from gitdailies_webhooks.figures.comparison import LEAST_SETTLED
-from gitdailies_webhooks.figures.durations import NOTHING, duration
+from gitdailies_webhooks.figures.durations import NOTHING
 from gitdailies_webhooks.figures.selection import at_local_time, local_time
 
 _HIDDEN = re.compile(f"[{HIDDEN}]")
@@ -26,6 +27,9 @@ _FORMULA = re.compile(r"^[=+\-@\t\r]")
 FEW = 5
 # From this number of events on, a rate is shown in percent.
 LEAST_FOR_PERCENT = LEAST_SETTLED
+
+# A number with its unit, and a duration with two of them.
+_UNITS = re.compile(r"(?<![\w.])\d[\d,.]* (?:(?:d|h|min|s)\b(?: \d+ (?:h|min|s)\b)?|%)")
 
 # The number of days of a rate, and its words.
 _RATES = ((1, "a day"), (7, "a week"), (30, "in 30 days"))
@@ -76,10 +80,13 @@ def percent(ratio: float | None) -> str:
 def out_of(some: float, whole: float, word: str = "") -> str:
     """Write a part of a whole with both numbers, and in percent unless the whole is small: 2 of 14 (14 %)."""
     text = f"{count(some)} of {count(whole)}" + (f" {word}" if word else "")
-    if whole < FEW:
-        return text
+    return text if whole < FEW else f"{text} ({part_in_percent(some, whole)})"
+
+
+def part_in_percent(some: float, whole: float) -> str:
+    """Write a part of a whole in percent, without places unless it is below one: 14 %, 0.3 %."""
     places = 1 if 0 < some / whole < 0.01 else 0
-    return f"{text} ({some / whole * 100:.{places}f} %)"
+    return f"{some / whole * 100:.{places}f} %"
 
 
 def fraction(some: int, whole: int) -> str:
@@ -96,10 +103,14 @@ def unbroken(text: str) -> str:
     return text.replace(" ", "\u00a0")
 
 
-def whole_percent(text: str) -> str:
-    """Keep the percent of a rate in one line: 12 of 150 (8 %)."""
-    counts, mark, percent = text.partition("(")
-    return counts + unbroken(mark + percent)
+def unbroken_units(text: str) -> str:
+    """Return text that is not broken into lines between a number and its unit, nor within a duration."""
+    return _UNITS.sub(lambda found: unbroken(found[0]), text)
+
+
+def duration(seconds: float | None) -> str:
+    """Write a duration with its two largest units, in one line."""
+    return unbroken(durations.duration(seconds))
 
 
 def window(seconds: float) -> str:

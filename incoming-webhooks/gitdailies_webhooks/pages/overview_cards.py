@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
 from gitdailies_webhooks.figures import metrics, series
-from gitdailies_webhooks.figures.durations import NOTHING, duration
+from gitdailies_webhooks.figures.durations import NOTHING
 from gitdailies_webhooks.figures.metrics import MEDIAN, percentile
 from gitdailies_webhooks.figures.tally import Tally
 from gitdailies_webhooks.pages import phrases, sparks
 from gitdailies_webhooks.pages.event_links import Piece
+from gitdailies_webhooks.pages.event_view import NAMES
 from gitdailies_webhooks.pages.formatting import (
     FEW,
+    LEAST_FOR_PERCENT,
+    amount,
     count,
-    days,
-    fraction,
+    duration,
+    part_in_percent,
     percent,
-    rate,
-    whole_percent,
+    unbroken,
 )
 
 
@@ -70,17 +72,19 @@ def cards(whole: series.Summary, open_now: Piece, units: Units) -> list[dict[str
     """Return the five cards: title, value, the lines below it, what became of it, and a small drawing."""
     frequency, lead, fail, recovery, rework = (whole.total[figure] for figure in metrics.FIGURES)
     by_remedy = recovery["byRemedy"]
+    often, within = phrases.frequency(frequency["deploys"], frequency["days"], frequency["value"])
+    deploys = amount(frequency["deploys"], "deploy", "deploys")
     shown: dict[str, tuple[str, str, list[str | Piece]]] = {
         metrics.FREQUENCY: (
-            "Deploys",
-            rate(frequency["value"]),
-            [f"{count(frequency['deploys'])} in {days(frequency['days'])}"] if frequency["days"] else [],
+            NAMES[metrics.FREQUENCY],
+            often,
+            [within or f"{deploys} in {phrases.span(frequency['days'])}"] if frequency["days"] else [],
         ),
         metrics.LEAD_TIME: (
-            "Change lead time",
+            NAMES[metrics.LEAD_TIME],
             duration(lead["median"]),
             [
-                f"{phrases.median_of(lead['commits'])} {'commit' if lead['commits'] == 1 else 'commits'}",
+                phrases.median_of(lead["commits"], "commit", "commits"),
                 f"middle half {duration(lead['p25'])} to {duration(lead['p75'])}",
                 _unknown(lead["unknownDeploys"]),
             ]
@@ -88,33 +92,35 @@ def cards(whole: series.Summary, open_now: Piece, units: Units) -> list[dict[str
             else [_unknown(lead["unknownDeploys"])],
         ),
         metrics.FAIL_RATE: (
-            "Change fail rate",
-            fraction(fail["failed"], fail["settled"]),
+            NAMES[metrics.FAIL_RATE],
+            _part(fail["failed"], fail["settled"]),
             [
-                phrases.between(fail),
+                _percent(fail["failed"], fail["settled"], fail),
                 _young(fail["failedYoung"], fail["failedYoung"] + fail["pending"]),
             ],
         ),
         metrics.RECOVERY: (
-            "Recovery time",
+            NAMES[metrics.RECOVERY],
             duration(recovery["median"] if recovery["recovered"] else by_remedy["median"]),
             [
-                f"{phrases.median_of(recovery['recovered'])} by incidents" if recovery["recovered"] else "",
+                phrases.median_of(recovery["recovered"], "recovered deploy", "recovered deploys")
+                if recovery["recovered"]
+                else "",
                 phrases.by_remedy(by_remedy),
                 open_now,
             ],
         ),
         metrics.REWORK: (
-            "Rework rate",
-            fraction(rework["rework"], rework["deploys"]),
-            [phrases.between(rework)],
+            NAMES[metrics.REWORK],
+            _part(rework["rework"], rework["deploys"]),
+            [_percent(rework["rework"], rework["deploys"], rework)],
         ),
     }
     return [
         {
             "name": figure,
             "title": title,
-            "value": whole_percent(value),
+            "value": value,
             "is_empty": value == NOTHING or (figure == metrics.FREQUENCY and not frequency["deploys"]),
             "lines": [line if isinstance(line, Piece) else Piece(line) for line in lines if line],
             "spark": _spark(title, _DRAWN[figure], units),
@@ -124,6 +130,16 @@ def cards(whole: series.Summary, open_now: Piece, units: Units) -> list[dict[str
         }
         for figure, (title, value, lines) in shown.items()
     ]
+
+
+def _part(some: int, whole: int) -> str:
+    return f"{count(some)} of {count(whole)}" if whole else NOTHING
+
+
+def _percent(some: int, whole: int, numbers: Mapping[str, Any]) -> str:
+    """Write a rate in percent, unless it is of few, and its interval."""
+    known = unbroken(part_in_percent(some, whole)) if whole >= LEAST_FOR_PERCENT else ""
+    return ", ".join(filter(None, (known, phrases.between(numbers))))
 
 
 def _spark(title: str, drawn: _Drawn, units: Units) -> Markup:

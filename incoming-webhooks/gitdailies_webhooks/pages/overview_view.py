@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -14,7 +15,6 @@ from gitdailies_webhooks.derived.dora_page import MOST_SEEN
 from gitdailies_webhooks.derived.series.overview import Overview
 from gitdailies_webhooks.figures import comparison, metrics, series
 from gitdailies_webhooks.figures.comparison import MANY_ROWS, ONE_PAGE, Part, wilson
-from gitdailies_webhooks.figures.durations import NOTHING, duration
 from gitdailies_webhooks.figures.metrics import MEDIAN, percentile
 from gitdailies_webhooks.figures.selection import Period
 from gitdailies_webhooks.figures.series import ALL, Key
@@ -28,11 +28,12 @@ from gitdailies_webhooks.pages.formatting import (
     count,
     days,
     dora_url,
+    duration,
     fraction,
     moment,
     percent,
-    rate,
     unbroken,
+    unbroken_units,
 )
 from gitdailies_webhooks.pages.overview_cards import Units, cards
 
@@ -120,8 +121,8 @@ def context(
             for one in SORTS.values()
         ],
         "sort": sort,
-        "common": None if drawn.common is None else percent(drawn.common),
-        "top": unbroken(f"{drawn.top * 100:.0f} %"),
+        "common": None if drawn.common is None else unbroken(percent(drawn.common)),
+        "top": unbroken(f"0 to {drawn.top * 100:.0f} %"),
         "teams": _by_team(found, rows, shown, drawn),
         "with_teams": bool(question.teams_known),
         "number": count(len(active)),
@@ -136,10 +137,6 @@ def context(
         "pages": len(pages),
         "newer": dora_url(filters, page=str(page - 1)) if page > 1 else "",
         "older": dora_url(filters, page=str(page + 1)) if page < len(pages) else "",
-        "exports": [
-            (dora_url(filters, sort=None, page=None, format=form).replace("/dora", "/dora/export", 1), title)
-            for form, title in (("csv", "CSV"), ("json", "JSON"), ("md", "Markdown"))
-        ],
         "seen": [
             (
                 dora_url(filters, environment=name, page=None),
@@ -157,22 +154,35 @@ def _in_pages(rows: Sequence[Key]) -> list[Sequence[Key]]:
 
 
 def wall_pages(rows: Sequence[Key], *, with_teams: bool) -> list[Sequence[Key]]:
-    """Cut the rows into pages that fit on a screen, together with the lines of their teams."""
+    """Cut the rows into pages that fit on a screen, together with the lines of their teams.
+
+    A team that fits on a page is not cut.
+    """
     pages: list[list[Key]] = [[]]
-    lines = 0
-    for key in rows:
-        of_team = int(with_teams and (not pages[-1] or pages[-1][-1][0] != key[0]))
-        if len(pages[-1]) == WALL_ROWS or lines + of_team + 1 > WALL_LINES:
+    for _, same in groupby(rows, key=lambda key: key[0] if with_teams else ""):
+        team = list(same)
+        if with_teams and len(team) <= WALL_ROWS and not _fits(pages[-1], team, with_teams=with_teams):
             pages.append([])
-            of_team, lines = int(with_teams), 0
-        pages[-1].append(key)
-        lines += of_team + 1
+        for key in team:
+            if not _fits(pages[-1], [key], with_teams=with_teams):
+                pages.append([])
+            pages[-1].append(key)
     return [*pages]
 
 
+def _fits(page: Sequence[Key], more: Sequence[Key], *, with_teams: bool) -> bool:
+    rows = [*page, *more]
+    lines = len(rows) + (len({key[0] for key in rows}) if with_teams else 0)
+    return len(rows) <= WALL_ROWS and lines <= WALL_LINES
+
+
 def _sorted(found: Overview, sort: str) -> list[Key]:
-    """Return the keys of rows: teams in the order of the file, and their repositories as asked."""
+    """Return the keys of rows: teams in the order of the file, and their repositories as asked.
+
+    An incident is open now, whatever the period is. So its repository has a row without deploys, too.
+    """
     read, question = found.found, found.question
+    keys = {*read.keys, *(key for key in found.open_now if key != ALL)}
 
     def order(key: Key) -> tuple[Any, ...]:
         value = None
@@ -181,7 +191,7 @@ def _sorted(found: Overview, sort: str) -> list[Key]:
         team = question.teams_known.position(key[0])
         return team, value is None, -(value or 0), found.names.get(key[1], key[1]).casefold()
 
-    return sorted(read.keys, key=order)
+    return sorted(keys, key=order)
 
 
 class _Drawing:
@@ -204,24 +214,26 @@ class _Drawing:
         figures = series.summary(question, read.planned, read.sums, keys, first, MANY_ROWS)
         total = figures.total
         frequency, lead, fail, recovery, rework = (total[figure] for figure in metrics.FIGURES)
+        often, within = phrases.frequency(frequency["deploys"], frequency["days"], frequency["value"])
         counts = [read.sums.deploys(keys, part) for _, part in read.planned.buckets]
         whole = [bucket.whole for bucket, _ in read.planned.buckets]
         return {
             "title": title,
             "href": href,
-            "rate": rate(frequency["value"]),
-            "deploys": count(frequency["deploys"]),
+            "rate": often,
+            "deploys": within or count(frequency["deploys"]),
             "spark": sparks.bars(
                 f"deploys by {question.interval}: {', '.join(map(str, counts))}", counts, whole, max(counts)
             ),
             "lead": duration(lead["median"]),
             "commits": amount(lead["commits"], "commit", "commits") if lead["commits"] else "",
-            "fail": fraction(fail["failed"], fail["settled"]),
+            "fail": unbroken_units(fraction(fail["failed"], fail["settled"])),
             "few": fail["settled"] < LEAST_FOR_PERCENT,
             "range": self._interval(fail),
-            "recovery": _recovery(read.sums.together(keys, read.planned.total), recovery),
+            "recovery": duration(recovery["median"]),
+            "recovered": f"{count(recovery['recovered'])} recovered" if recovery["recovered"] else "",
             "by_remedy": "" if recovery["recovered"] else phrases.by_remedy(recovery["byRemedy"]),
-            "rework": fraction(rework["rework"], rework["deploys"]),
+            "rework": unbroken_units(fraction(rework["rework"], rework["deploys"])),
             "open": self.open_now(
                 sum(found.open_now[key] for key in keys),
                 **({"team": keys[0][0]} if question.teams_known else {}),
@@ -246,15 +258,6 @@ class _Drawing:
         )
 
 
-def _recovery(total: Tally, numbers: Mapping[str, Any]) -> str:
-    """Write each recovery time where there are few, else their median."""
-    if not total.recoveries:
-        return NOTHING
-    if len(total.recoveries) < phrases.FEWEST_FOR_MEDIAN:
-        return ", ".join(unbroken(duration(us / 1e6)) for us in sorted(total.recoveries))
-    return f"{duration(numbers['median'])} of {count(numbers['recovered'])}"
-
-
 def _clear(figures: series.Summary, figure: str) -> str:
     """Write what became of a figure, if that is clear; else ""."""
     if figures.change is None or figures.before is None:
@@ -274,7 +277,7 @@ def _by_team(
     for team in dict.fromkeys(key[0] for key in shown):
         keys = [key for key in rows if key[0] == team]
         href = dora_url(drawn.filters, team=team, page=None)
-        title = f"{teams.title(team)} ({count(len(keys))})"
+        title = f"{teams.title(team)}\u00a0({count(len(keys))})"
         groups.append(
             {
                 "total": drawn.row(found, keys, title, href, of_team=True) if teams else None,
@@ -307,7 +310,7 @@ def _outside(found: Overview, rows: Sequence[Key], drawn: _Drawing) -> dict[str,
             name = found.names.get(repo, repo)
             names.append((_repo_url(drawn, name), name))
     return {
-        "within": count(len(of_repo) - len(names)),
+        "number": count(len(names)),
         "of": count(len(of_repo)),
         "names": names[:_OUTSIDE],
         "more": max(len(names) - _OUTSIDE, 0),
@@ -339,7 +342,7 @@ def _since(total: Mapping[str, Any], settings: FigureSettings) -> dict[str, str]
     if frequency["since"] is None:
         return None
     at = to_us(parse(frequency["since"], "since"))
-    return {"from": moment(at, settings.zone), "days": days(frequency["days"])}
+    return {"from": moment(at, settings.zone)[:10], "days": phrases.span(frequency["days"])}
 
 
 def _period(period: Period, settings: FigureSettings) -> dict[str, Any]:

@@ -6,14 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from gitdailies_webhooks.figures import comparison, metrics
-from gitdailies_webhooks.figures.durations import NOTHING, duration
-from gitdailies_webhooks.pages.formatting import amount, count, fraction, rate, whole_percent
+from gitdailies_webhooks.figures.durations import NOTHING
+from gitdailies_webhooks.pages.formatting import (
+    amount,
+    count,
+    days,
+    duration,
+    fraction,
+    rate,
+    unbroken,
+)
 
 FEW, UNCLEAR, NONE_BEFORE = "too few to compare", "no clear change", "nothing before to compare with"
-_NOT_CLEAR: Mapping[str, str] = {comparison.FEW: FEW, comparison.UNCLEAR: UNCLEAR}
+TOO_SHORT = "too few whole weeks to compare"
+_NOT_CLEAR: Mapping[str, str] = {comparison.FEW: FEW, comparison.UNCLEAR: UNCLEAR, TOO_SHORT: TOO_SHORT}
 _COUNTS: Mapping[str, str] = {comparison.HIGHER: "more", comparison.LOWER: "fewer"}
-# Of fewer durations than this, each is shown in place of a median.
-FEWEST_FOR_MEDIAN = 5
 
 
 def between(numbers: Mapping[str, Any]) -> str:
@@ -22,19 +29,35 @@ def between(numbers: Mapping[str, Any]) -> str:
         return ""
     low, high = numbers["low"] * 100, numbers["high"] * 100
     places = 1 if high < 10 else 0
-    return f"between {low:.{places}f} and {high:.{places}f} %"
+    return f"between {low:.{places}f} and " + unbroken(f"{high:.{places}f} %")
 
 
 def by_remedy(numbers: Mapping[str, Any]) -> str:
     """Write the recovery of deploys that failed without an incident; "" if there are none."""
     if not numbers["count"]:
         return ""
-    return f"{duration(numbers['median'])}, {median_of(numbers['count'])} by rollback or hotfix"
+    number = numbers["count"]
+    return f"{duration(numbers['median'])}, {median_of(number, 'remedied deploy', 'remedied deploys')}"
 
 
-def median_of(number: int) -> str:
+def median_of(number: int, one: str, several: str) -> str:
     """Write of how many durations a number is the median; a single one is none."""
-    return "of 1" if number == 1 else f"median of {count(number)}"
+    return f"one {one}" if number == 1 else f"median of {count(number)} {several}"
+
+
+def frequency(deploys: int, observed: float, a_day: float | None) -> tuple[str, str]:
+    """Write how often there are deploys, in *observed* days, and the time if it is less than a day.
+
+    So short a time gives no rate: one deploy within an hour is not 24 a day.
+    """
+    if a_day is not None and observed < 1:
+        return amount(deploys, "deploy", "deploys"), f"in {span(observed)}"
+    return rate(a_day), ""
+
+
+def span(number: float) -> str:
+    """Write a number of days; less than one as a duration."""
+    return duration(number * 86_400) if 0 < number < 1 else days(number)
 
 
 def change(figure: str, word: str, before: Mapping[str, Any]) -> str:
@@ -42,8 +65,10 @@ def change(figure: str, word: str, before: Mapping[str, Any]) -> str:
     earlier = value(figure, before)
     if word == comparison.FEW and earlier.startswith(NOTHING):
         return NONE_BEFORE
+    if (figure, word) == (metrics.FREQUENCY, comparison.FEW):
+        word = TOO_SHORT  # whole weeks are compared, however many deploys they have
     said = _NOT_CLEAR.get(word) or f"clearly {_word(figure, word)}"
-    return f"{said}; before: {whole_percent(earlier)}"
+    return f"{said}; before: {', '.join(map(unbroken, earlier.split(', ')))}"
 
 
 def _word(figure: str, word: str) -> str:
@@ -56,7 +81,9 @@ def _word(figure: str, word: str) -> str:
 def value(figure: str, numbers: Mapping[str, Any]) -> str:
     """Write the main number of a figure with the count behind it."""
     if figure == metrics.FREQUENCY:
-        return f"{rate(numbers['value'])}, {amount(numbers['deploys'], 'deploy', 'deploys')}"
+        often, within = frequency(numbers["deploys"], numbers["days"], numbers["value"])
+        deploys = amount(numbers["deploys"], "deploy", "deploys")
+        return f"{often} {within}" if within else f"{often}, {deploys}"
     if figure == metrics.LEAD_TIME:
         return f"{duration(numbers['median'])}, {amount(numbers['commits'], 'commit', 'commits')}"
     if figure == metrics.RECOVERY:

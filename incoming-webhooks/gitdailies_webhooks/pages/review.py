@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 
 from gitdailies_server.storage.timestamps import to_us
@@ -13,9 +14,8 @@ from gitdailies_webhooks.derived.review_question import PARAMETERS, review_quest
 from gitdailies_webhooks.events import acknowledgements, queries, query
 from gitdailies_webhooks.events.strict_order import LatestEvents
 from gitdailies_webhooks.pages.dora_view import team_choices
-from gitdailies_webhooks.pages.formatting import moment
 from gitdailies_webhooks.pages.request_context import Visit, local_path
-from gitdailies_webhooks.pages.review_view import PATH, nothing, review_url, sections, still_counting
+from gitdailies_webhooks.pages.review_view import PATH, review_url, sections, still_counting, summary
 from gitdailies_webhooks.pages.site import Page, Site
 
 
@@ -44,6 +44,7 @@ class ReviewPage:
         filters = found["filter"]
         is_quiet = not found["open"] and not found["done"]
         no_events = is_quiet and await self._site.store.read(queries.latest_events) == LatestEvents()
+        sunday = week.monday + timedelta(days=6)
         over = week.period.until == week.period.ended_at
         notice = still_counting(found, week.period.now, settings.zone)
         return self._site.render(
@@ -55,13 +56,13 @@ class ReviewPage:
             back=review_url(week.name, filters),
             before=review_url(week.name_before, filters),
             after=review_url(week.next_name, filters) if over else "",
-            began=moment(week.period.began_at, settings.zone)[:10],
+            monday=f"{week.monday.day} {week.monday:%B %Y}",
+            sunday=f"{sunday.day} {sunday:%B %Y}",
             over=over,
-            answer=found,
             no_events=no_events,
             notice=notice,
             sections=sections(found, settings.zone),
-            nothing=nothing(notice),
+            summary="" if no_events else summary(found, notice),
             may_correct=self._site.may_correct(visit),
         )
 

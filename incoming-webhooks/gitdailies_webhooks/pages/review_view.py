@@ -12,12 +12,11 @@ from gitdailies_core.values.times import parse
 from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_webhooks.figures import corrections, review
-from gitdailies_webhooks.figures.durations import duration
 from gitdailies_webhooks.figures.silence import SOURCE
 from gitdailies_webhooks.pages.event_links import Piece, event_url, repository_url
 from gitdailies_webhooks.pages.event_titles import title_of
 from gitdailies_webhooks.pages.event_view import name_of
-from gitdailies_webhooks.pages.formatting import amount, count, moment
+from gitdailies_webhooks.pages.formatting import amount, count, duration, moment
 from gitdailies_webhooks.pages.overview_view import BEHIND_US
 
 PATH = "/review"
@@ -40,6 +39,8 @@ _QUESTIONS = {
     "is listed once it has been quiet for 30 days, and for three times its longest pause of the last half "
     "year.",
 }
+# A slow change is slow, whatever is decided. All of its section are listed.
+_ONLY_LOOKED_AT = frozenset({review.SLOWEST})
 _NOTHING, _NOTHING_YET = "Nothing to decide.", "Nothing to decide so far."
 _STATES = {"open": "still open", "resolved": "resolved", "closed": "closed without a recovery"}
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#])")
@@ -61,13 +62,17 @@ class Line(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A section with its lines; `left` is how many more there are, "" for none."""
+    """A section with its lines; `left` is how many more there are, "" for none.
+
+    `is_decision` says that an open line waits for a decision. Else it is only to be looked at.
+    """
 
     name: str
     title: str
     question: str
     lines: list[Line]
     left: str
+    is_decision: bool
 
 
 def sections(answer: Mapping[str, Any], zone: tzinfo) -> list[Section]:
@@ -77,7 +82,9 @@ def sections(answer: Mapping[str, Any], zone: tzinfo) -> list[Section]:
         lines, left = answer["sections"][name], answer["left"][name]
         if lines:
             shown = [_line(name, line, zone) for line in lines]
-            found.append(Section(name, TITLES[name], _QUESTIONS[name], shown, count(left) if left else ""))
+            more = count(left) if left else ""
+            is_decision = name not in _ONLY_LOOKED_AT
+            found.append(Section(name, TITLES[name], _QUESTIONS[name], shown, more, is_decision))
     return found
 
 
@@ -95,9 +102,16 @@ def still_counting(answer: Mapping[str, Any], now: int, zone: tzinfo) -> str:
     return f"Still counting: this review does not yet include everything that was received since {since}."
 
 
-def nothing(notice: str) -> str:
-    """Return what a review without an open line says, with the sentence of `still_counting`."""
-    return _NOTHING_YET if notice else _NOTHING
+def summary(answer: Mapping[str, Any], notice: str) -> str:
+    """Say how many lines wait, and for what; *notice* is the sentence of `still_counting`."""
+    looked_at = sum(line["done"] is None for name in _ONLY_LOOKED_AT for line in answer["sections"][name])
+    to_decide = answer["open"] - looked_at
+    parts = [f"{count(to_decide)} to decide"] if to_decide else []
+    parts += [f"{count(looked_at)} to look at"] if looked_at else []
+    parts += [f"{count(answer['done'])} done"] if answer["done"] else []
+    if answer["open"]:
+        return f"{', '.join(parts)}."
+    return " ".join([_NOTHING_YET if notice else _NOTHING, *(f"{part}." for part in parts)])
 
 
 def markdown(answer: Mapping[str, Any], now: int, zone: tzinfo, origin: str) -> str:
@@ -107,7 +121,7 @@ def markdown(answer: Mapping[str, Any], now: int, zone: tzinfo, origin: str) -> 
     of = ", ".join(text for text in answer["filter"].values() if text)
     parts = [
         f"## Review of [{answer['week']}]({url})" + (f", {_escaped(of)}" if of else ""),
-        _summary(answer, notice),
+        summary(answer, notice),
     ]
     if notice:
         parts.append(notice)
@@ -117,13 +131,7 @@ def markdown(answer: Mapping[str, Any], now: int, zone: tzinfo, origin: str) -> 
         if section.left:
             lines.append(f"- and {section.left} more")
         parts.append("\n".join(lines))
-    return "\n\n".join(parts) + "\n"
-
-
-def _summary(answer: Mapping[str, Any], notice: str) -> str:
-    if not answer["open"]:
-        return nothing(notice)
-    return f"{count(answer['open'])} to decide, {count(answer['done'])} done."
+    return "\n\n".join(parts).replace("\u00a0", " ") + "\n"
 
 
 def _markdown_line(line: Line, origin: str) -> str:
@@ -178,15 +186,16 @@ def _failed(line: Mapping[str, Any]) -> list[Piece]:
     pieces = [*_named(line["deploy"])]
     if line["state"] != "failed":
         return [*pieces, Piece(" did not fail.")]
+    pieces += [Piece(" failed")]
     if line["incidents"]:
-        pieces += [Piece(" failed by "), *_several(line["incidents"])]
-    else:
-        pieces += [Piece(" failed")]
+        pieces += [Piece(": "), *_several(line["incidents"])]
     if line["remediedBy"]:
         pieces += [Piece(", repaired by "), *_several(line["remediedBy"][:1])]
-    if line["recoverySeconds"] is not None:
-        return [*pieces, Piece(f", after {duration(line['recoverySeconds'])}.")]
-    return [*pieces, Piece(". No recovery is known.")]
+    if line["recoverySeconds"] is None:
+        return [*pieces, Piece(". No recovery is known.")]
+    took = duration(line["recoverySeconds"])
+    by_remedy = line["recoveredBy"] == "remedy"
+    return [*pieces, Piece(f" after {took}." if by_remedy else f", recovered after {took}.")]
 
 
 def _unlinked(line: Mapping[str, Any]) -> list[Piece]:

@@ -143,7 +143,6 @@ class Site:
         self._templates.globals.update(
             style=_versioned("style.css"),
             script=_versioned("page.js"),
-            has_relays=bool(relays),
             docs=link,
             amount=amount,
         )

@@ -63,7 +63,7 @@ def test_a_viewer_sees_no_body_no_key_and_no_delete(
     send(receiver, {**deploy("d1", "02T08:00:00"), "team": "a field of our own"})
     for visitor, sees in ((owner, True), (viewer, False)):
         page = visitor.get("/deploys/d1").text
-        assert [word in page for word in ("a field of our own", "with the key ci", "Delete event")] == [
+        assert [word in page for word in ("a field of our own", "with the key “ci”", "Delete event")] == [
             sees
         ] * 3
         assert "What it counts for" in page
@@ -77,8 +77,9 @@ def test_a_heading_is_short_and_the_whole_commit_is_below_it(
     sha = "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"
     send(receiver, deploy("d1", "02T08:00:00", sha))
     page = owner.get("/deploys/d1").text
-    assert re.findall(r"<h1>(.*?)</h1>", page) == [sha[:12]]
+    assert re.findall(r"<h1>(.*?)</h1>", page) == [f"Deploy {sha[:12]}"]
     assert f'<code id="commit">{sha}</code>' in page
+    assert '<a href="/deploys/d1">Deploy' not in page, "what happened has no link to the same page"
     assert 'data-copy="commit"' in page
     assert f" {sha[:12]} · " in re.search("<title>(.*?)</title>", page)[1]
 
@@ -104,18 +105,20 @@ def test_each_state_has_its_sentence(receiver: Receiver, people: tuple[Visitor, 
         "/deploys/again": "It repeats deploy aaaaaaaaaaaa and counts for nothing.",
         "/deploys/bad": "55 min after it. No incident tells a recovery.",
         "/deploys/young": "It has not failed so far, and is judged from",
+        "/events/id?id=young": "Failed deployment recovery time Does not count: it has not failed so far",
         "/deploys/first": "Neither an incident nor a later deploy made it fail.",
         "/incidents/open": "no deploy has this commit ( eeeeeeee",
+        "/events/id?id=once": "Attributed to No deploy in the 24 h before the incident.",
         "/incidents/once": "Resolved after 1 h,",
         "/incidents/twice": "Merged, canceled or deleted after 1 h, without a recovery of its own.",
-        "/events/id?id=merged": "It ends incident TWICE",
+        "/events/id?id=merged": "The incident that it ends incident TWICE",
     }
     for path, sentence in sentences.items():
         assert sentence in text(owner.get(path).text), path
     assert "Open for" in owner.get("/incidents/open").text
     # Times of the reasons are in the page's zone, as all others.
     for path, reason in (
-        ("/deploys/again", "deploy first of 2026-03-02 08:00 UTC"),
+        ("/deploys/again", "deploy aaaaaaaaaaaa of 2026-03-02 08:00 UTC"),
         ("/deploys/young", "outside the rate until 20"),
     ):
         counted = text(owner.get(path).text).partition("What it counts for")[2].partition("For owners")[0]

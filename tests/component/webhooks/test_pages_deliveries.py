@@ -64,7 +64,21 @@ def test_a_delivery_leads_to_its_event(both: Both) -> None:
         lambda: text if "the receiver took 1 event" in (text := both.owner.get("/deliveries").text) else ""
     )
     (event,) = set(re.findall(r'href="(/events/\d+)"', page))
-    assert "Checkout returns 502" in both.owner.get(event).text
+    shown = both.owner.get(event).text
+    assert "Checkout returns 502" in shown
+    (back,) = re.findall(r'href="([^"]*)">find its delivery<', shown)
+    assert re.findall(r'href="/deliveries/relay/(d\w+)">', both.owner.get(html.unescape(back)).text)
+
+
+def test_an_event_without_a_delivery_leads_to_none(both: Both) -> None:
+    """An event that came straight here has no link to a delivery, in whatever form it came."""
+    key = both.receiver.key("ci")
+    imported = {"id": f"incident-{'0' * 32}", "incidentId": "Q7"}
+    for event in (body("deploy"), body("incident-started", **imported)):
+        assert both.receiver.post(key, event).status_code == 202
+        page = both.owner.get(f"/events/id?id={event['id']}").text
+        assert "What it counts for" in page
+        assert "find its delivery" not in page
 
 
 def test_an_alert_leads_to_its_deliveries(both: Both) -> None:

@@ -110,23 +110,26 @@ STAGING = {"environment": "staging"}
         (
             (DEPLOY, START),
             [
-                "Change fail rate: Counts: attributed to deploy d of 2026-03-04 08:00 UTC, the latest in",
-                "Failed deployment recovery time: Does not count: deploy d is not recovered yet",
+                "Change fail rate: Counts: attributed to deploy aaaaaaaaaaaa of 2026-03-04 08:00 UTC, the",
+                "Failed deployment recovery time: Does not count: deploy aaaaaaaaaaaa is not recovered yet",
             ],
         ),
         ((DEPLOY, START, END), ["Failed deployment recovery time: Counts: ends the incident that started"]),
         (
             (DEPLOY, started("s", "30T00:00:00", causedBy="a" * 8)),
             [
-                "Change fail rate: Counts: attributed to deploy d of 2026-03-04 08:00 UTC, named by causedBy",
-                "Failed deployment recovery time: Does not count: deploy d is not recovered yet",
+                "Change fail rate: Counts: attributed to deploy aaaaaaaaaaaa of 2026-03-04 08:00 UTC, named",
+                "Failed deployment recovery time: Does not count: deploy aaaaaaaaaaaa is not recovered yet",
             ],
         ),
         (
             (DEPLOY, started("s", "04T08:00:01", causedBy="b" * 8)),
-            ["Change fail rate: Does not count: unlinked: no deploy of its repository and environment"],
+            ["Change fail rate: Does not count: unlinked, since no deploy of its repository and environment"],
         ),
-        ((START,), ["Change fail rate: Does not count: unlinked: no deploy of its repository, environment"]),
+        (
+            (START,),
+            ["Change fail rate: Does not count: unlinked, since no deploy of its repository, environment"],
+        ),
         (
             (START, END),
             ["Failed deployment recovery time: Does not count: ends the incident that started"],
@@ -155,11 +158,11 @@ STAGING = {"environment": "staging"}
         (
             (DEPLOY, deploy("r", "04T08:30:00", type="rollback")),
             [
-                "Deployment frequency: Counts: a deploy in the period",
-                "Change lead time: Does not count: unknown: it says neither",
+                "Deployment frequency: Counts: one deploy",
+                "Change lead time: Does not count: unknown, since it says neither",
                 "Change fail rate: Counts: neither an incident nor a later deploy",
                 "Failed deployment recovery time: Does not count: it did not fail",
-                "Deployment rework rate: Counts: a rollback; it remedies deploy d",
+                "Deployment rework rate: Counts: a rollback; it remedies deploy aaaaaaaaaaaa",
             ],
         ),
     ],

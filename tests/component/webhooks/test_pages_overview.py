@@ -113,6 +113,32 @@ def test_one_team_is_a_filter(owner: Visitor, key: str) -> None:
     assert (wrong.status_code, "Expected one of " in wrong.text) == (400, True)
 
 
+def test_what_is_not_counted_is_of_the_same_team(receiver: Receiver, owner: Visitor, key: str) -> None:
+    """The other environments of a team's page are those of its repositories alone."""
+    staging = [{**one, "environment": "staging"} for one in many(3)]
+    elsewhere = [{**one, "repo": "larkspur/shop", "environment": "staging"} for one in many(2)]
+    assert receiver.post(key, [*staging, *elsewhere]).status_code == 202
+    for team, number in (("", 5), ("&team=pay", 3), ("&team=none", 2), ("&team=both", 0)):
+        seen = re.findall(r">staging \((\d+)\)<", owner.get(f"/dora?days=30{team}").text)
+        assert [int(one) for one in seen] == [number] * (number > 0), team
+
+
+def test_rows_have_every_incident_that_is_open_now(receiver: Receiver, owner: Visitor) -> None:
+    """A repository that was not deployed in the period has a row if an incident of it is open."""
+    long_ago = [
+        body("incident-started", id=f"old-{repo}", incidentId="OLD", repo=repo, time="2026-04-01T12:00:00Z")
+        for repo in ("many/repo-000", "larkspur/ledger")
+    ]
+    assert receiver.post(receiver.key("ci"), [*many(2), *long_ago]).status_code == 202
+    for view in ("", "&view=wall"):
+        page = owner.get(f"/dora?days=7{view}").text
+        found = {row[0]: row[8].split()[0] for row in rows(page)}
+        of_teams = [int(number) for name, number in found.items() if name.endswith(")") and number != "–"]
+        (whole,) = re.findall(r"(\d+) open now<", page)
+        assert (found["larkspur/ledger"], found["many/repo-000"]) == ("1", "1")
+        assert (int(whole), sum(of_teams)) == (2, 2), found
+
+
 def many(number: int) -> list[dict[str, str]]:
     """Deploys of many repositories an hour ago; the first has the most, all of the same hour."""
     now = datetime.now(UTC).replace(microsecond=0)
@@ -147,9 +173,28 @@ def test_little_is_said_of_little(receiver: Receiver, owner: Visitor) -> None:
     """A young store has counts in place of percent, says since when days count, and compares nothing."""
     assert receiver.post(receiver.key("ci"), many(2)).status_code == 202
     page = owner.get("/dora").text
-    assert "Days count since" in page
+    assert "The first event is of" in page
     assert re.findall(r'<p class="change">(.*?)</p>', page) == ["nothing before to compare with"] * 5
     assert [row[4] for row in rows(page)[1:]] == ["0 of 1 failed", "0 of 1 failed"]
+
+
+def test_less_than_a_day_gives_no_rate(receiver: Receiver, owner: Visitor) -> None:
+    """Deploys of the first day are counted, on every page; the interface has their rate."""
+    key = receiver.key("all", "send", "read")
+    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    first = {"kind": "deployed", "repo": "larkspur/led-1", "commitSHA": "a" * 40, "time": now}
+    assert receiver.post(key, first).status_code == 202
+    one = owner.get("/dora").text
+    assert receiver.post(key, {**first, "repo": "larkspur/shop"}).status_code == 202
+    whole, wall = owner.get("/dora").text, owner.get("/dora?view=wall").text
+    assert {tuple(row[1].split()[:3]) for page in (whole, wall) for row in rows(page)[1:2]} == {
+        ("1", "deploy", "in")
+    }
+    for page, number in ((one, "1 deploy"), (whole, "2 deploys"), (wall, "2 deploys")):
+        assert re.search(rf'<p class="value">{number} *<', page)
+        assert not re.search(r"\d a day", page)
+    assert "Rates count from then on: " in one
+    assert receiver.get(key, "/api/metrics").json()["figures"]["deploymentFrequency"]["value"] > 0
 
 
 def test_what_a_page_has_already_is_not_sent_again(receiver: Receiver, owner: Visitor, key: str) -> None:
@@ -172,7 +217,13 @@ def test_cards_have_a_drawing_that_says_its_numbers(receiver: Receiver, owner: V
         labels = [
             label for label in re.findall(r'aria-label="([^"]+)"', page) if re.search(" by [a-z]+: ", label)
         ]
-        titles = ["Deploys", "Change lead time", "Change fail rate", "Recovery time", "Rework rate"]
+        titles = [
+            "Deployment frequency",
+            "Change lead time",
+            "Change fail rate",
+            "Failed deployment recovery time",
+            "Deployment rework rate",
+        ]
         assert [label.partition(" by ")[0] for label in labels if label[0].isupper()] == titles
     assert f'href="/dora?{QUERY}"' in html.unescape(page).replace("%3A", ":")
 

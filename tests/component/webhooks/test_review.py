@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -113,7 +114,9 @@ def test_page_interface_and_command_tell_the_same(
     correct(owner, "alone", "no-deploy")
     found = review(receiver, key)
     page = owner.get(PAGE).text
-    assert re.findall(r'<span class="badge[^>]*>(open|done)</span>', page).count("done") == found["done"] == 1
+    states = re.findall(r'<span class="badge[^>]*>(to decide|to look at|done)</span>', page)
+    assert Counter(states) == {"to decide": 6, "to look at": 1, "done": found["done"]}
+    assert "<b>6 to decide, 1 to look at, 1 done.</b>" in page
     monkeypatch.setenv("GITDAILIES_READ_KEY", key)
     printed = CliRunner().invoke(report, ["--url", receiver.url, "--week", WEEK]).output
     assert printed == receiver.get(key, "/api/review", week=WEEK, format="md").text

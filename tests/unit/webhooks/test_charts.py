@@ -132,6 +132,14 @@ def test_a_small_drawing_is_plain_too(label: str, counts: list[int], one: float,
         }
 
 
+def test_a_bar_that_goes_on_beyond_the_axis_says_so() -> None:
+    """A range above the top of the axis has an arrow there; one that ends on the axis has none."""
+    drawn = [Point("", "", 0.1, spread=(0, 0.9)), Point("", "", 0.1, spread=(0, 0.2))]
+    tree = ET.fromstring(plotted(drawn, axis.ratios([0.1]), "a chart"))
+    spreads = [mark.attrib["d"] for mark in tree if mark.get("class") == "spread"]
+    assert [step.count("L") for step in spreads] == [0, 2, 0]
+
+
 def test_a_line_has_gaps_where_it_has_no_value() -> None:
     """Neighbors are joined; a value alone is a short line; a gap is not bridged."""
     rolling = [1.0, 2.0, None, 3.0, None]

@@ -35,14 +35,18 @@ def test_durations_are_written_with_two_units(seconds: float | None, text: str) 
 
 @given(st.lists(st.integers(0, 5), max_size=60), st.booleans())
 def test_a_page_of_the_wall_fits_with_its_teams(teams: list[int], with_teams: bool) -> None:
-    """Each page has at most eight repositories, and with the lines of their teams at most eleven lines."""
+    """A page has at most eight repositories, and eleven lines with those of teams; a team is not cut."""
     rows = [(f"team-{team}" if with_teams else "", f"repo-{at}") for at, team in enumerate(sorted(teams))]
     pages = overview_view.wall_pages(rows, with_teams=with_teams)
     assert [key for page in pages for key in page] == rows
     for page in pages:
         lines = len(page) + (len({team for team, _ in page}) if with_teams else 0)
         assert (len(page) <= 8, lines <= 11) == (True, True)
-    assert len(pages) <= 1 + len(rows) // (5 if with_teams else 8)
+        for team in {team for team, _ in page if with_teams}:
+            of_team = {row for row in rows if row[0] == team}
+            assert len(of_team) > 8 or of_team <= set(page)
+    # Two pages beside each other have nine repositories at least, or else a team of both would fit on one.
+    assert len(pages) <= 1 + len(rows) // (4 if with_teams else 8)
 
 
 def test_one_is_no_plural() -> None:
@@ -58,14 +62,30 @@ def test_one_is_no_plural() -> None:
         "0.5 days",
         "90 days",
     ]
-    assert [phrases.median_of(number) for number in (1, 2, 1234)] == [
-        "of 1",
-        "median of 2",
-        "median of 1,234",
+    assert [phrases.median_of(number, "commit", "commits") for number in (1, 2, 1234)] == [
+        "one commit",
+        "median of 2 commits",
+        "median of 1,234 commits",
     ]
-    assert phrases.by_remedy({"median": 60, "count": 1}) == "1 min, of 1 by rollback or hotfix"
-    assert phrases.value(metrics.FREQUENCY, {"value": 1 / 30, "deploys": 1}) == "1 in 30 days, 1 deploy"
-    assert phrases.value(metrics.LEAD_TIME, {"median": 60, "commits": 1}) == "1 min, 1 commit"
+    assert phrases.by_remedy({"median": 60, "count": 1}) == "1\u00a0min, one remedied deploy"
+    assert (
+        phrases.value(metrics.FREQUENCY, {"value": 1 / 30, "deploys": 1, "days": 30})
+        == "1 in 30 days, 1 deploy"
+    )
+    assert phrases.value(metrics.LEAD_TIME, {"median": 60, "commits": 1}) == "1\u00a0min, 1 commit"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("recovered after 9 h 43 min, of 2 d 4 h", "recovered after 9_h_43_min, of 2_d_4_h"),
+        ("46 % of 14 deploys in 30 days", "46_% of 14 deploys in 30 days"),
+        ("1,234 d and 0.4 s", "1,234_d and 0.4_s"),
+    ],
+)
+def test_a_number_is_not_parted_from_its_unit(text: str, shown: str) -> None:
+    """No line ends within a duration or before a percent sign; other words part as usual."""
+    assert formatting.unbroken_units(text) == shown.replace("_", "\u00a0")
 
 
 @pytest.mark.parametrize(
@@ -146,9 +166,9 @@ def test_labels_are_thinned_to_what_has_room(labels: list[str], most: int) -> No
     ("word", "failed", "settled", "text"),
     [
         (comparison.FEW, 0, 0, "nothing before to compare with"),
-        (comparison.FEW, 1, 4, "too few to compare; before: 1 of 4"),
-        (comparison.UNCLEAR, 7, 26, "no clear change; before: 7 of 26 (27\u00a0%)"),
-        (comparison.HIGHER, 7, 26, "clearly higher; before: 7 of 26 (27\u00a0%)"),
+        (comparison.FEW, 1, 4, "too few to compare; before: 1\u00a0of\u00a04"),
+        (comparison.UNCLEAR, 7, 26, "no clear change; before: 7\u00a0of\u00a026\u00a0(27\u00a0%)"),
+        (comparison.HIGHER, 7, 26, "clearly higher; before: 7\u00a0of\u00a026\u00a0(27\u00a0%)"),
     ],
 )
 def test_a_change_says_what_was_before(
@@ -159,6 +179,20 @@ def test_a_change_says_what_was_before(
     assert phrases.change(metrics.FAIL_RATE, word, before) == text
 
 
+def test_a_short_period_is_not_few_deploys() -> None:
+    """Deploys are compared by whole weeks, so a short period is too short, with however many deploys."""
+    before = {"value": 59.0, "days": 7.0, "deploys": 415}
+    said = phrases.change(metrics.FREQUENCY, comparison.FEW, before)
+    assert said == "too few whole weeks to compare; before: 59\u00a0a\u00a0day, 415\u00a0deploys"
+
+
+def test_a_percentile_needs_more_than_a_few() -> None:
+    """With four recoveries, one in ten is none."""
+    (layout,) = (layout for layout in cards.LAYOUTS if layout.name == metrics.RECOVERY)
+    shown = [cards._shown(layout, {"p90": 60.0, "count": number}, "p90") for number in (4, 5)]
+    assert shown == [None, 60.0]
+
+
 def test_a_zone_is_named_as_its_clocks_call_it() -> None:
     """Summer and winter have names of their own."""
     berlin = ZoneInfo("Europe/Berlin")
@@ -166,11 +200,11 @@ def test_a_zone_is_named_as_its_clocks_call_it() -> None:
     assert formatting.zone_name(1_780_000_000_000_000, berlin) == "CEST"
 
 
-@pytest.mark.parametrize(
-    ("failed", "pending", "has"), [(0, 1, "0 of 1 has"), (1, 1, "1 of 2 has"), (0, 2, "0 of 2 have")]
-)
+@pytest.mark.parametrize(("failed", "pending", "has"), [(0, 1, "has"), (1, 1, "has"), (0, 2, "have")])
 def test_one_deploy_has_and_several_have(failed: int, pending: int, has: str) -> None:
     """The line about young deploys agrees with its numbers."""
     (layout,) = (layout for layout in cards.LAYOUTS if layout.name == metrics.FAIL_RATE)
     numbers = {"numerator": 0, "denominator": 0, "failedYoung": failed, "pending": pending}
-    assert layout.headlines(numbers, "24 h") == [f"last 24 h: {has} failed so far"]
+    assert layout.headlines(numbers, "24 h") == [
+        (f"{failed} of {failed + pending}", f"{has} failed so far, in the last 24\u00a0h")
+    ]

@@ -24,8 +24,8 @@ from gitdailies_webhooks.figures.settings import FigureSettings
 class Overview(NamedTuple):
     """What was read. `open_now` counts open incidents by group, and of all under `ALL`.
 
-    `repos` and `environments` are names to choose from. `seen` are other environments with their number of
-    deploys, up to `MOST_SEEN`.
+    `repos` and `environments` are names to choose from. `seen` are the other environments of the same place,
+    each with its number of deploys, up to `MOST_SEEN`.
     """
 
     question: SeriesQuestion
@@ -37,12 +37,15 @@ class Overview(NamedTuple):
     seen: Sequence[tuple[str, int]]
 
 
-def overview(session: Session, question: SeriesQuestion, settings: FigureSettings, *, live: bool) -> Overview:
-    """Read what the overview shows for a question by team and repository, of one environment."""
+def overview(
+    session: Session, question: SeriesQuestion, selection: Selection, settings: FigureSettings, *, live: bool
+) -> Overview:
+    """Read what the overview shows for a question by team and repository, of one environment.
+
+    *selection* is the place and the period of the same question.
+    """
     found = read(session, question, settings)
     shown = Names(session, question, settings)
-    (environment,) = question.environments
-    selection = Selection(question.period, environment=environment)
     return Overview(
         question=question,
         found=found,
