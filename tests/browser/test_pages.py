@@ -44,7 +44,7 @@ def test_the_documented_way_to_a_key_and_back(owner: Tab, receiver: Receiver) ->
 
     follow(page, *SETTINGS)
     assert key not in page.content()
-    page.get_by_role("link", name="Edit checkout-api on GitHub").click()
+    page.get_by_role("link", name="Open checkout-api on GitHub").click()
     page.get_by_role("link", name="Delete key").click()
     page.get_by_role("button", name="Delete key").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(SETTINGS[-1])
@@ -96,6 +96,11 @@ def test_the_keyboard_is_enough(owner: Tab, receiver: Receiver) -> None:
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
+    kind = page.get_by_label("Deploy occurred")
+    expect(kind).to_be_hidden()
+    page.get_by_label("Only these").check()
+    expect(kind).to_be_visible()
+    page.get_by_label("Every kind of event").check()
     page.locator("#name").focus()
     page.keyboard.type("by keyboard")
     page.keyboard.press("Enter")
@@ -209,6 +214,12 @@ def test_a_list_of_events_fits_every_screen(furnished: Tab, receiver: Receiver) 
         fields = page.locator("form.of-events > div").all()
         assert len(fields) == 7
         assert len({round(box["y"] + box["height"]) for one in fields if (box := one.bounding_box())}) == 1
+        links = page.locator("td.short a")
+        assert links.count() > 10
+        assert {one.evaluate("one => one.getClientRects().length") for one in links.all()} == {1}
+    page.get_by_text("More filters").click()
+    last = page.locator(".more .filters > div").last.bounding_box()
+    assert page.get_by_role("button", name="Filter").bounding_box()["y"] > last["y"] + last["height"]
     page.set_viewport_size({"width": 390, "height": 844})
     badges = page.locator("table .badge:visible")
     assert badges.count() >= 15

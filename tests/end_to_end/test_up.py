@@ -148,7 +148,7 @@ def test_the_pages_are_connected_to_the_relay(started):
     started.paste(next(line for line in started.lines if "pagerduty" in line))
     until(lambda: "incident.triggered" in owner.get("/deliveries").text)
     page = owner.get("/settings/services").text
-    assert "Without a line: 0 services" in page
+    assert "Not mapped yet: 0 services" in page
     assert re.search(r"gitdailies\.yml, line \d+", page)
     assert "no line" not in page
 

@@ -142,6 +142,7 @@ def services_of(answer: Any) -> Services:
         complete=_truth(fields, "complete"),
         unmapped=tuple(_unmapped(one) for one in fields.objects("unmapped")[:_LONGEST_LIST]),
         lines=tuple(_line(one) for one in fields.objects("mapped")[: 10 * _LONGEST_LIST]),
+        looked_back_to=fields.optional_time("lookedBackTo"),
     )
 
 
@@ -273,7 +274,7 @@ def _line(one: Fields) -> Line:
     targets = []
     for target in one.objects("targets")[:_LONGEST_LIST]:
         environment = _optional(target, "environment")
-        targets.append(_text(target, "repo") + (f", {environment}" if environment else ""))
+        targets.append(_text(target, "repo") + (f" in {environment}" if environment else ""))
     return Line(
         _text(one, "name"),
         _optional_number(one, "line"),

@@ -230,7 +230,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Services:
-    """The services of a relay. `writable`: it writes new lines by itself."""
+    """The services of a relay. `writable`: it writes new lines by itself.
+
+    `looked_back_to` is how far back a use of a line was searched, or None: over all events so far.
+    """
 
     file: str
     writable: bool
@@ -238,6 +241,7 @@ class Services:
     complete: bool
     unmapped: tuple[Unmapped, ...]
     lines: tuple[Line, ...]
+    looked_back_to: datetime | None = None
 
 
 @dataclass(frozen=True)

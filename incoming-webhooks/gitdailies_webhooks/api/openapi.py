@@ -32,6 +32,7 @@ from gitdailies_webhooks.events.query import (
 )
 
 VERSION = "1.0.0"
+_MIB = 1024 * 1024
 
 _FILTER_WORDS: Mapping[str, str] = {
     "kind": "only events of this kind",
@@ -61,7 +62,7 @@ def _document_of(kinds: tuple[Kind, ...]) -> dict[str, Any]:
             "title": "GitDailies incoming webhooks",
             "version": VERSION,
             "description": "Accepts deploys and incidents, counts each once, and lists them. "
-            "Fields that a kind of event does not have are stored with it and named in the response.",
+            "Unknown fields are stored with an event, and the response names them.",
             "x-gitdailies-receiver": OURS,
         },
         "servers": [{"url": "/", "description": "the server that this document comes from"}],
@@ -113,8 +114,8 @@ def _send(kinds: tuple[Kind, ...]) -> dict[str, Any]:
         "summary": "Send one event, or a list of them",
         "description": (
             "The response comes after the events are on stable storage. "
-            f"One event: at most {intake.MOST_BYTES_ONE} bytes. A list: at most {intake.MOST_EVENTS} "
-            f"events in {intake.MOST_BYTES_LIST} bytes, accepted one by one in its order. "
+            f"One event: at most {intake.MOST_BYTES_ONE // _MIB} MiB. A list: at most {intake.MOST_EVENTS:,} "
+            f"events in {intake.MOST_BYTES_LIST // _MIB} MiB, accepted one by one in its order. "
             "An event with a known id is `unchanged` if its content is the same, else it is a conflict; "
             "with an id that a sender of ours makes (`deploy-`, `incident-` or `content-` and 32 hexadecimal "
             "digits) it is `unchanged` too, and `differs` names the fields. "
@@ -199,7 +200,7 @@ def _permit() -> dict[str, Any]:
     headers = {name: {"description": about, "schema": dict(TEXT)} for name, about in names.items()}
     return {
         "operationId": "permit",
-        "summary": "Permit a sender of CloudEvents to send, which asks with its origin first",
+        "summary": "Answer a sender of CloudEvents that asks whether it may send",
         "security": [],
         "parameters": [
             {
@@ -224,7 +225,7 @@ def _list(kinds: tuple[Kind, ...]) -> dict[str, Any]:
     ]
     return {
         "operationId": "listEvents",
-        "summary": "List events, oldest received or oldest first, or the other way round",
+        "summary": "List events, by arrival or by time, in either direction",
         "description": "For keys that may read. `next` is the `after` of the next request with the same "
         "filters, order and direction, or null if no more events follow. `end` is the `after` of a later "
         "request in the order of arrival, for what was stored since this list was made.",

@@ -130,7 +130,7 @@ def corrections_of(json: Describe, problems: Describe, body: Describe) -> dict[s
         path: {
             "put": {
                 "operationId": f"set{name}",
-                "summary": f"{summary}, whatever the events tell",
+                "summary": f"{summary}, whatever the events say",
                 "description": "For keys that may correct. It holds for every moment, and takes the place of "
                 "an earlier correction of the same event. The audit trail keeps it.",
                 "parameters": [_id_of(what)],

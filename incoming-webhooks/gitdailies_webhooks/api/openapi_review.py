@@ -32,7 +32,7 @@ def operations(json: Describe, problems: Describe, body: Describe) -> dict[str, 
         "/api/review": {
             "get": {
                 "operationId": "review",
-                "summary": "What needs a decision in a week",
+                "summary": "List what needs a decision in a week",
                 "parameters": [
                     {"name": name, "in": "query", "description": about, "schema": schema}
                     for name, schema, about in parameters
@@ -75,7 +75,7 @@ def _acknowledgement(json: Describe, problems: Describe, body: Describe) -> dict
         },
         "delete": {
             "operationId": "reopenLine",
-            "summary": "Open a line of the review again that was marked as done",
+            "summary": "Reopen a line of the review",
             "parameters": [line],
             "responses": {"200": json("It is open.", ref("Acknowledged")), **refused},
         },

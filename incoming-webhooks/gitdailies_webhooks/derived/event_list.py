@@ -1,13 +1,18 @@
-"""A list of events with the result of each: what a deploy counts as, what an incident is attributed to."""
+"""A list of events with the result of each: what a deploy counts as, what an incident is attributed to.
+
+An incident that is open says so first, since the list can be filtered by it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from gitdailies_core.events.events import DEPLOYED
+from gitdailies_core.events.events import DEPLOYED, INCIDENT_STARTED
 from gitdailies_server.storage.database import Session
 
-from gitdailies_webhooks.derived import rows
+from gitdailies_webhooks.derived import rows, statements
+from gitdailies_webhooks.derived.event_filters import OPEN
 from gitdailies_webhooks.derived.verdicts import Event, verdicts
 from gitdailies_webhooks.events.listing import StoredEvent, newest_events
 from gitdailies_webhooks.events.query import Position, Wanted
@@ -15,6 +20,7 @@ from gitdailies_webhooks.figures import metrics
 from gitdailies_webhooks.figures.reasons import ALL, Verdict
 from gitdailies_webhooks.figures.selection import Selection
 from gitdailies_webhooks.figures.settings import FigureSettings
+from gitdailies_webhooks.sql.bulk import lookup_many
 
 # The result of a deploy and of an incident in words, by the word of the verdict on the fail rate, or on all.
 _OF_DEPLOY = {
@@ -37,6 +43,8 @@ _OF_INCIDENT = {
     "behind": "not counted yet",
 }
 _BAD = ("failed", "unlinked")
+# What an incident may be attributed to. Only these can be open.
+_LINKS = ("attributed", "unlinked", "no deploy")
 
 
 class Listed(NamedTuple):
@@ -56,8 +64,18 @@ def listed(
         return [Listed(event, "", False) for event in found]
     asked = [Event(event.seq, event.id, "", event.body) for event in found]
     judged = verdicts(session, asked, Selection.all_until(now), settings)
+    still = _open(session, found, now)
     results = [_result(event, of) for event, of in zip(found, judged, strict=True)]
-    return [Listed(event, word, word in _BAD) for event, word in zip(found, results, strict=True)]
+    return [
+        Listed(event, f"{OPEN}, {word}" if event.id in still and word in _LINKS else word, word in _BAD)
+        for event, word in zip(found, results, strict=True)
+    ]
+
+
+def _open(session: Session, found: Sequence[StoredEvent], now: int) -> set[str]:
+    """Return the ids of the starts whose incident is open at *now* (µs)."""
+    starts = [(event.id,) for event in found if event.kind == INCIDENT_STARTED]
+    return {id_ for (id_,) in lookup_many(session, "id", starts, statements.OPEN_STARTS, now, now, now)}
 
 
 def _result(event: StoredEvent, of: tuple[Verdict, ...]) -> str:

@@ -283,6 +283,12 @@ OCCURRENCES = Lookup(
     _INCIDENT, "figures_incidents i", "i.repo = given.repo AND i.incident_id = given.incident_id"
 )
 INCIDENTS_BY_ID = Lookup(_INCIDENT, "figures_incidents i", "i.id = given.id")
+# Of these starts, those whose incident is open at a moment, which is given three times.
+OPEN_STARTS = Lookup(
+    "i.id",
+    "figures_incidents i",
+    "i.id = given.id AND i.since <= ? AND i.until > ? AND (i.ended_at IS NULL OR i.ended_at > ?)",
+)
 INCIDENTS_OF_DEPLOY = Lookup(_INCIDENT, "figures_incidents i", "i.deploy = given.id")
 
 # --- Events ---

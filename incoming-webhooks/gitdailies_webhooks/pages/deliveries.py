@@ -18,6 +18,7 @@ from gitdailies_webhooks.pages.delivery_words import (
     FOR_MANY,
     OUTCOMES,
     STEPS,
+    UNREAD,
     WANTS_ACTION,
     address_of,
     alerts,
@@ -25,6 +26,7 @@ from gitdailies_webhooks.pages.delivery_words import (
     list_address,
     pause_address,
     said,
+    sending,
     step_title,
     timeline,
 )
@@ -100,6 +102,9 @@ class DeliveryPages:
             said=said,
             done=_done(visit),
             pause_address=partial(pause_address, relay),
+            silent=sum(source.is_silent for source in state.sources) if state else 0,
+            sending=sending(state) if state else (),
+            unread=UNREAD,
             paused={pause.source: pause for pause in state.pauses} if state else {},
             address_of=partial(address_of, relay),
             step_title=step_title,
@@ -129,7 +134,7 @@ class DeliveryPages:
             delivery=found,
             title=found.messages[0].word
             if found.messages and found.messages[0].word
-            else "A delivery that was not read",
+            else UNREAD.capitalize(),
             outcome=OUTCOMES.get(found.outcome, (found.outcome, "")),
             wants_action=found.outcome in WANTS_ACTION,
             moments=timeline(found, is_owner=visit.is_owner),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from gitdailies_connection.relay.answers import counted_of, done_of, example_of, pauses_of
+from gitdailies_connection.relay.answers import counted_of, delivery_of, done_of, example_of, pauses_of
 from gitdailies_connection.relay.values import Counted, Done
 from gitdailies_core.errors import RelayFault
 from starlette.responses import Response
@@ -21,7 +21,9 @@ from gitdailies_webhooks.pages.delivery_words import (
     NEEDS_REASON,
     PAUSE,
     PAUSING,
+    QUESTIONS,
     STEPS,
+    about,
     address_of,
     chosen,
     list_address,
@@ -54,7 +56,7 @@ class DeliveryActionPages:
         """Ask to confirm an action on one delivery, and for the reason where one is needed."""
         if not self._is_known(visit):
             return self._site.not_found(visit)
-        return self._form(visit)
+        return await self._form(visit)
 
     async def act(self, visit: Visit) -> Response:
         """Act on one delivery."""
@@ -63,7 +65,7 @@ class DeliveryActionPages:
         relay, id_, step = (visit.request.path_params[name] for name in ("relay", "id", "step"))
         reason = _reason(visit)
         if step in NEEDS_REASON and not reason:
-            return self._form(visit, reason_error=NO_REASON, status=422)
+            return await self._form(visit, reason_error=NO_REASON, status=422)
         body = {"person": visit.user.name, "reason": reason}
         if incident := visit.fields.get("incident", "")[:_LONGEST_REASON]:
             body["incident"] = incident
@@ -72,7 +74,7 @@ class DeliveryActionPages:
                 relay, lambda client: client.post(f"/deliveries/{id_}/{step}", body)[1], done_of
             )
         except RelayFault as fault:
-            return self._form(visit, error=f"{fault}. {fault.remedy}", status=502)
+            return await self._form(visit, error=f"{fault}. {fault.remedy}", status=502)
         assert done is not None
         await self._note(
             visit, f"delivery.{step}", id_, {"relay": relay, "reason": reason, "events": list(done.events)}
@@ -184,7 +186,7 @@ class DeliveryActionPages:
             relay=relay,
             action=action,
             title=STEPS[action],
-            meaning=MEANINGS[action],
+            meaning=MEANINGS[action][counted is None or counted.count != 1],
             counted=counted,
             chosen=[] if counted is None else chosen(counted.filter),
             needs_reason=action in NEEDS_REASON,
@@ -195,16 +197,19 @@ class DeliveryActionPages:
             reason_error=reason_error,
         )
 
-    def _form(self, visit: Visit, *, error: str = "", reason_error: str = "", status: int = 200) -> Response:
+    async def _form(
+        self, visit: Visit, *, error: str = "", reason_error: str = "", status: int = 200
+    ) -> Response:
         relay, id_, step = (visit.request.path_params[name] for name in ("relay", "id", "step"))
         incident, back = visit.fields.get("incident", ""), address_of(relay, id_)
         return self._site.render(
             visit,
             "delivery-act.html",
             status=status,
-            title=STEPS[step],
-            meaning=MEANINGS[step],
-            about=f"Incident {incident}" if incident else "",
+            question=QUESTIONS[step],
+            button=STEPS[step],
+            meaning=MEANINGS[step][0],
+            facts=await self._facts(relay, id_, incident),
             trail=[(list_address(relay, {}), "Deliveries"), (back, "Delivery")],
             post_to=address_of(relay, id_, step),
             hidden={"incident": incident} if incident else {},
@@ -216,6 +221,16 @@ class DeliveryActionPages:
             reason_error=reason_error,
         )
 
+    async def _facts(self, relay: str, id_: str, incident: str) -> list[tuple[str, str]]:
+        """Return what a question is about; nothing where the relay does not say it."""
+        try:
+            found = await self._site.relays.ask(
+                relay, lambda client: client.get(f"/deliveries/{id_}"), delivery_of
+            )
+        except RelayFault:
+            return []
+        return [] if found is None else about(found, incident)
+
     def _pause_form(
         self, visit: Visit, *, error: str = "", reason_error: str = "", status: int = 200
     ) -> Response:
@@ -226,9 +241,10 @@ class DeliveryActionPages:
             visit,
             "delivery-act.html",
             status=status,
-            title=f"{action.capitalize()} {source or 'all deliveries'}",
+            question=f"{action.capitalize()} sending for {source or 'every source'}?",
+            button=action.capitalize() if source else f"{action.capitalize()} all",
             meaning=of_source if source else of_all,
-            about="",
+            facts=[],
             trail=[(back, "Deliveries")],
             post_to="/deliveries/pauses",
             hidden={"relay": relay, "action": action, "source": source},

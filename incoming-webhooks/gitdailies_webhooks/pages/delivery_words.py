@@ -32,18 +32,41 @@ OUTCOMES: Mapping[str, tuple[str, str]] = MappingProxyType(
 # Those that wait for a person.
 WANTS_ACTION = frozenset({"dead_letter", "unmapped", "quarantined"})
 
+# What the words of a delivery are replaced by, if it was not read.
+UNREAD = "unreadable delivery"
 EXAMPLE = "example"
 REPLAY, REQUEUE, DISCARD, CLOSE = "replay", "requeue", "discard", "close"
 STEPS: Mapping[str, str] = MappingProxyType(
     {REPLAY: "Replay", REQUEUE: "Requeue", DISCARD: "Discard", CLOSE: "Close the incident"}
 )
-# What each step does, for the page that asks to confirm it.
-MEANINGS: Mapping[str, str] = MappingProxyType(
+# What each step does, for the page that asks to confirm it: to one delivery, and to several.
+MEANINGS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        REPLAY: "The stored body is read again with the current gitdailies.yml. Nothing counts twice.",
-        REQUEUE: "The events are sent again. Their ids stay the same, so nothing counts twice.",
-        DISCARD: "It is never sent or replayed, and raises no alert. The relay keeps it with your reason.",
-        CLOSE: "The incident ends now. If its tool sends an end later, that end does not count.",
+        REPLAY: (
+            "The stored body is read again with the current gitdailies.yml. Nothing counts twice.",
+            "The stored bodies are read again with the current gitdailies.yml. Nothing counts twice.",
+        ),
+        REQUEUE: (
+            "The events are sent again. Their ids stay the same, so nothing counts twice.",
+            "The events are sent again. Their ids stay the same, so nothing counts twice.",
+        ),
+        DISCARD: (
+            "It is never sent or replayed, and raises no alert. The relay keeps it with your reason.",
+            "They are never sent or replayed, and raise no alert. The relay keeps them with your reason.",
+        ),
+        CLOSE: (
+            "The incident ends now. If its tool sends an end later, that end does not count.",
+            "The incidents end now. If a tool sends an end later, that end does not count.",
+        ),
+    }
+)
+# What the page that asks to confirm a step on one delivery asks.
+QUESTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        REPLAY: "Replay this delivery?",
+        REQUEUE: "Requeue this delivery?",
+        DISCARD: "Discard this delivery?",
+        CLOSE: "Close the incident?",
     }
 )
 # What an action did, for the page after it.
@@ -51,13 +74,13 @@ DONE: Mapping[str, str] = MappingProxyType(
     {REPLAY: "Replayed", REQUEUE: "Requeued", DISCARD: "Discarded", CLOSE: "Closed"}
 )
 PAUSE, RESUME = "pause", "resume"
-# What can be done with the delivery of events, and what each does: of a source, of all, and afterwards.
+# What can be done with the sending of events, and what each does: of a source, of all, and afterwards.
 PAUSING: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     {
         PAUSE: (
-            "Its deliveries are still accepted. Their events wait until you resume it.",
-            "Deliveries are still accepted. Their events wait until you resume it.",
-            "Paused. Deliveries are still accepted, and their events wait.",
+            "The relay goes on accepting its deliveries. Their events wait until you resume.",
+            "The relay goes on accepting deliveries. Their events wait until you resume.",
+            "Paused. The relay goes on accepting deliveries, and their events wait.",
         ),
         RESUME: (
             "Its events are sent again.",
@@ -108,6 +131,20 @@ def _worded(name: str, value: str) -> str:
     return f"{moment(to_us(parse(value, name)), UTC)} UTC" if name in ("from", "to") else value
 
 
+def about(delivery: Delivery, incident: str) -> list[tuple[str, str]]:
+    """Return what tells a delivery from the others, for the page that asks to confirm a step on it."""
+    words = dict.fromkeys(message.word for message in delivery.messages if message.word)
+    facts = [
+        ("Source", delivery.source),
+        ("Received", f"{moment(to_us(delivery.received_at), UTC)} UTC"),
+        ("What", ", ".join(words) or UNREAD),
+        ("Incident", incident or ", ".join(delivery.incidents[:3])),
+        ("Outcome", OUTCOMES.get(delivery.outcome, (delivery.outcome, ""))[0]),
+        ("Delivery", delivery.id),
+    ]
+    return [(name, text) for name, text in facts if text]
+
+
 def step_title(step: str, outcome: str) -> str:
     """Return the text of a button."""
     taken = step == REPLAY and outcome == "passed_on"
@@ -146,9 +183,9 @@ def _moments(delivery: Delivery, *, is_owner: bool) -> Iterator[Moment]:
     yield Moment(first, f"Arrived from {delivery.source}")
     for message in delivery.messages:
         if message.at == first:
-            proof = f"by {_named(message.proof)}" if is_owner and message.proof else ""
+            proof = _named(message.proof) if is_owner and message.proof else ""
             by_hand = message.proof == "by hand"
-            yield Moment(first, "Written by a person" if by_hand else "The proof was right", proof)
+            yield Moment(first, "Written by a person" if by_hand else "The secret matched", proof)
             break
     for message in delivery.messages:
         again = "Read again as" if message.proof == "replay" else "Read as"
@@ -167,6 +204,20 @@ def _moments(delivery: Delivery, *, is_owner: bool) -> Iterator[Moment]:
         yield Moment(deed.at, f"{deed.action.capitalize()} by {deed.person}", deed.reason)
 
 
+def sending(state: RelayState) -> list[str]:
+    """Say how the sending of events stands: the last answer, and what waits, if anything does."""
+    last = "nothing sent yet"
+    if state.last_at:
+        answer = f"last answer {state.last_status}" if state.last_status else "last attempt without an answer"
+        last = f"{answer}, at {moment(to_us(state.last_at), UTC)} UTC"
+    counts = (
+        (state.waiting, "event waits", "events wait"),
+        (state.dead_letters, "dead letter", "dead letters"),
+        (state.quarantined, "delivery is quarantined or unmapped", "deliveries are quarantined or unmapped"),
+    )
+    return [last, *(amount(number, one, several) for number, one, several in counts if number)]
+
+
 def pause_address(relay: str, action: str, source: str = "") -> str:
     """Return the address of the page that asks to confirm a pause or its end; "" is every source."""
     given = {"relay": relay, "action": action, "source": source}
@@ -176,7 +227,7 @@ def pause_address(relay: str, action: str, source: str = "") -> str:
 def _named(proof: str) -> str:
     """Name a secret without the folders of its file."""
     kind, _, path = proof.partition(" ")
-    return f"the secret in {PurePath(path).name}" if kind == "file" else proof
+    return PurePath(path).name if kind == "file" else proof
 
 
 def list_address(relay: str, filters: Mapping[str, str], **more: str | None) -> str:

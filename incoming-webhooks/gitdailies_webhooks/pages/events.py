@@ -34,7 +34,7 @@ from gitdailies_webhooks.events.query import (
 from gitdailies_webhooks.pages import event_view
 from gitdailies_webhooks.pages.dora_view import team_choices
 from gitdailies_webhooks.pages.event_summary import TITLES, event_summary
-from gitdailies_webhooks.pages.formatting import moment
+from gitdailies_webhooks.pages.formatting import moment, zone_name
 from gitdailies_webhooks.pages.forms import Wrong, wrong_of
 from gitdailies_webhooks.pages.overview_view import BEHIND_US
 from gitdailies_webhooks.pages.request_context import Visit
@@ -56,6 +56,15 @@ _OUTCOMES = {
 _DETAILS: Mapping[str, tuple[Callable[..., Any], Callable[..., dict[str, Any]]]] = {
     DEPLOYED: (detail.deploy, event_view.deploy_view),
     INCIDENT_STARTED: (detail.incident, event_view.incident_view),
+}
+# The filters as the form names them, where that is not the name in the address.
+_NAMES: Mapping[str, str] = {
+    "q": "search",
+    "repo": "repository",
+    "incidentId": "incident",
+    "outcome": "result",
+    "from": "start",
+    "to": "end",
 }
 # Those that a person fills in.
 _FIELDS = ("repo", "environment", "service", "team", "outcome", "from", "to")
@@ -140,7 +149,8 @@ class EventPages:
             events=events,
             more=urlencode({**shown, "before": more}) if more else None,
             newest=urlencode(shown),
-            without={name: _without(shown, name) for name in shown},
+            without=[(_NAMES.get(name, name), _without(shown, name)) for name in shown if name != "order"],
+            zone=zone_name(to_us(self._site.clock()), self._site.settings.zone),
             filters=shown,
             order=given["order"],
             titles=TITLES,

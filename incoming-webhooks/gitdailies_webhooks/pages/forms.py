@@ -40,7 +40,7 @@ def role_words(*, viewers_correct: bool) -> Mapping[str, str]:
     sees = "Viewer: sees figures and events"
     also = "keys, people, the audit trail"
     return {
-        people.VIEWER: f"{sees}, and corrects what they count for" if viewers_correct else sees,
+        people.VIEWER: f"{sees}, and corrects how they are counted" if viewers_correct else sees,
         people.OWNER: f"Owner: also {also}" if viewers_correct else f"Owner: also corrections, {also}",
     }
 
@@ -137,7 +137,7 @@ class NewKey(Form):
     kinds = SelectMultipleField("Kinds", choices=_words(KIND_WORDS))
     reads = BooleanField("May read events")
     deletes = BooleanField("May delete events")
-    corrects = BooleanField("May correct what events count for")
+    corrects = BooleanField("May correct how events are counted")
     expires = DateField("Expires", [Optional()])
 
     words: ClassVar = {**SENDS_WORDS, **KIND_WORDS}

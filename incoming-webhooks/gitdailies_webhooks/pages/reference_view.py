@@ -151,7 +151,7 @@ def _answer(status: str, found: Schema) -> AnswerRow:
         for media, content in found.get("content", {}).items()
         if "schema" in content
     ]
-    return AnswerRow(status, markdown(found.get("description", "")), bodies)
+    return AnswerRow(status, markdown(_sentence(found.get("description", ""))), bodies)
 
 
 def _model(name: str, schema: Schema) -> Model:
@@ -161,6 +161,10 @@ def _model(name: str, schema: Schema) -> Model:
         for field, value in schema.get("properties", {}).items()
     ]
     return Model(name, markdown(schema.get("description", "")), fields, [] if fields else type_of(schema))
+
+
+def _sentence(text: str) -> str:
+    return f"{text}." if text and text[-1] not in ".!?`|" else text
 
 
 def _about(schema: Schema) -> str:
@@ -226,12 +230,15 @@ def _command(method: str, address: str, body: Schema, *, needs_key: bool) -> str
     lines = ["curl --silent --show-error"]
     if method != "get":
         lines[0] += f" --request {method.upper()}"
-    if needs_key:
+    if needs_key and method == "get":
         lines.append('--header "Authorization: Bearer $GITDAILIES_TOKEN"')
+    elif needs_key:
+        lines.append('--header "webhook-key: $GITDAILIES_WEBHOOK_KEY"')
     example = next(iter(body.get("examples", {}).values()), None)
     if example is not None:
         lines.append('--header "Content-Type: application/json"')
-        lines.append("--data '" + _json(example["value"]).replace("'", "'\\''") + "'")
+        text = _json(example["value"]).replace("'", "'\\''").replace("\n", "\n  ")
+        lines.append(f"--data '{text}'")
     lines.append(f"'{address}'")
     return " \\\n  ".join(lines)
 

@@ -9,7 +9,8 @@ from gitdailies_core.errors import RelayFault
 from starlette.responses import Response
 
 from gitdailies_webhooks.accounts import key_store
-from gitdailies_webhooks.accounts.wrong_requests import newest_wrong
+from gitdailies_webhooks.accounts.wrong_requests import WrongRequest, newest_wrong
+from gitdailies_webhooks.events.problem import PROBLEMS
 from gitdailies_webhooks.pages.deliveries import chosen_relay
 from gitdailies_webhooks.pages.request_context import Visit
 from gitdailies_webhooks.pages.settings import MANAGE
@@ -19,7 +20,7 @@ _PAGE = "50"
 # What a sender has to do about a status.
 _REMEDIES = {
     400: "Correct the request at the sender.",
-    401: "Compare the secret at the tool with the source's secret. They must be the same, and complete.",
+    401: "Compare the secret at the tool with the source's secret. They must match in full.",
     404: "Correct the address at the tool, or add the source to gitdailies.yml.",
     405: "Let the tool send with POST.",
     413: "Let the tool send at most 1 MiB.",
@@ -65,7 +66,12 @@ class RefusedPages:
             remedies=_REMEDIES,
             more=f"/deliveries/refused?relay={relay}&after={more}" if more else None,
             fault=fault,
-            wrong=[(keys[key_id], one) for key_id, one in wrong if key_id in keys],
+            wrong=[(keys[key_id], one, _status(one)) for key_id, one in wrong if key_id in keys],
             unknown=self._site.unknown_keys.newest() if visit.is_owner else [],
             manage=MANAGE,
         )
+
+
+def _status(one: WrongRequest) -> int | None:
+    """Return the status of a mistake; None for one that an earlier version noted under another word."""
+    return PROBLEMS[one.problem].status if one.problem in PROBLEMS else None

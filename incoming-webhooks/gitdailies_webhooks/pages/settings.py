@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from datetime import timedelta
 from functools import partial
+from itertools import count
 
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import KINDS
@@ -22,6 +25,9 @@ MANAGE = "/settings/api-access/incoming-webhooks"
 # A key with the same name by the same person within this time means that the form was sent again by a
 # reload of the page.
 _RELOADED = timedelta(minutes=10)
+# How lately a key was used that is in use, as the page says that asks to delete it.
+_IN_USE = timedelta(days=1)
+_NUMBERED = re.compile(r"-[0-9]{1,4}$")
 # How long the list of keys points at wrong requests.
 RECENTLY = timedelta(days=7)
 
@@ -71,20 +77,18 @@ class SettingsPages:
 
     async def new_key(self, visit: Visit) -> Response:
         """Show the form; with `like`, it is filled in for the successor of a key."""
-        form = NewKey()
-        like = visit.fields.get("like", "")
-        if like.isascii() and like.isdigit() and len(like) < 10:
-            key = await self._site.store.read(partial(key_store.find_key_by_id, id_=int(like)))
-            if key is not None:
-                form = NewKey(data=_successor(key))
-        return self._form(visit, form)
+        like = await self._like(visit)
+        if like is None:
+            return await self._form(visit, NewKey())
+        taken = {key.name for key in await self._site.store.read(key_store.all_keys)}
+        return await self._form(visit, NewKey(data=_successor(like, taken)))
 
     async def create_key(self, visit: Visit) -> Response:
         """Create a key and show it once; this response is the only place that contains it."""
         form, now = NewKey(visit.fields), self._site.clock()
         form.now = now
         if not form.validate():
-            return self._form(visit, form, 422)
+            return await self._form(visit, form, 422)
         request = KeyRequest.make(form.name.data or "", form.allow, form.expires_at, now=now)
         try:
             secret, key = await self._site.store.write(
@@ -96,7 +100,7 @@ class SettingsPages:
             if same and same.created_by == visit.user.name and now - same.created_at < _RELOADED:
                 return self._site.redirect(f"{MANAGE}/keys/{same.id}")
             form.name.errors = [field_error(error)]
-            return self._form(visit, form, 422)
+            return await self._form(visit, form, 422)
         self._site.log.info("key created", key=key.name, person=visit.user.name)
         return self._site.render(
             visit,
@@ -128,7 +132,9 @@ class SettingsPages:
         key = await self._key(visit)
         if key is None:
             return self._site.not_found(visit)
-        return self._site.render(visit, "key-delete.html", manage=MANAGE, key=key)
+        used = key.last_used_at
+        in_use = used is not None and self._site.clock() - used < _IN_USE
+        return self._site.render(visit, "key-delete.html", manage=MANAGE, key=key, in_use=in_use)
 
     async def delete_key(self, visit: Visit) -> Response:
         """Delete a key; every request with it is refused from the moment of the response."""
@@ -146,8 +152,16 @@ class SettingsPages:
         id_ = min(visit.request.path_params["id"], 2**63 - 1)
         return await self._site.store.read(partial(key_store.find_key_by_id, id_=id_))
 
-    def _form(self, visit: Visit, form: NewKey, status: int = 200) -> Response:
-        return self._site.render(visit, "key-new.html", status, manage=MANAGE, form=form)
+    async def _like(self, visit: Visit) -> Key | None:
+        """Return the key that a new one is to replace, if the address or the form names one."""
+        like = visit.fields.get("like", "")
+        if not (like.isascii() and like.isdigit() and len(like) < 10):
+            return None
+        return await self._site.store.read(partial(key_store.find_key_by_id, id_=int(like)))
+
+    async def _form(self, visit: Visit, form: NewKey, status: int = 200) -> Response:
+        like = await self._like(visit)
+        return self._site.render(visit, "key-new.html", status, manage=MANAGE, form=form, like=like)
 
 
 def permissions(key: Key) -> str:
@@ -167,10 +181,13 @@ def permissions(key: Key) -> str:
     )
 
 
-def _successor(key: Key) -> dict[str, object]:
+def _successor(key: Key, taken: Collection[str]) -> dict[str, object]:
+    """Return the form of a key like *key*, with the next free name: ci, ci-2, ci-3."""
+    stem = _NUMBERED.sub("", key.name)
+    names = (f"{stem[: 100 - len(end)]}{end}" for end in (f"-{number}" for number in count(2)))
     kinds = sorted(key.allow - {keys.SEND, keys.READ, keys.DELETE, keys.CORRECT})
     return {
-        "name": f"{key.name}-2"[-100:],
+        "name": next(name for name in names if name not in taken),
         "sends": EVERY if keys.SEND in key.allow else SOME if kinds else NONE,
         "kinds": kinds,
         "reads": keys.READ in key.allow,

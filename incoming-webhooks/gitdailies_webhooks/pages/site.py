@@ -66,7 +66,7 @@ NAVIGATION: tuple[tuple[str, str, bool], ...] = (
 )
 
 # Pages that belong to one of the bar, and whose path does not begin with its path.
-BELOW: Mapping[str, tuple[str, ...]] = {"/events": ("/deploys", "/incidents")}
+BELOW: Mapping[str, tuple[str, ...]] = {"/events": ("/deploys", "/incidents"), "/settings": ("/docs",)}
 
 # The script of a page that renews itself sends this header. A session ends although such a page is open.
 RENEWAL = "x-renewal"

@@ -21,7 +21,7 @@ from gitdailies_relay.operations.unmapped import PLACEHOLDER, UnmappedService, l
 # How many bodies are read to find unmapped services, and events to find mapped ones, the newest first.
 MOST_BODIES = 1000
 MOST_EVENTS = 5000
-_NEWEST_EVENTS = "SELECT stored_at, body FROM events ORDER BY seq DESC LIMIT ?"
+_NEWEST_EVENTS = "SELECT seq, stored_at, body FROM events ORDER BY seq DESC LIMIT ?"
 _WAITING = "SELECT count(*) FROM quarantine WHERE code = 'unmapped' AND replayed_at IS NULL"
 
 
@@ -30,10 +30,11 @@ def report(
 ) -> dict[str, Any]:
     """Return the services without a line, and each line with its targets and when it was used last.
 
-    `complete` says whether every waiting body was read for it; else the newest were.
+    `complete` says whether every waiting body was read for it; else the newest were. `lookedBackTo` is the
+    time of the oldest event that was read for the lines, or null if every event so far was.
     """
     (waiting,) = session.execute(_WAITING).fetchone()
-    seen = _seen(session)
+    seen, looked_back_to = _seen(session)
     repos = _known_repos(routes, seen)
     found = services(session, sources, routes, most=MOST_BODIES)
     lines = lines_of(file)
@@ -42,6 +43,7 @@ def report(
         "writable": writable,
         "waiting": waiting,
         "complete": waiting <= MOST_BODIES,
+        "lookedBackTo": looked_back_to,
         "unmapped": [_unmapped(one, suggestion(one.name, one.aliases, repos)) for one in found],
         "mapped": [
             {
@@ -69,14 +71,19 @@ def _unmapped(one: UnmappedService, repo: str | None) -> dict[str, Any]:
 _Seen = Mapping[tuple[str, str], int]
 
 
-def _seen(session: Session) -> _Seen:
-    """Return when one of the newest events named a service, in small letters, and a repository."""
+def _seen(session: Session) -> tuple[_Seen, str | None]:
+    """Return when one of the newest events named a service, in small letters, and a repository.
+
+    The second is the time of the oldest of them, or None if there was none before it: the first has number 1.
+    """
     found: dict[tuple[str, str], int] = {}
-    for stored_at, body in session.execute(_NEWEST_EVENTS, (MOST_EVENTS,)).fetchall():
+    rows = session.execute(_NEWEST_EVENTS, (MOST_EVENTS,)).fetchall()
+    for _, stored_at, body in rows:
         event = json.loads(body)
         service, repo = str(event.get("service") or ""), str(event.get("repo") or "")
         found.setdefault((service.casefold(), repo), stored_at)
-    return found
+    number, oldest, _ = rows[-1] if rows else (1, 0, "")
+    return found, text_of(from_us(oldest)) if number > 1 else None
 
 
 def _last_seen(name: str, repos: Iterable[str], seen: _Seen, routes: Routes) -> str | None:

@@ -74,7 +74,8 @@ def _alerts(status: Mapping[str, Any], server: Mapping[str, Any], now: datetime)
     for code, count in status["quarantined"].items():
         waits = _counted(count, "delivery waits", "deliveries wait")
         outcome = UNMAPPED if code == UNMAPPED_CODE else QUARANTINED
-        yield Alert("quarantined", f"{waits} for a decision: {code.replace('_', ' ')}.", outcome)
+        why = outcome if code == outcome else f"{outcome}, {code.replace('_', ' ')}"
+        yield Alert("quarantined", f"{waits} for a decision: {why}.", outcome)
     for name, source in status["sources"].items():
         if source["silent"]:
             yield Alert("source_silent", f"{name} is silent for longer than usual.", source=name)

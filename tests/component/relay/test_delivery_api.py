@@ -17,6 +17,7 @@ from gitdailies_connection.check.relays import check_relay
 from gitdailies_connection.config.load import load
 from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.settings import RelayAddress
+from gitdailies_relay.api import service_lines
 from gitdailies_relay.store import store
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
@@ -264,7 +265,7 @@ def test_an_open_incident_is_closed_by_hand(api: Api, receiver: Receiver) -> Non
     api.do(f"/deliveries/{id_}/close", 400, reason="again")
 
 
-def test_services_are_listed_with_their_lines(api: Api) -> None:
+def test_services_are_listed_with_their_lines(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Unmapped services have a suggestion and a number, mapped ones a line and their last use."""
     pagerduty("incident.triggered", "Q1").post(api.relay.url)
     for incident in ("Q2", "Q3"):
@@ -277,6 +278,10 @@ def test_services_are_listed_with_their_lines(api: Api) -> None:
     assert mapped["checkout-api"]["lastSeenAt"] is not None
     assert mapped["shop"]["lastSeenAt"] is None
     assert mapped["helpdesk"]["ignored"]
+    assert found["lookedBackTo"] is None, "every event so far was read"
+    pagerduty("incident.triggered", "Q4").post(api.relay.url)
+    monkeypatch.setattr(service_lines, "MOST_EVENTS", 1)
+    assert eventually(lambda: api.ask("/services")["lookedBackTo"]) is not None
     lines = (api.relay.store.parent / "gitdailies.yml").read_text().splitlines()
     assert all(lines[one["line"] - 1].strip().startswith(name) for name, one in mapped.items())
 

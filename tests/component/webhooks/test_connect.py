@@ -56,7 +56,7 @@ def test_what_sends_and_what_is_missing(receiver: Receiver, owner: Visitor) -> N
     receiver.post(key, body("deploy", reporter="step/github-actions"))
     page = owner.get("/connect").text
     assert "step/github-actions" in page
-    assert page.count("never used") == 1
+    assert page.count('"last used">never<') == 1
     assert "Incidents: none so far" in page
     assert "Deploys: none so far" not in page
     receiver.post(key, body("incident-started"))

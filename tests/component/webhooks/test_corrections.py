@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -149,7 +150,10 @@ def test_a_member_corrects_on_the_page(receiver: Receiver, key: str) -> None:
     """Every member sees the form, corrects with a reason, and can undo it; the audit trail says who did."""
     owner, viewer = members(receiver)
     assert "Change the cause" in viewer.get(PAGE).text
-    assert "corrects what they count for" in owner.get("/settings/people/invite").text
+    assert "corrects how they are counted" in owner.get("/settings/people/invite").text
+    for role in ("viewer", "owner"):
+        link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role=role).text)[0]
+        assert "correct how events are counted" in Visitor(receiver).get(link).text, role
     answer = correct(viewer, what="deploy", deploy=f" {FIRST} ")
     assert answer.status_code == 303
     assert failed(receiver, key) == {FIRST: True, "d2": False}
@@ -180,7 +184,7 @@ def test_owners_may_keep_corrections_to_themselves(receiver: Receiver, key: str)
     while not receiver.logged("webhooks settings reloaded"):
         viewer.get("/events")
     assert "Change the cause" not in viewer.get(PAGE).text
-    assert "corrects what they count for" not in owner.get("/settings/people/invite").text
+    assert "corrects how they are counted" not in owner.get("/settings/people/invite").text
     assert correct(viewer, what="no-deploy").status_code == 403
     assert "Change the cause" in owner.get(PAGE).text
     assert correct(owner, what="no-deploy").status_code == 303

@@ -99,6 +99,15 @@ def test_the_list_and_the_page_have_the_same_filters(served: tuple[Receiver, str
     assert rest["next"] is None
 
 
+def test_the_result_says_what_the_filter_asks(served: tuple[Receiver, str, Visitor]) -> None:
+    """In a list of open incidents, each result says that it is open, and what it is linked to."""
+    _, _, owner = served
+    for outcome, result in (("open", "open, unlinked"), ("unlinked", "open, unlinked"), ("failed", "failed")):
+        page = owner.get(f"/events?outcome={outcome}").text
+        found = re.findall(r'<td class="result">(?:<span[^>]*>)?([^<]*)', page)
+        assert (outcome, set(found)) == (outcome, {result})
+
+
 WRONG = (
     ({"team": "pays"}, "team: expected one of pay, shop, none, got 'pays'"),
     ({"outcome": "fialed"}, "outcome: expected one of failed, not-failed, pending, repeat, corrected, open,"),

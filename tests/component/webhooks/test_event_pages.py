@@ -147,7 +147,9 @@ def test_the_list_has_its_filters_in_the_address(receiver: Receiver, people: tup
     older = html.unescape(re.search(r'<a href="([^"]*)">Older', first)[1])
     both = [*listed("/events?kind=deployed"), *listed(older)]
     assert (len(both), sorted(both)) == (60, [event["id"] for event in days])
-    assert "No event matches these filters" in owner.get("/events?q=nothing").text
+    assert 'No event matches. <a href="/events">Show all events</a>.' in owner.get("/events?q=nothing").text
+    several = text(owner.get("/events?q=nothing&kind=deployed").text)
+    assert "Show all events , or try it without the kind , without the search ." in several
     for query, fault in (
         ("from=soon", 'from-error" role="alert">Expected a date'),
         ("order=up", "order: expected one of"),

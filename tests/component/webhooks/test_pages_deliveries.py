@@ -81,6 +81,15 @@ def test_an_event_without_a_delivery_leads_to_none(both: Both) -> None:
         assert "find its delivery" not in page
 
 
+def test_an_empty_list_says_what_to_do(both: Both) -> None:
+    """Before the first delivery, the page leads to Connect and names the address of a source that exists."""
+    page = both.owner.get("/deliveries").text
+    assert '<a href="/connect">Connect a tool</a>' in page
+    assert "/hooks/pagerduty</code>" in page
+    assert "<td>nothing sent yet</td>" in page, "what is zero is not counted"
+    assert "/connect" not in both.viewer().get("/deliveries").text
+
+
 def test_an_alert_leads_to_its_deliveries(both: Both) -> None:
     """The sentence about what waits for a decision is a link to the list of exactly these deliveries."""
     pagerduty("incident.triggered", "Q1").post(both.relay.url)
@@ -91,7 +100,7 @@ def test_an_alert_leads_to_its_deliveries(both: Both) -> None:
     (link,) = re.findall(r'<li><a href="([^"]*)">1 delivery waits for a decision: unmapped.</a></li>', page)
     listed = both.owner.get(html.unescape(link))
     assert listed.status_code == 200
-    rows = re.findall(r"<tr>.*?</tr>", listed.text.partition("<tbody>")[2], re.DOTALL)
+    rows = re.findall(r"<tr>.*?</tr>", listed.text.partition("What became of it")[2], re.DOTALL)
     assert ["Unmapped" in row for row in rows] == [True]
 
 
@@ -164,8 +173,12 @@ def test_a_discarded_delivery_has_its_reason_and_an_audit_line(both: Both) -> No
     pagerduty("incident.triggered", "Q1", service="attic").post(both.relay.url)
     (id_,) = both.ids()
     path = f"/deliveries/relay/{id_}/discard"
+    asked = both.owner.get(path).text
+    assert re.findall(r"<h1>(.*?)</h1>", asked) == ["Discard this delivery?"]
+    for fact in ("pagerduty", "incident.triggered", "Q1", "Unmapped", id_):
+        assert f"<dd>{fact}</dd>" in asked
     refused = both.owner.post(path, reason=" ")
-    assert (refused.status_code, 'aria-describedby="reason-error"' in refused.text) == (422, True)
+    assert (refused.status_code, 'aria-describedby="reason-hint reason-error"' in refused.text) == (422, True)
     done = both.owner.post(path, reason=f"a drill {MARKUP}")
     assert done.status_code == 303
     page = both.owner.get(done.headers["location"]).text
@@ -182,6 +195,10 @@ def test_all_that_fit_are_acted_on_after_their_number_was_shown(both: Both) -> N
     path = "/deliveries/actions?action=discard&outcome=unmapped&relay=relay"
     form = both.owner.get(path).text
     assert "Discard 3 deliveries?" in form
+    assert "They are never sent or replayed" in form
+    assert "Map services first" in both.owner.get(path.replace("discard", "replay")).text
+    listed = both.owner.get("/deliveries?outcome=unmapped").text
+    assert re.findall(r'<a class="button main"[^>]*>(.*?)</a>', listed) == ["Map services"]
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
     both.owner.post(f"/deliveries/relay/{both.ids()[0]}/discard", reason="by itself")
     again = both.owner.post("/deliveries/actions", form=path, **{**fields, "reason": "a drill"})
@@ -223,6 +240,9 @@ def test_wrong_requests_are_listed_with_what_to_do(both: Both) -> None:
     assert re.search(r'keys/\d+">ci</a>', page)
     assert "repo: expected" in page
     assert "text that is not a key" in page
+    columns = re.findall(r"<thead><tr>(.*?)</tr></thead>", page)
+    assert (len(columns), len(set(columns))) == (3, 1), "the tables have the same columns"
+    assert re.findall(r'<span class="badge bad">(\d+)</span>', page) == ["401", "422", "401"]
     assert "gdk_unknown" not in page
 
 
@@ -231,7 +251,8 @@ def test_a_service_is_mapped_by_form(both: Both) -> None:
     for incident in ("Q1", "Q2"):
         pagerduty("incident.triggered", incident, service=MARKUP).post(both.relay.url)
     page = both.owner.get("/settings/services").text
-    assert "Without a line: 1 service" in page
+    assert "Not mapped yet: 1 service" in page
+    assert "never</td>" in page, "no event was ever seen"
     assert MARKUP not in page
     wrong = both.owner.post("/settings/services", service=MARKUP, repo="attic")
     assert wrong.status_code == 422
@@ -267,7 +288,7 @@ def test_an_example_shows_the_whole_path(both: Both) -> None:
         lambda: text if "Sent: answer 202" in (text := both.owner.get(sent.headers["location"]).text) else ""
     )
     assert "An example was sent." in page
-    assert "The proof was right" in page
+    assert "The secret matched" in page
     assert "sent an example of" in both.owner.get("/settings/audit").text
     assert both.owner.post("/deliveries/relay/sources/nothing/example", form="/deliveries").status_code == 502
     viewer = both.viewer()
@@ -279,7 +300,10 @@ def test_a_source_is_paused_with_a_reason_and_resumed(both: Both) -> None:
     """The list says that it is paused and why; resuming sends what waited; the audit trail has both."""
     form = "/deliveries/pauses?action=pause&source=pagerduty&relay=relay"
     given = {"relay": "relay", "source": "pagerduty"}
-    assert "Pause pagerduty?" in both.owner.get(form).text
+    assert "Pause sending for pagerduty?" in both.owner.get(form).text
+    of_all = both.owner.get("/deliveries/pauses?action=pause").text
+    assert "Pause sending for every source?" in of_all
+    assert '<button class="main">Pause all</button>' in of_all
     refused = both.owner.post("/deliveries/pauses", form=form, action="pause", **given)
     assert (refused.status_code, "Enter a reason." in refused.text) == (422, True)
     done = both.owner.post("/deliveries/pauses", form=form, action="pause", reason=MARKUP, **given)

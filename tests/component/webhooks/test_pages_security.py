@@ -125,6 +125,26 @@ def test_the_only_owner_is_not_offered_to_be_removed(receiver: Receiver, owner: 
     assert re.findall(r"people/(\d+)/remove", owner.get("/settings/people").text) == ["1", "2"]
 
 
+def test_a_key_is_replaced_and_deleted_knowingly(receiver: Receiver, owner: Visitor) -> None:
+    """A successor has the next free name and says what it replaces; deleting a key in use says so."""
+    key = key_of(owner, "ci")
+    key_of(owner, "ci-2")
+    page = owner.get(f"{MANAGE}/new-key?like=2").text
+    assert re.findall(r"<h1>(.*?)</h1>", page) == ["Create a successor of “ci-2”"]
+    assert 'value="ci-3"' in page
+    refused = owner.post(f"{MANAGE}/new-key", name="", sends="every", like="2").text
+    assert "Create a successor of “ci-2”" in refused
+    asked = owner.get(f"{MANAGE}/keys/1/delete").text
+    assert "<h1>Delete the key “ci”?</h1>" in asked
+    assert "Events that were sent with it stay." in asked
+    assert "It is in use" not in asked
+    receiver.post(key, body("deploy"))
+    assert "It is in use" in owner.get(f"{MANAGE}/keys/1/delete").text
+    assert " by Kim</td>" in owner.get(MANAGE).text
+    receiver.key("by command")
+    assert " by the command line</td>" in owner.get(MANAGE).text
+
+
 def test_a_viewer_is_not_shown_keys(receiver: Receiver, owner: Visitor) -> None:
     """The first page shows an owner the names and beginnings of keys, and a viewer none of them."""
     link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="viewer").text)[0]
@@ -365,7 +385,7 @@ def test_a_fault_on_a_page_shows_no_trace(
     answer = owner.get("/settings/people")
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert '<a href="/">Go to the first page</a>' in answer.text
+    assert '<a href="/">Go to the start page</a>' in answer.text
     assert "Traceback" not in answer.text
     number = re.search(r"internal error (\w{12})", answer.text)[1]
     (line,) = [line for line in log_lines.readouterr().err.splitlines() if number in line]
@@ -410,7 +430,8 @@ def test_an_unknown_path_is_a_page_in_a_browser(
     """A browser is shown a page with a way back, and a program the problem as JSON."""
     page = owner.get(path)
     assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
-    assert '<a href="/">Go to the first page</a>' in page.text
+    way_back = ("/dora", "overview") if status == 404 else ("/", "start page")
+    assert '<a href="{}">Go to the {}</a>'.format(*way_back) in page.text
     problem = requests.get(receiver.url + path, timeout=10, allow_redirects=False)
     if problem.status_code != 303:  # pages redirect a visitor to sign in
         assert (problem.status_code, problem.json()["status"]) == (status, status)

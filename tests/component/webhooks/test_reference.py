@@ -38,6 +38,8 @@ def test_the_page_has_every_operation_and_model(receiver: Receiver) -> None:
         assert all(f">{parameter['name']}</code>" in part for parameter in one.get("parameters", ()))
         assert all(f">{status}</th>" in part for status in one["responses"])
     assert "urn:gitdailies:problem:" in page
+    assert page.count('data-copy="command-') == len(operations)
+    assert not re.search(r"\d{5,} (?:bytes|events)", page), "sizes are for people"
 
 
 def test_the_page_loads_nothing_else(receiver: Receiver) -> None:
@@ -68,11 +70,12 @@ def test_the_commands_work(receiver: Receiver) -> None:
     )
     for operation in operations:
         assert page.count(operation.command) == 1
+        assert not re.search(r"^\S", operation.command.partition("\n")[2], re.MULTILINE), "it is indented"
         id_ = next((id_ for path, id_ in IDS.items() if operation.path.startswith(path)), "")
         command = operation.command.replace("curl ", "curl --output /dev/null --write-out '%{http_code}' ")
         ran = subprocess.run(
             ["sh", "-c", re.sub(r"\{(id|line)\}", id_, command)],
-            env={**os.environ, "GITDAILIES_TOKEN": key},
+            env={**os.environ, "GITDAILIES_TOKEN": key, "GITDAILIES_WEBHOOK_KEY": key},
             capture_output=True,
             text=True,
             timeout=30,

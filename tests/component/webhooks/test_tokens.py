@@ -38,6 +38,8 @@ def test_a_viewer_reads_with_a_token(kind: str, receiver: Receiver, owner: Visit
     """A token reads events and figures, sends nothing, deletes nothing, and no page shows it again."""
     made = create(viewer)
     token = token_in(made)
+    boxes = re.findall(r'data-copy="(\w+)"', made.text)
+    assert boxes == ["token", "ask", "sample"], "the line that asks is copied by itself"
     assert made.headers["cache-control"] == "no-store"
     paths = ("/api/events", "/api/metrics", "/api/metrics/why")
     assert [asked(receiver, token, path) for path in paths] == [200, 200, 200]

@@ -68,7 +68,7 @@ def alerts(status: dict[str, Any], server: dict[str, Any] | None = None) -> list
             {},
             [
                 ("quarantined", "1 delivery waits for a decision: unmapped."),
-                ("quarantined", "3 deliveries wait for a decision: invalid json."),
+                ("quarantined", "3 deliveries wait for a decision: quarantined, invalid json."),
             ],
         ),
         (

@@ -29,6 +29,14 @@ for (const link of document.querySelectorAll("[data-without-script]")) {
   link.hidden = true;
 }
 
+// Where there is little room, these begin closed.
+const phone = matchMedia("(max-width: 36rem)");
+const fold = () => {
+  for (const part of document.querySelectorAll("[data-folded-on-phones]")) part.open = !phone.matches;
+};
+fold();
+phone.addEventListener("change", fold);
+
 for (const list of document.querySelectorAll("[data-live]")) {
   setInterval(async () => {
     if (document.hidden) return;
