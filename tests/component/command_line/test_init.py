@@ -50,7 +50,7 @@ def test_a_tool_of_many_jobs_gets_lines_for_those_that_deploy(run, tmp_path, nam
     """The file has the pack's own example of a route as comments. Without its marks, the file loads."""
     made = run("init", "--source", name)
     assert (
-        f"{name} reports more than deploys: say under route in gitdailies.yml what counts where"
+        f"{name} reports more than deploys: say under route in gitdailies.yml what counts, and where"
         in made.stdout
     )
 
