@@ -311,7 +311,7 @@ def test_every_history_looks_right_to_axe(shop: Tab, receiver: Receiver) -> None
 
 
 def test_a_wall_shows_all_of_its_rows_and_columns(owner: Tab, receiver: Receiver) -> None:
-    """With twenty repositories, a page of the wall view fits on a large screen, and no column is cut off."""
+    """With twenty repositories, a page of the wall view fits on a laptop too, and no column is cut off."""
     sent = [
         {**worked_deploy, "id": f"{at}-{worked_deploy['id']}", "repo": f"larkspur/repository-{at}"}
         for at in range(20)
@@ -324,11 +324,10 @@ def test_a_wall_shows_all_of_its_rows_and_columns(owner: Tab, receiver: Receiver
     page = owner.page
     page.goto(f"{receiver.url}/dora?view=wall&now=2026-04-05T12:00:00Z")
     expect(page.locator("table.rows tbody tr").nth(7)).to_be_visible()
-    for width, height in ((1920, 1080), (1440, 0)):
-        page.set_viewport_size({"width": width, "height": height or 900})
+    for width, height in ((1920, 1080), (1440, 900)):
+        page.set_viewport_size({"width": width, "height": height})
         assert owner.outside() == [], width
-        if height:
-            assert page.evaluate("document.documentElement.scrollHeight") <= height
+        assert page.evaluate("document.documentElement.scrollHeight") <= height
 
 
 def test_a_wall_of_one_repository_fits(shop: Tab, receiver: Receiver) -> None:
