@@ -28,7 +28,7 @@ from gitdailies_core.values.hosts import is_private
 from gitdailies_core.values.secret import Secret
 
 from gitdailies_cli import find_config, output
-from gitdailies_cli.conventions import (
+from gitdailies_cli.reporting import (
     DONE,
     KEY_VARIABLE,
     NOT_DELIVERED,

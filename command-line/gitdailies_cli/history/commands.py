@@ -21,7 +21,6 @@ from gitdailies_history.plan.plan import Plan
 from gitdailies_history.sending.checkpoint import locked
 
 from gitdailies_cli import find_config
-from gitdailies_cli.conventions import PARTLY
 from gitdailies_cli.history import outcome
 from gitdailies_cli.history.catch_up import catch_up
 from gitdailies_cli.history.fetch import fetch
@@ -29,6 +28,7 @@ from gitdailies_cli.history.handover import Handover, handover_options, summed_u
 from gitdailies_cli.history.progress import ImportProgress
 from gitdailies_cli.history.tag_commits import TagCommits
 from gitdailies_cli.output import counted
+from gitdailies_cli.reporting import PARTLY
 
 # The same as at incoming webhooks: clocks differ a little, but a wrong year is found.
 AHEAD = timedelta(minutes=5)
