@@ -1,4 +1,4 @@
-"""How commands print data: JSON for programs, tables for people."""
+"""How commands print data, JSON for programs and tables for people, and the codes that they end with."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
+
+# Exit codes of commands that send.
+DONE, NOT_DELIVERED, REFUSED, PARTLY = 0, 1, 3, 4
 
 _PIPED_COLUMNS = 1000
 _FRACTION = re.compile(r"\.[0-9]+")

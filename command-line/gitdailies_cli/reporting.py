@@ -1,4 +1,4 @@
-"""What the commands that send events share: variables, exit codes, options, a run that sends nothing.
+"""What the commands that send events share: their options, a run that sends nothing, and names in errors.
 
 What sends is imported where something is sent: it takes as long as all the rest.
 """
@@ -16,11 +16,7 @@ from gitdailies_core.errors import InvalidEvent, UsageError
 from gitdailies_core.events.events import Event
 
 from gitdailies_cli import output
-
-URL_VARIABLE = "GITDAILIES_WEBHOOK_URL"
-KEY_VARIABLE = "GITDAILIES_WEBHOOK_KEY"
-# Exit codes.
-DONE, NOT_DELIVERED, REFUSED, PARTLY = 0, 1, 3, 4
+from gitdailies_cli.find_config import KEY_VARIABLE, URL_VARIABLE
 
 
 def delivery_options(

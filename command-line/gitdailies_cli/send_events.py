@@ -28,14 +28,8 @@ from gitdailies_core.values.hosts import is_private
 from gitdailies_core.values.secret import Secret
 
 from gitdailies_cli import find_config, output
-from gitdailies_cli.reporting import (
-    DONE,
-    KEY_VARIABLE,
-    NOT_DELIVERED,
-    PARTLY,
-    REFUSED,
-    URL_VARIABLE,
-)
+from gitdailies_cli.find_config import KEY_VARIABLE, URL_VARIABLE
+from gitdailies_cli.output import DONE, NOT_DELIVERED, PARTLY, REFUSED
 
 _CONFLICT = 409
 _REPEAT = "the receiver had it already; it counts once"

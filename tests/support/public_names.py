@@ -16,7 +16,7 @@ from typing import Any, get_args
 
 import click
 import yaml
-from gitdailies_cli import reporting
+from gitdailies_cli import output
 from gitdailies_cli.main import gitdailies
 from gitdailies_connection.config.schema_errors import schema
 from gitdailies_core import errors
@@ -88,7 +88,7 @@ def _commands(command: click.Command, name: str) -> Iterator[str]:
 def _others() -> Iterator[str]:
     made = (value for value in vars(errors).values() if isinstance(value, type))
     codes = {one.exit_code for one in made if issubclass(one, errors.GitDailiesError)}
-    codes |= {reporting.DONE, reporting.NOT_DELIVERED, reporting.REFUSED, reporting.PARTLY}
+    codes |= {output.DONE, output.NOT_DELIVERED, output.REFUSED, output.PARTLY}
     yield from (f"exit code {code}" for code in codes)
     yield from (f"reason {code}" for code in get_args(Code))
     yield from (f"metric {name}" for name in _metrics())

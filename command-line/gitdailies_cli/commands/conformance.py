@@ -14,7 +14,7 @@ from gitdailies_core.values.secret import Secret
 
 from gitdailies_cli import output
 from gitdailies_cli.commands.conformance_probes import ENVIRONMENT, REPO, Probe, Reply, probes, stored_ids
-from gitdailies_cli.reporting import KEY_VARIABLE
+from gitdailies_cli.find_config import KEY_VARIABLE
 
 if TYPE_CHECKING:
     from gitdailies_connection.http.sender import Sender

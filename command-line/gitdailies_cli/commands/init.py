@@ -21,7 +21,7 @@ from gitdailies_cli import find_config
 from gitdailies_cli.commands import first_sources
 from gitdailies_cli.commands.demo import SEND_KEY
 from gitdailies_cli.commands.private_files import write_once
-from gitdailies_cli.reporting import KEY_VARIABLE, URL_VARIABLE
+from gitdailies_cli.find_config import KEY_VARIABLE, URL_VARIABLE
 
 _SCHEMA = "gitdailies.schema.json"
 _LOCAL = "http://127.0.0.1:8700/webhooks"

@@ -26,7 +26,7 @@ from gitdailies_cli.commands.catalogs.cortex import cortex
 from gitdailies_cli.commands.catalogs.files import catalog_files, documents
 from gitdailies_cli.commands.catalogs.services import Imported
 from gitdailies_cli.commands.vendor_options import TOKEN_ENV, TOKEN_FILE, secrets_of, tokens_of
-from gitdailies_cli.reporting import REFUSED
+from gitdailies_cli.output import REFUSED
 
 CSV = "csv"
 _OWN = {one.name: one for one in (backstage, cortex)}

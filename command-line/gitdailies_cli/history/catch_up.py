@@ -16,7 +16,7 @@ from gitdailies_history.fetch.http_api import HttpApi
 from gitdailies_cli import find_config, output
 from gitdailies_cli.commands.vendor_options import secrets_of, tokens_of
 from gitdailies_cli.history.fetch import moment_of, read_by
-from gitdailies_cli.reporting import DONE, NOT_DELIVERED, PARTLY, REFUSED
+from gitdailies_cli.output import DONE, NOT_DELIVERED, PARTLY, REFUSED
 
 # GitHub sends again what is at most this old.
 OLDEST = timedelta(days=3)

@@ -27,8 +27,7 @@ from gitdailies_cli.history.fetch import fetch
 from gitdailies_cli.history.handover import Handover, handover_options, summed_up
 from gitdailies_cli.history.progress import ImportProgress
 from gitdailies_cli.history.tag_commits import TagCommits
-from gitdailies_cli.output import counted
-from gitdailies_cli.reporting import PARTLY
+from gitdailies_cli.output import PARTLY, counted
 
 # The same as at incoming webhooks: clocks differ a little, but a wrong year is found.
 AHEAD = timedelta(minutes=5)

@@ -11,8 +11,7 @@ from gitdailies_history.sending.sending import Report
 
 from gitdailies_cli import output
 from gitdailies_cli.history.handover import INTERRUPTED_BY
-from gitdailies_cli.output import counted
-from gitdailies_cli.reporting import DONE, NOT_DELIVERED, PARTLY, REFUSED
+from gitdailies_cli.output import DONE, NOT_DELIVERED, PARTLY, REFUSED, counted
 
 USAGE, INTERRUPTED = 2, 130
 

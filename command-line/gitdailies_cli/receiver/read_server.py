@@ -17,7 +17,7 @@ from gitdailies_core.errors import DeliveryError, Refused, UsageError
 from gitdailies_core.values.secret import Secret
 
 from gitdailies_cli import find_config
-from gitdailies_cli.reporting import URL_VARIABLE
+from gitdailies_cli.find_config import URL_VARIABLE
 
 if TYPE_CHECKING:
     from gitdailies_connection.http.response import Response

@@ -33,7 +33,7 @@ from gitdailies_cli.commands.connect.plan import Action, Entry, check_undo, deci
 from gitdailies_cli.commands.connect.relay_watch import RelayWatch
 from gitdailies_cli.commands.connect.runner import Place, VendorApi
 from gitdailies_cli.commands.vendor_options import TOKEN_ENV, TOKEN_FILE, parameters_of, secrets_of, tokens_of
-from gitdailies_cli.reporting import NOT_DELIVERED
+from gitdailies_cli.output import NOT_DELIVERED
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _RELOAD = "send SIGHUP to the relay, as `systemctl reload gitdailies-relay` does"
