@@ -86,7 +86,7 @@ def test_why_a_deploy_counts(folder):
         (
             "other",
             "its environment is not production; the names of production are",
-            "ask for its environment",
+            "if it is production, add its environment to webhooks.production",
         ),
     ],
 )

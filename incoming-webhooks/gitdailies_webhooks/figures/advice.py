@@ -21,11 +21,14 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "rework": "",
         "planned": "",
         # The question was about something else.
-        "repository": "ask for its repository",
-        "environment": "ask for its environment; if it is production, add its name to webhooks.production",
-        "service": "ask for its service",
-        "team": "ask for its team, or add its repository to the team in gitdailies.yml",
-        "period": "ask for a period that includes its time",
+        "repository": "choose its repository, or all of them",
+        "environment": (
+            "if it is production, add its environment to webhooks.production; else choose that environment "
+            "to see its figures"
+        ),
+        "service": "choose its service, or all of them",
+        "team": "choose its team, or add its repository to the team in gitdailies.yml",
+        "period": "choose a period that includes its time",
         "later": "compare its time with the clock of the machine that sent it",
         "kind": "",
         "behind": "ask again in a moment",
@@ -48,7 +51,10 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "later-outage": "",
         "not-failed": "",
         "not-an-incident": "undo the correction on its page, if it is one",
-        "window": f"{_CAUSE}; a longer window is webhooks.window_hours",
+        "window": (
+            "report the deploys of its repository, environment and service; or choose the deploy on its page; "
+            "a longer window is webhooks.window_hours"
+        ),
         "unlinked": _CAUSE,
         "no-cause": "undo the correction on its page, if a deploy did cause it",
         "duplicate": "nothing; the event before it counts",

@@ -31,6 +31,7 @@ from gitdailies_webhooks.events.query import (
     position,
     wanted_of,
 )
+from gitdailies_webhooks.figures.settings import PRODUCTION
 from gitdailies_webhooks.pages import event_view
 from gitdailies_webhooks.pages.dora_view import team_choices
 from gitdailies_webhooks.pages.event_summary import TITLES, event_summary
@@ -222,6 +223,8 @@ class EventPages:
         twice = await self._site.store.ask(partial(beside, id_=row.id))
         shown = {**_NO_VIEW, **({} if found is None else view(found, settings))}
         shown["may_correct"] = self._site.may_correct(visit)
+        place = event["body"]
+        elsewhere = settings.environment(place.get("environment"), place.get("tier")) != PRODUCTION
         relay = await self._relay_of(row.id, event["body"])
         return self._site.render(
             visit,
@@ -230,6 +233,7 @@ class EventPages:
             event=event,
             view=shown,
             twice=twice,
+            elsewhere=elsewhere,
             relay=relay,
             correct_open=wrong is not None,
             error=wrong.above if wrong else "",

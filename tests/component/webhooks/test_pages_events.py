@@ -55,11 +55,15 @@ def test_an_event_says_what_it_counts_for(kind: str, receiver: Receiver, owner: 
 
 
 def test_an_event_of_another_environment_is_judged_there(receiver: Receiver, owner: Visitor) -> None:
-    """A deploy to staging counts among those of staging, on its own page."""
-    assert receiver.post(receiver.key("ci"), body("deploy", environment="staging")).status_code == 202
+    """A deploy to staging counts among those of staging, on its own page, which says so."""
+    places = ({"environment": "staging"}, {"environment": "live", "tier": "production"})
+    events = [body("deploy", id=f"d{number}", **place) for number, place in enumerate(places)]
+    assert receiver.post(receiver.key("ci"), events).status_code == 202
 
-    shown = lines(owner.get("/events/1").text)
-    assert any(line.startswith("Deployment frequency: Counts: ") for line in shown)
+    staging, live = (owner.get(f"/events/{number}").text for number in (1, 2))
+    assert any(line.startswith("Deployment frequency: Counts: ") for line in lines(staging))
+    assert "It is in staging, which is not production." in staging
+    assert "which is not production" not in live
 
 
 def test_every_verdict_has_a_name_on_the_page() -> None:
