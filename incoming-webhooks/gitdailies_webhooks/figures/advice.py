@@ -52,7 +52,7 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "not-failed": "",
         "not-an-incident": "undo the correction on its page, if it is one",
         "window": (
-            "report the deploys of its repository, environment and service; or choose the deploy on its page; "
+            "report the deploys of its repository and environment; or choose the deploy on its page; "
             "a longer window is webhooks.window_hours"
         ),
         "unlinked": _CAUSE,
