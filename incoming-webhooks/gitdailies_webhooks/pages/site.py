@@ -13,8 +13,9 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeAlias
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
+from gitdailies_connection.addresses import is_loopback
 from gitdailies_connection.config.settings import RelayAddress, WebhooksSettings
 from gitdailies_connection.config.sign_in import SignInSettings
 from gitdailies_core.errors import GitDailiesError
@@ -140,6 +141,7 @@ class Site:
             viewers_correct=viewers_correct, role_words=role_words(viewers_correct=viewers_correct)
         )
         self._templates.filters.update(moment=moment, minute=minute, day=day, pretty=pretty)
+        self._templates.tests["of_this_machine"] = of_this_machine
         self._templates.globals.update(
             style=_versioned("style.css"),
             script=_versioned("page.js"),
@@ -316,3 +318,8 @@ def _with_query(visit: Visit) -> str:
 
 def _versioned(name: str) -> str:
     return f"/static/{name}?v={sha256((STATIC / name).read_bytes()).hexdigest()[:12]}"
+
+
+def of_this_machine(link: str) -> bool:
+    """Whether a link opens only on the machine of the server."""
+    return is_loopback(urlsplit(link).hostname or "")

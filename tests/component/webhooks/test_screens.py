@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from gitdailies_server.storage.timestamps import to_us
 from gitdailies_webhooks.pages.routes import pages
-from gitdailies_webhooks.pages.site import EVERYONE, FIGURES, Site
+from gitdailies_webhooks.pages.site import EVERYONE, FIGURES, Site, of_this_machine
 from gitdailies_webhooks.sql.database import transaction
 
 from tests.support.databases import KINDS
@@ -108,3 +108,11 @@ def test_a_screen_in_a_browser_of_a_person_changes_nothing(receiver: Receiver, o
     owner.get(link_of(owner))
     assert owner.get("/settings/people").status_code == 200
     assert "Sign out" in owner.get("/dora").text
+
+
+def test_a_link_that_only_this_machine_can_open_says_so(receiver: Receiver, owner: Visitor) -> None:
+    """Without a public address, links that are handed on lead to this machine. The page says what to do."""
+    hint = "Its address opens only on this machine."
+    assert hint in owner.post(SCREENS, name="kitchen", expires=days(30)).text
+    assert hint in owner.post("/settings/people/invite", role="viewer").text
+    assert not of_this_machine("https://dora.example.com/join/some-token")
