@@ -4,7 +4,7 @@
 
 SITE is the folder that `make docs` built, or the unpacked `site-VERSION.tar.gz` of a release. FOLDER is what
 the web server shows: a folder for each version, `latest` with the newest, the list of versions that the pages
-read, and a first page that leads to `latest`. A version that is there already is replaced.
+read, and a first page that leads to `latest`. Publishing a version again replaces it.
 """
 
 from __future__ import annotations

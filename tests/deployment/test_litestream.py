@@ -62,7 +62,7 @@ def send(url: str, key: str, number: int) -> str:
 
 @pytest.mark.long
 def test_copies_of_litestream_bring_a_lost_machine_back(tmp_path: Path) -> None:
-    """Events of before the last copy are there, both stores are whole, and the servers start on them."""
+    """No event of before the last copy is lost, both stores are whole, and the servers start on them."""
     process, url = up(tmp_path, "first")
     data = tmp_path / "gitdailies-data"
     key, reader = ((data / name).read_text().strip() for name in ("webhook-key", "read-key"))
