@@ -98,7 +98,7 @@ def test_the_keyboard_is_enough(owner: Tab, receiver: Receiver) -> None:
     page.keyboard.press("Enter")
     kind = page.get_by_label("Deploy occurred")
     expect(kind).to_be_hidden()
-    page.get_by_label("Only these").check()
+    page.get_by_label("Only some kinds of event").check()
     expect(kind).to_be_visible()
     page.get_by_label("Every kind of event").check()
     page.locator("#name").focus()

@@ -113,16 +113,19 @@ def _send(kinds: tuple[Kind, ...]) -> dict[str, Any]:
         "operationId": "send",
         "summary": "Send one event, or a list of them",
         "description": (
-            "The response comes after the events are on stable storage. "
-            f"One event: at most {intake.MOST_BYTES_ONE // _MIB} MiB. A list: at most {intake.MOST_EVENTS:,} "
-            f"events in {intake.MOST_BYTES_LIST // _MIB} MiB, accepted one by one in its order. "
-            "An event with a known id is `unchanged` if its content is the same, else it is a conflict; "
-            "with an id that a sender of ours makes (`deploy-`, `incident-` or `content-` and 32 hexadecimal "
-            "digits) it is `unchanged` too, and `differs` names the fields. "
-            "An event with a time and without an id gets an id made of its content. Without both, each "
-            "request stores a new event. `time` lies between the year 2000 and 5 minutes after now, the time "
-            "of a commit between the years 1970 and 2199. "
-            "A name that is close to that of a field, like `environmnet`, is refused. So is an address as "
+            "The response comes after the events are on stable storage.\n\n"
+            f"* Size: one event has at most {intake.MOST_BYTES_ONE // _MIB}\u00a0MiB. A list has at most "
+            f"{intake.MOST_EVENTS:,} events in {intake.MOST_BYTES_LIST // _MIB}\u00a0MiB. They are accepted "
+            "one by one in its order.\n"
+            "* An event with a known id is `unchanged` if its content is the same. Else it is a conflict.\n"
+            "* An id that a sender of ours makes begins with `deploy-`, `incident-` or `content-`, and has "
+            "32 hexadecimal digits. An event with such an id is `unchanged` even if its content is not the "
+            "same. `differs` names the fields.\n"
+            "* An event with a time and without an id gets an id made of its content. Without both, each "
+            "request stores a new event.\n"
+            "* `time` lies between the year 2000 and 5 minutes after now. The time of a commit lies between "
+            "the years 1970 and 2199.\n"
+            "* A name that is close to that of a field, like `environmnet`, is refused. So is an address as "
             "`repo`."
         ),
         "parameters": [
@@ -324,7 +327,7 @@ def _ready() -> dict[str, Any]:
 def _document() -> dict[str, Any]:
     return {
         "operationId": "document",
-        "summary": "This document",
+        "summary": "This reference, as an OpenAPI document",
         "security": [],
         "responses": {
             "200": _json("OpenAPI 3.1.", {"type": "object", "required": ["openapi"]}),

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from gitdailies_webhooks.accounts.keys import without_keys
 from gitdailies_webhooks.derived import detail, event_filters, event_list
 from gitdailies_webhooks.derived.twice import beside
-from gitdailies_webhooks.events import listing
+from gitdailies_webhooks.events import listing, queries
 from gitdailies_webhooks.events.listing import StoredEvent
 from gitdailies_webhooks.events.problem import Refusal
 from gitdailies_webhooks.events.query import (
@@ -31,6 +31,7 @@ from gitdailies_webhooks.events.query import (
     position,
     wanted_of,
 )
+from gitdailies_webhooks.events.strict_order import LatestEvents
 from gitdailies_webhooks.figures.settings import PRODUCTION
 from gitdailies_webhooks.pages import event_view
 from gitdailies_webhooks.pages.dora_view import team_choices
@@ -128,7 +129,8 @@ class EventPages:
         rows = [] if notice.startswith(_WAIT) else await self._site.store.ask(listed)
         more = rows[_PAGE - 1].event.position.text(wanted.order) if len(rows) > _PAGE else ""
         events = [{**event_summary(row.event), "result": row.result, "bad": row.bad} for row in rows[:_PAGE]]
-        return self._list(visit, given, events, more=more, paged=bool(before), notice=notice)
+        none = not events and await self._site.store.read(queries.latest_events) == LatestEvents()
+        return self._list(visit, given, events, more=more, paged=bool(before), notice=notice, none=none)
 
     def _list(
         self,
@@ -140,8 +142,9 @@ class EventPages:
         paged: bool = False,
         notice: str = "",
         wrong: Wrong | None = None,
+        none: bool = False,
     ) -> Response:
-        """Show events, with the form as it was filled in."""
+        """Show events, with the form as it was filled in; *none* says that there are none at all."""
         shown = {name: text for name, text in given.items() if (name, text) != ("order", HAPPENED)}
         return self._site.render(
             visit,
@@ -153,6 +156,7 @@ class EventPages:
             without=[(_NAMES.get(name, name), _without(shown, name)) for name in shown if name != "order"],
             zone=zone_name(to_us(self._site.clock()), self._site.settings.zone),
             filters=shown,
+            none=none,
             order=given["order"],
             titles=TITLES,
             paged=paged,

@@ -31,7 +31,7 @@ LONGEST_TOKEN_DAYS = 366
 EVERY, SOME, NONE = "every", "some", "none"
 
 # The text of each choice.
-SENDS_WORDS = {EVERY: "Every kind of event", SOME: "Only these", NONE: "Nothing"}
+SENDS_WORDS = {EVERY: "Every kind of event", SOME: "Only some kinds of event", NONE: "Nothing"}
 KIND_WORDS = {kind.word: kind.title for kind in KINDS}
 
 

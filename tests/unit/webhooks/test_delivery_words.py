@@ -88,7 +88,7 @@ def test_a_timeline_tells_everything_in_order() -> None:
     told = [f"{moment.what} {moment.more}".strip() for moment in timeline(DELIVERY, is_owner=True)]
     assert told == [
         "Arrived from pagerduty",
-        "The proof was right by the secret in pagerduty",
+        "The secret matched pagerduty",
         "Read as incident.triggered no line",
         "Mapped: checkout-api by line 23 of gitdailies.yml, in the current file",
         "Read again as incident.triggered",
