@@ -6,7 +6,7 @@ label of metrics and the word of interfaces. People read the text, which may cha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
@@ -84,3 +84,9 @@ class Reason(NamedTuple):
 
     code: Code
     text: str
+
+
+def filtered(name: str, found: Iterable[str], wanted: Sequence[str]) -> Reason:
+    """Return the reason of a message whose *name*, such as urgency, is none of the *wanted* ones."""
+    verb = "counts" if len(wanted) == 1 else "count"
+    return Reason(FILTERED, f"filtered: {name} is {', '.join(found)}; only {', '.join(wanted)} {verb}")

@@ -91,7 +91,7 @@ def test_from_a_wrong_request_to_its_reason(walk: Walk) -> None:
     page = walk.page
     page.get_by_role("link", name="Deliveries", exact=True).click()
     page.get_by_role("link", name="Refused requests", exact=True).first.click()
-    until(page, "expected a signature by one of our secrets")
+    until(page, "expected a signature by a secret of this source")
     expect(page.get_by_text("Compare the secret at the tool")).to_be_visible()
     expect(page.get_by_text(re.compile("repo: expected"))).to_be_visible()
     page.get_by_role("link", name="checkout-api on GitHub").click()

@@ -44,7 +44,7 @@ def test_the_documented_way_to_a_key_and_back(owner: Tab, receiver: Receiver) ->
 
     follow(page, *SETTINGS)
     assert key not in page.content()
-    page.get_by_role("link", name="Open checkout-api on GitHub").click()
+    page.get_by_role("link", name="checkout-api on GitHub").click()
     page.get_by_role("link", name="Delete key").click()
     page.get_by_role("button", name="Delete key").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(SETTINGS[-1])

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import NamedTuple
 
-from gitdailies_core.reasons import FILTERED, NO_COMMIT, NO_ROUTE, Reason
+from gitdailies_core.reasons import NO_COMMIT, NO_ROUTE, Reason, filtered
 from gitdailies_core.sources.deploy_messages import Deploy
 
 # As the repository of a line: the one that the delivery names, also if it is a deployment repository.
@@ -87,4 +87,4 @@ def unwanted(environments: tuple[str, ...], place: Place) -> Reason | None:
     found = (place.environment or NONE).casefold()
     if not environments or any(fnmatchcase(found, one.casefold()) for one in environments):
         return None
-    return Reason(FILTERED, f"filtered: environment {found} is not in {', '.join(environments)}")
+    return filtered("environment", (found,), environments)

@@ -197,8 +197,7 @@ class Filter:
             values = [(value or NONE).casefold() for value in found]
             globs = [one.casefold() for one in wanted]
             if not any(value in globs or any(fnmatchcase(value, one) for one in globs) for value in values):
-                text = f"filtered: {name} {', '.join(values)} is not in {', '.join(wanted)}"
-                return Reason(reasons.FILTERED, text)
+                return reasons.filtered(name, values, wanted)
         return None
 
 

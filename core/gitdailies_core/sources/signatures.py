@@ -38,7 +38,7 @@ def verify_hmac_sha256(
         for signature in given:
             matched |= hmac.compare_digest(expected, signature)
     if not matched:
-        raise ProofError(f"{header}: expected a signature by one of our secrets, got none")
+        raise ProofError(f"{header}: expected a signature by a secret of this source, got none")
 
 
 def verify_shared_token(request: Request, secrets: Sequence[Secret], *, header: str) -> None:

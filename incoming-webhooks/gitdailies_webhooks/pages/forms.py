@@ -38,10 +38,12 @@ KIND_WORDS = {kind.word: kind.title for kind in KINDS}
 def role_words(*, viewers_correct: bool) -> Mapping[str, str]:
     """Return the text of each role. The setting `webhooks.corrections` says who may correct."""
     sees = "Viewer: sees figures and events"
-    also = "keys, people, the audit trail"
+    also = "manages keys and people, and sees the audit trail"
     return {
         people.VIEWER: f"{sees}, and corrects how they are counted" if viewers_correct else sees,
-        people.OWNER: f"Owner: also {also}" if viewers_correct else f"Owner: also corrections, {also}",
+        people.OWNER: f"Owner: also {also}"
+        if viewers_correct
+        else f"Owner: also corrects how they are counted, {also}",
     }
 
 

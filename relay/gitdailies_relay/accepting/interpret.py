@@ -129,7 +129,7 @@ def prove(request: Request, source: Source, adapter: Adapter, secrets: Sequence[
             wrong = error
         else:
             return secret.origin
-    raise wrong or ProofError(f"adapter {adapter.name}: expected a proof by one of our secrets, got none")
+    raise wrong or ProofError(f"adapter {adapter.name}: expected a proof by one of its secrets, got none")
 
 
 def interpret(

@@ -52,7 +52,7 @@ class Jws:
             for secret in secrets
         )
         if not any_equal(expected, [raw(signature.rstrip("="))]):
-            self._refuse("a signature by one of our secrets")
+            self._refuse("a signature by a secret of this source")
         if _object(head).get("alg") != self._name:
             self._refuse(f"the algorithm {self._name}")
         claims = _object(payload)

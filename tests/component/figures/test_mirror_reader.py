@@ -77,7 +77,7 @@ def test_a_mirror_that_catches_up_resolves_unknown_deploys(
         missing = until("not-in-mirror", lambda: why(receiver, key, "d02"))
         assert (missing["counts"], missing["reason"]) == (
             False,
-            "unknown: the mirror of its repository lacks its commit: not fetched yet, or never pushed",
+            "unknown, since the mirror of its repository lacks its commit: not fetched yet, or never pushed",
         )
         # All but the branch of e3. By its time, c5 is older than that deploy, and may have come with it.
         fetch(repository, mirror, "c6")

@@ -64,7 +64,7 @@ IGNORED = {
     ),
     "filtered": (
         pagerduty("incident.triggered", "Q1", source="filtered", urgency="low"),
-        "filtered: urgency low is not in high",
+        "filtered: urgency is low; only high counts",
     ),
     "a service without a line": (
         pagerduty("incident.triggered", "Q1", service="attic"),

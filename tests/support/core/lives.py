@@ -16,7 +16,7 @@ from gitdailies_core.values.times import text_of
 
 CHECKOUT = Target("larkspur/checkout-api", "production", "checkout-api")
 LEDGER = Target("larkspur/ledger", "production", "ledger-worker")
-LOW = Reason(reasons.FILTERED, "filtered: urgency low is not in high")
+LOW = Reason(reasons.FILTERED, "filtered: urgency is low; only high counts")
 UNMAPPED = Reason(reasons.UNMAPPED, "unmapped: no line under services for 'checkout-api'")
 
 

@@ -103,10 +103,10 @@ CASES: dict[str, tuple[Facts, str, str, tuple[str, ...]]] = {
     "filtered": (
         facts(
             message("ignored"),
-            bodies=(replace(IGNORED, code="filtered", reason="filtered: urgency low is not in high"),),
+            bodies=(replace(IGNORED, code="filtered", reason="filtered: urgency is low; only high counts"),),
         ),
         "filtered",
-        "Filtered: urgency low is not in high",
+        "Filtered: urgency is low; only high counts",
         ("replay",),
     ),
     "ignored": (
