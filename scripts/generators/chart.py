@@ -34,8 +34,7 @@ docker build --file deployment/Dockerfile --tag registry.example.com/gitdailies 
 docker push registry.example.com/gitdailies
 ```
 
-The chart is the folder `deployment/chart`. It needs the name of your image in the values below:
-`image: {repository: registry.example.com/gitdailies, tag: latest}`.
+The chart is the folder `deployment/chart`. The first line of the values below names your image.
 """
 _PUBLISHED = """
 The chart is a file of the release. It names the image of the same version:

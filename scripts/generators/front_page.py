@@ -33,7 +33,7 @@ Or with Python 3.11 or newer and `make`:
 make run
 ```
 
-Options go into `ARGS`, as in `make run ARGS="--relay-port 9701"`.
+To pass options of `gitdailies up`, write them into `ARGS`: `make run ARGS="--relay-port 9701"`.
 """
 _PUBLISHED = f"""
 With Docker:

@@ -89,6 +89,15 @@ def test_kubernetes_knows_every_field(values: Mapping[str, Any], version: str) -
     assert found == expected
 
 
+def test_the_page_names_the_image_that_it_builds() -> None:
+    """Every container of the values on the page runs the image that the page pushes."""
+    pushed = re.search(r"^docker push (\S+)$", PAGE, re.MULTILINE)
+    images = {one["image"] for pod in pods(rendered(SHOWN)).values() for one in pod["spec"]["containers"]}
+
+    assert pushed is not None
+    assert images == {f"{pushed[1]}:latest"}
+
+
 def used() -> Iterator[str]:
     """Yield the path of each value that a template reads."""
     for file in sorted((CHART / "templates").rglob("*.*")):

@@ -1,5 +1,6 @@
 """`gitdailies up` as a newcomer meets it: start, paste, look, stop, start again."""
 
+import json
 import re
 import stat
 import subprocess
@@ -120,6 +121,29 @@ def test_a_refused_demo_says_so(started):
     assert refused.returncode == 3
     assert "expected the datadog event to be accepted, got 401" in refused.stderr
     assert "planted" not in refused.stdout + refused.stderr
+
+
+def test_a_demo_proves_itself_by_what_the_file_names(started):
+    """`demo`, also as curl, takes the first of the secrets that gitdailies.yml names for the source."""
+    file = started.data / "gitdailies.yml"
+    text = file.read_text()
+    (started.data / "pagerduty-next").write_text("a-secret-that-came-later-0123456789\n")
+    (started.data / "pagerduty-next").chmod(0o600)
+    assert "{file: pagerduty-secret}" in text
+    try:
+        file.write_text(text.replace("{file: pagerduty-secret}", "{file: pagerduty-next}"))
+        started.process.hang_up("configuration reloaded")
+        sent = command("demo", "pagerduty", cwd=started.folder)
+        pasted = started.paste(started.paste(f"{started.lines[1]} --curl"))
+        file.write_text(text.replace("  squadcast:\n", "  other:\n"))
+        without = command("demo", "squadcast", cwd=started.folder)
+    finally:
+        file.write_text(text)
+        started.process.hang_up("configuration reloaded")
+
+    assert (sent.returncode, sent.stderr) == (0, "")
+    assert len(json.loads(pasted)["events"]) == 1
+    assert (without.returncode, "expected a secret of sources.squadcast" in without.stderr) == (2, True)
 
 
 def test_explain_tells_the_story_of_a_pasted_incident(started):

@@ -23,19 +23,23 @@ _MARKS = {"ok": "ok      ", "fault": "FAULT   ", "unproven": "unproven"}
 
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--config", type=click.Path(path_type=Path), help="the same as FILE, as other commands name it")
 @click.option(
     "--openapi",
     type=click.Path(path_type=Path),
     help="compare the dialect with this OpenAPI document of GitDailies; contacts no server",
 )
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
-def check(file: Path | None, openapi: Path | None, as_json: bool) -> None:
+def check(file: Path | None, config: Path | None, openapi: Path | None, as_json: bool) -> None:
     """Check gitdailies.yml: configuration, secrets, reachability, dialect, mirrors, relays. Sends no event.
 
     \b
     gitdailies check gitdailies.yml
     gitdailies check --openapi gitdailies-openapi.yaml
     """
+    if file is not None and config is not None:
+        raise UsageError("--config: expected FILE or --config, got both")
+    file = file or config
     if openapi is not None:
         _compare(file, openapi, as_json=as_json)
     else:

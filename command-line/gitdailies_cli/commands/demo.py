@@ -1,8 +1,8 @@
 """`gitdailies demo`: example events for `gitdailies up`, in the form of each vendor.
 
 One table of samples makes both: a request that is sent, and with --curl one line of POSIX shell. That
-line reads keys and secrets from their files, so none is printed, and makes new ids and times each time
-it runs.
+line reads keys and secrets from where gitdailies.yml says, so none is printed. It makes new ids and times
+each time it runs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
@@ -27,6 +27,10 @@ from gitdailies_core.errors import ConfigurationError, DeliveryError, Refused
 
 from gitdailies_cli import find_config
 from gitdailies_cli.commands import container
+
+if TYPE_CHECKING:
+    from gitdailies_connection.config.secret_source import SecretSource
+    from gitdailies_connection.config.settings import Configuration
 
 SEND_KEY, READ_KEY = find_config.SEND_KEY, find_config.READ_KEY
 WEBHOOKS, RELAY = "webhooks", "relay"
@@ -44,13 +48,12 @@ class Values:
 
 @dataclass(frozen=True)
 class Sample:
-    """An example: its server and path, the header that proves it, the file of its secret, and its body."""
+    """An example: its server and path, the header that proves it, and its body."""
 
     about: str
     server: str
     path: str
     header: str
-    secret: str
     body: Callable[[Values], Mapping[str, Any]]
     signed: bool = False
 
@@ -125,20 +128,17 @@ def _squadcast(values: Values) -> Mapping[str, Any]:
 
 _TOKEN = "x-relay-token"  # noqa: S105  the name of a header
 SAMPLES: Mapping[str, Sample] = {
-    "deploy": Sample("a deploy", WEBHOOKS, "/webhooks", "webhook-key", SEND_KEY, _deploy),
+    "deploy": Sample("a deploy", WEBHOOKS, "/webhooks", "webhook-key", _deploy),
     "pagerduty": Sample(
         "an incident in PagerDuty",
         RELAY,
         "/hooks/pagerduty",
         "x-pagerduty-signature",
-        "pagerduty-secret",
         _pagerduty,
         signed=True,
     ),
-    "datadog": Sample("an alert in Datadog", RELAY, "/hooks/datadog", _TOKEN, "datadog-token", _datadog),
-    "squadcast": Sample(
-        "an incident in Squadcast", RELAY, "/hooks/squadcast", _TOKEN, "squadcast-token", _squadcast
-    ),
+    "datadog": Sample("an alert in Datadog", RELAY, "/hooks/datadog", _TOKEN, _datadog),
+    "squadcast": Sample("an incident in Squadcast", RELAY, "/hooks/squadcast", _TOKEN, _squadcast),
 }
 # What is sent where nothing is named.
 FIRST = ("deploy", "pagerduty")
@@ -162,11 +162,12 @@ def demo(names: Sequence[str], data: Path, curl: bool) -> None:
     gitdailies demo datadog
     gitdailies demo pagerduty --curl
     """
-    webhooks, relay = _servers(data)
+    settings = _settings(data)
+    webhooks, relay = _servers(data, settings)
     chosen = names or FIRST
     if curl:
         for name in chosen:
-            click.echo(curl_command(SAMPLES[name], shown(data), webhooks, relay))
+            click.echo(curl_command(SAMPLES[name], _secret(data, settings, name), webhooks, relay))
         return
     for line in send(data, webhooks, relay, chosen):
         click.echo(line)
@@ -188,7 +189,7 @@ def send(data: Path, webhooks: str, relay: str, names: Sequence[str]) -> list[st
     """
     import requests
 
-    lines = []
+    settings, lines = _settings(data), []
     with requests.Session() as session:
         # To this machine, so no proxy of the environment is asked.
         session.trust_env = False
@@ -196,7 +197,8 @@ def send(data: Path, webhooks: str, relay: str, names: Sequence[str]) -> list[st
             sample = SAMPLES[name]
             url = _address(sample, webhooks, relay)
             body = json.dumps(sample.body(_values_now())).encode()
-            headers = {"content-type": "application/json", sample.header: _proof(sample, data, body)}
+            secret = _secret(data, settings, name).read(os.environ).reveal()
+            headers = {"content-type": "application/json", sample.header: _proof(sample, secret, body)}
             try:
                 answer = session.post(url, data=body, headers=headers, timeout=_TIMEOUT_SECONDS)
             except requests.RequestException:
@@ -212,14 +214,15 @@ def where_to_look(pages: str) -> str:
     return f"open {pages}/events to see what arrived, and {pages}/dora for the figures"
 
 
-def curl_command(sample: Sample, data: str, webhooks: str, relay: str) -> str:
-    """Write a sample as one line of shell."""
+def curl_command(sample: Sample, source: SecretSource, webhooks: str, relay: str) -> str:
+    """Write a sample as one line of shell, which takes the secret from *source*."""
     values = Values(
         lambda count: f"$(openssl rand -hex {count})", "$(date -u +%Y-%m-%dT%H:%M:%SZ)", "$(date +%s)000"
     )
     # For double quotes in the shell, where only our own $(…) run.
     body = json.dumps(sample.body(values), separators=(",", ":")).replace('"', '\\"')
-    secret, json_type = _read(data, sample.secret), '-H "content-type: application/json"'
+    secret = f"${source.env}" if source.file is None else _read(shown(source.file))
+    json_type = '-H "content-type: application/json"'
     url = _address(sample, webhooks, relay)
     if not sample.signed:
         return f'curl -sS {json_type} -H "{sample.header}: {secret}" --data-binary "{body}" {url}'
@@ -232,7 +235,7 @@ def curl_command(sample: Sample, data: str, webhooks: str, relay: str) -> str:
 
 def list_events(data: str, webhooks: str) -> str:
     """Write a curl command that lists all events."""
-    return f'curl -sS -H "webhook-key: {_read(data, READ_KEY)}" {webhooks}/api/events'
+    return f'curl -sS -H "webhook-key: {_read(f"{data}/{READ_KEY}")}" {webhooks}/api/events'
 
 
 def command(data: Path) -> str:
@@ -267,37 +270,44 @@ def shown(data: Path) -> str:
     return str(data) if data.is_absolute() else os.path.relpath(data)
 
 
-def _servers(data: Path) -> tuple[str, str]:
-    """Return the addresses of the two servers, which `gitdailies up` wrote into its gitdailies.yml."""
+def _settings(data: Path) -> Configuration:
+    """Return what gitdailies.yml of `gitdailies up` says."""
     from gitdailies_connection.config.load import load
 
     file = data / find_config.FILE
     if not file.is_file():
         raise ConfigurationError(f"{file}: no such file; start `gitdailies up` in this folder first")
-    settings = load(file)
+    return load(file)
+
+
+def _servers(data: Path, settings: Configuration) -> tuple[str, str]:
+    """Return the addresses of the two servers, which `gitdailies up` wrote into its gitdailies.yml."""
     webhooks, relay = urlsplit(settings.gitdailies.url).port or 80, settings.relay.listen.port
     if 0 in (webhooks, relay):
         raise ConfigurationError(
-            f"{file}: expected the ports of both servers, got 0, which is another port at each start; "
-            "start `gitdailies up` with --webhooks-port and --relay-port"
+            f"{data / find_config.FILE}: expected the ports of both servers, got 0, which is another port at "
+            "each start; start `gitdailies up` with --webhooks-port and --relay-port"
         )
     return f"http://127.0.0.1:{webhooks}", f"http://127.0.0.1:{relay}"
+
+
+def _secret(data: Path, settings: Configuration, name: str) -> SecretSource:
+    """Return the key of the sender, or the first secret of the source that the sample *name* is for."""
+    if SAMPLES[name].server == WEBHOOKS:
+        return settings.gitdailies.key
+    source = settings.sources.get(name)
+    if source is None or not source.secrets:
+        raise ConfigurationError(f"{data / find_config.FILE}: expected a secret of sources.{name}, got none")
+    return source.secrets[0]
 
 
 def _address(sample: Sample, webhooks: str, relay: str) -> str:
     return f"{webhooks if sample.server == WEBHOOKS else relay}{sample.path}"
 
 
-def _proof(sample: Sample, data: Path, body: bytes) -> str:
-    try:
-        secret = (data / sample.secret).read_text("utf-8").strip()
-    except OSError as error:
-        reason = (error.strerror or "").lower()
-        raise ConfigurationError(
-            f"{data / sample.secret}: cannot read this file: {reason}; `gitdailies up` makes it"
-        ) from None
+def _proof(sample: Sample, secret: str, body: bytes) -> str:
     return f"v1={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}" if sample.signed else secret
 
 
-def _read(data: str, file: str) -> str:
-    return f"$({container.prefix()}cat {quote(f'{data}/{file}')})"
+def _read(file: str) -> str:
+    return f"$({container.prefix()}cat {quote(file)})"

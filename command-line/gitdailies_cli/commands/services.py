@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -177,7 +178,7 @@ def _of_api(
 
 
 def _say_wait(reason: str, seconds: float) -> None:
-    click.echo(output.printable(f"waits {seconds:.0f} s: {reason}"), err=True)
+    click.echo(output.printable(f"waits {math.ceil(seconds)} s: {reason}"), err=True)
 
 
 class _Own(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -104,7 +105,7 @@ def _owners(repos: Sequence[str], orgs: Sequence[str]) -> list[str]:
 
 
 def _say_wait(reason: str, seconds: float) -> None:
-    click.echo(output.printable(f"waits {seconds:.0f} s: {reason}"), err=True)
+    click.echo(output.printable(f"waits {math.ceil(seconds)} s: {reason}"), err=True)
 
 
 def _show(failed: Sequence[FailedDelivery], *, as_json: bool) -> None:

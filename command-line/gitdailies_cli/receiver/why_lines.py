@@ -10,6 +10,8 @@ from gitdailies_cli.output import moment
 from gitdailies_cli.receiver.event_lines import place, subject
 
 ALL = "all"
+# With these words an event may count later, without any doing of a person.
+_LATER = frozenset({"pending", "open"})
 FIGURES: Mapping[str, str] = MappingProxyType(
     {
         "deploymentFrequency": "deployment frequency",
@@ -34,7 +36,11 @@ def lines(event: Mapping[str, Any], verdicts: Sequence[Mapping[str, Any]]) -> It
             yield f"What to do: {advice}."
         return
     counting = sum(bool(verdict["counts"]) for verdict in verdicts)
-    yield f"It counts in {counting} of the {len(verdicts)} figures that it is about:"
+    if counting:
+        yield f"It counts in {counting} of the {len(verdicts)} figures that it is about:"
+    else:
+        later = any(verdict["word"] in _LATER for verdict in verdicts)
+        yield f"No figure counts it{' yet' if later else ''}:"
     for verdict in verdicts:
         mark = "yes" if verdict["counts"] else "no "
         yield f"  {mark}  {_figure(verdict)}: {verdict['reason']}"

@@ -107,7 +107,10 @@ def _server(server: Mapping[str, Any] | None, address: Listen) -> str:
     if server["storeFault"]:
         text += f"; the store cannot be written: {server['storeFault']}"
     if server["reloadFailed"]:
-        text += "; gitdailies.yml has errors, still using the previous one; run `gitdailies check`"
+        text += (
+            "; the last reload of gitdailies.yml failed, so the previous one is used; "
+            "run `gitdailies check`, then send SIGHUP again"
+        )
     return text
 
 

@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from gitdailies_core.reasons import UNMAPPED
+
 # The proof of what a person did: `gitdailies_relay.accepting.interpret.BY_HAND`.
 _BY_HAND = "by hand"
+_MAP = (
+    "add its line under services, as `gitdailies relay unmapped` prints it, and reload; "
+    "then `gitdailies relay replay --unmapped`"
+)
 
 
 def lines(timeline: dict[str, Any], held_up_by: str = "") -> Iterator[str]:
@@ -60,6 +66,8 @@ def _delivery(delivery: dict[str, Any], events: dict[str, Any]) -> Iterator[str]
     yield f"{said} (delivery {delivery['delivery']}{proof}): {delivery['outcome']}"
     if delivery["reason"]:
         yield f"  because {delivery['reason']}"
+    if delivery["outcome"] == UNMAPPED:
+        yield f"  what to do: {_MAP}"
     for id_ in delivery["events"]:
         if delivery["outcome"] == "repeated" or id_ not in events:
             yield f"  event {id_}"

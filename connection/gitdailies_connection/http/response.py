@@ -90,6 +90,12 @@ def excerpt(text: str, longest: int = _LONGEST_EXCERPT) -> str:
     return line if len(line) <= longest else line[:longest] + "…"
 
 
+def is_unreachable(error: BaseException) -> bool:
+    """Whether no server was found: the name is unknown, or nothing listens there."""
+    kinds = (ConnectionRefusedError, urllib3.exceptions.NameResolutionError)
+    return any(isinstance(one, kinds) for one in _chain(error))
+
+
 def failure_reason(error: BaseException, *, url: str, proxied: bool, seconds: float) -> str:
     """Return why there was no response, from *error*, with host and port."""
     parts = urlsplit(url)

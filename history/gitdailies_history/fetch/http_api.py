@@ -19,7 +19,7 @@ import requests
 from gitdailies_connection.addresses import is_loopback
 from gitdailies_connection.http.bounded_client import user_agent
 from gitdailies_connection.http.connection_pool import Deadlines, GuardedAdapter
-from gitdailies_connection.http.response import excerpt, failure_reason
+from gitdailies_connection.http.response import excerpt, failure_reason, is_unreachable
 from gitdailies_core import retry
 from gitdailies_core.errors import DeliveryError, Refused, UsageError
 from gitdailies_core.values.secret import Secret, redact
@@ -53,7 +53,8 @@ class HttpApi:
     """The API at *url*. No message names one of *tokens* or *hidden*, or a token of signing in, `access`.
 
     *option* is what names the address in a command, for a message about it.
-    *waits* is called with the reason and the seconds of each wait. Tests replace *sleep*, *now* and *jitter*.
+    *waits* is called with the reason and the seconds of each wait. Without *patient*, an address at which no
+    server is ends the work at once, unless it has answered before. Tests replace *sleep*, *now* and *jitter*.
     """
 
     url: str
@@ -65,8 +66,10 @@ class HttpApi:
     jitter: Callable[[], float] = random.random
     seconds: float = SECONDS
     option: str = "--api-url"
+    patient: bool = True
     hidden: Sequence[Secret] = ()
     access: Secret | None = field(default=None, init=False, repr=False)
+    _has_answered: bool = field(default=False, init=False, repr=False)
     _session: requests.Session = field(default_factory=requests.Session, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -135,7 +138,7 @@ class HttpApi:
                 raise DeliveryError(f"{self.named(url)}: expected {what}, got {reason}; it may have been")
             if number <= self.retries:
                 seconds = max(0.0, (verdict.at - self.now()).total_seconds())
-                self.waits(reason, seconds)
+                self.waits(f"{reason} (attempt {number} of {self.retries + 1})", seconds)
                 self.sleep(seconds)
         raise DeliveryError(
             f"{self.named(url)}: expected {what} in {self.retries + 1} attempts, the last got: {reason}"
@@ -159,7 +162,10 @@ class HttpApi:
             except (requests.RequestException, OSError, ValueError) as error:
                 cause: BaseException = TimeoutError() if exchange.timed_out else error
                 text = failure_reason(cause, url=url, proxied=False, seconds=self.seconds)
+                if not self.patient and not self._has_answered and is_unreachable(error):
+                    raise DeliveryError(f"{self.named(url)}: expected a server there, got {text}") from None
                 return retry.Outcome(None, self._redacted(text)), nothing
+        self._has_answered = True
         headers = answer.headers
         if 200 <= answer.status_code < 300:
             try:

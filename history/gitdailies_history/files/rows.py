@@ -171,8 +171,10 @@ def _one(
         return ignored
     full = {name: value for name, value in body.items() if name in kind.names}
     for name in _TIME_FIELDS & full.keys():
+        one, two = spreadsheet_times.ONE_COLUMN, spreadsheet_times.TWO_COLUMNS
+        remedy = two if name in rule.moments else one
         try:
-            full[name] = spreadsheet_times.read(full[name], rule.column(name), options.zone)
+            full[name] = spreadsheet_times.read(full[name], rule.column(name), options.zone, remedy)
         except ValueError as error:
             fault(rule.column(name), str(error).partition(": ")[2])
             del full[name]

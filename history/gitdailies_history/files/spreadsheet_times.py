@@ -13,6 +13,9 @@ from gitdailies_core.error_text import got
 from gitdailies_core.values import times
 
 EXPECTED = "a time like 2026-03-04T09:12:41Z"
+# How a person can have a spreadsheet write it: into one column, or date and time of day into two.
+ONE_COLUMN = "format the column as yyyy-mm-dd hh:mm:ss"
+TWO_COLUMNS = "format the columns as yyyy-mm-dd and hh:mm"
 
 # Forms that spreadsheets make of RFC 3339: a space for the T, no seconds, no colon in the offset, no zone.
 _LOOSE = re.compile(
@@ -24,8 +27,8 @@ _FORMATTED = re.compile(r"[0-9]{1,2}([./-])[0-9]{1,2}\1[0-9]{2,4}( .*)?|[0-9]{5}
 _UTC_WORDS = frozenset({"Z", "z", "UTC", "GMT"})
 
 
-def read(value: Any, where: str, zone: tzinfo | None = None) -> datetime:
-    """Read a time. *zone* is used if the text names none.
+def read(value: Any, where: str, zone: tzinfo | None = None, remedy: str = ONE_COLUMN) -> datetime:
+    """Read a time. *zone* is used if the text names none. *remedy* is for a time as a country writes it.
 
     Takes RFC 3339, looser forms of it, and seconds to nanoseconds since 1970 as a number or as digits. Raises
     ValueError with `where: expected, got`.
@@ -33,9 +36,7 @@ def read(value: Any, where: str, zone: tzinfo | None = None) -> datetime:
     if not isinstance(value, str):
         return times.from_epoch(value, where)
     if _FORMATTED.fullmatch(value):
-        raise ValueError(
-            f"{where}: expected {EXPECTED}, got {got(value)}; format the column as yyyy-mm-dd hh:mm:ss"
-        )
+        raise ValueError(f"{where}: expected {EXPECTED}, got {got(value)}; {remedy}")
     if value.isascii() and value.isdigit():
         return times.from_epoch(value, where)
     match = _LOOSE.fullmatch(value)

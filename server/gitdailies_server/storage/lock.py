@@ -38,7 +38,9 @@ class ServerLock:
         self._file = file
 
     def release(self) -> None:
-        """Release the lock. The file stays: deleting it could race with another server."""
+        """Release the lock. The file stays, empty: deleting it could race with another server."""
         if self._file is not None:
+            # No process id stays that another process may have later.
+            os.ftruncate(self._file, 0)
             os.close(self._file)
             self._file = None

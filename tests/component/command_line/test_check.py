@@ -23,6 +23,12 @@ def test_init_writes_what_check_can_read(run, tmp_path, receiver):
     assert levels == {"ok", "unproven"}
     assert receiver.bodies == []
 
+    (tmp_path / "gitdailies.yml").rename(tmp_path / "other.yml")
+    for named in (("other.yml",), ("--config", "other.yml")):
+        assert run("check", *named, GITDAILIES_WEBHOOK_KEY="key").stdout.startswith("ok ")
+    both = run("check", "other.yml", "--config", "other.yml")
+    assert (both.returncode, "got both" in both.stderr) == (2, True)
+
 
 def test_init_names_the_schema_to_editors(run, tmp_path):
     """The first line names a file of the installed package; the rest of the file keeps to that schema."""

@@ -251,8 +251,20 @@ def test_a_rate_limit_is_waited_for(folder: Path, name: str) -> None:
         done = run(name, api)
 
     assert done.exit_code == 0
-    assert done.stderr.count("waits ") == 2
+    assert done.stderr.count("waits ") == done.stderr.count("(attempt 1 of 3)") == 2
     assert sum(f"{HOOK}/{name}" in json.dumps(one) for one in api.hooks.values()) == 1
+
+
+@pytest.mark.parametrize("name", VENDORS)
+def test_an_address_without_a_server_ends_at_once(folder: Path, name: str) -> None:
+    """Where nothing listens, the first attempt is the last one, and nothing is written."""
+    before = state(folder)
+    with vendor(name) as api:
+        pass
+    done = run(name, api)
+
+    assert "connection refused" in str(failed(done))
+    assert (done.stderr, state(folder)) == ("", before)
 
 
 @pytest.mark.parametrize("name", VENDORS)

@@ -30,9 +30,11 @@ def test_an_incident_that_is_handed_on_counts_from_its_start(relay: Relay, recei
 
 
 def test_what_was_quarantined_before_the_line_is_settled_by_a_replay(relay: Relay) -> None:
-    """With the line, the service is not listed as unmapped, and a replay empties the quarantine."""
+    """`explain` says what to do. With the line, it is no longer unmapped, and a replay settles it."""
     pagerduty("incident.triggered", "Q1", service="attic").post(relay.url)
     file = relay.store.parent / "gitdailies.yml"
+    explained = run("relay", "explain", "Q1", "--config", "gitdailies.yml", folder=file.parent).stdout
+    assert "what to do: add its line under services, as `gitdailies relay unmapped` prints it" in explained
     file.write_text(file.read_text().replace("services:\n", "services:\n  attic: {ignore: true}\n"))
     printed = run("relay", "unmapped", "--config", "gitdailies.yml", folder=file.parent).stdout
     assert printed == "# every service that was named has a line\n"

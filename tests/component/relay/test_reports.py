@@ -280,7 +280,8 @@ def test_status_says_what_is_the_matter_with_the_server(at_home: Relay, receiver
     file.write_text(right)
     rows = pairs(status(at_home))
     assert rows["server"].endswith(
-        "gitdailies.yml has errors, still using the previous one; run `gitdailies check`"
+        "the last reload of gitdailies.yml failed, so the previous one is used; "
+        "run `gitdailies check`, then send SIGHUP again"
     )
     assert rows["delivery"] == "the receiver fails and is probed: answered 503"
     assert server["storeFault"] is None

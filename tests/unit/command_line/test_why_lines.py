@@ -21,8 +21,10 @@ START = {
 HEAD = "incidentStarted INC-9 Checkout is slow, a/b production api, 2026-03-04T09:12:41Z (event start-1)"
 
 
-def verdict(figure: str, *, counts: bool, reason: str = "r", advice: str = "") -> dict[str, Any]:
-    return {"figure": figure, "counts": counts, "word": "w", "reason": reason, "advice": advice}
+def verdict(
+    figure: str, *, counts: bool, reason: str = "r", advice: str = "", word: str = "w"
+) -> dict[str, Any]:
+    return {"figure": figure, "counts": counts, "word": word, "reason": reason, "advice": advice}
 
 
 @pytest.mark.parametrize(
@@ -48,6 +50,28 @@ def verdict(figure: str, *, counts: bool, reason: str = "r", advice: str = "") -
                 "  yes  change fail rate: it failed",
                 "  no   failed deployment recovery time: open",
                 "       what to do: resolve it",
+            ],
+        ),
+        (
+            [
+                verdict("changeFailRate", counts=False, reason="it may still fail", word="pending"),
+                verdict("failedDeploymentRecoveryTime", counts=False),
+            ],
+            [
+                "No figure counts it yet:",
+                "  no   change fail rate: it may still fail",
+                "  no   failed deployment recovery time: r",
+            ],
+        ),
+        (
+            [
+                verdict("changeFailRate", counts=False),
+                verdict("failedDeploymentRecoveryTime", counts=False),
+            ],
+            [
+                "No figure counts it:",
+                "  no   change fail rate: r",
+                "  no   failed deployment recovery time: r",
             ],
         ),
         ([], ["It counts in no figure: nothing is known about it."]),

@@ -40,13 +40,14 @@ def test_a_second_server_is_refused_and_the_first_named(tmp_path: Path) -> None:
 
 
 def test_release_lets_the_next_one_in_and_may_repeat(tmp_path: Path) -> None:
-    """After release another lock is acquired; a second release does nothing."""
+    """After release the file is empty, and another lock is acquired; a second release does nothing."""
     first, second = ServerLock(tmp_path / "x.db"), ServerLock(tmp_path / "x.db")
     first.acquire()
     with pytest.raises(ConfigurationError):
         second.acquire()
     first.release()
     first.release()
+    assert (tmp_path / "x.db.lock").read_text() == ""
     second.acquire()
     second.release()
 

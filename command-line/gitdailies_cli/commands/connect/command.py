@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import secrets as random_secrets
 from collections.abc import Sequence
@@ -121,7 +122,13 @@ def connect(
     tokens = tokens_of(asked.vendor, secrets_of(token_env, token_file))
     secret = None if asked.vendor.gives_secret else _secret(asked.place)
     http = HttpApi(
-        asked.api_url, tokens, retries=retries, waits=_say_wait, hidden=[secret] if secret is not None else []
+        asked.api_url,
+        tokens,
+        retries=retries,
+        waits=_say_wait,
+        hidden=[secret] if secret is not None else [],
+        # A person waits for it, and nothing has been made yet.
+        patient=False,
     )
     try:
         api = _signed_in(asked.vendor, http, tokens)
@@ -289,4 +296,4 @@ def _say(text: str) -> None:
 
 
 def _say_wait(reason: str, seconds: float) -> None:
-    click.echo(output.printable(f"waits {seconds:.0f} s: {reason}"), err=True)
+    click.echo(output.printable(f"waits {math.ceil(seconds)} s: {reason}"), err=True)
