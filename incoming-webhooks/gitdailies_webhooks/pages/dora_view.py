@@ -26,7 +26,7 @@ from gitdailies_webhooks.pages.axis import thinned
 from gitdailies_webhooks.pages.cards import cards
 from gitdailies_webhooks.pages.event_links import Piece, open_incidents_url
 from gitdailies_webhooks.pages.event_titles import title_of
-from gitdailies_webhooks.pages.figure_charts import Trends
+from gitdailies_webhooks.pages.figure_charts import GRAY, Trends
 from gitdailies_webhooks.pages.formatting import count, days, dora_url, duration, moment, url_time, window
 from gitdailies_webhooks.pages.overview_view import BEHIND_US
 
@@ -132,6 +132,7 @@ def context(
         "heading": _HEADINGS.get(trend.unit, trend.unit.capitalize()),
         "buckets": buckets,
         "word": trend.unit,
+        "gray": GRAY,
         "has_line": any(one.rolling is not None for beside in found.beside for one in beside.values()),
         "tracks": timeline.tracks(found.timeline, period, found.events, part_url),
         "ticks": timeline.ticks(period, _tick_labels(trend.buckets, labels)),

@@ -120,8 +120,8 @@ def window(seconds: float) -> str:
 
 def rate(a_day: float | None) -> str:
     """Write how often something happens: a day, a week, or in 30 days, the first that is at least one."""
-    if a_day is None:
-        return NOTHING
+    if not a_day:
+        return NOTHING if a_day is None else "none"
     days, word = next(((days, word) for days, word in _RATES if a_day * days >= 1), _RATES[-1])
     return f"{decimal(a_day * days)} {word}"
 

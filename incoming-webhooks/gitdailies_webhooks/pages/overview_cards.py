@@ -138,8 +138,11 @@ def _part(some: int, whole: int) -> str:
 
 def _percent(some: int, whole: int, numbers: Mapping[str, Any]) -> str:
     """Write a rate in percent, unless it is of few, and its interval."""
-    known = unbroken(part_in_percent(some, whole)) if whole >= LEAST_FOR_PERCENT else ""
-    return ", ".join(filter(None, (known, phrases.between(numbers))))
+    interval = phrases.between(numbers)
+    if whole < LEAST_FOR_PERCENT:
+        return interval
+    known = unbroken(part_in_percent(some, whole))
+    return f"{known} ({interval})" if interval else known
 
 
 def _spark(title: str, drawn: _Drawn, units: Units) -> Markup:

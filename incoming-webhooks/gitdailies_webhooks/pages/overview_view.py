@@ -221,7 +221,7 @@ class _Drawing:
             "title": title,
             "href": href,
             "rate": often,
-            "deploys": within or count(frequency["deploys"]),
+            "deploys": within or (count(frequency["deploys"]) if frequency["deploys"] else ""),
             "spark": sparks.bars(
                 f"deploys by {question.interval}: {', '.join(map(str, counts))}", counts, whole, max(counts)
             ),

@@ -17,19 +17,19 @@ from gitdailies_webhooks.pages.formatting import (
     unbroken,
 )
 
-FEW, UNCLEAR, NONE_BEFORE = "too few to compare", "no clear change", "nothing before to compare with"
+FEW, UNCLEAR, NONE_BEFORE = "too few to compare", "no clear change", "No earlier value to compare with"
 TOO_SHORT = "too few whole weeks to compare"
 _NOT_CLEAR: Mapping[str, str] = {comparison.FEW: FEW, comparison.UNCLEAR: UNCLEAR, TOO_SHORT: TOO_SHORT}
 _COUNTS: Mapping[str, str] = {comparison.HIGHER: "more", comparison.LOWER: "fewer"}
 
 
 def between(numbers: Mapping[str, Any]) -> str:
-    """Write the interval of a rate: between 5.7 and 7.8 %."""
+    """Write the interval of a rate: 95 % range 5.7 to 7.8 %."""
     if numbers["low"] is None:
         return ""
     low, high = numbers["low"] * 100, numbers["high"] * 100
     places = 1 if high < 10 else 0
-    return f"between {low:.{places}f} and " + unbroken(f"{high:.{places}f} %")
+    return unbroken("95 %") + " range " + unbroken(f"{low:.{places}f} to {high:.{places}f} %")
 
 
 def by_remedy(numbers: Mapping[str, Any]) -> str:
@@ -83,7 +83,9 @@ def value(figure: str, numbers: Mapping[str, Any]) -> str:
     if figure == metrics.FREQUENCY:
         often, within = frequency(numbers["deploys"], numbers["days"], numbers["value"])
         deploys = amount(numbers["deploys"], "deploy", "deploys")
-        return f"{often} {within}" if within else f"{often}, {deploys}"
+        if within:
+            return f"{often} {within}"
+        return f"{often}, {deploys}" if numbers["deploys"] else often
     if figure == metrics.LEAD_TIME:
         return f"{duration(numbers['median'])}, {amount(numbers['commits'], 'commit', 'commits')}"
     if figure == metrics.RECOVERY:

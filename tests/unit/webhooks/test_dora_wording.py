@@ -90,7 +90,7 @@ def test_a_number_is_not_parted_from_its_unit(text: str, shown: str) -> None:
 
 @pytest.mark.parametrize(
     ("a_day", "text"),
-    [(None, "–"), (2.5, "2.5 a day"), (0.5, "3.5 a week"), (0.05, "1.5 in 30 days"), (0, "0 in 30 days")],
+    [(None, "–"), (2.5, "2.5 a day"), (0.5, "3.5 a week"), (0.05, "1.5 in 30 days"), (0, "none")],
 )
 def test_a_rate_is_written_for_a_fitting_unit_of_time(a_day: float | None, text: str) -> None:
     """A rate below one a day is written per week or per thirty days, and an unknown rate as a dash."""
@@ -165,7 +165,7 @@ def test_labels_are_thinned_to_what_has_room(labels: list[str], most: int) -> No
 @pytest.mark.parametrize(
     ("word", "failed", "settled", "text"),
     [
-        (comparison.FEW, 0, 0, "nothing before to compare with"),
+        (comparison.FEW, 0, 0, "No earlier value to compare with"),
         (comparison.FEW, 1, 4, "too few to compare; before: 1\u00a0of\u00a04"),
         (comparison.UNCLEAR, 7, 26, "no clear change; before: 7\u00a0of\u00a026\u00a0(27\u00a0%)"),
         (comparison.HIGHER, 7, 26, "clearly higher; before: 7\u00a0of\u00a026\u00a0(27\u00a0%)"),
