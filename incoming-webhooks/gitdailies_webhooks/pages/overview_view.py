@@ -40,7 +40,7 @@ from gitdailies_webhooks.pages.overview_cards import Units, cards
 # The most repositories on a page.
 ROWS = 50
 # A screen on a wall cannot be scrolled. A line for a team takes as much room as one for a repository.
-WALL_ROWS, WALL_LINES = 8, 11
+WALL_ROWS, WALL_LINES = 8, 10
 # Figures are rarely older than two seconds. They are older while a long history is being sent.
 BEHIND_US = 10_000_000
 # The right end of the intervals of fail rates, if the common rate is not higher.
@@ -156,12 +156,13 @@ def _in_pages(rows: Sequence[Key]) -> list[Sequence[Key]]:
 def wall_pages(rows: Sequence[Key], *, with_teams: bool) -> list[Sequence[Key]]:
     """Cut the rows into pages that fit on a screen, together with the lines of their teams.
 
-    A team that fits on a page is not cut.
+    A team that fits on a page is not cut, unless the page before it would stay more than half empty.
     """
     pages: list[list[Key]] = [[]]
     for _, same in groupby(rows, key=lambda key: key[0] if with_teams else ""):
         team = list(same)
-        if with_teams and len(team) <= WALL_ROWS and not _fits(pages[-1], team, with_teams=with_teams):
+        is_whole = _fits([], team, with_teams=with_teams) and _lines(pages[-1]) * 2 >= WALL_LINES
+        if with_teams and is_whole and not _fits(pages[-1], team, with_teams=with_teams):
             pages.append([])
         for key in team:
             if not _fits(pages[-1], [key], with_teams=with_teams):
@@ -172,8 +173,12 @@ def wall_pages(rows: Sequence[Key], *, with_teams: bool) -> list[Sequence[Key]]:
 
 def _fits(page: Sequence[Key], more: Sequence[Key], *, with_teams: bool) -> bool:
     rows = [*page, *more]
-    lines = len(rows) + (len({key[0] for key in rows}) if with_teams else 0)
-    return len(rows) <= WALL_ROWS and lines <= WALL_LINES
+    return len(rows) <= WALL_ROWS and (not with_teams or _lines(rows) <= WALL_LINES)
+
+
+def _lines(rows: Sequence[Key]) -> int:
+    """Return how many lines rows take with those of their teams."""
+    return len(rows) + len({key[0] for key in rows})
 
 
 def _sorted(found: Overview, sort: str) -> list[Key]:
@@ -278,6 +283,8 @@ def _by_team(
         keys = [key for key in rows if key[0] == team]
         href = dora_url(drawn.filters, team=team, page=None)
         title = f"{teams.title(team)}\u00a0({count(len(keys))})"
+        if keys[0] not in shown:
+            title += ", continued"
         groups.append(
             {
                 "total": drawn.row(found, keys, title, href, of_team=True) if teams else None,
