@@ -264,9 +264,8 @@ def _elsewhere(
         links.append((dora_url(filters, service=None), "all services"))
     if here["repo"]:
         links.append((dora_url(filters, repo=None, service=None), "all repositories"))
-    links += [
-        (dora_url(filters, environment=name), f"environment {name}")
-        for name in found.environments
-        if name.casefold() != here["environment"].casefold()
-    ]
+    there = [name for name, _ in found.seen[:_SHOWN]]
+    if not there and found.began_at is None and not (here["repo"] or here["service"]):
+        there = [name for name in found.environments if name.casefold() != here["environment"].casefold()]
+    links += [(dora_url(filters, environment=name), f"environment {name}") for name in there]
     return links
