@@ -109,6 +109,7 @@ def context(
     trend = found.trend
     buckets = [_bucket(trend.unit, bucket, part_url) for bucket in trend.buckets]
     labels = [_SHORT[trend.unit].format(bucket.local_begin) for bucket in trend.buckets]
+    figures, observed = found.answer["figures"], _observed(found.answer, zone)
     return {
         **form(filters),
         "shown": True,
@@ -118,10 +119,10 @@ def context(
         "as_of": moment(as_of, zone),
         "definitions": found.answer["definitions"],
         "behind": period.now - as_of > BEHIND_US,
-        "observed": _observed(found.answer, zone),
+        "observed": observed,
         "open_now": count(open_now),
         "cards": cards(
-            found.answer["figures"],
+            {**figures, metrics.FREQUENCY: {**figures[metrics.FREQUENCY], "observed": observed}},
             _trends(found, labels, [bucket["title"] for bucket in buckets], period.now - settings.window_us),
             window=window(found.answer["windowSeconds"]),
             # Their list is about the present moment.
@@ -208,8 +209,7 @@ def _observed(answer: Mapping[str, Any], zone: tzinfo) -> dict[str, str] | None:
     observed = answer["period"]["observedFrom"]
     if observed in (None, answer["period"]["from"]):
         return None
-    number = answer["figures"][metrics.FREQUENCY]["denominator"]
-    return {"from": moment(to_us(parse(observed, "observedFrom")), zone)[:10], "days": phrases.span(number)}
+    return phrases.observed(observed, answer["figures"][metrics.FREQUENCY]["denominator"], zone)
 
 
 def _bucket(word: str, bucket: Bucket, part_url: Any) -> dict[str, Any]:

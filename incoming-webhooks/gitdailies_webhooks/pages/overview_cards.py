@@ -68,11 +68,16 @@ _DRAWN = {
 }
 
 
-def cards(whole: series.Summary, open_now: Piece, units: Units) -> list[dict[str, Any]]:
-    """Return the five cards: title, value, the lines below it, what became of it, and a small drawing."""
+def cards(
+    whole: series.Summary, open_now: Piece, units: Units, observed: Mapping[str, str] | None
+) -> list[dict[str, Any]]:
+    """Return the five cards: title, value, the lines below it, what became of it, and a small drawing.
+
+    *observed* says from when days count, if that is later than the period begins.
+    """
     frequency, lead, fail, recovery, rework = (whole.total[figure] for figure in metrics.FIGURES)
     by_remedy = recovery["byRemedy"]
-    often, within = phrases.frequency(frequency["deploys"], frequency["days"], frequency["value"])
+    often, within = phrases.frequency(frequency["deploys"], frequency["days"], frequency["value"], observed)
     deploys = amount(frequency["deploys"], "deploy", "deploys")
     shown: dict[str, tuple[str, str, list[str | Piece]]] = {
         metrics.FREQUENCY: (

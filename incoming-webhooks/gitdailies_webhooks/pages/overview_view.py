@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from datetime import tzinfo
 from itertools import groupby
 from types import MappingProxyType
 from typing import Any, NamedTuple
-
-from gitdailies_core.values.times import parse
-from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_webhooks.derived.dora_page import MOST_SEEN
 from gitdailies_webhooks.derived.series.overview import Overview
@@ -107,14 +105,16 @@ def context(
         series.first_of(question, read.firsts, ALL),
         ONE_PAGE,
     )
+    observed = _observed(whole.total, zone)
     return {
-        "place": {"environment": _environment(found, settings), "team": _teams(found)},
+        "place": {"environment": _environment(found, settings), "team": _teams(found), "repo": ""},
+        "empty": not rows,
         "as_of": moment(read.as_of, zone),
         "behind": question.period.now - read.as_of > BEHIND_US,
         "period": _period(question.period, settings),
         "before": None if read.planned.before is None else moment(read.planned.before.began_at, zone),
-        "since": _since(whole.total, settings),
-        "cards": cards(whole, drawn.open_now(found.open_now[ALL], " open now"), _by_unit(found)),
+        "observed": observed,
+        "cards": cards(whole, drawn.open_now(found.open_now[ALL], " open now"), _by_unit(found), observed),
         "unit": question.interval,
         "sorts": [
             (one.word, one.title, dora_url(filters, sort=one.word, page=None), one.word == sort)
@@ -219,7 +219,12 @@ class _Drawing:
         figures = series.summary(question, read.planned, read.sums, keys, first, MANY_ROWS)
         total = figures.total
         frequency, lead, fail, recovery, rework = (total[figure] for figure in metrics.FIGURES)
-        often, within = phrases.frequency(frequency["deploys"], frequency["days"], frequency["value"])
+        often, within = phrases.frequency(
+            frequency["deploys"],
+            frequency["days"],
+            frequency["value"],
+            _observed(total, question.period.zone),
+        )
         counts = [read.sums.deploys(keys, part) for _, part in read.planned.buckets]
         whole = [bucket.whole for bucket, _ in read.planned.buckets]
         return {
@@ -344,12 +349,12 @@ def _teams(found: Overview) -> str:
     return ", ".join(known.title(team) for team in sorted(found.question.teams, key=known.position))
 
 
-def _since(total: Mapping[str, Any], settings: FigureSettings) -> dict[str, str] | None:
+def _observed(total: Mapping[str, Any], zone: tzinfo) -> dict[str, str] | None:
+    """Return from when days count, if that is later than the period begins."""
     frequency = total[metrics.FREQUENCY]
     if frequency["since"] is None:
         return None
-    at = to_us(parse(frequency["since"], "since"))
-    return {"from": moment(at, settings.zone)[:10], "days": phrases.span(frequency["days"])}
+    return phrases.observed(frequency["since"], frequency["days"], zone)
 
 
 def _period(period: Period, settings: FigureSettings) -> dict[str, Any]:

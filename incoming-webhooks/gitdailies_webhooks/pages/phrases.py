@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import tzinfo
 from typing import Any
+
+from gitdailies_core.values.times import parse
+from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_webhooks.figures import comparison, metrics
 from gitdailies_webhooks.figures.durations import NOTHING
@@ -13,8 +17,10 @@ from gitdailies_webhooks.pages.formatting import (
     days,
     duration,
     fraction,
+    moment,
     rate,
     unbroken,
+    zone_name,
 )
 
 FEW, UNCLEAR, NONE_BEFORE = "too few to compare", "no clear change", "No earlier value to compare with"
@@ -45,13 +51,23 @@ def median_of(number: int, one: str, several: str) -> str:
     return f"one {one}" if number == 1 else f"median of {count(number)} {several}"
 
 
-def frequency(deploys: int, observed: float, a_day: float | None) -> tuple[str, str]:
+def observed(began: str, days: float, zone: tzinfo) -> dict[str, str]:
+    """Return from which moment on days count, in a zone, and how many there are."""
+    at = to_us(parse(began, "since"))
+    day, time = moment(at, zone).split(" ")
+    return {"day": day, "time": unbroken(f"{time} {zone_name(at, zone)}"), "days": span(days)}
+
+
+def frequency(
+    deploys: int, observed: float, a_day: float | None, since: Mapping[str, str] | None = None
+) -> tuple[str, str]:
     """Write how often there are deploys, in *observed* days, and the time if it is less than a day.
 
     So short a time gives no rate: one deploy within an hour is not 24 a day.
     """
     if a_day is not None and observed < 1:
-        return amount(deploys, "deploy", "deploys"), f"in {span(observed)}"
+        within = f"in {span(observed)}" if since is None else f"since {since['day']} {since['time']}"
+        return amount(deploys, "deploy", "deploys"), within
     return rate(a_day), ""
 
 

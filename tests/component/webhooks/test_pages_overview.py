@@ -176,7 +176,8 @@ def test_little_is_said_of_little(receiver: Receiver, owner: Visitor) -> None:
     """A young store has counts in place of percent, says since when days count, and compares nothing."""
     assert receiver.post(receiver.key("ci"), many(2)).status_code == 202
     page = owner.get("/dora").text
-    assert "The first event is of" in page
+    assert "There are events only since" in page
+    assert "of that day on, " in page
     assert re.findall(r'<p class="change">(.*?)</p>', page) == ["No earlier value to compare with"] * 5
     assert [row[4] for row in rows(page)[1:]] == ["0 of 1 failed", "0 of 1 failed"]
 
@@ -191,12 +192,17 @@ def test_less_than_a_day_gives_no_rate(receiver: Receiver, owner: Visitor) -> No
     assert receiver.post(key, {**first, "repo": "larkspur/shop"}).status_code == 202
     whole, wall = owner.get("/dora").text, owner.get("/dora?view=wall").text
     assert {tuple(row[1].split()[:3]) for page in (whole, wall) for row in rows(page)[1:2]} == {
-        ("1", "deploy", "in")
+        ("1", "deploy", "since")
     }
     for page, number in ((one, "1 deploy"), (whole, "2 deploys"), (wall, "2 deploys")):
         assert re.search(rf'<p class="value">{number} *<', page)
         assert not re.search(r"\d a day", page)
-    assert "Rates count from then on: " in one
+    assert "Rates are counted from " in one
+    day = now[:10]
+    assert f'<span class="why">since {day} 00:00\u00a0UTC</span>' in one
+    for page in (whole, wall):
+        assert f'<p class="line">since {day} 00:00\u00a0UTC</p>' in page
+    assert f'Events only since <span class="moment">{day}</span>, rates from ' in wall
     assert receiver.get(key, "/api/metrics").json()["figures"]["deploymentFrequency"]["value"] > 0
 
 
