@@ -31,6 +31,12 @@ LEAST_FOR_PERCENT = LEAST_SETTLED
 # A number with its unit, and a duration with two of them.
 _UNITS = re.compile(r"(?<![\w.])\d[\d,.]* (?:(?:d|h|min|s)\b(?: \d+ (?:h|min|s)\b)?|%)")
 
+# A date with its time, and a short word with hyphens, such as the ID of an incident: no line ends in them.
+_WHOLE = re.compile(
+    r"((?<![\w-])(?:\d{4}-\d\d-\d\d[ \u00a0]\d\d:\d\d(?::\d\d)?(?:[ \u00a0][A-Z]{3,4}\b)?"
+    r"|(?=[\w-]{3,24}(?![\w-]))\w+(?:-\w+)+))"
+)
+
 # The number of days of a rate, and its words.
 _RATES = ((1, "a day"), (7, "a week"), (30, "in 30 days"))
 
@@ -106,6 +112,15 @@ def unbroken(text: str) -> str:
 def unbroken_units(text: str) -> str:
     """Return text that is not broken into lines between a number and its unit, nor within a duration."""
     return _UNITS.sub(lambda found: unbroken(found[0]), text)
+
+
+def kept_whole(text: str) -> Markup:
+    """Return escaped text that is not broken into lines within a date or a short word with hyphens."""
+    parts = _WHOLE.split(text)
+    return Markup("").join(
+        Markup('<span class="whole">{}</span>').format(part) if at % 2 else part
+        for at, part in enumerate(parts)
+    )
 
 
 def duration(seconds: float | None) -> str:

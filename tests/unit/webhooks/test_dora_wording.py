@@ -94,6 +94,20 @@ def test_a_number_is_not_parted_from_its_unit(text: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("INC-162-169 of 2026-11-16 02:01 UTC.", "[INC-162-169] of [2026-11-16 02:01 UTC]."),
+        ("<b> in eu-west-1", "&lt;b&gt; in [eu-west-1]"),
+        ("of shop/queue-settlement-and-reconciliation", "of shop/queue-settlement-and-reconciliation"),
+    ],
+)
+def test_no_line_ends_within_a_date_or_a_short_name(text: str, shown: str) -> None:
+    """A date with its time and a short word with hyphens stay in one line; a long name may be broken."""
+    expected = shown.replace("[", '<span class="whole">').replace("]", "</span>")
+    assert formatting.kept_whole(text) == expected
+
+
+@pytest.mark.parametrize(
     ("a_day", "text"),
     [(None, "–"), (2.5, "2.5 a day"), (0.5, "3.5 a week"), (0.05, "1.5 in 30 days"), (0, "none")],
 )
