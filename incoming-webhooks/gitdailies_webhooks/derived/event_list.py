@@ -67,7 +67,9 @@ def listed(
     still = _open(session, found, now)
     results = [_result(event, of) for event, of in zip(found, judged, strict=True)]
     return [
-        Listed(event, f"{OPEN}, {word}" if event.id in still and word in _LINKS else word, word in _BAD)
+        Listed(event, f"{OPEN}, {word}", bad=True)
+        if event.id in still and word in _LINKS
+        else Listed(event, word, word in _BAD)
         for event, word in zip(found, results, strict=True)
     ]
 

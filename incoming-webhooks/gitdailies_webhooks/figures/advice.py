@@ -8,7 +8,7 @@ from types import MappingProxyType
 from gitdailies_webhooks.figures import ancestry, lead_time
 
 _MIRROR = "fetch the mirror of its repository, and push what is not pushed yet"
-_CAUSE = "name its commit in causedBy, or choose the deploy on the incident's page"
+_CAUSE = "choose the deploy on the page of the incident, or send its commit in causedBy"
 
 ADVICE: Mapping[str, str] = MappingProxyType(
     {
@@ -52,8 +52,8 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "not-failed": "",
         "not-an-incident": "undo the correction on its page, if it is one",
         "window": (
-            "report the deploys of its repository and environment; or choose the deploy on its page; "
-            "a longer window is webhooks.window_hours"
+            "choose the deploy on the page of the incident, report the deploys of its repository and "
+            "environment, or set a longer webhooks.window_hours in gitdailies.yml"
         ),
         "unlinked": _CAUSE,
         "no-cause": "undo the correction on its page, if a deploy did cause it",

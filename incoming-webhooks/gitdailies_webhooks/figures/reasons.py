@@ -163,11 +163,11 @@ class Reasons:
         found_by = _FOUND_BY.get(link.how, "the latest in the window")
         to_deploy = f"attributed to deploy {deploy.id} of {_text(deploy.at)}, {found_by}"
         if mismatch := self._mismatch(deploy.place, deploy.at):
-            reason = f"{to_deploy}, which is left out: {self._reason(mismatch)}"
+            reason = f"{to_deploy}, which is left out, since {self._reason(mismatch)}"
             yield Verdict(ALL, False, mismatch, reason)
             return
         if self._deploys[deploy.id].judged == corrections.NOT_FAILED:
-            reason = f"{to_deploy}, which did not fail: a correction says so"
+            reason = f"{to_deploy}, which did not fail, as a correction says"
             yield Verdict(metrics.FAIL_RATE, False, "not-failed", reason)
             return
         if self._is_young(deploy):
@@ -182,15 +182,15 @@ class Reasons:
         """Say why an incident is attributed to no deploy, and what 72 hours would give."""
         if incident.link.how in _WHY_UNLINKED:
             return _WHY_UNLINKED[incident.link.how]
-        none = (
-            f"no deploy of its repository, environment and service is in the {_hours(self._window)} before it"
-        )
+        none = "there is no deploy of its repository, environment and service in the {} before it"
+        window, wide = _hours(self._window), incident.link.wide
         if self._window >= WIDE_WINDOW_US:
-            return none
-        wide = incident.link.wide
+            return none.format(window)
         if wide is None:
-            return f"{none}, and none is in the 72 h before it"
-        return f"{none}; with 72 h it would be attributed to deploy {wide.id} of {_text(wide.at)}"
+            return f"{none.format(_hours(WIDE_WINDOW_US))} (the window is {window})"
+        return (
+            f"{none.format(window)}; with 72 h it would be attributed to deploy {wide.id} of {_text(wide.at)}"
+        )
 
     @_verdicts.register
     def _of_end(self, end: End) -> Iterator[Verdict]:
@@ -206,16 +206,20 @@ class Reasons:
         ends = f"ends the incident that started {_text(occurrence.began_at)}"
         if deploy is None:
             if mismatch := self._mismatch(occurrence.place, occurrence.began_at):
-                return Verdict(ALL, False, mismatch, f"{ends}, which is left out: {self._reason(mismatch)}")
+                return Verdict(
+                    ALL, False, mismatch, f"{ends}, which is left out, since {self._reason(mismatch)}"
+                )
             return Verdict(metrics.RECOVERY, False, "unlinked", f"{ends}, which is attributed to no deploy")
         if mismatch := self._mismatch(deploy.place, deploy.at):
-            reason = f"{ends}, attributed to deploy {deploy.id}, which is left out: {self._reason(mismatch)}"
+            reason = (
+                f"{ends}, attributed to deploy {deploy.id}, which is left out, since {self._reason(mismatch)}"
+            )
             return Verdict(ALL, False, mismatch, reason)
         if self._deploys[deploy.id].judged == corrections.NOT_FAILED:
-            reason = f"{ends}, attributed to deploy {deploy.id}, which did not fail: a correction says so"
+            reason = f"{ends}, attributed to deploy {deploy.id}, which did not fail, as a correction says"
             return Verdict(metrics.RECOVERY, False, "not-failed", reason)
         part = _part_in_outage(incident, self._deploys[deploy.id])
-        return part._replace(reason=f"{ends}: {part.reason}")
+        return part._replace(reason=f"{ends}; {part.reason}")
 
     def _without_effect(self, end: End) -> Verdict:
         known = self._by_incident.get((end.repo, end.incident), ())
@@ -351,7 +355,9 @@ def _recovery(facts: DeployFacts) -> Verdict:
 def _part_in_outage(incident: Incident, facts: DeployFacts) -> Verdict:
     occurrence, outage = incident.occurrence, facts.outage
     if occurrence.merged:
-        return Verdict(metrics.RECOVERY, False, "merged", "merged or canceled: no recovery of its own")
+        return Verdict(
+            metrics.RECOVERY, False, "merged", "merged or canceled, so it has no recovery of its own"
+        )
     if outage is None or outage.duration_us is None:
         return Verdict(metrics.RECOVERY, False, "open", f"deploy {facts.deploy.id} is not recovered yet")
     if occurrence.began_at > outage.began_at + outage.duration_us:

@@ -60,7 +60,13 @@ class CardLayout:
 def _frequency(numbers: _Numbers, _: str) -> list[Headline]:
     if numbers["value"] is None:
         return []
-    return [Headline(*phrases.frequency(numbers["numerator"], numbers["denominator"], numbers["value"]))]
+    return [
+        Headline(
+            *phrases.frequency(
+                numbers["numerator"], numbers["denominator"], numbers["value"], numbers.get("observed")
+            )
+        )
+    ]
 
 
 def _lead_time(numbers: _Numbers, _: str) -> list[Headline]:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from gitdailies_core.error_text import got
+from gitdailies_core.values.times import parse
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import to_us
 from starlette.responses import JSONResponse, Response
@@ -27,6 +28,7 @@ from gitdailies_webhooks.figures.series import INTERVALS
 from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.pages import dora_view, overview_view, phrases
 from gitdailies_webhooks.pages.conditional import conditional
+from gitdailies_webhooks.pages.formatting import moment
 from gitdailies_webhooks.pages.forms import wrong_of
 from gitdailies_webhooks.pages.overview_view import FIRST_SORT, SORTS
 from gitdailies_webhooks.pages.request_context import Visit
@@ -166,17 +168,20 @@ def _shown(
     open_now = len(open_incidents(session, question.all.question.without_groups(), live=question.all.live))
     return "wall-one.html" if on_wall else "dora.html", {
         **dora_view.shown(session, filters, question.one, settings, open_now),
-        "changes": _changes(session, question.all, settings),
+        **_compared(session, question.all, settings),
     }
 
 
-def _changes(session: Session, question: Asked, settings: FigureSettings) -> dict[str, str]:
-    """Return for each figure what became of it since the period before."""
+def _compared(session: Session, question: Asked, settings: FigureSettings) -> dict[str, Any]:
+    """Return when the period before began, and for each figure what became of it since."""
     one = question.question.without_groups()
-    (group,) = answer(session, one, settings, limit=1)["groups"]
+    found = answer(session, one, settings, limit=1)
+    (group,) = found["groups"]
     if group["before"] is None:
-        return {}
-    return {
+        return {"before": None, "changes": {}}
+    began_at = to_us(parse(found["before"]["from"], "from"))
+    changes = {
         figure: phrases.change(figure, word, group["before"][figure])
         for figure, word in group["change"].items()
     }
+    return {"before": moment(began_at, settings.zone), "changes": changes}

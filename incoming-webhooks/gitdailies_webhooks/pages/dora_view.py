@@ -26,7 +26,7 @@ from gitdailies_webhooks.pages.axis import thinned
 from gitdailies_webhooks.pages.cards import cards
 from gitdailies_webhooks.pages.event_links import Piece, open_incidents_url
 from gitdailies_webhooks.pages.event_titles import title_of
-from gitdailies_webhooks.pages.figure_charts import Trends
+from gitdailies_webhooks.pages.figure_charts import GRAY, Trends
 from gitdailies_webhooks.pages.formatting import count, days, dora_url, duration, moment, url_time, window
 from gitdailies_webhooks.pages.overview_view import BEHIND_US
 
@@ -109,6 +109,7 @@ def context(
     trend = found.trend
     buckets = [_bucket(trend.unit, bucket, part_url) for bucket in trend.buckets]
     labels = [_SHORT[trend.unit].format(bucket.local_begin) for bucket in trend.buckets]
+    figures, observed = found.answer["figures"], _observed(found.answer, zone)
     return {
         **form(filters),
         "shown": True,
@@ -118,10 +119,10 @@ def context(
         "as_of": moment(as_of, zone),
         "definitions": found.answer["definitions"],
         "behind": period.now - as_of > BEHIND_US,
-        "observed": _observed(found.answer, zone),
+        "observed": observed,
         "open_now": count(open_now),
         "cards": cards(
-            found.answer["figures"],
+            {**figures, metrics.FREQUENCY: {**figures[metrics.FREQUENCY], "observed": observed}},
             _trends(found, labels, [bucket["title"] for bucket in buckets], period.now - settings.window_us),
             window=window(found.answer["windowSeconds"]),
             # Their list is about the present moment.
@@ -132,6 +133,7 @@ def context(
         "heading": _HEADINGS.get(trend.unit, trend.unit.capitalize()),
         "buckets": buckets,
         "word": trend.unit,
+        "gray": GRAY,
         "has_line": any(one.rolling is not None for beside in found.beside for one in beside.values()),
         "tracks": timeline.tracks(found.timeline, period, found.events, part_url),
         "ticks": timeline.ticks(period, _tick_labels(trend.buckets, labels)),
@@ -207,8 +209,7 @@ def _observed(answer: Mapping[str, Any], zone: tzinfo) -> dict[str, str] | None:
     observed = answer["period"]["observedFrom"]
     if observed in (None, answer["period"]["from"]):
         return None
-    number = answer["figures"][metrics.FREQUENCY]["denominator"]
-    return {"from": moment(to_us(parse(observed, "observedFrom")), zone)[:10], "days": phrases.span(number)}
+    return phrases.observed(observed, answer["figures"][metrics.FREQUENCY]["denominator"], zone)
 
 
 def _bucket(word: str, bucket: Bucket, part_url: Any) -> dict[str, Any]:
@@ -263,9 +264,8 @@ def _elsewhere(
         links.append((dora_url(filters, service=None), "all services"))
     if here["repo"]:
         links.append((dora_url(filters, repo=None, service=None), "all repositories"))
-    links += [
-        (dora_url(filters, environment=name), f"environment {name}")
-        for name in found.environments
-        if name.casefold() != here["environment"].casefold()
-    ]
+    there = [name for name, _ in found.seen[:_SHOWN]]
+    if not there and found.began_at is None and not (here["repo"] or here["service"]):
+        there = [name for name in found.environments if name.casefold() != here["environment"].casefold()]
+    links += [(dora_url(filters, environment=name), f"environment {name}") for name in there]
     return links

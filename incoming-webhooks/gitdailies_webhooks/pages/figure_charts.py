@@ -37,6 +37,9 @@ _SCALES: Mapping[Kind, Callable[[Sequence[float | None]], axis.Scale]] = {
 _SPREADS: Mapping[Kind, str] = {DURATIONS: "Middle half", RATES: "Range (95 %)"}
 # The units that are not longer than the rolling span.
 _SHORT = frozenset({"day", "week"})
+GRAY = "Gray: not settled yet."
+# The least part of a chart that is drawn gray: a narrower one looks like a fault of the drawing.
+_LEAST_GRAY = 0.03
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,6 @@ def drawn(measure: Measure, trends: Trends) -> Drawn:
     """Draw a figure."""
     unit = trends.trend.unit
     points = _points(measure, trends)
-    caption = _caption(measure, unit, points)
     if measure.kind == COUNTS:
         columns: list[str] = []
         cells: list[list[str]] = [[] for _ in points]
@@ -92,9 +94,11 @@ def drawn(measure: Measure, trends: Trends) -> Drawn:
     values = [point.value for point in points] + [point.rolling for point in points]
     if all(value is None for value in values):
         return Drawn("", "", columns, cells)
+    unsettled = _unsettled(measure, trends)
     if measure.kind == DURATIONS:
         values += [end for point in points if point.spread for end in point.spread]
     scale = _SCALES[measure.kind](values)
+    caption = _caption(measure, unit, points, scale, grays=unsettled is not None)
     label = f"{measure.title} by {unit}. {_finding(measure.kind, unit, points)} The table has the numbers."
     if measure.kind == COUNTS:
         return Drawn(charts.bars(label, points, scale), caption, columns, cells)
@@ -104,7 +108,7 @@ def drawn(measure: Measure, trends: Trends) -> Drawn:
         points,
         scale,
         end=_end(measure.kind, rolling[-1]) if rolling else (),
-        unsettled=_unsettled(measure, trends),
+        unsettled=unsettled,
     )
     return Drawn(chart, caption, columns, cells)
 
@@ -188,20 +192,24 @@ def _span(unit: str) -> str:
     return "Four weeks" if unit in _SHORT else f"{unit.capitalize()} or four weeks"
 
 
-def _caption(measure: Measure, unit: str, points: Sequence[Point]) -> str:
-    """Say what is drawn."""
+def _caption(measure: Measure, unit: str, points: Sequence[Point], scale: axis.Scale, *, grays: bool) -> str:
+    """Say what is drawn; *grays* if there is a gray field."""
     _, _, several = measure.basis
     if measure.kind == COUNTS:
         return f"Bars: {several}. Paler: part of a {unit}."
     figure = "median" if measure.kind == DURATIONS else "rate"
-    span = "the four weeks" if unit in _SHORT else f"the {unit}, or four weeks if it was shorter,"
+    span = "four weeks" if unit in _SHORT else f"a {unit}, or in four weeks if it was shorter"
+    before = "the four weeks" if unit in _SHORT else f"the {unit}, or four weeks if it was shorter,"
     spread = "middle half" if measure.kind == DURATIONS else "range (95\u00a0%)"
-    line = f"Line: rolling {figure} of {span} up to each point."
+    line = f"Line: rolling {figure} of {before} up to each point."
     if all(point.rolling is None for point in points):
-        line = f"No line: fewer than five {several} in {span}."
+        line = f"No trend line: it needs five {several} in {span}."
     dots = f" Dots: {unit}s, larger with more {several}."
-    has_bars = any(point.value is not None and point.spread is not None for point in points)
-    return line + dots + (f" Thin bars: {spread}." if has_bars else "")
+    ends = [point.spread[1] for point in points if point.value is not None and point.spread is not None]
+    bars = f" Thin bars: {spread}." if ends else ""
+    if any(end > scale.top for end in ends):
+        bars = f" Thin bars: {spread}; an arrow: goes beyond the chart."
+    return line + dots + bars + (f" {GRAY}" if grays else "")
 
 
 def _finding(kind: Kind, unit: str, points: Sequence[Point]) -> str:
@@ -225,12 +233,14 @@ def _finding(kind: Kind, unit: str, points: Sequence[Point]) -> str:
 
 
 def _unsettled(measure: Measure, trends: Trends) -> float | None:
-    """Return from where on deploys are not settled, in buckets; None where all of them are."""
+    """Return from where on deploys are not settled, in buckets; None if that is too little to be seen."""
     if measure.figure != metrics.FAIL_RATE:
         return None
-    for at, bucket in enumerate(trends.trend.buckets):
+    buckets = trends.trend.buckets
+    for at, bucket in enumerate(buckets):
         period: Period = bucket.period
         if trends.settled_until < period.until:
             length = max(period.until - period.began_at, 1)
-            return at + max(trends.settled_until - period.began_at, 0) / length
+            begin = at + max(trends.settled_until - period.began_at, 0) / length
+            return begin if len(buckets) - begin >= _LEAST_GRAY * len(buckets) else None
     return None

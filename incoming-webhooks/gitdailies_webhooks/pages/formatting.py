@@ -31,6 +31,12 @@ LEAST_FOR_PERCENT = LEAST_SETTLED
 # A number with its unit, and a duration with two of them.
 _UNITS = re.compile(r"(?<![\w.])\d[\d,.]* (?:(?:d|h|min|s)\b(?: \d+ (?:h|min|s)\b)?|%)")
 
+# A date with its time, and a short word with hyphens, such as the ID of an incident: no line ends in them.
+_WHOLE = re.compile(
+    r"((?<![\w-])(?:\d{4}-\d\d-\d\d[ \u00a0]\d\d:\d\d(?::\d\d)?(?:[ \u00a0][A-Z]{3,4}\b)?"
+    r"|(?=[\w-]{3,24}(?![\w-]))\w+(?:-\w+)+))"
+)
+
 # The number of days of a rate, and its words.
 _RATES = ((1, "a day"), (7, "a week"), (30, "in 30 days"))
 
@@ -108,6 +114,15 @@ def unbroken_units(text: str) -> str:
     return _UNITS.sub(lambda found: unbroken(found[0]), text)
 
 
+def kept_whole(text: str) -> Markup:
+    """Return escaped text that is not broken into lines within a date or a short word with hyphens."""
+    parts = _WHOLE.split(text)
+    return Markup("").join(
+        Markup('<span class="whole">{}</span>').format(part) if at % 2 else part
+        for at, part in enumerate(parts)
+    )
+
+
 def duration(seconds: float | None) -> str:
     """Write a duration with its two largest units, in one line."""
     return unbroken(durations.duration(seconds))
@@ -120,8 +135,8 @@ def window(seconds: float) -> str:
 
 def rate(a_day: float | None) -> str:
     """Write how often something happens: a day, a week, or in 30 days, the first that is at least one."""
-    if a_day is None:
-        return NOTHING
+    if not a_day:
+        return NOTHING if a_day is None else "none"
     days, word = next(((days, word) for days, word in _RATES if a_day * days >= 1), _RATES[-1])
     return f"{decimal(a_day * days)} {word}"
 

@@ -68,11 +68,16 @@ _DRAWN = {
 }
 
 
-def cards(whole: series.Summary, open_now: Piece, units: Units) -> list[dict[str, Any]]:
-    """Return the five cards: title, value, the lines below it, what became of it, and a small drawing."""
+def cards(
+    whole: series.Summary, open_now: Piece, units: Units, observed: Mapping[str, str] | None
+) -> list[dict[str, Any]]:
+    """Return the five cards: title, value, the lines below it, what became of it, and a small drawing.
+
+    *observed* says from when days count, if that is later than the period begins.
+    """
     frequency, lead, fail, recovery, rework = (whole.total[figure] for figure in metrics.FIGURES)
     by_remedy = recovery["byRemedy"]
-    often, within = phrases.frequency(frequency["deploys"], frequency["days"], frequency["value"])
+    often, within = phrases.frequency(frequency["deploys"], frequency["days"], frequency["value"], observed)
     deploys = amount(frequency["deploys"], "deploy", "deploys")
     shown: dict[str, tuple[str, str, list[str | Piece]]] = {
         metrics.FREQUENCY: (
@@ -138,8 +143,11 @@ def _part(some: int, whole: int) -> str:
 
 def _percent(some: int, whole: int, numbers: Mapping[str, Any]) -> str:
     """Write a rate in percent, unless it is of few, and its interval."""
-    known = unbroken(part_in_percent(some, whole)) if whole >= LEAST_FOR_PERCENT else ""
-    return ", ".join(filter(None, (known, phrases.between(numbers))))
+    interval = phrases.between(numbers)
+    if whole < LEAST_FOR_PERCENT:
+        return interval
+    known = unbroken(part_in_percent(some, whole))
+    return f"{known} ({interval})" if interval else known
 
 
 def _spark(title: str, drawn: _Drawn, units: Units) -> Markup:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from datetime import tzinfo
 from itertools import groupby
 from types import MappingProxyType
 from typing import Any, NamedTuple
-
-from gitdailies_core.values.times import parse
-from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_webhooks.derived.dora_page import MOST_SEEN
 from gitdailies_webhooks.derived.series.overview import Overview
@@ -40,7 +38,7 @@ from gitdailies_webhooks.pages.overview_cards import Units, cards
 # The most repositories on a page.
 ROWS = 50
 # A screen on a wall cannot be scrolled. A line for a team takes as much room as one for a repository.
-WALL_ROWS, WALL_LINES = 8, 11
+WALL_ROWS, WALL_LINES = 8, 10
 # Figures are rarely older than two seconds. They are older while a long history is being sent.
 BEHIND_US = 10_000_000
 # The right end of the intervals of fail rates, if the common rate is not higher.
@@ -107,14 +105,16 @@ def context(
         series.first_of(question, read.firsts, ALL),
         ONE_PAGE,
     )
+    observed = _observed(whole.total, zone)
     return {
-        "place": {"environment": _environment(found, settings), "team": _teams(found)},
+        "place": {"environment": _environment(found, settings), "team": _teams(found), "repo": ""},
+        "empty": not rows,
         "as_of": moment(read.as_of, zone),
         "behind": question.period.now - read.as_of > BEHIND_US,
         "period": _period(question.period, settings),
         "before": None if read.planned.before is None else moment(read.planned.before.began_at, zone),
-        "since": _since(whole.total, settings),
-        "cards": cards(whole, drawn.open_now(found.open_now[ALL], " open now"), _by_unit(found)),
+        "observed": observed,
+        "cards": cards(whole, drawn.open_now(found.open_now[ALL], " open now"), _by_unit(found), observed),
         "unit": question.interval,
         "sorts": [
             (one.word, one.title, dora_url(filters, sort=one.word, page=None), one.word == sort)
@@ -156,12 +156,13 @@ def _in_pages(rows: Sequence[Key]) -> list[Sequence[Key]]:
 def wall_pages(rows: Sequence[Key], *, with_teams: bool) -> list[Sequence[Key]]:
     """Cut the rows into pages that fit on a screen, together with the lines of their teams.
 
-    A team that fits on a page is not cut.
+    A team that fits on a page is not cut, unless the page before it would stay more than half empty.
     """
     pages: list[list[Key]] = [[]]
     for _, same in groupby(rows, key=lambda key: key[0] if with_teams else ""):
         team = list(same)
-        if with_teams and len(team) <= WALL_ROWS and not _fits(pages[-1], team, with_teams=with_teams):
+        is_whole = _fits([], team, with_teams=with_teams) and _lines(pages[-1]) * 2 >= WALL_LINES
+        if with_teams and is_whole and not _fits(pages[-1], team, with_teams=with_teams):
             pages.append([])
         for key in team:
             if not _fits(pages[-1], [key], with_teams=with_teams):
@@ -172,8 +173,12 @@ def wall_pages(rows: Sequence[Key], *, with_teams: bool) -> list[Sequence[Key]]:
 
 def _fits(page: Sequence[Key], more: Sequence[Key], *, with_teams: bool) -> bool:
     rows = [*page, *more]
-    lines = len(rows) + (len({key[0] for key in rows}) if with_teams else 0)
-    return len(rows) <= WALL_ROWS and lines <= WALL_LINES
+    return len(rows) <= WALL_ROWS and (not with_teams or _lines(rows) <= WALL_LINES)
+
+
+def _lines(rows: Sequence[Key]) -> int:
+    """Return how many lines rows take with those of their teams."""
+    return len(rows) + len({key[0] for key in rows})
 
 
 def _sorted(found: Overview, sort: str) -> list[Key]:
@@ -214,14 +219,19 @@ class _Drawing:
         figures = series.summary(question, read.planned, read.sums, keys, first, MANY_ROWS)
         total = figures.total
         frequency, lead, fail, recovery, rework = (total[figure] for figure in metrics.FIGURES)
-        often, within = phrases.frequency(frequency["deploys"], frequency["days"], frequency["value"])
+        often, within = phrases.frequency(
+            frequency["deploys"],
+            frequency["days"],
+            frequency["value"],
+            _observed(total, question.period.zone),
+        )
         counts = [read.sums.deploys(keys, part) for _, part in read.planned.buckets]
         whole = [bucket.whole for bucket, _ in read.planned.buckets]
         return {
             "title": title,
             "href": href,
             "rate": often,
-            "deploys": within or count(frequency["deploys"]),
+            "deploys": within or (count(frequency["deploys"]) if frequency["deploys"] else ""),
             "spark": sparks.bars(
                 f"deploys by {question.interval}: {', '.join(map(str, counts))}", counts, whole, max(counts)
             ),
@@ -278,6 +288,8 @@ def _by_team(
         keys = [key for key in rows if key[0] == team]
         href = dora_url(drawn.filters, team=team, page=None)
         title = f"{teams.title(team)}\u00a0({count(len(keys))})"
+        if keys[0] not in shown:
+            title += ", continued"
         groups.append(
             {
                 "total": drawn.row(found, keys, title, href, of_team=True) if teams else None,
@@ -337,12 +349,12 @@ def _teams(found: Overview) -> str:
     return ", ".join(known.title(team) for team in sorted(found.question.teams, key=known.position))
 
 
-def _since(total: Mapping[str, Any], settings: FigureSettings) -> dict[str, str] | None:
+def _observed(total: Mapping[str, Any], zone: tzinfo) -> dict[str, str] | None:
+    """Return from when days count, if that is later than the period begins."""
     frequency = total[metrics.FREQUENCY]
     if frequency["since"] is None:
         return None
-    at = to_us(parse(frequency["since"], "since"))
-    return {"from": moment(at, settings.zone)[:10], "days": phrases.span(frequency["days"])}
+    return phrases.observed(frequency["since"], frequency["days"], zone)
 
 
 def _period(period: Period, settings: FigureSettings) -> dict[str, Any]:

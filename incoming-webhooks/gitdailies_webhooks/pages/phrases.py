@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import tzinfo
 from typing import Any
+
+from gitdailies_core.values.times import parse
+from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_webhooks.figures import comparison, metrics
 from gitdailies_webhooks.figures.durations import NOTHING
@@ -13,23 +17,25 @@ from gitdailies_webhooks.pages.formatting import (
     days,
     duration,
     fraction,
+    moment,
     rate,
     unbroken,
+    zone_name,
 )
 
-FEW, UNCLEAR, NONE_BEFORE = "too few to compare", "no clear change", "nothing before to compare with"
+FEW, UNCLEAR, NONE_BEFORE = "too few to compare", "no clear change", "No earlier value to compare with"
 TOO_SHORT = "too few whole weeks to compare"
 _NOT_CLEAR: Mapping[str, str] = {comparison.FEW: FEW, comparison.UNCLEAR: UNCLEAR, TOO_SHORT: TOO_SHORT}
 _COUNTS: Mapping[str, str] = {comparison.HIGHER: "more", comparison.LOWER: "fewer"}
 
 
 def between(numbers: Mapping[str, Any]) -> str:
-    """Write the interval of a rate: between 5.7 and 7.8 %."""
+    """Write the interval of a rate: 95 % range 5.7 to 7.8 %."""
     if numbers["low"] is None:
         return ""
     low, high = numbers["low"] * 100, numbers["high"] * 100
     places = 1 if high < 10 else 0
-    return f"between {low:.{places}f} and " + unbroken(f"{high:.{places}f} %")
+    return unbroken("95 %") + " range " + unbroken(f"{low:.{places}f} to {high:.{places}f} %")
 
 
 def by_remedy(numbers: Mapping[str, Any]) -> str:
@@ -45,13 +51,23 @@ def median_of(number: int, one: str, several: str) -> str:
     return f"one {one}" if number == 1 else f"median of {count(number)} {several}"
 
 
-def frequency(deploys: int, observed: float, a_day: float | None) -> tuple[str, str]:
+def observed(began: str, days: float, zone: tzinfo) -> dict[str, str]:
+    """Return from which moment on days count, in a zone, and how many there are."""
+    at = to_us(parse(began, "since"))
+    day, time = moment(at, zone).split(" ")
+    return {"day": day, "time": unbroken(f"{time} {zone_name(at, zone)}"), "days": span(days)}
+
+
+def frequency(
+    deploys: int, observed: float, a_day: float | None, since: Mapping[str, str] | None = None
+) -> tuple[str, str]:
     """Write how often there are deploys, in *observed* days, and the time if it is less than a day.
 
     So short a time gives no rate: one deploy within an hour is not 24 a day.
     """
     if a_day is not None and observed < 1:
-        return amount(deploys, "deploy", "deploys"), f"in {span(observed)}"
+        within = f"in {span(observed)}" if since is None else f"since {since['day']} {since['time']}"
+        return amount(deploys, "deploy", "deploys"), within
     return rate(a_day), ""
 
 
@@ -83,7 +99,9 @@ def value(figure: str, numbers: Mapping[str, Any]) -> str:
     if figure == metrics.FREQUENCY:
         often, within = frequency(numbers["deploys"], numbers["days"], numbers["value"])
         deploys = amount(numbers["deploys"], "deploy", "deploys")
-        return f"{often} {within}" if within else f"{often}, {deploys}"
+        if within:
+            return f"{often} {within}"
+        return f"{often}, {deploys}" if numbers["deploys"] else often
     if figure == metrics.LEAD_TIME:
         return f"{duration(numbers['median'])}, {amount(numbers['commits'], 'commit', 'commits')}"
     if figure == metrics.RECOVERY:

@@ -14,6 +14,7 @@ from gitdailies_webhooks.derived.review_question import PARAMETERS, review_quest
 from gitdailies_webhooks.events import acknowledgements, queries, query
 from gitdailies_webhooks.events.strict_order import LatestEvents
 from gitdailies_webhooks.pages.dora_view import team_choices
+from gitdailies_webhooks.pages.formatting import unbroken
 from gitdailies_webhooks.pages.request_context import Visit, local_path
 from gitdailies_webhooks.pages.review_view import PATH, review_url, sections, still_counting, summary
 from gitdailies_webhooks.pages.site import Page, Site
@@ -56,8 +57,8 @@ class ReviewPage:
             back=review_url(week.name, filters),
             before=review_url(week.name_before, filters),
             after=review_url(week.next_name, filters) if over else "",
-            monday=f"{week.monday.day} {week.monday:%B %Y}",
-            sunday=f"{sunday.day} {sunday:%B %Y}",
+            monday=unbroken(f"{week.monday.day} {week.monday:%B %Y}"),
+            sunday=unbroken(f"{sunday.day} {sunday:%B %Y}"),
             over=over,
             no_events=no_events,
             notice=notice,

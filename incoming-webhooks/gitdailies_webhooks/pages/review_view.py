@@ -76,9 +76,9 @@ class Section(NamedTuple):
 
 
 def sections(answer: Mapping[str, Any], zone: tzinfo) -> list[Section]:
-    """Return the sections of the answer that have lines."""
+    """Return the sections of the answer that have lines: those that wait for a decision come first."""
     found = []
-    for name in review.SECTIONS:
+    for name in sorted(review.SECTIONS, key=_ONLY_LOOKED_AT.__contains__):
         lines, left = answer["sections"][name], answer["left"][name]
         if lines:
             shown = [_line(name, line, zone) for line in lines]

@@ -32,7 +32,7 @@ from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.figures.teams import Teams
 from gitdailies_webhooks.pages.documentation import link
-from gitdailies_webhooks.pages.formatting import amount, visible
+from gitdailies_webhooks.pages.formatting import amount, kept_whole, visible
 from gitdailies_webhooks.pages.forms import role_words
 from gitdailies_webhooks.pages.relays import Relays
 from gitdailies_webhooks.pages.request_context import (
@@ -140,7 +140,7 @@ class Site:
         self._templates.globals.update(
             viewers_correct=viewers_correct, role_words=role_words(viewers_correct=viewers_correct)
         )
-        self._templates.filters.update(moment=moment, minute=minute, day=day, pretty=pretty)
+        self._templates.filters.update(moment=moment, minute=minute, day=day, pretty=pretty, whole=kept_whole)
         self._templates.tests["of_this_machine"] = of_this_machine
         self._templates.globals.update(
             style=_versioned("style.css"),

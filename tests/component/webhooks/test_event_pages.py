@@ -47,7 +47,7 @@ def test_ids_of_every_form_have_a_page(receiver: Receiver, people: tuple[Visitor
     for link in set(map(html.unescape, links)):
         page = owner.get(link)
         assert page.status_code == 200, link
-        found.add(html.unescape(re.search(r"<code>(.*?)</code></a>", page.text)[1]))
+        found.add(html.unescape(re.search(r'<code id="event-id">(.*?)</code>', page.text)[1]))
     assert found == {*ODD_IDS, *(f"s{id_}" for id_ in ODD_IDS), *(f"e{id_}" for id_ in ODD_IDS)}
     # The sender's id of an incident leads to it, too.
     assert "sa/b" in owner.get("/incidents/a%2Fb").text

@@ -154,7 +154,8 @@ def test_the_first_days_of_a_user_are_not_misleading(receiver: Receiver, owner: 
     assert shown["changeFailRate"] == ["0 of 1 failed", "1 of 2 has failed so far, in the last 24 h"]
     assert "Based on a single settled deploy." in page
     assert re.match(r"[12]\.?\d* a day", shown["deploymentFrequency"][0])
-    assert "The first event is of" in page
+    assert "There are events only since" in page
+    assert "compared with the same length of time before it, from" in page
     assert "the definitions 2026-1." in page
     empty = headlines(owner.get("/dora?days=7&service=none&from=2026-03-01&to=2026-03-02").text)
     assert empty == {}

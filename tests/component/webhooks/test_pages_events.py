@@ -106,6 +106,18 @@ def ended(id_: str, time: str, **more: Any) -> dict[str, Any]:
 DEPLOY = deploy("d", "04T08:00:00", commitSHA="a" * 40)
 START, END = started("s", "04T08:00:01"), ended("e", "04T09:00:01")
 STAGING = {"environment": "staging"}
+UNLINKED = (
+    "Change fail rate: Does not count: unlinked, since there is no deploy of its repository, environment and "
+    "service in the 72\u00a0h before it (the window is 24\u00a0h)"
+)
+
+
+def test_an_open_incident_asks_for_attention(receiver: Receiver, owner: Visitor) -> None:
+    """In the list, an open incident has the same badge with a deploy that caused it as without one."""
+    alone = started("s2", "20T08:00:00", incidentId="ALONE")
+    assert receiver.post(receiver.key("all"), [DEPLOY, START, alone]).status_code == 202
+    found = re.findall(r'<span class="badge bad">(open, \w+)<', owner.get("/events").text)
+    assert found == ["open, unlinked", "open, attributed"]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +144,7 @@ STAGING = {"environment": "staging"}
         ),
         (
             (START,),
-            ["Change fail rate: Does not count: unlinked, since no deploy of its repository, environment"],
+            [UNLINKED],
         ),
         (
             (START, END),

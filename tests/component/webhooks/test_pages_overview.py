@@ -124,12 +124,13 @@ def test_what_is_not_counted_is_of_the_same_team(receiver: Receiver, owner: Visi
 
 
 def test_rows_have_every_incident_that_is_open_now(receiver: Receiver, owner: Visitor) -> None:
-    """A repository that was not deployed in the period has a row if an incident of it is open."""
+    """A repository that was not deployed in the period has a row without a rate if an incident is open."""
     long_ago = [
         body("incident-started", id=f"old-{repo}", incidentId="OLD", repo=repo, time="2026-04-01T12:00:00Z")
         for repo in ("many/repo-000", "larkspur/ledger")
     ]
-    assert receiver.post(receiver.key("ci"), [*many(2), *long_ago]).status_code == 202
+    idle = body("deploy", repo="larkspur/shop", time="2026-04-01T12:00:00Z")
+    assert receiver.post(receiver.key("ci"), [*many(2), *long_ago, idle]).status_code == 202
     for view in ("", "&view=wall"):
         page = owner.get(f"/dora?days=7{view}").text
         found = {row[0]: row[8].split()[0] for row in rows(page)}
@@ -137,6 +138,8 @@ def test_rows_have_every_incident_that_is_open_now(receiver: Receiver, owner: Vi
         (whole,) = re.findall(r"(\d+) open now<", page)
         assert (found["larkspur/ledger"], found["many/repo-000"]) == ("1", "1")
         assert (int(whole), sum(of_teams)) == (2, 2), found
+        assert [row[1] for row in rows(page) if row[0] == "larkspur/ledger"] == ["none"]
+        assert ("Neither deployed in this period nor with an open incident: 1" in page) is (not view)
 
 
 def many(number: int) -> list[dict[str, str]]:
@@ -173,8 +176,9 @@ def test_little_is_said_of_little(receiver: Receiver, owner: Visitor) -> None:
     """A young store has counts in place of percent, says since when days count, and compares nothing."""
     assert receiver.post(receiver.key("ci"), many(2)).status_code == 202
     page = owner.get("/dora").text
-    assert "The first event is of" in page
-    assert re.findall(r'<p class="change">(.*?)</p>', page) == ["nothing before to compare with"] * 5
+    assert "There are events only since" in page
+    assert "of that day on, " in page
+    assert re.findall(r'<p class="change">(.*?)</p>', page) == ["No earlier value to compare with"] * 5
     assert [row[4] for row in rows(page)[1:]] == ["0 of 1 failed", "0 of 1 failed"]
 
 
@@ -188,12 +192,17 @@ def test_less_than_a_day_gives_no_rate(receiver: Receiver, owner: Visitor) -> No
     assert receiver.post(key, {**first, "repo": "larkspur/shop"}).status_code == 202
     whole, wall = owner.get("/dora").text, owner.get("/dora?view=wall").text
     assert {tuple(row[1].split()[:3]) for page in (whole, wall) for row in rows(page)[1:2]} == {
-        ("1", "deploy", "in")
+        ("1", "deploy", "since")
     }
     for page, number in ((one, "1 deploy"), (whole, "2 deploys"), (wall, "2 deploys")):
         assert re.search(rf'<p class="value">{number} *<', page)
         assert not re.search(r"\d a day", page)
-    assert "Rates count from then on: " in one
+    assert "Rates are counted from " in one
+    day = now[:10]
+    assert f'<span class="why">since {day} 00:00\u00a0UTC</span>' in one
+    for page in (whole, wall):
+        assert f'<p class="line">since {day} 00:00\u00a0UTC</p>' in page
+    assert f'Events only since <span class="moment">{day}</span>, rates from ' in wall
     assert receiver.get(key, "/api/metrics").json()["figures"]["deploymentFrequency"]["value"] > 0
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 import pytest
-from gitdailies_webhooks.pages import axis, charts, sparks
+from gitdailies_webhooks.pages import axis, charts, figure_charts, sparks
 from gitdailies_webhooks.pages.charts import HEIGHT, WIDTH, Point
+from gitdailies_webhooks.pages.figure_charts import Measure
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -138,6 +139,24 @@ def test_a_bar_that_goes_on_beyond_the_axis_says_so() -> None:
     tree = ET.fromstring(plotted(drawn, axis.ratios([0.1]), "a chart"))
     spreads = [mark.attrib["d"] for mark in tree if mark.get("class") == "spread"]
     assert [step.count("L") for step in spreads] == [0, 2, 0]
+
+
+@pytest.mark.parametrize(("value", "dots"), [(0.4, 1), (0.5, 0)])
+def test_a_rate_beyond_the_axis_has_no_dot(value: float, dots: int) -> None:
+    """A dot at the end of the axis would be read as the value there; the arrow alone says that it goes on."""
+    drawing = sparks.interval("a rate", 0.1, value, 0.9, common=None, top=0.4)
+    assert (drawing.count("<circle"), "l 4 4" in drawing) == (dots, True)
+
+
+def test_a_caption_names_what_is_drawn_and_no_more() -> None:
+    """An arrow and the gray field are explained where they are drawn."""
+    measure = Measure("changeFailRate", "Change fail rate", "rates", ("n", "deploy", "deploys"))
+    beyond, within = (Point("", "", 0.1, spread=(0, high)) for high in (0.9, 0.2))
+    for one, grays in ((beyond, True), (within, False)):
+        caption = figure_charts._caption(measure, "week", [one], axis.ratios([0.1]), grays=grays)
+        assert caption.startswith("No trend line: it needs five deploys in four weeks. Dots: weeks,")
+        assert ("an arrow: goes beyond the chart." in caption) is grays
+        assert caption.endswith("Gray: not settled yet.") is grays
 
 
 def test_a_line_has_gaps_where_it_has_no_value() -> None:
