@@ -83,7 +83,7 @@ def cards(
         metrics.FREQUENCY: (
             NAMES[metrics.FREQUENCY],
             often,
-            [within or f"{deploys} in {phrases.span(frequency['days'])}"] if frequency["days"] else [],
+            [within or f"{deploys} {_during(frequency['days'], observed)}"] if frequency["days"] else [],
         ),
         metrics.LEAD_TIME: (
             NAMES[metrics.LEAD_TIME],
@@ -135,6 +135,11 @@ def cards(
         }
         for figure, (title, value, lines) in shown.items()
     ]
+
+
+def _during(days: float, observed: Mapping[str, str] | None) -> str:
+    """Write in which time deploys were counted: in all of the period, or since the first event."""
+    return f"in {phrases.span(days)}" if observed is None else f"since {observed['day']} {observed['time']}"
 
 
 def _part(some: int, whole: int) -> str:

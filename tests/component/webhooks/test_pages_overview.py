@@ -178,6 +178,8 @@ def test_little_is_said_of_little(receiver: Receiver, owner: Visitor) -> None:
     page = owner.get("/dora").text
     assert "There are events only since" in page
     assert "of that day on, " in page
+    since = re.compile(r'<p class="line">2 deploys since 20\d\d-\d\d-\d\d 00:00\u00a0UTC</p>')
+    assert [bool(since.search(owner.get(f"/dora{view}").text)) for view in ("", "?view=wall")] == [True, True]
     assert re.findall(r'<p class="change">(.*?)</p>', page) == ["No earlier value to compare with"] * 5
     assert [row[4] for row in rows(page)[1:]] == ["0 of 1 failed", "0 of 1 failed"]
 
@@ -188,7 +190,7 @@ def test_less_than_a_day_gives_no_rate(receiver: Receiver, owner: Visitor) -> No
     now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     first = {"kind": "deployed", "repo": "larkspur/led-1", "commitSHA": "a" * 40, "time": now}
     assert receiver.post(key, first).status_code == 202
-    one = owner.get("/dora").text
+    one, one_wall = owner.get("/dora").text, owner.get("/dora?view=wall").text
     assert receiver.post(key, {**first, "repo": "larkspur/shop"}).status_code == 202
     whole, wall = owner.get("/dora").text, owner.get("/dora?view=wall").text
     assert {tuple(row[1].split()[:3]) for page in (whole, wall) for row in rows(page)[1:2]} == {
@@ -200,9 +202,9 @@ def test_less_than_a_day_gives_no_rate(receiver: Receiver, owner: Visitor) -> No
     assert "Rates are counted from " in one
     day = now[:10]
     assert f'<span class="why">since {day} 00:00\u00a0UTC</span>' in one
+    assert f'Events only since <span class="moment">{day}</span>, rates from ' in one_wall
     for page in (whole, wall):
         assert f'<p class="line">since {day} 00:00\u00a0UTC</p>' in page
-    assert f'Events only since <span class="moment">{day}</span>, rates from ' in wall
     assert receiver.get(key, "/api/metrics").json()["figures"]["deploymentFrequency"]["value"] > 0
 
 
