@@ -138,7 +138,7 @@ def cards(
 
 
 def _during(days: float, observed: Mapping[str, str] | None) -> str:
-    """Write in which time deploys were counted: in all of the period, or since the first event."""
+    """Write how long deploys were counted: over the whole period, or since the first event."""
     return f"in {phrases.span(days)}" if observed is None else f"since {observed['day']} {observed['time']}"
 
 

@@ -50,7 +50,7 @@ def interval(
     if high > top:
         end = _RANGE_WIDTH - 4
         drawn.append(svg.path("range", "M", end - 4, middle - 4, "l", 4, 4, "l", -4, 4))
-    # A dot at the end would say that the rate is there.
+    # A dot at the end would claim that the rate lies at the edge.
     if value <= top:
         drawn.append(svg.circle(x(value), middle, 4))
     return svg.fixed("interval", label, _RANGE_WIDTH, _RANGE_HEIGHT, drawn)
