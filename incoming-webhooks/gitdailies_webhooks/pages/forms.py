@@ -41,9 +41,7 @@ def role_words(*, viewers_correct: bool) -> Mapping[str, str]:
     also = "manages keys and people, and sees the audit trail"
     return {
         people.VIEWER: f"{sees}, and corrects how they are counted" if viewers_correct else sees,
-        people.OWNER: f"Owner: also {also}"
-        if viewers_correct
-        else f"Owner: also corrects how they are counted, {also}",
+        people.OWNER: f"Owner: also {'' if viewers_correct else 'corrects events, '}{also}",
     }
 
 

@@ -91,7 +91,7 @@ def test_a_year_of_incidents_is_what_its_webhooks_would_have_brought(
     assert len(set(api.asked)) == 6
     for reason in (
         "a test notification",
-        "filtered: tag env staging",
+        "filtered: tag env is staging",
         "no line under services for 'billing'",
     ):
         assert reason in ran.stderr

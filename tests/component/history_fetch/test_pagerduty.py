@@ -75,7 +75,7 @@ def test_a_year_is_what_its_webhooks_would_have_brought(tmp_path: Path) -> None:
     assert any(one.get("mergedInto") for one in expected)
     assert len([one for one in api.asked if one.startswith("/incidents?")]) >= 3
     assert incidents.written(tmp_path / "out.ndjson") == incidents.by_id(expected)
-    assert "filtered: urgency low" in ran.stderr
+    assert "filtered: urgency is low" in ran.stderr
     assert "no line under services for 'unmapped'" in ran.stderr
 
 

@@ -73,7 +73,7 @@ def test_a_year_is_what_its_webhooks_would_have_brought(tmp_path: Path) -> None:
     assert incidents.written(tmp_path / "out.ndjson") == incidents.by_id(expected)
     assert len({one for one in served.asked if one.startswith("/v3/incidents/export?")}) >= 12
     assert vendor.signed_in >= 3
-    for reason in ("suppressed", "filtered: priority p4", "filtered: tag env staging", "for 'billing'"):
+    for reason in ("suppressed", "filtered: priority is p4", "filtered: tag env is staging", "for 'billing'"):
         assert reason in ran.stderr
 
 
