@@ -116,7 +116,7 @@ def _send(kinds: tuple[Kind, ...]) -> dict[str, Any]:
             "The response comes after the events are on stable storage.\n\n"
             f"* Size: one event has at most {intake.MOST_BYTES_ONE // _MIB}\u00a0MiB. A list has at most "
             f"{intake.MOST_EVENTS:,} events in {intake.MOST_BYTES_LIST // _MIB}\u00a0MiB. They are accepted "
-            "one by one in its order.\n"
+            "one by one, from first to last.\n"
             "* An event with a known id is `unchanged` if its content is the same. Else it is a conflict.\n"
             "* An id that a sender of ours makes begins with `deploy-`, `incident-` or `content-`, and has "
             "32 hexadecimal digits. An event with such an id is `unchanged` even if its content is not the "

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from gitdailies_webhooks.figures import ancestry, lead_time
 
 _MIRROR = "fetch the mirror of its repository, and push what is not pushed yet"
-_CAUSE = "choose the deploy on the page of the incident, or send its commit in causedBy"
+_CAUSE = "on its page, choose the deploy that caused it, or send its commit in causedBy"
 
 ADVICE: Mapping[str, str] = MappingProxyType(
     {
@@ -52,7 +52,7 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "not-failed": "",
         "not-an-incident": "undo the correction on its page, if it is one",
         "window": (
-            "choose the deploy on the page of the incident, report the deploys of its repository and "
+            "on its page, choose the deploy that caused it, report the deploys of its repository and "
             "environment, or set a longer webhooks.window_hours in gitdailies.yml"
         ),
         "unlinked": _CAUSE,

@@ -56,7 +56,7 @@ BOUNDS = {"sqlite": 232, "postgresql": 262}
 def test_calls_a_delivery(kind: str, tmp_path: Path) -> None:
     """Fifty starts, one after the other on one connection, while nothing is sent on.
 
-    On a busy machine other threads make calls meanwhile, so the least of three rounds is what counts.
+    On a busy machine other threads make calls meanwhile, which only adds. So the least of ten rounds counts.
     """
     rounds = []
     with databases.setting(kind) as setting, Calls() as calls:
@@ -67,12 +67,14 @@ def test_calls_a_delivery(kind: str, tmp_path: Path) -> None:
             address = urlsplit(relay.url)
             connection = http.client.HTTPConnection(address.hostname or "", address.port)
             deliver(connection, 5)
-            for _ in range(3):
+            for _ in range(10):
                 calls.of = Counter()
                 calls.counting = True
                 deliver(connection, DELIVERIES)
                 calls.counting = False
                 rounds.append(calls.of)
+                if calls.of.total() <= BOUNDS[kind] * DELIVERIES:
+                    break
             connection.close()
 
     least = min(rounds, key=Counter.total)
