@@ -54,6 +54,72 @@ def test_names_are_text() -> None:
     }
 
 
+_PIECES = [
+    *(
+        "a",
+        "b: ",
+        "c:",
+        " ",
+        "  ",
+        "\n",
+        "\n  ",
+        "- ",
+        "[",
+        "]",
+        "{",
+        "}",
+        ",",
+        ": ",
+        "#x",
+        " #x",
+        "'",
+        '"',
+        "|",
+    ),
+    *(
+        ">",
+        "&x ",
+        "*x",
+        "!t ",
+        "!!str ",
+        "<<: ",
+        "? ",
+        "---",
+        "...",
+        "1",
+        "~",
+        "é",
+        "😀",
+        "\\u0041",
+        "%",
+        "@",
+    ),
+    *("\r\n", "\t", "\ufeff", "\x85", "\u2028", "\x07", "|-\n", "|2", "\\\n", "0x1", "%YAML 1.1\n", "k:\n  "),
+]
+
+
+def _read(text: str) -> tuple[str, object]:
+    try:
+        return "read", yaml_document.parse(text, "f").value
+    except ConfigurationError as error:
+        return "refused", str(error)
+
+
+@settings(max_examples=examples(3000))
+@given(pieces=st.lists(st.sampled_from(_PIECES), max_size=14))
+@example(pieces=["c:", "\t", "1"])
+@example(pieces=["|", "#x"])
+@example(pieces=["!!int ", "[", "1", "]"])
+@example(pieces=["\x85", "\ufeff"])
+def test_a_machine_without_libyaml_reads_the_same(pieces: list[str]) -> None:
+    """Both loaders of PyYAML give the same values, or the same error."""
+    text = "".join(pieces)
+    found = _read(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(yaml_document, "_FastLoader", yaml_document._Loader)
+        assert _read(text) == found
+
+
 def test_merge() -> None:
     """`<<` brings in names that the mapping does not have itself, the first of several mappings winning."""
     text = "a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc: {<<: [*a, *b], x: 0}\n"
