@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# How many tests run side by side. Many wait for servers, so four keep two cores busy; each more collects again.
-WORKERS ?= 4
+# How many tests run side by side. Many wait for servers, so five keep two cores busy; each more collects again.
+WORKERS ?= 5
 # Tests start hundreds of commands. Where bytecode is not kept, each would compile all of its modules again.
 unexport PYTHONDONTWRITEBYTECODE
 # Tests make thousands of small stores, and each syncs to disk. In memory they do not wait for it.
@@ -33,6 +33,8 @@ $(READY): pyproject.toml
 $(VENV)/.tested: $(READY)
 	@echo "setting up the tests: once, about a minute"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@# Collected once, every test is compiled. Each worker would do that for itself.
+	@$(BIN)/python -m pytest -q --collect-only >$(VENV)/.collected || { cat $(VENV)/.collected; exit 2; }
 	@touch $@
 
 $(VENV)/.programs: $(VENV)/.tested scripts/test_programs.sh

@@ -25,10 +25,12 @@ _SETTINGS_OF_A_SHELL = (
 _WORKER = "PYTEST_XDIST_WORKER"
 
 # A busy machine is no fault of the code.
-settings.register_profile("patient", settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]))
-settings.register_profile(forms.THOROUGH, settings(settings.get_profile("patient")))
-settings.register_profile(forms.QUICK, settings(settings.get_profile("patient"), max_examples=20))
-settings.load_profile("patient")
+settings.register_profile(
+    forms.THOROUGH, settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+)
+settings.register_profile(forms.USUAL, settings(settings.get_profile(forms.THOROUGH), max_examples=30))
+settings.register_profile(forms.QUICK, settings(settings.get_profile(forms.THOROUGH), max_examples=20))
+settings.load_profile(forms.USUAL)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -51,6 +53,7 @@ def pytest_collection_finish() -> None:
     # Thousands of collected tests stay until the end. A collection of garbage need not visit them each time.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 50, 50)
 
 
 def pytest_unconfigure() -> None:

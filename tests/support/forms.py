@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 import pytest
 from hypothesis import settings
 
-# The profiles of Hypothesis that `make quick` and `make test-long` ask for.
-QUICK, THOROUGH = "quick", "thorough"
+# The profiles of Hypothesis that `make quick`, `make test` and `make test-long` ask for.
+QUICK, USUAL, THOROUGH = "quick", "usual", "thorough"
 _MEASURED = "measured"
 
 
@@ -61,8 +61,8 @@ def thin_matrices(items: Iterable[pytest.Item]) -> None:
 
 
 def examples(count: int) -> int:
-    """Return how many of *count* examples a search has: all in the long form, else a third or a fifth."""
-    return count // {QUICK: 5, THOROUGH: 1}.get(settings.get_current_profile_name(), 3)
+    """Return how many of *count* examples a search has: all in the long form, else a fifth."""
+    return count if settings.get_current_profile_name() == THOROUGH else count // 5
 
 
 @pytest.fixture
