@@ -185,6 +185,9 @@ def _azure_server(parts: list[str]) -> list[str]:
 # core/gitdailies_core/error_text.py
 # Text for error messages: a wrong value shown safely, and the name of the setting that holds it.
 
+# How a fault says that a value is missing.
+NOTHING = "nothing"
+
 _LONGEST = 60
 _MOST_BITS = 200  # as many as 60 digits hold; Python refuses to write out very long ones
 
@@ -219,6 +222,10 @@ def got(value: Any) -> str:
     if isinstance(value, dict):
         return "an object"
     return type(value).__name__
+
+def got_of(values: Mapping[str, Any], name: str) -> str:
+    """Describe the value under *name* like `got`. Where the name is missing, it is `nothing`."""
+    return got(values[name]) if name in values else NOTHING
 
 # core/gitdailies_core/errors.py
 # Every error that this project raises on purpose.
@@ -427,7 +434,7 @@ def _normalize_commits(kind: FieldType, where: str, value: Any) -> list[dict[str
             raise InvalidEvent(f"{place}: expected an object with sha and time, got {got(commit)}", where)
         sha = commit.get("sha")
         if not isinstance(sha, str) or not SHA.fits(sha):
-            raise InvalidEvent(f"{place}.sha: expected {SHA.expected}, got {got(sha)}", where)
+            raise InvalidEvent(f"{place}.sha: expected {SHA.expected}, got {got_of(commit, 'sha')}", where)
         entry = {"sha": sha.lower()}
         if commit.get("time") is not None:
             entry["time"] = _normalize_time(commit["time"], f"{place}.time", where)
@@ -455,9 +462,6 @@ def _encodable(text: str) -> bool:
 # The events that GitDailies counts: one table of kinds and fields, and the value `Event`.
 
 DEPLOYED = "deployed"
-
-# How a fault says that a required field is missing.
-NOTHING = "nothing"
 
 @dataclass(frozen=True)
 class Field:
@@ -535,7 +539,7 @@ def kind_of(word: Any, kinds: tuple[Kind, ...] = KINDS) -> Kind:
         if kind.word == word:
             return kind
     words = ", ".join(kind.word for kind in kinds)
-    raise InvalidEvent(f"kind: expected one of {words}, got {got(word)}", "kind")
+    raise InvalidEvent(f"kind: expected one of {words}, got {NOTHING if word is None else got(word)}", "kind")
 
 @dataclass(frozen=True)
 class Event:
@@ -581,8 +585,7 @@ class Event:
                 except InvalidEvent as error:
                     faults.append(error)
             elif field.required:
-                text = got(value) if field.name in body else NOTHING
-                fault = f"{field.name}: expected {field.type.expected}, got {text}"
+                fault = f"{field.name}: expected {field.type.expected}, got {got_of(body, field.name)}"
                 faults.append(InvalidEvent(fault, field.name))
         if faults:
             raise InvalidEvent.of(faults)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+# How a fault says that a value is missing.
+NOTHING = "nothing"
 _LONGEST = 60
 _MOST_BITS = 200  # as many as 60 digits hold; Python refuses to write out very long ones
 
@@ -42,3 +44,8 @@ def got(value: Any) -> str:
     if isinstance(value, dict):
         return "an object"
     return type(value).__name__
+
+
+def got_of(values: Mapping[str, Any], name: str) -> str:
+    """Describe the value under *name* like `got`. Where the name is missing, it is `nothing`."""
+    return got(values[name]) if name in values else NOTHING

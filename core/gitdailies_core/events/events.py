@@ -15,7 +15,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from gitdailies_core.error_text import got
+from gitdailies_core.error_text import NOTHING, got, got_of
 from gitdailies_core.errors import InvalidEvent
 from gitdailies_core.events.field_types import (
     CAUSE,
@@ -42,8 +42,6 @@ _sorted = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=T
 DEPLOYED = "deployed"
 INCIDENT_STARTED = "incidentStarted"
 INCIDENT_RESOLVED = "incidentResolved"
-# How a fault says that a required field is missing.
-NOTHING = "nothing"
 
 
 @dataclass(frozen=True)
@@ -195,7 +193,7 @@ def kind_of(word: Any, kinds: tuple[Kind, ...] = KINDS) -> Kind:
         if kind.word == word:
             return kind
     words = ", ".join(kind.word for kind in kinds)
-    raise InvalidEvent(f"kind: expected one of {words}, got {got(word)}", "kind")
+    raise InvalidEvent(f"kind: expected one of {words}, got {NOTHING if word is None else got(word)}", "kind")
 
 
 @dataclass(frozen=True)
@@ -242,8 +240,7 @@ class Event:
                 except InvalidEvent as error:
                     faults.append(error)
             elif field.required:
-                text = got(value) if field.name in body else NOTHING
-                fault = f"{field.name}: expected {field.type.expected}, got {text}"
+                fault = f"{field.name}: expected {field.type.expected}, got {got_of(body, field.name)}"
                 faults.append(InvalidEvent(fault, field.name))
         if faults:
             raise InvalidEvent.of(faults)

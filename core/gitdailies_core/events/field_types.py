@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Callable
 
-from gitdailies_core.error_text import got
+from gitdailies_core.error_text import got, got_of
 from gitdailies_core.errors import InvalidEvent
 from gitdailies_core.values.times import RFC3339, parse, text_of
 
@@ -139,7 +139,7 @@ def _normalize_commits(kind: FieldType, where: str, value: Any) -> list[dict[str
             raise InvalidEvent(f"{place}: expected an object with sha and time, got {got(commit)}", where)
         sha = commit.get("sha")
         if not isinstance(sha, str) or not SHA.fits(sha):
-            raise InvalidEvent(f"{place}.sha: expected {SHA.expected}, got {got(sha)}", where)
+            raise InvalidEvent(f"{place}.sha: expected {SHA.expected}, got {got_of(commit, 'sha')}", where)
         entry = {"sha": sha.lower()}
         if commit.get("time") is not None:
             entry["time"] = _normalize_time(commit["time"], f"{place}.time", where)

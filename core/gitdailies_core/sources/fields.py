@@ -2,7 +2,7 @@
 
 body = Fields(request.json())
 incident = body.object("event").object("data")
-incident.text("id")              raises `event.data.id: expected text, got null`, reads 12345 as "12345"
+incident.text("id")              raises `event.data.id: expected text, got nothing`, reads 12345 as "12345"
 incident.optional_text("title")  returns None if there is no title
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from gitdailies_core.error_text import got
+from gitdailies_core.error_text import NOTHING, got, got_of
 from gitdailies_core.errors import PayloadError
 from gitdailies_core.values import times
 
@@ -51,7 +51,9 @@ class Fields:
         return self._values.get(name)
 
     def object(self, name: str) -> Fields:
-        return Fields(self._values.get(name), name, self)
+        if name not in self._values:
+            raise PayloadError(f"{self.where(name)}: expected an object, got {NOTHING}")
+        return Fields(self._values[name], name, self)
 
     def optional_object(self, name: str) -> Fields | None:
         value = self._values.get(name)
@@ -72,7 +74,7 @@ class Fields:
         if not isinstance(value, str):
             value = _with_digits(value)
         if not isinstance(value, str) or not value.strip():
-            raise PayloadError(f"{self.where(name)}: expected text, got {got(value)}")
+            raise PayloadError(f"{self.where(name)}: expected text, got {got_of(self._values, name)}")
         return value
 
     def optional_text(self, name: str) -> str | None:
@@ -89,8 +91,7 @@ class Fields:
         try:
             return times.read(self._values.get(name), name)
         except ValueError as error:
-            # The message begins with the name, which `where` extends to the path.
-            raise PayloadError(self.where(str(error))) from None
+            raise self._no_time(name, error) from None
 
     def optional_time(self, name: str) -> datetime | None:
         """Read a time like `time`. A null, missing or blank value is None."""
@@ -105,12 +106,17 @@ class Fields:
                 return times.read(value, name)
             return times.from_epoch(value, name)
         except ValueError as error:
-            raise PayloadError(self.where(str(error))) from None
+            raise self._no_time(name, error) from None
 
     def optional_epoch(self, name: str) -> datetime | None:
         """Read a time like `epoch`. A null, missing or blank value is None."""
         value = self._values.get(name)
         return None if value is None or (isinstance(value, str) and not value.strip()) else self.epoch(name)
+
+    def _no_time(self, name: str, error: ValueError) -> PayloadError:
+        # The message begins with the name, which `where` extends to the path.
+        message = self.where(str(error))
+        return PayloadError(message if name in self._values else message.removesuffix(got(None)) + NOTHING)
 
 
 # A larger one may have lost its last digits.

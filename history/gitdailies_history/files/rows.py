@@ -14,9 +14,9 @@ from datetime import datetime, tzinfo
 from typing import Any, TypeAlias
 
 from gitdailies_core.ci.facts import full_sha
-from gitdailies_core.error_text import got
+from gitdailies_core.error_text import NOTHING, got
 from gitdailies_core.errors import InvalidEvent
-from gitdailies_core.events.events import INCIDENT_RESOLVED, KINDS, NOTHING, Event, Kind, kind_of
+from gitdailies_core.events.events import INCIDENT_RESOLVED, KINDS, Event, Kind, kind_of
 from gitdailies_core.incidents.routing import Routed, Routes
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change, Service
 from gitdailies_core.values.times import text_of

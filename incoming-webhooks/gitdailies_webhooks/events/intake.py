@@ -14,11 +14,11 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from gitdailies_core.error_text import got
+from gitdailies_core.error_text import NOTHING, got
 from gitdailies_core.errors import BodyTooLarge, InvalidEvent
 from gitdailies_core.events import near_misses
 from gitdailies_core.events.dialect import ID_HEADER
-from gitdailies_core.events.events import KINDS, NOTHING, Event, Kind, kind_of
+from gitdailies_core.events.events import KINDS, Event, Kind, kind_of
 from gitdailies_core.events.field_types import COMMIT_NAMES, COMMITS, LINE, NAME, TITLE
 from gitdailies_core.events.ids import content_id, is_self_made
 from gitdailies_core.values import strict_json

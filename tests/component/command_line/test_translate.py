@@ -33,7 +33,7 @@ def test_what_cannot_be_read_is_quarantined_or_rejected(run, tmp_path):
     shape, broken = (json.loads(line) for line in shown.stdout.splitlines())
     assert shape["quarantined"] == {
         "code": "unexpected_payload",
-        "text": "event.data: expected an object, got null",
+        "text": "event.data: expected an object, got nothing",
     }
     assert broken["rejected"]["code"] == "invalid_json"
     assert broken["rejected"]["text"].startswith("body: expected JSON")

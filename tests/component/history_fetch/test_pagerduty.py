@@ -252,7 +252,7 @@ def test_a_record_that_cannot_be_read_stops_no_other() -> None:
     found = list(reader.reader.read(pages, Window(BEGIN, END), {}))
 
     assert isinstance(found[0], Ignored)
-    assert "incidents[0].service.id: expected text, got null" in found[0].reason
+    assert "incidents[0].service.id: expected text, got nothing" in found[0].reason
     assert [one.incident for one in found[1:] if isinstance(one, Change)] == [second.id, second.id]
 
 

@@ -145,7 +145,7 @@ def test_failed_as_json(busy: Relay) -> None:
                 "source": "pagerduty",
                 "receivedAt": "time",
                 "code": "unexpected_payload",
-                "reason": "event: expected an object, got null",
+                "reason": "event: expected an object, got nothing",
             },
         ],
         "total": {"deadLetters": 1, "quarantined": 2},

@@ -54,7 +54,7 @@ def test_optional_fields_may_be_left_out(kind: Any) -> None:
     ("body", "message"),
     [
         ([], "event: expected an object, got a list of 0"),
-        ({}, "kind: expected one of deployed, incidentStarted, incidentResolved, got null"),
+        ({}, "kind: expected one of deployed, incidentStarted, incidentResolved, got nothing"),
         (
             {**DEPLOY, "kind": "deploy"},
             "kind: expected one of deployed, incidentStarted, incidentResolved, got 'deploy'",
@@ -76,7 +76,7 @@ def test_optional_fields_may_be_left_out(kind: Any) -> None:
             "commits: expected a list of at most 1000 objects with sha and time, got an object",
         ),
         ({**DEPLOY, "commits": [7]}, "commits[0]: expected an object with sha and time, got 7"),
-        ({**DEPLOY, "commits": [{}]}, "commits[0].sha: expected 7 to 64 hexadecimal digits, got null"),
+        ({**DEPLOY, "commits": [{}]}, "commits[0].sha: expected 7 to 64 hexadecimal digits, got nothing"),
         (
             {**DEPLOY, "commits": [{"sha": "abcdef0", "time": ""}]},
             "commits[0].time: expected a time like 2026-03-04T09:12:41Z, got ''",

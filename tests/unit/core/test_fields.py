@@ -52,9 +52,11 @@ def test_a_read_gives_its_type_or_names_the_path(read: str, value: Any) -> None:
 
 @pytest.mark.parametrize("read", ["text", "object", "time", "epoch"])
 def test_what_is_absent_is_refused_where_it_is_needed(read: str) -> None:
-    """A missing name counts as null."""
-    with pytest.raises(PayloadError, match=r"^x: expected .*, got null$"):
+    """The error tells a missing name from one with the value null."""
+    with pytest.raises(PayloadError, match=r"^x: expected .*, got nothing$"):
         READS[read][0](Fields({}))
+    with pytest.raises(PayloadError, match=r"^x: expected .*, got null$"):
+        READS[read][0](Fields({"x": None}))
 
 
 def test_what_is_absent_is_none_where_it_is_not_needed() -> None:
