@@ -11,6 +11,7 @@ from tests.support.servers import free_port
 SHA = "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"
 REPO = "larkspur/checkout-api"
 VENDORS = "Q1LARK7XW2M4CD"
+MORE = "note: the newest 1 of them; --limit prints more\n"
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def test_the_address_of_the_folder_may_be_in_the_variable_of_ci_jobs(folder):
     address = (folder / "gitdailies-data/gitdailies.yml").read_text().partition("url: ")[2].split()[0]
     code, printed, errors = ask(folder, "events", "--limit", "1", GITDAILIES_WEBHOOK_URL=address)
 
-    assert (code, errors, len(printed.splitlines())) == (0, "", 1)
+    assert (code, errors, len(printed.splitlines())) == (0, MORE, 1)
 
 
 def test_the_key_of_the_folder_goes_to_no_other_server(folder):
@@ -61,7 +62,7 @@ def test_the_key_of_the_folder_goes_to_no_other_server(folder):
 
     assert (code, errors) == (
         2,
-        "gitdailies: GITDAILIES_READ_KEY: this variable is empty; put a key in it that may read\n",
+        "gitdailies: GITDAILIES_READ_KEY: this variable is not set or empty; put a key in it that may read\n",
     )
 
 
@@ -118,6 +119,25 @@ def test_why_takes_the_id_of_an_incident(folder):
     assert all(isinstance(verdict["advice"], str) for verdict in found["verdicts"])
 
 
+def test_why_takes_the_id_of_an_incident_without_a_start(folder):
+    """An incident of which only the end came is found, and what to do about it is said."""
+    by_hand = ("incident", "resolve", "INC-10", "--repo", REPO, "--environment", "production")
+    assert command(*by_hand, cwd=folder).returncode == 0
+    code, printed, errors = ask(folder, "why", "INC-10")
+
+    assert (code, errors) == (0, "")
+    assert printed.startswith("incidentResolved ")
+    assert "What to do: send the start, " in printed
+
+
+def test_why_names_the_page_of_what_was_refused(folder):
+    """A refused request has no event, so no id; the error says which page lists it."""
+    code, _, errors = ask(folder, "why", "refused-1")
+
+    assert code == 2
+    assert "got 'refused-1'; the page Deliveries, under Refused requests, lists what was refused" in errors
+
+
 def test_why_asks_the_relay_for_what_only_it_knows(folder):
     """The id of a delivery, which the receiver does not know, gives what `relay explain` says."""
     explained = json.loads(command("relay", "explain", VENDORS, "--json", cwd=folder).stdout)
@@ -126,7 +146,7 @@ def test_why_asks_the_relay_for_what_only_it_knows(folder):
 
     assert (code, errors) == (0, "")
     head, *lines = printed.splitlines()
-    assert head == "The receiver does not have it. The relay knows:"
+    assert head == "The receiver has no such event or incident. The relay knows:"
     assert lines == command("relay", "explain", delivery, cwd=folder).stdout.splitlines()
     as_json = json.loads(ask(folder, "why", delivery, "--json")[1])
     assert as_json["relay"]["incident"] == VENDORS
@@ -143,7 +163,9 @@ def test_why_without_a_key_asks_the_relay_and_says_so(folder, tmp_path):
     code, printed, errors = ask(tmp_path, "why", VENDORS)
 
     assert code == 0
-    assert "note: the receiver was not asked: GITDAILIES_READ_KEY: this variable is empty" in errors
+    assert (
+        "note: the receiver was not asked: GITDAILIES_READ_KEY: this variable is not set or empty" in errors
+    )
     assert printed.startswith(f"The relay knows:\nincident {VENDORS}\n")
 
 

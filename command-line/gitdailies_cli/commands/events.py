@@ -78,7 +78,7 @@ def events(
     }
     filters = {name: value for name, value in named.items() if value}
     server = find_server(url, key_env, config)
-    found, end = _newest(server, filters, limit)
+    found, end, are_all = _newest(server, filters, limit)
     as_lines = form == LINES if form else not sys.stdout.isatty()
     columns = event_lines.Columns.of(found)
     if not as_lines and (found or follow):
@@ -86,13 +86,15 @@ def events(
     elif not found and not follow:
         click.echo("no events match" if filters else "no event has arrived yet", err=True)
     _print(found, columns, as_lines=as_lines)
+    if not are_all and not follow:
+        click.echo(f"note: the newest {len(found)} of them; --limit prints more", err=True)
     while follow:
         time.sleep(FOLLOW_SECONDS)
         end = _print_new(server, filters, end, columns, as_lines=as_lines)
 
 
-def _newest(server: ReadServer, filters: Mapping[str, str], limit: int) -> tuple[list[Any], int]:
-    """Return the newest events, oldest first, and the cursor for those that come later."""
+def _newest(server: ReadServer, filters: Mapping[str, str], limit: int) -> tuple[list[Any], int, bool]:
+    """Return the newest events, oldest first, the cursor for later ones, and whether these are all."""
     found: list[Any] = []
     ends: list[int] = []
     after: int | None = None
@@ -104,7 +106,7 @@ def _newest(server: ReadServer, filters: Mapping[str, str], limit: int) -> tuple
         after = page["next"]
         if after is None:
             break
-    return found[::-1], ends[0]
+    return found[::-1], ends[0], after is None
 
 
 def _print_new(

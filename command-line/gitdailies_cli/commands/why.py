@@ -47,14 +47,19 @@ def why(
         if not_asked is not None:
             raise not_asked
         raise UsageError(
-            f"ID: expected an event or an incident that the receiver or the relay here knows, got {got(id_)}"
+            f"ID: expected an event or an incident that the receiver or the relay here knows, got {got(id_)}; "
+            "the page Deliveries, under Refused requests, lists what was refused at once"
         )
     if not_asked is not None:
         click.echo(f"note: the receiver was not asked: {output.printable(str(not_asked))}", err=True)
     if as_json:
         output.as_json({"relay": stored.to_json()})
         return
-    click.echo("The receiver does not have it. The relay knows:" if not_asked is None else "The relay knows:")
+    click.echo(
+        "The receiver has no such event or incident. The relay knows:"
+        if not_asked is None
+        else "The relay knows:"
+    )
     for line in stored.lines():
         click.echo(output.printable(line))
 

@@ -134,4 +134,4 @@ def _key_of_folder(variable: str, path: Path | None, server: str) -> Secret:
         own = find_config.load_configuration(path).gitdailies.url
         if _server(own, str(path)) == server:
             return SecretSource.make(file=file).read(os.environ)
-    raise UsageError(f"{variable}: this variable is empty; put a key in it that may read")
+    raise UsageError(f"{variable}: this variable is not set or empty; put a key in it that may read")

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 import click
 from gitdailies_core.errors import UnreadableBody
+from gitdailies_core.events.events import INCIDENT_RESOLVED
 
 from gitdailies_cli import output
 from gitdailies_cli.receiver import why_lines
@@ -27,10 +28,15 @@ class Reasons(NamedTuple):
 
 
 def of_receiver(server: ReadServer, id_: str, environment: str = "") -> Reasons | None:
-    """Return what the receiver says about an event, or the newest start of an incident; None for neither."""
+    """Return what the receiver says about an event, or about an incident: its newest start, else its end.
+
+    None if it knows neither.
+    """
     detail = _detail(server, f"/api/events/{quote(id_, safe='')}")
     if detail is None:
         detail = _detail(server, f"/api/incidents/{quote(id_, safe='')}")
+    if detail is None and (end := _newest_end(server, id_)):
+        detail = _detail(server, f"/api/events/{quote(end, safe='')}")
     if detail is None:
         return None
     event = detail["event"]
@@ -39,6 +45,15 @@ def of_receiver(server: ReadServer, id_: str, environment: str = "") -> Reasons 
     with suppress(UnreadableBody, LookupError, TypeError):
         return Reasons(event, list(answer.json()["events"][0]["verdicts"]), detail["related"])
     raise server.unexpected("the reasons of an event")
+
+
+def _newest_end(server: ReadServer, id_: str) -> str:
+    """Return the id of the event that resolved an incident without a start, or ""."""
+    asked = {"kind": INCIDENT_RESOLVED, "q": id_, "direction": "backward", "limit": "100"}
+    answer = server.ask("/api/events?" + urlencode(asked))
+    with suppress(UnreadableBody, LookupError, TypeError):
+        return next((str(one["id"]) for one in answer.json()["events"] if one["incidentId"] == id_), "")
+    raise server.unexpected("a list of events")
 
 
 def _detail(server: ReadServer, path: str) -> dict[str, Any] | None:

@@ -9,6 +9,8 @@ from gitdailies_core.reasons import UNMAPPED
 
 # The proof of what a person did: `gitdailies_relay.accepting.interpret.BY_HAND`.
 _BY_HAND = "by hand"
+_DEAD_LETTER = "dead_letter"
+_REQUEUE = "put right what the reason names, then `gitdailies relay requeue`"
 _MAP = (
     "add its line under services, as `gitdailies relay unmapped` prints it, and reload; "
     "then `gitdailies relay replay --unmapped`"
@@ -45,6 +47,8 @@ def lines(timeline: dict[str, Any], held_up_by: str = "") -> Iterator[str]:
             due = (held_up_by or f"due at {event['dueAt']}") if event["state"] == "waiting" else ""
             more = event["reason"] or _hold(event) or due
             yield f"{event['id']}: {event['state']}{f', {more}' if more else ''}"
+            if event["state"] == _DEAD_LETTER:
+                yield f"  what to do: {_REQUEUE}"
 
 
 def _hold(event: dict[str, Any]) -> str:
@@ -65,7 +69,7 @@ def _delivery(delivery: dict[str, Any], events: dict[str, Any]) -> Iterator[str]
         said = f"{delivery['source']} sent {word}"
     yield f"{said} (delivery {delivery['delivery']}{proof}): {delivery['outcome']}"
     if delivery["reason"]:
-        yield f"  because {delivery['reason']}"
+        yield f"  because {delivery['reason'].removeprefix(delivery['outcome'] + ': ')}"
     if delivery["outcome"] == UNMAPPED:
         yield f"  what to do: {_MAP}"
     for id_ in delivery["events"]:

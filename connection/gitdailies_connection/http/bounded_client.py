@@ -71,7 +71,7 @@ class BoundedClient:
             # http.client raises ValueError for some broken status lines and chunk sizes.
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
                 cause: BaseException = TimeoutError() if exchange.timed_out else error
-                text = failure_reason(cause, url=url, proxied=proxy is not None, seconds=self._seconds)
+                text = failure_reason(cause, url=url, proxy=proxy, seconds=self._seconds)
                 timed_out = isinstance(cause, (requests.Timeout, TimeoutError))
                 raise (TimedOut if timed_out else DeliveryError)(text) from None
 

@@ -96,8 +96,13 @@ def is_unreachable(error: BaseException) -> bool:
     return any(isinstance(one, kinds) for one in _chain(error))
 
 
-def failure_reason(error: BaseException, *, url: str, proxied: bool, seconds: float) -> str:
-    """Return why there was no response, from *error*, with host and port."""
+def _host(address: str) -> str:
+    """Return host and port of the address of a proxy, without its password."""
+    return urlsplit(address if "//" in address else f"//{address}").netloc.rpartition("@")[2]
+
+
+def failure_reason(error: BaseException, *, url: str, proxy: str | None, seconds: float) -> str:
+    """Return why there was no response, from *error*, with host and port; also those of *proxy*, an address."""
     parts = urlsplit(url)
     where = f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
     chain = list(_chain(error))
@@ -105,8 +110,10 @@ def failure_reason(error: BaseException, *, url: str, proxied: bool, seconds: fl
     def any_is(*kinds: type[BaseException]) -> bool:
         return any(isinstance(one, kinds) for one in chain)
 
-    if proxied and any_is(urllib3.exceptions.ProxyError, requests.exceptions.ProxyError):
-        where = f"the proxy for {where}"
+    if proxy is not None:
+        is_of_proxy = any_is(urllib3.exceptions.ProxyError, requests.exceptions.ProxyError)
+        named = f"the proxy {_host(proxy)}"
+        where = f"{named} for {where}" if is_of_proxy else f"{where} through {named}"
     blocked = next((one for one in chain if isinstance(one, ForbiddenAddress)), None)
     if blocked is not None:
         return f"{where}: expected the address of a receiver, got {blocked}"

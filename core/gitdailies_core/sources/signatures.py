@@ -38,7 +38,9 @@ def verify_hmac_sha256(
         for signature in given:
             matched |= hmac.compare_digest(expected, signature)
     if not matched:
-        raise ProofError(f"{header}: expected a signature by a secret of this source, got none")
+        raise ProofError(
+            f"{header}: expected a signature by a secret of this source, got {'another' if given else 'none'}"
+        )
 
 
 def verify_shared_token(request: Request, secrets: Sequence[Secret], *, header: str) -> None:
@@ -51,7 +53,9 @@ def verify_shared_token(request: Request, secrets: Sequence[Secret], *, header: 
     for secret in secrets:
         matched |= secret.matches(given)
     if not matched:
-        raise ProofError(f"{header.lower()}: expected one of our tokens, got none")
+        raise ProofError(
+            f"{header.lower()}: expected a token of this source, got {'another' if given else 'none'}"
+        )
 
 
 def hmac_sha256(body: bytes, secret: Secret, *, prefix: str = "v1=") -> str:

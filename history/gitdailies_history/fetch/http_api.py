@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import requests
 from gitdailies_connection.addresses import is_loopback
-from gitdailies_connection.http.bounded_client import user_agent
+from gitdailies_connection.http.bounded_client import proxy_of_environment, user_agent
 from gitdailies_connection.http.connection_pool import Deadlines, GuardedAdapter
 from gitdailies_connection.http.response import excerpt, failure_reason, is_unreachable
 from gitdailies_core import retry
@@ -161,7 +161,7 @@ class HttpApi:
                 body = answer.content
             except (requests.RequestException, OSError, ValueError) as error:
                 cause: BaseException = TimeoutError() if exchange.timed_out else error
-                text = failure_reason(cause, url=url, proxied=False, seconds=self.seconds)
+                text = failure_reason(cause, url=url, proxy=proxy_of_environment(url), seconds=self.seconds)
                 if not self.patient and not self._has_answered and is_unreachable(error):
                     raise DeliveryError(f"{self.named(url)}: expected a server there, got {text}") from None
                 return retry.Outcome(None, self._redacted(text)), nothing

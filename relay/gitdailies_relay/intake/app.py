@@ -230,12 +230,16 @@ class IntakeApp:
         secrets = self.settings.secrets[source.name]
         client = self._client(scope, request.headers)
         try:
+            # A secret that was replaced in its file ends, also if no delivery has a wrong proof.
+            if secrets.read_changed():
+                self._note_reading(source, secrets, changed=True)
             try:
                 proof = prove(request, source, adapter, secrets.current)
             except CertificateMissing:
                 raise
             except ProofError:
-                proof = self._prove_again(request, source, adapter, secrets)
+                self._note_reading(source, secrets, changed=secrets.read_again())
+                proof = prove(request, source, adapter, secrets.current)
         except CertificateMissing as missing:
             self._want_certificate(missing.address)
             return responses.NO_CERTIFICATE
@@ -264,14 +268,11 @@ class IntakeApp:
             return responses.unavailable("the store cannot be written")
         return self._accepted(source.name, client, interpretation, accepted)
 
-    def _prove_again(self, request: Request, source: Source, adapter: Adapter, secrets: SourceSecrets) -> str:
-        """Prove a delivery with what the files of its secrets hold now; raises ProofError."""
-        changed = secrets.read_again()
+    def _note_reading(self, source: Source, secrets: SourceSecrets, *, changed: bool) -> None:
         if secrets.fault:
             self._repeats.warn("secret not read", source=source.name, client="", reason=secrets.fault)
         if changed:
             self._log.info("secrets read again", source=source.name)
-        return prove(request, source, adapter, secrets.current)
 
     def _refused(self, name: str, answer: Answer, scope: Scope, reason: str = "") -> None:
         """Count a request that its sender has to change. What is our own fault is in log and metrics."""

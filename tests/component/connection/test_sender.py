@@ -282,7 +282,9 @@ def test_slow_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         outcome = _send("https://receiver.invalid/", seconds=0.6)
         took = time.monotonic() - started
 
-    assert outcome == Outcome(None, "receiver.invalid:443: timed out after 0.6 s")
+    assert outcome == Outcome(
+        None, f"receiver.invalid:443 through the proxy 127.0.0.1:{proxy.port}: timed out after 0.6 s"
+    )
     assert 0.5 < took < 2
 
 
@@ -317,7 +319,8 @@ def test_slow_over_tls_behind_a_proxy_that_speaks_tls(tmp_path: Path) -> None:
         outcome = sender.send(BODY, key=KEY, event_id=None)
 
     assert len(server.requests) == 1
-    assert outcome == Outcome(None, f"127.0.0.1:{server.port}: timed out after 0.6 s")
+    where = f"127.0.0.1:{server.port} through the proxy 127.0.0.1:{proxy.port}"
+    assert outcome == Outcome(None, f"{where}: timed out after 0.6 s")
 
 
 def test_a_connection_is_cut_by_its_last_exchange_alone() -> None:
@@ -419,14 +422,19 @@ def test_proxy_from_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy that refuses and a missing proxy have different messages, without its password."""
-    monkeypatch.setenv("https_proxy", f"http://larkspur:{PLANTED}@127.0.0.1:{free_port()}")
+    port = free_port()
+    monkeypatch.setenv("https_proxy", f"http://larkspur:{PLANTED}@127.0.0.1:{port}")
     outcome = _send("https://receiver.invalid/")
-    assert outcome == Outcome(None, "the proxy for receiver.invalid:443: connection refused")
+    assert outcome == Outcome(
+        None, f"the proxy 127.0.0.1:{port} for receiver.invalid:443: connection refused"
+    )
 
     with serving(answer("407 No")) as proxy:
         monkeypatch.setenv("https_proxy", f"http://larkspur:{PLANTED}@127.0.0.1:{proxy.port}")
         outcome = _send("https://receiver.invalid/")
-    assert outcome == Outcome(None, "the proxy for receiver.invalid:443: refused by the proxy with 407")
+    assert outcome == Outcome(
+        None, f"the proxy 127.0.0.1:{proxy.port} for receiver.invalid:443: refused by the proxy with 407"
+    )
     assert proxy.requests[0].line.startswith("CONNECT receiver.invalid:443 ")
     assert "webhook-key" not in proxy.requests[0].headers
 

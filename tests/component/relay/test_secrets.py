@@ -154,6 +154,17 @@ def test_a_rotated_file_is_used_without_a_reload(tmp_path: Path) -> None:
         assert signed(body).post(relay.url).status_code == 401
 
 
+def test_a_secret_that_was_replaced_ends_by_itself(tmp_path: Path) -> None:
+    """Nobody sends the new secret or a wrong one, and no reload comes: the old one is refused all the same."""
+    file = configure(tmp_path)
+    body = pagerduty("incident.triggered", "Q1").body
+    with in_thread(file) as relay:
+        assert signed(body).post(relay.url).status_code == 202
+        (tmp_path / "pagerduty-secret").write_text("a-new-secret")
+        eventually(lambda: signed(body).post(relay.url).status_code == 401)
+        assert [entry["source"] for entry in relay.logged("secrets read again")] == ["pagerduty"]
+
+
 def test_a_variable_that_is_not_set_says_when_variables_are_read(tmp_path: Path, receiver: Receiver) -> None:
     """A reload that names a new variable fails with the remedy; the check of a start does not speak of it."""
     configure(tmp_path, url=receiver.url, key=KEY)
