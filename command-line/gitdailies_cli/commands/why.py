@@ -47,8 +47,8 @@ def why(
         if not_asked is not None:
             raise not_asked
         raise UsageError(
-            f"ID: expected an event or an incident that the receiver or the relay here knows, got {got(id_)}; "
-            "the page Deliveries, under Refused requests, lists what was refused at once"
+            "ID: expected an event or an incident that the receiver or the relay here knows, "
+            f"got {got(id_)}; the page Deliveries, under Refused requests, lists what was refused at once"
         )
     if not_asked is not None:
         click.echo(f"note: the receiver was not asked: {output.printable(str(not_asked))}", err=True)

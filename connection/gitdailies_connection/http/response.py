@@ -102,7 +102,7 @@ def _host(address: str) -> str:
 
 
 def failure_reason(error: BaseException, *, url: str, proxy: str | None, seconds: float) -> str:
-    """Return why there was no response, from *error*, with host and port; also those of *proxy*, an address."""
+    """Return why there was no response, from *error*, with host and port, also of the *proxy*."""
     parts = urlsplit(url)
     where = f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
     chain = list(_chain(error))

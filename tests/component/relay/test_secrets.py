@@ -155,7 +155,7 @@ def test_a_rotated_file_is_used_without_a_reload(tmp_path: Path) -> None:
 
 
 def test_a_secret_that_was_replaced_ends_by_itself(tmp_path: Path) -> None:
-    """Nobody sends the new secret or a wrong one, and no reload comes: the old one is refused all the same."""
+    """Without a reload, a new secret or a wrong one in a delivery, the old one is refused."""
     file = configure(tmp_path)
     body = pagerduty("incident.triggered", "Q1").body
     with in_thread(file) as relay:
