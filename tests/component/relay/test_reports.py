@@ -218,7 +218,9 @@ def test_status_and_explain_use_the_same_words(busy: Relay) -> None:
     retried, refused = (ask(folder, "explain", incident) for incident in ("failing", "refused"))
     assert ": 429 retry: answered 429\n" in retried
     assert ": 400 dead_letter: answered 400\n" in refused
-    assert refused.endswith(": dead_letter, answered 400\n")
+    *_, state, advice = refused.splitlines()
+    assert state.endswith(": dead_letter, answered 400")
+    assert advice == "  what to do: put right what the reason names, then `gitdailies relay requeue`"
 
 
 def test_an_incident_that_nobody_named_has_an_empty_story(busy: Relay) -> None:
