@@ -50,7 +50,9 @@ def of_receiver(server: ReadServer, id_: str, environment: str = "") -> Reasons 
 def _newest_end(server: ReadServer, id_: str) -> str:
     """Return the id of the event that resolved an incident without a start, or ""."""
     asked = {"kind": INCIDENT_RESOLVED, "q": id_, "direction": "backward", "limit": "100"}
-    answer = server.ask("/api/events?" + urlencode(asked))
+    answer = server.ask_about("/api/events?" + urlencode(asked))
+    if answer is None:
+        return ""
     with suppress(UnreadableBody, LookupError, TypeError):
         return next((str(one["id"]) for one in answer.json()["events"] if one["incidentId"] == id_), "")
     raise server.unexpected("a list of events")
