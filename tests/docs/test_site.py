@@ -17,7 +17,7 @@ from urllib.parse import unquote, urldefrag
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from scripts.docs_site import publish, tree
 from tests.support.programs import program
@@ -63,6 +63,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / "site"
+
+
+@contextmanager
+def browsing() -> Iterator[Browser]:
+    """Yield a browser. Its program is looked for first: without it, Playwright may not start, either."""
+    path = program("chromium-headless-shell")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -151,17 +161,13 @@ THEME = "landmark-unique"
 def test_pages_can_be_read_by_everybody(served: str, scheme: Literal["light", "dark"]) -> None:
     """axe finds no fault of contrast, names or structure, in light and in dark."""
     found = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program("chromium-headless-shell"), args=["--no-sandbox", "--disable-gpu"]
-        )
+    with browsing() as browser:
         page = browser.new_page(color_scheme=scheme)
         for path in ("index.html", "do/not-counted.html", "start/pagerduty-and-circleci.html"):
             page.goto(f"{served}/{path}")
             page.evaluate(Axe().axe_script)
             faults = page.evaluate("axe.run({resultTypes: ['violations']}).then(found => found.violations)")
             found += [(path, fault["id"]) for fault in faults if fault["id"] != THEME]
-        browser.close()
 
     assert found == []
 
@@ -169,10 +175,7 @@ def test_pages_can_be_read_by_everybody(served: str, scheme: Literal["light", "d
 def test_a_reader_searches_and_asks_no_other_host(served: str) -> None:
     """In a browser, a search for a task finds its page, and every request goes to the site itself."""
     asked: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program("chromium-headless-shell"), args=["--no-sandbox", "--disable-gpu"]
-        )
+    with browsing() as browser:
         page = browser.new_page()
         page.on("request", lambda request: asked.append(request.url))
         page.goto(f"{served}/index.html")
@@ -183,7 +186,6 @@ def test_a_reader_searches_and_asks_no_other_host(served: str) -> None:
         page.locator("a[href*='rotate-a-secret.html?h=']").first.click()
         page.wait_for_url("**/do/rotate-a-secret.html*")
         heading = page.get_by_role("heading", level=1).inner_text()
-        browser.close()
 
     assert heading.startswith("Rotate a secret")
     assert {url for url in asked if not url.startswith((served, "data:", "blob:"))} == set()
@@ -196,10 +198,7 @@ def test_a_reader_chooses_a_version(site: Path, tmp_path: Path) -> None:
     (tmp_path / "1.10.0" / "only-here.html").touch()
     publish.publish(site, tmp_path, "1.10.0")
     assert not (tmp_path / "1.10.0" / "only-here.html").exists()
-    with sync_playwright() as playwright, serving(tmp_path) as url:
-        browser = playwright.chromium.launch(
-            executable_path=program("chromium-headless-shell"), args=["--no-sandbox", "--disable-gpu"]
-        )
+    with browsing() as browser, serving(tmp_path) as url:
         page = browser.new_page()
         page.goto(url)
         page.wait_for_url(f"{url}/{publish.LATEST}/")
@@ -208,7 +207,6 @@ def test_a_reader_chooses_a_version(site: Path, tmp_path: Path) -> None:
         offered = page.locator(".md-version a").all_inner_texts()
         page.locator(".md-version a", has_text="1.0.0").click()
         page.wait_for_url(f"{url}/1.0.0/**")
-        browser.close()
 
     assert offered == ["1.10.0", "1.9.0", "1.0.0"]
 
