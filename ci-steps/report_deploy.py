@@ -374,7 +374,7 @@ class FieldType:
 
     def accepts(self, text: str) -> bool:
         """Return whether *text* is a value of this type."""
-        return len(text) <= self.longest and bool(self.fits(text)) and _encodable(text)
+        return len(text) <= self.longest and bool(self.fits(text)) and (text.isascii() or _encodable(text))
 
 def _plain(text: str) -> bool:
     return text.isascii() and text.isprintable()

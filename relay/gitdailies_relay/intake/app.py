@@ -7,6 +7,7 @@ decides what a delivery means, and `responses` what is answered.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -231,7 +232,7 @@ class IntakeApp:
         client = self._client(scope, request.headers)
         try:
             # A secret that was replaced in its file ends, also if no delivery has a wrong proof.
-            if secrets.read_changed():
+            if time.monotonic() >= secrets.look_at and secrets.read_changed():
                 self._note_reading(source, secrets, changed=True)
             try:
                 proof = prove(request, source, adapter, secrets.current)

@@ -26,7 +26,9 @@ class SourceSecrets:
         # Before the files are read: one that is written meanwhile differs from this.
         self._versions = [source.version() for source in sources]
         self.current: list[Secret] = [source.read(environ) for source in sources]
-        self._read_at = self._looked_at = time.monotonic()
+        self._read_at = time.monotonic()
+        # The moment of the monotonic clock from which on `read_changed` looks at the files.
+        self.look_at = self._read_at + READ_SECONDS
         # Why a file could not be read the last time, or "".
         self.fault = ""
 
@@ -39,9 +41,9 @@ class SourceSecrets:
         It looks at most once a second. So a secret that was replaced is accepted for a second more.
         """
         now = time.monotonic()
-        if now < self._looked_at + READ_SECONDS:
+        if now < self.look_at:
             return False
-        self._looked_at = now
+        self.look_at = now + READ_SECONDS
         versions = [source.version() for source in self._sources]
         return versions != self._versions and self._read_all(versions)
 
