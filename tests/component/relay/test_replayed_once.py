@@ -69,6 +69,17 @@ def sent(receiver: Receiver, count: int) -> list[tuple[str, str, str]]:
     return sorted((one["kind"][8:], one["incidentId"], one["repo"]) for one in receiver.taken())
 
 
+def delivered(relay: Relay, receiver: Receiver, count: int) -> None:
+    """Wait until *count* events have arrived, and the relay has stored that they have."""
+
+    def are() -> bool:
+        with reading(relay.database) as session:
+            (waiting,) = session.execute("SELECT count(*) FROM outbox").fetchone()
+        return len(receiver.arrivals) == count and waiting == 0
+
+    eventually(are)
+
+
 def handed_over(relay: Relay) -> None:
     """Send an incident of an unmapped service that another service takes over and ends."""
     pagerduty("incident.triggered", "B2", service="frontdesk").post(relay.url)
@@ -156,13 +167,13 @@ def test_delivered_events_go_out_again_under_their_ids(either: Relay, file: Path
     """Events that were delivered are sent again in their order, and only where they are named."""
     pagerduty("incident.triggered", "A").post(either.url)
     pagerduty("incident.resolved", "A", at=ENDED_AT).post(either.url)
-    eventually(lambda: len(receiver.arrivals) == 2)
+    delivered(either, receiver, 2)
     ids = [one.id for one in receiver.arrivals]
     assert replayed(either, file, *EVERYTHING) == []
 
     assert replayed(either, file, DELIVERED, source="datadog") == []
     assert replayed(either, file, DELIVERED) == ids
-    eventually(lambda: len(receiver.arrivals) == 4)
+    delivered(either, receiver, 4)
     assert [one.id for one in receiver.arrivals] == ids * 2
     assert replayed(either, file, DELIVERED, id=ids[1]) == ids[1:]
 
