@@ -11,7 +11,7 @@ from tests.support.servers import free_port
 SHA = "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"
 REPO = "larkspur/checkout-api"
 VENDORS = "Q1LARK7XW2M4CD"
-MORE = "note: the newest 1 of them; --limit prints more\n"
+MORE = "note: these are the newest 1; --limit prints more\n"
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_why_takes_the_id_of_an_incident(folder):
 
 
 def test_why_takes_the_id_of_an_incident_without_a_start(folder):
-    """An incident of which only the end came is found, and what to do about it is said."""
+    """The command finds an incident by its end alone, and says what to do."""
     by_hand = ("incident", "resolve", "INC-10", "--repo", REPO, "--environment", "production")
     assert command(*by_hand, cwd=folder).returncode == 0
     code, printed, errors = ask(folder, "why", "INC-10")

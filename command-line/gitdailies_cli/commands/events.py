@@ -87,7 +87,7 @@ def events(
         click.echo("no events match" if filters else "no event has arrived yet", err=True)
     _print(found, columns, as_lines=as_lines)
     if not are_all and not follow:
-        click.echo(f"note: the newest {len(found)} of them; --limit prints more", err=True)
+        click.echo(f"note: these are the newest {len(found)}; --limit prints more", err=True)
     while follow:
         time.sleep(FOLLOW_SECONDS)
         end = _print_new(server, filters, end, columns, as_lines=as_lines)

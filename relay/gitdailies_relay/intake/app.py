@@ -231,7 +231,7 @@ class IntakeApp:
         secrets = self.settings.secrets[source.name]
         client = self._client(scope, request.headers)
         try:
-            # A secret that was replaced in its file ends, also if no delivery has a wrong proof.
+            # A secret that was replaced in its file is refused, also if no delivery has a wrong proof.
             if time.monotonic() >= secrets.look_at and secrets.read_changed():
                 self._note_reading(source, secrets, changed=True)
             try:

@@ -44,7 +44,7 @@ def test_the_newest_events_come_last_one_a_line(run, reading, send):
     ran = run("events", *server, "--repo", REPO, "--text", "newest-", "--limit", "3", **env)
 
     events = [json.loads(line) for line in ran.stdout.splitlines()]
-    assert (ran.returncode, ran.stderr) == (0, "note: the newest 3 of them; --limit prints more\n")
+    assert (ran.returncode, ran.stderr) == (0, "note: these are the newest 3; --limit prints more\n")
     assert [event["id"] for event in events] == ["newest-1", "newest-2", "newest-3"]
     assert all(event["receivedAt"] and event["commitSHA"] == SHA for event in events)
 

@@ -202,7 +202,7 @@ def test_every_answer_has_the_figures_of_the_events(
     frequency, fail = found["deploymentFrequency"], found["changeFailRate"]
     (cells,) = re.findall(r"^\| (\d+) \| [^|]+ \| [^|]+ \| ([^|]+) \|", markdown, re.MULTILINE)
     assert int(cells[0]) == frequency["numerator"]
-    # From twenty on, the share is there in percent, too.
+    # From twenty deploys on, the cell has the percentage, too.
     of = f"{fail['numerator']} of {fail['denominator']}" if fail["denominator"] else "–"
     assert re.fullmatch(re.escape(of) + r"( \(\d+.%\))?", cells[1])
 
