@@ -181,9 +181,12 @@ def test_a_receiver_of_ours_that_is_away_at_the_start_is_recognized(
     with in_thread(undecided(tmp_path, described.url)) as relay:
         started(relay, "early")
         eventually(lambda: described.arrivals)
-        described.document, described.script = OURS, Receiver.script
-        eventually(lambda: taken(described) == {"early"})
+        # An event waits for half a second at most for the answer to what is there now.
+        described.document = OURS
         eventually(lambda: relay.status()["server"]["receiver"] == "ours")
+        eventually(lambda: "source" in described.arrivals[-1].event)
+        described.script = Receiver.script
+        eventually(lambda: taken(described) == {"early"})
         started(relay, "later")
         eventually(lambda: taken(described) == {"early", "later"})
         assert relay.status()["receiver"]["kind"] == "ours"
