@@ -59,7 +59,7 @@ def _measure(address: str, kind: str, options: argparse.Namespace) -> list[str]:
     key = create_key(database, f"bench {now_us()}", ["send", "read"])[0].reveal()
     server = figures.Server(address, "--teams")
     try:
-        _wait(ReadPool(database))
+        wait(ReadPool(database))
         session = requests.Session()
         figures.sign_in(session, server.url, invite_owner(database))
         return _asked(server, session, key, kind, options.questions)
@@ -106,7 +106,7 @@ def _asked(
     return missed
 
 
-def _wait(reader: ReadPool) -> None:
+def wait(reader: ReadPool) -> None:
     """Wait until every event is in the derived rows, and every week that is over is packed."""
     ends = time.perf_counter() + 10 * figures.SECONDS
     while reader.read(_is_behind):

@@ -141,6 +141,7 @@ RULES = (
             "joserfc",
             "markdown_it",
             "markupsafe",
+            "numpy",
             "psycopg",
             "sqlalchemy",
         }

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
+from typing import NamedTuple
 
 from gitdailies_core.error_text import got
+from gitdailies_server.storage.database import Session
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from gitdailies_webhooks.accounts.keys import Key
@@ -22,12 +24,35 @@ from gitdailies_webhooks.derived.worker import Deriver
 from gitdailies_webhooks.events import query
 from gitdailies_webhooks.events.problem import refusal
 from gitdailies_webhooks.events.store import EventStore
+from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.figures.teams import Teams
 from gitdailies_webhooks.pages.conditional import matches
-from gitdailies_webhooks.pages.series_formats import CSV, FORMS, MARKDOWN, as_csv, as_markdown
+from gitdailies_webhooks.pages.series_formats import FORMS, write
 
 PROMETHEUS_FORM = "prometheus"
 _FORMS = (*FORMS, PROMETHEUS_FORM)
+
+
+class _Written(NamedTuple):
+    """An answer as it is sent, and its version."""
+
+    body: bytes
+    media_type: str
+    version: str
+
+
+def _written(session: Session, asked: Asked, settings: FigureSettings, form: str) -> _Written:
+    """Answer and write: a long answer takes as long to write as to make, and must not hold up intake."""
+    body = answer(session, asked.question, settings, limit=asked.limit, after=asked.after)
+    if form != PROMETHEUS_FORM:
+        return _Written(*write(body, form), version(body))
+    if body["next"] is not None:
+        raise refusal(
+            "request",
+            f"limit: expected at most {asked.limit:,} groups, got more; a scrape has no pages, so choose"
+            " fewer repositories, teams or services, or a larger limit",
+        )
+    return _Written(as_gauges(body), PROMETHEUS, version(body))
 
 
 class SeriesApi(Endpoints):
@@ -61,33 +86,14 @@ class SeriesApi(Endpoints):
         await self._deriver.catch_up()
         if found.live:  # the rows may now include events later than the first moment
             found = self._asked(given)
-        asked_for = tuple((name, tuple(values)) for name, values in sorted(given.items()))
-        body = await self._answers.ask(
-            asked_for,
-            partial(
-                answer,
-                question=found.question,
-                settings=self._deriver.settings,
-                limit=found.limit,
-                after=found.after,
-            ),
+        asked_for = form, *((name, tuple(values)) for name, values in sorted(given.items()))
+        written = await self._answers.ask(
+            asked_for, partial(_written, asked=found, settings=self._deriver.settings, form=form)
         )
-        headers = {"etag": f'W/"{form}-{version(body)}"', "cache-control": "private, no-cache"}
+        headers = {"etag": f'W/"{form}-{written.version}"', "cache-control": "private, no-cache"}
         if matches(request.headers.get("if-none-match", ""), headers["etag"]):
             return Response(status_code=304, headers=headers)
-        if form == "csv":
-            return Response(as_csv(body), media_type=CSV, headers=headers)
-        if form == PROMETHEUS_FORM:
-            if body["next"] is not None:
-                raise refusal(
-                    "request",
-                    f"limit: expected at most {found.limit:,} groups, got more; a scrape has no pages, so"
-                    " choose fewer repositories, teams or services, or a larger limit",
-                )
-            return Response(as_gauges(body), headers={**headers, "content-type": PROMETHEUS})
-        if form == "md":
-            return Response(as_markdown(body), media_type=MARKDOWN, headers=headers)
-        return JSONResponse(body, headers=headers)
+        return Response(written.body, headers={**headers, "content-type": written.media_type})
 
     def _asked(self, given: dict[str, list[str]]) -> Asked:
         return asked(given, self._deriver.settings, self._teams, self._now())

@@ -16,11 +16,10 @@ from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us
 
 from gitdailies_webhooks.derived import repositories, rows, statements
+from gitdailies_webhooks.derived.series import sums
 from gitdailies_webhooks.derived.verdicts import Event, verdicts
 from gitdailies_webhooks.events import change_log, spellings
-from gitdailies_webhooks.events.problem import refusal
 from gitdailies_webhooks.figures.advice import ADVICE
-from gitdailies_webhooks.figures.events import History
 from gitdailies_webhooks.figures.facts import derive
 from gitdailies_webhooks.figures.metrics import (
     DeployRow,
@@ -31,10 +30,9 @@ from gitdailies_webhooks.figures.metrics import (
 )
 from gitdailies_webhooks.figures.reasons import Reasons, Verdict
 from gitdailies_webhooks.figures.selection import Selection
+from gitdailies_webhooks.figures.series import ALL, SeriesQuestion, plan
 from gitdailies_webhooks.figures.settings import DEFINITIONS, FigureSettings, folded
-
-# While the rows are for other settings, a question may read this many events in their place.
-MOST_EVENTS = 20_000
+from gitdailies_webhooks.figures.tally import headline
 
 # The fields of an event that are listed with its verdicts.
 _FIELDS = ("id", "kind", "time", "repo", "environment", "service", "incidentId", "commitSHA")
@@ -66,27 +64,20 @@ class Selected(NamedTuple):
     first: int | None
 
 
-def selected(
-    session: Session,
-    question: Question,
-    settings: FigureSettings,
-    most: int | None = MOST_EVENTS,
-    *,
-    fresh: bool = False,
-) -> Selected:
+def selected(session: Session, question: Question, settings: FigureSettings) -> Selected:
     """Read the deploys and incidents of a question.
 
-    With *fresh*, the events are read if the rows are behind. Raises Refusal if the rows are for other
-    settings, and more than *most* events would have to be read.
+    Raises Refusal if the rows are for other settings, and more events than `repositories.MOST_EVENTS` would
+    have to be read.
     """
     selection = question.selection
     now = selection.period.now
     first = _first_at(session, selection)
-    behind = change_log.behind_since(session, now)
-    if rows.outdated(session, settings) or (fresh and behind is not None):
-        history = history_of(session, selection.repo, settings, now, most)
+    if rows.outdated(session, settings):
+        most = repositories.MOST_EVENTS
+        history = repositories.history_of(session, selection.repo, settings, now, most)
         return Selected(*select_rows(derive(history, settings), selection), now, first)
-    as_of = now if behind is None else min(behind, now)
+    as_of = change_log.complete_until(session, now)
     deploys, incidents = rows.read_deploys(session, selection), rows.read_incidents(session, selection)
     return Selected(deploys, incidents, as_of, first)
 
@@ -95,7 +86,7 @@ def answer(
     session: Session,
     question: Question,
     settings: FigureSettings,
-    most: int | None = MOST_EVENTS,
+    most: int | None = repositories.MOST_EVENTS,
     *,
     fresh: bool = False,
 ) -> dict[str, Any]:
@@ -103,29 +94,50 @@ def answer(
 
     Every event received before `asOf` is in the figures.
     """
-    found = selected(session, question, settings, most, fresh=fresh)
-    return answer_of(session, question, settings, found)
+    selection = question.selection
+    period, asked = selection.period, SeriesQuestion.of(selection)
+    first, planned = _first_at(session, selection), plan(asked)
+    read = sums.read(session, asked, planned, settings, most, fresh=fresh)
+    numbers = headline(
+        read.sums.over(ALL, planned.total),
+        read.sums.times(ALL, planned.total),
+        period.days_since(period.observed_from(first)),
+    )
+    return _body(session, question, settings, numbers, first=first, as_of=read.as_of)
 
 
 def answer_of(
     session: Session, question: Question, settings: FigureSettings, found: Selected
 ) -> dict[str, Any]:
     """Return the same for deploys and incidents that were already read."""
-    selection = question.selection
-    observed_from = selection.period.observed_from(found.first)
+    period = question.selection.period
+    numbers = figures(
+        found.deploys,
+        unlinked=count_unlinked(found.incidents),
+        period=period,
+        observed_from=period.observed_from(found.first),
+        window=settings.window_us,
+    )
+    return _body(session, question, settings, numbers, first=found.first, as_of=found.as_of)
+
+
+def _body(
+    session: Session,
+    question: Question,
+    settings: FigureSettings,
+    numbers: dict[str, Any],
+    *,
+    first: int | None,
+    as_of: int,
+) -> dict[str, Any]:
+    observed_from = question.selection.period.observed_from(first)
     return {
         "definitions": DEFINITIONS,
-        "period": _period(selection, settings, observed_from),
+        "period": _period(question.selection, settings, observed_from),
         "filter": _filter(session, question, settings),
-        "asOf": text_of(from_us(found.as_of)),
+        "asOf": text_of(from_us(as_of)),
         "windowSeconds": settings.window.total_seconds(),
-        "figures": figures(
-            found.deploys,
-            unlinked=count_unlinked(found.incidents),
-            period=selection.period,
-            observed_from=observed_from,
-            window=settings.window_us,
-        ),
+        "figures": numbers,
     }
 
 
@@ -136,7 +148,7 @@ def why(
     *,
     after: tuple[int, str],
     limit: int,
-    most: int | None = MOST_EVENTS,
+    most: int | None = repositories.MOST_EVENTS,
 ) -> tuple[list[dict[str, Any]], tuple[int, str] | None]:
     """Return a page of the events of the period with their verdicts, oldest first, and the next cursor.
 
@@ -158,7 +170,11 @@ def why(
 
 
 def why_one(
-    session: Session, selection: Selection, settings: FigureSettings, id_: str, most: int | None = MOST_EVENTS
+    session: Session,
+    selection: Selection,
+    settings: FigureSettings,
+    id_: str,
+    most: int | None = repositories.MOST_EVENTS,
 ) -> dict[str, Any] | None:
     """Return one event with its verdicts, from any time; None if there is no event with that id."""
     row = session.execute(statements.EVENT_BY_ID, (id_,)).fetchone()
@@ -181,28 +197,10 @@ def _verdicts(
         # Everything that concerns an event is in its repository.
         reasons = {}
         for repo in {event.repo for event in events}:
-            history = history_of(session, repo, settings, selection.period.now, most)
+            history = repositories.history_of(session, repo, settings, selection.period.now, most)
             reasons[repo] = Reasons(history, derive(history, settings), selection, settings)
         found = [reasons[event.repo].of(event.id) for event in events]
     return [_judged(orjson.loads(event.body), of) for event, of in zip(events, found, strict=True)]
-
-
-def history_of(
-    session: Session, repo: str | None, settings: FigureSettings, now: int, most: int | None
-) -> History:
-    """Read the events of a repository, or of all, up to *now*; raises Refusal for more than *most*."""
-    spelled = spellings.spellings(session, repo)
-    if most is not None:
-        left = most
-        for name in spelled:
-            left -= len(session.execute(statements.SOME_OF_REPOSITORY, (name, left + 1)).fetchall())
-            if left < 0:
-                raise refusal(
-                    "busy",
-                    "the figures are being derived from all events again; ask again in a minute",
-                    Retry_After="60",
-                )
-    return repositories.history(session, spelled, settings, now)
 
 
 def _judged(body: dict[str, Any], verdicts: tuple[Verdict, ...]) -> dict[str, Any]:

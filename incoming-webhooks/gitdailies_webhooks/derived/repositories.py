@@ -12,9 +12,13 @@ from gitdailies_core.events.events import DEPLOYED
 from gitdailies_server.storage.database import Session
 
 from gitdailies_webhooks.derived import git_commits, statements
-from gitdailies_webhooks.events import corrections
+from gitdailies_webhooks.events import corrections, spellings
+from gitdailies_webhooks.events.problem import refusal
 from gitdailies_webhooks.figures.events import History, read_history
 from gitdailies_webhooks.figures.settings import FigureSettings
+
+# While the rows are for other settings, a question may read this many events in their place.
+MOST_EVENTS = 20_000
 
 
 def history(session: Session, spelled: Iterable[str], settings: FigureSettings, now: int) -> History:
@@ -24,6 +28,24 @@ def history(session: Session, spelled: Iterable[str], settings: FigureSettings, 
     )
     read = parse_bodies(session, bodies, settings, now)
     return read._replace(corrections=corrections.all_corrections(session))
+
+
+def history_of(
+    session: Session, repo: str | None, settings: FigureSettings, now: int, most: int | None
+) -> History:
+    """Read the events of a repository, or of all, up to *now*; raises Refusal for more than *most*."""
+    spelled = spellings.spellings(session, repo)
+    if most is not None:
+        left = most
+        for name in spelled:
+            left -= len(session.execute(statements.SOME_OF_REPOSITORY, (name, left + 1)).fetchall())
+            if left < 0:
+                raise refusal(
+                    "busy",
+                    "the figures are being derived from all events again; ask again in a minute",
+                    Retry_After="60",
+                )
+    return history(session, spelled, settings, now)
 
 
 def parse_bodies(session: Session, bodies: Iterable[str], settings: FigureSettings, now: int) -> History:

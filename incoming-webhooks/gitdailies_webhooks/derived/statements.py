@@ -342,7 +342,6 @@ DELETE_SOME_ROWS = (
             ("figures_remedies", "deploy, at, remedy"),
             ("figures_lengths", "repo, length"),
             ("packed_weeks", "environment, began"),
-            ("packed_sums", "environment, began, repo"),
         )
     ),
 )

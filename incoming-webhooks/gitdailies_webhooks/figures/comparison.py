@@ -20,8 +20,12 @@ from collections.abc import Sequence
 from functools import cache
 from math import hypot, sqrt
 from statistics import NormalDist
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
+Values: TypeAlias = Sequence[float] | NDArray[Any]
 Verdict = Literal["higher", "lower", "unclear", "few"]
 HIGHER: Verdict = "higher"
 LOWER: Verdict = "lower"
@@ -89,32 +93,33 @@ def compare_rates(before: Part, after: Part, confidence: float = ONE_PAGE) -> Ve
     return LOWER if interval.high < 0 else UNCLEAR
 
 
-def compare_durations(
-    before: Sequence[float], after: Sequence[float], confidence: float = ONE_PAGE
-) -> Verdict:
+def compare_durations(before: Values, after: Values, confidence: float = ONE_PAGE) -> Verdict:
     """Say whether durations are clearly longer (`higher`) or shorter than before; each is of one deploy."""
     return FEW if min(len(before), len(after)) < LEAST_DEPLOYS else _by_ranks(before, after, confidence)
 
 
-def compare_counts(before: Sequence[int], after: Sequence[int], confidence: float = ONE_PAGE) -> Verdict:
+def compare_counts(before: Values, after: Values, confidence: float = ONE_PAGE) -> Verdict:
     """Say whether weekly counts are clearly higher or lower than before; each entry is a whole week."""
     return FEW if min(len(before), len(after)) < LEAST_WEEKS else _by_ranks(before, after, confidence)
 
 
-def _by_ranks(before: Sequence[float], after: Sequence[float], confidence: float) -> Verdict:
+def _by_ranks(before: Values, after: Values, confidence: float) -> Verdict:
     """Compare by the sum of ranks of one side, minus what it is on average if both sides are alike."""
     first, second = len(before), len(after)
     number = first + second
-    rank = _mid_ranks([*before, *after])
-    beyond = sum(rank.of[value] for value in after) - second * (number + 1) / 2
-    ties = sum(size**3 - size for size in rank.sizes)
+    rank = _mid_ranks(np.concatenate([before, after]))
+    beyond = float(rank.of[first:].sum()) - second * (number + 1) / 2
+    ties = float((rank.sizes**3 - rank.sizes).sum())
     alike = first * second / 12 * (number + 1 - ties / (number * (number - 1)))
     # Half a step less, since ranks are whole and the distributions are not.
     steps = abs(beyond) - 0.5
     if steps <= _normal_quantile(confidence) * sqrt(alike):
         return UNCLEAR
     # The sides may have the same middle, and differ in how far their values spread.
-    sides = [first * _placement_variance(before, rank), second * _placement_variance(after, rank)]
+    sides = [
+        first * _placement_variance(before, rank.of[:first]),
+        second * _placement_variance(after, rank.of[first:]),
+    ]
     if spread := sum(sides):
         freedom = spread**2 / sum(
             part**2 / (size - 1) for part, size in zip(sides, (first, second), strict=True)
@@ -127,29 +132,19 @@ def _by_ranks(before: Sequence[float], after: Sequence[float], confidence: float
 class _Ranks(NamedTuple):
     """The rank of each value, from 1; equal values share the mean of their ranks, and `sizes` count them."""
 
-    of: dict[float, float]
-    sizes: list[int]
+    of: NDArray[np.float64]
+    sizes: NDArray[np.float64]
 
 
-def _placement_variance(side: Sequence[float], among_all: _Ranks) -> float:
+def _placement_variance(side: Values, among_all: NDArray[np.float64]) -> float:
     """Return the variance of how many values of the other side are below each value of this one."""
-    own = _mid_ranks(side).of
-    below = [among_all.of[value] - own[value] for value in side]
-    mean = sum(below) / len(below)
-    return sum((number - mean) ** 2 for number in below) / (len(below) - 1)
+    return float(np.var(among_all - _mid_ranks(np.asarray(side)).of, ddof=1))
 
 
-def _mid_ranks(values: Sequence[float]) -> _Ranks:
-    ordered = sorted(values)
-    found: dict[float, float] = {}
-    sizes: list[int] = []
-    begin = 0
-    for position in range(1, len(ordered) + 1):
-        if position == len(ordered) or ordered[position] != ordered[begin]:
-            found[ordered[begin]] = (begin + 1 + position) / 2
-            sizes.append(position - begin)
-            begin = position
-    return _Ranks(found, sizes)
+def _mid_ranks(values: NDArray[Any]) -> _Ranks:
+    _, place, sizes = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(sizes)
+    return _Ranks((last - (sizes - 1) / 2)[place], sizes.astype(np.float64))
 
 
 def _verdict(difference: float) -> Verdict:

@@ -12,13 +12,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import compress
 from operator import itemgetter, sub
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from gitdailies_webhooks.figures.facts import DeployFacts, Facts
 from gitdailies_webhooks.figures.incidents import Incident
 from gitdailies_webhooks.figures.selection import Period, Selection
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 FREQUENCY = "deploymentFrequency"
 LEAD_TIME = "changeLeadTime"
@@ -216,15 +220,14 @@ def _durations(durations: list[int]) -> dict[str, Any]:
     }
 
 
-def percentile(ordered: Sequence[int], hundredths: int) -> float | None:
+def percentile(ordered: Sequence[int] | NDArray[np.int64], hundredths: int) -> float | None:
     """Return the value below which *hundredths* of *ordered* numbers lie; None without numbers."""
-    if not ordered:
+    if not len(ordered):
         return None
     # Whole numbers keep a rank exact that is a whole number.
     below, rest = divmod(hundredths * (len(ordered) - 1), 100)
-    if not rest:
-        return ordered[below]
-    return ordered[below] + (ordered[below + 1] - ordered[below]) * rest / 100
+    low = int(ordered[below])
+    return low + (int(ordered[below + 1]) - low) * rest / 100 if rest else low
 
 
 def ratio(part: float, whole: float) -> float | None:

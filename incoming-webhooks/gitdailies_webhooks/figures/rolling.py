@@ -15,7 +15,10 @@ from itertools import accumulate, chain, pairwise
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from gitdailies_webhooks.figures import metrics
+from gitdailies_webhooks.figures.columns import Durations
 from gitdailies_webhooks.figures.comparison import Part, wilson
 from gitdailies_webhooks.figures.metrics import MEDIAN, P25, P75, DeployRow, percentile, seconds
 from gitdailies_webhooks.figures.selection import Period, at_local_time, local_time
@@ -66,7 +69,7 @@ def rolling_numbers(found: Tally) -> dict[str, dict[str, Any]]:
 
     The value is None if it rests on too few events.
     """
-    lead_times, recoveries = sorted(found.lead_times), sorted(found.recoveries)
+    lead_times, recoveries = np.sort(found.leads.times), np.sort(found.recoveries)
     return {
         metrics.LEAD_TIME: {"median": _value(_rolling_median(lead_times)), "commits": len(lead_times)},
         metrics.FAIL_RATE: {
@@ -147,7 +150,7 @@ def _middle_half(durations: Sequence[int]) -> Spread | None:
     return Spread(low, high)
 
 
-def _rolling_median(durations: Sequence[int]) -> Rolling | None:
+def _rolling_median(durations: Sequence[int] | Durations) -> Rolling | None:
     median = seconds(percentile(durations, MEDIAN))
     if median is None or len(durations) < LEAST_ROLLING:
         return None

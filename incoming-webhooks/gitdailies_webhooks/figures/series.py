@@ -12,24 +12,23 @@ each row is added up once.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.timestamps import from_us, to_us
 
 from gitdailies_webhooks.figures import rolling, trend
+from gitdailies_webhooks.figures.columns import Columns
 from gitdailies_webhooks.figures.comparison import MANY_ROWS, ONE_PAGE
 from gitdailies_webhooks.figures.events import Place
-from gitdailies_webhooks.figures.facts import Facts
-from gitdailies_webhooks.figures.metrics import deploy_row, incident_row
-from gitdailies_webhooks.figures.selection import Period, at_local_time, local_time
+from gitdailies_webhooks.figures.selection import Period, Selection, at_local_time, local_time
 from gitdailies_webhooks.figures.settings import PRODUCTION
-from gitdailies_webhooks.figures.tally import Tally, Weeks, changes, merged, numbers, tally
+from gitdailies_webhooks.figures.sums import Key, Sums
+from gitdailies_webhooks.figures.tally import Tally, Weeks, changes, numbers
 from gitdailies_webhooks.figures.teams import Teams
 from gitdailies_webhooks.figures.trend import Bucket, Unit
 
@@ -48,8 +47,6 @@ MOST_ROLLING = 200_000
 # The shortest and the longest span of rolling values, in weeks.
 SHORTEST_ROLLING, LONGEST_ROLLING = 2, 13
 
-# The value of a group for each dimension by which it is made, folded.
-Key: TypeAlias = tuple[str, ...]
 # All groups together. Without a dimension it is the only group.
 ALL: Key = ()
 
@@ -75,6 +72,18 @@ class SeriesQuestion:
     rolling_weeks: int = 0
     whole: bool = False
     teams_known: Teams = Teams()  # noqa: RUF009  it is never changed
+
+    @classmethod
+    def of(cls, selection: Selection) -> SeriesQuestion:
+        """Return the question about everything together that selects the same events."""
+        return cls(
+            selection.period,
+            repos=_one(selection.repo),
+            teams=_one(selection.team),
+            services=_one(selection.service),
+            environments=_one(selection.environment),
+            teams_known=selection.teams,
+        )
 
     def without_groups(self) -> SeriesQuestion:
         """Return the same question about everything together, without buckets."""
@@ -125,6 +134,10 @@ class SeriesQuestion:
         return not teams or not teams.isdisjoint(self.teams_known.ever_of(repo))
 
 
+def _one(name: str | None) -> frozenset[str]:
+    return frozenset() if name is None else frozenset({name})
+
+
 class Segment(NamedTuple):
     """The times from `began_at` to `last`, both included."""
 
@@ -135,9 +148,9 @@ class Segment(NamedTuple):
 class Plan(NamedTuple):
     """The segments of a question, in order, and what consists of them: each a range of their numbers.
 
-    `rolling` has the span of the rolling values of each bucket, if they are asked for. `weeks` are the whole
-    weeks of the period, and `weeks_before` those of the period `before`, which is None if it is not asked
-    for.
+    `rolling` has the span of the rolling values of each bucket, if they are asked for. The period `before` is
+    None if it is not asked for. With it, `weeks` are the whole weeks of the period, and `weeks_before` those
+    of the one before.
     """
 
     segments: tuple[Segment, ...]
@@ -156,8 +169,7 @@ def plan(question: SeriesQuestion) -> Plan:
     unit = INTERVALS.get(question.interval)
     buckets = trend.cut(period, unit, MOST_NUMBERS) if unit else ()
     before = _period_before(period) if question.compare else None
-    weeks = _whole_weeks(period)
-    weeks_before = [] if before is None else _whole_weeks(before)
+    weeks, weeks_before = ([], []) if before is None else (_whole_weeks(period), _whole_weeks(before))
     spans = _spans(question, buckets)
     edges = {period.began_at, *(bucket.period.began_at for bucket in (*buckets, *weeks, *weeks_before))}
     edges |= {week.period.ended_at for week in (*weeks, *weeks_before) if week.period.ended_at is not None}
@@ -211,62 +223,10 @@ def _period_before(period: Period) -> Period | None:
     return Period(began_at, period.began_at, period.now, zone)
 
 
-class Sums:
-    """The sums of each group, by the number of the segment."""
-
-    def __init__(self) -> None:
-        self._parts: dict[Key, dict[int, list[Tally]]] = defaultdict(lambda: defaultdict(list))
-
-    def add(self, keys: Iterable[Key], segment: int, found: Tally) -> None:
-        """Add a sum to some groups."""
-        for key in keys:
-            self._parts[key][segment].append(found)
-
-    def keys(self, segments: range) -> list[Key]:
-        """Return the groups that have a sum in *segments*."""
-        return [key for key, parts in self._parts.items() if any(number in segments for number in parts)]
-
-    def over(self, key: Key, segments: range) -> Tally:
-        """Return the sum of a group over some segments."""
-        return self.together((key,), segments)
-
-    def together(self, keys: Iterable[Key], segments: range) -> Tally:
-        """Return the sum of several groups."""
-        return merged(self._within(keys, segments))
-
-    def deploys(self, keys: Iterable[Key], segments: range) -> int:
-        """Return the number of deploys of several groups, without adding up anything else."""
-        return sum(one.deploys for one in self._within(keys, segments))
-
-    def _within(self, keys: Iterable[Key], segments: range) -> Iterator[Tally]:
-        for key in keys:
-            if (parts := self._parts.get(key)) is not None:
-                for number in segments:
-                    if number in parts:
-                        yield from parts[number]
-
-
-def add_up(facts: Facts, question: SeriesQuestion, planned: Plan, window: int) -> Sums:
-    """Add up the deploys and incidents of a history."""
-    sums, settled_until = Sums(), question.period.now - window
-    begins = [segment.began_at for segment in planned.segments]
-
-    def segment(at: int) -> int | None:
-        number = bisect_left(begins, at + 1) - 1
-        return number if number >= 0 and at <= planned.segments[number].last else None
-
-    for found in facts.deploys:
-        if (number := segment(found.deploy.at)) is not None:
-            sums.add(question.keys(found.deploy.place), number, tally([deploy_row(found)], (), settled_until))
-    for incident in facts.incidents:
-        number = segment(incident.occurrence.began_at)
-        if number is not None and incident.link.deploy is None:
-            sums.add(
-                question.keys(incident.occurrence.place),
-                number,
-                tally((), [incident_row(incident)], settled_until),
-            )
-    return sums
+def add_up(found: Columns, question: SeriesQuestion, planned: Plan, window: int) -> Sums:
+    """Add up deploys and incidents by the groups of a question."""
+    edges = [*(segment.began_at for segment in planned.segments), planned.segments[-1].last + 1]
+    return Sums(found, [question.keys(place) for place in found.places], edges, question.period.now - window)
 
 
 def answer(
@@ -281,7 +241,8 @@ def answer(
 
     *firsts* are the times of the first event of each repository.
     """
-    return [_group(question, planned, sums, key, firsts, confidence) for key in keys]
+    heads = [_head(bucket) for bucket, _ in planned.buckets]
+    return [_group(question, planned, heads, sums, key, firsts, confidence) for key in keys]
 
 
 def ordered(question: SeriesQuestion, planned: Plan, sums: Sums) -> list[Key]:
@@ -336,9 +297,23 @@ def first_of(question: SeriesQuestion, firsts: Mapping[str, int], key: Key) -> i
     return min((firsts[repo] for repo in repos if question.selects(repo, key)), default=None)
 
 
-def _group(
+class _Head(NamedTuple):
+    """What a bucket has in each group: its times as they are shown, and its days if all are observed."""
+
+    shown: dict[str, Any]
+    days: float
+
+
+def _head(bucket: Bucket) -> _Head:
+    period = bucket.period
+    ended = None if period.ended_at is None else _text(period.ended_at)
+    return _Head({"from": _text(period.began_at), "to": ended, "whole": bucket.whole}, period.days)
+
+
+def _group(  # noqa: PLR0917  what all groups have in common comes first
     question: SeriesQuestion,
     planned: Plan,
+    heads: Sequence[_Head],
     sums: Sums,
     key: Key,
     firsts: Mapping[str, int],
@@ -357,14 +332,8 @@ def _group(
         for part in planned.rolling
     ] or [{}] * len(planned.buckets)
     buckets = [
-        {
-            "from": _text(bucket.period.began_at),
-            "to": None if bucket.period.ended_at is None else _text(bucket.period.ended_at),
-            "whole": bucket.whole,
-            **_numbers(sums.over(key, part), bucket.period, first),
-            **with_rolling,
-        }
-        for (bucket, part), with_rolling in zip(planned.buckets, rolled, strict=True)
+        {**head.shown, **_numbers(sums.over(key, part), bucket.period, first, head.days), **with_rolling}
+        for (bucket, part), head, with_rolling in zip(planned.buckets, heads, rolled, strict=True)
     ]
     return {"key": key, "total": found.total, **compared, "buckets": buckets}
 
@@ -376,9 +345,12 @@ def _observed(weeks: Iterable[tuple[Bucket, range]], first: int | None) -> Itera
             yield part
 
 
-def _numbers(found: Tally, period: Period, first: int | None) -> dict[str, Any]:
+def _numbers(found: Tally, period: Period, first: int | None, days: float | None = None) -> dict[str, Any]:
+    """Return the figures of a sum; *days* are those of the whole period, if they are known."""
     observed_from = period.observed_from(first)
-    since = None if observed_from in (None, period.began_at) else _text(observed_from or 0)
+    if observed_from == period.began_at:
+        return numbers(found, period.days if days is None else days, None)
+    since = None if observed_from is None else _text(observed_from)
     return numbers(found, period.days_since(observed_from), since)
 
 

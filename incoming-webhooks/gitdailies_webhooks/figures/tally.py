@@ -1,38 +1,26 @@
 """What deploys and incidents add up to, and the five figures of such a sum.
 
-Sums can be added, so that those of days make weeks and those of repositories make teams. Medians are never
-made of medians: a sum holds every lead time and every recovery.
+Sums can be added, so that those of repositories make teams. Medians are never made of medians: a sum holds
+every lead time and every recovery.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
-from zlib import crc32
 
-import orjson
+import numpy as np
+from numpy.typing import NDArray
 
 from gitdailies_webhooks.figures import comparison, metrics
+from gitdailies_webhooks.figures.columns import NONE, Durations, positions
 from gitdailies_webhooks.figures.comparison import Part, Verdict
-from gitdailies_webhooks.figures.metrics import (
-    MEDIAN,
-    P25,
-    P75,
-    P90,
-    DeployRow,
-    IncidentRow,
-    percentile,
-    ratio,
-    seconds,
-)
-from gitdailies_webhooks.figures.remembered import Remembered
+from gitdailies_webhooks.figures.metrics import MEDIAN, P25, P75, P90, percentile, ratio, seconds
 
-# Between the lead times of two deploys.
-BETWEEN = ";"
 # Of the deploys of a period, about this many are compared: enough to see a difference of a tenth.
 MOST_COMPARED = 400
+_MIXER = np.uint64(0x9E3779B97F4A7C15)
 
 # The words of a comparison, by figure.
 _LONGER: Mapping[Verdict, str] = MappingProxyType({comparison.HIGHER: "longer", comparison.LOWER: "shorter"})
@@ -48,12 +36,21 @@ WORDS: Mapping[str, Mapping[Verdict, str]] = MappingProxyType(
 )
 
 
+class Leads(NamedTuple):
+    """The lead times of deploys in microseconds, one deploy after another, and how many each deploy has."""
+
+    times: Durations = NONE
+    counts: NDArray[np.uint32] = np.empty(0, np.uint32)
+
+
+NO_LEADS = Leads()
+
+
 class Tally(NamedTuple):
     """Sums over some deploys and incidents.
 
-    `young` deploys are not settled. `failed` counts settled deploys, and `failed_young` the others. `leads`
-    are the lead times of each deploy that has some, in microseconds as they are stored. `recoveries` and
-    `remedied` are microseconds, too. `unlinked` and `unlinked_72h` count incidents.
+    `young` deploys are not settled. `failed` counts settled deploys, and `failed_young` the others. `leads`,
+    `recoveries` and `remedied` are in microseconds. `unlinked` and `unlinked_72h` count incidents.
     """
 
     deploys: int = 0
@@ -61,11 +58,11 @@ class Tally(NamedTuple):
     young: int = 0
     unknown_deploys: int = 0
     unknown_commits: int = 0
-    leads: str = ""
+    leads: Leads = NO_LEADS
     failed: int = 0
     failed_young: int = 0
-    recoveries: tuple[int, ...] = ()
-    remedied: tuple[int, ...] = ()
+    recoveries: Durations = NONE
+    remedied: Durations = NONE
     still_open: int = 0
     unlinked: int = 0
     unlinked_72h: int = 0
@@ -74,112 +71,53 @@ class Tally(NamedTuple):
     def settled(self) -> int:
         return self.deploys - self.young
 
-    @property
-    def lead_times(self) -> list[int]:
-        """The lead time of each commit, in microseconds."""
-        return _each(self.leads)
 
-
-class LeadTimes(NamedTuple):
-    """What the lead times of a period come to, in seconds, and how many commits have one."""
-
-    median: float | None
-    p25: float | None
-    p75: float | None
-    p90: float | None
-    commits: int
-
-
-def _each(leads: str) -> list[int]:
-    # One JSON list is parsed five times as fast as one number at a time.
-    found: list[int] = orjson.loads(f"[{leads.replace(BETWEEN, ',')}]")
-    return found
-
-
-def _lead_times(leads: str) -> LeadTimes:
-    ordered = sorted(_each(leads))
-    median, p25, p75, p90 = (seconds(percentile(ordered, cut)) for cut in (MEDIAN, P25, P75, P90))
-    return LeadTimes(median, p25, p75, p90, len(ordered))
-
-
-def drawn_lead_times(leads: str) -> list[float]:
-    """Return the median lead time of each deploy that has one; of about `MOST_COMPARED` if there are more.
-
-    Which ones depends on nothing but their lead times, so that it is the same in any order.
-    """
-    deploys = leads.encode().split(BETWEEN.encode()) if leads else []
-    step = -(-len(deploys) // MOST_COMPARED)
-    if step > 1:
-        deploys = [one for one in deploys if not crc32(one) % step]
-    if not deploys:
-        return []
-    medians = (percentile(sorted(one), MEDIAN) for one in orjson.loads(b"[[%b]]" % b"],[".join(deploys)))
-    return [one for one in medians if one is not None]
-
-
-def _compared_lead_times(before: str, now: str, confidence: str) -> Verdict:
-    return comparison.compare_durations(drawn_lead_times(before), drawn_lead_times(now), float(confidence))
-
-
-# Three overviews of a hundred rows, and of the period before: of each, a few numbers or a word.
-lead_times = Remembered(_lead_times, 600)
-_compare_lead_times = Remembered(_compared_lead_times, 600)
-
-
-def tally(deploys: Sequence[DeployRow], incidents: Iterable[IncidentRow], settled_until: int) -> Tally:
-    """Add up deploys and incidents; deploys later than *settled_until* are young."""
-    unlinked = [incident.linked_wide for incident in incidents if not incident.linked]
-    counts = Tally(
-        deploys=len(deploys),
-        rework=sum(row.rework for row in deploys),
-        young=sum(row.at > settled_until for row in deploys),
-        unknown_deploys=sum(row.unknown for row in deploys),
-        unknown_commits=sum(row.unknown_commits for row in deploys),
-        leads=BETWEEN.join(row.lead_times for row in deploys if row.lead_times),
-        unlinked=len(unlinked),
-        unlinked_72h=sum(unlinked),
-    )
-    failed = [Failure(row.at, row.recovery, row.open, row.remedied_after) for row in deploys if row.failed]
-    return merged((counts, failures(failed, settled_until)))
-
-
-class Failure(NamedTuple):
-    """How a deploy failed; the fields are those of a `DeployRow`."""
-
-    at: int
-    recovery: int | None
-    open: bool
-    remedied_after: int | None
-
-
-def failures(failed: Sequence[Failure], settled_until: int) -> Tally:
-    """Add up what failed deploys add beyond being deploys."""
-    young = sum(one.at > settled_until for one in failed)
-    return Tally(
-        failed=len(failed) - young,
-        failed_young=young,
-        recoveries=tuple(one.recovery for one in failed if one.recovery is not None),
-        remedied=tuple(one.remedied_after for one in failed if one.remedied_after is not None),
-        still_open=sum(one.open for one in failed),
-    )
-
-
-def merged(tallies: Iterable[Tally]) -> Tally:
+def merged(tallies: Sequence[Tally]) -> Tally:
     """Add several sums."""
-    columns = list(zip(*tallies, strict=True))
-    if not columns:
-        return Tally()
-    if len(columns[0]) == 1:
-        return Tally._make(column[0] for column in columns)
-    return Tally._make(_added(column) for column in columns)
+    if len(tallies) == 1:
+        return tallies[0]
+    return Tally._make(map(_added, zip(*tallies, strict=True))) if tallies else Tally()
 
 
 def _added(column: tuple[Any, ...]) -> Any:
     if isinstance(column[0], int):
         return sum(column)
-    if isinstance(column[0], str):
-        return BETWEEN.join(filter(None, column))
-    return tuple(chain.from_iterable(column))
+    if isinstance(column[0], Leads):
+        return Leads._make(map(np.concatenate, zip(*column, strict=True)))
+    return np.concatenate(column)
+
+
+def median(durations: Durations) -> float | None:
+    """Return the median in microseconds; None without durations."""
+    return percentile(np.sort(durations), MEDIAN)
+
+
+def in_seconds(durations: Durations, *hundredths: int) -> list[float | None]:
+    """Return percentiles in seconds; None without durations."""
+    if not len(durations):
+        return [None] * len(hundredths)
+    ordered = np.sort(durations)
+    return [seconds(percentile(ordered, cut)) for cut in hundredths]
+
+
+def drawn_lead_times(leads: Leads) -> NDArray[np.float64]:
+    """Return the median lead time of each deploy that has one; of about `MOST_COMPARED` if there are more.
+
+    Which ones depends on nothing but their lead times, so that it is the same in any order.
+    """
+    counts = leads.counts[leads.counts > 0].astype(np.int64)
+    begins, times = np.cumsum(counts) - counts, leads.times
+    step = -(-len(counts) // MOST_COMPARED)
+    if step > 1:
+        sums = np.add.reduceat(times, begins).astype(np.uint64)
+        # The high bits of this product look random (Knuth's multiplicative hash).
+        drawn = np.flatnonzero(((sums * _MIXER) >> np.uint64(40)) % np.uint64(step) == 0)
+        times, counts = times[positions(begins[drawn], counts[drawn])], counts[drawn]
+        begins = np.cumsum(counts) - counts
+    ordered = times[np.lexsort((times, np.repeat(np.arange(len(counts)), counts)))]
+    low, high = ordered[begins + (counts - 1) // 2], ordered[begins + counts // 2]
+    medians: NDArray[np.float64] = low + (high - low) / 2
+    return medians
 
 
 def numbers(found: Tally, days: float, since: str | None) -> dict[str, Any]:
@@ -187,7 +125,7 @@ def numbers(found: Tally, days: float, since: str | None) -> dict[str, Any]:
 
     *days* are the observed ones. They began at *since*, if that is later than the period; else it is None.
     """
-    lead = lead_times(found.leads)
+    middle, p25, p75, p90 = in_seconds(found.leads.times, MEDIAN, P25, P75, P90)
     failed = found.failed + found.failed_young
     decided = len(found.recoveries) + len(found.remedied) + found.still_open
     return {
@@ -198,7 +136,11 @@ def numbers(found: Tally, days: float, since: str | None) -> dict[str, Any]:
             "since": since,
         },
         metrics.LEAD_TIME: {
-            **lead._asdict(),
+            "median": middle,
+            "p25": p25,
+            "p75": p75,
+            "p90": p90,
+            "commits": len(found.leads.times),
             "unknown": found.unknown_commits,
             "unknownDeploys": found.unknown_deploys,
         },
@@ -228,9 +170,54 @@ def numbers(found: Tally, days: float, since: str | None) -> dict[str, Any]:
     }
 
 
-def _durations(durations: Iterable[int]) -> dict[str, float | None]:
-    ordered = sorted(durations)
-    return {"median": seconds(percentile(ordered, MEDIAN)), "p90": seconds(percentile(ordered, P90))}
+def headline(found: Tally, times: Durations, days: float) -> dict[str, Any]:
+    """Return the five figures under the names of `metrics.figures`, which makes them of single rows.
+
+    *times* are those of the deploys, in order, and *days* the observed ones.
+    """
+    gaps = np.diff(times)
+    median_gap, gap_p90 = in_seconds(gaps, MEDIAN, P90)
+    shown = numbers(found, days, None)
+    lead, fail, recovery = (shown[name] for name in (metrics.LEAD_TIME, metrics.FAIL_RATE, metrics.RECOVERY))
+    return {
+        metrics.FREQUENCY: {
+            "value": ratio(found.deploys, days),
+            "unit": "deploys/day",
+            "numerator": found.deploys,
+            "denominator": days,
+            "count": len(gaps),
+            "medianGap": median_gap,
+            "gapP90": gap_p90,
+        },
+        metrics.LEAD_TIME: {
+            "median": lead["median"],
+            "p90": lead["p90"],
+            "count": lead["commits"],
+            "unknownDeploys": found.unknown_deploys,
+            "unknownCommits": found.unknown_commits,
+        },
+        metrics.FAIL_RATE: {
+            "value": fail["value"],
+            "numerator": found.failed,
+            "denominator": found.settled,
+            **{name: fail[name] for name in ("pending", "failedYoung", "unlinked", "attributedIn72h")},
+        },
+        metrics.RECOVERY: {
+            "median": recovery["median"],
+            "p90": recovery["p90"],
+            "count": recovery["recovered"],
+            **{name: recovery[name] for name in ("open", "byRemedy", "withoutIncident")},
+        },
+        metrics.REWORK: {
+            "value": ratio(found.rework, found.deploys),
+            "numerator": found.rework,
+            "denominator": found.deploys,
+        },
+    }
+
+
+def _durations(durations: Durations) -> dict[str, float | None]:
+    return dict(zip(("median", "p90"), in_seconds(durations, MEDIAN, P90), strict=True))
 
 
 def _interval(part: Part) -> dict[str, float | None]:
@@ -249,7 +236,9 @@ def changes(before: Tally, now: Tally, weeks: Weeks, confidence: float) -> dict[
     """Return what became of each figure: higher, lower, unclear or few; of durations longer or shorter."""
     verdicts = {
         metrics.FREQUENCY: comparison.compare_counts(weeks.before, weeks.now, confidence),
-        metrics.LEAD_TIME: _compare_lead_times(before.leads, now.leads, str(confidence)),
+        metrics.LEAD_TIME: comparison.compare_durations(
+            drawn_lead_times(before.leads), drawn_lead_times(now.leads), confidence
+        ),
         metrics.FAIL_RATE: comparison.compare_rates(
             Part(before.failed, before.settled), Part(now.failed, now.settled), confidence
         ),

@@ -11,7 +11,7 @@ from gitdailies_core.error_text import got
 from gitdailies_core.values.times import parse
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import to_us
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from gitdailies_webhooks.derived.answer_cache import AnswerCache
 from gitdailies_webhooks.derived.queries import Question
@@ -24,7 +24,7 @@ from gitdailies_webhooks.events import query, spellings
 from gitdailies_webhooks.events.problem import Refusal, refusal
 from gitdailies_webhooks.figures import trend
 from gitdailies_webhooks.figures.selection import DEFAULT_DAYS
-from gitdailies_webhooks.figures.series import INTERVALS
+from gitdailies_webhooks.figures.series import INTERVALS, SeriesQuestion
 from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.pages import dora_view, overview_view, phrases
 from gitdailies_webhooks.pages.conditional import conditional
@@ -33,7 +33,7 @@ from gitdailies_webhooks.pages.forms import wrong_of
 from gitdailies_webhooks.pages.overview_view import FIRST_SORT, SORTS
 from gitdailies_webhooks.pages.request_context import Visit
 from gitdailies_webhooks.pages.samples import deploy_command
-from gitdailies_webhooks.pages.series_formats import CSV, FORMS, MARKDOWN, as_csv, as_markdown
+from gitdailies_webhooks.pages.series_formats import FORMS, write
 from gitdailies_webhooks.pages.site import FIGURES, Page, Site
 
 WALL = "wall"
@@ -91,14 +91,10 @@ class DoraPage:
         self._asked(filters)
         await self._site.catch_up()
         found = self._asked(filters).all
-        exported = partial(answer, question=found.question, settings=self._site.settings, limit=MOST_LISTED)
-        body = await self._site.store.ask(exported)
+        exported = partial(_exported, question=found.question, settings=self._site.settings, form=form)
+        body, media_type = await self._site.store.ask(exported)
         headers = {"content-disposition": f'attachment; filename="dora.{form}"'}
-        if form == "csv":
-            return Response(as_csv(body), media_type=CSV, headers=headers)
-        if form == "md":
-            return Response(as_markdown(body), media_type=MARKDOWN, headers=headers)
-        return JSONResponse(body, headers=headers)
+        return Response(body, media_type=media_type, headers=headers)
 
     def _asked(self, filters: Mapping[str, str]) -> _Asked:
         site, now = self._site, to_us(self._site.clock())
@@ -138,6 +134,13 @@ class DoraPage:
 def _filters(visit: Visit, names: tuple[str, ...]) -> dict[str, str]:
     given = query.parameters(visit.query, names)
     return {name: text.strip() for name, text in given.items() if text.strip()}
+
+
+def _exported(
+    session: Session, question: SeriesQuestion, settings: FigureSettings, form: str
+) -> tuple[bytes, str]:
+    """Return the groups of a question in one of `FORMS`, and the media type."""
+    return write(answer(session, question, settings, limit=MOST_LISTED), form)
 
 
 def _shown(

@@ -9,8 +9,7 @@ from markupsafe import Markup
 
 from gitdailies_webhooks.figures import metrics, series
 from gitdailies_webhooks.figures.durations import NOTHING
-from gitdailies_webhooks.figures.metrics import MEDIAN, percentile
-from gitdailies_webhooks.figures.tally import Tally
+from gitdailies_webhooks.figures.tally import Tally, median
 from gitdailies_webhooks.pages import phrases, sparks
 from gitdailies_webhooks.pages.event_links import Piece
 from gitdailies_webhooks.pages.event_view import NAMES
@@ -42,10 +41,6 @@ class _Drawn(NamedTuple):
     text: Callable[[float | None], str]
 
 
-def _median(durations: Sequence[int]) -> float | None:
-    return percentile(sorted(durations), MEDIAN)
-
-
 def _seconds(us: float | None) -> str:
     return duration(None if us is None else us / 1e6)
 
@@ -54,13 +49,13 @@ _DRAWN = {
     # A count is exact, however small it is.
     metrics.FREQUENCY: _Drawn(lambda found: found.deploys, lambda _: FEW, count),
     metrics.LEAD_TIME: _Drawn(
-        lambda found: _median(found.lead_times), lambda found: len(found.lead_times), _seconds
+        lambda found: median(found.leads.times), lambda found: len(found.leads.times), _seconds
     ),
     metrics.FAIL_RATE: _Drawn(
         lambda found: metrics.ratio(found.failed, found.settled), lambda found: found.settled, percent
     ),
     metrics.RECOVERY: _Drawn(
-        lambda found: _median(found.recoveries), lambda found: len(found.recoveries), _seconds
+        lambda found: median(found.recoveries), lambda found: len(found.recoveries), _seconds
     ),
     metrics.REWORK: _Drawn(
         lambda found: metrics.ratio(found.rework, found.deploys), lambda found: found.deploys, percent

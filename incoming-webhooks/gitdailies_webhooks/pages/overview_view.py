@@ -13,11 +13,11 @@ from gitdailies_webhooks.derived.dora_page import MOST_SEEN
 from gitdailies_webhooks.derived.series.overview import Overview
 from gitdailies_webhooks.figures import comparison, metrics, series
 from gitdailies_webhooks.figures.comparison import MANY_ROWS, ONE_PAGE, Part, wilson
-from gitdailies_webhooks.figures.metrics import MEDIAN, percentile
 from gitdailies_webhooks.figures.selection import Period
-from gitdailies_webhooks.figures.series import ALL, Key
+from gitdailies_webhooks.figures.series import ALL
 from gitdailies_webhooks.figures.settings import PRODUCTION, FigureSettings
-from gitdailies_webhooks.figures.tally import Tally, lead_times
+from gitdailies_webhooks.figures.sums import Key
+from gitdailies_webhooks.figures.tally import Tally, median
 from gitdailies_webhooks.pages import phrases, sparks
 from gitdailies_webhooks.pages.event_links import Piece, open_incidents_url
 from gitdailies_webhooks.pages.formatting import (
@@ -57,10 +57,6 @@ class Sort(NamedTuple):
     value: Callable[[Tally, int], float | None]
 
 
-def _median(durations: Sequence[int]) -> float | None:
-    return percentile(sorted(durations), MEDIAN)
-
-
 # The first one holds unless another is asked for. `name` sorts by the alphabet.
 SORTS: Mapping[str, Sort] = MappingProxyType(
     {
@@ -68,9 +64,9 @@ SORTS: Mapping[str, Sort] = MappingProxyType(
         for one in (
             Sort("deploys", "Deploys", lambda found, _: found.deploys),
             Sort("name", "Repository", lambda _found, _: None),
-            Sort("lead", "Lead time", lambda found, _: lead_times(found.leads).median),
+            Sort("lead", "Lead time", lambda found, _: median(found.leads.times)),
             Sort("fail", "Fail rate", lambda found, _: metrics.ratio(found.failed, found.settled)),
-            Sort("recovery", "Recovery", lambda found, _: _median(found.recoveries)),
+            Sort("recovery", "Recovery", lambda found, _: median(found.recoveries)),
             Sort("rework", "Rework", lambda found, _: metrics.ratio(found.rework, found.deploys)),
             Sort("open", "Open now", lambda _, open_now: open_now),
         )

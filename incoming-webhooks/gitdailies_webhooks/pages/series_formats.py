@@ -7,10 +7,13 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import orjson
+
 from gitdailies_webhooks.figures import metrics
 from gitdailies_webhooks.figures.durations import NOTHING, duration
 from gitdailies_webhooks.pages.formatting import count, fraction, rate, spreadsheet_safe
 
+JSON = "application/json"
 CSV = "text/csv; charset=utf-8"
 MARKDOWN = "text/markdown; charset=utf-8"
 FORMS = ("json", "csv", "md")
@@ -20,6 +23,15 @@ _RATIOS = frozenset({"value", "low", "high"})
 # What a row is about: the whole period, the one before, a bucket, or the span of its rolling values.
 TOTAL, BEFORE, BUCKET, ROLLING = "total", "before", "bucket", "rolling"
 _COLUMNS = ("span", "from", "to", "figure", "field", "value", "unit", "asOf", "definitions")
+
+
+def write(answer: Mapping[str, Any], form: str) -> tuple[bytes, str]:
+    """Write a series in one of `FORMS`; return the bytes and their media type."""
+    if form == "csv":
+        return as_csv(answer).encode(), CSV
+    if form == "md":
+        return as_markdown(answer).encode(), MARKDOWN
+    return orjson.dumps(answer), JSON
 
 
 def fields(numbers: Mapping[str, Any]) -> Iterator[tuple[str, str, Any, str]]:

@@ -114,15 +114,7 @@ HELD: tuple[Held, ...] = (
     ),
     held(
         "packed_weeks",
-        "environment",
-        "figures, derived from events",
-        _WITH_EVENTS,
-        _BOTH,
-        _T.NOTHING,
-    ),
-    held(
-        "packed_sums",
-        "environment repo leads recoveries remedied",
+        "environment places deploys lead_times failures unlinked",
         "figures, derived from events",
         _WITH_EVENTS,
         _BOTH,

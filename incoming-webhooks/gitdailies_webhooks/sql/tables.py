@@ -263,9 +263,8 @@ _partial(
 )
 _partial("figures_incidents_linked_at", _LINKED, _INCIDENTS.environment, _INCIDENTS.deploy_at)
 
-# Sums over the deploys and incidents of a week: derived.update.packing. A week of `packed_weeks` is complete,
-# and its sums hold for every moment from `holds_from` on. `leads` are the lead times of each deploy that has
-# some, with ";" between deploys. `recoveries` and `remedied` are times with "," between them.
+# The deploys, failures and incidents of a week that is over: derived.update.packing. They hold for every
+# moment from `holds_from` on. `places` is JSON, and the others are arrays of figures.columns.
 Table(
     "packed_weeks",
     METADATA,
@@ -273,25 +272,10 @@ Table(
     Column("began", BigInteger, primary_key=True, autoincrement=False),
     Column("ended", BigInteger, nullable=False),
     Column("holds_from", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
-)
-Table(
-    "packed_sums",
-    METADATA,
-    Column("environment", _NAME, primary_key=True),
-    Column("began", BigInteger, primary_key=True, autoincrement=False),
-    Column("repo", _NAME, primary_key=True),
-    Column("deploys", BigInteger, nullable=False),
-    Column("rework", BigInteger, nullable=False),
-    Column("unknown_deploys", BigInteger, nullable=False),
-    Column("unknown_commits", BigInteger, nullable=False),
-    Column("leads", Text, nullable=False),
-    Column("failed", BigInteger, nullable=False),
-    Column("recoveries", Text, nullable=False),
-    Column("remedied", Text, nullable=False),
-    Column("still_open", BigInteger, nullable=False),
-    Column("unlinked", BigInteger, nullable=False),
-    Column("unlinked_72h", BigInteger, nullable=False),
+    *(
+        Column(name, LargeBinary, nullable=False)
+        for name in ("places", "deploys", "lead_times", "failures", "unlinked")
+    ),
 )
 
 # The settings with which the rows above were derived, as JSON under one name.

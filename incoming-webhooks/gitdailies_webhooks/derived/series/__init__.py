@@ -1,8 +1,8 @@
 """Series: the figures of groups over time, from the derived rows.
 
 ```text
-parameters ─► question ─► answer ◄─ sums ◄─ rows
-                            │
+parameters ─► question ─► answer ◄─ sums ◄─┬─ packed weeks
+                            │              └─ parts ◄─ rows
                           names
 ```
 

@@ -10,27 +10,22 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+import orjson
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us
 
-from gitdailies_webhooks.derived import queries, rows
+from gitdailies_webhooks.derived.repositories import MOST_EVENTS
+from gitdailies_webhooks.derived.series import sums
 from gitdailies_webhooks.derived.series.names import Names
 from gitdailies_webhooks.derived.series.question import cursor, rolling_text
-from gitdailies_webhooks.derived.series.sums import add_up, first_times
-from gitdailies_webhooks.events import change_log
+from gitdailies_webhooks.derived.series.sums import first_times
 from gitdailies_webhooks.events.problem import refusal
 from gitdailies_webhooks.figures import series
-from gitdailies_webhooks.figures.facts import derive
-from gitdailies_webhooks.figures.series import (
-    MOST_NUMBERS,
-    MOST_ROLLING,
-    Key,
-    Plan,
-    SeriesQuestion,
-    Sums,
-)
+from gitdailies_webhooks.figures.metrics import FREQUENCY
+from gitdailies_webhooks.figures.series import MOST_NUMBERS, MOST_ROLLING, Plan, SeriesQuestion
 from gitdailies_webhooks.figures.settings import DEFINITIONS, FigureSettings
+from gitdailies_webhooks.figures.sums import Key, Sums
 
 _NARROW = "choose a longer interval, a shorter period, or fewer repositories, teams or services"
 
@@ -53,23 +48,16 @@ def read(
     session: Session,
     question: SeriesQuestion,
     settings: FigureSettings,
-    most: int | None = queries.MOST_EVENTS,
+    most: int | None = MOST_EVENTS,
 ) -> Read:
     """Add up what a question asks for; raises Refusal for too many groups and buckets."""
     planned = series.plan(question)
     _refuse_many(1, planned)
-    now = question.period.now
-    as_of = change_log.complete_until(session, now)
     firsts = first_times(session)
-    if rows.outdated(session, settings):
-        history = queries.history_of(session, None, settings, now, most)
-        sums = series.add_up(derive(history, settings), question, planned, settings.window_us)
-        as_of = now
-    else:
-        sums = add_up(session, question, planned, settings.window_us)
-    keys = series.ordered(question, planned, sums)
+    found, as_of = sums.read(session, question, planned, settings, most)
+    keys = series.ordered(question, planned, found)
     _refuse_many(len(keys), planned)
-    return Read(planned, sums, keys, firsts, as_of)
+    return Read(planned, found, keys, firsts, as_of)
 
 
 def answer(
@@ -79,7 +67,7 @@ def answer(
     *,
     limit: int,
     after: Key | None = None,
-    most: int | None = queries.MOST_EVENTS,
+    most: int | None = MOST_EVENTS,
 ) -> dict[str, Any]:
     """Return the body of `GET /api/metrics/series`: a page of groups, and `next` for the following one."""
     found = read(session, question, settings, most)
@@ -118,17 +106,22 @@ def version(answered: dict[str, Any]) -> str:
     lasting = {**answered, "groups": counted, "asOf": minute, "now": minute, "from": answered["from"][:16]}
     if answered["before"] is not None:
         lasting["before"] = answered["before"]["from"][:16]
-    return sha256(repr(lasting).encode()).hexdigest()[:24]
+    return sha256(orjson.dumps(lasting)).hexdigest()[:24]
 
 
-def _lasting(value: Any) -> Any:
-    """Return numbers without those that grow with every moment."""
-    if isinstance(value, list):
-        return [_lasting(one) for one in value]
-    if not isinstance(value, dict):
-        return value
-    growing = {"value", "days"} if "days" in value else {"from"}
-    return {name: _lasting(one) for name, one in value.items() if name not in growing}
+def _lasting(group: dict[str, Any]) -> dict[str, Any]:
+    """Return the numbers of a group without those that grow with every moment."""
+    spans = [group["total"], *group["buckets"]]
+    if group.get("before") is not None:
+        spans.append(group["before"])
+    return {"by": group["by"], "change": group.get("change"), "spans": [_counted(span) for span in spans]}
+
+
+def _counted(span: dict[str, Any]) -> dict[str, Any]:
+    """Return the numbers of a span without its beginning, its days, and what is divided by them."""
+    frequency = {**span[FREQUENCY], "value": None, "days": None}
+    rolled = {**span["rolling"], "from": None} if "rolling" in span else None
+    return {**span, "from": None, FREQUENCY: frequency, "rolling": rolled}
 
 
 def _behind(question: SeriesQuestion, keys: Sequence[Key], after: Key) -> Sequence[Key]:

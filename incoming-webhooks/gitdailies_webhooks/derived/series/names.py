@@ -10,8 +10,9 @@ from collections import defaultdict
 from gitdailies_server.storage.database import Session
 
 from gitdailies_webhooks.events import spellings
-from gitdailies_webhooks.figures.series import ENVIRONMENT, REPO, SERVICE, TEAM, Key, SeriesQuestion
+from gitdailies_webhooks.figures.series import ENVIRONMENT, REPO, SERVICE, TEAM, SeriesQuestion
 from gitdailies_webhooks.figures.settings import PRODUCTION, FigureSettings
+from gitdailies_webhooks.figures.sums import Key
 
 
 class Names:

@@ -17,8 +17,9 @@ from gitdailies_webhooks.derived.series.answer import Read, read
 from gitdailies_webhooks.derived.series.names import Names
 from gitdailies_webhooks.derived.series.sums import open_incidents
 from gitdailies_webhooks.figures.selection import Selection
-from gitdailies_webhooks.figures.series import Key, SeriesQuestion
+from gitdailies_webhooks.figures.series import SeriesQuestion
 from gitdailies_webhooks.figures.settings import FigureSettings
+from gitdailies_webhooks.figures.sums import Key
 
 
 class Overview(NamedTuple):

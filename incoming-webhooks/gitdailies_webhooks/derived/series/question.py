@@ -21,10 +21,10 @@ from gitdailies_webhooks.figures.series import (
     LONGEST_ROLLING,
     MOST_DIMENSIONS,
     SHORTEST_ROLLING,
-    Key,
     SeriesQuestion,
 )
 from gitdailies_webhooks.figures.settings import PRODUCTION, FigureSettings, folded
+from gitdailies_webhooks.figures.sums import Key
 from gitdailies_webhooks.figures.teams import Teams
 
 NONE, BEFORE = "none", "before"

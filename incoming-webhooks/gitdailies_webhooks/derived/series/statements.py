@@ -1,20 +1,15 @@
 """The SQL statements of series. Aliases and units are those of `statements`.
 
-Each is for one place and one segment of time. What they count is in `figures.tally`.
+Each is for one environment and one span of time. What they count is in `figures.tally`.
 """
 
 from __future__ import annotations
 
-# The first parameter is the moment since which deploys are young. `{joined}` joins the lead times of the
-# deploys that have some; a place and a period follow after AND.
-SUMS_OF_DEPLOYS = (
-    "SELECT repo, {service}, count(*), sum(rework), sum(CASE WHEN at > ? THEN 1 ELSE 0 END),"
-    " sum(CASE WHEN unknown = '' THEN 0 ELSE 1 END), sum(unknown_commits), {joined}"
-    " FROM figures_deploys WHERE counts = 1 AND {where} GROUP BY {grouped}"
+# What deploys add to the figures but for their failures; a place and a period follow after AND.
+DEPLOYS = (
+    "SELECT repo, service, at, rework, CASE WHEN unknown = '' THEN 0 ELSE 1 END, unknown_commits, leads"
+    " FROM figures_deploys WHERE counts = 1 AND {where}"
 )
-# How each database joins the lead times of the deploys that have some.
-JOINED_BY_SQLITE = "group_concat(nullif(leads, ''), ';')"
-JOINED_BY_POSTGRESQL = "string_agg(nullif(leads, ''), ';')"
 
 # Deploys that a later one had remedied at a moment, unless a correction says that they did not fail; a place
 # and a period follow.

@@ -1,58 +1,87 @@
-"""The sums of a series, read from packed weeks and from the derived rows."""
+"""The sums of a question, read from packed weeks and from the derived rows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
+from typing import NamedTuple
 
 from gitdailies_server.storage.database import Session
 
-from gitdailies_webhooks.derived import rows
+from gitdailies_webhooks.derived import repositories, rows
 from gitdailies_webhooks.derived.series import statements
-from gitdailies_webhooks.derived.series.parts import Moment, Part, Where, parts
+from gitdailies_webhooks.derived.series.parts import Span, Where, read_rows
 from gitdailies_webhooks.derived.update import packing
-from gitdailies_webhooks.events import spellings
+from gitdailies_webhooks.events import change_log, spellings
+from gitdailies_webhooks.figures import series
+from gitdailies_webhooks.figures.columns import Columns, joined, of_facts
 from gitdailies_webhooks.figures.events import Place
-from gitdailies_webhooks.figures.series import SERVICE, Plan, SeriesQuestion, Sums
+from gitdailies_webhooks.figures.facts import derive
+from gitdailies_webhooks.figures.series import Plan, SeriesQuestion
+from gitdailies_webhooks.figures.settings import FigureSettings
+from gitdailies_webhooks.figures.sums import Sums
 from gitdailies_webhooks.sql.bulk import lookup_many
 
 _MOST_ENVIRONMENTS = 1000
+# The rows of this many repositories are read by an index, and no packed week.
+_FEW = 5
 
 
-def add_up(session: Session, question: SeriesQuestion, planned: Plan, window: int) -> Sums:
+class Read(NamedTuple):
+    """What a question found: every event received before `as_of` is in the sums."""
+
+    sums: Sums
+    as_of: int
+
+
+def read(
+    session: Session,
+    question: SeriesQuestion,
+    planned: Plan,
+    settings: FigureSettings,
+    most: int | None,
+    *,
+    fresh: bool = False,
+) -> Read:
+    """Add up the deploys and incidents of a question.
+
+    With *fresh*, the events are read if the rows are behind. Raises Refusal if the rows are for other
+    settings, and more than *most* events would have to be read.
+    """
+    now, window = question.period.now, settings.window_us
+    behind = change_log.behind_since(session, now)
+    if not rows.outdated(session, settings) and not (fresh and behind is not None):
+        as_of = now if behind is None else min(behind, now)
+        return Read(_add_up(session, question, planned, window), as_of)
+    repo = next(iter(question.repos)) if len(question.repos) == 1 else None
+    history = repositories.history_of(session, repo, settings, now, most)
+    return Read(series.add_up(of_facts(derive(history, settings)), question, planned, window), now)
+
+
+def _add_up(session: Session, question: SeriesQuestion, planned: Plan, window: int) -> Sums:
     """Add up the deploys and incidents of a question, each in its segment."""
-    sums, keys = Sums(), cache(question.keys)
-    moment = Moment(question.period.now, question.period.now - window)
-    for environment in environments(session, question):
-        where = Where(environment, question.repos)
-        for place, number, found in _parts(session, question, planned, where, moment):
-            sums.add(keys(place), number, found)
-    return sums
+    span = Span(planned.segments[0].began_at, planned.segments[-1].last)
+    parts = [
+        part
+        for environment in environments(session, question)
+        for part in _parts(session, Where(environment, question.repos), span, question.period.now)
+    ]
+    return series.add_up(joined(parts), question, planned, window)
 
 
-def _by_service(question: SeriesQuestion) -> bool:
-    """Whether services of one repository may be in different groups."""
-    return SERVICE in question.by or bool(question.services) or question.teams_known.name_services
+def _parts(session: Session, where: Where, span: Span, now: int) -> Iterator[Columns]:
+    """Yield the rows of an environment: those of packed weeks, and the others from the derived rows.
 
-
-def _parts(
-    session: Session, question: SeriesQuestion, planned: Plan, where: Where, moment: Moment
-) -> Iterator[Part]:
-    """Yield the sums of an environment: those that are packed, and the others from the rows."""
-    by_service, packed = _by_service(question), {}
-    if not by_service:
-        packed = _packed(session, planned, where.environment, moment)
-        for began, repo, tally in packing.read(session, where, packed):
-            yield Place(repo, where.environment, None), packed[began], tally
-    chosen = set(range(len(planned.segments))) - set(packed.values())
-    yield from parts(session, where, planned.segments, chosen, moment, by_service=by_service)
-
-
-def _packed(session: Session, planned: Plan, environment: str, moment: Moment) -> dict[int, int]:
-    """Return the segments that are packed weeks of settled deploys: their numbers by their beginnings."""
-    first, last = planned.segments[0].began_at, planned.segments[-1].last
-    weeks = packing.weeks(session, environment, first, last, moment)
-    return {one.began_at: number for number, one in enumerate(planned.segments) if tuple(one) in weeks}
+    A week is packed with all repositories, so that the rows of a few are read faster by themselves.
+    """
+    first = span.first
+    if not 0 < len(where.repos) <= _FEW:
+        for week, packed in packing.read(session, where.environment, span, now):
+            if first < week.first:
+                yield read_rows(session, where, Span(first, week.first - 1), now)
+            yield packed
+            first = week.last + 1
+    if first <= span.last:
+        yield read_rows(session, where, Span(first, span.last), now)
 
 
 def open_incidents(session: Session, question: SeriesQuestion, *, live: bool) -> list[Place]:

@@ -1,88 +1,190 @@
-"""Sums of deploys and incidents: they can be added in any parts, and very many deploys are drawn from."""
+"""Sums in columns are those of the single rows, in any parts, and very many deploys are drawn from."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from datetime import UTC
 
+import numpy as np
+from gitdailies_webhooks.figures.columns import (
+    Columns,
+    DeployValues,
+    FailureValues,
+    UnlinkedValues,
+    columns,
+    joined,
+)
 from gitdailies_webhooks.figures.comparison import ONE_PAGE
-from gitdailies_webhooks.figures.metrics import DeployRow, IncidentRow
+from gitdailies_webhooks.figures.events import Place
+from gitdailies_webhooks.figures.metrics import DeployRow, IncidentRow, count_unlinked, figures
+from gitdailies_webhooks.figures.selection import Period
+from gitdailies_webhooks.figures.sums import Sums
 from gitdailies_webhooks.figures.tally import (
-    BETWEEN,
     MOST_COMPARED,
+    Leads,
     Tally,
     Weeks,
     changes,
     drawn_lead_times,
+    headline,
     merged,
     numbers,
-    tally,
 )
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.figures.asking import alike
+
 SETTLED_UNTIL = 50
+WINDOW = 49
+LAST = 99
+PLACES = (Place("a/b", "", None), Place("a/c", "", "api"), Place("a/c", "", None))
+# Of each place: the second one is in two groups, and the third in none.
+GROUPS = ((("first",),), (("first",), ("second",)), ())
 
-DEPLOYS = st.lists(
-    st.builds(
-        DeployRow,
-        id=st.just("d"),
-        at=st.integers(0, 99),
-        rework=st.booleans(),
-        failed=st.booleans(),
-        unknown=st.booleans(),
-        unknown_commits=st.integers(0, 3),
-        lead_times=st.lists(st.integers(0, 10**9), max_size=3).map(lambda found: ",".join(map(str, found))),
-        recovery=st.none() | st.integers(0, 99),
-        open=st.booleans(),
-        remedied_after=st.none(),
+
+def values(
+    deploys: Sequence[tuple[Place, DeployRow]], incidents: Sequence[tuple[Place, IncidentRow]]
+) -> Columns:
+    """Put rows into columns."""
+    return columns(
+        [
+            DeployValues(place, row.at, row.rework, row.unknown, row.unknown_commits, row.lead_times)
+            for place, row in deploys
+        ],
+        [
+            FailureValues(place, row.at, row.recovery, row.open, row.remedied_after)
+            for place, row in deploys
+            if row.failed
+        ],
+        [UnlinkedValues(place, row.at, row.linked_wide) for place, row in incidents if not row.linked],
     )
+
+
+def failing(row: DeployRow, recovery: int | None, remedied: int | None) -> DeployRow:
+    """A failed deploy has a recovery, or is open, or has a remedy, or none of them; another one has none."""
+    if not row.failed:
+        return row._replace(open=False)
+    if recovery is not None or row.open:
+        return row._replace(recovery=None if row.open else recovery)
+    return row._replace(remedied_after=remedied)
+
+
+ROW = st.builds(
+    DeployRow,
+    id=st.just("d"),
+    at=st.integers(0, LAST),
+    rework=st.booleans(),
+    failed=st.booleans(),
+    unknown=st.booleans(),
+    unknown_commits=st.integers(0, 3),
+    lead_times=st.lists(st.integers(0, 10**9), max_size=3).map(lambda found: ",".join(map(str, found))),
+    recovery=st.none(),
+    open=st.booleans(),
+    remedied_after=st.none(),
 )
+DURATION = st.none() | st.integers(0, 99)
+DEPLOYS = st.lists(st.tuples(st.sampled_from(PLACES), st.builds(failing, ROW, DURATION, DURATION)))
 INCIDENTS = st.lists(
-    st.builds(
-        IncidentRow, st.just("i"), st.integers(0, 99), st.none(), st.booleans(), linked_wide=st.booleans()
+    st.tuples(
+        st.sampled_from(PLACES),
+        st.builds(
+            IncidentRow,
+            st.just("i"),
+            st.integers(0, LAST),
+            st.none(),
+            st.booleans(),
+            linked_wide=st.booleans(),
+        ),
     )
 )
 
 
-def text(deploys: Sequence[Sequence[int]]) -> str:
-    return BETWEEN.join(",".join(map(str, deploy)) for deploy in deploys)
+def sums(found: Columns, edges: Sequence[int]) -> Sums:
+    return Sums(found, [GROUPS[PLACES.index(place)] for place in found.places], edges, SETTLED_UNTIL)
+
+
+@given(DEPLOYS, INCIDENTS, st.lists(st.integers(0, LAST), min_size=2, unique=True).map(sorted), st.data())
+def test_the_sum_of_segments_is_that_of_their_rows(
+    deploys: list[tuple[Place, DeployRow]],
+    incidents: list[tuple[Place, IncidentRow]],
+    edges: list[int],
+    data: st.DataObject,
+) -> None:
+    """The figures of a group over some segments are those that the pure function makes row by row."""
+    found = sums(values(deploys, incidents), edges)
+    first = data.draw(st.integers(0, len(edges) - 2))
+    behind = data.draw(st.integers(first + 1, len(edges) - 1))
+    segments, period = range(first, behind), Period(edges[first], edges[behind], LAST, UTC)
+    for key in (("first",), ("second",)):
+
+        def mine(place: Place, at: int, key: tuple[str, ...] = key) -> bool:
+            return key in GROUPS[PLACES.index(place)] and at in period
+
+        rows = [row for place, row in deploys if mine(place, row.at)]
+        others = [row for place, row in incidents if mine(place, row.at)]
+        expected = figures(
+            rows, unlinked=count_unlinked(others), period=period, observed_from=edges[first], window=WINDOW
+        )
+        days = period.days_since(edges[first])
+        alike(headline(found.over(key, segments), found.times(key, segments), days), expected)
+        assert found.deploys([key], segments) == len(rows)
+        assert (key in found.keys(segments)) == bool(rows or any(not row.linked for row in others))
 
 
 @given(DEPLOYS, DEPLOYS, INCIDENTS, INCIDENTS)
-def test_sums_of_parts_are_the_sum_of_all(
-    first: list[DeployRow], second: list[DeployRow], some: list[IncidentRow], others: list[IncidentRow]
+def test_columns_of_parts_are_those_of_all(
+    first: list[tuple[Place, DeployRow]],
+    second: list[tuple[Place, DeployRow]],
+    some: list[tuple[Place, IncidentRow]],
+    others: list[tuple[Place, IncidentRow]],
 ) -> None:
-    """The figures of two parts that are added are those of both together."""
-    together = tally([*first, *second], [*some, *others], SETTLED_UNTIL)
-    parts = merged((tally(first, some, SETTLED_UNTIL), Tally(), tally(second, others, SETTLED_UNTIL)))
-    assert numbers(parts, 9.0, None) == numbers(together, 9.0, None)
+    """The figures of two parts that are joined are those of both together, and sums of groups add up."""
+    edges, everything = [0, LAST + 1], range(1)
+    together = sums(values([*first, *second], [*some, *others]), edges)
+    parts = sums(joined([values(first, some), values([], []), values(second, others)]), edges)
+    for key in (("first",), ("second",)):
+        assert shown(parts.over(key, everything)) == shown(together.over(key, everything))
+    both = together.together([("first",), ("second",)], everything)
+    added = merged([together.over(key, everything) for key in (("first",), ("second",))])
+    assert shown(both) == shown(added)
+    assert both.deploys == sum(together.over(key, everything).deploys for key in (("first",), ("second",)))
+
+
+def shown(found: Tally) -> dict[str, object]:
+    return numbers(found, 9.0, None)
+
+
+def leads(deploys: Sequence[Sequence[int]]) -> Leads:
+    times = [time for deploy in deploys for time in deploy]
+    return Leads(np.array(times, np.int64), np.array([len(deploy) for deploy in deploys], np.uint32))
 
 
 def test_very_many_deploys_are_drawn_alike_in_any_order() -> None:
     """Of very many deploys, about as many as are compared are drawn, the same ones in any order."""
     chance = random.Random(3)
     deploys = [[chance.randrange(10**10), chance.randrange(10**10)] for _ in range(20 * MOST_COMPARED)]
-    drawn = drawn_lead_times(text(deploys))
+    drawn = drawn_lead_times(leads(deploys))
     chance.shuffle(deploys)
-    assert sorted(drawn_lead_times(text(deploys))) == sorted(drawn)
+    assert sorted(drawn_lead_times(leads(deploys))) == sorted(drawn)
     assert 0.8 < len(drawn) / MOST_COMPARED < 1.2
     few = deploys[:MOST_COMPARED]
-    assert drawn_lead_times(text(few)) == [sum(deploy) / 2 for deploy in few]
+    assert list(drawn_lead_times(leads(few))) == [sum(deploy) / 2 for deploy in few]
 
 
 def test_many_commits_of_one_deploy_count_as_one_wait() -> None:
     """Two slow deploys of a hundred commits among fast ones do not make a period slower."""
     before = [[hour] for hour in range(1, 21)]
     after = [*before[2:], [30] * 100, [40] * 100]
-    found = changes(Tally(leads=text(before)), Tally(leads=text(after)), Weeks((), ()), ONE_PAGE)
+    found = changes(Tally(leads=leads(before)), Tally(leads=leads(after)), Weeks((), ()), ONE_PAGE)
     assert found["changeLeadTime"] == "unclear"
 
 
 def test_what_became_of_a_figure_is_in_its_own_words() -> None:
     """Durations become longer or shorter, rates and counts higher or lower; little is said to be few."""
-    before = Tally(deploys=40, leads=text([[9]] * 40), failed=1, recoveries=(9,) * 12)
-    now = Tally(deploys=40, leads=text([[5]] * 40), failed=30, recoveries=(20,) * 12, rework=0)
+    before = Tally(deploys=40, leads=leads([[9]] * 40), failed=1, recoveries=np.full(12, 9))
+    now = Tally(deploys=40, leads=leads([[5]] * 40), failed=30, recoveries=np.full(12, 20), rework=0)
     assert changes(before, now, Weeks([9] * 12, [1] * 12), 0.95) == {
         "deploymentFrequency": "lower",
         "changeLeadTime": "shorter",
