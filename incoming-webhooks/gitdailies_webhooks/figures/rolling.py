@@ -15,14 +15,12 @@ from itertools import accumulate, chain, pairwise
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from gitdailies_webhooks.figures import metrics
 from gitdailies_webhooks.figures.columns import Durations
 from gitdailies_webhooks.figures.comparison import Part, wilson
 from gitdailies_webhooks.figures.metrics import MEDIAN, P25, P75, DeployRow, percentile, seconds
 from gitdailies_webhooks.figures.selection import Period, at_local_time, local_time
-from gitdailies_webhooks.figures.tally import Tally
+from gitdailies_webhooks.figures.tally import Tally, in_seconds
 
 SPAN = timedelta(days=28)
 
@@ -69,15 +67,15 @@ def rolling_numbers(found: Tally) -> dict[str, dict[str, Any]]:
 
     The value is None if it rests on too few events.
     """
-    lead_times, recoveries = np.sort(found.leads.times), np.sort(found.recoveries)
+    lead_times, recoveries = found.leads.times, found.recoveries
     return {
-        metrics.LEAD_TIME: {"median": _value(_rolling_median(lead_times)), "commits": len(lead_times)},
+        metrics.LEAD_TIME: {"median": _median_of_enough(lead_times), "commits": len(lead_times)},
         metrics.FAIL_RATE: {
             "value": _value(_rolling_rate(Part(found.failed, found.settled))),
             "failed": found.failed,
             "settled": found.settled,
         },
-        metrics.RECOVERY: {"median": _value(_rolling_median(recoveries)), "recovered": len(recoveries)},
+        metrics.RECOVERY: {"median": _median_of_enough(recoveries), "recovered": len(recoveries)},
         metrics.REWORK: {
             "value": _value(_rolling_rate(Part(found.rework, found.deploys))),
             "rework": found.rework,
@@ -150,7 +148,12 @@ def _middle_half(durations: Sequence[int]) -> Spread | None:
     return Spread(low, high)
 
 
-def _rolling_median(durations: Sequence[int] | Durations) -> Rolling | None:
+def _median_of_enough(durations: Durations) -> float | None:
+    """Return the median in seconds, if it rests on enough durations."""
+    return None if len(durations) < LEAST_ROLLING else in_seconds(durations, MEDIAN)[0]
+
+
+def _rolling_median(durations: Sequence[int]) -> Rolling | None:
     median = seconds(percentile(durations, MEDIAN))
     if median is None or len(durations) < LEAST_ROLLING:
         return None

@@ -28,7 +28,7 @@ from gitdailies_webhooks.figures.events import Place
 from gitdailies_webhooks.figures.selection import Period, Selection, at_local_time, local_time
 from gitdailies_webhooks.figures.settings import PRODUCTION
 from gitdailies_webhooks.figures.sums import Key, Sums
-from gitdailies_webhooks.figures.tally import Tally, Weeks, changes, numbers
+from gitdailies_webhooks.figures.tally import Spread, Tally, Weeks, changes, numbers
 from gitdailies_webhooks.figures.teams import Teams
 from gitdailies_webhooks.figures.trend import Bucket, Unit
 
@@ -331,9 +331,16 @@ def _group(  # noqa: PLR0917  what all groups have in common comes first
         }
         for part in planned.rolling
     ] or [{}] * len(planned.buckets)
+    spreads = sums.spreads(key, [part for _, part in planned.buckets])
     buckets = [
-        {**head.shown, **_numbers(sums.over(key, part), bucket.period, first, head.days), **with_rolling}
-        for (bucket, part), head, with_rolling in zip(planned.buckets, heads, rolled, strict=True)
+        {
+            **head.shown,
+            **_numbers(sums.over(key, part), bucket.period, first, days=head.days, spread=spread),
+            **with_rolling,
+        }
+        for (bucket, part), head, spread, with_rolling in zip(
+            planned.buckets, heads, spreads, rolled, strict=True
+        )
     ]
     return {"key": key, "total": found.total, **compared, "buckets": buckets}
 
@@ -345,13 +352,20 @@ def _observed(weeks: Iterable[tuple[Bucket, range]], first: int | None) -> Itera
             yield part
 
 
-def _numbers(found: Tally, period: Period, first: int | None, days: float | None = None) -> dict[str, Any]:
-    """Return the figures of a sum; *days* are those of the whole period, if they are known."""
+def _numbers(
+    found: Tally,
+    period: Period,
+    first: int | None,
+    *,
+    days: float | None = None,
+    spread: Spread | None = None,
+) -> dict[str, Any]:
+    """Return the figures of a sum; the *days* of the period and the *spread* are given if they are known."""
     observed_from = period.observed_from(first)
     if observed_from == period.began_at:
-        return numbers(found, period.days if days is None else days, None)
+        return numbers(found, period.days if days is None else days, None, spread)
     since = None if observed_from is None else _text(observed_from)
-    return numbers(found, period.days_since(observed_from), since)
+    return numbers(found, period.days_since(observed_from), since, spread)
 
 
 def _text(at: int) -> str:

@@ -7,14 +7,22 @@ any segments that follow each other is a difference of two numbers, and their le
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gitdailies_webhooks.figures import columns
 from gitdailies_webhooks.figures.columns import NO_TIME, Columns, Durations, Index, Rows
-from gitdailies_webhooks.figures.tally import Leads, Tally, merged
+from gitdailies_webhooks.figures.tally import (
+    OF_LEADS,
+    OF_OTHERS,
+    Leads,
+    Spread,
+    Tally,
+    in_seconds_of_runs,
+    merged,
+)
 
 # The value of a group for each dimension by which it is made, folded.
 Key: TypeAlias = tuple[str, ...]
@@ -44,7 +52,8 @@ class Sums:
         self._edges = np.array(edges, np.int64)
         self._settled_until = settled_until
         self._leads: Durations = found.deploys["leads"].astype(np.int64)
-        self._leads_begin: Durations = np.cumsum(self._leads) - self._leads
+        # Where the lead times of each deploy begin, and where the last ones end.
+        self._leads_begin: Durations = np.concatenate([[0], np.cumsum(self._leads)])
         self._groups: dict[Key, _Group] = {}
         self._chosen = _chosen(found, keys, edges)
 
@@ -80,19 +89,42 @@ class Sums:
         """Return the times of the deploys of a group, in order."""
         return self._group(key).times_in(segments) if segments else columns.NONE
 
+    def spreads(self, key: Key, parts: Sequence[range]) -> list[Spread]:
+        """Return the percentiles of a group over each of some ranges of segments that follow each other."""
+        return self._group(key).spreads(parts) if parts else []
+
     def _group(self, key: Key) -> _Group:
         if key not in self._groups:
-            chosen = self._chosen.get(key, _Chosen())
-            leads = columns.positions(self._leads_begin[chosen.deploys], self._leads[chosen.deploys])
+            chosen, found = self._chosen.get(key, _Chosen()), self._found
+            deploys = _as_run(chosen.deploys)
+            if isinstance(deploys, slice):
+                begins = self._leads_begin
+                leads: slice | Index = slice(begins[deploys.start], begins[deploys.stop])
+            else:
+                leads = columns.positions(self._leads_begin[deploys], self._leads[deploys])
             self._groups[key] = _Group(
-                self._found.deploys[chosen.deploys],
-                self._found.lead_times[leads],
-                self._found.failures[chosen.failures],
-                self._found.unlinked[chosen.unlinked],
+                _taken(found.deploys, deploys),
+                _taken(found.lead_times, leads),
+                found.failures.take(chosen.failures),
+                found.unlinked.take(chosen.unlinked),
                 self._edges,
                 self._settled_until,
             )
         return self._groups[key]
+
+
+def _as_run(chosen: Index) -> slice | Index:
+    """Return positions that follow each other as a slice, which copies nothing, and others as they are."""
+    if not len(chosen):
+        return slice(0, 0)
+    first, last = int(chosen[0]), int(chosen[-1])
+    is_run = last - first + 1 == len(chosen) and bool((np.diff(chosen) == 1).all())
+    return slice(first, last + 1) if is_run else chosen
+
+
+def _taken(values: NDArray[Any], positions: slice | Index) -> NDArray[Any]:
+    # Of rows, `take` is four times as fast as an index.
+    return values[positions] if isinstance(positions, slice) else values.take(positions)
 
 
 def _chosen(found: Columns, keys: Sequence[Sequence[Key]], edges: Sequence[int]) -> dict[Key, _Chosen]:
@@ -141,6 +173,18 @@ class _Group:
 
     def times_in(self, segments: range) -> Durations:
         return self._times[_slice(self._at, segments)]
+
+    def spreads(self, parts: Sequence[range]) -> list[Spread]:
+        edges = [*(part.start for part in parts), parts[-1].stop]
+        columns = (
+            in_seconds_of_runs(values, [at[edge] for edge in edges], *hundredths)
+            for values, at, hundredths in (
+                (self._leads, self._leads_at, OF_LEADS),
+                (self._recoveries, self._recoveries_at, OF_OTHERS),
+                (self._remedied, self._remedied_at, OF_OTHERS),
+            )
+        )
+        return list(map(Spread, *columns))
 
     def over(self, segments: range) -> Tally:
         deploys = self.number(segments)

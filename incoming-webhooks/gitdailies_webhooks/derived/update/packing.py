@@ -94,7 +94,7 @@ def pack(session: Session, week: Week) -> None:
     """Put the deploys and incidents of a week into one row."""
     span = Span(week.began, week.ended - 1)
     found = read_rows(session, Where(week.environment), span, FOREVER - 1)
-    places = orjson.dumps([(place.repo, place.service or "") for place in found.places])
+    places = orjson.dumps([name for place in found.places for name in (place.repo, place.service or "")])
     holds_from = _holds_from(session, week.environment, span)
     columns = (column.tobytes() for column in found[1:])
     session.execute(_INSERT, (*week, holds_from, places, *columns))
@@ -112,13 +112,14 @@ def _holds_from(session: Session, environment: str, span: Span) -> int:
 def read(session: Session, environment: str, span: Span, now: int) -> Iterator[tuple[Span, Columns]]:
     """Yield the packed weeks that answer a question about *span* at the moment *now*, in order."""
     where = Where(environment)
-    for first, last, places, deploys, lead_times, failures, unlinked in session.execute(
+    for first, last, names, deploys, lead_times, failures, unlinked in session.execute(
         _SELECT, (environment, span.last, span.first, now)
     ).fetchall():
+        named = iter(orjson.loads(names))
         yield (
             Span(first, last),
             Columns(
-                tuple(where.place(repo, service) for repo, service in orjson.loads(places)),
+                tuple(map(where.place, zip(named, named, strict=True))),
                 np.frombuffer(deploys, DEPLOY),
                 np.frombuffer(lead_times, "<i8"),
                 np.frombuffer(failures, FAILURE),

@@ -17,17 +17,27 @@ from gitdailies_webhooks.figures.columns import (
 )
 from gitdailies_webhooks.figures.comparison import ONE_PAGE
 from gitdailies_webhooks.figures.events import Place
-from gitdailies_webhooks.figures.metrics import DeployRow, IncidentRow, count_unlinked, figures
+from gitdailies_webhooks.figures.metrics import (
+    DeployRow,
+    IncidentRow,
+    count_unlinked,
+    figures,
+    percentile,
+    seconds,
+)
 from gitdailies_webhooks.figures.selection import Period
 from gitdailies_webhooks.figures.sums import Sums
 from gitdailies_webhooks.figures.tally import (
     MOST_COMPARED,
+    OF_LEADS,
     Leads,
     Tally,
     Weeks,
     changes,
     drawn_lead_times,
     headline,
+    in_seconds,
+    in_seconds_of_runs,
     merged,
     numbers,
 )
@@ -159,6 +169,24 @@ def shown(found: Tally) -> dict[str, object]:
 def leads(deploys: Sequence[Sequence[int]]) -> Leads:
     times = [time for deploy in deploys for time in deploy]
     return Leads(np.array(times, np.int64), np.array([len(deploy) for deploy in deploys], np.uint32))
+
+
+@given(st.lists(st.lists(st.integers(0, 2**52)), min_size=1), st.integers(0, 3))
+def test_percentiles_of_runs_are_those_of_each(runs: list[list[int]], before: int) -> None:
+    """The percentiles of many runs at once are those of one after another, whatever is before them."""
+    durations = np.array([*range(before), *(one for run in runs for one in run), 7], np.int64)
+    at = [before]
+    for run in runs:
+        at.append(at[-1] + len(run))
+    found = in_seconds_of_runs(durations, at, *OF_LEADS)
+    assert list(map(list, found)) == [in_seconds(np.array(run, np.int64), *OF_LEADS) for run in runs]
+
+
+@given(st.lists(st.integers(0, 2**52), min_size=1100, max_size=1200))
+def test_percentiles_of_many_are_those_of_the_sorted_ones(durations: list[int]) -> None:
+    """Percentiles of many durations, which are not sorted, are those of sorted ones."""
+    expected = [seconds(percentile(sorted(durations), cut)) for cut in OF_LEADS]
+    assert in_seconds(np.array(durations), *OF_LEADS) == expected
 
 
 def test_very_many_deploys_are_drawn_alike_in_any_order() -> None:
