@@ -9,6 +9,7 @@ threads, and spare the memory of more processes.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
@@ -34,6 +35,10 @@ RUNNING, WAITING = 2, 30
 WAIT_SECONDS, RUN_SECONDS = 20.0, 30.0
 # In a store with at most this many events, questions run in threads.
 SMALL_EVENTS = 2_000
+
+# glibc raises this threshold by itself with each large block that is freed, and keeps the memory from then on.
+# A fixed one gives the columns of a question back when it is answered.
+_ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": "1048576"}
 
 _RETRY_AFTER_SECONDS = 10
 _STOP_SECONDS = 2.0
@@ -134,6 +139,7 @@ class _Reader:
             reader_process.__name__,
             stdin=PIPE,
             stdout=PIPE,
+            env={**os.environ, **_ENVIRONMENT},
             # Ctrl-C in a terminal is for the server, which ends this process by its input.
             start_new_session=True,
         )

@@ -149,38 +149,35 @@ def of_facts(facts: Facts) -> Columns:
     return columns(deploys, failures, unlinked)
 
 
-def joined(parts: Sequence[Columns]) -> Columns:
-    """Put several into one; a place that is in more than one of them is one place."""
+def joined(parts: Iterable[Columns]) -> Columns:
+    """Put several into one, one after another; a place that is in more than one of them is one place.
+
+    No part is kept, so that parts which are read as they are asked for need no room beside the whole.
+    """
     numbers: dict[Place, int] = {}
-    renumbered = [
-        np.array([numbers.setdefault(place, len(numbers)) for place in part.places], np.uint32)
-        for part in parts
-    ]
+    deploys, lead_times, failures, unlinked = (bytearray() for _ in range(4))
+    for part in parts:
+        renumbered = np.array([numbers.setdefault(place, len(numbers)) for place in part.places], np.uint32)
+        for whole, rows in ((deploys, part.deploys), (failures, part.failures), (unlinked, part.unlinked)):
+            own = rows.copy()
+            own["place"] = renumbered[rows["place"]]
+            whole += own.data.cast("B") if len(own) else b""
+        lead_times += part.lead_times.data.cast("B") if len(part.lead_times) else b""
     return Columns(
-        places=tuple(numbers),
-        deploys=_joined(DEPLOY, [part.deploys for part in parts], renumbered),
-        lead_times=np.concatenate([NONE, *(part.lead_times for part in parts)]),
-        failures=_joined(FAILURE, [part.failures for part in parts], renumbered),
-        unlinked=_joined(UNLINKED, [part.unlinked for part in parts], renumbered),
+        tuple(numbers),
+        np.frombuffer(deploys, DEPLOY),
+        np.frombuffer(lead_times, np.int64),
+        np.frombuffer(failures, FAILURE),
+        np.frombuffer(unlinked, UNLINKED),
     )
-
-
-def _joined(
-    dtype: np.dtype[np.void], parts: Sequence[Rows], renumbered: Sequence[NDArray[np.uint32]]
-) -> Rows:
-    rows = np.concatenate([np.empty(0, dtype), *parts])
-    begin = 0
-    for part, numbers in zip(parts, renumbered, strict=True):
-        end = begin + len(part)
-        rows["place"][begin:end] = numbers[part["place"]]
-        begin = end
-    return rows
 
 
 def positions(begins: Durations, counts: Durations) -> Index:
     """Return the positions of several runs, one after another: where each begins, and how long it is."""
     ends = np.cumsum(counts)
-    return np.repeat(begins - (ends - counts), counts) + np.arange(ends[-1] if len(ends) else 0)
+    found = np.repeat(begins - (ends - counts), counts)
+    found += np.arange(len(found))
+    return found
 
 
 def between(rows: Rows, first: int, behind: int) -> Index:

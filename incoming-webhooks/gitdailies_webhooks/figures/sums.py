@@ -6,6 +6,7 @@ any segments that follow each other is a difference of two numbers, and their le
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -26,6 +27,9 @@ from gitdailies_webhooks.figures.tally import (
 
 # The value of a group for each dimension by which it is made, folded.
 Key: TypeAlias = tuple[str, ...]
+
+# Groups are made when they are asked for. Those with this many deploys in all are kept.
+_MOST_KEPT = 200_000
 
 _NOTHING: Index = np.empty(0, np.intp)
 
@@ -51,10 +55,11 @@ class Sums:
         self._found = found
         self._edges = np.array(edges, np.int64)
         self._settled_until = settled_until
-        self._leads: Durations = found.deploys["leads"].astype(np.int64)
         # Where the lead times of each deploy begin, and where the last ones end.
-        self._leads_begin: Durations = np.concatenate([[0], np.cumsum(self._leads)])
-        self._groups: dict[Key, _Group] = {}
+        self._leads_begin: Durations = np.zeros(len(found.deploys) + 1, np.int64)
+        np.cumsum(found.deploys["leads"], out=self._leads_begin[1:])
+        self._groups: OrderedDict[Key, _Group] = OrderedDict()
+        self._kept = 0
         self._chosen = _chosen(found, keys, edges)
 
     def keys(self, segments: range) -> list[Key]:
@@ -101,7 +106,8 @@ class Sums:
                 begins = self._leads_begin
                 leads: slice | Index = slice(begins[deploys.start], begins[deploys.stop])
             else:
-                leads = columns.positions(self._leads_begin[deploys], self._leads[deploys])
+                begins = self._leads_begin.take(deploys)
+                leads = columns.positions(begins, self._leads_begin.take(deploys + 1) - begins)
             self._groups[key] = _Group(
                 _taken(found.deploys, deploys),
                 _taken(found.lead_times, leads),
@@ -110,6 +116,10 @@ class Sums:
                 self._edges,
                 self._settled_until,
             )
+            self._kept += len(chosen.deploys)
+            while self._kept > _MOST_KEPT and len(self._groups) > 1:
+                dropped, _ = self._groups.popitem(last=False)
+                self._kept -= len(self._chosen.get(dropped, _Chosen()).deploys)
         return self._groups[key]
 
 

@@ -1,4 +1,4 @@
-"""Statements about many rows: one text and one round trip, however many rows there are.
+"""Statements about many rows or bytes: one text and one round trip, however many rows there are.
 
 PostgreSQL gets the rows as one array a column. SQLite gets them written out in the statement.
 """
@@ -56,6 +56,13 @@ def lookup_many(
             values = [value for row in rows[done : done + size] for value in row]
             yield from session.execute(_with_values(columns, size, lookup), (*values, *parameters)).fetchall()
             done += size
+
+
+def fetch_bytes(session: Session, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Return the rows of a query whose columns are numbers and many bytes."""
+    execute = session.execute_binary if takes_lists(session) else session.execute  # type: ignore[attr-defined]
+    found: list[tuple[Any, ...]] = execute(statement, parameters).fetchall()
+    return found
 
 
 def insert_many(session: Session, table: str, columns: str, rows: Sequence[Sequence[Any]]) -> None:

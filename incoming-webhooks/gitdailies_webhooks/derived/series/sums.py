@@ -60,11 +60,11 @@ def read(
 def _add_up(session: Session, question: SeriesQuestion, planned: Plan, window: int) -> Sums:
     """Add up the deploys and incidents of a question, each in its segment."""
     span = Span(planned.segments[0].began_at, planned.segments[-1].last)
-    parts = [
+    parts = (
         part
         for environment in environments(session, question)
         for part in _parts(session, Where(environment, question.repos), span, question.period.now)
-    ]
+    )
     return series.add_up(joined(parts), question, planned, window)
 
 

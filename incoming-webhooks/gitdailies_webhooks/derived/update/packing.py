@@ -28,7 +28,7 @@ from gitdailies_webhooks.figures import trend
 from gitdailies_webhooks.figures.columns import DEPLOY, FAILURE, UNLINKED, Columns
 from gitdailies_webhooks.figures.selection import Period
 from gitdailies_webhooks.figures.series import WEEK
-from gitdailies_webhooks.sql.bulk import Lookup, execute_many, lookup_many
+from gitdailies_webhooks.sql.bulk import Lookup, execute_many, fetch_bytes, lookup_many
 
 # How many weeks before a moment are packed, a little more than three years, and of how many environments.
 PACKED_WEEKS = 160
@@ -38,10 +38,17 @@ _DAY_US = 86_400_000_000
 
 _PACKED = "SELECT began FROM packed_weeks WHERE environment = ? AND began < ? AND ended > ?"
 # The weeks that answer a question: its last and its first time follow, and its moment.
-_SELECT = (
-    "SELECT began, ended - 1, places, deploys, lead_times, failures, unlinked FROM packed_weeks"
+_USABLE = (
+    "SELECT began FROM packed_weeks"
     " WHERE environment = ? AND began <= ? AND ended > ? AND holds_from <= ? ORDER BY began"
 )
+# What is packed of some of these weeks: the first, the last and the moment follow.
+_SELECT = (
+    "SELECT began, ended - 1, places, deploys, lead_times, failures, unlinked FROM packed_weeks"
+    " WHERE environment = ? AND began >= ? AND began <= ? AND holds_from <= ? ORDER BY began"
+)
+# How many weeks are read at once. Their bytes are held twice for a moment.
+_AT_ONCE = 16
 _PACKED_AT = Lookup(
     "DISTINCT p.environment, p.began",
     "packed_weeks p",
@@ -112,20 +119,22 @@ def _holds_from(session: Session, environment: str, span: Span) -> int:
 def read(session: Session, environment: str, span: Span, now: int) -> Iterator[tuple[Span, Columns]]:
     """Yield the packed weeks that answer a question about *span* at the moment *now*, in order."""
     where = Where(environment)
-    for first, last, names, deploys, lead_times, failures, unlinked in session.execute(
-        _SELECT, (environment, span.last, span.first, now)
-    ).fetchall():
-        named = iter(orjson.loads(names))
-        yield (
-            Span(first, last),
-            Columns(
+    usable = session.execute(_USABLE, (environment, span.last, span.first, now)).fetchall()
+    for first in range(0, len(usable), _AT_ONCE):
+        some = usable[first : first + _AT_ONCE]
+        between = environment, *some[0], *some[-1], now
+        for began, last, names, deploys, lead_times, failures, unlinked in fetch_bytes(
+            session, _SELECT, between
+        ):
+            named = iter(orjson.loads(names))
+            packed = Columns(
                 tuple(map(where.place, zip(named, named, strict=True))),
                 np.frombuffer(deploys, DEPLOY),
                 np.frombuffer(lead_times, "<i8"),
                 np.frombuffer(failures, FAILURE),
                 np.frombuffer(unlinked, UNLINKED),
-            ),
-        )
+            )
+            yield Span(began, last), packed
 
 
 def unpack(session: Session, changed: Iterable[tuple[str, int]]) -> None:
