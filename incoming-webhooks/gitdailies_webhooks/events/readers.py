@@ -36,8 +36,8 @@ WAIT_SECONDS, RUN_SECONDS = 20.0, 30.0
 # In a store with at most this many events, questions run in threads.
 SMALL_EVENTS = 2_000
 
-# glibc raises this threshold by itself with each large block that is freed, and keeps the memory from then on.
-# A fixed one gives the columns of a question back when it is answered.
+# glibc raises this threshold by itself with each large block that is freed, and then keeps the memory. A
+# fixed one gives the columns of a question back when it is answered.
 _ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": "1048576"}
 
 _RETRY_AFTER_SECONDS = 10
