@@ -48,14 +48,26 @@ UNLINKED = np.dtype([("at", "<i8"), ("place", "<u4"), ("wide", "<u4")])
 class Columns(NamedTuple):
     """Rows of `DEPLOY`, `FAILURE` and `UNLINKED`; the field `place` is a position in `places`.
 
+    Places are texts (`text_of_place`), since a hundred weeks have the same ones again and again.
     `lead_times` has those of each deploy, one deploy after another.
     """
 
-    places: tuple[Place, ...]
+    places: Sequence[str]
     deploys: Rows
     lead_times: Durations
     failures: Rows
     unlinked: Rows
+
+
+def text_of_place(place: Place) -> str:
+    """Write a place as one text. Names have no tabs."""
+    return f"{place.environment}\t{place.repo}\t{place.service or ''}"
+
+
+def place_of(text: str) -> Place:
+    """Read what `text_of_place` wrote."""
+    environment, repo, service = text.split("\t")
+    return Place(repo, environment, service or None)
 
 
 class DeployValues(NamedTuple):
@@ -120,7 +132,7 @@ def columns(
             FAILURE,
         ),
         unlinked=np.array([(one.at, number(one.place), one.wide) for one in unlinked], UNLINKED),
-        places=tuple(numbers),
+        places=list(map(text_of_place, numbers)),
     )
 
 
@@ -154,22 +166,39 @@ def joined(parts: Iterable[Columns]) -> Columns:
 
     No part is kept, so that parts which are read as they are asked for need no room beside the whole.
     """
-    numbers: dict[Place, int] = {}
-    deploys, lead_times, failures, unlinked = (bytearray() for _ in range(4))
+    numbers: dict[str, int] = {}
+    lead_times = bytearray()
+    wholes = [_Whole(dtype) for dtype in (DEPLOY, FAILURE, UNLINKED)]
     for part in parts:
-        renumbered = np.array([numbers.setdefault(place, len(numbers)) for place in part.places], np.uint32)
-        for whole, rows in ((deploys, part.deploys), (failures, part.failures), (unlinked, part.unlinked)):
-            own = rows.copy()
-            own["place"] = renumbered[rows["place"]]
-            whole += own.data.cast("B") if len(own) else b""
-        lead_times += part.lead_times.data.cast("B") if len(part.lead_times) else b""
-    return Columns(
-        tuple(numbers),
-        np.frombuffer(deploys, DEPLOY),
-        np.frombuffer(lead_times, np.int64),
-        np.frombuffer(failures, FAILURE),
-        np.frombuffer(unlinked, UNLINKED),
-    )
+        places = np.array([numbers.setdefault(place, len(numbers)) for place in part.places], np.uint32)
+        lead_times += part.lead_times.tobytes()
+        for whole, rows in zip(wholes, (part.deploys, part.failures, part.unlinked), strict=True):
+            whole.add(rows, places)
+    deploys, failures, unlinked = (whole.rows() for whole in wholes)
+    return Columns(list(numbers), deploys, np.frombuffer(lead_times, np.int64), failures, unlinked)
+
+
+class _Whole:
+    """Rows that are put together."""
+
+    def __init__(self, dtype: np.dtype[np.void]) -> None:
+        self._dtype = dtype
+        self._bytes = bytearray()
+        # How many rows each part has, and what its numbers of places become.
+        self._parts: list[tuple[int, NDArray[np.uint32]]] = []
+
+    def add(self, rows: Rows, places: NDArray[np.uint32]) -> None:
+        self._bytes += rows.tobytes()
+        self._parts.append((len(rows), places))
+
+    def rows(self) -> Rows:
+        found = np.frombuffer(self._bytes, self._dtype)
+        begin = 0
+        for count, places in self._parts:
+            mine = found["place"][begin : begin + count]
+            mine[:] = places.take(mine)
+            begin += count
+        return found
 
 
 def positions(begins: Durations, counts: Durations) -> Index:

@@ -22,7 +22,7 @@ from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.timestamps import from_us, to_us
 
 from gitdailies_webhooks.figures import rolling, trend
-from gitdailies_webhooks.figures.columns import Columns
+from gitdailies_webhooks.figures.columns import Columns, place_of
 from gitdailies_webhooks.figures.comparison import MANY_ROWS, ONE_PAGE
 from gitdailies_webhooks.figures.events import Place
 from gitdailies_webhooks.figures.selection import Period, Selection, at_local_time, local_time
@@ -226,7 +226,8 @@ def _period_before(period: Period) -> Period | None:
 def add_up(found: Columns, question: SeriesQuestion, planned: Plan, window: int) -> Sums:
     """Add up deploys and incidents by the groups of a question."""
     edges = [*(segment.began_at for segment in planned.segments), planned.segments[-1].last + 1]
-    return Sums(found, [question.keys(place) for place in found.places], edges, question.period.now - window)
+    keys = [question.keys(place_of(text)) for text in found.places]
+    return Sums(found, keys, edges, question.period.now - window)
 
 
 def answer(

@@ -264,8 +264,7 @@ _partial(
 _partial("figures_incidents_linked_at", _LINKED, _INCIDENTS.environment, _INCIDENTS.deploy_at)
 
 # The deploys, failures and incidents of a week that is over: derived.update.packing. They hold for every
-# moment from `holds_from` on. `places` is a JSON list of repositories, each with its service, and the others
-# are arrays of figures.columns.
+# moment from `holds_from` on. `places` has a line for each place. The others are arrays of figures.columns.
 Table(
     "packed_weeks",
     METADATA,

@@ -34,7 +34,6 @@ class Where:
         self.environment = environment
         self.repos = sorted(repos)
         self.values = (environment, *self.repos)
-        self._places: dict[tuple[str, str], Place] = {}
 
     def condition(self, at: str = "") -> str:
         """Return the condition; a column *at* adds that of a period."""
@@ -42,13 +41,8 @@ class Where:
         repos = f" AND repo IN ({marks})" if marks else ""
         return f"environment = ?{repos}" + (f" AND {at} >= ? AND {at} <= ?" if at else "")
 
-    def place(self, named: tuple[str, str]) -> Place:
-        """Return the place of a repository and a service, "" for none; the same object each time."""
-        found = self._places.get(named)
-        if found is None:
-            repo, service = named
-            found = self._places[named] = Place(repo, self.environment, service or None)
-        return found
+    def place(self, repo: str, service: str) -> Place:
+        return Place(repo, self.environment, service or None)
 
 
 def read_rows(session: Session, where: Where, span: Span, now: int) -> Columns:
@@ -64,7 +58,7 @@ def _deploys(session: Session, where: Where, span: Span) -> Iterator[DeployValue
     for repo, service, *values in session.execute(
         statements.DEPLOYS.format(where=where.condition("at")), (*where.values, *span)
     ).fetchall():
-        yield DeployValues(where.place((repo, service)), *values)
+        yield DeployValues(where.place(repo, service), *values)
 
 
 def _failures(session: Session, where: Where, span: Span, now: int) -> Iterator[FailureValues]:
@@ -86,7 +80,7 @@ def _failures(session: Session, where: Where, span: Span, now: int) -> Iterator[
             deploy = found[id_] = at, repo, service, None, []
         deploy[4].append(rows.Span.known(now, began_at, ended_at, merged))
     for at, repo, service, remedied_after, spans in found.values():
-        place, outage = where.place((repo, service)), first_outage(spans)
+        place, outage = where.place(repo, service), first_outage(spans)
         if outage is None:
             yield FailureValues(place, at, None, False, remedied_after)
         else:
@@ -98,4 +92,4 @@ def _unlinked(session: Session, where: Where, span: Span, now: int) -> Iterator[
     for repo, service, at, wide in session.execute(
         statements.UNLINKED.format(where=where.condition("at")), (now, now, *where.values, *span)
     ).fetchall():
-        yield UnlinkedValues(where.place((repo, service)), at, wide is not None)
+        yield UnlinkedValues(where.place(repo, service), at, wide is not None)

@@ -18,7 +18,6 @@ from datetime import tzinfo
 from typing import NamedTuple
 
 import numpy as np
-import orjson
 from gitdailies_server.storage.database import Session
 
 from gitdailies_webhooks.derived import rows
@@ -101,7 +100,7 @@ def pack(session: Session, week: Week) -> None:
     """Put the deploys and incidents of a week into one row."""
     span = Span(week.began, week.ended - 1)
     found = read_rows(session, Where(week.environment), span, FOREVER - 1)
-    places = orjson.dumps([name for place in found.places for name in (place.repo, place.service or "")])
+    places = "\n".join(found.places).encode()
     holds_from = _holds_from(session, week.environment, span)
     columns = (column.tobytes() for column in found[1:])
     session.execute(_INSERT, (*week, holds_from, places, *columns))
@@ -118,17 +117,15 @@ def _holds_from(session: Session, environment: str, span: Span) -> int:
 
 def read(session: Session, environment: str, span: Span, now: int) -> Iterator[tuple[Span, Columns]]:
     """Yield the packed weeks that answer a question about *span* at the moment *now*, in order."""
-    where = Where(environment)
     usable = session.execute(_USABLE, (environment, span.last, span.first, now)).fetchall()
     for first in range(0, len(usable), _AT_ONCE):
         some = usable[first : first + _AT_ONCE]
         between = environment, *some[0], *some[-1], now
-        for began, last, names, deploys, lead_times, failures, unlinked in fetch_bytes(
+        for began, last, places, deploys, lead_times, failures, unlinked in fetch_bytes(
             session, _SELECT, between
         ):
-            named = iter(orjson.loads(names))
             packed = Columns(
-                tuple(map(where.place, zip(named, named, strict=True))),
+                places.decode().split("\n") if places else [],
                 np.frombuffer(deploys, DEPLOY),
                 np.frombuffer(lead_times, "<i8"),
                 np.frombuffer(failures, FAILURE),

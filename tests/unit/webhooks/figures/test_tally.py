@@ -14,6 +14,7 @@ from gitdailies_webhooks.figures.columns import (
     UnlinkedValues,
     columns,
     joined,
+    place_of,
 )
 from gitdailies_webhooks.figures.comparison import ONE_PAGE
 from gitdailies_webhooks.figures.events import Place
@@ -112,7 +113,8 @@ INCIDENTS = st.lists(
 
 
 def sums(found: Columns, edges: Sequence[int]) -> Sums:
-    return Sums(found, [GROUPS[PLACES.index(place)] for place in found.places], edges, SETTLED_UNTIL)
+    keys = [GROUPS[PLACES.index(place_of(text))] for text in found.places]
+    return Sums(found, keys, edges, SETTLED_UNTIL)
 
 
 @given(DEPLOYS, INCIDENTS, st.lists(st.integers(0, LAST), min_size=2, unique=True).map(sorted), st.data())
