@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import partial
 from typing import Any
 
@@ -35,6 +35,12 @@ PACK_SECONDS = 600.0
 _STEP_SECONDS = 0.04
 # The number of events of a step. A step has a dozen statements, however few events it has.
 _LEAST, _MOST = 64, 1000
+
+
+def _collect(session: Session, zone: tzinfo, now: int) -> packing.Packed | None:
+    """Read the next week to pack; None if there is none."""
+    week = packing.next_week(session, zone, now)
+    return None if week is None else packing.collect(session, week)
 
 
 class Deriver:
@@ -123,17 +129,16 @@ class Deriver:
             now = to_us(self._clock())
             if await self._store.read(partial(change_log.count_pending, now=now, most=1)):
                 return False
-            week = await self._store.read(partial(packing.next_week, zone=self.settings.zone, now=now))
-            if week is None:
+            found = await self._store.read(partial(_collect, zone=self.settings.zone, now=now))
+            if found is None:
                 self._pack_again = time.monotonic() + PACK_SECONDS
             else:
-                await self._store.write(partial(self._pack, week=week))
-        return week is not None
+                await self._store.write(partial(self._keep, found=found))
+        return found is not None
 
-    def _pack(self, session: Session, week: packing.Week) -> None:
+    def _keep(self, session: Session, found: packing.Packed) -> None:
         if not rows.outdated(session, self.settings):
-            packing.unpack(session, [(week.environment, week.began), (week.environment, week.ended - 1)])
-            packing.pack(session, week)
+            packing.keep(session, found)
 
     def _advance(self, session: Session, now: int, most: int) -> Progress:
         """Derive up to *most* events, and measure how many of them fit into a step."""

@@ -92,8 +92,11 @@ class Version(NamedTuple):
 
 def version(session: Session, now: int) -> Version | None:
     """Return the version of the rows; None while changes wait to be derived, or many will."""
-    if count_pending(session, now, 1):
-        return None
+    return None if count_pending(session, now, 1) else rows_version(session)
+
+
+def rows_version(session: Session) -> Version | None:
+    """Return the version of the rows, whatever waits to be derived; None if many notes do."""
     last = session.execute(
         _LAST_NOTE_OF_POSTGRESQL if takes_lists(session) else _LAST_NOTE_OF_SQLITE
     ).fetchone()

@@ -23,6 +23,7 @@ from gitdailies_server.storage.database import Session
 from gitdailies_webhooks.derived import rows
 from gitdailies_webhooks.derived.series.parts import Span, Where, read_rows
 from gitdailies_webhooks.derived.update.attribution import FOREVER
+from gitdailies_webhooks.events import change_log
 from gitdailies_webhooks.figures import trend
 from gitdailies_webhooks.figures.columns import DEPLOY, FAILURE, UNLINKED, Columns
 from gitdailies_webhooks.figures.selection import Period
@@ -58,6 +59,7 @@ _INSERT = (
     " (environment, began, ended, holds_from, places, deploys, lead_times, failures, unlinked)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_DELETE_OVERLAPPING = "DELETE FROM packed_weeks WHERE environment = ? AND began < ? AND ended > ?"
 _DELETE = "DELETE FROM packed_weeks WHERE environment = ? AND began = ?"
 
 # The last moments at which something of a week changed: a deploy was remedied; an incident became known, was
@@ -82,6 +84,18 @@ class Week(NamedTuple):
     ended: int
 
 
+class Packed(NamedTuple):
+    """A week as it is stored: from when on it holds, and the columns from `places` on.
+
+    `version` is that of the rows that it was read from; None if they cannot be told from later ones.
+    """
+
+    week: Week
+    holds_from: int
+    columns: tuple[bytes, ...]
+    version: change_log.Version | None
+
+
 def next_week(session: Session, zone: tzinfo, now: int, weeks: int = PACKED_WEEKS) -> Week | None:
     """Return the latest of *weeks* weeks before a day ago that is not packed; None if all are."""
     period = Period(now - (weeks + 1) * _WEEK_US, None, now - _DAY_US, zone)
@@ -96,14 +110,25 @@ def next_week(session: Session, zone: tzinfo, now: int, weeks: int = PACKED_WEEK
     return None
 
 
-def pack(session: Session, week: Week) -> None:
-    """Put the deploys and incidents of a week into one row."""
+def collect(session: Session, week: Week) -> Packed:
+    """Read the deploys and incidents of a week. It takes a while, and may be done beside what is written."""
     span = Span(week.began, week.ended - 1)
     found = read_rows(session, Where(week.environment), span, FOREVER - 1)
     places = "\n".join(found.places).encode()
+    columns = (found.deploys, found.lead_times, found.failures, found.unlinked)
     holds_from = _holds_from(session, week.environment, span)
-    columns = (column.tobytes() for column in found[1:])
-    session.execute(_INSERT, (*week, holds_from, places, *columns))
+    stored = (places, *(column.tobytes() for column in columns))
+    return Packed(week, holds_from, stored, change_log.rows_version(session))
+
+
+def keep(session: Session, packed: Packed) -> None:
+    """Store a week in place of what is packed of it. If the rows have changed since, it is read again."""
+    week = packed.week
+    if packed.version is None or packed.version != change_log.rows_version(session):
+        packed = collect(session, week)
+    # A time zone that has changed leaves weeks that begin at other times.
+    session.execute(_DELETE_OVERLAPPING, (week.environment, week.ended, week.began))
+    session.execute(_INSERT, (*week, packed.holds_from, *packed.columns))
 
 
 def _holds_from(session: Session, environment: str, span: Span) -> int:
