@@ -85,7 +85,10 @@ campaign: $(VENV)/.containers ## the long forms at their largest, and the benchm
 		GITDAILIES_CAMPAIGN_ROUNDS=200 GITDAILIES_CAMPAIGN_POSTGRESQL_ROUNDS=50 \
 		GITDAILIES_HOSTILE_DELIVERIES=1000000 GITDAILIES_HISTORY_KILLS=50 GITDAILIES_HISTORY_ROWS=1000000 \
 		GITDAILIES_ISOLATION_SECONDS=600 GITDAILIES_CATCH_UP_EVENTS=100000 GITDAILIES_CONTRACT_EXAMPLES=500 $(CAMPAIGN)
+	@$(BIN)/python benchmarks/side_by_side.py --last-release --least 0.95
 	@$(BIN)/python benchmarks/lists.py
+	@$(BIN)/python benchmarks/questions.py
+	@$(BIN)/python benchmarks/overview.py
 	@$(BIN)/python benchmarks/figures.py
 	@$(BIN)/python benchmarks/figures.py --repositories 1
 	@$(BIN)/python benchmarks/catch_up.py --events 100000

@@ -3,8 +3,9 @@
 git worktree add /tmp/before main
 .venv/bin/python benchmarks/side_by_side.py /tmp/before
 .venv/bin/python benchmarks/side_by_side.py /tmp/before --case h --scattered --seconds 60
+.venv/bin/python benchmarks/side_by_side.py --last-release --least 0.95
 
-README.md in this folder explains why.
+README.md in this folder explains why. The exit code is 1 if this checkout is slower than `--least` allows.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import os
 import random
 import statistics
+import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
@@ -62,7 +64,12 @@ class Side:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Compare the intake of two checkouts.")
-    parser.add_argument("other", type=Path, help="a checkout of this project, such as a git worktree")
+    other = parser.add_mutually_exclusive_group(required=True)
+    other.add_argument(
+        "other", type=Path, nargs="?", help="a checkout of this project, such as a git worktree"
+    )
+    other.add_argument("--last-release", action="store_true", help="compare with the newest tag before HEAD")
+    parser.add_argument("--least", type=float, help="the least ratio of deliveries a second")
     parser.add_argument("--case", default="a", choices=_LETTERS)
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--connections", type=int, default=32)
@@ -71,8 +78,41 @@ def main() -> None:
     )
     parser.add_argument("--scattered", action="store_true", help="send incident ids in random order")
     given = parser.parse_args()
-    if not (given.other / "benchmarks" / "intake_server.py").is_file():
-        parser.error(f"other: expected a checkout of this project, got {given.other}")
+    with ExitStack() as stack:
+        if given.last_release:
+            given.other = _last_release(stack)
+            if given.other is None:
+                print("--last-release: there is no release yet to compare with")
+                return
+        if not (given.other / "benchmarks" / "intake_server.py").is_file():
+            parser.error(f"other: expected a checkout of this project, got {given.other}")
+        ratio = _compare(given)
+    if given.least is not None and ratio < given.least:
+        raise SystemExit(f"expected {given.least:g} of the other's deliveries a second, got {ratio:.3f}")
+
+
+def _last_release(stack: ExitStack) -> Path | None:
+    """Check out the newest tag of another commit; None if there is none."""
+    here, tags = (
+        set(_git("tag", "--list", "v*", *more).split())
+        for more in (("--points-at", "HEAD"), ("--merged", "HEAD"))
+    )
+    newest = [tag for tag in _git("tag", "--list", "v*", "--sort=-v:refname").split() if tag in tags - here]
+    if not newest:
+        return None
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gitdailies-release-")))
+    _git("worktree", "add", "--detach", "--force", str(folder / "before"), newest[0])
+    stack.callback(_git, "worktree", "remove", "--force", str(folder / "before"))
+    return folder / "before"
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", "-C", CHECKOUT, *arguments], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def _compare(given: argparse.Namespace) -> float:
+    """Compare both checkouts; return the ratio of deliveries a second."""
     (case,) = (case for case in CASES if case.letter == given.case)
     if case.ends:
         requests = deliveries.build_ends(given.events)
@@ -91,7 +131,7 @@ def main() -> None:
         # In random order, so that periodic disturbances do not hit one side only.
         while time.monotonic() < until and all(s.take(_SLICE_SECONDS) for s in random.sample(sides, 2)):
             pass
-    _print_ratio(*sides)
+    return _print_ratio(*sides)
 
 
 def _side(
@@ -111,13 +151,14 @@ def _side(
     return Side(load.Sending([started.address], requests, connections), process.pid)
 
 
-def _print_ratio(before: Side, after: Side) -> None:
+def _print_ratio(before: Side, after: Side) -> float:
     count = min(len(before.cpu_us), len(after.cpu_us))
     if count < 2:
         raise SystemExit("--seconds, --events: too few for two slices; give more")
     for name, side in (("other", before), ("this", after)):
         rate, cpu_us = statistics.median(side.a_second), statistics.median(side.cpu_us)
         print(f"{name:5}  {rate:7,.0f} a second  {cpu_us:6.1f} µs CPU each  {len(side.cpu_us)} slices")
+    found = []
     for what, ours, theirs in (
         ("deliveries a second", after.a_second, before.a_second),
         ("CPU time", after.cpu_us, before.cpu_us),
@@ -125,7 +166,9 @@ def _print_ratio(before: Side, after: Side) -> None:
         ratios = [mine / other for mine, other in zip(ours[:count], theirs[:count], strict=True)]
         # 1.25: a median scatters that much more than a mean, for a normal distribution.
         error = 1.25 * statistics.stdev(ratios) / count**0.5
-        print(f"this / other: {statistics.median(ratios):.3f} ± {error:.3f} of the {what}")
+        found.append(statistics.median(ratios))
+        print(f"this / other: {found[-1]:.3f} ± {error:.3f} of the {what}")
+    return found[0]
 
 
 if __name__ == "__main__":
