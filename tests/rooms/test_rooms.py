@@ -230,6 +230,15 @@ def test_a_subcommand_loads_what_is_slow_only_when_it_uses_it(name: str) -> None
     assert HEAVY & set(json.loads(done.stdout)) == set()
 
 
+def test_figures_start_no_threads() -> None:
+    """NumPy starts no thread for each core, since nothing here needs its linear algebra."""
+    listed = "import os, gitdailies_webhooks.figures.columns; print(len(os.listdir('/proc/self/task')))"
+    line = ["env", "-u", "OPENBLAS_NUM_THREADS", sys.executable, "-c", listed]
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+
+    assert done.stdout == "1\n"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -23,3 +23,8 @@ stored events ─► events     deploys, starts and ends of incidents, in order
 Times are whole microseconds since 1970, as in the store. Durations are microseconds, too; `metrics`
 writes them as seconds. `commits` holds the collections in which a full SHA and a shortened one meet.
 """
+
+import os
+
+# NumPy's linear algebra, which nothing here needs, would start a thread for each core of the machine.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
