@@ -403,7 +403,7 @@ def normalize(kind: FieldType, where: str, value: Any) -> Any:
     if kind.form == "reverts":
         return _normalize_reverts(kind, where, value)
     if isinstance(value, str) and kind.accepts(value):
-        return value.lower() if kind in (SHA, CAUSE) else value
+        return value.lower() if kind is SHA or kind is CAUSE else value
     raise InvalidEvent(f"{where}: expected {kind.expected}, got {describe_misfit(kind, value)}", where)
 
 def describe_misfit(kind: FieldType, value: Any) -> str:
@@ -419,7 +419,9 @@ def _normalize_time(value: Any, where: str, field: str) -> str:
     if isinstance(value, datetime):
         return text_of(value)
     try:
-        return text_of(parse(value, where))
+        moment = parse(value, where)
+        # With seconds and Z, it is that text.
+        return str(value) if value[19:] == "Z" else text_of(moment)
     except ValueError as error:
         raise InvalidEvent(str(error), field) from None
 
@@ -487,6 +489,10 @@ class Kind:
         """The wire names of this kind's fields, and `kind`."""
         return frozenset({"kind", *(field.name for field in self.fields)})
 
+    @cached_property
+    def checks(self) -> tuple[tuple[str, FieldType, bool], ...]:
+        return tuple((one.name, one.type, one.required) for one in self.fields)
+
     def field(self, name: str) -> Field | None:
         """Find a field by its wire name. Returns None if the kind has no such field."""
         return next((field for field in self.fields if field.name == name), None)
@@ -550,8 +556,8 @@ class Event:
     """
 
     kind: str
-    values: Mapping[str, Any]
-    extra: Mapping[str, Any]
+    values: MappingProxyType[str, Any]
+    extra: MappingProxyType[str, Any]
 
     @classmethod
     def make(cls, kind: str, **values: Any) -> Event:
@@ -577,16 +583,16 @@ class Event:
         kind = kind_of(body.get("kind"), kinds)
         values: dict[str, Any] = {}
         faults: list[InvalidEvent] = []
-        for field in kind.fields:
-            value = body.get(field.name)
+        for name, type_, required in kind.checks:
+            value = body.get(name)
             if value is not None and value != "":
                 try:
-                    values[field.name] = normalize(field.type, field.name, value)
+                    values[name] = normalize(type_, name, value)
                 except InvalidEvent as error:
                     faults.append(error)
-            elif field.required:
-                fault = f"{field.name}: expected {field.type.expected}, got {got_of(body, field.name)}"
-                faults.append(InvalidEvent(fault, field.name))
+            elif required:
+                fault = f"{name}: expected {type_.expected}, got {got_of(body, name)}"
+                faults.append(InvalidEvent(fault, name))
         if faults:
             raise InvalidEvent.of(faults)
         extra = {}

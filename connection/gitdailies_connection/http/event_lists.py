@@ -31,6 +31,9 @@ class EventResult:
         return self.status in (CREATED, UNCHANGED)
 
 
+_ACCEPTED = {status: EventResult(status) for status in (CREATED, UNCHANGED)}
+
+
 def join_events(events: Iterable[bytes]) -> bytes:
     """Join events, each as JSON, to the body of one request."""
     return b"[" + b",".join(events) + b"]"
@@ -55,7 +58,7 @@ def _parse_result(item: object, secrets: tuple[Secret, ...]) -> EventResult:
     status = item.get("status") if isinstance(item, dict) else None
     if not isinstance(item, dict) or not isinstance(status, str):
         raise UnreadableBody("answer: expected a status for each event, got something else")
-    if status in (CREATED, UNCHANGED):
-        return EventResult(status)
+    if status in _ACCEPTED:
+        return _ACCEPTED[status]
     reason = item.get("error")
     return EventResult(status, excerpt(redact(reason if isinstance(reason, str) else status, *secrets)))

@@ -105,7 +105,7 @@ def normalize(kind: FieldType, where: str, value: Any) -> Any:
     if kind.form == "reverts":
         return _normalize_reverts(kind, where, value)
     if isinstance(value, str) and kind.accepts(value):
-        return value.lower() if kind in (SHA, CAUSE) else value
+        return value.lower() if kind is SHA or kind is CAUSE else value
     raise InvalidEvent(f"{where}: expected {kind.expected}, got {describe_misfit(kind, value)}", where)
 
 
@@ -123,7 +123,9 @@ def _normalize_time(value: Any, where: str, field: str) -> str:
     if isinstance(value, datetime):
         return text_of(value)
     try:
-        return text_of(parse(value, where))
+        moment = parse(value, where)
+        # With seconds and Z, it is that text.
+        return str(value) if value[19:] == "Z" else text_of(moment)
     except ValueError as error:
         raise InvalidEvent(str(error), field) from None
 

@@ -45,6 +45,8 @@ def refuse_kind(body: Mapping[str, Any]) -> None:
 
 def refuse(body: Mapping[str, Any], kind: Kind, kinds: tuple[Kind, ...] = KINDS) -> None:
     """Raise InvalidEvent for the names that are close to one of *kind*, and for the first in its commits."""
+    if body.keys() <= kind.names_without_lists:
+        return
     faults = list(_faults_of(body, kind, kinds))
     if faults:
         raise InvalidEvent.of(faults)

@@ -24,9 +24,7 @@ from gitdailies_core.errors import UnreadableBody
 DEEPEST = 100
 _INT64 = range(-(2**63), 2**64)
 
-# The last quote is optional. Otherwise text without an end would be scanned again from every quote.
-_TEXT = re.compile(rb'"[^"]*"?')
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_NO_BRACKETS_OR_QUOTES = bytes(set(range(256)) - set(b'[]{}"'))
 _PAIR = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _STEPS = [0] * 256
@@ -47,7 +45,7 @@ def loads(body: bytes, *, duplicates: bool = True) -> Any:
             parse_constant=_no_constant,
             parse_float=_finite,
             parse_int=_integer,
-            object_pairs_hook=dict if duplicates else _unique,
+            object_pairs_hook=None if duplicates else _unique,
         )
     except UnicodeDecodeError as error:
         raise UnreadableBody(f"body: expected UTF-8, got other bytes at offset {error.start}") from None
@@ -82,14 +80,35 @@ def guarded(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
     return decode_guarded
 
 
+def guarded_names(decode: Callable[[bytes], Any], encode: Callable[[Any], bytes]) -> Callable[[bytes], Any]:
+    """Wrap another decoder so that it follows the rules of `loads(body, duplicates=False)`.
+
+    *decode* must be as for `guarded`. *encode* writes a value as compact JSON. If that is the body again,
+    byte for byte, no name was twice in it: a value holds each name once.
+    """
+
+    def decode_guarded(body: bytes) -> Any:
+        _bounded(body)
+        try:
+            value = decode(body)
+            if encode(value) == body:
+                return value
+        except (ValueError, RecursionError):
+            pass
+        return loads(body, duplicates=False)
+
+    return decode_guarded
+
+
 def _bounded(body: bytes) -> None:
     # Counting brackets takes two microseconds and is enough for nearly every body.
     if body.count(b"[") + body.count(b"{") <= DEEPEST:
         return
-    # Remove escapes first, backslashes in pairs. Then every remaining quote begins or ends a text.
-    # The decoder refuses a body that is not JSON. All steps run in C because long lists get here.
+    # Remove escapes first, backslashes in pairs. Then every remaining quote begins or ends a text, so that
+    # every other piece between quotes is text. The decoder refuses a body that is not JSON. All steps run in
+    # C because long lists get here.
     plain = body.replace(b"\\\\", b"").replace(b'\\"', b"")
-    brackets = _TEXT.sub(b"", plain).translate(None, _NO_BRACKETS)
+    brackets = b"".join(plain.translate(None, _NO_BRACKETS_OR_QUOTES).split(b'"')[::2])
     levels = accumulate(map(_STEPS.__getitem__, brackets))
     if any(map(DEEPEST.__lt__, levels)):
         raise UnreadableBody(_too_deep())

@@ -102,7 +102,7 @@ class Rule:
 
     def wants(self, values: Mapping[str, Any]) -> bool:
         """Whether a row with these *values* is one that the rule is for; upper and lower case are one."""
-        return all(
+        return not self.only or all(
             str(values.get(column) or "").strip().casefold() in texts for column, texts in self.only.items()
         )
 

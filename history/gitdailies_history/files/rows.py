@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from gitdailies_core.ci.facts import full_sha
 from gitdailies_core.error_text import NOTHING, got
@@ -30,8 +30,7 @@ _EARLY = re.compile(r"[0-9]:")
 _TIME_FIELDS = frozenset(one.name for kind in KINDS for one in kind.fields if one.type.form == "time")
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A row as it was read: file and line, values by column, and its bytes.
 
     With `strays`, values under unknown names belong to the event, as in JSON.
@@ -40,7 +39,7 @@ class Row:
     file: str
     line: int
     values: Mapping[str, Any]
-    raw: bytes = field(default=b"", repr=False)
+    raw: bytes = b""
     strays: bool = False
 
 
@@ -58,8 +57,7 @@ class ReadOptions:
     tags: Callable[[str], Mapping[str, str] | None] = lambda _repo: None
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """The events of a row. If there are faults, the events must not be used.
 
     `ignored` is a service of the row that shall not count, or "". `unwanted` says that no rule is for it.

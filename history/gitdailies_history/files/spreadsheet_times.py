@@ -17,6 +17,8 @@ EXPECTED = "a time like 2026-03-04T09:12:41Z"
 ONE_COLUMN = "format the column as yyyy-mm-dd hh:mm:ss"
 TWO_COLUMNS = "format the columns as yyyy-mm-dd and hh:mm"
 
+# The form that is expected, as most files have it.
+_USUAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 # Forms that spreadsheets make of RFC 3339: a space for the T, no seconds, no colon in the offset, no zone.
 _LOOSE = re.compile(
     r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](?P<minute>[0-9]{2}:[0-9]{2})(?P<second>:[0-9]{2})?"
@@ -35,6 +37,8 @@ def read(value: Any, where: str, zone: tzinfo | None = None, remedy: str = ONE_C
     """
     if not isinstance(value, str):
         return times.from_epoch(value, where)
+    if _USUAL.fullmatch(value):
+        return _parsed(value, value, where)
     if _FORMATTED.fullmatch(value):
         raise ValueError(f"{where}: expected {EXPECTED}, got {got(value)}; {remedy}")
     if value.isascii() and value.isdigit():

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from gitdailies_history.plan.entries import Entry
 
 # Incoming webhooks take at most 10,000 events and 8 MiB in one request (docs/incoming-webhooks.md).
-# Half of that: longer lists save the receiver nothing measurable, and a failed one costs more to send again.
-MOST_EVENTS = 5_000
+# Both sides sync once for each list, and the ids of a longer one share more pages of the receiver's index.
+MOST_EVENTS = 10_000
 MOST_BYTES = 8 * 1024 * 1024 - 64 * 1024
 
 

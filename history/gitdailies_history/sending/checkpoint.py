@@ -45,9 +45,13 @@ class Checkpoint:
             self._db.execute("INSERT OR IGNORE INTO receivers (address) VALUES (?)", (address,))
             query = "SELECT number FROM receivers WHERE address = ?"
             self._receiver: int = self._db.execute(query, (address,)).fetchone()[0]
+            some = "SELECT 1 FROM sent WHERE receiver = ? LIMIT 1"
+            self._is_empty = self._db.execute(some, (self._receiver,)).fetchone() is None
 
     def known(self, ids: Sequence[str]) -> frozenset[str]:
         """Return those of *ids* that earlier runs sent. Ids that this run adds are not included."""
+        if self._is_empty:
+            return frozenset()
         named = {_short(id_): id_ for id_ in ids}
         marks = ", ".join("?" * len(named))
         query = f"SELECT id FROM sent WHERE receiver = ? AND id IN ({marks})"  # noqa: S608  question marks
@@ -65,6 +69,7 @@ class Checkpoint:
         """Forget all ids of this address, so that everything is sent again."""
         with self._storage_errors():
             self._db.execute("DELETE FROM sent WHERE receiver = ?", (self._receiver,))
+        self._is_empty = True
 
     def close(self) -> None:
         self._db.close()

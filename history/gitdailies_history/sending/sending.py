@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -62,9 +62,10 @@ class Report:
     stopped: str = ""
     key_refused: bool = False
 
-    def count(self, verdict: Verdict) -> None:
-        """Count the verdict of one event."""
-        setattr(self, verdict.word, getattr(self, verdict.word) + 1)
+    def count(self, verdicts: Iterable[Verdict]) -> None:
+        """Count the verdicts of events."""
+        for word, number in Counter(one.word for one in verdicts).items():
+            setattr(self, word, getattr(self, word) + number)
 
     @property
     def delivered(self) -> int:
@@ -139,8 +140,8 @@ class Stream:
             # The report counts what the checkpoint has, also when Ctrl-C comes between the two.
             with interrupted_later():
                 self.checkpoint.add(one.entry.id for one in found if one.word != REFUSED)
+                self.report.count(found)
                 for one in found:
-                    self.report.count(one)
                     if one.word == REFUSED:
                         self.watch.refused(one)
                 self.watch.moved(len(batch))

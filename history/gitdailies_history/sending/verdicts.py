@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gitdailies_connection.http.event_lists import CREATED, EventResult
 from gitdailies_connection.http.event_lists import UNCHANGED as HAS_IT
@@ -26,8 +26,7 @@ _PLAIN = {CREATED: SENT, HAS_IT: UNCHANGED}
 _OCCURRENCE = re.compile(r"(deploy|incident)-[0-9a-f]{32}")
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The outcome of one event."""
 
     entry: Entry

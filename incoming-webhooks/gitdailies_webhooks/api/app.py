@@ -70,7 +70,7 @@ def create_app(
         kinds=kinds,
         deriver=deriver,
         teams=teams,
-        count_event=measured.count_event,
+        count_events=measured.count_events,
     )
     metrics = MetricsApi(store, deriver, clock, events.key_that_reads, teams)
     series = SeriesApi(store, deriver, clock, events.key_that_reads, teams)

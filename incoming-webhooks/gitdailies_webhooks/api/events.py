@@ -7,12 +7,13 @@ import secrets
 import time
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
+import orjson
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import GitDailiesError, StoreUnavailable
 from gitdailies_core.events.dialect import ID_HEADER, KEY_HEADER
@@ -64,7 +65,7 @@ class EventApi:
         kinds: tuple[Kind, ...],
         deriver: Deriver,
         teams: Teams,
-        count_event: Callable[[str], None] = lambda _result: None,
+        count_events: Callable[[str, int], None] = lambda _result, _number: None,
     ) -> None:
         self._store = store
         self._log = log
@@ -72,7 +73,7 @@ class EventApi:
         self._kinds = kinds
         self._deriver = deriver
         self._teams = teams
-        self._count_event = count_event
+        self._count_events = count_events
         self._ticks = time.monotonic
         self._failures = FailureLimit(KEYS)
         self.unknown_keys = UnknownKeys()
@@ -114,23 +115,31 @@ class EventApi:
                 kinds=self._kinds,
             )
 
-        submission = await self._store.compute(parse) if len(raw) > _LARGE_BODY_BYTES else parse()
-        if check_only:
-            outcomes = intake.as_check_results(await self._store.evaluate(submission))
-        else:
-            accepted = await self._store.accept(submission, key, now)
-            if accepted is None:
-                raise _unauthorized("one that is unknown, deleted or expired")
-            outcomes = accepted
+        is_large = len(raw) > _LARGE_BODY_BYTES
+        with self._deriver.taking_list() if is_large else nullcontext():
+            submission = await self._store.compute(parse) if is_large else parse()
+            if check_only:
+                outcomes = intake.as_check_results(await self._store.evaluate(submission))
+            else:
+                accepted = await self._store.accept(submission, key, now)
+                if accepted is None:
+                    raise _unauthorized("one that is unknown, deleted or expired")
+                outcomes = accepted
         status, content = intake.response(submission, outcomes)
-        self._log_outcomes(key, outcomes, check_only=check_only)
+        counts = Counter(outcome.status for outcome in outcomes)
         problems = [outcome.problem for outcome in outcomes if outcome.problem is not None]
+        reason = {"reason": problems[0].detail} if problems else {}
+        self._log.info("checked" if check_only else "received", key=key.name, **counts, **reason)
         if not check_only:
-            for outcome in outcomes:
-                self._count_event(outcome.status)
+            for result, number in counts.items():
+                self._count_events(result, number)
             await self._note_wrong(key, problems)
         if status in (202, 207):
-            return JSONResponse(content, 200 if check_only and status == 202 else status)
+            return Response(
+                orjson.dumps(content),
+                200 if check_only and status == 202 else status,
+                media_type="application/json",
+            )
         return problem_response(problems[0])
 
     async def _note_wrong(self, key: Key, problems: Sequence[Problem]) -> None:
@@ -286,12 +295,6 @@ class EventApi:
         following = _cursor(listing.wanted.order, last) if more and last else "null"
         derived = f',"asOf":"{as_of}"' if as_of else ""
         yield f'],"next":{following},"end":{end}{derived}}}'
-
-    def _log_outcomes(self, key: Key, outcomes: tuple[intake.Outcome, ...], *, check_only: bool) -> None:
-        counts = Counter(outcome.status for outcome in outcomes)
-        first = next((outcome.problem.detail for outcome in outcomes if outcome.problem is not None), None)
-        reason = {} if first is None else {"reason": first}
-        self._log.info("checked" if check_only else "received", key=key.name, **counts, **reason)
 
 
 def _keys_given(request: Request) -> list[str]:

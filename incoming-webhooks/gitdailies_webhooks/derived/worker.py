@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, tzinfo
 from functools import partial
 from typing import Any
@@ -29,6 +29,8 @@ PAUSE_SECONDS = 1.0
 WAIT_SECONDS = 2.0
 # With more events to derive than this, a request does not wait: it would take too long.
 WAIT_EVENTS = 2000
+# How long after a long list the next one may come. An import sends thousands of them, one after the other.
+LIST_SECONDS = 0.5
 # Without a change, weeks that are over by now are looked for this often.
 PACK_SECONDS = 600.0
 # How long a step may take: arriving events wait for it.
@@ -68,6 +70,9 @@ class Deriver:
         self._growth = statistics.Growth()
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
+        # How many long lists are being taken, and the moment until which the next one may come.
+        self._lists = 0
+        self._lists_until = 0.0
         # The moment of the monotonic clock at which to look for weeks to pack.
         self._pack_again = 0.0
 
@@ -87,6 +92,19 @@ class Deriver:
         async with self._turn:
             pass
 
+    @contextmanager
+    def taking_list(self) -> Iterator[None]:
+        """Tell that a long list is being taken: meanwhile, and shortly after it, little is derived.
+
+        Deriving and taking lists share one interpreter and one writer, and an import waits for its lists.
+        """
+        self._lists += 1
+        try:
+            yield
+        finally:
+            self._lists -= 1
+            self._lists_until = time.monotonic() + LIST_SECONDS
+
     async def catch_up(self) -> None:
         """Update the rows for a request, unless that takes longer than a request may wait."""
         now = to_us(self._clock())
@@ -95,8 +113,11 @@ class Deriver:
             with suppress(TimeoutError, StoreUnavailable):
                 await asyncio.wait_for(self.derive(), WAIT_SECONDS)
 
-    async def derive(self) -> None:
-        """Update the rows with every event that is due; one caller at a time."""
+    async def derive(self, *, patient: bool = False) -> None:
+        """Update the rows with every event that is due; one caller at a time.
+
+        While long lists arrive, a *patient* caller makes one step and leaves the others for later.
+        """
         if self._stopped:
             return
         async with self._turn:
@@ -116,7 +137,7 @@ class Deriver:
                     # One by one, because arriving events wait for each.
                     for table in statistics.TABLES:
                         await self._store.write(partial(statistics.refresh, table=table))
-                pending = progress.events == most
+                pending = progress.events == most and not (patient and self._takes_lists())
 
     async def pack(self) -> bool:
         """Pack one week, if one is over that is not packed; return whether there was one.
@@ -152,11 +173,14 @@ class Deriver:
             self._most = min(max(int(fits), _LEAST, most // 2), _MOST, most * 2)
         return progress
 
+    def _takes_lists(self) -> bool:
+        return self._lists > 0 or time.monotonic() < self._lists_until
+
     async def _run(self) -> None:
         while True:
             pause = PAUSE_SECONDS
             try:
-                await self.derive()
+                await self.derive(patient=True)
                 if await self.pack():
                     pause = 0.0
             except GitDailiesError as error:

@@ -24,6 +24,11 @@ def remember(session: Session, ids: Iterable[str], at: int) -> None:
     session.executemany(_REMEMBER, [(hash_of(id_), at) for id_ in ids])
 
 
+def is_any(session: Session) -> bool:
+    """Whether any event was erased, ever."""
+    return session.execute("SELECT 1 FROM erased_events LIMIT 1").fetchone() is not None
+
+
 def hashes(ids: Sequence[str]) -> dict[str, str]:
     """Return the id of each hash."""
     return {hash_of(id_): id_ for id_ in ids}

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
+import orjson
 from gitdailies_core.events.events import DEPLOYED, KINDS, Kind
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.database import Session
@@ -30,7 +31,7 @@ from gitdailies_webhooks.events.intake import (
     decide,
 )
 from gitdailies_webhooks.events.strict_order import INCIDENT_FIELD, LatestEvent, LatestEvents
-from gitdailies_webhooks.sql.bulk import takes_lists
+from gitdailies_webhooks.sql.bulk import insert_many, takes_lists
 
 # Fewer parameters than any build of SQLite accepts in one statement.
 _AT_ONCE = 450
@@ -39,22 +40,18 @@ _AT_ONCE = 450
 # each request.
 USED_EVERY = timedelta(minutes=1)
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-# Store an event.
-_INSERT = (
-    "INSERT INTO events (id, kind, time, time_given, repo, environment, service, incident_id,"
-    " received_at, key_id, digest, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+# The columns of a stored event, as `bulk.insert_many` takes them.
+_COLUMNS = (
+    "id, kind, +time, +time_given, repo, environment, service, incident_id, +received_at, +key_id,"
+    " #digest, body"
 )
 # Delete an event and return what its audit line needs.
 _DELETE = "DELETE FROM events WHERE id = ? RETURNING body, received_at, key_id, repo, incident_id"
 # The number of an event.
 _SEQ_OF = "SELECT seq FROM events WHERE id = ?"
-# Stored events by id, and erased ones by hash; `{0}` and `{1}` are the lists of both.
-_EXISTING = (
-    "SELECT id, digest, time, time_given, body FROM events WHERE id {0}"
-    " UNION ALL SELECT hash, NULL, 0, 0, '' FROM erased_events WHERE hash {1}"
-)
+# Stored events by id, and erased ones by hash; `{}` is the list of either.
+_STORED = "SELECT id, digest, time, time_given, body FROM events WHERE id {}"
+_ERASED = "SELECT hash, NULL, 0, 0, '' FROM erased_events WHERE hash {}"
 # The newest event of a kind.
 _LATEST_OF_KIND = "SELECT id, time FROM events WHERE kind = ? ORDER BY time DESC LIMIT 1"
 # Whether a key was deleted, and when it was used last.
@@ -76,14 +73,8 @@ def accept(
         return None
     outcomes = evaluate(session, submission, strict_order=strict_order)
     received_at = to_us(now)
-    session.executemany(
-        _INSERT,
-        (
-            _values(outcome.created, key.id, received_at)
-            for outcome in outcomes
-            if outcome.created is not None
-        ),
-    )
+    new = [_values(one.created, key.id, received_at) for one in outcomes if one.created is not None]
+    insert_many(session, "events", _COLUMNS, new, in_order=True)
     mark_key_used(session, key, now)
     return outcomes
 
@@ -142,23 +133,29 @@ def _existing(session: Session, ids: Sequence[str]) -> tuple[dict[str, ExistingE
     """Return the stored events with these ids, and the ids of those that were erased."""
     existing: dict[str, ExistingEvent] = {}
     erased: set[str] = set()
-    lists = takes_lists(session)
-    for chunk in _chunks(ids):
-        by_hash = erased_ids.hashes(chunk)
-        if lists and len(chunk) > 1:
+    lists = takes_lists(session) and len(ids) > 1
+    # In most stores nothing was ever erased, and a long list need not be hashed.
+    is_any_erased = len(ids) <= _AT_ONCE or erased_ids.is_any(session)
+    for chunk in [list(ids)] if lists else _chunks(ids):
+        by_hash = erased_ids.hashes(chunk) if is_any_erased else {}
+        given = [(_STORED, chunk), *([(_ERASED, list(by_hash))] if is_any_erased else [])]
+        if lists:
             # With one parameter for each id, every length of a list would be a prepared statement.
-            found = session.execute(
-                _EXISTING.format("= ANY(?::text[])", "= ANY(?::text[])"), (chunk, list(by_hash))
-            )
+            query = " UNION ALL ".join(text.format("= ANY(?::text[])") for text, _ in given)
+            found = session.execute(query, tuple(values for _, values in given))
         else:
-            marks = [f"IN ({', '.join('?' * len(one))})" for one in (chunk, by_hash)]
-            found = session.execute(_EXISTING.format(*marks), (*chunk, *by_hash))
+            query = " UNION ALL ".join(text.format(f"IN ({_marks(values)})") for text, values in given)
+            found = session.execute(query, tuple(value for _, values in given for value in values))
         for id_, digest, time, time_given, body in found:
             if digest is None:
                 erased.add(by_hash[id_])
             else:
                 existing[id_] = ExistingEvent(digest.hex(), from_us(time), bool(time_given), body)
     return existing, erased
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
@@ -186,5 +183,5 @@ def _values(candidate: Candidate, key_id: int, received_at: int) -> tuple[Any, .
         received_at,
         key_id,
         bytes.fromhex(candidate.digest),
-        _encode(event.to_wire()),
+        orjson.dumps(event.to_wire()).decode(),
     )

@@ -5,8 +5,8 @@ GitDailies asks for this order when history is sent. Pure: `queries.latest_event
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from gitdailies_core.events.events import DEPLOYED
 from gitdailies_core.values.times import text_of
@@ -14,8 +14,7 @@ from gitdailies_core.values.times import text_of
 INCIDENT_FIELD = "incidentId"
 
 
-@dataclass(frozen=True)
-class LatestEvent:
+class LatestEvent(NamedTuple):
     """The newest stored event of a kind, as errors name it."""
 
     id: str
@@ -26,8 +25,7 @@ class LatestEvent:
         return f"{self.kind} {self.id} of {text_of(self.at)}"
 
 
-@dataclass(frozen=True)
-class LatestEvents:
+class LatestEvents(NamedTuple):
     """The newest deploy and the newest incident event of all repositories."""
 
     deploy: LatestEvent | None = None

@@ -72,9 +72,9 @@ class ReceiverMetrics:
         """Count a request by the status of its answer."""
         self._requests.labels(_part(path), status).inc()
 
-    def count_event(self, result: str) -> None:
-        """Count an event: created, unchanged, or the word of the problem with it."""
-        self._events.labels(result).inc()
+    def count_events(self, result: str, number: int) -> None:
+        """Count events with a result: created, unchanged, or the word of the problem with them."""
+        self._events.labels(result).inc(number)
 
     def count_commit(self, seconds: float, items: int) -> None:
         """Count a commit of *items*. The writer's thread calls this."""

@@ -14,6 +14,8 @@ from gitdailies_server.storage.database import Session
 # How many rows SQLite gets at once. Few sizes keep the number of prepared statements small. The
 # largest has fewer parameters than any build of SQLite accepts.
 _SIZES = (64, 16, 4, 1)
+# The types of PostgreSQL, by the first letter of a column that is inserted.
+_TYPES, _TEXT = {"+": "bigint", "#": "bytea"}, "text"
 
 
 class Lookup(NamedTuple):
@@ -65,13 +67,19 @@ def fetch_bytes(session: Session, statement: str, parameters: Sequence[Any]) -> 
     return found
 
 
-def insert_many(session: Session, table: str, columns: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Insert *rows*; a column holds text, or whole numbers where its name begins with "+"."""
+def insert_many(
+    session: Session, table: str, columns: str, rows: Sequence[Sequence[Any]], *, in_order: bool = False
+) -> None:
+    """Insert *rows*; a column holds text, or whole numbers where its name begins with "+", bytes with "#".
+
+    With *in_order*, numbers that the database gives to the rows increase from one row to the next.
+    """
     if not rows:
         return
-    if takes_lists(session):
+    # A statement for one row is prepared once; one with lists is planned each time.
+    if takes_lists(session) and len(rows) > 1:
         lists = [list(column) for column in zip(*rows, strict=True)]
-        session.executemany(_insert_arrays(table, columns), [lists])
+        session.executemany(_insert_arrays(table, columns, in_order=in_order), [lists])
     else:
         session.executemany(_insert_row(table, columns), rows)
 
@@ -83,15 +91,22 @@ def execute_many(session: Session, statement: str, rows: Sequence[Sequence[Any]]
 
 
 @cache
-def _insert_arrays(table: str, columns: str) -> str:
-    arrays = _arrays(tuple(name.startswith("+") for name in columns.split(", ")))
-    return f"INSERT INTO {table} ({columns.replace('+', '')}) SELECT * FROM unnest({arrays})"  # noqa: S608
+def _insert_arrays(table: str, columns: str, *, in_order: bool) -> str:
+    names, plain = columns.split(", "), _plain(columns)
+    given = f"unnest({', '.join(f'?::{_TYPES.get(name[0], _TEXT)}[]' for name in names)})"
+    if in_order:
+        given += f" WITH ORDINALITY AS given({plain}, number) ORDER BY number"
+    return f"INSERT INTO {table} ({plain}) SELECT {plain if in_order else '*'} FROM {given}"  # noqa: S608
 
 
 @cache
 def _insert_row(table: str, columns: str) -> str:
     marks = ", ".join("?" * (columns.count(",") + 1))
-    return f"INSERT INTO {table} ({columns.replace('+', '')}) VALUES ({marks})"  # noqa: S608
+    return f"INSERT INTO {table} ({_plain(columns)}) VALUES ({marks})"  # noqa: S608
+
+
+def _plain(columns: str) -> str:
+    return columns.replace("+", "").replace("#", "")
 
 
 @cache

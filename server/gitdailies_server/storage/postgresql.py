@@ -163,7 +163,7 @@ class PostgresqlSession:
         values: list[Any] = []
         for statement, parameters in pending:
             texts += self._texts(statement, parameters)
-            values += parameters
+            values += [_array(value) if type(value) is list else value for value in parameters]
         try:
             return psycopg.ClientCursor(self.connection).execute(cast("Any", ";".join(texts)), values)
         except BaseException:
@@ -190,6 +190,24 @@ def _plan_is_reusable(parameters: Sequence[Any]) -> bool:
     For a list of values a new plan costs little, compared with the cost of a wrong one.
     """
     return not any(type(value) is list for value in parameters)
+
+
+def _array(values: list[Any]) -> str | list[Any]:
+    """Write a list as PostgreSQL writes arrays, which takes psycopg five times as long."""
+    items = []
+    for value in values:
+        if type(value) is str:
+            escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+            items.append(f'"{escaped}"')
+        elif type(value) is int:
+            items.append(str(value))
+        elif value is None:
+            items.append("NULL")
+        elif type(value) is bytes:
+            items.append(f'"\\\\x{value.hex()}"')
+        else:
+            return values
+    return f"{{{','.join(items)}}}"
 
 
 @cache

@@ -29,6 +29,9 @@ _PRAGMAS = (
     # Deleted text is overwritten in the pages that are written anyway.
     "PRAGMA secure_delete=FAST",
 )
+# Hashes come in no order, so each touches a page of its own: with the 2 MB that are usual, SQLite would read
+# most of them again for each transaction.
+_WRITER_CACHE = "PRAGMA cache_size=-16384"
 # Small, frequent checkpoints: a delivery would have to wait for a long one.
 _CHECKPOINT_BYTES = 8 * 1024 * 1024
 _BUSY_SECONDS = 5.0
@@ -50,7 +53,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Lets retention return freed space while the file is in use; it must be set when the file is created.
         first = ["PRAGMA auto_vacuum=INCREMENTAL"] if _create(path) else []
-        return _open(path, "mode=rwc", *first, "PRAGMA journal_mode=WAL")
+        return _open(path, "mode=rwc", *first, "PRAGMA journal_mode=WAL", _WRITER_CACHE)
     except (sqlite3.Error, OSError) as error:
         failure = unavailable(SqliteDatabase(path), "open the SQLite file", error)
         if file_exists(path) and not _may_write(path):

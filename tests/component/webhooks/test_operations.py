@@ -164,7 +164,7 @@ def test_figures_that_are_behind_and_a_faulty_file_are_exposed(
 ) -> None:
     """While nothing is derived the gauge grows; a faulty gitdailies.yml shows until it is right again."""
 
-    async def nothing(_: Deriver) -> None:
+    async def nothing(_: Deriver, **_options: bool) -> None:
         pass
 
     with monkeypatch.context() as stopped:

@@ -1,6 +1,8 @@
 """One corpus of bodies, read by the reference and by orjson behind `guarded`."""
 
 import json
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import hypothesis.strategies as st
@@ -190,6 +192,46 @@ def test_duplicate_names_are_refused_where_asked() -> None:
         strict_json.loads(b'[{"b": {"a": 1, "a": 1}}]', duplicates=False)
 
     assert strict_json.loads(b'{"a": {"a": 1}, "b": [{"a": 1}]}', duplicates=False)["a"] == {"a": 1}
+
+
+TWICE = {
+    "in an object": b'{"a":1,"a":1}',
+    "deep inside": b'[{"b":[{"a":"x","a":"x"}]}]',
+    "once escaped": b'{"\\u0061":1,"a":1}',
+    "in the second object": b'[{"a":1},{"b":1,"b":2}]',
+}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+unique_by_orjson = strict_json.guarded_names(orjson.loads, orjson.dumps)
+
+
+def told(decoder: Callable[[bytes], Any], body: bytes) -> str:
+    """Return what a decoder makes of a body, or in what words it refuses it."""
+    try:
+        return repr(decoder(body))
+    except UnreadableBody as error:
+        return f"refused: {error}"
+
+
+@pytest.mark.parametrize("body", [*(body for body, _ in CORPUS.values()), *TWICE.values()])
+def test_with_each_name_once_both_say_the_same(body: bytes) -> None:
+    """Where a name may occur only once, orjson gives the value or the refusal of the reference."""
+    assert told(unique_by_orjson, body) == told(partial(strict_json.loads, duplicates=False), body)
+
+
+@pytest.mark.parametrize("body", TWICE.values(), ids=TWICE)
+def test_a_name_that_occurs_twice_is_told(body: bytes) -> None:
+    """It is refused, however deep it is and even if both values are the same."""
+    assert "each name once, got" in told(unique_by_orjson, body)
+
+
+@given(JSON)
+def test_compact_bodies_are_read_alike(value: Any) -> None:
+    """Of a compact body, which orjson reads alone, both make the same value."""
+    body = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+    assert told(unique_by_orjson, body) == told(partial(strict_json.loads, duplicates=False), body)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,82 @@
+"""When a server derives: little while long lists arrive, and everything for a request and after them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+import structlog
+from gitdailies_server.storage.database import Database
+from gitdailies_server.storage.timestamps import now_us, utc_now
+from gitdailies_webhooks.accounts.key_store import create_key
+from gitdailies_webhooks.derived import worker
+from gitdailies_webhooks.derived.worker import Deriver
+from gitdailies_webhooks.events import change_log
+from gitdailies_webhooks.events.store import EventStore, open_store
+from gitdailies_webhooks.figures.settings import FigureSettings
+
+from tests.support.databases import KINDS, opened
+from tests.support.webhooks.payloads import body
+from tests.unit.webhooks.test_intake import NOW, read
+
+EVENTS = 300
+
+
+@pytest.fixture(params=KINDS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Database]]:
+    with opened(str(request.param), tmp_path, "gitdailies_webhooks") as found:
+        yield found
+
+
+def run(database: Database, work: Callable[[EventStore, Deriver], Awaitable[None]]) -> None:
+    """Run *work* with a store of new events, and a deriver that does nothing by itself."""
+
+    async def whole() -> None:
+        store = open_store(database)
+        store.start()
+        key = create_key(database, "ci", ["send"])[1]
+        events = [body("deploy", id=f"d-{number}", commitSHA=f"{number:040x}") for number in range(EVENTS)]
+        assert await store.accept(read(events), key, NOW)
+        deriver = Deriver(store, FigureSettings(), utc_now, structlog.get_logger())
+        await work(store, deriver)
+        await deriver.stop()
+        await store.close()
+
+    asyncio.run(whole())
+
+
+async def left(store: EventStore) -> int:
+    return await store.read(partial(change_log.count_pending, now=now_us(), most=EVENTS))
+
+
+def test_while_long_lists_arrive_one_step_is_derived(database: Callable[[], Database]) -> None:
+    """A patient caller leaves most of an import for later, and goes on shortly after the last list."""
+
+    async def work(store: EventStore, deriver: Deriver) -> None:
+        with deriver.taking_list():
+            await deriver.derive(patient=True)
+            assert 0 < await left(store) < EVENTS
+        await asyncio.sleep(worker.LIST_SECONDS)
+        await deriver.derive(patient=True)
+        assert await left(store) == 0
+
+    run(database(), work)
+
+
+def test_a_request_amid_an_import_gets_what_has_arrived(
+    database: Callable[[], Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Figures that somebody asks for do not wait for the end of the lists."""
+    # On a busy machine, a request would otherwise get what was derived in time.
+    monkeypatch.setattr(worker, "WAIT_SECONDS", 60.0)
+
+    async def work(store: EventStore, deriver: Deriver) -> None:
+        with deriver.taking_list():
+            await deriver.derive(patient=True)
+            await deriver.catch_up()
+            assert await left(store) == 0
+
+    run(database(), work)
