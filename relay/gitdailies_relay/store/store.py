@@ -38,7 +38,10 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class AttemptGroup:
-    """Attempts that ended together, and are written together. `partitions` are None where not known."""
+    """Attempts that ended together, and are written together; `partitions` are those of their events.
+
+    Where they are not given, no other relay writes meanwhile.
+    """
 
     attempts: tuple[Attempt, ...]
     partitions: tuple[str, ...] | None = None

@@ -144,7 +144,7 @@ STORIES: dict[str, tuple[Sequence[Item], Sequence[Sequence[Item | Later]]]] = {
 }
 
 
-@short_and_long("most", short=70, long=4000, seconds=lambda most: 60 + most / 5)
+@short_and_long("most", short=70, long=1000, seconds=lambda most: 60 + most)
 @pytest.mark.parametrize("story", STORIES)
 def test_every_order_of_two_writers_is_as_one_after_another(story: str, most: int, url: str) -> None:
     """Whatever the order of two relays' statements, results and rows are those of one after another.
@@ -167,11 +167,20 @@ def test_without_locks_some_order_is_wrong(story: str, url: str) -> None:
         assert any(stage.run(order) not in allowed for order in stage.orders(70, SEED))
 
 
-@short_and_long("most", short=60, long=4000, seconds=lambda most: 60 + most / 5)
-def test_three_writers_are_as_one_after_another(most: int, url: str) -> None:
-    """In orders by chance: a start, its repeat with the start of another one, and the ends of both."""
-    three = ([A], [B, A._replace(id="d-again")], [end("B"), end("A")])
-    with closing(Stage(url, (), three)) as stage:
+THREE: dict[str, tuple[Sequence[Item], Sequence[Sequence[Item | Later]]]] = {
+    "starts, a repeat and ends": ((), ([A], [B, A._replace(id="d-again")], [end("B"), end("A")])),
+    "a chain of merges and ends": (
+        (A, B, C, merged("A", "B")),
+        ([merged("B", "C")], [end("C"), end("A")], [end("B"), taken("A")]),
+    ),
+}
+
+
+@short_and_long("most", short=60, long=1000, seconds=lambda most: 60 + most)
+@pytest.mark.parametrize("story", THREE)
+def test_three_writers_are_as_one_after_another(story: str, most: int, url: str) -> None:
+    """In orders by chance, as above. A batch that is written again meets those of two other relays."""
+    with closing(Stage(url, *THREE[story])) as stage:
         allowed = stage.serial()
         for order in stage.orders(most, SEED):
             assert stage.run(order) in allowed, order
