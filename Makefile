@@ -93,6 +93,7 @@ campaign: $(VENV)/.containers ## the long forms at their largest, and the benchm
 	@$(BIN)/python benchmarks/figures.py --repositories 1
 	@$(BIN)/python benchmarks/catch_up.py --events 100000
 	@$(BIN)/python benchmarks/intake.py --cases abcdefghi
+	@$(BIN)/python benchmarks/relays_on_postgresql.py
 	@$(BIN)/python benchmarks/outage.py
 	@$(BIN)/python benchmarks/outage.py --store postgresql
 	@npm install --silent --no-audit --no-fund --prefix .tools @datadog/datadog-ci@5.25.0

@@ -62,8 +62,14 @@ class Sending:
     """Open connections with one request in flight each, even while no answers are read."""
 
     def __init__(
-        self, addresses: Sequence[tuple[str, int]], requests: Sequence[Request], connections: int
+        self,
+        addresses: Sequence[tuple[str, int]],
+        requests: Sequence[Request],
+        connections: int,
+        *,
+        may_sleep: bool = False,
     ) -> None:
+        self._may_sleep = may_sleep
         self._ahead: Iterator[Request] = iter(requests)
         self._by_file: dict[int, _Connection] = {}
         self._poll = select.epoll()
@@ -78,15 +84,15 @@ class Sending:
         now = answered_at = time.perf_counter()
         until = now + seconds
         while now < until:
-            # Never sleep: in a virtual machine, waking an idle core costs the server tens of microseconds
-            # for each answer. A sender on another machine would not cost it that.
-            ready = self._poll.poll(0)
+            # Never sleep, unless that is asked for: in a virtual machine, waking an idle core costs the
+            # server tens of microseconds for each answer. A sender on another machine would not cost it that.
+            ready = self._poll.poll(0.1 if self._may_sleep else 0)
             now = time.perf_counter()
             if ready:
                 answered_at = now
             elif now - answered_at > _PATIENCE_SECONDS:
                 raise TimeoutError(f"the server answered nothing for {_PATIENCE_SECONDS} s")
-            else:
+            elif not self._may_sleep:
                 # Awake, but after other processes on this core, such as PostgreSQL.
                 os.sched_yield()
             for number, _ in ready:
@@ -120,14 +126,15 @@ def run(
     seconds: float,
     at_start: Callable[[], None],
     at_end: Callable[[], None],
+    may_sleep: bool = False,
 ) -> Load:
     """Send until the time is over or no requests are left; *at_start* and *at_end* enclose the measured part.
 
     *at_end* is called with requests in flight and may kill the server. Answers that were sent before
-    that count.
+    that count. A generator that *may_sleep* leaves its core to the servers while all of them wait.
     """
     load = Load()
-    sending = Sending(addresses, requests, connections)
+    sending = Sending(addresses, requests, connections, may_sleep=may_sleep)
     sending.go_on(load, warm_up_seconds, measure=False)
     at_start()
     began_at = time.perf_counter()

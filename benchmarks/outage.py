@@ -58,6 +58,9 @@ _FILL = (
     SELECT i, 'default', 'default/pagerduty/W' || i, 1, {at}, CASE WHEN i <= {tried} THEN 9 ELSE 0 END
     FROM n""",
 )
+_COUNTED = (
+    "INSERT INTO outcome_counts (source, is_replay, outcome, messages) VALUES ('pagerduty', 0, 'stored', ?)"
+)
 
 
 def fill(database: Database, count: int) -> None:
@@ -67,7 +70,7 @@ def fill(database: Database, count: int) -> None:
     with store.transaction(database) as session:
         for statement in _FILL:
             session.execute(_NUMBERS % count + statement.format(at=at, tried=_TRIED))
-        session.execute("INSERT INTO outcome_counts VALUES ('pagerduty', 0, 'stored', ?)", (count,))
+        session.execute(_COUNTED, (count,))
 
 
 @dataclass

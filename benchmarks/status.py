@@ -24,6 +24,9 @@ from gitdailies_server.storage.database import Database, Session
 
 TIMES = 5
 BATCH = 50_000
+_COUNTED = (
+    "INSERT INTO outcome_counts (source, is_replay, outcome, messages) VALUES ('pagerduty', 0, 'stored', ?)"
+)
 PEER = "SELECT source, outcome, count(*) FROM deliveries GROUP BY source, outcome"
 
 
@@ -53,7 +56,7 @@ def fill(database: Database, rows: int, waiting: int) -> None:
                 ],
             )
     with store.transaction(database) as session:
-        session.execute("INSERT INTO outcome_counts VALUES ('pagerduty', 0, 'stored', ?)", (rows,))
+        session.execute(_COUNTED, (rows,))
 
 
 def median_ms(database: Database, read: Callable[[Session], Any]) -> float:

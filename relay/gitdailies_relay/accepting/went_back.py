@@ -14,16 +14,17 @@ from gitdailies_relay.accepting.store_port import AcceptanceStore
 
 def went_back(store: AcceptanceStore, source: str, deploy: Deploy) -> bool:
     """Return whether another commit counted last for what *deploy* is about, and before its time."""
-    last = store.deployed_last(_object_of(source, deploy)) if deploy.object else None
+    last = store.deployed_last(object_of(source, deploy)) if deploy.object else None
     return last is not None and last[0] != deploy.sha and last[1] < deploy.at
 
 
 def remember(store: AcceptanceStore, source: str, deploy: Deploy) -> None:
     """Remember the commit that counted last for what *deploy* is about."""
     if deploy.object:
-        store.remember_deploy(_object_of(source, deploy), deploy.sha, deploy.at)
+        store.remember_deploy(object_of(source, deploy), deploy.sha, deploy.at)
 
 
-def _object_of(source: str, deploy: Deploy) -> Place:
+def object_of(source: str, deploy: Deploy) -> Place:
+    """Return the place under which the store remembers what *deploy* is about."""
     # No repository has a space in its name.
     return Place(f"{source} {deploy.object}")

@@ -89,7 +89,10 @@ class ResultRecorder:
     async def _write(self, decided: Sequence[tuple[BatchResult, Verdicts]]) -> None:
         attempts = [attempt for _, found in decided for attempt in found.attempts]
         if attempts:
-            await self._until_written(lambda: self._store.record(attempts))
+            events = [event for result, _ in decided for event in result.batch.events]
+            of = {event.seq: event.partition for event in events}
+            partitions = [of[attempt.seq] for attempt in attempts]
+            await self._until_written(lambda: self._store.record(attempts, partitions))
         recorded = {attempt.seq for attempt in attempts}
         unsent = [e for result, _ in decided for e in result.batch.events if e.seq not in recorded]
         if unsent:

@@ -322,7 +322,7 @@ class IntakeApp:
         if loop.time() < self._ready_until:
             return READY
         try:
-            await asyncio.wait_for(self._store.run(_touch), ANSWER_SECONDS)
+            await asyncio.wait_for(self._store.run(_touch, task="readiness"), ANSWER_SECONDS)
         except (StoreUnavailable, TimeoutError) as error:
             return responses.unavailable(_reason(error))
         self._ready_until = loop.time() + READY_SECONDS

@@ -80,7 +80,8 @@ class RefusalCounts:
         if not counts:
             return
         try:
-            await store.run(partial(refusals.write, counts=counts, now=store.clock.now()))
+            write = partial(refusals.write, counts=counts, now=store.clock.now())
+            await store.run(write, task="refusals")
         except StoreUnavailable as error:
             LOG.error("refusals not stored", reason=str(error))
             self.put_back(counts)

@@ -20,7 +20,10 @@ from gitdailies_relay.operations.incidents import open_summary
 from gitdailies_relay.operations.source_health import SourceHealth, read_health
 
 # How many messages had each outcome. A replay counts apart, however often it is repeated.
-_OUTCOMES = "SELECT source, outcome, is_replay, messages FROM outcome_counts ORDER BY 1, 2"
+_OUTCOMES = (
+    "SELECT source, outcome, is_replay, CAST(sum(messages) AS BIGINT) FROM outcome_counts"
+    " GROUP BY source, outcome, is_replay ORDER BY 1, 2"
+)
 # When the first delivery of a source came that caused an event.
 _FIRST_STORED = "SELECT min(received_at) FROM deliveries WHERE source = ? AND outcome = 'stored'"
 # How many quarantined deliveries wait for a replay.

@@ -25,8 +25,11 @@ LEAST_DELIVERIES = 10
 TIMES_USUAL = 2
 LEAST_SILENCE_US = 3_600_000_000
 
-# A row for each day of the sources, in order.
-_DAYS = "SELECT source, day, deliveries, first_at, last_at, longest_gap FROM source_days ORDER BY source, day"
+# A row for each day of the sources, in order. Each has buckets.
+_DAYS = (
+    "SELECT source, day, CAST(sum(deliveries) AS BIGINT), min(first_at), max(last_at), max(longest_gap)"
+    " FROM source_days GROUP BY source, day ORDER BY source, day"
+)
 
 
 @dataclass(frozen=True)
@@ -48,10 +51,16 @@ class SourceHealth:
 
 def read_health(session: Session, sources: Iterable[str], now: int) -> list[SourceHealth]:
     """Return the health of *sources* at *now* (µs), in their order."""
+    days = read_days(session)
+    return [health_of(source, days.get(source, ()), now) for source in sources]
+
+
+def read_days(session: Session) -> dict[str, list[SourceDay]]:
+    """Return the days of each source, in order."""
     days: dict[str, list[SourceDay]] = {}
     for row in session.execute(_DAYS):
         days.setdefault(row[0], []).append(SourceDay(*row))
-    return [health_of(source, days.get(source, ()), now) for source in sources]
+    return days
 
 
 def health_of(source: str, days: Sequence[SourceDay], now: int) -> SourceHealth:

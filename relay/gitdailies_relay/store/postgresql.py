@@ -6,6 +6,7 @@ Rows travel as one JSON text, because the driver writes an array of texts elemen
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -35,6 +36,9 @@ _NUMBERS = {
     *("received_at", "stored_at", "started_at", "ended_at", "changed_at"),
     *("is_replay", "messages", "day", "deliveries", "first_at", "last_at", "longest_gap"),
 }
+# The counters of a session have rows of their own. With rows for all, each batch would wait for the commit of
+# the one before it. Sessions that share a bucket do so, and nothing else follows from it.
+_BUCKET = "pg_backend_pid() % 64"
 _OCCURRENCE_ROW = f"destination, source, {OCCURRENCE_COLUMNS}, changed_at"
 
 
@@ -88,6 +92,8 @@ _QUARANTINE, _PUT_IGNORED = _PUT_BODY.format("quarantine"), _PUT_BODY.format("ig
 # Write everything else of a batch in one statement, because a statement costs more than the rows in it.
 # Events are numbered in the order of the batch. The first new event of a partition is its next one
 # where no other one waits. A server whose clock is ahead makes none of them wait.
+# A gap between deliveries is measured from the last one of any bucket. It is too long by what others write at
+# that moment, which is nothing beside the silences that it is for.
 _WRITE = (
     f"WITH added AS (INSERT INTO deliveries ({DELIVERY_COLUMNS})"
     f" SELECT {DELIVERY_COLUMNS} FROM {_rows_of(DELIVERY_COLUMNS)} ORDER BY place),"
@@ -97,13 +103,16 @@ _WRITE = (
     " DO UPDATE SET state = excluded.state, started_at = excluded.started_at,"
     " ended_at = excluded.ended_at, resolution = excluded.resolution,"
     " merged_into = excluded.merged_into, changed_at = excluded.changed_at),"
-    f" counted AS (INSERT INTO outcome_counts AS c ({OUTCOME_COLUMNS})"
-    f" SELECT {OUTCOME_COLUMNS} FROM {_rows_of(OUTCOME_COLUMNS)} ON CONFLICT (source, is_replay, outcome)"
+    f" counted AS (INSERT INTO outcome_counts AS c ({OUTCOME_COLUMNS}, bucket)"
+    f" SELECT {OUTCOME_COLUMNS}, {_BUCKET} FROM {_rows_of(OUTCOME_COLUMNS)} ORDER BY 1, 2, 3"
+    " ON CONFLICT (source, is_replay, outcome, bucket)"
     " DO UPDATE SET messages = c.messages + excluded.messages),"
-    f" lived AS (INSERT INTO source_days AS d ({SOURCE_DAY_COLUMNS})"
-    f" SELECT {SOURCE_DAY_COLUMNS} FROM {_rows_of(SOURCE_DAY_COLUMNS)} ON CONFLICT (source, day)"
+    f" lived AS (INSERT INTO source_days AS d ({SOURCE_DAY_COLUMNS}, bucket)"
+    " SELECT source, day, deliveries, first_at, last_at, greatest(longest_gap, first_at -"
+    " (SELECT max(last_at) FROM source_days b WHERE b.source = r.source AND b.day = r.day)), "
+    f"{_BUCKET} FROM {_rows_of(SOURCE_DAY_COLUMNS)} ORDER BY 1, 2 ON CONFLICT (source, day, bucket)"
     " DO UPDATE SET deliveries = d.deliveries + excluded.deliveries,"
-    " longest_gap = greatest(d.longest_gap, excluded.longest_gap, excluded.first_at - d.last_at),"
+    " longest_gap = greatest(d.longest_gap, excluded.longest_gap),"
     " first_at = least(d.first_at, excluded.first_at), last_at = greatest(d.last_at, excluded.last_at)),"
     f" made AS (INSERT INTO events ({EVENT_COLUMNS})"
     f" SELECT {EVENT_COLUMNS} FROM {_rows_of(EVENT_COLUMNS)} ORDER BY place"
@@ -139,10 +148,10 @@ class PostgresqlAcceptanceStore(RememberedPushes, WaitingDeploys):
                 ending.add((owner, incident))
         if not messages:
             return
-        stored, occurrences, merged = self._session.query_together(
+        stored, occurrences, *others = self._session.query_together(
             (_STORED_EVENTS, (_json(messages),)),
-            (_OCCURRENCES, _keys(incidents)),
-            (_MERGED_INTO, _keys(ending)),
+            (_OCCURRENCES, (_json((*owner, incident) for owner, incident in incidents),)),
+            *([(_MERGED_INTO, (_json((*owner, incident) for owner, incident in ending),))] if ending else ()),
         )
         self._stored.update(dict.fromkeys(messages))
         self._stored.update({(source, message): events for source, message, events in stored})
@@ -150,7 +159,7 @@ class PostgresqlAcceptanceStore(RememberedPushes, WaitingDeploys):
         self._merged.update({incident: [] for incident in ending})
         for destination, source, *row in occurrences:
             self._occurrences[Owner(destination, source), row[0]].append(record_of(row))
-        for destination, source, *row in merged:
+        for destination, source, *row in chain(*others):
             self._merged[Owner(destination, source), row[-1]].append(record_of(row))
 
     def stored_events(self, source: str, message: str) -> str | None:
@@ -167,7 +176,7 @@ class PostgresqlAcceptanceStore(RememberedPushes, WaitingDeploys):
     ) -> Sequence[Occurrence]:
         records = read.get((owner, incident))
         if records is None:
-            rows = self._session.execute(statement, _keys([(owner, incident)]))
+            rows = self._session.execute(statement, (_json([(*owner, incident)]),))
             records = read[owner, incident] = [record_of(row[2:]) for row in rows]
         return records
 
@@ -191,10 +200,6 @@ class PostgresqlAcceptanceStore(RememberedPushes, WaitingDeploys):
         )
         if rows.waiting:
             waiting_deploys.add(self._session, rows.waiting)
-
-
-def _keys(incidents: Iterable[tuple[Owner, str]]) -> tuple[str]:
-    return (_json((*owner, incident) for owner, incident in incidents),)
 
 
 def _json(rows: Iterable[Sequence[Any]]) -> str:

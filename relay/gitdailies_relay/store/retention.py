@@ -68,8 +68,9 @@ _RULES = (
     # How often a source sent. Its last day says when it was heard of last.
     _Rule(
         "closed_occurrence_days",
-        "SELECT source, day FROM source_days AS d WHERE last_at < ?"
-        " AND day < (SELECT max(day) FROM source_days WHERE source = d.source) LIMIT ?",
+        "SELECT source, day FROM source_days AS d"
+        " WHERE day < (SELECT max(day) FROM source_days WHERE source = d.source)"
+        " GROUP BY source, day HAVING max(last_at) < ? LIMIT ?",
         "DELETE FROM source_days WHERE (source, day) = (?,?)",
     ),
     # What pushes and deploys told for the lead time.

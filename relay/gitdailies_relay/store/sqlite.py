@@ -51,12 +51,12 @@ _QUARANTINE, _PUT_IGNORED = _PUT_BODY.format("quarantine"), _PUT_BODY.format("ig
 # Count the messages of a batch.
 _COUNT_OUTCOMES = (
     f"INSERT INTO outcome_counts ({OUTCOME_COLUMNS}) VALUES (?,?,?,?)"
-    " ON CONFLICT (source, is_replay, outcome) DO UPDATE SET messages = messages + excluded.messages"
+    " ON CONFLICT (source, is_replay, outcome, bucket) DO UPDATE SET messages = messages + excluded.messages"
 )
 # Count the deliveries of a batch. Only here `max` and `min` take several values.
 _ADD_SOURCE_DAY = (
     f"INSERT INTO source_days ({SOURCE_DAY_COLUMNS}) VALUES (?,?,?,?,?,?)"
-    " ON CONFLICT (source, day) DO UPDATE SET deliveries = deliveries + excluded.deliveries,"
+    " ON CONFLICT (source, day, bucket) DO UPDATE SET deliveries = deliveries + excluded.deliveries,"
     " longest_gap = max(longest_gap, excluded.longest_gap, excluded.first_at - last_at),"
     " first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)"
 )

@@ -17,11 +17,12 @@ from gitdailies_server.storage.database import Database, Session, unavailable
 from gitdailies_server.storage.group_commit import GroupWriter
 from gitdailies_server.storage.sqlite import SqliteDatabase
 from gitdailies_server.storage.timestamps import now_us
+from gitdailies_server.storage.write_scope import EVERYTHING, Name, Scope, scope_of
 
 from gitdailies_relay.accepting.acceptance import Accepted, Delivery, accept
 from gitdailies_relay.accepting.store_port import AcceptanceStore
 from gitdailies_relay.accepting.waiting import settle
-from gitdailies_relay.store import holds, outbox, waiting_deploys
+from gitdailies_relay.store import exclusion, holds, outbox, waiting_deploys
 from gitdailies_relay.store.outbox import Attempt, ReadyEvent
 from gitdailies_relay.store.sqlite import SqliteAcceptanceStore
 
@@ -31,15 +32,27 @@ _SCHEMA = "gitdailies_relay"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 Job: TypeAlias = Callable[[Session], Any]
-Item: TypeAlias = "Delivery | AttemptGroup | Job"
+Item: TypeAlias = "Delivery | AttemptGroup | Task | Job"
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
 class AttemptGroup:
-    """Attempts that ended together, and are written together."""
+    """Attempts that ended together, and are written together; `partitions` are those of their events.
+
+    Where they are not given, no other relay writes meanwhile.
+    """
 
     attempts: tuple[Attempt, ...]
+    partitions: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """A job that writes nothing that other writers read or write, but for tasks of the same name."""
+
+    name: str
+    job: Job
 
 
 @dataclass(frozen=True)
@@ -103,7 +116,7 @@ class RelayStore:
         self._store_ignored = store_ignored
         self.clock = StoreClock()
         self._writer: GroupWriter[Item, Any] = GroupWriter(
-            database=database, apply=self._apply, quick=_is_quick, timed=timed
+            database=database, apply=self._apply, scope=_scope, quick=_is_quick, timed=timed
         )
         self._reader: Session | None = None
         self._reading = threading.Lock()
@@ -129,13 +142,20 @@ class RelayStore:
         """Store a delivery and what follows from it. Call and future may raise StoreUnavailable."""
         return self._writer.put(delivery)
 
-    async def record(self, attempts: Sequence[Attempt]) -> None:
-        """Write *attempts*, all or none; raises StoreUnavailable."""
-        await self._writer.put(AttemptGroup(tuple(attempts)))
+    async def record(self, attempts: Sequence[Attempt], partitions: Sequence[str] | None = None) -> None:
+        """Write *attempts*, all or none; raises StoreUnavailable.
 
-    async def run(self, job: Job) -> Any:
-        """Run *job* in a write transaction of the writer and return its result."""
-        return await self._writer.put(job)
+        With the *partitions* of their events, other relays write about other ones meanwhile.
+        """
+        known = None if partitions is None else tuple(partitions)
+        await self._writer.put(AttemptGroup(tuple(attempts), known))
+
+    async def run(self, job: Job, *, task: str = "") -> Any:
+        """Run *job* in a write transaction of the writer and return its result.
+
+        No other relay writes meanwhile, except beside a *task*: see `Task`.
+        """
+        return await self._writer.put(Task(task, job) if task else job)
 
     def report(self, read: Callable[[Session], Any]) -> Any:
         """Return the result of *read*, on a connection of its own. Any thread may call this."""
@@ -238,14 +258,31 @@ class RelayStore:
         for item in items:
             if isinstance(item, Delivery):
                 results.append(next(in_order))
+            elif isinstance(item, AttemptGroup):
+                results.append(None)
             else:
-                results.append(None if isinstance(item, AttemptGroup) else item(session))
+                results.append((item.job if isinstance(item, Task) else item)(session))
         return results
 
 
 def _is_quick(item: Item) -> bool:
     # A job may move a million events.
     return isinstance(item, (Delivery, AttemptGroup))
+
+
+def _scope(items: Sequence[Item]) -> Scope:
+    """Return what a batch is about: see `exclusion`."""
+    names: set[Name] = set()
+    for item in items:
+        if isinstance(item, Delivery):
+            exclusion.add_names(item, names)
+        elif isinstance(item, AttemptGroup) and item.partitions is not None:
+            names.update(exclusion.of_partitions(item.partitions))
+        elif isinstance(item, Task):
+            names.add(exclusion.task(item.name))
+        else:
+            return EVERYTHING
+    return scope_of(names)
 
 
 def database_of(store: settings.StoreSetting) -> Database:
@@ -262,9 +299,13 @@ def acceptance_store(database: Database, session: Session) -> AcceptanceStore:
     """Return what an acceptance in the transaction of *session* reads and writes through."""
     if database.is_local:
         return SqliteAcceptanceStore(session)
-    from gitdailies_relay.store.postgresql import PostgresqlAcceptanceStore
+    from gitdailies_server.storage.postgresql import PostgresqlSession
 
-    return PostgresqlAcceptanceStore(session)
+    from gitdailies_relay.store.postgresql import PostgresqlAcceptanceStore
+    from gitdailies_relay.store.scoped import ScopedAcceptanceStore
+
+    assert isinstance(session, PostgresqlSession)
+    return (PostgresqlAcceptanceStore if session.scope.is_everything else ScopedAcceptanceStore)(session)
 
 
 # One row: what paused a destination and why, how often it was resumed, and when the first hold ends.

@@ -255,23 +255,26 @@ RECEIVERS = Table(
     Column("resumed", BigInteger, nullable=False, server_default="0"),
 )
 
-# How many messages had each outcome, since the store was made. A replay counts apart.
+# How many messages had each outcome, since the store was made. A replay counts apart. Writers that share a
+# database have a bucket each; what counts is the sum.
 OUTCOME_COUNTS = Table(
     "outcome_counts",
     METADATA,
     Column("source", Text, primary_key=True),
     Column("is_replay", Integer, primary_key=True),
     Column("outcome", Text, primary_key=True),
+    Column("bucket", Integer, primary_key=True, server_default="0"),
     Column("messages", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 
-# The deliveries of each source and day: gitdailies_relay.accepting.source_days.
+# The deliveries of each source and day, in buckets as above: gitdailies_relay.accepting.source_days.
 SOURCE_DAYS = Table(
     "source_days",
     METADATA,
     Column("source", Text, primary_key=True),
     Column("day", BigInteger, primary_key=True),
+    Column("bucket", Integer, primary_key=True, server_default="0"),
     Column("deliveries", BigInteger, nullable=False),
     Column("first_at", BigInteger, nullable=False),
     Column("last_at", BigInteger, nullable=False),

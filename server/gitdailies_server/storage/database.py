@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from gitdailies_core.errors import StoreUnavailable
 
 from gitdailies_server.storage.file_watch import FileWatch
+from gitdailies_server.storage.write_scope import EVERYTHING, Scope
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -61,8 +62,11 @@ class Database(Protocol):
     def connect(self, *, read_only: bool = False) -> Session:
         """Open a connection; raises StoreUnavailable, which names the database and the reason."""
 
-    def begin(self, session: Session) -> None:
-        """Begin a transaction that writes. Only one such transaction of a schema runs at a time."""
+    def begin(self, session: Session, scope: Scope = EVERYTHING) -> None:
+        """Begin a transaction that writes, after all others that *scope* excludes.
+
+        A database with one writer at a time ignores the scope.
+        """
 
     def commit(self, session: Session) -> None:
         """Commit; returns when all changes are on stable storage."""

@@ -24,6 +24,7 @@ from gitdailies_core.errors import StoreUnavailable
 
 from gitdailies_server.storage.database import Database, ErrorScope, Session, reason
 from gitdailies_server.storage.file_watch import FileWatch
+from gitdailies_server.storage.write_scope import EVERYTHING, NotInScope, Scope
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -42,6 +43,8 @@ class GroupWriter(Generic[Item, Result]):
     here. If it fails for a reason other than the database, the batch is rolled back and its items are
     tried one by one, so that a bad item cannot make the others fail.
 
+    *scope* says what a batch is about, so that other servers may write about other things meanwhile. Where
+    *apply* raises NotInScope, the batch is written again, about everything.
     *quick* says whether the statements of an item take only microseconds if the database is local.
     *timed* is called in the writer's thread with the seconds that a commit took and its number of items.
     """
@@ -52,11 +55,14 @@ class GroupWriter(Generic[Item, Result]):
         database: Database,
         apply: Callable[[Session, Sequence[Item]], Sequence[Result]],
         name: str = "store-writer",
+        scope: Callable[[Sequence[Item]], Scope] = lambda _items: EVERYTHING,
         quick: Callable[[Item], bool] = lambda _item: False,
         timed: Callable[[float, int], None] = lambda _seconds, _items: None,
     ) -> None:
         self._database = database
         self._apply = apply
+        # A local database has no other writer that would wait.
+        self._scope = scope if not database.is_local else lambda _items: EVERYTHING
         self._quick = quick if database.is_local else lambda _item: False
         self._timed = timed
         self._arrived: list[_Entry[Item, Result]] = []
@@ -208,11 +214,15 @@ class GroupWriter(Generic[Item, Result]):
         return self._transaction(items)
 
     def _transaction(self, items: Sequence[Item]) -> Sequence[Result]:
-        results = self._apply(self._begin(), items)
+        try:
+            results = self._apply(self._begin(self._scope(items)), items)
+        except NotInScope:
+            self._roll_back()
+            results = self._apply(self._begin(), items)
         self._commit(len(items))
         return results
 
-    def _begin(self) -> Session:
+    def _begin(self, scope: Scope = EVERYTHING) -> Session:
         if self._watch is not None and (moved := self._watch.moved()):
             # Nothing is stored in a file that nobody will find.
             raise StoreUnavailable(moved)
@@ -220,7 +230,7 @@ class GroupWriter(Generic[Item, Result]):
             self._session = self._database.connect()
             if self._watch is not None:
                 self._watch.opened()
-        self._database.begin(self._session)
+        self._database.begin(self._session, scope)
         return self._session
 
     def _commit(self, items: int) -> None:

@@ -1,7 +1,15 @@
 """PostgreSQL: one schema for each kind of server, shared by any number of servers.
 
-An advisory lock lets one transaction write at a time, as the file lock of SQLite does. So the code
-above never meets two writers at once. Each transaction is a whole batch, so waiting for it is cheap.
+Writers exclude each other by advisory locks, which end with the transaction. A writer about everything
+has the lock of the schema alone, so the code above meets no other one, as with the file lock of SQLite.
+Others share it, and each has a lock of its own for every name of its scope.
+
+* All locks are taken by the first statements of a transaction. Under READ COMMITTED a later statement sees
+  whatever was committed before it began, so it sees all that earlier holders of these locks wrote.
+* The lock of the schema comes first, then the others in the order of their numbers. So no two writers wait
+  for each other. The server hands out a lock in the order in which it was asked for: a writer about
+  everything is not passed by those that come after it.
+* Two names with the same number only wait for each other without need.
 """
 
 from __future__ import annotations
@@ -16,6 +24,7 @@ from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.values.secret import Secret
 
 from gitdailies_server.storage.database import ErrorScope, Size, unavailable
+from gitdailies_server.storage.write_scope import EVERYTHING, Scope
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -26,6 +35,8 @@ _Query: TypeAlias = "tuple[str, Sequence[Any]]"
 _PLACES, _NUMBERED = "%s", "${}"
 _PREPARED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 _MOST_STATEMENTS_PER_TRIP = 1_000
+# Checksums have no sign, and PostgreSQL's integers begin at minus this.
+_LEAST = 2**31
 
 _CONNECT_SECONDS = 5
 _SETTINGS = {
@@ -83,15 +94,19 @@ class PostgresqlSession:
         self._pending: list[_Query] = []
         self._names: dict[str, str] = {}
         self._in_doubt = False
+        # What the transaction is about.
+        self.scope = EVERYTHING
         # Whether psycopg may have prepared statements before the first transaction. Its rollback drops all.
         self._psycopg_prepared = False
 
-    def begin(self, *statements: str) -> None:
-        """Begin a transaction that starts with *statements*."""
+    def begin(self, scope: Scope, *first: _Query) -> None:
+        """Begin a transaction about *scope* that starts with the statements *first*."""
         # psycopg must prepare nothing here: when it drops its statements, it drops ours too.
         self.connection.prepare_threshold = None
         self._in_transaction = True
-        self._pending = [(statement, ()) for statement in ("BEGIN", *statements)]
+        self.scope = scope
+        # Whatever the administrator's default is, a statement has to see what was committed before it.
+        self._pending = [("BEGIN ISOLATION LEVEL READ COMMITTED", ()), *first]
 
     def commit(self) -> str:
         """Commit; returns the server's status, which is ROLLBACK after an error."""
@@ -173,7 +188,7 @@ class PostgresqlSession:
 
     def _texts(self, statement: str, parameters: Sequence[Any]) -> list[str]:
         """Write a statement for a trip: it is prepared once and executed by name."""
-        if not (statement.startswith(_PREPARED) and _plan_is_reusable(parameters)):
+        if not (statement.startswith(_PREPARED) and (not parameters or _plan_is_reusable(parameters))):
             return [_with(statement, _PLACES)]
         texts = []
         name = self._names.get(statement)
@@ -227,8 +242,11 @@ class PostgresqlDatabase:
     def __init__(self, url: Secret, schema: str) -> None:
         self.url = url
         self.schema = schema
-        # The id of the advisory lock. PostgreSQL wants a number, so it is a checksum of the name.
+        # The id of the schema's lock. PostgreSQL wants a number, so it is a checksum of the name.
         self._lock_id = zlib.crc32(schema.encode())
+        # Those of names are numbers in a space of their own for each schema.
+        lock = f"pg_advisory_xact_lock({self._lock_id - _LEAST}, id)"
+        self._lock_names = f"SELECT count({lock}) FROM unnest(?::int[]) AS id"  # noqa: S608  a number
 
     def __str__(self) -> str:
         return self.url.origin
@@ -245,9 +263,16 @@ class PostgresqlDatabase:
             raise unavailable(self, "connect", error) from None
         return PostgresqlSession(connection)
 
-    def begin(self, session: Any) -> None:
-        # The lock is taken before the first statement that reads takes its snapshot.
-        session.begin(f"SELECT pg_advisory_xact_lock({self._lock_id})")
+    def begin(self, session: Any, scope: Scope = EVERYTHING) -> None:
+        if scope.is_everything:
+            session.begin(scope, (f"SELECT pg_advisory_xact_lock({self._lock_id})", ()))
+            return
+        first: list[_Query] = [(f"SELECT pg_advisory_xact_lock_shared({self._lock_id})", ())]
+        if scope.names:
+            names = ["\0".join(name).encode("utf-8", "surrogatepass") for name in scope.names]
+            numbers = sorted({zlib.crc32(name) - _LEAST for name in names})
+            first.append((self._lock_names, (f"{{{','.join(map(str, numbers))}}}",)))
+        session.begin(scope, *first)
 
     def commit(self, session: Any) -> None:
         status = session.commit()

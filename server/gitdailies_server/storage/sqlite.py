@@ -16,6 +16,7 @@ from gitdailies_core.errors import ConfigurationError, StoreUnavailable
 from gitdailies_server.storage.database import ErrorScope, Size, unavailable
 from gitdailies_server.storage.file_watch import FileWatch
 from gitdailies_server.storage.lock import ServerLock
+from gitdailies_server.storage.write_scope import EVERYTHING, Scope
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -148,7 +149,7 @@ class SqliteDatabase:
             raise StoreUnavailable(moved)
         return self._opening(self.path, read_only=read_only)
 
-    def begin(self, session: Any) -> None:
+    def begin(self, session: Any, scope: Scope = EVERYTHING) -> None:  # noqa: ARG002  there is one lock
         session.execute("BEGIN IMMEDIATE")
 
     def commit(self, session: Any) -> None:

@@ -301,7 +301,8 @@ def test_a_source_that_fell_silent_is_exposed(busy: Relay) -> None:
     with store.transaction(SqliteDatabase(busy.store)) as session:
         session.execute("DELETE FROM source_days")
         session.executemany(
-            "INSERT INTO source_days VALUES ('datadog', ?, 24, ?, ?, 3600000000)",
+            "INSERT INTO source_days (source, day, deliveries, first_at, last_at, longest_gap)"
+            " VALUES ('datadog', ?, 24, ?, ?, 3600000000)",
             [(at // day, at, at + day - 3_600_000_000) for at in range(first, first + 20 * day, day)],
         )
     metrics, sources = samples(busy), busy.status()["sources"]

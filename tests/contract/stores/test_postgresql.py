@@ -64,6 +64,14 @@ def test_a_rollback_without_an_error_takes_no_statement_away(
     assert len(statements) == 2  # the lock, and the question
 
 
+def test_a_statement_sees_what_was_committed_before_it(turns: Turns) -> None:
+    """A transaction relies on what it reads after it has its locks, whatever the database's default is."""
+    turns.session.connection.execute("SET default_transaction_isolation = 'repeatable read'")
+    turns.begin()
+    assert turns.session.execute("SHOW transaction_isolation").fetchone() == ("read committed",)
+    turns.rollback()
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_after_an_error_statements_are_prepared_again(turns: Turns, fault: str) -> None:
     """After an error no statement counts as prepared, since those before it may or may not have been."""

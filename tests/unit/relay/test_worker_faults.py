@@ -109,10 +109,10 @@ def test_a_result_waits_for_a_store_that_cannot_be_written(
     """An event that was delivered while the store failed is recorded later and not sent again."""
     record, failures = store.RelayStore.record, [StoreUnavailable("store: planted")] * 2
 
-    async def sometimes(self: Any, attempt: Any) -> None:
+    async def sometimes(self: Any, *given: Any) -> None:
         if failures:
             raise failures.pop()
-        await record(self, attempt)
+        await record(self, *given)
 
     monkeypatch.setattr(store.RelayStore, "record", sometimes)
     sleep = asyncio.sleep

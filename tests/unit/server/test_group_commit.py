@@ -13,6 +13,7 @@ import pytest
 from gitdailies_core.errors import StoreUnavailable
 from gitdailies_server.storage.group_commit import MOST_A_BATCH, GroupWriter
 from gitdailies_server.storage.sqlite import SqliteDatabase, connect
+from gitdailies_server.storage.write_scope import EVERYTHING, NotInScope, Scope, scope_of
 
 
 class Diary(SqliteDatabase):
@@ -290,3 +291,60 @@ def test_where_statements_run(tmp_path: Path) -> None:
 
     run(diary, body)
     assert places == ["MainThread", "store-writer", "MainThread"]
+
+
+def named(items: Sequence[str]) -> Scope:
+    return scope_of((item,) for item in items)
+
+
+class SharedDiary(Diary):
+    """A diary that other servers write, too. A text may be refused unless a batch is about everything."""
+
+    is_local = False
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.begun: list[Scope] = []
+
+    def begin(self, session: Any, scope: Scope = EVERYTHING) -> None:
+        self.begun.append(scope)
+        super().begin(session)
+
+    def write(self, connection: sqlite3.Connection, text: str) -> str:
+        written = super().write(connection, text)
+        if text == "wide":
+            self.begun[-1].require(("something else",))
+        return written
+
+
+def test_a_batch_is_written_again_where_its_scope_was_too_small(tmp_path: Path) -> None:
+    """A batch begins with what its items name. What it wrote beyond that is undone, and written alone."""
+    diary = SharedDiary(tmp_path / "diary.db")
+
+    async def body() -> None:
+        writer: GroupWriter[str, str] = GroupWriter(database=diary, apply=diary.apply, scope=named)
+        writer.start()
+        assert await writer.put("narrow") == "wrote narrow"
+        both = await settled(writer.put("wide"), writer.put("beside"))
+        assert both == ["wrote wide", "wrote beside"]
+        await writer.stop()
+
+    asyncio.run(body())
+    assert diary.begun == [named(["narrow"]), named(["wide", "beside"]), EVERYTHING]
+    assert diary.lines() == ["narrow", "wide", "beside"]
+
+
+def test_a_local_database_has_one_writer(tmp_path: Path) -> None:
+    """What a batch of a file is about is not even asked."""
+    diary = Diary(tmp_path / "diary.db")
+
+    def never(_items: Sequence[str]) -> Scope:
+        raise NotInScope
+
+    async def body() -> None:
+        writer: GroupWriter[str, str] = GroupWriter(database=diary, apply=diary.apply, scope=never)
+        writer.start()
+        assert await writer.put("a") == "wrote a"
+        await writer.stop()
+
+    asyncio.run(body())
