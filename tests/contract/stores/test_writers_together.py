@@ -144,7 +144,7 @@ STORIES: dict[str, tuple[Sequence[Item], Sequence[Sequence[Item | Later]]]] = {
 }
 
 
-@short_and_long("most", short=70, long=1000, seconds=lambda most: 60 + most)
+@short_and_long("most", short=30, long=1000, seconds=lambda most: 60 + most)
 @pytest.mark.parametrize("story", STORIES)
 def test_every_order_of_two_writers_is_as_one_after_another(story: str, most: int, url: str) -> None:
     """Whatever the order of two relays' statements, results and rows are those of one after another.
@@ -176,7 +176,7 @@ THREE: dict[str, tuple[Sequence[Item], Sequence[Sequence[Item | Later]]]] = {
 }
 
 
-@short_and_long("most", short=60, long=1000, seconds=lambda most: 60 + most)
+@short_and_long("most", short=30, long=1000, seconds=lambda most: 60 + most)
 @pytest.mark.parametrize("story", THREE)
 def test_three_writers_are_as_one_after_another(story: str, most: int, url: str) -> None:
     """In orders by chance, as above. A batch that is written again meets those of two other relays."""
