@@ -164,7 +164,7 @@ def of_facts(facts: Facts) -> Columns:
 def joined(parts: Iterable[Columns]) -> Columns:
     """Put several into one, one after another; a place that is in more than one of them is one place.
 
-    No part is kept, so that parts which are read as they are asked for need no room beside the whole.
+    Each part is asked for once and not kept. So the whole needs no more memory than it has in the end.
     """
     numbers: dict[str, int] = {}
     lead_times = bytearray()

@@ -130,7 +130,7 @@ def in_seconds_of_runs(
 
 
 def _placed(durations: Durations, hundredths: Sequence[int]) -> Durations:
-    """Return the durations in an order in which percentiles find what they would in a sorted one."""
+    """Put those durations in their places that percentiles look at, as if all were sorted."""
     last = len(durations) - 1
     if last < _LEAST_PARTITIONED:
         return np.sort(durations)

@@ -2,7 +2,7 @@
 
 An intake that waited for every other relay would take one batch a round trip, however many relays there
 are. Therefore a batch is about the things that its deliveries name, and batches about other things are
-written beside it. Everything else is about everything: what people do, pruning, the end of holds, pauses.
+written at the same time. What people do, pruning, the ends of holds and pauses are about everything.
 
 | name                    | who names it                        | what is read and written under it      |
 | ----------------------- | ----------------------------------- | -------------------------------------- |
@@ -30,7 +30,7 @@ Why nothing is lost, doubled or out of order:
   by number and writes (replay, discard) is about everything: no other writer has a number then. A list that
   people turn the pages of may miss what is committed meanwhile, like anything that comes meanwhile.
 * A result removes an event from the outbox and makes its successor the next one. An event that is added at
-  that moment would not be seen, and nobody would make it the next one. So a result names the subject.
+  that moment would not be seen, and would never be the next one. So a result names the subject.
 * Leases are taken without a scope, as ever: one statement, which looks at rows that it locks.
 * Rows that every batch writes would make batches wait for each other's commits. So counters are kept in
   buckets, mostly one for each session (`store.postgresql`).

@@ -93,7 +93,7 @@ _QUARANTINE, _PUT_IGNORED = _PUT_BODY.format("quarantine"), _PUT_BODY.format("ig
 # Events are numbered in the order of the batch. The first new event of a partition is its next one
 # where no other one waits. A server whose clock is ahead makes none of them wait.
 # A gap between deliveries is measured from the last one of any bucket. It is too long by what others write at
-# that moment, which is nothing beside the silences that it is for.
+# that moment, which is short compared with the silences that are looked for.
 _WRITE = (
     f"WITH added AS (INSERT INTO deliveries ({DELIVERY_COLUMNS})"
     f" SELECT {DELIVERY_COLUMNS} FROM {_rows_of(DELIVERY_COLUMNS)} ORDER BY place),"

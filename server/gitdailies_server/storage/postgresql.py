@@ -7,7 +7,7 @@ Others share it, and each has a lock of its own for every name of its scope.
 * All locks are taken by the first statements of a transaction. Under READ COMMITTED a later statement sees
   whatever was committed before it began, so it sees all that earlier holders of these locks wrote.
 * The lock of the schema comes first, then the others in the order of their numbers. So no two writers wait
-  for each other. The server hands out a lock in the order in which it was asked for: a writer about
+  for each other. The server hands out a lock to those who wait in their order. So a writer about
   everything is not passed by those that come after it.
 * Two names with the same number only wait for each other without need.
 """

@@ -181,7 +181,7 @@ def test_a_receiver_of_ours_that_is_away_at_the_start_is_recognized(
     with in_thread(undecided(tmp_path, described.url)) as relay:
         started(relay, "early")
         eventually(lambda: described.arrivals)
-        # An event waits for half a second at most for the answer to what is there now.
+        # An event waits for the receiver's answer for half a second at most.
         described.document = OURS
         eventually(lambda: relay.status()["server"]["receiver"] == "ours")
         eventually(lambda: "source" in described.arrivals[-1].event)

@@ -93,7 +93,7 @@ class SteppedSession(PostgresqlSession):
 
 
 class SteppedDatabase(PostgresqlDatabase):
-    """A relay's database. Without *locks* its transactions exclude nobody."""
+    """A relay's database. Without *locks* its transactions do not exclude others."""
 
     def __init__(self, url: str, gate: Gate, *, locks: bool) -> None:
         super().__init__(Secret(url, "postgresql://of-a-test"), "gitdailies_relay")
@@ -193,8 +193,8 @@ class Stage:
     def orders(self, most: int, seed: int) -> list[list[int]]:
         """Return every order of as many steps as the writers took, or *most* orders.
 
-        Of those that are too many, each in which one writer stops once while the others run to their ends is
-        among them, since that shows most faults, and others by chance.
+        Too many orders are cut. What stays are those in which one writer stops once while the others run to
+        their ends, since they show most faults, and some by chance.
         """
         steps = [number for number, count in enumerate(self.steps) for _ in range(count)]
         every = math.factorial(len(steps)) // math.prod(map(math.factorial, self.steps))

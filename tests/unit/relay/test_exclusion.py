@@ -101,6 +101,6 @@ def test_every_question_of_an_acceptance_is_asked_for() -> None:
 
 @pytest.mark.parametrize("partition", ["", "default", "default/test"])
 def test_a_partition_that_cannot_be_read_is_refused(partition: str) -> None:
-    """A name that is made from half a partition would exclude nobody."""
+    """A name that is made from half a partition would exclude no other writer."""
     with pytest.raises(ValueError, match="unpack"):
         list(exclusion.of_partitions([partition]))

@@ -25,7 +25,7 @@ def upgrade() -> None:
 
 
 def _make_again(table: str, key: list[str], others: list[str]) -> None:
-    """Write a table with another key. SQLite cannot change the key of one that is there."""
+    """Write a table with another key. SQLite cannot change the key of a table."""
     old = f"{table}_without_bucket"
     op.rename_table(table, old)
     op.create_table(
