@@ -23,13 +23,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import usage
 from gitdailies_core.events.dialect import DOCUMENTED, OURS
 from gitdailies_relay.store import store
 from gitdailies_server.storage.sqlite import SqliteDatabase
 from intake_server import fill
 
 _THREE_DAYS_US = 3 * 86_400_000_000
-_TICKS = os.sysconf("SC_CLK_TCK")
 _CONFIGURATION = """\
 gitdailies: {url: "http://127.0.0.1:%d/webhooks", key: {env: GITDAILIES_WEBHOOK_KEY}}
 relay: {listen: "127.0.0.1:0", status: "127.0.0.1:0", store: "sqlite:relay.db"}
@@ -128,20 +128,15 @@ def measured(folder: Path, receiver: str, events: int, seconds: float) -> Measur
             until = time.monotonic() + seconds
             before = 0.0
             while (found := report_of(process))["events"] < events and time.monotonic() < until:
-                before = before or (_cpu_seconds(relay.pid) if found["events"] else 0.0)
+                before = before or (usage.cpu_seconds([relay.pid]) if found["events"] else 0.0)
                 time.sleep(0.05)
-            cpu = _cpu_seconds(relay.pid) - before
+            cpu = usage.cpu_seconds([relay.pid]) - before
             high = Path(f"/proc/{relay.pid}/status").read_text().partition("VmHWM:")[2].split()[0]
         finally:
             relay.terminate()
             relay.wait(20)
         # Events that were sent but not yet recorded would be sent again now.
         return Measured(report_of(process), cpu, int(high) / 1024)
-
-
-def _cpu_seconds(process: int) -> float:
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def main() -> int:

@@ -65,7 +65,7 @@ class DelayingProxy:
             else:
                 to.shutdown(socket.SHUT_WR)
         except OSError:
-            pass  # that side is gone, which the other one is told when this one is read
+            pass  # that side is gone; the next read of it says so, and the other side is closed then
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ from pathlib import Path
 import figures_store
 import histories
 import requests
+import usage
 from gitdailies_server.storage.timestamps import now_us
 from gitdailies_webhooks.accounts.first_owner import invite_owner
 from gitdailies_webhooks.events import change_log
@@ -35,7 +36,6 @@ from gitdailies_webhooks.sql.database import ReadPool
 
 ROOT = Path(__file__).resolve().parents[1]
 SERVER = ROOT / "tests/support/webhooks/serve_store.py"
-TICKS = os.sysconf("SC_CLK_TCK")
 SECONDS = 600
 ONE, ALL = "one repository", "all repositories"
 PAGE = "page of "
@@ -78,15 +78,11 @@ class Server:
     @property
     def cpu_seconds(self) -> float:
         """The CPU time of the server and of the processes that read for it."""
-        pid = self._process.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        stats = (Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split() for one in (pid, *children))
-        return sum(int(fields[11]) + int(fields[12]) for fields in stats) / TICKS
+        return usage.cpu_seconds(usage.family(self.pid))
 
     @property
     def most_mib(self) -> float:
-        status = Path(f"/proc/{self._process.pid}/status").read_text()
-        return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
+        return usage.memory_mib([self.pid], "VmHWM")
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ from typing import NamedTuple
 import figures_store
 import orjson
 import requests
+import usage
 from gitdailies_connection.http.sender import Sender
 from gitdailies_core.values.secret import Secret
 from gitdailies_server.storage.timestamps import now_us
@@ -38,7 +39,6 @@ sys.path.append(str(ROOT))
 
 from tests.support.history.making import shuffled  # noqa: E402  the rows of the tests
 
-TICKS = os.sysconf("SC_CLK_TCK")
 SECONDS = 3600
 # The most that incoming webhooks take at once.
 LIST = 10_000
@@ -154,11 +154,7 @@ class Server:
     @property
     def cpu_seconds(self) -> float:
         """The CPU time of the server and of the processes that read for it."""
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        stats = (
-            Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split() for one in (self.pid, *children)
-        )
-        return sum(int(fields[11]) + int(fields[12]) for fields in stats) / TICKS
+        return usage.cpu_seconds(usage.family(self.pid))
 
 
 def main() -> None:

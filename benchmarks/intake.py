@@ -25,6 +25,7 @@ from pathlib import Path
 import deliveries
 import intake_cases
 import load
+import usage
 from intake_cases import CASES, Case, Started
 
 _VERSIONS = ("uvicorn", "uvloop", "httptools", "orjson", "structlog", "psycopg")
@@ -86,7 +87,7 @@ def _measure(case: Case, requests: Sequence[deliveries.Request], options: Option
             def end() -> None:
                 meter.stop()
                 for server in servers:
-                    for process in _family(server.process.pid):
+                    for process in usage.family(server.process.pid):
                         os.kill(process, signal.SIGKILL)
 
             load_ = load.run(
@@ -100,7 +101,7 @@ def _measure(case: Case, requests: Sequence[deliveries.Request], options: Option
             )
         finally:
             for server in servers:
-                for process in _family(server.process.pid):
+                for process in usage.family(server.process.pid):
                     os.kill(process, signal.SIGKILL)
                 server.process.wait()
                 if server.process.stdout is not None:
@@ -110,15 +111,6 @@ def _measure(case: Case, requests: Sequence[deliveries.Request], options: Option
         if case.keeps:
             _check(case.letter, load_.answered, intake_cases.found(case, folder, address))
     return _run(load_, meter)
-
-
-def _family(process: int) -> list[int]:
-    """Return a process and its children, such as the workers of gunicorn."""
-    try:
-        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-    except OSError:
-        return []
-    return [*(int(child) for child in children), process]
 
 
 def _run(load_: load.Load, meter: _Meter) -> Run:
@@ -162,22 +154,12 @@ class _Meter:
         self.cpu_seconds = self._of_processes() - self._cpu
         busy = self._of_cores() - self._busy
         self.foreign_percent = max(0.0, busy - self.cpu_seconds) / seconds * 100
-        self.memory_mib = max(self._memory(p) for process in self._processes for p in _family(process))
+        self.memory_mib = max(
+            usage.memory_mib([one], "VmRSS") for process in self._processes for one in usage.family(process)
+        )
 
     def _of_processes(self) -> float:
-        # proc_pid_stat(5): fields 14 and 15, counted after the command in parentheses.
-        total = 0
-        for process in self._processes:
-            for one in _family(process):
-                fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
-                total += int(fields[11]) + int(fields[12])
-        return total / _TICKS
-
-    def _memory(self, process: int) -> float:
-        for line in Path(f"/proc/{process}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) / 1024
-        return 0.0
+        return usage.cpu_seconds(one for process in self._processes for one in usage.family(process))
 
     def _of_cores(self) -> float:
         # proc_stat(5): user nice system idle iowait irq softirq steal.

@@ -21,13 +21,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import requests
+import usage
 from gitdailies_core.values import strict_json
 from gitdailies_webhooks.accounts.key_store import create_key
 from gitdailies_webhooks.events import intake
 
 ROOT = Path(__file__).resolve().parents[1]
 SERVER = ROOT / "tests/support/webhooks/serve_store.py"
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def body(number: int, events: int) -> bytes:
@@ -46,11 +46,6 @@ def body(number: int, events: int) -> bytes:
             for n in range(events)
         ]
     ).encode()
-
-
-def cpu_of(process: int) -> float:
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def floors(raw: bytes, events: int) -> tuple[float, float]:
@@ -98,10 +93,10 @@ def main(arguments: list[str] | None = None) -> float:
         with requests.Session() as session:
             session.headers["webhook-key"] = key
             assert session.post(f"{url}/webhooks", data=lists[0], timeout=120).status_code == 202
-            before, began = cpu_of(server.pid), time.perf_counter()
+            before, began = usage.cpu_seconds([server.pid]), time.perf_counter()
             for raw in lists[1:]:
                 assert session.post(f"{url}/webhooks", data=raw, timeout=120).status_code == 202
-            cpu, wall = cpu_of(server.pid) - before, time.perf_counter() - began
+            cpu, wall = usage.cpu_seconds([server.pid]) - before, time.perf_counter() - began
         server.stdin.close()
         server.wait(20)
         server.stdout.close()

@@ -13,7 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +23,7 @@ import figures_store
 import histories
 import overview
 import requests
+import usage
 from gitdailies_server.storage.timestamps import now_us
 from gitdailies_webhooks.accounts.key_store import create_key
 from gitdailies_webhooks.sql.database import ReadPool, existing_database, migrate
@@ -140,15 +141,7 @@ def _ask(
 
 def _memory(server: figures.Server, field: str) -> float:
     """Return the memory of the server and of the processes that read for it, in MiB."""
-    found = 0
-    for pid in (server.pid, *_children(server.pid)):
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-        found += sum(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
-    return found / 1024
-
-
-def _children(pid: int) -> Sequence[int]:
-    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return usage.memory_mib(usage.family(server.pid), field)
 
 
 def _options() -> argparse.Namespace:

@@ -26,6 +26,7 @@ import deliveries
 import intake_cases
 import load
 import psycopg
+import usage
 from intake_cases import CHECKOUT, Case
 
 _CASE = Case("", "on PostgreSQL", postgresql=True)
@@ -152,18 +153,14 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 def _times(processes: Sequence[int], cores: Sequence[int]) -> list[float]:
     """Return the CPU seconds of all relays, and of each core."""
-    # proc(5): user and system time of a process, the busy times of a core.
-    used = 0.0
-    for process in processes:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        used += (int(fields[11]) + int(fields[12])) / _TICKS
     busy = []
+    # proc_stat(5): the busy times of a core.
     for line in Path("/proc/stat").read_text().splitlines():
         name, *times = line.split()
         if name in {f"cpu{core}" for core in cores}:
             user, nice, system, _, _, irq, softirq, steal = map(int, times[:8])
             busy.append((user + nice + system + irq + softirq + steal) / _TICKS)
-    return [used, *busy]
+    return [usage.cpu_seconds(processes), *busy]
 
 
 def _check(address: str, answered: Sequence[str]) -> None:
@@ -171,7 +168,7 @@ def _check(address: str, answered: Sequence[str]) -> None:
     with psycopg.connect(address) as session:
         stored = [row[0] for row in session.execute("SELECT incident FROM gitdailies_relay.events")]
     if set(answered) - set(stored) or len(stored) != len(set(stored)):
-        raise SystemExit("an accepted event was lost, or is there twice")
+        raise SystemExit("an accepted event was lost, or was stored twice")
 
 
 def _options() -> argparse.Namespace:

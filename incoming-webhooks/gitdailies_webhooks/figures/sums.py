@@ -69,7 +69,7 @@ class Sums:
         first, behind = self._edges[segments.start], self._edges[segments.stop]
 
         def has_one(rows: Rows, chosen: Index) -> bool:
-            begin, end = np.searchsorted(rows["at"][chosen], (first, behind))
+            begin, end = np.searchsorted(rows["at"].take(chosen), (first, behind))
             return bool(begin < end)
 
         return [
@@ -133,7 +133,7 @@ def _as_run(chosen: Index) -> slice | Index:
 
 
 def _taken(values: NDArray[Any], positions: slice | Index) -> NDArray[Any]:
-    # Of rows, `take` is four times as fast as an index.
+    # `take` copies rows four times as fast as an index does.
     return values[positions] if isinstance(positions, slice) else values.take(positions)
 
 
@@ -186,7 +186,7 @@ class _Group:
 
     def spreads(self, parts: Sequence[range]) -> list[Spread]:
         edges = [*(part.start for part in parts), parts[-1].stop]
-        columns = (
+        found = (
             in_seconds_of_runs(values, [at[edge] for edge in edges], *hundredths)
             for values, at, hundredths in (
                 (self._leads, self._leads_at, OF_LEADS),
@@ -194,7 +194,7 @@ class _Group:
                 (self._remedied, self._remedied_at, OF_OTHERS),
             )
         )
-        return list(map(Spread, *columns))
+        return list(map(Spread, *found))
 
     def over(self, segments: range) -> Tally:
         deploys = self.number(segments)

@@ -253,7 +253,7 @@ def test_only_what_is_about_the_same_waits(url: str) -> None:
 
 
 def test_what_people_do_waits_for_all_and_all_for_it(url: str) -> None:
-    """A writer about everything waits for those that have begun, and goes before those that come after it."""
+    """A writer about everything waits for those that have begun. Those that come after it wait for it."""
 
     async def body() -> None:
         async with Relays(url, 2) as relays:

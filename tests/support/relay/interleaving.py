@@ -76,7 +76,7 @@ class SteppedSession(PostgresqlSession):
         return super()._send()
 
     def _parts(self) -> list[list[Any]]:
-        """Cut what is to be sent: the beginning with its locks, what is read or written, the commit."""
+        """Cut the statements into parts: the beginning with its locks, reads and writes, the commit."""
         parts: list[list[Any]] = []
         for query in self._pending:
             part = parts[-1] if parts else []
@@ -193,8 +193,8 @@ class Stage:
     def orders(self, most: int, seed: int) -> list[list[int]]:
         """Return every order of as many steps as the writers took, or *most* orders.
 
-        Too many orders are cut. What stays are those in which one writer stops once while the others run to
-        their ends, since they show most faults, and some by chance.
+        Where there are more, it returns each order in which one writer stops once while the others run to
+        their ends. These show most faults. The rest are drawn by chance.
         """
         steps = [number for number, count in enumerate(self.steps) for _ in range(count)]
         every = math.factorial(len(steps)) // math.prod(map(math.factorial, self.steps))
