@@ -97,7 +97,7 @@ def answer(
     selection = question.selection
     period, asked = selection.period, SeriesQuestion.of(selection)
     first, planned = _first_at(session, selection), plan(asked)
-    read = sums.read(session, asked, planned, settings, most, fresh=fresh)
+    read = sums.read(session, asked, planned, settings, most, fresh=fresh, gaps=True)
     numbers = headline(
         read.sums.over(ALL, planned.total),
         read.sums.times(ALL, planned.total),

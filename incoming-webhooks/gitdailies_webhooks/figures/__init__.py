@@ -14,8 +14,9 @@ stored events ─► events     deploys, starts and ends of incidents, in order
                  ├─► metrics     the five figures of the deploys that a `selection` includes
                  │      ├─► trend      the same figures for each day, week or month
                  │      └─► timeline   marks and a list of the newest events, for the DORA page
-                 ├─► columns     the same deploys and incidents as arrays: of groups, and for very many events
-                 │      └─► sums ─► tally     the five figures of a group over segments of time
+                 ├─► columns     the same deploys and incidents as arrays, for very many events; past `weeks`
+                 │      │        have one row for each place
+                 │      └─► sums ─► tally     the five figures of `groups` over segments of time
                  │            └─► series      questions by group and bucket, with `comparison` of two periods
                  └─► reasons     why each event counts in a figure, or why not
 ```

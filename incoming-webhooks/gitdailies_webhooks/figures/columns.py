@@ -1,13 +1,14 @@
 """Deploys and incidents in columns, so that very many are added up at once. Pure.
 
-A row holds what a deploy, a failure or an incident adds to the figures, and the number of its place. Times
+A row holds what deploys, a failure or an incident add to the figures, and the number of their place. Times
 and durations are whole microseconds, and `NO_TIME` in place of a duration says that there is none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, TypeAlias
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from gitdailies_webhooks.figures.facts import Facts
 from gitdailies_webhooks.figures.metrics import deploy_row, parse_lead_times
 
 Durations: TypeAlias = NDArray[np.int64]
+Counts: TypeAlias = NDArray[np.uint32]
 Rows: TypeAlias = NDArray[np.void]
 # Positions in an array.
 Index: TypeAlias = NDArray[np.intp]
@@ -26,15 +28,17 @@ NONE: Durations = np.empty(0, np.int64)
 
 # Rows of whole words are copied several times as fast as others.
 #
-# A counting deploy; `leads` is how many lead times it has.
-DEPLOY = np.dtype(
+# Counting deploys of one place: one deploy, or all of a week, which then begins `at`. `leads` is how many
+# lead times they have, and `rework` and `unknown` count those that are rework, or have unknown commits.
+DEPLOYS = np.dtype(
     [
         ("at", "<i8"),
         ("place", "<u4"),
+        ("deploys", "<u4"),
         ("leads", "<u4"),
         ("unknown_commits", "<u4"),
-        ("rework", "<u2"),
-        ("unknown", "<u2"),
+        ("rework", "<u4"),
+        ("unknown", "<u4"),
     ]
 )
 # A failed deploy: whether its outage is open, else how long that was, or how long until its first remedy.
@@ -45,11 +49,19 @@ FAILURE = np.dtype(
 UNLINKED = np.dtype([("at", "<i8"), ("place", "<u4"), ("wide", "<u4")])
 
 
+class Each(NamedTuple):
+    """What a question needs to know of each deploy by itself: its time, and how many lead times it has."""
+
+    times: bool = True
+    lead_counts: bool = True
+
+
 class Columns(NamedTuple):
-    """Rows of `DEPLOY`, `FAILURE` and `UNLINKED`; the field `place` is a position in `places`.
+    """Rows of `DEPLOYS`, `FAILURE` and `UNLINKED`; the field `place` is a position in `places`.
 
     Places are texts (`text_of_place`), since a hundred weeks have the same ones again and again.
-    `lead_times` has those of each deploy, one deploy after another.
+    `lead_times` has those of the deploys, one row and deploy after another. `times` and `lead_counts` have
+    the time of each deploy, and how many lead times it has; None if the question does not need them.
     """
 
     places: Sequence[str]
@@ -57,6 +69,8 @@ class Columns(NamedTuple):
     lead_times: Durations
     failures: Rows
     unlinked: Rows
+    times: Durations | None
+    lead_counts: Counts | None
 
 
 def text_of_place(place: Place) -> str:
@@ -108,21 +122,23 @@ def columns(
     def number(place: Place) -> int:
         return numbers.setdefault(place, len(numbers))
 
+    rows = np.array(
+        [
+            (
+                one.at,
+                number(one.place),
+                1,
+                one.lead_times.count(",") + 1 if one.lead_times else 0,
+                one.unknown_commits,
+                one.rework,
+                one.unknown,
+            )
+            for one in deploys
+        ],
+        DEPLOYS,
+    )
     return Columns(
-        deploys=np.array(
-            [
-                (
-                    one.at,
-                    number(one.place),
-                    one.lead_times.count(",") + 1 if one.lead_times else 0,
-                    one.unknown_commits,
-                    one.rework,
-                    one.unknown,
-                )
-                for one in deploys
-            ],
-            DEPLOY,
-        ),
+        deploys=rows,
         lead_times=np.array(parse_lead_times(one.lead_times for one in deploys), np.int64),
         failures=np.array(
             [
@@ -132,6 +148,8 @@ def columns(
             FAILURE,
         ),
         unlinked=np.array([(one.at, number(one.place), one.wide) for one in unlinked], UNLINKED),
+        times=rows["at"],
+        lead_counts=rows["leads"],
         places=list(map(text_of_place, numbers)),
     )
 
@@ -161,37 +179,65 @@ def of_facts(facts: Facts) -> Columns:
     return columns(deploys, failures, unlinked)
 
 
-def joined(parts: Iterable[Columns]) -> Columns:
+def joined(parts: Iterable[Columns], each: Each) -> Columns:
     """Put several into one, one after another; a place that is in more than one of them is one place.
 
-    Each part is asked for once and not kept. So the whole needs no more memory than it has in the end.
+    Each part is asked for once and not kept. So the whole needs no more memory than it has in the end. *each*
+    is what all parts have.
     """
-    numbers: dict[str, int] = {}
-    lead_times = bytearray()
-    wholes = [_Whole(dtype) for dtype in (DEPLOY, FAILURE, UNLINKED)]
+    numbers: defaultdict[str, int] = defaultdict()
+    numbers.default_factory = numbers.__len__
+    deploys, failures, unlinked = (_Rows(dtype) for dtype in (DEPLOYS, FAILURE, UNLINKED))
+    lead_times, times, lead_counts = _Values(np.int64), _Values(np.int64), _Values(np.uint32)
     for part in parts:
-        places = np.array([numbers.setdefault(place, len(numbers)) for place in part.places], np.uint32)
-        lead_times += part.lead_times.tobytes()
-        for whole, rows in zip(wholes, (part.deploys, part.failures, part.unlinked), strict=True):
+        places = np.array(list(map(numbers.__getitem__, part.places)), np.uint32)
+        for whole, rows in ((deploys, part.deploys), (failures, part.failures), (unlinked, part.unlinked)):
             whole.add(rows, places)
-    deploys, failures, unlinked = (whole.rows() for whole in wholes)
-    return Columns(list(numbers), deploys, np.frombuffer(lead_times, np.int64), failures, unlinked)
+        lead_times.add(part.lead_times)
+        if each.times:
+            times.add(part.times)
+        if each.lead_counts:
+            lead_counts.add(part.lead_counts)
+    return Columns(
+        list(numbers),
+        deploys.all(),
+        lead_times.all(),
+        failures.all(),
+        unlinked.all(),
+        times.all() if each.times else None,
+        lead_counts.all() if each.lead_counts else None,
+    )
 
 
-class _Whole:
+class _Values:
+    """Values that are put together."""
+
+    def __init__(self, dtype: Any) -> None:
+        self._dtype = dtype
+        self._bytes = bytearray()
+
+    def add(self, values: NDArray[Any] | None) -> None:
+        assert values is not None
+        self._bytes += values.astype(self._dtype, copy=False).tobytes()
+
+    def all(self) -> NDArray[Any]:
+        return np.frombuffer(self._bytes, self._dtype)
+
+
+class _Rows:
     """Rows that are put together."""
 
     def __init__(self, dtype: np.dtype[np.void]) -> None:
         self._dtype = dtype
         self._bytes = bytearray()
         # How many rows each part has, and what its numbers of places become.
-        self._parts: list[tuple[int, NDArray[np.uint32]]] = []
+        self._parts: list[tuple[int, Counts]] = []
 
-    def add(self, rows: Rows, places: NDArray[np.uint32]) -> None:
+    def add(self, rows: Rows, places: Counts) -> None:
         self._bytes += rows.tobytes()
         self._parts.append((len(rows), places))
 
-    def rows(self) -> Rows:
+    def all(self) -> Rows:
         found = np.frombuffer(self._bytes, self._dtype)
         begin = 0
         for count, places in self._parts:
@@ -201,42 +247,28 @@ class _Whole:
         return found
 
 
+def begins_of(counts: NDArray[Any]) -> Durations:
+    """Return where each run of values begins, and where the last one ends, from how many each has."""
+    found = np.zeros(len(counts) + 1, np.int64)
+    np.cumsum(counts, out=found[1:])
+    return found
+
+
+def runs(values: NDArray[Any], begins: Durations, chosen: Index) -> NDArray[Any]:
+    """Return the values of some runs, one after another; *begins* as `begins_of` has them."""
+    if not len(chosen):
+        return values[:0]
+    first, last = int(chosen[0]), int(chosen[-1])
+    if last - first + 1 == len(chosen) and bool((np.diff(chosen) == 1).all()):
+        # Runs that follow each other are a slice, which copies nothing.
+        return values[begins[first] : begins[last + 1]]
+    mine = begins.take(chosen)
+    return values.take(positions(mine, begins.take(chosen + 1) - mine))
+
+
 def positions(begins: Durations, counts: Durations) -> Index:
     """Return the positions of several runs, one after another: where each begins, and how long it is."""
     ends = np.cumsum(counts)
     found = np.repeat(begins - (ends - counts), counts)
     found += np.arange(len(found))
     return found
-
-
-def between(rows: Rows, first: int, behind: int) -> Index:
-    """Return which rows have a time in first ≤ time < behind."""
-    at = rows["at"]
-    return np.flatnonzero((at >= first) & (at < behind))
-
-
-def in_groups(rows: Rows, chosen: Index, groups: Sequence[Sequence[int]], count: int) -> Iterator[Index]:
-    """Yield which of the *chosen* rows are in each of *count* groups, in order of time.
-
-    *groups* has the numbers of the groups of each place.
-    """
-    by_time = chosen.take(np.argsort(rows["at"].take(chosen), kind="stable"))
-    place = rows["place"].take(by_time)
-    found: list[list[Index]] = [[] for _ in range(count)]
-    # Most places have one group: a table of first groups, one of second groups, and so on.
-    for turn in range(max(map(len, groups), default=0)):
-        table = np.array(
-            [of_place[turn] if turn < len(of_place) else count for of_place in groups],
-            np.min_scalar_type(count),
-        )
-        group = table.take(place)
-        ordered = np.argsort(group, kind="stable")
-        cuts = np.searchsorted(group.take(ordered), np.arange(count + 1, dtype=group.dtype))
-        for number in range(count):
-            if cuts[number] < cuts[number + 1]:
-                found[number].append(ordered[cuts[number] : cuts[number + 1]])
-    for parts in found:
-        if len(parts) == 1:
-            yield by_time[parts[0]]
-        else:
-            yield by_time[np.sort(np.concatenate(parts))] if parts else by_time[:0]

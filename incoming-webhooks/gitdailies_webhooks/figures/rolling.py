@@ -67,7 +67,7 @@ def rolling_numbers(found: Tally) -> dict[str, dict[str, Any]]:
 
     The value is None if it rests on too few events.
     """
-    lead_times, recoveries = found.leads.times, found.recoveries
+    lead_times, recoveries = found.lead_times, found.recoveries
     return {
         metrics.LEAD_TIME: {"median": _median_of_enough(lead_times), "commits": len(lead_times)},
         metrics.FAIL_RATE: {

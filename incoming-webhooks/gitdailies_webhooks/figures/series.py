@@ -27,8 +27,8 @@ from gitdailies_webhooks.figures.comparison import MANY_ROWS, ONE_PAGE
 from gitdailies_webhooks.figures.events import Place
 from gitdailies_webhooks.figures.selection import Period, Selection, at_local_time, local_time
 from gitdailies_webhooks.figures.settings import PRODUCTION
-from gitdailies_webhooks.figures.sums import Key, Sums
-from gitdailies_webhooks.figures.tally import Spread, Tally, Weeks, changes, numbers
+from gitdailies_webhooks.figures.sums import Cuts, Key, Sums
+from gitdailies_webhooks.figures.tally import Side, Spread, Tally, changes, numbers
 from gitdailies_webhooks.figures.teams import Teams
 from gitdailies_webhooks.figures.trend import Bucket, Unit
 
@@ -223,11 +223,15 @@ def _period_before(period: Period) -> Period | None:
     return Period(began_at, period.began_at, period.now, zone)
 
 
-def add_up(found: Columns, question: SeriesQuestion, planned: Plan, window: int) -> Sums:
-    """Add up deploys and incidents by the groups of a question."""
+def cuts(planned: Plan, question: SeriesQuestion, window: int) -> Cuts:
+    """Return where the rows of a question are cut: at each segment, and where deploys are not settled."""
     edges = [*(segment.began_at for segment in planned.segments), planned.segments[-1].last + 1]
-    keys = [question.keys(place_of(text)) for text in found.places]
-    return Sums(found, keys, edges, question.period.now - window)
+    return Cuts.of(edges, question.period.now - window)
+
+
+def add_up(found: Columns, question: SeriesQuestion, where: Cuts) -> Sums:
+    """Add up deploys and incidents by the groups of a question."""
+    return Sums(found, [question.keys(place_of(text)) for text in found.places], where)
 
 
 def answer(
@@ -283,11 +287,17 @@ def summary(
     if planned.before is None:
         return Summary(shown, None, None)
     before = sums.together(keys, planned.total_before)
-    weeks = Weeks(
-        [sums.deploys(keys, part) for part in _observed(planned.weeks_before, first)],
-        [sums.deploys(keys, part) for part in _observed(planned.weeks, first)],
+
+    def side(tally: Tally, part: range, weeks: Iterable[tuple[Bucket, range]]) -> Side:
+        counts = [sums.deploys(keys, week) for week in _observed(weeks, first)]
+        return Side(tally, sums.drawn(keys, part), counts)
+
+    change = changes(
+        side(before, planned.total_before, planned.weeks_before),
+        side(total, planned.total, planned.weeks),
+        confidence,
     )
-    return Summary(shown, _numbers(before, planned.before, first), changes(before, total, weeks, confidence))
+    return Summary(shown, _numbers(before, planned.before, first), change)
 
 
 def first_of(question: SeriesQuestion, firsts: Mapping[str, int], key: Key) -> int | None:

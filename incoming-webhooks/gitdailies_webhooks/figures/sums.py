@@ -1,26 +1,30 @@
 """The sums of groups over segments of time, from columns of deploys, failures and incidents. Pure.
 
-The rows of a group are in order of time, and what adds up is added up from the first row on. So the sum of
-any segments that follow each other is a difference of two numbers, and their lead times are a slice.
+The rows of a group are ordered by segment, and what adds up is added up from the first row on. So the sum of
+any segments that follow each other is a difference of two numbers, and their lead times are a slice. A row
+may have several deploys, if they are in one segment.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gitdailies_webhooks.figures import columns
-from gitdailies_webhooks.figures.columns import NO_TIME, Columns, Durations, Index, Rows
+from gitdailies_webhooks.figures.columns import NO_TIME, NONE, Columns, Counts, Durations, Index
+from gitdailies_webhooks.figures.groups import Chosen, in_groups
 from gitdailies_webhooks.figures.tally import (
     OF_LEADS,
     OF_OTHERS,
-    Leads,
     Spread,
     Tally,
+    drawn_lead_times,
     in_seconds_of_runs,
     merged,
 )
@@ -28,54 +32,60 @@ from gitdailies_webhooks.figures.tally import (
 # The value of a group for each dimension by which it is made, folded.
 Key: TypeAlias = tuple[str, ...]
 
-# Groups are made when they are asked for. Those with this many deploys in all are kept.
-_MOST_KEPT = 200_000
-
-_NOTHING: Index = np.empty(0, np.intp)
+# Groups are made when they are asked for. Those with this many lead times in all are kept.
+_MOST_KEPT = 500_000
 
 
-class _Chosen(NamedTuple):
-    """Which rows are in a group, in order of time."""
+class Cuts(NamedTuple):
+    """The moments at which the deploys of a question are cut. No row has deploys on both sides of one.
 
-    deploys: Index = _NOTHING
-    failures: Index = _NOTHING
-    unlinked: Index = _NOTHING
+    `segments` has the position among `edges` of the beginning of each segment, and of the end of the last
+    one. Deploys from the edge `settled` on are young.
+    """
+
+    edges: Sequence[int]
+    segments: Sequence[int]
+    settled: int
+
+    @classmethod
+    def of(cls, edges: Sequence[int], settled_until: int) -> Cuts:
+        """Cut at the *edges* of segments; deploys later than *settled_until* are young."""
+        settled = min(max(settled_until + 1, edges[0]), edges[-1])
+        every = sorted({*edges, settled})
+        return cls(every, [bisect_left(every, edge) for edge in edges], bisect_left(every, settled))
+
+    def is_whole(self, first: int, last: int) -> bool:
+        """Whether the times from *first* to *last* are in one segment, and all settled or all young."""
+        return 0 < bisect_right(self.edges, first) == bisect_right(self.edges, last) < len(self.edges)
 
 
 class Sums:
     """The sums of each group. Segments are given as a range of their numbers.
 
-    *keys* has the groups of each place of *found*. Segment n has the times from `edges[n]` on, before
-    `edges[n + 1]`. Deploys later than *settled_until* are young.
+    *keys* has the groups of each place of *found*.
     """
 
-    def __init__(
-        self, found: Columns, keys: Sequence[Sequence[Key]], edges: Sequence[int], settled_until: int
-    ) -> None:
+    def __init__(self, found: Columns, keys: Sequence[Sequence[Key]], cuts: Cuts) -> None:
         self._found = found
-        self._edges = np.array(edges, np.int64)
-        self._settled_until = settled_until
-        # Where the lead times of each deploy begin, and where the last ones end.
-        self._leads_begin: Durations = np.zeros(len(found.deploys) + 1, np.int64)
-        np.cumsum(found.deploys["leads"], out=self._leads_begin[1:])
+        self._cuts = cuts
+        self._leads_begin = columns.begins_of(found.deploys["leads"])
         self._groups: OrderedDict[Key, _Group] = OrderedDict()
         self._kept = 0
-        self._chosen = _chosen(found, keys, edges)
+        self._chosen = _chosen(found, keys, cuts)
 
     def keys(self, segments: range) -> list[Key]:
         """Return the groups that have a deploy, or an incident of no deploy, in *segments*."""
         if not segments:
             return []
-        first, behind = self._edges[segments.start], self._edges[segments.stop]
+        first, behind = (self._cuts.segments[edge] for edge in (segments.start, segments.stop))
 
-        def has_one(rows: Rows, chosen: Index) -> bool:
-            begin, end = np.searchsorted(rows["at"].take(chosen), (first, behind))
-            return bool(begin < end)
+        def has_one(chosen: Chosen) -> bool:
+            return bool(chosen.begins[first] < chosen.begins[behind])
 
         return [
             key
-            for key, chosen in self._chosen.items()
-            if has_one(self._found.deploys, chosen.deploys) or has_one(self._found.unlinked, chosen.unlinked)
+            for key, (deploys, _, unlinked) in self._chosen.items()
+            if has_one(deploys) or has_one(unlinked)
         ]
 
     def over(self, key: Key, segments: range) -> Tally:
@@ -91,8 +101,15 @@ class Sums:
         return sum(self._group(key).number(segments) for key in keys) if segments else 0
 
     def times(self, key: Key, segments: range) -> Durations:
-        """Return the times of the deploys of a group, in order."""
-        return self._group(key).times_in(segments) if segments else columns.NONE
+        """Return the times of the deploys of a group, in order. The columns need `times`."""
+        return np.sort(self._group(key).times_in(segments)) if segments else NONE
+
+    def drawn(self, keys: Iterable[Key], segments: range) -> NDArray[np.float64]:
+        """Return `drawn_lead_times` of several groups. The columns need `lead_counts`."""
+        groups = [self._group(key) for key in keys] if segments else []
+        times = np.concatenate([NONE, *(group.leads_in(segments) for group in groups)])
+        counts = np.concatenate([NONE, *(group.lead_counts_in(segments) for group in groups)])
+        return drawn_lead_times(times, counts)
 
     def spreads(self, key: Key, parts: Sequence[range]) -> list[Spread]:
         """Return the percentiles of a group over each of some ranges of segments that follow each other."""
@@ -100,92 +117,91 @@ class Sums:
 
     def _group(self, key: Key) -> _Group:
         if key not in self._groups:
-            chosen, found = self._chosen.get(key, _Chosen()), self._found
-            deploys = _as_run(chosen.deploys)
-            if isinstance(deploys, slice):
-                begins = self._leads_begin
-                leads: slice | Index = slice(begins[deploys.start], begins[deploys.stop])
-            else:
-                begins = self._leads_begin.take(deploys)
-                leads = columns.positions(begins, self._leads_begin.take(deploys + 1) - begins)
-            self._groups[key] = _Group(
-                _taken(found.deploys, deploys),
-                _taken(found.lead_times, leads),
-                found.failures.take(chosen.failures),
-                found.unlinked.take(chosen.unlinked),
-                self._edges,
-                self._settled_until,
-            )
-            self._kept += len(chosen.deploys)
+            deploys, failures, unlinked = self._chosen.get(key, (self._none,) * 3)
+            found = _Group(self._found, self._leads_begin, deploys, failures, unlinked, self._cuts)
+            self._groups[key] = found
+            self._kept += found.size
             while self._kept > _MOST_KEPT and len(self._groups) > 1:
-                dropped, _ = self._groups.popitem(last=False)
-                self._kept -= len(self._chosen.get(dropped, _Chosen()).deploys)
+                _, dropped = self._groups.popitem(last=False)
+                self._kept -= dropped.size
         return self._groups[key]
 
-
-def _as_run(chosen: Index) -> slice | Index:
-    """Return positions that follow each other as a slice, which copies nothing, and others as they are."""
-    if not len(chosen):
-        return slice(0, 0)
-    first, last = int(chosen[0]), int(chosen[-1])
-    is_run = last - first + 1 == len(chosen) and bool((np.diff(chosen) == 1).all())
-    return slice(first, last + 1) if is_run else chosen
+    @cached_property
+    def _none(self) -> Chosen:
+        return Chosen(np.empty(0, np.intp), np.zeros(len(self._cuts.edges), np.intp))
 
 
-def _taken(values: NDArray[Any], positions: slice | Index) -> NDArray[Any]:
-    # `take` copies rows four times as fast as an index does.
-    return values[positions] if isinstance(positions, slice) else values.take(positions)
-
-
-def _chosen(found: Columns, keys: Sequence[Sequence[Key]], edges: Sequence[int]) -> dict[Key, _Chosen]:
-    """Return the rows of each group that are in a segment."""
+def _chosen(
+    found: Columns, keys: Sequence[Sequence[Key]], cuts: Cuts
+) -> dict[Key, tuple[Chosen, Chosen, Chosen]]:
+    """Return the deploys, failures and incidents of each group that are in a segment."""
     numbers: dict[Key, int] = {}
     groups = [[numbers.setdefault(key, len(numbers)) for key in of_place] for of_place in keys]
+    edges = np.array(cuts.edges, np.int64)
     split = (
-        columns.in_groups(rows, columns.between(rows, edges[0], edges[-1]), groups, len(numbers))
+        in_groups(rows, edges, groups, len(numbers))
         for rows in (found.deploys, found.failures, found.unlinked)
     )
-    return {key: _Chosen(*rows) for key, *rows in zip(numbers, *split, strict=True)}
+    return dict(zip(numbers, zip(*split, strict=True), strict=True))
 
 
 class _Group:
-    """The rows of one group, and how far each sum is at each edge."""
+    """The rows of one group, and how far each sum is at each cut."""
 
     def __init__(
         self,
-        deploys: Rows,
-        leads: Durations,
-        failures: Rows,
-        unlinked: Rows,
-        edges: NDArray[np.int64],
-        settled_until: int,
+        found: Columns,
+        leads_begin: Durations,
+        deploys: Chosen,
+        failures: Chosen,
+        unlinked: Chosen,
+        cuts: Cuts,
     ) -> None:
-        self._times: Durations = np.ascontiguousarray(deploys["at"])
-        at = np.searchsorted(self._times, edges)
-        self._at = at.tolist()
-        self._settled = int(np.searchsorted(self._times, settled_until, "right"))
-        self._leads, self._lead_counts = leads, deploys["leads"]
-        self._leads_at = _sums(deploys["leads"], at)
-        self._rework, self._unknown, self._unknown_commits = (
-            _sums(deploys[name], at) for name in ("rework", "unknown", "unknown_commits")
+        self._found, self._leads_begin, self._rows = found, leads_begin, deploys.rows
+        self._segments, self._settled = cuts.segments, cuts.settled
+        rows, at = found.deploys.take(deploys.rows), deploys.begins
+        self._deploys, self._leads_at, self._rework, self._unknown, self._unknown_commits = (
+            _sums(rows[name], at) for name in ("deploys", "leads", "rework", "unknown", "unknown_commits")
         )
-        at = np.searchsorted(failures["at"], edges)
-        self._failures_at = at.tolist()
-        self._failures_settled = int(np.searchsorted(failures["at"], settled_until, "right"))
-        self._recoveries, self._recoveries_at = _known(failures["recovery"], at)
-        self._remedied, self._remedied_at = _known(failures["remedied"], at)
-        self._open = _sums(failures["open"], at)
-        at = np.searchsorted(unlinked["at"], edges)
-        self._unlinked, self._wide = at.tolist(), _sums(unlinked["wide"], at)
+        self._leads = columns.runs(found.lead_times, leads_begin, deploys.rows)
+        rows, at = found.failures.take(failures.rows), failures.begins
+        self._failures = at.tolist()
+        self._recoveries, self._recoveries_at = _known(rows["recovery"], at)
+        self._remedied, self._remedied_at = _known(rows["remedied"], at)
+        self._open = _sums(rows["open"], at)
+        self._unlinked = unlinked.begins.tolist()
+        self._wide = _sums(found.unlinked["wide"].take(unlinked.rows), unlinked.begins)
+
+    @property
+    def size(self) -> int:
+        return len(self._leads) + len(self._rows)
 
     def number(self, segments: range) -> int:
-        return _difference(self._at, segments)
+        return self._difference(self._deploys, segments)
+
+    def leads_in(self, segments: range) -> Durations:
+        return self._leads[self._slice(self._leads_at, segments)]
 
     def times_in(self, segments: range) -> Durations:
-        return self._times[_slice(self._at, segments)]
+        return self._times[self._slice(self._deploys, segments)]
+
+    def lead_counts_in(self, segments: range) -> Counts:
+        return self._lead_counts[self._slice(self._deploys, segments)]
+
+    @cached_property
+    def _times(self) -> Durations:
+        return self._of_each(self._found.times)
+
+    @cached_property
+    def _lead_counts(self) -> Counts:
+        return self._of_each(self._found.lead_counts)
+
+    def _of_each(self, values: NDArray[Any] | None) -> NDArray[Any]:
+        assert values is not None, "the question needs no single deploys"
+        return columns.runs(values, columns.begins_of(self._found.deploys["deploys"]), self._rows)
 
     def spreads(self, parts: Sequence[range]) -> list[Spread]:
-        edges = [*(part.start for part in parts), parts[-1].stop]
+        edges = [self._segments[edge] for edge in (*(part.start for part in parts), parts[-1].stop)]
         found = (
             in_seconds_of_runs(values, [at[edge] for edge in edges], *hundredths)
             for values, at, hundredths in (
@@ -197,26 +213,38 @@ class _Group:
         return list(map(Spread, *found))
 
     def over(self, segments: range) -> Tally:
-        deploys = self.number(segments)
-        settled = _before(self._settled, self._at, segments)
-        failed = _before(self._failures_settled, self._failures_at, segments)
+        young, failed_young = self._young(self._deploys, segments), self._young(self._failures, segments)
         return Tally(
-            deploys=deploys,
-            rework=_difference(self._rework, segments),
-            young=deploys - settled,
-            unknown_deploys=_difference(self._unknown, segments),
-            unknown_commits=_difference(self._unknown_commits, segments),
-            leads=Leads(
-                self._leads[_slice(self._leads_at, segments)], self._lead_counts[_slice(self._at, segments)]
-            ),
-            failed=failed,
-            failed_young=_difference(self._failures_at, segments) - failed,
-            recoveries=self._recoveries[_slice(self._recoveries_at, segments)],
-            remedied=self._remedied[_slice(self._remedied_at, segments)],
-            still_open=_difference(self._open, segments),
-            unlinked=_difference(self._unlinked, segments),
-            unlinked_72h=_difference(self._wide, segments),
+            deploys=self.number(segments),
+            rework=self._difference(self._rework, segments),
+            young=young,
+            unknown_deploys=self._difference(self._unknown, segments),
+            unknown_commits=self._difference(self._unknown_commits, segments),
+            lead_times=self.leads_in(segments),
+            failed=self._difference(self._failures, segments) - failed_young,
+            failed_young=failed_young,
+            recoveries=self._recoveries[self._slice(self._recoveries_at, segments)],
+            remedied=self._remedied[self._slice(self._remedied_at, segments)],
+            still_open=self._difference(self._open, segments),
+            unlinked=self._difference(self._unlinked, segments),
+            unlinked_72h=self._difference(self._wide, segments),
         )
+
+    def _ends(self, segments: range) -> tuple[int, int]:
+        return self._segments[segments.start], self._segments[segments.stop]
+
+    def _slice(self, at: Sequence[int], segments: range) -> slice:
+        first, behind = self._ends(segments)
+        return slice(at[first], at[behind])
+
+    def _difference(self, sums: Sequence[int], segments: range) -> int:
+        first, behind = self._ends(segments)
+        return sums[behind] - sums[first]
+
+    def _young(self, sums: Sequence[int], segments: range) -> int:
+        """Return how much of a sum is young."""
+        first, behind = self._ends(segments)
+        return sums[behind] - sums[min(max(first, self._settled), behind)]
 
 
 def _sums(values: NDArray[np.unsignedinteger], at: Index) -> list[int]:
@@ -229,16 +257,3 @@ def _known(durations: Durations, at: Index) -> tuple[Durations, list[int]]:
     """Return the durations that there are, and how many are before each position."""
     is_known = durations != NO_TIME
     return durations[is_known], _sums(is_known, at)
-
-
-def _slice(at: Sequence[int], segments: range) -> slice:
-    return slice(at[segments.start], at[segments.stop])
-
-
-def _difference(sums: Sequence[int], segments: range) -> int:
-    return sums[segments.stop] - sums[segments.start]
-
-
-def _before(position: int, at: Sequence[int], segments: range) -> int:
-    """Return how many rows of the segments are before a position."""
-    return min(position, at[segments.stop]) - min(position, at[segments.start])

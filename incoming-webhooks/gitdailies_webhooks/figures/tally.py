@@ -39,21 +39,12 @@ WORDS: Mapping[str, Mapping[Verdict, str]] = MappingProxyType(
 )
 
 
-class Leads(NamedTuple):
-    """The lead times of deploys in microseconds, one deploy after another, and how many each deploy has."""
-
-    times: Durations = NONE
-    counts: NDArray[np.uint32] = np.empty(0, np.uint32)
-
-
-NO_LEADS = Leads()
-
-
 class Tally(NamedTuple):
     """Sums over some deploys and incidents.
 
-    `young` deploys are not settled. `failed` counts settled deploys, and `failed_young` the others. `leads`,
-    `recoveries` and `remedied` are in microseconds. `unlinked` and `unlinked_72h` count incidents.
+    `young` deploys are not settled. `failed` counts settled deploys, and `failed_young` the others.
+    `lead_times`, `recoveries` and `remedied` are in microseconds. `unlinked` and `unlinked_72h` count
+    incidents.
     """
 
     deploys: int = 0
@@ -61,7 +52,7 @@ class Tally(NamedTuple):
     young: int = 0
     unknown_deploys: int = 0
     unknown_commits: int = 0
-    leads: Leads = NO_LEADS
+    lead_times: Durations = NONE
     failed: int = 0
     failed_young: int = 0
     recoveries: Durations = NONE
@@ -85,8 +76,6 @@ def merged(tallies: Sequence[Tally]) -> Tally:
 def _added(column: tuple[Any, ...]) -> Any:
     if isinstance(column[0], int):
         return sum(column)
-    if isinstance(column[0], Leads):
-        return Leads._make(map(np.concatenate, zip(*column, strict=True)))
     return np.concatenate(column)
 
 
@@ -138,13 +127,14 @@ def _placed(durations: Durations, hundredths: Sequence[int]) -> Durations:
     return np.partition(durations, sorted({*below, *(min(place + 1, last) for place in below)}))
 
 
-def drawn_lead_times(leads: Leads) -> NDArray[np.float64]:
+def drawn_lead_times(times: Durations, of_each: NDArray[np.integer]) -> NDArray[np.float64]:
     """Return the median lead time of each deploy that has one; of about `MOST_COMPARED` if there are more.
 
-    Which ones depends on nothing but their lead times, so that it is the same in any order.
+    *times* has the lead times of one deploy after another, and *of_each* how many each has. Which ones are
+    drawn depends on nothing but their lead times, so that it is the same in any order.
     """
-    counts = leads.counts[leads.counts > 0].astype(np.int64)
-    begins, times = np.cumsum(counts) - counts, leads.times
+    counts = of_each[of_each > 0].astype(np.int64)
+    begins = np.cumsum(counts) - counts
     step = -(-len(counts) // MOST_COMPARED)
     if step > 1:
         sums = np.add.reduceat(times, begins).astype(np.uint64)
@@ -172,7 +162,7 @@ OF_LEADS, OF_OTHERS = (P25, MEDIAN, P75, P90), (MEDIAN, P90)
 def spread_of(found: Tally) -> Spread:
     """Return the percentiles of a sum."""
     return Spread(
-        in_seconds(found.leads.times, *OF_LEADS),
+        in_seconds(found.lead_times, *OF_LEADS),
         in_seconds(found.recoveries, *OF_OTHERS),
         in_seconds(found.remedied, *OF_OTHERS),
     )
@@ -200,7 +190,7 @@ def numbers(found: Tally, days: float, since: str | None, spread: Spread | None 
             "p25": p25,
             "p75": p75,
             "p90": p90,
-            "commits": len(found.leads.times),
+            "commits": len(found.lead_times),
             "unknown": found.unknown_commits,
             "unknownDeploys": found.unknown_deploys,
         },
@@ -282,26 +272,26 @@ def _interval(part: Part) -> dict[str, float | None]:
     return {"low": None, "high": None} if interval is None else interval._asdict()
 
 
-class Weeks(NamedTuple):
-    """The number of deploys of each whole week of a period, and of the period before."""
+class Side(NamedTuple):
+    """One of two periods that are compared: its sum, `drawn_lead_times`, and the deploys of each week."""
 
-    before: Sequence[int]
-    now: Sequence[int]
+    tally: Tally
+    lead_times: NDArray[np.float64]
+    weeks: Sequence[int]
 
 
-def changes(before: Tally, now: Tally, weeks: Weeks, confidence: float) -> dict[str, str]:
+def changes(before: Side, now: Side, confidence: float) -> dict[str, str]:
     """Return what became of each figure: higher, lower, unclear or few; of durations longer or shorter."""
+    was, is_ = before.tally, now.tally
     verdicts = {
-        metrics.FREQUENCY: comparison.compare_counts(weeks.before, weeks.now, confidence),
-        metrics.LEAD_TIME: comparison.compare_durations(
-            drawn_lead_times(before.leads), drawn_lead_times(now.leads), confidence
-        ),
+        metrics.FREQUENCY: comparison.compare_counts(before.weeks, now.weeks, confidence),
+        metrics.LEAD_TIME: comparison.compare_durations(before.lead_times, now.lead_times, confidence),
         metrics.FAIL_RATE: comparison.compare_rates(
-            Part(before.failed, before.settled), Part(now.failed, now.settled), confidence
+            Part(was.failed, was.settled), Part(is_.failed, is_.settled), confidence
         ),
-        metrics.RECOVERY: comparison.compare_durations(before.recoveries, now.recoveries, confidence),
+        metrics.RECOVERY: comparison.compare_durations(was.recoveries, is_.recoveries, confidence),
         metrics.REWORK: comparison.compare_rates(
-            Part(before.rework, before.deploys), Part(now.rework, now.deploys), confidence
+            Part(was.rework, was.deploys), Part(is_.rework, is_.deploys), confidence
         ),
     }
     return {figure: WORDS[figure].get(verdict, verdict) for figure, verdict in verdicts.items()}

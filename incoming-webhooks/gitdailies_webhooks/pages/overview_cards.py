@@ -49,7 +49,7 @@ _DRAWN = {
     # A count is exact, however small it is.
     metrics.FREQUENCY: _Drawn(lambda found: found.deploys, lambda _: FEW, count),
     metrics.LEAD_TIME: _Drawn(
-        lambda found: median(found.leads.times), lambda found: len(found.leads.times), _seconds
+        lambda found: median(found.lead_times), lambda found: len(found.lead_times), _seconds
     ),
     metrics.FAIL_RATE: _Drawn(
         lambda found: metrics.ratio(found.failed, found.settled), lambda found: found.settled, percent

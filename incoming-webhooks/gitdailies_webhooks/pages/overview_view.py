@@ -64,7 +64,7 @@ SORTS: Mapping[str, Sort] = MappingProxyType(
         for one in (
             Sort("deploys", "Deploys", lambda found, _: found.deploys),
             Sort("name", "Repository", lambda _found, _: None),
-            Sort("lead", "Lead time", lambda found, _: median(found.leads.times)),
+            Sort("lead", "Lead time", lambda found, _: median(found.lead_times)),
             Sort("fail", "Fail rate", lambda found, _: metrics.ratio(found.failed, found.settled)),
             Sort("recovery", "Recovery", lambda found, _: median(found.recoveries)),
             Sort("rework", "Rework", lambda found, _: metrics.ratio(found.rework, found.deploys)),

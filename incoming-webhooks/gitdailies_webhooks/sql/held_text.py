@@ -114,7 +114,7 @@ HELD: tuple[Held, ...] = (
     ),
     held(
         "packed_weeks",
-        "environment places deploys lead_times failures unlinked",
+        "environment places deploys lead_times failures unlinked lead_counts times rest",
         "figures, derived from events",
         _WITH_EVENTS,
         _BOTH,

@@ -264,7 +264,8 @@ _partial(
 _partial("figures_incidents_linked_at", _LINKED, _INCIDENTS.environment, _INCIDENTS.deploy_at)
 
 # The deploys, failures and incidents of a week that is over: derived.update.packing. They hold for every
-# moment from `holds_from` on. `places` has a line for each place. The others are arrays of figures.columns.
+# moment from `holds_from` on. `places` has a line for each place. The others are arrays of figures.columns
+# and figures.weeks.
 Table(
     "packed_weeks",
     METADATA,
@@ -274,7 +275,16 @@ Table(
     Column("holds_from", BigInteger, nullable=False),
     *(
         Column(name, LargeBinary, nullable=False)
-        for name in ("places", "deploys", "lead_times", "failures", "unlinked")
+        for name in (
+            "places",
+            "deploys",
+            "lead_times",
+            "failures",
+            "unlinked",
+            "lead_counts",
+            "times",
+            "rest",
+        )
     ),
 )
 

@@ -13,12 +13,12 @@ from gitdailies_webhooks.derived.series.parts import Span, Where, read_rows
 from gitdailies_webhooks.derived.update import packing
 from gitdailies_webhooks.events import change_log, spellings
 from gitdailies_webhooks.figures import series
-from gitdailies_webhooks.figures.columns import Columns, joined, of_facts
+from gitdailies_webhooks.figures.columns import Columns, Each, joined, of_facts
 from gitdailies_webhooks.figures.events import Place
 from gitdailies_webhooks.figures.facts import derive
 from gitdailies_webhooks.figures.series import Plan, SeriesQuestion
 from gitdailies_webhooks.figures.settings import FigureSettings
-from gitdailies_webhooks.figures.sums import Sums
+from gitdailies_webhooks.figures.sums import Cuts, Sums
 from gitdailies_webhooks.sql.bulk import lookup_many
 
 _MOST_ENVIRONMENTS = 1000
@@ -41,41 +41,45 @@ def read(
     most: int | None,
     *,
     fresh: bool = False,
+    gaps: bool = False,
 ) -> Read:
     """Add up the deploys and incidents of a question.
 
-    With *fresh*, the events are read if the rows are behind. Raises Refusal if the rows are for other
-    settings, and more than *most* events would have to be read.
+    With *fresh*, the events are read if the rows are behind. With *gaps*, the sums have the times of deploys.
+    Raises Refusal if the rows are for other settings, and more than *most* events would have to be read.
     """
-    now, window = question.period.now, settings.window_us
+    now = question.period.now
+    cuts = series.cuts(planned, question, settings.window_us)
     behind = change_log.behind_since(session, now)
     if not rows.outdated(session, settings) and not (fresh and behind is not None):
         as_of = now if behind is None else min(behind, now)
-        return Read(_add_up(session, question, planned, window), as_of)
+        # Lead times of single deploys are compared.
+        each = Each(times=gaps, lead_counts=question.compare)
+        return Read(_add_up(session, question, planned, cuts, each), as_of)
     repo = next(iter(question.repos)) if len(question.repos) == 1 else None
     history = repositories.history_of(session, repo, settings, now, most)
-    return Read(series.add_up(of_facts(derive(history, settings)), question, planned, window), now)
+    return Read(series.add_up(of_facts(derive(history, settings)), question, cuts), now)
 
 
-def _add_up(session: Session, question: SeriesQuestion, planned: Plan, window: int) -> Sums:
+def _add_up(session: Session, question: SeriesQuestion, planned: Plan, cuts: Cuts, each: Each) -> Sums:
     """Add up the deploys and incidents of a question, each in its segment."""
     span = Span(planned.segments[0].began_at, planned.segments[-1].last)
     parts = (
         part
         for environment in environments(session, question)
-        for part in _parts(session, Where(environment, question.repos), span, question.period.now)
+        for part in _parts(session, Where(environment, question.repos), span, question.period.now, cuts, each)
     )
-    return series.add_up(joined(parts), question, planned, window)
+    return series.add_up(joined(parts, each), question, cuts)
 
 
-def _parts(session: Session, where: Where, span: Span, now: int) -> Iterator[Columns]:
+def _parts(session: Session, where: Where, span: Span, now: int, cuts: Cuts, each: Each) -> Iterator[Columns]:
     """Yield the rows of an environment: those of packed weeks, and the others from the derived rows.
 
     A week is packed with all repositories, so that the rows of a few are read faster by themselves.
     """
     first = span.first
     if not 0 < len(where.repos) <= _FEW:
-        for week, packed in packing.read(session, where.environment, span, now):
+        for week, packed in packing.read(session, where.environment, span, now, cuts, each):
             if first < week.first:
                 yield read_rows(session, where, Span(first, week.first - 1), now)
             yield packed

@@ -1,7 +1,7 @@
 """Whole weeks in columns, so that a question about many repositories reads few rows.
 
 A week of an environment is packed once it is over: one row holds its deploys, failures and incidents as the
-bytes of `figures.columns`. Whatever changes a deploy of that week, or an incident that belongs to it, takes
+bytes of `figures.weeks`. Whatever changes a deploy of that week, or an incident that belongs to it, takes
 that row away in the same step, and a later step packs the week again. A question reads the derived rows
 themselves of a week that is not packed.
 
@@ -13,9 +13,11 @@ about an earlier moment reads the derived rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import tzinfo
-from typing import NamedTuple
+from itertools import groupby
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 from gitdailies_server.storage.database import Session
@@ -24,10 +26,12 @@ from gitdailies_webhooks.derived import rows
 from gitdailies_webhooks.derived.series.parts import Span, Where, read_rows
 from gitdailies_webhooks.derived.update.attribution import FOREVER
 from gitdailies_webhooks.events import change_log
-from gitdailies_webhooks.figures import trend
-from gitdailies_webhooks.figures.columns import DEPLOY, FAILURE, UNLINKED, Columns
+from gitdailies_webhooks.figures import trend, weeks
+from gitdailies_webhooks.figures.columns import DEPLOYS, FAILURE, UNLINKED, Columns, Each
 from gitdailies_webhooks.figures.selection import Period
 from gitdailies_webhooks.figures.series import WEEK
+from gitdailies_webhooks.figures.sums import Cuts
+from gitdailies_webhooks.figures.weeks import REST
 from gitdailies_webhooks.sql.bulk import Lookup, execute_many, fetch_bytes, lookup_many
 
 # How many weeks before a moment are packed, a little more than three years, and of how many environments.
@@ -39,25 +43,38 @@ _DAY_US = 86_400_000_000
 _PACKED = "SELECT began FROM packed_weeks WHERE environment = ? AND began < ? AND ended > ?"
 # The weeks that answer a question: its last and its first time follow, and its moment.
 _USABLE = (
-    "SELECT began FROM packed_weeks"
+    "SELECT began, ended - 1 FROM packed_weeks"
     " WHERE environment = ? AND began <= ? AND ended > ? AND holds_from <= ? ORDER BY began"
 )
-# What is packed of some of these weeks: the first, the last and the moment follow.
+# Some columns of some of these weeks: the first, the last and the moment follow.
 _SELECT = (
-    "SELECT began, ended - 1, places, deploys, lead_times, failures, unlinked FROM packed_weeks"
+    "SELECT began, ended - 1, {columns} FROM packed_weeks"
     " WHERE environment = ? AND began >= ? AND began <= ? AND holds_from <= ? ORDER BY began"
 )
 # How many weeks are read at once. Their bytes are held twice for a moment.
 _AT_ONCE = 16
+# The arrays of a week. SQLite reads the beginning of a row faster than its end, and few questions need the
+# last three.
+_ARRAYS: Mapping[str, np.dtype[Any]] = MappingProxyType(
+    {
+        "deploys": DEPLOYS,
+        "lead_times": np.dtype("<i8"),
+        "failures": FAILURE,
+        "unlinked": UNLINKED,
+        "lead_counts": np.dtype("<u4"),
+        "times": np.dtype("<i8"),
+        "rest": REST,
+    }
+)
+_COLUMNS = ("places", *_ARRAYS)
 _PACKED_AT = Lookup(
     "DISTINCT p.environment, p.began",
     "packed_weeks p",
     "p.environment = given.environment AND p.began < given.behind AND p.ended > given.first",
 )
 _INSERT = (
-    "INSERT INTO packed_weeks"
-    " (environment, began, ended, holds_from, places, deploys, lead_times, failures, unlinked)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    f"INSERT INTO packed_weeks (environment, began, ended, holds_from, {', '.join(_COLUMNS)})"  # noqa: S608  names of this module
+    f" VALUES (?, ?, ?, ?, {', '.join('?' * len(_COLUMNS))})"
 )
 _DELETE_OVERLAPPING = "DELETE FROM packed_weeks WHERE environment = ? AND began < ? AND ended > ?"
 _DELETE = "DELETE FROM packed_weeks WHERE environment = ? AND began = ?"
@@ -85,7 +102,7 @@ class Week(NamedTuple):
 
 
 class Packed(NamedTuple):
-    """A week as it is stored: from when on it holds, and the columns from `places` on.
+    """A week as it is stored: from when on it holds, and the bytes of each of `_COLUMNS`.
 
     `version` is that of the rows that it was read from; None if they cannot be told from later ones.
     """
@@ -114,10 +131,11 @@ def collect(session: Session, week: Week) -> Packed:
     """Read the deploys and incidents of a week. It takes a while, and may be done beside what is written."""
     span = Span(week.began, week.ended - 1)
     found = read_rows(session, Where(week.environment), span, FOREVER - 1)
-    places = "\n".join(found.places).encode()
-    columns = (found.deploys, found.lead_times, found.failures, found.unlinked)
+    columns, rest = weeks.week_of(found, week.began)
+    places = "\n".join(columns.places).encode()
+    arrays = {**columns._asdict(), "rest": rest}
+    stored = (places, *(arrays[name].tobytes() for name in _ARRAYS))
     holds_from = _holds_from(session, week.environment, span)
-    stored = (places, *(column.tobytes() for column in columns))
     return Packed(week, holds_from, stored, change_log.rows_version(session))
 
 
@@ -140,23 +158,37 @@ def _holds_from(session: Session, environment: str, span: Span) -> int:
     return max(moment for moment in moments if moment is not None)
 
 
-def read(session: Session, environment: str, span: Span, now: int) -> Iterator[tuple[Span, Columns]]:
-    """Yield the packed weeks that answer a question about *span* at the moment *now*, in order."""
-    usable = session.execute(_USABLE, (environment, span.last, span.first, now)).fetchall()
-    for first in range(0, len(usable), _AT_ONCE):
-        some = usable[first : first + _AT_ONCE]
-        between = environment, *some[0], *some[-1], now
-        for began, last, places, deploys, lead_times, failures, unlinked in fetch_bytes(
-            session, _SELECT, between
-        ):
-            packed = Columns(
-                places.decode().split("\n") if places else [],
-                np.frombuffer(deploys, DEPLOY),
-                np.frombuffer(lead_times, "<i8"),
-                np.frombuffer(failures, FAILURE),
-                np.frombuffer(unlinked, UNLINKED),
-            )
-            yield Span(began, last), packed
+def read(
+    session: Session, environment: str, span: Span, now: int, cuts: Cuts, each: Each
+) -> Iterator[tuple[Span, Columns]]:
+    """Yield the packed weeks that answer a question about *span* at the moment *now*, in order.
+
+    A week in which there is a cut has a row for each deploy, and the others have what *each* says.
+    """
+    usable = [
+        Span(*week) for week in session.execute(_USABLE, (environment, span.last, span.first, now)).fetchall()
+    ]
+    for is_whole, alike in groupby(usable, lambda week: cuts.is_whole(*week)):
+        some = list(alike)
+        arrays = [
+            name
+            for name in _ARRAYS
+            if not is_whole or name not in weeks.OF_EACH or getattr(each, name, False)
+        ]
+        statement = _SELECT.format(columns=", ".join(("places", *arrays)))
+        for first in range(0, len(some), _AT_ONCE):
+            at_once = some[first : first + _AT_ONCE]
+            between = environment, at_once[0].first, at_once[-1].first, now
+            for began, last, places, *stored in fetch_bytes(session, statement, between):
+                found = _week(places, dict(zip(arrays, stored, strict=True)))
+                yield Span(began, last), found.columns if is_whole else weeks.single(found)
+
+
+def _week(places: bytes, stored: Mapping[str, bytes]) -> weeks.Week:
+    found: dict[str, Any] = dict.fromkeys(_ARRAYS)
+    found |= {name: np.frombuffer(held, _ARRAYS[name]) for name, held in stored.items()}
+    rest = found.pop("rest")
+    return weeks.Week(Columns(places=places.decode().split("\n") if places else [], **found), rest)
 
 
 def unpack(session: Session, changed: Iterable[tuple[str, int]]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from gitdailies_webhooks.figures.columns import (
     Columns,
     DeployValues,
+    Each,
     FailureValues,
     UnlinkedValues,
     columns,
@@ -27,13 +28,12 @@ from gitdailies_webhooks.figures.metrics import (
     seconds,
 )
 from gitdailies_webhooks.figures.selection import Period
-from gitdailies_webhooks.figures.sums import Sums
+from gitdailies_webhooks.figures.sums import Cuts, Sums
 from gitdailies_webhooks.figures.tally import (
     MOST_COMPARED,
     OF_LEADS,
-    Leads,
+    Side,
     Tally,
-    Weeks,
     changes,
     drawn_lead_times,
     headline,
@@ -42,6 +42,7 @@ from gitdailies_webhooks.figures.tally import (
     merged,
     numbers,
 )
+from gitdailies_webhooks.figures.weeks import single, week_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -114,7 +115,7 @@ INCIDENTS = st.lists(
 
 def sums(found: Columns, edges: Sequence[int]) -> Sums:
     keys = [GROUPS[PLACES.index(place_of(text))] for text in found.places]
-    return Sums(found, keys, edges, SETTLED_UNTIL)
+    return Sums(found, keys, Cuts.of(edges, SETTLED_UNTIL))
 
 
 @given(DEPLOYS, INCIDENTS, st.lists(st.integers(0, LAST), min_size=2, unique=True).map(sorted), st.data())
@@ -155,22 +156,71 @@ def test_columns_of_parts_are_those_of_all(
     """The figures of two parts that are joined are those of both together, and sums of groups add up."""
     edges, everything = [0, LAST + 1], range(1)
     together = sums(values([*first, *second], [*some, *others]), edges)
-    parts = sums(joined([values(first, some), values([], []), values(second, others)]), edges)
+    parts = sums(joined([values(first, some), values([], []), values(second, others)], Each()), edges)
     for key in (("first",), ("second",)):
-        assert shown(parts.over(key, everything)) == shown(together.over(key, everything))
+        same(parts, together, key, everything)
     both = together.together([("first",), ("second",)], everything)
     added = merged([together.over(key, everything) for key in (("first",), ("second",))])
     assert shown(both) == shown(added)
     assert both.deploys == sum(together.over(key, everything).deploys for key in (("first",), ("second",)))
 
 
+@given(DEPLOYS, INCIDENTS, st.lists(st.integers(0, LAST), min_size=2, unique=True).map(sorted), st.data())
+def test_a_week_by_place_has_the_sums_of_its_deploys(
+    deploys: list[tuple[Place, DeployRow]],
+    incidents: list[tuple[Place, IncidentRow]],
+    edges: list[int],
+    data: st.DataObject,
+) -> None:
+    """Weeks with one row for each place add up to what their deploys do, wherever they are not cut.
+
+    Weeks in which there is a cut have a row for each deploy again.
+    """
+    began = data.draw(st.integers(0, LAST))
+    cuts = Cuts.of(edges, SETTLED_UNTIL)
+    parts = []
+    for first, last in ((0, began - 1), (began, LAST)):
+        week = week_of(
+            values(
+                [(place, row) for place, row in deploys if first <= row.at <= last],
+                [(place, row) for place, row in incidents if first <= row.at <= last],
+            ),
+            first,
+        )
+        parts.append(week.columns if cuts.is_whole(first, last) else single(week))
+        assert len(week.columns.deploys) <= len(PLACES)
+    found, expected = sums(joined(parts, Each()), edges), sums(values(deploys, incidents), edges)
+    for segment in range(len(edges) - 1):
+        for key in (("first",), ("second",)):
+            same(found, expected, key, range(segment, segment + 1))
+
+
+def test_a_week_is_whole_where_no_cut_is_in_it() -> None:
+    """A segment may begin with a week and end with it; young deploys may begin with it."""
+    cuts = Cuts.of([10, 20, 40], 29)
+    whole = {
+        (first, last) for first in range(5, 45) for last in range(first, 45) if cuts.is_whole(first, last)
+    }
+    parts = (range(10, 20), range(20, 30), range(30, 40))
+    assert whole == {(first, last) for part in parts for first in part for last in part if first <= last}
+
+
+def same(found: Sums, expected: Sums, key: tuple[str, ...], segments: range) -> None:
+    """Compare all that is asked of a group."""
+    assert shown(found.over(key, segments)) == shown(expected.over(key, segments))
+    assert list(found.times(key, segments)) == list(expected.times(key, segments))
+    assert sorted(found.drawn([key], segments)) == sorted(expected.drawn([key], segments))
+    assert set(found.keys(segments)) == set(expected.keys(segments))
+
+
 def shown(found: Tally) -> dict[str, object]:
     return numbers(found, 9.0, None)
 
 
-def leads(deploys: Sequence[Sequence[int]]) -> Leads:
+def drawn(deploys: Sequence[Sequence[int]]) -> list[float]:
     times = [time for deploy in deploys for time in deploy]
-    return Leads(np.array(times, np.int64), np.array([len(deploy) for deploy in deploys], np.uint32))
+    counts = np.array([len(deploy) for deploy in deploys], np.uint32)
+    return drawn_lead_times(np.array(times, np.int64), counts).tolist()
 
 
 @given(st.lists(st.lists(st.integers(0, 2**46)), min_size=1), st.integers(0, 3))
@@ -195,31 +245,35 @@ def test_very_many_deploys_are_drawn_alike_in_any_order() -> None:
     """Of very many deploys, about as many as are compared are drawn, the same ones in any order."""
     chance = random.Random(3)
     deploys = [[chance.randrange(10**10), chance.randrange(10**10)] for _ in range(20 * MOST_COMPARED)]
-    drawn = drawn_lead_times(leads(deploys))
+    found = drawn(deploys)
     chance.shuffle(deploys)
-    assert sorted(drawn_lead_times(leads(deploys))) == sorted(drawn)
-    assert 0.8 < len(drawn) / MOST_COMPARED < 1.2
+    assert sorted(drawn(deploys)) == sorted(found)
+    assert 0.8 < len(found) / MOST_COMPARED < 1.2
     few = deploys[:MOST_COMPARED]
-    assert list(drawn_lead_times(leads(few))) == [sum(deploy) / 2 for deploy in few]
+    assert drawn(few) == [sum(deploy) / 2 for deploy in few]
 
 
 def test_many_commits_of_one_deploy_count_as_one_wait() -> None:
     """Two slow deploys of a hundred commits among fast ones do not make a period slower."""
     before = [[hour] for hour in range(1, 21)]
     after = [*before[2:], [30] * 100, [40] * 100]
-    found = changes(Tally(leads=leads(before)), Tally(leads=leads(after)), Weeks((), ()), ONE_PAGE)
+    found = changes(side(Tally(), before), side(Tally(), after), ONE_PAGE)
     assert found["changeLeadTime"] == "unclear"
+
+
+def side(tally: Tally, leads: Sequence[Sequence[int]], weeks: Sequence[int] = ()) -> Side:
+    return Side(tally, np.array(drawn(leads)), weeks)
 
 
 def test_what_became_of_a_figure_is_in_its_own_words() -> None:
     """Durations become longer or shorter, rates and counts higher or lower; little is said to be few."""
-    before = Tally(deploys=40, leads=leads([[9]] * 40), failed=1, recoveries=np.full(12, 9))
-    now = Tally(deploys=40, leads=leads([[5]] * 40), failed=30, recoveries=np.full(12, 20), rework=0)
-    assert changes(before, now, Weeks([9] * 12, [1] * 12), 0.95) == {
+    before = side(Tally(deploys=40, failed=1, recoveries=np.full(12, 9)), [[9]] * 40, [9] * 12)
+    now = side(Tally(deploys=40, failed=30, recoveries=np.full(12, 20), rework=0), [[5]] * 40, [1] * 12)
+    assert changes(before, now, 0.95) == {
         "deploymentFrequency": "lower",
         "changeLeadTime": "shorter",
         "changeFailRate": "higher",
         "failedDeploymentRecoveryTime": "longer",
         "deploymentReworkRate": "unclear",
     }
-    assert set(changes(Tally(), now, Weeks([], []), 0.95).values()) == {"few"}
+    assert set(changes(side(Tally(), []), now._replace(weeks=()), 0.95).values()) == {"few"}
