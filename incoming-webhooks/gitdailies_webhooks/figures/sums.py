@@ -66,9 +66,8 @@ class Sums:
     """
 
     def __init__(self, found: Columns, keys: Sequence[Sequence[Key]], cuts: Cuts) -> None:
-        self._found = found
+        self._values = _Values(found)
         self._cuts = cuts
-        self._leads_begin = columns.begins_of(found.deploys["leads"])
         self._groups: OrderedDict[Key, _Group] = OrderedDict()
         self._kept = 0
         self._chosen = _chosen(found, keys, cuts)
@@ -118,7 +117,7 @@ class Sums:
     def _group(self, key: Key) -> _Group:
         if key not in self._groups:
             deploys, failures, unlinked = self._chosen.get(key, (self._none,) * 3)
-            found = _Group(self._found, self._leads_begin, deploys, failures, unlinked, self._cuts)
+            found = _Group(self._values, deploys, failures, unlinked, self._cuts)
             self._groups[key] = found
             self._kept += found.size
             while self._kept > _MOST_KEPT and len(self._groups) > 1:
@@ -145,25 +144,47 @@ def _chosen(
     return dict(zip(numbers, zip(*split, strict=True), strict=True))
 
 
+class _Values:
+    """Columns, and the values of some of their rows of deploys, one row after another."""
+
+    def __init__(self, found: Columns) -> None:
+        self.columns = found
+
+    def lead_times(self, rows: Index) -> Durations:
+        return columns.runs(self.columns.lead_times, self._leads_begin, rows)
+
+    def of_each(self, values: NDArray[Any] | None, rows: Index) -> NDArray[Any]:
+        """Return values of which there is one for each deploy."""
+        assert values is not None, "the question needs no single deploys"
+        return columns.runs(values, self._deploys_begin, rows)
+
+    @cached_property
+    def _leads_begin(self) -> Durations:
+        return columns.begins_of(self.columns.deploys["leads"])
+
+    @cached_property
+    def _deploys_begin(self) -> Durations:
+        return columns.begins_of(self.columns.deploys["deploys"])
+
+
 class _Group:
     """The rows of one group, and how far each sum is at each cut."""
 
     def __init__(
         self,
-        found: Columns,
-        leads_begin: Durations,
+        values: _Values,
         deploys: Chosen,
         failures: Chosen,
         unlinked: Chosen,
         cuts: Cuts,
     ) -> None:
-        self._found, self._leads_begin, self._rows = found, leads_begin, deploys.rows
+        self._values, self._rows, found = values, deploys.rows, values.columns
         self._segments, self._settled = cuts.segments, cuts.settled
         rows, at = found.deploys.take(deploys.rows), deploys.begins
         self._deploys, self._leads_at, self._rework, self._unknown, self._unknown_commits = (
             _sums(rows[name], at) for name in ("deploys", "leads", "rework", "unknown", "unknown_commits")
         )
-        self._leads = columns.runs(found.lead_times, leads_begin, deploys.rows)
+        self._leads = values.lead_times(deploys.rows)
         rows, at = found.failures.take(failures.rows), failures.begins
         self._failures = at.tolist()
         self._recoveries, self._recoveries_at = _known(rows["recovery"], at)
@@ -190,15 +211,11 @@ class _Group:
 
     @cached_property
     def _times(self) -> Durations:
-        return self._of_each(self._found.times)
+        return self._values.of_each(self._values.columns.times, self._rows)
 
     @cached_property
     def _lead_counts(self) -> Counts:
-        return self._of_each(self._found.lead_counts)
-
-    def _of_each(self, values: NDArray[Any] | None) -> NDArray[Any]:
-        assert values is not None, "the question needs no single deploys"
-        return columns.runs(values, columns.begins_of(self._found.deploys["deploys"]), self._rows)
+        return self._values.of_each(self._values.columns.lead_counts, self._rows)
 
     def spreads(self, parts: Sequence[range]) -> list[Spread]:
         edges = [self._segments[edge] for edge in (*(part.start for part in parts), parts[-1].stop)]
