@@ -54,12 +54,23 @@ def week_of(found: Columns, began: int) -> Week:
 
 
 def single(week: Week) -> Columns:
-    """Return the deploys of a week with a row for each. The week has `rest`, `times` and `lead_counts`."""
+    """Return the deploys of a week with a row for each, in order of time, so that segments of it are slices.
+
+    The week has `rest`, `times` and `lead_counts`.
+    """
     found, rest = week
     assert rest is not None
+    assert found.times is not None
     rows = np.empty(len(rest), DEPLOYS)
     rows["at"], rows["leads"], rows["deploys"] = found.times, found.lead_counts, 1
     rows["place"] = np.repeat(found.deploys["place"], found.deploys["deploys"])
     for name in _REST:
         rows[name] = rest[name]
-    return found._replace(deploys=rows)
+    by_time = np.argsort(found.times)
+    ordered = rows.take(by_time)
+    return found._replace(
+        deploys=ordered,
+        lead_times=runs(found.lead_times, begins_of(rows["leads"]), by_time),
+        times=ordered["at"],
+        lead_counts=ordered["leads"],
+    )
