@@ -67,7 +67,7 @@ class SeriesApi(Endpoints):
         teams: Teams,
     ) -> None:
         super().__init__(store, deriver, clock, authenticate, teams)
-        self._answers = AnswerCache(store, clock)
+        self._answers = AnswerCache(store, clock, lambda written: len(written.body))
 
     def routes(self) -> list[BaseRoute]:
         return [Route("/api/metrics/series", self.series, methods=["GET"])]

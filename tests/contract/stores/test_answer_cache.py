@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 from gitdailies_server.storage.database import Session
-from gitdailies_webhooks.derived.answer_cache import KEPT_US, MOST_KEPT, AnswerCache
+from gitdailies_webhooks.derived.answer_cache import KEPT_US, MOST_BYTES, MOST_KEPT, AnswerCache
 from gitdailies_webhooks.derived.rows import read_deploys, read_incidents
 from gitdailies_webhooks.events import change_log
 from gitdailies_webhooks.events.store import EventStore
@@ -93,6 +93,27 @@ def test_an_answer_is_kept_until_the_rows_change_or_a_minute_is_over() -> None:
         for number in range(MOST_KEPT):
             await ask(str(number))
         assert await ask() == found.asked
+
+    asyncio.run(run())
+
+
+def test_long_answers_are_kept_up_to_a_size() -> None:
+    """The oldest answers make room for a new one, and one that is longer than all of it is not kept."""
+    found, now = Fake(), datetime(2026, 3, 4, tzinfo=UTC)
+    cache = AnswerCache(cast("EventStore", found), lambda: now, len)
+
+    async def asks(key: str, size: int) -> int:
+        before = found.asked
+        assert len(await cache.ask(key, lambda _: b"a" * size)) == size
+        return found.asked - before
+
+    async def run() -> None:
+        half = MOST_BYTES // 2
+        assert [await asks(key, half) for key in "abab"] == [1, 1, 0, 0]
+        assert [await asks(key, half) for key in "cb"] == [1, 0]
+        assert await asks("a", half) == 1
+        assert [await asks("long", MOST_BYTES + 1), await asks("long", MOST_BYTES + 1)] == [1, 1]
+        assert await asks("a", half) == 0
 
     asyncio.run(run())
 
