@@ -36,8 +36,6 @@ from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.server import serve
 from gitdailies_webhooks.sql.database import StoreLocation, database_of
 
-from tests.support.empty_stores import WEBHOOKS
-
 
 @dataclass
 class Receiver:
@@ -209,9 +207,6 @@ def at(address: str) -> Database:
 @contextmanager
 def in_process(store: str, *options: str) -> Iterator[tuple[Receiver, subprocess.Popen[str]]]:
     script = Path(__file__).with_name("serve_store.py")
-    kind, _, path = store.partition(":")
-    if kind == "sqlite":
-        WEBHOOKS.put(Path(path))
     process = subprocess.Popen(
         [sys.executable, str(script), store, *options],
         stdin=subprocess.PIPE,
