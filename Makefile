@@ -6,11 +6,15 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # How many tests run side by side. Many wait for servers, so five keep two cores busy; each more collects again.
 WORKERS ?= 5
+# Those of make quick wait for nothing.
+QUICK_WORKERS ?= 3
 # Tests start hundreds of commands. Where bytecode is not kept, each would compile all of its modules again.
 unexport PYTHONDONTWRITEBYTECODE
 # Tests make thousands of small stores, and each syncs to disk. In memory they do not wait for it.
 MEMORY := $(shell test -w /dev/shm && df -Pk /dev/shm | awk 'NR == 2 && $$4 > 4000000 {print "/dev/shm"}')
-PYTEST := $(if $(MEMORY),PYTEST_DEBUG_TEMPROOT=$(MEMORY)) $(BIN)/python -m pytest -q --dist worksteal
+# Plugins that packages bring along and no test uses: each process would load them before it collects.
+UNUSED := -p no:schemathesis -p no:anyio
+PYTEST := $(if $(MEMORY),PYTEST_DEBUG_TEMPROOT=$(MEMORY)) $(BIN)/python -m pytest -q --dist worksteal $(UNUSED)
 # The campaign, by itself on the machine: it measures, too.
 CAMPAIGN := $(BIN)/python -m pytest -q --timeout=14400 -m long
 
@@ -51,7 +55,7 @@ run: $(READY) ## incoming webhooks and a relay on this machine; ARGS="--webhooks
 	@exec $(BIN)/gitdailies up $(ARGS)
 
 quick: $(VENV)/.tested ## tests without servers and other programs, while you work: under a minute
-	@$(PYTEST) -n $(WORKERS) --hypothesis-profile=quick tests/rooms tests/unit
+	@$(PYTEST) -n $(QUICK_WORKERS) --hypothesis-profile=quick tests/rooms tests/unit
 
 test: $(VENV)/.programs ## every test, in its short form: minutes
 	@$(PYTEST) -n $(WORKERS)

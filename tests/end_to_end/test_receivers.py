@@ -11,6 +11,7 @@ from importlib.resources import files
 
 import pytest
 
+from tests.support.empty_stores import RELAY
 from tests.support.machine import Process, Receiver, command, post, until
 from tests.support.servers import free_port
 
@@ -26,6 +27,7 @@ def receiver():
 
 def configured(folder, receiver, sources, **secrets):
     relay, status = free_port(), free_port()
+    RELAY.put(folder / "relay.db")
     (folder / "gitdailies.yml").write_text(
         json.dumps(
             {

@@ -230,6 +230,22 @@ def test_a_subcommand_loads_what_is_slow_only_when_it_uses_it(name: str) -> None
     assert HEAVY & set(json.loads(done.stdout)) == set()
 
 
+@pytest.mark.parametrize(
+    ("server", "unused"),
+    [
+        # Relays may be shown, tables made, and people signed in by another server.
+        ("gitdailies_webhooks", {"requests", "urllib3", "sqlalchemy", "alembic", "joserfc", "markdown_it"}),
+        ("gitdailies_relay", {"sqlalchemy", "alembic", "psycopg", "numpy", "jinja2"}),
+    ],
+)
+def test_a_server_loads_what_is_slow_only_when_it_uses_it(server: str, unused: set[str]) -> None:
+    """A server whose settings ask for no more starts without an HTTP client, and without migrations."""
+    listed = f"import json, sys, {server}.server; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", listed], capture_output=True, text=True, check=True)
+
+    assert unused & set(json.loads(done.stdout)) == set()
+
+
 def test_figures_start_no_threads() -> None:
     """NumPy starts no thread for each core, since nothing here needs its linear algebra."""
     listed = "import os, gitdailies_webhooks.figures.columns; print(len(os.listdir('/proc/self/task')))"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from gitdailies_core.errors import (
@@ -22,8 +22,9 @@ from gitdailies_core.values.secret import redact
 
 from gitdailies_connection.addresses import origin
 from gitdailies_connection.config.settings import RelayAddress
-from gitdailies_connection.http.bounded_client import ask
-from gitdailies_connection.http.response import Response
+
+if TYPE_CHECKING:
+    from gitdailies_connection.http.response import Response
 
 READ_SECONDS, ACT_SECONDS = 5.0, 30.0
 # A page of a list has a fiftieth of this, and one delivery with its body less than this.
@@ -73,6 +74,9 @@ class RelayClient:
         return answer.status, self._content(answer)
 
     def _exchange(self, method: str, path: str, body: bytes | None, seconds: float) -> Response:
+        # A server that shows no relay starts without an HTTP client.
+        from gitdailies_connection.http.bounded_client import ask
+
         try:
             key = self._address.key.read(self._environ)
         except ConfigurationError as error:

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -128,26 +128,7 @@ class Site:
         self.ways_in = sign_in
         self._visitors = Visitors(store, clock, sign_in)
         self.secure = public.startswith("https:")
-        self._templates = Environment(
-            loader=PackageLoader("gitdailies_webhooks.pages"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            finalize=visible,
-        )
-        viewers_correct = self.correct_needs != OWNERS
-        self._templates.globals.update(
-            viewers_correct=viewers_correct, role_words=role_words(viewers_correct=viewers_correct)
-        )
-        self._templates.filters.update(moment=moment, minute=minute, day=day, pretty=pretty, whole=kept_whole)
-        self._templates.tests["of_this_machine"] = of_this_machine
-        self._templates.globals.update(
-            style=_versioned("style.css"),
-            script=_versioned("page.js"),
-            docs=link,
-            amount=amount,
-        )
+        self._role_words = role_words(viewers_correct=self.correct_needs != OWNERS)
 
     def endpoint(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
         """Wrap a page: identify the visitor, refuse what they may not do, show our errors as pages."""
@@ -171,20 +152,26 @@ class Site:
         headers = {"content-security-policy": POLICY}
         if cookie_name(secure=visit.secure) not in visit.request.cookies:
             headers.update(cookie_header(visit.token, secure=visit.secure, seconds=None))
-        text = self._templates.get_template(template).render(
-            visit=visit,
-            person=visit.person,
-            form_field=FORM_FIELD,
-            navigation=[
-                (
-                    path,
-                    word,
-                    any(f"{visit.path}/".startswith(f"{one}/") for one in (path, *BELOW.get(path, ()))),
-                )
-                for path, word, owners in NAVIGATION
-                if visit.is_owner or not owners
-            ],
-            **context,
+        text = (
+            _templates()
+            .get_template(template)
+            .render(
+                visit=visit,
+                person=visit.person,
+                viewers_correct=self.correct_needs != OWNERS,
+                role_words=self._role_words,
+                form_field=FORM_FIELD,
+                navigation=[
+                    (
+                        path,
+                        word,
+                        any(f"{visit.path}/".startswith(f"{one}/") for one in (path, *BELOW.get(path, ()))),
+                    )
+                    for path, word, owners in NAVIGATION
+                    if visit.is_owner or not owners
+                ],
+                **context,
+            )
         )
         return HTMLResponse(text, status, headers=headers)
 
@@ -283,6 +270,25 @@ class Site:
         response = self.message(visit, problem.status, title, text)
         response.headers.update(dict(problem.headers))
         return response
+
+
+@cache
+def _templates() -> Environment:
+    """Return the templates of all sites: to compile one takes longer than to answer with it."""
+    templates = Environment(
+        loader=PackageLoader("gitdailies_webhooks.pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=visible,
+    )
+    templates.filters.update(moment=moment, minute=minute, day=day, pretty=pretty, whole=kept_whole)
+    templates.tests["of_this_machine"] = of_this_machine
+    templates.globals.update(
+        style=_versioned("style.css"), script=_versioned("page.js"), docs=link, amount=amount
+    )
+    return templates
 
 
 def moment(at: datetime) -> str:

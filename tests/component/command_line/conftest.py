@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from tests.support.empty_stores import WEBHOOKS
 from tests.support.machine import Process, Receiver, command, get
 from tests.support.servers import free_port
 
@@ -16,6 +17,7 @@ class Webhooks:
     def __init__(self, folder):
         self.folder = folder
         self.store = f"sqlite:{folder}/webhooks.db"
+        WEBHOOKS.put(folder / "webhooks.db")
         port = free_port()
         self.url = f"http://127.0.0.1:{port}/webhooks"
         self.key = self.new_key("sender")

@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+from tests.support.empty_stores import RELAY, WEBHOOKS
 from tests.support.machine import Process, command, on_terminal
 from tests.support.servers import free_port
 
@@ -17,7 +18,9 @@ ENV = {"KEY": "key", "GITDAILIES_DATA": "."}
 
 def arguments(server, folder, port):
     if server == "webhooks":
+        WEBHOOKS.put(folder / "webhooks.db")
         return ("webhooks", "--listen", f"127.0.0.1:{port}", "--store", "sqlite:webhooks.db")
+    RELAY.put(folder / "relay.db")
     (folder / "gitdailies.yml").write_text(CONFIG.format(listen=port, status=free_port()))
     return ("relay",)
 

@@ -29,6 +29,7 @@ from gitdailies_webhooks.mirrors import rows as mirror_rows
 
 from tests.component.figures.test_git import answered
 from tests.support.databases import KINDS, opened
+from tests.support.empty_stores import WEBHOOKS
 from tests.support.figures.asking import worked
 from tests.support.figures.git.events import ANSWERS, HOUR, REPO, deploys
 from tests.support.figures.git.repository import week
@@ -267,6 +268,7 @@ def test_hup_reloads_the_file_and_flags_still_win(tmp_path: Path) -> None:
     """SIGHUP reloads the file of `gitdailies webhooks`; a missing or faulty file changes nothing."""
     file = tmp_path / "gitdailies.yml"
     file.write_text("webhooks: {window_hours: 24, timezone: Europe/Berlin}")
+    WEBHOOKS.put(tmp_path / "w.db")
     url, store = f"http://127.0.0.1:{free_port()}", ("--store", "sqlite:w.db", "--window-hours", "12")
     process = Process(tmp_path, "webhooks", *store, "--listen", url.removeprefix("http://"))
     process.wait_for("listen on")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from gitdailies_webhooks.accounts.key_store import create_key
 
+from tests.support.empty_stores import WEBHOOKS
 from tests.support.machine import Process, command
 from tests.support.servers import free_port
 
@@ -30,6 +31,7 @@ def test_a_server_counts_as_its_file_and_flags_say(
 ) -> None:
     """Window, time zone and production come from the file unless a flag is given; for the store, too."""
     (tmp_path / "gitdailies.yml").write_text(FILE)
+    WEBHOOKS.put(tmp_path / "w.db")
     secret = create_key(tmp_path / "w.db", "all", ("deployed", "read"))[0].reveal()
     url, store = f"http://127.0.0.1:{free_port()}", ("--store", "sqlite:w.db")
     process = Process(tmp_path, "webhooks", *store, "--listen", url.removeprefix("http://"), *flags)
