@@ -19,7 +19,7 @@ from pathlib import Path
 
 from scripts.joiner.modules import Imported, Module, Symbol, Target, Unit, own_imports, read_all
 from scripts.joiner.names import annotated
-from scripts.joiner.parts import LOADER, LONG_ENOUGH, RESERVED, Division, numbered, part
+from scripts.joiner.parts import LOADER, LONG_ENOUGH, RESERVED, Division, check, numbered, part
 
 OLDEST = (3, 9)
 # The head imports them, in every file.
@@ -78,6 +78,7 @@ def _parted(
             _import_lines(_imported({unit for unit in needed if unit.module is module}) - first)
         )
         text = _spaced([_title(module), imports, *_statements(units, needed, mentioned, names, division)])
+        check(module.name, text)
         if module.name in division.at_once:
             waiting.append(text)
         else:

@@ -64,15 +64,18 @@ class Division:
         return found
 
 
+def check(module: str, text: str) -> None:
+    """Raise ValueError if a part cannot hold *text*, which is the module's."""
+    if _QUOTES in text or text.endswith("\\"):
+        raise ValueError(f"{module}: expected no {_QUOTES} and no backslash at the end, got one")
+
+
 def part(text: str, *, late: str = "") -> str:
     """Return *text* as a part of a file. It waits if it is of the module *late*.
 
     `numbered` writes its line.
     """
     text = text.strip("\n")
-    if _QUOTES in text or text.endswith("\\"):
-        where = late or text.partition("\n")[0].lstrip("# ")
-        raise ValueError(f"{where}: expected no {_QUOTES} and no backslash at the end, got one")
     if late:
         return f'_LATER["{_short(late)}"] = {_LINE}, r{_QUOTES}\n{text}\n{_QUOTES}'
     return f"_now({_LINE}, r{_QUOTES}\n{text}\n{_QUOTES})"
