@@ -27,6 +27,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from json.encoder import encode_basestring_ascii
@@ -49,7 +50,7 @@ def _load(*modules):
         if module in _LATER:
             _now(*_LATER.pop(module))
 
-_now(52, r'''
+_now(53, r'''
 # core/gitdailies_core/ci/frozen.py
 # Replace `dataclasses.dataclass(frozen=True)` in the one-file steps.
 
@@ -280,7 +281,7 @@ class InvalidEvent(GitDailiesError):
         return cls("; ".join(map(str, faults)), faults[0].field, faults)
 ''')
 
-_now(283, r'''
+_now(284, r'''
 # core/gitdailies_core/values/times.py
 # Times: aware UTC datetimes in the code, RFC 3339 on the wire, microseconds at the finest.
 
@@ -636,7 +637,7 @@ class Event:
         return Event.from_wire({"kind": self.kind, **values, **self.extra})
 ''')
 
-_now(639, r'''
+_now(640, r'''
 # core/gitdailies_core/ci/facts.py
 # Plain values about a job: the inputs, the platform's facts, and the resulting deploys.
 
@@ -701,6 +702,17 @@ def commit(sha, time):
     name = full_sha(sha) if isinstance(sha, str) else None
     moment = readable_time(time)
     return {"sha": name, **({"time": moment} if moment else {})} if name else None
+
+def at(payload, paths):
+    """Return the first text or number that one of *paths* leads to, or None."""
+    for path in paths.split():
+        value = payload
+        for name in path.split("."):
+            value = value.get(name) if isinstance(value, Mapping) else None
+        text = given(str(value)) if isinstance(value, (str, int)) and not isinstance(value, bool) else None
+        if text:
+            return text
+    return None
 
 def readable_time(time):
     """Return a time in our form, or None if it cannot be read."""
@@ -983,7 +995,7 @@ class Skipped:
     reason: str
 ''')
 
-_now(986, r'''
+_now(998, r'''
 # core/gitdailies_core/events/dialect.py
 # The dialect: the names that a receiver uses on the wire, and how configuration changes them.
 
@@ -1192,7 +1204,7 @@ def _payload(events, dialect):
     return json.dumps(bodies[0] if len(bodies) == 1 else bodies, separators=(",", ":"))
 ''')
 
-_now(1195, r'''
+_now(1207, r'''
 # core/gitdailies_core/values/secret.py
 # A secret that no log, message or pickle shows.
 
@@ -1437,7 +1449,7 @@ class Step:
     ask: Callable[[Mapping[str, Any], Callable[[], bytes]], dict[str, str]] | None = None
 ''')
 
-_now(1440, r'''
+_now(1452, r'''
 # core/gitdailies_core/ci/table.py
 # The parts of a platform: the table of its variables, and its marker; and the choice of one.
 
@@ -1813,7 +1825,7 @@ def _shown(url):
     return address if _DEPLOY_ADDRESS.match(address) else None
 ''')
 
-_LATER["html_answer"] = 1816, r'''
+_LATER["html_answer"] = 1828, r'''
 # core/gitdailies_core/html_answer.py
 # Whether an answer is a web page. Pure.
 
@@ -1855,7 +1867,7 @@ def _html_answer_text(body):
     return body.decode("utf-8", "replace")
 '''
 
-_LATER["retry"] = 1858, r'''
+_LATER["retry"] = 1870, r'''
 # core/gitdailies_core/retry.py
 # Decide what to do after a delivery attempt: done, retry, pause or give up. Pure.
 
@@ -1994,7 +2006,7 @@ def retry_after_seconds(value, now):
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
 '''
 
-_LATER["values.hosts"] = 1997, r'''
+_LATER["values.hosts"] = 2009, r'''
 # core/gitdailies_core/values/hosts.py
 # Whether a host is on this machine or in a private network, by its name or address alone. Pure.
 
@@ -2035,7 +2047,7 @@ def is_private(host):
     return "." not in name or name.endswith(_PRIVATE_NAMES)
 '''
 
-_LATER["ci.sender"] = 2038, r'''
+_LATER["ci.sender"] = 2050, r'''
 # core/gitdailies_core/ci/sender.py
 # Send events by POST, with the standard library alone, because a CI step installs nothing.
 
@@ -2365,7 +2377,7 @@ def _jitter():
     return random.random()
 '''
 
-_now(2368, r'''
+_now(2380, r'''
 # core/gitdailies_core/ci/checkout.py
 # Read facts about the deploy from the checkout's git: which commits it brought, and what nothing else tells.
 
@@ -2633,7 +2645,7 @@ def _send(
     return results, [warning] if warning else []
 ''')
 
-_LATER["ci.workflow_commands"] = 2636, r'''
+_LATER["ci.workflow_commands"] = 2648, r'''
 # core/gitdailies_core/ci/workflow_commands.py
 # Write a report as GitHub's runner reads it: commands in the log, outputs, and a summary.
 
@@ -2698,23 +2710,9 @@ def _markdown(text):
     return _one_line(text).translate(_MARKDOWN)
 '''
 
-_LATER["ci.platforms.github_actions"] = 2701, r'''
-# core/gitdailies_core/ci/platforms/github_actions.py
-# GitHub Actions. Sources: its "Variables", "Contexts" and "Events that trigger workflows" references.
-
-from collections.abc import Mapping
-
-GITHUB_ACTIONS_TABLE = Table(
-    run=("GITHUB_RUN_ID",),
-    attempt=("GITHUB_RUN_ATTEMPT",),
-    sha=("GITHUB_SHA",),
-    # GITHUB_REF_NAME may also be a tag, or 7/merge for a pull request.
-    branch=("GITHUB_REF",),
-    repo=("GITHUB_REPOSITORY",),
-    # No variable has the job's status; the action passes job.status. No variable or context has the
-    # job's environment (actions/runner issue 1369).
-    status=("GITDAILIES_JOB_STATUS",),
-)
+_LATER["ci.github_events"] = 2713, r'''
+# core/gitdailies_core/ci/github_events.py
+# Events of GitHub Actions whose payload names the deploy. Source: "Events that trigger workflows".
 
 @dataclass(frozen=True)
 class Payload:
@@ -2805,52 +2803,45 @@ _MAYBE_TAG = (
     r"^(?:.*[/@_-])?[vV]?(?:[0-9]+(?:\.[0-9]+)+(?:[-+.].*)?|[0-9]{6,}.*|[0-9]{4}-[0-9]{2}.*)$|^[vV][0-9]+$"
 )
 
-# How git and GitHub begin the message of a merge. `checkout` leaves merges out, too.
-_MERGES = ("Merge pull request #", "Merge branch '", "Merge remote-tracking branch '", "Merge tag '")
+def facts_of(
+    name, payload, *, ref, repo, own
+):
+    """Return the values for `Facts` and `Target` that a payload has, or None if the variables have them.
 
-def _github_actions_read(variables, event):
-    name, payload = variables.first("GITHUB_EVENT_NAME") or "", event if isinstance(event, dict) else {}
+    *name* is the event, and *ref*, *repo* and *own* are the ref, the repository and the run of the job.
+    """
     if name in PAYLOADS:
-        return _from_payload(variables, name, payload)
+        return _from_payload(name, payload, ref, repo, own)
     if name.startswith(_PULL_REQUEST):
-        return _pull_request(variables, name, payload)
+        return _pull_request(name, payload, ref)
     issue = payload.get("issue")
     if name == "issue_comment" and isinstance(issue, dict) and issue.get("pull_request"):
-        return _comment(variables, payload)
-    sha = full_sha(variables.first(*GITHUB_ACTIONS_TABLE.sha))
-    branch = branch_of(variables.first(*GITHUB_ACTIONS_TABLE.branch))
-    if name == "delete" or (name == "push" and _deletes(payload)):
-        return _facts(variables, sha=sha, branch=branch, skip="the run is of a deleted branch or tag")
-    if name != "push" or at(payload, "after") != sha:
-        return _facts(variables, sha=sha, branch=branch)
-    return _facts(variables, sha=sha, branch=branch, **_pushed(payload))
+        return _comment(payload)
+    return None
 
-def _deletes(payload):
-    after = at(payload, "after") or ""
-    return payload.get("deleted") is True or (bool(after) and not after.strip("0"))
-
-def _from_payload(variables, name, payload):
+def _from_payload(
+    name, payload, ref, repo, own
+):
     row = PAYLOADS[name]
     sha = full_sha(at(payload, row.sha))
     if not at(payload, row.sha):
-        return _facts(variables, notes=_missing(name))
+        return {"notes": _missing(name)}
     head = branch_of(at(payload, row.branch))
     found = {"branch": head}
     if name.startswith("deployment"):
-        found["branch"] = branch_of(variables.first(*GITHUB_ACTIONS_TABLE.branch))
+        found["branch"] = branch_of(ref)
         found["tier"] = _tier(payload)
-    elif _foreign(variables, name, payload):
+    elif _foreign(name, payload, repo):
         found = {"foreign": head or name, "no_branch": f"{name} belongs to another repository"}
     elif at(payload, f"{name}.event") == "release":
         found = {"no_branch": f"{name} is of a release, and {head} is a tag"}
     elif head and _may_be_tag(name, payload, head):
         found = {"unsure": f"{name} does not tell whether {head} is a branch or a tag"}
-    return _facts(
-        variables,
+    return dict(
         sha=sha,
         commit_time=readable_time(at(payload, row.commit_time)),
         reverts=undone_by(at(payload, row.message)),
-        run=_github_actions_run(variables, row, payload),
+        run=_github_events_run(row, payload, own),
         environment=at(payload, row.environment),
         time=readable_time(at(payload, row.time)),
         url=at(payload, row.url),
@@ -2862,13 +2853,13 @@ def _from_payload(variables, name, payload):
         **found,
     )
 
-def _github_actions_run(variables, row, payload):
+def _github_events_run(row, payload, own):
     """Return the run that the payload names, else the job's own.
 
     A job that is started by a workflow's end may be the one that deploys. Its own attempt is then that of
     the deploy. A job on `deployment_status` deploys nothing, so its attempts are those of a report.
     """
-    own, run = GITHUB_ACTIONS_TABLE.run_of(variables), at(payload, row.run)
+    run = at(payload, row.run)
     if not run:
         return own
     again = own.attempt if own and not row.time else None
@@ -2887,8 +2878,8 @@ def _tier(payload):
     moved = at(payload, "deployment_status.environment") or at(payload, "deployment.environment")
     return "production" if known and moved == at(payload, "deployment.environment") else None
 
-def _foreign(variables, name, payload):
-    origin, own = at(payload, f"{name}.head_repository.full_name"), variables.first(*GITHUB_ACTIONS_TABLE.repo)
+def _foreign(name, payload, own):
+    origin = at(payload, f"{name}.head_repository.full_name")
     about = payload.get(name)
     # A fork that was deleted since is null.
     gone = isinstance(about, dict) and "head_repository" in about and about["head_repository"] is None
@@ -2916,27 +2907,24 @@ def _open_pull(name, payload, branch):
         return None
     return f"pull request {number}"
 
-def _comment(variables, payload):
+def _comment(payload):
     """Read a comment on a pull request. GITHUB_SHA is the default branch's tip, and no commit is named."""
     merged = at(payload, "issue.pull_request.merged_at")
-    return _facts(
-        variables,
+    return dict(
         no_branch="a comment on a pull request started the run",
         notes=("a comment on a pull request does not tell the pull request's commit",),
         pull=None if merged else f"pull request {at(payload, 'issue.number') or ''}".strip(),
     )
 
-def _pull_request(variables, name, payload):
+def _pull_request(name, payload, ref):
     number = at(payload, "pull_request.number")
     if not number:
         # The ref of a merged one is the branch that it was merged into.
-        ref = variables.first(*GITHUB_ACTIONS_TABLE.branch) or ""
         merged = name == _PULL_REQUEST and ref.startswith("refs/heads/")
-        return _facts(variables, notes=_missing(name), pull=None if merged else "a pull request")
+        return {"notes": _missing(name), "pull": None if merged else "a pull request"}
     pull = f"pull request {number}"
     if at(payload, "pull_request.merged_at") or payload["pull_request"].get("merged") is True:
-        return _facts(
-            variables,
+        return dict(
             sha=full_sha(at(payload, "pull_request.merge_commit_sha")),
             branch=branch_of(at(payload, "pull_request.base.ref")),
             notes=(f"the commit that {pull} was merged as",),
@@ -2948,8 +2936,7 @@ def _pull_request(variables, name, payload):
     branch = branch_of(at(payload, "pull_request.head.ref"))
     fork = f"{pull} comes from another repository" if head != base else None
     closed = at(payload, "pull_request.state") == "closed"
-    return _facts(
-        variables,
+    return dict(
         sha=full_sha(at(payload, "pull_request.head.sha")),
         branch=None if fork else branch,
         foreign=branch if fork else None,
@@ -2961,6 +2948,51 @@ def _pull_request(variables, name, payload):
 
 def _missing(name):
     return (f"the payload of {name}, which tells it, was not found at GITHUB_EVENT_PATH",)
+'''
+
+_LATER["ci.platforms.github_actions"] = 2953, r'''
+# core/gitdailies_core/ci/platforms/github_actions.py
+# GitHub Actions. Sources: its "Variables", "Contexts" and "Events that trigger workflows" references.
+
+GITHUB_ACTIONS_TABLE = Table(
+    run=("GITHUB_RUN_ID",),
+    attempt=("GITHUB_RUN_ATTEMPT",),
+    sha=("GITHUB_SHA",),
+    # GITHUB_REF_NAME may also be a tag, or 7/merge for a pull request.
+    branch=("GITHUB_REF",),
+    repo=("GITHUB_REPOSITORY",),
+    # No variable has the job's status; the action passes job.status. No variable or context has the
+    # job's environment (actions/runner issue 1369).
+    status=("GITDAILIES_JOB_STATUS",),
+)
+
+# The variables name the commit of these, and of some others.
+_BY_VARIABLES = ("push", "workflow_dispatch", "schedule", "repository_dispatch")
+
+# How git and GitHub begin the message of a merge. `checkout` leaves merges out, too.
+_MERGES = ("Merge pull request #", "Merge branch '", "Merge remote-tracking branch '", "Merge tag '")
+
+def _github_actions_read(variables, event):
+    name, payload = variables.first("GITHUB_EVENT_NAME") or "", event if isinstance(event, dict) else {}
+    if name not in _BY_VARIABLES:
+        # Most jobs are not of such an event, and do not wait for the module.
+        _load("ci.github_events")
+
+        ref, repo = variables.first(*GITHUB_ACTIONS_TABLE.branch), variables.first(*GITHUB_ACTIONS_TABLE.repo)
+        known = facts_of(name, payload, ref=ref or "", repo=repo, own=GITHUB_ACTIONS_TABLE.run_of(variables))
+        if known is not None:
+            return _facts(variables, **known)
+    sha = full_sha(variables.first(*GITHUB_ACTIONS_TABLE.sha))
+    branch = branch_of(variables.first(*GITHUB_ACTIONS_TABLE.branch))
+    if name == "delete" or (name == "push" and _deletes(payload)):
+        return _facts(variables, sha=sha, branch=branch, skip="the run is of a deleted branch or tag")
+    if name != "push" or at(payload, "after") != sha:
+        return _facts(variables, sha=sha, branch=branch)
+    return _facts(variables, sha=sha, branch=branch, **_pushed(payload))
+
+def _deletes(payload):
+    after = at(payload, "after") or ""
+    return payload.get("deleted") is True or (bool(after) and not after.strip("0"))
 
 def _pushed(payload):
     """Return what a push brought. A new branch and a tag list no commits."""
@@ -3004,17 +3036,6 @@ def _facts(
     target = Target(repo=repo, no_branch=no_branch, **of_target)
     return GITHUB_ACTIONS_TABLE.read(variables, targets=(target,), url=url, **known)
 
-def at(payload, paths):
-    """Return the first text or number that one of *paths* leads to, or None."""
-    for path in paths.split():
-        value = payload
-        for name in path.split("."):
-            value = value.get(name) if isinstance(value, Mapping) else None
-        text = given(str(value)) if isinstance(value, (str, int)) and not isinstance(value, bool) else None
-        if text:
-            return text
-    return None
-
 def github_actions_inputs(environ):
     """Return the raw text of each input, by name. The action passes it as INPUT_NAME."""
     return texts(environ, "INPUT_")
@@ -3044,7 +3065,7 @@ GITHUB_ACTIONS = Platform(
 )
 '''
 
-_LATER["ci.platforms.circleci"] = 3047, r'''
+_LATER["ci.platforms.circleci"] = 3068, r'''
 # core/gitdailies_core/ci/platforms/circleci.py
 # CircleCI. Sources: its "Project values and variables" and "Pipeline values" references.
 
@@ -3152,7 +3173,7 @@ CIRCLECI = Platform(
 )
 '''
 
-_LATER["ci.platforms.travis"] = 3155, r'''
+_LATER["ci.platforms.travis"] = 3176, r'''
 # core/gitdailies_core/ci/platforms/travis.py
 # Travis CI. Source: its "Environment Variables" page.
 
@@ -3203,7 +3224,7 @@ TRAVIS = Platform(
 )
 '''
 
-_LATER["ci.platforms.octopus"] = 3206, r'''
+_LATER["ci.platforms.octopus"] = 3227, r'''
 # core/gitdailies_core/ci/platforms/octopus.py
 # Octopus Deploy. Names are Octopus's own.
 
@@ -3381,7 +3402,7 @@ OCTOPUS = Platform(
 )
 '''
 
-_LATER["ci.platforms.gitlab"] = 3384, r'''
+_LATER["ci.platforms.gitlab"] = 3405, r'''
 # core/gitdailies_core/ci/platforms/gitlab.py
 # GitLab CI.
 
@@ -3488,7 +3509,7 @@ GITLAB = Platform(
 )
 '''
 
-_LATER["ci.platforms.buildkite"] = 3491, r'''
+_LATER["ci.platforms.buildkite"] = 3512, r'''
 # core/gitdailies_core/ci/platforms/buildkite.py
 # Buildkite. Source: its "Environment variables" reference.
 
@@ -3599,7 +3620,7 @@ BUILDKITE = Platform(
 )
 '''
 
-_LATER["ci.platforms.azure"] = 3602, r'''
+_LATER["ci.platforms.azure"] = 3623, r'''
 # core/gitdailies_core/ci/platforms/azure.py
 # Azure Pipelines.
 
@@ -3730,7 +3751,7 @@ AZURE = Platform(
 )
 '''
 
-_LATER["ci.platforms.bitbucket"] = 3733, r'''
+_LATER["ci.platforms.bitbucket"] = 3754, r'''
 # core/gitdailies_core/ci/platforms/bitbucket.py
 # Bitbucket Pipelines. Source: its "Variables and secrets" page.
 
@@ -3773,7 +3794,7 @@ BITBUCKET = Platform(
 )
 '''
 
-_LATER["ci.platforms.codebuild"] = 3776, r'''
+_LATER["ci.platforms.codebuild"] = 3797, r'''
 # core/gitdailies_core/ci/platforms/codebuild.py
 # AWS CodeBuild, by itself or in CodePipeline.
 
@@ -3835,7 +3856,7 @@ CODEBUILD = Platform(
 )
 '''
 
-_LATER["ci.platforms.drone"] = 3838, r'''
+_LATER["ci.platforms.drone"] = 3859, r'''
 # core/gitdailies_core/ci/platforms/drone.py
 # Drone. Harness Open Source sets the same variables. Source: its "Environment reference" page.
 
@@ -3882,7 +3903,7 @@ DRONE = Platform(
 )
 '''
 
-_LATER["ci.platforms.google_cloud_build"] = 3885, r'''
+_LATER["ci.platforms.google_cloud_build"] = 3906, r'''
 # core/gitdailies_core/ci/platforms/google_cloud_build.py
 # Google Cloud Build. Source: its "Substituting variable values" page.
 
@@ -3926,7 +3947,7 @@ GOOGLE_CLOUD_BUILD = Platform(
 )
 '''
 
-_LATER["ci.platforms.teamcity"] = 3929, r'''
+_LATER["ci.platforms.teamcity"] = 3950, r'''
 # core/gitdailies_core/ci/platforms/teamcity.py
 # TeamCity.
 
@@ -3971,7 +3992,7 @@ TEAMCITY = Platform(
 )
 '''
 
-_LATER["ci.platforms.woodpecker"] = 3974, r'''
+_LATER["ci.platforms.woodpecker"] = 3995, r'''
 # core/gitdailies_core/ci/platforms/woodpecker.py
 # Woodpecker CI. Source: its "Environment variables" page.
 
@@ -4018,7 +4039,7 @@ WOODPECKER = Platform(
 )
 '''
 
-_LATER["ci.platforms.jenkins"] = 4021, r'''
+_LATER["ci.platforms.jenkins"] = 4042, r'''
 # core/gitdailies_core/ci/platforms/jenkins.py
 # Jenkins.
 
@@ -4105,7 +4126,7 @@ JENKINS = Platform(
 )
 '''
 
-_now(4108, r'''
+_now(4129, r'''
 # core/gitdailies_core/ci/platforms/__init__.py
 # The platforms of this file, in the order that they are tried in.
 

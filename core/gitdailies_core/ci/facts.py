@@ -79,6 +79,18 @@ def commit(sha: Any, time: Any) -> dict[str, str] | None:
     return {"sha": name, **({"time": moment} if moment else {})} if name else None
 
 
+def at(payload: Mapping[str, Any], paths: str) -> str | None:
+    """Return the first text or number that one of *paths* leads to, or None."""
+    for path in paths.split():
+        value: Any = payload
+        for name in path.split("."):
+            value = value.get(name) if isinstance(value, Mapping) else None
+        text = given(str(value)) if isinstance(value, (str, int)) and not isinstance(value, bool) else None
+        if text:
+            return text
+    return None
+
+
 def readable_time(time: Any) -> str | None:
     """Return a time in our form, or None if it cannot be read."""
     try:
