@@ -1,4 +1,4 @@
-"""Report a deploy from a CI job: the one-file step, from start to exit, compared with other ways.
+"""Report a deploy from a CI job by the one-file step, from start to exit, and start each command.
 
 .venv/bin/python benchmarks/steps.py
 .venv/bin/python benchmarks/steps.py --rounds 5 --installs 0    without the slow ways
@@ -6,7 +6,7 @@
 The ways run one after the other in each round, so that a busy moment affects all of them. Read the
 ratios, not the times. Everything runs on loopback: a real receiver adds TLS and its own time to each way
 that sends, and a real package index adds time to the installation. The exit code is 1 if the step is
-slower than its limits.
+slower than its limits, or if a command computes longer than its own.
 """
 
 from __future__ import annotations
@@ -27,15 +27,21 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from gitdailies_cli.main import COMMANDS
+
 ROOT = Path(__file__).resolve().parent.parent
 STEP = ROOT / "ci-steps" / "report_deploy.py"
+LAUNCHER = ROOT / "ci-steps" / "launch.sh"
 CASE = ROOT / "tests" / "support" / "ci_cases" / "github_actions" / "push.json"
+DELIVERY = ROOT / "pagerduty-adapter/gitdailies_pagerduty/examples"
 DATADOG = ROOT / ".tools" / "node_modules" / ".bin" / "datadog-ci"
 SHA = "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"
 BODY = json.dumps({"kind": "deployed", "repo": "larkspur/checkout-api", "commitSHA": SHA})
 
-MOST_OF_AN_IMPORT = 1.5
+MOST_OF_AN_IMPORT = 1.25
 LEAST_OF_AN_INSTALL = 20.0
+# Of a command that needs no server.
+LONGEST_SECONDS = 0.2
 
 _SEND = f"""
 import os, jsonschema, requests, yaml
@@ -45,7 +51,7 @@ answer.raise_for_status()
 
 
 class Receiver:
-    """A receiver on loopback that accepts and counts everything."""
+    """A receiver on loopback that accepts and counts every event."""
 
     def __init__(self) -> None:
         self.taken = 0
@@ -53,9 +59,16 @@ class Receiver:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["content-length"]))
-                receiver.taken += 1
-                self.send_response(202)
+                body = self.rfile.read(int(self.headers["content-length"]))
+                # A command first asks what the receiver is, with an empty event.
+                receiver.taken += b'"repo"' in body
+                self._answer(202)
+
+            def do_GET(self) -> None:
+                self._answer(404)
+
+            def _answer(self, status: int) -> None:
+                self.send_response(status)
                 self.send_header("content-length", "2")
                 self.end_headers()
                 self.wfile.write(b"{}")
@@ -84,6 +97,10 @@ class Way:
     @property
     def median(self) -> float:
         return statistics.median(self.seconds)
+
+    @property
+    def median_cpu(self) -> float:
+        return statistics.median(self.cpu_seconds)
 
     @property
     def least_cpu(self) -> float:
@@ -115,49 +132,73 @@ def _children_seconds() -> float:
 
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    arguments.add_argument("--rounds", type=int, default=21)
+    arguments.add_argument("--rounds", type=int, default=30)
     arguments.add_argument("--installs", type=int, default=3, help="rounds of the slow ways")
     # The Python of a virtual environment reads more files at its start than the python3 of a job.
     arguments.add_argument("--python", default=getattr(sys, "_base_executable", sys.executable))
+    arguments.add_argument("--only", choices=("steps", "commands"), help="one of the two tables")
     options = arguments.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        return _measure(options, Path(folder))
-
-
-def _measure(options: argparse.Namespace, folder: Path) -> int:
     cores = sorted(os.sched_getaffinity(0))
     # Affinity belongs to a thread: the receiver's threads stay here, and new processes go there.
     os.sched_setaffinity(0, {cores[0]})
     receiver = Receiver()
     os.sched_setaffinity(0, {cores[-1]})
-    ways = _ways(options, receiver, folder)
+    failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        if options.only != "commands":
+            failed |= _measure(options, receiver, Path(folder))
+        if options.only != "steps":
+            failed |= _start_commands(options, receiver, Path(folder))
+    return failed
+
+
+def _run(ways: Mapping[str, Way], receiver: Receiver) -> None:
     for name, way in ways.items():
         if name != "install":
             way.run(receiver)
             way.seconds.clear()
+            way.cpu_seconds.clear()
     for number in range(max(way.rounds for way in ways.values())):
         for way in ways.values():
             if number < way.rounds:
                 way.run(receiver)
-    for _ in range(3 * options.rounds):
-        if _of_import(ways) <= MOST_OF_AN_IMPORT:
-            break
-        # What else runs on the machine only adds to the least CPU time, so more rounds come nearer to it.
-        ways["step"].run(receiver)
-        ways["import"].run(receiver)
-    return _print(ways, options)
+
+
+def _measure(options: argparse.Namespace, receiver: Receiver, folder: Path) -> int:
+    ways = _ways(options, receiver, folder)
+    _run(ways, receiver)
+    print(f"{options.python}, {os.cpu_count()} cores, medians of {options.rounds} rounds\n")
+    _print(ways, ways["import"], "÷ the import")
+    if options.installs and "datadog" not in ways:
+        print("datadog-ci is not installed: npm install --prefix .tools @datadog/datadog-ci@5.25.0")
+    of_import = _of_import(ways)
+    print(
+        f"\nthe step takes {of_import:.2f} times the CPU time of the import (at most {MOST_OF_AN_IMPORT:g})"
+    )
+    if "install" not in ways:
+        return int(of_import > MOST_OF_AN_IMPORT)
+    of_install = ways["install"].median / ways["step"].median
+    print(f"and is {of_install:.1f} times faster than install and send (at least {LEAST_OF_AN_INSTALL:g})")
+    return int(of_import > MOST_OF_AN_IMPORT or of_install < LEAST_OF_AN_INSTALL)
 
 
 def _of_import(ways: Mapping[str, Way]) -> float:
-    return ways["step"].least_cpu / ways["import"].least_cpu
+    return ways["step"].median_cpu / ways["import"].median_cpu
+
+
+def _one(*command: str) -> Callable[[Path], Sequence[Sequence[str]]]:
+    return lambda _: [command]
+
+
+def _plain() -> dict[str, str]:
+    return {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
 
 
 def _ways(options: argparse.Namespace, receiver: Receiver, folder: Path) -> dict[str, Way]:
-    python, rounds = options.python, options.rounds
+    python, rounds, plain = options.python, options.rounds, _plain()
     case = json.loads(CASE.read_text("utf-8"))
     event = folder / "event.json"
     event.write_text(json.dumps(case["event"]))
-    plain = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     job = {
         **plain,
         **case["environ"],
@@ -165,6 +206,12 @@ def _ways(options: argparse.Namespace, receiver: Receiver, folder: Path) -> dict
         "INPUT_WEBHOOK_URL": receiver.url,
         "INPUT_WEBHOOK_KEY": "gdk_benchmark",
     }
+    # The launcher looks for a python3.
+    programs = folder / "programs"
+    programs.mkdir()
+    (programs / "python3").symlink_to(python)
+    launched = {**job, "PATH": f"{programs}:{plain['PATH']}"}
+    step = _one(python, "-I", "-S", str(STEP))
     # The machine sets addresses and certificates of package indexes.
     pip = {
         name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "REQUESTS_"))
@@ -181,21 +228,26 @@ def _ways(options: argparse.Namespace, receiver: Receiver, folder: Path) -> dict
         "--target",
         "packages",
     ]
-
-    def one(*command: str) -> Callable[[Path], Sequence[Sequence[str]]]:
-        return lambda _: [command]
-
     ways = {
-        "step": Way("the one-file step", one(python, "-I", "-S", str(STEP)), job, True, rounds),
+        "step": Way("the one-file step", step, job, True, rounds),
+        "dry": Way("the same, a dry run", step, {**job, "INPUT_DRY_RUN": "true"}, False, rounds),
+        "skip": Way(
+            "the same, after a job that failed",
+            step,
+            {**job, "GITDAILIES_JOB_STATUS": "failure"},
+            False,
+            rounds,
+        ),
+        "launch": Way("launch.sh, which runs the step", _one("sh", str(LAUNCHER)), launched, True, rounds),
         "import": Way(
             "python3 -c 'import urllib.request'",
-            one(python, "-c", "import urllib.request"),
+            _one(python, "-c", "import urllib.request"),
             plain,
             False,
             rounds,
         ),
-        "start": Way("python3 -c pass", one(python, "-c", "pass"), plain, False, rounds),
-        "curl": Way("curl", one(*curl, "-d", BODY, receiver.url), plain, True, rounds),
+        "start": Way("python3 -c pass", _one(python, "-c", "pass"), plain, False, rounds),
+        "curl": Way("curl", _one(*curl, "-d", BODY, receiver.url), plain, True, rounds),
         "install": Way(
             "pip install requests pyyaml jsonschema, then send",
             lambda _: [[*install, "requests", "pyyaml", "jsonschema"], [sys.executable, "-S", "-c", _SEND]],
@@ -209,7 +261,7 @@ def _ways(options: argparse.Namespace, receiver: Receiver, folder: Path) -> dict
     elif DATADOG.exists() and shutil.which("node"):
         ways["datadog"] = Way(
             "datadog-ci dora deployment --dry-run",
-            one(
+            _one(
                 *(
                     str(DATADOG),
                     "dora",
@@ -230,26 +282,48 @@ def _ways(options: argparse.Namespace, receiver: Receiver, folder: Path) -> dict
     return ways
 
 
-def _print(ways: Mapping[str, Way], options: argparse.Namespace) -> int:
-    step = ways["step"].median
-    print(f"{options.python}, {os.cpu_count()} cores, medians of {options.rounds} rounds\n")
-    print(f"{'':50} {'ms':>8} {'fastest':>8} {'least CPU':>8} {'÷ the step':>11}")
+def _start_commands(options: argparse.Namespace, receiver: Receiver, folder: Path) -> int:
+    """Start the help of every command, and those that do something without a server."""
+    program = str(Path(sys.executable).with_name("gitdailies"))
+    environ = {**_plain(), "GITDAILIES_WEBHOOK_URL": receiver.url, "GITDAILIES_WEBHOOK_KEY": "gdk_benchmark"}
+    rows = folder / "deploys.ndjson"
+    rows.write_text(json.dumps({**json.loads(BODY), "time": "2026-03-04T08:55:12Z"}) + "\n")
+    named = ["--repo", "larkspur/checkout-api"]
+    started = [("--version",), ("--help",), *((name, "--help") for name in COMMANDS)]
+    started += [
+        ("relay", "status", "--help"),
+        ("completion", "bash"),
+        ("init",),
+        ("sources",),
+        ("sources", "show", "opsgenie"),
+        ("translate", "pagerduty", str(min(DELIVERY.glob("*.payload.json")))),
+        ("history", "import", str(rows), "--dry-run"),
+        ("deploy", *named, "--sha", SHA, "--dry-run"),
+        ("incident", "start", "INC-7", *named, "--dry-run"),
+    ]
+    sent = [("deploy", *named, "--sha", SHA), ("incident", "start", "INC-7", *named)]
+    ways = {
+        "start": Way("python3 -c pass", _one(sys.executable, "-c", "pass"), environ, False, options.rounds)
+    }
+    for arguments in (*started, *sent):
+        about = " ".join(("gitdailies", *(Path(one).name for one in arguments))).partition(" --repo")[0]
+        about += ", a dry run" if "--dry-run" in arguments and "--dry-run" not in about else ""
+        ways[about] = Way(about, _one(program, *arguments), environ, arguments in sent, options.rounds)
+    _run(ways, receiver)
+    print(f"\n{sys.executable}, medians of {options.rounds} rounds\n")
+    _print(ways, ways["start"], "÷ python3")
+    slow = [way.about for way in ways.values() if way.least_cpu > LONGEST_SECONDS]
+    print(f"\nlonger than {LONGEST_SECONDS * 1e3:g} ms of CPU time: {', '.join(slow) or 'none'}")
+    return int(bool(slow))
+
+
+def _print(ways: Mapping[str, Way], peer: Way, ratio: str) -> None:
+    print(f"{'':50} {'ms':>8} {'CPU ms':>8} {'least CPU':>10} {ratio:>13} {'its CPU':>9}")
     for way in ways.values():
         print(
-            f"{way.about:50} {way.median * 1e3:8.1f} {min(way.seconds) * 1e3:8.1f}"
-            f" {way.least_cpu * 1e3:8.1f} {way.median / step:10.2f}×"
+            f"{way.about:50} {way.median * 1e3:8.1f} {way.median_cpu * 1e3:8.1f} {way.least_cpu * 1e3:10.1f}"
+            f" {way.median / peer.median:12.2f}× {way.median_cpu / peer.median_cpu:8.2f}×"
         )
-    if options.installs and "datadog" not in ways:
-        print("datadog-ci is not installed: npm install --prefix .tools @datadog/datadog-ci@5.25.0")
-    of_import = _of_import(ways)
-    print(
-        f"\nthe step takes {of_import:.2f} times the CPU time of the import (at most {MOST_OF_AN_IMPORT:g})"
-    )
-    if "install" not in ways:
-        return int(of_import > MOST_OF_AN_IMPORT)
-    of_install = ways["install"].median / step
-    print(f"and is {of_install:.1f} times faster than install and send (at least {LEAST_OF_AN_INSTALL:g})")
-    return int(of_import > MOST_OF_AN_IMPORT or of_install < LEAST_OF_AN_INSTALL)
 
 
 if __name__ == "__main__":

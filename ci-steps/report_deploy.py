@@ -18,42 +18,52 @@ import sys
 if sys.version_info < (3, 9):
     sys.exit("expected Python 3.9 or later, got %d.%d" % sys.version_info[:2])
 
+import gc
+
+# A step ends long before its garbage fills the memory. Looking for it takes a twentieth of the time.
+gc.disable()
+
 import hashlib
-import hmac
 import json
 import os
 import re
-import threading
-import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
-from email.utils import parsedate_to_datetime
 from functools import cached_property
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from json.encoder import encode_basestring_ascii
 from types import MappingProxyType
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
-    from http.client import HTTPResponse
-    from typing import Any, Callable, NoReturn, Union
-    from urllib.parse import SplitResult
+    from typing import Any, Callable
 
+# The modules are texts, which are compiled when this job needs them: most of a step's time is spent on that.
+# A number is that of its line, for tracebacks.
+_LATER = {}
+
+def _now(line, text):
+    exec(compile("\n" * (line - 1) + text, _now.__code__.co_filename, "exec"), globals())
+
+def _load(*modules):
+    for module in modules:
+        if module in _LATER:
+            _now(*_LATER.pop(module))
+
+_now(53, r'''
 # core/gitdailies_core/ci/frozen.py
 # Replace `dataclasses.dataclass(frozen=True)` in the one-file steps.
 
-def dataclass(*, frozen: bool) -> Callable[[type], type]:
+def dataclass(*, frozen):
     """Add `__init__`, `__repr__`, `__eq__` and `__hash__` by the class's fields, and forbid changes."""
     if not frozen:
         raise TypeError("dataclass: expected frozen=True, got False")
 
-    def decorate(cls: Any) -> Any:
+    def decorate(cls):
         names = tuple(cls.__dict__.get("__annotations__", ()))
         defaults = {name: cls.__dict__[name] for name in names if name in cls.__dict__}
 
-        def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        def __init__(self, *args, **kwargs):
             values = {**defaults, **dict(zip(names, args)), **kwargs}
             if len(args) > len(names) or len(values) != len(names) or not kwargs.keys() <= values.keys():
                 raise TypeError(
@@ -62,10 +72,10 @@ def dataclass(*, frozen: bool) -> Callable[[type], type]:
             for name in names:
                 object.__setattr__(self, name, values[name])
 
-        def __setattr__(self: Any, name: str, value: Any) -> None:
+        def __setattr__(self, name, value):
             raise AttributeError(f"{cls.__name__}.{name}: expected no change, got one")
 
-        def values_of(self: Any) -> tuple[Any, ...]:
+        def values_of(self):
             return tuple(getattr(self, name) for name in names)
 
         cls.__init__ = __init__
@@ -113,7 +123,7 @@ _NEVER_BITBUCKET_SERVER = ("github.com", "gitlab.com", "bitbucket.org")
 
 _CODECOMMIT = "git-codecommit."
 
-def slug(address: str) -> str | None:
+def slug(address):
     """Return `owner/name` of a repository's address, with more parts if it has subgroups.
 
     Returns None for a path on this machine, for an address with fewer than two parts, and for AWS
@@ -141,18 +151,18 @@ def slug(address: str) -> str | None:
         parts = parts[2:]
     return "/".join(parts) if len(parts) > 1 and all(parts) else None
 
-def without_user(address: str) -> str:
+def without_user(address):
     """Return *address* without user name and password. These never leave the machine."""
     return without_users(address.strip())
 
-def without_users(text: str) -> str:
+def without_users(text):
     """Return *text* without the user names and passwords of the addresses in it.
 
     The `git@` of ssh is no secret, and stays.
     """
-    return re.sub(r"\S+", lambda found: _bare(found[0]), text)
+    return re.sub(r"\S+", lambda found: _bare(found[0]), text) if "@" in text else text
 
-def _bare(word: str) -> str:
+def _bare(word):
     # A password may hold a comma, so a whole address comes first, and then each part of a list.
     if "@" not in word:
         return word
@@ -160,12 +170,12 @@ def _bare(word: str) -> str:
         word = re.sub(pattern, r"\1", word)
     return ",".join(part if "://" in part else re.sub(_NAKED, "", part) for part in word.split(","))
 
-def _decoded(part: str) -> str:
+def _decoded(part):
     """Return a part of a path without escapes. A repository's name can hold no space and no slash."""
     plain = unquote(part)
     return part if re.search(r"[\s/\x00-\x1f\x7f\ufffd]", plain) else plain
 
-def _azure(host: str, parts: list[str]) -> list[str]:
+def _azure(host, parts):
     # All forms become organization/project/name.
     parts = [part for part in parts if part not in ("_git", "v3", "DefaultCollection")]
     if host.endswith(".visualstudio.com") and host != "vs-ssh.visualstudio.com":
@@ -173,7 +183,7 @@ def _azure(host: str, parts: list[str]) -> list[str]:
     # A project's first repository has the project's name, and the address has that name only once.
     return [*parts, parts[-1]] if len(parts) == 2 else parts
 
-def _azure_server(parts: list[str]) -> list[str]:
+def _azure_server(parts):
     """Return collection/project/name. The server may have a path of its own before them, often `tfs`."""
     at = parts.index("_git")
     before, name = parts[:at], parts[at + 1]
@@ -191,7 +201,7 @@ NOTHING = "nothing"
 _LONGEST = 60
 _MOST_BITS = 200  # as many as 60 digits hold; Python refuses to write out very long ones
 
-def relabel(message: str, names: Mapping[str, str]) -> str:
+def relabel(message, names):
     """Replace the place at the start of `where: expected, got`.
 
     *names* maps our name of a place to the name that the reader knows, such as a command-line option.
@@ -199,11 +209,11 @@ def relabel(message: str, names: Mapping[str, str]) -> str:
     where, colon, rest = message.partition(": ")
     return f"{names.get(where, where)}{colon}{rest}"
 
-def relabel_all(messages: Iterable[str], names: Mapping[str, str]) -> tuple[str, ...]:
+def relabel_all(messages, names):
     """Replace the place at the start of each message, in the same way."""
     return tuple(relabel(message, names) for message in messages)
 
-def got(value: Any) -> str:
+def got(value):
     """Describe *value* for the right half of `expected, got`: one short line of printable ASCII."""
     if value is None:
         return "null"
@@ -223,7 +233,7 @@ def got(value: Any) -> str:
         return "an object"
     return type(value).__name__
 
-def got_of(values: Mapping[str, Any], name: str) -> str:
+def got_of(values, name):
     """Describe the value under *name* like `got`. Where the name is missing, it is `nothing`."""
     return got(values[name]) if name in values else NOTHING
 
@@ -242,7 +252,7 @@ class UsageError(GitDailiesError):
     status_hint = 400
     exit_code = 2
 
-    def __init__(self, *complaints: str) -> None:
+    def __init__(self, *complaints):
         super().__init__("\n".join(complaints))
         self.complaints = complaints
 
@@ -258,18 +268,20 @@ class InvalidEvent(GitDailiesError):
     status_hint = 422
     exit_code = 2
 
-    def __init__(self, message: str, field: str = "", faults: Sequence[InvalidEvent] = ()) -> None:
+    def __init__(self, message, field = "", faults = ()):
         super().__init__(message)
         self.field = field
         self._faults = tuple(faults)
 
     @classmethod
-    def of(cls, faults: Sequence[InvalidEvent]) -> InvalidEvent:
+    def of(cls, faults):
         """Return one error for all of *faults*. There is at least one."""
         if len(faults) == 1:
             return faults[0]
         return cls("; ".join(map(str, faults)), faults[0].field, faults)
+''')
 
+_now(284, r'''
 # core/gitdailies_core/values/times.py
 # Times: aware UTC datetimes in the code, RFC 3339 on the wire, microseconds at the finest.
 
@@ -286,7 +298,7 @@ RFC3339 = (
 _RFC3339 = re.compile(RFC3339)
 _EXPECTED = "a time like 2026-03-04T09:12:41Z"
 
-def parse(text: Any, where: str) -> datetime:
+def parse(text, where):
     """Read an RFC 3339 time with a zone, as aware UTC. Digits after the sixth fractional one are cut.
 
     Raises ValueError that says `where: expected, got`.
@@ -296,7 +308,7 @@ def parse(text: Any, where: str) -> datetime:
         raise ValueError(f"{where}: expected {_EXPECTED}, got {got(text)}")
     return _moment(text, match, where)
 
-def _moment(text: str, match: re.Match[str], where: str) -> datetime:
+def _moment(text, match, where):
     fraction, zone = match[4] or "", match[5]
     try:
         # fromisoformat reads six digits and an offset on every Python since 3.7.
@@ -307,7 +319,7 @@ def _moment(text: str, match: re.Match[str], where: str) -> datetime:
     except (ValueError, OverflowError):
         raise ValueError(f"{where}: expected {_EXPECTED}, got {got(text)}") from None
 
-def text_of(moment: datetime) -> str:
+def text_of(moment):
     """Write an aware time as RFC 3339 in UTC, with 0, 3 or 6 fractional digits as needed.
 
     Raises ValueError for a naive time.
@@ -342,7 +354,7 @@ HIDDEN = (
 _SPACES = r"\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 
 # `$(?!\n)` because Python's `$`, unlike ECMA's, also matches before a last line feed.
-_FIELD_TYPES_SHA = r"^[0-9a-fA-F]{7,64}$(?!\n)"
+_SHA = r"^[0-9a-fA-F]{7,64}$(?!\n)"
 
 _CAUSE = r"^([0-9a-fA-F]{7,64}|[nN][oO][nN][eE])$(?!\n)"
 _PART = rf"[^/\u0000-\u0020\u007f{HIDDEN}{_SPACES}]+"
@@ -367,20 +379,24 @@ class FieldType:
     quick: Callable[[str], bool] | None = None
 
     @cached_property
-    def fits(self) -> Callable[[str], Any]:
+    def fits(self):
         """A check of the pattern or the words, without the length."""
         # Compiled on first use: a CI step checks one event, a server checks the same few fields all the time.
         return self.words.__contains__ if self.words else re.compile(self.pattern).search
 
-    def accepts(self, text: str) -> bool:
+    def accepts(self, text):
         """Return whether *text* is a value of this type."""
         return len(text) <= self.longest and bool(self.fits(text)) and (text.isascii() or _encodable(text))
 
-def _plain(text: str) -> bool:
+def _plain(text):
     return text.isascii() and text.isprintable()
 
-REPO = FieldType("a repository like 'larkspur/checkout-api'", _REPO)
-SHA = FieldType("7 to 64 hexadecimal digits", _FIELD_TYPES_SHA, longest=64)
+def _plain_repo(text):
+    parts = text.split("/")
+    return _plain(text) and " " not in text and len(parts) > 1 and all(parts)
+
+REPO = FieldType("a repository like 'larkspur/checkout-api'", _REPO, quick=_plain_repo)
+SHA = FieldType("7 to 64 hexadecimal digits", _SHA, longest=64)
 CAUSE = FieldType("7 to 64 hexadecimal digits, or none", _CAUSE, longest=64)
 NAME = FieldType("text on one line", _NAME, quick=_plain)
 LINE = FieldType("text on one line", _LINE, quick=str.isprintable)
@@ -392,7 +408,7 @@ TIER = FieldType(f"one of {', '.join(TIERS)}", words=TIERS)
 REVERTS = FieldType(f"a list of at most {MOST_REVERTS} commit SHAs", form="reverts")
 COMMITS = FieldType(f"a list of at most {MOST_COMMITS} objects with sha and time", form="commits")
 
-def normalize(kind: FieldType, where: str, value: Any) -> Any:
+def normalize(kind, where, value):
     """Return *value* in the form that an event holds. Raises InvalidEvent that names the field *where*."""
     if kind.quick is not None and isinstance(value, str) and len(value) <= kind.longest and kind.quick(value):
         return value  # nearly every text; half of a surrogate pair is not printable
@@ -406,7 +422,7 @@ def normalize(kind: FieldType, where: str, value: Any) -> Any:
         return value.lower() if kind is SHA or kind is CAUSE else value
     raise InvalidEvent(f"{where}: expected {kind.expected}, got {describe_misfit(kind, value)}", where)
 
-def describe_misfit(kind: FieldType, value: Any) -> str:
+def describe_misfit(kind, value):
     """Describe a value that the type does not accept, for the right half of `expected, got`."""
     if isinstance(value, str) and len(value) > kind.longest:
         return f"{len(value)} characters, {kind.longest} are allowed"
@@ -415,7 +431,7 @@ def describe_misfit(kind: FieldType, value: Any) -> str:
     hidden = re.search(f"[{HIDDEN}]", value) if isinstance(value, str) and kind in (REPO, NAME) else None
     return f"the hidden character U+{ord(hidden[0]):04X} in {got(value)}" if hidden else got(value)
 
-def _normalize_time(value: Any, where: str, field: str) -> str:
+def _normalize_time(value, where, field):
     if isinstance(value, datetime):
         return text_of(value)
     try:
@@ -425,7 +441,7 @@ def _normalize_time(value: Any, where: str, field: str) -> str:
     except ValueError as error:
         raise InvalidEvent(str(error), field) from None
 
-def _normalize_commits(kind: FieldType, where: str, value: Any) -> list[dict[str, str]]:
+def _normalize_commits(kind, where, value):
     """Return the commits that an event keeps, without other names: these are mostly of people."""
     if not isinstance(value, list):
         raise InvalidEvent(f"{where}: expected {kind.expected}, got {got(value)}", where)
@@ -443,7 +459,7 @@ def _normalize_commits(kind: FieldType, where: str, value: Any) -> list[dict[str
         commits.append(entry)
     return commits[:MOST_COMMITS]
 
-def _normalize_reverts(kind: FieldType, where: str, value: Any) -> list[str]:
+def _normalize_reverts(kind, where, value):
     if not isinstance(value, list):
         raise InvalidEvent(f"{where}: expected {kind.expected}, got {got(value)}", where)
     for index, sha in enumerate(value):
@@ -451,7 +467,7 @@ def _normalize_reverts(kind: FieldType, where: str, value: Any) -> list[str]:
             raise InvalidEvent(f"{where}[{index}]: expected {SHA.expected}, got {got(sha)}", where)
     return [sha.lower() for sha in value[:MOST_REVERTS]]
 
-def _encodable(text: str) -> bool:
+def _encodable(text):
     if text.isascii():
         return True
     try:
@@ -485,15 +501,15 @@ class Kind:
     example: Mapping[str, Any]
 
     @cached_property
-    def names(self) -> frozenset[str]:
+    def names(self):
         """The wire names of this kind's fields, and `kind`."""
         return frozenset({"kind", *(field.name for field in self.fields)})
 
     @cached_property
-    def checks(self) -> tuple[tuple[str, FieldType, bool], ...]:
+    def checks(self):
         return tuple((one.name, one.type, one.required) for one in self.fields)
 
-    def field(self, name: str) -> Field | None:
+    def field(self, name):
         """Find a field by its wire name. Returns None if the kind has no such field."""
         return next((field for field in self.fields if field.name == name), None)
 
@@ -539,7 +555,7 @@ KINDS: tuple[Kind, ...] = (
     ),
 )
 
-def kind_of(word: Any, kinds: tuple[Kind, ...] = KINDS) -> Kind:
+def kind_of(word, kinds = KINDS):
     """Find a kind by its wire word. Raises InvalidEvent that lists the words."""
     for kind in kinds:
         if kind.word == word:
@@ -560,7 +576,7 @@ class Event:
     extra: MappingProxyType[str, Any]
 
     @classmethod
-    def make(cls, kind: str, **values: Any) -> Event:
+    def make(cls, kind, **values):
         """Build an event from wire names. A time may be a datetime, and None means not given.
 
         Raises InvalidEvent for an unknown kind or field and for a wrong value.
@@ -573,7 +589,7 @@ class Event:
         return event
 
     @classmethod
-    def from_wire(cls, body: Any, kinds: tuple[Kind, ...] = KINDS) -> Event:
+    def from_wire(cls, body, kinds = KINDS):
         """Check a JSON object against the table. null and "" mean not given.
 
         Raises InvalidEvent that names each wrong field, the expected value and the actual one.
@@ -581,8 +597,8 @@ class Event:
         if not isinstance(body, dict):
             raise InvalidEvent(f"event: expected an object, got {got(body)}")
         kind = kind_of(body.get("kind"), kinds)
-        values: dict[str, Any] = {}
-        faults: list[InvalidEvent] = []
+        values = {}
+        faults = []
         for name, type_, required in kind.checks:
             value = body.get(name)
             if value is not None and value != "":
@@ -600,26 +616,28 @@ class Event:
             extra = {name: value for name, value in body.items() if name not in kind.names}
         return cls(kind.word, MappingProxyType(values), MappingProxyType(extra))
 
-    def get(self, name: str) -> Any:
+    def get(self, name):
         """Return a value by its wire name, or None."""
         return self.values.get(name)
 
     @property
-    def id(self) -> str | None:
+    def id(self):
         return self.values.get("id")
 
     @property
-    def time(self) -> datetime | None:
+    def time(self):
         """When it happened, aware UTC. None means when the receiver gets the event."""
         text = self.values.get("time")
         return None if text is None else parse(text, "time")
 
-    def replace(self, **changes: Any) -> Event:
+    def replace(self, **changes):
         """Return the event with changed values. None removes a value."""
         plain = {name: text_of(v) if isinstance(v, datetime) else v for name, v in changes.items()}
         values = {name: v for name, v in {**self.values, **plain}.items() if v is not None}
         return Event.from_wire({"kind": self.kind, **values, **self.extra})
+''')
 
+_now(640, r'''
 # core/gitdailies_core/ci/facts.py
 # Plain values about a job: the inputs, the platform's facts, and the resulting deploys.
 
@@ -629,14 +647,14 @@ _FACTS_NOTHING = frozenset({"", "<nil>", "nil", "<no value>", "null", "undefined
 
 # A reference that was not replaced. Azure leaves an unknown one as a dollar and parentheses. Octopus
 # has a number sign before the braces. No comment here shows that, because Octopus replaces it in scripts.
-_FACTS_REFERENCE = re.compile(r"^(\$\(.*\)|\$?\$\{.*\}|#\{.*\}|\$[A-Za-z_][A-Za-z0-9_]*|<<.*>>)$")
+_FACTS_REFERENCE = r"^(\$\(.*\)|\$?\$\{.*\}|#\{.*\}|\$[A-Za-z_][A-Za-z0-9_]*|<<.*>>)$"
 
 _FACTS_HEADS, _TAGS = "refs/heads/", "refs/tags/"
 
 # GitHub's merge queue builds a branch of its own, named after the one that it merges into.
 _QUEUE = "gh-readonly-queue/"
 
-_FACTS_SHA = re.compile(r"^(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})$")
+_HEXADECIMAL = "0123456789abcdefABCDEF"
 SUCCEEDED = frozenset({"success", "succeeded", "successful", "succeededwithissues", "passed", "ok", "0"})
 
 FACTS_FAILED = frozenset(
@@ -646,17 +664,18 @@ FACTS_FAILED = frozenset(
     }
 )
 
-def given(text: str | None) -> str | None:
+def given(text):
     """Return *text* without spaces and line ends around it, or None if it means no value."""
     text = (text or "").strip()
     return None if text.lower() in _FACTS_NOTHING else text
 
-def full_sha(text: str | None) -> str | None:
+def full_sha(text):
     """Return *text* in lower case if it is a full commit SHA that is not all zeros."""
     text = given(text)
-    return text.lower() if text and _FACTS_SHA.match(text) and text.strip("0") else None
+    whole = text and len(text) in (40, 64) and not text.strip(_HEXADECIMAL) and text.strip("0")
+    return text.lower() if text and whole else None
 
-def branch_of(ref: str | None) -> str | None:
+def branch_of(ref):
     """Return the branch that *ref* names, or None for a tag, another kind of ref or a commit.
 
     For a branch of GitHub's merge queue it is the branch that the queue merges into.
@@ -668,23 +687,34 @@ def branch_of(ref: str | None) -> str | None:
         return ref[len(_QUEUE) :].rpartition("/pr-")[0] or None
     return None if ref and ref.startswith("refs/") else ref
 
-def tag_of(ref: str | None) -> str | None:
+def tag_of(ref):
     """Return the tag of `refs/tags/NAME`, None for any other ref."""
     ref = given(ref)
     return ref[len(_TAGS) :] if ref and ref.startswith(_TAGS) else None
 
-def later_attempt(text: str | None) -> str | None:
+def later_attempt(text):
     """Return the number of an attempt, or None for the first one and for none."""
     text = given(text)
     return None if text and text.isdecimal() and int(text) < 2 else text
 
-def commit(sha: Any, time: Any) -> dict[str, str] | None:
+def commit(sha, time):
     """Return an entry of `commits`, without a time that cannot be read. Returns None for no commit."""
     name = full_sha(sha) if isinstance(sha, str) else None
     moment = readable_time(time)
     return {"sha": name, **({"time": moment} if moment else {})} if name else None
 
-def readable_time(time: Any) -> str | None:
+def at(payload, paths):
+    """Return the first text or number that one of *paths* leads to, or None."""
+    for path in paths.split():
+        value = payload
+        for name in path.split("."):
+            value = value.get(name) if isinstance(value, Mapping) else None
+        text = given(str(value)) if isinstance(value, (str, int)) and not isinstance(value, bool) else None
+        if text:
+            return text
+    return None
+
+def readable_time(time):
     """Return a time in our form, or None if it cannot be read."""
     try:
         return text_of(parse(time, "time"))
@@ -694,16 +724,19 @@ def readable_time(time: Any) -> str | None:
 # As `git revert` writes it, and GitHub and GitLab do. With --reference, git writes a short name.
 _REVERT = r"(?im)^\W*this reverts commit\s+([0-9a-f]{7,64})\b"
 
-def undone_by(message: Any) -> tuple[str, ...]:
+def undone_by(message):
     """Return the commits that a commit with this message undoes."""
-    return tuple(sha.lower() for sha in re.findall(_REVERT, message)) if isinstance(message, str) else ()
+    # Few messages say so, and a step that meets none compiles no pattern.
+    if not isinstance(message, str) or "this reverts commit" not in message.casefold():
+        return ()
+    return tuple(sha.lower() for sha in re.findall(_REVERT, message))
 
-def reverts_of(commits: Iterable[tuple[Any, tuple[str, ...]]]) -> tuple[str, ...]:
+def reverts_of(commits):
     """Return what commits undo together: *commits* are pairs of name and undone commits, newest first.
 
     A revert that a newer one of them undoes does not count.
     """
-    found: dict[str, None] = {}
+    found = {}
     for sha, undone in commits:
         name = sha.lower() if isinstance(sha, str) else ""
         if not any(name.startswith(one) for one in found):
@@ -738,7 +771,7 @@ class Inputs:
     no_branch: str | None = None
 
     @classmethod
-    def make(cls, *, repos: Iterable[str] = (), **texts: str | None) -> Inputs:
+    def make(cls, *, repos = (), **texts):
         """Read raw texts. *repos* holds `PATH` or `PATH@SHA`, several separated by spaces or commas.
 
         Empty, `<nil>`, `null` and the like mean not given. A job knows its commit in full, so a SHA must be
@@ -747,9 +780,9 @@ class Inputs:
         return cls._read(repos, texts, short=False)
 
     @classmethod
-    def _read(cls, repos: Iterable[str], texts: Mapping[str, str | None], *, short: bool) -> Inputs:
-        read: dict[str, Any] = {}
-        complaints: list[str] = []
+    def _read(cls, repos, texts, *, short):
+        read = {}
+        complaints = []
         for name, text in texts.items():
             if name not in cls.__annotations__ or name in ("repos", "no_branch"):
                 raise TypeError(f"Inputs has no input {name!r}")
@@ -759,7 +792,7 @@ class Inputs:
                     read[name] = _FACTS_READ[name](read[name], short)
             except UsageError as error:
                 complaints += error.complaints
-        found: list[Repository] = []
+        found = []
         for text in repos:
             try:
                 found += _repositories(text, short)
@@ -774,24 +807,24 @@ class Inputs:
             read["branch"] = branch
         return cls(repos=tuple(found), **read)
 
-def _facts_filled_in(name: str, text: str | None) -> str | None:
+def _facts_filled_in(name, text):
     text = given(text)
-    if text and _FACTS_REFERENCE.match(text):
+    if text and text[0] in "$#<" and re.match(_FACTS_REFERENCE, text):
         raise UsageError(f"{name}: expected a value, got {got(text)}, which nothing filled in")
     return text
 
-def _time(text: str, _short: bool) -> str:
+def _time(text, _short):
     try:
         return text_of(parse(text, "time"))
     except ValueError as error:
         raise UsageError(str(error)) from None
 
-def _status(text: str, _short: bool) -> str:
+def _status(text, _short):
     if text.lower() not in SUCCEEDED | FACTS_FAILED:
         raise UsageError(f"status: expected a word like success, failure or cancelled, got {got(text)}")
     return text
 
-def _type(text: str, _short: bool) -> str:
+def _type(text, _short):
     if text not in DEPLOY_TYPES:
         raise UsageError(f"type: expected one of {', '.join(DEPLOY_TYPES)}, got {got(text)}")
     return text
@@ -805,14 +838,14 @@ _FACTS_READ: Mapping[str, Callable[[str, bool], str]] = {
     "url": lambda text, _short: without_users(text),
 }
 
-def _repositories(text: str, short: bool) -> Iterator[Repository]:
+def _repositories(text, short):
     # Users and passwords are removed before the text is split, because a password may hold a comma.
-    parts, given_parts = (re.split(r"[\s,]+", one) for one in (without_users(text), text))
+    parts, given_parts = (one.replace(",", " ").split() for one in (without_users(text), text))
     for part in filter(given, parts):
         # What had a user was an address, also without a scheme.
         yield _repository(part if part in given_parts or "://" in part else f"https://{part}", short)
 
-def _repository(text: str, short: bool) -> Repository:
+def _repository(text, short):
     path, at, sha = _facts_filled_in("repo", text).partition("@")
     path = path.strip("/")
     if "://" in text or ":" in path or not all(path.split("/")) or "/" not in path:
@@ -821,7 +854,7 @@ def _repository(text: str, short: bool) -> Repository:
         raise UsageError(f"repo: expected a repository like larkspur/checkout-api, got {got(text)}{remedy}")
     return Repository(path, _commit_sha(sha, "repo", short) if at else None)
 
-def _commit_sha(sha: str, where: str, short: bool) -> str:
+def _commit_sha(sha, where, short):
     name = full_sha(sha)
     if not name and short:
         text = given(sha)
@@ -851,7 +884,7 @@ class GitFacts:
     commits: tuple[Mapping[str, str], ...] = ()
     history: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = ()
 
-    def reverts_since(self, before: str | None) -> tuple[str, ...]:
+    def reverts_since(self, before):
         """Return what the commits after *before* undo. If that one is unknown, it is HEAD's first parent.
 
         Earlier reverts undid what earlier deploys brought, and were in these.
@@ -891,7 +924,7 @@ class Target:
     reverts: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def but(self, **changes: Any) -> Target:
+    def but(self, **changes):
         """Return the target with other values."""
         return Target(**{**{name: getattr(self, name) for name in Target.__annotations__}, **changes})
 
@@ -909,7 +942,7 @@ class Run:
     named: tuple[str, ...] = ()
 
     @property
-    def parts(self) -> tuple[str, ...]:
+    def parts(self):
         """What the ids of its deploys are made of: one text, or two."""
         return self.named or ((self.id, self.attempt) if self.attempt else (self.id,))
 
@@ -940,10 +973,10 @@ class Facts:
 class Variables:
     """The environment. A value that means no value is None."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ):
         self._environ = environ
 
-    def first(self, *names: str) -> str | None:
+    def first(self, *names):
         """Return the first of these variables that has a value."""
         return next((text for text in map(given, map(self._environ.get, names)) if text), None)
 
@@ -960,7 +993,9 @@ class Skipped:
     """There is nothing to report, for this reason."""
 
     reason: str
+''')
 
+_now(998, r'''
 # core/gitdailies_core/events/dialect.py
 # The dialect: the names that a receiver uses on the wire, and how configuration changes them.
 
@@ -986,14 +1021,14 @@ class Dialect:
     def make(
         cls,
         *,
-        receiver: str = OURS,
-        kinds: Mapping[str, str] | None = None,
-        rename: Mapping[str, str] | None = None,
-        drop: Iterable[str] = (),
-        add: Iterable[str] = (),
-        path: str | None = None,
-        table: tuple[Kind, ...] = KINDS,
-    ) -> Dialect:
+        receiver = OURS,
+        kinds = None,
+        rename = None,
+        drop = (),
+        add = (),
+        path = None,
+        table = KINDS,
+    ):
         """Build a dialect for the receiver `ours` (all fields) or `documented` (documented fields).
 
         *kinds* and *rename* map our kinds and fields to the receiver's names. *drop* leaves
@@ -1028,9 +1063,9 @@ class Dialect:
             )
         return cls(receiver, {**words, **(kinds or {})}, names, path)
 
-    def write(self, event: Event) -> dict[str, Any]:
+    def write(self, event):
         """Return *event* as the JSON object for this receiver."""
-        body: dict[str, Any] = {}
+        body = {}
         for name, value in {**event.values, "kind": self.kinds.get(event.kind, event.kind)}.items():
             if name in self.names:
                 body[self.names[name]] = value
@@ -1038,7 +1073,7 @@ class Dialect:
             body.update({name: value for name, value in event.extra.items() if name not in body})
         return body
 
-    def dump(self, event: Event) -> bytes:
+    def dump(self, event):
         """Return *event* as a request body: compact JSON in UTF-8."""
         return json.dumps(self.write(event), ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -1081,21 +1116,21 @@ class Report:
     warnings: tuple[str, ...] = ()
 
     @property
-    def ok(self) -> bool:
+    def ok(self):
         """Whether nothing went wrong: the deploy was reported or rightly skipped, or this was a dry run."""
         return self.code == DONE
 
-def skipped(found: Skipped) -> Report:
+def skipped(found):
     return Report(SKIPPED, (f"nothing reported: {found.reason}",), found.reason)
 
-def dry_run(events: Sequence[Event], dialect: Dialect, notes: Sequence[str]) -> Report:
+def dry_run(events, dialect, notes):
     """Return the report of a dry run."""
     lines = tuple(f"dry run, not sent: {_deploy(event, dialect)}" for event in events)
     return Report(DRY_RUN, lines, payload=_payload(events, dialect), notes=tuple(notes))
 
 def attempted(
-    results: Sequence[Attempted], dialect: Dialect, notes: Sequence[str], warnings: Sequence[str] = ()
-) -> Report:
+    results, dialect, notes, warnings = ()
+):
     """Return the report of events that were sent. Some of them may have failed."""
     failed = [result for result in results if result.code != DONE]
     code = max((result.code for result in failed), default=DONE)
@@ -1113,7 +1148,7 @@ def attempted(
         warnings=tuple(warnings),
     )
 
-def left_out(inputs: Inputs, dialect: Dialect) -> list[str]:
+def left_out(inputs, dialect):
     """Return a note about the inputs that were set and that the receiver does not get."""
     names = [
         name
@@ -1125,7 +1160,7 @@ def left_out(inputs: Inputs, dialect: Dialect) -> list[str]:
         return []
     return [f"not sent: {', '.join(names)}, because the receiver takes the documented fields alone"]
 
-def refused(error: Exception, names: Mapping[str, str]) -> Report:
+def refused(error, names):
     """Return the report of an error before anything was sent. A foreign error is a fault of the step itself.
 
     *names* maps our names of inputs to the platform's, if it has other names.
@@ -1141,14 +1176,14 @@ def refused(error: Exception, names: Mapping[str, str]) -> Report:
     code = error.exit_code if isinstance(error, GitDailiesError) else REPORT_NOT_DELIVERED
     return Report(REPORT_FAILED, (f"deploy not reported: {reason}",), reason, code)
 
-def _report_line(result: Attempted, dialect: Dialect) -> str:
+def _report_line(result, dialect):
     what = _deploy(result.event, dialect)
     if result.code != DONE:
         return f"not reported: {what}: {result.message}"
     again = ", which was counted already" if result.unchanged else ""
     return f"reported: {what}{again}"
 
-def _deploy(event: Event, dialect: Dialect) -> str:
+def _deploy(event, dialect):
     """Describe an event for the log, by the fields that are sent."""
     kind, service, environment = (
         event.get(name) if name in dialect.names else None for name in ("type", "service", "environment")
@@ -1164,10 +1199,12 @@ def _deploy(event: Event, dialect: Dialect) -> str:
     ]
     return " ".join(parts)
 
-def _payload(events: Sequence[Event], dialect: Dialect) -> str:
+def _payload(events, dialect):
     bodies = [dialect.write(event) for event in events]
     return json.dumps(bodies[0] if len(bodies) == 1 else bodies, separators=(",", ":"))
+''')
 
+_now(1207, r'''
 # core/gitdailies_core/values/secret.py
 # A secret that no log, message or pickle shows.
 
@@ -1179,40 +1216,43 @@ class Secret:
 
     __slots__ = ("_text", "origin")
 
-    def __init__(self, text: str, origin: str = "") -> None:
+    def __init__(self, text, origin = ""):
         self._text = text
         # Where the secret was read from, such as "env PAGERDUTY_SECRET". Messages name this.
         self.origin = origin
 
-    def reveal(self) -> str:
+    def reveal(self):
         """Return the text, for a header or a signature. Never put it into a message."""
         return self._text
 
-    def matches(self, given: bytes) -> bool:
+    def matches(self, given):
         """Compare with *given* in constant time."""
+        # A step compares no secret, and does not wait for the import.
+        import hmac
+
         return hmac.compare_digest(self._text.encode(), given)
 
-    def __repr__(self) -> str:
+    def __repr__(self):
         return f"Secret({self.origin or '***'})"
 
     __str__ = __repr__
 
-    def __bool__(self) -> bool:
+    def __bool__(self):
         return bool(self._text)
 
-    def __eq__(self, other: object) -> bool:
+    def __eq__(self, other):
         return isinstance(other, Secret) and self.matches(other._text.encode())
 
-    def __hash__(self) -> int:
+    def __hash__(self):
         return hash((Secret, self._text))
 
-    def __reduce__(self) -> NoReturn:
+    def __reduce__(self):
         raise TypeError("a secret is not pickled")
 
-    def __format__(self, spec: str) -> str:
+    def __format__(self, spec):
         return format(repr(self), spec)
 
-def redact(text: str, *secrets: Any) -> str:
+def redact(text, *secrets):
     """Replace each of *secrets* in *text* by `***`. Use it on text that another program wrote."""
     for secret in secrets:
         plain = secret.reveal() if isinstance(secret, Secret) else secret
@@ -1266,7 +1306,7 @@ class Settings:
     dry_run: bool
 
     @classmethod
-    def make(cls, texts: Mapping[str, str | None]) -> Settings:
+    def make(cls, texts):
         """Read texts by the names of `DEPLOY_INPUTS` and `STEP_INPUTS`. A missing name means not given.
 
         Raises UsageError that names the input.
@@ -1292,21 +1332,21 @@ class Settings:
             dry_run=dry_run,
         )
 
-def flag(texts: Mapping[str, str | None], name: str) -> bool:
+def flag(texts, name):
     """Read true or false. The default is false. Raises UsageError."""
     word = (given(texts.get(name)) or "false").lower()
     if word not in TRUE + FALSE:
         raise UsageError(f"{name}: expected true or false, got {got(word)}")
     return word in TRUE
 
-def _receiver_of(key: Secret, dry_run: bool) -> str:
+def _receiver_of(key, dry_run):
     if key:
         return OURS if key.reveal().startswith(OUR_KEY_PREFIX) else DOCUMENTED
     return OURS if dry_run else DOCUMENTED
 
 def _number(
-    texts: Mapping[str, str | None], name: str, *, default: float, least: float, most: float
-) -> float:
+    texts, name, *, default, least, most
+):
     text = given(texts.get(name))
     if text is None:
         return default
@@ -1325,29 +1365,29 @@ def _number(
 PREFIX = "GITDAILIES_"
 _TITLE = "GitDailies"
 
-def variables(prefix: str = PREFIX) -> dict[str, str]:
+def variables(prefix = PREFIX):
     """Return the variable of each input: that of `dry-run` is PREFIX + `DRY_RUN`."""
     return {name: prefix + name.upper().replace("-", "_") for name in INPUTS}
 
-def texts(environ: Mapping[str, str], prefix: str = PREFIX) -> dict[str, str]:
+def texts(environ, prefix = PREFIX):
     """Return the raw text of each input, by name: from its variable, else from GITDAILIES_NAME."""
     own = variables()
     read = {name: environ.get(variable, "") for name, variable in variables(prefix).items()}
     return {name: text if text.strip() else environ.get(own[name], "") for name, text in read.items()}
 
-def strict(inputs: Mapping[str, str]) -> bool:
+def strict(inputs):
     """Whether an error fails the job. A wrong value means no; the report has an error about it."""
     try:
         return flag(inputs, "fail-on-error")
     except UsageError:
         return False
 
-def messages(report: Report) -> list[str]:
+def messages(report):
     """Return the log's messages about a report. A dry run also shows the payload."""
     payload = [report.payload] if report.outcome == DRY_RUN else []
     return [*report.notes, *report.warnings, *report.lines, *payload]
 
-def lines(report: Report, fails: bool) -> list[str]:
+def lines(report, fails):
     """Return the lines for the log. Many logs have no colors, so a word marks what went wrong.
 
     *fails* says whether an error fails the job.
@@ -1356,16 +1396,16 @@ def lines(report: Report, fails: bool) -> list[str]:
     levels = {**dict.fromkeys(report.lines, level), **dict.fromkeys(report.warnings, "WARNING: ")}
     return [f"{_TITLE}: {levels.get(line, '')}{line}" for line in messages(report)]
 
-def _no_masks(key: str) -> list[str]:
+def _no_masks(key):
     return []
 
-def _no_files(report: Report) -> dict[str, str]:
+def _no_files(report):
     return {}
 
-def _not_written(name: str) -> str:
+def _not_written(name):
     return f"{_TITLE}: WARNING: {name}: expected a file to write to, got none"
 
-def _green(environ: Mapping[str, str]) -> int:
+def _green(environ):
     return 0
 
 # The inputs keep the names that `settings` gives them.
@@ -1407,9 +1447,11 @@ class Step:
     warned: Callable[[Mapping[str, str]], int] = _green
     lends: str = ""
     ask: Callable[[Mapping[str, Any], Callable[[], bytes]], dict[str, str]] | None = None
+''')
 
+_now(1452, r'''
 # core/gitdailies_core/ci/table.py
-# The parts of a platform: the table of its variables, and its marker.
+# The parts of a platform: the table of its variables, and its marker; and the choice of one.
 
 _TABLE_ORIGINS = {False: "", True: "comes from a fork", None: "may come from another repository"}
 
@@ -1434,28 +1476,28 @@ class Table:
     before: tuple[str, ...] = ()
     pull: tuple[str, ...] = ()
 
-    def run_of(self, variables: Variables) -> Run | None:
+    def run_of(self, variables):
         """Return the job's run, and its attempt unless that is the first."""
         run = variables.first(*self.run)
         return Run(run, later_attempt(variables.first(*self.attempt))) if run else None
 
     def read(
         self,
-        variables: Variables,
+        variables,
         *,
-        targets: tuple[Target, ...] = (),
-        no_branch: str | None = None,
-        fork: str | bool | None = False,
-        notes: Sequence[str] = (),
-        **other: Any,
-    ) -> Facts:
+        targets = (),
+        no_branch = None,
+        fork = False,
+        notes = (),
+        **other,
+    ):
         """Read every row. *other* replaces rows, even by None, and holds further values of `Facts`.
 
         A branch with the tag's name is the tag. A tag has no branch, and a fork none of ours: *fork* is
         whether the pull request is of one (None: unknown), or why.
         """
         rows = ("sha", "branch", "tag", "repo", "environment", "url", "status", "message")
-        found: dict[str, Any] = {
+        found = {
             row: other.pop(row, None) if row in other else self._row(variables, row) for row in rows
         }
         pull, number = other.pop("pull", True), self._row(variables, "pull")
@@ -1479,13 +1521,13 @@ class Table:
             reverts=undone_by(found["message"]),
             notes=tuple(notes),
         )
-        rest: dict[str, Any] = {"run": self.run_of(variables), "pull": pull, **other}
+        rest = {"run": self.run_of(variables), "pull": pull, **other}
         if found["status"] == "running":
             found["status"] = None
         seen = {row: found[row] for row in ("environment", "url", "status")}
         return Facts(targets=targets or (own,), **seen, **rest)
 
-    def _row(self, variables: Variables, row: str) -> str | None:
+    def _row(self, variables, row):
         return variables.first(*getattr(self, row))
 
 @dataclass(frozen=True)
@@ -1510,30 +1552,43 @@ class Platform:
     name: str = ""
 
     @property
-    def full_name(self) -> str:
+    def full_name(self):
         """What runs and reporters call it."""
         return self.name or self.word
+
+@dataclass(frozen=True)
+class Choice:
+    """A platform that a job may be of.
+
+    marker    the variable that is set on it
+    lends     the name of a function that its agent adds to a script, or ""
+    platform  returns it. The one-file step compiles a platform only then
+    """
+
+    marker: str
+    lends: str
+    platform: Callable[[], Platform]
 
 # core/gitdailies_core/events/ids.py
 # Event ids. The same deploy or incident gets the same id at every attempt and on every path.
 
 _SELF_MADE = r"(deploy|incident|content)-[0-9a-f]{32}"
 
-def is_self_made(id_: str) -> bool:
+def is_self_made(id_):
     """Return whether an id has the form of those that are made here. Every other id is a user's."""
     return re.fullmatch(_SELF_MADE, id_) is not None
 
 def deploy_id(
     *,
-    platform: str,
-    run: str,
-    sha: str,
-    repo: str,
-    environment: str | None,
-    service: str | None,
-    type: str | None,
-    attempt: str | None = None,
-) -> str:
+    platform,
+    run,
+    sha,
+    repo,
+    environment,
+    service,
+    type,
+    attempt = None,
+):
     """Return the id of a deploy.
 
     *attempt* names an attempt of the run that deployed again; None is the first one. Whether it was a
@@ -1542,7 +1597,7 @@ def deploy_id(
     parts = [platform, run, sha.lower(), repo, environment, service, type or "deploy"]
     return _name("deploy", *parts, *([attempt] if attempt else []))
 
-def _name(prefix: str, *parts: str | None) -> str:
+def _name(prefix, *parts):
     # As a JSON list, ("a", "bc") differs from ("ab", "c") and None differs from "".
     text = ",".join(["null" if part is None else encode_basestring_ascii(part) for part in parts])
     return f"{prefix}-{hashlib.sha256(f'[{text}]'.encode()).hexdigest()[:32]}"
@@ -1563,14 +1618,14 @@ _DEPLOY_NOTHING = Facts()
 _DEPLOY_ADDRESS = re.compile(r"^https?://[^\s\x00-\x1f\x7f]{1,1900}$")
 
 def resolve(
-    platform: Platform | None,
+    platform,
     *,
-    environ: Mapping[str, str],
-    event: Any = None,
-    inputs: Inputs,
-    git: GitFacts | None = None,
-    call: str = "",
-) -> Deploys | Skipped:
+    environ,
+    event = None,
+    inputs,
+    git = None,
+    call = "",
+):
     """Find out which deploys the job made, or why it made none.
 
     *event* is the parsed payload that GitHub Actions keeps at GITHUB_EVENT_PATH. *call* names
@@ -1590,7 +1645,7 @@ def resolve(
         notes=tuple(dict.fromkeys(note for target in targets for note in job.notes(target))),
     )
 
-def _unwanted(facts: Facts, status: str | None) -> str | None:
+def _unwanted(facts, status):
     """Return why there is nothing to report. A *status* that was set by hand overrides the platform's."""
     if status:
         word = status.lower()
@@ -1611,10 +1666,10 @@ class _Job:
     call: str
 
     @property
-    def title(self) -> str:
+    def title(self):
         return self.platform.title if self.platform else "the environment"
 
-    def chosen(self) -> list[Target]:
+    def chosen(self):
         """Return the repositories that the inputs name, each at its commit, or all of the job's own."""
         here = slug(self.git.remote or "") if self.git else None
         own = [t if t.repo else t.but(repo=here) for t in self.facts.targets]
@@ -1627,7 +1682,7 @@ class _Job:
             )
         return [_at(target, self.inputs.sha) for target in own]
 
-    def _named(self, repository: Repository, own: list[Target]) -> Target:
+    def _named(self, repository, own):
         path, sha = repository.path, repository.sha or self.inputs.sha
         target = next((t for t in own if (t.repo or "").lower() == path.lower()), None)
         if target is None and len(self.inputs.repos) == 1 and len(own) == 1 and not repository.sha:
@@ -1640,7 +1695,7 @@ class _Job:
             )
         return _at(target or Target(), sha).but(repo=path)
 
-    def with_git(self, target: Target) -> Target:
+    def with_git(self, target):
         """Fill in missing facts from the checkout if it is at the same commit.
 
         A whole checkout also knows the commits of runs that failed or were overtaken. A platform knows
@@ -1659,10 +1714,10 @@ class _Job:
         )
 
     @property
-    def environment(self) -> str | None:
+    def environment(self):
         return self.inputs.environment or self.facts.environment or (PREVIEW if self.facts.pull else None)
 
-    def event(self, target: Target) -> Event:
+    def event(self, target):
         """Return the event of *target*."""
         facts, inputs = self.facts, self.inputs
         missing = [
@@ -1702,13 +1757,13 @@ class _Job:
             reverts=list(target.reverts[:MOST_REVERTS]) or None,
         )
 
-    def _branch(self, target: Target) -> str | None:
+    def _branch(self, target):
         if self.inputs.no_branch:
             return None
         # A job may set the branch of its event. For a fork that is not one of the repository's.
         return target.branch if self.inputs.branch in (None, target.foreign) else self.inputs.branch
 
-    def notes(self, target: Target) -> list[str]:
+    def notes(self, target):
         """Return what is not obvious about the event of *target*: where it comes from, what it lacks."""
         notes = list(target.notes)
         why = self.inputs.no_branch or target.no_branch or target.unsure
@@ -1722,14 +1777,14 @@ class _Job:
             notes.append(f"commits: the newest {MOST_COMMITS} of {len(target.commits)}")
         return notes
 
-    def _missing(self, name: str, target: Target, what: str) -> str:
+    def _missing(self, name, target, what):
         return (
             f"{name}: expected {what}, got nothing from {self.title} or git; set it"
             + (f", {self.facts.remedy}" if self.facts.remedy else "")
             + (f" ({'; '.join(target.notes)})" if target.notes else "")
         )
 
-    def _id(self, repo: str, sha: str, environment: str | None) -> str | None:
+    def _id(self, repo, sha, environment):
         platform = self.platform.word if self.platform else ""
         parts = self.facts.run.parts if self.facts.run else ()
         if self.inputs.id and len(self.inputs.repos) < 2 and len(self.facts.targets) < 2:
@@ -1752,7 +1807,7 @@ class _Job:
             type=self.inputs.type,
         )
 
-def _at(target: Target, sha: str | None) -> Target:
+def _at(target, sha):
     # The branch and the commits belong to the platform's commit. For another one they are unknown.
     if sha in (None, target.sha):
         return target
@@ -1760,187 +1815,17 @@ def _at(target: Target, sha: str | None) -> Target:
         return target.but(sha=sha, notes=())
     return Target(repo=target.repo, sha=sha, no_branch="the commit was set by hand")
 
-def _short(name: str) -> str:
+def _short(name):
     # Names of jobs in folders may be long. Their ends tell runs apart.
     return name[-_LONGEST_NAME:]
 
-def _shown(url: str | None) -> str | None:
+def _shown(url):
     # A wrong address of the platform is left out. It is no reason to fail.
     address = without_user(url or "")
     return address if _DEPLOY_ADDRESS.match(address) else None
+''')
 
-# core/gitdailies_core/ci/checkout.py
-# Read facts about the deploy from the checkout's git: which commits it brought, and what nothing else tells.
-
-# Twice as many as are sent, because merges are left out.
-_CHECKOUT_READ = 2 * MOST_COMMITS
-
-_LONGEST_SECONDS = 10
-
-# Where a job has several checkouts, they are side by side in its folder.
-_MOST_FOLDERS = 50
-
-_OWNED_BY_ANOTHER = ("unsafe repository", "dubious ownership")
-_CHECKOUT_HEADS = "refs/heads/"
-
-@dataclass(frozen=True)
-class Found:
-    """A checkout: what is known of it, or why nothing is, in words for the log."""
-
-    facts: GitFacts | None = None
-    problem: str = ""
-
-def deploys_in(
-    directory: str,
-    platform: Platform | None,
-    *,
-    environ: Mapping[str, str],
-    event: Any = None,
-    inputs: Inputs,
-    path: str | None = None,
-    call: str = "",
-) -> Deploys | Skipped:
-    """Resolve the job's deploys, with the facts of the checkout of the deployed commit.
-
-    The checkout is in *directory*, in one above it, or in one right below it. *path* names another one,
-    from *directory* on. Raises what `resolve` raises, and UsageError if *path* is no checkout.
-    """
-    try:
-        found = resolve(platform, environ=environ, event=event, inputs=inputs, call=call)
-    except UsageError:
-        # The second call raises it again, unless git has what is missing.
-        found = None
-    if isinstance(found, Skipped):
-        return found
-    shas = {one.get("commitSHA") for one in found.events} if found else set()
-    git = _chosen(directory, path, shas, _root(platform, environ))
-    if git is None or (found and git.facts is None and not git.problem):
-        return found or resolve(platform, environ=environ, event=event, inputs=inputs, call=call)
-    try:
-        deploys = resolve(platform, environ=environ, event=event, inputs=inputs, git=git.facts, call=call)
-    except UsageError as error:
-        first, *others = error.complaints
-        raise UsageError(f"{first} ({git.problem})" if git.problem else first, *others) from None
-    if isinstance(deploys, Deploys) and git.problem:
-        return Deploys(deploys.platform, deploys.events, (*deploys.notes, git.problem))
-    return deploys
-
-def _root(platform: Platform | None, environ: Mapping[str, str]) -> str:
-    """Return the folder of the job, above which no checkout is its own, or ""."""
-    return environ.get(platform.step.root or platform.step.folder, "") if platform else ""
-
-def _chosen(directory: str, path: str | None, shas: Collection[str], root: str) -> Found | None:
-    """Return the checkout of one of the commits *shas*, or the nearest one if none of them is known."""
-    if path:
-        folder = os.path.join(directory, path)
-        if not any(map(_is_checkout, _above(folder, root))):
-            raise UsageError(f"path: expected a folder with a git checkout, got {path!a}")
-        return read(folder)
-    nearest = next(filter(_is_checkout, _above(directory, root)), None)
-    found = read(nearest) if nearest else None
-    if found and (not shas or found.problem or (found.facts and found.facts.sha in shas)):
-        return found
-    # Below the job's folder only the deployed commit shows which checkout is meant.
-    below = list(_below(directory)) if shas else []
-    for folder in below:
-        if _git(folder, "rev-parse", "HEAD")[0] in shas:
-            return read(folder)
-    # Where none is at the deployed commit, a checkout that git refused may be the one.
-    problems = [one for one in map(read, below[:1]) if one.problem]
-    return found or (problems[0] if problems else None)
-
-def _above(directory: str, root: str) -> Iterator[str]:
-    """Yield a folder and those above it, up to *root* if it is in there."""
-    folder, root = os.path.abspath(directory), os.path.abspath(root) if root else ""
-    inside = root and (folder + os.sep).startswith(root.rstrip(os.sep) + os.sep)
-    while True:
-        yield folder
-        above = os.path.dirname(folder)
-        if above == folder or (inside and folder == root):
-            return
-        folder = above
-
-def _below(directory: str) -> Iterator[str]:
-    try:
-        names = sorted(os.listdir(directory))
-    except OSError:
-        names = []
-    yield from filter(_is_checkout, (os.path.join(directory, name) for name in names[:_MOST_FOLDERS]))
-
-def _is_checkout(folder: str) -> bool:
-    return os.path.exists(os.path.join(folder, ".git"))
-
-def read(directory: str) -> Found:
-    """Read HEAD, its branch, its remote and earlier commits.
-
-    In a shallow clone earlier commits are unknown, because they were not fetched.
-    """
-    form = (f"--max-count={_CHECKOUT_READ}", "-z", "--topo-order", _FORMAT)
-    text, problem = _git(directory, "log", *form, *_since(directory))
-    rows = [row.split("\n", 3) for row in text.split("\0") if row.count("\n") >= 3]
-    if not rows:
-        return Found(problem=problem)
-    sha, commit_time = rows[0][0], rows[0][1]
-    entries = [commit(name, time) for name, time, parents, _ in rows if " " not in parents]
-    said, _ = _git(directory, "rev-parse", "--is-shallow-repository", "--symbolic-full-name", "HEAD")
-    shallow, _, ref = said.partition("\n")
-    return Found(
-        GitFacts(
-            sha=sha,
-            branch=ref[len(_CHECKOUT_HEADS) :] if ref.startswith(_CHECKOUT_HEADS) else None,
-            remote=_git(directory, "config", "--get", "remote.origin.url")[0] or None,
-            commit_time=readable_time(commit_time),
-            # An older git does not know the question, and prints it.
-            commits=tuple(entry for entry in entries if entry)[:MOST_COMMITS] if shallow == "false" else (),
-            history=tuple(
-                (name, tuple(above.split()), undone_by(message)) for name, _, above, message in rows
-            ),
-        )
-    )
-
-# Name, time and parents, each on a line, and the message. No message holds a zero byte.
-_FORMAT = "--format=%H%n%cI%n%P%n%B"
-
-def _since(directory: str) -> list[str]:
-    """Return the range of commits that landed on the branch last, as git's arguments.
-
-    By their times, old commits of a branch that was just merged would come after hundreds of newer ones,
-    and be cut off: the slowest ones. So the range goes by what landed.
-    """
-    skipped = f"--skip={USUAL_COMMITS}"
-    first = _git(directory, "rev-list", "--first-parent", skipped, "--max-count=1", "HEAD")[0]
-    return ["HEAD", f"^{first}"] if first else ["HEAD"]
-
-def _git(directory: str, *arguments: str) -> tuple[str, str]:
-    """Return what git prints and, if it fails, why, in words for the log. One of them is empty."""
-    import subprocess
-
-    # In a container the checkout often belongs to another user. This changes no configuration file.
-    command = ["git", "-c", "safe.directory=*", "-c", "log.showSignature=false", "--no-pager", *arguments]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_LONGEST_SECONDS,
-            check=False,
-            env={**os.environ, "LC_ALL": "C", "GIT_NO_LAZY_FETCH": "1"},
-        )
-    except subprocess.TimeoutExpired:
-        return "", f"no commits: git took longer than {_LONGEST_SECONDS} s"
-    except (OSError, subprocess.SubprocessError):
-        return "", "no commits: git is not installed, or cannot be run"
-    if done.returncode == 0:
-        return done.stdout.decode("utf-8", "replace").strip(), ""
-    said = " ".join(done.stderr.decode("utf-8", "replace").split())
-    if any(words in said for words in _OWNED_BY_ANOTHER):
-        return "", (
-            "no commits: git refused the checkout, because it belongs to another user; "
-            "git config --global --add safe.directory '*' allows it"
-        )
-    return "", f"no commits: git could not read the checkout ({said[:200]})"
-
+_LATER["html_answer"] = 1828, r'''
 # core/gitdailies_core/html_answer.py
 # Whether an answer is a web page. Pure.
 
@@ -1951,38 +1836,42 @@ _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "
 _LOOKED_AT = 4096
 
 # What may stand before the first tag: white space, comments, an XML declaration.
-_BEFORE = re.compile(r"(?:\s+|<!--.*?-->|<\?xml.*?\?>)+", re.DOTALL)
+_BEFORE = r"(?:\s+|<!--.*?-->|<\?xml.*?\?>)+"
 
 # The tags that mean HTML, as browsers decide (WHATWG, MIME Sniffing, 7.1), and `meta` and `noscript`.
-_PAGE = re.compile(
+_PAGE = (
     r"<(?:!doctype|html|head|title|meta|body|script|noscript|style|iframe|h1|div|font|table|a|b|br|p)[\s/>]"
-    r"|<!--",
-    re.IGNORECASE,
+    r"|<!--"
 )
 
-def is_html(content_type: str, body_start: bytes) -> bool:
+def is_html(content_type, body_start):
     """Return whether an answer is a web page, by its Content-Type header or by how its body begins.
 
     Without a body it is none, and JSON is none, whatever the header says: some servers call every
     answer HTML.
     """
     text = _html_answer_text(body_start[:_LOOKED_AT])
-    before = _BEFORE.match(text)
-    rest = text[before.end() :] if before else text
-    if _PAGE.match(rest) or (not rest and "<!--" in text):
-        return True
-    kind = re.split("[;,]", content_type, maxsplit=1)[0].strip().lower()
+    rest = text.lstrip()
+    if rest.startswith("<"):
+        before = re.match(_BEFORE, text, re.DOTALL)
+        rest = text[before.end() :] if before else text
+        if re.match(_PAGE, rest, re.IGNORECASE) or (not rest and "<!--" in text):
+            return True
+    kind = content_type.partition(";")[0].partition(",")[0].strip().lower()
     return kind in _TYPES and bool(rest) and rest[0] not in "{["
 
-def _html_answer_text(body: bytes) -> str:
+def _html_answer_text(body):
     for mark, encoding in _BOMS:
         if body.startswith(mark):
             return body[len(mark) :].decode(encoding, "replace")
     return body.decode("utf-8", "replace")
+'''
 
+_LATER["retry"] = 1870, r'''
 # core/gitdailies_core/retry.py
 # Decide what to do after a delivery attempt: done, retry, pause or give up. Pure.
 
+from email.utils import parsedate_to_datetime
 AGAIN_STATUSES = frozenset({408, 425, 429})
 KEY_STATUSES = frozenset({401, 403})
 ADDRESS_STATUSES = frozenset({404, 405, 410})
@@ -2019,13 +1908,13 @@ class Outcome:
     answer: str = ""
 
     # What is only shown to people makes no other outcome.
-    def __eq__(self, other: object) -> bool:
+    def __eq__(self, other):
         return isinstance(other, Outcome) and self._deciding() == other._deciding()
 
-    def __hash__(self) -> int:
+    def __hash__(self):
         return hash(self._deciding())
 
-    def _deciding(self) -> tuple[object, ...]:
+    def _deciding(self):
         return (self.status, self.error, self.retry_after, self.is_html)
 
 @dataclass(frozen=True)
@@ -2052,18 +1941,15 @@ class GiveUp:
 
     reason: str
 
-if TYPE_CHECKING:
-    Verdict = Union[Done, Again, Pause, GiveUp]
-
 def decide(
-    outcome: Outcome,
+    outcome,
     *,
-    attempt: int,
-    first_attempt_at: datetime,
-    now: datetime,
-    jitter: Callable[[], float],
-    give_up_age_seconds: float = GIVE_UP_AGE_SECONDS,
-) -> Verdict:
+    attempt,
+    first_attempt_at,
+    now,
+    jitter,
+    give_up_age_seconds = GIVE_UP_AGE_SECONDS,
+):
     """Decide after attempt number *attempt*, counted from 1. *jitter* returns a number in [0, 1).
 
     The age counts from the first attempt, not from when the event was stored. Waiting for
@@ -2089,23 +1975,23 @@ def decide(
         now + timedelta(seconds=delay_seconds(outcome, attempt=attempt, now=now, jitter=jitter)), result
     )
 
-def describe(outcome: Outcome) -> str:
+def describe(outcome):
     """Return what was answered, as a short text."""
     if outcome.status is None:
         return outcome.error or "no answer"
     page = " with a web page" if outcome.is_html else ""
     return f"answered {outcome.status}{page}{f': {outcome.error}' if outcome.error else ''}"
 
-def is_answer(outcome: Outcome) -> bool:
+def is_answer(outcome):
     """Whether the answer is final. A later attempt may get another answer only if it is not."""
     return outcome.status is not None and outcome.status < 500 and outcome.status not in AGAIN_STATUSES
 
-def delay_seconds(outcome: Outcome, *, attempt: int, now: datetime, jitter: Callable[[], float]) -> float:
+def delay_seconds(outcome, *, attempt, now, jitter):
     """Full jitter under an exponential bound, but at least Retry-After, which counts up to an hour."""
     bound = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(attempt - 1, 30))
     return max(bound * jitter(), retry_after_seconds(outcome.retry_after, now))
 
-def retry_after_seconds(value: str, now: datetime) -> float:
+def retry_after_seconds(value, now):
     """Read Retry-After: seconds or an HTTP date (RFC 9110, 10.2.3). Anything else is 0."""
     value = value.strip()
     if value.isascii() and value.isdigit():
@@ -2118,7 +2004,9 @@ def retry_after_seconds(value: str, now: datetime) -> float:
         except (ValueError, TypeError, IndexError, OverflowError):
             return 0.0
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
+'''
 
+_LATER["values.hosts"] = 2009, r'''
 # core/gitdailies_core/values/hosts.py
 # Whether a host is on this machine or in a private network, by its name or address alone. Pure.
 
@@ -2146,7 +2034,7 @@ _PRIVATE_NAMES = (
     ".invalid",
 )
 
-def is_private(host: str) -> bool:
+def is_private(host):
     """Whether *host* is this machine or in a private network. A name without a dot is."""
     name = host.strip("[]").rstrip(".").lower().partition("%")[0]
     mapped = re.match(_MAPPED, name)
@@ -2157,9 +2045,15 @@ def is_private(host: str) -> bool:
     if ":" in name:
         return bool(re.match(_PRIVATE_V6, name))
     return "." not in name or name.endswith(_PRIVATE_NAMES)
+'''
 
+_LATER["ci.sender"] = 2050, r'''
 # core/gitdailies_core/ci/sender.py
 # Send events by POST, with the standard library alone, because a CI step installs nothing.
+
+import threading
+import time
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 
 DELIVERED = "delivered"
 SENDER_REFUSED = "refused"
@@ -2172,14 +2066,14 @@ LONGEST_SECONDS = 60.0
 
 _LONGEST_ANSWER_BYTES = 64 * 1024
 _LONGEST_MESSAGE = 300
-_KEY = re.compile(r"^[\x21-\x7e]{1,1000}$")
+_LONGEST_KEY = 1000
 _CONFLICT = 409
 _PROXY_ASKS = 407
 
 # Which input is probably wrong.
 _CHECK = {KEY: "webhook-key", ADDRESS: "webhook-url"}
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+"
 
 @dataclass(frozen=True)
 class Receiver:
@@ -2197,14 +2091,14 @@ class Receiver:
     def make(
         cls,
         *,
-        url: str,
-        key: Secret,
-        dialect: Dialect,
-        agent: str,
-        timeout_seconds: float = TIMEOUT_SECONDS,
-        retries: int = RETRIES,
-        longest_seconds: float = LONGEST_SECONDS,
-    ) -> Receiver:
+        url,
+        key,
+        dialect,
+        agent,
+        timeout_seconds = TIMEOUT_SECONDS,
+        retries = RETRIES,
+        longest_seconds = LONGEST_SECONDS,
+    ):
         """Check the address and the key. Spaces and line ends around them are removed.
 
         Raises UsageError. It shows neither the key nor a user name in the address.
@@ -2213,7 +2107,7 @@ class Receiver:
         if dialect.path is not None:
             parts = parts._replace(path=dialect.path)
         plain = key.reveal().strip()
-        if not _KEY.match(plain):
+        if not _visible(plain) or len(plain) > _LONGEST_KEY:
             raise UsageError(
                 "webhook-key: expected printable characters without spaces, got "
                 + ("nothing" if not plain else "something else")
@@ -2243,7 +2137,7 @@ class Receipt:
     check: str = ""
     note: str = ""
 
-def send_all(events: Iterable[Event], receiver: Receiver) -> list[Receipt]:
+def send_all(events, receiver):
     """Send *events* in order. `longest_seconds` applies to all of them together."""
     until = datetime.now(timezone.utc) + timedelta(seconds=receiver.longest_seconds)
     return [send(event, receiver, until=until) for event in events]
@@ -2258,13 +2152,13 @@ class _Answer:
     page: bool = False
 
 def send(
-    event: Event,
-    receiver: Receiver,
+    event,
+    receiver,
     *,
-    until: datetime | None = None,
-    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
-    wait: Callable[[float], None] = time.sleep,
-) -> Receipt:
+    until = None,
+    now = lambda: datetime.now(timezone.utc),
+    wait = time.sleep,
+):
     """Send *event*. Retry after no answer, 429 or 5xx, within the receiver's limits. Raises nothing.
 
     *until* is the time at which a caller that sends several events gives up.
@@ -2308,19 +2202,19 @@ def send(
             return Receipt(SENDER_NOT_DELIVERED, answer.status, attempt, f"{verdict.reason} ({attempts}){later}")
         wait(max((verdict.at - now()).total_seconds(), 0.0))
 
-def warning_about(url: str) -> str:
+def warning_about(url):
     """Return a warning if the key goes to *url* readable for everyone on the way, or ""."""
     parts = urlsplit(url)
     if parts.scheme != "http" or is_private(parts.hostname or ""):
         return ""
     return "webhook-url: http sends the key and the deploys unencrypted; use https"
 
-def _address(url: str) -> SplitResult:
+def _address(url):
     try:
         parts = urlsplit(url)
         plain = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
         # Reading the port raises ValueError if it is not a number.
-        usable = plain and parts.port != 0 and re.match(r"^[\x21-\x7e]+$", url)
+        usable = plain and parts.port != 0 and _visible(url)
     except ValueError:
         usable = False
     if not usable:
@@ -2329,10 +2223,14 @@ def _address(url: str) -> SplitResult:
         )
     return parts
 
-def _bounded_post(event: Event, receiver: Receiver, seconds: float) -> _Answer:
+def _visible(text):
+    """Whether *text* is of ASCII characters that are seen, and of one at least."""
+    return text.isascii() and text.isprintable() and " " not in text and text != ""
+
+def _bounded_post(event, receiver, seconds):
     # A socket's time limit covers neither name resolution nor an answer that arrives byte by byte.
     seconds = max(0.1, min(receiver.timeout_seconds, seconds))
-    answers: list[_Answer] = []
+    answers = []
     thread = threading.Thread(target=lambda: answers.append(_post(event, receiver)), daemon=True)
     thread.start()
     thread.join(seconds)
@@ -2340,7 +2238,7 @@ def _bounded_post(event: Event, receiver: Receiver, seconds: float) -> _Answer:
         return answers[0]
     return _no_answer(receiver, seconds)
 
-def _no_answer(receiver: Receiver, seconds: float) -> _Answer:
+def _no_answer(receiver, seconds):
     where = urlsplit(receiver.url).netloc
     try:
         proxy = _proxy(urlsplit(receiver.url))
@@ -2349,7 +2247,7 @@ def _no_answer(receiver: Receiver, seconds: float) -> _Answer:
     through = f", through {_named(proxy)}" if proxy else ""
     return _Answer(None, f"{where}{through}: no answer within {seconds:g} s")
 
-def _post(event: Event, receiver: Receiver) -> _Answer:
+def _post(event, receiver):
     headers = {
         "Content-Type": "application/json",
         "User-Agent": receiver.agent,
@@ -2357,7 +2255,7 @@ def _post(event: Event, receiver: Receiver) -> _Answer:
     }
     if event.id:
         headers[ID_HEADER] = event.id
-    proxy: SplitResult | None = None
+    proxy = None
     connected = False
     try:
         proxy = _proxy(urlsplit(receiver.url))
@@ -2379,8 +2277,8 @@ def _post(event: Event, receiver: Receiver) -> _Answer:
         return _unanswered(error, receiver, None if connected else proxy)
 
 def _connection(
-    receiver: Receiver, headers: dict[str, str], proxy: SplitResult | None
-) -> tuple[HTTPConnection, str]:
+    receiver, headers, proxy
+):
     """Return a connection, which is not made yet, and the request's target.
 
     Without a tunnel, the proxy's password is added to *headers*.
@@ -2404,7 +2302,7 @@ def _connection(
     headers.update(authorization)
     return connection, receiver.url
 
-def _proxy(parts: SplitResult) -> SplitResult | None:
+def _proxy(parts):
     """Return the address of the proxy that the environment names for *parts*, or None.
 
     Raises ValueError, which names the variable, for a proxy that does not take plain HTTP.
@@ -2427,7 +2325,7 @@ def _proxy(parts: SplitResult) -> SplitResult | None:
         raise ValueError(f"{parts.scheme.upper()}_PROXY: expected an http:// address, got another")
     return proxy
 
-def _unanswered(error: Exception, receiver: Receiver, proxy: SplitResult | None) -> _Answer:
+def _unanswered(error, receiver, proxy):
     """Return why there is no answer. *proxy* is the proxy that could not be reached."""
     where = urlsplit(receiver.url).netloc
     if type(error).__name__ == "SSLCertVerificationError":
@@ -2444,11 +2342,11 @@ def _unanswered(error: Exception, receiver: Receiver, proxy: SplitResult | None)
     message = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return _Answer(None, f"{where}: {_sender_line(message, receiver).lower()}", final=isinstance(error, ValueError))
 
-def _named(proxy: SplitResult) -> str:
+def _named(proxy):
     # Without its user and password.
     return f"the proxy {proxy.hostname}:{proxy.port or 80}"
 
-def _answered(response: HTTPResponse, raw: bytes, receiver: Receiver, proxy: SplitResult | None) -> _Answer:
+def _answered(response, raw, receiver, proxy):
     status, retry_after = response.status, response.getheader("Retry-After", "")
     page = is_html(response.getheader("Content-Type", ""), raw)
     taken = 200 <= status < 300
@@ -2467,14 +2365,190 @@ def _answered(response: HTTPResponse, raw: bytes, receiver: Receiver, proxy: Spl
         message = f"{_named(proxy)} asks for a user and a password"
     return _Answer(status, message, retry_after, body)
 
-def _sender_line(text: str, receiver: Receiver) -> str:
-    line = _CONTROL.sub(" ", redact(text, receiver.key)).strip()
+def _sender_line(text, receiver):
+    line = redact(text, receiver.key).strip()
+    if not line.isprintable():
+        line = re.sub(_CONTROL, " ", line).strip()
     return line if len(line) <= _LONGEST_MESSAGE else line[:_LONGEST_MESSAGE] + "…"
 
-def _jitter() -> float:
+def _jitter():
     import random
 
     return random.random()
+'''
+
+_now(2380, r'''
+# core/gitdailies_core/ci/checkout.py
+# Read facts about the deploy from the checkout's git: which commits it brought, and what nothing else tells.
+
+# Twice as many as are sent, because merges are left out.
+_CHECKOUT_READ = 2 * MOST_COMMITS
+
+_LONGEST_SECONDS = 10
+
+# Where a job has several checkouts, they are side by side in its folder.
+_MOST_FOLDERS = 50
+
+_OWNED_BY_ANOTHER = ("unsafe repository", "dubious ownership")
+_CHECKOUT_HEADS = "refs/heads/"
+
+@dataclass(frozen=True)
+class Found:
+    """A checkout: what is known of it, or why nothing is, in words for the log."""
+
+    facts: GitFacts | None = None
+    problem: str = ""
+
+def deploys_in(
+    directory,
+    platform,
+    *,
+    environ,
+    event = None,
+    inputs,
+    path = None,
+    call = "",
+):
+    """Resolve the job's deploys, with the facts of the checkout of the deployed commit.
+
+    The checkout is in *directory*, in one above it, or in one right below it. *path* names another one,
+    from *directory* on. Raises what `resolve` raises, and UsageError if *path* is no checkout.
+    """
+    try:
+        found = resolve(platform, environ=environ, event=event, inputs=inputs, call=call)
+    except UsageError:
+        # The second call raises it again, unless git has what is missing.
+        found = None
+    if isinstance(found, Skipped):
+        return found
+    shas = {one.get("commitSHA") for one in found.events} if found else set()
+    git = _chosen(directory, path, shas, _root(platform, environ))
+    if git is None or (found and git.facts is None and not git.problem):
+        return found or resolve(platform, environ=environ, event=event, inputs=inputs, call=call)
+    try:
+        deploys = resolve(platform, environ=environ, event=event, inputs=inputs, git=git.facts, call=call)
+    except UsageError as error:
+        first, *others = error.complaints
+        raise UsageError(f"{first} ({git.problem})" if git.problem else first, *others) from None
+    if isinstance(deploys, Deploys) and git.problem:
+        return Deploys(deploys.platform, deploys.events, (*deploys.notes, git.problem))
+    return deploys
+
+def _root(platform, environ):
+    """Return the folder of the job, above which no checkout is its own, or ""."""
+    return environ.get(platform.step.root or platform.step.folder, "") if platform else ""
+
+def _chosen(directory, path, shas, root):
+    """Return the checkout of one of the commits *shas*, or the nearest one if none of them is known."""
+    if path:
+        folder = os.path.join(directory, path)
+        if not any(map(_is_checkout, _above(folder, root))):
+            raise UsageError(f"path: expected a folder with a git checkout, got {path!a}")
+        return read(folder)
+    nearest = next(filter(_is_checkout, _above(directory, root)), None)
+    found = read(nearest) if nearest else None
+    if found and (not shas or found.problem or (found.facts and found.facts.sha in shas)):
+        return found
+    # Below the job's folder only the deployed commit shows which checkout is meant.
+    below = list(_below(directory)) if shas else []
+    for folder in below:
+        if _git(folder, "rev-parse", "HEAD")[0] in shas:
+            return read(folder)
+    # Where none is at the deployed commit, a checkout that git refused may be the one.
+    problems = [one for one in map(read, below[:1]) if one.problem]
+    return found or (problems[0] if problems else None)
+
+def _above(directory, root):
+    """Yield a folder and those above it, up to *root* if it is in there."""
+    folder, root = os.path.abspath(directory), os.path.abspath(root) if root else ""
+    inside = root and (folder + os.sep).startswith(root.rstrip(os.sep) + os.sep)
+    while True:
+        yield folder
+        above = os.path.dirname(folder)
+        if above == folder or (inside and folder == root):
+            return
+        folder = above
+
+def _below(directory):
+    try:
+        names = sorted(os.listdir(directory))
+    except OSError:
+        names = []
+    yield from filter(_is_checkout, (os.path.join(directory, name) for name in names[:_MOST_FOLDERS]))
+
+def _is_checkout(folder):
+    return os.path.exists(os.path.join(folder, ".git"))
+
+def read(directory):
+    """Read HEAD, its branch, its remote and earlier commits.
+
+    In a shallow clone earlier commits are unknown, because they were not fetched.
+    """
+    form = (f"--max-count={_CHECKOUT_READ}", "-z", "--topo-order", _FORMAT)
+    text, problem = _git(directory, "log", *form, *_since(directory))
+    rows = [row.split("\n", 3) for row in text.split("\0") if row.count("\n") >= 3]
+    if not rows:
+        return Found(problem=problem)
+    sha, commit_time = rows[0][0], rows[0][1]
+    entries = [commit(name, time) for name, time, parents, _ in rows if " " not in parents]
+    said, _ = _git(directory, "rev-parse", "--is-shallow-repository", "--symbolic-full-name", "HEAD")
+    shallow, _, ref = said.partition("\n")
+    return Found(
+        GitFacts(
+            sha=sha,
+            branch=ref[len(_CHECKOUT_HEADS) :] if ref.startswith(_CHECKOUT_HEADS) else None,
+            remote=_git(directory, "config", "--get", "remote.origin.url")[0] or None,
+            commit_time=readable_time(commit_time),
+            # An older git does not know the question, and prints it.
+            commits=tuple(entry for entry in entries if entry)[:MOST_COMMITS] if shallow == "false" else (),
+            history=tuple(
+                (name, tuple(above.split()), undone_by(message)) for name, _, above, message in rows
+            ),
+        )
+    )
+
+# Name, time and parents, each on a line, and the message. No message holds a zero byte.
+_FORMAT = "--format=%H%n%cI%n%P%n%B"
+
+def _since(directory):
+    """Return the range of commits that landed on the branch last, as git's arguments.
+
+    By their times, old commits of a branch that was just merged would come after hundreds of newer ones,
+    and be cut off: the slowest ones. So the range goes by what landed.
+    """
+    skipped = f"--skip={USUAL_COMMITS}"
+    first = _git(directory, "rev-list", "--first-parent", skipped, "--max-count=1", "HEAD")[0]
+    return ["HEAD", f"^{first}"] if first else ["HEAD"]
+
+def _git(directory, *arguments):
+    """Return what git prints and, if it fails, why, in words for the log. One of them is empty."""
+    import subprocess
+
+    # In a container the checkout often belongs to another user. This changes no configuration file.
+    command = ["git", "-c", "safe.directory=*", "-c", "log.showSignature=false", "--no-pager", *arguments]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_LONGEST_SECONDS,
+            check=False,
+            env={**os.environ, "LC_ALL": "C", "GIT_NO_LAZY_FETCH": "1"},
+        )
+    except subprocess.TimeoutExpired:
+        return "", f"no commits: git took longer than {_LONGEST_SECONDS} s"
+    except (OSError, subprocess.SubprocessError):
+        return "", "no commits: git is not installed, or cannot be run"
+    if done.returncode == 0:
+        return done.stdout.decode("utf-8", "replace").strip(), ""
+    said = " ".join(done.stderr.decode("utf-8", "replace").split())
+    if any(words in said for words in _OWNED_BY_ANOTHER):
+        return "", (
+            "no commits: git refused the checkout, because it belongs to another user; "
+            "git config --global --add safe.directory '*' allows it"
+        )
+    return "", f"no commits: git could not read the checkout ({said[:200]})"
 
 # core/gitdailies_core/ci/step.py
 # Run a step from its inputs to its report. The arguments are what differs between platforms.
@@ -2485,16 +2559,16 @@ _OUR_NAMES: Mapping[str, str] = {}
 
 
 def run(
-    platform: Platform | None,
-    texts: Mapping[str, str | None],
+    platform,
+    texts,
     *,
-    environ: Mapping[str, str],
-    event: Any = None,
-    directory: str = ".",
-    agent: str,
-    no_key: str = "",
-    names: Mapping[str, str] = _OUR_NAMES,
-) -> Report:
+    environ,
+    event = None,
+    directory = ".",
+    agent,
+    no_key = "",
+    names = _OUR_NAMES,
+):
     """Report the job's deploys and return how it went. Raises nothing.
 
     *texts* are the inputs by the names of `settings`. *agent* names the step to the receiver.
@@ -2523,7 +2597,7 @@ def run(
     except Exception as error:
         return refused(error, names)
 
-def leave(code: int) -> NoReturn:
+def leave(code):
     """End the process at once. A normal end of the interpreter takes a tenth of a step's time."""
     try:
         sys.stdout.flush()
@@ -2533,18 +2607,19 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 def _send(
-    events: tuple[Event, ...],
-    settings: Settings,
-    dialect: Dialect,
-    agent: str,
-    no_key: str,
-    names: Mapping[str, str],
-) -> tuple[list[Attempted], list[str]]:
+    events,
+    settings,
+    dialect,
+    agent,
+    no_key,
+    names,
+):
     """Send the events. Return how that went, and warnings."""
     if not settings.key:
         raise UsageError(f"webhook-key: expected a webhook key, got nothing{no_key}")
     if not settings.url:
         raise UsageError("webhook-url: expected the address of incoming webhooks, got nothing")
+    _load("html_answer", "retry", "values.hosts", "ci.sender")
 
     receiver = Receiver.make(
         url=settings.url,
@@ -2568,20 +2643,22 @@ def _send(
     ]
     warning = warning_about(receiver.url)
     return results, [warning] if warning else []
+''')
 
+_LATER["ci.workflow_commands"] = 2648, r'''
 # core/gitdailies_core/ci/workflow_commands.py
 # Write a report as GitHub's runner reads it: commands in the log, outputs, and a summary.
 
 _HEADING = "GitDailies"
 _MARKS = {REPORTED: "✅", SKIPPED: "⏭️", DRY_RUN: "📝", REPORT_FAILED: "⚠️"}
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~])")
+_MARKDOWN = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_{}[]<>()#+!|~"})
 
-def masks(key: str) -> list[str]:
+def masks(key):
     """Return the commands that keep the key out of the log. The runner masks each line by itself."""
     lines = [line.strip() for line in key.splitlines()]
     return [f"::add-mask::{_data(line)}" for line in lines if line]
 
-def commands(report: Report, fails: bool) -> list[str]:
+def commands(report, fails):
     """Return the lines for the log. Notes, problems and a skip become annotations.
 
     A foreign text, such as a receiver's answer, is only written into the data of a command. The runner
@@ -2594,14 +2671,14 @@ def commands(report: Report, fails: bool) -> list[str]:
     level = "notice" if report.ok else "error" if fails else "warning"
     return notices + [f"::{level} title={_HEADING}::{_data(line)}" for line in report.lines]
 
-def files(report: Report) -> dict[str, str]:
+def files(report):
     """Return the texts to append to the runner's files, by the variable that names the file."""
     return {"GITHUB_OUTPUT": outputs(report), "GITHUB_STEP_SUMMARY": summary(report)}
 
-def not_written(name: str) -> str:
+def not_written(name):
     return f"::warning title={_HEADING}::{name}: expected a file to write to, got none"
 
-def outputs(report: Report) -> str:
+def outputs(report):
     """Return the lines for GITHUB_OUTPUT, one for each value."""
     values = {
         "ok": "true" if report.ok else "false",
@@ -2612,40 +2689,30 @@ def outputs(report: Report) -> str:
     }
     return "".join(f"{name}={_one_line(value)}\n" for name, value in values.items())
 
-def summary(report: Report) -> str:
+def summary(report):
     """Return the Markdown for GITHUB_STEP_SUMMARY."""
     lines = [f"{_MARKS[report.outcome]} **{_HEADING}**: {_markdown(line)}" for line in report.lines]
     return (
         "\n\n".join([*lines, *(f"- {_markdown(note)}" for note in (*report.warnings, *report.notes))]) + "\n"
     )
 
-def _data(text: str) -> str:
+def _data(text):
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
-def _harmless(text: str) -> str:
+def _harmless(text):
     # The runner still reads commands in their old form, ##[name], anywhere in a line.
     return _one_line(text).replace("##[", "## [")
 
-def _one_line(text: str) -> str:
+def _one_line(text):
     return " ".join(text.splitlines())
 
-def _markdown(text: str) -> str:
-    return _MARKDOWN.sub(r"\\\1", _one_line(text))
+def _markdown(text):
+    return _one_line(text).translate(_MARKDOWN)
+'''
 
-# core/gitdailies_core/ci/platforms/github_actions.py
-# GitHub Actions. Sources: its "Variables", "Contexts" and "Events that trigger workflows" references.
-
-GITHUB_ACTIONS_TABLE = Table(
-    run=("GITHUB_RUN_ID",),
-    attempt=("GITHUB_RUN_ATTEMPT",),
-    sha=("GITHUB_SHA",),
-    # GITHUB_REF_NAME may also be a tag, or 7/merge for a pull request.
-    branch=("GITHUB_REF",),
-    repo=("GITHUB_REPOSITORY",),
-    # No variable has the job's status; the action passes job.status. No variable or context has the
-    # job's environment (actions/runner issue 1369).
-    status=("GITDAILIES_JOB_STATUS",),
-)
+_LATER["ci.github_events"] = 2713, r'''
+# core/gitdailies_core/ci/github_events.py
+# Events of GitHub Actions whose payload names the deploy. Source: "Events that trigger workflows".
 
 @dataclass(frozen=True)
 class Payload:
@@ -2736,52 +2803,45 @@ _MAYBE_TAG = (
     r"^(?:.*[/@_-])?[vV]?(?:[0-9]+(?:\.[0-9]+)+(?:[-+.].*)?|[0-9]{6,}.*|[0-9]{4}-[0-9]{2}.*)$|^[vV][0-9]+$"
 )
 
-# How git and GitHub begin the message of a merge. `checkout` leaves merges out, too.
-_MERGES = ("Merge pull request #", "Merge branch '", "Merge remote-tracking branch '", "Merge tag '")
+def facts_of(
+    name, payload, *, ref, repo, own
+):
+    """Return the values for `Facts` and `Target` that a payload has, or None if the variables have them.
 
-def _github_actions_read(variables: Variables, event: Any) -> Facts:
-    name, payload = variables.first("GITHUB_EVENT_NAME") or "", event if isinstance(event, dict) else {}
+    *name* is the event, and *ref*, *repo* and *own* are the ref, the repository and the run of the job.
+    """
     if name in PAYLOADS:
-        return _from_payload(variables, name, payload)
+        return _from_payload(name, payload, ref, repo, own)
     if name.startswith(_PULL_REQUEST):
-        return _pull_request(variables, name, payload)
+        return _pull_request(name, payload, ref)
     issue = payload.get("issue")
     if name == "issue_comment" and isinstance(issue, dict) and issue.get("pull_request"):
-        return _comment(variables, payload)
-    sha = full_sha(variables.first(*GITHUB_ACTIONS_TABLE.sha))
-    branch = branch_of(variables.first(*GITHUB_ACTIONS_TABLE.branch))
-    if name == "delete" or (name == "push" and _deletes(payload)):
-        return _facts(variables, sha=sha, branch=branch, skip="the run is of a deleted branch or tag")
-    if name != "push" or at(payload, "after") != sha:
-        return _facts(variables, sha=sha, branch=branch)
-    return _facts(variables, sha=sha, branch=branch, **_pushed(payload))
+        return _comment(payload)
+    return None
 
-def _deletes(payload: Mapping[str, Any]) -> bool:
-    after = at(payload, "after") or ""
-    return payload.get("deleted") is True or (bool(after) and not after.strip("0"))
-
-def _from_payload(variables: Variables, name: str, payload: Mapping[str, Any]) -> Facts:
+def _from_payload(
+    name, payload, ref, repo, own
+):
     row = PAYLOADS[name]
     sha = full_sha(at(payload, row.sha))
     if not at(payload, row.sha):
-        return _facts(variables, notes=_missing(name))
+        return {"notes": _missing(name)}
     head = branch_of(at(payload, row.branch))
-    found: dict[str, Any] = {"branch": head}
+    found = {"branch": head}
     if name.startswith("deployment"):
-        found["branch"] = branch_of(variables.first(*GITHUB_ACTIONS_TABLE.branch))
+        found["branch"] = branch_of(ref)
         found["tier"] = _tier(payload)
-    elif _foreign(variables, name, payload):
+    elif _foreign(name, payload, repo):
         found = {"foreign": head or name, "no_branch": f"{name} belongs to another repository"}
     elif at(payload, f"{name}.event") == "release":
         found = {"no_branch": f"{name} is of a release, and {head} is a tag"}
     elif head and _may_be_tag(name, payload, head):
         found = {"unsure": f"{name} does not tell whether {head} is a branch or a tag"}
-    return _facts(
-        variables,
+    return dict(
         sha=sha,
         commit_time=readable_time(at(payload, row.commit_time)),
         reverts=undone_by(at(payload, row.message)),
-        run=_github_actions_run(variables, row, payload),
+        run=_github_events_run(row, payload, own),
         environment=at(payload, row.environment),
         time=readable_time(at(payload, row.time)),
         url=at(payload, row.url),
@@ -2793,13 +2853,13 @@ def _from_payload(variables: Variables, name: str, payload: Mapping[str, Any]) -
         **found,
     )
 
-def _github_actions_run(variables: Variables, row: Payload, payload: Mapping[str, Any]) -> Run | None:
+def _github_events_run(row, payload, own):
     """Return the run that the payload names, else the job's own.
 
     A job that is started by a workflow's end may be the one that deploys. Its own attempt is then that of
     the deploy. A job on `deployment_status` deploys nothing, so its attempts are those of a report.
     """
-    own, run = GITHUB_ACTIONS_TABLE.run_of(variables), at(payload, row.run)
+    run = at(payload, row.run)
     if not run:
         return own
     again = own.attempt if own and not row.time else None
@@ -2811,26 +2871,26 @@ def _github_actions_run(variables: Variables, row: Payload, payload: Mapping[str
         return Run(run, attempt, (deployment, again) if again else (deployment,))
     return Run(run, attempt)
 
-def _tier(payload: Mapping[str, Any]) -> str | None:
+def _tier(payload):
     """Return the tier of a deployment. GitHub only tells production from everything else."""
     deployment = payload.get("deployment")
     known = isinstance(deployment, dict) and deployment.get("production_environment") is True
     moved = at(payload, "deployment_status.environment") or at(payload, "deployment.environment")
     return "production" if known and moved == at(payload, "deployment.environment") else None
 
-def _foreign(variables: Variables, name: str, payload: Mapping[str, Any]) -> bool:
-    origin, own = at(payload, f"{name}.head_repository.full_name"), variables.first(*GITHUB_ACTIONS_TABLE.repo)
+def _foreign(name, payload, own):
+    origin = at(payload, f"{name}.head_repository.full_name")
     about = payload.get(name)
     # A fork that was deleted since is null.
     gone = isinstance(about, dict) and "head_repository" in about and about["head_repository"] is None
     return gone or bool(origin and own and origin.lower() != own.lower())
 
-def _may_be_tag(name: str, payload: Mapping[str, Any], branch: str) -> bool:
+def _may_be_tag(name, payload, branch):
     if branch == at(payload, "repository.default_branch") or not re.match(_MAYBE_TAG, branch):
         return False
     return (at(payload, f"{name}.event") or "push") in _OF_TAGS
 
-def _open_pull(name: str, payload: Mapping[str, Any], branch: str | None) -> str | None:
+def _open_pull(name, payload, branch):
     """Return the open pull request whose checks or workflow run started the job, or None."""
     about = payload.get(name)
     if not isinstance(about, dict) or name not in ("workflow_run", "check_suite", "check_run"):
@@ -2847,27 +2907,24 @@ def _open_pull(name: str, payload: Mapping[str, Any], branch: str | None) -> str
         return None
     return f"pull request {number}"
 
-def _comment(variables: Variables, payload: Mapping[str, Any]) -> Facts:
+def _comment(payload):
     """Read a comment on a pull request. GITHUB_SHA is the default branch's tip, and no commit is named."""
     merged = at(payload, "issue.pull_request.merged_at")
-    return _facts(
-        variables,
+    return dict(
         no_branch="a comment on a pull request started the run",
         notes=("a comment on a pull request does not tell the pull request's commit",),
         pull=None if merged else f"pull request {at(payload, 'issue.number') or ''}".strip(),
     )
 
-def _pull_request(variables: Variables, name: str, payload: Mapping[str, Any]) -> Facts:
+def _pull_request(name, payload, ref):
     number = at(payload, "pull_request.number")
     if not number:
         # The ref of a merged one is the branch that it was merged into.
-        ref = variables.first(*GITHUB_ACTIONS_TABLE.branch) or ""
         merged = name == _PULL_REQUEST and ref.startswith("refs/heads/")
-        return _facts(variables, notes=_missing(name), pull=None if merged else "a pull request")
+        return {"notes": _missing(name), "pull": None if merged else "a pull request"}
     pull = f"pull request {number}"
     if at(payload, "pull_request.merged_at") or payload["pull_request"].get("merged") is True:
-        return _facts(
-            variables,
+        return dict(
             sha=full_sha(at(payload, "pull_request.merge_commit_sha")),
             branch=branch_of(at(payload, "pull_request.base.ref")),
             notes=(f"the commit that {pull} was merged as",),
@@ -2879,8 +2936,7 @@ def _pull_request(variables: Variables, name: str, payload: Mapping[str, Any]) -
     branch = branch_of(at(payload, "pull_request.head.ref"))
     fork = f"{pull} comes from another repository" if head != base else None
     closed = at(payload, "pull_request.state") == "closed"
-    return _facts(
-        variables,
+    return dict(
         sha=full_sha(at(payload, "pull_request.head.sha")),
         branch=None if fork else branch,
         foreign=branch if fork else None,
@@ -2890,10 +2946,55 @@ def _pull_request(variables: Variables, name: str, payload: Mapping[str, Any]) -
         skip=f"{pull} was closed without being merged" if closed else None,
     )
 
-def _missing(name: str) -> tuple[str, ...]:
+def _missing(name):
     return (f"the payload of {name}, which tells it, was not found at GITHUB_EVENT_PATH",)
+'''
 
-def _pushed(payload: Mapping[str, Any]) -> dict[str, Any]:
+_LATER["ci.platforms.github_actions"] = 2953, r'''
+# core/gitdailies_core/ci/platforms/github_actions.py
+# GitHub Actions. Sources: its "Variables", "Contexts" and "Events that trigger workflows" references.
+
+GITHUB_ACTIONS_TABLE = Table(
+    run=("GITHUB_RUN_ID",),
+    attempt=("GITHUB_RUN_ATTEMPT",),
+    sha=("GITHUB_SHA",),
+    # GITHUB_REF_NAME may also be a tag, or 7/merge for a pull request.
+    branch=("GITHUB_REF",),
+    repo=("GITHUB_REPOSITORY",),
+    # No variable has the job's status; the action passes job.status. No variable or context has the
+    # job's environment (actions/runner issue 1369).
+    status=("GITDAILIES_JOB_STATUS",),
+)
+
+# The variables name the commit of these, and of some others.
+_BY_VARIABLES = ("push", "workflow_dispatch", "schedule", "repository_dispatch")
+
+# How git and GitHub begin the message of a merge. `checkout` leaves merges out, too.
+_MERGES = ("Merge pull request #", "Merge branch '", "Merge remote-tracking branch '", "Merge tag '")
+
+def _github_actions_read(variables, event):
+    name, payload = variables.first("GITHUB_EVENT_NAME") or "", event if isinstance(event, dict) else {}
+    if name not in _BY_VARIABLES:
+        # Most jobs are not of such an event, and do not wait for the module.
+        _load("ci.github_events")
+
+        ref, repo = variables.first(*GITHUB_ACTIONS_TABLE.branch), variables.first(*GITHUB_ACTIONS_TABLE.repo)
+        known = facts_of(name, payload, ref=ref or "", repo=repo, own=GITHUB_ACTIONS_TABLE.run_of(variables))
+        if known is not None:
+            return _facts(variables, **known)
+    sha = full_sha(variables.first(*GITHUB_ACTIONS_TABLE.sha))
+    branch = branch_of(variables.first(*GITHUB_ACTIONS_TABLE.branch))
+    if name == "delete" or (name == "push" and _deletes(payload)):
+        return _facts(variables, sha=sha, branch=branch, skip="the run is of a deleted branch or tag")
+    if name != "push" or at(payload, "after") != sha:
+        return _facts(variables, sha=sha, branch=branch)
+    return _facts(variables, sha=sha, branch=branch, **_pushed(payload))
+
+def _deletes(payload):
+    after = at(payload, "after") or ""
+    return payload.get("deleted") is True or (bool(after) and not after.strip("0"))
+
+def _pushed(payload):
     """Return what a push brought. A new branch and a tag list no commits."""
     pushed = payload.get("commits")
     # The payload has the oldest first.
@@ -2917,8 +3018,8 @@ def _pushed(payload: Mapping[str, Any]) -> dict[str, Any]:
 _OF_TARGET = ("sha", "branch", "unsure", "foreign", "commit_time", "commits", "before", "reverts", "notes")
 
 def _facts(
-    variables: Variables, *, no_branch: str | None = None, url: str | None = None, **known: Any
-) -> Facts:
+    variables, *, no_branch = None, url = None, **known
+):
     repo, own_run = variables.first(*GITHUB_ACTIONS_TABLE.repo), variables.first(*GITHUB_ACTIONS_TABLE.run)
     server = variables.first("GITHUB_SERVER_URL")
     if variables.first("GITEA_ACTIONS", "FORGEJO_ACTIONS"):
@@ -2935,18 +3036,7 @@ def _facts(
     target = Target(repo=repo, no_branch=no_branch, **of_target)
     return GITHUB_ACTIONS_TABLE.read(variables, targets=(target,), url=url, **known)
 
-def at(payload: Mapping[str, Any], paths: str) -> str | None:
-    """Return the first text or number that one of *paths* leads to, or None."""
-    for path in paths.split():
-        value: Any = payload
-        for name in path.split("."):
-            value = value.get(name) if isinstance(value, Mapping) else None
-        text = given(str(value)) if isinstance(value, (str, int)) and not isinstance(value, bool) else None
-        if text:
-            return text
-    return None
-
-def github_actions_inputs(environ: Mapping[str, str]) -> dict[str, str]:
+def github_actions_inputs(environ):
     """Return the raw text of each input, by name. The action passes it as INPUT_NAME."""
     return texts(environ, "INPUT_")
 
@@ -2973,7 +3063,9 @@ GITHUB_ACTIONS = Platform(
     turn=10,
     name="github-actions",
 )
+'''
 
+_LATER["ci.platforms.circleci"] = 3068, r'''
 # core/gitdailies_core/ci/platforms/circleci.py
 # CircleCI. Sources: its "Project values and variables" and "Pipeline values" references.
 
@@ -3008,7 +3100,7 @@ _FORK = r"^pull/([0-9]+)(?:/(?:head|merge))?$"
 # A pull request from such a branch only carries it to another one that is released.
 _TRUNKS = ("main", "master", "trunk")
 
-def _circleci_read(variables: Variables, event: Any) -> Facts:
+def _circleci_read(variables, event):
     repo = None
     for pair in _OWNER_AND_NAME:
         owner, name = map(variables.first, pair)
@@ -3030,7 +3122,7 @@ def _circleci_read(variables: Variables, event: Any) -> Facts:
         fork=f"the run is of pull request {number}, of a fork" if number else False,
     )
 
-def _circleci_run(variables: Variables) -> Run | None:
+def _circleci_run(variables):
     """Return the pipeline. A workflow that runs again has another id than its workspace.
 
     The workspace is the one of the first run, and a pipeline may have several workflows that deploy.
@@ -3043,7 +3135,7 @@ def _circleci_run(variables: Variables) -> Run | None:
     named = (first, again) if again else (first,)
     return Run(variables.first(*CIRCLECI_TABLE.run) or first, again, named)
 
-def _circleci_inputs(environ: Mapping[str, str]) -> dict[str, str]:
+def _circleci_inputs(environ):
     """Return the inputs, by name: the orb's parameters, else GITDAILIES_* as on any other platform."""
     read = texts(environ, "PARAM_")
     filled = {name: _circleci_filled_in(text, environ) for name, text in read.items()}
@@ -3052,7 +3144,7 @@ def _circleci_inputs(environ: Mapping[str, str]) -> dict[str, str]:
     filled["webhook-key"] = environ.get(named, "") if named else read["webhook-key"]
     return filled
 
-def _circleci_filled_in(text: str, environ: Mapping[str, str]) -> str:
+def _circleci_filled_in(text, environ):
     """Replace `$NAME` and `${NAME}` by the variables. If one is not set, return its reference alone.
 
     Core refuses a bare reference. A value with a part missing would look valid.
@@ -3079,7 +3171,9 @@ CIRCLECI = Platform(
     ),
     turn=20,
 )
+'''
 
+_LATER["ci.platforms.travis"] = 3176, r'''
 # core/gitdailies_core/ci/platforms/travis.py
 # Travis CI. Source: its "Environment Variables" page.
 
@@ -3102,7 +3196,7 @@ TRAVIS_TABLE = Table(
 # Nothing counts the restarts of a job. All of them have one name.
 _AGAIN = "restarted"
 
-def _travis_read(variables: Variables, event: Any) -> Facts:
+def _travis_read(variables, event):
     build = variables.first(*TRAVIS_TABLE.run)
     again = _AGAIN if variables.first("TRAVIS_JOB_RESTARTED_BY") else None
     own, origin = variables.first(*TRAVIS_TABLE.repo), variables.first("TRAVIS_PULL_REQUEST_SLUG")
@@ -3128,7 +3222,9 @@ TRAVIS = Platform(
     ),
     turn=30,
 )
+'''
 
+_LATER["ci.platforms.octopus"] = 3227, r'''
 # core/gitdailies_core/ci/platforms/octopus.py
 # Octopus Deploy. Names are Octopus's own.
 
@@ -3169,7 +3265,7 @@ _UNKNOWN = ('Unrecognized variable "', 'Unrecognized command "')
 _MARK = "##octopus["
 _REMEDY = "or push build information with its VcsRoot and VcsCommitNumber for the release's packages"
 
-def _octopus_read(variables: Variables, event: Any) -> Facts:
+def _octopus_read(variables, event):
     server, link = variables.first(_SERVER), variables.first(_LINK)
     targets, notes = _targets(variables.first(_CHANGES), variables.first(_RELEASE))
     if not targets:
@@ -3186,21 +3282,21 @@ def _octopus_read(variables: Variables, event: Any) -> Facts:
         remedy=_REMEDY,
     )
 
-def _octopus_run(variables: Variables) -> Run | None:
+def _octopus_run(variables):
     """Return the release, and its deployment as the attempt. The deployment alone names its deploys."""
     release, deployment = variables.first(*OCTOPUS_TABLE.run), variables.first(*OCTOPUS_TABLE.attempt)
     if not deployment:
         return None
     return Run(release or deployment, deployment if release else None, (deployment,))
 
-def _targets(text: str | None, release: str | None) -> tuple[tuple[Target, ...], list[str]]:
+def _targets(text, release):
     """Read the repositories of a release's packages, each with its commit and the new commits.
 
     The list holds every release since the last one in this environment. The entry of *release* names
     the deployed commit; all entries together name the new commits.
     """
     changes, notes = _list(text, _CHANGES)
-    packages: list[tuple[bool, dict[str, Any]]] = [
+    packages = [
         (str(change.get("Version")) == release, package)
         for change in changes
         for package in _objects(change.get("BuildInformation"))
@@ -3216,15 +3312,15 @@ def _targets(text: str | None, release: str | None) -> tuple[tuple[Target, ...],
         notes.append(f"{_CHANGES} names no package of release {release}")
     return tuple(targets), notes
 
-def _of_packages(text: str | None) -> tuple[tuple[Target, ...], list[str]]:
+def _of_packages(text):
     """Read the packages of the release. What it brought is unknown here."""
     packages, notes = _list(text, _PACKAGES)
     nested = [package for one in packages for package in _objects(one.get("BuildInformation"))]
     return _by_commit([*packages, *nested]), notes
 
-def _by_commit(packages: list[dict[str, Any]]) -> tuple[Target, ...]:
+def _by_commit(packages):
     """Return each repository and commit of *packages* once."""
-    found: dict[tuple[str | None, str | None], Target] = {}
+    found = {}
     for package in packages:
         repo, sha = slug(_octopus_text(package, "VcsRoot")), full_sha(_octopus_text(package, "VcsCommitNumber"))
         if repo or sha:
@@ -3232,25 +3328,25 @@ def _by_commit(packages: list[dict[str, Any]]) -> tuple[Target, ...]:
             found.setdefault((repo, sha), Target(repo=repo, sha=sha, branch=branch))
     return tuple(found.values())
 
-def _commits(items: list[dict[str, Any]]) -> tuple[dict[str, str], ...]:
+def _commits(items):
     # Build information has no times of commits.
     entries = [commit(item.get("Id"), None) for item in items]
     return tuple({entry["sha"]: entry for entry in entries if entry}.values())
 
-def _list(text: str | None, name: str) -> tuple[list[dict[str, Any]], list[str]]:
+def _list(text, name):
     try:
         return _objects(json.loads(text) if text else []), []
     except ValueError:
         return [], [f"{name} is no JSON"]
 
-def _objects(value: Any) -> list[dict[str, Any]]:
+def _objects(value):
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
-def _octopus_text(package: dict[str, Any], name: str) -> str:
+def _octopus_text(package, name):
     value = package.get(name)
     return value if isinstance(value, str) else ""
 
-def ask(lent: Mapping[str, Any], standard_input: Callable[[], bytes]) -> dict[str, str]:
+def ask(lent, standard_input):
     """Ask for every variable that is used. A missing one is empty."""
     get = lent.get(_LENDS)
     if get is None:
@@ -3258,21 +3354,21 @@ def ask(lent: Mapping[str, Any], standard_input: Callable[[], bytes]) -> dict[st
         return {name: _known(handed.get(name, "")) for name in ASKED}
     return {name: _known(_asked(get, name)) for name in ASKED}
 
-def octopus_inputs(variables: Mapping[str, str]) -> dict[str, str]:
+def octopus_inputs(variables):
     """Return the inputs, by name."""
     return {name: variables.get(variable, "") for name, variable in OCTOPUS_PARAMETERS.items()}
 
-def _asked(get: Callable[[str], str], name: str) -> str:
+def _asked(get, name):
     try:
         return get(name) or ""
     except KeyError:
         # An older agent's Python function raises it.
         return ""
 
-def _known(text: str) -> str:
+def _known(text):
     return "" if text.startswith(_UNKNOWN) else text
 
-def _pairs(raw: bytes) -> dict[str, str]:
+def _pairs(raw):
     """Read `NAME=VALUE`, each followed by a zero byte, which no value can hold."""
     read = {}
     for pair in raw.decode("utf-8", "replace").split("\0"):
@@ -3280,7 +3376,7 @@ def _pairs(raw: bytes) -> dict[str, str]:
         read[name] = value
     return read
 
-def _octopus_log(report: Report, fails: bool) -> list[str]:
+def _octopus_log(report, fails):
     """Return the lines for the log. A foreign text, such as a receiver's answer, gives no commands."""
     plain = [line.replace(_MARK, "## octopus[") for line in messages(report)]
     if report.ok and not report.warnings:
@@ -3304,7 +3400,9 @@ OCTOPUS = Platform(
     ),
     turn=40,
 )
+'''
 
+_LATER["ci.platforms.gitlab"] = 3405, r'''
 # core/gitdailies_core/ci/platforms/gitlab.py
 # GitLab CI.
 
@@ -3336,11 +3434,11 @@ GITLAB_TABLE = Table(
 # CI_ENVIRONMENT_ACTION other than `start`: https://docs.gitlab.com/ci/yaml/#environmentaction
 _NO_DEPLOY = ("stop", "prepare", "verify", "access")
 
-def _gitlab_read(variables: Variables, event: Any) -> Facts:
+def _gitlab_read(variables, event):
     action = (variables.first("CI_ENVIRONMENT_ACTION") or "").lower()
     tier = (variables.first("CI_ENVIRONMENT_TIER") or "").lower()
     pipeline, job = variables.first(*GITLAB_TABLE.run), variables.first("CI_JOB_ID")
-    found: dict[str, Any] = {}
+    found = {}
     if variables.first("CI_MERGE_REQUEST_EVENT_TYPE") == "merge_train":
         # A train builds what the target branch becomes.
         found["branch"], found["pull"] = variables.first("CI_MERGE_REQUEST_TARGET_BRANCH_NAME"), None
@@ -3355,7 +3453,7 @@ def _gitlab_read(variables: Variables, event: Any) -> Facts:
         **found,
     )
 
-def _gitlab_pull(variables: Variables) -> str | None:
+def _gitlab_pull(variables):
     merge, external = variables.first("CI_MERGE_REQUEST_IID"), variables.first("CI_EXTERNAL_PULL_REQUEST_IID")
     if merge or variables.first("CI_PIPELINE_SOURCE") == "merge_request_event":
         return f"merge request {merge}" if merge else "a merge request"
@@ -3368,14 +3466,14 @@ _GITLAB_ORIGINS = (
     ("CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY", "CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY"),
 )
 
-def _gitlab_forked(variables: Variables) -> bool:
+def _gitlab_forked(variables):
     for theirs, own in _GITLAB_ORIGINS:
         origin, here = variables.first(theirs), variables.first(own)
         if origin and here and origin.lower() != here.lower():
             return True
     return False
 
-def _gitlab_inputs(environ: Mapping[str, str]) -> dict[str, str]:
+def _gitlab_inputs(environ):
     """Return the inputs, by name: the component's, else the GITDAILIES_* variable of that name.
 
     The component passes INPUT_*, because a project's variable overrides a job's of the same name.
@@ -3386,7 +3484,7 @@ def _gitlab_inputs(environ: Mapping[str, str]) -> dict[str, str]:
         read["webhook-key"] = environ.get(named, "")
     return read
 
-def _warned(environ: Mapping[str, str]) -> int:
+def _warned(environ):
     """Return the exit code of a warning: the one that the component allows its job to fail with, else 0."""
     code = environ.get("GITDAILIES_WARNING_EXIT", "")
     return int(code) if code.isdecimal() else 0
@@ -3409,7 +3507,9 @@ GITLAB = Platform(
     ),
     turn=50,
 )
+'''
 
+_LATER["ci.platforms.buildkite"] = 3512, r'''
 # core/gitdailies_core/ci/platforms/buildkite.py
 # Buildkite. Source: its "Environment variables" reference.
 
@@ -3433,8 +3533,8 @@ BUILDKITE_TABLE = Table(
 _CONFIGURATION = "BUILDKITE_PLUGIN_CONFIGURATION"
 _KEY_NAME = "webhook-key-env"
 
-def _buildkite_read(variables: Variables, event: Any) -> Facts:
-    found: dict[str, Any] = {"run": _buildkite_run(variables), "pull": None}
+def _buildkite_read(variables, event):
+    found = {"run": _buildkite_run(variables), "pull": None}
     branch = variables.first(*BUILDKITE_TABLE.branch)
     queued_for = variables.first("BUILDKITE_MERGE_QUEUE_BASE_BRANCH")
     number = variables.first(*BUILDKITE_TABLE.pull)
@@ -3447,13 +3547,13 @@ def _buildkite_read(variables: Variables, event: Any) -> Facts:
             found["pull"] = f"pull request {number}"
     return BUILDKITE_TABLE.read(variables, status_of="the command", **found)
 
-def _buildkite_run(variables: Variables) -> Run | None:
+def _buildkite_run(variables):
     """Return the build. Its variable counts the retries of the job, and no first attempt."""
     build, retries = variables.first(*BUILDKITE_TABLE.run), variables.first("BUILDKITE_RETRY_COUNT")
     again = str(int(retries) + 1) if retries and retries.isdecimal() else None
     return Run(build, later_attempt(again)) if build else None
 
-def _buildkite_forked(variables: Variables, branch: str | None) -> bool:
+def _buildkite_forked(variables, branch):
     # A setting of the pipeline puts the fork's owner before the branch. No branch's name has a colon.
     if branch and ":" in branch:
         return True
@@ -3461,7 +3561,7 @@ def _buildkite_forked(variables: Variables, branch: str | None) -> bool:
     here, there = slug(own or ""), slug(theirs or "")
     return bool(there and here and there.lower() != here.lower())
 
-def _buildkite_inputs(environ: Mapping[str, str]) -> dict[str, str]:
+def _buildkite_inputs(environ):
     """Return the inputs, by name: the plugin's option, else the GITDAILIES_* variable of that name.
 
     Raises UsageError for an option that does not exist, and for a key written into the pipeline.
@@ -3481,7 +3581,7 @@ def _buildkite_inputs(environ: Mapping[str, str]) -> dict[str, str]:
             raise UsageError(f"{name}: expected one of {expected}, got an option that does not exist")
     return read
 
-def _options(text: str) -> dict[str, Any]:
+def _options(text):
     try:
         options = json.loads(text) if text.strip() else {}
     except ValueError:
@@ -3492,7 +3592,7 @@ def _options(text: str) -> dict[str, Any]:
         raise UsageError(f"{_CONFIGURATION}: expected a JSON object, got {got(options)}")
     return options
 
-def _buildkite_text(name: str, value: Any) -> str:
+def _buildkite_text(name, value):
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list) and name == "repo":
@@ -3518,7 +3618,9 @@ BUILDKITE = Platform(
     ),
     turn=60,
 )
+'''
 
+_LATER["ci.platforms.azure"] = 3623, r'''
 # core/gitdailies_core/ci/platforms/azure.py
 # Azure Pipelines.
 
@@ -3545,10 +3647,10 @@ _ISSUE = "##vso[task.logissue type="
 # The agent leaves a reference to an unknown variable as it is.
 _UNSET = r"^\$\([^()]*\)$"
 
-def _azure_read(variables: Variables, event: Any) -> Facts:
+def _azure_read(variables, event):
     ref = variables.first("BUILD_SOURCEBRANCH")
     fork = (variables.first("SYSTEM_PULLREQUEST_ISFORK") or "").lower() == "true"
-    found: dict[str, Any] = {
+    found = {
         "repo": _repo(variables),
         "branch": variables.first(*AZURE_TABLE.branch) or branch_of(ref),
         "tag": tag_of(ref),
@@ -3561,7 +3663,7 @@ def _azure_read(variables: Variables, event: Any) -> Facts:
         found["url"] = _azure_url(variables)
     return AZURE_TABLE.read(variables, **found)
 
-def _of_release(variables: Variables) -> dict[str, Any]:
+def _of_release(variables):
     """Read a classic release. A stage that is deployed again is another deployment of it.
 
     The primary artifact gives the repository and the commit. Variables of a build have them, or those of
@@ -3579,7 +3681,7 @@ def _of_release(variables: Variables) -> dict[str, Any]:
         "url": variables.first("RELEASE_RELEASEWEBURL"),
     }
 
-def _azure_pull(variables: Variables) -> str | None:
+def _azure_pull(variables):
     number = variables.first(*AZURE_TABLE.pull)
     if number:
         return f"pull request {number}"
@@ -3587,7 +3689,7 @@ def _azure_pull(variables: Variables) -> str | None:
     ref = variables.first("BUILD_SOURCEBRANCH") or ""
     return "a pull request" if reason == "PullRequest" or ref.startswith("refs/pull/") else None
 
-def _repo(variables: Variables) -> str | None:
+def _repo(variables):
     name, address = variables.first("BUILD_REPOSITORY_NAME"), variables.first(*AZURE_TABLE.repo_url) or ""
     # Other providers put the name there without the owner.
     if variables.first("BUILD_REPOSITORY_PROVIDER") in ("GitHub", "GitHubEnterprise"):
@@ -3602,14 +3704,14 @@ def _repo(variables: Variables) -> str | None:
             return slug(f"{here.scheme}://{here.netloc}{here.path[len(base) :]}")
     return slug(address)
 
-def _azure_url(variables: Variables) -> str | None:
+def _azure_url(variables):
     collection, project = variables.first("SYSTEM_COLLECTIONURI"), variables.first("SYSTEM_TEAMPROJECT")
     run = variables.first(*AZURE_TABLE.run)
     if not (collection and project and run):
         return None
     return f"{collection.rstrip('/')}/{quote(project)}/_build/results?buildId={run}"
 
-def _azure_inputs(environ: Mapping[str, str]) -> dict[str, str]:
+def _azure_inputs(environ):
     """Return the inputs, by name. The address and the key refer to variables, which may be missing."""
     read = texts(environ)
     for name in ("webhook-url", "webhook-key"):
@@ -3617,7 +3719,7 @@ def _azure_inputs(environ: Mapping[str, str]) -> dict[str, str]:
             read[name] = ""
     return read
 
-def _azure_log(report: Report, fails: bool) -> list[str]:
+def _azure_log(report, fails):
     """Return the lines for the log. Errors and warnings also appear on the run's page.
 
     The agent reads its commands anywhere in a line, so a foreign text must not hold one.
@@ -3647,7 +3749,9 @@ AZURE = Platform(
     ),
     turn=70,
 )
+'''
 
+_LATER["ci.platforms.bitbucket"] = 3754, r'''
 # core/gitdailies_core/ci/platforms/bitbucket.py
 # Bitbucket Pipelines. Source: its "Variables and secrets" page.
 
@@ -3669,7 +3773,7 @@ BITBUCKET_TABLE = Table(
     pull=("BITBUCKET_PR_ID",),
 )
 
-def _bitbucket_read(variables: Variables, event: Any) -> Facts:
+def _bitbucket_read(variables, event):
     repo, run = variables.first(*BITBUCKET_TABLE.repo), variables.first(*BITBUCKET_TABLE.run)
     # No variable holds the run's address.
     url = f"https://bitbucket.org/{repo}/pipelines/results/{run}" if repo and run else None
@@ -3688,7 +3792,9 @@ BITBUCKET = Platform(
         folder="BITBUCKET_CLONE_DIR",
     ),
 )
+'''
 
+_LATER["ci.platforms.codebuild"] = 3797, r'''
 # core/gitdailies_core/ci/platforms/codebuild.py
 # AWS CodeBuild, by itself or in CodePipeline.
 
@@ -3711,7 +3817,7 @@ CODEBUILD_TABLE = Table(
 # arn:PARTITION:codebuild:REGION:ACCOUNT:build/PROJECT:ID
 _ARN = r"^arn:aws:codebuild:([a-z0-9-]+):([0-9]+):build/([^:]+):"
 
-def _codebuild_read(variables: Variables, event: Any) -> Facts:
+def _codebuild_read(variables, event):
     ref = variables.first(*CODEBUILD_TABLE.branch)
     merged = variables.first("CODEBUILD_WEBHOOK_EVENT") == "PULL_REQUEST_MERGED"
     number = re.match(
@@ -3730,7 +3836,7 @@ def _codebuild_read(variables: Variables, event: Any) -> Facts:
         url=_codebuild_url(variables),
     )
 
-def _codebuild_url(variables: Variables) -> str | None:
+def _codebuild_url(variables):
     build, found = variables.first(*CODEBUILD_TABLE.run), re.match(_ARN, variables.first("CODEBUILD_BUILD_ARN") or "")
     if not (build and found):
         return None
@@ -3748,7 +3854,9 @@ CODEBUILD = Platform(
         folder="CODEBUILD_SRC_DIR",
     ),
 )
+'''
 
+_LATER["ci.platforms.drone"] = 3859, r'''
 # core/gitdailies_core/ci/platforms/drone.py
 # Drone. Harness Open Source sets the same variables. Source: its "Environment reference" page.
 
@@ -3771,7 +3879,7 @@ DRONE_TABLE = Table(
     pull=("DRONE_PULL_REQUEST",),
 )
 
-def _drone_read(variables: Variables, event: Any) -> Facts:
+def _drone_read(variables, event):
     # A promotion of a pull request's build keeps the number, and is no job of it.
     promoted = variables.first("DRONE_BUILD_EVENT") == "promote"
     return DRONE_TABLE.read(
@@ -3793,7 +3901,9 @@ DRONE = Platform(
         folder="DRONE_WORKSPACE",
     ),
 )
+'''
 
+_LATER["ci.platforms.google_cloud_build"] = 3906, r'''
 # core/gitdailies_core/ci/platforms/google_cloud_build.py
 # Google Cloud Build. Source: its "Substituting variable values" page.
 
@@ -3808,7 +3918,7 @@ GOOGLE_CLOUD_BUILD_TABLE = Table(
     pull=("_PR_NUMBER",),
 )
 
-def _google_cloud_build_read(variables: Variables, event: Any) -> Facts:
+def _google_cloud_build_read(variables, event):
     project, location = variables.first("PROJECT_ID"), variables.first("LOCATION") or "global"
     build, url = variables.first(*GOOGLE_CLOUD_BUILD_TABLE.run), None
     if project and build:
@@ -3835,7 +3945,9 @@ GOOGLE_CLOUD_BUILD = Platform(
         no_key="; set GITDAILIES_WEBHOOK_KEY by secretEnv from Secret Manager",
     ),
 )
+'''
 
+_LATER["ci.platforms.teamcity"] = 3950, r'''
 # core/gitdailies_core/ci/platforms/teamcity.py
 # TeamCity.
 
@@ -3854,7 +3966,7 @@ _DEFAULT = "<default>"
 # The feature "Pull Requests" names such branches.
 _PULL = r"^(?:refs/)?(?:pull|pull-requests|merge-requests|pullrequest)/([0-9]+)(?:/|$)"
 
-def _teamcity_read(variables: Variables, event: Any) -> Facts:
+def _teamcity_read(variables, event):
     ref = variables.first(*TEAMCITY_TABLE.branch)
     found = re.match(_PULL, ref or "")
     pull = f"pull request {found[1]}" if found else None
@@ -3878,7 +3990,9 @@ TEAMCITY = Platform(
         no_key="; add the parameter env.GITDAILIES_WEBHOOK_KEY of type Password to the build configuration",
     ),
 )
+'''
 
+_LATER["ci.platforms.woodpecker"] = 3995, r'''
 # core/gitdailies_core/ci/platforms/woodpecker.py
 # Woodpecker CI. Source: its "Environment variables" page.
 
@@ -3900,7 +4014,7 @@ WOODPECKER_TABLE = Table(
     pull=("CI_COMMIT_PULL_REQUEST",),
 )
 
-def _woodpecker_read(variables: Variables, event: Any) -> Facts:
+def _woodpecker_read(variables, event):
     # A deployment of a pull request's pipeline keeps the number, and is no job of it.
     of_pull = (variables.first("CI_PIPELINE_EVENT") or "").startswith("pull_request")
     return WOODPECKER_TABLE.read(
@@ -3923,7 +4037,9 @@ WOODPECKER = Platform(
         folder="CI_WORKSPACE",
     ),
 )
+'''
 
+_LATER["ci.platforms.jenkins"] = 4042, r'''
 # core/gitdailies_core/ci/platforms/jenkins.py
 # Jenkins.
 
@@ -3954,7 +4070,7 @@ JENKINS_TABLE = Table(
     pull=("CHANGE_ID", "ghprbPullId", "gitlabMergeRequestIid"),
 )
 
-def _jenkins_read(variables: Variables, event: Any) -> Facts:
+def _jenkins_read(variables, event):
     branch, tag = variables.first(*JENKINS_TABLE.branch), variables.first(*JENKINS_TABLE.tag)
     # Only GIT_BRANCH begins with the remote: origin/main, refs/remotes/origin/main. Older git plugins
     # name a tag there.
@@ -3973,7 +4089,7 @@ def _jenkins_read(variables: Variables, event: Any) -> Facts:
         fork=_jenkins_forked(variables),
     )
 
-def _jenkins_pull(variables: Variables) -> str | None:
+def _jenkins_pull(variables):
     """Return the open pull or merge request of a multibranch pipeline, or of GitHub's or GitLab's plugin."""
     number = variables.first("CHANGE_ID", "ghprbPullId")
     if number:
@@ -3982,7 +4098,7 @@ def _jenkins_pull(variables: Variables) -> str | None:
     state = (variables.first("gitlabMergeRequestState") or "opened").lower()
     return f"merge request {merge}" if merge and state != "merged" else None
 
-def _jenkins_forked(variables: Variables) -> bool:
+def _jenkins_forked(variables):
     if variables.first("CHANGE_FORK"):
         return True
     pairs = (
@@ -4008,37 +4124,109 @@ JENKINS = Platform(
     # The last one: its agents often share a machine with another platform's agent.
     turn=90,
 )
+'''
 
+_now(4129, r'''
 # core/gitdailies_core/ci/platforms/__init__.py
 # The platforms of this file, in the order that they are tried in.
 
-PLATFORMS: tuple[Platform, ...] = (
-    GITHUB_ACTIONS,
-    CIRCLECI,
-    TRAVIS,
-    OCTOPUS,
-    GITLAB,
-    BUILDKITE,
-    AZURE,
-    BITBUCKET,
-    CODEBUILD,
-    DRONE,
-    GOOGLE_CLOUD_BUILD,
-    TEAMCITY,
-    WOODPECKER,
-    JENKINS,
+def github_actions_platform():
+    _load("ci.workflow_commands", "ci.platforms.github_actions")
+
+    return GITHUB_ACTIONS
+
+def circleci_platform():
+    _load("ci.platforms.circleci")
+
+    return CIRCLECI
+
+def travis_platform():
+    _load("ci.platforms.travis")
+
+    return TRAVIS
+
+def octopus_platform():
+    _load("ci.platforms.octopus")
+
+    return OCTOPUS
+
+def gitlab_platform():
+    _load("ci.platforms.gitlab")
+
+    return GITLAB
+
+def buildkite_platform():
+    _load("ci.platforms.buildkite")
+
+    return BUILDKITE
+
+def azure_platform():
+    _load("ci.platforms.azure")
+
+    return AZURE
+
+def bitbucket_platform():
+    _load("ci.platforms.bitbucket")
+
+    return BITBUCKET
+
+def codebuild_platform():
+    _load("ci.platforms.codebuild")
+
+    return CODEBUILD
+
+def drone_platform():
+    _load("ci.platforms.drone")
+
+    return DRONE
+
+def google_cloud_build_platform():
+    _load("ci.platforms.google_cloud_build")
+
+    return GOOGLE_CLOUD_BUILD
+
+def teamcity_platform():
+    _load("ci.platforms.teamcity")
+
+    return TEAMCITY
+
+def woodpecker_platform():
+    _load("ci.platforms.woodpecker")
+
+    return WOODPECKER
+
+def jenkins_platform():
+    _load("ci.platforms.jenkins")
+
+    return JENKINS
+
+CHOICES: tuple[Choice, ...] = (
+    Choice("GITHUB_ACTIONS", "", github_actions_platform),
+    Choice("CIRCLECI", "", circleci_platform),
+    Choice("TRAVIS", "", travis_platform),
+    Choice("Octopus.Deployment.Id", "get_octopusvariable", octopus_platform),
+    Choice("GITLAB_CI", "", gitlab_platform),
+    Choice("BUILDKITE", "", buildkite_platform),
+    Choice("TF_BUILD", "", azure_platform),
+    Choice("BITBUCKET_BUILD_NUMBER", "", bitbucket_platform),
+    Choice("CODEBUILD_BUILD_ID", "", codebuild_platform),
+    Choice("DRONE", "", drone_platform),
+    Choice("BUILDER_OUTPUT", "", google_cloud_build_platform),
+    Choice("TEAMCITY_VERSION", "", teamcity_platform),
+    Choice("CI_SYSTEM_NAME", "", woodpecker_platform),
+    Choice("JENKINS_URL", "", jenkins_platform),
 )
 
 # core/gitdailies_core/ci/detection.py
 # Which CI platform a job runs on, and which deploys it made there.
 
-def detect(environ: Mapping[str, str]) -> Platform | None:
+def detect(environ):
     """Return the platform whose marker is set, or None."""
     variables = Variables(environ)
-    for platform in PLATFORMS:
-        marker = variables.first(platform.marker)
+    for choice in CHOICES:
+        marker = variables.first(choice.marker)
         if marker and marker.lower() != "false":
-            return platform
+            return choice.platform()
     return None
 
 # core/gitdailies_core/ci/version.py
@@ -4052,7 +4240,7 @@ VERSION = "0.1.0"
 # For a job on none of the platforms. Git gives what the inputs do not.
 _MAIN_ELSEWHERE = Step(agent="gitdailies-step", no_key="; set GITDAILIES_WEBHOOK_KEY")
 
-def main(lent: Mapping[str, Any]) -> int:
+def main(lent):
     """Run the step and return the exit code; *lent* holds the functions that an agent adds to a script."""
     # Windows' own code page lacks many characters, and platforms read UTF-8.
     if sys.stdout is not None:
@@ -4067,7 +4255,7 @@ def main(lent: Mapping[str, Any]) -> int:
             print(step.not_written(name))
     return report.code if fails or report.ok else step.warned(environ)
 
-def guarded(lent: Mapping[str, Any]) -> int:
+def guarded(lent):
     """Run the step. Whatever goes wrong in it never fails the job, unless an input says so."""
     try:
         return main(lent)
@@ -4084,16 +4272,17 @@ def guarded(lent: Mapping[str, Any]) -> int:
             return int(fails)
         return int(fails)
 
-def _job(lent: Mapping[str, Any]) -> tuple[Platform | None, Mapping[str, str]]:
+def _job(lent):
     """Return the platform of the job and its variables. The only platform of a file needs no marker."""
-    only = PLATFORMS[0] if len(PLATFORMS) == 1 else None
-    for platform in PLATFORMS:
-        ask = platform.step.ask
-        if ask and (platform is only or platform.step.lends in lent):
-            return platform, ask(lent, sys.stdin.buffer.read)
-    return only or detect(os.environ), os.environ
+    lender = next((choice for choice in CHOICES if choice.lends in lent), None)
+    chosen = CHOICES[0] if len(CHOICES) == 1 else lender
+    if chosen is None:
+        return detect(os.environ), os.environ
+    platform = chosen.platform()
+    ask = platform.step.ask
+    return platform, ask(lent, sys.stdin.buffer.read) if ask else os.environ
 
-def _reported(platform: Platform | None, step: Step, environ: Mapping[str, str]) -> tuple[Report, bool]:
+def _reported(platform, step, environ):
     """Run the step; return its report, and whether an error fails the job."""
     names = variables() if step.names is None else step.names
     try:
@@ -4115,7 +4304,7 @@ def _reported(platform: Platform | None, step: Step, environ: Mapping[str, str])
     )
     return report, strict(inputs)
 
-def _event(path: str) -> Any:
+def _event(path):
     try:
         with open(path, "rb") as file:
             return json.loads(file.read())
@@ -4123,7 +4312,7 @@ def _event(path: str) -> Any:
         # If the commit is only in the payload, the report says so. It is never guessed.
         return None
 
-def _appended(path: str, text: str) -> bool:
+def _appended(path, text):
     try:
         # Bytes that are not UTF-8 are written as escapes. They are no error.
         with open(path, "a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
@@ -4131,10 +4320,12 @@ def _appended(path: str, text: str) -> bool:
     except OSError:
         return False
     return True
+''')
 
 if __name__ == "__main__":
     ended = guarded(globals())
-    if any(platform.step.lends in globals() for platform in PLATFORMS):
+    if any(choice.lends in globals() for choice in CHOICES):
         # Such an agent runs the script in its own process, and has work to do afterwards.
+        gc.enable()
         sys.exit(ended)
     leave(ended)

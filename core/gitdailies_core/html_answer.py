@@ -13,12 +13,11 @@ _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "
 # How much of a body decides. Comments before a page's first tag are short.
 _LOOKED_AT = 4096
 # What may stand before the first tag: white space, comments, an XML declaration.
-_BEFORE = re.compile(r"(?:\s+|<!--.*?-->|<\?xml.*?\?>)+", re.DOTALL)
+_BEFORE = r"(?:\s+|<!--.*?-->|<\?xml.*?\?>)+"
 # The tags that mean HTML, as browsers decide (WHATWG, MIME Sniffing, 7.1), and `meta` and `noscript`.
-_PAGE = re.compile(
+_PAGE = (
     r"<(?:!doctype|html|head|title|meta|body|script|noscript|style|iframe|h1|div|font|table|a|b|br|p)[\s/>]"
-    r"|<!--",
-    re.IGNORECASE,
+    r"|<!--"
 )
 
 
@@ -29,11 +28,13 @@ def is_html(content_type: str, body_start: bytes) -> bool:
     answer HTML.
     """
     text = _text(body_start[:_LOOKED_AT])
-    before = _BEFORE.match(text)
-    rest = text[before.end() :] if before else text
-    if _PAGE.match(rest) or (not rest and "<!--" in text):
-        return True
-    kind = re.split("[;,]", content_type, maxsplit=1)[0].strip().lower()
+    rest = text.lstrip()
+    if rest.startswith("<"):
+        before = re.match(_BEFORE, text, re.DOTALL)
+        rest = text[before.end() :] if before else text
+        if re.match(_PAGE, rest, re.IGNORECASE) or (not rest and "<!--" in text):
+            return True
+    kind = content_type.partition(";")[0].partition(",")[0].strip().lower()
     return kind in _TYPES and bool(rest) and rest[0] not in "{["
 
 

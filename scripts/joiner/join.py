@@ -4,9 +4,9 @@
          head="Report a deploy …", version="0.1.0") -> text
 
 The result holds only the used definitions, with their comments. Each comes after those that it needs.
-If two modules define one name, the module's name is added to each. Imports that only annotations need
-are left to type checkers. `dataclass` becomes core's small replacement: a step starts once, and most of
-its time is the start.
+If two modules define one name, the module's name is added to each. Annotations of functions go, because
+Python compiles them, too. Imports that only those of classes need are left to type checkers. `dataclass`
+becomes core's small replacement: a step starts once, and most of its time is the start.
 """
 
 from __future__ import annotations
@@ -17,9 +17,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from scripts.joiner.modules import Imported, Module, Symbol, Target, Unit, read_all
+from scripts.joiner.modules import Imported, Module, Symbol, Target, Unit, own_imports, read_all
+from scripts.joiner.names import annotated
+from scripts.joiner.parts import LOADER, LONG_ENOUGH, RESERVED, Division, check, numbered, part
 
 OLDEST = (3, 9)
+# The head imports them, in every file.
+_OF_HEAD = {Imported("gc"), Imported("sys")}
 # A definition is left out if nothing uses it. Every other statement of the entry runs.
 _DEFINITIONS = (ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
 
@@ -31,36 +35,83 @@ def join(
     head: str,
     version: str,
     instead: Mapping[str, str] | None = None,
+    parts: bool = False,
 ) -> str:
     """Return the text of the one file that does what the module *entry* does.
 
     *roots* has the folder of each package, by the package's name. *instead* has texts
-    that replace modules' files, by the module's name. Raises ValueError, which names the module, if
-    something cannot be joined.
+    that replace modules' files, by the module's name. With *parts*, each module is compiled when it is
+    needed. Raises ValueError, which names the module, if something cannot be joined.
     """
     modules = read_all(entry, roots, instead or {})
     needed, mentioned = (_reached(modules, entry, at_run_time=at_run_time) for at_run_time in (True, False))
     names = _names(mentioned)
     used = [module for module in modules.values() if any(unit in mentioned for unit in module.units)]
-    parts = [_head(head, version, [module.place for module in used]), _imports(needed, mentioned)]
-    for module in used:
-        parts.append(f"# {module.place}\n# {module.about}")
-        for unit in module.units:
-            if unit in mentioned:
-                text = _written(unit, mentioned, names)
-                parts.append(
-                    text if unit in needed else "if TYPE_CHECKING:\n    " + text.replace("\n", "\n    ")
-                )
-    text = _spaced([part.strip("\n") for part in parts if part.strip()])
+    written = [_head(head, version, [module.place for module in used])]
+    if parts:
+        written += _parted(used, needed, mentioned, names, entry)
+    else:
+        written.append(_imports(_imported(needed), needed, mentioned))
+        for module in used:
+            written += [_title(module), *_statements(module.units, needed, mentioned, names)]
+    text = numbered(_spaced([one.strip("\n") for one in written if one.strip()]))
     ast.parse(text, feature_version=OLDEST)
     return text
 
 
+def _parted(
+    used: list[Module], needed: set[Unit], mentioned: set[Unit], names: Mapping[Symbol, str], entry: str
+) -> Iterator[str]:
+    """Yield the rest of a file in parts. The entry's last statement, which runs it, is in none of them."""
+    division = Division(needed, entry, [module.name for module in used])
+    first = _imported({unit for unit in needed if unit.module.name in division.at_once})
+    # What is imported at once anyway may have more names.
+    there = {target.module for target in first if isinstance(target, Imported)}
+    first |= {
+        target for target in _imported(needed) if isinstance(target, Imported) and target.module in there
+    }
+    yield f"{_imports(first, needed, mentioned)}\n\n{LOADER}"
+    waiting: list[str] = []
+    for module in used:
+        units = [unit for unit in module.units if isinstance(unit.node, _DEFINITIONS) or module.name != entry]
+        imports = "\n".join(
+            _import_lines(_imported({unit for unit in needed if unit.module is module}) - first)
+        )
+        text = _spaced([_title(module), imports, *_statements(units, needed, mentioned, names, division)])
+        check(module.name, text)
+        if module.name in division.at_once:
+            waiting.append(text)
+        else:
+            yield part(text, late=module.name)
+        if waiting and (module is used[-1] or "\n".join(waiting).count("\n") > LONG_ENOUGH):
+            yield part("\n".join(waiting))
+            waiting = []
+    yield from _statements([u for u in used[-1].units if u not in units], needed, mentioned, names)
+
+
+def _title(module: Module) -> str:
+    return f"# {module.place}\n# {module.about}"
+
+
+def _statements(
+    units: Iterable[Unit],
+    needed: set[Unit],
+    mentioned: set[Unit],
+    names: Mapping[Symbol, str],
+    division: Division | None = None,
+) -> Iterator[str]:
+    for unit in units:
+        if unit in mentioned:
+            text = _written(unit, mentioned, names, division)
+            yield text if unit in needed else "if TYPE_CHECKING:\n    " + text.replace("\n", "\n    ")
+
+
 def _spaced(parts: list[str]) -> str:
     """Join statements, with an empty line around each that has several lines."""
-    text = parts[0]
-    for before, part in pairwise(parts):
-        text += ("\n" if "\n" not in before + part else "\n\n") + part
+    filled = [one for one in parts if one]
+    text = filled[0]
+    for before, one in pairwise(filled):
+        text += ("\n" if "\n" not in before + one else "\n\n") + one
     return text + "\n"
 
 
@@ -101,7 +152,7 @@ def _reached(modules: Mapping[str, Module], entry: str, *, at_run_time: bool) ->
 
 def _names(units: Iterable[Unit]) -> dict[Symbol, str]:
     """Return each definition's name in the file. One that several modules define gets its module's name."""
-    bearers: dict[str, set[str]] = {}
+    bearers: dict[str, set[str]] = {name: {""} for name in RESERVED}
     for unit in units:
         if unit in unit.module.units:
             for name in unit.defines:
@@ -143,6 +194,11 @@ import sys
 
 if sys.version_info < {OLDEST}:
     sys.exit("expected Python {oldest} or later, got %d.%d" % sys.version_info[:2])
+
+import gc
+
+# A step ends long before its garbage fills the memory. Looking for it takes a twentieth of the time.
+gc.disable()
 '''
 
 
@@ -154,18 +210,19 @@ def _listed(sources: list[str]) -> Iterator[str]:
     yield f"    {entry}"
 
 
-def _imports(needed: set[Unit], mentioned: set[Unit]) -> str:
-    def imported(units: set[Unit], *, at_run_time: bool) -> set[Target]:
-        return {t for unit in units for t in unit.uses(at_run_time=at_run_time) if isinstance(t, Imported)}
-
-    at_run_time = imported(needed, at_run_time=True)
-    lines = _import_lines(at_run_time - {Imported("sys")})
-    rest = _import_lines(imported(mentioned, at_run_time=False) - at_run_time)
+def _imports(first: set[Target], needed: set[Unit], mentioned: set[Unit]) -> str:
+    """Return the imports *first*, and those that only annotations need."""
+    lines = _import_lines(first - _OF_HEAD)
+    rest = _import_lines(_imported(mentioned, at_run_time=False) - _imported(needed))
     if rest or needed < mentioned:
         lines += ["", "TYPE_CHECKING = False"]
     if rest:
         lines += ["if TYPE_CHECKING:", *(f"    {line}" for line in rest)]
     return "\n".join(lines)
+
+
+def _imported(units: set[Unit], *, at_run_time: bool = True) -> set[Target]:
+    return {t for unit in units for t in unit.uses(at_run_time=at_run_time) if isinstance(t, Imported)}
 
 
 def _import_lines(targets: set[Target]) -> list[str]:
@@ -203,14 +260,25 @@ def _edits(unit: Unit, names: Mapping[Symbol, str]) -> set[_Edit]:
         new = names.get(Symbol(module.name, define.name), define.name)
         if new != define.name and unit in module.units:
             found.add(_Edit(define.line, define.start, define.end, define.name, new))
+    for line, start, annotation in annotated(unit.node):
+        end = annotation.end_col_offset or 0
+        old = module.lines[line - 1].encode()[start:end].decode()
+        if annotation.end_lineno != line or not old.startswith((": ", " -> ")):
+            raise ValueError(f"{module.path}:{line}: expected an annotation on one line, got several lines")
+        found.add(_Edit(line, start, end, old, ""))
     return found
 
 
-def _written(unit: Unit, kept: set[Unit], names: Mapping[Symbol, str]) -> str:
-    """Return a statement's text with comments and new names, without unused methods and our imports."""
+def _written(
+    unit: Unit, kept: set[Unit], names: Mapping[Symbol, str], division: Division | None = None
+) -> str:
+    """Return a statement's text with comments and new names, without unused methods and our imports.
+
+    In a file of parts, some late imports become calls.
+    """
     lines = list(unit.module.lines)
     methods = [method for method in unit.methods if method in kept]
-    for edit in sorted((edit for one in (unit, *methods) for edit in _edits(one, names)), reverse=True):
+    for edit in sorted({edit for one in (unit, *methods) for edit in _edits(one, names)}, reverse=True):
         raw = lines[edit.line - 1].encode()
         if raw[edit.start : edit.end] != edit.old.encode():
             # Before Python 3.12, ast gives other places for names inside an f-string.
@@ -222,9 +290,11 @@ def _written(unit: Unit, kept: set[Unit], names: Mapping[Symbol, str]) -> str:
         if method not in kept
         for number in range(method.first, method.last + 1)
     }
-    for inner in ast.walk(unit.node):
-        if isinstance(inner, ast.ImportFrom) and (inner.module or "").startswith("gitdailies_"):
-            removed |= set(range(inner.lineno, (inner.end_lineno or 0) + 1))
+    for inner in own_imports(unit.node):
+        removed |= set(range(inner.lineno, (inner.end_lineno or 0) + 1))
+        if loads := division.loads(unit.module, inner) if division else "":
+            removed -= {inner.lineno}
+            lines[inner.lineno - 1] = " " * inner.col_offset + loads
     return "\n".join(
         lines[number - 1].partition("  # noqa")[0].partition("  # type: ignore")[0]
         for number in range(unit.first, unit.last + 1)

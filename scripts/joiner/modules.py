@@ -6,7 +6,7 @@ import ast
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 from scripts.joiner.names import Names, bindings
@@ -52,13 +52,23 @@ class Unit:
     defines: tuple[str, ...] = ()
     methods: list[Unit] = field(default_factory=list)
 
-    def uses(self, *, at_run_time: bool) -> Iterator[Target]:
-        """Yield the targets of its names. For `module.name` that is the name in the module."""
+    def uses(self, *, at_run_time: bool, at_once: bool = False) -> Iterator[Target]:
+        """Yield the targets of its names. For `module.name` that is the name in the module.
+
+        *at_once* leaves out those that it imports itself, when it runs.
+        """
         for use in self.names.uses:
             target = self.module.targets.get(use.name)
-            if (use.annotation and at_run_time) or target is None:
+            if (use.annotation and at_run_time) or target is None or (at_once and use.name in self.late):
                 continue
             yield Symbol(target, use.attribute) if isinstance(target, str) else target
+
+    @cached_property
+    def late(self) -> frozenset[str]:
+        """The names that imports of ours inside of it bind."""
+        return frozenset(
+            alias.asname or alias.name for node in own_imports(self.node) for alias in node.names
+        )
 
 
 @dataclass(eq=False)
@@ -132,11 +142,19 @@ def _read(name: str, folders: tuple[tuple[str, Path], ...], text: str) -> Module
         defines = bindings([node])
         module.targets.update({name: Symbol(module.name, name) for name in defines})
         module.units.append(_unit(module, node, first, tuple(defines)))
-        # A function may import a module of ours late, to save time. In one file all are loaded at once.
-        for inner in ast.walk(node):
-            if isinstance(inner, ast.ImportFrom) and (inner.module or "").partition(".")[0] in roots:
-                _import(module, inner, roots)
+        # A function may import a module of ours late, to save time.
+        for inner in own_imports(node):
+            _import(module, inner, roots)
     return module
+
+
+def own_imports(node: ast.AST) -> list[ast.ImportFrom]:
+    """Return the imports of ours in a statement."""
+    return [
+        inner
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.ImportFrom) and (inner.module or "").startswith("gitdailies_")
+    ]
 
 
 def _unit(module: Module, node: ast.stmt, first: int, defines: tuple[str, ...]) -> Unit:

@@ -1,9 +1,12 @@
-"""The names in a statement at the top of a module: those it takes from outside, and those it defines."""
+"""The names in a statement at the top of a module: those it takes from outside, and those it defines.
+
+A joined file has no annotations of functions, so names in these do not count.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 
@@ -85,7 +88,6 @@ class _Reader(ast.NodeVisitor):
         for decorator in node.decorator_list:
             self.visit(decorator)
         self._arguments(node.args)
-        self._annotated(node.returns)
         inner = bindings(node.body) + [argument.arg for argument in _all(node.args)]
         outside = {name for item in ast.walk(node) if isinstance(item, ast.Global) for name in item.names}
         self._inside(set(inner) - outside, node.body)
@@ -103,7 +105,8 @@ class _Reader(ast.NodeVisitor):
         self._class = before
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        self._annotated(node.annotation)
+        if not self._scopes:
+            self._annotated(node.annotation)
         self.visit(node.target)
         if node.value:
             self.visit(node.value)
@@ -133,14 +136,11 @@ class _Reader(ast.NodeVisitor):
     def _arguments(self, arguments: ast.arguments) -> None:
         for default in (*arguments.defaults, *(item for item in arguments.kw_defaults if item)):
             self.visit(default)
-        for argument in _all(arguments):
-            self._annotated(argument.annotation)
 
-    def _annotated(self, node: ast.expr | None) -> None:
-        if node is not None:
-            before, self._annotation = self._annotation, True
-            self.visit(node)
-            self._annotation = before
+    def _annotated(self, node: ast.expr) -> None:
+        before, self._annotation = self._annotation, True
+        self.visit(node)
+        self._annotation = before
 
     def _use(self, node: ast.Name, attribute: str = "", attribute_end: int = 0) -> None:
         # An annotation means the module's names, even if a field or an argument has the same name.
@@ -153,6 +153,24 @@ class _Reader(ast.NodeVisitor):
         self.uses.append(
             Use(node.id, node.lineno, node.col_offset, end, attribute, attribute_end, self._annotation)
         )
+
+
+def annotated(node: ast.stmt) -> Iterator[tuple[int, int, ast.expr]]:
+    """Yield the annotations of functions in a statement: the line and the column where each begins, and it.
+
+    The column is that of the colon, or of the space before an arrow.
+    """
+    for item in ast.walk(node):
+        if isinstance(item, ast.FunctionDef):
+            for argument in _all(item.args):
+                if argument.annotation:
+                    name = argument.col_offset + len(argument.arg)
+                    yield argument.lineno, name, argument.annotation
+            if item.returns:
+                yield item.returns.lineno, item.returns.col_offset - len(" -> "), item.returns
+            for inner in ast.walk(item):
+                if isinstance(inner, ast.AnnAssign):
+                    yield inner.lineno, inner.target.end_col_offset or 0, inner.annotation
 
 
 def _all(arguments: ast.arguments) -> list[ast.arg]:

@@ -27,14 +27,14 @@ _EVENTS = "gitdailies_core.events.events"
 @cache
 def step(root: Path) -> str:
     """Return the step of all platforms, which finds out where it runs."""
-    return _joined(root, "Report a deploy to GitDailies from a CI job.", PLATFORMS)
+    return _joined(root, "Report a deploy to GitDailies from a CI job.", _choices(PLATFORMS), parts=True)
 
 
 @cache
 def step_of(root: Path, module: str) -> str:
     """Return the step of one platform, by its module's name. It does not look for a platform."""
     platform = BY_MODULE[module]
-    return _joined(root, f"Report a deploy to GitDailies from {platform.title}.", [platform])
+    return _joined(root, f"Report a deploy to GitDailies from {platform.title}.", _only(platform))
 
 
 def version(root: Path) -> str:
@@ -43,15 +43,16 @@ def version(root: Path) -> str:
     return read
 
 
-def _joined(root: Path, head: str, platforms: Sequence[Platform]) -> str:
+def _joined(root: Path, head: str, choices: str, *, parts: bool = False) -> str:
     return join(
         _ENTRY,
         {"gitdailies_core": root / "core" / "gitdailies_core"},
         head=head,
         version=version(root),
-        # The joined file has no modules to find, so the platforms are written out.
+        parts=parts,
+        # The joined file has no modules to find, so the choices are written out.
         instead={
-            _PACKAGE: _table(platforms),
+            _PACKAGE: choices,
             _VERSION: _constant(version(root)),
             _EVENTS: _deploys(root / "core" / Path(*_EVENTS.split(".")).with_suffix(".py")),
         },
@@ -85,14 +86,35 @@ def _constant(version: str) -> str:
     return f'"""{about}"""\n\nVERSION = "{version}"\n'
 
 
-def _table(platforms: Sequence[Platform]) -> str:
-    modules = {platform.word: module for module, platform in BY_MODULE.items()}
-    names = {}
-    for platform in platforms:
-        module = f"{_PACKAGE}.{modules[platform.word]}"
-        names[module] = next(name for name, value in vars(import_module(module)).items() if value is platform)
+def _only(platform: Platform) -> str:
+    """Return the module of the choices for a file of one platform."""
+    module, name = _place(platform)
+    return f'''"""The platform of this file."""
+
+from {module} import {name}
+from gitdailies_core.ci.table import Choice
+
+CHOICES: tuple[Choice, ...] = (
+    Choice({name}.marker, {name}.step.lends, lambda: {name}),
+)
+'''
+
+
+def _choices(platforms: Sequence[Platform]) -> str:
+    """Return the module of the choices for a file of several platforms, each imported when it is chosen."""
     lines = ['"""The platforms of this file, in the order that they are tried in."""', ""]
-    lines += [f"from {module} import {name}" for module, name in names.items()]
-    lines += ["from gitdailies_core.ci.table import Platform", ""]
-    lines += ["PLATFORMS: tuple[Platform, ...] = (", *(f"    {name}," for name in names.values()), ")", ""]
-    return "\n".join(lines)
+    lines += ["from gitdailies_core.ci.table import Choice, Platform"]
+    rows = []
+    for platform in platforms:
+        module, name = _place(platform)
+        function = f"{module.rpartition('.')[2]}_platform"
+        lines += ["", "", f"def {function}() -> Platform:"]
+        lines += [f"    from {module} import {name}", "", f"    return {name}"]
+        rows.append(f'    Choice("{platform.marker}", "{platform.step.lends}", {function}),')
+    return "\n".join([*lines, "", "", "CHOICES: tuple[Choice, ...] = (", *rows, ")", ""])
+
+
+def _place(platform: Platform) -> tuple[str, str]:
+    """Return the module that defines *platform*, and its name there."""
+    [module] = [f"{_PACKAGE}.{module}" for module, one in BY_MODULE.items() if one is platform]
+    return module, next(name for name, value in vars(import_module(module)).items() if value is platform)

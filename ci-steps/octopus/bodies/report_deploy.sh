@@ -3,10 +3,10 @@
 
 python=
 for candidate in python3 python; do
-  if "$candidate" -S -c 'import sys; sys.exit(sys.version_info < (3, 9))' >/dev/null 2>&1; then
-    python=$candidate
-    break
-  fi
+  case $("$candidate" -V 2>/dev/null) in
+    "Python 3."[0-8] | "Python 3."[0-8][!0-9]*) ;;
+    "Python "[3-9]*) python=$candidate && break ;;
+  esac
 done
 
 if [ -z "$python" ]; then

@@ -15,13 +15,11 @@ from gitdailies_connection.config.services import INCLUDE, SERVICES
 from gitdailies_core.errors import ConfigurationError, PayloadError, UsageError
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.catalogs import GROUP, Catalog, CatalogEntry, ReadsDocuments, Unreadable
-from gitdailies_history.fetch.http_api import HttpApi
 from gitdailies_history.files import atomic_file
 
 from gitdailies_cli import find_config, output
 from gitdailies_cli.commands.catalogs import services as decisions
 from gitdailies_cli.commands.catalogs import tables
-from gitdailies_cli.commands.catalogs.api import CatalogPages
 from gitdailies_cli.commands.catalogs.backstage import backstage
 from gitdailies_cli.commands.catalogs.cortex import cortex
 from gitdailies_cli.commands.catalogs.files import catalog_files, documents
@@ -162,6 +160,10 @@ def _of_files(catalog: ReadsDocuments, path: Path, names: bool) -> Iterator[Cata
 def _of_api(
     catalog: Catalog, address: str, names: bool, secrets: _Secrets, retries: int
 ) -> Iterator[CatalogEntry]:
+    from gitdailies_history.fetch.http_api import HttpApi
+
+    from gitdailies_cli.commands.catalogs.api import CatalogPages
+
     if not address:
         raise UsageError(f"URL: expected a file, a folder or the address of {catalog.name}, got none")
     tokens = tokens_of(catalog, secrets_of(*secrets))

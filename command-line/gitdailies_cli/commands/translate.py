@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 from gitdailies_connection.config.settings import Source
@@ -24,9 +24,11 @@ from gitdailies_core.sources.deploy_messages import Deploy, Push
 from gitdailies_core.sources.protocol import Adapter, Ignored, Unreadable
 from gitdailies_core.sources.request import FORM, Request
 from gitdailies_core.values.nearest_name import did_you_mean
-from gitdailies_relay.accepting.interpret import RoutedMessage, interpret
 
 from gitdailies_cli import find_config, output
+
+if TYPE_CHECKING:
+    from gitdailies_relay.accepting.interpret import RoutedMessage
 
 _EXAMPLE_ROUTES = Routes.make({FALLBACK: [Route("example/{service}")]})
 
@@ -169,6 +171,8 @@ class _Reader:
 
     def report(self, request: Request) -> dict[str, Any]:
         """Return the events, and the reasons to ignore, quarantine or reject; only what applies."""
+        from gitdailies_relay.accepting.interpret import interpret
+
         interpretation = interpret(request, self._source, self._adapter, self._routes, "")
         if interpretation.reason is not None:
             outcome = "rejected" if interpretation.reason.code == INVALID_JSON else "quarantined"

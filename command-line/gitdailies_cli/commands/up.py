@@ -22,7 +22,7 @@ from gitdailies_connection.config.settings import Configuration, RelayAddress
 from gitdailies_connection.config.template import first_file
 from gitdailies_core.errors import ConfigurationError, GitDailiesError
 
-from gitdailies_cli import find_config, process
+from gitdailies_cli import find_config
 from gitdailies_cli.commands import demo
 from gitdailies_cli.commands.private_files import write, write_once
 from gitdailies_cli.commands.webhooks import print_first_owner_link, public_origin
@@ -120,6 +120,9 @@ def up(
     listen = Listen(host or HOST, urlsplit(settings.gitdailies.url).port or 80)
     chosen_port = _check_ports(listen, settings)
     served = configuration()
+
+    # The log is set up before anything of a server is imported.
+    from gitdailies_cli import process
 
     async def serve(signals: process.Signals) -> None:
         from gitdailies_relay import server as relay

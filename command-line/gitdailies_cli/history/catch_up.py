@@ -6,18 +6,20 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from gitdailies_core.errors import PayloadError, UsageError
 from gitdailies_core.sources.history import CatchesUp, FailedDelivery
 from gitdailies_core.values import times
-from gitdailies_history.fetch.catch_up import CaughtUp, HttpListing, send_again
-from gitdailies_history.fetch.http_api import HttpApi
 
 from gitdailies_cli import find_config, output
 from gitdailies_cli.commands.vendor_options import secrets_of, tokens_of
 from gitdailies_cli.history.fetch import moment_of, read_by
 from gitdailies_cli.output import DONE, NOT_DELIVERED, PARTLY, REFUSED
+
+if TYPE_CHECKING:
+    from gitdailies_history.fetch.catch_up import CaughtUp
 
 # GitHub sends again what is at most this old.
 OLDEST = timedelta(days=3)
@@ -64,6 +66,9 @@ def catch_up(
     gitdailies history catch-up github --repo larkspur/checkout-api --print
     gitdailies history catch-up github --org larkspur
     """
+    from gitdailies_history.fetch.catch_up import HttpListing, send_again
+    from gitdailies_history.fetch.http_api import HttpApi
+
     owners = _owners(repo, org)
     configuration = find_config.load_configuration(config) if find_config.find(config) else None
     reader, named = read_by(source, configuration)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import click
@@ -25,9 +26,11 @@ from gitdailies_cli.history import outcome
 from gitdailies_cli.history.catch_up import catch_up
 from gitdailies_cli.history.fetch import fetch
 from gitdailies_cli.history.handover import Handover, handover_options, summed_up
-from gitdailies_cli.history.progress import ImportProgress
 from gitdailies_cli.history.tag_commits import TagCommits
 from gitdailies_cli.output import PARTLY, counted
+
+if TYPE_CHECKING:
+    from gitdailies_cli.history.progress import ImportProgress
 
 # The same as at incoming webhooks: clocks differ a little, but a wrong year is found.
 AHEAD = timedelta(minutes=5)
@@ -69,6 +72,8 @@ def import_(
     gitdailies history import deploys.csv --timezone Europe/Berlin --dry-run
     gitdailies history import pagerduty.csv --mapping pagerduty.yml --skip-bad faulty.csv
     """
+    from gitdailies_cli.history.progress import ImportProgress
+
     if skip_bad is not None and len(files) > 1:
         raise UsageError(f"{SKIP_BAD}: expected one file to import, got {len(files)}")
     options = _read_options(mapping, timezone, handover.config)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import click
 from gitdailies_connection.config.secret_source import SecretSource
@@ -19,7 +19,6 @@ from gitdailies_core.sources import history, registry
 from gitdailies_core.sources.history import MayCountTwice, PerSource, Reader, Window
 from gitdailies_core.values import times
 from gitdailies_core.values.secret import Secret
-from gitdailies_history.fetch.api_client import HttpPages
 from gitdailies_history.fetch.fetch import IgnoredCounts, events
 from gitdailies_history.fetch.state import State
 from gitdailies_history.files import atomic_file
@@ -30,7 +29,9 @@ from gitdailies_cli import find_config, output
 from gitdailies_cli.commands.vendor_options import TOKEN_ENV, TOKEN_FILE, parameters_of, secrets_of, tokens_of
 from gitdailies_cli.history import live, outcome
 from gitdailies_cli.history.handover import Handover, handover_options, summed_up
-from gitdailies_cli.history.progress import ImportProgress
+
+if TYPE_CHECKING:
+    from gitdailies_cli.history.progress import ImportProgress
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,8 @@ def fetch(
     gitdailies history fetch pagerduty --since 2025-01-01 --dry-run
     gitdailies history fetch pagerduty --since 2025-01-01 --output pagerduty.ndjson
     """
+    from gitdailies_cli.history.progress import ImportProgress
+
     asked = _asked(source, since, until, with_, secrets_of(token_env, token_file), api_url, handover.config)
     if live_since and overlap:
         raise UsageError("--live-since: expected it or --overlap, got both")
@@ -150,6 +153,8 @@ def _read(
     asked: _Asked, plan: Plan, state: State, watch: ImportProgress, ignored: IgnoredCounts, retries: int
 ) -> None:
     """Fill the plan. An error that stops the reading says how to continue."""
+    from gitdailies_history.fetch.api_client import HttpPages
+
     until = state.begin(
         asked.job, None if asked.until is None else times.text_of(asked.until), datetime.now(UTC)
     )

@@ -7,21 +7,21 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from gitdailies_connection.config.settings import Destination
-from gitdailies_connection.http.sender import Sender
-from gitdailies_core.values.secret import Secret
-from gitdailies_history.plan.plan import Plan
-from gitdailies_history.plan.summary import Summary
-from gitdailies_history.sending.checkpoint import Checkpoint
-from gitdailies_history.sending.sending import Report, Stream
 
 from gitdailies_cli import find_config
-from gitdailies_cli.history.progress import ImportProgress
 from gitdailies_cli.reporting import delivery_options
-from gitdailies_cli.send_events import find_destination
+
+if TYPE_CHECKING:
+    from gitdailies_connection.config.settings import Destination
+    from gitdailies_core.values.secret import Secret
+    from gitdailies_history.plan.plan import Plan
+    from gitdailies_history.plan.summary import Summary
+    from gitdailies_history.sending.sending import Report
+
+    from gitdailies_cli.history.progress import ImportProgress
 
 STATE = Path(find_config.DATA) / "history"
 INTERRUPTED_BY = "interrupted"
@@ -43,12 +43,20 @@ class Handover:
 
     def where(self) -> tuple[Destination, Secret] | None:
         """Return address and key, or None for a dry run."""
-        return None if self.dry_run else find_destination(self.url, self.key_env, self.config, self.timeout)
+        if self.dry_run:
+            return None
+        from gitdailies_cli.send_events import find_destination
+
+        return find_destination(self.url, self.key_env, self.config, self.timeout)
 
     def send(
         self, where: tuple[Destination, Secret], plan: Plan, total: int, folder: Path, watch: ImportProgress
     ) -> Report:
         """Send a plan of *total* events. Ctrl-C ends it with a report."""
+        from gitdailies_connection.http.sender import Sender
+        from gitdailies_history.sending.checkpoint import Checkpoint
+        from gitdailies_history.sending.sending import Stream
+
         destination, key = where
         checkpoint = Checkpoint(folder, destination.address)
         if self.again:
@@ -66,6 +74,8 @@ class Handover:
 
 def summed_up(plan: Plan) -> Summary:
     """Summarize the events of a plan."""
+    from gitdailies_history.plan.summary import Summary
+
     summary = Summary()
     for entry in plan.entries():
         summary.add(entry)

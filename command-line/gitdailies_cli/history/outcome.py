@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from gitdailies_history.plan.summary import Summary
-from gitdailies_history.sending.sending import Report
 
 from gitdailies_cli import output
 from gitdailies_cli.history.handover import INTERRUPTED_BY
 from gitdailies_cli.output import DONE, NOT_DELIVERED, PARTLY, REFUSED, counted
+
+if TYPE_CHECKING:
+    from gitdailies_history.plan.summary import Summary
+    from gitdailies_history.sending.sending import Report
 
 USAGE, INTERRUPTED = 2, 130
 

@@ -7,6 +7,7 @@ published for one platform holds only that platform.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -17,7 +18,7 @@ from gitdailies_core.ci import console
 from gitdailies_core.ci import step as core_step
 from gitdailies_core.ci.console import Step
 from gitdailies_core.ci.detection import detect
-from gitdailies_core.ci.platforms import PLATFORMS
+from gitdailies_core.ci.platforms import CHOICES
 from gitdailies_core.ci.report import Report, refused
 from gitdailies_core.ci.settings import TRUE
 from gitdailies_core.ci.table import Platform
@@ -64,12 +65,13 @@ def guarded(lent: Mapping[str, Any]) -> int:
 
 def _job(lent: Mapping[str, Any]) -> tuple[Platform | None, Mapping[str, str]]:
     """Return the platform of the job and its variables. The only platform of a file needs no marker."""
-    only = PLATFORMS[0] if len(PLATFORMS) == 1 else None
-    for platform in PLATFORMS:
-        ask = platform.step.ask
-        if ask and (platform is only or platform.step.lends in lent):
-            return platform, ask(lent, sys.stdin.buffer.read)
-    return only or detect(os.environ), os.environ
+    lender = next((choice for choice in CHOICES if choice.lends in lent), None)
+    chosen = CHOICES[0] if len(CHOICES) == 1 else lender
+    if chosen is None:
+        return detect(os.environ), os.environ
+    platform = chosen.platform()
+    ask = platform.step.ask
+    return platform, ask(lent, sys.stdin.buffer.read) if ask else os.environ
 
 
 def _reported(platform: Platform | None, step: Step, environ: Mapping[str, str]) -> tuple[Report, bool]:
@@ -116,7 +118,8 @@ def _appended(path: str, text: str) -> bool:
 
 if __name__ == "__main__":
     ended = guarded(globals())
-    if any(platform.step.lends in globals() for platform in PLATFORMS):
+    if any(choice.lends in globals() for choice in CHOICES):
         # Such an agent runs the script in its own process, and has work to do afterwards.
+        gc.enable()
         sys.exit(ended)
     core_step.leave(ended)

@@ -7,17 +7,17 @@ from typing import Any
 
 from gitdailies_core.ci.deploy import resolve
 from gitdailies_core.ci.facts import Deploys, GitFacts, Inputs, Skipped, Variables
-from gitdailies_core.ci.platforms import PLATFORMS
+from gitdailies_core.ci.platforms import CHOICES
 from gitdailies_core.ci.table import Platform
 
 
 def detect(environ: Mapping[str, str]) -> Platform | None:
     """Return the platform whose marker is set, or None."""
     variables = Variables(environ)
-    for platform in PLATFORMS:
-        marker = variables.first(platform.marker)
+    for choice in CHOICES:
+        marker = variables.first(choice.marker)
         if marker and marker.lower() != "false":
-            return platform
+            return choice.platform()
     return None
 
 

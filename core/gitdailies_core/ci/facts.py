@@ -19,11 +19,11 @@ from gitdailies_core.values.times import parse, text_of
 _NOTHING = frozenset({"", "<nil>", "nil", "<no value>", "null", "undefined", "none"})
 # A reference that was not replaced. Azure leaves an unknown one as a dollar and parentheses. Octopus
 # has a number sign before the braces. No comment here shows that, because Octopus replaces it in scripts.
-_REFERENCE = re.compile(r"^(\$\(.*\)|\$?\$\{.*\}|#\{.*\}|\$[A-Za-z_][A-Za-z0-9_]*|<<.*>>)$")
+_REFERENCE = r"^(\$\(.*\)|\$?\$\{.*\}|#\{.*\}|\$[A-Za-z_][A-Za-z0-9_]*|<<.*>>)$"
 _HEADS, _TAGS = "refs/heads/", "refs/tags/"
 # GitHub's merge queue builds a branch of its own, named after the one that it merges into.
 _QUEUE = "gh-readonly-queue/"
-_SHA = re.compile(r"^(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})$")
+_HEXADECIMAL = "0123456789abcdefABCDEF"
 
 SUCCEEDED = frozenset({"success", "succeeded", "successful", "succeededwithissues", "passed", "ok", "0"})
 FAILED = frozenset(
@@ -43,7 +43,8 @@ def given(text: str | None) -> str | None:
 def full_sha(text: str | None) -> str | None:
     """Return *text* in lower case if it is a full commit SHA that is not all zeros."""
     text = given(text)
-    return text.lower() if text and _SHA.match(text) and text.strip("0") else None
+    whole = text and len(text) in (40, 64) and not text.strip(_HEXADECIMAL) and text.strip("0")
+    return text.lower() if text and whole else None
 
 
 def branch_of(ref: str | None) -> str | None:
@@ -78,6 +79,18 @@ def commit(sha: Any, time: Any) -> dict[str, str] | None:
     return {"sha": name, **({"time": moment} if moment else {})} if name else None
 
 
+def at(payload: Mapping[str, Any], paths: str) -> str | None:
+    """Return the first text or number that one of *paths* leads to, or None."""
+    for path in paths.split():
+        value: Any = payload
+        for name in path.split("."):
+            value = value.get(name) if isinstance(value, Mapping) else None
+        text = given(str(value)) if isinstance(value, (str, int)) and not isinstance(value, bool) else None
+        if text:
+            return text
+    return None
+
+
 def readable_time(time: Any) -> str | None:
     """Return a time in our form, or None if it cannot be read."""
     try:
@@ -92,7 +105,10 @@ _REVERT = r"(?im)^\W*this reverts commit\s+([0-9a-f]{7,64})\b"
 
 def undone_by(message: Any) -> tuple[str, ...]:
     """Return the commits that a commit with this message undoes."""
-    return tuple(sha.lower() for sha in re.findall(_REVERT, message)) if isinstance(message, str) else ()
+    # Few messages say so, and a step that meets none compiles no pattern.
+    if not isinstance(message, str) or "this reverts commit" not in message.casefold():
+        return ()
+    return tuple(sha.lower() for sha in re.findall(_REVERT, message))
 
 
 def reverts_of(commits: Iterable[tuple[Any, tuple[str, ...]]]) -> tuple[str, ...]:
@@ -181,7 +197,7 @@ class Inputs:
 
 def _filled_in(name: str, text: str | None) -> str | None:
     text = given(text)
-    if text and _REFERENCE.match(text):
+    if text and text[0] in "$#<" and re.match(_REFERENCE, text):
         raise UsageError(f"{name}: expected a value, got {got(text)}, which nothing filled in")
     return text
 
@@ -217,7 +233,7 @@ _READ: Mapping[str, Callable[[str, bool], str]] = {
 
 def _repositories(text: str, short: bool) -> Iterator[Repository]:
     # Users and passwords are removed before the text is split, because a password may hold a comma.
-    parts, given_parts = (re.split(r"[\s,]+", one) for one in (without_users(text), text))
+    parts, given_parts = (one.replace(",", " ").split() for one in (without_users(text), text))
     for part in filter(given, parts):
         # What had a user was an address, also without a scheme.
         yield _repository(part if part in given_parts or "://" in part else f"https://{part}", short)

@@ -70,7 +70,7 @@ def without_users(text: str) -> str:
 
     The `git@` of ssh is no secret, and stays.
     """
-    return re.sub(r"\S+", lambda found: _bare(found[0]), text)
+    return re.sub(r"\S+", lambda found: _bare(found[0]), text) if "@" in text else text
 
 
 def _bare(word: str) -> str:

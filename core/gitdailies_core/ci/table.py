@@ -1,4 +1,4 @@
-"""The parts of a platform: the table of its variables, and its marker."""
+"""The parts of a platform: the table of its variables, and its marker; and the choice of one."""
 
 from __future__ import annotations
 
@@ -124,3 +124,17 @@ class Platform:
     def full_name(self) -> str:
         """What runs and reporters call it."""
         return self.name or self.word
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A platform that a job may be of.
+
+    marker    the variable that is set on it
+    lends     the name of a function that its agent adds to a script, or ""
+    platform  returns it. The one-file step compiles a platform only then
+    """
+
+    marker: str
+    lends: str
+    platform: Callable[[], Platform]

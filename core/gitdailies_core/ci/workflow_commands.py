@@ -5,13 +5,11 @@ Source: GitHub's "Workflow commands for GitHub Actions" and "Metadata syntax" re
 
 from __future__ import annotations
 
-import re
-
 from gitdailies_core.ci.report import DRY_RUN, FAILED, REPORTED, SKIPPED, Report
 
 _HEADING = "GitDailies"
 _MARKS = {REPORTED: "✅", SKIPPED: "⏭️", DRY_RUN: "📝", FAILED: "⚠️"}
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~])")
+_MARKDOWN = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_{}[]<>()#+!|~"})
 
 
 def masks(key: str) -> list[str]:
@@ -77,4 +75,4 @@ def _one_line(text: str) -> str:
 
 
 def _markdown(text: str) -> str:
-    return _MARKDOWN.sub(r"\\\1", _one_line(text))
+    return _one_line(text).translate(_MARKDOWN)

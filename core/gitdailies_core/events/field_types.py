@@ -79,7 +79,12 @@ def _plain(text: str) -> bool:
     return text.isascii() and text.isprintable()
 
 
-REPO = FieldType("a repository like 'larkspur/checkout-api'", _REPO)
+def _plain_repo(text: str) -> bool:
+    parts = text.split("/")
+    return _plain(text) and " " not in text and len(parts) > 1 and all(parts)
+
+
+REPO = FieldType("a repository like 'larkspur/checkout-api'", _REPO, quick=_plain_repo)
 SHA = FieldType("7 to 64 hexadecimal digits", _SHA, longest=64)
 CAUSE = FieldType("7 to 64 hexadecimal digits, or none", _CAUSE, longest=64)
 NAME = FieldType("text on one line", _NAME, quick=_plain)

@@ -41,9 +41,10 @@ function Find-Python {
         $words = @($candidate -split ' ')
         $program, $arguments = $words[0], @($words | Select-Object -Skip 1)
         if (-not (Get-Command $program -CommandType Application -ErrorAction SilentlyContinue)) { continue }
-        # Try it: python3 may be a program that only opens the Microsoft Store.
-        try { & $program @arguments -S -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>$null | Out-Null } catch { continue }
-        if ($LASTEXITCODE -eq 0) { return $candidate }
+        # Ask it: python3 may be a program that only opens the Microsoft Store. To say its version, a Python need not
+        # start in full.
+        try { $said = & $program @arguments -V 2>$null } catch { continue }
+        if ("$said" -match '^Python (3\.(9|[1-9][0-9])|[4-9])') { return $candidate }
     }
     return ''
 }

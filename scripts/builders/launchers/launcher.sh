@@ -3,12 +3,13 @@
 # @ORIGIN@
 python=
 for candidate in python3 python "py -3"; do
-  # Try it: on Windows, python3 may be a program that only opens the Microsoft Store.
+  # Ask it: on Windows, python3 may be a program that only opens the Microsoft Store. To say its version, a
+  # Python need not start in full.
   # shellcheck disable=SC2086
-  if $candidate -S -c 'import sys; sys.exit(sys.version_info < (3, 9))' >/dev/null 2>&1 </dev/null; then
-    python=$candidate
-    break
-  fi
+  case $($candidate -V 2>/dev/null </dev/null) in
+    "Python 3."[0-8] | "Python 3."[0-8][!0-9]*) ;;
+    "Python "[3-9]*) python=$candidate && break ;;
+  esac
 done
 if [ -z "$python" ]; then
   problem="deploy not reported: Python 3.9 or later was not found as python3, python or py -3"

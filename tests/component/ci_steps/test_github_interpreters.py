@@ -15,7 +15,7 @@ from gitdailies_core.events.events import Event
 
 from tests.support.once import made_once
 from tests.support.servers import answer, serving
-from tests.support.steps import CASES, ROOT, VERSION
+from tests.support.steps import CASES, ROOT, VERSION, flat
 
 FILE = ROOT / "ci-steps" / "report_deploy.py"
 KEY = "gdk_planted-3f9b"
@@ -234,7 +234,7 @@ NEWER_KEYWORDS = {
 
 def test_nothing_newer_than_3_9() -> None:
     """The file's syntax is that of 3.9, no annotation is evaluated, and no later name is used."""
-    tree = ast.parse(FILE.read_text("utf-8"), feature_version=(3, 9))
+    tree = ast.parse(flat(FILE.read_text("utf-8")), feature_version=(3, 9))
     names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     names |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     names |= {
@@ -271,7 +271,7 @@ def test_only_the_standard_library() -> None:
     """The file imports only modules of the standard library."""
     imported = {
         (node.module if isinstance(node, ast.ImportFrom) else alias.name) or ""
-        for node in ast.walk(ast.parse(FILE.read_text("utf-8")))
+        for node in ast.walk(ast.parse(flat(FILE.read_text("utf-8"))))
         if isinstance(node, (ast.Import, ast.ImportFrom))
         for alias in node.names
     }

@@ -147,8 +147,9 @@ def launch(tmp_path: Path, pythons: dict[str, str], **environ: str) -> tuple[int
     return done.returncode, done.stdout, read[0], read[1]
 
 
-NEW = 'if [ "$1" = -S ]; then exit 0; fi; echo "$0" "$@"'
-OLD = 'if [ "$1" = -S ]; then exit 1; fi; echo "too old, and run"'
+NEW = 'if [ "$1" = -V ]; then echo Python 3.13.0rc1; exit; fi; echo "$0" "$@"'
+OLD = 'if [ "$1" = -V ]; then echo Python 3.8.18; exit; fi; echo "too old, and run"'
+NINE = NEW.replace("3.13.0rc1", "3.9.2")
 # What Windows has for a python3 that is not installed: words, and an exit status of its own.
 SHOP = "echo Python was not found; exit 49"
 
@@ -160,8 +161,10 @@ SHOP = "echo Python was not found; exit 49"
         ({"python3": OLD, "python": NEW}, "python -I -S"),
         ({"python3": SHOP, "python": SHOP, "py": 'shift; set -- "$@"; ' + NEW}, "py -I -S"),
         ({"python": NEW}, "python -I -S"),
+        ({"python3": NINE, "python": NEW}, "python3 -I -S"),
+        ({"python3": OLD.replace("3.8.18", "3.1.5"), "python": NEW}, "python -I -S"),
     ],
-    ids=["python3", "python3-too-old", "windows-launcher", "python-alone"],
+    ids=["python3", "python3-too-old", "windows-launcher", "python-alone", "oldest", "looks-like-newer"],
 )
 def test_launcher(pythons: dict[str, str], used: str, tmp_path: Path) -> None:
     """The first Python that is new enough runs the one step, apart from site-packages."""

@@ -15,7 +15,7 @@ from gitdailies_core.events.events import Event
 from scripts.joiner import one_file
 from tests.component.ci_steps.test_github_interpreters import NEW_ENOUGH
 from tests.support.shell_scripts import case_of
-from tests.support.steps import ROOT, case, tool
+from tests.support.steps import ROOT, case, flat, tool
 
 ONE = ROOT / one_file.STEP
 # How the input of a dry run is named, where not GITDAILIES_DRY_RUN.
@@ -31,10 +31,12 @@ each_python = pytest.mark.parametrize(
 
 @pytest.fixture(scope="module", params=["every platform", *BY_MODULE])
 def file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The step of every platform, and that of each alone, just joined, in a file."""
+    """The step of every platform, whose parts are plain Python here, and that of each alone, in a file."""
     path = tmp_path_factory.mktemp("step") / "step.py"
     module = request.param
-    path.write_text(one_file.step_of(ROOT, module) if module in BY_MODULE else one_file.step(ROOT), "utf-8")
+    path.write_text(
+        one_file.step_of(ROOT, module) if module in BY_MODULE else flat(one_file.step(ROOT)), "utf-8"
+    )
     return path
 
 

@@ -140,8 +140,7 @@ def test_an_older_python(version: tuple[int, int], tmp_path: Path) -> None:
     """A Python before 3.9 runs no step, and counts as none."""
     found = FOUND.get(version)
     with_sender(tmp_path, "curl")
-    stand_in = "import sys; exec(sys.argv[-1].replace('sys.version_info', str({})))"
-    text = f'exec {found} "$@"' if found else f'exec {sys.executable} -c "{stand_in.format(version)}" "$@"'
+    text = f'exec {found} "$@"' if found else f"echo Python {'.'.join(map(str, version))}.1"
     (tmp_path / "bin/python3").write_text(f"#!/bin/sh\n{text}\n")
     (tmp_path / "bin/python3").chmod(0o755)
     with once() as server:

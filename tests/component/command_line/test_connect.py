@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 import requests
 from click.testing import CliRunner, Result
-from gitdailies_cli.commands.connect import command
 from gitdailies_cli.commands.connect.plan import Entry
 from gitdailies_cli.commands.connect.relay_watch import RelayWatch
 from gitdailies_cli.main import gitdailies
@@ -22,6 +21,7 @@ from gitdailies_connection.config.template import first_file
 from gitdailies_core.errors import DeliveryError, GitDailiesError, Refused, UsageError
 from gitdailies_core.sources.signatures import hmac_sha256
 from gitdailies_core.values.secret import Secret
+from gitdailies_history.fetch import http_api
 from gitdailies_history.fetch.http_api import HttpApi
 
 from tests.support.connect.vendors import (
@@ -81,7 +81,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).chmod(0o600)
     ports = {"listen": free_port(), "status": free_port()}
     (tmp_path / "gitdailies.yml").write_text(FILE % ports)
-    monkeypatch.setattr(command, "HttpApi", partial(HttpApi, sleep=lambda _seconds: None))
+    monkeypatch.setattr(http_api, "HttpApi", partial(HttpApi, sleep=lambda _seconds: None))
     return tmp_path
 
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from gitdailies_cli.commands import services
 from gitdailies_cli.main import gitdailies
 from gitdailies_connection.config.load import load
 from gitdailies_core.errors import ConfigurationError, DeliveryError, GitDailiesError, Refused, UsageError
+from gitdailies_history.fetch import http_api
 from gitdailies_history.fetch.http_api import HttpApi
 
 from tests.support.history_fetch.api import CUT, LIMITED, Api, listening
@@ -35,7 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(name, TOKEN)
     for name in ("HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(services, "HttpApi", partial(HttpApi, sleep=lambda _seconds: None))
+    monkeypatch.setattr(http_api, "HttpApi", partial(HttpApi, sleep=lambda _seconds: None))
     return tmp_path
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from gitdailies_core.ci.detection import PLATFORMS
+from gitdailies_core.ci.platforms import PLATFORMS
 from gitdailies_core.ci.settings import INPUTS
 
 # Octopus hands over the parameters of its step, not the environment of a job.

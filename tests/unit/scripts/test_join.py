@@ -39,12 +39,19 @@ def run(text: str) -> str:
     return done.stdout
 
 
-def joined(room: Path, instead: Mapping[str, str] | None = None) -> str:
+def joined(room: Path, instead: Mapping[str, str] | None = None, *, parts: bool = False) -> str:
     roots = {
         "gitdailies_room": room / "gitdailies_room",
         "gitdailies_core": room.parent / "core" / "gitdailies_core",
     }
-    return join("gitdailies_room.__main__", roots, head="What it does.", version="1.2.3", instead=instead)
+    return join(
+        "gitdailies_room.__main__",
+        roots,
+        head="What it does.",
+        version="1.2.3",
+        instead=instead,
+        parts=parts,
+    )
 
 
 def test_what_it_says_of_itself(tmp_path: Path) -> None:
@@ -182,7 +189,7 @@ def test_imports_inside_of_functions(tmp_path: Path) -> None:
 
 
 def test_annotations_cost_nothing(tmp_path: Path) -> None:
-    """Imports that only annotations need are not made when the file runs."""
+    """Annotations of functions are left out, and imports that only those of classes need are not made."""
     text = joined(
         room(
             tmp_path,
@@ -190,15 +197,20 @@ def test_annotations_cost_nothing(tmp_path: Path) -> None:
             from decimal import Decimal
             from typing import Union
             Number = Union[int, Decimal]
-            def double(number: Number) -> Number:
-                return number * 2
+            class Pair:
+                first: Number = 1
+            def double(number: Number, *, times: "Fraction" = 2) -> Number:
+                found: dict[str, Number] = {"": number * times}
+                return found[""]
             import sys
-            print(double(2), "decimal" in sys.modules)
+            print(double(2), Pair.first, "decimal" in sys.modules)
             """,
         )
     )
 
-    assert run(text) == "4 False\n"
+    assert run(text) == "4 1 False\n"
+    assert "def double(number, *, times = 2):" in text
+    assert "    found = {" in text
     assert "if TYPE_CHECKING:\n    from decimal import Decimal\n    from typing import Union" in text
     assert "if TYPE_CHECKING:\n    Number = Union[int, Decimal]" in text
 
@@ -232,6 +244,60 @@ def test_frozen_values(tmp_path: Path) -> None:
     assert run(text) == (
         "Point.x: expected no change, got one\nPoint: expected x, y, got 0 and []\nPoint(1, 2) True 1 False\n"
     )
+
+
+PARTS = {
+    "main": """
+        import sys
+        from gitdailies_core import one
+        def main(name):
+            if name == "two":
+                from gitdailies_core.two import TWO
+                return TWO
+            if name == "three":
+                from gitdailies_core import three
+                return three.fail()
+            return one.ONE
+        if __name__ == "__main__":
+            print(main(sys.argv[1]), "fractions" in sys.modules, sorted(_LATER))
+        """,
+    "core_one": "ONE = '1'\n",
+    "core_two": "from gitdailies_core import deep, one\nTWO = one.ONE + deep.DEEP\n",
+    "core_deep": "from fractions import Fraction\nDEEP = str(Fraction(1, 2))\n",
+    "core_three": "def fail():\n    # Why.\n    raise ValueError('planted')\n",
+}
+
+
+def part_run(tmp_path: Path, name: str) -> subprocess.CompletedProcess[str]:
+    file = tmp_path / "step.py"
+    file.write_text(joined(room(tmp_path, **PARTS), parts=True))
+    return subprocess.run([sys.executable, "-I", str(file), name], capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "printed"),
+    [("one", "1 False ['deep', 'three', 'two']\n"), ("two", "11/2 True ['three']\n")],
+)
+def test_a_late_import_compiles_its_modules(name: str, printed: str, tmp_path: Path) -> None:
+    """What is imported late is compiled then, with all that it needs, and imports what only that needs."""
+    assert part_run(tmp_path, name).stdout == printed
+
+
+def test_a_traceback_shows_the_line_of_the_file(tmp_path: Path) -> None:
+    """An error in a part names the file, the line in it, and the statement."""
+    done = part_run(tmp_path, "three")
+    lines = (tmp_path / "step.py").read_text().splitlines()
+    number = next(at for at, line in enumerate(lines, 1) if "raise ValueError" in line)
+
+    assert f"step.py\", line {number}, in fail\n    raise ValueError('planted')\n" in done.stderr
+
+
+def test_a_text_that_no_part_can_hold(tmp_path: Path) -> None:
+    """Quotes that would end a part are refused, with the module's name."""
+    here = room(tmp_path, "from gitdailies_core import one\nprint(one.ONE)\n", core_one="ONE = \"'''\"\n")
+
+    with pytest.raises(ValueError, match=r"gitdailies_core\.one: expected no '''"):
+        joined(here, parts=True)
 
 
 @pytest.mark.parametrize(

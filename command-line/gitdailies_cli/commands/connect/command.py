@@ -8,7 +8,7 @@ import secrets as random_secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 import click
@@ -26,7 +26,6 @@ from gitdailies_core.sources import registry
 from gitdailies_core.sources.connecting import GROUP, Made, Step, Target, Vendor
 from gitdailies_core.sources.history import SecondKey, TokenExchange
 from gitdailies_core.values.secret import Secret
-from gitdailies_history.fetch.http_api import HttpApi
 
 from gitdailies_cli import find_config, output
 from gitdailies_cli.commands.connect import bodies, runner
@@ -35,6 +34,9 @@ from gitdailies_cli.commands.connect.relay_watch import RelayWatch
 from gitdailies_cli.commands.connect.runner import Place, VendorApi
 from gitdailies_cli.commands.vendor_options import TOKEN_ENV, TOKEN_FILE, parameters_of, secrets_of, tokens_of
 from gitdailies_cli.output import NOT_DELIVERED
+
+if TYPE_CHECKING:
+    from gitdailies_history.fetch.http_api import HttpApi
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _RELOAD = "send SIGHUP to the relay, as `systemctl reload gitdailies-relay` does"
@@ -119,6 +121,8 @@ def connect(
     if print_:
         _print(asked)
         return
+    from gitdailies_history.fetch.http_api import HttpApi
+
     tokens = tokens_of(asked.vendor, secrets_of(token_env, token_file))
     secret = None if asked.vendor.gives_secret else _secret(asked.place)
     http = HttpApi(

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from gitdailies_connection.config import yaml_document
@@ -21,11 +21,13 @@ from gitdailies_core.errors import DeliveryError, GitDailiesError, PayloadError,
 from gitdailies_core.sources.connecting import Call, Made, Step, Target, Vendor
 from gitdailies_core.sources.fields import Fields
 from gitdailies_core.values.secret import Secret
-from gitdailies_history.fetch.http_api import HttpApi, NotThere
 
 from gitdailies_cli.commands import private_files
 from gitdailies_cli.commands.connect import bodies
 from gitdailies_cli.commands.connect.plan import Entry, Here
+
+if TYPE_CHECKING:
+    from gitdailies_history.fetch.http_api import HttpApi
 
 SOURCES = "sources"
 
@@ -38,6 +40,8 @@ class VendorApi:
     headers: Mapping[str, str] = field(repr=False)
 
     def get(self, path: str, query: Sequence[tuple[str, str]] = ()) -> Any:
+        from gitdailies_history.fetch.http_api import NotThere
+
         address = f"{self.http.url}{path}?{urlencode(list(query))}" if query else f"{self.http.url}{path}"
         try:
             return self.http.until_answered(address, self.headers).content
