@@ -59,11 +59,12 @@ _EARLIER = "(d.at, d.id) < (given.at, given.id) ORDER BY d.at DESC, d.id DESC LI
 _LATER = "(d.at, d.id) > (given.at, given.id) ORDER BY d.at, d.id LIMIT 1"
 _FIRST = "(d.at, d.id) < (given.at, given.id) ORDER BY d.at, d.id LIMIT 1"
 
-# The last deploy before a position in its place, and the last counting one.
-DEPLOYS_BEFORE = f"""
+# The last deploy before a position in its place, the last counting one, and when the next one of any kind is.
+DEPLOYS_AROUND = f"""
 given.number,
 (SELECT d.id FROM figures_deploys d WHERE {_IN_PLACE} AND {_EARLIER}),
-(SELECT d.id FROM figures_deploys d WHERE {_IN_PLACE} AND d.counts = 1 AND {_EARLIER})
+(SELECT d.id FROM figures_deploys d WHERE {_IN_PLACE} AND d.counts = 1 AND {_EARLIER}),
+(SELECT d.at FROM figures_deploys d WHERE {_IN_PLACE} AND {_LATER})
 """  # noqa: S608  constants
 
 # Whether there is a deploy after a position in its place, and when the next counting one is.
@@ -254,6 +255,15 @@ _INCIDENT = (
     "i.id, i.since, i.until, i.repo, i.environment, i.service, i.incident_id, i.at, i.end_id, i.ended_at,"
     " i.merged, i.cause, i.deploy, i.deploy_service, i.deploy_at, i.how, i.wide"
 )
+
+# Whether incidents started since a moment, and whether any names its cause.
+INCIDENTS_SINCE = """
+given.number,
+(SELECT 1 FROM figures_incidents i WHERE i.repo = given.repo AND i.environment = given.environment
+ AND i.at >= given.since LIMIT 1),
+(SELECT 1 FROM figures_incidents i WHERE i.repo = given.repo AND i.environment = given.environment
+ AND i.cause IS NOT NULL LIMIT 1)
+"""
 
 # Incidents that have no cause for a time, started between two moments, of a service that the deploy's may be.
 INCIDENTS_BETWEEN = Lookup(

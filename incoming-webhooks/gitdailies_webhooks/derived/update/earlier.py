@@ -6,8 +6,9 @@ holds for all of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
 
 from gitdailies_server.storage.database import Session
 
@@ -27,7 +28,8 @@ _SHA_POSITION = "number, repo, environment, service, sha, at, id"
 class Group:
     """Deploys of one place, in order, between two stored ones.
 
-    `latest` is the stored counting deploy before them, `states` and `before` what is stored of commits, and
+    `latest` is the stored counting deploy before them, and `followed` is set if any is stored behind them.
+    `states` and `before` what is stored of commits, and
     `forward` and `brought` the stored deploys that they may remedy. `taken` are the deploys as they count.
     """
 
@@ -35,6 +37,7 @@ class Group:
         self.place = place
         self.deploys: list[Deploy] = []
         self.latest: Outcome | None = None
+        self.followed = False
         self.states: dict[str, CommitState] = {}
         self.before: set[str] = set()
         self.forward: dict[str, Deploy] = {}
@@ -52,32 +55,50 @@ class Group:
         return {(self.place, sha) for sha in listed | {deploy.sha for deploy in self.deploys}}
 
 
+class _Around(NamedTuple):
+    """The stored deploys around a position of a place: the last one, the last counting one, when the next is."""
+
+    last: str | None
+    counting: str | None
+    next_at: int | None
+
+
 def groups_of(session: Session, deploys: Sequence[Deploy]) -> list[Group]:
+    """Put deploys into groups, in order; those of one place follow each other."""
     ordered = sorted(deploys, key=lambda deploy: (place_key(deploy.place), deploy.order))
-    rows = [(number, *place_key(one.place), *one.order) for number, one in enumerate(ordered)]
-    before = {
-        number: (last, counting)
-        for number, last, counting in lookup_many(session, POSITION, rows, statements.DEPLOYS_BEFORE)
-    }
-    latest = read_outcomes(session, {counting for _, counting in before.values() if counting is not None})
+    places = [list(of_place) for _, of_place in groupby(ordered, key=lambda deploy: place_key(deploy.place))]
+    found: list[tuple[list[Deploy], _Around]] = []
+    mixed: list[Deploy] = []
+    for of_place, around in zip(places, _around(session, [one[0] for one in places]), strict=True):
+        if around.next_at is None or around.next_at > of_place[-1].at:
+            found.append((of_place, around))
+        else:
+            # A stored deploy may lie between any two of them.
+            mixed += of_place
+    found += [([one], around) for one, around in zip(mixed, _around(session, mixed), strict=True)]
+    latest = read_outcomes(session, {around.counting for _, around in found if around.counting is not None})
     groups: dict[tuple[PlaceKey, str | None], Group] = {}
-    for number, deploy in enumerate(ordered):
-        last, counting = before[number]
-        place = place_key(deploy.place)
-        group = groups.get((place, last))
+    for together, around in found:
+        place = place_key(together[0].place)
+        group = groups.get((place, around.last))
         if group is None:
-            group = groups[place, last] = Group(place)
-            group.latest = None if counting is None else latest[counting]
-        group.deploys.append(deploy)
+            group = groups[place, around.last] = Group(place)
+            group.latest = None if around.counting is None else latest[around.counting]
+            group.followed = around.next_at is not None
+        group.deploys += together
     return list(groups.values())
+
+
+def _around(session: Session, deploys: Sequence[Deploy]) -> list[_Around]:
+    rows = [(number, *place_key(one.place), *one.order) for number, one in enumerate(deploys)]
+    found = {number: _Around(*ids) for number, *ids in lookup_many(session, POSITION, rows, statements.DEPLOYS_AROUND)}
+    return [found[number] for number in range(len(rows))]
 
 
 def load_states(session: Session, groups: Sequence[Group], lengths: Lengths) -> None:
     """Load what is known of the commits of each group: their first deploys, and which of the same exist."""
     matching = lengths.matching(shas.DEPLOYED, (key for group in groups for key in group.shas()))
-    wanted = [
-        (group, sha) for group in groups for sha in {other for key in group.shas() for other in matching[key]}
-    ]
+    wanted = [(group, sha) for group in groups for sha in _deployed(group, matching)]
     rows = [
         (number, *group.place, sha, *group.deploys[0].order) for number, (group, sha) in enumerate(wanted)
     ]
@@ -96,6 +117,20 @@ def load_states(session: Session, groups: Sequence[Group], lengths: Lengths) -> 
         states[id(group), sha] = state
         group.states[sha] = state
     _load_same(session, groups, matching, states)
+
+
+def _deployed(group: Group, matching: Mapping[tuple[tuple[str, ...], str], list[str]]) -> set[str]:
+    """Return the SHAs that stored deploys before the group may be of.
+
+    The first deploy of a commit counts, so that `before` has its SHA. One that no counting deploy had, and that
+    begins no other one, is of none.
+    """
+    found = set()
+    for key in group.shas():
+        sha, others = key[1], matching[key]
+        if len(others) > 1 or sha in group.before or (group.latest is not None and sha == group.latest.sha):
+            found.update(others)
+    return found
 
 
 def _load_same(
