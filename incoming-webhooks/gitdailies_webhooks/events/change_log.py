@@ -47,9 +47,10 @@ _MOST_NOTES = 100
 class PendingChanges(NamedTuple):
     """The next changes to derive.
 
-    `bodies` are the events as they are now, but for new ones of incidents, `changed_ids` those that may differ from what the rows
-    include, `incidents` are (repository, incident) to pair again. Afterwards the notes with the numbers
-    `notes` are done, and the rows include events up to `read_until`. `number` counts the changes.
+    `bodies` are the events as they are now, without new ones of incidents, which are read when they are
+    paired. `changed_ids` are those that may differ from what the rows include, `incidents` are (repository,
+    incident) to pair again. Afterwards the notes with the numbers `notes` are done, and the rows include
+    events up to `read_until`. `number` counts the changes.
     """
 
     bodies: list[str]

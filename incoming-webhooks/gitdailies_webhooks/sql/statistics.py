@@ -11,7 +11,7 @@ from gitdailies_server.storage.database import Session
 
 from gitdailies_webhooks.sql.bulk import takes_lists
 
-# The columns that statements look rows up by. Those of others, such as of whole events, take most of the time.
+# The columns that rows are looked up by. Statistics of others, such as of whole events, take the longest.
 TABLES = {
     "events": "seq, id, kind, time, repo, environment, service, incident_id",
     "figures_changes": "seq, id, due_at",

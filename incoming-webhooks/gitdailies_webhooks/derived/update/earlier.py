@@ -56,7 +56,7 @@ class Group:
 
 
 class _Around(NamedTuple):
-    """The stored deploys around a position of a place: the last one, the last counting one, when the next is."""
+    """The stored deploys around a position: the last one, the last counting one, and when the next one is."""
 
     last: str | None
     counting: str | None
@@ -91,8 +91,9 @@ def groups_of(session: Session, deploys: Sequence[Deploy]) -> list[Group]:
 
 def _around(session: Session, deploys: Sequence[Deploy]) -> list[_Around]:
     rows = [(number, *place_key(one.place), *one.order) for number, one in enumerate(deploys)]
-    found = {number: _Around(*ids) for number, *ids in lookup_many(session, POSITION, rows, statements.DEPLOYS_AROUND)}
-    return [found[number] for number in range(len(rows))]
+    found = lookup_many(session, POSITION, rows, statements.DEPLOYS_AROUND)
+    by_number = {number: _Around(*around) for number, *around in found}
+    return [by_number[number] for number in range(len(rows))]
 
 
 def load_states(session: Session, groups: Sequence[Group], lengths: Lengths) -> None:
@@ -103,27 +104,36 @@ def load_states(session: Session, groups: Sequence[Group], lengths: Lengths) -> 
         (number, *group.place, sha, *group.deploys[0].order) for number, (group, sha) in enumerate(wanted)
     ]
     first = {
-        number: (any_, counting)
-        for number, any_, counting in lookup_many(session, _SHA_POSITION, rows, statements.FIRST_OF_SHA)
-        if any_ is not None
+        number: ids
+        for number, *ids in lookup_many(session, _SHA_POSITION, rows, statements.FIRST_OF_SHA)
+        if any(id_ is not None for id_ in ids)
     }
     stored = read_outcomes(session, {id_ for ids in first.values() for id_ in ids if id_ is not None})
     states: dict[tuple[int, str], CommitState] = {}
-    for number, (any_, counting) in first.items():
+    for number, (other, counting, brought) in first.items():
         group, sha = wanted[number]
-        state = CommitState(
-            stored[any_].to_deploy(), None if counting is None else stored[counting].to_deploy()
+        states[id(group), sha] = group.states[sha] = _state(
+            *(None if id_ is None else stored[id_].to_deploy() for id_ in (other, counting, brought))
         )
-        states[id(group), sha] = state
-        group.states[sha] = state
     _load_same(session, groups, matching, states)
+
+
+def _state(other: Deploy | None, counting: Deploy | None, brought: Deploy | None) -> CommitState:
+    """Return what is known of a commit by its first deploys: one that brought it, and others."""
+    first = min((one for one in (other, brought) if one is not None), key=lambda one: one.order)
+    counted = [one for one in (counting, brought) if one is not None]
+    state = CommitState(first, min(counted, key=lambda one: one.order, default=None))
+    if brought is not None:
+        state.environments.add(brought.exact)
+        state.reporters.add(brought.reporter)
+    return state
 
 
 def _deployed(group: Group, matching: Mapping[tuple[tuple[str, ...], str], list[str]]) -> set[str]:
     """Return the SHAs that stored deploys before the group may be of.
 
-    The first deploy of a commit counts, so that `before` has its SHA. One that no counting deploy had, and that
-    begins no other one, is of none.
+    The first deploy of a commit counts, so that `before` has its SHA. One that no counting deploy had, and
+    that begins no other one, is of none.
     """
     found = set()
     for key in group.shas():

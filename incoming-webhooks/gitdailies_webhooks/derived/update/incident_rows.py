@@ -202,10 +202,9 @@ def _near(
 def _where_incidents_are(
     session: Session, sides: Iterable[Outcome]
 ) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
-    """Return the repositories and environments with incidents since the first of *sides* there, and those
-    with incidents that name their cause.
+    """Return the repositories and environments with incidents since the first deploy, and with named causes.
 
-    In events that come in order, a deploy has no incident behind it yet.
+    Where events come in order, a new deploy has no incident behind it.
     """
     first: dict[tuple[str, str], int] = {}
     for side in sides:
