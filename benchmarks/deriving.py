@@ -58,7 +58,7 @@ def _sent(count: int) -> Iterator[dict[str, str]]:
 
 
 def _derived(database: Database, step: int) -> Iterator[tuple[int, float, float]]:
-    """Derive all events; yield their number so far, and the CPU and clock seconds of each in the last part."""
+    """Derive all events; yield their number so far, and CPU and clock seconds of each in the last part."""
     with closing(database.connect()) as session:
         processes = [os.getpid(), *_backend(session)]
         database.begin(session)

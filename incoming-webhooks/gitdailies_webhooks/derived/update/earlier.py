@@ -104,28 +104,29 @@ def load_states(session: Session, groups: Sequence[Group], lengths: Lengths) -> 
         (number, *group.place, sha, *group.deploys[0].order) for number, (group, sha) in enumerate(wanted)
     ]
     first = {
-        number: ids
-        for number, *ids in lookup_many(session, _SHA_POSITION, rows, statements.FIRST_OF_SHA)
-        if any(id_ is not None for id_ in ids)
+        number: ids for number, *ids in lookup_many(session, _SHA_POSITION, rows, statements.FIRST_OF_SHA)
     }
     stored = read_outcomes(session, {id_ for ids in first.values() for id_ in ids if id_ is not None})
     states: dict[tuple[int, str], CommitState] = {}
-    for number, (other, counting, brought) in first.items():
-        group, sha = wanted[number]
-        states[id(group), sha] = group.states[sha] = _state(
-            *(None if id_ is None else stored[id_].to_deploy() for id_ in (other, counting, brought))
-        )
+    for number, (group, sha) in enumerate(wanted):
+        other, counting, brought = (None if id_ is None else stored[id_] for id_ in first[number])
+        # Of one that a step has left over, the commit is not the first any more, and yet it counts.
+        if brought is None and group.latest is not None and group.latest.own_new and group.latest.sha == sha:
+            brought = group.latest
+        if other is not None or brought is not None:
+            states[id(group), sha] = group.states[sha] = _state(other, counting, brought)
     _load_same(session, groups, matching, states)
 
 
-def _state(other: Deploy | None, counting: Deploy | None, brought: Deploy | None) -> CommitState:
-    """Return what is known of a commit by its first deploys: one that brought it, and others."""
+def _state(other: Outcome | None, counting: Outcome | None, brought: Outcome | None) -> CommitState:
+    """Return what is known of a commit by its first deploys: the one that brought it, and others."""
     first = min((one for one in (other, brought) if one is not None), key=lambda one: one.order)
-    counted = [one for one in (counting, brought) if one is not None]
-    state = CommitState(first, min(counted, key=lambda one: one.order, default=None))
+    both = (one for one in (counting, brought) if one is not None)
+    counted = min(both, key=lambda one: one.order, default=None)
+    state = CommitState(first.to_deploy(), None if counted is None else counted.to_deploy())
     if brought is not None:
-        state.environments.add(brought.exact)
-        state.reporters.add(brought.reporter)
+        state.environments.add(brought.exact or None)
+        state.reporters.add(brought.reporter or None)
     return state
 
 
