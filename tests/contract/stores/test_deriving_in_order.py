@@ -59,8 +59,6 @@ def test_deploys_in_order_ask_once_what_is_stored_of_their_place(
     asked(session, monkeypatch, bodies[: EVENTS // 2])
     given = asked(session, monkeypatch, bodies[EVENTS // 2 :])
     assert given[statements.DEPLOYS_AROUND] == 1
-    # That of the latest deploy before them.
-    assert given[statements.FIRST_OF_SHA] == 1
     assert given[statements.DEPLOYS_AFTER] == given[statements.INCIDENTS_BETWEEN] == 0
 
 

@@ -124,8 +124,8 @@ def _late(session: Session, groups: Sequence[Group], old: Iterable[Outcome]) -> 
 def _derive(
     session: Session, groups: Sequence[Group], lengths: Lengths, settings: FigureSettings
 ) -> list[_Written]:
-    load_mentions(session, groups, lengths)
     load_states(session, groups, lengths)
+    load_mentions(session, groups, lengths)
     _classify(groups, settings)
     load_remedies(session, groups, lengths, settings.window_us)
     return list(_written(groups, settings.window_us))

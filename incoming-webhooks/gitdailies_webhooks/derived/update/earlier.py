@@ -6,7 +6,7 @@ holds for all of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -99,7 +99,9 @@ def _around(session: Session, deploys: Sequence[Deploy]) -> list[_Around]:
 def load_states(session: Session, groups: Sequence[Group], lengths: Lengths) -> None:
     """Load what is known of the commits of each group: their first deploys, and which of the same exist."""
     matching = lengths.matching(shas.DEPLOYED, (key for group in groups for key in group.shas()))
-    wanted = [(group, sha) for group in groups for sha in _deployed(group, matching)]
+    wanted = [
+        (group, sha) for group in groups for sha in {other for key in group.shas() for other in matching[key]}
+    ]
     rows = [
         (number, *group.place, sha, *group.deploys[0].order) for number, (group, sha) in enumerate(wanted)
     ]
@@ -128,20 +130,6 @@ def _state(other: Outcome | None, counting: Outcome | None, brought: Outcome | N
         state.environments.add(brought.exact or None)
         state.reporters.add(brought.reporter or None)
     return state
-
-
-def _deployed(group: Group, matching: Mapping[tuple[tuple[str, ...], str], list[str]]) -> set[str]:
-    """Return the SHAs that stored deploys before the group may be of.
-
-    The first deploy of a commit counts, so that `before` has its SHA. One that no counting deploy had, and
-    that begins no other one, is of none.
-    """
-    found = set()
-    for key in group.shas():
-        sha, others = key[1], matching[key]
-        if len(others) > 1 or sha in group.before or (group.latest is not None and sha == group.latest.sha):
-            found.update(others)
-    return found
 
 
 def _load_same(
