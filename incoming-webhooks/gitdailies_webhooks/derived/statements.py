@@ -59,11 +59,12 @@ _EARLIER = "(d.at, d.id) < (given.at, given.id) ORDER BY d.at DESC, d.id DESC LI
 _LATER = "(d.at, d.id) > (given.at, given.id) ORDER BY d.at, d.id LIMIT 1"
 _FIRST = "(d.at, d.id) < (given.at, given.id) ORDER BY d.at, d.id LIMIT 1"
 
-# The last deploy before a position in its place, and the last counting one.
-DEPLOYS_BEFORE = f"""
+# The last deploy before a position in its place, the last counting one, and when the next one of any kind is.
+DEPLOYS_AROUND = f"""
 given.number,
 (SELECT d.id FROM figures_deploys d WHERE {_IN_PLACE} AND {_EARLIER}),
-(SELECT d.id FROM figures_deploys d WHERE {_IN_PLACE} AND d.counts = 1 AND {_EARLIER})
+(SELECT d.id FROM figures_deploys d WHERE {_IN_PLACE} AND d.counts = 1 AND {_EARLIER}),
+(SELECT d.at FROM figures_deploys d WHERE {_IN_PLACE} AND {_LATER})
 """  # noqa: S608  constants
 
 # Whether there is a deploy after a position in its place, and when the next counting one is.
@@ -73,23 +74,30 @@ given.number,
 (SELECT d.at FROM figures_deploys d WHERE {_IN_PLACE} AND d.counts = 1 AND {_LATER})
 """  # noqa: S608  constants
 
-# The first deploy of a SHA before a position in its place, and the first counting one. `+ 0` keeps a planner
-# without statistics from the indexes of counting deploys, which do not have the SHA.
+_OF_SHA = f"{_IN_PLACE} AND d.sha = given.sha AND d.own_new = 0"
+_COMMIT_IN_PLACE = "c.repo = given.repo AND c.environment = given.environment AND c.sha = given.sha"
+
+# Of a SHA before a position in its place: the first deploy that did not bring it, the first counting one of
+# these, and the deploy that brought it, if that is of it: the first that has the commit. `+ 0` keeps a
+# planner without statistics from the indexes of counting deploys, which do not have the SHA.
 FIRST_OF_SHA = f"""
 given.number,
-(SELECT d.id FROM figures_deploys d WHERE {_IN_PLACE} AND d.sha = given.sha AND {_FIRST}),
-(SELECT d.id FROM figures_deploys d WHERE {_IN_PLACE} AND d.sha = given.sha AND d.counts + 0 = 1 AND {_FIRST})
+(SELECT d.id FROM figures_deploys d WHERE {_OF_SHA} AND {_FIRST}),
+(SELECT d.id FROM figures_deploys d WHERE {_OF_SHA} AND d.counts + 0 = 1 AND {_FIRST}),
+(SELECT CASE WHEN c.own = 1 AND c.brought = 1 THEN c.deploy END FROM figures_commits c
+ WHERE {_COMMIT_IN_PLACE} AND c.service = given.service AND (c.at, c.deploy) < (given.at, given.id)
+ ORDER BY c.at, c.deploy LIMIT 1)
 """  # noqa: S608  constants
 
-# Of the deploys of a SHA before a position: whether one had this exact environment, whether one had this
-# reporter if that is `asked`, and the first counting one with this run and attempt if a run is named. With
-# times that no index has (`+ 0`), the index of runs is the best one for the last.
+# Of the deploys of a SHA before a position that did not bring it: whether one had this exact environment, and
+# whether one had this reporter if that is `asked`. Of all of them: the first counting one with this run and
+# attempt if a run is named. With times that no index has (`+ 0`), the index of runs is the best one for it.
 SAME_OF_SHA = f"""
 given.number,
-(SELECT 1 FROM figures_deploys d WHERE {_IN_PLACE} AND d.sha = given.sha AND d.exact = given.exact
+(SELECT 1 FROM figures_deploys d WHERE {_OF_SHA} AND d.exact = given.exact
  AND {_FIRST}),
 CASE WHEN given.asked = 1 THEN
-(SELECT 1 FROM figures_deploys d WHERE {_IN_PLACE} AND d.sha = given.sha AND d.reporter = given.reporter
+(SELECT 1 FROM figures_deploys d WHERE {_OF_SHA} AND d.reporter = given.reporter
  AND {_FIRST}) END,
 CASE WHEN given.run <> '' THEN
 (SELECT d.id FROM figures_deploys d WHERE {_IN_PLACE} AND d.run = given.run AND d.attempt = given.attempt
@@ -116,10 +124,8 @@ NEXT_COUNTING = (
     " WHERE repo = ? AND environment = ? AND service = ? AND counts = 1 AND (at, id) > (?, ?)"
     " ORDER BY at, id LIMIT ?"
 )
-# Deploys of a SHA after a position in its place.
-LATER_OF_SHA = Lookup(
-    "d.id, d.at, d.counts", "figures_deploys d", f"{_IN_PLACE} AND d.sha = given.sha AND d.at >= given.at"
-)
+# Deploys of a SHA after a position in its place that did not bring it.
+LATER_OF_SHA = Lookup("d.id, d.at, d.counts", "figures_deploys d", f"{_OF_SHA} AND d.at >= given.at")
 
 # The latest counting deploy of one service between two moments.
 LATEST_DEPLOY_OF_SERVICE = f"""
@@ -153,7 +159,7 @@ NEXT_ENVIRONMENT = (
 LONGER_DEPLOYED = Lookup(
     "DISTINCT given.number, d.sha",
     "figures_deploys d",
-    f"{_IN_PLACE} AND d.sha > given.sha AND d.sha < given.behind",
+    f"{_IN_PLACE} AND d.own_new = 0 AND d.sha > given.sha AND d.sha < given.behind",
 )
 
 # --- Commits ---
@@ -163,7 +169,6 @@ DELETE_COMMIT = (
     "DELETE FROM figures_commits WHERE repo = ? AND environment = ? AND sha = ? AND service = ? AND at = ?"
     " AND deploy = ?"
 )
-_COMMIT_IN_PLACE = "c.repo = given.repo AND c.environment = given.environment AND c.sha = given.sha"
 
 # Whether an earlier deploy of a place had a commit, and the first one that brought it.
 COMMIT_BEFORE = f"""
@@ -254,6 +259,15 @@ _INCIDENT = (
     "i.id, i.since, i.until, i.repo, i.environment, i.service, i.incident_id, i.at, i.end_id, i.ended_at,"
     " i.merged, i.cause, i.deploy, i.deploy_service, i.deploy_at, i.how, i.wide"
 )
+
+# Whether incidents started since a moment, and whether any names its cause.
+INCIDENTS_SINCE = """
+given.number,
+(SELECT 1 FROM figures_incidents i WHERE i.repo = given.repo AND i.environment = given.environment
+ AND i.at >= given.since LIMIT 1),
+(SELECT 1 FROM figures_incidents i WHERE i.repo = given.repo AND i.environment = given.environment
+ AND i.cause IS NOT NULL LIMIT 1)
+"""
 
 # Incidents that have no cause for a time, started between two moments, of a service that the deploy's may be.
 INCIDENTS_BETWEEN = Lookup(

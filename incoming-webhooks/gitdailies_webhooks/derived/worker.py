@@ -35,8 +35,11 @@ LIST_SECONDS = 0.5
 PACK_SECONDS = 600.0
 # How long a step may take: arriving events wait for it.
 _STEP_SECONDS = 0.04
-# The number of events of a step. A step has a dozen statements, however few events it has.
-_LEAST, _MOST = 64, 1000
+# The number of events of such a step. A step has a dozen statements and a commit, however few events it has.
+_LEAST, _MOST = 200, 1000
+# A step is this much longer once no event has arrived for a while. An event costs half as much in it.
+_LONGER = 4
+_QUIET_US = 1_000_000
 
 
 def _collect(session: Session, zone: tzinfo, now: int) -> packing.Packed | None:
@@ -128,8 +131,8 @@ class Deriver:
             now = to_us(self._clock())
             pending = await self._store.read(partial(change_log.count_pending, now=now, most=1)) > 0
             while pending:
-                most = self._most
-                progress = await self._store.write(partial(self._advance, now=now, most=most))
+                longer = not self._takes_lists()
+                progress, most = await self._store.write(partial(self._advance, now=now, longer=longer))
                 self._pack_again = 0.0
                 for repo in progress.repos:
                     self._changed(repo)
@@ -161,17 +164,26 @@ class Deriver:
         if not rows.outdated(session, self.settings):
             packing.keep(session, found)
 
-    def _advance(self, session: Session, now: int, most: int) -> Progress:
-        """Derive up to *most* events, and measure how many of them fit into a step."""
+    def _advance(self, session: Session, now: int, *, longer: bool) -> tuple[Progress, int]:
+        """Derive the next events; return also up to how many. Measure how many of them fit into a step.
+
+        The step may be a longer one, if no other server receives events.
+        """
         began = time.perf_counter()
+        factor = _LONGER if longer and self._is_quiet(session) else 1
+        most = self._most * factor
         # A server that started later with other settings now owns the rows. This one answers from events.
         if rows.outdated(session, self.settings):
-            return Progress(0, frozenset())
+            return Progress(0, frozenset()), most
         progress = advance(session, self.settings, now, most)
-        fits = most * _STEP_SECONDS / (time.perf_counter() - began)
-        if progress.events == most or fits < most:
-            self._most = min(max(int(fits), _LEAST, most // 2), _MOST, most * 2)
-        return progress
+        fits = self._most * _STEP_SECONDS * factor / (time.perf_counter() - began)
+        if progress.events == most or fits < self._most:
+            self._most = min(max(int(fits), _LEAST, self._most // 2), _MOST, self._most * 2)
+        return progress, most
+
+    def _is_quiet(self, session: Session) -> bool:
+        last = change_log.last_received(session)
+        return last is None or to_us(self._clock()) - last > _QUIET_US
 
     def _takes_lists(self) -> bool:
         return self._lists > 0 or time.monotonic() < self._lists_until

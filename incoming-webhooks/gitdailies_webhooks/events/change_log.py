@@ -31,6 +31,8 @@ _NEW_EVENTS = "SELECT seq, repo, incident_id, body FROM events WHERE seq > ? ORD
 # The moments of the oldest new event and of the oldest due note.
 _OLDEST_NEW_EVENT = "SELECT received_at FROM events WHERE seq > ? ORDER BY seq LIMIT 1"
 _OLDEST_DUE_NOTE = "SELECT due_at FROM figures_changes WHERE due_at <= ? ORDER BY due_at LIMIT 1"
+# When the newest event was received.
+_LAST_RECEIVED = "SELECT received_at FROM events ORDER BY seq DESC LIMIT 1"
 # One row for each new event, and for each due note.
 _SOME_NEW_EVENTS = "SELECT 1 FROM events WHERE seq > ? LIMIT ?"
 _SOME_DUE_NOTES = "SELECT 1 FROM figures_changes WHERE due_at <= ? LIMIT ?"
@@ -45,9 +47,10 @@ _MOST_NOTES = 100
 class PendingChanges(NamedTuple):
     """The next changes to derive.
 
-    `bodies` are the events as they are now, `changed_ids` those that may differ from what the rows
-    include, `incidents` are (repository, incident) to pair again. Afterwards the notes with the numbers
-    `notes` are done, and the rows include events up to `read_until`. `number` counts the changes.
+    `bodies` are the events as they are now, without new ones of incidents, which are read when they are
+    paired. `changed_ids` are those that may differ from what the rows include, `incidents` are (repository,
+    incident) to pair again. Afterwards the notes with the numbers `notes` are done, and the rows include
+    events up to `read_until`. `number` counts the changes.
     """
 
     bodies: list[str]
@@ -106,6 +109,12 @@ def rows_version(session: Session) -> Version | None:
     return Version(read_until(session), 0 if last is None else int(last[0]), notes)
 
 
+def last_received(session: Session) -> int | None:
+    """Return when the newest event was received, by any server; None without events."""
+    row = session.execute(_LAST_RECEIVED).fetchone()
+    return None if row is None else int(row[0])
+
+
 def read_until(session: Session) -> int:
     """Return the `seq` of the last event that the rows include."""
     return int(session.execute("SELECT seq FROM figures_read").fetchone()[0])
@@ -125,10 +134,9 @@ def next_pending(session: Session, now: int, most: int) -> PendingChanges:
     arrived = session.execute(_NEW_EVENTS, (until, most - len(due))).fetchall()
     for seq, repo, incident, body in arrived:
         until = seq
-        if repo is None:
-            continue
-        bodies.append(body)
-        if incident is not None:
+        if incident is None and repo is not None:
+            bodies.append(body)
+        elif repo is not None:
             incidents.add((folded(repo), incident))
     notes = [seq for seq, _, _, _ in due]
     return PendingChanges(bodies, changed_ids, incidents, notes, until, len(due) + len(arrived))

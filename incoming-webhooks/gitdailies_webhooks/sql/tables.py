@@ -143,8 +143,10 @@ _partial(
     _DEPLOYS.at,
     _DEPLOYS.id,
 )
-Index(
+# By far most deploys are the first of their commit, and `figures_commits` finds those.
+_partial(
     "figures_deploys_sha",
+    text("own_new = 0"),
     _DEPLOYS.repo,
     _DEPLOYS.environment,
     _DEPLOYS.service,

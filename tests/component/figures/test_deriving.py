@@ -1,11 +1,13 @@
-"""When a server derives: little while long lists arrive, and everything for a request and after them."""
+"""When a server derives, and how much at once: little while events arrive, and everything for a request."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -13,6 +15,7 @@ from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.timestamps import now_us, utc_now
 from gitdailies_webhooks.accounts.key_store import create_key
 from gitdailies_webhooks.derived import worker
+from gitdailies_webhooks.derived.update.advance import Progress, advance
 from gitdailies_webhooks.derived.worker import Deriver
 from gitdailies_webhooks.events import change_log
 from gitdailies_webhooks.events.store import EventStore, open_store
@@ -31,7 +34,11 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callabl
         yield found
 
 
-def run(database: Database, work: Callable[[EventStore, Deriver], Awaitable[None]]) -> None:
+def run(
+    database: Database,
+    work: Callable[[EventStore, Deriver], Awaitable[None]],
+    clock: Callable[[], datetime] = utc_now,
+) -> None:
     """Run *work* with a store of new events, and a deriver that does nothing by itself."""
 
     async def whole() -> None:
@@ -40,7 +47,7 @@ def run(database: Database, work: Callable[[EventStore, Deriver], Awaitable[None
         key = create_key(database, "ci", ["send"])[1]
         events = [body("deploy", id=f"d-{number}", commitSHA=f"{number:040x}") for number in range(EVENTS)]
         assert await store.accept(read(events), key, NOW)
-        deriver = Deriver(store, FigureSettings(), utc_now, structlog.get_logger())
+        deriver = Deriver(store, FigureSettings(), clock, structlog.get_logger())
         await work(store, deriver)
         await deriver.stop()
         await store.close()
@@ -80,3 +87,27 @@ def test_a_request_amid_an_import_gets_what_has_arrived(
             assert await left(store) == 0
 
     run(database(), work)
+
+
+@pytest.mark.parametrize(("later", "longer"), [(timedelta(0), False), (timedelta(minutes=1), True)])
+def test_a_step_is_longer_while_no_event_arrives(
+    database: Callable[[], Database],
+    monkeypatch: pytest.MonkeyPatch,
+    later: timedelta,
+    longer: bool,
+) -> None:
+    """Events that arrive wait for few of those before them; where none arrive, a step has more of them."""
+    asked: list[int] = []
+
+    def noted(session: Any, settings: FigureSettings, now: int, most: int) -> Progress:
+        asked.append(most)
+        return advance(session, settings, now, most)
+
+    monkeypatch.setattr(worker, "advance", noted)
+
+    async def work(store: EventStore, deriver: Deriver) -> None:
+        await deriver.derive()
+        assert await left(store) == 0
+        assert (asked[0] > EVENTS) is longer
+
+    run(database(), work, lambda: NOW + later)

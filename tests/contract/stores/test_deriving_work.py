@@ -95,7 +95,7 @@ def test_the_measure_shows_a_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """Were every earlier deploy of a commit read, the second half would take much more work."""
     from gitdailies_webhooks.derived import statements
 
-    scan = statements.DEPLOYS_BEFORE.replace("d.counts = 1", "d.counts + 0 = 1")
-    monkeypatch.setattr(statements, "DEPLOYS_BEFORE", scan)
+    scan = statements.SAME_OF_SHA.replace("d.counts = 1", "d.counts + 0 = 1")
+    monkeypatch.setattr(statements, "SAME_OF_SHA", scan)
     first, second = work(tmp_path, 2000, SHAS["all zeros"])
     assert second > 1.6 * first

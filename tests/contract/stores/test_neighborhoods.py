@@ -118,7 +118,8 @@ def test_what_one_step_leaves_over_is_derived_by_the_next(
     """With one round of dependents a step, and none at once, the last step still derives all of them."""
     monkeypatch.setattr(advance, "_ROUNDS", 1)
     monkeypatch.setattr(advance, "_MOST_AGAIN", 0)
-    for seed in range(30):
+    # In 96, the latest deploy of a place is left over: its commit is not the first any more.
+    for seed in (*range(30), 96):
         live(store, seed)
 
 

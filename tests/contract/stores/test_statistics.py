@@ -9,6 +9,7 @@ import pytest
 from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.postgresql import PostgresqlDatabase
 from gitdailies_webhooks.sql import statistics
+from gitdailies_webhooks.sql.tables import METADATA
 
 from tests.contract.stores.test_plans import history
 from tests.support.processes import eventually
@@ -41,3 +42,12 @@ def test_they_are_due_each_time_the_events_have_doubled() -> None:
     growth = statistics.Growth()
     due = [number for number in range(1, 20_000) if growth.add(1)]
     assert due == [1000, 2000, 4000, 8000, 16000]
+
+
+def test_each_column_that_has_an_index_has_statistics() -> None:
+    """The planner can tell how few rows each index leaves, whatever columns are left out."""
+    for name, columns in statistics.TABLES.items():
+        table = METADATA.tables[name]
+        found = {column.name for column in table.primary_key}
+        found |= {column.name for index in table.indexes for column in index.columns}
+        assert found <= set(columns.split(", ")), name

@@ -22,7 +22,7 @@ from gitdailies_server.storage.database import Session
 
 from gitdailies_webhooks.derived import statements
 from gitdailies_webhooks.derived.update import shas
-from gitdailies_webhooks.derived.update.outcomes import Order, Outcome, PlaceKey
+from gitdailies_webhooks.derived.update.outcomes import Order, Outcome, PlaceKey, read_outcomes
 from gitdailies_webhooks.derived.update.shas import Lengths
 from gitdailies_webhooks.figures.commits import SHORTEST_SHA
 from gitdailies_webhooks.figures.events import DEPLOY, ROLLBACK
@@ -99,11 +99,14 @@ class _Later:
         """Whether earlier deploys of this SHA are all that it is, and whether one of them counts."""
         side = self._side
         first = self._one(statements.FIRST_OF_SHA, "")
-        if first is None or first[0] is None:
+        ids = [None, None, None] if first is None else list(first)
+        stored = read_outcomes(self._session, (id_ for id_ in ids if id_ is not None))
+        if not stored:
             return False, False
-        counted = first[1] is not None
+        brought = stored.get(ids[2] or "")
+        counted = ids[1] is not None or brought is not None
         # Reporters matter within an hour of the first deploy alone.
-        late = side.at - self._first_at(str(first[0])) > HOUR_US
+        late = side.at - min(one.at for one in stored.values()) > HOUR_US
         same = self._one(
             statements.SAME_OF_SHA,
             ", exact, reporter, asked, run, attempt, says",
@@ -116,15 +119,14 @@ class _Later:
         )
         assert same is not None
         exact, reporter, run = same
+        if brought is not None:
+            exact = exact or brought.exact == side.exact
+            reporter = reporter or brought.reporter == side.reporter
         ran = run is not None or not side.run or not side.counts
         return (
-            (counted or not side.counts) and exact is not None and (late or reporter is not None) and ran,
+            bool((counted or not side.counts) and exact and (late or reporter) and ran),
             counted,
         )
-
-    def _first_at(self, id_: str) -> int:
-        row = self._session.execute("SELECT at FROM figures_deploys WHERE id = ?", (id_,)).fetchone()
-        return int(row[0])
 
     def _one(self, statement: str, columns: str, *values: Any) -> tuple[Any, ...] | None:
         side = self._side

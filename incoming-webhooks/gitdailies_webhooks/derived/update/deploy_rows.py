@@ -114,12 +114,11 @@ def _remove(session: Session, old: dict[str, Outcome]) -> set[str]:
 
 def _late(session: Session, groups: Sequence[Group], old: Iterable[Outcome]) -> set[tuple[PlaceKey, Order]]:
     """Return where deploys are or were that the place has later ones of, beside those of this step."""
-    where = [(group.place, [deploy.order for deploy in group.deploys]) for group in groups]
-    where += [(one.place, [one.order]) for one in old]
-    rows = [(number, *place, *orders[0]) for number, (place, orders) in enumerate(where)]
+    late = {(group.place, deploy.order) for group in groups if group.followed for deploy in group.deploys}
+    where = [one.key for one in old]
+    rows = [(number, *place, *order) for number, (place, order) in enumerate(where)]
     found = lookup_many(session, POSITION, rows, statements.DEPLOYS_AFTER)
-    places = [where[number] for number, later, _ in found if later is not None]
-    return {(place, order) for place, orders in places for order in orders}
+    return late | {where[number] for number, later, _ in found if later is not None}
 
 
 def _derive(

@@ -7,7 +7,8 @@ holds for all of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from itertools import groupby
+from typing import Any, NamedTuple
 
 from gitdailies_server.storage.database import Session
 
@@ -27,7 +28,8 @@ _SHA_POSITION = "number, repo, environment, service, sha, at, id"
 class Group:
     """Deploys of one place, in order, between two stored ones.
 
-    `latest` is the stored counting deploy before them, `states` and `before` what is stored of commits, and
+    `latest` is the stored counting deploy before them, and `followed` is set if any is stored behind them.
+    `states` and `before` what is stored of commits, and
     `forward` and `brought` the stored deploys that they may remedy. `taken` are the deploys as they count.
     """
 
@@ -35,6 +37,7 @@ class Group:
         self.place = place
         self.deploys: list[Deploy] = []
         self.latest: Outcome | None = None
+        self.followed = False
         self.states: dict[str, CommitState] = {}
         self.before: set[str] = set()
         self.forward: dict[str, Deploy] = {}
@@ -52,24 +55,45 @@ class Group:
         return {(self.place, sha) for sha in listed | {deploy.sha for deploy in self.deploys}}
 
 
+class _Around(NamedTuple):
+    """The stored deploys around a position: the last one, the last counting one, and when the next one is."""
+
+    last: str | None
+    counting: str | None
+    next_at: int | None
+
+
 def groups_of(session: Session, deploys: Sequence[Deploy]) -> list[Group]:
+    """Put deploys into groups, in order; those of one place follow each other."""
     ordered = sorted(deploys, key=lambda deploy: (place_key(deploy.place), deploy.order))
-    rows = [(number, *place_key(one.place), *one.order) for number, one in enumerate(ordered)]
-    before = {
-        number: (last, counting)
-        for number, last, counting in lookup_many(session, POSITION, rows, statements.DEPLOYS_BEFORE)
-    }
-    latest = read_outcomes(session, {counting for _, counting in before.values() if counting is not None})
+    places = [list(of_place) for _, of_place in groupby(ordered, key=lambda deploy: place_key(deploy.place))]
+    found: list[tuple[list[Deploy], _Around]] = []
+    mixed: list[Deploy] = []
+    for of_place, around in zip(places, _around(session, [one[0] for one in places]), strict=True):
+        if around.next_at is None or around.next_at > of_place[-1].at:
+            found.append((of_place, around))
+        else:
+            # A stored deploy may lie between any two of them.
+            mixed += of_place
+    found += [([one], around) for one, around in zip(mixed, _around(session, mixed), strict=True)]
+    latest = read_outcomes(session, {around.counting for _, around in found if around.counting is not None})
     groups: dict[tuple[PlaceKey, str | None], Group] = {}
-    for number, deploy in enumerate(ordered):
-        last, counting = before[number]
-        place = place_key(deploy.place)
-        group = groups.get((place, last))
+    for together, around in found:
+        place = place_key(together[0].place)
+        group = groups.get((place, around.last))
         if group is None:
-            group = groups[place, last] = Group(place)
-            group.latest = None if counting is None else latest[counting]
-        group.deploys.append(deploy)
+            group = groups[place, around.last] = Group(place)
+            group.latest = None if around.counting is None else latest[around.counting]
+            group.followed = around.next_at is not None
+        group.deploys += together
     return list(groups.values())
+
+
+def _around(session: Session, deploys: Sequence[Deploy]) -> list[_Around]:
+    rows = [(number, *place_key(one.place), *one.order) for number, one in enumerate(deploys)]
+    found = lookup_many(session, POSITION, rows, statements.DEPLOYS_AROUND)
+    by_number = {number: _Around(*around) for number, *around in found}
+    return [by_number[number] for number in range(len(rows))]
 
 
 def load_states(session: Session, groups: Sequence[Group], lengths: Lengths) -> None:
@@ -82,20 +106,30 @@ def load_states(session: Session, groups: Sequence[Group], lengths: Lengths) -> 
         (number, *group.place, sha, *group.deploys[0].order) for number, (group, sha) in enumerate(wanted)
     ]
     first = {
-        number: (any_, counting)
-        for number, any_, counting in lookup_many(session, _SHA_POSITION, rows, statements.FIRST_OF_SHA)
-        if any_ is not None
+        number: ids for number, *ids in lookup_many(session, _SHA_POSITION, rows, statements.FIRST_OF_SHA)
     }
     stored = read_outcomes(session, {id_ for ids in first.values() for id_ in ids if id_ is not None})
     states: dict[tuple[int, str], CommitState] = {}
-    for number, (any_, counting) in first.items():
-        group, sha = wanted[number]
-        state = CommitState(
-            stored[any_].to_deploy(), None if counting is None else stored[counting].to_deploy()
-        )
-        states[id(group), sha] = state
-        group.states[sha] = state
+    for number, (group, sha) in enumerate(wanted):
+        other, counting, brought = (None if id_ is None else stored[id_] for id_ in first[number])
+        # Of one that a step has left over, the commit is not the first any more, and yet it counts.
+        if brought is None and group.latest is not None and group.latest.own_new and group.latest.sha == sha:
+            brought = group.latest
+        if other is not None or brought is not None:
+            states[id(group), sha] = group.states[sha] = _state(other, counting, brought)
     _load_same(session, groups, matching, states)
+
+
+def _state(other: Outcome | None, counting: Outcome | None, brought: Outcome | None) -> CommitState:
+    """Return what is known of a commit by its first deploys: the one that brought it, and others."""
+    first = min((one for one in (other, brought) if one is not None), key=lambda one: one.order)
+    both = (one for one in (counting, brought) if one is not None)
+    counted = min(both, key=lambda one: one.order, default=None)
+    state = CommitState(first.to_deploy(), None if counted is None else counted.to_deploy())
+    if brought is not None:
+        state.environments.add(brought.exact or None)
+        state.reporters.add(brought.reporter or None)
+    return state
 
 
 def _load_same(

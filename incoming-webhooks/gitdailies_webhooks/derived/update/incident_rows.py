@@ -181,19 +181,40 @@ def _near(
 ) -> Iterator[StoredIncident]:
     """Yield rows of incidents that may have to be attributed to another deploy."""
     sides = [side for change in changes for side in change.sides if side.counts]
-    rows = [(number, *side.place, *side.order) for number, side in enumerate(sides)]
+    later, caused = _where_incidents_are(session, sides)
+    near = [side for side in sides if side.place[:2] in later]
+    rows = [(number, *side.place, *side.order) for number, side in enumerate(near)]
     columns = "number, repo, environment, service, at, id"
     between = []
     for number, _, next_at in lookup_many(session, columns, rows, statements.DEPLOYS_AFTER):
-        side = sides[number]
+        side = near[number]
         until = side.at + max(window, WIDE_WINDOW_US) - 1
         between.append((*side.place, side.at, until if next_at is None else min(next_at, until)))
     columns = "repo, environment, service, since, until"
     yield from _rows(session, columns, between, statements.INCIDENTS_BETWEEN)
-    wanted = {((side.repo, side.environment), sha) for side in sides for sha in _findable(side)}
+    named = [side for side in sides if side.place[:2] in caused]
+    wanted = {((side.repo, side.environment), sha) for side in named for sha in _findable(side)}
     causes = lengths.matching(shas.CAUSES, wanted)
     given = {(*where, sha) for where, sha in shas.by_sha(causes)}
     yield from _rows(session, "repo, environment, sha", given, statements.INCIDENTS_CAUSED_BY)
+
+
+def _where_incidents_are(
+    session: Session, sides: Iterable[Outcome]
+) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
+    """Return the repositories and environments with incidents since the first deploy, and with named causes.
+
+    Where events come in order, a new deploy has no incident behind it.
+    """
+    first: dict[tuple[str, str], int] = {}
+    for side in sides:
+        first[side.place[:2]] = min(first.get(side.place[:2], side.at), side.at)
+    where = list(first)
+    rows = [(number, *one, first[one]) for number, one in enumerate(where)]
+    columns = "number, repo, environment, since"
+    found = list(lookup_many(session, columns, rows, statements.INCIDENTS_SINCE))
+    later = {where[number] for number, since, _ in found if since is not None}
+    return later, {where[number] for number, _, cause in found if cause is not None}
 
 
 def _corrected_to(changes: Sequence[Change], corrections: Corrections) -> set[str]:

@@ -121,7 +121,7 @@ class Change(NamedTuple):
 
     @property
     def sides(self) -> tuple[Outcome, ...]:
-        return tuple(side for side in self if side is not None)
+        return tuple(filter(None, self))
 
 
 def place_key(place: Place) -> PlaceKey:

@@ -26,14 +26,15 @@ class Column(NamedTuple):
     """A column of SHAs: the columns of the place that they are looked up in, and how to find longer ones."""
 
     place: str
-    longer: Lookup
+    longer: tuple[Lookup, ...]
 
 
-DEPLOYED = Column("repo, environment, service", statements.LONGER_DEPLOYED)
-MENTIONED = Column("repo, environment, service", statements.LONGER_MENTIONED)
-MENTIONED_ANYWHERE = Column("repo, environment", statements.LONGER_MENTIONED_ANYWHERE)
-REVERTED = Column("repo, environment, service", statements.LONGER_REVERTED)
-CAUSES = Column("repo, environment", statements.LONGER_CAUSES)
+# A deploy that brought its commit is found by the commit.
+DEPLOYED = Column("repo, environment, service", (statements.LONGER_DEPLOYED, statements.LONGER_MENTIONED))
+MENTIONED = Column("repo, environment, service", (statements.LONGER_MENTIONED,))
+MENTIONED_ANYWHERE = Column("repo, environment", (statements.LONGER_MENTIONED_ANYWHERE,))
+REVERTED = Column("repo, environment, service", (statements.LONGER_REVERTED,))
+CAUSES = Column("repo, environment", (statements.LONGER_CAUSES,))
 
 
 class Lengths:
@@ -70,8 +71,10 @@ class Lengths:
             if any(length > len(sha) for length in lengths):
                 longer.append((number, *place, sha, sha + _BEHIND))
         columns = f"number, {column.place}, sha, behind"
-        for number, sha in lookup_many(self._session, columns, longer, column.longer):
-            found[keys[number]].append(sha)
+        for lookup in column.longer:
+            for number, sha in lookup_many(self._session, columns, longer, lookup):
+                if sha not in found[keys[number]]:
+                    found[keys[number]].append(sha)
         return found
 
     def _load(self, repos: Iterable[str]) -> None:
