@@ -218,7 +218,7 @@ class _Values:
 
     def add(self, values: NDArray[Any] | None) -> None:
         assert values is not None
-        self._bytes += values.astype(self._dtype, copy=False).tobytes()
+        self._bytes += np.ascontiguousarray(values, self._dtype).data
 
     def all(self) -> NDArray[Any]:
         return np.frombuffer(self._bytes, self._dtype)
@@ -234,7 +234,7 @@ class _Rows:
         self._parts: list[tuple[int, Counts]] = []
 
     def add(self, rows: Rows, places: Counts) -> None:
-        self._bytes += rows.tobytes()
+        self._bytes += np.ascontiguousarray(rows).data
         self._parts.append((len(rows), places))
 
     def all(self) -> Rows:
