@@ -8,15 +8,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import deliveries
+import uvicorn
 import uvloop
+from gitdailies_connection.addresses import Listen
 from gitdailies_connection.config.load import load
 from gitdailies_relay import server
 from gitdailies_relay.accepting.acceptance import STORED, Accepted, Delivery
 from gitdailies_relay.store import store
+from gitdailies_server.http.listener import address_of, bind
 from gitdailies_server.logging import setup
 from gitdailies_server.storage import group_commit
 from gitdailies_server.storage.database import Session
@@ -31,26 +35,27 @@ DURABLE, IMMEDIATE, SINGLE, BARE = CASES = ("durable", "immediate", "single", "b
 class ImmediateStore(store.RelayStore):
     """Reports `stored` in the next iteration of the event loop, and stores nothing."""
 
-    def accept(self, delivery: Delivery) -> asyncio.Future[Accepted]:
-        future: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
+    def accept_then(self, delivery: Delivery, done: Callable[[Accepted | BaseException], None]) -> None:
         event = f"incident-{'0' * 32}"
         accepted = Accepted(delivery.id, (event,), (), "", (STORED,))
-        asyncio.get_running_loop().call_soon(future.set_result, accepted)
-        return future
+        asyncio.get_running_loop().call_soon(done, accepted)
 
 
-class BareApp:
-    """Reads a body and answers 202, to measure the HTTP server alone."""
+async def bare(_: Any, receive: Any, send: Any) -> None:
+    """Read a body and answer 202, to measure an HTTP server alone."""
+    while (await receive()).get("more_body"):
+        pass
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"2")]
+    await send({"type": "http.response.start", "status": 202, "headers": headers})
+    await send({"type": "http.response.body", "body": b"{}"})
 
-    def __init__(self, **_: Any) -> None:
-        self.stopping = False
 
-    async def __call__(self, _: Any, receive: Any, send: Any) -> None:
-        while (await receive()).get("more_body"):
-            pass
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"2")]
-        await send({"type": "http.response.start", "status": 202, "headers": headers})
-        await send({"type": "http.response.body", "body": b"{}"})
+async def serve_bare() -> None:
+    """Serve `bare` with uvicorn, which nothing of ours is a part of."""
+    listener = bind(Listen("127.0.0.1", 0), "nothing")
+    print(f"http://{address_of(listener)}", flush=True)
+    config = uvicorn.Config(bare, http="httptools", lifespan="off", access_log=False, log_config=None)
+    await uvicorn.Server(config).serve(sockets=[listener])
 
 
 def fill(session: Session, count: int) -> None:
@@ -100,7 +105,8 @@ def main() -> None:
     elif given.case == SINGLE:
         group_commit.MOST_A_BATCH = 1
     elif given.case == BARE:
-        server.IntakeApp = BareApp  # type: ignore[misc, assignment]
+        uvloop.run(serve_bare())
+        return
     configuration = load(given.config)
     # Only intake is measured, so delivery is paused.
     database = store.database_of(configuration.relay.store)

@@ -12,6 +12,7 @@ from gitdailies_connection.addresses import Listen
 from gitdailies_connection.config.settings import WebhooksSettings
 from gitdailies_server.gc_tuning import freeze_startup_objects
 from gitdailies_server.http.allowed_hosts import AllowedHosts
+from gitdailies_server.http.asgi import AsgiApplication
 from gitdailies_server.http.listener import Server, address_of, bind
 from gitdailies_server.storage.timestamps import to_us, utc_now
 
@@ -88,19 +89,17 @@ async def serve(
             )
             ready(local)
 
-        servers = [Server(app, started, error_body=problem_body)]
+        servers = [Server(AsgiApplication(app, problem_body), started, error_body=problem_body)]
         if status is not None:
             hosts = AllowedHosts.of(status, status_hosts)
-            servers.append(Server(create_status_app(measured, app.readiness, hosts)))
+            servers.append(Server(AsgiApplication(create_status_app(measured, app.readiness, hosts))))
         tasks = [asyncio.create_task(_stop(servers, app, stop))]
         try:
             if keep_days is not None:
                 tasks.append(asyncio.create_task(expire_hourly(opened, keep_days, utc_now, LOG)))
             if reload is not None and reloading is not None:
                 tasks.append(asyncio.create_task(reload_when_set(app, reload, reloading, LOG)))
-            await asyncio.gather(
-                *(server.serve(sockets=[one]) for server, one in zip(servers, listeners, strict=True))
-            )
+            await asyncio.gather(*(server.serve(one) for server, one in zip(servers, listeners, strict=True)))
         finally:
             for task in tasks:
                 task.cancel()

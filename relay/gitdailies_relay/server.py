@@ -11,6 +11,7 @@ from gitdailies_connection.config.settings import Configuration
 from gitdailies_connection.http.sender import Sender
 from gitdailies_server.gc_tuning import freeze_startup_objects
 from gitdailies_server.http.allowed_hosts import AllowedHosts
+from gitdailies_server.http.asgi import AsgiApplication
 from gitdailies_server.http.listener import STOP_SECONDS, Server, address_of, bind
 from gitdailies_server.logging.rate_limited import RateLimitedLog
 
@@ -138,7 +139,7 @@ class RelayProcess:
         )
         self._servers = [
             Server(self._app, connections=relay.connections, limited_log=self._repeats),
-            Server(status_app),
+            Server(AsgiApplication(status_app)),
         ]
 
     async def run(
@@ -157,7 +158,7 @@ class RelayProcess:
             asyncio.create_task(self._refusals.write_forever(self._store)),
         ]
         serving = [
-            asyncio.create_task(server.serve(sockets=[listener]))
+            asyncio.create_task(server.serve(listener))
             for server, listener in zip(self._servers, self._listeners, strict=True)
         ]
         address, status = (address_of(listener) for listener in self._listeners)

@@ -3,5 +3,5 @@
 `http` listens and bounds connections and requests. `storage` opens SQLite or PostgreSQL, migrates the
 schema and commits in groups. `logging` writes JSON lines to standard error. A request takes this way:
 
-    listener → bounded_protocol → the application → group_commit → database → answer
+    listener → connection → the application → group_commit → database → answer
 """

@@ -110,7 +110,6 @@ RULES = (
             "psycopg",
             "sqlalchemy",
             "structlog",
-            "uvicorn",
         },
     ),
     Rule(
@@ -126,7 +125,6 @@ RULES = (
             "sqlalchemy",
             "starlette",
             "structlog",
-            "uvicorn",
         },
     ),
     Rule(
@@ -145,7 +143,7 @@ RULES = (
             "psycopg",
             "sqlalchemy",
         }
-        | {"cloudevents", "orjson", "prometheus_client", "sqlalchemy", "starlette", "structlog", "uvicorn"}
+        | {"cloudevents", "orjson", "prometheus_client", "sqlalchemy", "starlette", "structlog"}
         | {"wtforms"},
     ),
     # A row's meaning, order and cut are decided without a file, a clock or a network.

@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 from gitdailies_connection.addresses import Network
-from gitdailies_server.http.bounded_protocol import ErrorBody
 from gitdailies_server.http.client_address import FORWARDED_HEADER, client_address, is_trusted, opened_at
+from gitdailies_server.http.exchange import ErrorBody
 from gitdailies_server.logging.setup import describe_error
 from starlette.datastructures import Headers
 from starlette.requests import Request

@@ -1,15 +1,20 @@
-"""The intake: a bare ASGI application for `/hooks/<source>`, `/healthz` and `/readyz`.
+"""The intake: `/hooks/<source>`, `/healthz` and `/readyz`, straight on the connections of the HTTP server.
 
-It uses no framework, because one would cost more than proof and parsing together. `accepting`
-decides what a delivery means, and `responses` what is answered.
+```
+head → checks → body → proof, translation, routing → batch of the store → its commit → answer
+```
+
+All of it runs in callbacks of the event loop: a task for each delivery would cost more than proof and
+parsing together. `accepting` decides what a delivery means, and `responses` what is answered.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -22,8 +27,8 @@ from gitdailies_core.sources.protocol import Adapter
 from gitdailies_core.sources.request import NO_QUERY, Request, decode_headers, decode_query
 from gitdailies_core.values.secret import Secret
 from gitdailies_server.http import permission_to_send
-from gitdailies_server.http.bounded_protocol import AUTHENTICATED, BODY_COMPLETE, CONNECTION
 from gitdailies_server.http.client_address import FORWARDED_HEADER, client_address
+from gitdailies_server.http.exchange import Exchange
 from gitdailies_server.logging.rate_limited import RateLimitedLog
 from gitdailies_server.logging.setup import describe_error
 from gitdailies_server.storage.timestamps import from_us, now_us
@@ -32,20 +37,10 @@ from gitdailies_relay.accepting.acceptance import Accepted, Delivery
 from gitdailies_relay.accepting.delivery_ids import delivery_id
 from gitdailies_relay.accepting.interpret import Interpretation, decode, interpret, prove
 from gitdailies_relay.intake import responses
-from gitdailies_relay.intake.deadlines import FutureTimeouts
+from gitdailies_relay.intake.deadlines import Deadlines
 from gitdailies_relay.intake.marked_examples import as_example, is_example
-from gitdailies_relay.intake.request_body import (
-    BODY_BYTES,
-    Body,
-    BodyTooLarge,
-    BodyTooSlow,
-    ClientDisconnected,
-    MemoryBudget,
-    OutOfMemoryBudget,
-    Receive,
-    drain,
-)
-from gitdailies_relay.intake.responses import Answer
+from gitdailies_relay.intake.request_body import BodyInParts, MemoryBudget
+from gitdailies_relay.intake.responses import BODY_BYTES, Answer
 from gitdailies_relay.intake.source_secrets import SourceSecrets
 from gitdailies_relay.store.store import RelayStore
 
@@ -55,16 +50,12 @@ LOG = structlog.get_logger("gitdailies.relay")
 ANSWER_SECONDS = 4.0
 # Probes come every few seconds, and from any client. They must not decide how often the disk syncs.
 READY_SECONDS = 1.0
+PROBES = ("/healthz", "/readyz")
 _METHODS = frozenset(responses.METHODS.split(", "))
 _PREFIX = "/hooks/"
 
-Scope = MutableMapping[str, Any]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
 # A user has to act before such a message can count, and it is the vendor's body that is at fault.
 _UNREAD = frozenset({UNEXPECTED_PAYLOAD, NO_COMMIT})
-
-READY = Answer(200, b'{"status": "ready"}')
 
 
 @dataclass(frozen=True)
@@ -78,15 +69,31 @@ class IntakeSettings:
 
 
 class Refusal(Exception):
-    """Answer a request before it is read to its end, and close its connection."""
+    """A request that is answered without being a delivery; *reason* is for the list of refused requests."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, reason: str = "") -> None:
         super().__init__(answer.status)
         self.answer = answer
+        self.reason = reason
+
+
+class _Hook:
+    """A request to `/hooks/` until it is answered. `source` is "" until it is known to be one."""
+
+    __slots__ = ("delivery", "exchange", "headers", "is_over", "size", "source")
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self.headers = decode_headers(exchange.fields)
+        self.source = ""
+        # Of its body, while the budget holds it.
+        self.size = 0
+        self.is_over = False
+        self.delivery: Delivery | None = None
 
 
 class IntakeApp:
-    """The ASGI application. `settings` may be replaced while it runs.
+    """The application of the intake. `settings` may be replaced while it runs.
 
     *on_stored* is called when there are new events to deliver, *count_request* with the source
     and status of each answer, *count_refusal* with source, status, client and reason of each request that is
@@ -112,6 +119,7 @@ class IntakeApp:
     ) -> None:
         self.settings = settings
         self.stopping = False
+        self.unfinished: set[asyncio.Task[None]] = set()
         self._store = store
         self._on_stored = on_stored
         self._count_request = count_request
@@ -122,152 +130,128 @@ class IntakeApp:
         # Bound once, because structlog binds a module's logger again for each line.
         self._log = LOG.bind()
         self._budget = MemoryBudget(most_bytes)
-        self._timeouts = FutureTimeouts(ANSWER_SECONDS)
+        self._deadlines = Deadlines(ANSWER_SECONDS, self._expire)
         self._trusted_proxies = trusted_proxies
         self._destination = destination
         self._example = example
         self._ready_until = 0.0
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+    def __call__(self, exchange: Exchange, /) -> None:
+        if exchange.path.startswith(_PREFIX):
+            self._begin(_Hook(exchange), exchange.path[len(_PREFIX) :])
+        elif exchange.path in PROBES:
+            task = asyncio.get_running_loop().create_task(self._probe(exchange))
+            self.unfinished.add(task)
+            task.add_done_callback(self.unfinished.discard)
+        else:
+            exchange.answer(*responses.UNKNOWN)
+
+    def _begin(self, hook: _Hook, name: str) -> None:
+        exchange = hook.exchange
+        try:
+            self._check_head(hook, name)
+            if not exchange.is_complete:
+                BodyInParts(exchange, self._budget, partial(self._go_on, hook))
+                return
+        except Refusal as refusal:
+            self._refuse(hook, refusal)
             return
-        try:
-            answer, unread = await self._answer(scope, receive), False
-        except Refusal as refusal:
-            answer, unread = refusal.answer, True
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(answer.body)),
-            *answer.headers,
-        ]
-        if unread:
-            headers.append((b"connection", b"close"))
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body, "more_body": unread})
-        if unread:
-            await drain(receive)
-            await send({"type": "http.response.body", "body": b""})
+        if exchange.size > BODY_BYTES:
+            self._go_on(hook, responses.TOO_LARGE)
+        elif not self._budget.hold(exchange.size):
+            self._go_on(hook, responses.OVERLOADED)
+        else:
+            self._go_on(hook, exchange.take())
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
-        path = scope["path"]
-        if path.startswith(_PREFIX):
-            return await self._hook(path[len(_PREFIX) :], scope, receive)
-        if path == "/healthz":
-            return Answer(200, b'{"status": "alive"}')
-        if path == "/readyz":
-            return await self._readiness()
-        raise Refusal(responses.UNKNOWN)
-
-    async def _hook(self, name: str, scope: Scope, receive: Receive) -> Answer:
-        source = self.settings.sources.get(name)
-        if source is None:
-            self._count_request("", responses.UNKNOWN.status)
-            self._refused("", responses.UNKNOWN, scope, "no source of this name is in gitdailies.yml")
-            raise Refusal(responses.UNKNOWN)
-        try:
-            answer = await self._receive(source, scope, receive)
-        except Refusal as refusal:
-            self._count_request(name, refusal.answer.status)
-            self._refused(name, refusal.answer, scope)
-            raise
-        except Exception as error:  # noqa: BLE001  a bug of ours loses nothing: the vendor sends it again
-            LOG.error("delivery not handled", source=name, reason=describe_error(error))
-            answer = responses.unavailable("the relay has an internal error")
-        self._count_request(name, answer.status)
-        return answer
-
-    async def _receive(self, source: Source, scope: Scope, receive: Receive) -> Answer:
-        headers = decode_headers(scope["headers"])
-        if scope["method"] not in _METHODS:
+    def _check_head(self, hook: _Hook, name: str) -> None:
+        """Refuse what the head alone shows to be wrong; raises Refusal."""
+        headers, method = hook.headers, hook.exchange.method
+        if name not in self.settings.sources:
+            raise Refusal(responses.UNKNOWN, "no source of this name is in gitdailies.yml")
+        hook.source = name
+        if method not in _METHODS:
             permission = permission_to_send.granted(headers, responses.METHODS)
-            if scope["method"] == "OPTIONS" and permission is not None:
-                return responses.permitted(permission)
+            if method == "OPTIONS" and permission is not None:
+                raise Refusal(responses.permitted(permission))
             raise Refusal(responses.WRONG_METHOD)
-        self._check_headers(headers)
-        try:
-            query = decode_query(raw) if (raw := scope.get("query_string")) else NO_QUERY
-        except UnreadableBody:
-            raise Refusal(responses.WRONG_QUERY) from None
-        connection = scope.get("extensions", {}).get(CONNECTION)
-        with Body(self._budget) as body:
-            try:
-                arrived = connection is not None and connection[BODY_COMPLETE]()
-                read = await body.read(receive, arrived=arrived)
-                at = now_us()
-                request = Request(headers, read, decode, from_us(at), scope["method"], scope["path"], query)
-            except BodyTooLarge:
-                raise Refusal(responses.too_large(BODY_BYTES)) from None
-            except OutOfMemoryBudget:
-                raise Refusal(responses.OVERLOADED) from None
-            except BodyTooSlow:
-                raise Refusal(responses.unavailable("the body took too long to arrive")) from None
-            except ClientDisconnected:
-                raise Refusal(responses.INCOMPLETE) from None
-            return await self._accept(source, request, at, scope, connection)
-
-    def _check_headers(self, headers: Mapping[str, str]) -> None:
-        """Refuse what the headers alone show to be wrong; raises Refusal."""
         if headers.get("content-encoding", "").lower() not in ("", "identity"):
             raise Refusal(responses.ENCODED)
         if headers.get("transfer-encoding", "").lower() not in ("", "chunked"):
             raise Refusal(responses.TRANSFERRED)
         length = headers.get("content-length", "").lstrip("0")
         if length.isascii() and length.isdigit() and int(length[:12]) > BODY_BYTES:
-            raise Refusal(responses.too_large(BODY_BYTES))
+            raise Refusal(responses.TOO_LARGE)
         if self.stopping:
             raise Refusal(responses.unavailable("the relay is stopping"))
         if self._budget.full:
             raise Refusal(responses.OVERLOADED)
 
-    async def _accept(
-        self,
-        source: Source,
-        request: Request,
-        at: int,
-        scope: Scope,
-        connection: Mapping[object, Any] | None,
-    ) -> Answer:
-        adapter = self.settings.adapters[source.name]
-        secrets = self.settings.secrets[source.name]
-        client = self._client(scope, request.headers)
+    def _go_on(self, hook: _Hook, body: bytes | Answer) -> None:
+        """Hand a delivery to the store, if its whole *body* came; what refuses it otherwise is its answer."""
+        try:
+            if isinstance(body, Answer):
+                raise Refusal(body)
+            hook.size = len(body)
+            self._put(hook, body)
+        except Refusal as refusal:
+            self._refuse(hook, refusal)
+        except StoreUnavailable as error:
+            self._fail(hook, error)
+        except Exception as error:  # noqa: BLE001  a bug of ours loses nothing: the vendor sends it again
+            LOG.error("delivery not handled", source=hook.source, reason=describe_error(error))
+            self._answer(hook, responses.unavailable("the relay has an internal error"))
+
+    def _put(self, hook: _Hook, body: bytes) -> None:
+        exchange, at, settings = hook.exchange, now_us(), self.settings
+        try:
+            query = decode_query(exchange.query) if exchange.query else NO_QUERY
+        except UnreadableBody:
+            raise Refusal(responses.WRONG_QUERY) from None
+        source = settings.sources[hook.source]
+        adapter, secrets = settings.adapters[hook.source], settings.secrets[hook.source]
+        request = Request(hook.headers, body, decode, from_us(at), exchange.method, exchange.path, query)
+        proof = self._prove(hook, request, source, adapter, secrets)
+        exchange.note_authenticated()
+        routes = settings.routes
+        if is_example(hook.headers, self._example):
+            source, routes = as_example(source)
+        interpretation = interpret(request, source, adapter, routes, proof, secrets=secrets.current)
+        hook.delivery = Delivery(delivery_id(at), at, self._destination, interpretation)
+        self._store.accept_then(hook.delivery, partial(self._stored, hook))
+        self._deadlines.add(hook)
+
+    def _prove(
+        self, hook: _Hook, request: Request, source: Source, adapter: Adapter, secrets: SourceSecrets
+    ) -> str:
+        """Return the origin of the secret that proves a delivery; raises Refusal."""
         try:
             # A secret that was replaced in its file is refused, also if no delivery has a wrong proof.
             if time.monotonic() >= secrets.look_at and secrets.read_changed():
                 self._note_reading(source, secrets, changed=True)
             try:
-                proof = prove(request, source, adapter, secrets.current)
+                return prove(request, source, adapter, secrets.current)
             except CertificateMissing:
                 raise
             except ProofError:
                 self._note_reading(source, secrets, changed=secrets.read_again())
-                proof = prove(request, source, adapter, secrets.current)
+                return prove(request, source, adapter, secrets.current)
         except CertificateMissing as missing:
             self._want_certificate(missing.address)
-            return responses.NO_CERTIFICATE
+            raise Refusal(responses.NO_CERTIFICATE) from None
         except ProofError as error:
+            client = self._client(hook)
             self._repeats.warn(
                 "delivery refused", source=source.name, client=client, reason="wrong or missing proof"
             )
-            self._count_refusal(source.name, responses.UNPROVEN.status, client, str(error))
-            return responses.UNPROVEN
+            raise Refusal(responses.UNPROVEN, str(error)) from None
         except Exception as error:  # noqa: BLE001  never a 4xx for a fault of ours
             LOG.error(
-                "proof cannot be checked", source=source.name, client=client, reason=describe_error(error)
+                "proof cannot be checked",
+                source=source.name,
+                client=self._client(hook),
+                reason=describe_error(error),
             )
-            return responses.unavailable("the proof cannot be checked")
-        if connection is not None:
-            connection[AUTHENTICATED]()
-        routes = self.settings.routes
-        if is_example(request.headers, self._example):
-            source, routes = as_example(source)
-        interpretation = interpret(request, source, adapter, routes, proof, secrets=secrets.current)
-        delivery = Delivery(delivery_id(at), at, self._destination, interpretation)
-        try:
-            accepted = await self._timeouts.limit(self._store.accept(delivery))
-        except Exception as error:  # noqa: BLE001  the store failed, or this delivery alone cannot be written
-            LOG.error("delivery not stored", source=source.name, delivery=delivery.id, reason=_reason(error))
-            return responses.unavailable("the store cannot be written")
-        return self._accepted(source.name, client, interpretation, accepted)
+            raise Refusal(responses.unavailable("the proof cannot be checked")) from None
 
     def _note_reading(self, source: Source, secrets: SourceSecrets, *, changed: bool) -> None:
         if secrets.fault:
@@ -275,20 +259,43 @@ class IntakeApp:
         if changed:
             self._log.info("secrets read again", source=source.name)
 
-    def _refused(self, name: str, answer: Answer, scope: Scope, reason: str = "") -> None:
-        """Count a request that its sender has to change. What is our own fault is in log and metrics."""
-        if answer.status < 500:
-            client = self._client(scope, decode_headers(scope["headers"]))
-            self._count_refusal(name, answer.status, client, reason or responses.reason_of(answer))
+    def _stored(self, hook: _Hook, outcome: Accepted | BaseException) -> None:
+        if hook.is_over:
+            return  # its time was over before
+        if isinstance(outcome, BaseException):  # the store failed, or this delivery alone cannot be written
+            self._fail(hook, outcome)
+        else:
+            assert hook.delivery is not None
+            self._answer(hook, self._accepted(hook, hook.delivery.interpretation, outcome))
 
-    def _client(self, scope: Scope, headers: Mapping[str, str]) -> str:
-        peer = scope.get("client")
-        forwarded = headers.get(FORWARDED_HEADER, "")
+    def _expire(self, hook: _Hook) -> None:
+        self._fail(hook, TimeoutError())
+
+    def _fail(self, hook: _Hook, error: BaseException) -> None:
+        delivery = hook.delivery.id if hook.delivery else ""
+        LOG.error("delivery not stored", source=hook.source, delivery=delivery, reason=_reason(error))
+        self._answer(hook, responses.unavailable("the store cannot be written"))
+
+    def _refuse(self, hook: _Hook, refusal: Refusal) -> None:
+        """Answer, and count what its sender has to change. What is our own fault is in log and metrics."""
+        answer = refusal.answer
+        if 400 <= answer.status < 500:
+            reason = refusal.reason or responses.reason_of(answer)
+            self._count_refusal(hook.source, answer.status, self._client(hook), reason)
+        self._answer(hook, answer)
+
+    def _answer(self, hook: _Hook, answer: Answer) -> None:
+        hook.is_over = True
+        self._budget.release(hook.size)
+        self._count_request(hook.source, answer.status)
+        hook.exchange.answer(*answer)
+
+    def _client(self, hook: _Hook) -> str:
+        peer, forwarded = hook.exchange.peer, hook.headers.get(FORWARDED_HEADER, "")
         return client_address(peer[0], forwarded, self._trusted_proxies) if peer else ""
 
-    def _accepted(
-        self, source: str, client: str, interpretation: Interpretation, accepted: Accepted
-    ) -> Answer:
+    def _accepted(self, hook: _Hook, interpretation: Interpretation, accepted: Accepted) -> Answer:
+        source = hook.source
         self._count_delivery(source, accepted)
         reasons = accepted.texts
         log = self._log.warning if accepted.quarantine_code else self._log.info
@@ -296,7 +303,7 @@ class IntakeApp:
             "delivery",
             delivery=accepted.delivery,
             source=source,
-            client=client,
+            client=self._client(hook),
             proof=interpretation.proof,
             outcomes=accepted.outcomes,
             events=accepted.events,
@@ -314,22 +321,26 @@ class IntakeApp:
             return responses.stored(accepted.delivery, accepted.events, reasons, repeated=accepted.repeated)
         return responses.ignored(accepted.delivery, reasons)
 
-    async def _readiness(self) -> Answer:
-        """Write to the store, because a full disk shows there first."""
+    async def probe(self, path: str) -> Answer:
+        """Answer one of PROBES. Readiness writes to the store, because a full disk shows there first."""
+        if path == "/healthz":
+            return responses.ALIVE
         if self.stopping:
             return responses.unavailable("the relay is stopping")
         loop = asyncio.get_running_loop()
-        if loop.time() < self._ready_until:
-            return READY
-        try:
-            await asyncio.wait_for(self._store.run(_touch, task="readiness"), ANSWER_SECONDS)
-        except (StoreUnavailable, TimeoutError) as error:
-            return responses.unavailable(_reason(error))
-        self._ready_until = loop.time() + READY_SECONDS
-        return READY
+        if loop.time() >= self._ready_until:
+            try:
+                await asyncio.wait_for(self._store.run(_touch, task="readiness"), ANSWER_SECONDS)
+            except (StoreUnavailable, TimeoutError) as error:
+                return responses.unavailable(_reason(error))
+            self._ready_until = loop.time() + READY_SECONDS
+        return responses.READY
+
+    async def _probe(self, exchange: Exchange) -> None:
+        exchange.answer(*await self.probe(exchange.path))
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     return "the store does not answer in time" if isinstance(error, TimeoutError) else describe_error(error)
 
 

@@ -1,48 +1,51 @@
-"""A time limit for futures that mostly complete at once."""
+"""A time limit for things that mostly end at once."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
 
-Result = TypeVar("Result")
+
+class Ending(Protocol):
+    """Something that ends; `is_over` says whether it did."""
+
+    @property
+    def is_over(self) -> bool: ...
 
 
-class FutureTimeouts:
-    """Futures that fail with TimeoutError if they do not complete within *seconds*.
+Item = TypeVar("Item", bound=Ending)
 
-    It does what asyncio.timeout around each of them would do, for a fraction of the cost. All have
-    the same time limit, so the oldest one expires first, and one timer serves them all.
+
+class Deadlines(Generic[Item]):
+    """Calls *expire* with what is not over within *seconds*.
+
+    All have the same time limit, so the oldest one expires first, and one timer serves them all.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, expire: Callable[[Item], None]) -> None:
         self._seconds = seconds
-        self._waiting: deque[tuple[float, asyncio.Future[Any]]] = deque()
+        self._expire = expire
+        self._waiting: deque[tuple[float, Item]] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
-    def limit(self, future: asyncio.Future[Result]) -> asyncio.Future[Result]:
-        """Return *future*, which now completes or fails in time."""
-        loop = future.get_loop()
-        waiting = self._waiting
-        while waiting and waiting[0][1].done():
+    def add(self, item: Item) -> None:
+        """Limit the time of *item* from now on."""
+        loop, waiting = asyncio.get_running_loop(), self._waiting
+        while waiting and waiting[0][1].is_over:
             waiting.popleft()
-        at = loop.time() + self._seconds
-        waiting.append((at, future))
+        waiting.append((loop.time() + self._seconds, item))
         if self._timer is None:
-            self._timer = loop.call_at(at, self._expire, loop)
-        return future
+            self._timer = loop.call_at(waiting[-1][0], self._look, loop)
 
-    def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
-        now = loop.time()
         while self._waiting:
-            at, future = self._waiting[0]
-            if future.done():
-                self._waiting.popleft()
-            elif at <= now:
-                self._waiting.popleft()
-                future.set_exception(TimeoutError())
-            else:
-                self._timer = loop.call_at(at, self._expire, loop)
+            at, item = self._waiting[0]
+            if not item.is_over and at > loop.time():
+                self._timer = loop.call_at(at, self._look, loop)
                 return
+            self._waiting.popleft()
+            if not item.is_over:
+                self._expire(item)

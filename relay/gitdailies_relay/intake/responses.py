@@ -22,19 +22,24 @@ from typing import Any, NamedTuple
 import orjson
 
 RETRY_AFTER_SECONDS = 5
+# PagerDuty, the largest sender, drops what is over 256 KB.
+BODY_BYTES = 1024 * 1024
 METHODS = "POST, PUT, PATCH"  # Squadcast offers all three
 
 
+_JSON = (b"content-type", b"application/json")
+
+
 class Answer(NamedTuple):
-    """A status, a JSON body and headers."""
+    """A status, a JSON body and header fields."""
 
     status: int
     body: bytes
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    fields: tuple[tuple[bytes, bytes], ...] = (_JSON,)
 
 
 def _answer(status: int, body: dict[str, Any], *headers: tuple[bytes, bytes]) -> Answer:
-    return Answer(status, orjson.dumps(body), headers)
+    return Answer(status, orjson.dumps(body), (_JSON, *headers))
 
 
 def reason_of(answer: Answer) -> str:
@@ -80,14 +85,13 @@ def permitted(headers: Iterable[tuple[str, str]]) -> Answer:
     return Answer(200, b"", tuple((name.lower().encode(), value.encode()) for name, value in headers))
 
 
-def too_large(limit: int) -> Answer:
-    return _answer(413, {"status": "too large", "reason": f"the body is larger than {limit} bytes"})
-
-
 def unavailable(reason: str) -> Answer:
     body = {"status": "unavailable", "reason": reason}
     return _answer(503, body, (b"retry-after", b"%d" % RETRY_AFTER_SECONDS))
 
 
+ALIVE, READY = Answer(200, b'{"status": "alive"}'), Answer(200, b'{"status": "ready"}')
+TOO_LARGE = _answer(413, {"status": "too large", "reason": f"the body is larger than {BODY_BYTES} bytes"})
+TOO_SLOW = unavailable("the body took too long to arrive")
 OVERLOADED = unavailable("too many deliveries are waiting to be stored")
 NO_CERTIFICATE = unavailable("the certificate that signed this delivery is being fetched")

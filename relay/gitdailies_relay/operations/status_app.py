@@ -15,7 +15,7 @@ from gitdailies_core.errors import StoreUnavailable
 from gitdailies_server.http.allowed_hosts import AllowedHosts
 from gitdailies_server.storage.timestamps import from_us, now_us
 
-from gitdailies_relay.intake.app import IntakeApp
+from gitdailies_relay.intake.app import PROBES, IntakeApp
 from gitdailies_relay.operations import attention, reports
 from gitdailies_relay.operations.metrics import RelayMetrics
 from gitdailies_relay.store.store import RelayStore
@@ -69,10 +69,10 @@ class StatusApp:
             return
         path, status, body, kind = scope["path"], 200, b"", _JSON
         more: tuple[tuple[bytes, bytes], ...] = ()
-        if path in ("/healthz", "/readyz"):
-            await self._app(scope, receive, send)
-            return
-        if not all(self._hosts.allows(value) for value in _hosts_of(scope)):
+        if path in PROBES:
+            status, body, (_, *others) = await self._app.probe(path)
+            more = tuple(others)
+        elif not all(self._hosts.allows(value) for value in _hosts_of(scope)):
             status, body = 421, _MISDIRECTED
         elif path == "/metrics":
             # In a thread, because it reads the store.

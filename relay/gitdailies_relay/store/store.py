@@ -142,6 +142,10 @@ class RelayStore:
         """Store a delivery and what follows from it. Call and future may raise StoreUnavailable."""
         return self._writer.put(delivery)
 
+    def accept_then(self, delivery: Delivery, done: Callable[[Accepted | BaseException], None]) -> None:
+        """Like `accept`, without a future: *done* is called with what became of it, or with the error."""
+        self._writer.put_then(delivery, done)
+
     async def record(self, attempts: Sequence[Attempt], partitions: Sequence[str] | None = None) -> None:
         """Write *attempts*, all or none; raises StoreUnavailable.
 
@@ -178,10 +182,7 @@ class RelayStore:
         )
 
     async def lease(self, events: Sequence[ReadyEvent], seconds: float) -> list[ReadyEvent]:
-        """Lease *events* for *seconds*; return those that this server got.
-
-        In a database with one server it gets all of them.
-        """
+        """Lease *events* for *seconds*; return those that this server got: all, if it is the only one."""
         if self.database.is_local or not events:
             return list(events)
         leased = await self._read(

@@ -1,5 +1,6 @@
 """The HTTP listener and its limits.
 
-`listener` binds sockets and runs uvicorn with `bounded_protocol`, which limits heads, bodies and
-waiting times. `connection_limits` decides which connection to close when too many are open.
+`listener` binds sockets and makes a `connection` for each client, which limits heads, silence and waiting
+times, and hands each request to an application as an `exchange`. `asgi` serves applications of ASGI.
+`connection_limits` decides which connection to close when too many are open.
 """

@@ -17,6 +17,9 @@ class Connection(Protocol):
     def evict(self) -> None:
         """Close at once, to make room for another connection."""
 
+    def stop(self) -> None:
+        """Close after the requests that have come are answered."""
+
 
 class ConnectionLimits:
     """The connections of one server: at most *most*, and at most *most_pipelining* of them pipeline.
@@ -27,36 +30,36 @@ class ConnectionLimits:
     def __init__(self, most: int, most_pipelining: int = 64) -> None:
         self._most = most
         self._most_pipelining = most_pipelining
-        self._open: set[Connection] = set()
+        self.open: set[Connection] = set()
         self._pipelining: set[Connection] = set()
         # Connections that wait for the sender. The one that has waited longest is the first.
         self._unauthenticated: dict[Connection, None] = {}
         self._authenticated: dict[Connection, None] = {}
 
     def __len__(self) -> int:
-        return len(self._open)
+        return len(self.open)
 
     def admit(self, connection: Connection) -> bool:
         """Add a connection, and evict another one if needed; False if none can be evicted."""
-        if len(self._open) >= 2 * self._most:
+        if len(self.open) >= 2 * self._most:
             return False
-        self._open.add(connection)
+        self.open.add(connection)
         self._make_room()
         self._unauthenticated[connection] = None
         return True
 
     def remove(self, connection: Connection) -> None:
         """Forget a connection that was closed."""
-        self._open.discard(connection)
+        self.open.discard(connection)
         self._pipelining.discard(connection)
         self.server_turn(connection)
 
     def sender_turn(self, connection: Connection, *, authenticated: bool) -> None:
         """Note that from now on the sender has to send something."""
-        if connection in self._open:
+        if connection in self.open:
             self.server_turn(connection)
             (self._authenticated if authenticated else self._unauthenticated)[connection] = None
-            if len(self._open) > self._most:
+            if len(self.open) > self._most:
                 self._make_room()
 
     def server_turn(self, connection: Connection) -> None:
@@ -65,7 +68,7 @@ class ConnectionLimits:
         self._authenticated.pop(connection, None)
 
     def _make_room(self) -> None:
-        while len(self._open) > self._most and (self._unauthenticated or self._authenticated):
+        while len(self.open) > self._most and (self._unauthenticated or self._authenticated):
             idle_longest = next(iter(self._unauthenticated or self._authenticated))
             self.remove(idle_longest)
             idle_longest.evict()

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
-from typing import Any
 
-import uvicorn
+import structlog
 from gitdailies_connection.addresses import Listen
 from gitdailies_core.errors import ConfigurationError
 
-from gitdailies_server.http.bounded_protocol import BoundedProtocol, ErrorBody, error_in_json
+from gitdailies_server.http.connection import Connection
 from gitdailies_server.http.connection_limits import ConnectionLimits
+from gitdailies_server.http.exchange import Application, ErrorBody, error_in_json
 from gitdailies_server.http.file_limits import connections_that_fit
 from gitdailies_server.logging.rate_limited import RateLimitedLog
 from gitdailies_server.storage.database import reason
+
+LOG = structlog.get_logger("gitdailies.server")
 
 # Supervisors wait 10 s before they kill the process; requests in progress are committed after this time.
 STOP_SECONDS = 5
 CONNECTIONS = 512
 _BACKLOG = 2048
+# How often the end of a server looks whether all answers are written.
+_LOOK_SECONDS = 0.05
 
 
 def bind(address: Listen, remedy: str) -> socket.socket:
@@ -56,8 +59,8 @@ def address_of(listener: socket.socket) -> Listen:
     return Listen(host, port)
 
 
-class Server(uvicorn.Server):
-    """Serve *app*. The caller handles signals and calls `stop`.
+class Server:
+    """Serves *application* until `stop` is called.
 
     *connections* is the maximum of open connections; refused ones are logged to *limited_log*.
     *error_body* makes the body of an answer to what the application never sees, such as bytes that are no
@@ -66,7 +69,7 @@ class Server(uvicorn.Server):
 
     def __init__(
         self,
-        app: Callable[..., Awaitable[None]],
+        application: Application,
         on_started: Callable[[], None] = lambda: None,
         *,
         connections: int = CONNECTIONS,
@@ -74,51 +77,43 @@ class Server(uvicorn.Server):
         error_body: Callable[[HTTPStatus, str], ErrorBody] = error_in_json,
     ) -> None:
         refusals = limited_log or RateLimitedLog()
-        # uvicorn calls this value as if it were a class.
-        protocol: Any = partial(
-            BoundedProtocol,
-            connections=ConnectionLimits(connections_that_fit(2 * connections) // 2),
-            refused=lambda client, reason: refusals.warn("request refused", client=client, reason=reason),
-            error_body=error_body,
-        )
-        super().__init__(
-            uvicorn.Config(
-                app,
-                http=protocol,
-                ws="none",
-                lifespan="off",
-                access_log=False,
-                log_config=None,
-                server_header=False,
-                date_header=False,
-                # The configuration names the proxies to trust; uvicorn would trust any.
-                proxy_headers=False,
-                timeout_graceful_shutdown=STOP_SECONDS,
-                # Longer than proxies keep connections (nginx 60 s), so that the proxy closes them, not we.
-                timeout_keep_alive=75,
-                backlog=_BACKLOG,
-            )
-        )
+        self._application = application
         self._on_started = on_started
+        self._connections = ConnectionLimits(connections_that_fit(2 * connections) // 2)
+        self._connect = partial(
+            Connection,
+            application,
+            self._connections,
+            lambda client, reason: refusals.warn("request refused", client=client, reason=reason),
+            error_body,
+        )
         self._stopping = asyncio.Event()
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+    async def serve(self, listener: socket.socket) -> None:
+        """Serve on a bound socket. It is closed when this ends, at most `STOP_SECONDS` after `stop`."""
+        loop = asyncio.get_running_loop()
+        accepting = await loop.create_server(self._connect, sock=listener, backlog=_BACKLOG)
+        self._on_started()
+        await self._stopping.wait()
+        accepting.close()
+        for connection in self._connections.open:
+            connection.stop()
+        try:
+            await asyncio.wait_for(self._end(), STOP_SECONDS)
+        except TimeoutError:
+            unfinished = self._application.unfinished
+            LOG.warning("requests not finished", connections=len(self._connections), requests=len(unfinished))
+            for task in unfinished:
+                task.cancel()
 
     def stop(self) -> None:
         """Begin to stop, from the event loop: requests in progress get `STOP_SECONDS` to end."""
-        self.should_exit = True
         self._stopping.set()
 
-    async def main_loop(self) -> None:
-        # uvicorn's own looks ten times a second whether to stop, which wakes a processor that is at rest.
-        await self.on_tick(0)
-        await self._stopping.wait()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._on_started()
+    async def _end(self) -> None:
+        """Wait until the last answer is written."""
+        while len(self._connections) or self._application.unfinished:  # noqa: ASYNC110  once, for a moment
+            await asyncio.sleep(_LOOK_SECONDS)
 
 
 def _unavailable(address: Listen, remedy: str, error: OSError) -> ConfigurationError:

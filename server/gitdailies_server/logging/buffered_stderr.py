@@ -6,7 +6,7 @@ msg (any thread) ── buffer, bounded ── writer thread ── write(2)
 ```
 
 A pipe whose reader hangs, or a paused terminal, blocks whoever writes to it. Only the writer thread
-does. It collects lines for a few milliseconds, because a system call costs more than a line.
+does. It collects lines for some milliseconds: a system call and a change of threads cost more than a line.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 _PIECE_BYTES = 4096
 # What may wait for the writer. About five thousand lines.
 MOST_BYTES = 1024 * 1024
-_COLLECT_SECONDS = 0.002
+_COLLECT_SECONDS = 0.02
 # How long the end of the process waits for a reader. A supervisor's patience is about ten seconds.
 FLUSH_SECONDS = 1.0
 _STANDARD_ERROR = 2

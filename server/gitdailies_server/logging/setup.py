@@ -57,7 +57,7 @@ def lines_dropped() -> int:
 
 
 def forward_libraries() -> None:
-    """Log warnings of libraries, such as uvicorn's about invalid requests, in the same form."""
+    """Log warnings of libraries, such as asyncio's about a fault in a callback, in the same form."""
     logging.basicConfig(handlers=[_Forwarding()], level=logging.WARNING, force=True)
 
 

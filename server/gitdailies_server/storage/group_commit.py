@@ -28,7 +28,7 @@ from gitdailies_server.storage.write_scope import EVERYTHING, NotInScope, Scope
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-_Entry: TypeAlias = tuple[Item, "asyncio.Future[Result]"]
+_Entry: TypeAlias = tuple[Item, Callable[[Result | BaseException], None]]
 
 # Bounds how long the first item of a batch waits for the last one.
 MOST_A_BATCH = 256
@@ -90,16 +90,19 @@ class GroupWriter(Generic[Item, Result]):
     def put(self, item: Item) -> asyncio.Future[Result]:
         """Write an item; the future is done when its commit is synced.
 
-        The future raises StoreUnavailable if the database cannot write.
+        Call and future raise StoreUnavailable if the database cannot write.
         """
-        if self._loop is None or self._closed:
-            raise StoreUnavailable("store: the writer is stopped")
-        future: asyncio.Future[Result] = self._loop.create_future()
-        self._arrived.append((item, future))
+        future: asyncio.Future[Result] = self._running().create_future()
+        self.put_then(item, partial(_settle, future))
+        return future
+
+    def put_then(self, item: Item, done: Callable[[Result | BaseException], None]) -> None:
+        """Like `put`, without a future: *done* is called with the result or the error, and raises nothing."""
+        loop = self._running()
+        self._arrived.append((item, done))
         if self._idle.is_set():
             self._idle.clear()
-            self._loop.call_soon(self._next)
-        return future
+            loop.call_soon(self._next)
 
     async def stop(self) -> None:
         """Commit all waiting items, then end the thread."""
@@ -110,6 +113,11 @@ class GroupWriter(Generic[Item, Result]):
             await asyncio.to_thread(self._thread.join)
 
     # In the event loop.
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None or self._closed:
+            raise StoreUnavailable("store: the writer is stopped")
+        return self._loop
 
     def _next(self) -> None:
         if not self._arrived:
@@ -145,8 +153,9 @@ class GroupWriter(Generic[Item, Result]):
     def _finish_batch(
         self, batch: Sequence[_Entry[Item, Result]], outcomes: Sequence[Any], *, reopened: bool
     ) -> None:
-        _resolve(batch, outcomes)
-        # The waiting requests run first: they answer while the next batch is written.
+        for (_, done), outcome in zip(batch, outcomes, strict=True):
+            done(outcome)
+        # The answers are written first, while the next batch arrives.
         if reopened and self._loop is not None:
             self._loop.call_soon(self._apply_here, None)
         else:
@@ -275,11 +284,10 @@ class GroupWriter(Generic[Item, Result]):
             self._loop.call_soon_threadsafe(function, *arguments)
 
 
-def _resolve(entries: Sequence[_Entry[Item, Result]], outcomes: Sequence[Result | BaseException]) -> None:
-    for (_, future), outcome in zip(entries, outcomes, strict=True):
-        if future.done():  # the caller is gone
-            continue
-        if isinstance(outcome, BaseException):
-            future.set_exception(outcome)
-        else:
-            future.set_result(outcome)
+def _settle(future: asyncio.Future[Result], outcome: Result | BaseException) -> None:
+    if future.done():  # the caller is gone
+        return
+    if isinstance(outcome, BaseException):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 from gitdailies_relay.intake import request_body
-from gitdailies_server.http import bounded_protocol
+from gitdailies_server.http import connection as limits
 
 from tests.support.relay.deliveries import datadog, pagerduty, signed
 from tests.support.relay.running import Relay
@@ -169,7 +169,7 @@ def test_a_connection_that_says_nothing_for_long_is_ended(
     relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Headers that come a byte now and then hold a connection only for a set time."""
-    monkeypatch.setattr(bounded_protocol, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(limits, "HEAD_SECONDS", 0.3)
     with connected(relay.url) as connection:
         connection.sendall(b"POST /hooks/pagerduty HTTP/1.1\r\nx: ")
         assert connection.recv(10) == b""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from gitdailies_server.http import bounded_protocol
+from gitdailies_server.http import connection as limits
 
 from tests.support.processes import eventually
 from tests.support.relay.deliveries import Delivery, pagerduty
@@ -86,14 +86,14 @@ def test_a_connection_that_was_reset_leaves_nothing_behind(relay: Relay) -> None
     eventually(lambda: not _connections(), 30)
 
 
-def _connections() -> list[bounded_protocol.BoundedProtocol]:
+def _connections() -> list[limits.Connection]:
     gc.collect()
-    return [one for one in gc.get_objects() if isinstance(one, bounded_protocol.BoundedProtocol)]
+    return [one for one in gc.get_objects() if isinstance(one, limits.Connection)]
 
 
 def test_a_sender_that_reads_nothing_is_cut(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sender that reads no answers is cut after the set time."""
-    monkeypatch.setattr(bounded_protocol, "WRITE_SECONDS", 0.3)
+    monkeypatch.setattr(limits, "WRITE_SECONDS", 0.3)
     with socket.socket() as connection:
         # Room for a few answers on this side; the relay's side fills by itself.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -118,7 +118,7 @@ def test_requests_sent_ahead_are_bounded(relay: Relay) -> None:
             while more := connection.recv(65536):
                 answers += more
     count = answers.count(b"HTTP/1.1 200 OK")
-    assert 1 <= count <= bounded_protocol.PIPELINED_REQUESTS + 1
+    assert 1 <= count <= limits.PIPELINED_REQUESTS + 1
     assert answers.count(b"HTTP/1.1") == count
     assert requests.get(relay.url + "/healthz", timeout=30).status_code == 200
     assert [entry["reason"] for entry in relay.logged("request refused")] == [
@@ -133,5 +133,5 @@ def test_repeated_garbage_is_logged_once(relay: Relay) -> None:
             connection.sendall(b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n")
             assert receive(connection).status == 400
     (entry,) = relay.logged("request refused")
-    assert (entry["client"], entry["reason"]) == ("127.0.0.1", bounded_protocol.NO_REQUEST)
+    assert (entry["client"], entry["reason"]) == ("127.0.0.1", limits.NO_REQUEST)
     assert eventually(lambda: requests.get(relay.url + "/healthz", timeout=30).status_code == 200)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from gitdailies_server.http import bounded_protocol as protocol
+from gitdailies_server.http import connection as protocol
 
 from tests.support.relay.deliveries import TOKEN_HEADER, Delivery, datadog, pagerduty
 from tests.support.relay.running import Relay

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +30,18 @@ def test_more_bytes_than_are_held_at_once_are_503(
     large = signed(pagerduty("incident.triggered", "Q-large").body.ljust(request_body.BODY_BYTES))
     small = pagerduty("incident.triggered", "Q-small")
     arrived, going_on = threading.Event(), threading.Event()
-    real = stores.RelayStore.accept
+    real, tasks = stores.RelayStore.accept_then, []
 
-    async def waiting(store: stores.RelayStore, delivery: Any) -> Any:
+    async def waiting(store: stores.RelayStore, *given: Any) -> None:
         arrived.set()
         await asyncio.to_thread(going_on.wait, 3)
-        return await real(store, delivery)
+        real(store, *given)
 
-    monkeypatch.setattr(stores.RelayStore, "accept", lambda *given: asyncio.ensure_future(waiting(*given)))
+    monkeypatch.setattr(
+        stores.RelayStore,
+        "accept_then",
+        lambda *given: tasks.append(asyncio.ensure_future(waiting(*given))),
+    )
     with in_thread(file) as relay:
         first: list[int] = []
         sending = threading.Thread(target=lambda: first.append(large.post(relay.url).status_code))
@@ -119,23 +124,20 @@ def test_a_commit_that_takes_too_long_is_503_and_no_second_event(
     relay: Relay, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A delivery not stored in time is 503. The next try finds it stored after all and adds no event."""
-    real, answered = stores.RelayStore.accept, threading.Event()
+    answered = threading.Event()
 
-    def late(store: stores.RelayStore, delivery: Any) -> asyncio.Future[Any]:
+    def late(store: stores.RelayStore, delivery: Any, done: Callable[[Any], None]) -> None:
         """Store the delivery, and say so only after the answer."""
-        told: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
         async def tell() -> None:
-            stored = await real(store, delivery)
+            stored = await store.accept(delivery)
             await asyncio.to_thread(answered.wait, 30)
-            if not told.done():
-                told.set_result(stored)
+            done(stored)
 
         tasks.append(asyncio.ensure_future(tell()))
-        return told
 
     tasks: list[Any] = []
-    monkeypatch.setattr(stores.RelayStore, "accept", late)
+    monkeypatch.setattr(stores.RelayStore, "accept_then", late)
     delivery = pagerduty("incident.triggered", "Q1")
     assert delivery.post(relay.url).status_code == 503
     answered.set()

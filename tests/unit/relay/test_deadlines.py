@@ -1,64 +1,61 @@
-"""Timeouts of futures: one timer for all of them, and each ends in its own time."""
+"""Time limits of what mostly ends at once: one timer for all of them, and each ends in its own time."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
-import pytest
-from gitdailies_relay.intake.deadlines import FutureTimeouts
+from gitdailies_relay.intake.deadlines import Deadlines
 
 SECONDS = 0.05
 
 
-def test_each_future_ends_when_its_own_time_is_over() -> None:
-    """Of futures that were given apart each is over after its own time, and one that came is left alone."""
+@dataclass
+class Item:
+    """Something that ends; `ended_at` is when its time was over."""
 
-    async def waited(patience: FutureTimeouts, after: float, comes: bool) -> float | str:
-        await asyncio.sleep(after)
+    began_at: float
+    is_over: bool = False
+    ended_at: float | None = None
+
+
+def test_each_ends_when_its_own_time_is_over() -> None:
+    """Of items that began apart each is over after its own time, and one that ended is left alone."""
+
+    async def run() -> list[Item]:
         loop = asyncio.get_running_loop()
-        began_at, future = loop.time(), loop.create_future()
-        if comes:
-            loop.call_later(SECONDS / 5, future.set_result, "it came")
-        try:
-            return str(await patience.limit(future))
-        except TimeoutError:
-            return loop.time() - began_at
 
-    async def run() -> list[float | str]:
-        patience = FutureTimeouts(SECONDS)
-        waits = [waited(patience, n * SECONDS / 2, comes=n == 1) for n in range(4)]
-        return await asyncio.wait_for(asyncio.gather(*waits), 30)
+        def expire(item: Item) -> None:
+            item.is_over, item.ended_at = True, loop.time()
+
+        deadlines, items = Deadlines(SECONDS, expire), []
+        for _ in range(4):
+            items.append(Item(loop.time()))
+            deadlines.add(items[-1])
+            await asyncio.sleep(SECONDS / 2)
+            if len(items) == 2:
+                items[1].is_over = True
+        async with asyncio.timeout(30):
+            while not all(item.is_over for item in items):  # noqa: ASYNC110  a timer ends them
+                await asyncio.sleep(SECONDS / 10)
+        return items
 
     first, quick, *later = asyncio.run(run())
-    assert quick == "it came"
-    assert all(isinstance(lasted, float) and lasted >= SECONDS - 0.002 for lasted in (first, *later))
+    assert quick.ended_at is None
+    for item in (first, *later):
+        assert item.ended_at is not None
+        assert item.ended_at - item.began_at >= SECONDS - 0.002
 
 
-def test_a_cancelled_future_gets_no_timeout() -> None:
-    """A future that was cancelled before its deadline stays cancelled, and later ones still time out."""
-
-    async def run() -> None:
-        loop, patience = asyncio.get_running_loop(), FutureTimeouts(SECONDS)
-        left, waiting = patience.limit(loop.create_future()), patience.limit(loop.create_future())
-        left.cancel()
-        await asyncio.wait({waiting}, timeout=30)
-        assert left.cancelled()
-        assert waiting.done()
-        with pytest.raises(TimeoutError):
-            waiting.result()
-
-    asyncio.run(run())
-
-
-def test_what_came_is_not_held_on_to() -> None:
-    """Of a thousand futures that ended, one after the other, only the last is still referenced."""
+def test_what_ended_is_not_held_on_to() -> None:
+    """Of a thousand items that ended, one after the other, only the last is still referenced."""
 
     async def run() -> int:
-        loop, patience = asyncio.get_running_loop(), FutureTimeouts(60)
-        for number in range(1000):
-            future = patience.limit(loop.create_future())
-            future.set_result(number)
-            assert await future == number
-        return len(patience._waiting)
+        deadlines: Deadlines[Item] = Deadlines(60, lambda _item: None)
+        for _ in range(1000):
+            item = Item(0)
+            deadlines.add(item)
+            item.is_over = True
+        return len(deadlines._waiting)
 
     assert asyncio.run(run()) == 1

@@ -4,142 +4,127 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import MutableMapping
 from typing import Any
 
 import pytest
-from gitdailies_relay.intake import request_body
-from gitdailies_relay.intake.request_body import Body, BodyTooSlow, MemoryBudget, OutOfMemoryBudget
+from gitdailies_relay.intake import request_body, responses
+from gitdailies_relay.intake.request_body import BodyInParts, MemoryBudget
+from gitdailies_relay.intake.responses import BODY_BYTES, Answer
+from gitdailies_server.http.exchange import Exchange
+
+
+class Wire:
+    """The connection of an exchange, which nothing is written to."""
+
+    def resume_reading(self) -> None:
+        pass
 
 
 class Sender:
-    """Hands its parts over one by one; the last is marked as such."""
+    """Sends a body part by part, and has what came of it."""
 
-    def __init__(self) -> None:
-        self._parts: asyncio.Queue[tuple[bytes, bool]] = asyncio.Queue()
+    def __init__(self, held: MemoryBudget, first: bytes = b"") -> None:
+        wire: Any = Wire()
+        self.exchange = Exchange(wire, "POST", "/", b"", [], "1.1", keep_alive=True)
+        self.outcome: list[bytes | Answer] = []
+        self.exchange.add(first)
+        BodyInParts(self.exchange, held, self.outcome.append)
 
     def send(self, part: bytes, *, last: bool = False) -> None:
-        self._parts.put_nowait((part, not last))
-
-    async def receive(self) -> MutableMapping[str, Any]:
-        part, more = await self._parts.get()
-        return {"type": "http.request", "body": part, "more_body": more}
-
-
-async def read(held: MemoryBudget, sender: Sender, *, arrived: bool = False) -> bytes:
-    with Body(held) as body:
-        return await body.read(sender.receive, arrived=arrived)
-
-
-async def begun(held: MemoryBudget, slow: Sender) -> asyncio.Task[bytes]:
-    """Begin to read a body with eight bytes received and the rest missing."""
-    reading = asyncio.create_task(read(held, slow))
-    slow.send(b"12345678")
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    return reading
+        self.exchange.add(part)
+        self.exchange.is_complete = last
+        self.exchange.change()
 
 
 def test_a_body_in_parts_is_put_together() -> None:
-    """Three parts, one of them empty, are one body, and nothing is held when it is done."""
+    """Three parts, one of them empty, are one body. The budget holds it until it is released."""
 
     async def run() -> None:
-        held, sender = MemoryBudget(10), Sender()
-        reading = asyncio.create_task(read(held, sender))
-        for part in (b"abc", b"", b"def"):
-            sender.send(part, last=part == b"def")
-            await asyncio.sleep(0)
-        assert await reading == b"abcdef"
-        with Body(held) as other:
-            held.hold(other, 10)
+        held = MemoryBudget(10)
+        sender = Sender(held, b"abc")
+        sender.send(b"")
+        assert sender.outcome == []
+        sender.send(b"def", last=True)
+        assert sender.outcome == [b"abcdef"]
+        assert not held.hold(5)
+        held.release(6)
+        assert held.hold(10)
+        assert held.full
 
     asyncio.run(run())
 
 
-def test_a_body_that_has_come_is_read_without_a_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A body that has already arrived is read even if its time limit is over."""
-    monkeypatch.setattr(request_body, "BODY_SECONDS", -1.0)
-
-    async def run() -> None:
-        sender = Sender()
-        sender.send(b"whole", last=True)
-        assert await read(MemoryBudget(10), sender, arrived=True) == b"whole"
-        with pytest.raises(BodyTooSlow):
-            await read(MemoryBudget(10), sender)
-
-    asyncio.run(run())
-
-
-def test_a_body_wrongly_marked_as_arrived_has_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the last part is missing, the time limit holds as for any other body."""
-    monkeypatch.setattr(request_body, "BODY_SECONDS", 0.05)
-
-    async def run() -> None:
-        sender = Sender()
-        sender.send(b"half")
-        with pytest.raises(BodyTooSlow):
-            await asyncio.wait_for(read(MemoryBudget(10), sender, arrived=True), 10)
-
-    asyncio.run(run())
-
-
-def test_an_evicted_body_takes_no_more_bytes() -> None:
-    """Bytes that arrive in the same turn as the eviction are not added to the budget."""
-
-    async def run() -> None:
-        held, slow = MemoryBudget(10), Sender()
-        reading = await begun(held, slow)
-        with Body(held) as other:
-            slow.send(b"9", last=True)
-            held.hold(other, 8)
-            with pytest.raises(OutOfMemoryBudget):
-                await asyncio.wait_for(reading, 10)
-            held.hold(other, 2)
-            with pytest.raises(OutOfMemoryBudget):
-                held.hold(other, 1)
-
-    asyncio.run(run())
-
-
-def test_an_evicted_body_ends_at_once() -> None:
-    """Its reader ends before the body's time limit, although no more bytes arrive."""
-
-    async def run() -> None:
-        held, slow = MemoryBudget(10), Sender()
-        reading = await begun(held, slow)
-        with Body(held) as other:
-            held.hold(other, 8)
-            done, _ = await asyncio.wait({reading}, timeout=request_body.BODY_SECONDS / 2)
-            assert done
-            with pytest.raises(OutOfMemoryBudget):
-                reading.result()
-
-    asyncio.run(run())
-
-
-def test_a_new_body_gets_the_room_of_one_that_just_timed_out(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The oldest body can be evicted after its deadline, before its own timeout was raised."""
+def test_a_body_ends_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that comes too slowly ends once, takes no further part, and leaves its room."""
     monkeypatch.setattr(request_body, "BODY_SECONDS", 0.02)
 
     async def run() -> None:
-        loop, held, slow = asyncio.get_running_loop(), MemoryBudget(10), Sender()
-        reading = await begun(held, slow)
-        room = loop.create_future()
+        held = MemoryBudget(10)
+        sender = Sender(held, b"half")
+        async with asyncio.timeout(10):
+            while not sender.outcome:  # noqa: ASYNC110  a timer ends it
+                await asyncio.sleep(0.001)
+        sender.send(b"rest", last=True)
+        assert sender.outcome == [responses.TOO_SLOW]
+        assert held.hold(10)
 
-        def comes() -> None:
-            try:
-                with Body(held) as other:
-                    held.hold(other, 8)
-                    room.set_result(reading.done())
-            except Exception as fault:
-                room.set_exception(fault)
+    asyncio.run(run())
 
-        loop.call_later(request_body.BODY_SECONDS, comes)
-        time.sleep(0.1)  # noqa: ASYNC251  both clocks have run out when the loop comes round
-        assert await room is False
-        with pytest.raises(OutOfMemoryBudget):
-            await reading
+
+def test_the_oldest_part_of_a_body_makes_room() -> None:
+    """Where there is no room, the body that came in part first is refused, and no later one."""
+
+    async def run() -> None:
+        held = MemoryBudget(20)
+        first, second = Sender(held, b"12345678"), Sender(held, b"12345678")
+        assert held.hold(8)
+        assert (first.outcome, second.outcome) == ([responses.OVERLOADED], [])
+        first.send(b"9", last=True)
+        assert len(first.outcome) == 1
+        second.send(b"9", last=True)
+        assert second.outcome == [b"123456789"]
+        assert not held.hold(4)
+
+    asyncio.run(run())
+
+
+def test_a_body_makes_no_room_for_itself() -> None:
+    """A body that finds no room for its next part is refused itself, and its room is free again."""
+
+    async def run() -> None:
+        held = MemoryBudget(10)
+        sender = Sender(held, b"12345678")
+        sender.send(b"901")
+        assert sender.outcome == [responses.OVERLOADED]
+        assert held.hold(10)
+
+    asyncio.run(run())
+
+
+def test_a_new_body_gets_the_room_of_one_whose_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is evicted after its deadline, before its timer ran, ends once."""
+    monkeypatch.setattr(request_body, "BODY_SECONDS", 0.01)
+
+    async def run() -> None:
+        held = MemoryBudget(10)
+        slow = Sender(held, b"12345678")
+        time.sleep(0.05)  # noqa: ASYNC251  its time is over when the loop comes round
+        assert held.hold(8)
+        await asyncio.sleep(0.02)
+        assert slow.outcome == [responses.OVERLOADED]
+
+    asyncio.run(run())
+
+
+def test_a_body_that_is_too_large_or_lost_leaves_its_room() -> None:
+    """Both are refused once, with an answer of their own."""
+
+    async def run() -> None:
+        held = MemoryBudget(2 * BODY_BYTES)
+        large, lost = Sender(held, b"x" * BODY_BYTES), Sender(held, b"half")
+        large.send(b"x")
+        lost.exchange.lose()
+        assert (large.outcome, lost.outcome) == ([responses.TOO_LARGE], [responses.INCOMPLETE])
+        assert held.hold(2 * BODY_BYTES)
 
     asyncio.run(run())

@@ -14,6 +14,9 @@ class Connection:
     def evict(self) -> None:
         self.evicted = True
 
+    def stop(self) -> None:
+        raise AssertionError("nothing stops here")
+
 
 def admitted(limits: ConnectionLimits, count: int) -> list[Connection]:
     connections = [Connection() for _ in range(count)]
