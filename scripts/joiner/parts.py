@@ -47,7 +47,7 @@ class Division:
         self.at_once = self._reached({entry})
 
     def loads(self, module: Module, node: ast.ImportFrom) -> str:
-        """Return what takes the place of a late import of *module*: a call, or "" if all of it is there."""
+        """Return the call that replaces a late import of *module*, or "" if its names are defined already."""
         targets = (module.targets[alias.asname or alias.name] for alias in node.names)
         wanted = {target.module if isinstance(target, Symbol) else str(target) for target in targets}
         found = [f'"{_short(one)}"' for one in self._order if one in self._reached(wanted) - self.at_once]
@@ -71,7 +71,7 @@ def check(module: str, text: str) -> None:
 
 
 def part(text: str, *, late: str = "") -> str:
-    """Return *text* as a part of a file. It waits if it is of the module *late*.
+    """Return *text* as a part of a file. It waits if *late* names its module.
 
     `numbered` writes its line.
     """

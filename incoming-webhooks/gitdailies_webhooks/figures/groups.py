@@ -1,4 +1,4 @@
-"""Which rows of columns are in which group and segment of time. Pure."""
+"""The rows of each group, by segment of time. Pure."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ class _Values:
         return columns.runs(self.columns.lead_times, self._leads_begin, rows)
 
     def of_each(self, values: NDArray[Any] | None, rows: Index) -> NDArray[Any]:
-        """Return values of which there is one for each deploy."""
+        """Return those of *values* that some rows have; *values* has one for each deploy."""
         assert values is not None, "the question needs no single deploys"
         return columns.runs(values, self._deploys_begin, rows)
 

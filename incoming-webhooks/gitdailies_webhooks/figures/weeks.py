@@ -1,4 +1,4 @@
-"""A week of deploys in columns: one row for each place, and beside them what is known of each deploy. Pure.
+"""A week of deploys in columns: one row for each place, and the values of each deploy. Pure.
 
 Most questions need the sums of a week and its lead times. Only where a segment of time begins within the week
 does each deploy need a row of its own.

@@ -128,7 +128,7 @@ class Exchange:
             self._connection.finish(self)
 
     def abort(self) -> None:
-        """End the connection within an answer, so that nobody takes it for whole."""
+        """End the connection within an answer, which shows the other side that the answer is incomplete."""
         self._connection.transport.abort()
 
     # For the connection.

@@ -14,7 +14,7 @@ from tests.support.webhooks.visitor import Visitor
 
 
 def test_new_settings_compile_no_page_again(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a reload, a page that was shown before is made of the templates that are there."""
+    """After a reload, a page that was shown before is made of the same compiled templates."""
     visitor = Visitor(receiver)
     assert visitor.get("/sign-in").status_code == 200
     compiled: list[Any] = []

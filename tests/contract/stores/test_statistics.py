@@ -45,7 +45,7 @@ def test_they_are_due_each_time_the_events_have_doubled() -> None:
 
 
 def test_each_column_that_has_an_index_has_statistics() -> None:
-    """The planner can tell how few rows each index leaves, whatever columns are left out."""
+    """The planner knows how few rows each index leaves, although some columns have no statistics."""
     for name, columns in statistics.TABLES.items():
         table = METADATA.tables[name]
         found = {column.name for column in table.primary_key}

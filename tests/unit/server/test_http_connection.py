@@ -52,7 +52,7 @@ class Echo:
 
 
 class Later(Echo):
-    """The same, but it answers when it is told."""
+    """The same, but it answers when a test calls it."""
 
     def __init__(self) -> None:
         super().__init__()

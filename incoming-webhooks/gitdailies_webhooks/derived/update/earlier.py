@@ -121,7 +121,7 @@ def load_states(session: Session, groups: Sequence[Group], lengths: Lengths) -> 
 
 
 def _state(other: Outcome | None, counting: Outcome | None, brought: Outcome | None) -> CommitState:
-    """Return what is known of a commit by its first deploys: the one that brought it, and others."""
+    """Return the first deploys of a commit: the deploy that brought it, and others."""
     first = min((one for one in (other, brought) if one is not None), key=lambda one: one.order)
     both = (one for one in (counting, brought) if one is not None)
     counted = min(both, key=lambda one: one.order, default=None)

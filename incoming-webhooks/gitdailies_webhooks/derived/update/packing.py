@@ -163,7 +163,7 @@ def read(
 ) -> Iterator[tuple[Span, Columns]]:
     """Yield the packed weeks that answer a question about *span* at the moment *now*, in order.
 
-    A week in which there is a cut has a row for each deploy, and the others have what *each* says.
+    A week with a cut inside has a row for each deploy. The other weeks have what *each* asks for.
     """
     usable = [
         Span(*week) for week in session.execute(_USABLE, (environment, span.last, span.first, now)).fetchall()

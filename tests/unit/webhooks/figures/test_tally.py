@@ -174,7 +174,7 @@ def test_a_week_by_place_has_the_sums_of_its_deploys(
 ) -> None:
     """Weeks with one row for each place add up to what their deploys do, wherever they are not cut.
 
-    Weeks in which there is a cut have a row for each deploy again.
+    A week with a cut inside has a row for each deploy.
     """
     began = data.draw(st.integers(0, LAST))
     cuts = Cuts.of(edges, SETTLED_UNTIL)
