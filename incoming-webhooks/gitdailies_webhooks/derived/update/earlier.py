@@ -28,9 +28,9 @@ _SHA_POSITION = "number, repo, environment, service, sha, at, id"
 class Group:
     """Deploys of one place, in order, between two stored ones.
 
-    `latest` is the stored counting deploy before them, and `followed` is set if any is stored behind them.
-    `states` and `before` what is stored of commits, and
-    `forward` and `brought` the stored deploys that they may remedy. `taken` are the deploys as they count.
+    `latest` is the stored counting deploy before them. `followed` is set if one is stored after them.
+    `states` and `before` have what is stored of commits. `forward` and `brought` have the stored deploys
+    that they may remedy. `taken` are the deploys as they count.
     """
 
     def __init__(self, place: PlaceKey) -> None:
