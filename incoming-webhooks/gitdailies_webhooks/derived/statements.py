@@ -77,16 +77,22 @@ given.number,
 _OF_SHA = f"{_IN_PLACE} AND d.sha = given.sha AND d.own_new = 0"
 _COMMIT_IN_PLACE = "c.repo = given.repo AND c.environment = given.environment AND c.sha = given.sha"
 
-# Of a SHA before a position in its place: the first deploy that did not bring it, the first counting one of
-# these, and the deploy that brought it, if that is of it: the first that has the commit. `+ 0` keeps a
-# planner without statistics from the indexes of counting deploys, which do not have the SHA.
-FIRST_OF_SHA = f"""
-given.number,
-(SELECT d.id FROM figures_deploys d WHERE {_OF_SHA} AND {_FIRST}),
-(SELECT d.id FROM figures_deploys d WHERE {_OF_SHA} AND d.counts + 0 = 1 AND {_FIRST}),
+_BROUGHT = f"""
 (SELECT CASE WHEN c.own = 1 AND c.brought = 1 THEN c.deploy END FROM figures_commits c
  WHERE {_COMMIT_IN_PLACE} AND c.service = given.service AND (c.at, c.deploy) < (given.at, given.id)
  ORDER BY c.at, c.deploy LIMIT 1)
+"""  # noqa: S608  constants
+
+# Of a SHA before a position in its place: the first deploy that did not bring it, the first counting one of
+# these, and the deploy that brought it, if that is of it: the first that has the commit. No counting one is
+# before that, and thousands of repeats may be behind it, so it is not looked for then. `+ 0` keeps a planner
+# without statistics from the indexes of counting deploys, which do not have the SHA.
+FIRST_OF_SHA = f"""
+given.number,
+(SELECT d.id FROM figures_deploys d WHERE {_OF_SHA} AND {_FIRST}),
+CASE WHEN {_BROUGHT} IS NULL THEN
+(SELECT d.id FROM figures_deploys d WHERE {_OF_SHA} AND d.counts + 0 = 1 AND {_FIRST}) END,
+{_BROUGHT}
 """  # noqa: S608  constants
 
 # Of the deploys of a SHA before a position that did not bring it: whether one had this exact environment, and
