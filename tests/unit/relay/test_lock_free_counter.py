@@ -55,7 +55,7 @@ def test_a_reader_in_another_thread_never_fails_and_never_sees_less() -> None:
     counter = LockFreeCounter("answers", "Answers", ("number",), registry)
     sizes: list[int] = []
     faults: list[Exception] = []
-    done = threading.Event()
+    reading, done = threading.Event(), threading.Event()
 
     def read() -> None:
         while not done.is_set():
@@ -63,9 +63,12 @@ def test_a_reader_in_another_thread_never_fails_and_never_sees_less() -> None:
                 sizes.append(len(exposition(registry)))
             except RuntimeError as fault:
                 faults.append(fault)
+            reading.set()
 
     reader = threading.Thread(target=read)
     reader.start()
+    # Otherwise a late thread would read nothing.
+    assert reading.wait(30)
     for number in range(5_000):
         counter.add(number)
     done.set()
