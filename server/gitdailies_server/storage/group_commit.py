@@ -97,7 +97,7 @@ class GroupWriter(Generic[Item, Result]):
         return future
 
     def put_then(self, item: Item, done: Callable[[Result | BaseException], None]) -> None:
-        """Like `put`, without a future: *done* is called with the result or the error, and raises nothing."""
+        """Like `put`, without a future: *done* is called with the result or the error."""
         loop = self._running()
         self._arrived.append((item, done))
         if self._idle.is_set():
@@ -154,7 +154,11 @@ class GroupWriter(Generic[Item, Result]):
         self, batch: Sequence[_Entry[Item, Result]], outcomes: Sequence[Any], *, reopened: bool
     ) -> None:
         for (_, done), outcome in zip(batch, outcomes, strict=True):
-            done(outcome)
+            try:
+                done(outcome)
+            except Exception as error:  # noqa: BLE001  a fault of one caller must not stop the writer
+                context = {"message": "the result of a commit was not handled", "exception": error}
+                asyncio.get_running_loop().call_exception_handler(context)
         # The answers are written first, while the next batch arrives.
         if reopened and self._loop is not None:
             self._loop.call_soon(self._apply_here, None)

@@ -264,6 +264,28 @@ def test_a_caller_that_went_away_harms_nobody(diary: Diary) -> None:
     assert diary.lines() == ["gone", "there"]
 
 
+def test_a_fault_of_a_caller_holds_up_no_other(diary: Diary) -> None:
+    """A callback that raises has its fault reported. The others are called, and more is written."""
+    faults: list[str] = []
+    outcomes: list[Any] = []
+
+    def fail(_: Any) -> None:
+        raise RuntimeError("a fault of the caller")
+
+    async def body(writer: GroupWriter[Any, Any]) -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: faults.append(str(context["exception"])))
+        writer.put_then("a", fail)
+        writer.put_then("b", outcomes.append)
+        await until(lambda: len(outcomes) == 1)
+        assert await writer.put("c") == "wrote c"
+
+    run(diary, body)
+    assert outcomes == ["wrote b"]
+    assert faults == ["a fault of the caller"]
+    assert diary.lines() == ["a", "b", "c"]
+
+
 def test_before_it_is_started_it_refuses(diary: Diary) -> None:
     """A writer that was not started raises instead of waiting."""
     writer: GroupWriter[Any, Any] = GroupWriter(database=diary, apply=diary.apply)
