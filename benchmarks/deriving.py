@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def _sent(count: int) -> Iterator[dict[str, str]]:
-    """Yield events in the order in which an import sends them."""
+    """Yield events in order, as an import sends them."""
     made = [{name: value for name, value in row.items() if value} for row in making.rows(count)]
     made.sort(key=lambda row: (row["kind"] != "deployed", row["time"], row["kind"] == "incidentResolved"))
     yield from made

@@ -2394,7 +2394,7 @@ _CHECKOUT_HEADS = "refs/heads/"
 
 @dataclass(frozen=True)
 class Found:
-    """A checkout: what is known of it, or why nothing is, in words for the log."""
+    """What is known of a checkout, or the reason in words for the log."""
 
     facts: GitFacts | None = None
     problem: str = ""
@@ -2834,7 +2834,7 @@ def _from_payload(
     elif _foreign(name, payload, repo):
         found = {"foreign": head or name, "no_branch": f"{name} belongs to another repository"}
     elif at(payload, f"{name}.event") == "release":
-        found = {"no_branch": f"{name} is of a release, and {head} is a tag"}
+        found = {"no_branch": f"{name} belongs to a release, and {head} is a tag"}
     elif head and _may_be_tag(name, payload, head):
         found = {"unsure": f"{name} does not tell whether {head} is a branch or a tag"}
     return dict(
@@ -2985,7 +2985,7 @@ def _github_actions_read(variables, event):
     sha = full_sha(variables.first(*GITHUB_ACTIONS_TABLE.sha))
     branch = branch_of(variables.first(*GITHUB_ACTIONS_TABLE.branch))
     if name == "delete" or (name == "push" and _deletes(payload)):
-        return _facts(variables, sha=sha, branch=branch, skip="the run is of a deleted branch or tag")
+        return _facts(variables, sha=sha, branch=branch, skip="the branch or tag of the run was deleted")
     if name != "push" or at(payload, "after") != sha:
         return _facts(variables, sha=sha, branch=branch)
     return _facts(variables, sha=sha, branch=branch, **_pushed(payload))

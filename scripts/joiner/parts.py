@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from scripts.joiner.modules import Module, Symbol, Unit
 
-# What stands before the parts. `_load` takes the place of a late import.
+# The code before the parts. A call of `_load` replaces a late import.
 LOADER = """\
 # The modules are texts, which are compiled when this job needs them: most of a step's time is spent on that.
 # A number is that of its line, for tracebacks.
@@ -28,7 +28,7 @@ def _load(*modules):
             _now(*_LATER.pop(module))
 """
 RESERVED = ("_LATER", "_now", "_load")
-# Of lines. Shorter parts gain nothing.
+# In lines. Shorter parts gain nothing.
 LONG_ENOUGH = 200
 _LINE, _QUOTES = "@LINE@", "'''"
 

@@ -28,7 +28,7 @@ _HEADS = "refs/heads/"
 
 @dataclass(frozen=True)
 class Found:
-    """A checkout: what is known of it, or why nothing is, in words for the log."""
+    """What is known of a checkout, or the reason in words for the log."""
 
     facts: GitFacts | None = None
     problem: str = ""

@@ -141,7 +141,7 @@ def _from_payload(
     elif _foreign(name, payload, repo):
         found = {"foreign": head or name, "no_branch": f"{name} belongs to another repository"}
     elif at(payload, f"{name}.event") == "release":
-        found = {"no_branch": f"{name} is of a release, and {head} is a tag"}
+        found = {"no_branch": f"{name} belongs to a release, and {head} is a tag"}
     elif head and _may_be_tag(name, payload, head):
         found = {"unsure": f"{name} does not tell whether {head} is a branch or a tag"}
     return dict(

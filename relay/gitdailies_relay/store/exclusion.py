@@ -4,7 +4,7 @@ An intake that waited for every other relay would take one batch a round trip, h
 are. Therefore a batch is about the things that its deliveries name, and batches about other things are
 written at the same time. What people do, pruning, the ends of holds and pauses are about everything.
 
-| name                    | which deliveries have it            | what is read and written with it       |
+| name                    | who holds it                        | the data that it protects              |
 | ----------------------- | ----------------------------------- | -------------------------------------- |
 | a subject: destination  | each change, for its incident and   | whether its messages were stored; its  |
 | and incident, or what   | that which it was merged into;      | occurrences; its events and their      |

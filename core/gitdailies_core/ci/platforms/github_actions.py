@@ -58,7 +58,7 @@ def _read(variables: Variables, event: Any) -> Facts:
     sha = full_sha(variables.first(*TABLE.sha))
     branch = branch_of(variables.first(*TABLE.branch))
     if name == "delete" or (name == "push" and _deletes(payload)):
-        return _facts(variables, sha=sha, branch=branch, skip="the run is of a deleted branch or tag")
+        return _facts(variables, sha=sha, branch=branch, skip="the branch or tag of the run was deleted")
     if name != "push" or at(payload, "after") != sha:
         return _facts(variables, sha=sha, branch=branch)
     return _facts(variables, sha=sha, branch=branch, **_pushed(payload))
