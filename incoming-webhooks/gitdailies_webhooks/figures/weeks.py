@@ -19,7 +19,7 @@ REST = np.dtype(list(zip(_REST, ("<u4", "<u2", "<u2"), strict=True)))
 OF_EACH = ("lead_counts", "times", "rest")
 
 
-class Week(NamedTuple):
+class WeekByPlace(NamedTuple):
     """The deploys and incidents of a week: `columns` has one row of deploys for each place.
 
     `rest` has a row of `REST` for each deploy. It is None if a question needs no rows of single deploys.
@@ -29,11 +29,11 @@ class Week(NamedTuple):
     rest: Rows | None
 
 
-def week_of(found: Columns, began: int) -> Week:
+def by_place(found: Columns, began: int) -> WeekByPlace:
     """Put the deploys of a week that began at *began* together by place; *found* has a row for each."""
     deploys = found.deploys
-    by_place = np.lexsort((deploys["at"], deploys["place"]))
-    ordered = deploys.take(by_place)
+    order = np.lexsort((deploys["at"], deploys["place"]))
+    ordered = deploys.take(order)
     first = np.flatnonzero(np.diff(ordered["place"], prepend=-1))
     together = np.empty(len(first), DEPLOYS)
     together["at"], together["place"] = began, ordered["place"].take(first)
@@ -42,10 +42,10 @@ def week_of(found: Columns, began: int) -> Week:
     rest = np.empty(len(ordered), REST)
     for name in _REST:
         rest[name] = ordered[name]
-    return Week(
+    return WeekByPlace(
         found._replace(
             deploys=together,
-            lead_times=runs(found.lead_times, begins_of(deploys["leads"]), by_place),
+            lead_times=runs(found.lead_times, begins_of(deploys["leads"]), order),
             times=ordered["at"].copy(),
             lead_counts=ordered["leads"].copy(),
         ),
@@ -53,7 +53,7 @@ def week_of(found: Columns, began: int) -> Week:
     )
 
 
-def single(week: Week) -> Columns:
+def by_deploy(week: WeekByPlace) -> Columns:
     """Return the deploys of a week with a row for each, in order of time, so that segments of it are slices.
 
     The week has `rest`, `times` and `lead_counts`.

@@ -131,7 +131,7 @@ def collect(session: Session, week: Week) -> Packed:
     """Read the deploys and incidents of a week. It takes a while, and may be done beside what is written."""
     span = Span(week.began, week.ended - 1)
     found = read_rows(session, Where(week.environment), span, FOREVER - 1)
-    columns, rest = weeks.week_of(found, week.began)
+    columns, rest = weeks.by_place(found, week.began)
     places = "\n".join(columns.places).encode()
     arrays = {**columns._asdict(), "rest": rest}
     stored = (places, *(arrays[name].tobytes() for name in _ARRAYS))
@@ -181,14 +181,14 @@ def read(
             between = environment, at_once[0].first, at_once[-1].first, now
             for began, last, places, *stored in fetch_bytes(session, statement, between):
                 found = _week(places, dict(zip(arrays, stored, strict=True)))
-                yield Span(began, last), found.columns if is_whole else weeks.single(found)
+                yield Span(began, last), found.columns if is_whole else weeks.by_deploy(found)
 
 
-def _week(places: bytes, stored: Mapping[str, bytes]) -> weeks.Week:
+def _week(places: bytes, stored: Mapping[str, bytes]) -> weeks.WeekByPlace:
     found: dict[str, Any] = dict.fromkeys(_ARRAYS)
     found |= {name: np.frombuffer(held, _ARRAYS[name]) for name, held in stored.items()}
     rest = found.pop("rest")
-    return weeks.Week(Columns(places=places.decode().split("\n") if places else [], **found), rest)
+    return weeks.WeekByPlace(Columns(places=places.decode().split("\n") if places else [], **found), rest)
 
 
 def unpack(session: Session, changed: Iterable[tuple[str, int]]) -> None:

@@ -42,7 +42,7 @@ from gitdailies_webhooks.figures.tally import (
     merged,
     numbers,
 )
-from gitdailies_webhooks.figures.weeks import single, week_of
+from gitdailies_webhooks.figures.weeks import by_deploy, by_place
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -180,14 +180,14 @@ def test_a_week_by_place_has_the_sums_of_its_deploys(
     cuts = Cuts.of(edges, SETTLED_UNTIL)
     parts = []
     for first, last in ((0, began - 1), (began, LAST)):
-        week = week_of(
+        week = by_place(
             values(
                 [(place, row) for place, row in deploys if first <= row.at <= last],
                 [(place, row) for place, row in incidents if first <= row.at <= last],
             ),
             first,
         )
-        parts.append(week.columns if cuts.is_whole(first, last) else single(week))
+        parts.append(week.columns if cuts.is_whole(first, last) else by_deploy(week))
         assert len(week.columns.deploys) <= len(PLACES)
     found, expected = sums(joined(parts, Each()), edges), sums(values(deploys, incidents), edges)
     for segment in range(len(edges) - 1):
