@@ -151,7 +151,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--questions", type=int, default=20, help="how often each question is sent")
     parser.add_argument("--only", nargs="+", choices=sorted(QUESTIONS), help="the questions to send")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.questions < 2:
+        parser.error(f"--questions: expected at least 2, which percentiles need, got {options.questions}")
+    return options
 
 
 if __name__ == "__main__":
