@@ -18,7 +18,7 @@ from tests.support.webhooks.running import Receiver, in_process
 
 pytestmark = pytest.mark.matrix
 
-ROWS = 100_000
+ROWS = 40_000
 
 
 @pytest.fixture(params=KINDS)
@@ -215,19 +215,23 @@ def test_a_large_store_is_listed_in_little_memory(tmp_path: Path) -> None:
         grown = _peak_kilobytes(process.pid) - before
     listed = json.loads(raw)
     assert (len(listed["events"]), listed["next"]) == (ROWS, None)
-    assert len(raw) > 32 << 20
-    assert grown < 16 << 10, f"{grown} KiB for an answer of {len(raw) >> 10} KiB"
+    assert len(raw) > 16 << 20
+    assert grown < 8 << 10, f"{grown} KiB for an answer of {len(raw) >> 10} KiB"
 
 
 def _multiply(store: Path, rows: int) -> None:
-    """Copy the one event of the store until there are *rows*: the list is what is tested here."""
+    """Copy the one event of the store until there are *rows*: the list is what is tested here.
+
+    The copies count as derived. Otherwise the server would derive them during the listing, and grow by that.
+    """
     columns = "kind, time, time_given, repo, environment, service, received_at, key_id, digest, body"
-    with closing(sqlite3.connect(store, isolation_level=None)) as connection:
+    with closing(sqlite3.connect(store)) as connection, connection:
         connection.execute(
             f"WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})"
             f" INSERT INTO events (id, {columns}) SELECT 'copy-' || printf('%07d', i), {columns}"
             " FROM n, (SELECT * FROM events LIMIT 1)"
         )
+        connection.execute("UPDATE figures_read SET seq = (SELECT max(seq) FROM events)")
 
 
 def _peak_kilobytes(pid: int) -> int:
