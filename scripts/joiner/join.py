@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from scripts.joiner.modules import Imported, Module, Symbol, Target, Unit, own_imports, read_all
-from scripts.joiner.names import annotated
+from scripts.joiner.modules import Imported, Module, Symbol, Target, Unit, read_all
 from scripts.joiner.parts import LOADER, LONG_ENOUGH, RESERVED, Division, check, numbered, part
 
 OLDEST = (3, 9)
@@ -260,7 +259,7 @@ def _edits(unit: Unit, names: Mapping[Symbol, str]) -> set[_Edit]:
         new = names.get(Symbol(module.name, define.name), define.name)
         if new != define.name and unit in module.units:
             found.add(_Edit(define.line, define.start, define.end, define.name, new))
-    for line, start, annotation in annotated(unit.node):
+    for line, start, annotation in unit.annotations:
         end = annotation.end_col_offset or 0
         old = module.lines[line - 1].encode()[start:end].decode()
         if annotation.end_lineno != line or not old.startswith((": ", " -> ")):
@@ -290,7 +289,7 @@ def _written(
         if method not in kept
         for number in range(method.first, method.last + 1)
     }
-    for inner in own_imports(unit.node):
+    for inner in unit.imports:
         removed |= set(range(inner.lineno, (inner.end_lineno or 0) + 1))
         if loads := division.loads(unit.module, inner) if division else "":
             removed -= {inner.lineno}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 
-from scripts.joiner.names import Names, bindings
+from scripts.joiner.names import Names, annotated, bindings
 
 STAND_INS = {("dataclasses", "dataclass"): ("gitdailies_core.ci.frozen", "dataclass")}
 
@@ -64,11 +64,19 @@ class Unit:
             yield Symbol(target, use.attribute) if isinstance(target, str) else target
 
     @cached_property
+    def imports(self) -> tuple[ast.ImportFrom, ...]:
+        """The imports of ours inside of it."""
+        return tuple(own_imports(self.node))
+
+    @cached_property
     def late(self) -> frozenset[str]:
         """The names that imports of ours inside of it bind."""
-        return frozenset(
-            alias.asname or alias.name for node in own_imports(self.node) for alias in node.names
-        )
+        return frozenset(alias.asname or alias.name for node in self.imports for alias in node.names)
+
+    @cached_property
+    def annotations(self) -> tuple[tuple[int, int, ast.expr], ...]:
+        """The annotations of functions in it, as `annotated` returns them."""
+        return tuple(annotated(self.node))
 
 
 @dataclass(eq=False)

@@ -11,10 +11,13 @@ import base64
 import io
 import tokenize
 import zlib
+from collections.abc import Iterator
+from functools import cache
 
 UNPACK = "import binascii,sys,zlib;exec(zlib.decompress(binascii.a2b_base64(sys.stdin.buffer.read())))"
 
 
+@cache
 def packed(text: str) -> str:
     """Return *text* in one line of base64."""
     return base64.b64encode(zlib.compress(stripped(text).encode(), 9)).decode()
@@ -46,7 +49,7 @@ def stripped(text: str) -> str:
 def _docstrings(tree: ast.Module) -> list[tuple[int, int, int, bool]]:
     """Return the first and last line of each docstring, its indent, and whether it is the whole body."""
     found = []
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if not isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) or not node.body:
             continue
         first = node.body[0]
@@ -54,3 +57,11 @@ def _docstrings(tree: ast.Module) -> list[tuple[int, int, int, bool]]:
             last = first.end_lineno or first.lineno
             found.append((first.lineno, last, first.col_offset, len(node.body) == 1))
     return found
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield *node* and the statements within it. No expression has a docstring."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, (ast.stmt, ast.ExceptHandler, ast.match_case)):
+            yield from _statements(child)
