@@ -28,7 +28,7 @@ def template(tmp_path: Path) -> Path:
     return file
 
 
-@short_and_long("many", "GITDAILIES_STORIES", short=200, long=10_000, seconds=lambda many: 120 + many * 0.5)
+@short_and_long("many", "GITDAILIES_STORIES", short=100, long=10_000, seconds=lambda many: 120 + many * 0.5)
 def test_every_story_comes_to_what_the_documentation_says(
     many: int,
     tmp_path: Path,

@@ -38,7 +38,7 @@ def importer(tmp_path: Path) -> Iterator[Importer]:
 
 
 @short_and_long(
-    "rows", "GITDAILIES_HISTORY_ROWS", short=5_000, long=100_000, seconds=lambda rows: patience(rows) * 6
+    "rows", "GITDAILIES_HISTORY_ROWS", short=2_500, long=100_000, seconds=lambda rows: patience(rows) * 6
 )
 def test_rows_in_random_order_go_in_in_order_with_flat_memory(
     rows: int, importer: Importer, tmp_path: Path, measure: Callable[[str], None]

@@ -16,7 +16,7 @@ from tests.contract.adapters.fuzzing import fuzz
 from tests.support.forms import short_and_long
 
 
-@short_and_long("seconds", "GITDAILIES_FUZZ_SECONDS", short=2, long=60, seconds=lambda given: given + 600)
+@short_and_long("seconds", "GITDAILIES_FUZZ_SECONDS", short=1, long=60, seconds=lambda given: given + 600)
 @pytest.mark.parametrize("name", registry.names())
 def test_no_delivery_breaks_an_adapter(name: str, seconds: int, measure: Callable[[str], None]) -> None:
     """No headers and no body make an adapter raise a foreign error or say what cannot be written."""
