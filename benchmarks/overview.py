@@ -26,7 +26,7 @@ from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import now_us
 from gitdailies_webhooks.accounts.first_owner import invite_owner
 from gitdailies_webhooks.accounts.key_store import create_key
-from gitdailies_webhooks.derived.update import packing
+from gitdailies_webhooks.derived.update import packed_weeks
 from gitdailies_webhooks.events import change_log
 from gitdailies_webhooks.sql.database import ReadPool, existing_database, migrate
 
@@ -120,7 +120,7 @@ def _is_behind(session: Session) -> bool:
     now = now_us()
     if change_log.count_pending(session, now, 1):
         return True
-    return packing.next_week(session, UTC, now) is not None
+    return packed_weeks.next_week(session, UTC, now) is not None
 
 
 def _options() -> argparse.Namespace:

@@ -22,6 +22,8 @@ from gitdailies_connection.config.sign_in import SignInSettings
 
 SQLITE = "sqlite"
 POSTGRESQL = "postgresql"
+# In addresses, the name of the group of all that is in no team.
+NO_TEAM = "none"
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,7 @@ from gitdailies_core.error_text import got
 
 from gitdailies_connection.config.errors import Place
 from gitdailies_connection.config.reader import SettingsReader
-from gitdailies_connection.config.settings import TeamSettings
-
-# In addresses, the name of the group of all that is in no team.
-NO_TEAM = "none"
+from gitdailies_connection.config.settings import NO_TEAM, TeamSettings
 
 
 def teams(reading: SettingsReader) -> tuple[TeamSettings, ...]:

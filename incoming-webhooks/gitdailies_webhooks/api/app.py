@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gitdailies_connection.addresses import Network
 from gitdailies_connection.config.settings import RelayAddress, WebhooksSettings
@@ -18,24 +18,21 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
-from gitdailies_webhooks.api.corrections import CorrectionsApi
-from gitdailies_webhooks.api.details import DetailsApi
+from gitdailies_webhooks.api.deferred import Deferred
 from gitdailies_webhooks.api.error_responses import ErrorResponses, is_browser
 from gitdailies_webhooks.api.events import EventApi
-from gitdailies_webhooks.api.metrics import MetricsApi
 from gitdailies_webhooks.api.middleware import ClientAddress, Guard
-from gitdailies_webhooks.api.review import ReviewApi
-from gitdailies_webhooks.api.series import SeriesApi
 from gitdailies_webhooks.derived.worker import Deriver
 from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.figures.teams import Teams
 from gitdailies_webhooks.operations.metrics import ReceiverMetrics
 from gitdailies_webhooks.operations.readiness import Readiness, alive
-from gitdailies_webhooks.pages.connect import ConnectPages
-from gitdailies_webhooks.pages.routes import routes
-from gitdailies_webhooks.pages.site import FIGURES, Page, Site
+
+if TYPE_CHECKING:
+    from gitdailies_webhooks.api.reading_routes import ReadingRoutes
 
 
 def create_app(
@@ -72,37 +69,35 @@ def create_app(
         teams=teams,
         count_events=measured.count_events,
     )
-    metrics = MetricsApi(store, deriver, clock, events.key_that_reads, teams)
-    series = SeriesApi(store, deriver, clock, events.key_that_reads, teams)
-    review = ReviewApi(
-        store,
-        deriver,
-        clock,
-        events.key_that_reads,
-        authenticate_correction=events.key_that_corrects,
-        teams=teams,
-        public=public,
-    )
-    details = DetailsApi(store, deriver, clock, events.key_that_reads)
-    site = Site(
-        store,
-        log,
-        clock,
-        public,
-        deriver.settings,
-        deriver.catch_up,
-        sign_in,
-        teams=teams,
-        corrections=corrections,
-        relays=relays,
-        unknown_keys=events.unknown_keys,
-    )
-    errors = ErrorResponses(site, log)
-    first = site.endpoint(Page("/", ConnectPages(site).first, needs=FIGURES))
+
+    def make_reading() -> ReadingRoutes:
+        # Templates, NumPy and a hundred modules, which a server that only receives events never needs.
+        from gitdailies_webhooks.api.reading_routes import ReadingRoutes
+
+        return ReadingRoutes(
+            store,
+            log,
+            clock=clock,
+            public=public,
+            deriver=deriver,
+            events=events,
+            teams=teams,
+            corrections=corrections,
+            relays=relays,
+            sign_in=sign_in,
+        )
+
+    reading = Deferred(make_reading)
+    errors = ErrorResponses(reading, log)
 
     async def index(request: Request) -> Response:
         """Show a browser the first page, and a program the paths of the API."""
-        return await (first(request) if is_browser(request) else events.index(request))
+        if not is_browser(request):
+            return await events.index(request)
+        return await (await reading.arrive()).first(request)
+
+    async def others(scope: Scope, receive: Receive, send: Send) -> None:
+        await (await reading.arrive()).router(scope, receive, send)
 
     app = Starlette(
         routes=[
@@ -114,13 +109,6 @@ def create_app(
             Route("/webhooks", events.permit, methods=["OPTIONS"]),
             Route("/webhooks/ping", events.ping, methods=["POST"]),
             Route("/api/events", events.list_events, methods=["GET"]),
-            Route("/api/events/{id:path}", events.delete, methods=["DELETE"]),
-            *metrics.routes(),
-            *review.routes(),
-            *series.routes(),
-            *CorrectionsApi(store, deriver, clock, events.key_that_corrects).routes(),
-            *details.routes(),
-            *routes(site, events.openapi),
         ],
         middleware=[
             Middleware(
@@ -133,7 +121,7 @@ def create_app(
                 log=log,
                 respond=errors.respond,
                 count=measured.count_request,
-                secure=site.secure,
+                secure=public.startswith("https:"),
             ),
         ],
         exception_handlers={
@@ -143,4 +131,6 @@ def create_app(
     )
     # Half of the clients would lose the body of a request that is redirected. It gets an error instead.
     app.router.redirect_slashes = False
+    app.router.default = others
+    app.state.reading = reading
     return app

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gitdailies_core.errors import GitDailiesError
 from starlette.exceptions import HTTPException
@@ -10,9 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
+from gitdailies_webhooks.api.deferred import Deferred
 from gitdailies_webhooks.api.middleware import loggable_path, problem_response
 from gitdailies_webhooks.events.problem import Problem, of_error
-from gitdailies_webhooks.pages.site import Site
+
+if TYPE_CHECKING:
+    from gitdailies_webhooks.api.reading_routes import ReadingRoutes
 
 _PATHS = (
     "/webhooks, /webhooks/ping, /api/events, /api/events/{id}, /api/metrics, /openapi.json, "
@@ -26,13 +29,15 @@ _API_PATHS = ("/api/", "/webhooks")
 class ErrorResponses:
     """Makes the responses to errors, and logs them."""
 
-    def __init__(self, site: Site, log: Any) -> None:
-        self._site = site
+    def __init__(self, reading: Deferred[ReadingRoutes], log: Any) -> None:
+        self._reading = reading
         self._log = log
 
     def respond(self, request: Request, problem: Problem) -> Response:
         """Return the response for a problem."""
-        return self._site.problem(request, problem) if is_browser(request) else problem_response(problem)
+        if is_browser(request):
+            return self._reading.get().site.problem(request, problem)
+        return problem_response(problem)
 
     async def for_our_error(self, request: Request, error: Exception) -> Response:
         """Respond to one of our errors; raise it again if it is a bug of the server."""
@@ -56,22 +61,24 @@ class ErrorResponses:
         status = error.status_code if isinstance(error, HTTPException) else 500
         headers = tuple((getattr(error, "headers", None) or {}).items())
         if status == 405:
-            methods, refused = _methods(request), dict(headers).get("Allow", "")
+            methods, refused = self._methods(request), dict(headers).get("Allow", "")
             # A method of the path that is refused all the same says itself which others there are.
             allow = refused if request.method in methods else ", ".join(methods)
             problem = Problem("method", f"method: expected {allow}, got another", headers=(("Allow", allow),))
             return self.respond(request, problem)
         if is_browser(request):
-            return await self._site.unknown_address(request)
+            return await (await self._reading.arrive()).site.unknown_address(request)
         # The path is not repeated, since it may be a key that was put there by mistake.
         return problem_response(Problem("not-found", f"path: expected one of {_PATHS}, got another"))
 
-
-def _methods(request: Request) -> list[str]:
-    """Return the methods of a path. A path of several routes has those of all, and the router names one's."""
-    routes = (route for route in request.app.routes if isinstance(route, Route))
-    found = (route.methods or () for route in routes if route.matches(request.scope)[0] is not Match.NONE)
-    return sorted(set().union(*found))
+    def _methods(self, request: Request) -> list[str]:
+        """Return the methods of a path. The router names only those of one of its routes."""
+        reading = self._reading.made
+        routes = [*request.app.routes, *([] if reading is None else reading.router.routes)]
+        matching = (
+            r for r in routes if isinstance(r, Route) and r.matches(request.scope)[0] is not Match.NONE
+        )
+        return sorted(set().union(*(route.methods or () for route in matching)))
 
 
 def is_browser(request: Request) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import orjson
@@ -30,7 +30,6 @@ from gitdailies_webhooks.accounts.keys import Key, without_keys
 from gitdailies_webhooks.accounts.rate_limit import KEYS, FailureLimit, network_of
 from gitdailies_webhooks.accounts.unknown_keys import UnknownKeys
 from gitdailies_webhooks.accounts.wrong_requests import note_wrong
-from gitdailies_webhooks.api import openapi
 from gitdailies_webhooks.api.body import read_json
 from gitdailies_webhooks.api.endpoints import query_of
 from gitdailies_webhooks.api.middleware import problem_response
@@ -79,7 +78,13 @@ class EventApi:
         self.unknown_keys = UnknownKeys()
         # A mistake: until when it is not noted again, in seconds of the monotonic clock.
         self._noted: OrderedDict[tuple[int, str, str], float] = OrderedDict()
-        self.openapi = openapi.document(kinds)
+
+    @cached_property
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document."""
+        from gitdailies_webhooks.api.openapi import document
+
+        return document(self._kinds)
 
     async def permit(self, request: Request) -> Response:
         """Permit a sender of CloudEvents to send, which asks before it sends; it needs a key then."""

@@ -14,8 +14,7 @@ from starlette.routing import BaseRoute, Route
 from gitdailies_webhooks.api.endpoints import Endpoints, query_of
 from gitdailies_webhooks.api.metric_formats import PROMETHEUS, as_csv, as_prometheus
 from gitdailies_webhooks.derived import queries
-from gitdailies_webhooks.derived.queries import Question
-from gitdailies_webhooks.derived.question import FILTERS, question
+from gitdailies_webhooks.derived.question import FILTERS, Question, question
 from gitdailies_webhooks.events import query
 from gitdailies_webhooks.events.problem import refusal
 from gitdailies_webhooks.figures.settings import DEFINITIONS

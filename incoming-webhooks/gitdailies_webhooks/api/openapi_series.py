@@ -14,13 +14,13 @@ from gitdailies_webhooks.figures.metrics import FAIL_RATE, FIGURES, FREQUENCY, L
 from gitdailies_webhooks.figures.selection import DEFAULT_DAYS
 from gitdailies_webhooks.figures.series import (
     DIMENSIONS,
-    INTERVALS,
     LONGEST_ROLLING,
     MOST_DIMENSIONS,
     MOST_NUMBERS,
     SHORTEST_ROLLING,
 )
 from gitdailies_webhooks.figures.tally import WORDS
+from gitdailies_webhooks.figures.trend import INTERVALS
 from gitdailies_webhooks.pages.series_formats import FORMS
 
 _MOMENT = "a date (its midnight in the server's time zone) or a time like 2026-03-04T09:12:41Z"

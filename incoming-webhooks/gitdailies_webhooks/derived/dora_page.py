@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from gitdailies_server.storage.database import Session
 
 from gitdailies_webhooks.derived import rows, statements
-from gitdailies_webhooks.derived.queries import Question, Selected, answer_of, selected
+from gitdailies_webhooks.derived.queries import Selected, answer_of, selected
+from gitdailies_webhooks.derived.question import Question
 from gitdailies_webhooks.events import spellings
 from gitdailies_webhooks.figures import rolling
 from gitdailies_webhooks.figures.rolling import Beside

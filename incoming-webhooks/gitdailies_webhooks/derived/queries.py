@@ -16,6 +16,7 @@ from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us
 
 from gitdailies_webhooks.derived import repositories, rows, statements
+from gitdailies_webhooks.derived.question import Question
 from gitdailies_webhooks.derived.series import sums
 from gitdailies_webhooks.derived.verdicts import Event, verdicts
 from gitdailies_webhooks.events import change_log, spellings
@@ -36,19 +37,6 @@ from gitdailies_webhooks.figures.tally import headline
 
 # The fields of an event that are listed with its verdicts.
 _FIELDS = ("id", "kind", "time", "repo", "environment", "service", "incidentId", "commitSHA")
-
-
-class Question(NamedTuple):
-    """A question about figures; it is *live* if it is about the present moment.
-
-    The names are as people wrote them, "" for none.
-    """
-
-    selection: Selection
-    repo: str
-    environment: str
-    service: str
-    live: bool
 
 
 class Selected(NamedTuple):

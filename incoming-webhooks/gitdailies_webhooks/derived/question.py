@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
-from gitdailies_connection.config.teams import NO_TEAM
+from gitdailies_connection.config.settings import NO_TEAM
 from gitdailies_core.error_text import got
 from gitdailies_core.values.nearest_name import did_you_mean
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.timestamps import from_us
 
-from gitdailies_webhooks.derived.queries import Question
 from gitdailies_webhooks.events.problem import refusal
 from gitdailies_webhooks.figures.selection import DEFAULT_DAYS, Selection, parse_moment, parse_period
 from gitdailies_webhooks.figures.settings import FigureSettings
@@ -19,6 +19,19 @@ from gitdailies_webhooks.figures.teams import NO_TEAMS, Teams
 FILTERS = ("repo", "environment", "service", "team", "from", "to", "now")
 # An error names at most 20 teams.
 _NAMED = 20
+
+
+class Question(NamedTuple):
+    """A question about figures; it is *live* if it is about the present moment.
+
+    The names are as people wrote them, "" for none.
+    """
+
+    selection: Selection
+    repo: str
+    environment: str
+    service: str
+    live: bool
 
 
 def question(

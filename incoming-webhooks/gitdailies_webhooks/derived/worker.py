@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, tzinfo
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gitdailies_core.errors import GitDailiesError, StoreUnavailable
 from gitdailies_server.logging.setup import describe_error
@@ -16,12 +16,15 @@ from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_webhooks.derived import rows
-from gitdailies_webhooks.derived.update import packing
+from gitdailies_webhooks.derived.update import packed_weeks
 from gitdailies_webhooks.derived.update.advance import Progress, advance
 from gitdailies_webhooks.events import change_log
 from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.sql import statistics
+
+if TYPE_CHECKING:
+    from gitdailies_webhooks.derived.update.packing import Packed
 
 # Without a request, the rows are at most this old.
 PAUSE_SECONDS = 1.0
@@ -42,10 +45,15 @@ _LONGER = 4
 _QUIET_US = 1_000_000
 
 
-def _collect(session: Session, zone: tzinfo, now: int) -> packing.Packed | None:
+def _collect(session: Session, zone: tzinfo, now: int) -> Packed | None:
     """Read the next week to pack; None if there is none."""
-    week = packing.next_week(session, zone, now)
-    return None if week is None else packing.collect(session, week)
+    week = packed_weeks.next_week(session, zone, now)
+    if week is None:
+        return None
+    # It loads NumPy, which a server without such a week may never need.
+    from gitdailies_webhooks.derived.update import packing
+
+    return packing.collect(session, week)
 
 
 class Deriver:
@@ -160,7 +168,9 @@ class Deriver:
                 await self._store.write(partial(self._keep, found=found))
         return found is not None
 
-    def _keep(self, session: Session, found: packing.Packed) -> None:
+    def _keep(self, session: Session, found: Packed) -> None:
+        from gitdailies_webhooks.derived.update import packing
+
         if not rows.outdated(session, self.settings):
             packing.keep(session, found)
 

@@ -15,7 +15,6 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from gitdailies_core.values.times import text_of
@@ -30,13 +29,11 @@ from gitdailies_webhooks.figures.settings import PRODUCTION
 from gitdailies_webhooks.figures.sums import Cuts, Key, Sums
 from gitdailies_webhooks.figures.tally import Side, Spread, Tally, changes, numbers
 from gitdailies_webhooks.figures.teams import Teams
-from gitdailies_webhooks.figures.trend import Bucket, Unit
+from gitdailies_webhooks.figures.trend import INTERVALS, WEEK, Bucket
 
 TEAM, REPO, SERVICE, ENVIRONMENT = "team", "repo", "service", "environment"
 DIMENSIONS = (TEAM, REPO, SERVICE, ENVIRONMENT)
 MOST_DIMENSIONS = 2
-INTERVALS: Mapping[str, Unit] = MappingProxyType({unit.name: unit for unit in trend.UNITS[:4]})
-WEEK = INTERVALS["week"]
 # The calendar begins here.
 _EARLIEST = to_us(datetime.min.replace(tzinfo=UTC))
 

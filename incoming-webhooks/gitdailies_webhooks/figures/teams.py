@@ -13,8 +13,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from gitdailies_connection.config.settings import TeamSettings
-from gitdailies_connection.config.teams import NO_TEAM
+from gitdailies_connection.config.settings import NO_TEAM, TeamSettings
 from gitdailies_core.values import patterns
 
 from gitdailies_webhooks.figures.settings import folded

@@ -7,8 +7,9 @@ one day. The unit is the shortest one that gives few enough buckets to draw.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from gitdailies_webhooks.figures.metrics import DeployRow, IncidentRow, count_unlinked, figures
@@ -161,3 +162,6 @@ UNITS = (
     Unit("century", lambda local: _years(local, 100), lambda local: _years_later(local, 100)),
     Unit("millennium", lambda local: _years(local, 1000), lambda local: _years_later(local, 1000)),
 )
+# Those that a series may have.
+INTERVALS: Mapping[str, Unit] = MappingProxyType({unit.name: unit for unit in UNITS[:4]})
+WEEK = INTERVALS["week"]

@@ -14,8 +14,7 @@ from gitdailies_server.storage.timestamps import to_us
 from starlette.responses import Response
 
 from gitdailies_webhooks.derived.answer_cache import AnswerCache
-from gitdailies_webhooks.derived.queries import Question
-from gitdailies_webhooks.derived.question import FILTERS, question
+from gitdailies_webhooks.derived.question import FILTERS, Question, question
 from gitdailies_webhooks.derived.series.answer import answer
 from gitdailies_webhooks.derived.series.overview import overview
 from gitdailies_webhooks.derived.series.question import MOST_DAYS, MOST_LISTED, Asked, asked
@@ -24,8 +23,9 @@ from gitdailies_webhooks.events import query, spellings
 from gitdailies_webhooks.events.problem import Refusal, refusal
 from gitdailies_webhooks.figures import trend
 from gitdailies_webhooks.figures.selection import DEFAULT_DAYS
-from gitdailies_webhooks.figures.series import INTERVALS, SeriesQuestion
+from gitdailies_webhooks.figures.series import SeriesQuestion
 from gitdailies_webhooks.figures.settings import FigureSettings
+from gitdailies_webhooks.figures.trend import INTERVALS
 from gitdailies_webhooks.pages import dora_view, overview_view, phrases
 from gitdailies_webhooks.pages.conditional import conditional
 from gitdailies_webhooks.pages.formatting import moment

@@ -7,14 +7,14 @@ from datetime import datetime, tzinfo
 from functools import partial
 from typing import Any
 
-from gitdailies_connection.config.teams import NO_TEAM
+from gitdailies_connection.config.settings import NO_TEAM
 from gitdailies_core.events.events import KINDS
 from gitdailies_core.values.times import parse
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_webhooks.derived.dora_page import MOST_SEEN, Overview, overview
-from gitdailies_webhooks.derived.queries import Question
+from gitdailies_webhooks.derived.question import Question
 from gitdailies_webhooks.figures import metrics
 from gitdailies_webhooks.figures.selection import DEFAULT_DAYS, Period
 from gitdailies_webhooks.figures.settings import PRODUCTION, FigureSettings

@@ -73,9 +73,10 @@ def test_every_example_is_valid_and_is_taken(receiver: Receiver) -> None:
 
 def test_every_path_and_method_is_in_the_document() -> None:
     """What the application routes and what the document describes are the same, but for the pages."""
+    app = create_app(None, None)
     routes = {
         (route.path.replace(":path", ""), method.lower())
-        for route in create_app(None, None).routes
+        for route in (*app.routes, *app.state.reading.get().router.routes)
         if isinstance(route, Route)
         for method in route.methods - {"HEAD"}
     }
@@ -88,6 +89,21 @@ def test_every_path_and_method_is_in_the_document() -> None:
     described = {(path, method) for path, item in document()["paths"].items() for method in item}
     assert routes - {("/", "get")} - of_pages == described
     assert of_pages & described == set()
+
+
+def test_what_loads_later_shares_no_path_with_what_is_there_from_the_start() -> None:
+    """The routes that a server begins with match no path of the others, and so refuse no method of theirs."""
+    app = create_app(None, None)
+    first = [route for route in app.routes if isinstance(route, Route)]
+    later = [route for route in app.state.reading.get().router.routes if isinstance(route, Route)]
+    shared = {
+        one.path
+        for one in first
+        for other in later
+        if one.path_regex.match(other.path) or other.path_regex.match(one.path)
+    }
+
+    assert (len(first) > 5, len(later) > 50, shared) == (True, True, set())
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from gitdailies_webhooks.accounts.key_store import create_key
 from gitdailies_webhooks.derived import rows, statements
 from gitdailies_webhooks.derived.series.answer import answer
 from gitdailies_webhooks.derived.series.question import Asked, asked
-from gitdailies_webhooks.derived.update import packing
+from gitdailies_webhooks.derived.update import packed_weeks, packing
 from gitdailies_webhooks.events import change_log, corrections
 from gitdailies_webhooks.events.corrections import StoredCorrection
 from gitdailies_webhooks.figures.events import History, Place, read_history
@@ -30,9 +30,10 @@ from gitdailies_webhooks.figures.metrics import (
 )
 from gitdailies_webhooks.figures.rolling import LEAST_ROLLING, Beside, beside
 from gitdailies_webhooks.figures.selection import Period
-from gitdailies_webhooks.figures.series import DIMENSIONS, ENVIRONMENT, INTERVALS, REPO, TEAM
+from gitdailies_webhooks.figures.series import DIMENSIONS, ENVIRONMENT, REPO, TEAM
 from gitdailies_webhooks.figures.settings import folded
 from gitdailies_webhooks.figures.teams import Teams
+from gitdailies_webhooks.figures.trend import INTERVALS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -98,8 +99,8 @@ def pack_everything(session: Session) -> None:
 
     They begin at midnight in Berlin, which is no midnight of UTC, and none takes another one away.
     """
-    done: set[packing.Week] = set()
-    while (week := packing.next_week(session, SETTINGS.zone, us(text(24 * 20)), weeks=4)) is not None:
+    done: set[packed_weeks.Week] = set()
+    while (week := packed_weeks.next_week(session, SETTINGS.zone, us(text(24 * 20)), weeks=4)) is not None:
         assert week not in done
         done.add(week)
         packing.keep(session, packing.collect(session, week))
@@ -367,7 +368,7 @@ def test_a_week_that_changes_while_it_is_read_is_read_again(store: Opened) -> No
             "SELECT began, ended FROM packed_weeks WHERE began <= ? AND ended > ?",
             (us(text(100)), us(text(100))),
         ).fetchall()
-        collected = packing.collect(session, packing.Week(SETTINGS.environment(""), began, ended))
+        collected = packing.collect(session, packed_weeks.Week(SETTINGS.environment(""), began, ended))
         add_event(session, {**body, "id": "2", "commitSHA": "b" * 40, "time": text(101)}, LATE)
         catch_up(session, LATE)
         packing.keep(session, collected)

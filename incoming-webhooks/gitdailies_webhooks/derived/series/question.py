@@ -17,7 +17,6 @@ from gitdailies_webhooks.figures.selection import DEFAULT_DAYS, Period
 from gitdailies_webhooks.figures.series import (
     DIMENSIONS,
     ENVIRONMENT,
-    INTERVALS,
     LONGEST_ROLLING,
     MOST_DIMENSIONS,
     SHORTEST_ROLLING,
@@ -26,6 +25,7 @@ from gitdailies_webhooks.figures.series import (
 from gitdailies_webhooks.figures.settings import PRODUCTION, FigureSettings, folded
 from gitdailies_webhooks.figures.sums import Key
 from gitdailies_webhooks.figures.teams import Teams
+from gitdailies_webhooks.figures.trend import INTERVALS
 
 NONE, BEFORE = "none", "before"
 REPEATED = ("repo", "team", "environment", "service")

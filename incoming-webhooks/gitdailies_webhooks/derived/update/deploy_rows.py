@@ -27,7 +27,7 @@ from gitdailies_webhooks.derived.update.outcomes import (
     PlaceKey,
     read_outcomes,
 )
-from gitdailies_webhooks.derived.update.packing import unpack
+from gitdailies_webhooks.derived.update.packed_weeks import unpack
 from gitdailies_webhooks.derived.update.shas import Lengths
 from gitdailies_webhooks.figures.commits import CommitMap, CommitSet
 from gitdailies_webhooks.figures.corrections import NONE, Corrections

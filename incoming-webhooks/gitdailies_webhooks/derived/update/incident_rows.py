@@ -24,7 +24,7 @@ from gitdailies_webhooks.derived.update.attribution import (
     dismissed,
 )
 from gitdailies_webhooks.derived.update.outcomes import Change, Outcome, place_key, read_outcomes
-from gitdailies_webhooks.derived.update.packing import unpack
+from gitdailies_webhooks.derived.update.packed_weeks import unpack
 from gitdailies_webhooks.derived.update.shas import Lengths
 from gitdailies_webhooks.figures.corrections import (
     NAMED_NONE,

@@ -13,8 +13,7 @@ about an earlier moment reads the derived rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import tzinfo
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -22,25 +21,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from gitdailies_server.storage.database import Session
 
-from gitdailies_webhooks.derived import rows
 from gitdailies_webhooks.derived.series.parts import Span, Where, read_rows
 from gitdailies_webhooks.derived.update.attribution import FOREVER
+from gitdailies_webhooks.derived.update.packed_weeks import Week
 from gitdailies_webhooks.events import change_log
-from gitdailies_webhooks.figures import trend, weeks
+from gitdailies_webhooks.figures import weeks
 from gitdailies_webhooks.figures.columns import DEPLOYS, FAILURE, UNLINKED, Columns, Each
-from gitdailies_webhooks.figures.selection import Period
-from gitdailies_webhooks.figures.series import WEEK
 from gitdailies_webhooks.figures.sums import Cuts
 from gitdailies_webhooks.figures.weeks import REST
-from gitdailies_webhooks.sql.bulk import Lookup, execute_many, fetch_bytes, lookup_many
+from gitdailies_webhooks.sql.bulk import fetch_bytes
 
-# How many weeks before a moment are packed, a little more than three years, and of how many environments.
-PACKED_WEEKS = 160
-_MOST_ENVIRONMENTS = 20
-_WEEK_US = 7 * 86_400_000_000
-_DAY_US = 86_400_000_000
-
-_PACKED = "SELECT began FROM packed_weeks WHERE environment = ? AND began < ? AND ended > ?"
 # The weeks that answer a question: its last and its first time follow, and its moment.
 _USABLE = (
     "SELECT began, ended - 1 FROM packed_weeks"
@@ -67,17 +57,11 @@ _ARRAYS: Mapping[str, np.dtype[Any]] = MappingProxyType(
     }
 )
 _COLUMNS = ("places", *_ARRAYS)
-_PACKED_AT = Lookup(
-    "DISTINCT p.environment, p.began",
-    "packed_weeks p",
-    "p.environment = given.environment AND p.began < given.behind AND p.ended > given.first",
-)
 _INSERT = (
     f"INSERT INTO packed_weeks (environment, began, ended, holds_from, {', '.join(_COLUMNS)})"  # noqa: S608  names of this module
     f" VALUES (?, ?, ?, ?, {', '.join('?' * len(_COLUMNS))})"
 )
 _DELETE_OVERLAPPING = "DELETE FROM packed_weeks WHERE environment = ? AND began < ? AND ended > ?"
-_DELETE = "DELETE FROM packed_weeks WHERE environment = ? AND began = ?"
 
 # The last moments at which something of a week changed: a deploy was remedied; an incident became known, was
 # attributed to another deploy, or ended. An environment and a week follow. Of incidents, `FOREVER` is first.
@@ -93,14 +77,6 @@ _LAST_CHANGE_OF_LINKED = f"{_LAST_CHANGE} deploy IS NOT NULL AND deploy_at >= ? 
 _LAST_CHANGE_OF_UNLINKED = f"{_LAST_CHANGE} deploy IS NULL AND at >= ? AND at <= ?"
 
 
-class Week(NamedTuple):
-    """A week of an environment, in microseconds; `ended` is the beginning of the next one."""
-
-    environment: str
-    began: int
-    ended: int
-
-
 class Packed(NamedTuple):
     """A week as it is stored: from when on it holds, and the bytes of each of `_COLUMNS`.
 
@@ -111,20 +87,6 @@ class Packed(NamedTuple):
     holds_from: int
     columns: tuple[bytes, ...]
     version: change_log.Version | None
-
-
-def next_week(session: Session, zone: tzinfo, now: int, weeks: int = PACKED_WEEKS) -> Week | None:
-    """Return the latest of *weeks* weeks before a day ago that is not packed; None if all are."""
-    period = Period(now - (weeks + 1) * _WEEK_US, None, now - _DAY_US, zone)
-    whole = [bucket.period for bucket in trend.cut(period, WEEK) if bucket.whole]
-    for environment in rows.environments(session, _MOST_ENVIRONMENTS):
-        packed = {
-            began for (began,) in session.execute(_PACKED, (environment, now, period.began_at)).fetchall()
-        }
-        for week in reversed(whole):
-            if week.ended_at is not None and week.began_at not in packed:
-                return Week(environment, week.began_at, week.ended_at)
-    return None
 
 
 def collect(session: Session, week: Week) -> Packed:
@@ -189,11 +151,3 @@ def _week(places: bytes, stored: Mapping[str, bytes]) -> weeks.WeekByPlace:
     found |= {name: np.frombuffer(held, _ARRAYS[name]) for name, held in stored.items()}
     rest = found.pop("rest")
     return weeks.WeekByPlace(Columns(places=places.decode().split("\n") if places else [], **found), rest)
-
-
-def unpack(session: Session, changed: Iterable[tuple[str, int]]) -> None:
-    """Take away what is packed of the weeks of changed rows, each an environment and a time."""
-    days = sorted({(environment, at // _DAY_US) for environment, at in changed})
-    given = [(environment, day * _DAY_US, (day + 1) * _DAY_US) for environment, day in days]
-    found = sorted({*lookup_many(session, "environment, first, behind", given, _PACKED_AT)})
-    execute_many(session, _DELETE, found)

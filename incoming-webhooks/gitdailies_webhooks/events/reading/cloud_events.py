@@ -11,14 +11,9 @@ import binascii
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from cloudevents.core.base import BaseCloudEvent
-from cloudevents.core.bindings.http import HTTPMessage, from_binary
-from cloudevents.core.exceptions import BaseCloudEventException
-from cloudevents.core.formats.json import JSONFormat
-from cloudevents.core.v1.event import CloudEvent
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import InvalidEvent
 from gitdailies_core.events.events import KINDS, Kind
@@ -27,6 +22,10 @@ from gitdailies_core.values.times import parse, text_of
 
 from gitdailies_webhooks.events.problem import Problem, of_error
 from gitdailies_webhooks.events.reading import cd_events
+
+if TYPE_CHECKING:
+    from cloudevents.core.base import BaseCloudEvent
+    from cloudevents.core.exceptions import BaseCloudEventException
 
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
@@ -66,6 +65,10 @@ def _one_of_batch(value: Any, kinds: tuple[Kind, ...]) -> dict[str, Any] | Probl
 def _structured_event(value: Any, kinds: tuple[Kind, ...]) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidEvent(f"event: expected a CloudEvent, got {got(value)}")
+    # Imported with the first CloudEvent: most senders send none.
+    from cloudevents.core.exceptions import BaseCloudEventException
+    from cloudevents.core.v1.event import CloudEvent
+
     attributes = {name: given for name, given in value.items() if name not in _DATA and given is not None}
     if isinstance(attributes.get("time"), str):
         attributes["time"] = _time(attributes["time"])
@@ -83,6 +86,11 @@ def _structured_event(value: Any, kinds: tuple[Kind, ...]) -> dict[str, Any]:
 
 
 def _binary_event(headers: Mapping[str, str], body: bytes, kinds: tuple[Kind, ...]) -> dict[str, Any]:
+    from cloudevents.core.bindings.http import HTTPMessage, from_binary
+    from cloudevents.core.exceptions import BaseCloudEventException
+    from cloudevents.core.formats.json import JSONFormat
+    from cloudevents.core.v1.event import CloudEvent
+
     data = strict_json.loads(body, duplicates=False)
     # The SDK accepts times in more forms than RFC 3339.
     time = headers.get("ce-time")

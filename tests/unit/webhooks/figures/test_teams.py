@@ -5,8 +5,7 @@ from __future__ import annotations
 import pickle
 
 import pytest
-from gitdailies_connection.config.settings import TeamSettings
-from gitdailies_connection.config.teams import NO_TEAM
+from gitdailies_connection.config.settings import NO_TEAM, TeamSettings
 from gitdailies_webhooks.figures.teams import Teams
 from hypothesis import given
 from hypothesis import strategies as st
