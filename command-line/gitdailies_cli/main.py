@@ -6,6 +6,7 @@ GitDailies (key or payload), 4 partly done.
 
 from __future__ import annotations
 
+import atexit
 import errno
 import gc
 import importlib
@@ -117,6 +118,8 @@ def main(arguments: list[str] | None = None) -> Any:
     """Run the command, and end the process with one of the documented exit codes."""
     # Most objects of a command live until its end, so looking for garbage often finds none. Servers tune it.
     gc.set_threshold(_YOUNG_OBJECTS)
+    # At its end the interpreter looks at every object for garbage, although the system frees all of it.
+    atexit.register(gc.freeze)
     try:
         # Outside its standalone mode click returns the code of `Exit` instead of raising it.
         code = gitdailies.main(arguments, prog_name="gitdailies", standalone_mode=False)
