@@ -287,3 +287,16 @@ def test_a_dry_run_loads_nothing_that_sends(arguments: tuple[str, ...]) -> None:
 
     assert '"larkspur/ledger"' in done.stdout
     assert done.stderr.endswith("[]\n")
+
+
+def test_an_import_that_sends_nothing_loads_no_http_client(tmp_path: Path) -> None:
+    """`gitdailies history import --dry-run` reads and counts rows without what sends them."""
+    rows = tmp_path / "deploys.csv"
+    rows.write_text(f"kind,repo,commitSHA,time\ndeployed,larkspur/ledger,{'a' * 40},2026-03-04T09:00:00Z\n")
+    run = "import sys; from gitdailies_cli.main import main\ntry: main(sys.argv[1:])\nfinally: "
+    listed = f"{run}print({{'requests', 'urllib3'}} & set(sys.modules), file=sys.stderr)"
+    line = [sys.executable, "-c", listed, "history", "import", str(rows), "--dry-run"]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=True)
+
+    assert "1 event of 1 row; nothing was sent" in done.stdout + done.stderr
+    assert done.stderr.endswith("set()\n")

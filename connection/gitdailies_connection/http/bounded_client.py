@@ -19,7 +19,8 @@ from gitdailies_core.errors import ConfigurationError, DeliveryError, TimedOut
 
 from gitdailies_connection.addresses import is_loopback
 from gitdailies_connection.http.connection_pool import Deadlines, GuardedAdapter
-from gitdailies_connection.http.response import Response, failure_reason
+from gitdailies_connection.http.failures import failure_reason
+from gitdailies_connection.http.response import Response
 
 DISTRIBUTION = "gitdailies-integrations"
 LARGEST_ANSWER = 64 * 1024

@@ -19,7 +19,8 @@ import requests
 from gitdailies_connection.addresses import is_loopback
 from gitdailies_connection.http.bounded_client import proxy_of_environment, user_agent
 from gitdailies_connection.http.connection_pool import Deadlines, GuardedAdapter
-from gitdailies_connection.http.response import excerpt, failure_reason, is_unreachable
+from gitdailies_connection.http.failures import failure_reason, is_unreachable
+from gitdailies_connection.http.response import excerpt
 from gitdailies_core import retry
 from gitdailies_core.errors import DeliveryError, Refused, UsageError
 from gitdailies_core.values.secret import Secret, redact
