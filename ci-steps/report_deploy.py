@@ -309,13 +309,13 @@ def parse(text, where):
     return _moment(text, match, where)
 
 def _moment(text, match, where):
-    fraction, zone = match[4] or "", match[5]
+    fraction, zone = match.group(4, 5)
+    seconds = text[:19] if fraction is None else f"{text[:19]}.{fraction[1:7]:0<6}"
     try:
-        # fromisoformat reads six digits and an offset on every Python since 3.7.
+        # fromisoformat reads no or six digits and an offset on every Python since 3.7.
         if zone == "Z":
-            return datetime.fromisoformat(f"{text[:19]}.{fraction[1:7]:0<6}+00:00")
-        moment = datetime.fromisoformat(f"{text[:19]}.{fraction[1:7]:0<6}{zone}")
-        return moment.astimezone(timezone.utc)
+            return datetime.fromisoformat(seconds + "+00:00")
+        return datetime.fromisoformat(seconds + zone).astimezone(timezone.utc)
     except (ValueError, OverflowError):
         raise ValueError(f"{where}: expected {_EXPECTED}, got {got(text)}") from None
 
@@ -364,11 +364,14 @@ _NAME = rf"^[^\u0000-\u001f\u007f{HIDDEN}]*$(?!\n)"
 _ID = r"^[\u0021-\u007e]*$(?!\n)"
 _URL = r"^(https?://[^\u0000-\u0020\u007f]*)?$(?!\n)"
 
+def _never(text):
+    return False
+
 @dataclass(frozen=True)
 class FieldType:
     """A type of field: a pattern or a list of words, and a greatest length in characters.
 
-    `quick` is a fast check; the pattern matches every text for which it holds.
+    `quick` is a fast check: an event holds a text unchanged for which it holds, if that is not too long.
     """
 
     expected: str
@@ -376,7 +379,7 @@ class FieldType:
     words: tuple[str, ...] = ()
     longest: int = 255
     form: str = "text"
-    quick: Callable[[str], bool] | None = None
+    quick: Callable[[str], bool] = _never
 
     @cached_property
     def fits(self):
@@ -391,17 +394,22 @@ class FieldType:
 def _plain(text):
     return text.isascii() and text.isprintable()
 
+def _plain_word(text):
+    return text.isascii() and text.isprintable() and " " not in text
+
 def _plain_repo(text):
-    parts = text.split("/")
-    return _plain(text) and " " not in text and len(parts) > 1 and all(parts)
+    return _plain_word(text) and "/" in text and all(text.split("/"))
+
+def _plain_address(text):
+    return text.startswith(("https://", "http://")) and _plain_word(text)
 
 REPO = FieldType("a repository like 'larkspur/checkout-api'", _REPO, quick=_plain_repo)
 SHA = FieldType("7 to 64 hexadecimal digits", _SHA, longest=64)
 CAUSE = FieldType("7 to 64 hexadecimal digits, or none", _CAUSE, longest=64)
 NAME = FieldType("text on one line", _NAME, quick=_plain)
 LINE = FieldType("text on one line", _LINE, quick=str.isprintable)
-IDENTIFIER = FieldType("printable ASCII without spaces", _ID)
-URL = FieldType("an http or https address", _URL, longest=2000)
+IDENTIFIER = FieldType("printable ASCII without spaces", _ID, quick=_plain_word)
+URL = FieldType("an http or https address", _URL, longest=2000, quick=_plain_address)
 TIME = FieldType("a time like 2026-03-04T09:12:41Z", RFC3339, longest=40, form="time")
 TYPE = FieldType("one of deploy, rollback, hotfix", words=DEPLOY_TYPES)
 TIER = FieldType(f"one of {', '.join(TIERS)}", words=TIERS)
@@ -410,8 +418,6 @@ COMMITS = FieldType(f"a list of at most {MOST_COMMITS} objects with sha and time
 
 def normalize(kind, where, value):
     """Return *value* in the form that an event holds. Raises InvalidEvent that names the field *where*."""
-    if kind.quick is not None and isinstance(value, str) and len(value) <= kind.longest and kind.quick(value):
-        return value  # nearly every text; half of a surrogate pair is not printable
     if kind.form == "time":
         return _normalize_time(value, where, where)
     if kind.form == "commits":
@@ -479,6 +485,7 @@ def _encodable(text):
 # core/gitdailies_core/events/events.py
 # The events that GitDailies counts: one table of kinds and fields, and the value `Event`.
 
+_EVENTS_NOTHING: MappingProxyType[str, Any] = MappingProxyType({})
 DEPLOYED = "deployed"
 
 @dataclass(frozen=True)
@@ -507,7 +514,7 @@ class Kind:
 
     @cached_property
     def checks(self):
-        return tuple((one.name, one.type, one.required) for one in self.fields)
+        return tuple((one.name, one.type, one.type.quick, one.required) for one in self.fields)
 
     def field(self, name):
         """Find a field by its wire name. Returns None if the kind has no such field."""
@@ -599,9 +606,12 @@ class Event:
         kind = kind_of(body.get("kind"), kinds)
         values = {}
         faults = []
-        for name, type_, required in kind.checks:
+        for name, type_, is_quick, required in kind.checks:
             value = body.get(name)
             if value is not None and value != "":
+                if isinstance(value, str) and len(value) <= type_.longest and is_quick(value):
+                    values[name] = value  # nearly every text; half of a surrogate pair is not printable
+                    continue
                 try:
                     values[name] = normalize(type_, name, value)
                 except InvalidEvent as error:
@@ -611,10 +621,10 @@ class Event:
                 faults.append(InvalidEvent(fault, name))
         if faults:
             raise InvalidEvent.of(faults)
-        extra = {}
+        extra = _EVENTS_NOTHING
         if not body.keys() <= kind.names:
-            extra = {name: value for name, value in body.items() if name not in kind.names}
-        return cls(kind.word, MappingProxyType(values), MappingProxyType(extra))
+            extra = MappingProxyType({name: body[name] for name in body if name not in kind.names})
+        return cls(kind.word, MappingProxyType(values), extra)
 
     def get(self, name):
         """Return a value by its wire name, or None."""
@@ -637,7 +647,7 @@ class Event:
         return Event.from_wire({"kind": self.kind, **values, **self.extra})
 ''')
 
-_now(640, r'''
+_now(650, r'''
 # core/gitdailies_core/ci/facts.py
 # Plain values about a job: the inputs, the platform's facts, and the resulting deploys.
 
@@ -995,7 +1005,7 @@ class Skipped:
     reason: str
 ''')
 
-_now(998, r'''
+_now(1008, r'''
 # core/gitdailies_core/events/dialect.py
 # The dialect: the names that a receiver uses on the wire, and how configuration changes them.
 
@@ -1204,7 +1214,7 @@ def _payload(events, dialect):
     return json.dumps(bodies[0] if len(bodies) == 1 else bodies, separators=(",", ":"))
 ''')
 
-_now(1207, r'''
+_now(1217, r'''
 # core/gitdailies_core/values/secret.py
 # A secret that no log, message or pickle shows.
 
@@ -1449,7 +1459,7 @@ class Step:
     ask: Callable[[Mapping[str, Any], Callable[[], bytes]], dict[str, str]] | None = None
 ''')
 
-_now(1452, r'''
+_now(1462, r'''
 # core/gitdailies_core/ci/table.py
 # The parts of a platform: the table of its variables, and its marker; and the choice of one.
 
@@ -1825,7 +1835,7 @@ def _shown(url):
     return address if _DEPLOY_ADDRESS.match(address) else None
 ''')
 
-_LATER["html_answer"] = 1828, r'''
+_LATER["html_answer"] = 1838, r'''
 # core/gitdailies_core/html_answer.py
 # Whether an answer is a web page. Pure.
 
@@ -1867,7 +1877,7 @@ def _html_answer_text(body):
     return body.decode("utf-8", "replace")
 '''
 
-_LATER["retry"] = 1870, r'''
+_LATER["retry"] = 1880, r'''
 # core/gitdailies_core/retry.py
 # Decide what to do after a delivery attempt: done, retry, pause or give up. Pure.
 
@@ -2006,7 +2016,7 @@ def retry_after_seconds(value, now):
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
 '''
 
-_LATER["values.hosts"] = 2009, r'''
+_LATER["values.hosts"] = 2019, r'''
 # core/gitdailies_core/values/hosts.py
 # Whether a host is on this machine or in a private network, by its name or address alone. Pure.
 
@@ -2047,7 +2057,7 @@ def is_private(host):
     return "." not in name or name.endswith(_PRIVATE_NAMES)
 '''
 
-_LATER["ci.sender"] = 2050, r'''
+_LATER["ci.sender"] = 2060, r'''
 # core/gitdailies_core/ci/sender.py
 # Send events by POST, with the standard library alone, because a CI step installs nothing.
 
@@ -2377,7 +2387,7 @@ def _jitter():
     return random.random()
 '''
 
-_now(2380, r'''
+_now(2390, r'''
 # core/gitdailies_core/ci/checkout.py
 # Read facts about the deploy from the checkout's git: which commits it brought, and what nothing else tells.
 
@@ -2645,7 +2655,7 @@ def _send(
     return results, [warning] if warning else []
 ''')
 
-_LATER["ci.workflow_commands"] = 2648, r'''
+_LATER["ci.workflow_commands"] = 2658, r'''
 # core/gitdailies_core/ci/workflow_commands.py
 # Write a report as GitHub's runner reads it: commands in the log, outputs, and a summary.
 
@@ -2710,7 +2720,7 @@ def _markdown(text):
     return _one_line(text).translate(_MARKDOWN)
 '''
 
-_LATER["ci.github_events"] = 2713, r'''
+_LATER["ci.github_events"] = 2723, r'''
 # core/gitdailies_core/ci/github_events.py
 # Events of GitHub Actions whose payload names the deploy. Source: "Events that trigger workflows".
 
@@ -2950,7 +2960,7 @@ def _missing(name):
     return (f"the payload of {name}, which tells it, was not found at GITHUB_EVENT_PATH",)
 '''
 
-_LATER["ci.platforms.github_actions"] = 2953, r'''
+_LATER["ci.platforms.github_actions"] = 2963, r'''
 # core/gitdailies_core/ci/platforms/github_actions.py
 # GitHub Actions. Sources: its "Variables", "Contexts" and "Events that trigger workflows" references.
 
@@ -3065,7 +3075,7 @@ GITHUB_ACTIONS = Platform(
 )
 '''
 
-_LATER["ci.platforms.circleci"] = 3068, r'''
+_LATER["ci.platforms.circleci"] = 3078, r'''
 # core/gitdailies_core/ci/platforms/circleci.py
 # CircleCI. Sources: its "Project values and variables" and "Pipeline values" references.
 
@@ -3173,7 +3183,7 @@ CIRCLECI = Platform(
 )
 '''
 
-_LATER["ci.platforms.travis"] = 3176, r'''
+_LATER["ci.platforms.travis"] = 3186, r'''
 # core/gitdailies_core/ci/platforms/travis.py
 # Travis CI. Source: its "Environment Variables" page.
 
@@ -3224,7 +3234,7 @@ TRAVIS = Platform(
 )
 '''
 
-_LATER["ci.platforms.octopus"] = 3227, r'''
+_LATER["ci.platforms.octopus"] = 3237, r'''
 # core/gitdailies_core/ci/platforms/octopus.py
 # Octopus Deploy. Names are Octopus's own.
 
@@ -3402,7 +3412,7 @@ OCTOPUS = Platform(
 )
 '''
 
-_LATER["ci.platforms.gitlab"] = 3405, r'''
+_LATER["ci.platforms.gitlab"] = 3415, r'''
 # core/gitdailies_core/ci/platforms/gitlab.py
 # GitLab CI.
 
@@ -3509,7 +3519,7 @@ GITLAB = Platform(
 )
 '''
 
-_LATER["ci.platforms.buildkite"] = 3512, r'''
+_LATER["ci.platforms.buildkite"] = 3522, r'''
 # core/gitdailies_core/ci/platforms/buildkite.py
 # Buildkite. Source: its "Environment variables" reference.
 
@@ -3620,7 +3630,7 @@ BUILDKITE = Platform(
 )
 '''
 
-_LATER["ci.platforms.azure"] = 3623, r'''
+_LATER["ci.platforms.azure"] = 3633, r'''
 # core/gitdailies_core/ci/platforms/azure.py
 # Azure Pipelines.
 
@@ -3751,7 +3761,7 @@ AZURE = Platform(
 )
 '''
 
-_LATER["ci.platforms.bitbucket"] = 3754, r'''
+_LATER["ci.platforms.bitbucket"] = 3764, r'''
 # core/gitdailies_core/ci/platforms/bitbucket.py
 # Bitbucket Pipelines. Source: its "Variables and secrets" page.
 
@@ -3794,7 +3804,7 @@ BITBUCKET = Platform(
 )
 '''
 
-_LATER["ci.platforms.codebuild"] = 3797, r'''
+_LATER["ci.platforms.codebuild"] = 3807, r'''
 # core/gitdailies_core/ci/platforms/codebuild.py
 # AWS CodeBuild, by itself or in CodePipeline.
 
@@ -3856,7 +3866,7 @@ CODEBUILD = Platform(
 )
 '''
 
-_LATER["ci.platforms.drone"] = 3859, r'''
+_LATER["ci.platforms.drone"] = 3869, r'''
 # core/gitdailies_core/ci/platforms/drone.py
 # Drone. Harness Open Source sets the same variables. Source: its "Environment reference" page.
 
@@ -3903,7 +3913,7 @@ DRONE = Platform(
 )
 '''
 
-_LATER["ci.platforms.google_cloud_build"] = 3906, r'''
+_LATER["ci.platforms.google_cloud_build"] = 3916, r'''
 # core/gitdailies_core/ci/platforms/google_cloud_build.py
 # Google Cloud Build. Source: its "Substituting variable values" page.
 
@@ -3947,7 +3957,7 @@ GOOGLE_CLOUD_BUILD = Platform(
 )
 '''
 
-_LATER["ci.platforms.teamcity"] = 3950, r'''
+_LATER["ci.platforms.teamcity"] = 3960, r'''
 # core/gitdailies_core/ci/platforms/teamcity.py
 # TeamCity.
 
@@ -3992,7 +4002,7 @@ TEAMCITY = Platform(
 )
 '''
 
-_LATER["ci.platforms.woodpecker"] = 3995, r'''
+_LATER["ci.platforms.woodpecker"] = 4005, r'''
 # core/gitdailies_core/ci/platforms/woodpecker.py
 # Woodpecker CI. Source: its "Environment variables" page.
 
@@ -4039,7 +4049,7 @@ WOODPECKER = Platform(
 )
 '''
 
-_LATER["ci.platforms.jenkins"] = 4042, r'''
+_LATER["ci.platforms.jenkins"] = 4052, r'''
 # core/gitdailies_core/ci/platforms/jenkins.py
 # Jenkins.
 
@@ -4126,7 +4136,7 @@ JENKINS = Platform(
 )
 '''
 
-_now(4129, r'''
+_now(4139, r'''
 # core/gitdailies_core/ci/platforms/__init__.py
 # The platforms of this file, in the order that they are tried in.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -171,6 +172,11 @@ class Source:
     def proof(self) -> ProofSettings:
         """What the source says about its proof, besides the secrets."""
         return ProofSettings(header=self.header, allowed=self.allowed, user=self.user)
+
+    @cached_property
+    def hold(self) -> timedelta:
+        """How long a start must stay open to be sent."""
+        return timedelta(seconds=self.hold_seconds)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ A field that nothing reads cannot break a translation.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from gitdailies_core.contract.mutations import Path
@@ -57,7 +56,7 @@ def read_by(adapter: Adapter, request: Request, options: Mapping[str, Any]) -> C
         return _noting(value, (), read)
 
     try:
-        adapter.translate(replace(request, decode=decode), options)
+        adapter.translate(request._replace(decode=decode), options)
     except (PayloadError, UnreadableBody):
         pass
     except Exception:  # noqa: BLE001  the checks of the example report other errors

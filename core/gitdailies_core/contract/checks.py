@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from importlib.resources import files
 from typing import Any
@@ -216,7 +215,7 @@ def _example_faults(adapter: Adapter, case: Example, once: breaking.Once) -> Ite
     is_read = breaking.read_by(adapter, case.request, case.options)
     chosen = once.among(_kinds(adapter, case), is_read)
     for about, body in mutations(case.request, chosen):
-        fault = fault_of(adapter, replace(case.request, body=body), case.options)
+        fault = fault_of(adapter, case.request._replace(body=body), case.options)
         if fault:
             yield f"{where} with {about}: {fault}"
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 
 from gitdailies_core.contract.mutations import paths_in, value_at
@@ -82,7 +81,7 @@ def _unknown_word_faults(adapter: Adapter, case: _Case, body: Any) -> Iterator[s
 
 def _translated(adapter: Adapter, case: _Case, body: Any) -> tuple[Message, ...]:
     try:
-        found = adapter.translate(replace(case.request, body=json.dumps(body).encode()), case.options)
+        found = adapter.translate(case.request._replace(body=json.dumps(body).encode()), case.options)
     except Exception:  # noqa: BLE001  the checks of the example report other errors
         return ()
     # Anything else is reported there, too.

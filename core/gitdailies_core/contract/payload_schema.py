@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from importlib.resources import files
 from typing import Any, Callable
 
@@ -68,7 +67,7 @@ def _too_strict(
     words = {message.word for message in adapter.translate(request, options)}
     chosen = once.among(words, breaking.everything)
     for about, body in mutations(request, chosen, REPLACEMENTS):
-        mutant = replace(request, body=body)
+        mutant = request._replace(body=body)
         try:
             messages = adapter.translate(mutant, options)
         except Exception:  # noqa: BLE001, S112  the checks of the example report other errors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from gitdailies_core.events.events import INCIDENT_STARTED, Event
 from gitdailies_core.incidents.records import MERGED, Decision, Key, Occurrence, Records
@@ -44,7 +45,8 @@ class Draft:
     def send(self, kind: str, record: Occurrence, resolution: str) -> None:
         """Add the event that *record* started or ended."""
         change, target = self.change, record.target
-        common = {
+        values: dict[str, Any] = {
+            "kind": kind,
             "incidentId": record.incident,
             "repo": target.repo,
             "environment": target.environment,
@@ -53,25 +55,17 @@ class Draft:
             "id": record.event_id(kind, self.source),
         }
         if kind == INCIDENT_STARTED:
-            event = Event.make(
-                kind,
-                **common,
-                time=record.started_at,
-                title=change.title,
-                severity=change.severity or change.priority,
-                url=change.url,
-            )
+            values["time"] = record.started_at
+            values["title"] = change.title
+            values["severity"] = change.severity or change.priority
+            values["url"] = change.url
         else:
-            event = Event.make(
-                kind,
-                **common,
-                time=record.ended_at,
-                # The change may be about the incident that this one was merged into.
-                url=change.url if record.incident == change.incident else None,
-                mergedInto=record.merged_into,
-                resolution=resolution or record.resolution,
-            )
-        self.events.append(event)
+            values["time"] = record.ended_at
+            # The change may be about the incident that this one was merged into.
+            values["url"] = change.url if record.incident == change.incident else None
+            values["mergedInto"] = record.merged_into
+            values["resolution"] = resolution or record.resolution
+        self.events.append(Event.from_wire(values))
 
     def decision(self) -> Decision:
         """Return what was collected. Where no event and no other reason came, the refusal is the reason."""

@@ -114,13 +114,12 @@ class Routes:
 
         The fallback takes what no other line does.
         """
-        folded = [name.casefold() for name in names]
-        for name in folded:
+        for name in names:
             # "*" is the fallback's name, not a service's.
-            if name in self.table and name != FALLBACK:
-                return name
+            if (line := name.casefold()) in self.table and line != FALLBACK:
+                return line
         for line in self._patterns:
-            if any(patterns.matches(line, name) for name in folded):
+            if any(patterns.matches(line, name.casefold()) for name in names):
                 return line
         return FALLBACK if FALLBACK in self.table else None
 
@@ -130,7 +129,9 @@ class Routes:
         unmapped: list[str] = []
         ignored: list[str] = []
         for service in change.services or (None,):
-            routes = self._routes_of(service)
+            names = () if service is None else (*service.aliases, service.name)
+            line = self.line_for(*names)
+            routes = None if line is None else self.table[line]
             if routes is None:
                 unmapped.append(
                     "the delivery names no service"
@@ -150,11 +151,6 @@ class Routes:
                     got = describe_misfit(REPO, repo)
                     unmapped.append(f"services: expected {REPO.expected}, got {got} from {route.repo!r}")
         return Routed(tuple(targets), tuple(unmapped), tuple(ignored))
-
-    def _routes_of(self, service: Service | None) -> tuple[Route, ...] | None:
-        """Return the routes of a service's line, none where it shall not count; None without a line."""
-        line = self.line_for(*(() if service is None else (*service.aliases, service.name)))
-        return None if line is None else self.table[line]
 
 
 @dataclass(frozen=True)

@@ -124,19 +124,19 @@ def _step(draft: Draft, record: Occurrence, given: str, **fields: Any) -> Occurr
 
     *fields* replace those of a record that does not stay as it is.
     """
-    transition = TABLE[record.row, given]
+    state, event, event_resolution, reason = TABLE[record.row, given]
     after = record
-    if transition.state is not None:
-        after = record._replace(state=CLOSED if transition.state == NOTED else transition.state, **fields)
+    if state is not None:
+        after = record._replace(state=CLOSED if state == NOTED else state, **fields)
         if after != record:
             draft.put(after)
-    if transition.event:
-        draft.send(transition.event, after, transition.resolution)
-    if transition.reason is REFUSAL:
+    if event:
+        draft.send(event, after, event_resolution)
+    if reason is REFUSAL:
         assert draft.refusal is not None, (record, given)
         draft.reasons.append(draft.refusal)
-    elif transition.reason is not None:
-        code, template = transition.reason
+    elif reason is not None:
+        code, template = reason
         draft.reasons.append(Reason(code, template.format(it=after, change=draft.change)))
     return after
 
@@ -171,7 +171,7 @@ def _release(
 ) -> list[Occurrence]:
     """Send the earliest of *starts* to every target where it is new; return what is open now."""
     change = draft.change
-    began = min(starts, key=lambda r: r.started_at or change.at)
+    began = starts[0] if len(starts) == 1 else min(starts, key=lambda r: r.started_at or change.at)
     sent = []
     for target in targets:
         name = matching.first_name(change, known, target) or began.name

@@ -7,7 +7,7 @@ package `incidents` does that with the messages.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -38,6 +38,8 @@ OTHER_STATES = (REOPENED, *WITHOUT_RECOVERY)
 MEANINGS = (*STATES, *OTHER_STATES, DEPLOYED, PUSHED)
 
 Element = TypeVar("Element")
+# The fields of a change that an event holds as they are.
+_IDS = ("incident id", "merge target", "occurrence", "first occurrence", "key")
 _NO_TAGS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
@@ -148,19 +150,15 @@ class Change(NamedTuple):
             raise ValueError(
                 f"state: expected one of {', '.join((*STATES, *OTHER_STATES))}, got {got(state)}"
             )
-        for name, value in (
-            ("incident id", incident),
-            ("merge target", merged_into),
-            ("occurrence", occurrence),
-            ("first occurrence", first_occurrence),
-            ("key", key or None),
-        ):
+        ids = (incident, merged_into, occurrence, first_occurrence, key or None)
+        for name, value in zip(_IDS, ids):
             if value is not None and not is_id(value):
                 raise PayloadError(
                     f"{name}: expected 1 to {NAME.longest} printable characters, got {got(value)}"
                 )
-        if any(time is not None and time.tzinfo is None for time in (at, started_at, again_at)):
-            raise ValueError("at: expected an aware time, got a naive one")
+        for time in (at, started_at, again_at):
+            if time is not None and time.tzinfo is None:
+                raise ValueError("at: expected an aware time, got a naive one")
         return cls(
             state=state,
             word=one_line(word, 255) or "",
@@ -170,7 +168,7 @@ class Change(NamedTuple):
             first_occurrence=first_occurrence,
             started_at=started_at,
             key=key,
-            services=tuple(_named_services(services)),
+            services=_named_services(services),
             whole=whole,
             ends_all=ends_all,
             again_at=again_at,
@@ -376,8 +374,6 @@ def is_certified(kind: type) -> bool:
     return issubclass(kind, Certified)
 
 
-def _named_services(services: Sequence[Service]) -> Iterator[Service]:
-    for service in services:
-        shown = name_of(service.name)
-        if shown:
-            yield Service(shown, tuple(alias for alias in service.aliases if alias.strip()))
+def _named_services(services: Sequence[Service]) -> tuple[Service, ...]:
+    named = [(name_of(name), tuple([one for one in aliases if one.strip()])) for name, aliases in services]
+    return tuple([Service(name, aliases) for name, aliases in named if name])

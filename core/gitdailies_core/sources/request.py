@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 from urllib.parse import parse_qsl
 
 from gitdailies_core.errors import PayloadError, UnreadableBody
@@ -20,21 +19,23 @@ MOST_QUERY_FIELDS = 50
 NO_QUERY: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """One delivery: its headers, with names in lower case, and its exact body bytes.
 
     `received_at` is when it came, aware UTC, or None if it is not known. `query` has the last value of
     each parameter. Headers and query may hold a secret, so neither is in the repr.
     """
 
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
-    decode: Callable[[bytes], Any] = field(default=strict_json.loads, repr=False)
+    headers: Mapping[str, str]
+    body: bytes
+    decode: Callable[[bytes], Any] = strict_json.loads
     received_at: datetime | None = None
     method: str = "POST"
     path: str = ""
-    query: Mapping[str, str] = field(default_factory=lambda: NO_QUERY, repr=False)
+    query: Mapping[str, str] = NO_QUERY
+
+    def __repr__(self) -> str:
+        return f"Request(received_at={self.received_at!r}, method={self.method!r}, path={self.path!r})"
 
     @classmethod
     def make(

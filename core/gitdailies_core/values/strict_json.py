@@ -101,8 +101,10 @@ def guarded_names(decode: Callable[[bytes], Any], encode: Callable[[Any], bytes]
 
 
 def _bounded(body: bytes) -> None:
-    # Counting brackets takes two microseconds and is enough for nearly every body.
-    if body.count(b"[") + body.count(b"{") <= DEEPEST:
+    # Few opening brackets, as in nearly every body, cannot nest deep. `replace` finds a byte four times as
+    # fast as `count`, and stops after so many.
+    most = DEEPEST + 1
+    if len(body) - len(body.replace(b"[", b"", most).replace(b"{", b"", most)) <= DEEPEST:
         return
     # Remove escapes first, backslashes in pairs. Then every remaining quote begins or ends a text, so that
     # every other piece between quotes is text. The decoder refuses a body that is not JSON. All steps run in

@@ -45,13 +45,13 @@ def parse(text: Any, where: str) -> datetime:
 
 
 def _moment(text: str, match: re.Match[str], where: str) -> datetime:
-    fraction, zone = match[4] or "", match[5]
+    fraction, zone = match.group(4, 5)
+    seconds = text[:19] if fraction is None else f"{text[:19]}.{fraction[1:7]:0<6}"
     try:
-        # fromisoformat reads six digits and an offset on every Python since 3.7.
+        # fromisoformat reads no or six digits and an offset on every Python since 3.7.
         if zone == "Z":
-            return datetime.fromisoformat(f"{text[:19]}.{fraction[1:7]:0<6}+00:00")
-        moment = datetime.fromisoformat(f"{text[:19]}.{fraction[1:7]:0<6}{zone}")
-        return moment.astimezone(timezone.utc)
+            return datetime.fromisoformat(seconds + "+00:00")
+        return datetime.fromisoformat(seconds + zone).astimezone(timezone.utc)
     except (ValueError, OverflowError):
         raise ValueError(f"{where}: expected {_EXPECTED}, got {got(text)}") from None
 

@@ -56,6 +56,7 @@ from gitdailies_relay.accepting.waiting import NOT_TOLD, settle, waiting_beside,
 from gitdailies_relay.accepting.went_back import remember, went_back
 
 STORED, REPEATED, REPLAYED, IGNORED = "stored", "repeated", "replayed", "ignored"
+_NOTHING_NEW = frozenset({REPEATED, IGNORED})
 
 
 # The body of a delivery is stored as long as a filter or a route may change, also where a part counted.
@@ -173,33 +174,35 @@ class _Acceptance:
         reasons: list[Reason] = []
         outcomes: list[str] = []
         codes: list[str] = []
-        for routed in interpretation.messages:
+        messages = interpretation.messages
+        for routed in messages:
             outcome, ids, reason, code = self._accept_message(delivery, routed)
             outcomes.append(outcome)
-            codes += [code] if code else []
+            if code:
+                codes.append(code)
             events += ids
             if reason is not None and reason.text:
                 reasons.append(reason)
-        told_push = any(isinstance(routed.message, Push) for routed in interpretation.messages)
         # Lines for unmapped services are asked for first, as a user can add those.
-        code = UNMAPPED if UNMAPPED in codes else next(iter(codes), "")
+        code = UNMAPPED if UNMAPPED in codes else codes[0] if codes else ""
         if code == UNMAPPED:
-            missing = [reason for routed in interpretation.messages for reason in routed.unmapped]
+            missing = [reason for routed in messages for reason in routed.unmapped]
             self._store_body(self._rows.quarantine, delivery, Reason(UNMAPPED, "; ".join(missing)))
         elif code:
             self._store_body(self._rows.quarantine, delivery, next(r for r in reasons if r.code == code))
-        elif self._store_ignored and reasons and not told_push:
+        elif self._store_ignored and reasons and not any(isinstance(one.message, Push) for one in messages):
             filtered = next((reason for reason in reasons if reason.code in _NOT_WANTED), None)
             if filtered or not events:
                 self._store_body(self._rows.ignored, delivery, filtered or reasons[0])
-        repeated = bool(events) and set(outcomes) <= {REPEATED, IGNORED}
+        repeated = bool(events) and _NOTHING_NEW.issuperset(outcomes)
         return Accepted(delivery.id, tuple(events), tuple(reasons), code, tuple(outcomes), repeated)
 
     def close(self, owner: Owner, change: Change, delivery: str, at: int, reason: str) -> tuple[str, ...]:
         interpretation = Interpretation(owner.source, "", b"", BY_HAND)
         closing = Delivery(delivery, at, owner.destination, interpretation)
-        decision = close(change=change, source=owner.source, records=self._records_of(owner))
-        ids, _ = self._take(closing, decision)
+        records = self._records_of(owner)
+        decision = close(change=change, source=owner.source, records=records)
+        ids, _ = self._take(closing, decision, records)
         self._add_delivery(closing, RoutedMessage(change, delivery), STORED if ids else IGNORED, reason, ids)
         return tuple(ids)
 
@@ -234,15 +237,15 @@ class _Acceptance:
         decision = decide(
             source=source, change=message, targets=routed.targets, refusal=routed.refusal, records=records
         )
-        ids, reason = self._take(delivery, decision)
+        ids, reason = self._take(delivery, decision, records)
         outcome = STORED if ids else IGNORED
         if reason is not None and reason.code == UNMAPPED and message.state != UPDATED:
             outcome = UNMAPPED
         if before is not None and outcome == STORED:
             # A route was added after a part of it was stored. Repeats go on finding the first row.
             outcome = REPLAYED
-        texts = (reason.text if reason else "", AT_RECEIPT if message.at_receipt else "")
-        self._add_delivery(delivery, routed, outcome, "; ".join(filter(None, texts)), ids)
+        text = _joined(reason.text if reason else "", AT_RECEIPT if message.at_receipt else "")
+        self._add_delivery(delivery, routed, outcome, text, ids)
         if ids and reason is not None and reason.code == HOLD:
             reason = None  # it is stored; the timeline says that it waits, or why it was discarded
         code = UNMAPPED if outcome == UNMAPPED or may_count_more(routed, message, decision) else ""
@@ -301,8 +304,8 @@ class _Acceptance:
             self._rows.waiting.append(new)
         outcome = REPLAYED if is_known else STORED
         unknown = NOT_TOLD.format(reason=found.reason) if isinstance(found, Gap) else ""
-        texts = (AT_RECEIPT if deploy.at_receipt else "", held or unknown)
-        self._add_delivery(delivery, routed, outcome, "; ".join(filter(None, texts)), [id_])
+        text = _joined(AT_RECEIPT if deploy.at_receipt else "", held or unknown)
+        self._add_delivery(delivery, routed, outcome, text, [id_])
         return outcome, [id_], None, ""
 
     def _is_there(self, delivery: Delivery, subject: str, id_: str) -> bool:
@@ -314,20 +317,24 @@ class _Acceptance:
         self._add_delivery(delivery, routed, reason.code, reason.text, ())
         return reason.code, (), reason, reason.code
 
-    def _take(self, delivery: Delivery, decision: Decision) -> tuple[list[str], Reason | None]:
+    def _take(
+        self, delivery: Delivery, decision: Decision, records: BatchRecords
+    ) -> tuple[list[str], Reason | None]:
         """Take over the records and events of a decision; return the ids of the events, and a reason."""
         source, hold = delivery.interpretation.source, delivery.interpretation.hold
-        self._records_of(Owner(delivery.destination, source)).put(decision.records, delivery.received_at)
+        records.put(decision.records, delivery.received_at)
         events, reason = decision.events, decision.reason
         if hold and events:
             events, reason = self._hold(delivery, decision, hold)
-        ids = [str(event.id) for event in events]
-        for event, id_ in zip(events, ids, strict=True):
-            body = orjson.dumps(event.to_wire()).decode()
-            incident = str(event.get("incidentId"))
+        ids: list[str] = []
+        for event in events:
+            wire = event.to_wire()
+            id_, body = wire["id"], orjson.dumps(wire).decode()
+            incident = wire["incidentId"]
             self._rows.events.append(
                 NewEvent(id_, delivery.destination, source, incident, delivery.id, delivery.received_at, body)
             )
+            ids.append(id_)
         return ids, reason
 
     def _hold(
@@ -395,3 +402,7 @@ class _Acceptance:
             storable_body(interpretation),
             interpretation.digest or digest_of(interpretation.body),
         )
+
+
+def _joined(first: str, second: str) -> str:
+    return f"{first}; {second}" if first and second else first or second

@@ -162,12 +162,14 @@ def interpret(
             reason = Reason(UNEXPECTED_PAYLOAD, text)
         else:
             routed = tuple(
-                _routed(message, source, routes, _key(message, request.body, digest, index))
-                for index, message in enumerate(messages)
+                [
+                    _routed(message, source, routes, _key(message, request.body, digest, index))
+                    for index, message in enumerate(messages)
+                ]
             )
     return Interpretation(
         source.name,
-        request.header("content-type"),
+        request.headers.get("content-type", ""),
         request.body,
         proof,
         routed,
@@ -176,7 +178,7 @@ def interpret(
         source.header,
         digest,
         source.keep_people,
-        timedelta(seconds=source.hold_seconds),
+        source.hold,
         tuple(secrets),
     )
 
@@ -221,16 +223,16 @@ def _is_secret(name: str) -> bool:
 
 
 def _routed(message: Message, source: Source, routes: Routes, key: str) -> RoutedMessage:
-    if isinstance(message, (Ignored, Push)):
-        return RoutedMessage(message, key)
+    if isinstance(message, Change):
+        routed = routes.route(message)
+        refusal = source.only.refusal(message) or routed.refusal
+        return RoutedMessage(message, key, routed.targets, refusal, routed.unmapped)
     if isinstance(message, Deploy):
         found = source.route.route(message)
         if isinstance(found, Reason):
             return RoutedMessage(message, key, refusal=found)
         return RoutedMessage(message, key, refusal=unwanted(source.only.environment, found), place=found)
-    routed = routes.route(message)
-    refusal = source.only.refusal(message) or routed.refusal
-    return RoutedMessage(message, key, routed.targets, refusal, routed.unmapped)
+    return RoutedMessage(message, key)
 
 
 def may_count_more(routed: RoutedMessage, change: Change, decision: Decision) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from gitdailies_connection.config.settings import Source
@@ -60,7 +59,7 @@ def _freshened(request: Request, ids: Sequence[str], choose: Callable[[str], str
     # In the headers, too: some tools tell there what a delivery is about.
     texts = freshened([text, *request.headers.values()], ids, choose, short=short)
     headers = dict(zip(request.headers, texts[1:], strict=True))
-    return replace(request, body=texts[0].encode("utf-8", "surrogateescape"), headers=headers)
+    return request._replace(body=texts[0].encode("utf-8", "surrogateescape"), headers=headers)
 
 
 def freshened(

@@ -55,7 +55,7 @@ class AsgiApplication:
             exchange.abort()
         elif not request.is_answered:
             media_type, body = self._error_body(HTTPStatus.INTERNAL_SERVER_ERROR, "the server has a fault")
-            exchange.answer(500, body, [(b"content-type", media_type.encode())])
+            exchange.answer(500, body, ((b"content-type", media_type.encode()),))
 
 
 def _scope(exchange: Exchange) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
@@ -56,6 +57,13 @@ _NO_ROOM = "too many connections are open"
 
 # Where the parser is.
 _BETWEEN_REQUESTS, _IN_HEAD, _IN_BODY = range(3)
+
+
+# Senders ask for the same few addresses.
+@lru_cache(64)
+def _path_and_query(address: bytes) -> tuple[str, bytes]:
+    url = httptools.parse_url(address)
+    return unquote(url.path.decode("ascii")), url.query or b""
 
 
 class _Refused(Exception):
@@ -186,15 +194,14 @@ class Connection(asyncio.Protocol):
             # The parser would skip the body and treat the bytes after it as the other protocol.
             self._fault = (HTTPStatus.BAD_REQUEST, _UPGRADE_OFFERED)
             raise _Refused
-        version, url = parser.get_http_version(), httptools.parse_url(self._url)
-        path = url.path.decode("ascii")
+        version, (path, query) = parser.get_http_version(), _path_and_query(self._url)
         self._place, self._is_head_limited = _IN_BODY, False
         self._exchanges.append(
             Exchange(
                 self,
                 parser.get_method().decode(),
-                unquote(path) if "%" in path else path,
-                url.query or b"",
+                path,
+                query,
                 self._fields,
                 version,
                 keep_alive=version != "1.0" and parser.should_keep_alive(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -37,6 +38,10 @@ def error_in_json(status: HTTPStatus, reason: str) -> ErrorBody:
 def head_of(status: int, fields: Fields) -> bytes:
     """Return the head of an answer, but for the empty line at its end."""
     return _STATUS_LINES[status] + b"".join([b"%s: %s\r\n" % one for one in fields])
+
+
+# Most answers begin alike.
+_known_head = lru_cache(64)(head_of)
 
 
 class Application(Protocol):
@@ -107,9 +112,9 @@ class Exchange:
         """Note that the sender proved itself: its connection is evicted last."""
         self._connection.is_authenticated = True
 
-    def answer(self, status: int, body: bytes, fields: Fields) -> None:
+    def answer(self, status: int, body: bytes, fields: tuple[tuple[bytes, bytes], ...]) -> None:
         """Write a whole answer; its length is added to *fields*. One that is lost goes nowhere."""
-        head = head_of(status, fields)
+        head = _known_head(status, fields)
         close = b"" if self.keep_alive and self.is_complete else _CLOSE
         shown = b"" if self.method == "HEAD" else body
         self.write(b"%scontent-length: %d\r\n%s\r\n%s" % (head, len(body), close, shown))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,7 @@ OF_PACKS = {
 def less(request: Request) -> Request:
     """Return an example as it would be stored."""
     content_type = request.header("content-type")
-    return replace(request, body=without_secrets(without_people(request.body, content_type), content_type))
+    return request._replace(body=without_secrets(without_people(request.body, content_type), content_type))
 
 
 def fields(value: Any) -> Iterator[str]:
