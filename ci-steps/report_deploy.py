@@ -327,9 +327,9 @@ def text_of(moment):
     if moment.tzinfo is None:
         raise ValueError("time: expected an aware time, got a naive one")
     utc = moment if moment.tzinfo is timezone.utc else moment.astimezone(timezone.utc)
-    micros = utc.microsecond
-    # isoformat omits a fraction of zero and writes any other with six digits.
-    return utc.isoformat()[: 19 if not micros else 26 if micros % 1000 else 23] + "Z"
+    # Without a fraction if that is zero, else with six digits.
+    clock = utc.time().isoformat()
+    return f"{utc.date().isoformat()}T{clock if utc.microsecond % 1000 else clock[:12]}Z"
 
 # core/gitdailies_core/events/field_types.py
 # The types of event fields, and the one place that checks their values.

@@ -70,6 +70,7 @@ from gitdailies_core.values.times import text_of
 
 # The name of the one record in state repeated that a target may have.
 _AGAIN = "again"
+_OVER = frozenset({CLOSED, RELEASED})
 
 
 def decide(
@@ -100,7 +101,7 @@ def decide(
     else:
         _update(draft, targets, known)
     # Not an end alone: a late start, or a held one, may bring the end that others wait for.
-    if change.state == RESOLVED or any(r.state in (CLOSED, RELEASED) for r in draft.changed.values()):
+    if change.state == RESOLVED or not _OVER.isdisjoint([r.state for r in draft.changed.values()]):
         _end_waiting(draft, change.incident)
     return draft.decision()
 

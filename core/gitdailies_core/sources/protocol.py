@@ -375,5 +375,9 @@ def is_certified(kind: type) -> bool:
 
 
 def _named_services(services: Sequence[Service]) -> tuple[Service, ...]:
-    named = [(name_of(name), tuple([one for one in aliases if one.strip()])) for name, aliases in services]
-    return tuple([Service(name, aliases) for name, aliases in named if name])
+    named = []
+    for name, aliases in services:
+        shown = name_of(name)
+        if shown:
+            named.append(Service(shown, tuple([one for one in aliases if one.strip()])))
+    return tuple(named)

@@ -35,7 +35,7 @@ from gitdailies_server.storage.timestamps import from_us, now_us
 
 from gitdailies_relay.accepting.acceptance import Accepted, Delivery
 from gitdailies_relay.accepting.delivery_ids import delivery_id
-from gitdailies_relay.accepting.interpret import Interpretation, decode, interpret, prove
+from gitdailies_relay.accepting.interpret import decode, interpret, prove
 from gitdailies_relay.intake import responses
 from gitdailies_relay.intake.deadlines import Deadlines
 from gitdailies_relay.intake.marked_examples import as_example, is_example
@@ -130,7 +130,7 @@ class IntakeApp:
         # Bound once, because structlog binds a module's logger again for each line.
         self._log = LOG.bind()
         self._budget = MemoryBudget(most_bytes)
-        self._deadlines = Deadlines(ANSWER_SECONDS, self._expire)
+        self._deadlines = Deadlines(ANSWER_SECONDS, partial(self._fail, error=TimeoutError()))
         self._trusted_proxies = trusted_proxies
         self._destination = destination
         self._example = example
@@ -266,10 +266,7 @@ class IntakeApp:
             self._fail(hook, outcome)
         else:
             assert hook.delivery is not None
-            self._answer(hook, self._accepted(hook, hook.delivery.interpretation, outcome))
-
-    def _expire(self, hook: _Hook) -> None:
-        self._fail(hook, TimeoutError())
+            self._answer(hook, self._accepted(hook, hook.delivery.interpretation.proof, outcome))
 
     def _fail(self, hook: _Hook, error: BaseException) -> None:
         delivery = hook.delivery.id if hook.delivery else ""
@@ -294,7 +291,7 @@ class IntakeApp:
         peer, forwarded = hook.exchange.peer, hook.headers.get(FORWARDED_HEADER, "")
         return client_address(peer[0], forwarded, self._trusted_proxies) if peer else ""
 
-    def _accepted(self, hook: _Hook, interpretation: Interpretation, accepted: Accepted) -> Answer:
+    def _accepted(self, hook: _Hook, proof: str, accepted: Accepted) -> Answer:
         source = hook.source
         self._count_delivery(source, accepted)
         reasons = accepted.texts
@@ -304,7 +301,7 @@ class IntakeApp:
             delivery=accepted.delivery,
             source=source,
             client=self._client(hook),
-            proof=interpretation.proof,
+            proof=proof,
             outcomes=accepted.outcomes,
             events=accepted.events,
             reasons=reasons,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
@@ -37,7 +38,7 @@ class RefusalCounts:
         self._ticks = ticks
         self._kinds: set[Refused] = set()
         self._kinds_until = 0.0
-        self._counts: dict[Refused, int] = {}
+        self._counts: Counter[Refused] = Counter()
         self._some = asyncio.Event()
 
     def add(self, source: str, status: int, client: str, reason: str) -> None:
@@ -51,19 +52,18 @@ class RefusalCounts:
             refused = Refused(status, source, OTHERS, _TOO_MANY)
         else:
             self._kinds.add(refused)
-        self._counts[refused] = self._counts.get(refused, 0) + 1
+        self._counts[refused] += 1
         self._some.set()
 
-    def take(self) -> dict[Refused, int]:
+    def take(self) -> Counter[Refused]:
         """Return the counts, and begin anew."""
-        counts, self._counts = self._counts, {}
+        counts, self._counts = self._counts, Counter()
         self._some.clear()
         return counts
 
-    def put_back(self, counts: dict[Refused, int]) -> None:
+    def put_back(self, counts: Counter[Refused]) -> None:
         """Add *counts* that could not be written."""
-        for refused, count in counts.items():
-            self._counts[refused] = self._counts.get(refused, 0) + count
+        self._counts.update(counts)
         if self._counts:
             self._some.set()
 

@@ -117,6 +117,7 @@ class Connection(asyncio.Protocol):
         self.transport: asyncio.Transport = transport
         peer = transport.get_extra_info("peername")
         self.peer: tuple[str, int] | None = (str(peer[0]), int(peer[1])) if peer else None
+        self._client = self.peer[0] if self.peer else ""
         if self._connections.admit(self):
             self._limit(HEAD_SECONDS)
         else:
@@ -129,10 +130,8 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
         # It refers to this object.
         self._parser = None
-        lost = list(self._exchanges)
-        self._exchanges.clear()
-        for exchange in lost:
-            exchange.lose()
+        while self._exchanges:
+            self._exchanges.popleft().lose()
 
     def evict(self) -> None:
         self._is_closing = True
@@ -151,7 +150,9 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._is_closing:
-            self._discard(len(data))
+            self._discardable_bytes -= len(data)
+            if self._discardable_bytes < 0:
+                self.transport.abort()
             return
         was_in_head, self._read_bytes = self._place == _IN_HEAD, len(data)
         try:
@@ -186,9 +187,11 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         # One read or a few may bring a complete head that is larger than the limit.
-        if (self._is_sender_noted or self._read_bytes > HEAD_BYTES) and self._size_of_head() > HEAD_BYTES:
-            self._fault = (HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _HEAD_TOO_LONG)
-            raise _Refused
+        if self._is_sender_noted or self._read_bytes > HEAD_BYTES:
+            size = len(self._url) + sum(len(name) + len(value) for name, value in self._fields)
+            if size > HEAD_BYTES:
+                self._fault = (HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _HEAD_TOO_LONG)
+                raise _Refused
         parser = self._parser
         if parser.should_upgrade():
             # The parser would skip the body and treat the bytes after it as the other protocol.
@@ -245,9 +248,6 @@ class Connection(asyncio.Protocol):
             self._head_bytes += self._read_bytes
             if self._head_bytes > HEAD_BYTES:
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _HEAD_TOO_LONG)
-
-    def _size_of_head(self) -> int:
-        return len(self._url) + sum(len(name) + len(value) for name, value in self._fields)
 
     def _pause_reading(self) -> None:
         if not self._is_reading_paused:
@@ -359,11 +359,6 @@ class Connection(asyncio.Protocol):
         self.transport.close()
         self._limit(WRITE_SECONDS)
 
-    def _discard(self, size: int) -> None:
-        self._discardable_bytes -= size
-        if self._discardable_bytes < 0:
-            self.transport.abort()
-
     def _limit(self, seconds: float) -> None:
         """End the connection after *seconds*, unless another limit is set. An answer is to be read first."""
         if self.is_writing_paused:
@@ -384,7 +379,3 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
         elif self._due < math.inf:
             self._set_timer()
-
-    @property
-    def _client(self) -> str:
-        return self.peer[0] if self.peer else ""
