@@ -101,9 +101,9 @@ def decode_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     for given, raw in pairs:
         name = _header_name(given)
         try:
-            value = str(raw, "utf-8")
+            value = raw.decode()
         except UnicodeDecodeError:
-            value = str(raw, "latin-1")
+            value = raw.decode("latin-1")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
 

@@ -150,13 +150,12 @@ class IntakeApp:
         exchange = hook.exchange
         try:
             self._check_head(hook, name)
-            if not exchange.is_complete:
-                BodyInParts(exchange, self._budget, partial(self._go_on, hook))
-                return
         except Refusal as refusal:
             self._refuse(hook, refusal)
             return
-        if exchange.size > BODY_BYTES:
+        if not exchange.is_complete:
+            BodyInParts(exchange, self._budget, partial(self._go_on, hook))
+        elif exchange.size > BODY_BYTES:
             self._go_on(hook, responses.TOO_LARGE)
         elif not self._budget.hold(exchange.size):
             self._go_on(hook, responses.OVERLOADED)

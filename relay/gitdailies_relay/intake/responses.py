@@ -26,7 +26,6 @@ RETRY_AFTER_SECONDS = 5
 BODY_BYTES = 1024 * 1024
 METHODS = "POST, PUT, PATCH"  # Squadcast offers all three
 
-
 _JSON = (b"content-type", b"application/json")
 
 
