@@ -14,7 +14,7 @@ from gitdailies_core.sources.protocol import Change
 
 @dataclass
 class Draft:
-    """Collects what one change causes; a record that was put here is known from then on."""
+    """Collects what one change causes; a record that is `changed` is known from then on."""
 
     source: str
     change: Change
@@ -38,9 +38,6 @@ class Draft:
         known = {record.key: record for record in self.stored.waiting(incident)}
         known.update({key: record for key, record in self.changed.items() if key in known})
         return [r for r in known.values() if r.state == MERGED and r.merged_into == incident]
-
-    def put(self, record: Occurrence) -> None:
-        self.changed[record.key] = record
 
     def send(self, kind: str, record: Occurrence, resolution: str) -> None:
         """Add the event that *record* started or ended."""

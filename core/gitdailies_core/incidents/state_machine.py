@@ -130,7 +130,7 @@ def _step(draft: Draft, record: Occurrence, given: str, **fields: Any) -> Occurr
     if state is not None:
         after = record._replace(state=CLOSED if state == NOTED else state, **fields)
         if after != record:
-            draft.put(after)
+            draft.changed[after.key] = after
     if event:
         draft.send(event, after, event_resolution)
     if reason is REFUSAL:
@@ -148,8 +148,11 @@ def _start(draft: Draft, targets: Sequence[Target], known: Sequence[Occurrence])
     began = Occurrence(change.incident, NOWHERE, name, ABSENT, change.at)
     if draft.refusal:
         _hold(draft, began, known)
-    else:
+    elif known:
         _release(draft, targets, [began, *matching.unsent_starts(change, known)], known)
+    else:  # as nearly always: nothing can be met or released
+        for target in targets:
+            _step(draft, Occurrence(change.incident, target, name, ABSENT, change.at), START)
 
 
 def _hold(draft: Draft, began: Occurrence, known: Sequence[Occurrence]) -> None:
@@ -172,7 +175,7 @@ def _release(
 ) -> list[Occurrence]:
     """Send the earliest of *starts* to every target where it is new; return what is open now."""
     change = draft.change
-    began = starts[0] if len(starts) == 1 else min(starts, key=lambda r: r.started_at or change.at)
+    began = min(starts, key=lambda r: r.started_at or change.at)
     sent = []
     for target in targets:
         name = matching.first_name(change, known, target) or began.name
@@ -198,8 +201,6 @@ def _met(
 
     It is one at its own target, or one elsewhere under which it was counted already.
     """
-    if not known:
-        return record, START  # as for nearly all
     sent = [r for r in known if r.state != REPEATED]
     here = [r for r in sent if r.target == record.target]
     found = _met_of(here, change, record, known)
@@ -239,8 +240,6 @@ def _remember_again(draft: Draft, found: Occurrence, known: Sequence[Occurrence]
 
 def _open(draft: Draft, record: Occurrence, known: Sequence[Occurrence]) -> Occurrence:
     """Send a start, and what a late one learns from other records: that it is over, or merged."""
-    if not known:
-        return _step(draft, record, START)  # as for nearly all
     for waiting, at in merges.overtaken(record, known):
         _close(draft, waiting, REOPENED, at, waiting.merged_into)
     opened = _step(draft, record, START)

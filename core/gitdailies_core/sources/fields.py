@@ -80,11 +80,9 @@ class Fields:
     def optional_text(self, name: str) -> str | None:
         """Read text like `text`. A null, missing or blank value is None; one of another type is an error."""
         value = self._values.get(name)
-        if not isinstance(value, str):
-            value = _with_digits(value)
-        if value is None:
-            return None
-        return (value if value.strip() else None) if isinstance(value, str) else self.text(name)
+        if isinstance(value, str):
+            return value if value.strip() else None
+        return None if value is None else self.text(name)
 
     def time(self, name: str) -> datetime:
         """Read a time with a zone, like RFC 3339, or a number of seconds or less since 1970."""
