@@ -608,10 +608,9 @@ class Event:
         faults = []
         for name, type_, is_quick, required in kind.checks:
             value = body.get(name)
-            if value is not None and value != "":
-                if isinstance(value, str) and len(value) <= type_.longest and is_quick(value):
-                    values[name] = value  # nearly every text; half of a surrogate pair is not printable
-                    continue
+            if isinstance(value, str) and 0 < len(value) <= type_.longest and is_quick(value):
+                values[name] = value  # nearly every text; half of a surrogate pair is not printable
+            elif value is not None and value != "":
                 try:
                     values[name] = normalize(type_, name, value)
                 except InvalidEvent as error:
@@ -647,7 +646,7 @@ class Event:
         return Event.from_wire({"kind": self.kind, **values, **self.extra})
 ''')
 
-_now(650, r'''
+_now(649, r'''
 # core/gitdailies_core/ci/facts.py
 # Plain values about a job: the inputs, the platform's facts, and the resulting deploys.
 
@@ -1005,7 +1004,7 @@ class Skipped:
     reason: str
 ''')
 
-_now(1008, r'''
+_now(1007, r'''
 # core/gitdailies_core/events/dialect.py
 # The dialect: the names that a receiver uses on the wire, and how configuration changes them.
 
@@ -1214,7 +1213,7 @@ def _payload(events, dialect):
     return json.dumps(bodies[0] if len(bodies) == 1 else bodies, separators=(",", ":"))
 ''')
 
-_now(1217, r'''
+_now(1216, r'''
 # core/gitdailies_core/values/secret.py
 # A secret that no log, message or pickle shows.
 
@@ -1459,7 +1458,7 @@ class Step:
     ask: Callable[[Mapping[str, Any], Callable[[], bytes]], dict[str, str]] | None = None
 ''')
 
-_now(1462, r'''
+_now(1461, r'''
 # core/gitdailies_core/ci/table.py
 # The parts of a platform: the table of its variables, and its marker; and the choice of one.
 
@@ -1835,7 +1834,7 @@ def _shown(url):
     return address if _DEPLOY_ADDRESS.match(address) else None
 ''')
 
-_LATER["html_answer"] = 1838, r'''
+_LATER["html_answer"] = 1837, r'''
 # core/gitdailies_core/html_answer.py
 # Whether an answer is a web page. Pure.
 
@@ -1877,7 +1876,7 @@ def _html_answer_text(body):
     return body.decode("utf-8", "replace")
 '''
 
-_LATER["retry"] = 1880, r'''
+_LATER["retry"] = 1879, r'''
 # core/gitdailies_core/retry.py
 # Decide what to do after a delivery attempt: done, retry, pause or give up. Pure.
 
@@ -2016,7 +2015,7 @@ def retry_after_seconds(value, now):
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
 '''
 
-_LATER["values.hosts"] = 2019, r'''
+_LATER["values.hosts"] = 2018, r'''
 # core/gitdailies_core/values/hosts.py
 # Whether a host is on this machine or in a private network, by its name or address alone. Pure.
 
@@ -2057,7 +2056,7 @@ def is_private(host):
     return "." not in name or name.endswith(_PRIVATE_NAMES)
 '''
 
-_LATER["ci.sender"] = 2060, r'''
+_LATER["ci.sender"] = 2059, r'''
 # core/gitdailies_core/ci/sender.py
 # Send events by POST, with the standard library alone, because a CI step installs nothing.
 
@@ -2387,7 +2386,7 @@ def _jitter():
     return random.random()
 '''
 
-_now(2390, r'''
+_now(2389, r'''
 # core/gitdailies_core/ci/checkout.py
 # Read facts about the deploy from the checkout's git: which commits it brought, and what nothing else tells.
 
@@ -2655,7 +2654,7 @@ def _send(
     return results, [warning] if warning else []
 ''')
 
-_LATER["ci.workflow_commands"] = 2658, r'''
+_LATER["ci.workflow_commands"] = 2657, r'''
 # core/gitdailies_core/ci/workflow_commands.py
 # Write a report as GitHub's runner reads it: commands in the log, outputs, and a summary.
 
@@ -2720,7 +2719,7 @@ def _markdown(text):
     return _one_line(text).translate(_MARKDOWN)
 '''
 
-_LATER["ci.github_events"] = 2723, r'''
+_LATER["ci.github_events"] = 2722, r'''
 # core/gitdailies_core/ci/github_events.py
 # Events of GitHub Actions whose payload names the deploy. Source: "Events that trigger workflows".
 
@@ -2960,7 +2959,7 @@ def _missing(name):
     return (f"the payload of {name}, which tells it, was not found at GITHUB_EVENT_PATH",)
 '''
 
-_LATER["ci.platforms.github_actions"] = 2963, r'''
+_LATER["ci.platforms.github_actions"] = 2962, r'''
 # core/gitdailies_core/ci/platforms/github_actions.py
 # GitHub Actions. Sources: its "Variables", "Contexts" and "Events that trigger workflows" references.
 
@@ -3075,7 +3074,7 @@ GITHUB_ACTIONS = Platform(
 )
 '''
 
-_LATER["ci.platforms.circleci"] = 3078, r'''
+_LATER["ci.platforms.circleci"] = 3077, r'''
 # core/gitdailies_core/ci/platforms/circleci.py
 # CircleCI. Sources: its "Project values and variables" and "Pipeline values" references.
 
@@ -3183,7 +3182,7 @@ CIRCLECI = Platform(
 )
 '''
 
-_LATER["ci.platforms.travis"] = 3186, r'''
+_LATER["ci.platforms.travis"] = 3185, r'''
 # core/gitdailies_core/ci/platforms/travis.py
 # Travis CI. Source: its "Environment Variables" page.
 
@@ -3234,7 +3233,7 @@ TRAVIS = Platform(
 )
 '''
 
-_LATER["ci.platforms.octopus"] = 3237, r'''
+_LATER["ci.platforms.octopus"] = 3236, r'''
 # core/gitdailies_core/ci/platforms/octopus.py
 # Octopus Deploy. Names are Octopus's own.
 
@@ -3412,7 +3411,7 @@ OCTOPUS = Platform(
 )
 '''
 
-_LATER["ci.platforms.gitlab"] = 3415, r'''
+_LATER["ci.platforms.gitlab"] = 3414, r'''
 # core/gitdailies_core/ci/platforms/gitlab.py
 # GitLab CI.
 
@@ -3519,7 +3518,7 @@ GITLAB = Platform(
 )
 '''
 
-_LATER["ci.platforms.buildkite"] = 3522, r'''
+_LATER["ci.platforms.buildkite"] = 3521, r'''
 # core/gitdailies_core/ci/platforms/buildkite.py
 # Buildkite. Source: its "Environment variables" reference.
 
@@ -3630,7 +3629,7 @@ BUILDKITE = Platform(
 )
 '''
 
-_LATER["ci.platforms.azure"] = 3633, r'''
+_LATER["ci.platforms.azure"] = 3632, r'''
 # core/gitdailies_core/ci/platforms/azure.py
 # Azure Pipelines.
 
@@ -3761,7 +3760,7 @@ AZURE = Platform(
 )
 '''
 
-_LATER["ci.platforms.bitbucket"] = 3764, r'''
+_LATER["ci.platforms.bitbucket"] = 3763, r'''
 # core/gitdailies_core/ci/platforms/bitbucket.py
 # Bitbucket Pipelines. Source: its "Variables and secrets" page.
 
@@ -3804,7 +3803,7 @@ BITBUCKET = Platform(
 )
 '''
 
-_LATER["ci.platforms.codebuild"] = 3807, r'''
+_LATER["ci.platforms.codebuild"] = 3806, r'''
 # core/gitdailies_core/ci/platforms/codebuild.py
 # AWS CodeBuild, by itself or in CodePipeline.
 
@@ -3866,7 +3865,7 @@ CODEBUILD = Platform(
 )
 '''
 
-_LATER["ci.platforms.drone"] = 3869, r'''
+_LATER["ci.platforms.drone"] = 3868, r'''
 # core/gitdailies_core/ci/platforms/drone.py
 # Drone. Harness Open Source sets the same variables. Source: its "Environment reference" page.
 
@@ -3913,7 +3912,7 @@ DRONE = Platform(
 )
 '''
 
-_LATER["ci.platforms.google_cloud_build"] = 3916, r'''
+_LATER["ci.platforms.google_cloud_build"] = 3915, r'''
 # core/gitdailies_core/ci/platforms/google_cloud_build.py
 # Google Cloud Build. Source: its "Substituting variable values" page.
 
@@ -3957,7 +3956,7 @@ GOOGLE_CLOUD_BUILD = Platform(
 )
 '''
 
-_LATER["ci.platforms.teamcity"] = 3960, r'''
+_LATER["ci.platforms.teamcity"] = 3959, r'''
 # core/gitdailies_core/ci/platforms/teamcity.py
 # TeamCity.
 
@@ -4002,7 +4001,7 @@ TEAMCITY = Platform(
 )
 '''
 
-_LATER["ci.platforms.woodpecker"] = 4005, r'''
+_LATER["ci.platforms.woodpecker"] = 4004, r'''
 # core/gitdailies_core/ci/platforms/woodpecker.py
 # Woodpecker CI. Source: its "Environment variables" page.
 
@@ -4049,7 +4048,7 @@ WOODPECKER = Platform(
 )
 '''
 
-_LATER["ci.platforms.jenkins"] = 4052, r'''
+_LATER["ci.platforms.jenkins"] = 4051, r'''
 # core/gitdailies_core/ci/platforms/jenkins.py
 # Jenkins.
 
@@ -4136,7 +4135,7 @@ JENKINS = Platform(
 )
 '''
 
-_now(4139, r'''
+_now(4138, r'''
 # core/gitdailies_core/ci/platforms/__init__.py
 # The platforms of this file, in the order that they are tried in.
 

@@ -245,10 +245,9 @@ class Event:
         faults: list[InvalidEvent] = []
         for name, type_, is_quick, required in kind.checks:
             value = body.get(name)
-            if value is not None and value != "":
-                if isinstance(value, str) and len(value) <= type_.longest and is_quick(value):
-                    values[name] = value  # nearly every text; half of a surrogate pair is not printable
-                    continue
+            if isinstance(value, str) and 0 < len(value) <= type_.longest and is_quick(value):
+                values[name] = value  # nearly every text; half of a surrogate pair is not printable
+            elif value is not None and value != "":
                 try:
                     values[name] = normalize(type_, name, value)
                 except InvalidEvent as error:
