@@ -250,18 +250,6 @@ def test_a_server_loads_what_is_slow_only_when_it_uses_it(server: str, unused: s
     assert unused & set(json.loads(done.stdout)) == set()
 
 
-def test_a_file_without_a_fault_is_read_without_jsonschema(tmp_path: Path) -> None:
-    """jsonschema, whose import takes longer than all else about a file, is there to name faults."""
-    file = tmp_path / "gitdailies.yml"
-    file.write_text("gitdailies: {url: https://gitdailies.example/webhooks, key: {env: KEY}}\n")
-    read = "from gitdailies_connection.config.load import load; load(pathlib.Path(sys.argv[1]))"
-    listed = f"import pathlib, sys; {read}; print('jsonschema' in sys.modules)"
-    line = [sys.executable, "-c", listed, str(file)]
-    done = subprocess.run(line, capture_output=True, text=True, check=True)
-
-    assert done.stdout == "False\n"
-
-
 def test_figures_start_no_threads() -> None:
     """NumPy starts no thread for each core, since nothing here needs its linear algebra."""
     listed = "import os, gitdailies_webhooks.figures.columns; print(len(os.listdir('/proc/self/task')))"

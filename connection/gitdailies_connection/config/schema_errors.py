@@ -16,7 +16,6 @@ from gitdailies_core.error_text import got
 from gitdailies_core.values.nearest_name import did_you_mean
 
 from gitdailies_connection.config.errors import FileFault, Place, setting_name
-from gitdailies_connection.config.schema_fit import fits
 from gitdailies_connection.config.yaml_document import Document
 
 if TYPE_CHECKING:
@@ -73,8 +72,7 @@ def described(
 
     Every node of a schema has `x-expected`. Below a *hidden* place, no value or name is repeated.
     """
-    if fits(document.value, node):
-        return {}
+    # Importing it takes longer than a command without a configuration.
     from jsonschema import Draft202012Validator
 
     found: dict[Place, str] = {}
