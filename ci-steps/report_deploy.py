@@ -403,8 +403,11 @@ def _plain_repo(text):
 def _plain_address(text):
     return text.startswith(("https://", "http://")) and _plain_word(text)
 
+def _plain_sha(text):
+    return len(text) >= 7 and not text.strip("0123456789abcdef")
+
 REPO = FieldType("a repository like 'larkspur/checkout-api'", _REPO, quick=_plain_repo)
-SHA = FieldType("7 to 64 hexadecimal digits", _SHA, longest=64)
+SHA = FieldType("7 to 64 hexadecimal digits", _SHA, longest=64, quick=_plain_sha)
 CAUSE = FieldType("7 to 64 hexadecimal digits, or none", _CAUSE, longest=64)
 NAME = FieldType("text on one line", _NAME, quick=_plain)
 LINE = FieldType("text on one line", _LINE, quick=str.isprintable)
@@ -481,7 +484,9 @@ def _encodable(text):
     except UnicodeEncodeError:
         return False
     return True
+''')
 
+_now(489, r'''
 # core/gitdailies_core/events/events.py
 # The events that GitDailies counts: one table of kinds and fields, and the value `Event`.
 
@@ -644,9 +649,7 @@ class Event:
         plain = {name: text_of(v) if isinstance(v, datetime) else v for name, v in changes.items()}
         values = {name: v for name, v in {**self.values, **plain}.items() if v is not None}
         return Event.from_wire({"kind": self.kind, **values, **self.extra})
-''')
 
-_now(649, r'''
 # core/gitdailies_core/ci/facts.py
 # Plain values about a job: the inputs, the platform's facts, and the resulting deploys.
 
@@ -1004,7 +1007,7 @@ class Skipped:
     reason: str
 ''')
 
-_now(1007, r'''
+_now(1010, r'''
 # core/gitdailies_core/events/dialect.py
 # The dialect: the names that a receiver uses on the wire, and how configuration changes them.
 
@@ -1213,7 +1216,7 @@ def _payload(events, dialect):
     return json.dumps(bodies[0] if len(bodies) == 1 else bodies, separators=(",", ":"))
 ''')
 
-_now(1216, r'''
+_now(1219, r'''
 # core/gitdailies_core/values/secret.py
 # A secret that no log, message or pickle shows.
 
@@ -1458,7 +1461,7 @@ class Step:
     ask: Callable[[Mapping[str, Any], Callable[[], bytes]], dict[str, str]] | None = None
 ''')
 
-_now(1461, r'''
+_now(1464, r'''
 # core/gitdailies_core/ci/table.py
 # The parts of a platform: the table of its variables, and its marker; and the choice of one.
 
@@ -1834,7 +1837,7 @@ def _shown(url):
     return address if _DEPLOY_ADDRESS.match(address) else None
 ''')
 
-_LATER["html_answer"] = 1837, r'''
+_LATER["html_answer"] = 1840, r'''
 # core/gitdailies_core/html_answer.py
 # Whether an answer is a web page. Pure.
 
@@ -1876,7 +1879,7 @@ def _html_answer_text(body):
     return body.decode("utf-8", "replace")
 '''
 
-_LATER["retry"] = 1879, r'''
+_LATER["retry"] = 1882, r'''
 # core/gitdailies_core/retry.py
 # Decide what to do after a delivery attempt: done, retry, pause or give up. Pure.
 
@@ -2015,7 +2018,7 @@ def retry_after_seconds(value, now):
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
 '''
 
-_LATER["values.hosts"] = 2018, r'''
+_LATER["values.hosts"] = 2021, r'''
 # core/gitdailies_core/values/hosts.py
 # Whether a host is on this machine or in a private network, by its name or address alone. Pure.
 
@@ -2056,7 +2059,7 @@ def is_private(host):
     return "." not in name or name.endswith(_PRIVATE_NAMES)
 '''
 
-_LATER["ci.sender"] = 2059, r'''
+_LATER["ci.sender"] = 2062, r'''
 # core/gitdailies_core/ci/sender.py
 # Send events by POST, with the standard library alone, because a CI step installs nothing.
 
@@ -2386,7 +2389,7 @@ def _jitter():
     return random.random()
 '''
 
-_now(2389, r'''
+_now(2392, r'''
 # core/gitdailies_core/ci/checkout.py
 # Read facts about the deploy from the checkout's git: which commits it brought, and what nothing else tells.
 
@@ -2654,7 +2657,7 @@ def _send(
     return results, [warning] if warning else []
 ''')
 
-_LATER["ci.workflow_commands"] = 2657, r'''
+_LATER["ci.workflow_commands"] = 2660, r'''
 # core/gitdailies_core/ci/workflow_commands.py
 # Write a report as GitHub's runner reads it: commands in the log, outputs, and a summary.
 
@@ -2719,7 +2722,7 @@ def _markdown(text):
     return _one_line(text).translate(_MARKDOWN)
 '''
 
-_LATER["ci.github_events"] = 2722, r'''
+_LATER["ci.github_events"] = 2725, r'''
 # core/gitdailies_core/ci/github_events.py
 # Events of GitHub Actions whose payload names the deploy. Source: "Events that trigger workflows".
 
@@ -2959,7 +2962,7 @@ def _missing(name):
     return (f"the payload of {name}, which tells it, was not found at GITHUB_EVENT_PATH",)
 '''
 
-_LATER["ci.platforms.github_actions"] = 2962, r'''
+_LATER["ci.platforms.github_actions"] = 2965, r'''
 # core/gitdailies_core/ci/platforms/github_actions.py
 # GitHub Actions. Sources: its "Variables", "Contexts" and "Events that trigger workflows" references.
 
@@ -3074,7 +3077,7 @@ GITHUB_ACTIONS = Platform(
 )
 '''
 
-_LATER["ci.platforms.circleci"] = 3077, r'''
+_LATER["ci.platforms.circleci"] = 3080, r'''
 # core/gitdailies_core/ci/platforms/circleci.py
 # CircleCI. Sources: its "Project values and variables" and "Pipeline values" references.
 
@@ -3182,7 +3185,7 @@ CIRCLECI = Platform(
 )
 '''
 
-_LATER["ci.platforms.travis"] = 3185, r'''
+_LATER["ci.platforms.travis"] = 3188, r'''
 # core/gitdailies_core/ci/platforms/travis.py
 # Travis CI. Source: its "Environment Variables" page.
 
@@ -3233,7 +3236,7 @@ TRAVIS = Platform(
 )
 '''
 
-_LATER["ci.platforms.octopus"] = 3236, r'''
+_LATER["ci.platforms.octopus"] = 3239, r'''
 # core/gitdailies_core/ci/platforms/octopus.py
 # Octopus Deploy. Names are Octopus's own.
 
@@ -3411,7 +3414,7 @@ OCTOPUS = Platform(
 )
 '''
 
-_LATER["ci.platforms.gitlab"] = 3414, r'''
+_LATER["ci.platforms.gitlab"] = 3417, r'''
 # core/gitdailies_core/ci/platforms/gitlab.py
 # GitLab CI.
 
@@ -3518,7 +3521,7 @@ GITLAB = Platform(
 )
 '''
 
-_LATER["ci.platforms.buildkite"] = 3521, r'''
+_LATER["ci.platforms.buildkite"] = 3524, r'''
 # core/gitdailies_core/ci/platforms/buildkite.py
 # Buildkite. Source: its "Environment variables" reference.
 
@@ -3629,7 +3632,7 @@ BUILDKITE = Platform(
 )
 '''
 
-_LATER["ci.platforms.azure"] = 3632, r'''
+_LATER["ci.platforms.azure"] = 3635, r'''
 # core/gitdailies_core/ci/platforms/azure.py
 # Azure Pipelines.
 
@@ -3760,7 +3763,7 @@ AZURE = Platform(
 )
 '''
 
-_LATER["ci.platforms.bitbucket"] = 3763, r'''
+_LATER["ci.platforms.bitbucket"] = 3766, r'''
 # core/gitdailies_core/ci/platforms/bitbucket.py
 # Bitbucket Pipelines. Source: its "Variables and secrets" page.
 
@@ -3803,7 +3806,7 @@ BITBUCKET = Platform(
 )
 '''
 
-_LATER["ci.platforms.codebuild"] = 3806, r'''
+_LATER["ci.platforms.codebuild"] = 3809, r'''
 # core/gitdailies_core/ci/platforms/codebuild.py
 # AWS CodeBuild, by itself or in CodePipeline.
 
@@ -3865,7 +3868,7 @@ CODEBUILD = Platform(
 )
 '''
 
-_LATER["ci.platforms.drone"] = 3868, r'''
+_LATER["ci.platforms.drone"] = 3871, r'''
 # core/gitdailies_core/ci/platforms/drone.py
 # Drone. Harness Open Source sets the same variables. Source: its "Environment reference" page.
 
@@ -3912,7 +3915,7 @@ DRONE = Platform(
 )
 '''
 
-_LATER["ci.platforms.google_cloud_build"] = 3915, r'''
+_LATER["ci.platforms.google_cloud_build"] = 3918, r'''
 # core/gitdailies_core/ci/platforms/google_cloud_build.py
 # Google Cloud Build. Source: its "Substituting variable values" page.
 
@@ -3956,7 +3959,7 @@ GOOGLE_CLOUD_BUILD = Platform(
 )
 '''
 
-_LATER["ci.platforms.teamcity"] = 3959, r'''
+_LATER["ci.platforms.teamcity"] = 3962, r'''
 # core/gitdailies_core/ci/platforms/teamcity.py
 # TeamCity.
 
@@ -4001,7 +4004,7 @@ TEAMCITY = Platform(
 )
 '''
 
-_LATER["ci.platforms.woodpecker"] = 4004, r'''
+_LATER["ci.platforms.woodpecker"] = 4007, r'''
 # core/gitdailies_core/ci/platforms/woodpecker.py
 # Woodpecker CI. Source: its "Environment variables" page.
 
@@ -4048,7 +4051,7 @@ WOODPECKER = Platform(
 )
 '''
 
-_LATER["ci.platforms.jenkins"] = 4051, r'''
+_LATER["ci.platforms.jenkins"] = 4054, r'''
 # core/gitdailies_core/ci/platforms/jenkins.py
 # Jenkins.
 
@@ -4135,7 +4138,7 @@ JENKINS = Platform(
 )
 '''
 
-_now(4138, r'''
+_now(4141, r'''
 # core/gitdailies_core/ci/platforms/__init__.py
 # The platforms of this file, in the order that they are tried in.
 

@@ -95,8 +95,12 @@ def _plain_address(text: str) -> bool:
     return text.startswith(("https://", "http://")) and _plain_word(text)
 
 
+def _plain_sha(text: str) -> bool:
+    return len(text) >= 7 and not text.strip("0123456789abcdef")
+
+
 REPO = FieldType("a repository like 'larkspur/checkout-api'", _REPO, quick=_plain_repo)
-SHA = FieldType("7 to 64 hexadecimal digits", _SHA, longest=64)
+SHA = FieldType("7 to 64 hexadecimal digits", _SHA, longest=64, quick=_plain_sha)
 CAUSE = FieldType("7 to 64 hexadecimal digits, or none", _CAUSE, longest=64)
 NAME = FieldType("text on one line", _NAME, quick=_plain)
 LINE = FieldType("text on one line", _LINE, quick=str.isprintable)

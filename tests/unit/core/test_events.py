@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 from gitdailies_core.errors import InvalidEvent
 from gitdailies_core.events.events import DEPLOYED, INCIDENT_STARTED, KINDS, Event, kind_of
+from gitdailies_core.events.field_types import SHA, FieldType
+from hypothesis import given
+from hypothesis import strategies as st
 
 DEPLOY = {"kind": DEPLOYED, "repo": "larkspur/checkout-api", "commitSHA": "4F0C2D6"}
 
@@ -190,3 +193,17 @@ def test_a_kind_finds_its_fields() -> None:
     assert kind.field("commitSHA") == kind.fields[1]
     assert kind.field("sha") is None
     assert Event.from_wire(DEPLOY).id is None
+
+
+@given(
+    st.text(min_size=1)
+    | st.text("0123456789abcdefABF", min_size=1, max_size=70)
+    | st.text("a/ .:\x7f\n\u200b", min_size=1),
+    st.sampled_from([one.type for kind in KINDS for one in kind.fields if one.type.quick is not None]),
+)
+def test_a_quick_check_takes_only_what_the_whole_check_takes_unchanged(text: str, type_: FieldType) -> None:
+    """A text for which the quick check of a type holds fits its pattern, and a commit is in lower case."""
+    assert type_.quick is not None
+    if type_.quick(text) and len(text) <= type_.longest:
+        assert type_.accepts(text)
+        assert type_ is not SHA or text == text.lower()
