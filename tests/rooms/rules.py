@@ -63,7 +63,8 @@ CI_DECISIONS = frozenset(
     if path.stem not in ("__init__", "__main__", "checkout", "sender", "step")
 ) | {"gitdailies_core.ci.platforms"}
 DECIDED_BY_HISTORY = words(
-    "batches entries faults fetch formats mapping order pairing rows spreadsheet_times summary verdicts"
+    """batches encoding entries faults fetch formats mapping order pairing row_blocks rows spreadsheet_times
+    summary verdicts"""
 )
 READ_BY_HISTORY = words(
     """config.errors config.yaml_document.Document config.settings.Source http.event_lists.CREATED
@@ -148,7 +149,7 @@ RULES = (
     ),
     # A row's meaning, order and cut are decided without a file, a clock or a network.
     *(
-        Rule("history", module, PURE | CORE | {"csv"} | READ_BY_HISTORY, pure=True)
+        Rule("history", module, PURE | CORE | {"csv", "orjson"} | READ_BY_HISTORY, pure=True)
         for module in sorted(DECIDED_BY_HISTORY)
     ),
     Rule("history", "*", ANY_STDLIB | CORE | CONNECTION | {"requests"}),

@@ -13,12 +13,10 @@ import click
 from gitdailies_connection.config import yaml_document
 from gitdailies_connection.config.load import load_webhooks
 from gitdailies_core.errors import UsageError
-from gitdailies_history.files import atomic_file, formats, input_files
-from gitdailies_history.files.input_files import InputFile, ReadResult
+from gitdailies_history.files import atomic_file, formats
 from gitdailies_history.files.mapping import Mapped
 from gitdailies_history.files.rows import ReadOptions
 from gitdailies_history.plan.faults import FaultLog
-from gitdailies_history.plan.plan import Plan
 from gitdailies_history.sending.checkpoint import locked
 
 from gitdailies_cli import find_config
@@ -30,6 +28,9 @@ from gitdailies_cli.history.tag_commits import TagCommits
 from gitdailies_cli.output import PARTLY, counted
 
 if TYPE_CHECKING:
+    from gitdailies_history.files.input_files import InputFile, ReadResult
+    from gitdailies_history.plan.plan import Plan
+
     from gitdailies_cli.history.progress import ImportProgress
 
 # The same as at incoming webhooks: clocks differ a little, but a wrong year is found.
@@ -72,6 +73,9 @@ def import_(
     gitdailies history import deploys.csv --timezone Europe/Berlin --dry-run
     gitdailies history import pagerduty.csv --mapping pagerduty.yml --skip-bad faulty.csv
     """
+    from gitdailies_history.files import input_files
+    from gitdailies_history.plan.plan import Plan
+
     from gitdailies_cli.history.progress import ImportProgress
 
     if skip_bad is not None and len(files) > 1:
@@ -152,6 +156,9 @@ def _read(
     plan: Plan, found: Sequence[InputFile], options: ReadOptions, watch: ImportProgress, skip_bad: Path | None
 ) -> ReadResult:
     """Fill the plan. Faults end the command with code 2, unless --skip-bad is given."""
+    from gitdailies_history.files import input_files
+    from gitdailies_history.files.input_files import ReadResult
+
     result, faults = ReadResult(), FaultLog()
     for source in found:
         with watch.reading(source.name, source.size) as bar:

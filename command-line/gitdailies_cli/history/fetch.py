@@ -22,7 +22,6 @@ from gitdailies_core.values.secret import Secret
 from gitdailies_history.fetch.fetch import IgnoredCounts, events
 from gitdailies_history.fetch.state import State
 from gitdailies_history.files import atomic_file
-from gitdailies_history.plan.plan import Plan
 from gitdailies_history.sending.checkpoint import locked
 
 from gitdailies_cli import find_config, output
@@ -31,6 +30,8 @@ from gitdailies_cli.history import live, outcome
 from gitdailies_cli.history.handover import Handover, handover_options, summed_up
 
 if TYPE_CHECKING:
+    from gitdailies_history.plan.plan import Plan
+
     from gitdailies_cli.history.progress import ImportProgress
 
 
@@ -100,6 +101,8 @@ def fetch(
     gitdailies history fetch pagerduty --since 2025-01-01 --dry-run
     gitdailies history fetch pagerduty --since 2025-01-01 --output pagerduty.ndjson
     """
+    from gitdailies_history.plan.plan import Plan
+
     from gitdailies_cli.history.progress import ImportProgress
 
     asked = _asked(source, since, until, with_, secrets_of(token_env, token_file), api_url, handover.config)

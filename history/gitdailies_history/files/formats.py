@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import TypeAlias
 
 from gitdailies_core.error_text import got
@@ -77,30 +78,18 @@ def items(format_: str, lines: Iterable[bytes], file: str, mapped: Mapped) -> It
 
 def _without_bom(lines: Iterable[bytes]) -> Iterator[bytes]:
     waiting = iter(lines)
-    for first in waiting:
-        yield first.removeprefix(_BOM)
-        break
-    yield from waiting
+    return chain((first.removeprefix(_BOM) for first in islice(waiting, 1)), waiting)
 
 
-class _Lines:
-    """Lines as text for the csv module. `taken` holds the bytes of the lines of the current row.
+def _texts(lines: Iterable[bytes], taken: list[bytes]) -> Iterator[str]:
+    """Yield lines as text for the csv module, and add the bytes of each to *taken*.
 
     Bytes that are not UTF-8 become lone surrogates, which no valid text has. So the cell that holds them can
     be found.
     """
-
-    def __init__(self, lines: Iterable[bytes]) -> None:
-        self._lines = iter(lines)
-        self.taken: list[bytes] = []
-
-    def __iter__(self) -> _Lines:
-        return self
-
-    def __next__(self) -> str:
-        line = next(self._lines)
-        self.taken.append(line)
-        return line.decode("utf-8", "surrogateescape")
+    for line in lines:
+        taken.append(line)
+        yield line.decode("utf-8", "surrogateescape")
 
 
 def _csv(lines: Iterator[bytes], file: str, mapped: Mapped) -> Iterator[Item]:
@@ -110,18 +99,19 @@ def _csv(lines: Iterator[bytes], file: str, mapped: Mapped) -> Iterator[Item]:
         yield Bad(Fault(file, 1, "", f"expected UTF-8, got {other}"), first)
         return
     delimiter = max(_DELIMITERS, key=lambda one: first.count(one.encode()))
-    source = _Lines(_chained(first, lines))
+    # The lines of the current row.
+    taken: list[bytes] = []
     # strict: otherwise a quote that is never closed takes the rest of the file.
-    reader = csv.reader(source, delimiter=delimiter, strict=True)
+    reader = csv.reader(_texts(chain((first,), lines), taken), delimiter=delimiter, strict=True)
     columns: list[str] | None = None
     while True:
         line = reader.line_num + 1
-        source.taken = []
+        taken.clear()
         try:
             cells = next(reader, None)
         except csv.Error as error:
             text = f"expected cells, quoted where they hold {delimiter!a} or quotes, got: {_misread(error)}"
-            yield Bad(Fault(file, line, "", text), b"".join(source.taken))
+            yield Bad(Fault(file, line, "", text), b"".join(taken))
             if columns is None:
                 return
             continue
@@ -131,7 +121,7 @@ def _csv(lines: Iterator[bytes], file: str, mapped: Mapped) -> Iterator[Item]:
             return
         if not any(cells) or (line == 1 and _tells_delimiter(cells, delimiter)):
             continue
-        raw = b"".join(source.taken)
+        raw = b"".join(taken)
         if columns is None:
             columns = [cell.strip() for cell in cells]
             faults = list(_header_faults(columns, file, line, mapped))
@@ -234,11 +224,6 @@ def _row(body: bytes, file: str, line: int, raw: bytes) -> Item:
     if not isinstance(value, dict):
         return Bad(Fault(file, line, "", f"expected an object, got {got(value)}"), raw)
     return Row(file, line, value, raw, strays=True)
-
-
-def _chained(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from rest
 
 
 def _end_of(match: re.Match[str] | None, position: int) -> int:

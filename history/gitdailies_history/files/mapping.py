@@ -92,6 +92,11 @@ class Rule:
         routed = ("repo", "environment") if self.service else ()
         return frozenset({*self.columns, *self.texts, *self.moments, *routed})
 
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether this rule makes an event of every row, from nothing but columns and texts."""
+        return not (self.service or self.moments or self.values or self.has_tags or self.only)
+
     def column(self, name: str) -> str:
         """Return the column that field *name* is read from."""
         if name in ("repo", "environment") and self.service:
@@ -153,6 +158,11 @@ class Mapped:
     def knows(self, column: str) -> bool:
         """Whether *column* is used for any event."""
         return column in self.used or column in FIELDS
+
+    @cached_property
+    def is_selective(self) -> bool:
+        """Whether a rule is for some of the rows only."""
+        return any(rule.only for rule in self.rules)
 
     @property
     def routed(self) -> bool:

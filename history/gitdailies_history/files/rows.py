@@ -27,7 +27,9 @@ from gitdailies_history.plan.faults import Fault
 
 AddFault: TypeAlias = Callable[[str, str], None]
 _EARLY = re.compile(r"[0-9]:")
-_TIME_FIELDS = frozenset(one.name for kind in KINDS for one in kind.fields if one.type.form == "time")
+_TIME_FIELDS = tuple(
+    dict.fromkeys(one.name for kind in KINDS for one in kind.fields if one.type.form == "time")
+)
 
 
 class Row(NamedTuple):
@@ -74,10 +76,12 @@ def of(row: Row, options: ReadOptions) -> Result:
     events: list[Event] = []
     faults: list[Fault] = []
     ignored: list[str] = []
-    several = len(options.mapped.rules) > 1
-    readings = [one for one in options.mapped.readings if one[0].wants(row.values)]
-    if not readings:
-        return Result((), unwanted=True)
+    readings = options.mapped.readings
+    several = len(readings) > 1
+    if options.mapped.is_selective:
+        readings = tuple(one for one in readings if one[0].wants(row.values))
+        if not readings:
+            return Result((), unwanted=True)
     for rule, fields in readings:
         body = _body(row, rule, fields)
         # The row of an open incident has no end yet, only a start.
@@ -93,13 +97,16 @@ def of(row: Row, options: ReadOptions) -> Result:
 def _body(row: Row, rule: Rule, fields: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
     body: dict[str, Any] = dict(rule.texts)
     for column, value in row.values.items():
-        if value is None or value == "" or column not in fields:
+        if not value and not _given(value):
+            continue
+        names = fields.get(column)
+        if names is None:
             continue
         if isinstance(value, str):
             value = value.strip()
             if not value:
                 continue
-        for name in fields[column]:
+        for name in names:
             body[name] = value
     for name, (date, time) in rule.moments.items():
         day, clock = (str(row.values.get(column) or "").strip() for column in (date, time))
@@ -168,7 +175,9 @@ def _one(
         fault(rule.column("kind"), text if "kind" in body else f"{text.partition(', got ')[0]}, got nothing")
         return ignored
     full = {name: value for name, value in body.items() if name in kind.names}
-    for name in _TIME_FIELDS & full.keys():
+    for name in _TIME_FIELDS:
+        if name not in full:
+            continue
         one, two = spreadsheet_times.ONE_COLUMN, spreadsheet_times.TWO_COLUMNS
         remedy = two if name in rule.moments else one
         try:
@@ -189,8 +198,7 @@ def _one(
         full["commits"] = _decoded(commits)
     if row.strays:
         full.update(_strays(row, kind, options))
-    for target in _targets(full, rule, row, options, fault, ignored):
-        placed = {**full, **target}
+    for placed in _placed(full, rule, row, options, fault, ignored) if rule.service else (full,):
         _find_commit(placed, rule, options, fault)
         _check(placed, rule, row, events, faults, clean=before == len(faults))
     return ignored
@@ -223,13 +231,10 @@ def _check(
             events.append(event)
 
 
-def _targets(
+def _placed(
     body: Mapping[str, Any], rule: Rule, row: Row, options: ReadOptions, fault: Any, ignored: list[str]
-) -> Iterator[dict[str, str]]:
-    """Yield the fields that `services` of gitdailies.yml adds, once for each place where the event counts."""
-    if not rule.service:
-        yield {}
-        return
+) -> Iterator[dict[str, Any]]:
+    """Yield *body* with the fields that `services` adds, once for each place where the event counts."""
     name = str(row.values.get(rule.service) or "").strip()
     routed = _routed(name, body["kind"], options)
     if routed.is_ignored:
@@ -241,7 +246,7 @@ def _targets(
         return
     for target in routed.targets:
         given = {"repo": target.repo, "environment": target.environment, "service": target.service}
-        yield {field: text for field, text in given.items() if text}
+        yield {**body, **{field: text for field, text in given.items() if text}}
 
 
 def _routed(name: str, kind: str, options: ReadOptions) -> Routed:

@@ -18,7 +18,8 @@ ONE_COLUMN = "format the column as yyyy-mm-dd hh:mm:ss"
 TWO_COLUMNS = "format the columns as yyyy-mm-dd and hh:mm"
 
 # The form that is expected, as most files have it.
-_USUAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+# Some versions of Python read an hour of 24.
+_USUAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}Z")
 # Forms that spreadsheets make of RFC 3339: a space for the T, no seconds, no colon in the offset, no zone.
 _LOOSE = re.compile(
     r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](?P<minute>[0-9]{2}:[0-9]{2})(?P<second>:[0-9]{2})?"
@@ -37,8 +38,9 @@ def read(value: Any, where: str, zone: tzinfo | None = None, remedy: str = ONE_C
     """
     if not isinstance(value, str):
         return times.from_epoch(value, where)
-    if _USUAL.fullmatch(value):
-        return _parsed(value, value, where)
+    usual = read_usual(value)
+    if usual is not None:
+        return usual
     if _FORMATTED.fullmatch(value):
         raise ValueError(f"{where}: expected {EXPECTED}, got {got(value)}; {remedy}")
     if value.isascii() and value.isdigit():
@@ -58,6 +60,14 @@ def read(value: Any, where: str, zone: tzinfo | None = None, remedy: str = ONE_C
     if given in _UTC_WORDS:
         return _parsed(local + "Z", value, where)
     return _parsed(f"{local}{given[:3]}:{given[-2:]}", value, where)
+
+
+def read_usual(text: str) -> datetime | None:
+    """Read a time in the form of `EXPECTED`; None if it has another form, or is none."""
+    try:
+        return datetime.fromisoformat(text) if _USUAL.fullmatch(text) else None
+    except ValueError:
+        return None
 
 
 def _parsed(text: str, value: str, where: str) -> datetime:

@@ -110,6 +110,9 @@ def name(paired: Paired, *, source: str, incident: str, repo: str) -> str:
 
 def _in_turn(instant: list[IncidentEvent], open_: dict[Where, IncidentEvent]) -> Iterator[IncidentEvent]:
     """Order the events of one instant: an open incident takes its end first, a closed one its start."""
+    if len(instant) == 1:
+        yield instant[0]
+        return
     starts = [one for one in instant if one.kind == INCIDENT_STARTED]
     ends = [one for one in instant if one.kind != INCIDENT_STARTED]
     while starts or ends:
@@ -132,4 +135,6 @@ def _any_fits(open_: dict[Where, IncidentEvent], end: IncidentEvent) -> bool:
 
 def _fits(start: Where, end: Where) -> bool:
     """Whether an end fits a start. A field that either of them leaves out fits anything."""
-    return all(one is None or other is None or one == other for one, other in zip(start, end, strict=True))
+    return start == end or all(
+        one is None or other is None or one == other for one, other in zip(start, end, strict=True)
+    )

@@ -11,7 +11,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import groupby
-from json.encoder import encode_basestring
 from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +21,7 @@ from gitdailies_core.events.events import Event
 from gitdailies_core.events.ids import content_id
 
 from gitdailies_history.plan import order, pairing
+from gitdailies_history.plan.encoding import Encoded, encode, with_id
 from gitdailies_history.plan.entries import Entry
 from gitdailies_history.plan.faults import Fault
 
@@ -74,7 +74,6 @@ FROM unpaired JOIN incident_events e USING (n) WHERE NOT EXISTS (
 _COUNT_UNPAIRED = f"SELECT count(*) {_UNPAIRED}"
 _SOME_UNPAIRED = f"SELECT e.subject {_UNPAIRED} GROUP BY e.subject ORDER BY min(e.at), e.subject LIMIT ?"
 MOST_NAMED = 5
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _SEPARATOR = "\x1f"  # no text on one line holds it
 
 
@@ -112,23 +111,25 @@ class Plan:
 
         An event without an id gets one from its source and occurrence, or else from its content.
         """
-        time = event.get("time")
+        self.add_encoded(encode(event), file=file, line=line)
+
+    def add_encoded(self, event: Encoded, *, file: str = "", line: int = 0) -> None:
+        """Add an event that has a time, as `add` does."""
+        values, id_, body = event
+        get = values.get
+        time = get("time")
         if time is None:
             raise InvalidEvent("time: expected one, because the event is past, got nothing", "time")
         # Without the Z, a time with a fraction sorts after one without.
         at = time[:-1]
-        if order.stage(event.kind) == 0:
-            id_ = event.id or content_id(event.digest())
-            self._ready.append((file, line, 0, event.kind, at, id_, _json_of(event, id_)))
+        kind = values["kind"]
+        if order.stage(kind) == 0:
+            self._ready.append((file, line, 0, kind, at, id_, body))
         else:
-            get = event.get
-            id_ = event.id or ("" if get("source") else content_id(event.digest()))
-            subject = _SEPARATOR.join((get(order.INCIDENT_FIELD), get("repo")))
+            subject = _SEPARATOR.join((values[order.INCIDENT_FIELD], values["repo"]))
             incident = _SEPARATOR.join((get("source") or "", subject))
             where = (get("environment"), get("service"))
-            self._incidents.append(
-                (file, line, incident, subject, event.kind, at, *where, id_, _json_of(event, id_ or None))
-            )
+            self._incidents.append((file, line, incident, subject, kind, at, *where, id_, body))
         if len(self._ready) + len(self._incidents) >= _AT_ONCE:
             self._flush()
 
@@ -181,7 +182,7 @@ class Plan:
                         if found.occurrence
                         else content_id(Event.from_wire(json.loads(body)).digest())
                     )
-                    body = f'{body[:-1]},"id":"{id_}"}}'
+                    body = with_id(body, id_)
                 self._ready.append((file, line, 1, kind, at, id_, body))
                 if len(self._ready) >= _AT_ONCE:
                     self._flush()
@@ -246,17 +247,3 @@ def _incident_events(
         n, _, _, _, kind, at, environment, service, _, _ = row
         waiting[n] = row
         yield pairing.IncidentEvent(n, kind, at + "Z", environment, service)
-
-
-def _json_of(event: Event, id_: str | None) -> str:
-    body = event.to_wire()
-    if id_ is not None:
-        body["id"] = id_
-    if event.extra:
-        return _encode(body)
-    # Nearly all values are text, and no name of the table needs an escape.
-    fields = [
-        f'"{name}":{encode_basestring(value) if isinstance(value, str) else _encode(value)}'
-        for name, value in body.items()
-    ]
-    return f"{{{','.join(fields)}}}"
