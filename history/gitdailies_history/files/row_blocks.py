@@ -70,11 +70,8 @@ def _wires(
 
 
 def _is_complete(kind: Kind, names: Mapping[str, object]) -> bool:
-    """Whether rows that fill the fields *names* have all of an event, and no list."""
-    return all(
-        type_.form in ("text", "time") if name in names else not required and name != "time"
-        for name, type_, required in kind.checks
-    )
+    """Whether rows that fill the fields *names* have all that an event of a history needs."""
+    return all(name in names for name, _, required in kind.checks if required or name == "time")
 
 
 def _is_plain(text: str, name: str, type_: FieldType, latest: datetime) -> bool:

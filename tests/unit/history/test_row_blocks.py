@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from gitdailies_core.events.events import KINDS
+import pytest
+from gitdailies_core.events.events import KINDS, Kind
 from gitdailies_history.files import formats, row_blocks, rows
 from gitdailies_history.files.mapping import Mapped, Rule
 from gitdailies_history.files.rows import ReadOptions
@@ -30,7 +32,6 @@ MAPPED = (
     Mapped((Rule(), Rule({"time": "commitTime"}))),
 )
 SHA = "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"
-# For each form, texts that are taken as they are, are changed, and are refused.
 TIMES = [
     "2025-03-04T08:55:12Z",
     "2026-01-01T00:00:00Z",
@@ -44,51 +45,25 @@ TIMES = [
     "1741078512",
     "2025-03-04",
 ]
-ODD = [
-    "",
-    " ",
-    "a",
-    " a",
-    "a/b",
-    "A/b",
-    "ä/b",
-    "a\x7fb",
-    "a\tb",
-    "a\u200bb",
-    "\ud800",
-    "x" * 256,
-    "[]",
-    '"\\',
-]
-USUAL = {
-    "kind": [kind.word for kind in KINDS],
-    "repo": ["a/b", "larkspur/checkout-api"],
-    "commitSHA": [SHA, SHA.upper(), SHA[:6], SHA[:7], SHA + SHA],
-    "causedBy": [SHA, "none", "NONE"],
+# For any column: some are taken as they are, some are changed, and some are refused.
+ODD = ("", " ", "a", " a", "a/b", "ä/b", "a\x7fb", "a\tb", "a\u200bb", "\ud800", "x" * 256, "[]", '"\\')
+OF_COLUMNS: Mapping[str, Sequence[str]] = {
+    "kind": ("deployed", "incidentStarted", " deployed", "Deployed"),
+    "commitSHA": (SHA.upper(), SHA[:6], SHA[:7], SHA + SHA),
+    "causedBy": (SHA, "none", "NONE"),
     "time": TIMES,
     "commitTime": TIMES,
-    "type": ["rollback", "canary"],
-    "tier": ["staging"],
-    "url": ["https://example.com/1", "example.com"],
-    "commits": [f'[{{"sha": "{SHA}"}}]', "[1]"],
-    "incidentId": ["INC-7", "INC-8"],
+    "type": ("rollback", "canary"),
+    "tier": ("staging",),
+    "url": ("https://example.com/1", "example.com"),
+    "commits": (f'[{{"sha": "{SHA}"}}]', "[1]"),
 }
+USUAL = {"repo": "a/b", "commitSHA": SHA, "environment": "a", "time": TIMES[0], "incidentId": "INC-7"}
+CHANGES = [(name, text) for name in COLUMNS for text in (*OF_COLUMNS.get(name, ()), *ODD)]
 
 
-@st.composite
-def tables(draw: st.DrawFn) -> list[dict[str, str]]:
-    """Draw rows with the same columns: most of their values are usual for the column."""
-    others = draw(st.sets(st.sampled_from(COLUMNS)))
-    names = [
-        name
-        for name in COLUMNS
-        if name in ("kind", "repo", "commitSHA", "time", "incidentId") or name in others
-    ]
-    cells = {
-        name: st.sampled_from([*USUAL.get(name, ["a"])[:2] * 20, *USUAL.get(name, ()), *ODD])
-        for name in names
-    }
-    return draw(st.lists(st.fixed_dictionaries(cells), min_size=1, max_size=12))
+def usual(kind: str) -> dict[str, str]:
+    return {name: USUAL.get(name, kind if name == "kind" else "") for name in COLUMNS}
 
 
 def one_by_one(row: rows.Row, options: ReadOptions) -> list[Encoded]:
@@ -96,17 +71,40 @@ def one_by_one(row: rows.Row, options: ReadOptions) -> list[Encoded]:
     return [] if read.faults or read.ignored else [encode(event) for event in read.events]
 
 
-@settings(deadline=None, max_examples=examples(400))
-@given(tables(), st.sampled_from(MAPPED))
-def test_a_block_of_rows_gives_the_events_of_its_rows(table: list[dict[str, str]], mapped: Mapped) -> None:
-    """What is read at once, `rows` reads as the same one event, without a fault."""
+def compare(table: Sequence[Mapping[str, str]], mapped: Mapped) -> list[bool]:
+    """Return which rows of *table* are read at once, after a comparison with `rows`."""
     options = ReadOptions(LATEST, mapped)
     block = [rows.Row("h", line, values) for line, values in enumerate(table, 2)]
-
-    for row, event in zip(block, row_blocks.of(block, options), strict=True):
+    found = row_blocks.of(block, options)
+    for row, event in zip(block, found, strict=True):
         if event is not None:
             (same,) = one_by_one(row, options)
             assert (list(event.values.items()), event[1:]) == (list(same.values.items()), same[1:])
+    return [event is not None for event in found]
+
+
+@pytest.mark.parametrize("mapped", MAPPED)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.word)
+def test_one_odd_value_is_read_as_rows_reads_it(kind: Kind, mapped: Mapped) -> None:
+    """A row with any one value changed is left, or is the same event as that of `rows`."""
+    row = usual(kind.word)
+    for name, text in CHANGES:
+        read = compare([row, {**row, name: text}, row], mapped)
+        assert read[0] == read[2]
+        if mapped == MAPPED[0]:
+            assert read[0]
+
+
+@settings(deadline=None, max_examples=examples(400))
+@given(
+    st.lists(st.tuples(st.sampled_from(KINDS), st.lists(st.sampled_from(CHANGES), max_size=3)), max_size=9),
+    st.sampled_from(MAPPED),
+)
+def test_a_block_of_rows_gives_the_events_of_its_rows(
+    made: list[tuple[Kind, list[tuple[str, str]]]], mapped: Mapped
+) -> None:
+    """The same holds for several changes in rows of several kinds."""
+    compare([{**usual(kind.word), **dict(changes)} for kind, changes in made], mapped)
 
 
 def test_usual_rows_are_read_at_once() -> None:
