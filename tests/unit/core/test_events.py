@@ -7,7 +7,7 @@ import pytest
 from gitdailies_core.errors import InvalidEvent
 from gitdailies_core.events.events import DEPLOYED, INCIDENT_STARTED, KINDS, Event, kind_of
 from gitdailies_core.events.field_types import SHA, FieldType
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 DEPLOY = {"kind": DEPLOYED, "repo": "larkspur/checkout-api", "commitSHA": "4F0C2D6"}
@@ -201,6 +201,8 @@ def test_a_kind_finds_its_fields() -> None:
     | st.text("a/ .:\x7f\n\u200b", min_size=1),
     st.sampled_from([one.type for kind in KINDS for one in kind.fields if one.type.quick is not None]),
 )
+@example("abcdef", SHA)
+@example("ABCDEF0", SHA)
 def test_a_quick_check_takes_only_what_the_whole_check_takes_unchanged(text: str, type_: FieldType) -> None:
     """A text for which the quick check of a type holds fits its pattern, and a commit is in lower case."""
     assert type_.quick is not None

@@ -8,8 +8,10 @@ from typing import Any
 from gitdailies_core.events.events import KINDS, Event, Kind
 from gitdailies_core.events.ids import content_id
 from gitdailies_history.plan.encoding import encode
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
+from tests.support.forms import examples
 
 SHA = "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"
 TEXTS: st.SearchStrategy[Any] = (
@@ -46,7 +48,21 @@ def events(draw: st.DrawFn) -> Event:
     )
 
 
+DEPLOY = Event.make("deployed", repo="a/b", commitSHA=SHA, time="2025-03-04T08:55:12Z")
+START = Event.make("incidentStarted", repo="a/b", incidentId="7", time="2025-03-04T08:55:12Z")
+
+
+@settings(deadline=None, max_examples=examples(500))
 @given(events())
+@example(DEPLOY)
+@example(DEPLOY.replace(branch="größe"))
+@example(DEPLOY.replace(id="7", type="rollback", commits=LISTS["commits"]))
+@example(Event.from_wire({**DEPLOY.to_wire(), "source": "ci"}))
+@example(Event.from_wire({**DEPLOY.to_wire(), "x": 1e16}))
+@example(START)
+@example(START.replace(source="pagerduty"))
+@example(START.replace(source="pagerduty", title="Größe"))
+@example(START.replace(source="pagerduty", id="7"))
 def test_an_event_is_encoded_as_json_encodes_it_and_named_by_its_digest(event: Event) -> None:
     """The JSON is that of the standard library; an id is the event's own, or that of its digest."""
     encoded = encode(event)
