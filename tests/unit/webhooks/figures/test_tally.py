@@ -32,6 +32,7 @@ from gitdailies_webhooks.figures.sums import Cuts, Sums
 from gitdailies_webhooks.figures.tally import (
     MOST_COMPARED,
     OF_LEADS,
+    OF_OTHERS,
     Side,
     Tally,
     changes,
@@ -234,11 +235,30 @@ def test_percentiles_of_runs_are_those_of_each(runs: list[list[int]], before: in
     assert list(map(list, found)) == [in_seconds(np.array(run, np.int64), *OF_LEADS) for run in runs]
 
 
-@given(st.lists(st.integers(0, 2**52), min_size=1100, max_size=1200))
-def test_percentiles_of_many_are_those_of_the_sorted_ones(durations: list[int]) -> None:
+def many(some: Sequence[int], number: int, most: int) -> list[int]:
+    """As many numbers below *most*, half of them from a few."""
+    chance = random.Random(number)
+    return chance.choices([*some, *(chance.randrange(most) for _ in some)], k=number)
+
+
+@given(st.lists(st.integers(0, 2**52 - 1), min_size=1), st.integers(1100, 5000))
+def test_percentiles_of_many_are_those_of_the_sorted_ones(some: list[int], number: int) -> None:
     """Percentiles of many durations, which are not sorted, are those of sorted ones."""
-    expected = [seconds(percentile(sorted(durations), cut)) for cut in OF_LEADS]
-    assert in_seconds(np.array(durations), *OF_LEADS) == expected
+    durations = many(some, number, 2**52)
+    found = np.array(durations)
+    for hundredths in (OF_LEADS, OF_OTHERS, OF_OTHERS[:1]):
+        expected = [seconds(percentile(sorted(durations), cut)) for cut in hundredths]
+        assert in_seconds(found, *hundredths) == expected
+    assert list(found) == durations
+
+
+@given(st.lists(st.integers(0, 2**46 - 1), min_size=1), st.integers(1100, 5000))
+def test_percentiles_of_long_runs_are_those_of_each(some: list[int], number: int) -> None:
+    """The percentiles of runs of many durations at once are those of one after another."""
+    durations = np.array(many(some, number, 2**46))
+    at = [0, number, 2 * number]
+    found = in_seconds_of_runs(np.concatenate([durations, durations[::-1]]), at, *OF_LEADS)
+    assert list(map(list, found)) == [in_seconds(durations, *OF_LEADS)] * 2
 
 
 def test_very_many_deploys_are_drawn_alike_in_any_order() -> None:
