@@ -58,6 +58,10 @@ class Cuts(NamedTuple):
         """Whether the times from *first* to *last* are in one segment, and all settled or all young."""
         return 0 < bisect_right(self.edges, first) == bisect_right(self.edges, last) < len(self.edges)
 
+    def within(self, first: int, last: int) -> Sequence[int]:
+        """Return the edges after *first*, up to *last*."""
+        return self.edges[bisect_right(self.edges, first) : bisect_right(self.edges, last)]
+
 
 class Sums:
     """The sums of each group. Segments are given as a range of their numbers.

@@ -43,7 +43,7 @@ from gitdailies_webhooks.figures.tally import (
     merged,
     numbers,
 )
-from gitdailies_webhooks.figures.weeks import by_deploy, by_place
+from gitdailies_webhooks.figures.weeks import by_place, by_segment
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -175,7 +175,7 @@ def test_a_week_by_place_has_the_sums_of_its_deploys(
 ) -> None:
     """Weeks with one row for each place add up to what their deploys do, wherever they are not cut.
 
-    A week with a cut inside has a row for each deploy.
+    A week with a cut inside has a row for each place and segment.
     """
     began = data.draw(st.integers(0, LAST))
     cuts = Cuts.of(edges, SETTLED_UNTIL)
@@ -188,7 +188,9 @@ def test_a_week_by_place_has_the_sums_of_its_deploys(
             ),
             first,
         )
-        parts.append(week.columns if cuts.is_whole(first, last) else by_deploy(week))
+        parts.append(
+            week.columns if cuts.is_whole(first, last) else by_segment(week, cuts.within(first, last))
+        )
         assert len(week.columns.deploys) <= len(PLACES)
     found, expected = sums(joined(parts, Each()), edges), sums(values(deploys, incidents), edges)
     for segment in range(len(edges) - 1):
