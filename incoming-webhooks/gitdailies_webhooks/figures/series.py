@@ -12,9 +12,10 @@ each row is added up once.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import dropwhile
 from typing import Any, NamedTuple
 
 from gitdailies_core.values.times import text_of
@@ -120,15 +121,17 @@ class SeriesQuestion:
             for name, value in zip(self.by, key, strict=True)
         )
 
-    def selects(self, repo: str, key: Key) -> bool:
-        """Whether the events of a repository are those of a group, or of all groups: they begin its days."""
-        if self.repos and repo not in self.repos:
-            return False
+    def selected(self, repos: Iterable[str], key: Key) -> list[str]:
+        """Return the repositories whose events are those of a group, or of all groups: they begin its days."""
         values = dict(zip(self.by, key, strict=True)) if key else {}
-        if values.get(REPO, repo) != repo:
-            return False
         teams = {values[TEAM]} if TEAM in values else self.teams
-        return not teams or not teams.isdisjoint(self.teams_known.ever_of(repo))
+        return [
+            repo
+            for repo in repos
+            if (not self.repos or repo in self.repos)
+            and values.get(REPO, repo) == repo
+            and (not teams or not teams.isdisjoint(self.teams_known.ever_of(repo)))
+        ]
 
 
 def _one(name: str | None) -> frozenset[str]:
@@ -286,8 +289,7 @@ def summary(
     before = sums.together(keys, planned.total_before)
 
     def side(tally: Tally, part: range, weeks: Iterable[tuple[Bucket, range]]) -> Side:
-        counts = [sums.deploys(keys, week) for week in _observed(weeks, first)]
-        return Side(tally, sums.drawn(keys, part), counts)
+        return Side(tally, sums.drawn(keys, part), sums.deploys(keys, _observed(weeks, first)))
 
     change = changes(
         side(before, planned.total_before, planned.weeks_before),
@@ -302,7 +304,7 @@ def first_of(question: SeriesQuestion, firsts: Mapping[str, int], key: Key) -> i
     repos: Iterable[str] = firsts
     if key and REPO in question.by:
         repos = {key[question.by.index(REPO)]} & firsts.keys()
-    return min((firsts[repo] for repo in repos if question.selects(repo, key)), default=None)
+    return min((firsts[repo] for repo in question.selected(repos, key)), default=None)
 
 
 class _Head(NamedTuple):
@@ -353,11 +355,13 @@ def _group(  # noqa: PLR0917  what all groups have in common comes first
     return {"key": key, "total": found.total, **compared, "buckets": buckets}
 
 
-def _observed(weeks: Iterable[tuple[Bucket, range]], first: int | None) -> Iterator[range]:
-    """Yield the weeks that were observed from their beginning on."""
-    for week, part in weeks:
-        if week.period.observed_from(first) == week.period.began_at:
-            yield part
+def _observed(weeks: Iterable[tuple[Bucket, range]], first: int | None) -> list[range]:
+    """Return the weeks that were observed from their beginning on; they are in order."""
+
+    def is_observed(week: Period) -> bool:
+        return week.observed_from(first) == week.began_at
+
+    return [part for _, part in dropwhile(lambda week: not is_observed(week[0].period), weeks)]
 
 
 def _numbers(

@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from operator import add
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -99,9 +100,12 @@ class Sums:
         """Return the sum of several groups."""
         return merged([self.over(key, segments) for key in keys])
 
-    def deploys(self, keys: Iterable[Key], segments: range) -> int:
-        """Return the number of deploys of several groups, without adding up anything else."""
-        return sum(self._group(key).number(segments) for key in keys) if segments else 0
+    def deploys(self, keys: Iterable[Key], parts: Sequence[range]) -> list[int]:
+        """Return the number of deploys of several groups in each of some ranges of segments."""
+        found = [0] * len(parts)
+        for key in keys:
+            found = list(map(add, found, self._group(key).numbers(parts)))
+        return found
 
     def times(self, key: Key, segments: range) -> Durations:
         """Return the times of the deploys of a group, in order. The columns need `times`."""
@@ -201,8 +205,9 @@ class _Group:
     def size(self) -> int:
         return len(self._leads) + len(self._rows)
 
-    def number(self, segments: range) -> int:
-        return self._difference(self._deploys, segments)
+    def numbers(self, parts: Iterable[range]) -> list[int]:
+        sums = self._deploys
+        return [sums[behind] - sums[first] for first, behind in map(self._ends, parts)]
 
     def leads_in(self, segments: range) -> Durations:
         return self._leads[self._slice(self._leads_at, segments)]
@@ -234,21 +239,25 @@ class _Group:
         return list(map(Spread, *found))
 
     def over(self, segments: range) -> Tally:
-        young, failed_young = self._young(self._deploys, segments), self._young(self._failures, segments)
+        first, behind = self._ends(segments)
+        # The sums of what is young begin here.
+        young = min(max(first, self._settled), behind)
+        deploys, failures = self._deploys, self._failures
+        failed_young = failures[behind] - failures[young]
         return Tally(
-            deploys=self.number(segments),
-            rework=self._difference(self._rework, segments),
-            young=young,
-            unknown_deploys=self._difference(self._unknown, segments),
-            unknown_commits=self._difference(self._unknown_commits, segments),
-            lead_times=self.leads_in(segments),
-            failed=self._difference(self._failures, segments) - failed_young,
+            deploys=deploys[behind] - deploys[first],
+            rework=self._rework[behind] - self._rework[first],
+            young=deploys[behind] - deploys[young],
+            unknown_deploys=self._unknown[behind] - self._unknown[first],
+            unknown_commits=self._unknown_commits[behind] - self._unknown_commits[first],
+            lead_times=self._leads[self._leads_at[first] : self._leads_at[behind]],
+            failed=failures[behind] - failures[first] - failed_young,
             failed_young=failed_young,
-            recoveries=self._recoveries[self._slice(self._recoveries_at, segments)],
-            remedied=self._remedied[self._slice(self._remedied_at, segments)],
-            still_open=self._difference(self._open, segments),
-            unlinked=self._difference(self._unlinked, segments),
-            unlinked_72h=self._difference(self._wide, segments),
+            recoveries=self._recoveries[self._recoveries_at[first] : self._recoveries_at[behind]],
+            remedied=self._remedied[self._remedied_at[first] : self._remedied_at[behind]],
+            still_open=self._open[behind] - self._open[first],
+            unlinked=self._unlinked[behind] - self._unlinked[first],
+            unlinked_72h=self._wide[behind] - self._wide[first],
         )
 
     def _ends(self, segments: range) -> tuple[int, int]:
@@ -257,15 +266,6 @@ class _Group:
     def _slice(self, at: Sequence[int], segments: range) -> slice:
         first, behind = self._ends(segments)
         return slice(at[first], at[behind])
-
-    def _difference(self, sums: Sequence[int], segments: range) -> int:
-        first, behind = self._ends(segments)
-        return sums[behind] - sums[first]
-
-    def _young(self, sums: Sequence[int], segments: range) -> int:
-        """Return how much of a sum is young."""
-        first, behind = self._ends(segments)
-        return sums[behind] - sums[min(max(first, self._settled), behind)]
 
 
 def _sums(values: NDArray[np.unsignedinteger], at: Index) -> list[int]:

@@ -292,7 +292,8 @@ def headline(found: Tally, times: Durations, days: float) -> dict[str, Any]:
 
 def _interval(part: Part) -> dict[str, float | None]:
     interval = comparison.wilson(part)
-    return {"low": None, "high": None} if interval is None else interval._asdict()
+    low, high = (None, None) if interval is None else interval
+    return {"low": low, "high": high}
 
 
 class Side(NamedTuple):

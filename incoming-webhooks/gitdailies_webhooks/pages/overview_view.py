@@ -126,8 +126,8 @@ def context(
         "in_two": count(len(rows) - len(active)),
         "idle": [
             (dora_url(filters, repo=name, sort=None, page=None), name)
-            for repo, name in sorted(found.names.items())
-            if repo not in active and question.selects(repo, ALL)
+            for repo in question.selected(sorted(found.names.keys() - active), ALL)
+            for name in (found.names[repo],)
         ],
         "page": page,
         "pages": len(pages),
@@ -221,7 +221,7 @@ class _Drawing:
             frequency["value"],
             _observed(total, question.period.zone),
         )
-        counts = [read.sums.deploys(keys, part) for _, part in read.planned.buckets]
+        counts = read.sums.deploys(keys, [part for _, part in read.planned.buckets])
         whole = [bucket.whole for bucket, _ in read.planned.buckets]
         return {
             "title": title,

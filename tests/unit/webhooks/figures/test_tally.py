@@ -143,7 +143,7 @@ def test_the_sum_of_segments_is_that_of_their_rows(
         )
         days = period.days_since(edges[first])
         alike(headline(found.over(key, segments), found.times(key, segments), days), expected)
-        assert found.deploys([key], segments) == len(rows)
+        assert found.deploys([key], [segments]) == [len(rows)]
         assert (key in found.keys(segments)) == bool(rows or any(not row.linked for row in others))
 
 
