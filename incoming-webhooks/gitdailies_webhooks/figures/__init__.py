@@ -15,7 +15,7 @@ stored events ─► events     deploys, starts and ends of incidents, in order
                  │      ├─► trend      the same figures for each day, week or month
                  │      └─► timeline   marks and a list of the newest events, for the DORA page
                  ├─► columns     the same deploys and incidents as arrays, for very many events; past `weeks`
-                 │      │        have one row for each place
+                 │      │        have one row for each place, and places of the `same_groups` can share one
                  │      └─► sums ─► tally     the five figures of `groups` over segments of time
                  │            └─► series      questions by group and bucket, with `comparison` of two periods
                  └─► reasons     why each event counts in a figure, or why not

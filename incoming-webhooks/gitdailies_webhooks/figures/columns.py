@@ -26,6 +26,9 @@ Index: TypeAlias = NDArray[np.intp]
 NO_TIME = -1
 NONE: Durations = np.empty(0, np.int64)
 
+# Runs of more values than this on average are copied faster one after another than value by value.
+_LONG_RUN = 32
+
 # Rows of whole words are copied several times as fast as others.
 #
 # Counting deploys of one place: one deploy, or all of a week, which then begins `at`. `leads` is how many
@@ -262,8 +265,12 @@ def runs(values: NDArray[Any], begins: Durations, chosen: Index) -> NDArray[Any]
     if last - first + 1 == len(chosen) and bool((np.diff(chosen) == 1).all()):
         # Runs that follow each other are a slice, which copies nothing.
         return values[begins[first] : begins[last + 1]]
-    mine = begins.take(chosen)
-    return values.take(positions(mine, begins.take(chosen + 1) - mine))
+    mine, ends = begins.take(chosen), begins.take(chosen + 1)
+    counts = ends - mine
+    if counts.sum() > _LONG_RUN * len(chosen):
+        slices = map(slice, mine.tolist(), ends.tolist())
+        return np.concatenate([values[one] for one in slices])
+    return values.take(positions(mine, counts))
 
 
 def positions(begins: Durations, counts: Durations) -> Index:

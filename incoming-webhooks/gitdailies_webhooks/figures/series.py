@@ -87,6 +87,11 @@ class SeriesQuestion:
         """Return the same question about everything together, without buckets."""
         return replace(self, by=(), interval="", rolling_weeks=0, whole=False)
 
+    @property
+    def is_filtered(self) -> bool:
+        """Whether some places of an environment may be in no group."""
+        return bool(self.repos or self.teams or self.services)
+
     def keys(self, place: Place) -> tuple[Key, ...]:
         """Return the groups of a place; none if a filter excludes it."""
         found = self._groups(place)
@@ -122,7 +127,7 @@ class SeriesQuestion:
         )
 
     def selected(self, repos: Iterable[str], key: Key) -> list[str]:
-        """Return the repositories whose events are those of a group, or of all groups: they begin its days."""
+        """Return those of *repos* whose events are those of a group, or of all groups, and begin its days."""
         values = dict(zip(self.by, key, strict=True)) if key else {}
         teams = {values[TEAM]} if TEAM in values else self.teams
         return [

@@ -140,7 +140,7 @@ def _partition(durations: Durations, ranks: Sequence[int]) -> None:
     """
     if not ranks:
         if len(durations):
-            least = durations.argmin()
+            least = int(durations.argmin())
             durations[[0, least]] = durations[[least, 0]]
         return
     middle = len(ranks) // 2

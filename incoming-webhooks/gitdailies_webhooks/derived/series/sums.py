@@ -16,6 +16,7 @@ from gitdailies_webhooks.figures import series
 from gitdailies_webhooks.figures.columns import Columns, Each, joined, of_facts
 from gitdailies_webhooks.figures.events import Place
 from gitdailies_webhooks.figures.facts import derive
+from gitdailies_webhooks.figures.same_groups import SameGroups
 from gitdailies_webhooks.figures.series import Plan, SeriesQuestion
 from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.figures.sums import Cuts, Sums
@@ -64,15 +65,22 @@ def read(
 def _add_up(session: Session, question: SeriesQuestion, planned: Plan, cuts: Cuts, each: Each) -> Sums:
     """Add up the deploys and incidents of a question, each in its segment."""
     span = Span(planned.segments[0].began_at, planned.segments[-1].last)
-    parts = (
-        part
-        for environment in environments(session, question)
-        for part in _parts(session, Where(environment, question.repos), span, question.period.now, cuts, each)
-    )
-    return series.add_up(joined(parts, each), question, cuts)
+    same_groups = SameGroups(question.keys)
+
+    def parts() -> Iterator[Columns]:
+        for environment in environments(session, question):
+            where = Where(environment, question.repos)
+            for times, part in _parts(session, where, span, question.period.now, cuts, each):
+                edges = cuts.within(*times)
+                yield same_groups.together(part, edges) if edges or question.is_filtered else part
+
+    found = joined(parts(), each)
+    return Sums(found, list(map(same_groups.groups_of, found.places)), cuts)
 
 
-def _parts(session: Session, where: Where, span: Span, now: int, cuts: Cuts, each: Each) -> Iterator[Columns]:
+def _parts(
+    session: Session, where: Where, span: Span, now: int, cuts: Cuts, each: Each
+) -> Iterator[tuple[Span, Columns]]:
     """Yield the rows of an environment: those of packed weeks, and the others from the derived rows.
 
     A week is packed with all repositories, so that the rows of a few are read faster by themselves.
@@ -81,11 +89,13 @@ def _parts(session: Session, where: Where, span: Span, now: int, cuts: Cuts, eac
     if not 0 < len(where.repos) <= _FEW:
         for week, packed in packing.read(session, where.environment, span, now, cuts, each):
             if first < week.first:
-                yield read_rows(session, where, Span(first, week.first - 1), now)
-            yield packed
+                between = Span(first, week.first - 1)
+                yield between, read_rows(session, where, between, now)
+            yield week, packed
             first = week.last + 1
     if first <= span.last:
-        yield read_rows(session, where, Span(first, span.last), now)
+        rest = Span(first, span.last)
+        yield rest, read_rows(session, where, rest, now)
 
 
 def open_incidents(session: Session, question: SeriesQuestion, *, live: bool) -> list[Place]:

@@ -125,7 +125,7 @@ def read(
 ) -> Iterator[tuple[Span, Columns]]:
     """Yield the packed weeks that answer a question about *span* at the moment *now*, in order.
 
-    A week with a cut inside has a row for each place and segment. The other weeks have what *each* asks for.
+    A week with a cut inside has a row for each deploy. The other weeks have what *each* asks for.
     """
     usable = [
         Span(*week) for week in session.execute(_USABLE, (environment, span.last, span.first, now)).fetchall()
@@ -143,10 +143,7 @@ def read(
             between = environment, at_once[0].first, at_once[-1].first, now
             for began, last, places, *stored in fetch_bytes(session, statement, between):
                 found = _week(places, dict(zip(arrays, stored, strict=True)))
-                yield (
-                    Span(began, last),
-                    found.columns if is_whole else weeks.by_segment(found, cuts.within(began, last)),
-                )
+                yield Span(began, last), found.columns if is_whole else weeks.by_deploy(found)
 
 
 def _week(places: bytes, stored: Mapping[str, bytes]) -> weeks.WeekByPlace:

@@ -27,6 +27,7 @@ from gitdailies_webhooks.figures.metrics import (
     percentile,
     seconds,
 )
+from gitdailies_webhooks.figures.same_groups import SameGroups
 from gitdailies_webhooks.figures.selection import Period
 from gitdailies_webhooks.figures.sums import Cuts, Sums
 from gitdailies_webhooks.figures.tally import (
@@ -43,7 +44,7 @@ from gitdailies_webhooks.figures.tally import (
     merged,
     numbers,
 )
-from gitdailies_webhooks.figures.weeks import by_place, by_segment
+from gitdailies_webhooks.figures.weeks import by_deploy, by_place
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,9 +53,14 @@ from tests.support.figures.asking import alike
 SETTLED_UNTIL = 50
 WINDOW = 49
 LAST = 99
-PLACES = (Place("a/b", "", None), Place("a/c", "", "api"), Place("a/c", "", None))
-# Of each place: the second one is in two groups, and the third in none.
-GROUPS = ((("first",),), (("first",), ("second",)), ())
+PLACES = (
+    Place("a/b", "", None),
+    Place("a/c", "", "api"),
+    Place("a/c", "", None),
+    Place("a/b", "", "web"),
+)
+# Of each place: the second one is in two groups, the third in none, and the fourth where the first is.
+GROUPS = ((("first",),), (("first",), ("second",)), (), (("first",),))
 
 
 def values(
@@ -114,8 +120,12 @@ INCIDENTS = st.lists(
 )
 
 
+def groups_of(place: Place) -> tuple[tuple[str, ...], ...]:
+    return GROUPS[PLACES.index(place)]
+
+
 def sums(found: Columns, edges: Sequence[int]) -> Sums:
-    keys = [GROUPS[PLACES.index(place_of(text))] for text in found.places]
+    keys = [groups_of(place_of(text)) for text in found.places]
     return Sums(found, keys, Cuts.of(edges, SETTLED_UNTIL))
 
 
@@ -175,11 +185,12 @@ def test_a_week_by_place_has_the_sums_of_its_deploys(
 ) -> None:
     """Weeks with one row for each place add up to what their deploys do, wherever they are not cut.
 
-    A week with a cut inside has a row for each place and segment.
+    A week with a cut inside has a row for each deploy. Places of the same groups can be put together.
     """
     began = data.draw(st.integers(0, LAST))
     cuts = Cuts.of(edges, SETTLED_UNTIL)
     parts = []
+    same_groups = SameGroups(groups_of)
     for first, last in ((0, began - 1), (began, LAST)):
         week = by_place(
             values(
@@ -188,10 +199,13 @@ def test_a_week_by_place_has_the_sums_of_its_deploys(
             ),
             first,
         )
-        parts.append(
-            week.columns if cuts.is_whole(first, last) else by_segment(week, cuts.within(first, last))
-        )
+        part = week.columns if cuts.is_whole(first, last) else by_deploy(week)
         assert len(week.columns.deploys) <= len(PLACES)
+        if data.draw(st.booleans()):
+            within = cuts.within(first, last)
+            part = same_groups.together(part, within)
+            assert len(part.deploys) <= 2 * (len(within) + 1)
+        parts.append(part)
     found, expected = sums(joined(parts, Each()), edges), sums(values(deploys, incidents), edges)
     for segment in range(len(edges) - 1):
         for key in (("first",), ("second",)):
