@@ -60,11 +60,13 @@ def lookup_many(
             done += size
 
 
-def fetch_bytes(session: Session, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """Return the rows of a query whose columns are numbers and many bytes."""
-    execute = session.execute_binary if takes_lists(session) else session.execute  # type: ignore[attr-defined]
-    found: list[tuple[Any, ...]] = execute(statement, parameters).fetchall()
-    return found
+def stream_bytes(session: Session, statement: str, parameters: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a query whose columns are numbers and many bytes.
+
+    Until the last row, the session must not be used for anything else.
+    """
+    stream = session.stream_binary if takes_lists(session) else session.execute  # type: ignore[attr-defined]
+    yield from stream(statement, parameters)
 
 
 def insert_many(

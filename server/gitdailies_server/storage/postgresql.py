@@ -136,11 +136,14 @@ class PostgresqlSession:
         self._psycopg_prepared |= prepare is None and self.connection.prepare_threshold is not None
         return self.connection.execute(_with(statement, _PLACES), parameters, prepare=prepare)
 
-    def execute_binary(self, statement: str, parameters: Sequence[Any] = (), /) -> _Cursor:
-        """Run a statement whose result is large and has bytes: as text they would take twice the room."""
+    def stream_binary(self, statement: str, parameters: Sequence[Any] = (), /) -> Iterable[tuple[Any, ...]]:
+        """Yield the rows of a statement whose result is large and has bytes, while the server sends others.
+
+        As text the bytes would take twice the room. Until the last row, no other statement can run.
+        """
         if self._in_transaction:
             return self.execute(statement, parameters)
-        return self.connection.execute(_with(statement, _PLACES), parameters, prepare=False, binary=True)
+        return self.connection.cursor().stream(_with(statement, _PLACES), parameters, binary=True)
 
     def executemany(self, statement: str, rows: Iterable[Sequence[Any]], /) -> None:
         if not self._in_transaction:

@@ -85,17 +85,15 @@ def _parts(
 
     A week is packed with all repositories, so that the rows of a few are read faster by themselves.
     """
-    first = span.first
+    first, others = span.first, []
     if not 0 < len(where.repos) <= _FEW:
         for week, packed in packing.read(session, where.environment, span, now, cuts, each):
-            if first < week.first:
-                between = Span(first, week.first - 1)
-                yield between, read_rows(session, where, between, now)
+            others.append(Span(first, week.first - 1))
             yield week, packed
             first = week.last + 1
-    if first <= span.last:
-        rest = Span(first, span.last)
-        yield rest, read_rows(session, where, rest, now)
+    for other in (*others, Span(first, span.last)):
+        if other.first <= other.last:
+            yield other, read_rows(session, where, other, now)
 
 
 def open_incidents(session: Session, question: SeriesQuestion, *, live: bool) -> list[Place]:

@@ -29,7 +29,7 @@ from gitdailies_webhooks.figures import weeks
 from gitdailies_webhooks.figures.columns import DEPLOYS, FAILURE, UNLINKED, Columns, Each
 from gitdailies_webhooks.figures.sums import Cuts
 from gitdailies_webhooks.figures.weeks import REST
-from gitdailies_webhooks.sql.bulk import fetch_bytes
+from gitdailies_webhooks.sql.bulk import stream_bytes
 
 # The weeks that answer a question: its last and its first time follow, and its moment.
 _USABLE = (
@@ -41,8 +41,6 @@ _SELECT = (
     "SELECT began, ended - 1, {columns} FROM packed_weeks"
     " WHERE environment = ? AND began >= ? AND began <= ? AND holds_from <= ? ORDER BY began"
 )
-# How many weeks are read at once. Their bytes are held twice for a moment.
-_AT_ONCE = 16
 # The arrays of a week. SQLite reads the beginning of a row faster than its end, and few questions need the
 # last three.
 _ARRAYS: Mapping[str, np.dtype[Any]] = MappingProxyType(
@@ -125,7 +123,8 @@ def read(
 ) -> Iterator[tuple[Span, Columns]]:
     """Yield the packed weeks that answer a question about *span* at the moment *now*, in order.
 
-    A week with a cut inside has a row for each deploy. The other weeks have what *each* asks for.
+    A week with a cut inside has a row for each deploy. The other weeks have what *each* asks for. Until the
+    last week, the session must not be used for anything else.
     """
     usable = [
         Span(*week) for week in session.execute(_USABLE, (environment, span.last, span.first, now)).fetchall()
@@ -138,12 +137,10 @@ def read(
             if not is_whole or name not in weeks.OF_EACH or getattr(each, name, False)
         ]
         statement = _SELECT.format(columns=", ".join(("places", *arrays)))
-        for first in range(0, len(some), _AT_ONCE):
-            at_once = some[first : first + _AT_ONCE]
-            between = environment, at_once[0].first, at_once[-1].first, now
-            for began, last, places, *stored in fetch_bytes(session, statement, between):
-                found = _week(places, dict(zip(arrays, stored, strict=True)))
-                yield Span(began, last), found.columns if is_whole else weeks.by_deploy(found)
+        between = environment, some[0].first, some[-1].first, now
+        for began, last, places, *stored in stream_bytes(session, statement, between):
+            found = _week(places, dict(zip(arrays, stored, strict=True)))
+            yield Span(began, last), found.columns if is_whole else weeks.by_deploy(found)
 
 
 def _week(places: bytes, stored: Mapping[str, bytes]) -> weeks.WeekByPlace:
