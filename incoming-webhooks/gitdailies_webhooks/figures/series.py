@@ -92,6 +92,11 @@ class SeriesQuestion:
         """Whether some places of an environment may be in no group."""
         return bool(self.repos or self.teams or self.services)
 
+    @property
+    def is_about_places(self) -> bool:
+        """Whether the groups of a place depend on more than its environment."""
+        return self.is_filtered or not {ENVIRONMENT}.issuperset(self.by)
+
     def keys(self, place: Place) -> tuple[Key, ...]:
         """Return the groups of a place; none if a filter excludes it."""
         found = self._groups(place)

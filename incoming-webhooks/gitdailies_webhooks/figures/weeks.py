@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gitdailies_webhooks.figures.columns import DEPLOYS, Columns, Rows, begins_of, runs
+from gitdailies_webhooks.figures.columns import DEPLOYS, Columns, Each, Rows, begins_of, runs
 
 # What a deploy adds besides its lead times.
 _REST = ("unknown_commits", "rework", "unknown")
@@ -53,8 +53,11 @@ def by_place(found: Columns, began: int) -> WeekByPlace:
     )
 
 
-def by_deploy(week: WeekByPlace) -> Columns:
-    """Return the deploys of a week with a row for each. The week has `rest`, `times` and `lead_counts`."""
+def by_deploy(week: WeekByPlace, each: Each) -> Columns:
+    """Return the deploys of a week with a row for each, and what *each* asks for.
+
+    The week has `rest`, `times` and `lead_counts`.
+    """
     found, rest = week
     assert rest is not None
     rows = np.empty(len(rest), DEPLOYS)
@@ -62,4 +65,26 @@ def by_deploy(week: WeekByPlace) -> Columns:
     rows["place"] = np.repeat(found.deploys["place"], found.deploys["deploys"])
     for name in _REST:
         rows[name] = rest[name]
-    return found._replace(deploys=rows)
+    return found._replace(
+        deploys=rows,
+        times=found.times if each.times else None,
+        lead_counts=found.lead_counts if each.lead_counts else None,
+    )
+
+
+def in_one_place(week: WeekByPlace, place: str) -> WeekByPlace:
+    """Return a week whose places do not matter: it has a row of deploys for all of them together."""
+    found = week.columns
+    deploys = _in_first_place(found.deploys[:1])
+    if len(deploys):
+        for name in ("deploys", "leads", *_REST):
+            deploys[name] = found.deploys[name].sum()
+    failures, unlinked = map(_in_first_place, (found.failures, found.unlinked))
+    together = found._replace(places=[place], deploys=deploys, failures=failures, unlinked=unlinked)
+    return week._replace(columns=together)
+
+
+def _in_first_place(rows: Rows) -> Rows:
+    moved = rows.copy()
+    moved["place"] = 0
+    return moved

@@ -70,7 +70,7 @@ def _add_up(session: Session, question: SeriesQuestion, planned: Plan, cuts: Cut
     def parts() -> Iterator[Columns]:
         for environment in environments(session, question):
             where = Where(environment, question.repos)
-            for times, part in _parts(session, where, span, question.period.now, cuts, each):
+            for times, part in _parts(session, question, where, span, cuts, each):
                 edges = cuts.within(*times)
                 yield same_groups.together(part, edges) if edges or question.is_filtered else part
 
@@ -79,15 +79,16 @@ def _add_up(session: Session, question: SeriesQuestion, planned: Plan, cuts: Cut
 
 
 def _parts(
-    session: Session, where: Where, span: Span, now: int, cuts: Cuts, each: Each
+    session: Session, question: SeriesQuestion, where: Where, span: Span, cuts: Cuts, each: Each
 ) -> Iterator[tuple[Span, Columns]]:
     """Yield the rows of an environment: those of packed weeks, and the others from the derived rows.
 
     A week is packed with all repositories, so that the rows of a few are read faster by themselves.
     """
+    now, by_place = question.period.now, question.is_about_places
     first, others = span.first, []
     if not 0 < len(where.repos) <= _FEW:
-        for week, packed in packing.read(session, where.environment, span, now, cuts, each):
+        for week, packed in packing.read(session, where, span, now, cuts, each, by_place=by_place):
             others.append(Span(first, week.first - 1))
             yield week, packed
             first = week.last + 1

@@ -26,7 +26,7 @@ from gitdailies_webhooks.derived.update.attribution import FOREVER
 from gitdailies_webhooks.derived.update.packed_weeks import Week
 from gitdailies_webhooks.events import change_log
 from gitdailies_webhooks.figures import weeks
-from gitdailies_webhooks.figures.columns import DEPLOYS, FAILURE, UNLINKED, Columns, Each
+from gitdailies_webhooks.figures.columns import DEPLOYS, FAILURE, UNLINKED, Columns, Each, text_of_place
 from gitdailies_webhooks.figures.sums import Cuts
 from gitdailies_webhooks.figures.weeks import REST
 from gitdailies_webhooks.sql.bulk import stream_bytes
@@ -119,13 +119,16 @@ def _holds_from(session: Session, environment: str, span: Span) -> int:
 
 
 def read(
-    session: Session, environment: str, span: Span, now: int, cuts: Cuts, each: Each
+    session: Session, where: Where, span: Span, now: int, cuts: Cuts, each: Each, *, by_place: bool
 ) -> Iterator[tuple[Span, Columns]]:
-    """Yield the packed weeks that answer a question about *span* at the moment *now*, in order.
+    """Yield the packed weeks of an environment that answer a question about *span* at the moment *now*.
 
-    A week with a cut inside has a row for each deploy. The other weeks have what *each* asks for. Until the
-    last week, the session must not be used for anything else.
+    They are in order. Without *by_place*, all places are one. A week with a cut inside has a row for each
+    deploy. The other weeks have what *each* asks for. Until the last week, the session must not be used for
+    anything else.
     """
+    environment = where.environment
+    one_place = text_of_place(where.place("", ""))
     usable = [
         Span(*week) for week in session.execute(_USABLE, (environment, span.last, span.first, now)).fetchall()
     ]
@@ -136,14 +139,18 @@ def read(
             for name in _ARRAYS
             if not is_whole or name not in weeks.OF_EACH or getattr(each, name, False)
         ]
-        statement = _SELECT.format(columns=", ".join(("places", *arrays)))
+        columns = [*(["places"] if by_place else []), *arrays]
+        statement = _SELECT.format(columns=", ".join(columns))
         between = environment, some[0].first, some[-1].first, now
-        for began, last, places, *stored in stream_bytes(session, statement, between):
-            found = _week(places, dict(zip(arrays, stored, strict=True)))
-            yield Span(began, last), found.columns if is_whole else weeks.by_deploy(found)
+        for began, last, *stored in stream_bytes(session, statement, between):
+            found = _week(dict(zip(columns, stored, strict=True)))
+            if not by_place:
+                found = weeks.in_one_place(found, one_place)
+            yield Span(began, last), found.columns if is_whole else weeks.by_deploy(found, each)
 
 
-def _week(places: bytes, stored: Mapping[str, bytes]) -> weeks.WeekByPlace:
+def _week(stored: dict[str, bytes]) -> weeks.WeekByPlace:
+    places = stored.pop("places", b"")
     found: dict[str, Any] = dict.fromkeys(_ARRAYS)
     found |= {name: np.frombuffer(held, _ARRAYS[name]) for name, held in stored.items()}
     rest = found.pop("rest")

@@ -16,6 +16,7 @@ from gitdailies_webhooks.figures.columns import (
     columns,
     joined,
     place_of,
+    text_of_place,
 )
 from gitdailies_webhooks.figures.comparison import ONE_PAGE
 from gitdailies_webhooks.figures.events import Place
@@ -44,7 +45,7 @@ from gitdailies_webhooks.figures.tally import (
     merged,
     numbers,
 )
-from gitdailies_webhooks.figures.weeks import by_deploy, by_place
+from gitdailies_webhooks.figures.weeks import by_deploy, by_place, in_one_place
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -199,7 +200,7 @@ def test_a_week_by_place_has_the_sums_of_its_deploys(
             ),
             first,
         )
-        part = week.columns if cuts.is_whole(first, last) else by_deploy(week)
+        part = week.columns if cuts.is_whole(first, last) else by_deploy(week, Each())
         assert len(week.columns.deploys) <= len(PLACES)
         if data.draw(st.booleans()):
             within = cuts.within(first, last)
@@ -210,6 +211,24 @@ def test_a_week_by_place_has_the_sums_of_its_deploys(
     for segment in range(len(edges) - 1):
         for key in (("first",), ("second",)):
             same(found, expected, key, range(segment, segment + 1))
+
+
+@given(DEPLOYS, INCIDENTS, st.lists(st.integers(0, LAST), min_size=2, unique=True).map(sorted))
+def test_a_week_in_one_place_has_the_sums_of_all_places(
+    deploys: list[tuple[Place, DeployRow]], incidents: list[tuple[Place, IncidentRow]], edges: list[int]
+) -> None:
+    """Where places do not matter, a week adds up to what its deploys do if all are in the same place."""
+    one = PLACES[0]
+    week = in_one_place(by_place(values(deploys, incidents), 0), text_of_place(one))
+    assert len(week.columns.deploys) == bool(deploys)
+    expected = values([(one, row) for _, row in deploys], [(one, row) for _, row in incidents])
+    for columns_, cut in ((by_deploy(week, Each()), edges), (week.columns, [0, LAST + 1])):
+        found, alone = (
+            Sums(part, [(("first",),)] * len(part.places), Cuts.of(cut, LAST))
+            for part in (columns_, expected)
+        )
+        for segment in range(len(cut) - 1):
+            same(found, alone, ("first",), range(segment, segment + 1))
 
 
 def test_a_week_is_whole_where_no_cut_is_in_it() -> None:
