@@ -58,7 +58,7 @@ def _wires(
         return
     if not _is_complete(kind, texts):
         return
-    checks = [(name, type_) for name, type_, _ in kind.checks if name in texts]
+    checks = [(field.name, field.type) for field in kind.fields if field.name in texts]
     odd: set[int] = set()
     for name, type_ in checks:
         refused = {text for text in set(texts[name]) if not _is_plain(text, name, type_, latest)}
@@ -71,7 +71,7 @@ def _wires(
 
 def _is_complete(kind: Kind, names: Mapping[str, object]) -> bool:
     """Whether rows that fill the fields *names* have all that an event of a history needs."""
-    return all(name in names for name, _, required in kind.checks if required or name == "time")
+    return all(field.name in names for field in kind.fields if field.required or field.name == "time")
 
 
 def _is_plain(text: str, name: str, type_: FieldType, latest: datetime) -> bool:
