@@ -56,7 +56,6 @@ from gitdailies_relay.accepting.waiting import NOT_TOLD, settle, waiting_beside,
 from gitdailies_relay.accepting.went_back import remember, went_back
 
 STORED, REPEATED, REPLAYED, IGNORED = "stored", "repeated", "replayed", "ignored"
-_NOTHING_NEW = frozenset({REPEATED, IGNORED})
 
 
 # The body of a delivery is stored as long as a filter or a route may change, also where a part counted.
@@ -178,8 +177,7 @@ class _Acceptance:
         for routed in messages:
             outcome, ids, reason, code = self._accept_message(delivery, routed)
             outcomes.append(outcome)
-            if code:
-                codes.append(code)
+            codes += [code] if code else []
             events += ids
             if reason is not None and reason.text:
                 reasons.append(reason)
@@ -194,7 +192,7 @@ class _Acceptance:
             filtered = next((reason for reason in reasons if reason.code in _NOT_WANTED), None)
             if filtered or not events:
                 self._store_body(self._rows.ignored, delivery, filtered or reasons[0])
-        repeated = bool(events) and _NOTHING_NEW.issuperset(outcomes)
+        repeated = bool(events) and {REPEATED, IGNORED}.issuperset(outcomes)
         return Accepted(delivery.id, tuple(events), tuple(reasons), code, tuple(outcomes), repeated)
 
     def close(self, owner: Owner, change: Change, delivery: str, at: int, reason: str) -> tuple[str, ...]:
@@ -202,7 +200,8 @@ class _Acceptance:
         closing = Delivery(delivery, at, owner.destination, interpretation)
         records = self._records_of(owner)
         decision = close(change=change, source=owner.source, records=records)
-        ids, _ = self._take(closing, decision, records)
+        records.put(decision.records, at)
+        ids, _ = self._take(closing, decision)
         self._add_delivery(closing, RoutedMessage(change, delivery), STORED if ids else IGNORED, reason, ids)
         return tuple(ids)
 
@@ -237,15 +236,16 @@ class _Acceptance:
         decision = decide(
             source=source, change=message, targets=routed.targets, refusal=routed.refusal, records=records
         )
-        ids, reason = self._take(delivery, decision, records)
+        records.put(decision.records, delivery.received_at)
+        ids, reason = self._take(delivery, decision)
         outcome = STORED if ids else IGNORED
         if reason is not None and reason.code == UNMAPPED and message.state != UPDATED:
             outcome = UNMAPPED
         if before is not None and outcome == STORED:
             # A route was added after a part of it was stored. Repeats go on finding the first row.
             outcome = REPLAYED
-        text = _joined(reason.text if reason else "", AT_RECEIPT if message.at_receipt else "")
-        self._add_delivery(delivery, routed, outcome, text, ids)
+        texts = (reason.text if reason else "", AT_RECEIPT if message.at_receipt else "")
+        self._add_delivery(delivery, routed, outcome, "; ".join(filter(None, texts)), ids)
         if ids and reason is not None and reason.code == HOLD:
             reason = None  # it is stored; the timeline says that it waits, or why it was discarded
         code = UNMAPPED if outcome == UNMAPPED or may_count_more(routed, message, decision) else ""
@@ -304,8 +304,8 @@ class _Acceptance:
             self._rows.waiting.append(new)
         outcome = REPLAYED if is_known else STORED
         unknown = NOT_TOLD.format(reason=found.reason) if isinstance(found, Gap) else ""
-        text = _joined(AT_RECEIPT if deploy.at_receipt else "", held or unknown)
-        self._add_delivery(delivery, routed, outcome, text, [id_])
+        texts = (AT_RECEIPT if deploy.at_receipt else "", held or unknown)
+        self._add_delivery(delivery, routed, outcome, "; ".join(filter(None, texts)), [id_])
         return outcome, [id_], None, ""
 
     def _is_there(self, delivery: Delivery, subject: str, id_: str) -> bool:
@@ -317,20 +317,16 @@ class _Acceptance:
         self._add_delivery(delivery, routed, reason.code, reason.text, ())
         return reason.code, (), reason, reason.code
 
-    def _take(
-        self, delivery: Delivery, decision: Decision, records: BatchRecords
-    ) -> tuple[list[str], Reason | None]:
-        """Take over the records and events of a decision; return the ids of the events, and a reason."""
+    def _take(self, delivery: Delivery, decision: Decision) -> tuple[list[str], Reason | None]:
+        """Take over the events of a decision; return their ids, and a reason."""
         source, hold = delivery.interpretation.source, delivery.interpretation.hold
-        records.put(decision.records, delivery.received_at)
         events, reason = decision.events, decision.reason
         if hold and events:
             events, reason = self._hold(delivery, decision, hold)
         ids: list[str] = []
         for event in events:
             wire = event.to_wire()
-            id_, body = wire["id"], orjson.dumps(wire).decode()
-            incident = wire["incidentId"]
+            id_, incident, body = wire["id"], wire["incidentId"], orjson.dumps(wire).decode()
             self._rows.events.append(
                 NewEvent(id_, delivery.destination, source, incident, delivery.id, delivery.received_at, body)
             )
@@ -402,7 +398,3 @@ class _Acceptance:
             storable_body(interpretation),
             interpretation.digest or digest_of(interpretation.body),
         )
-
-
-def _joined(first: str, second: str) -> str:
-    return f"{first}; {second}" if first and second else first or second
