@@ -102,7 +102,7 @@ def guarded_names(decode: Callable[[bytes], Any], encode: Callable[[Any], bytes]
 
 def _bounded(body: bytes) -> None:
     # Few opening brackets, as in nearly every body, cannot nest deep. `replace` finds a byte four times as
-    # fast as `count`, and stops after so many.
+    # fast as `count`, and it stops after the given number.
     most = DEEPEST + 1
     if len(body) - len(body.replace(b"[", b"", most).replace(b"{", b"", most)) <= DEEPEST:
         return

@@ -119,7 +119,7 @@ def in_seconds_of_runs(
 
 
 def _placed(durations: Durations, hundredths: Sequence[int]) -> Durations:
-    """Return durations of which those that percentiles look at are in their places, as if all were sorted."""
+    """Return a copy. Those durations that percentiles look at are in their places, as if all were sorted."""
     placed = durations.copy()
     _put_in_place(placed, hundredths)
     return placed

@@ -35,5 +35,5 @@ def from_us(microseconds: int) -> datetime: ...
 def from_us(microseconds: int | None) -> datetime | None: ...
 def from_us(microseconds: int | None) -> datetime | None:
     """Convert microseconds since 1970 to an aware time in UTC; None stays None."""
-    # A product takes half the time of a timedelta that is made of so many microseconds.
+    # To multiply takes half the time of making a timedelta.
     return None if microseconds is None else _EPOCH + _MICROSECOND * microseconds
