@@ -206,8 +206,8 @@ class _Group:
         return len(self._leads) + len(self._rows)
 
     def numbers(self, parts: Iterable[range]) -> list[int]:
-        sums = self._deploys
-        return [sums[behind] - sums[first] for first, behind in map(self._ends, parts)]
+        sums, at = self._deploys, self._segments
+        return [sums[at[part.stop]] - sums[at[part.start]] for part in parts]
 
     def leads_in(self, segments: range) -> Durations:
         return self._leads[self._slice(self._leads_at, segments)]
