@@ -33,10 +33,10 @@ class ErrorResponses:
         self._reading = reading
         self._log = log
 
-    def respond(self, request: Request, problem: Problem) -> Response:
+    async def respond(self, request: Request, problem: Problem) -> Response:
         """Return the response for a problem."""
         if is_browser(request):
-            return self._reading.get().site.problem(request, problem)
+            return (await self._reading.arrive()).site.problem(request, problem)
         return problem_response(problem)
 
     async def for_our_error(self, request: Request, error: Exception) -> Response:
@@ -54,7 +54,7 @@ class ErrorResponses:
             problem=problem.word,
             reason=str(error),
         )
-        return self.respond(request, problem)
+        return await self.respond(request, problem)
 
     async def for_router_error(self, request: Request, error: Exception) -> Response:
         """Respond to an unknown path, or to a method that the path does not have."""
@@ -65,7 +65,7 @@ class ErrorResponses:
             # A method of the path that is refused all the same says itself which others there are.
             allow = refused if request.method in methods else ", ".join(methods)
             problem = Problem("method", f"method: expected {allow}, got another", headers=(("Allow", allow),))
-            return self.respond(request, problem)
+            return await self.respond(request, problem)
         if is_browser(request):
             return await (await self._reading.arrive()).site.unknown_address(request)
         # The path is not repeated, since it may be a key that was put there by mistake.

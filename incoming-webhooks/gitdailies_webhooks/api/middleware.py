@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -106,7 +106,7 @@ class Guard:
         app: ASGIApp,
         *,
         log: Any,
-        respond: Callable[[Request, Problem], Response],
+        respond: Callable[[Request, Problem], Awaitable[Response]],
         count: Callable[[str, int], None],
         secure: bool = False,
     ) -> None:
@@ -144,7 +144,8 @@ class Guard:
                 problem=refusal.problem.word,
                 reason=refusal.problem.detail,
             )
-            await self._respond(Request(scope), refusal.problem)(scope, receive, send_with_headers)
+            response = await self._respond(Request(scope), refusal.problem)
+            await response(scope, receive, send_with_headers)
         except Exception as error:  # noqa: BLE001  any bug: the sender gets a number, the log the details
             fault = secrets.token_hex(6)
             self._log.error(
@@ -152,4 +153,5 @@ class Guard:
             )
             if not started:
                 problem = Problem("fault", f"internal error {fault}; the server log has the details")
-                await self._respond(Request(scope), problem)(scope, receive, send_with_headers)
+                response = await self._respond(Request(scope), problem)
+                await response(scope, receive, send_with_headers)

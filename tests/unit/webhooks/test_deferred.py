@@ -4,9 +4,14 @@ import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from gitdailies_webhooks.api.deferred import Deferred
+from gitdailies_webhooks.api.error_responses import ErrorResponses
+from gitdailies_webhooks.events.problem import Problem
+from starlette.requests import Request
 
 
 def test_it_is_made_once_by_whichever_thread_comes_first() -> None:
@@ -53,3 +58,17 @@ def test_the_event_loop_does_not_wait_for_it() -> None:
         return await found
 
     assert asyncio.run(both())
+
+
+def test_an_error_page_is_not_made_in_the_thread_of_the_event_loop() -> None:
+    """Other requests are answered while the first problem of a browser loads the pages."""
+    made: list[int] = []
+
+    def make() -> Any:
+        made.append(threading.get_ident())
+        return SimpleNamespace(site=SimpleNamespace(problem=lambda _, problem: problem.word))
+
+    request = Request({"type": "http", "method": "GET", "path": "/", "headers": [(b"accept", b"text/html")]})
+    errors = ErrorResponses(Deferred(make), log=None)
+    assert asyncio.run(errors.respond(request, Problem("fault", "internal error"))) == "fault"
+    assert made != [threading.get_ident()]
