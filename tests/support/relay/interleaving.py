@@ -193,8 +193,8 @@ class Stage:
     def orders(self, most: int, seed: int) -> list[list[int]]:
         """Return every order of as many steps as the writers took, or *most* orders.
 
-        If there are more, the first are those in which one writer stops once and the others run to their
-        ends. These show most faults. The rest are drawn by chance.
+        If there are more, orders come first in which one writer stops once. Every other writer then runs to
+        its end. These show most faults. The rest are drawn by chance.
         """
         steps = [number for number, count in enumerate(self.steps) for _ in range(count)]
         every = math.factorial(len(steps)) // math.prod(map(math.factorial, self.steps))
