@@ -4,7 +4,7 @@ The table `alembic_version` holds the revision, and in a column of ours the rele
 there. An earlier release that meets the store names both.
 
 Alembic is imported only for stores that need an upgrade: importing it takes longer than everything
-else that a command needs.
+else that a command needs. A new SQLite file needs none: `schema.sql` has what all revisions make in one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitdailies_core.errors import ConfigurationError
+from gitdailies_core.errors import ConfigurationError, StoreUnavailable
 
 from gitdailies_server.storage.database import Database, Session, unavailable
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # Of alembic_version. Alembic reads and writes its own column alone.
 _COLUMN = "release"
+# In a folder of revisions: the schema after the last one, for a new SQLite file. Generated from them.
+SCHEMA = "schema.sql"
 
 
 def revisions(folder: Path) -> list[str]:
@@ -52,7 +54,8 @@ def upgrade(database: Database, folder: Path, *, table: str = "") -> None:
             return
         if current is not None and current not in known:
             raise _newer(database, session, known[-1], current)
-        _run(database, session, folder)
+        if not _made_at_once(database, session, folder) or database.schema_version(session) != known[-1]:
+            run_revisions(database, session, folder)
 
 
 def refuse_newer(database: Database, folder: Path) -> None:
@@ -86,7 +89,31 @@ def _current(database: Database, session: Session, table: str) -> tuple[str | No
         raise unavailable(database, "read its schema", error) from error
 
 
-def _run(database: Database, session: Session, folder: Path) -> None:
+def _made_at_once(database: Database, session: Session, folder: Path) -> bool:
+    """Make the schema of a new SQLite file in one transaction; False if there is one, or no script for it."""
+    script = folder / SCHEMA
+    if not database.is_local or not script.is_file():
+        return False
+    try:
+        database.begin(session)
+        # Another process may have made it meanwhile.
+        if database.has_table(session, "alembic_version"):
+            database.rollback(session)
+            return False
+        # No statement has a semicolon within.
+        for statement in script.read_text("utf-8").split(";\n"):
+            session.execute(statement)
+        session.execute(f"UPDATE alembic_version SET {_COLUMN} = ?", (release(),))  # noqa: S608
+        database.commit(session)
+    except database.errors as error:
+        with contextlib.suppress(*database.errors):
+            database.rollback(session)
+        raise _not_upgraded(database, error) from error
+    return True
+
+
+def run_revisions(database: Database, session: Session, folder: Path) -> None:
+    """Run the missing revisions of *folder*, each in a transaction. Raises StoreUnavailable."""
     from alembic.config import Config
     from alembic.runtime.environment import EnvironmentContext
     from alembic.runtime.migration import MigrationStep
@@ -114,7 +141,7 @@ def _run(database: Database, session: Session, folder: Path) -> None:
                 environment.run_migrations()
             bound.commit()
     except DBAPIError as error:
-        raise unavailable(database, "bring its schema up to date", _of_driver(error)) from error
+        raise _not_upgraded(database, _of_driver(error)) from error
 
 
 def _note_release(context: MigrationContext) -> None:
@@ -126,6 +153,10 @@ def _note_release(context: MigrationContext) -> None:
     if _COLUMN not in {column["name"] for column in inspect(bound).get_columns("alembic_version")}:
         bound.execute(text(f"ALTER TABLE alembic_version ADD COLUMN {_COLUMN} TEXT"))
     bound.execute(text(f"UPDATE alembic_version SET {_COLUMN} = :release"), {"release": release()})  # noqa: S608
+
+
+def _not_upgraded(database: Database, error: Exception) -> StoreUnavailable:
+    return unavailable(database, "bring its schema up to date", error)
 
 
 def _of_driver(error: Exception) -> Exception:

@@ -69,6 +69,13 @@ def rows(database: Database, query: str) -> list[tuple[object, ...]]:
         return list(session.execute(query).fetchall())
 
 
+def contents(database: SqliteDatabase) -> tuple[object, ...]:
+    """Return the definitions, spaces aside, and all rows."""
+    made = rows(database, "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid")
+    found = {name: rows(database, f"SELECT * FROM {name}") for kind, name, _, _ in made if kind == "table"}
+    return [(*one[:3], "".join(str(one[3]).split())) for one in made], found
+
+
 @pytest.mark.parametrize("name", STORES)
 def test_migrations_make_the_tables_that_the_code_knows(made: Callable[[], Database], name: str) -> None:
     """A store made by the revisions has exactly the tables, columns and indexes of `tables`."""
@@ -84,8 +91,80 @@ def test_a_second_start_changes_nothing(
 ) -> None:
     """Upgrading what is up to date runs no revision at all."""
     migrations.upgrade(made(), STORES[name][0])
-    monkeypatch.setattr(migrations, "_run", None)
+    monkeypatch.setattr(migrations, "run_revisions", None)
     migrations.upgrade(made(), STORES[name][0])
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_a_new_file_has_what_the_revisions_make(tmp_path: Path, name: str) -> None:
+    """The script makes the same tables, indexes and rows as all revisions, one after the other."""
+    folder, _ = STORES[name]
+    at_once, one_by_one = SqliteDatabase(tmp_path / "at-once.db"), SqliteDatabase(tmp_path / "one-by-one.db")
+    migrations.upgrade(at_once, folder)
+    with contextlib.closing(one_by_one.connect()) as session:
+        migrations.run_revisions(one_by_one, session, folder)
+
+    assert contents(at_once) == contents(one_by_one)
+    assert f"INSERT INTO alembic_version (version_num) VALUES ('{migrations.revisions(folder)[-1]}')" in (
+        folder / migrations.SCHEMA
+    ).read_text("utf-8")
+
+
+def test_a_new_file_needs_no_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Importing what runs revisions would take longer than making the file."""
+    monkeypatch.setattr(migrations, "run_revisions", None)
+    for name, (folder, _) in STORES.items():
+        migrations.upgrade(SqliteDatabase(tmp_path / f"{name}.db"), folder)
+        assert "alembic_version" in tables(SqliteDatabase(tmp_path / f"{name}.db"))
+
+
+def test_a_script_that_is_behind_is_followed_by_the_revisions_after_it(tmp_path: Path) -> None:
+    """A new file is at the last revision, also where the script was not generated again."""
+    folder = versions(tmp_path / "steps", "SELECT 1", "SELECT 1")
+    (folder / migrations.SCHEMA).write_text(
+        "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, release TEXT);\n"
+        "CREATE TABLE made_0001 (n INTEGER);\n"
+        "INSERT INTO alembic_version (version_num) VALUES ('0001');\n"
+    )
+    database = SqliteDatabase(tmp_path / "x.db")
+    migrations.upgrade(database, folder)
+    assert tables(database) == {"alembic_version", "made_0001", "made_0002"}
+    assert rows(database, "SELECT version_num FROM alembic_version") == [("0002",)]
+
+
+def test_a_script_that_fails_leaves_the_file_empty(tmp_path: Path) -> None:
+    """All its statements are one transaction, so the next start begins with an empty file."""
+    folder = versions(tmp_path / "steps", "SELECT 1")
+    (folder / migrations.SCHEMA).write_text("CREATE TABLE one (n INTEGER);\nINSERT INTO two VALUES (1);\n")
+    database = SqliteDatabase(tmp_path / "x.db")
+    with pytest.raises(StoreUnavailable, match=r"x\.db: cannot bring its schema up to date: .*two"):
+        migrations.upgrade(database, folder)
+    assert tables(database) == set()
+
+
+def test_processes_that_start_at_once_make_one_file(tmp_path: Path) -> None:
+    """Of several that find a new file, one makes the schema, and the others find it."""
+    folder, _ = STORES["relay"]
+    faults: list[BaseException] = []
+    together = threading.Barrier(4)
+
+    def start() -> None:
+        together.wait()
+        try:
+            migrations.upgrade(SqliteDatabase(tmp_path / "x.db"), folder)
+        except BaseException as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=start) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    newest = migrations.revisions(folder)[-1]
+    assert (faults, rows(SqliteDatabase(tmp_path / "x.db"), "SELECT version_num FROM alembic_version")) == (
+        [],
+        [(newest,)],
+    )
 
 
 def test_a_newer_store_is_refused_with_both_versions_named(
