@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# How many tests run side by side. Many wait for servers, so five keep two cores busy; each more collects again.
-WORKERS ?= 5
+# How many tests run side by side. Some wait for servers, so four keep two cores busy; each more collects again.
+WORKERS ?= 4
 # Those of make quick wait for nothing.
 QUICK_WORKERS ?= 3
 # Tests start hundreds of commands. Where bytecode is not kept, each would compile all of its modules again.
