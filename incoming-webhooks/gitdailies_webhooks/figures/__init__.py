@@ -26,6 +26,14 @@ writes them as seconds. `commits` holds the collections in which a full SHA and 
 """
 
 import os
+from contextlib import suppress
+from pathlib import Path
 
-# NumPy's linear algebra, which nothing here needs, would start a thread for each core of the machine.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+from gitdailies_webhooks.figures import processor
+
+# The beginning has the first processor. Linux makes the text while it is read.
+_beginning = ""
+with suppress(OSError), Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as _file:
+    _beginning = _file.read(8192)
+for _name, _value in processor.settings(_beginning).items():
+    os.environ.setdefault(_name, _value)
