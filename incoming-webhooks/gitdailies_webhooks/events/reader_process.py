@@ -24,6 +24,7 @@ from gitdailies_server.logging.setup import describe_error
 from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
+from gitdailies_webhooks.events.free_memory import FreeMemory
 from gitdailies_webhooks.sql.database import ReadPool
 
 # What became of a question.
@@ -73,6 +74,7 @@ def main() -> None:
     sys.stdout = sys.stderr
     with closing(ReadPool(_database(_read(incoming)))) as pool:
         freeze_startup_objects()
+        memory = FreeMemory()
         while True:
             try:
                 work = _read(incoming)
@@ -80,6 +82,7 @@ def main() -> None:
                 return
             outgoing.write(frame(_answer(pool, work)))
             outgoing.flush()
+            memory.give_back()
 
 
 def _answer(pool: ReadPool, work: Any) -> tuple[str, Any]:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from gitdailies_core.errors import StoreUnavailable
 from gitdailies_server.storage.database import Database, Session
 
-from gitdailies_webhooks.events import reader_process
+from gitdailies_webhooks.events import free_memory, reader_process
 from gitdailies_webhooks.events.problem import Refusal, refusal
 from gitdailies_webhooks.sql.database import ReadPool
 
@@ -35,10 +35,6 @@ RUNNING, WAITING = 2, 30
 WAIT_SECONDS, RUN_SECONDS = 20.0, 30.0
 # In a store with at most this many events, questions run in threads.
 SMALL_EVENTS = 2_000
-
-# glibc raises this threshold by itself with each large block that is freed, and then keeps the memory. A
-# fixed one gives the columns of a question back when it is answered.
-_ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": "1048576"}
 
 _RETRY_AFTER_SECONDS = 10
 _STOP_SECONDS = 2.0
@@ -139,7 +135,8 @@ class _Reader:
             reader_process.__name__,
             stdin=PIPE,
             stdout=PIPE,
-            env={**os.environ, **_ENVIRONMENT},
+            # What the user has set stays.
+            env={**free_memory.ENVIRONMENT, **os.environ},
             # Ctrl-C in a terminal is for the server, which ends this process by its input.
             start_new_session=True,
         )

@@ -18,7 +18,7 @@ from gitdailies_core.errors import StoreUnavailable
 from gitdailies_server.storage.database import Database
 from gitdailies_webhooks.accounts.first_owner import invite_owner
 from gitdailies_webhooks.accounts.key_store import all_keys, create_key
-from gitdailies_webhooks.events import readers
+from gitdailies_webhooks.events import free_memory, readers
 from gitdailies_webhooks.events.problem import Refusal, refusal
 from gitdailies_webhooks.events.readers import Readers
 from gitdailies_webhooks.events.store import open_store
@@ -31,6 +31,9 @@ from tests.support.webhooks.payloads import body
 from tests.support.webhooks.running import at, in_thread
 from tests.support.webhooks.visitor import Visitor
 from tests.unit.webhooks.test_intake import NOW, read
+
+
+MEBIBYTE = 1024**2
 
 
 @pytest.fixture(params=KINDS)
@@ -61,6 +64,17 @@ async def started(database: Database, small_events: int = -1) -> AsyncIterator[R
 
 def answer_of_process(session: Any) -> tuple[int, int]:
     return os.getpid(), len(all_keys(session))
+
+
+def resident(_session: Any) -> int:
+    return free_memory.resident_bytes()
+
+
+def large(_session: Any, mebibytes: int = 400) -> int:
+    """Use memory in blocks as those of a large question, and return how much is left after them."""
+    blocks = [b"1" * (4 * MEBIBYTE) for _ in range(mebibytes // 4)]
+    blocks.clear()
+    return free_memory.resident_bytes()
 
 
 def slow(_session: Any, seconds: float = 60) -> int:
@@ -96,6 +110,20 @@ def test_a_question_about_a_large_store_runs_in_a_process_of_its_own(
             assert await found.ask(answer_of_process) == (os.getpid(), 1)
 
     asyncio.run(run())
+
+
+def test_memory_is_kept_within_an_answer_and_given_back_after_it(tmp_path: Path) -> None:
+    """What a large question frees serves the rest of its answer. The next question finds it given back."""
+    create_key(tmp_path / "w.db", "ci")
+
+    async def ask() -> None:
+        async with started(at(f"sqlite:{tmp_path / 'w.db'}")) as found:
+            before = await found.ask(resident)
+            assert await found.ask(large) > before + 300 * MEBIBYTE
+            assert await found.ask(resident) < before + free_memory.KEPT_BYTES
+            assert await found.ask(large) > before + 300 * MEBIBYTE
+
+    asyncio.run(ask())
 
 
 def test_a_question_is_bounded_in_time_and_number(
