@@ -6,7 +6,7 @@ rows are for other settings, the events answer, if they are not too many.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -60,7 +60,7 @@ def selected(session: Session, question: Question, settings: FigureSettings) -> 
     """
     selection = question.selection
     now = selection.period.now
-    first = _first_at(session, selection)
+    first = _first_at(session, selection, _names(session, selection))
     if rows.outdated(session, settings):
         most = repositories.MOST_EVENTS
         history = repositories.history_of(session, selection.repo, settings, now, most)
@@ -84,14 +84,15 @@ def answer(
     """
     selection = question.selection
     period, asked = selection.period, SeriesQuestion.of(selection)
-    first, planned = _first_at(session, selection), plan(asked)
+    names = _names(session, selection)
+    first, planned = _first_at(session, selection, names), plan(asked)
     read = sums.read(session, asked, planned, settings, most, fresh=fresh, gaps=True)
     numbers = headline(
         read.sums.over(ALL, planned.total),
         read.sums.times(ALL, planned.total),
         period.days_since(period.observed_from(first)),
     )
-    return _body(session, question, settings, numbers, first=first, as_of=read.as_of)
+    return _body(session, question, settings, numbers, names, first=first, as_of=read.as_of)
 
 
 def answer_of(
@@ -106,7 +107,8 @@ def answer_of(
         observed_from=period.observed_from(found.first),
         window=settings.window_us,
     )
-    return _body(session, question, settings, numbers, first=found.first, as_of=found.as_of)
+    names = _names(session, question.selection)
+    return _body(session, question, settings, numbers, names, first=found.first, as_of=found.as_of)
 
 
 def _body(
@@ -114,6 +116,7 @@ def _body(
     question: Question,
     settings: FigureSettings,
     numbers: dict[str, Any],
+    names: Mapping[str, str],
     *,
     first: int | None,
     as_of: int,
@@ -122,7 +125,7 @@ def _body(
     return {
         "definitions": DEFINITIONS,
         "period": _period(question.selection, settings, observed_from),
-        "filter": _filter(session, question, settings),
+        "filter": _filter(session, question, settings, names),
         "asOf": text_of(from_us(as_of)),
         "windowSeconds": settings.window.total_seconds(),
         "figures": numbers,
@@ -145,7 +148,7 @@ def why(
     period = question.selection.period
     found: list[tuple[int, str, int, str, str]] = []
     last = period.now if period.ended_at is None else min(period.now, period.ended_at - 1)
-    for name in _spelled(session, question.selection):
+    for name in _spelled(_names(session, question.selection), question.selection):
         found += session.execute(
             statements.EVENTS_OF_PERIOD,
             (name, period.began_at, last, after[0], after[0], after[1], limit + 1),
@@ -198,19 +201,24 @@ def _judged(body: dict[str, Any], verdicts: tuple[Verdict, ...]) -> dict[str, An
     }
 
 
-def _first_at(session: Session, selection: Selection) -> int | None:
+def _names(session: Session, selection: Selection) -> Mapping[str, str]:
+    """Return every spelling with its folded name, where repositories are selected. Each takes a step."""
+    return {} if selection.repo is None and selection.team is None else spellings.names(session)
+
+
+def _first_at(session: Session, selection: Selection, names: Mapping[str, str]) -> int | None:
     """Return the time of the first event of the selected repositories, or of all."""
     if selection.repo is None and selection.team is None:
         query, values = statements.FIRST_TIME_OF_KIND, [kind.word for kind in KINDS]
     else:
-        query, values = statements.FIRST_TIME_OF_REPOSITORY, _spelled(session, selection)
+        query, values = statements.FIRST_TIME_OF_REPOSITORY, _spelled(names, selection)
     found = (session.execute(query, (value,)).fetchone() for value in values)
     return min((int(row[0]) for row in found if row is not None), default=None)
 
 
-def _spelled(session: Session, selection: Selection) -> list[str]:
+def _spelled(names: Mapping[str, str], selection: Selection) -> list[str]:
     """Return every spelling of the selected repositories."""
-    return sorted(name for name, repo in spellings.names(session).items() if selection.selects_repo(repo))
+    return sorted(name for name, repo in names.items() if selection.selects_repo(repo))
 
 
 def _period(selection: Selection, settings: FigureSettings, observed_from: int | None) -> dict[str, Any]:
@@ -225,12 +233,14 @@ def _period(selection: Selection, settings: FigureSettings, observed_from: int |
     }
 
 
-def _filter(session: Session, question: Question, settings: FigureSettings) -> dict[str, str | None]:
+def _filter(
+    session: Session, question: Question, settings: FigureSettings, names: Mapping[str, str]
+) -> dict[str, str | None]:
     """Return the filters, with the first spelling of the repository."""
     selection = question.selection
     repo = None
     if question.repo:
-        spelled = spellings.spellings(session, selection.repo)
+        spelled = [name for name, folded_name in names.items() if folded_name == selection.repo]
         repo = spellings.first_spelling(session, spelled) or question.repo
     return {
         "repo": repo,

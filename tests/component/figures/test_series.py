@@ -21,6 +21,7 @@ from gitdailies_server.storage.database import Database
 from gitdailies_webhooks.api.metric_formats import measures, snake
 from gitdailies_webhooks.api.openapi import document
 from gitdailies_webhooks.figures.settings import FigureSettings
+from gitdailies_webhooks.pages import phrases
 from gitdailies_webhooks.pages.cards import LAYOUTS, Headline
 from gitdailies_webhooks.pages.series_formats import fields, spans
 from hypothesis import HealthCheck, example, given, settings
@@ -152,6 +153,14 @@ def test_prometheus_has_a_label_for_each_team_and_repository(receiver: Receiver,
     assert (few.status_code, few.json()["detail"][:6]) == (400, "limit:")
 
 
+# A history that is not a day old.
+FIRST_DEPLOY = {
+    "kind": "deployed",
+    "id": "first",
+    "repo": "larkspur/ledger",
+    "commitSHA": "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214",
+    "time": "2026-03-28T23:30:00Z",
+}
 # The first number of a card, and further ones. A card without a number has a dash, and why there is none.
 _HEADLINE = re.compile(
     r'<p class="value">([^<]*?)(?: <span class="why">([^<]*)</span>)?</p>'
@@ -168,6 +177,7 @@ _HISTORIES_SENT = itertools.count()
 )
 @given(HISTORIES, RANDOM_QUESTIONS)
 @example(worked(), {"now": SHOP["now"], "repo": "shop"})
+@example([FIRST_DEPLOY], {"now": "2026-03-29T18:00:00Z"})
 def test_every_answer_has_the_figures_of_the_events(
     receiver: Receiver, owner: Visitor, events: list[dict[str, Any]], question: dict[str, str]
 ) -> None:
@@ -208,7 +218,12 @@ def test_every_answer_has_the_figures_of_the_events(
 
     if frequency["numerator"]:
         page = owner.session.get(f"{receiver.url}/dora", params=question, timeout=60).text
-        lines = [line for card in LAYOUTS for line in card.headlines(found[card.name], "72 h")]
+        # Where deploys were counted for a part of the period alone, the page says since when.
+        began, shown_figures = answer["period"]["observedFrom"], found
+        if began != answer["period"]["from"]:
+            since = phrases.observed(began, frequency["denominator"], BERLIN.zone)
+            shown_figures = {**found, "deploymentFrequency": {**frequency, "observed": since}}
+        lines = [line for card in LAYOUTS for line in card.headlines(shown_figures[card.name], "72 h")]
         shown_lines = [Headline(a or c, b or d) for a, b, c, d in _HEADLINE.findall(page) if a != "–"]
         assert shown_lines == lines
 

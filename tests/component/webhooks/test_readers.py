@@ -32,7 +32,6 @@ from tests.support.webhooks.running import at, in_thread
 from tests.support.webhooks.visitor import Visitor
 from tests.unit.webhooks.test_intake import NOW, read
 
-
 MEBIBYTE = 1024**2
 
 
