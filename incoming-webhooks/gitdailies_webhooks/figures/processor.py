@@ -15,8 +15,8 @@ _AVX512 = "X86_V4"
 def settings(cpuinfo: str) -> Mapping[str, str]:
     """Return the environment variables that NumPy shall find. *cpuinfo* begins as /proc/cpuinfo does.
 
-    Processors of AMD work without AVX-512. With it, Zen 4 finds a percentile nine times as slowly as with
-    AVX2, because it stores selected numbers in microcode. Those that came after it lose little.
+    On processors of AMD, NumPy shall not use AVX-512. With it, Zen 4 finds a percentile nine times as slowly
+    as with AVX2, because it stores selected numbers in microcode. Later processors lose little.
     """
     # One processor is like the others.
     first = cpuinfo.partition("\n\n")[0]

@@ -54,7 +54,8 @@ def upgrade(database: Database, folder: Path, *, table: str = "") -> None:
             return
         if current is not None and current not in known:
             raise _newer(database, session, known[-1], current)
-        if not _made_at_once(database, session, folder) or database.schema_version(session) != known[-1]:
+        is_made = current is None and _made_at_once(database, session, folder)
+        if not is_made or database.schema_version(session) != known[-1]:
             run_revisions(database, session, folder)
 
 
