@@ -148,7 +148,7 @@ def why(
     period = question.selection.period
     found: list[tuple[int, str, int, str, str]] = []
     last = period.now if period.ended_at is None else min(period.now, period.ended_at - 1)
-    for name in _spelled(_names(session, question.selection), question.selection):
+    for name in _spelled(spellings.names(session), question.selection):
         found += session.execute(
             statements.EVENTS_OF_PERIOD,
             (name, period.began_at, last, after[0], after[0], after[1], limit + 1),
@@ -202,7 +202,7 @@ def _judged(body: dict[str, Any], verdicts: tuple[Verdict, ...]) -> dict[str, An
 
 
 def _names(session: Session, selection: Selection) -> Mapping[str, str]:
-    """Return every spelling with its folded name, where repositories are selected. Each takes a step."""
+    """Return every spelling with its folded name, which takes a step for each; none if all are selected."""
     return {} if selection.repo is None and selection.team is None else spellings.names(session)
 
 
