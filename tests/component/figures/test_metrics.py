@@ -114,6 +114,17 @@ def test_each_event_says_why(receiver: Receiver, key: str) -> None:
         assert [" ".join(v["word"] for v in event["verdicts"]) for event in one] == [WHY[id_]]
 
 
+def test_reasons_without_a_repository_are_those_of_all(receiver: Receiver, key: str) -> None:
+    """A question that names no repository finds the events of each."""
+    period = {"from": "2026-03-16", "to": "2026-04-06", "now": QUESTIONS["shop"]["now"], "limit": "1000"}
+    found = [
+        {event["id"] for event in receiver.get(key, "/api/metrics/why", **period, **repo).json()["events"]}
+        for repo in ({}, {"repo": "larkspur/shop"}, {"repo": "larkspur/ledger"})
+    ]
+    assert all(found)
+    assert found[0] == found[1] | found[2]
+
+
 @pytest.mark.parametrize("how", ["query", "header"])
 def test_csv_holds_every_number(receiver: Receiver, key: str, how: str) -> None:
     """CSV has the same numbers, one in each row; null is empty."""
