@@ -54,8 +54,10 @@ def upgrade(database: Database, folder: Path, *, table: str = "") -> None:
             return
         if current is not None and current not in known:
             raise _newer(database, session, known[-1], current)
-        is_made = current is None and _made_at_once(database, session, folder)
-        if not is_made or database.schema_version(session) != known[-1]:
+        if current is None:
+            _make_at_once(database, session, folder)
+            current, _ = _current(database, session, "")
+        if current != known[-1]:
             run_revisions(database, session, folder)
 
 
@@ -90,17 +92,17 @@ def _current(database: Database, session: Session, table: str) -> tuple[str | No
         raise unavailable(database, "read its schema", error) from error
 
 
-def _made_at_once(database: Database, session: Session, folder: Path) -> bool:
-    """Make the schema of a new SQLite file in one transaction; False if there is one, or no script for it."""
+def _make_at_once(database: Database, session: Session, folder: Path) -> None:
+    """Make the schema of a new SQLite file in one transaction, if there is a script for it."""
     script = folder / SCHEMA
     if not database.is_local or not script.is_file():
-        return False
+        return
     try:
         database.begin(session)
         # Another process may have made it meanwhile.
         if database.has_table(session, "alembic_version"):
             database.rollback(session)
-            return False
+            return
         # No statement has a semicolon within.
         for statement in script.read_text("utf-8").split(";\n"):
             session.execute(statement)
@@ -110,7 +112,6 @@ def _made_at_once(database: Database, session: Session, folder: Path) -> bool:
         with contextlib.suppress(*database.errors):
             database.rollback(session)
         raise _not_upgraded(database, error) from error
-    return True
 
 
 def run_revisions(database: Database, session: Session, folder: Path) -> None:

@@ -142,9 +142,10 @@ def test_a_script_that_fails_leaves_the_file_empty(tmp_path: Path) -> None:
     assert tables(database) == set()
 
 
-def test_processes_that_start_at_once_make_one_file(tmp_path: Path) -> None:
-    """Of several that find a new file, one makes the schema, and the others find it."""
+def test_processes_that_start_at_once_make_one_schema(tmp_path: Path) -> None:
+    """Of several that find an empty file, one makes the schema, and the others find it."""
     folder, _ = STORES["relay"]
+    SqliteDatabase(tmp_path / "x.db").connect().close()
     faults: list[BaseException] = []
     together = threading.Barrier(4)
 
