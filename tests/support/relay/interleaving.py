@@ -191,10 +191,10 @@ class Stage:
         return allowed
 
     def orders(self, most: int, seed: int) -> list[list[int]]:
-        """Return every order of as many steps as the writers took, or *most* orders.
+        """Return every order of as many steps as the writers took, or *most* orders if there are more.
 
-        If there are more, orders come first in which one writer stops once. Every other writer then runs to
-        its end. These show most faults. The rest are drawn by chance.
+        The first ones show most faults: one writer stops once, and every other one runs to its end before it
+        goes on. The rest are drawn by chance.
         """
         steps = [number for number, count in enumerate(self.steps) for _ in range(count)]
         every = math.factorial(len(steps)) // math.prod(map(math.factorial, self.steps))
