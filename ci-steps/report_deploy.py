@@ -3026,7 +3026,7 @@ def _pushed(payload):
         "before": full_sha(at(payload, "before")),
     }
 
-# What `_facts` takes for the target. The rest is of the job.
+# What `_facts` takes for the target. The rest belongs to the job.
 _OF_TARGET = ("sha", "branch", "unsure", "foreign", "commit_time", "commits", "before", "reverts", "notes")
 
 def _facts(

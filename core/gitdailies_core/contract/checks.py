@@ -98,7 +98,7 @@ def _examples(adapter: Adapter) -> tuple[list[Example], list[str]]:
             options.update(decoded(f"{stem}.options.json") or {})
         given = decoded(f"{stem}.headers.json") if f"{stem}.headers.json" in found else None
         headers = {name.lower(): value for name, value in (given or {}).items()}
-        # The ending of the file says how the body is written, whatever the headers beside it are.
+        # The ending of the file says how the body is written, whatever its headers are.
         headers["content-type"] = FORM if ending.endswith("form") else "application/json"
         query = decoded(f"{stem}.query.json") if f"{stem}.query.json" in found else None
         request = Request.make(

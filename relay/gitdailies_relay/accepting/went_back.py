@@ -1,7 +1,7 @@
 """Deploys of something whose vendor tells its state again and again: only a change of its commit is one.
 
-The ids of what is told are made of its commit. So a commit that comes back after another one needs an id of
-its own, and what is told again of the same commit does not.
+The id of such a deploy is made of its commit. So a commit that comes back after another one needs an id of
+its own. A state that is sent again for the same commit does not.
 """
 
 from __future__ import annotations

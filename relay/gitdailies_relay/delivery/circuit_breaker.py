@@ -77,7 +77,7 @@ class CircuitBreaker:
         return had_failed
 
     def reset(self) -> None:
-        """Close the breaker without an answer: the next failures decide anew."""
+        """Close the breaker without an answer: the next failures decide again."""
         self.reason, self._failures = "", 0
         self._open_until = self._untried_at = 0.0
         self._second_opinion_at, self.has_asked_for_time = None, False

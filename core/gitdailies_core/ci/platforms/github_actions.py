@@ -90,7 +90,7 @@ def _pushed(payload: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-# What `_facts` takes for the target. The rest is of the job.
+# What `_facts` takes for the target. The rest belongs to the job.
 _OF_TARGET = ("sha", "branch", "unsure", "foreign", "commit_time", "commits", "before", "reverts", "notes")
 
 

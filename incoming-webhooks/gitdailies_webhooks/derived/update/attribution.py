@@ -1,7 +1,7 @@
 """The deploys that an occurrence of an incident is attributed to, as time goes by. Pure.
 
 What is known at a moment decides: the end of the incident may name another cause than its start, and a
-deploy of the commit that caused it may come later. From each such moment on it is attributed anew.
+deploy of the commit that caused it may come later. From each such moment on it is attributed again.
 """
 
 from __future__ import annotations
