@@ -25,6 +25,7 @@ from gitdailies_core.events.ids import content_id, is_self_made
 from gitdailies_core.values import strict_json
 from gitdailies_core.values.times import text_of
 
+from gitdailies_webhooks.events.content_digest import content_digest
 from gitdailies_webhooks.events.problem import Problem, of_error, refusal
 from gitdailies_webhooks.events.reading.plausible import refuse_address, refuse_implausible
 from gitdailies_webhooks.events.strict_order import INCIDENT_FIELD, LatestEvent, LatestEvents
@@ -332,11 +333,6 @@ def _unquoted(text: str) -> str:
     return _ESCAPED.sub(r"\1", quoted[1]) if quoted else text
 
 
-def content_digest(event: Event, *without: str) -> str:
-    """Hash an event without its id, which is a name and no content, and *without* these fields."""
-    return event.digest("id", *without)
-
-
 def _completed(event: Event, kind: Kind, **given: str) -> Event:
     values = {**event.values, **given}
     ordered = {field.name: values[field.name] for field in kind.fields if field.name in values}
@@ -367,7 +363,7 @@ def _decide_one(
         if newer is not None:
             detail = f"time: expected no earlier than {newer}, got {text_of(entry.time)}"
             return _refused(entry, Problem("out-of-order", detail, "time"))
-    return Outcome(CREATED, entry.id, notes=entry.notes, created=entry)
+    return Outcome(CREATED, entry.id, None, entry.notes, entry)
 
 
 def _refused(entry: Candidate, problem: Problem) -> Outcome:

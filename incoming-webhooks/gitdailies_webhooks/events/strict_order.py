@@ -33,9 +33,12 @@ class LatestEvents(NamedTuple):
 
     def blocking(self, kind: str, *, incident: bool, at: datetime) -> LatestEvent | None:
         """Return the newer event that forbids an event of *kind* at *at*, or None; equal times pass."""
-        events = [self.incident] if incident else [self.deploy, self.incident] if kind == DEPLOYED else []
-        newer = [event for event in events if event is not None and at < event.at]
-        return max(newer, key=lambda event: event.at, default=None)
+        if not incident and kind != DEPLOYED:
+            return None
+        newest = self.incident
+        if not incident and self.deploy is not None and (newest is None or newest.at <= self.deploy.at):
+            newest = self.deploy
+        return newest if newest is not None and at < newest.at else None
 
     def including(self, event: LatestEvent, *, incident: bool) -> LatestEvents:
         """Return the newest events after *event* was stored."""

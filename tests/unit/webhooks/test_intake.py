@@ -9,16 +9,19 @@ from typing import Any
 
 import pytest
 from gitdailies_core.errors import BodyTooLarge, GitDailiesError, UnreadableBody
-from gitdailies_core.events.events import KINDS, Field, Kind
+from gitdailies_core.events.events import KINDS, Event, Field, Kind
 from gitdailies_core.events.field_types import LINE
 from gitdailies_webhooks.events import intake
+from gitdailies_webhooks.events.content_digest import content_digest
 from gitdailies_webhooks.events.intake import Candidate, ExistingEvent, Submission
 from gitdailies_webhooks.events.problem import Refusal
 from gitdailies_webhooks.events.reading.plausible import AHEAD
 from gitdailies_webhooks.events.strict_order import LatestEvent, LatestEvents
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.events import events
+from tests.support.forms import examples
 from tests.support.webhooks.payloads import body
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -186,6 +189,34 @@ def test_empty_text_is_not_given_and_named(nothing: str) -> None:
     entry = only(body("deploy", environment=nothing))
     assert entry.event.get("environment") is None
     assert entry.digest == only(body("deploy", environment=None)).digest
+
+
+@settings(deadline=None, max_examples=examples(300))
+@given(events())
+def test_a_digest_is_that_of_the_event_without_its_id(event: Event) -> None:
+    """A faster way to write JSON changes no digest, whatever the texts and unknown fields hold."""
+    without_id = Event.from_wire({name: value for name, value in event.to_wire().items() if name != "id"})
+    assert content_digest(event) == without_id.digest()
+    assert content_digest(event, "time") == without_id.digest("time")
+
+
+@given(
+    st.none() | st.integers(0, 3),
+    st.none() | st.integers(0, 3),
+    st.sampled_from([kind.word for kind in KINDS]),
+)
+def test_the_newest_of_the_events_that_count_blocks(
+    deploy: int | None, incident: int | None, kind: str
+) -> None:
+    """A deploy waits for no newer event at all, an incident for no newer incident; equal times pass."""
+    latest = LatestEvents(
+        None if deploy is None else LatestEvent("d", "deployed", NOW + timedelta(hours=deploy)),
+        None if incident is None else LatestEvent("i", "incidentStarted", NOW + timedelta(hours=incident)),
+    )
+    of_incident, at = kind != "deployed", NOW + timedelta(hours=1)
+    newer = [one for one in (None if of_incident else latest.deploy, latest.incident) if one and one.at > at]
+    expected = max(newer, key=lambda one: one.at, default=None)
+    assert latest.blocking(kind, incident=of_incident, at=at) == expected
 
 
 def test_names_inside_commits_are_named() -> None:
