@@ -68,8 +68,14 @@ class Database(Protocol):
         A database with one writer at a time ignores the scope.
         """
 
-    def commit(self, session: Session) -> None:
-        """Commit; returns when all changes are on stable storage."""
+    def commit(self, session: Session, *, settled: bool = True) -> None:
+        """Commit; returns when all changes are on stable storage.
+
+        Where it is not to be *settled*, `settle` does later what nobody has to wait for.
+        """
+
+    def settle(self, session: Session) -> None:
+        """Do what the last commit left for later; never raises an error of the database."""
 
     def rollback(self, session: Session) -> None:
         """Undo and end the transaction, if one is open."""

@@ -7,7 +7,7 @@ import sqlite3
 import stat
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,8 @@ _PRAGMAS = (
 _WRITER_CACHE = "PRAGMA cache_size=-16384"
 # Small, frequent checkpoints: a delivery would have to wait for a long one.
 _CHECKPOINT_BYTES = 8 * 1024 * 1024
+# A transaction of this many changes, such as a long list of events, is worth a checkpoint of its own.
+_MANY_CHANGES = 1_000
 _BUSY_SECONDS = 5.0
 # While a file is rewritten, a server that uses it cannot write. A larger one takes longer than it waits.
 _LARGEST_IN_USE = 256 * 1024 * 1024
@@ -96,8 +98,7 @@ def _open(path: Path, how: str, *first: str) -> sqlite3.Connection:
     try:
         for pragma in (*first, *_PRAGMAS):
             connection.execute(pragma).fetchall()
-        # The unit is pages; each file has its own page size.
-        connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_BYTES // _page_bytes(connection)}")
+        _checkpoint_at(connection, _CHECKPOINT_BYTES)
     except sqlite3.Error:
         connection.close()
         raise
@@ -106,6 +107,11 @@ def _open(path: Path, how: str, *first: str) -> sqlite3.Connection:
 
 def _may_write(path: Path) -> bool:
     return all(os.access(place, os.W_OK, effective_ids=True) for place in (path, path.parent))
+
+
+def _checkpoint_at(connection: sqlite3.Connection, log_bytes: int) -> None:
+    # The unit is pages; each file has its own page size.
+    connection.execute(f"PRAGMA wal_autocheckpoint={log_bytes // _page_bytes(connection)}")
 
 
 def _page_bytes(connection: sqlite3.Connection) -> int:
@@ -139,6 +145,8 @@ class SqliteDatabase:
         self._opening = opening
         self._lock = ServerLock(path)
         self._watch: FileWatch | None = None
+        self._changes_before = 0
+        self._is_unsettled = False
 
     def __str__(self) -> str:
         return str(self.path)
@@ -151,9 +159,22 @@ class SqliteDatabase:
 
     def begin(self, session: Any, scope: Scope = EVERYTHING) -> None:  # noqa: ARG002  there is one lock
         session.execute("BEGIN IMMEDIATE")
+        self._changes_before = session.total_changes
 
-    def commit(self, session: Any) -> None:
+    def commit(self, session: Any, *, settled: bool = True) -> None:
+        # SQLite copies its log into the file within the commit that makes it too long.
+        if not settled and session.total_changes - self._changes_before > _MANY_CHANGES:
+            session.execute("PRAGMA wal_autocheckpoint=0")
+            self._is_unsettled = True
         session.execute("COMMIT")
+
+    def settle(self, session: Any) -> None:
+        if self._is_unsettled:
+            self._is_unsettled = False
+            # A later commit would try again, as after a checkpoint of SQLite's own that failed.
+            with suppress(*self.errors):
+                _checkpoint_at(session, _CHECKPOINT_BYTES)
+                session.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def rollback(self, session: Any) -> None:
         if session.in_transaction:

@@ -232,6 +232,29 @@ def test_a_lock_held_by_a_command_is_waited_for(diary: Diary) -> None:
     assert diary.lines() == ["command", "server"]
 
 
+def test_a_result_does_not_wait_for_what_a_commit_leaves_for_later(tmp_path: Path) -> None:
+    """Results are there while the database still settles their commit, and the next commit waits for it."""
+    go = threading.Event()
+
+    class Slow(Diary):
+        def settle(self, session: Any) -> None:
+            assert go.wait(10)
+            super().settle(session)
+
+    diary = Slow(tmp_path / "diary.db")
+
+    async def body(writer: GroupWriter[Any, Any]) -> None:
+        assert await asyncio.wait_for(writer.put("a"), 5) == "wrote a"
+        second = writer.put("b")
+        await asyncio.sleep(0.05)
+        assert not second.done()
+        go.set()
+        assert await second == "wrote b"
+
+    run(diary, body)
+    assert diary.lines() == ["a", "b"]
+
+
 def test_stop_writes_what_was_handed_over(diary: Diary) -> None:
     """Items put before stop are written and answered, and later ones are refused."""
 

@@ -181,6 +181,28 @@ def test_a_log_is_copied_back_after_as_many_bytes_whatever_a_page_has(folder: Pa
         assert pages * page == 8 * 1024 * 1024
 
 
+def test_a_large_commit_leaves_the_log_for_later(folder: Path) -> None:
+    """A large commit that is not to be settled is in the log until `settle`; any other is copied at once."""
+    database = SqliteDatabase(folder / "x.db")
+    with contextlib.closing(database.connect()) as session:
+        session.execute("CREATE TABLE t (text)")
+        copied, limit = database.path.stat().st_size, session.execute("PRAGMA wal_autocheckpoint").fetchone()
+        for settled in (False, True):
+            before = database.path.stat().st_size
+            database.begin(session)
+            session.executemany("INSERT INTO t VALUES (?)", [("x" * 8192,)] * 2_000)
+            database.commit(session, settled=settled)
+            assert (database.path.stat().st_size > before) is settled
+            database.settle(session)
+            assert database.path.stat().st_size > before + 8_000_000
+            assert session.execute("PRAGMA wal_autocheckpoint").fetchone() == limit
+        assert copied < 100_000
+
+        database.begin(session)
+        database.commit(session, settled=False)
+        assert session.execute("PRAGMA wal_autocheckpoint").fetchone() == limit
+
+
 @pytest.mark.parametrize("page", [4096, 8192])
 def test_a_file_shrinks_by_what_is_asked_whatever_a_page_has(folder: Path, page: int) -> None:
     """With two mebibytes free, the file shrinks by the half a mebibyte that was asked for."""
