@@ -22,7 +22,7 @@ from gitdailies_webhooks.accounts.audit import write_audit
 from gitdailies_webhooks.accounts.people import folded
 from gitdailies_webhooks.derived import git_commits, rows
 from gitdailies_webhooks.derived.update.advance import advance
-from gitdailies_webhooks.events import change_log, corrections
+from gitdailies_webhooks.events import change_log, corrections, spellings
 from gitdailies_webhooks.events.erased_ids import remember
 from gitdailies_webhooks.sql.database import migrate
 from gitdailies_webhooks.sql.held_text import HELD
@@ -147,6 +147,7 @@ def _forget(session: Session, deleted: Sequence[tuple[str, str | None, str | Non
     remember(session, ids, now)
     git_commits.delete(session, ids)
     corrections.delete(session, ids)
+    spellings.forget(session, (repo for _, repo, _ in deleted))
     change_log.note_changes(
         session, [(id_, repo, incident) for id_, repo, incident in deleted if repo is not None], now
     )

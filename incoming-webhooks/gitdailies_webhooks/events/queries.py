@@ -21,7 +21,7 @@ from gitdailies_server.storage.timestamps import from_us, to_us
 
 from gitdailies_webhooks.accounts.audit import write_audit
 from gitdailies_webhooks.accounts.keys import Key
-from gitdailies_webhooks.events import change_log, corrections, erased_ids
+from gitdailies_webhooks.events import change_log, corrections, erased_ids, spellings
 from gitdailies_webhooks.events.intake import (
     RECEIVED_AT,
     Candidate,
@@ -75,6 +75,7 @@ def accept(
     received_at = to_us(now)
     new = [_values(one.created, key.id, received_at) for one in outcomes if one.created is not None]
     insert_many(session, "events", _COLUMNS, new, in_order=True)
+    spellings.note(session, (one.created.event.values.get("repo") for one in outcomes if one.created))
     mark_key_used(session, key, now)
     return outcomes
 
@@ -116,6 +117,7 @@ def delete(session: Session, id_: str, *, actor: str, now: datetime) -> bool:
         return False
     body, received_at, key_id, repo, incident = row
     corrections.delete(session, [id_])
+    spellings.forget(session, [repo])
     if repo is not None:
         change_log.note_changes(session, [(id_, repo, incident)], to_us(now))
     detail = {"event": json.loads(body), RECEIVED_AT: text_of(from_us(received_at)), "key": key_id}
@@ -171,15 +173,16 @@ def _latest(session: Session, kind: str) -> LatestEvent | None:
 
 def _values(candidate: Candidate, key_id: int, received_at: int) -> tuple[Any, ...]:
     event = candidate.event
+    value = event.values.get
     return (
         candidate.id,
         event.kind,
         to_us(candidate.time),
         int(candidate.time_given),
-        event.get("repo"),
-        event.get("environment"),
-        event.get("service"),
-        event.get(INCIDENT_FIELD),
+        value("repo"),
+        value("environment"),
+        value("service"),
+        value(INCIDENT_FIELD),
         received_at,
         key_id,
         bytes.fromhex(candidate.digest),

@@ -14,7 +14,7 @@ from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_webhooks.accounts.audit import write_audit
-from gitdailies_webhooks.events import change_log, corrections
+from gitdailies_webhooks.events import change_log, corrections, spellings
 from gitdailies_webhooks.events.store import EventStore
 
 EVERY_SECONDS = 3600.0
@@ -36,6 +36,7 @@ def expire(session: Session, before: datetime, now: datetime) -> int:
     deleted = session.execute(_DELETE_EXPIRED, (to_us(before), _AT_ONCE)).fetchall()
     if deleted:
         corrections.delete(session, (id_ for id_, _, _ in deleted))
+        spellings.forget(session, (repo for _, repo, _ in deleted))
         change_log.note_changes(session, (event for event in deleted if event[1] is not None), to_us(now))
         detail = {"events": len(deleted), "before": text_of(before)}
         write_audit(session, now, actor="retention", action="events.expired", subject="", detail=detail)

@@ -1,5 +1,6 @@
 """Every spelling of the repositories in the events: names are compared without case, indexes are not.
 
+Every place that stores or deletes events notes their names here, in the same transaction.
 Each function runs inside a transaction of its caller.
 """
 
@@ -10,18 +11,24 @@ from collections.abc import Iterable
 from gitdailies_server.storage.database import Session
 
 from gitdailies_webhooks.figures.settings import folded
+from gitdailies_webhooks.sql.bulk import execute_many
 
-# Every spelling, one step in the index for each: the next larger name.
-_NAMES = """
-WITH RECURSIVE known(name) AS (
- SELECT min(repo) FROM events
- UNION ALL
- SELECT (SELECT min(repo) FROM events WHERE repo > known.name) FROM known WHERE known.name IS NOT NULL
-)
-SELECT name FROM known WHERE name IS NOT NULL
-"""
+_NAMES = "SELECT name FROM repositories ORDER BY name"
+_NOTE = "INSERT INTO repositories (name) VALUES (?) ON CONFLICT (name) DO NOTHING"
+# Where no event has the name any more.
+_FORGET = "DELETE FROM repositories WHERE name = ? AND NOT EXISTS (SELECT 1 FROM events WHERE repo = name)"
 # The first event with this spelling of a repository.
 _FIRST_EVENT = "SELECT seq, repo FROM events WHERE repo = ? ORDER BY seq LIMIT 1"
+
+
+def note(session: Session, repos: Iterable[str | None]) -> None:
+    """Note the repositories of events that were stored."""
+    execute_many(session, _NOTE, _each(repos))
+
+
+def forget(session: Session, repos: Iterable[str | None]) -> None:
+    """Forget those repositories of deleted events that no other event has."""
+    execute_many(session, _FORGET, _each(repos))
 
 
 def names(session: Session) -> dict[str, str]:
@@ -40,3 +47,8 @@ def first_spelling(session: Session, spelled: Iterable[str]) -> str | None:
     for name in spelled:
         found += session.execute(_FIRST_EVENT, (name,)).fetchall()
     return min(found)[1] if found else None
+
+
+def _each(repos: Iterable[str | None]) -> list[tuple[str]]:
+    # In order, so that two transactions do not wait for each other.
+    return [(repo,) for repo in sorted({repo for repo in repos if repo is not None})]

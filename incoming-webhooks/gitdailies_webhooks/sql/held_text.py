@@ -22,6 +22,7 @@ HELD: tuple[Held, ...] = (
         _T.COUNTS,
     ),
     held("events", "digest", "a hash of the event as it was sent", _EVENTS, _BOTH, _T.NOTHING),
+    held("repositories", "name", "names of repositories", _WITH_EVENTS, _BOTH, _T.NOTHING),
     held("erased_events", "hash", "a hash of the id of each erased event", "for good", "–", _T.NOTHING),
     held(
         "audit",

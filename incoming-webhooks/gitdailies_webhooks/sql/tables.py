@@ -53,6 +53,10 @@ ERASED_EVENTS = Table(
     Column("at", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
+# Every spelling of a repository that an event has: events.spellings.
+REPOSITORIES = Table(
+    "repositories", METADATA, Column("name", Text, primary_key=True), sqlite_with_rowid=False
+)
 # The only index that accepting an event does not need: it finds the newest event of a kind, and a period.
 Index("events_time", EVENTS.c.kind, EVENTS.c.time)
 

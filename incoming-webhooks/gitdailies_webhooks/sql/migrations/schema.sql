@@ -296,5 +296,10 @@ CREATE TABLE packed_weeks (
 	PRIMARY KEY (environment, began)
 );
 CREATE INDEX figures_deploys_sha ON figures_deploys (repo, environment, service, sha, at, id) WHERE own_new = 0;
-INSERT INTO alembic_version (version_num) VALUES ('0017');
+CREATE TABLE repositories (
+	name TEXT NOT NULL,
+	PRIMARY KEY (name)
+)
+ WITHOUT ROWID;
+INSERT INTO alembic_version (version_num) VALUES ('0018');
 INSERT INTO figures_read (seq) VALUES (0);
