@@ -1,6 +1,6 @@
 """A process that reads the store for questions, so that none of them holds the interpreter of intake.
 
-`readers` starts it, as `python -m gitdailies_webhooks.events.reader_process`. Both sides write frames:
+`readers` starts it: `python -m gitdailies_webhooks.events.reader_process SECONDS`. Both sides write frames:
 a length in four bytes, then a pickle. The first frame to the process says how to open the store, each
 other one is a function of a session. It answers each with a pair: `DONE` and the result, or another word
 and the reason. It ends when its input does. Only the two processes of one server write to the pipes, so the
@@ -15,6 +15,7 @@ import struct
 import sys
 from contextlib import closing, suppress
 from pathlib import Path
+from select import select
 from typing import Any, BinaryIO
 
 from gitdailies_core.errors import GitDailiesError, StoreUnavailable
@@ -66,7 +67,8 @@ def _read(stream: BinaryIO) -> Any:
 
 
 def main() -> None:
-    """Answer until the input ends."""
+    """Answer until the input ends. The argument is how long free memory is kept without a question."""
+    kept_seconds = float(sys.argv[1])
     with suppress(OSError):  # a supervisor may forbid it
         os.nice(_NICE)
     incoming, outgoing = sys.stdin.buffer, sys.stdout.buffer
@@ -82,7 +84,9 @@ def main() -> None:
                 return
             outgoing.write(frame(_answer(pool, work)))
             outgoing.flush()
-            memory.give_back()
+            # The next question comes after this answer, so it is not in the buffer already.
+            if not select([incoming], [], [], kept_seconds)[0]:
+                memory.give_back()
 
 
 def _answer(pool: ReadPool, work: Any) -> tuple[str, Any]:

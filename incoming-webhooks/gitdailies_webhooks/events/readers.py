@@ -44,8 +44,16 @@ _LAST_EVENT = "SELECT seq FROM events ORDER BY seq DESC LIMIT 1"
 class Readers:
     """Runs questions about one store. Use it in one event loop, and `close` it there."""
 
-    def __init__(self, database: Database, pool: ReadPool, *, small_events: int | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        pool: ReadPool,
+        *,
+        small_events: int | None = None,
+        kept_seconds: float = free_memory.KEPT_SECONDS,
+    ) -> None:
         self._database = database
+        self._kept_seconds = kept_seconds
         self._pool = pool
         self._small_events = SMALL_EVENTS if small_events is None else small_events
         self._small = True
@@ -98,7 +106,7 @@ class Readers:
         return self._small
 
     async def _in_process(self, work: Callable[[Session], Result]) -> Result:
-        reader = self._idle.pop() if self._idle else await _Reader.start(self._database)
+        reader = self._idle.pop() if self._idle else await _Reader.start(self._database, self._kept_seconds)
         try:
             status, value = await asyncio.wait_for(reader.answer(work), RUN_SECONDS)
         except BaseException as error:
@@ -128,11 +136,12 @@ class _Reader:
         self._process = process
 
     @classmethod
-    async def start(cls, database: Database) -> _Reader:
+    async def start(cls, database: Database, kept_seconds: float) -> _Reader:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             reader_process.__name__,
+            str(kept_seconds),
             stdin=PIPE,
             stdout=PIPE,
             # What the user has set stays.
