@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import gitdailies_webhooks
 import pytest
 import requests
 from gitdailies_core.values.times import text_of
@@ -15,6 +17,7 @@ from gitdailies_webhooks import erasing
 from gitdailies_webhooks.events import retention, spellings
 from gitdailies_webhooks.sql.database import transaction
 
+from tests.contract.stores.test_filled_stores import filled
 from tests.support.databases import KINDS
 from tests.support.webhooks.payloads import body
 from tests.support.webhooks.running import in_thread
@@ -72,3 +75,22 @@ def test_a_name_stays_as_long_as_an_event_has_it(database: Callable[[], Database
         assert known(database()) == ["Larkspur/A", "larkspur/b"]
         erasing.erase(database(), Erasure(before=NOW), actor="ops")
         assert known(database()) == []
+
+
+def test_an_upgraded_store_knows_the_names_of_its_events(
+    database: Callable[[], Database], tmp_path: Path
+) -> None:
+    """The revision that makes the table fills it."""
+    events = filled(database(), "0017", tmp_path / "earlier")
+    assert known(database()) == sorted({event["repo"] for event in events})
+
+
+def test_whatever_stores_or_deletes_events_keeps_the_names() -> None:
+    """Each module with a statement that inserts events or deletes some also notes or forgets their names."""
+    package = Path(gitdailies_webhooks.__file__).parent
+    modules = [path.read_text("utf-8") for path in package.rglob("*.py") if "migrations" not in path.parts]
+    storing = [text for text in modules if 'insert_many(session, "events"' in text or "INTO events" in text]
+    deleting = [text for text in modules if "DELETE FROM events" in text]
+    assert (len(storing), len(deleting)) == (1, 3)
+    assert all("spellings.note(" in text for text in storing)
+    assert all("spellings.forget(" in text for text in deleting)
