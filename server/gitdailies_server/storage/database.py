@@ -71,7 +71,7 @@ class Database(Protocol):
     def commit(self, session: Session, *, settled: bool = True) -> None:
         """Commit; returns when all changes are on stable storage.
 
-        Where it is not to be *settled*, `settle` does later what nobody has to wait for.
+        Unless it is to be *settled*, `settle` does the rest later, after the answers.
         """
 
     def settle(self, session: Session) -> None:
