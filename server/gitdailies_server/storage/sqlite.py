@@ -97,7 +97,7 @@ def _open(path: Path, how: str, *first: str) -> sqlite3.Connection:
     )
     try:
         for pragma in (*first, *_PRAGMAS):
-            connection.execute(pragma).fetchall()
+            _set(connection, pragma)
         _checkpoint_at(connection, _CHECKPOINT_BYTES)
     except sqlite3.Error:
         connection.close()
@@ -107,6 +107,20 @@ def _open(path: Path, how: str, *first: str) -> sqlite3.Connection:
 
 def _may_write(path: Path) -> bool:
     return all(os.access(place, os.W_OK, effective_ids=True) for place in (path, path.parent))
+
+
+def _set(connection: sqlite3.Connection, pragma: str) -> None:
+    """Execute *pragma*, and wait for another process that is making the same file: SQLite itself does not."""
+    ends = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute(pragma).fetchall()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= ends:
+                raise
+            time.sleep(0.005)
+        else:
+            return
 
 
 def _checkpoint_at(connection: sqlite3.Connection, log_bytes: int) -> None:

@@ -181,6 +181,37 @@ def test_a_log_is_copied_back_after_as_many_bytes_whatever_a_page_has(folder: Pa
         assert pages * page == 8 * 1024 * 1024
 
 
+# Three processes open one new file in the same moment, forty times; each that fails says why.
+OPEN_TOGETHER = """
+import os, sys, time
+from pathlib import Path
+from gitdailies_server.storage.sqlite import connect
+for number in range(40):
+    at, children = time.time() + 0.02, []
+    for _ in range(3):
+        children.append(os.fork())
+        if not children[-1]:
+            while time.time() < at:
+                pass
+            try:
+                connect(Path(sys.argv[1]) / f"{number}.db").execute("SELECT 1")
+            except Exception as error:
+                print(error, flush=True)
+            os._exit(0)
+    for child in children:
+        os.waitpid(child, 0)
+"""
+
+
+def test_processes_that_open_a_new_file_at_once_wait_for_each_other(tmp_path: Path) -> None:
+    """SQLite does not wait while another process turns the new file to its log; we do."""
+    done = subprocess.run(
+        [sys.executable, "-c", OPEN_TOGETHER, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == ""
+    assert len(list(tmp_path.glob("*.db"))) == 40
+
+
 def test_a_large_commit_leaves_the_log_for_later(folder: Path) -> None:
     """A large commit that is not to be settled is in the log until `settle`; any other is copied at once."""
     database = SqliteDatabase(folder / "x.db")
