@@ -12,7 +12,7 @@ from gitdailies_core.events.events import Event
 from gitdailies_server.storage.database import Database, Session
 from gitdailies_server.storage.timestamps import to_us
 from gitdailies_webhooks.derived.update.advance import advance
-from gitdailies_webhooks.events import change_log, corrections
+from gitdailies_webhooks.events import change_log, corrections, spellings
 from gitdailies_webhooks.figures.settings import FigureSettings
 
 SETTINGS = FigureSettings(window=timedelta(hours=24), timezone="Europe/Berlin")
@@ -47,11 +47,13 @@ def add_event(session: Session, body: dict[str, Any], now: int) -> None:
             orjson.dumps(body).decode(),
         ),
     )
+    spellings.note(session, [event.get("repo")])
 
 
 def delete_event(session: Session, body: dict[str, Any], now: int) -> None:
     session.execute("DELETE FROM events WHERE id = ?", (body["id"],))
     corrections.delete(session, [body["id"]])
+    spellings.forget(session, [body["repo"]])
     change_log.note_changes(session, [(body["id"], body["repo"], body.get("incidentId"))], now)
 
 
