@@ -14,7 +14,7 @@ def content_digest(event: Event, *without: str) -> str:
         body = event.to_wire()
         for name in ("id", *without):
             body.pop(name, None)
-        # In a third of the time, the text that core hashes: fields of the table hold no numbers and no
+        # In half of the time, the text that core hashes: fields of the table hold no numbers and no
         # control characters. Of other texts than ASCII, core hashes the escapes.
         text = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
         if text.isascii():
