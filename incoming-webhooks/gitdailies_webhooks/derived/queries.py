@@ -202,7 +202,7 @@ def _judged(body: dict[str, Any], verdicts: tuple[Verdict, ...]) -> dict[str, An
 
 
 def _names(session: Session, selection: Selection) -> Mapping[str, str]:
-    """Return every spelling with its folded name, which takes a step for each; none if all are selected."""
+    """Return every spelling with its folded name; none if all repositories are selected."""
     return {} if selection.repo is None and selection.team is None else spellings.names(session)
 
 

@@ -363,7 +363,7 @@ def _decide_one(
         if newer is not None:
             detail = f"time: expected no earlier than {newer}, got {text_of(entry.time)}"
             return _refused(entry, Problem("out-of-order", detail, "time"))
-    return Outcome(CREATED, entry.id, None, entry.notes, entry)
+    return Outcome(CREATED, entry.id, notes=entry.notes, created=entry)
 
 
 def _refused(entry: Candidate, problem: Problem) -> Outcome:

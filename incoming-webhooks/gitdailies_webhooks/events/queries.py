@@ -75,7 +75,7 @@ def accept(
     received_at = to_us(now)
     new = [_values(one.created, key.id, received_at) for one in outcomes if one.created is not None]
     insert_many(session, "events", _COLUMNS, new, in_order=True)
-    spellings.note(session, (one.created.event.values.get("repo") for one in outcomes if one.created))
+    spellings.note(session, (one.created.event.get("repo") for one in outcomes if one.created))
     mark_key_used(session, key, now)
     return outcomes
 
@@ -173,16 +173,15 @@ def _latest(session: Session, kind: str) -> LatestEvent | None:
 
 def _values(candidate: Candidate, key_id: int, received_at: int) -> tuple[Any, ...]:
     event = candidate.event
-    value = event.values.get
     return (
         candidate.id,
         event.kind,
         to_us(candidate.time),
         int(candidate.time_given),
-        value("repo"),
-        value("environment"),
-        value("service"),
-        value(INCIDENT_FIELD),
+        event.get("repo"),
+        event.get("environment"),
+        event.get("service"),
+        event.get(INCIDENT_FIELD),
         received_at,
         key_id,
         bytes.fromhex(candidate.digest),

@@ -50,5 +50,4 @@ def first_spelling(session: Session, spelled: Iterable[str]) -> str | None:
 
 
 def _each(repos: Iterable[str | None]) -> list[tuple[str]]:
-    # In order, so that two transactions do not wait for each other.
-    return [(repo,) for repo in sorted({repo for repo in repos if repo is not None})]
+    return [(repo,) for repo in dict.fromkeys(repos) if repo is not None]

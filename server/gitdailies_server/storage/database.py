@@ -68,14 +68,18 @@ class Database(Protocol):
         A database with one writer at a time ignores the scope.
         """
 
-    def commit(self, session: Session, *, settled: bool = True) -> None:
+    def commit(self, session: Session, *, may_checkpoint: bool = True) -> None:
         """Commit; returns when all changes are on stable storage.
 
-        Unless it is to be *settled*, `settle` does the rest later, after the answers.
+        Without *may_checkpoint*, a large commit leaves its checkpoint for later. The caller then calls
+        `checkpoint`, after the answers.
         """
 
-    def settle(self, session: Session) -> None:
-        """Do what the last commit left for later; never raises an error of the database."""
+    def checkpoint(self, session: Session) -> None:
+        """Copy SQLite's log into the file, if the last commit left that for later. Raises no error of SQLite.
+
+        PostgreSQL does so by itself.
+        """
 
     def rollback(self, session: Session) -> None:
         """Undo and end the transaction, if one is open."""

@@ -205,7 +205,7 @@ class GroupWriter(Generic[Item, Result]):
         outcomes = self._write([item for item, _ in batch])
         self._call_in_loop(partial(self._finish_batch, batch, outcomes, reopened=False))
         if self._session is not None:
-            self._database.settle(self._session)
+            self._database.checkpoint(self._session)
 
     def _write(self, items: Sequence[Item]) -> Sequence[Result | BaseException]:
         try:
@@ -234,7 +234,7 @@ class GroupWriter(Generic[Item, Result]):
         except NotInScope:
             self._roll_back()
             results = self._apply(self._begin(), items)
-        self._commit(len(items), settled=False)
+        self._commit(len(items), may_checkpoint=False)
         return results
 
     def _begin(self, scope: Scope = EVERYTHING) -> Session:
@@ -248,10 +248,10 @@ class GroupWriter(Generic[Item, Result]):
         self._database.begin(self._session, scope)
         return self._session
 
-    def _commit(self, items: int, *, settled: bool = True) -> None:
+    def _commit(self, items: int, *, may_checkpoint: bool = True) -> None:
         assert self._session is not None
         began = time.perf_counter()
-        self._database.commit(self._session, settled=settled)
+        self._database.commit(self._session, may_checkpoint=may_checkpoint)
         self._timed(time.perf_counter() - began, items)
         self._commit_fault = ""
 

@@ -97,7 +97,7 @@ def _open(path: Path, how: str, *first: str) -> sqlite3.Connection:
     )
     try:
         for pragma in (*first, *_PRAGMAS):
-            _set(connection, pragma)
+            _set_pragma(connection, pragma)
         _checkpoint_at(connection, _CHECKPOINT_BYTES)
     except sqlite3.Error:
         connection.close()
@@ -109,7 +109,7 @@ def _may_write(path: Path) -> bool:
     return all(os.access(place, os.W_OK, effective_ids=True) for place in (path, path.parent))
 
 
-def _set(connection: sqlite3.Connection, pragma: str) -> None:
+def _set_pragma(connection: sqlite3.Connection, pragma: str) -> None:
     """Execute *pragma*, and wait for another process that is making the same file: SQLite itself does not."""
     ends = time.monotonic() + _BUSY_SECONDS
     while True:
@@ -160,7 +160,7 @@ class SqliteDatabase:
         self._lock = ServerLock(path)
         self._watch: FileWatch | None = None
         self._changes_before = 0
-        self._is_unsettled = False
+        self._is_checkpoint_due = False
 
     def __str__(self) -> str:
         return str(self.path)
@@ -175,16 +175,16 @@ class SqliteDatabase:
         session.execute("BEGIN IMMEDIATE")
         self._changes_before = session.total_changes
 
-    def commit(self, session: Any, *, settled: bool = True) -> None:
+    def commit(self, session: Any, *, may_checkpoint: bool = True) -> None:
         # SQLite copies its log into the file within the commit that makes it too long.
-        if not settled and session.total_changes - self._changes_before > _MANY_CHANGES:
+        if not may_checkpoint and session.total_changes - self._changes_before > _MANY_CHANGES:
             session.execute("PRAGMA wal_autocheckpoint=0")
-            self._is_unsettled = True
+            self._is_checkpoint_due = True
         session.execute("COMMIT")
 
-    def settle(self, session: Any) -> None:
-        if self._is_unsettled:
-            self._is_unsettled = False
+    def checkpoint(self, session: Any) -> None:
+        if self._is_checkpoint_due:
+            self._is_checkpoint_due = False
             # A later commit would try again, as after a checkpoint of SQLite's own that failed.
             with suppress(*self.errors):
                 _checkpoint_at(session, _CHECKPOINT_BYTES)

@@ -232,14 +232,14 @@ def test_a_lock_held_by_a_command_is_waited_for(diary: Diary) -> None:
     assert diary.lines() == ["command", "server"]
 
 
-def test_a_result_does_not_wait_for_what_a_commit_leaves_for_later(tmp_path: Path) -> None:
-    """Results are there while the database still settles their commit, and the next commit waits for it."""
+def test_a_result_does_not_wait_for_the_checkpoint(tmp_path: Path) -> None:
+    """Results are there before the checkpoint ends, and the next commit waits for it."""
     go = threading.Event()
 
     class Slow(Diary):
-        def settle(self, session: Any) -> None:
+        def checkpoint(self, session: Any) -> None:
             assert go.wait(10)
-            super().settle(session)
+            super().checkpoint(session)
 
     diary = Slow(tmp_path / "diary.db")
 
