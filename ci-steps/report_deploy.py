@@ -95,7 +95,7 @@ def dataclass(*, frozen):
 # password may hold an @, and a host may be an IPv6 address in brackets.
 _HOST = r"(\[[0-9A-Fa-f:.]+\]|[^/:@\[\]]+)"
 
-_GIT_URL_ADDRESS = rf"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/]*@)?{_HOST}(?::[0-9]*)?/(.*)$"
+_ADDRESS = rf"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/]*@)?{_HOST}(?::[0-9]*)?/(.*)$"
 
 # git@host:group/name.git, as ssh has it, and [git@host:22]:group/name.git with a port. C:\\work and
 # C:/work are Windows paths.
@@ -130,7 +130,7 @@ def slug(address):
     CodeCommit, whose repositories have no owner.
     """
     address = address.strip()
-    forms = (_GIT_URL_ADDRESS, _SCP_PORT, _BARE, _SCP, _BARE_USER)
+    forms = (_ADDRESS, _SCP_PORT, _BARE, _SCP, _BARE_USER)
     found = next((match for match in (re.match(form, address) for form in forms) if match), None)
     if not found or address.lower().startswith(("file:", "codecommit:")):
         return None
@@ -389,7 +389,9 @@ class FieldType:
 
     def accepts(self, text):
         """Return whether *text* is a value of this type."""
-        return len(text) <= self.longest and bool(self.fits(text)) and (text.isascii() or _encodable(text))
+        return len(text) <= self.longest and (
+            self.quick(text) or (bool(self.fits(text)) and (text.isascii() or _encodable(text)))
+        )
 
 def _plain(text):
     return text.isascii() and text.isprintable()
@@ -460,7 +462,7 @@ def _normalize_commits(kind, where, value):
         if not isinstance(commit, dict):
             raise InvalidEvent(f"{place}: expected an object with sha and time, got {got(commit)}", where)
         sha = commit.get("sha")
-        if not isinstance(sha, str) or not SHA.fits(sha):
+        if not isinstance(sha, str) or not SHA.accepts(sha):
             raise InvalidEvent(f"{place}.sha: expected {SHA.expected}, got {got_of(commit, 'sha')}", where)
         entry = {"sha": sha.lower()}
         if commit.get("time") is not None:
@@ -472,7 +474,7 @@ def _normalize_reverts(kind, where, value):
     if not isinstance(value, list):
         raise InvalidEvent(f"{where}: expected {kind.expected}, got {got(value)}", where)
     for index, sha in enumerate(value):
-        if not isinstance(sha, str) or not SHA.fits(sha):
+        if not isinstance(sha, str) or not SHA.accepts(sha):
             raise InvalidEvent(f"{where}[{index}]: expected {SHA.expected}, got {got(sha)}", where)
     return [sha.lower() for sha in value[:MOST_REVERTS]]
 
@@ -486,7 +488,7 @@ def _encodable(text):
     return True
 ''')
 
-_now(489, r'''
+_now(491, r'''
 # core/gitdailies_core/events/events.py
 # The events that GitDailies counts: one table of kinds and fields, and the value `Event`.
 
@@ -1007,7 +1009,7 @@ class Skipped:
     reason: str
 ''')
 
-_now(1010, r'''
+_now(1012, r'''
 # core/gitdailies_core/events/dialect.py
 # The dialect: the names that a receiver uses on the wire, and how configuration changes them.
 
@@ -1216,7 +1218,7 @@ def _payload(events, dialect):
     return json.dumps(bodies[0] if len(bodies) == 1 else bodies, separators=(",", ":"))
 ''')
 
-_now(1219, r'''
+_now(1221, r'''
 # core/gitdailies_core/values/secret.py
 # A secret that no log, message or pickle shows.
 
@@ -1461,7 +1463,7 @@ class Step:
     ask: Callable[[Mapping[str, Any], Callable[[], bytes]], dict[str, str]] | None = None
 ''')
 
-_now(1464, r'''
+_now(1466, r'''
 # core/gitdailies_core/ci/table.py
 # The parts of a platform: the table of its variables, and its marker; and the choice of one.
 
@@ -1627,7 +1629,6 @@ PREVIEW = "preview"
 _DEPLOY_ELSEWHERE = "other"
 _LONGEST_NAME = 200
 _DEPLOY_NOTHING = Facts()
-_DEPLOY_ADDRESS = re.compile(r"^https?://[^\s\x00-\x1f\x7f]{1,1900}$")
 
 def resolve(
     platform,
@@ -1834,10 +1835,10 @@ def _short(name):
 def _shown(url):
     # A wrong address of the platform is left out. It is no reason to fail.
     address = without_user(url or "")
-    return address if _DEPLOY_ADDRESS.match(address) else None
+    return address if address and URL.accepts(address) else None
 ''')
 
-_LATER["html_answer"] = 1840, r'''
+_LATER["html_answer"] = 1841, r'''
 # core/gitdailies_core/html_answer.py
 # Whether an answer is a web page. Pure.
 
@@ -1879,7 +1880,7 @@ def _html_answer_text(body):
     return body.decode("utf-8", "replace")
 '''
 
-_LATER["retry"] = 1882, r'''
+_LATER["retry"] = 1883, r'''
 # core/gitdailies_core/retry.py
 # Decide what to do after a delivery attempt: done, retry, pause or give up. Pure.
 
@@ -2018,21 +2019,18 @@ def retry_after_seconds(value, now):
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
 '''
 
-_LATER["values.hosts"] = 2021, r'''
+_LATER["values.hosts"] = 2022, r'''
 # core/gitdailies_core/values/hosts.py
 # Whether a host is on this machine or in a private network, by its name or address alone. Pure.
 
-# This machine, private and link-local networks, and the shared ones of carriers (RFC 1918, 3927, 6598).
-_PRIVATE_V4 = (
-    r"^(?:0|10|127|192\.168|169\.254|172\.(?:1[6-9]|2[0-9]|3[01])"
-    r"|100\.(?:6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7]))\."
+from ipaddress import ip_address, ip_network
+
+# This machine, private and link-local networks, and the shared ones of carriers (RFC 1918, 3927, 4193,
+# 4291, 6598). `is_private` of an address means more networks, and others on each version of Python.
+_NETWORKS = (
+    *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+    *("192.168.0.0/16", "::/127", "fc00::/7", "fe80::/10"),
 )
-
-# Loopback, unique local and link-local addresses (RFC 4193, 4291).
-_PRIVATE_V6 = r"^(?:(?:0*:)+(?:0*1)?$|f[cd][0-9a-f]{2}:|fe[89ab][0-9a-f]:)"
-
-_V4 = r"^[0-9]+(?:\.[0-9]+){3}$"
-_MAPPED = r"^::ffff:([0-9.]+)$"
 
 # Names that no public resolver knows (RFC 6761, 6762, 8375; ICANN keeps `internal` for this).
 _PRIVATE_NAMES = (
@@ -2049,17 +2047,15 @@ _PRIVATE_NAMES = (
 def is_private(host):
     """Whether *host* is this machine or in a private network. A name without a dot is."""
     name = host.strip("[]").rstrip(".").lower().partition("%")[0]
-    mapped = re.match(_MAPPED, name)
-    if mapped:
-        name = mapped[1]
-    if re.match(_V4, name):
-        return bool(re.match(_PRIVATE_V4, name))
-    if ":" in name:
-        return bool(re.match(_PRIVATE_V6, name))
-    return "." not in name or name.endswith(_PRIVATE_NAMES)
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return name.endswith(_PRIVATE_NAMES) or not ("." in name or ":" in name)
+    address = getattr(address, "ipv4_mapped", None) or address
+    return any(address in ip_network(network) for network in _NETWORKS)
 '''
 
-_LATER["ci.sender"] = 2062, r'''
+_LATER["ci.sender"] = 2058, r'''
 # core/gitdailies_core/ci/sender.py
 # Send events by POST, with the standard library alone, because a CI step installs nothing.
 
@@ -2389,7 +2385,7 @@ def _jitter():
     return random.random()
 '''
 
-_now(2392, r'''
+_now(2388, r'''
 # core/gitdailies_core/ci/checkout.py
 # Read facts about the deploy from the checkout's git: which commits it brought, and what nothing else tells.
 
@@ -2657,7 +2653,7 @@ def _send(
     return results, [warning] if warning else []
 ''')
 
-_LATER["ci.workflow_commands"] = 2660, r'''
+_LATER["ci.workflow_commands"] = 2656, r'''
 # core/gitdailies_core/ci/workflow_commands.py
 # Write a report as GitHub's runner reads it: commands in the log, outputs, and a summary.
 
@@ -2722,7 +2718,7 @@ def _markdown(text):
     return _one_line(text).translate(_MARKDOWN)
 '''
 
-_LATER["ci.github_events"] = 2725, r'''
+_LATER["ci.github_events"] = 2721, r'''
 # core/gitdailies_core/ci/github_events.py
 # Events of GitHub Actions whose payload names the deploy. Source: "Events that trigger workflows".
 
@@ -2962,7 +2958,7 @@ def _missing(name):
     return (f"the payload of {name}, which tells it, was not found at GITHUB_EVENT_PATH",)
 '''
 
-_LATER["ci.platforms.github_actions"] = 2965, r'''
+_LATER["ci.platforms.github_actions"] = 2961, r'''
 # core/gitdailies_core/ci/platforms/github_actions.py
 # GitHub Actions. Sources: its "Variables", "Contexts" and "Events that trigger workflows" references.
 
@@ -3077,7 +3073,7 @@ GITHUB_ACTIONS = Platform(
 )
 '''
 
-_LATER["ci.platforms.circleci"] = 3080, r'''
+_LATER["ci.platforms.circleci"] = 3076, r'''
 # core/gitdailies_core/ci/platforms/circleci.py
 # CircleCI. Sources: its "Project values and variables" and "Pipeline values" references.
 
@@ -3185,7 +3181,7 @@ CIRCLECI = Platform(
 )
 '''
 
-_LATER["ci.platforms.travis"] = 3188, r'''
+_LATER["ci.platforms.travis"] = 3184, r'''
 # core/gitdailies_core/ci/platforms/travis.py
 # Travis CI. Source: its "Environment Variables" page.
 
@@ -3236,7 +3232,7 @@ TRAVIS = Platform(
 )
 '''
 
-_LATER["ci.platforms.octopus"] = 3239, r'''
+_LATER["ci.platforms.octopus"] = 3235, r'''
 # core/gitdailies_core/ci/platforms/octopus.py
 # Octopus Deploy. Names are Octopus's own.
 
@@ -3414,7 +3410,7 @@ OCTOPUS = Platform(
 )
 '''
 
-_LATER["ci.platforms.gitlab"] = 3417, r'''
+_LATER["ci.platforms.gitlab"] = 3413, r'''
 # core/gitdailies_core/ci/platforms/gitlab.py
 # GitLab CI.
 
@@ -3521,7 +3517,7 @@ GITLAB = Platform(
 )
 '''
 
-_LATER["ci.platforms.buildkite"] = 3524, r'''
+_LATER["ci.platforms.buildkite"] = 3520, r'''
 # core/gitdailies_core/ci/platforms/buildkite.py
 # Buildkite. Source: its "Environment variables" reference.
 
@@ -3632,7 +3628,7 @@ BUILDKITE = Platform(
 )
 '''
 
-_LATER["ci.platforms.azure"] = 3635, r'''
+_LATER["ci.platforms.azure"] = 3631, r'''
 # core/gitdailies_core/ci/platforms/azure.py
 # Azure Pipelines.
 
@@ -3763,7 +3759,7 @@ AZURE = Platform(
 )
 '''
 
-_LATER["ci.platforms.bitbucket"] = 3766, r'''
+_LATER["ci.platforms.bitbucket"] = 3762, r'''
 # core/gitdailies_core/ci/platforms/bitbucket.py
 # Bitbucket Pipelines. Source: its "Variables and secrets" page.
 
@@ -3806,7 +3802,7 @@ BITBUCKET = Platform(
 )
 '''
 
-_LATER["ci.platforms.codebuild"] = 3809, r'''
+_LATER["ci.platforms.codebuild"] = 3805, r'''
 # core/gitdailies_core/ci/platforms/codebuild.py
 # AWS CodeBuild, by itself or in CodePipeline.
 
@@ -3868,7 +3864,7 @@ CODEBUILD = Platform(
 )
 '''
 
-_LATER["ci.platforms.drone"] = 3871, r'''
+_LATER["ci.platforms.drone"] = 3867, r'''
 # core/gitdailies_core/ci/platforms/drone.py
 # Drone. Harness Open Source sets the same variables. Source: its "Environment reference" page.
 
@@ -3915,7 +3911,7 @@ DRONE = Platform(
 )
 '''
 
-_LATER["ci.platforms.google_cloud_build"] = 3918, r'''
+_LATER["ci.platforms.google_cloud_build"] = 3914, r'''
 # core/gitdailies_core/ci/platforms/google_cloud_build.py
 # Google Cloud Build. Source: its "Substituting variable values" page.
 
@@ -3959,7 +3955,7 @@ GOOGLE_CLOUD_BUILD = Platform(
 )
 '''
 
-_LATER["ci.platforms.teamcity"] = 3962, r'''
+_LATER["ci.platforms.teamcity"] = 3958, r'''
 # core/gitdailies_core/ci/platforms/teamcity.py
 # TeamCity.
 
@@ -4004,7 +4000,7 @@ TEAMCITY = Platform(
 )
 '''
 
-_LATER["ci.platforms.woodpecker"] = 4007, r'''
+_LATER["ci.platforms.woodpecker"] = 4003, r'''
 # core/gitdailies_core/ci/platforms/woodpecker.py
 # Woodpecker CI. Source: its "Environment variables" page.
 
@@ -4051,7 +4047,7 @@ WOODPECKER = Platform(
 )
 '''
 
-_LATER["ci.platforms.jenkins"] = 4054, r'''
+_LATER["ci.platforms.jenkins"] = 4050, r'''
 # core/gitdailies_core/ci/platforms/jenkins.py
 # Jenkins.
 
@@ -4138,7 +4134,7 @@ JENKINS = Platform(
 )
 '''
 
-_now(4141, r'''
+_now(4137, r'''
 # core/gitdailies_core/ci/platforms/__init__.py
 # The platforms of this file, in the order that they are tried in.
 

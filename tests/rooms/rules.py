@@ -25,8 +25,8 @@ def words(text: str, prefix: str = "") -> frozenset[str]:
 # The standard library without sockets, files, clock, environment and processes.
 PURE = words(
     """__future__ abc base64 binascii bisect collections copy dataclasses datetime decimal difflib
-    email.utils enum fnmatch functools hashlib heapq hmac html itertools json math operator re string
-    textwrap types typing unicodedata urllib.parse zlib"""
+    email.utils enum fnmatch functools hashlib heapq hmac html ipaddress itertools json math operator re
+    string textwrap types typing unicodedata urllib.parse zlib"""
 )
 ANY_STDLIB = frozenset(sys.stdlib_module_names)
 

@@ -6,7 +6,6 @@ so the same job gives the same bytes when it runs again. A platform's own file r
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +26,7 @@ from gitdailies_core.ci.git_url import slug, without_user
 from gitdailies_core.ci.table import Platform
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import DEPLOYED, Event
-from gitdailies_core.events.field_types import MOST_COMMITS, MOST_REVERTS
+from gitdailies_core.events.field_types import MOST_COMMITS, MOST_REVERTS, URL
 from gitdailies_core.events.ids import deploy_id
 
 # From a checkout, enough for the runs that failed since the last deploy. The receiver drops what earlier
@@ -39,7 +38,6 @@ _ELSEWHERE = "other"
 _LONGEST_NAME = 200
 
 _NOTHING = Facts()
-_ADDRESS = re.compile(r"^https?://[^\s\x00-\x1f\x7f]{1,1900}$")
 
 
 def resolve(
@@ -252,4 +250,4 @@ def _short(name: str) -> str:
 def _shown(url: str | None) -> str | None:
     # A wrong address of the platform is left out. It is no reason to fail.
     address = without_user(url or "")
-    return address if _ADDRESS.match(address) else None
+    return address if address and URL.accepts(address) else None

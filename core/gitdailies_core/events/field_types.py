@@ -76,7 +76,9 @@ class FieldType:
 
     def accepts(self, text: str) -> bool:
         """Return whether *text* is a value of this type."""
-        return len(text) <= self.longest and bool(self.fits(text)) and (text.isascii() or _encodable(text))
+        return len(text) <= self.longest and (
+            self.quick(text) or (bool(self.fits(text)) and (text.isascii() or _encodable(text)))
+        )
 
 
 def _plain(text: str) -> bool:
@@ -158,7 +160,7 @@ def _normalize_commits(kind: FieldType, where: str, value: Any) -> list[dict[str
         if not isinstance(commit, dict):
             raise InvalidEvent(f"{place}: expected an object with sha and time, got {got(commit)}", where)
         sha = commit.get("sha")
-        if not isinstance(sha, str) or not SHA.fits(sha):
+        if not isinstance(sha, str) or not SHA.accepts(sha):
             raise InvalidEvent(f"{place}.sha: expected {SHA.expected}, got {got_of(commit, 'sha')}", where)
         entry = {"sha": sha.lower()}
         if commit.get("time") is not None:
@@ -171,7 +173,7 @@ def _normalize_reverts(kind: FieldType, where: str, value: Any) -> list[str]:
     if not isinstance(value, list):
         raise InvalidEvent(f"{where}: expected {kind.expected}, got {got(value)}", where)
     for index, sha in enumerate(value):
-        if not isinstance(sha, str) or not SHA.fits(sha):
+        if not isinstance(sha, str) or not SHA.accepts(sha):
             raise InvalidEvent(f"{where}[{index}]: expected {SHA.expected}, got {got(sha)}", where)
     return [sha.lower() for sha in value[:MOST_REVERTS]]
 

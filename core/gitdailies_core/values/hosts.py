@@ -5,17 +5,14 @@ Nothing is looked up, so a public name of a private address counts as public.
 
 from __future__ import annotations
 
-import re
+from ipaddress import ip_address, ip_network
 
-# This machine, private and link-local networks, and the shared ones of carriers (RFC 1918, 3927, 6598).
-_PRIVATE_V4 = (
-    r"^(?:0|10|127|192\.168|169\.254|172\.(?:1[6-9]|2[0-9]|3[01])"
-    r"|100\.(?:6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7]))\."
+# This machine, private and link-local networks, and the shared ones of carriers (RFC 1918, 3927, 4193,
+# 4291, 6598). `is_private` of an address means more networks, and others on each version of Python.
+_NETWORKS = (
+    *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+    *("192.168.0.0/16", "::/127", "fc00::/7", "fe80::/10"),
 )
-# Loopback, unique local and link-local addresses (RFC 4193, 4291).
-_PRIVATE_V6 = r"^(?:(?:0*:)+(?:0*1)?$|f[cd][0-9a-f]{2}:|fe[89ab][0-9a-f]:)"
-_V4 = r"^[0-9]+(?:\.[0-9]+){3}$"
-_MAPPED = r"^::ffff:([0-9.]+)$"
 # Names that no public resolver knows (RFC 6761, 6762, 8375; ICANN keeps `internal` for this).
 _PRIVATE_NAMES = (
     ".localhost",
@@ -32,11 +29,9 @@ _PRIVATE_NAMES = (
 def is_private(host: str) -> bool:
     """Whether *host* is this machine or in a private network. A name without a dot is."""
     name = host.strip("[]").rstrip(".").lower().partition("%")[0]
-    mapped = re.match(_MAPPED, name)
-    if mapped:
-        name = mapped[1]
-    if re.match(_V4, name):
-        return bool(re.match(_PRIVATE_V4, name))
-    if ":" in name:
-        return bool(re.match(_PRIVATE_V6, name))
-    return "." not in name or name.endswith(_PRIVATE_NAMES)
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return name.endswith(_PRIVATE_NAMES) or not ("." in name or ":" in name)
+    address = getattr(address, "ipv4_mapped", None) or address
+    return any(address in ip_network(network) for network in _NETWORKS)
