@@ -50,7 +50,14 @@ def _load(*modules):
         if module in _LATER:
             _now(*_LATER.pop(module))
 
-_now(53, r'''
+def _late(name, *modules):
+    def load():
+        _load(*modules)
+        return globals()[name]
+
+    return load
+
+_now(60, r'''
 # core/gitdailies_core/ci/frozen.py
 # Replace `dataclasses.dataclass(frozen=True)` in the one-file steps.
 
@@ -281,7 +288,7 @@ class InvalidEvent(GitDailiesError):
         return cls("; ".join(map(str, faults)), faults[0].field, faults)
 ''')
 
-_now(284, r'''
+_now(291, r'''
 # core/gitdailies_core/values/times.py
 # Times: aware UTC datetimes in the code, RFC 3339 on the wire, microseconds at the finest.
 
@@ -488,11 +495,11 @@ def _encodable(text):
     return True
 ''')
 
-_now(491, r'''
+_now(498, r'''
 # core/gitdailies_core/events/events.py
 # The events that GitDailies counts: one table of kinds and fields, and the value `Event`.
 
-_EVENTS_NOTHING: MappingProxyType[str, Any] = MappingProxyType({})
+_EVENTS_NOTHING = MappingProxyType({})
 DEPLOYED = "deployed"
 
 @dataclass(frozen=True)
@@ -538,7 +545,7 @@ _IDENTITY = Field("id", IDENTIFIER, "names this event; the same at every attempt
 _SERVICE = Field("service", NAME, "the service, where a repository holds several")
 _EVENT_URL = Field("url", URL, "a page about it")
 
-KINDS: tuple[Kind, ...] = (
+KINDS = (
     Kind(
         word=DEPLOYED,
         title="deploy occurred",
@@ -844,7 +851,7 @@ def _type(text, _short):
     return text
 
 # The inputs that have a form. The second argument is whether the beginning of a SHA will do.
-_FACTS_READ: Mapping[str, Callable[[str, bool], str]] = {
+_FACTS_READ = {
     "sha": lambda text, short: _commit_sha(text, "sha", short),
     "time": _time,
     "status": _status,
@@ -1009,7 +1016,7 @@ class Skipped:
     reason: str
 ''')
 
-_now(1012, r'''
+_now(1019, r'''
 # core/gitdailies_core/events/dialect.py
 # The dialect: the names that a receiver uses on the wire, and how configuration changes them.
 
@@ -1218,7 +1225,7 @@ def _payload(events, dialect):
     return json.dumps(bodies[0] if len(bodies) == 1 else bodies, separators=(",", ":"))
 ''')
 
-_now(1221, r'''
+_now(1228, r'''
 # core/gitdailies_core/values/secret.py
 # A secret that no log, message or pickle shows.
 
@@ -1423,7 +1430,7 @@ def _green(environ):
     return 0
 
 # The inputs keep the names that `settings` gives them.
-SAME_NAMES: Mapping[str, str] = {}
+SAME_NAMES = {}
 
 @dataclass(frozen=True)
 class Step:
@@ -1463,7 +1470,7 @@ class Step:
     ask: Callable[[Mapping[str, Any], Callable[[], bytes]], dict[str, str]] | None = None
 ''')
 
-_now(1466, r'''
+_now(1473, r'''
 # core/gitdailies_core/ci/table.py
 # The parts of a platform: the table of its variables, and its marker; and the choice of one.
 
@@ -1838,7 +1845,7 @@ def _shown(url):
     return address if address and URL.accepts(address) else None
 ''')
 
-_LATER["html_answer"] = 1841, r'''
+_LATER["html_answer"] = 1848, r'''
 # core/gitdailies_core/html_answer.py
 # Whether an answer is a web page. Pure.
 
@@ -1880,7 +1887,7 @@ def _html_answer_text(body):
     return body.decode("utf-8", "replace")
 '''
 
-_LATER["retry"] = 1883, r'''
+_LATER["retry"] = 1890, r'''
 # core/gitdailies_core/retry.py
 # Decide what to do after a delivery attempt: done, retry, pause or give up. Pure.
 
@@ -2019,7 +2026,7 @@ def retry_after_seconds(value, now):
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
 '''
 
-_LATER["values.hosts"] = 2022, r'''
+_LATER["values.hosts"] = 2029, r'''
 # core/gitdailies_core/values/hosts.py
 # Whether a host is on this machine or in a private network, by its name or address alone. Pure.
 
@@ -2055,7 +2062,7 @@ def is_private(host):
     return any(address in ip_network(network) for network in _NETWORKS)
 '''
 
-_LATER["ci.sender"] = 2058, r'''
+_LATER["ci.sender"] = 2065, r'''
 # core/gitdailies_core/ci/sender.py
 # Send events by POST, with the standard library alone, because a CI step installs nothing.
 
@@ -2385,7 +2392,7 @@ def _jitter():
     return random.random()
 '''
 
-_now(2388, r'''
+_now(2395, r'''
 # core/gitdailies_core/ci/checkout.py
 # Read facts about the deploy from the checkout's git: which commits it brought, and what nothing else tells.
 
@@ -2561,7 +2568,7 @@ def _git(directory, *arguments):
 # core/gitdailies_core/ci/step.py
 # Run a step from its inputs to its report. The arguments are what differs between platforms.
 
-_OUR_NAMES: Mapping[str, str] = {}
+_OUR_NAMES = {}
 
 # The sender is imported only when events are sent. A skipped or dry run does not need it.
 
@@ -2653,7 +2660,7 @@ def _send(
     return results, [warning] if warning else []
 ''')
 
-_LATER["ci.workflow_commands"] = 2656, r'''
+_LATER["ci.workflow_commands"] = 2663, r'''
 # core/gitdailies_core/ci/workflow_commands.py
 # Write a report as GitHub's runner reads it: commands in the log, outputs, and a summary.
 
@@ -2718,7 +2725,7 @@ def _markdown(text):
     return _one_line(text).translate(_MARKDOWN)
 '''
 
-_LATER["ci.github_events"] = 2721, r'''
+_LATER["ci.github_events"] = 2728, r'''
 # core/gitdailies_core/ci/github_events.py
 # Events of GitHub Actions whose payload names the deploy. Source: "Events that trigger workflows".
 
@@ -2742,7 +2749,7 @@ class Payload:
     commit_time: str = ""
     message: str = ""
 
-PAYLOADS: Mapping[str, Payload] = {
+PAYLOADS = {
     # GITHUB_SHA is the tip of the default branch. No time: it would differ at each attempt.
     "workflow_run": Payload(
         sha="workflow_run.head_sha",
@@ -2958,7 +2965,7 @@ def _missing(name):
     return (f"the payload of {name}, which tells it, was not found at GITHUB_EVENT_PATH",)
 '''
 
-_LATER["ci.platforms.github_actions"] = 2961, r'''
+_LATER["ci.platforms.github_actions"] = 2968, r'''
 # core/gitdailies_core/ci/platforms/github_actions.py
 # GitHub Actions. Sources: its "Variables", "Contexts" and "Events that trigger workflows" references.
 
@@ -3073,7 +3080,7 @@ GITHUB_ACTIONS = Platform(
 )
 '''
 
-_LATER["ci.platforms.circleci"] = 3076, r'''
+_LATER["ci.platforms.circleci"] = 3083, r'''
 # core/gitdailies_core/ci/platforms/circleci.py
 # CircleCI. Sources: its "Project values and variables" and "Pipeline values" references.
 
@@ -3181,7 +3188,7 @@ CIRCLECI = Platform(
 )
 '''
 
-_LATER["ci.platforms.travis"] = 3184, r'''
+_LATER["ci.platforms.travis"] = 3191, r'''
 # core/gitdailies_core/ci/platforms/travis.py
 # Travis CI. Source: its "Environment Variables" page.
 
@@ -3232,7 +3239,7 @@ TRAVIS = Platform(
 )
 '''
 
-_LATER["ci.platforms.octopus"] = 3235, r'''
+_LATER["ci.platforms.octopus"] = 3242, r'''
 # core/gitdailies_core/ci/platforms/octopus.py
 # Octopus Deploy. Names are Octopus's own.
 
@@ -3410,7 +3417,7 @@ OCTOPUS = Platform(
 )
 '''
 
-_LATER["ci.platforms.gitlab"] = 3413, r'''
+_LATER["ci.platforms.gitlab"] = 3420, r'''
 # core/gitdailies_core/ci/platforms/gitlab.py
 # GitLab CI.
 
@@ -3517,7 +3524,7 @@ GITLAB = Platform(
 )
 '''
 
-_LATER["ci.platforms.buildkite"] = 3520, r'''
+_LATER["ci.platforms.buildkite"] = 3527, r'''
 # core/gitdailies_core/ci/platforms/buildkite.py
 # Buildkite. Source: its "Environment variables" reference.
 
@@ -3628,7 +3635,7 @@ BUILDKITE = Platform(
 )
 '''
 
-_LATER["ci.platforms.azure"] = 3631, r'''
+_LATER["ci.platforms.azure"] = 3638, r'''
 # core/gitdailies_core/ci/platforms/azure.py
 # Azure Pipelines.
 
@@ -3759,7 +3766,7 @@ AZURE = Platform(
 )
 '''
 
-_LATER["ci.platforms.bitbucket"] = 3762, r'''
+_LATER["ci.platforms.bitbucket"] = 3769, r'''
 # core/gitdailies_core/ci/platforms/bitbucket.py
 # Bitbucket Pipelines. Source: its "Variables and secrets" page.
 
@@ -3802,7 +3809,7 @@ BITBUCKET = Platform(
 )
 '''
 
-_LATER["ci.platforms.codebuild"] = 3805, r'''
+_LATER["ci.platforms.codebuild"] = 3812, r'''
 # core/gitdailies_core/ci/platforms/codebuild.py
 # AWS CodeBuild, by itself or in CodePipeline.
 
@@ -3864,7 +3871,7 @@ CODEBUILD = Platform(
 )
 '''
 
-_LATER["ci.platforms.drone"] = 3867, r'''
+_LATER["ci.platforms.drone"] = 3874, r'''
 # core/gitdailies_core/ci/platforms/drone.py
 # Drone. Harness Open Source sets the same variables. Source: its "Environment reference" page.
 
@@ -3911,7 +3918,7 @@ DRONE = Platform(
 )
 '''
 
-_LATER["ci.platforms.google_cloud_build"] = 3914, r'''
+_LATER["ci.platforms.google_cloud_build"] = 3921, r'''
 # core/gitdailies_core/ci/platforms/google_cloud_build.py
 # Google Cloud Build. Source: its "Substituting variable values" page.
 
@@ -3955,7 +3962,7 @@ GOOGLE_CLOUD_BUILD = Platform(
 )
 '''
 
-_LATER["ci.platforms.teamcity"] = 3958, r'''
+_LATER["ci.platforms.teamcity"] = 3965, r'''
 # core/gitdailies_core/ci/platforms/teamcity.py
 # TeamCity.
 
@@ -4000,7 +4007,7 @@ TEAMCITY = Platform(
 )
 '''
 
-_LATER["ci.platforms.woodpecker"] = 4003, r'''
+_LATER["ci.platforms.woodpecker"] = 4010, r'''
 # core/gitdailies_core/ci/platforms/woodpecker.py
 # Woodpecker CI. Source: its "Environment variables" page.
 
@@ -4047,7 +4054,7 @@ WOODPECKER = Platform(
 )
 '''
 
-_LATER["ci.platforms.jenkins"] = 4050, r'''
+_LATER["ci.platforms.jenkins"] = 4057, r'''
 # core/gitdailies_core/ci/platforms/jenkins.py
 # Jenkins.
 
@@ -4134,81 +4141,26 @@ JENKINS = Platform(
 )
 '''
 
-_now(4137, r'''
+_now(4144, r'''
 # core/gitdailies_core/ci/platforms/__init__.py
 # The platforms of this file, in the order that they are tried in.
 
-def github_actions_platform():
-    _load("ci.workflow_commands", "ci.platforms.github_actions")
+github_actions_platform = _late("GITHUB_ACTIONS", "ci.workflow_commands", "ci.platforms.github_actions")
+circleci_platform = _late("CIRCLECI", "ci.platforms.circleci")
+travis_platform = _late("TRAVIS", "ci.platforms.travis")
+octopus_platform = _late("OCTOPUS", "ci.platforms.octopus")
+gitlab_platform = _late("GITLAB", "ci.platforms.gitlab")
+buildkite_platform = _late("BUILDKITE", "ci.platforms.buildkite")
+azure_platform = _late("AZURE", "ci.platforms.azure")
+bitbucket_platform = _late("BITBUCKET", "ci.platforms.bitbucket")
+codebuild_platform = _late("CODEBUILD", "ci.platforms.codebuild")
+drone_platform = _late("DRONE", "ci.platforms.drone")
+google_cloud_build_platform = _late("GOOGLE_CLOUD_BUILD", "ci.platforms.google_cloud_build")
+teamcity_platform = _late("TEAMCITY", "ci.platforms.teamcity")
+woodpecker_platform = _late("WOODPECKER", "ci.platforms.woodpecker")
+jenkins_platform = _late("JENKINS", "ci.platforms.jenkins")
 
-    return GITHUB_ACTIONS
-
-def circleci_platform():
-    _load("ci.platforms.circleci")
-
-    return CIRCLECI
-
-def travis_platform():
-    _load("ci.platforms.travis")
-
-    return TRAVIS
-
-def octopus_platform():
-    _load("ci.platforms.octopus")
-
-    return OCTOPUS
-
-def gitlab_platform():
-    _load("ci.platforms.gitlab")
-
-    return GITLAB
-
-def buildkite_platform():
-    _load("ci.platforms.buildkite")
-
-    return BUILDKITE
-
-def azure_platform():
-    _load("ci.platforms.azure")
-
-    return AZURE
-
-def bitbucket_platform():
-    _load("ci.platforms.bitbucket")
-
-    return BITBUCKET
-
-def codebuild_platform():
-    _load("ci.platforms.codebuild")
-
-    return CODEBUILD
-
-def drone_platform():
-    _load("ci.platforms.drone")
-
-    return DRONE
-
-def google_cloud_build_platform():
-    _load("ci.platforms.google_cloud_build")
-
-    return GOOGLE_CLOUD_BUILD
-
-def teamcity_platform():
-    _load("ci.platforms.teamcity")
-
-    return TEAMCITY
-
-def woodpecker_platform():
-    _load("ci.platforms.woodpecker")
-
-    return WOODPECKER
-
-def jenkins_platform():
-    _load("ci.platforms.jenkins")
-
-    return JENKINS
-
-CHOICES: tuple[Choice, ...] = (
+CHOICES = (
     Choice("GITHUB_ACTIONS", "", github_actions_platform),
     Choice("CIRCLECI", "", circleci_platform),
     Choice("TRAVIS", "", travis_platform),

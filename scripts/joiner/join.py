@@ -4,8 +4,8 @@
          head="Report a deploy …", version="0.1.0") -> text
 
 The result holds only the used definitions, with their comments. Each comes after those that it needs.
-If two modules define one name, the module's name is added to each. Annotations of functions go, because
-Python compiles them, too. Imports that only those of classes need are left to type checkers. `dataclass`
+If two modules define one name, the module's name is added to each. Annotations go, because Python compiles
+them, too. Those of fields stay, and imports that only they need are left to type checkers. `dataclass`
 becomes core's small replacement: a step starts once, and most of its time is the start.
 """
 
@@ -275,6 +275,8 @@ def _written(
 
     In a file of parts, some late imports become calls.
     """
+    if late := division.late(unit, names) if division else "":
+        return late
     lines = list(unit.module.lines)
     methods = [method for method in unit.methods if method in kept]
     for edit in sorted({edit for one in (unit, *methods) for edit in _edits(one, names)}, reverse=True):

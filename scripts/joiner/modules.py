@@ -75,7 +75,7 @@ class Unit:
 
     @cached_property
     def annotations(self) -> tuple[tuple[int, int, ast.expr], ...]:
-        """The annotations of functions in it, as `annotated` returns them."""
+        """The annotations in it that are left out, as `annotated` returns them."""
         return tuple(annotated(self.node))
 
 

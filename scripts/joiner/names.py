@@ -1,6 +1,6 @@
 """The names in a statement at the top of a module: those it takes from outside, and those it defines.
 
-A joined file has no annotations of functions, so names in these do not count.
+A joined file has no annotations but those of fields, so names in others do not count.
 """
 
 from __future__ import annotations
@@ -105,7 +105,8 @@ class _Reader(ast.NodeVisitor):
         self._class = before
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        if not self._scopes:
+        # Only a class's fields keep theirs.
+        if self._class and not self._scopes:
             self._annotated(node.annotation)
         self.visit(node.target)
         if node.value:
@@ -156,10 +157,12 @@ class _Reader(ast.NodeVisitor):
 
 
 def annotated(node: ast.stmt) -> Iterator[tuple[int, int, ast.expr]]:
-    """Yield the annotations of functions in a statement: the line and the column where each begins, and it.
+    """Yield the annotations in a statement but for those of fields: the line and the column of each, and it.
 
     The column is that of the colon, or of the space before an arrow.
     """
+    if isinstance(node, ast.AnnAssign) and node.value:
+        yield node.lineno, node.target.end_col_offset or 0, node.annotation
     for item in ast.walk(node):
         if isinstance(item, ast.FunctionDef):
             for argument in _all(item.args):

@@ -9,11 +9,12 @@ an import is reached.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from scripts.joiner.modules import Module, Symbol, Unit
 
-# The code before the parts. A call of `_load` replaces a late import.
+# The code before the parts. A call of `_load` replaces a late import, and one of `_late` a function that
+# returns what it imports.
 LOADER = """\
 # The modules are texts, which are compiled when this job needs them: most of a step's time is spent on that.
 # A number is that of its line, for tracebacks.
@@ -26,8 +27,15 @@ def _load(*modules):
     for module in modules:
         if module in _LATER:
             _now(*_LATER.pop(module))
+
+def _late(name, *modules):
+    def load():
+        _load(*modules)
+        return globals()[name]
+
+    return load
 """
-RESERVED = ("_LATER", "_now", "_load")
+RESERVED = ("_LATER", "_now", "_load", "_late")
 # In lines. Shorter parts gain nothing.
 LONG_ENOUGH = 200
 _LINE, _QUOTES = "@LINE@", "'''"
@@ -48,10 +56,28 @@ class Division:
 
     def loads(self, module: Module, node: ast.ImportFrom) -> str:
         """Return the call that replaces a late import of *module*, or "" if its names are defined already."""
+        found = self._modules(module, node)
+        return f"_load({found})" if found else ""
+
+    def late(self, unit: Unit, names: Mapping[Symbol, str]) -> str:
+        """Return what replaces a function that returns what it imports, or "".
+
+        *names* has the name of each definition in the file.
+        """
+        node = unit.node
+        body = node.body if isinstance(node, ast.FunctionDef) and not ast.unparse(node.args) else []
+        if len(body) != 2 or body[0] not in unit.imports or not isinstance(body[0], ast.ImportFrom):
+            return ""
+        target, found = unit.module.targets[body[0].names[0].name], self._modules(unit.module, body[0])
+        if not found or not isinstance(target, Symbol) or ast.unparse(body[1]) != f"return {target.name}":
+            return ""
+        return f'{unit.defines[0]} = _late("{names[target]}", {found})'
+
+    def _modules(self, module: Module, node: ast.ImportFrom) -> str:
         targets = (module.targets[alias.asname or alias.name] for alias in node.names)
         wanted = {target.module if isinstance(target, Symbol) else str(target) for target in targets}
         found = [f'"{_short(one)}"' for one in self._order if one in self._reached(wanted) - self.at_once]
-        return f"_load({', '.join(found)})" if found else ""
+        return ", ".join(found)
 
     def _reached(self, start: set[str]) -> set[str]:
         found: set[str] = set()

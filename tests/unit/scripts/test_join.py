@@ -189,7 +189,7 @@ def test_imports_inside_of_functions(tmp_path: Path) -> None:
 
 
 def test_annotations_cost_nothing(tmp_path: Path) -> None:
-    """Annotations of functions are left out, and imports that only those of classes need are not made."""
+    """Annotations are left out but for those of fields, and imports that only these need are not made."""
     text = joined(
         room(
             tmp_path,
@@ -203,12 +203,14 @@ def test_annotations_cost_nothing(tmp_path: Path) -> None:
                 found: dict[str, Number] = {"": number * times}
                 return found[""]
             import sys
-            print(double(2), Pair.first, "decimal" in sys.modules)
+            TWICE: "dict[Fraction, int]" = {}
+            print(double(2), Pair.first, TWICE, "decimal" in sys.modules)
             """,
         )
     )
 
-    assert run(text) == "4 1 False\n"
+    assert run(text) == "4 1 {} False\n"
+    assert "\nTWICE = {}\n" in text
     assert "def double(number, *, times = 2):" in text
     assert "    found = {" in text
     assert "if TYPE_CHECKING:\n    from decimal import Decimal\n    from typing import Union" in text
@@ -250,7 +252,12 @@ PARTS = {
     "main": """
         import sys
         from gitdailies_core import one
+        def four():
+            from gitdailies_core.four import FOUR
+            return FOUR
         def main(name):
+            if name == "four":
+                return four()
             if name == "two":
                 from gitdailies_core.two import TWO
                 return TWO
@@ -264,6 +271,7 @@ PARTS = {
     "core_one": "ONE = '1'\n",
     "core_two": "from gitdailies_core import deep, one\nTWO = one.ONE + deep.DEEP\n",
     "core_deep": "from fractions import Fraction\nDEEP = str(Fraction(1, 2))\n",
+    "core_four": "FOUR = '4'\n",
     "core_three": "def fail():\n    # Why.\n    raise ValueError('planted')\n",
 }
 
@@ -276,11 +284,23 @@ def part_run(tmp_path: Path, name: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     ("name", "printed"),
-    [("one", "1 False ['deep', 'three', 'two']\n"), ("two", "11/2 True ['three']\n")],
+    [
+        ("one", "1 False ['deep', 'four', 'three', 'two']\n"),
+        ("two", "11/2 True ['four', 'three']\n"),
+        ("four", "4 False ['deep', 'three', 'two']\n"),
+    ],
 )
 def test_a_late_import_compiles_its_modules(name: str, printed: str, tmp_path: Path) -> None:
     """What is imported late is compiled then, with all that it needs, and imports what only that needs."""
     assert part_run(tmp_path, name).stdout == printed
+
+
+def test_a_function_that_returns_what_it_imports_is_one_line(tmp_path: Path) -> None:
+    """Such a function takes one line of the file, with the names that its import has there."""
+    text = joined(room(tmp_path, **PARTS), parts=True)
+
+    assert '\nfour = _late("FOUR", "four")\n' in text
+    assert "def four" not in text
 
 
 def test_a_traceback_shows_the_line_of_the_file(tmp_path: Path) -> None:
