@@ -32,7 +32,6 @@ from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from json.encoder import encode_basestring_ascii
 from types import MappingProxyType
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def _late(name, *modules):
 
     return load
 
-_now(60, r'''
+_now(59, r'''
 # core/gitdailies_core/ci/frozen.py
 # Replace `dataclasses.dataclass(frozen=True)` in the one-file steps.
 
@@ -93,111 +92,6 @@ def dataclass(*, frozen):
         return cls
 
     return decorate
-
-# core/gitdailies_core/ci/git_url.py
-# Read addresses of repositories: find the slug in an address, and remove its user name.
-
-# The patterns are texts: a step compiles only those that it needs, which saves a part of its time.
-# https://user:token@host:8443/group/sub/name.git/, and the same with ssh://, git:// or git+ssh://. A
-# password may hold an @, and a host may be an IPv6 address in brackets.
-_HOST = r"(\[[0-9A-Fa-f:.]+\]|[^/:@\[\]]+)"
-
-_ADDRESS = rf"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/]*@)?{_HOST}(?::[0-9]*)?/(.*)$"
-
-# git@host:group/name.git, as ssh has it, and [git@host:22]:group/name.git with a port. C:\\work and
-# C:/work are Windows paths.
-_SCP = r"^(?:[^/@:]+@)?(\[[0-9A-Fa-f:.]+\]|[^/:@\[\]]{2,}):(?!//)(.*)$"
-
-_SCP_PORT = r"^\[(?:[^/@:\]]+@)?([^/@:\[\]]+):[0-9]+\]:(?!//)(.*)$"
-
-# user:token@host/group/name.git and token@host/group/name.git, without a scheme.
-_BARE = rf"^[^/@\s]*:[^\s]*@{_HOST}(?::[0-9]+)?/(.*)$"
-
-_BARE_USER = rf"^[^/@:\s]+@{_HOST}/(.*)$"
-
-# User and password with a scheme, also where a password has a raw slash, and without a scheme.
-_USER = r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s]*@"
-
-_SLASHED = r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s@:]+:(?![0-9]*(?:[/?#]|$))[^\s@]*@"
-_NAKED = r"^[^/@\s]*:[^@\s]*@(?=[^@\s/]+[/:])|^(?!git@)[^/@\s:]+@(?=[^@\s/:]+[/:])"
-
-# Some parts of a path do not belong to the name: `_git` and, with ssh, `v3` of Azure, and `scm` of
-# Bitbucket Data Center.
-_AZURE_HOSTS = ("dev.azure.com", "ssh.dev.azure.com", ".visualstudio.com")
-
-# Their `a/scm/b/c` is a group, and no Bitbucket below a path of its own.
-_NEVER_BITBUCKET_SERVER = ("github.com", "gitlab.com", "bitbucket.org")
-
-_CODECOMMIT = "git-codecommit."
-
-def slug(address):
-    """Return `owner/name` of a repository's address, with more parts if it has subgroups.
-
-    Returns None for a path on this machine, for an address with fewer than two parts, and for AWS
-    CodeCommit, whose repositories have no owner.
-    """
-    address = address.strip()
-    forms = (_ADDRESS, _SCP_PORT, _BARE, _SCP, _BARE_USER)
-    found = next((match for match in (re.match(form, address) for form in forms) if match), None)
-    if not found or address.lower().startswith(("file:", "codecommit:")):
-        return None
-    host, path = found.group(1).lower(), re.split(r"[?#]", found.group(2))[0].strip("/")
-    if host.startswith(_CODECOMMIT):
-        return None
-    parts = [_decoded(part) for part in path.split("/") if part]
-    if parts and parts[-1].lower().endswith(".git"):
-        parts[-1] = parts[-1][: -len(".git")]
-    if host.endswith(_AZURE_HOSTS):
-        parts = _azure(host, parts)
-    elif "_git" in parts[:-1]:
-        parts = _azure_server(parts)
-    elif len(parts) > 2 and parts[0] == "scm":
-        parts = parts[1:]
-    elif len(parts) == 4 and parts[1] == "scm" and host not in _NEVER_BITBUCKET_SERVER:
-        # The server has a path of its own, such as /bitbucket.
-        parts = parts[2:]
-    return "/".join(parts) if len(parts) > 1 and all(parts) else None
-
-def without_user(address):
-    """Return *address* without user name and password. These never leave the machine."""
-    return without_users(address.strip())
-
-def without_users(text):
-    """Return *text* without the user names and passwords of the addresses in it.
-
-    The `git@` of ssh is no secret, and stays.
-    """
-    return re.sub(r"\S+", lambda found: _bare(found[0]), text) if "@" in text else text
-
-def _bare(word):
-    # A password may hold a comma, so a whole address comes first, and then each part of a list.
-    if "@" not in word:
-        return word
-    for pattern in (_USER, _SLASHED):
-        word = re.sub(pattern, r"\1", word)
-    return ",".join(part if "://" in part else re.sub(_NAKED, "", part) for part in word.split(","))
-
-def _decoded(part):
-    """Return a part of a path without escapes. A repository's name can hold no space and no slash."""
-    plain = unquote(part)
-    return part if re.search(r"[\s/\x00-\x1f\x7f\ufffd]", plain) else plain
-
-def _azure(host, parts):
-    # All forms become organization/project/name.
-    parts = [part for part in parts if part not in ("_git", "v3", "DefaultCollection")]
-    if host.endswith(".visualstudio.com") and host != "vs-ssh.visualstudio.com":
-        parts = [host.partition(".")[0], *parts]
-    # A project's first repository has the project's name, and the address has that name only once.
-    return [*parts, parts[-1]] if len(parts) == 2 else parts
-
-def _azure_server(parts):
-    """Return collection/project/name. The server may have a path of its own before them, often `tfs`."""
-    at = parts.index("_git")
-    before, name = parts[:at], parts[at + 1]
-    if len(before) > 1 and before[0].lower() == "tfs":
-        before = before[1:]
-    # A project's first repository has the project's name, and the address has that name only once.
-    return [*before[-2:], name] if len(before) > 1 else [*before, name, name]
 
 # core/gitdailies_core/error_text.py
 # Text for error messages: a wrong value shown safely, and the name of the setting that holds it.
@@ -286,9 +180,7 @@ class InvalidEvent(GitDailiesError):
         if len(faults) == 1:
             return faults[0]
         return cls("; ".join(map(str, faults)), faults[0].field, faults)
-''')
 
-_now(291, r'''
 # core/gitdailies_core/values/times.py
 # Times: aware UTC datetimes in the code, RFC 3339 on the wire, microseconds at the finest.
 
@@ -495,7 +387,91 @@ def _encodable(text):
     return True
 ''')
 
-_now(498, r'''
+_LATER["ci.git_url"] = 390, r'''
+# core/gitdailies_core/ci/git_url.py
+# Find the slug in the address of a repository.
+
+from urllib.parse import unquote
+
+# The patterns are texts: a step compiles only those that it needs, which saves a part of its time.
+# https://user:token@host:8443/group/sub/name.git/, and the same with ssh://, git:// or git+ssh://. A
+# password may hold an @, and a host may be an IPv6 address in brackets.
+_HOST = r"(\[[0-9A-Fa-f:.]+\]|[^/:@\[\]]+)"
+
+_ADDRESS = rf"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/]*@)?{_HOST}(?::[0-9]*)?/(.*)$"
+
+# git@host:group/name.git, as ssh has it, and [git@host:22]:group/name.git with a port. C:\\work and
+# C:/work are Windows paths.
+_SCP = r"^(?:[^/@:]+@)?(\[[0-9A-Fa-f:.]+\]|[^/:@\[\]]{2,}):(?!//)(.*)$"
+
+_SCP_PORT = r"^\[(?:[^/@:\]]+@)?([^/@:\[\]]+):[0-9]+\]:(?!//)(.*)$"
+
+# user:token@host/group/name.git and token@host/group/name.git, without a scheme.
+_BARE = rf"^[^/@\s]*:[^\s]*@{_HOST}(?::[0-9]+)?/(.*)$"
+
+_BARE_USER = rf"^[^/@:\s]+@{_HOST}/(.*)$"
+
+# Some parts of a path do not belong to the name: `_git` and, with ssh, `v3` of Azure, and `scm` of
+# Bitbucket Data Center.
+_AZURE_HOSTS = ("dev.azure.com", "ssh.dev.azure.com", ".visualstudio.com")
+
+# Their `a/scm/b/c` is a group, and no Bitbucket below a path of its own.
+_NEVER_BITBUCKET_SERVER = ("github.com", "gitlab.com", "bitbucket.org")
+
+_CODECOMMIT = "git-codecommit."
+
+def slug(address):
+    """Return `owner/name` of a repository's address, with more parts if it has subgroups.
+
+    Returns None for a path on this machine, for an address with fewer than two parts, and for AWS
+    CodeCommit, whose repositories have no owner.
+    """
+    address = address.strip()
+    forms = (_ADDRESS, _SCP_PORT, _BARE, _SCP, _BARE_USER)
+    found = next((match for match in (re.match(form, address) for form in forms) if match), None)
+    if not found or address.lower().startswith(("file:", "codecommit:")):
+        return None
+    host, path = found.group(1).lower(), re.split(r"[?#]", found.group(2))[0].strip("/")
+    if host.startswith(_CODECOMMIT):
+        return None
+    parts = [_decoded(part) for part in path.split("/") if part]
+    if parts and parts[-1].lower().endswith(".git"):
+        parts[-1] = parts[-1][: -len(".git")]
+    if host.endswith(_AZURE_HOSTS):
+        parts = _azure(host, parts)
+    elif "_git" in parts[:-1]:
+        parts = _azure_server(parts)
+    elif len(parts) > 2 and parts[0] == "scm":
+        parts = parts[1:]
+    elif len(parts) == 4 and parts[1] == "scm" and host not in _NEVER_BITBUCKET_SERVER:
+        # The server has a path of its own, such as /bitbucket.
+        parts = parts[2:]
+    return "/".join(parts) if len(parts) > 1 and all(parts) else None
+
+def _decoded(part):
+    """Return a part of a path without escapes. A repository's name can hold no space and no slash."""
+    plain = unquote(part)
+    return part if re.search(r"[\s/\x00-\x1f\x7f\ufffd]", plain) else plain
+
+def _azure(host, parts):
+    # All forms become organization/project/name.
+    parts = [part for part in parts if part not in ("_git", "v3", "DefaultCollection")]
+    if host.endswith(".visualstudio.com") and host != "vs-ssh.visualstudio.com":
+        parts = [host.partition(".")[0], *parts]
+    # A project's first repository has the project's name, and the address has that name only once.
+    return [*parts, parts[-1]] if len(parts) == 2 else parts
+
+def _azure_server(parts):
+    """Return collection/project/name. The server may have a path of its own before them, often `tfs`."""
+    at = parts.index("_git")
+    before, name = parts[:at], parts[at + 1]
+    if len(before) > 1 and before[0].lower() == "tfs":
+        before = before[1:]
+    # A project's first repository has the project's name, and the address has that name only once.
+    return [*before[-2:], name] if len(before) > 1 else [*before, name, name]
+'''
+
+_now(474, r'''
 # core/gitdailies_core/events/events.py
 # The events that GitDailies counts: one table of kinds and fields, and the value `Event`.
 
@@ -660,17 +636,13 @@ class Event:
         return Event.from_wire({"kind": self.kind, **values, **self.extra})
 
 # core/gitdailies_core/ci/facts.py
-# Plain values about a job: the inputs, the platform's facts, and the resulting deploys.
+# Plain values about a job: the platform's facts, those of git, and the resulting deploys.
 
 # Texts that mean no value: CircleCI writes `<nil>`, Helm and GitLab `<no value>`, JSON null,
 # JavaScript undefined, Python None.
 _FACTS_NOTHING = frozenset({"", "<nil>", "nil", "<no value>", "null", "undefined", "none"})
 
-# A reference that was not replaced. Azure leaves an unknown one as a dollar and parentheses. Octopus
-# has a number sign before the braces. No comment here shows that, because Octopus replaces it in scripts.
-_FACTS_REFERENCE = r"^(\$\(.*\)|\$?\$\{.*\}|#\{.*\}|\$[A-Za-z_][A-Za-z0-9_]*|<<.*>>)$"
-
-_FACTS_HEADS, _TAGS = "refs/heads/", "refs/tags/"
+_HEADS, _TAGS = "refs/heads/", "refs/tags/"
 
 # GitHub's merge queue builds a branch of its own, named after the one that it merges into.
 _QUEUE = "gh-readonly-queue/"
@@ -702,8 +674,8 @@ def branch_of(ref):
     For a branch of GitHub's merge queue it is the branch that the queue merges into.
     """
     ref = None if full_sha(ref) else given(ref)
-    if ref and ref.startswith(_FACTS_HEADS):
-        ref = ref[len(_FACTS_HEADS) :] or None
+    if ref and ref.startswith(_HEADS):
+        ref = ref[len(_HEADS) :] or None
     if ref and ref.startswith(_QUEUE):
         return ref[len(_QUEUE) :].rpartition("/pr-")[0] or None
     return None if ref and ref.startswith("refs/") else ref
@@ -712,6 +684,15 @@ def tag_of(ref):
     """Return the tag of `refs/tags/NAME`, None for any other ref."""
     ref = given(ref)
     return ref[len(_TAGS) :] if ref and ref.startswith(_TAGS) else None
+
+def repo_of(address):
+    """Return `owner/name` of a repository's address, or None."""
+    if not address:
+        return None
+    # Most jobs have the name itself.
+    _load("ci.git_url")
+
+    return slug(address)
 
 def later_attempt(text):
     """Return the number of an attempt, or None for the first one and for none."""
@@ -763,131 +744,6 @@ def reverts_of(commits):
         if not any(name.startswith(one) for one in found):
             found.update(dict.fromkeys(undone))
     return tuple(found)
-
-@dataclass(frozen=True)
-class Repository:
-    """The repository of a deploy: `PATH` or `PATH@SHA`."""
-
-    path: str
-    sha: str | None = None
-
-@dataclass(frozen=True)
-class Inputs:
-    """The inputs that a user set. Build them with `make`, which refuses wrong values.
-
-    `no_branch` says why the branch that was set is none, such as a tag's ref.
-    """
-
-    repos: tuple[Repository, ...] = ()
-    sha: str | None = None
-    branch: str | None = None
-    environment: str | None = None
-    service: str | None = None
-    type: str | None = None
-    time: str | None = None
-    id: str | None = None
-    status: str | None = None
-    url: str | None = None
-    fixes: str | None = None
-    no_branch: str | None = None
-
-    @classmethod
-    def make(cls, *, repos = (), **texts):
-        """Read raw texts. *repos* holds `PATH` or `PATH@SHA`, several separated by spaces or commas.
-
-        Empty, `<nil>`, `null` and the like mean not given. A job knows its commit in full, so a SHA must be
-        whole. Raises UsageError with a complaint for each wrong input.
-        """
-        return cls._read(repos, texts, short=False)
-
-    @classmethod
-    def _read(cls, repos, texts, *, short):
-        read = {}
-        complaints = []
-        for name, text in texts.items():
-            if name not in cls.__annotations__ or name in ("repos", "no_branch"):
-                raise TypeError(f"Inputs has no input {name!r}")
-            try:
-                read[name] = _facts_filled_in(name, text)
-                if read[name] and name in _FACTS_READ:
-                    read[name] = _FACTS_READ[name](read[name], short)
-            except UsageError as error:
-                complaints += error.complaints
-        found = []
-        for text in repos:
-            try:
-                found += _repositories(text, short)
-            except UsageError as error:
-                complaints += error.complaints
-        if complaints:
-            raise UsageError(*complaints)
-        if read.get("branch"):
-            branch = branch_of(read["branch"])
-            if not branch:
-                read["no_branch"] = f"{got(read['branch'])} was set, which is no branch"
-            read["branch"] = branch
-        return cls(repos=tuple(found), **read)
-
-def _facts_filled_in(name, text):
-    text = given(text)
-    if text and text[0] in "$#<" and re.match(_FACTS_REFERENCE, text):
-        raise UsageError(f"{name}: expected a value, got {got(text)}, which nothing filled in")
-    return text
-
-def _time(text, _short):
-    try:
-        return text_of(parse(text, "time"))
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-
-def _status(text, _short):
-    if text.lower() not in SUCCEEDED | FACTS_FAILED:
-        raise UsageError(f"status: expected a word like success, failure or cancelled, got {got(text)}")
-    return text
-
-def _type(text, _short):
-    if text not in DEPLOY_TYPES:
-        raise UsageError(f"type: expected one of {', '.join(DEPLOY_TYPES)}, got {got(text)}")
-    return text
-
-# The inputs that have a form. The second argument is whether the beginning of a SHA will do.
-_FACTS_READ = {
-    "sha": lambda text, short: _commit_sha(text, "sha", short),
-    "time": _time,
-    "status": _status,
-    "type": _type,
-    "url": lambda text, _short: without_users(text),
-}
-
-def _repositories(text, short):
-    # Users and passwords are removed before the text is split, because a password may hold a comma.
-    parts, given_parts = (one.replace(",", " ").split() for one in (without_users(text), text))
-    for part in filter(given, parts):
-        # What had a user was an address, also without a scheme.
-        yield _repository(part if part in given_parts or "://" in part else f"https://{part}", short)
-
-def _repository(text, short):
-    path, at, sha = _facts_filled_in("repo", text).partition("@")
-    path = path.strip("/")
-    if "://" in text or ":" in path or not all(path.split("/")) or "/" not in path:
-        named = slug(text)
-        remedy = f"; did you mean {named}" if named else ""
-        raise UsageError(f"repo: expected a repository like larkspur/checkout-api, got {got(text)}{remedy}")
-    return Repository(path, _commit_sha(sha, "repo", short) if at else None)
-
-def _commit_sha(sha, where, short):
-    name = full_sha(sha)
-    if not name and short:
-        text = given(sha)
-        if text and SHA.accepts(text) and text.strip("0"):
-            return text.lower()
-        raise UsageError(f"{where}: expected a commit of {SHA.expected}, got {got(sha)}")
-    if not name:
-        raise UsageError(
-            f"{where}: expected a commit of 40 or 64 hexadecimal digits, got {got(sha)}; "
-            "git rev-parse prints them in full"
-        )
-    return name
 
 @dataclass(frozen=True)
 class GitFacts:
@@ -1016,7 +872,167 @@ class Skipped:
     reason: str
 ''')
 
-_now(1019, r'''
+_now(875, r'''
+# core/gitdailies_core/ci/userinfo.py
+# Remove user names and passwords from addresses (RFC 3986, section 3.2.1).
+
+# User and password with a scheme, also where a password has a raw slash, and without a scheme.
+_USER = r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s]*@"
+
+_SLASHED = r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s@:]+:(?![0-9]*(?:[/?#]|$))[^\s@]*@"
+_NAKED = r"^[^/@\s]*:[^@\s]*@(?=[^@\s/]+[/:])|^(?!git@)[^/@\s:]+@(?=[^@\s/:]+[/:])"
+
+def without_user(address):
+    """Return *address* without user name and password. These never leave the machine."""
+    return without_users(address.strip())
+
+def without_users(text):
+    """Return *text* without the user names and passwords of the addresses in it.
+
+    The `git@` of ssh is no secret, and stays.
+    """
+    return re.sub(r"\S+", lambda found: _bare(found[0]), text) if "@" in text else text
+
+def _bare(word):
+    # A password may hold a comma, so a whole address comes first, and then each part of a list.
+    if "@" not in word:
+        return word
+    for pattern in (_USER, _SLASHED):
+        word = re.sub(pattern, r"\1", word)
+    return ",".join(part if "://" in part else re.sub(_NAKED, "", part) for part in word.split(","))
+
+# core/gitdailies_core/ci/inputs.py
+# The inputs that a user set for a deploy. Wrong ones are refused.
+
+# A reference that was not replaced. Azure leaves an unknown one as a dollar and parentheses. Octopus
+# has a number sign before the braces. No comment here shows that, because Octopus replaces it in scripts.
+_UNFILLED = r"^(\$\(.*\)|\$?\$\{.*\}|#\{.*\}|\$[A-Za-z_][A-Za-z0-9_]*|<<.*>>)$"
+
+@dataclass(frozen=True)
+class Repository:
+    """The repository of a deploy: `PATH` or `PATH@SHA`."""
+
+    path: str
+    sha: str | None = None
+
+@dataclass(frozen=True)
+class Inputs:
+    """The inputs that a user set. Build them with `make`, which refuses wrong values.
+
+    `no_branch` says why the branch that was set is none, such as a tag's ref.
+    """
+
+    repos: tuple[Repository, ...] = ()
+    sha: str | None = None
+    branch: str | None = None
+    environment: str | None = None
+    service: str | None = None
+    type: str | None = None
+    time: str | None = None
+    id: str | None = None
+    status: str | None = None
+    url: str | None = None
+    fixes: str | None = None
+    no_branch: str | None = None
+
+    @classmethod
+    def make(cls, *, repos = (), **texts):
+        """Read raw texts. *repos* holds `PATH` or `PATH@SHA`, several separated by spaces or commas.
+
+        Empty, `<nil>`, `null` and the like mean not given. A job knows its commit in full, so a SHA must be
+        whole. Raises UsageError with a complaint for each wrong input.
+        """
+        return cls._read(repos, texts, short=False)
+
+    @classmethod
+    def _read(cls, repos, texts, *, short):
+        read = {}
+        complaints = []
+        for name, text in texts.items():
+            if name not in cls.__annotations__ or name in ("repos", "no_branch"):
+                raise TypeError(f"Inputs has no input {name!r}")
+            try:
+                read[name] = _inputs_filled_in(name, text)
+                if read[name] and name in _READ:
+                    read[name] = _READ[name](read[name], short)
+            except UsageError as error:
+                complaints += error.complaints
+        found = []
+        for text in repos:
+            try:
+                found += _repositories(text, short)
+            except UsageError as error:
+                complaints += error.complaints
+        if complaints:
+            raise UsageError(*complaints)
+        if read.get("branch"):
+            branch = branch_of(read["branch"])
+            if not branch:
+                read["no_branch"] = f"{got(read['branch'])} was set, which is no branch"
+            read["branch"] = branch
+        return cls(repos=tuple(found), **read)
+
+def _inputs_filled_in(name, text):
+    text = given(text)
+    if text and text[0] in "$#<" and re.match(_UNFILLED, text):
+        raise UsageError(f"{name}: expected a value, got {got(text)}, which nothing filled in")
+    return text
+
+def _time(text, _short):
+    try:
+        return text_of(parse(text, "time"))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+def _status(text, _short):
+    if text.lower() not in SUCCEEDED | FACTS_FAILED:
+        raise UsageError(f"status: expected a word like success, failure or cancelled, got {got(text)}")
+    return text
+
+def _type(text, _short):
+    if text not in DEPLOY_TYPES:
+        raise UsageError(f"type: expected one of {', '.join(DEPLOY_TYPES)}, got {got(text)}")
+    return text
+
+# The inputs that have a form. The second argument is whether the beginning of a SHA will do.
+_READ = {
+    "sha": lambda text, short: _commit_sha(text, "sha", short),
+    "time": _time,
+    "status": _status,
+    "type": _type,
+    "url": lambda text, _short: without_users(text),
+}
+
+def _repositories(text, short):
+    # Users and passwords are removed before the text is split, because a password may hold a comma.
+    parts, given_parts = (one.replace(",", " ").split() for one in (without_users(text), text))
+    for part in filter(given, parts):
+        # What had a user was an address, also without a scheme.
+        yield _repository(part if part in given_parts or "://" in part else f"https://{part}", short)
+
+def _repository(text, short):
+    path, at, sha = _inputs_filled_in("repo", text).partition("@")
+    path = path.strip("/")
+    if "://" in text or ":" in path or not all(path.split("/")) or "/" not in path:
+        named = repo_of(text)
+        remedy = f"; did you mean {named}" if named else ""
+        raise UsageError(f"repo: expected a repository like larkspur/checkout-api, got {got(text)}{remedy}")
+    return Repository(path, _commit_sha(sha, "repo", short) if at else None)
+
+def _commit_sha(sha, where, short):
+    name = full_sha(sha)
+    if not name and short:
+        text = given(sha)
+        if text and SHA.accepts(text) and text.strip("0"):
+            return text.lower()
+        raise UsageError(f"{where}: expected a commit of {SHA.expected}, got {got(sha)}")
+    if not name:
+        raise UsageError(
+            f"{where}: expected a commit of 40 or 64 hexadecimal digits, got {got(sha)}; "
+            "git rev-parse prints them in full"
+        )
+    return name
+
 # core/gitdailies_core/events/dialect.py
 # The dialect: the names that a receiver uses on the wire, and how configuration changes them.
 
@@ -1097,22 +1113,30 @@ class Dialect:
     def dump(self, event):
         """Return *event* as a request body: compact JSON in UTF-8."""
         return json.dumps(self.write(event), ensure_ascii=False, separators=(",", ":")).encode()
+''')
 
+_now(1118, r'''
 # core/gitdailies_core/ci/report.py
 # The report of a CI step on any platform: its outcome, lines for the log, and an exit code.
 
 REPORTED, SKIPPED, DRY_RUN, REPORT_FAILED = "reported", "skipped", "dry-run", "failed"
-DONE, REPORT_NOT_DELIVERED, USAGE, REPORT_REFUSED, PARTLY = 0, 1, 2, 3, 4
+DONE, NOT_DELIVERED, USAGE, REFUSED, PARTLY = 0, 1, 2, 3, 4
 
 @dataclass(frozen=True)
 class Attempted:
-    """An event and the result of sending it. `code` is the exit code for this event alone."""
+    """An event and the result of sending it. `code` is the exit code for this event alone.
+
+    `message` is one line and never contains the key. `check` names the input that is probably wrong, or is
+    empty. `note` is a further line for the log.
+    """
 
     event: Event
     code: int
     status: int | None
+    attempts: int
     message: str
     unchanged: bool = False
+    check: str = ""
     note: str = ""
 
 @dataclass(frozen=True)
@@ -1150,9 +1174,16 @@ def dry_run(events, dialect, notes):
     return Report(DRY_RUN, lines, payload=_payload(events, dialect), notes=tuple(notes))
 
 def attempted(
-    results, dialect, notes, warnings = ()
+    results,
+    dialect,
+    notes,
+    warnings,
+    names,
 ):
-    """Return the report of events that were sent. Some of them may have failed."""
+    """Return the report of events that were sent. Some of them may have failed.
+
+    *names* maps our names of inputs to the platform's, if it has other names.
+    """
     failed = [result for result in results if result.code != DONE]
     code = max((result.code for result in failed), default=DONE)
     if 0 < len(failed) < len(results):
@@ -1160,13 +1191,15 @@ def attempted(
     last = (failed or list(results))[-1]
     return Report(
         outcome=REPORT_FAILED if failed else REPORTED,
-        lines=tuple(_report_line(result, dialect) for result in [*(r for r in results if r not in failed), *failed]),
-        reason="; ".join(_report_line(result, dialect) for result in failed),
+        lines=tuple(
+            _line(result, dialect, names) for result in [*(r for r in results if r not in failed), *failed]
+        ),
+        reason="; ".join(_line(result, dialect, names) for result in failed),
         code=code,
         http_status=last.status,
         payload=_payload([result.event for result in results], dialect),
         notes=(*notes, *(result.note for result in results if result.note)),
-        warnings=tuple(warnings),
+        warnings=tuple(relabel(warning, names) for warning in warnings),
     )
 
 def left_out(inputs, dialect):
@@ -1194,13 +1227,14 @@ def refused(error, names):
         else f"the step itself failed ({type(error).__name__}: {error})"
     )
     reason = " ".join(reason.split())
-    code = error.exit_code if isinstance(error, GitDailiesError) else REPORT_NOT_DELIVERED
+    code = error.exit_code if isinstance(error, GitDailiesError) else NOT_DELIVERED
     return Report(REPORT_FAILED, (f"deploy not reported: {reason}",), reason, code)
 
-def _report_line(result, dialect):
+def _line(result, dialect, names):
     what = _deploy(result.event, dialect)
     if result.code != DONE:
-        return f"not reported: {what}: {result.message}"
+        check = f"; check {names.get(result.check, result.check)}" if result.check else ""
+        return f"not reported: {what}: {result.message}{check}"
     again = ", which was counted already" if result.unchanged else ""
     return f"reported: {what}{again}"
 
@@ -1223,9 +1257,7 @@ def _deploy(event, dialect):
 def _payload(events, dialect):
     bodies = [dialect.write(event) for event in events]
     return json.dumps(bodies[0] if len(bodies) == 1 else bodies, separators=(",", ":"))
-''')
 
-_now(1228, r'''
 # core/gitdailies_core/values/secret.py
 # A secret that no log, message or pickle shows.
 
@@ -1379,7 +1411,9 @@ def _number(
         whole = "whole number" if isinstance(default, int) else "number"
         raise UsageError(f"{name}: expected a {whole} from {least:g} to {most:g}, got {got(text)}")
     return number
+''')
 
+_now(1416, r'''
 # core/gitdailies_core/ci/console.py
 # How a step meets its job. By default inputs are environment variables and the log is plain text.
 
@@ -1468,9 +1502,7 @@ class Step:
     warned: Callable[[Mapping[str, str]], int] = _green
     lends: str = ""
     ask: Callable[[Mapping[str, Any], Callable[[], bytes]], dict[str, str]] | None = None
-''')
 
-_now(1473, r'''
 # core/gitdailies_core/ci/table.py
 # The parts of a platform: the table of its variables, and its marker; and the choice of one.
 
@@ -1533,7 +1565,7 @@ class Table:
         if found["sha"] and not sha:
             notes.append(f"the platform's commit is {got(found['sha'])}, which is no whole commit name")
         own = Target(
-            repo=found["repo"] or slug(variables.first(*self.repo_url) or ""),
+            repo=found["repo"] or repo_of(variables.first(*self.repo_url)),
             sha=sha,
             branch=None if why else branch,
             no_branch=why or no_branch,
@@ -1589,7 +1621,9 @@ class Choice:
     marker: str
     lends: str
     platform: Callable[[], Platform]
+''')
 
+_now(1626, r'''
 # core/gitdailies_core/events/ids.py
 # Event ids. The same deploy or incident gets the same id at every attempt and on every path.
 
@@ -1691,7 +1725,7 @@ class _Job:
 
     def chosen(self):
         """Return the repositories that the inputs name, each at its commit, or all of the job's own."""
-        here = slug(self.git.remote or "") if self.git else None
+        here = repo_of(self.git.remote) if self.git else None
         own = [t if t.repo else t.but(repo=here) for t in self.facts.targets]
         if self.inputs.repos:
             return [self._named(repository, own) for repository in self.inputs.repos]
@@ -1845,49 +1879,304 @@ def _shown(url):
     return address if address and URL.accepts(address) else None
 ''')
 
-_LATER["html_answer"] = 1848, r'''
-# core/gitdailies_core/html_answer.py
-# Whether an answer is a web page. Pure.
+_LATER["ci.git_log"] = 1882, r'''
+# core/gitdailies_core/ci/git_log.py
+# Read facts about the deploy from a checkout's git: which commits it brought, and what nothing else tells.
 
-_TYPES = frozenset({"text/html", "application/xhtml+xml"})
-_BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+# Twice as many as are sent, because merges are left out.
+_MOST_READ = 2 * MOST_COMMITS
 
-# How much of a body decides. Comments before a page's first tag are short.
-_LOOKED_AT = 4096
+_LONGEST_SECONDS = 10
+_OWNED_BY_ANOTHER = ("unsafe repository", "dubious ownership")
 
-# What may stand before the first tag: white space, comments, an XML declaration.
-_BEFORE = r"(?:\s+|<!--.*?-->|<\?xml.*?\?>)+"
+@dataclass(frozen=True)
+class Found:
+    """What is known of a checkout, or the reason in words for the log."""
 
-# The tags that mean HTML, as browsers decide (WHATWG, MIME Sniffing, 7.1), and `meta` and `noscript`.
-_PAGE = (
-    r"<(?:!doctype|html|head|title|meta|body|script|noscript|style|iframe|h1|div|font|table|a|b|br|p)[\s/>]"
-    r"|<!--"
-)
+    facts: GitFacts | None = None
+    problem: str = ""
 
-def is_html(content_type, body_start):
-    """Return whether an answer is a web page, by its Content-Type header or by how its body begins.
+def read(directory):
+    """Read HEAD, its branch, its remote and earlier commits.
 
-    Without a body it is none, and JSON is none, whatever the header says: some servers call every
-    answer HTML.
+    In a shallow clone earlier commits are unknown, because they were not fetched.
     """
-    text = _html_answer_text(body_start[:_LOOKED_AT])
-    rest = text.lstrip()
-    if rest.startswith("<"):
-        before = re.match(_BEFORE, text, re.DOTALL)
-        rest = text[before.end() :] if before else text
-        if re.match(_PAGE, rest, re.IGNORECASE) or (not rest and "<!--" in text):
-            return True
-    kind = content_type.partition(";")[0].partition(",")[0].strip().lower()
-    return kind in _TYPES and bool(rest) and rest[0] not in "{["
+    form = (f"--max-count={_MOST_READ}", "-z", "--topo-order", _FORMAT)
+    text, problem = _git(directory, "log", *form, *_since(directory))
+    rows = [row.split("\n", 3) for row in text.split("\0") if row.count("\n") >= 3]
+    if not rows:
+        return Found(problem=problem)
+    sha, commit_time = rows[0][0], rows[0][1]
+    entries = [commit(name, time) for name, time, parents, _ in rows if " " not in parents]
+    said, _ = _git(directory, "rev-parse", "--is-shallow-repository", "--symbolic-full-name", "HEAD")
+    shallow, _, ref = said.partition("\n")
+    return Found(
+        GitFacts(
+            sha=sha,
+            branch=ref.partition("refs/heads/")[2] or None,
+            remote=_git(directory, "config", "--get", "remote.origin.url")[0] or None,
+            commit_time=readable_time(commit_time),
+            # An older git does not know the question, and prints it.
+            commits=tuple(entry for entry in entries if entry)[:MOST_COMMITS] if shallow == "false" else (),
+            history=tuple(
+                (name, tuple(above.split()), undone_by(message)) for name, _, above, message in rows
+            ),
+        )
+    )
 
-def _html_answer_text(body):
-    for mark, encoding in _BOMS:
-        if body.startswith(mark):
-            return body[len(mark) :].decode(encoding, "replace")
-    return body.decode("utf-8", "replace")
+def head(directory):
+    """Return the commit that is checked out, or ""."""
+    return _git(directory, "rev-parse", "HEAD")[0]
+
+# Name, time and parents, each on a line, and the message. No message holds a zero byte.
+_FORMAT = "--format=%H%n%cI%n%P%n%B"
+
+def _since(directory):
+    """Return the range of commits that landed on the branch last, as git's arguments.
+
+    By their times, old commits of a branch that was just merged would come after hundreds of newer ones,
+    and be cut off: the slowest ones. So the range goes by what landed.
+    """
+    skipped = f"--skip={USUAL_COMMITS}"
+    first = _git(directory, "rev-list", "--first-parent", skipped, "--max-count=1", "HEAD")[0]
+    return ["HEAD", f"^{first}"] if first else ["HEAD"]
+
+def _git(directory, *arguments):
+    """Return what git prints and, if it fails, why, in words for the log. One of them is empty."""
+    import subprocess
+
+    # In a container the checkout often belongs to another user. This changes no configuration file.
+    command = ["git", "-c", "safe.directory=*", "-c", "log.showSignature=false", "--no-pager", *arguments]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_LONGEST_SECONDS,
+            check=False,
+            env={**os.environ, "LC_ALL": "C", "GIT_NO_LAZY_FETCH": "1"},
+        )
+    except subprocess.TimeoutExpired:
+        return "", f"no commits: git took longer than {_LONGEST_SECONDS} s"
+    except (OSError, subprocess.SubprocessError):
+        return "", "no commits: git is not installed, or cannot be run"
+    if done.returncode == 0:
+        return done.stdout.decode("utf-8", "replace").strip(), ""
+    said = " ".join(done.stderr.decode("utf-8", "replace").split())
+    if any(words in said for words in _OWNED_BY_ANOTHER):
+        return "", (
+            "no commits: git refused the checkout, because it belongs to another user; "
+            "git config --global --add safe.directory '*' allows it"
+        )
+    return "", f"no commits: git could not read the checkout ({said[:200]})"
 '''
 
-_LATER["retry"] = 1890, r'''
+_LATER["values.hosts"] = 1975, r'''
+# core/gitdailies_core/values/hosts.py
+# Whether a host is on this machine or in a private network, by its name or address alone. Pure.
+
+from ipaddress import ip_address, ip_network
+
+# This machine, private and link-local networks, and the shared ones of carriers (RFC 1918, 3927, 4193,
+# 4291, 6598). `is_private` of an address means more networks, and others on each version of Python.
+_NETWORKS = (
+    *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+    *("192.168.0.0/16", "::/127", "fc00::/7", "fe80::/10"),
+)
+
+# Names that no public resolver knows (RFC 6761, 6762, 8375; ICANN keeps `internal` for this).
+_PRIVATE_NAMES = (
+    ".localhost",
+    ".local",
+    ".internal",
+    ".home.arpa",
+    ".lan",
+    ".localdomain",
+    ".test",
+    ".invalid",
+)
+
+def is_private(host):
+    """Whether *host* is this machine or in a private network. A name without a dot is."""
+    name = host.strip("[]").rstrip(".").lower().partition("%")[0]
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return name.endswith(_PRIVATE_NAMES) or not ("." in name or ":" in name)
+    address = getattr(address, "ipv4_mapped", None) or address
+    return any(address in ip_network(network) for network in _NETWORKS)
+'''
+
+_LATER["ci.receiver"] = 2011, r'''
+# core/gitdailies_core/ci/receiver.py
+# The receiver of a step's events: where it is, and what it answers.
+
+from urllib.parse import urlsplit, urlunsplit
+TIMEOUT_SECONDS = 10.0
+RETRIES = 3
+
+# All attempts and waits together. The deploy job waits for them.
+LONGEST_SECONDS = 60.0
+
+_LONGEST_KEY = 1000
+_LONGEST_MESSAGE = 300
+_CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+"
+
+@dataclass(frozen=True)
+class Receiver:
+    """Where events go, and how many attempts are made. Build it with `make`."""
+
+    url: str
+    key: Secret
+    dialect: Dialect
+    agent: str
+    timeout_seconds: float
+    retries: int
+    longest_seconds: float
+
+    @classmethod
+    def make(
+        cls,
+        *,
+        url,
+        key,
+        dialect,
+        agent,
+        timeout_seconds = TIMEOUT_SECONDS,
+        retries = RETRIES,
+        longest_seconds = LONGEST_SECONDS,
+    ):
+        """Check the address and the key. Spaces and line ends around them are removed.
+
+        Raises UsageError. It shows neither the key nor a user name in the address.
+        """
+        parts = _address(url.strip())
+        if dialect.path is not None:
+            parts = parts._replace(path=dialect.path)
+        plain = key.reveal().strip()
+        if not _visible(plain) or len(plain) > _LONGEST_KEY:
+            raise UsageError(
+                "webhook-key: expected printable characters without spaces, got "
+                + ("nothing" if not plain else "something else")
+            )
+        return cls(
+            url=urlunsplit(parts),
+            key=Secret(plain, key.origin),
+            dialect=dialect,
+            agent=agent,
+            timeout_seconds=timeout_seconds,
+            retries=retries,
+            longest_seconds=longest_seconds,
+        )
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to one attempt, or why there is none.
+
+    `page` means a 2xx with a web page, and `final` that another attempt would end in the same way.
+    """
+
+    status: int | None
+    message: str
+    retry_after: str = ""
+    body: Any = None
+    final: bool = False
+    page: bool = False
+
+    @property
+    def is_taken(self):
+        """Whether the receiver has the event."""
+        return self.status is not None and 200 <= self.status < 300 and not self.page
+
+def shown(text, key):
+    """Return what a receiver said as one short line without the key."""
+    line = redact(text, key).strip()
+    if not line.isprintable():
+        line = re.sub(_CONTROL, " ", line).strip()
+    return line if len(line) <= _LONGEST_MESSAGE else line[:_LONGEST_MESSAGE] + "…"
+
+def warning_about(url):
+    """Return a warning if the key goes to *url* readable for everyone on the way, or ""."""
+    parts = urlsplit(url)
+    if parts.scheme != "http":
+        return ""
+    _load("values.hosts")
+
+    if is_private(parts.hostname or ""):
+        return ""
+    return "webhook-url: http sends the key and the deploys unencrypted; use https"
+
+def _address(url):
+    try:
+        parts = urlsplit(url)
+        plain = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
+        # Reading the port raises ValueError if it is not a number.
+        usable = plain and parts.port != 0 and _visible(url)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UsageError(
+            f"webhook-url: expected an http or https address without a user, got {got(without_user(url))}"
+        )
+    return parts
+
+def _visible(text):
+    """Whether *text* is of ASCII characters that are seen, and of one at least."""
+    return text.isascii() and text.isprintable() and " " not in text and text != ""
+'''
+
+_LATER["ci.proxy"] = 2129, r'''
+# core/gitdailies_core/ci/proxy.py
+# The proxy that the environment names: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
+
+import base64
+import urllib.request
+from urllib.parse import unquote, urlsplit
+
+def proxy_of(parts):
+    """Return the address of the proxy that the environment names for *parts*, or None.
+
+    Raises ValueError, which names the variable, for a proxy that does not take plain HTTP.
+    """
+    proxies = urllib.request.getproxies_environment()
+    address = proxies.get(parts.scheme) or proxies.get("all")
+    if not address or urllib.request.proxy_bypass_environment(parts.netloc, proxies):
+        return None
+    try:
+        proxy = urlsplit(address if "://" in address else f"http://{address}")
+        # Reading the port raises ValueError if it is no number. Its text may show a password.
+        usable = proxy.scheme == "http" and proxy.hostname and proxy.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError(f"{parts.scheme.upper()}_PROXY: expected an http:// address, got another")
+    return proxy
+
+def through(
+    proxy, connection, url, target, headers
+):
+    """Prepare a *connection* to a proxy, and return the target of a request: *target* within a tunnel.
+
+    Without a tunnel, the proxy's password is added to *headers*.
+    """
+    parts = urlsplit(url)
+    authorization = {}
+    if proxy.username:
+        user = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}".encode()
+        authorization["Proxy-Authorization"] = f"Basic {base64.b64encode(user).decode()}"
+    if parts.scheme == "http":
+        headers.update(authorization)
+        return url
+    connection.set_tunnel(parts.hostname or "", parts.port or 443, authorization)
+    return target
+
+def named(proxy):
+    """Name a proxy without its user and password."""
+    return f"the proxy {proxy.hostname}:{proxy.port or 80}"
+'''
+
+_LATER["retry"] = 2179, r'''
 # core/gitdailies_core/retry.py
 # Decide what to do after a delivery attempt: done, retry, pause or give up. Pure.
 
@@ -2026,145 +2315,148 @@ def retry_after_seconds(value, now):
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
 '''
 
-_LATER["values.hosts"] = 2029, r'''
-# core/gitdailies_core/values/hosts.py
-# Whether a host is on this machine or in a private network, by its name or address alone. Pure.
+_LATER["ci.undelivered"] = 2318, r'''
+# core/gitdailies_core/ci/undelivered.py
+# What follows from an attempt whose event was not taken: another attempt, or the end with a reason.
 
-from ipaddress import ip_address, ip_network
-
-# This machine, private and link-local networks, and the shared ones of carriers (RFC 1918, 3927, 4193,
-# 4291, 6598). `is_private` of an address means more networks, and others on each version of Python.
-_NETWORKS = (
-    *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
-    *("192.168.0.0/16", "::/127", "fc00::/7", "fe80::/10"),
-)
-
-# Names that no public resolver knows (RFC 6761, 6762, 8375; ICANN keeps `internal` for this).
-_PRIVATE_NAMES = (
-    ".localhost",
-    ".local",
-    ".internal",
-    ".home.arpa",
-    ".lan",
-    ".localdomain",
-    ".test",
-    ".invalid",
-)
-
-def is_private(host):
-    """Whether *host* is this machine or in a private network. A name without a dot is."""
-    name = host.strip("[]").rstrip(".").lower().partition("%")[0]
-    try:
-        address = ip_address(name)
-    except ValueError:
-        return name.endswith(_PRIVATE_NAMES) or not ("." in name or ":" in name)
-    address = getattr(address, "ipv4_mapped", None) or address
-    return any(address in ip_network(network) for network in _NETWORKS)
-'''
-
-_LATER["ci.sender"] = 2065, r'''
-# core/gitdailies_core/ci/sender.py
-# Send events by POST, with the standard library alone, because a CI step installs nothing.
-
-import threading
-import time
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
-
-DELIVERED = "delivered"
-SENDER_REFUSED = "refused"
-SENDER_NOT_DELIVERED = "not delivered"
-TIMEOUT_SECONDS = 10.0
-RETRIES = 3
-
-# All attempts and waits together. The deploy job waits for them.
-LONGEST_SECONDS = 60.0
-
-_LONGEST_ANSWER_BYTES = 64 * 1024
-_LONGEST_MESSAGE = 300
-_LONGEST_KEY = 1000
+from urllib.parse import urlsplit
 _CONFLICT = 409
-_PROXY_ASKS = 407
 
 # Which input is probably wrong.
 _CHECK = {KEY: "webhook-key", ADDRESS: "webhook-url"}
 
-_CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+"
+def after(
+    event,
+    answer,
+    receiver,
+    attempt,
+    *,
+    since,
+    now,
+    until,
+):
+    """Return when to try again, or how the sending ended.
 
-@dataclass(frozen=True)
-class Receiver:
-    """Where events go, and how many attempts are made. Build it with `make`."""
-
-    url: str
-    key: Secret
-    dialect: Dialect
-    agent: str
-    timeout_seconds: float
-    retries: int
-    longest_seconds: float
-
-    @classmethod
-    def make(
-        cls,
-        *,
-        url,
-        key,
-        dialect,
-        agent,
-        timeout_seconds = TIMEOUT_SECONDS,
-        retries = RETRIES,
-        longest_seconds = LONGEST_SECONDS,
-    ):
-        """Check the address and the key. Spaces and line ends around them are removed.
-
-        Raises UsageError. It shows neither the key nor a user name in the address.
-        """
-        parts = _address(url.strip())
-        if dialect.path is not None:
-            parts = parts._replace(path=dialect.path)
-        plain = key.reveal().strip()
-        if not _visible(plain) or len(plain) > _LONGEST_KEY:
-            raise UsageError(
-                "webhook-key: expected printable characters without spaces, got "
-                + ("nothing" if not plain else "something else")
-            )
-        return cls(
-            url=urlunsplit(parts),
-            key=Secret(plain, key.origin),
-            dialect=dialect,
-            agent=agent,
-            timeout_seconds=timeout_seconds,
-            retries=retries,
-            longest_seconds=longest_seconds,
-        )
-
-@dataclass(frozen=True)
-class Receipt:
-    """The result of sending an event. `message` is one line and never contains the key.
-
-    `check` names the input that is probably wrong, or is empty. `note` is a further line for the log.
+    *attempt* counts from 1, and the first was made at *since*.
     """
+    verdict = decide(
+        Outcome(answer.status, answer.message, answer.retry_after, answer.page),
+        attempt=attempt,
+        first_attempt_at=since,
+        now=now,
+        jitter=_jitter,
+    )
+    assert not isinstance(verdict, Done)  # then the answer is taken
 
-    outcome: str
-    status: int | None
-    attempts: int
-    message: str
-    unchanged: bool = False
-    check: str = ""
-    note: str = ""
+    def ended(code, message, **more):
+        return Attempted(event, code, answer.status, attempt, message, **more)
+
+    if answer.status == _CONFLICT and event.id and is_self_made(event.id):
+        # Such an id names one deploy, whatever else an attempt says of it.
+        note = f"the receiver has {event.id} already, with other content, and keeps the first"
+        return ended(DONE, answer.message, unchanged=True, note=note)
+    if isinstance(verdict, Pause):
+        code = REFUSED if verdict.what == KEY else NOT_DELIVERED
+        return ended(code, verdict.reason, check=_CHECK.get(verdict.what, ""))
+    if not isinstance(verdict, Again):
+        return ended(REFUSED, verdict.reason)
+    if attempt > receiver.retries or answer.final or verdict.at >= until:
+        attempts = f"{attempt} attempt{'s' if attempt > 1 else ''}"
+        later = ""
+        if answer.retry_after and verdict.at >= until:
+            later = f"; it asks to wait longer than the {receiver.longest_seconds:g} s that a job may take"
+        return ended(NOT_DELIVERED, f"{verdict.reason} ({attempts}){later}")
+    return verdict.at
+
+def no_answer(receiver, seconds, proxy):
+    """Return what is said where nothing came in time."""
+    through = f", through {named(proxy)}" if proxy else ""
+    return Answer(None, f"{urlsplit(receiver.url).netloc}{through}: no answer within {seconds:g} s")
+
+def unanswered(error, receiver, proxy, *, connected):
+    """Return why there is no answer."""
+    where = urlsplit(receiver.url).netloc
+    if type(error).__name__ == "SSLCertVerificationError":
+        # A retry does not mend a certificate. By name, so that this module need not import ssl.
+        message = shown(str(getattr(error, "verify_message", error)), receiver.key)
+        remedy = "SSL_CERT_FILE names the file of a company's own authority"
+        return Answer(None, f"{where}: certificate not trusted: {message}; {remedy}", final=True)
+    late = isinstance(error, TimeoutError)
+    if late and (connected or not proxy):
+        return no_answer(receiver, receiver.timeout_seconds, proxy)
+    if proxy and not connected:
+        where = f"{named(proxy)}, on the way to {where}"
+    if late:
+        return Answer(None, f"{where}: no answer within {receiver.timeout_seconds:g} s")
+    message = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return Answer(
+        None, f"{where}: {shown(message, receiver.key).lower()}", final=isinstance(error, ValueError)
+    )
+
+def _jitter():
+    import random
+
+    return random.random()
+'''
+
+_LATER["html_answer"] = 2402, r'''
+# core/gitdailies_core/html_answer.py
+# Whether an answer is a web page. Pure.
+
+_TYPES = frozenset({"text/html", "application/xhtml+xml"})
+_BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+
+# How much of a body decides. Comments before a page's first tag are short.
+_LOOKED_AT = 4096
+
+# What may stand before the first tag: white space, comments, an XML declaration.
+_BEFORE = r"(?:\s+|<!--.*?-->|<\?xml.*?\?>)+"
+
+# The tags that mean HTML, as browsers decide (WHATWG, MIME Sniffing, 7.1), and `meta` and `noscript`.
+_PAGE = (
+    r"<(?:!doctype|html|head|title|meta|body|script|noscript|style|iframe|h1|div|font|table|a|b|br|p)[\s/>]"
+    r"|<!--"
+)
+
+def is_html(content_type, body_start):
+    """Return whether an answer is a web page, by its Content-Type header or by how its body begins.
+
+    Without a body it is none, and JSON is none, whatever the header says: some servers call every
+    answer HTML.
+    """
+    text = _html_answer_text(body_start[:_LOOKED_AT])
+    rest = text.lstrip()
+    if rest.startswith("<"):
+        before = re.match(_BEFORE, text, re.DOTALL)
+        rest = text[before.end() :] if before else text
+        if re.match(_PAGE, rest, re.IGNORECASE) or (not rest and "<!--" in text):
+            return True
+    kind = content_type.partition(";")[0].partition(",")[0].strip().lower()
+    return kind in _TYPES and bool(rest) and rest[0] not in "{["
+
+def _html_answer_text(body):
+    for mark, encoding in _BOMS:
+        if body.startswith(mark):
+            return body[len(mark) :].decode(encoding, "replace")
+    return body.decode("utf-8", "replace")
+'''
+
+_LATER["ci.sender"] = 2444, r'''
+# core/gitdailies_core/ci/sender.py
+# Send events by POST, with the standard library alone, because a CI step installs nothing.
+
+import _thread
+import time
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from urllib.parse import urlsplit, urlunsplit
+
+_LONGEST_ANSWER_BYTES = 64 * 1024
+_PROXY_ASKS = 407
 
 def send_all(events, receiver):
     """Send *events* in order. `longest_seconds` applies to all of them together."""
     until = datetime.now(timezone.utc) + timedelta(seconds=receiver.longest_seconds)
     return [send(event, receiver, until=until) for event in events]
-
-@dataclass(frozen=True)
-class _Answer:
-    status: int | None
-    message: str
-    retry_after: str = ""
-    body: Any = None
-    final: bool = False
-    page: bool = False
 
 def send(
     event,
@@ -2184,85 +2476,61 @@ def send(
     while True:
         attempt += 1
         answer = _bounded_post(event, receiver, (until - now()).total_seconds())
-        verdict = decide(
-            Outcome(answer.status, answer.message, answer.retry_after, answer.page),
-            attempt=attempt,
-            first_attempt_at=first_attempt_at,
-            now=now(),
-            jitter=_jitter,
-        )
-        if isinstance(verdict, Done):
+        if answer.is_taken:
             body = answer.body if isinstance(answer.body, dict) else {}
-            return Receipt(
-                DELIVERED, answer.status, attempt, answer.message, unchanged=body.get("status") == "unchanged"
-            )
-        if answer.status == _CONFLICT and event.id and is_self_made(event.id):
-            # Such an id names one deploy, whatever else an attempt says of it.
-            note = f"the receiver has {event.id} already, with other content, and keeps the first"
-            return Receipt(DELIVERED, answer.status, attempt, answer.message, unchanged=True, note=note)
-        if isinstance(verdict, Pause):
-            outcome = SENDER_REFUSED if verdict.what == KEY else SENDER_NOT_DELIVERED
-            return Receipt(
-                outcome, answer.status, attempt, verdict.reason, check=_CHECK.get(verdict.what, "")
-            )
-        if not isinstance(verdict, Again):
-            return Receipt(SENDER_REFUSED, answer.status, attempt, verdict.reason)
-        if attempt > receiver.retries or answer.final or verdict.at >= until:
-            attempts = f"{attempt} attempt{'s' if attempt > 1 else ''}"
-            later = ""
-            if answer.retry_after and verdict.at >= until:
-                later = (
-                    f"; it asks to wait longer than the {receiver.longest_seconds:g} s that a job may take"
-                )
-            return Receipt(SENDER_NOT_DELIVERED, answer.status, attempt, f"{verdict.reason} ({attempts}){later}")
-        wait(max((verdict.at - now()).total_seconds(), 0.0))
+            unchanged = body.get("status") == "unchanged"
+            return Attempted(event, DONE, answer.status, attempt, answer.message, unchanged=unchanged)
+        # Most events are taken at once.
+        _load("ci.receiver", "ci.proxy", "retry", "ci.undelivered")
 
-def warning_about(url):
-    """Return a warning if the key goes to *url* readable for everyone on the way, or ""."""
-    parts = urlsplit(url)
-    if parts.scheme != "http" or is_private(parts.hostname or ""):
-        return ""
-    return "webhook-url: http sends the key and the deploys unencrypted; use https"
+        found = after(event, answer, receiver, attempt, since=first_attempt_at, now=now(), until=until)
+        if isinstance(found, Attempted):
+            return found
+        wait(max((found - now()).total_seconds(), 0.0))
 
-def _address(url):
-    try:
-        parts = urlsplit(url)
-        plain = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
-        # Reading the port raises ValueError if it is not a number.
-        usable = plain and parts.port != 0 and _visible(url)
-    except ValueError:
-        usable = False
-    if not usable:
-        raise UsageError(
-            f"webhook-url: expected an http or https address without a user, got {got(without_user(url))}"
-        )
-    return parts
+@dataclass(frozen=True)
+class _Fault:
+    """Why there is no response, and whether there was a connection."""
 
-def _visible(text):
-    """Whether *text* is of ASCII characters that are seen, and of one at least."""
-    return text.isascii() and text.isprintable() and " " not in text and text != ""
+    error: Exception
+    connected: bool
 
 def _bounded_post(event, receiver, seconds):
-    # A socket's time limit covers neither name resolution nor an answer that arrives byte by byte.
+    # A socket's time limit covers neither name resolution nor an answer that arrives byte by byte. So a
+    # thread waits for both, and does nothing else: it may still run when this one has gone on.
     seconds = max(0.1, min(receiver.timeout_seconds, seconds))
-    answers = []
-    thread = threading.Thread(target=lambda: answers.append(_post(event, receiver)), daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if answers:
-        return answers[0]
-    return _no_answer(receiver, seconds)
-
-def _no_answer(receiver, seconds):
-    where = urlsplit(receiver.url).netloc
+    proxy = None
+    ended = []
     try:
-        proxy = _proxy(urlsplit(receiver.url))
-    except ValueError:
-        proxy = None
-    through = f", through {_named(proxy)}" if proxy else ""
-    return _Answer(None, f"{where}{through}: no answer within {seconds:g} s")
+        if any(name.lower().endswith("_proxy") for name in os.environ):
+            _load("ci.proxy")
 
-def _post(event, receiver):
+            proxy = proxy_of(urlsplit(receiver.url))
+    except ValueError as error:
+        ended.append(_Fault(error, connected=False))
+    else:
+        running = _thread.allocate_lock()
+        running.acquire()
+
+        def attempt():
+            try:
+                ended.append(_post(event, receiver, proxy))
+            finally:
+                running.release()
+
+        # `threading` is slow to import.
+        _thread.start_new_thread(attempt, ())
+        running.acquire(timeout=seconds)
+    found = ended[0] if ended else None
+    if isinstance(found, tuple):
+        return _answered(*found, receiver, proxy)
+    _load("ci.receiver", "ci.proxy", "retry", "ci.undelivered")
+
+    if found is None:
+        return no_answer(receiver, seconds, proxy)
+    return unanswered(found.error, receiver, proxy, connected=found.connected)
+
+def _post(event, receiver, proxy):
     headers = {
         "Content-Type": "application/json",
         "User-Agent": receiver.agent,
@@ -2270,11 +2538,18 @@ def _post(event, receiver):
     }
     if event.id:
         headers[ID_HEADER] = event.id
-    proxy = None
     connected = False
+    parts = urlsplit(receiver.url)
+    at = proxy or parts
+    port = at.port or (80 if proxy else None)
+    connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     try:
-        proxy = _proxy(urlsplit(receiver.url))
-        connection, target = _connection(receiver, headers, proxy)
+        connection = connect(at.hostname or "", port, timeout=receiver.timeout_seconds)
+        target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
+        if proxy:
+            _load("ci.proxy")
+
+            target = through(proxy, connection, receiver.url, target, headers)
         try:
             connection.connect()
             connected = True
@@ -2285,382 +2560,39 @@ def _post(event, receiver):
                 except (OSError, HTTPException):
                     # The status has arrived. It decides, without the body.
                     body = b""
-                return _answered(response, body, receiver, proxy)
+                return response, body
         finally:
             connection.close()
     except (OSError, HTTPException, ValueError) as error:
-        return _unanswered(error, receiver, None if connected else proxy)
-
-def _connection(
-    receiver, headers, proxy
-):
-    """Return a connection, which is not made yet, and the request's target.
-
-    Without a tunnel, the proxy's password is added to *headers*.
-    """
-    parts = urlsplit(receiver.url)
-    target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
-    secure = parts.scheme == "https"
-    connect = HTTPSConnection if secure else HTTPConnection
-    if proxy is None:
-        return connect(parts.hostname or "", parts.port, timeout=receiver.timeout_seconds), target
-    connection = connect(proxy.hostname or "", proxy.port or 80, timeout=receiver.timeout_seconds)
-    authorization = {}
-    if proxy.username:
-        import base64
-
-        user = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}".encode()
-        authorization["Proxy-Authorization"] = f"Basic {base64.b64encode(user).decode()}"
-    if secure:
-        connection.set_tunnel(parts.hostname or "", parts.port or 443, authorization)
-        return connection, target
-    headers.update(authorization)
-    return connection, receiver.url
-
-def _proxy(parts):
-    """Return the address of the proxy that the environment names for *parts*, or None.
-
-    Raises ValueError, which names the variable, for a proxy that does not take plain HTTP.
-    """
-    if not any(name.lower().endswith("_proxy") for name in os.environ):
-        return None
-    import urllib.request
-
-    proxies = urllib.request.getproxies_environment()
-    address = proxies.get(parts.scheme) or proxies.get("all")
-    if not address or urllib.request.proxy_bypass_environment(parts.netloc, proxies):
-        return None
-    try:
-        proxy = urlsplit(address if "://" in address else f"http://{address}")
-        # Reading the port raises ValueError if it is no number. Its text may show a password.
-        usable = proxy.scheme == "http" and proxy.hostname and proxy.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ValueError(f"{parts.scheme.upper()}_PROXY: expected an http:// address, got another")
-    return proxy
-
-def _unanswered(error, receiver, proxy):
-    """Return why there is no answer. *proxy* is the proxy that could not be reached."""
-    where = urlsplit(receiver.url).netloc
-    if type(error).__name__ == "SSLCertVerificationError":
-        # A retry does not mend a certificate. By name, so that this module need not import ssl.
-        message = _sender_line(str(getattr(error, "verify_message", error)), receiver)
-        remedy = "SSL_CERT_FILE names the file of a company's own authority"
-        return _Answer(None, f"{where}: certificate not trusted: {message}; {remedy}", final=True)
-    if isinstance(error, TimeoutError) and not proxy:
-        return _no_answer(receiver, receiver.timeout_seconds)
-    if proxy:
-        where = f"{_named(proxy)}, on the way to {where}"
-    if isinstance(error, TimeoutError):
-        return _Answer(None, f"{where}: no answer within {receiver.timeout_seconds:g} s")
-    message = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return _Answer(None, f"{where}: {_sender_line(message, receiver).lower()}", final=isinstance(error, ValueError))
-
-def _named(proxy):
-    # Without its user and password.
-    return f"the proxy {proxy.hostname}:{proxy.port or 80}"
+        return _Fault(error, connected)
 
 def _answered(response, raw, receiver, proxy):
     status, retry_after = response.status, response.getheader("Retry-After", "")
-    page = is_html(response.getheader("Content-Type", ""), raw)
-    taken = 200 <= status < 300
-    if page:
-        # Its tags say nothing to a reader of the log.
-        return _Answer(status, "" if taken else "a web page", retry_after, page=taken)
     text = raw.decode("utf-8", "replace")
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):
         body = None
+    page = False
+    if not isinstance(body, (dict, list)):
+        _load("html_answer")
+
+        page = is_html(response.getheader("Content-Type", ""), raw)
+    if page:
+        # Its tags say nothing to a reader of the log.
+        taken = 200 <= status < 300
+        return Answer(status, "" if taken else "a web page", retry_after, page=taken)
     # Problem details (RFC 9457) have the message in `detail`.
     detail = body.get("detail") or body.get("title") if isinstance(body, dict) else None
-    message = _sender_line(str(detail or text), receiver)
+    message = shown(str(detail or text), receiver.key)
     if status == _PROXY_ASKS and proxy:
-        message = f"{_named(proxy)} asks for a user and a password"
-    return _Answer(status, message, retry_after, body)
+        _load("ci.proxy")
 
-def _sender_line(text, receiver):
-    line = redact(text, receiver.key).strip()
-    if not line.isprintable():
-        line = re.sub(_CONTROL, " ", line).strip()
-    return line if len(line) <= _LONGEST_MESSAGE else line[:_LONGEST_MESSAGE] + "…"
-
-def _jitter():
-    import random
-
-    return random.random()
+        message = f"{named(proxy)} asks for a user and a password"
+    return Answer(status, message, retry_after, body)
 '''
 
-_now(2395, r'''
-# core/gitdailies_core/ci/checkout.py
-# Read facts about the deploy from the checkout's git: which commits it brought, and what nothing else tells.
-
-# Twice as many as are sent, because merges are left out.
-_CHECKOUT_READ = 2 * MOST_COMMITS
-
-_LONGEST_SECONDS = 10
-
-# Where a job has several checkouts, they are side by side in its folder.
-_MOST_FOLDERS = 50
-
-_OWNED_BY_ANOTHER = ("unsafe repository", "dubious ownership")
-_CHECKOUT_HEADS = "refs/heads/"
-
-@dataclass(frozen=True)
-class Found:
-    """What is known of a checkout, or the reason in words for the log."""
-
-    facts: GitFacts | None = None
-    problem: str = ""
-
-def deploys_in(
-    directory,
-    platform,
-    *,
-    environ,
-    event = None,
-    inputs,
-    path = None,
-    call = "",
-):
-    """Resolve the job's deploys, with the facts of the checkout of the deployed commit.
-
-    The checkout is in *directory*, in one above it, or in one right below it. *path* names another one,
-    from *directory* on. Raises what `resolve` raises, and UsageError if *path* is no checkout.
-    """
-    try:
-        found = resolve(platform, environ=environ, event=event, inputs=inputs, call=call)
-    except UsageError:
-        # The second call raises it again, unless git has what is missing.
-        found = None
-    if isinstance(found, Skipped):
-        return found
-    shas = {one.get("commitSHA") for one in found.events} if found else set()
-    git = _chosen(directory, path, shas, _root(platform, environ))
-    if git is None or (found and git.facts is None and not git.problem):
-        return found or resolve(platform, environ=environ, event=event, inputs=inputs, call=call)
-    try:
-        deploys = resolve(platform, environ=environ, event=event, inputs=inputs, git=git.facts, call=call)
-    except UsageError as error:
-        first, *others = error.complaints
-        raise UsageError(f"{first} ({git.problem})" if git.problem else first, *others) from None
-    if isinstance(deploys, Deploys) and git.problem:
-        return Deploys(deploys.platform, deploys.events, (*deploys.notes, git.problem))
-    return deploys
-
-def _root(platform, environ):
-    """Return the folder of the job, above which no checkout is its own, or ""."""
-    return environ.get(platform.step.root or platform.step.folder, "") if platform else ""
-
-def _chosen(directory, path, shas, root):
-    """Return the checkout of one of the commits *shas*, or the nearest one if none of them is known."""
-    if path:
-        folder = os.path.join(directory, path)
-        if not any(map(_is_checkout, _above(folder, root))):
-            raise UsageError(f"path: expected a folder with a git checkout, got {path!a}")
-        return read(folder)
-    nearest = next(filter(_is_checkout, _above(directory, root)), None)
-    found = read(nearest) if nearest else None
-    if found and (not shas or found.problem or (found.facts and found.facts.sha in shas)):
-        return found
-    # Below the job's folder only the deployed commit shows which checkout is meant.
-    below = list(_below(directory)) if shas else []
-    for folder in below:
-        if _git(folder, "rev-parse", "HEAD")[0] in shas:
-            return read(folder)
-    # Where none is at the deployed commit, a checkout that git refused may be the one.
-    problems = [one for one in map(read, below[:1]) if one.problem]
-    return found or (problems[0] if problems else None)
-
-def _above(directory, root):
-    """Yield a folder and those above it, up to *root* if it is in there."""
-    folder, root = os.path.abspath(directory), os.path.abspath(root) if root else ""
-    inside = root and (folder + os.sep).startswith(root.rstrip(os.sep) + os.sep)
-    while True:
-        yield folder
-        above = os.path.dirname(folder)
-        if above == folder or (inside and folder == root):
-            return
-        folder = above
-
-def _below(directory):
-    try:
-        names = sorted(os.listdir(directory))
-    except OSError:
-        names = []
-    yield from filter(_is_checkout, (os.path.join(directory, name) for name in names[:_MOST_FOLDERS]))
-
-def _is_checkout(folder):
-    return os.path.exists(os.path.join(folder, ".git"))
-
-def read(directory):
-    """Read HEAD, its branch, its remote and earlier commits.
-
-    In a shallow clone earlier commits are unknown, because they were not fetched.
-    """
-    form = (f"--max-count={_CHECKOUT_READ}", "-z", "--topo-order", _FORMAT)
-    text, problem = _git(directory, "log", *form, *_since(directory))
-    rows = [row.split("\n", 3) for row in text.split("\0") if row.count("\n") >= 3]
-    if not rows:
-        return Found(problem=problem)
-    sha, commit_time = rows[0][0], rows[0][1]
-    entries = [commit(name, time) for name, time, parents, _ in rows if " " not in parents]
-    said, _ = _git(directory, "rev-parse", "--is-shallow-repository", "--symbolic-full-name", "HEAD")
-    shallow, _, ref = said.partition("\n")
-    return Found(
-        GitFacts(
-            sha=sha,
-            branch=ref[len(_CHECKOUT_HEADS) :] if ref.startswith(_CHECKOUT_HEADS) else None,
-            remote=_git(directory, "config", "--get", "remote.origin.url")[0] or None,
-            commit_time=readable_time(commit_time),
-            # An older git does not know the question, and prints it.
-            commits=tuple(entry for entry in entries if entry)[:MOST_COMMITS] if shallow == "false" else (),
-            history=tuple(
-                (name, tuple(above.split()), undone_by(message)) for name, _, above, message in rows
-            ),
-        )
-    )
-
-# Name, time and parents, each on a line, and the message. No message holds a zero byte.
-_FORMAT = "--format=%H%n%cI%n%P%n%B"
-
-def _since(directory):
-    """Return the range of commits that landed on the branch last, as git's arguments.
-
-    By their times, old commits of a branch that was just merged would come after hundreds of newer ones,
-    and be cut off: the slowest ones. So the range goes by what landed.
-    """
-    skipped = f"--skip={USUAL_COMMITS}"
-    first = _git(directory, "rev-list", "--first-parent", skipped, "--max-count=1", "HEAD")[0]
-    return ["HEAD", f"^{first}"] if first else ["HEAD"]
-
-def _git(directory, *arguments):
-    """Return what git prints and, if it fails, why, in words for the log. One of them is empty."""
-    import subprocess
-
-    # In a container the checkout often belongs to another user. This changes no configuration file.
-    command = ["git", "-c", "safe.directory=*", "-c", "log.showSignature=false", "--no-pager", *arguments]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_LONGEST_SECONDS,
-            check=False,
-            env={**os.environ, "LC_ALL": "C", "GIT_NO_LAZY_FETCH": "1"},
-        )
-    except subprocess.TimeoutExpired:
-        return "", f"no commits: git took longer than {_LONGEST_SECONDS} s"
-    except (OSError, subprocess.SubprocessError):
-        return "", "no commits: git is not installed, or cannot be run"
-    if done.returncode == 0:
-        return done.stdout.decode("utf-8", "replace").strip(), ""
-    said = " ".join(done.stderr.decode("utf-8", "replace").split())
-    if any(words in said for words in _OWNED_BY_ANOTHER):
-        return "", (
-            "no commits: git refused the checkout, because it belongs to another user; "
-            "git config --global --add safe.directory '*' allows it"
-        )
-    return "", f"no commits: git could not read the checkout ({said[:200]})"
-
-# core/gitdailies_core/ci/step.py
-# Run a step from its inputs to its report. The arguments are what differs between platforms.
-
-_OUR_NAMES = {}
-
-# The sender is imported only when events are sent. A skipped or dry run does not need it.
-
-
-def run(
-    platform,
-    texts,
-    *,
-    environ,
-    event = None,
-    directory = ".",
-    agent,
-    no_key = "",
-    names = _OUR_NAMES,
-):
-    """Report the job's deploys and return how it went. Raises nothing.
-
-    *texts* are the inputs by the names of `settings`. *agent* names the step to the receiver.
-    *no_key* says where this platform keeps the key, for the error about a missing one. *names*
-    maps our names of inputs to the platform's, if it has other names.
-    """
-    try:
-        settings = Settings.make(texts)
-        found = deploys_in(
-            directory,
-            platform,
-            environ=environ,
-            event=event,
-            inputs=settings.inputs,
-            path=settings.path,
-            call=os.urandom(8).hex(),
-        )
-        if isinstance(found, Skipped):
-            return skipped(found)
-        dialect = Dialect.make(receiver=settings.receiver)
-        notes = [*found.notes, *left_out(settings.inputs, dialect)]
-        if settings.dry_run:
-            return dry_run(found.events, dialect, notes)
-        results, warnings = _send(found.events, settings, dialect, agent, no_key, names)
-        return attempted(results, dialect, notes, [relabel(warning, names) for warning in warnings])
-    except Exception as error:
-        return refused(error, names)
-
-def leave(code):
-    """End the process at once. A normal end of the interpreter takes a tenth of a step's time."""
-    try:
-        sys.stdout.flush()
-    except (OSError, ValueError, AttributeError):
-        # A log that is closed, or none.
-        os._exit(code)
-    os._exit(code)
-
-def _send(
-    events,
-    settings,
-    dialect,
-    agent,
-    no_key,
-    names,
-):
-    """Send the events. Return how that went, and warnings."""
-    if not settings.key:
-        raise UsageError(f"webhook-key: expected a webhook key, got nothing{no_key}")
-    if not settings.url:
-        raise UsageError("webhook-url: expected the address of incoming webhooks, got nothing")
-    _load("html_answer", "retry", "values.hosts", "ci.sender")
-
-    receiver = Receiver.make(
-        url=settings.url,
-        key=settings.key,
-        dialect=dialect,
-        agent=agent,
-        timeout_seconds=settings.timeout_seconds,
-        retries=settings.retries,
-    )
-    codes = {DELIVERED: DONE, SENDER_REFUSED: REPORT_REFUSED, SENDER_NOT_DELIVERED: REPORT_NOT_DELIVERED}
-    results = [
-        Attempted(
-            event,
-            codes[receipt.outcome],
-            receipt.status,
-            receipt.message + (f"; check {names.get(receipt.check, receipt.check)}" if receipt.check else ""),
-            receipt.unchanged,
-            receipt.note,
-        )
-        for event, receipt in zip(events, send_all(events, receiver))
-    ]
-    warning = warning_about(receiver.url)
-    return results, [warning] if warning else []
-''')
-
-_LATER["ci.workflow_commands"] = 2663, r'''
+_LATER["ci.workflow_commands"] = 2595, r'''
 # core/gitdailies_core/ci/workflow_commands.py
 # Write a report as GitHub's runner reads it: commands in the log, outputs, and a summary.
 
@@ -2725,7 +2657,7 @@ def _markdown(text):
     return _one_line(text).translate(_MARKDOWN)
 '''
 
-_LATER["ci.github_events"] = 2728, r'''
+_LATER["ci.github_events"] = 2660, r'''
 # core/gitdailies_core/ci/github_events.py
 # Events of GitHub Actions whose payload names the deploy. Source: "Events that trigger workflows".
 
@@ -2965,7 +2897,7 @@ def _missing(name):
     return (f"the payload of {name}, which tells it, was not found at GITHUB_EVENT_PATH",)
 '''
 
-_LATER["ci.platforms.github_actions"] = 2968, r'''
+_LATER["ci.platforms.github_actions"] = 2900, r'''
 # core/gitdailies_core/ci/platforms/github_actions.py
 # GitHub Actions. Sources: its "Variables", "Contexts" and "Events that trigger workflows" references.
 
@@ -3080,7 +3012,7 @@ GITHUB_ACTIONS = Platform(
 )
 '''
 
-_LATER["ci.platforms.circleci"] = 3083, r'''
+_LATER["ci.platforms.circleci"] = 3015, r'''
 # core/gitdailies_core/ci/platforms/circleci.py
 # CircleCI. Sources: its "Project values and variables" and "Pipeline values" references.
 
@@ -3107,7 +3039,7 @@ _OWNER_AND_NAME = (
 # The orb's parameters. A template cannot read a name with a hyphen.
 CIRCLECI_PARAMETERS = {name: name.replace("-", "_") for name in INPUTS}
 
-_CIRCLECI_REFERENCE = r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))"
+_REFERENCE = r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))"
 
 # For a forked pull request the branch is `pull/7` or `pull/7/head`.
 _FORK = r"^pull/([0-9]+)(?:/(?:head|merge))?$"
@@ -3164,10 +3096,10 @@ def _circleci_filled_in(text, environ):
 
     Core refuses a bare reference. A value with a part missing would look valid.
     """
-    for found in re.finditer(_CIRCLECI_REFERENCE, text):
+    for found in re.finditer(_REFERENCE, text):
         if (found[1] or found[2]) not in environ:
             return found[0]
-    return re.sub(_CIRCLECI_REFERENCE, lambda found: environ[found[1] or found[2]], text)
+    return re.sub(_REFERENCE, lambda found: environ[found[1] or found[2]], text)
 
 CIRCLECI = Platform(
     word="circleci",
@@ -3188,7 +3120,7 @@ CIRCLECI = Platform(
 )
 '''
 
-_LATER["ci.platforms.travis"] = 3191, r'''
+_LATER["ci.platforms.travis"] = 3123, r'''
 # core/gitdailies_core/ci/platforms/travis.py
 # Travis CI. Source: its "Environment Variables" page.
 
@@ -3239,7 +3171,7 @@ TRAVIS = Platform(
 )
 '''
 
-_LATER["ci.platforms.octopus"] = 3242, r'''
+_LATER["ci.platforms.octopus"] = 3174, r'''
 # core/gitdailies_core/ci/platforms/octopus.py
 # Octopus Deploy. Names are Octopus's own.
 
@@ -3417,7 +3349,7 @@ OCTOPUS = Platform(
 )
 '''
 
-_LATER["ci.platforms.gitlab"] = 3420, r'''
+_LATER["ci.platforms.gitlab"] = 3352, r'''
 # core/gitdailies_core/ci/platforms/gitlab.py
 # GitLab CI.
 
@@ -3524,7 +3456,7 @@ GITLAB = Platform(
 )
 '''
 
-_LATER["ci.platforms.buildkite"] = 3527, r'''
+_LATER["ci.platforms.buildkite"] = 3459, r'''
 # core/gitdailies_core/ci/platforms/buildkite.py
 # Buildkite. Source: its "Environment variables" reference.
 
@@ -3573,7 +3505,7 @@ def _buildkite_forked(variables, branch):
     if branch and ":" in branch:
         return True
     own, theirs = variables.first(*BUILDKITE_TABLE.repo_url), variables.first("BUILDKITE_PULL_REQUEST_REPO")
-    here, there = slug(own or ""), slug(theirs or "")
+    here, there = repo_of(own), repo_of(theirs)
     return bool(there and here and there.lower() != here.lower())
 
 def _buildkite_inputs(environ):
@@ -3635,9 +3567,11 @@ BUILDKITE = Platform(
 )
 '''
 
-_LATER["ci.platforms.azure"] = 3638, r'''
+_LATER["ci.platforms.azure"] = 3570, r'''
 # core/gitdailies_core/ci/platforms/azure.py
 # Azure Pipelines.
+
+from urllib.parse import quote, urlsplit
 
 AZURE_TABLE = Table(
     # A stage that is run again stays in its build.
@@ -3766,7 +3700,7 @@ AZURE = Platform(
 )
 '''
 
-_LATER["ci.platforms.bitbucket"] = 3769, r'''
+_LATER["ci.platforms.bitbucket"] = 3703, r'''
 # core/gitdailies_core/ci/platforms/bitbucket.py
 # Bitbucket Pipelines. Source: its "Variables and secrets" page.
 
@@ -3809,9 +3743,11 @@ BITBUCKET = Platform(
 )
 '''
 
-_LATER["ci.platforms.codebuild"] = 3812, r'''
+_LATER["ci.platforms.codebuild"] = 3746, r'''
 # core/gitdailies_core/ci/platforms/codebuild.py
 # AWS CodeBuild, by itself or in CodePipeline.
+
+from urllib.parse import quote
 
 CODEBUILD_TABLE = Table(
     # A build that is retried gets a new id.
@@ -3871,7 +3807,7 @@ CODEBUILD = Platform(
 )
 '''
 
-_LATER["ci.platforms.drone"] = 3874, r'''
+_LATER["ci.platforms.drone"] = 3810, r'''
 # core/gitdailies_core/ci/platforms/drone.py
 # Drone. Harness Open Source sets the same variables. Source: its "Environment reference" page.
 
@@ -3918,7 +3854,7 @@ DRONE = Platform(
 )
 '''
 
-_LATER["ci.platforms.google_cloud_build"] = 3921, r'''
+_LATER["ci.platforms.google_cloud_build"] = 3857, r'''
 # core/gitdailies_core/ci/platforms/google_cloud_build.py
 # Google Cloud Build. Source: its "Substituting variable values" page.
 
@@ -3940,7 +3876,7 @@ def _google_cloud_build_read(variables, event):
         url = (
             f"https://console.cloud.google.com/cloud-build/builds;region={location}/{build}?project={project}"
         )
-    repo, theirs = variables.first(*GOOGLE_CLOUD_BUILD_TABLE.repo), slug(variables.first("_HEAD_REPO_URL") or "")
+    repo, theirs = variables.first(*GOOGLE_CLOUD_BUILD_TABLE.repo), repo_of(variables.first("_HEAD_REPO_URL"))
     # A repository of Cloud Source Repositories has no owner.
     return GOOGLE_CLOUD_BUILD_TABLE.read(
         variables,
@@ -3962,7 +3898,7 @@ GOOGLE_CLOUD_BUILD = Platform(
 )
 '''
 
-_LATER["ci.platforms.teamcity"] = 3965, r'''
+_LATER["ci.platforms.teamcity"] = 3901, r'''
 # core/gitdailies_core/ci/platforms/teamcity.py
 # TeamCity.
 
@@ -4007,7 +3943,7 @@ TEAMCITY = Platform(
 )
 '''
 
-_LATER["ci.platforms.woodpecker"] = 4010, r'''
+_LATER["ci.platforms.woodpecker"] = 3946, r'''
 # core/gitdailies_core/ci/platforms/woodpecker.py
 # Woodpecker CI. Source: its "Environment variables" page.
 
@@ -4054,7 +3990,7 @@ WOODPECKER = Platform(
 )
 '''
 
-_LATER["ci.platforms.jenkins"] = 4057, r'''
+_LATER["ci.platforms.jenkins"] = 3993, r'''
 # core/gitdailies_core/ci/platforms/jenkins.py
 # Jenkins.
 
@@ -4117,7 +4053,7 @@ def _jenkins_forked(variables):
     if variables.first("CHANGE_FORK"):
         return True
     pairs = (
-        (slug(variables.first("ghprbAuthorRepoGitUrl") or ""), slug(variables.first(*JENKINS_TABLE.repo_url) or "")),
+        (repo_of(variables.first("ghprbAuthorRepoGitUrl")), repo_of(variables.first(*JENKINS_TABLE.repo_url))),
         (variables.first("gitlabSourceNamespace"), variables.first("gitlabTargetNamespace")),
     )
     return any(theirs and own and theirs.lower() != own.lower() for theirs, own in pairs)
@@ -4141,42 +4077,216 @@ JENKINS = Platform(
 )
 '''
 
-_now(4144, r'''
+_now(4080, r'''
+# core/gitdailies_core/ci/checkout.py
+# Find the checkout of the deployed commit, and the job's deploys with its facts.
+
+# Where a job has several checkouts, they are side by side in its folder.
+_MOST_FOLDERS = 50
+
+def deploys_in(
+    directory,
+    platform,
+    *,
+    environ,
+    event = None,
+    inputs,
+    path = None,
+    call = "",
+):
+    """Resolve the job's deploys, with the facts of the checkout of the deployed commit.
+
+    The checkout is in *directory*, in one above it, or in one right below it. *path* names another one,
+    from *directory* on. Raises what `resolve` raises, and UsageError if *path* is no checkout.
+    """
+    try:
+        found = resolve(platform, environ=environ, event=event, inputs=inputs, call=call)
+    except UsageError:
+        # The second call raises it again, unless git has what is missing.
+        found = None
+    if isinstance(found, Skipped):
+        return found
+    shas = {one.get("commitSHA") for one in found.events} if found else set()
+    git = _chosen(directory, path, shas, _root(platform, environ))
+    if git is None or (found and git.facts is None and not git.problem):
+        return found or resolve(platform, environ=environ, event=event, inputs=inputs, call=call)
+    try:
+        deploys = resolve(platform, environ=environ, event=event, inputs=inputs, git=git.facts, call=call)
+    except UsageError as error:
+        first, *others = error.complaints
+        raise UsageError(f"{first} ({git.problem})" if git.problem else first, *others) from None
+    if isinstance(deploys, Deploys) and git.problem:
+        return Deploys(deploys.platform, deploys.events, (*deploys.notes, git.problem))
+    return deploys
+
+def _root(platform, environ):
+    """Return the folder of the job, above which no checkout is its own, or ""."""
+    return environ.get(platform.step.root or platform.step.folder, "") if platform else ""
+
+def _chosen(directory, path, shas, root):
+    """Return the checkout of one of the commits *shas*, or the nearest one if none of them is known."""
+    nearest = next(filter(_is_checkout, _above(directory, root)), None)
+    if path:
+        nearest = os.path.join(directory, path)
+        if not any(map(_is_checkout, _above(nearest, root))):
+            raise UsageError(f"path: expected a folder with a git checkout, got {path!a}")
+    # Below the job's folder only the deployed commit shows which checkout is meant.
+    below = list(_below(directory)) if shas and not path else []
+    if nearest is None and not below:
+        return None
+    # Only for a job with a checkout.
+    _load("ci.git_log")
+
+    found = read(nearest) if nearest else None
+    if found and (path or not shas or found.problem or (found.facts and found.facts.sha in shas)):
+        return found
+    for folder in below:
+        if head(folder) in shas:
+            return read(folder)
+    # Where none is at the deployed commit, a checkout that git refused may be the one.
+    problems = [one for one in map(read, below[:1]) if one.problem]
+    return found or (problems[0] if problems else None)
+
+def _above(directory, root):
+    """Yield a folder and those above it, up to *root* if it is in there."""
+    folder, root = os.path.abspath(directory), os.path.abspath(root) if root else ""
+    inside = root and (folder + os.sep).startswith(root.rstrip(os.sep) + os.sep)
+    while True:
+        yield folder
+        above = os.path.dirname(folder)
+        if above == folder or (inside and folder == root):
+            return
+        folder = above
+
+def _below(directory):
+    try:
+        names = sorted(os.listdir(directory))
+    except OSError:
+        names = []
+    yield from filter(_is_checkout, (os.path.join(directory, name) for name in names[:_MOST_FOLDERS]))
+
+def _is_checkout(folder):
+    return os.path.exists(os.path.join(folder, ".git"))
+
+# core/gitdailies_core/ci/step.py
+# Run a step from its inputs to its report. The arguments are what differs between platforms.
+
+_OUR_NAMES = {}
+
+# The sender is imported only when events are sent. A skipped or dry run does not need it.
+
+
+def run(
+    platform,
+    texts,
+    *,
+    environ,
+    event = None,
+    directory = ".",
+    agent,
+    no_key = "",
+    names = _OUR_NAMES,
+):
+    """Report the job's deploys and return how it went. Raises nothing.
+
+    *texts* are the inputs by the names of `settings`. *agent* names the step to the receiver.
+    *no_key* says where this platform keeps the key, for the error about a missing one. *names*
+    maps our names of inputs to the platform's, if it has other names.
+    """
+    try:
+        settings = Settings.make(texts)
+        found = deploys_in(
+            directory,
+            platform,
+            environ=environ,
+            event=event,
+            inputs=settings.inputs,
+            path=settings.path,
+            call=os.urandom(8).hex(),
+        )
+        if isinstance(found, Skipped):
+            return skipped(found)
+        dialect = Dialect.make(receiver=settings.receiver)
+        notes = [*found.notes, *left_out(settings.inputs, dialect)]
+        if settings.dry_run:
+            return dry_run(found.events, dialect, notes)
+        results, warnings = _send(found.events, settings, dialect, agent, no_key)
+        return attempted(results, dialect, notes, warnings, names)
+    except Exception as error:
+        return refused(error, names)
+
+def leave(code):
+    """End the process at once. A normal end of the interpreter takes a tenth of a step's time."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError, AttributeError):
+        # A log that is closed, or none.
+        os._exit(code)
+    os._exit(code)
+
+def _send(
+    events,
+    settings,
+    dialect,
+    agent,
+    no_key,
+):
+    """Send the events. Return how that went, and warnings. Raises UsageError."""
+    if not settings.key:
+        raise UsageError(f"webhook-key: expected a webhook key, got nothing{no_key}")
+    if not settings.url:
+        raise UsageError("webhook-url: expected the address of incoming webhooks, got nothing")
+    _load("ci.receiver")
+    _load("ci.receiver", "ci.sender")
+
+    receiver = Receiver.make(
+        url=settings.url,
+        key=settings.key,
+        dialect=dialect,
+        agent=agent,
+        timeout_seconds=settings.timeout_seconds,
+        retries=settings.retries,
+    )
+    warning = warning_about(receiver.url)
+    return send_all(events, receiver), [warning] if warning else []
+
 # core/gitdailies_core/ci/platforms/__init__.py
 # The platforms of this file, in the order that they are tried in.
 
-github_actions_platform = _late("GITHUB_ACTIONS", "ci.workflow_commands", "ci.platforms.github_actions")
-circleci_platform = _late("CIRCLECI", "ci.platforms.circleci")
-travis_platform = _late("TRAVIS", "ci.platforms.travis")
-octopus_platform = _late("OCTOPUS", "ci.platforms.octopus")
-gitlab_platform = _late("GITLAB", "ci.platforms.gitlab")
-buildkite_platform = _late("BUILDKITE", "ci.platforms.buildkite")
-azure_platform = _late("AZURE", "ci.platforms.azure")
-bitbucket_platform = _late("BITBUCKET", "ci.platforms.bitbucket")
-codebuild_platform = _late("CODEBUILD", "ci.platforms.codebuild")
-drone_platform = _late("DRONE", "ci.platforms.drone")
-google_cloud_build_platform = _late("GOOGLE_CLOUD_BUILD", "ci.platforms.google_cloud_build")
-teamcity_platform = _late("TEAMCITY", "ci.platforms.teamcity")
-woodpecker_platform = _late("WOODPECKER", "ci.platforms.woodpecker")
-jenkins_platform = _late("JENKINS", "ci.platforms.jenkins")
+github_actions = _late("GITHUB_ACTIONS", "ci.workflow_commands", "ci.platforms.github_actions")
+circleci = _late("CIRCLECI", "ci.platforms.circleci")
+travis = _late("TRAVIS", "ci.platforms.travis")
+octopus = _late("OCTOPUS", "ci.git_url", "ci.platforms.octopus")
+gitlab = _late("GITLAB", "ci.platforms.gitlab")
+buildkite = _late("BUILDKITE", "ci.platforms.buildkite")
+azure = _late("AZURE", "ci.git_url", "ci.platforms.azure")
+bitbucket = _late("BITBUCKET", "ci.platforms.bitbucket")
+codebuild = _late("CODEBUILD", "ci.platforms.codebuild")
+drone = _late("DRONE", "ci.platforms.drone")
+google_cloud_build = _late("GOOGLE_CLOUD_BUILD", "ci.platforms.google_cloud_build")
+teamcity = _late("TEAMCITY", "ci.platforms.teamcity")
+woodpecker = _late("WOODPECKER", "ci.platforms.woodpecker")
+jenkins = _late("JENKINS", "ci.platforms.jenkins")
 
 CHOICES = (
-    Choice("GITHUB_ACTIONS", "", github_actions_platform),
-    Choice("CIRCLECI", "", circleci_platform),
-    Choice("TRAVIS", "", travis_platform),
-    Choice("Octopus.Deployment.Id", "get_octopusvariable", octopus_platform),
-    Choice("GITLAB_CI", "", gitlab_platform),
-    Choice("BUILDKITE", "", buildkite_platform),
-    Choice("TF_BUILD", "", azure_platform),
-    Choice("BITBUCKET_BUILD_NUMBER", "", bitbucket_platform),
-    Choice("CODEBUILD_BUILD_ID", "", codebuild_platform),
-    Choice("DRONE", "", drone_platform),
-    Choice("BUILDER_OUTPUT", "", google_cloud_build_platform),
-    Choice("TEAMCITY_VERSION", "", teamcity_platform),
-    Choice("CI_SYSTEM_NAME", "", woodpecker_platform),
-    Choice("JENKINS_URL", "", jenkins_platform),
+    Choice("GITHUB_ACTIONS", "", github_actions),
+    Choice("CIRCLECI", "", circleci),
+    Choice("TRAVIS", "", travis),
+    Choice("Octopus.Deployment.Id", "get_octopusvariable", octopus),
+    Choice("GITLAB_CI", "", gitlab),
+    Choice("BUILDKITE", "", buildkite),
+    Choice("TF_BUILD", "", azure),
+    Choice("BITBUCKET_BUILD_NUMBER", "", bitbucket),
+    Choice("CODEBUILD_BUILD_ID", "", codebuild),
+    Choice("DRONE", "", drone),
+    Choice("BUILDER_OUTPUT", "", google_cloud_build),
+    Choice("TEAMCITY_VERSION", "", teamcity),
+    Choice("CI_SYSTEM_NAME", "", woodpecker),
+    Choice("JENKINS_URL", "", jenkins),
 )
+''')
 
+_now(4289, r'''
 # core/gitdailies_core/ci/detection.py
 # Which CI platform a job runs on, and which deploys it made there.
 

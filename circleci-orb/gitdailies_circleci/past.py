@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from gitdailies_core.ci.facts import Inputs
 from gitdailies_core.ci.git_url import slug
+from gitdailies_core.ci.inputs import Inputs
 from gitdailies_core.ci.past import deploys
 from gitdailies_core.ci.platforms.circleci import CIRCLECI
 from gitdailies_core.events.events import Event

@@ -107,7 +107,7 @@ def _choices(platforms: Sequence[Platform]) -> str:
     rows = []
     for platform in platforms:
         module, name = _place(platform)
-        function = f"{module.rpartition('.')[2]}_platform"
+        function = module.rpartition(".")[2]
         lines += ["", "", f"def {function}() -> Platform:"]
         lines += [f"    from {module} import {name}", "", f"    return {name}"]
         rows.append(f'    Choice("{platform.marker}", "{platform.step.lends}", {function}),')

@@ -56,11 +56,11 @@ class Rule:
     pure: bool = False
 
 
-# These modules decide about a job's deploys; `step`, `sender` and `checkout` read, send and run.
+# These modules decide about a job's deploys; the others read, send and run.
 CI_DECISIONS = frozenset(
     f"gitdailies_core.ci.{path.stem}"
     for path in (Path(__file__).resolve().parents[2] / "core/gitdailies_core/ci").glob("*.py")
-    if path.stem not in ("__init__", "__main__", "checkout", "sender", "step")
+    if path.stem not in words("__init__ __main__ checkout git_log proxy sender step undelivered")
 ) | {"gitdailies_core.ci.platforms"}
 DECIDED_BY_HISTORY = words(
     """batches encoding entries faults fetch formats mapping order pairing row_blocks rows spreadsheet_times
@@ -197,9 +197,11 @@ EXEMPTIONS = (
     ),
     exempt(
         f"{CORE_PATH}/ci/sender.py",
-        "os threading time random http.client urllib.request now()",
+        "_thread os time http.client now()",
         "the sender of the one-file steps, on the standard library alone",
     ),
+    exempt(f"{CORE_PATH}/ci/proxy.py", "http.client urllib.request", "reads the proxy's variables"),
+    exempt(f"{CORE_PATH}/ci/undelivered.py", "random", "a wait has a random length"),
     exempt(
         f"{CORE_PATH}/ci/step.py", "os sys", "runs a step from its inputs to its report, for every platform"
     ),
@@ -213,8 +215,9 @@ EXEMPTIONS = (
         "importlib.import_module pkgutil import_module(…)",
         "a CI platform is found by its module",
     ),
+    exempt(f"{CORE_PATH}/ci/checkout.py", "os", "finds the checkout that the job deployed"),
     exempt(
-        f"{CORE_PATH}/ci/checkout.py",
+        f"{CORE_PATH}/ci/git_log.py",
         "os subprocess",
         "asks the checkout's git, the last source of a step's facts",
     ),

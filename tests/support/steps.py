@@ -35,17 +35,26 @@ VERSION = one_file.version(ROOT)
 SHELLS = {"bash": ("bash", "--noprofile", "--norc", "-eo", "pipefail"), "dash": ("dash", "-e")}
 
 
+_IMPORT = re.compile(r"from ([\w.]+) import ([\w, ]+)")
 _OPENED = re.compile(r"(?:_now\(|_LATER\[\"[\w.]+\"\] = )(\d+), r'''")
 
 
 def flat(text: str) -> str:
-    """Return a step in parts as plain Python, each line at its place, for checkers that read no texts."""
+    """Return a step in parts as plain Python, each line at its place, for checkers that read no texts.
+
+    Each part imports what it needs. Here the first of them does, because checkers ask for one import.
+    """
     lines = text.splitlines()
+    imported: set[tuple[str, str]] = set()
     for number, line in enumerate(lines, 1):
         if opened := _OPENED.fullmatch(line):
             assert int(opened[1]) == number, line
         if opened or line in ("'''", "''')"):
             lines[number - 1] = ""
+        elif found := _IMPORT.fullmatch(line):
+            names = [name for name in found[2].split(", ") if (found[1], name) not in imported]
+            imported.update((found[1], name) for name in names)
+            lines[number - 1] = f"from {found[1]} import {', '.join(names)}" if names else ""
     return "\n".join(lines) + "\n"
 
 

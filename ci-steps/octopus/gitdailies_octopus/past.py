@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from gitdailies_core.ci.facts import Inputs
+from gitdailies_core.ci.inputs import Inputs
 from gitdailies_core.ci.past import deploys
 from gitdailies_core.ci.platforms.octopus import OCTOPUS
 from gitdailies_core.events.events import Event

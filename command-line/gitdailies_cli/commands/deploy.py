@@ -11,7 +11,8 @@ from typing import Any
 import click
 from gitdailies_core.ci import checkout
 from gitdailies_core.ci.detection import detect
-from gitdailies_core.ci.facts import Inputs, Skipped
+from gitdailies_core.ci.facts import Skipped
+from gitdailies_core.ci.inputs import Inputs
 from gitdailies_core.ci.settings import DEPLOY_INPUTS
 
 from gitdailies_cli import output

@@ -6,7 +6,7 @@ import secrets
 from typing import Any
 
 import click
-from gitdailies_core.ci.git_url import without_users
+from gitdailies_core.ci.userinfo import without_users
 from gitdailies_core.errors import InvalidEvent
 from gitdailies_core.events.events import INCIDENT_RESOLVED, INCIDENT_STARTED, Event
 from gitdailies_core.events.ids import content_id

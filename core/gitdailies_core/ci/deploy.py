@@ -16,14 +16,14 @@ from gitdailies_core.ci.facts import (
     Deploys,
     Facts,
     GitFacts,
-    Inputs,
-    Repository,
     Skipped,
     Target,
     Variables,
+    repo_of,
 )
-from gitdailies_core.ci.git_url import slug, without_user
+from gitdailies_core.ci.inputs import Inputs, Repository
 from gitdailies_core.ci.table import Platform
+from gitdailies_core.ci.userinfo import without_user
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import DEPLOYED, Event
 from gitdailies_core.events.field_types import MOST_COMMITS, MOST_REVERTS, URL
@@ -96,7 +96,7 @@ class _Job:
 
     def chosen(self) -> list[Target]:
         """Return the repositories that the inputs name, each at its commit, or all of the job's own."""
-        here = slug(self.git.remote or "") if self.git else None
+        here = repo_of(self.git.remote) if self.git else None
         own = [t if t.repo else t.but(repo=here) for t in self.facts.targets]
         if self.inputs.repos:
             return [self._named(repository, own) for repository in self.inputs.repos]

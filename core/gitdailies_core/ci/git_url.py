@@ -1,4 +1,4 @@
-"""Read addresses of repositories: find the slug in an address, and remove its user name."""
+"""Find the slug in the address of a repository."""
 
 from __future__ import annotations
 
@@ -17,11 +17,6 @@ _SCP_PORT = r"^\[(?:[^/@:\]]+@)?([^/@:\[\]]+):[0-9]+\]:(?!//)(.*)$"
 # user:token@host/group/name.git and token@host/group/name.git, without a scheme.
 _BARE = rf"^[^/@\s]*:[^\s]*@{_HOST}(?::[0-9]+)?/(.*)$"
 _BARE_USER = rf"^[^/@:\s]+@{_HOST}/(.*)$"
-
-# User and password with a scheme, also where a password has a raw slash, and without a scheme.
-_USER = r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s]*@"
-_SLASHED = r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s@:]+:(?![0-9]*(?:[/?#]|$))[^\s@]*@"
-_NAKED = r"^[^/@\s]*:[^@\s]*@(?=[^@\s/]+[/:])|^(?!git@)[^/@\s:]+@(?=[^@\s/:]+[/:])"
 
 # Some parts of a path do not belong to the name: `_git` and, with ssh, `v3` of Azure, and `scm` of
 # Bitbucket Data Center.
@@ -58,28 +53,6 @@ def slug(address: str) -> str | None:
         # The server has a path of its own, such as /bitbucket.
         parts = parts[2:]
     return "/".join(parts) if len(parts) > 1 and all(parts) else None
-
-
-def without_user(address: str) -> str:
-    """Return *address* without user name and password. These never leave the machine."""
-    return without_users(address.strip())
-
-
-def without_users(text: str) -> str:
-    """Return *text* without the user names and passwords of the addresses in it.
-
-    The `git@` of ssh is no secret, and stays.
-    """
-    return re.sub(r"\S+", lambda found: _bare(found[0]), text) if "@" in text else text
-
-
-def _bare(word: str) -> str:
-    # A password may hold a comma, so a whole address comes first, and then each part of a list.
-    if "@" not in word:
-        return word
-    for pattern in (_USER, _SLASHED):
-        word = re.sub(pattern, r"\1", word)
-    return ",".join(part if "://" in part else re.sub(_NAKED, "", part) for part in word.split(","))
 
 
 def _decoded(part: str) -> str:

@@ -9,8 +9,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gitdailies_core.ci.facts import Inputs, Skipped
-from gitdailies_core.error_text import relabel_all
+from gitdailies_core.ci.facts import Skipped
+from gitdailies_core.ci.inputs import Inputs
+from gitdailies_core.error_text import relabel, relabel_all
 from gitdailies_core.errors import GitDailiesError, UsageError
 from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event
@@ -23,13 +24,19 @@ DONE, NOT_DELIVERED, USAGE, REFUSED, PARTLY = 0, 1, 2, 3, 4
 
 @dataclass(frozen=True)
 class Attempted:
-    """An event and the result of sending it. `code` is the exit code for this event alone."""
+    """An event and the result of sending it. `code` is the exit code for this event alone.
+
+    `message` is one line and never contains the key. `check` names the input that is probably wrong, or is
+    empty. `note` is a further line for the log.
+    """
 
     event: Event
     code: int
     status: int | None
+    attempts: int
     message: str
     unchanged: bool = False
+    check: str = ""
     note: str = ""
 
 
@@ -71,9 +78,16 @@ def dry_run(events: Sequence[Event], dialect: Dialect, notes: Sequence[str]) -> 
 
 
 def attempted(
-    results: Sequence[Attempted], dialect: Dialect, notes: Sequence[str], warnings: Sequence[str] = ()
+    results: Sequence[Attempted],
+    dialect: Dialect,
+    notes: Sequence[str],
+    warnings: Sequence[str],
+    names: Mapping[str, str],
 ) -> Report:
-    """Return the report of events that were sent. Some of them may have failed."""
+    """Return the report of events that were sent. Some of them may have failed.
+
+    *names* maps our names of inputs to the platform's, if it has other names.
+    """
     failed = [result for result in results if result.code != DONE]
     code = max((result.code for result in failed), default=DONE)
     if 0 < len(failed) < len(results):
@@ -81,13 +95,15 @@ def attempted(
     last = (failed or list(results))[-1]
     return Report(
         outcome=FAILED if failed else REPORTED,
-        lines=tuple(_line(result, dialect) for result in [*(r for r in results if r not in failed), *failed]),
-        reason="; ".join(_line(result, dialect) for result in failed),
+        lines=tuple(
+            _line(result, dialect, names) for result in [*(r for r in results if r not in failed), *failed]
+        ),
+        reason="; ".join(_line(result, dialect, names) for result in failed),
         code=code,
         http_status=last.status,
         payload=_payload([result.event for result in results], dialect),
         notes=(*notes, *(result.note for result in results if result.note)),
-        warnings=tuple(warnings),
+        warnings=tuple(relabel(warning, names) for warning in warnings),
     )
 
 
@@ -121,10 +137,11 @@ def refused(error: Exception, names: Mapping[str, str]) -> Report:
     return Report(FAILED, (f"deploy not reported: {reason}",), reason, code)
 
 
-def _line(result: Attempted, dialect: Dialect) -> str:
+def _line(result: Attempted, dialect: Dialect, names: Mapping[str, str]) -> str:
     what = _deploy(result.event, dialect)
     if result.code != DONE:
-        return f"not reported: {what}: {result.message}"
+        check = f"; check {names.get(result.check, result.check)}" if result.check else ""
+        return f"not reported: {what}: {result.message}{check}"
     again = ", which was counted already" if result.unchanged else ""
     return f"reported: {what}{again}"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gitdailies_core.ci.facts import Inputs, given
+from gitdailies_core.ci.facts import given
+from gitdailies_core.ci.inputs import Inputs
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.dialect import DOCUMENTED, OUR_KEY_PREFIX, OURS, RECEIVERS

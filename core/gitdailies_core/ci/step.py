@@ -13,9 +13,6 @@ from typing import Any, NoReturn
 from gitdailies_core.ci.checkout import deploys_in
 from gitdailies_core.ci.facts import Skipped
 from gitdailies_core.ci.report import (
-    DONE,
-    NOT_DELIVERED,
-    REFUSED,
     Attempted,
     Report,
     attempted,
@@ -26,7 +23,6 @@ from gitdailies_core.ci.report import (
 )
 from gitdailies_core.ci.settings import Settings
 from gitdailies_core.ci.table import Platform
-from gitdailies_core.error_text import relabel
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event
@@ -70,8 +66,8 @@ def run(
         notes = [*found.notes, *left_out(settings.inputs, dialect)]
         if settings.dry_run:
             return dry_run(found.events, dialect, notes)
-        results, warnings = _send(found.events, settings, dialect, agent, no_key, names)
-        return attempted(results, dialect, notes, [relabel(warning, names) for warning in warnings])
+        results, warnings = _send(found.events, settings, dialect, agent, no_key)
+        return attempted(results, dialect, notes, warnings, names)
     except Exception as error:  # noqa: BLE001  a failed report never fails the deploy
         return refused(error, names)
 
@@ -92,16 +88,16 @@ def _send(
     dialect: Dialect,
     agent: str,
     no_key: str,
-    names: Mapping[str, str],
 ) -> tuple[list[Attempted], list[str]]:
-    """Send the events. Return how that went, and warnings."""
+    """Send the events. Return how that went, and warnings. Raises UsageError."""
     if not settings.key:
         raise UsageError(f"webhook-key: expected a webhook key, got nothing{no_key}")
     if not settings.url:
         raise UsageError("webhook-url: expected the address of incoming webhooks, got nothing")
-    from gitdailies_core.ci import sender
+    from gitdailies_core.ci.receiver import Receiver, warning_about
+    from gitdailies_core.ci.sender import send_all
 
-    receiver = sender.Receiver.make(
+    receiver = Receiver.make(
         url=settings.url,
         key=settings.key,
         dialect=dialect,
@@ -109,17 +105,5 @@ def _send(
         timeout_seconds=settings.timeout_seconds,
         retries=settings.retries,
     )
-    codes = {sender.DELIVERED: DONE, sender.REFUSED: REFUSED, sender.NOT_DELIVERED: NOT_DELIVERED}
-    results = [
-        Attempted(
-            event,
-            codes[receipt.outcome],
-            receipt.status,
-            receipt.message + (f"; check {names.get(receipt.check, receipt.check)}" if receipt.check else ""),
-            receipt.unchanged,
-            receipt.note,
-        )
-        for event, receipt in zip(events, sender.send_all(events, receiver))
-    ]
-    warning = sender.warning_about(receiver.url)
-    return results, [warning] if warning else []
+    warning = warning_about(receiver.url)
+    return send_all(events, receiver), [warning] if warning else []

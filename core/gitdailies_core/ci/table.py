@@ -15,9 +15,9 @@ from gitdailies_core.ci.facts import (
     branch_of,
     full_sha,
     later_attempt,
+    repo_of,
     undone_by,
 )
-from gitdailies_core.ci.git_url import slug
 from gitdailies_core.error_text import got
 
 _ORIGINS = {False: "", True: "comes from a fork", None: "may come from another repository"}
@@ -80,7 +80,7 @@ class Table:
         if found["sha"] and not sha:
             notes.append(f"the platform's commit is {got(found['sha'])}, which is no whole commit name")
         own = Target(
-            repo=found["repo"] or slug(variables.first(*self.repo_url) or ""),
+            repo=found["repo"] or repo_of(variables.first(*self.repo_url)),
             sha=sha,
             branch=None if why else branch,
             no_branch=why or no_branch,

@@ -14,6 +14,7 @@ from gitdailies_core.events.events import Event
 
 from scripts.joiner import one_file
 from tests.component.ci_steps.test_github_interpreters import NEW_ENOUGH
+from tests.support.servers import ACCEPTED, answer, serving
 from tests.support.shell_scripts import case_of
 from tests.support.steps import ROOT, case, flat, tool
 
@@ -153,6 +154,53 @@ def test_the_job_stays_green(payload: str, redirect: str, strict: str, tmp_path:
 
     assert done.returncode == 0 or (strict and redirect)
     assert "Traceback" not in done.stderr
+
+
+# Runs the step and says which modules it never compiled. The step ends its process, so that is held back.
+LEFT = """\
+import os, sys
+
+def end(code):
+    raise SystemExit(code)
+
+os._exit = end
+names = {"__name__": "__main__", "__file__": sys.argv[1]}
+try:
+    exec(compile(open(sys.argv[1], encoding="utf-8").read(), sys.argv[1], "exec"), names)
+except SystemExit:
+    print(*names["_LATER"])
+"""
+FAILURES = {"ci.proxy", "ci.undelivered", "retry"}
+OF_SOME_JOBS = {"ci.git_log", "ci.git_url", "ci.github_events", "html_answer"}
+
+
+@pytest.mark.parametrize(
+    ("reply", "compiled"),
+    [
+        (ACCEPTED, set()),
+        (answer("200 OK", b"ok"), {"html_answer"}),
+        (answer("200 OK", b"<html>", Content_Type="text/html"), {"html_answer", *FAILURES}),
+        (answer("401 Unauthorized", b'{"detail": "no such key"}'), FAILURES),
+    ],
+    ids=["accepted", "accepted in plain text", "a web page", "refused"],
+)
+def test_a_job_compiles_what_it_needs(reply: bytes, compiled: set[str], tmp_path: Path) -> None:
+    """What follows from a failure, a checkout or an address of a repository waits until a job has one."""
+    with serving(reply) as server:
+        given = {"INPUT_WEBHOOK_URL": server.url, "INPUT_WEBHOOK_KEY": "gdk_planted-41c7"}
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", LEFT, str(ONE)],
+            cwd=tmp_path,
+            env={"PATH": "/nowhere", **case("github_actions", "push")["environ"], **given},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    assert len(server.requests) == 1, done.stderr
+    left = {*done.stdout.splitlines()[-1].split()}
+    others = {f"ci.platforms.{module}" for module in MODULES}
+    assert left == (others | FAILURES | OF_SOME_JOBS) - compiled
 
 
 def test_nothing_newer_than_3_9(file: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_core.ci.facts import Inputs
+from gitdailies_core.ci.inputs import Inputs
 from gitdailies_core.ci.platforms.gitlab import GITLAB
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import Event

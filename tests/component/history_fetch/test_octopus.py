@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from gitdailies_cli.main import gitdailies
-from gitdailies_core.ci.facts import Inputs
+from gitdailies_core.ci.inputs import Inputs
 from gitdailies_core.ci.platforms.octopus import OCTOPUS, ask, inputs
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import Event

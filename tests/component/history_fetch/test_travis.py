@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from gitdailies_core.ci import console
-from gitdailies_core.ci.facts import Inputs
+from gitdailies_core.ci.inputs import Inputs
 from gitdailies_core.ci.platforms.travis import TRAVIS
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import Event

@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from gitdailies_core.ci import checkout
+from gitdailies_core.ci import checkout, git_log
 from gitdailies_core.ci.deploy import USUAL_COMMITS
-from gitdailies_core.ci.facts import Deploys, GitFacts, Inputs
+from gitdailies_core.ci.facts import Deploys, GitFacts
+from gitdailies_core.ci.inputs import Inputs
 from gitdailies_core.ci.platforms.github_actions import GITHUB_ACTIONS
 from gitdailies_core.errors import UsageError
 
@@ -44,7 +45,7 @@ def repository(tmp_path: Path) -> Path:
 
 def facts(directory: Path) -> GitFacts:
     """Return what is read of a checkout that can be read."""
-    found = checkout.read(str(directory))
+    found = git_log.read(str(directory))
     assert found.facts is not None, found.problem
     return found.facts
 
@@ -164,8 +165,8 @@ def test_no_commit(tmp_path: Path) -> None:
     """A repository without a commit gives nothing, and says so."""
     git(tmp_path, "init", "-q")
 
-    assert checkout.read(str(tmp_path)).facts is None
-    assert "git could not read the checkout" in checkout.read(str(tmp_path)).problem
+    assert git_log.read(str(tmp_path)).facts is None
+    assert "git could not read the checkout" in git_log.read(str(tmp_path)).problem
 
 
 def test_no_git(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:

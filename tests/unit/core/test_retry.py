@@ -6,6 +6,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
+from gitdailies_core.ci.receiver import Answer
 from gitdailies_core.retry import (
     GIVE_UP_AGE_SECONDS,
     LONGEST_DELAY_SECONDS,
@@ -173,3 +174,11 @@ def test_retry_after_is_the_least_delay() -> None:
     for wish, expected in (("90", 90), ("2", 64)):
         found = delay_seconds(Outcome(429, "", wish), attempt=8, now=NOW, jitter=lambda: 0.5)
         assert found == expected
+
+
+@pytest.mark.parametrize("page", [False, True])
+def test_a_step_takes_the_same_answers_for_success(page: bool) -> None:
+    """A step asks its answer alone whether the event was taken. That agrees with the decision, always."""
+    for status in (None, *range(100, 600)):
+        taken = Answer(status, "", page=page).is_taken
+        assert taken is isinstance(verdict(Outcome(status, is_html=page)), Done), status

@@ -14,10 +14,11 @@ from urllib.parse import quote, urlsplit
 from gitdailies_core.ci import console
 from gitdailies_core.ci.console import Step
 from gitdailies_core.ci.facts import Facts, Run, Variables, branch_of, tag_of
-from gitdailies_core.ci.git_url import slug, without_user
+from gitdailies_core.ci.git_url import slug
 from gitdailies_core.ci.report import Report
 from gitdailies_core.ci.settings import INPUTS
 from gitdailies_core.ci.table import Platform, Table
+from gitdailies_core.ci.userinfo import without_user
 
 TABLE = Table(
     # A stage that is run again stays in its build.

@@ -13,8 +13,7 @@ from typing import Any
 
 from gitdailies_core.ci import console
 from gitdailies_core.ci.console import Step
-from gitdailies_core.ci.facts import Facts, Run, Variables, later_attempt
-from gitdailies_core.ci.git_url import slug
+from gitdailies_core.ci.facts import Facts, Run, Variables, later_attempt, repo_of
 from gitdailies_core.ci.table import Platform, Table
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
@@ -68,7 +67,7 @@ def _forked(variables: Variables, branch: str | None) -> bool:
     if branch and ":" in branch:
         return True
     own, theirs = variables.first(*TABLE.repo_url), variables.first("BUILDKITE_PULL_REQUEST_REPO")
-    here, there = slug(own or ""), slug(theirs or "")
+    here, there = repo_of(own), repo_of(theirs)
     return bool(there and here and there.lower() != here.lower())
 
 

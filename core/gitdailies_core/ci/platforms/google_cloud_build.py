@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from gitdailies_core.ci.console import Step
-from gitdailies_core.ci.facts import Facts, Variables
-from gitdailies_core.ci.git_url import slug
+from gitdailies_core.ci.facts import Facts, Variables, repo_of
 from gitdailies_core.ci.table import Platform, Table
 
 TABLE = Table(
@@ -31,7 +30,7 @@ def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Cloud Bui
         url = (
             f"https://console.cloud.google.com/cloud-build/builds;region={location}/{build}?project={project}"
         )
-    repo, theirs = variables.first(*TABLE.repo), slug(variables.first("_HEAD_REPO_URL") or "")
+    repo, theirs = variables.first(*TABLE.repo), repo_of(variables.first("_HEAD_REPO_URL"))
     # A repository of Cloud Source Repositories has no owner.
     return TABLE.read(
         variables,

@@ -9,8 +9,7 @@ import re
 from typing import Any
 
 from gitdailies_core.ci.console import Step
-from gitdailies_core.ci.facts import Facts, Variables
-from gitdailies_core.ci.git_url import slug
+from gitdailies_core.ci.facts import Facts, Variables, repo_of
 from gitdailies_core.ci.table import Platform, Table
 
 # GIT_BRANCH begins with the remote, which is origin unless the job names another one. Only from these
@@ -75,7 +74,7 @@ def _forked(variables: Variables) -> bool:
     if variables.first("CHANGE_FORK"):
         return True
     pairs = (
-        (slug(variables.first("ghprbAuthorRepoGitUrl") or ""), slug(variables.first(*TABLE.repo_url) or "")),
+        (repo_of(variables.first("ghprbAuthorRepoGitUrl")), repo_of(variables.first(*TABLE.repo_url))),
         (variables.first("gitlabSourceNamespace"), variables.first("gitlabTargetNamespace")),
     )
     return any(theirs and own and theirs.lower() != own.lower() for theirs, own in pairs)

@@ -1,0 +1,55 @@
+"""The proxy that the environment names: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
+
+This module is exempt from core's rule against I/O: it reads the environment.
+"""
+
+from __future__ import annotations
+
+import base64
+import urllib.request
+from http.client import HTTPConnection
+from urllib.parse import SplitResult, unquote, urlsplit
+
+
+def proxy_of(parts: SplitResult) -> SplitResult | None:
+    """Return the address of the proxy that the environment names for *parts*, or None.
+
+    Raises ValueError, which names the variable, for a proxy that does not take plain HTTP.
+    """
+    proxies = urllib.request.getproxies_environment()
+    address = proxies.get(parts.scheme) or proxies.get("all")
+    if not address or urllib.request.proxy_bypass_environment(parts.netloc, proxies):  # type: ignore[attr-defined]
+        return None
+    try:
+        proxy = urlsplit(address if "://" in address else f"http://{address}")
+        # Reading the port raises ValueError if it is no number. Its text may show a password.
+        usable = proxy.scheme == "http" and proxy.hostname and proxy.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError(f"{parts.scheme.upper()}_PROXY: expected an http:// address, got another")
+    return proxy
+
+
+def through(
+    proxy: SplitResult, connection: HTTPConnection, url: str, target: str, headers: dict[str, str]
+) -> str:
+    """Prepare a *connection* to a proxy, and return the target of a request: *target* within a tunnel.
+
+    Without a tunnel, the proxy's password is added to *headers*.
+    """
+    parts = urlsplit(url)
+    authorization = {}
+    if proxy.username:
+        user = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}".encode()
+        authorization["Proxy-Authorization"] = f"Basic {base64.b64encode(user).decode()}"
+    if parts.scheme == "http":
+        headers.update(authorization)
+        return url
+    connection.set_tunnel(parts.hostname or "", parts.port or 443, authorization)
+    return target
+
+
+def named(proxy: SplitResult) -> str:
+    """Name a proxy without its user and password."""
+    return f"the proxy {proxy.hostname}:{proxy.port or 80}"
