@@ -1876,7 +1876,7 @@ def _short(name):
 def _shown(url):
     # A wrong address of the platform is left out. It is no reason to fail.
     address = without_user(url or "")
-    return address if address and URL.accepts(address) else None
+    return address if URL.accepts(address) and not address.endswith("://") else None
 ''')
 
 _LATER["ci.git_log"] = 1882, r'''
@@ -1887,6 +1887,7 @@ _LATER["ci.git_log"] = 1882, r'''
 _MOST_READ = 2 * MOST_COMMITS
 
 _LONGEST_SECONDS = 10
+_BRANCHES = "refs/heads/"
 _OWNED_BY_ANOTHER = ("unsafe repository", "dubious ownership")
 
 @dataclass(frozen=True)
@@ -1913,7 +1914,7 @@ def read(directory):
     return Found(
         GitFacts(
             sha=sha,
-            branch=ref.partition("refs/heads/")[2] or None,
+            branch=ref[len(_BRANCHES) :] if ref.startswith(_BRANCHES) else None,
             remote=_git(directory, "config", "--get", "remote.origin.url")[0] or None,
             commit_time=readable_time(commit_time),
             # An older git does not know the question, and prints it.
@@ -1972,7 +1973,7 @@ def _git(directory, *arguments):
     return "", f"no commits: git could not read the checkout ({said[:200]})"
 '''
 
-_LATER["values.hosts"] = 1975, r'''
+_LATER["values.hosts"] = 1976, r'''
 # core/gitdailies_core/values/hosts.py
 # Whether a host is on this machine or in a private network, by its name or address alone. Pure.
 
@@ -2008,7 +2009,7 @@ def is_private(host):
     return any(address in ip_network(network) for network in _NETWORKS)
 '''
 
-_LATER["ci.receiver"] = 2011, r'''
+_LATER["ci.receiver"] = 2012, r'''
 # core/gitdailies_core/ci/receiver.py
 # The receiver of a step's events: where it is, and what it answers.
 
@@ -2074,7 +2075,7 @@ class Receiver:
 class Answer:
     """The answer to one attempt, or why there is none.
 
-    `page` means a 2xx with a web page, and `final` that another attempt would end in the same way.
+    `page`: it is a 2xx with a web page. `final`: another attempt would end in the same way.
     """
 
     status: int | None
@@ -2126,7 +2127,7 @@ def _visible(text):
     return text.isascii() and text.isprintable() and " " not in text and text != ""
 '''
 
-_LATER["ci.proxy"] = 2129, r'''
+_LATER["ci.proxy"] = 2130, r'''
 # core/gitdailies_core/ci/proxy.py
 # The proxy that the environment names: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
 
@@ -2140,7 +2141,8 @@ def proxy_of(parts):
     Raises ValueError, which names the variable, for a proxy that does not take plain HTTP.
     """
     proxies = urllib.request.getproxies_environment()
-    address = proxies.get(parts.scheme) or proxies.get("all")
+    name = parts.scheme if proxies.get(parts.scheme) else "all"
+    address = proxies.get(name)
     if not address or urllib.request.proxy_bypass_environment(parts.netloc, proxies):
         return None
     try:
@@ -2150,15 +2152,15 @@ def proxy_of(parts):
     except ValueError:
         usable = False
     if not usable:
-        raise ValueError(f"{parts.scheme.upper()}_PROXY: expected an http:// address, got another")
+        raise ValueError(f"{name.upper()}_PROXY: expected an http:// address, got another")
     return proxy
 
 def through(
     proxy, connection, url, target, headers
 ):
-    """Prepare a *connection* to a proxy, and return the target of a request: *target* within a tunnel.
+    """Prepare a *connection* to a proxy, and return the target of a request.
 
-    Without a tunnel, the proxy's password is added to *headers*.
+    In a tunnel that is *target*. Without one, *headers* get the proxy's password.
     """
     parts = urlsplit(url)
     authorization = {}
@@ -2176,7 +2178,7 @@ def named(proxy):
     return f"the proxy {proxy.hostname}:{proxy.port or 80}"
 '''
 
-_LATER["retry"] = 2179, r'''
+_LATER["retry"] = 2181, r'''
 # core/gitdailies_core/retry.py
 # Decide what to do after a delivery attempt: done, retry, pause or give up. Pure.
 
@@ -2315,7 +2317,7 @@ def retry_after_seconds(value, now):
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
 '''
 
-_LATER["ci.undelivered"] = 2318, r'''
+_LATER["ci.undelivered"] = 2320, r'''
 # core/gitdailies_core/ci/undelivered.py
 # What follows from an attempt whose event was not taken: another attempt, or the end with a reason.
 
@@ -2346,7 +2348,7 @@ def after(
         now=now,
         jitter=_jitter,
     )
-    assert not isinstance(verdict, Done)  # then the answer is taken
+    assert not isinstance(verdict, Done)  # `send` ended then
 
     def ended(code, message, **more):
         return Attempted(event, code, answer.status, attempt, message, **more)
@@ -2369,12 +2371,12 @@ def after(
     return verdict.at
 
 def no_answer(receiver, seconds, proxy):
-    """Return what is said where nothing came in time."""
+    """Return that nothing came within *seconds*."""
     through = f", through {named(proxy)}" if proxy else ""
     return Answer(None, f"{urlsplit(receiver.url).netloc}{through}: no answer within {seconds:g} s")
 
 def unanswered(error, receiver, proxy, *, connected):
-    """Return why there is no answer."""
+    """Return why there is no answer. A proxy that is not *connected* is at fault."""
     where = urlsplit(receiver.url).netloc
     if type(error).__name__ == "SSLCertVerificationError":
         # A retry does not mend a certificate. By name, so that this module need not import ssl.
@@ -2399,7 +2401,7 @@ def _jitter():
     return random.random()
 '''
 
-_LATER["html_answer"] = 2402, r'''
+_LATER["html_answer"] = 2404, r'''
 # core/gitdailies_core/html_answer.py
 # Whether an answer is a web page. Pure.
 
@@ -2441,7 +2443,7 @@ def _html_answer_text(body):
     return body.decode("utf-8", "replace")
 '''
 
-_LATER["ci.sender"] = 2444, r'''
+_LATER["ci.sender"] = 2446, r'''
 # core/gitdailies_core/ci/sender.py
 # Send events by POST, with the standard library alone, because a CI step installs nothing.
 
@@ -2496,8 +2498,8 @@ class _Fault:
     connected: bool
 
 def _bounded_post(event, receiver, seconds):
-    # A socket's time limit covers neither name resolution nor an answer that arrives byte by byte. So a
-    # thread waits for both, and does nothing else: it may still run when this one has gone on.
+    # A socket's time limit covers neither name resolution nor an answer that arrives byte by byte. A
+    # thread waits for both, and does nothing else, because it may run on after that.
     seconds = max(0.1, min(receiver.timeout_seconds, seconds))
     proxy = None
     ended = []
@@ -2592,7 +2594,7 @@ def _answered(response, raw, receiver, proxy):
     return Answer(status, message, retry_after, body)
 '''
 
-_LATER["ci.workflow_commands"] = 2595, r'''
+_LATER["ci.workflow_commands"] = 2597, r'''
 # core/gitdailies_core/ci/workflow_commands.py
 # Write a report as GitHub's runner reads it: commands in the log, outputs, and a summary.
 
@@ -2657,7 +2659,7 @@ def _markdown(text):
     return _one_line(text).translate(_MARKDOWN)
 '''
 
-_LATER["ci.github_events"] = 2660, r'''
+_LATER["ci.github_events"] = 2662, r'''
 # core/gitdailies_core/ci/github_events.py
 # Events of GitHub Actions whose payload names the deploy. Source: "Events that trigger workflows".
 
@@ -2897,7 +2899,7 @@ def _missing(name):
     return (f"the payload of {name}, which tells it, was not found at GITHUB_EVENT_PATH",)
 '''
 
-_LATER["ci.platforms.github_actions"] = 2900, r'''
+_LATER["ci.platforms.github_actions"] = 2902, r'''
 # core/gitdailies_core/ci/platforms/github_actions.py
 # GitHub Actions. Sources: its "Variables", "Contexts" and "Events that trigger workflows" references.
 
@@ -3012,7 +3014,7 @@ GITHUB_ACTIONS = Platform(
 )
 '''
 
-_LATER["ci.platforms.circleci"] = 3015, r'''
+_LATER["ci.platforms.circleci"] = 3017, r'''
 # core/gitdailies_core/ci/platforms/circleci.py
 # CircleCI. Sources: its "Project values and variables" and "Pipeline values" references.
 
@@ -3120,7 +3122,7 @@ CIRCLECI = Platform(
 )
 '''
 
-_LATER["ci.platforms.travis"] = 3123, r'''
+_LATER["ci.platforms.travis"] = 3125, r'''
 # core/gitdailies_core/ci/platforms/travis.py
 # Travis CI. Source: its "Environment Variables" page.
 
@@ -3171,7 +3173,7 @@ TRAVIS = Platform(
 )
 '''
 
-_LATER["ci.platforms.octopus"] = 3174, r'''
+_LATER["ci.platforms.octopus"] = 3176, r'''
 # core/gitdailies_core/ci/platforms/octopus.py
 # Octopus Deploy. Names are Octopus's own.
 
@@ -3349,7 +3351,7 @@ OCTOPUS = Platform(
 )
 '''
 
-_LATER["ci.platforms.gitlab"] = 3352, r'''
+_LATER["ci.platforms.gitlab"] = 3354, r'''
 # core/gitdailies_core/ci/platforms/gitlab.py
 # GitLab CI.
 
@@ -3456,7 +3458,7 @@ GITLAB = Platform(
 )
 '''
 
-_LATER["ci.platforms.buildkite"] = 3459, r'''
+_LATER["ci.platforms.buildkite"] = 3461, r'''
 # core/gitdailies_core/ci/platforms/buildkite.py
 # Buildkite. Source: its "Environment variables" reference.
 
@@ -3567,7 +3569,7 @@ BUILDKITE = Platform(
 )
 '''
 
-_LATER["ci.platforms.azure"] = 3570, r'''
+_LATER["ci.platforms.azure"] = 3572, r'''
 # core/gitdailies_core/ci/platforms/azure.py
 # Azure Pipelines.
 
@@ -3700,7 +3702,7 @@ AZURE = Platform(
 )
 '''
 
-_LATER["ci.platforms.bitbucket"] = 3703, r'''
+_LATER["ci.platforms.bitbucket"] = 3705, r'''
 # core/gitdailies_core/ci/platforms/bitbucket.py
 # Bitbucket Pipelines. Source: its "Variables and secrets" page.
 
@@ -3743,7 +3745,7 @@ BITBUCKET = Platform(
 )
 '''
 
-_LATER["ci.platforms.codebuild"] = 3746, r'''
+_LATER["ci.platforms.codebuild"] = 3748, r'''
 # core/gitdailies_core/ci/platforms/codebuild.py
 # AWS CodeBuild, by itself or in CodePipeline.
 
@@ -3807,7 +3809,7 @@ CODEBUILD = Platform(
 )
 '''
 
-_LATER["ci.platforms.drone"] = 3810, r'''
+_LATER["ci.platforms.drone"] = 3812, r'''
 # core/gitdailies_core/ci/platforms/drone.py
 # Drone. Harness Open Source sets the same variables. Source: its "Environment reference" page.
 
@@ -3854,7 +3856,7 @@ DRONE = Platform(
 )
 '''
 
-_LATER["ci.platforms.google_cloud_build"] = 3857, r'''
+_LATER["ci.platforms.google_cloud_build"] = 3859, r'''
 # core/gitdailies_core/ci/platforms/google_cloud_build.py
 # Google Cloud Build. Source: its "Substituting variable values" page.
 
@@ -3898,7 +3900,7 @@ GOOGLE_CLOUD_BUILD = Platform(
 )
 '''
 
-_LATER["ci.platforms.teamcity"] = 3901, r'''
+_LATER["ci.platforms.teamcity"] = 3903, r'''
 # core/gitdailies_core/ci/platforms/teamcity.py
 # TeamCity.
 
@@ -3943,7 +3945,7 @@ TEAMCITY = Platform(
 )
 '''
 
-_LATER["ci.platforms.woodpecker"] = 3946, r'''
+_LATER["ci.platforms.woodpecker"] = 3948, r'''
 # core/gitdailies_core/ci/platforms/woodpecker.py
 # Woodpecker CI. Source: its "Environment variables" page.
 
@@ -3990,7 +3992,7 @@ WOODPECKER = Platform(
 )
 '''
 
-_LATER["ci.platforms.jenkins"] = 3993, r'''
+_LATER["ci.platforms.jenkins"] = 3995, r'''
 # core/gitdailies_core/ci/platforms/jenkins.py
 # Jenkins.
 
@@ -4077,7 +4079,7 @@ JENKINS = Platform(
 )
 '''
 
-_now(4080, r'''
+_now(4082, r'''
 # core/gitdailies_core/ci/checkout.py
 # Find the checkout of the deployed commit, and the job's deploys with its facts.
 
@@ -4130,16 +4132,16 @@ def _chosen(directory, path, shas, root):
         nearest = os.path.join(directory, path)
         if not any(map(_is_checkout, _above(nearest, root))):
             raise UsageError(f"path: expected a folder with a git checkout, got {path!a}")
-    # Below the job's folder only the deployed commit shows which checkout is meant.
-    below = list(_below(directory)) if shas and not path else []
-    if nearest is None and not below:
+    if nearest is None and not (shas and any(_below(directory))):
         return None
-    # Only for a job with a checkout.
+    # Some jobs have no checkout.
     _load("ci.git_log")
 
     found = read(nearest) if nearest else None
     if found and (path or not shas or found.problem or (found.facts and found.facts.sha in shas)):
         return found
+    # Below the job's folder only the deployed commit shows which checkout is meant.
+    below = list(_below(directory)) if shas else []
     for folder in below:
         if head(folder) in shas:
             return read(folder)
@@ -4286,7 +4288,7 @@ CHOICES = (
 )
 ''')
 
-_now(4289, r'''
+_now(4291, r'''
 # core/gitdailies_core/ci/detection.py
 # Which CI platform a job runs on, and which deploys it made there.
 

@@ -172,7 +172,7 @@ def annotated(node: ast.stmt) -> Iterator[tuple[int, int, ast.expr]]:
             if item.returns:
                 yield item.returns.lineno, item.returns.col_offset - len(" -> "), item.returns
             for inner in ast.walk(item):
-                if isinstance(inner, ast.AnnAssign):
+                if isinstance(inner, ast.AnnAssign) and inner.value:
                     yield inner.lineno, inner.target.end_col_offset or 0, inner.annotation
 
 

@@ -65,13 +65,16 @@ class Division:
         *names* has the name of each definition in the file.
         """
         node = unit.node
-        body = node.body if isinstance(node, ast.FunctionDef) and not ast.unparse(node.args) else []
+        if not isinstance(node, ast.FunctionDef) or node.decorator_list or ast.unparse(node.args):
+            return ""
+        body = node.body
         if len(body) != 2 or body[0] not in unit.imports or not isinstance(body[0], ast.ImportFrom):
             return ""
         target, found = unit.module.targets[body[0].names[0].name], self._modules(unit.module, body[0])
         if not found or not isinstance(target, Symbol) or ast.unparse(body[1]) != f"return {target.name}":
             return ""
-        return f'{unit.defines[0]} = _late("{names[target]}", {found})'
+        own = names[Symbol(unit.module.name, node.name)]
+        return f'{own} = _late("{names[target]}", {found})'
 
     def _modules(self, module: Module, node: ast.ImportFrom) -> str:
         targets = (module.targets[alias.asname or alias.name] for alias in node.names)

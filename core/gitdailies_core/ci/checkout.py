@@ -71,16 +71,16 @@ def _chosen(directory: str, path: str | None, shas: Collection[str], root: str) 
         nearest = os.path.join(directory, path)
         if not any(map(_is_checkout, _above(nearest, root))):
             raise UsageError(f"path: expected a folder with a git checkout, got {path!a}")
-    # Below the job's folder only the deployed commit shows which checkout is meant.
-    below = list(_below(directory)) if shas and not path else []
-    if nearest is None and not below:
+    if nearest is None and not (shas and any(_below(directory))):
         return None
-    # Only for a job with a checkout.
+    # Some jobs have no checkout.
     from gitdailies_core.ci.git_log import head, read
 
     found = read(nearest) if nearest else None
     if found and (path or not shas or found.problem or (found.facts and found.facts.sha in shas)):
         return found
+    # Below the job's folder only the deployed commit shows which checkout is meant.
+    below = list(_below(directory)) if shas else []
     for folder in below:
         if head(folder) in shas:
             return read(folder)

@@ -250,4 +250,4 @@ def _short(name: str) -> str:
 def _shown(url: str | None) -> str | None:
     # A wrong address of the platform is left out. It is no reason to fail.
     address = without_user(url or "")
-    return address if address and URL.accepts(address) else None
+    return address if URL.accepts(address) and not address.endswith("://") else None

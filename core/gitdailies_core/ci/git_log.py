@@ -15,6 +15,7 @@ from gitdailies_core.events.field_types import MOST_COMMITS
 # Twice as many as are sent, because merges are left out.
 _MOST_READ = 2 * MOST_COMMITS
 _LONGEST_SECONDS = 10
+_BRANCHES = "refs/heads/"
 _OWNED_BY_ANOTHER = ("unsafe repository", "dubious ownership")
 
 
@@ -43,7 +44,7 @@ def read(directory: str) -> Found:
     return Found(
         GitFacts(
             sha=sha,
-            branch=ref.partition("refs/heads/")[2] or None,
+            branch=ref[len(_BRANCHES) :] if ref.startswith(_BRANCHES) else None,
             remote=_git(directory, "config", "--get", "remote.origin.url")[0] or None,
             commit_time=readable_time(commit_time),
             # An older git does not know the question, and prints it.

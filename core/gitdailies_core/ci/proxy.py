@@ -17,7 +17,8 @@ def proxy_of(parts: SplitResult) -> SplitResult | None:
     Raises ValueError, which names the variable, for a proxy that does not take plain HTTP.
     """
     proxies = urllib.request.getproxies_environment()
-    address = proxies.get(parts.scheme) or proxies.get("all")
+    name = parts.scheme if proxies.get(parts.scheme) else "all"
+    address = proxies.get(name)
     if not address or urllib.request.proxy_bypass_environment(parts.netloc, proxies):  # type: ignore[attr-defined]
         return None
     try:
@@ -27,16 +28,16 @@ def proxy_of(parts: SplitResult) -> SplitResult | None:
     except ValueError:
         usable = False
     if not usable:
-        raise ValueError(f"{parts.scheme.upper()}_PROXY: expected an http:// address, got another")
+        raise ValueError(f"{name.upper()}_PROXY: expected an http:// address, got another")
     return proxy
 
 
 def through(
     proxy: SplitResult, connection: HTTPConnection, url: str, target: str, headers: dict[str, str]
 ) -> str:
-    """Prepare a *connection* to a proxy, and return the target of a request: *target* within a tunnel.
+    """Prepare a *connection* to a proxy, and return the target of a request.
 
-    Without a tunnel, the proxy's password is added to *headers*.
+    In a tunnel that is *target*. Without one, *headers* get the proxy's password.
     """
     parts = urlsplit(url)
     authorization = {}

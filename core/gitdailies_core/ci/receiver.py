@@ -75,7 +75,7 @@ class Receiver:
 class Answer:
     """The answer to one attempt, or why there is none.
 
-    `page` means a 2xx with a web page, and `final` that another attempt would end in the same way.
+    `page`: it is a 2xx with a web page. `final`: another attempt would end in the same way.
     """
 
     status: int | None

@@ -75,8 +75,8 @@ class _Fault:
 
 
 def _bounded_post(event: Event, receiver: Receiver, seconds: float) -> Answer:
-    # A socket's time limit covers neither name resolution nor an answer that arrives byte by byte. So a
-    # thread waits for both, and does nothing else: it may still run when this one has gone on.
+    # A socket's time limit covers neither name resolution nor an answer that arrives byte by byte. A
+    # thread waits for both, and does nothing else, because it may run on after that.
     seconds = max(0.1, min(receiver.timeout_seconds, seconds))
     proxy: SplitResult | None = None
     ended: list[tuple[HTTPResponse, bytes] | _Fault] = []

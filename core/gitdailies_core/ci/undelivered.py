@@ -42,7 +42,7 @@ def after(
         now=now,
         jitter=_jitter,
     )
-    assert not isinstance(verdict, Done)  # then the answer is taken
+    assert not isinstance(verdict, Done)  # `send` ended then
 
     def ended(code: int, message: str, **more: Any) -> Attempted:
         return Attempted(event, code, answer.status, attempt, message, **more)
@@ -66,13 +66,13 @@ def after(
 
 
 def no_answer(receiver: Receiver, seconds: float, proxy: SplitResult | None) -> Answer:
-    """Return what is said where nothing came in time."""
+    """Return that nothing came within *seconds*."""
     through = f", through {named(proxy)}" if proxy else ""
     return Answer(None, f"{urlsplit(receiver.url).netloc}{through}: no answer within {seconds:g} s")
 
 
 def unanswered(error: Exception, receiver: Receiver, proxy: SplitResult | None, *, connected: bool) -> Answer:
-    """Return why there is no answer."""
+    """Return why there is no answer. A proxy that is not *connected* is at fault."""
     where = urlsplit(receiver.url).netloc
     if type(error).__name__ == "SSLCertVerificationError":
         # A retry does not mend a certificate. By name, so that this module need not import ssl.

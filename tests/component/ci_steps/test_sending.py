@@ -432,13 +432,14 @@ def test_no_proxy(names: str, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "address", ["socks5://robin:s3cr3t@127.0.0.1:1080", "http://robin:s3cr3t", "http://[s3cr3t"]
 )
-def test_a_proxy_of_another_kind(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "ALL_PROXY"])
+def test_a_proxy_of_another_kind(variable: str, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy that cannot be used is named by its variable, once, without its user."""
-    monkeypatch.setenv("HTTP_PROXY", address)
+    monkeypatch.setenv(variable, address)
     result = send(EVENT, receiver("http://receiver.invalid/webhooks", retries=3))
 
     assert fields(result) == (NOT_DELIVERED, None, 1)
-    assert "http_proxy: expected an http:// address, got another" in result.message
+    assert f"{variable.lower()}: expected an http:// address, got another" in result.message
     assert "s3cr3t" not in result.message
 
 

@@ -247,6 +247,19 @@ def test_a_long_name_of_a_run() -> None:
     assert len(event["run"]) <= 255
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["https://", "https://robin@", "ftp://ci.example/41", "ci.example/41", f"https://ci/{'4' * 2000}"],
+)
+def test_a_wrong_address_of_a_platform(address: str) -> None:
+    """What a page cannot link to is left out of the event, and the deploy is reported."""
+    case = read(next((CASES / "woodpecker").glob("*.json")))
+    case["environ"]["CI_PIPELINE_URL"] = address
+
+    [event] = outcome(case)["events"]
+    assert "url" not in event
+
+
 def test_two_services_of_one_run() -> None:
     """Two services that one run deploys have different ids."""
     names = ("push_two_services_first", "push_two_services_second")

@@ -8,6 +8,7 @@ PRIVATE = (
     *("hooks.svc.cluster.local", "box.home.arpa", "127.0.0.1", "127.8.0.1", "0.0.0.0", "10.1.2.3"),
     *("172.16.0.1", "172.31.255.1", "192.168.0.1", "169.254.1.1", "100.64.0.1", "100.127.0.1"),
     *("::1", "[::1]", "0:0:0:0:0:0:0:1", "fd12:3456::1", "fc00::1", "fe80::1%eth0", "::ffff:10.0.0.1"),
+    *("::ffff:a00:1", "::FFFF:7F00:1", "0:0:0:0:0:ffff:127.0.0.1"),
 )
 PUBLIC = (
     *("hooks.example.com", "example.com.", "localhost.example.com", "10.example.com", "internal.example"),

@@ -303,6 +303,29 @@ def test_a_function_that_returns_what_it_imports_is_one_line(tmp_path: Path) -> 
     assert "def four" not in text
 
 
+@pytest.mark.parametrize(
+    ("four", "line"),
+    [
+        ("def four():", 'main_four = _late("FOUR", "four")'),
+        ("@list\ndef four():", "@list\ndef main_four():"),
+        ("def four(times=1):", "def main_four(times=1):"),
+    ],
+    ids=["two modules have the name", "a decorator", "an argument"],
+)
+def test_only_a_plain_function_becomes_one_line(four: str, line: str, tmp_path: Path) -> None:
+    """The line has the function's name in the file. A decorator or an argument keeps the function."""
+    main = f"""
+from gitdailies_core import one
+{four}
+    from gitdailies_core.four import FOUR
+    return FOUR
+print(four, one.four)
+"""
+    here = room(tmp_path, main, core_one="four = 9\n", core_four="FOUR = '4'\n")
+
+    assert f"\n{line}\n" in joined(here, parts=True)
+
+
 def test_a_traceback_shows_the_line_of_the_file(tmp_path: Path) -> None:
     """An error in a part names the file, the line in it, and the statement."""
     done = part_run(tmp_path, "three")
