@@ -22,7 +22,7 @@ HELD: tuple[Held, ...] = (
         _T.COUNTS,
     ),
     held("events", "digest", "a hash of the event as it was sent", _EVENTS, _BOTH, _T.NOTHING),
-    held("repositories", "name", "names of repositories", _WITH_EVENTS, _BOTH, _T.NOTHING),
+    held("repositories", "name", "names of repositories", _WITH_EVENTS, _BOTH, _T.LEFT),
     held("erased_events", "hash", "a hash of the id of each erased event", "for good", "–", _T.NOTHING),
     held(
         "audit",
@@ -111,7 +111,7 @@ HELD: tuple[Held, ...] = (
         "figures, derived from events",
         _WITH_EVENTS,
         _BOTH,
-        _T.NOTHING,
+        _T.LEFT,
     ),
     held(
         "packed_weeks",
@@ -119,7 +119,7 @@ HELD: tuple[Held, ...] = (
         "figures, derived from events",
         _WITH_EVENTS,
         _BOTH,
-        _T.NOTHING,
+        _T.LEFT,
     ),
     held(
         "figures_incidents",
@@ -127,7 +127,7 @@ HELD: tuple[Held, ...] = (
         "figures, derived from events",
         _WITH_EVENTS,
         _BOTH,
-        _T.NOTHING,
+        _T.LEFT,
     ),
     held(
         "figures_commits",
@@ -135,7 +135,7 @@ HELD: tuple[Held, ...] = (
         "figures, derived from events",
         _WITH_EVENTS,
         _BOTH,
-        _T.NOTHING,
+        _T.LEFT,
     ),
     held(
         "figures_reverts",
@@ -143,7 +143,7 @@ HELD: tuple[Held, ...] = (
         "figures, derived from events",
         _WITH_EVENTS,
         _BOTH,
-        _T.NOTHING,
+        _T.LEFT,
     ),
     held(
         "figures_remedies",
@@ -151,7 +151,7 @@ HELD: tuple[Held, ...] = (
         "figures, derived from events",
         _WITH_EVENTS,
         _BOTH,
-        _T.NOTHING,
+        _T.LEFT,
     ),
     held(
         "corrections",
@@ -180,21 +180,19 @@ HELD: tuple[Held, ...] = (
         "ids of events, names of repositories",
         "until undone",
         "`--before`",
-        _T.NOTHING,
+        _T.LEFT,
     ),
-    held("figures_changes", "id repo incident_id", "events to derive again", "seconds", _BOTH, _T.NOTHING),
-    held("figures_lengths", "repo", "names of repositories", "for good", "–", _T.NOTHING),
+    held("figures_changes", "id repo incident_id", "events to derive again", "seconds", _BOTH, _T.LEFT),
+    held("figures_lengths", "repo", "names of repositories", "for good", "–", _T.LEFT),
     held("figures_settings", "name value", "settings of the figures", "for good", "–", _T.NOTHING),
-    held("git_commits", "repo named sha", "commits of a mirror", _WITH_EVENTS, "–", _T.NOTHING),
-    held(
-        "git_pairs", "repo earlier later ahead behind", "commits of a mirror", _WITH_EVENTS, "–", _T.NOTHING
-    ),
+    held("git_commits", "repo named sha", "commits of a mirror", _WITH_EVENTS, "–", _T.LEFT),
+    held("git_pairs", "repo earlier later ahead behind", "commits of a mirror", _WITH_EVENTS, "–", _T.LEFT),
     held(
         "git_deploys",
         "id repo unknown commits",
         "the commits that a mirror has for a deploy",
         _WITH_EVENTS,
         _BOTH,
-        _T.NOTHING,
+        _T.LEFT,
     ),
 )

@@ -104,7 +104,7 @@ HELD: tuple[Held, ...] = (
         "which commits reached which branch; no message, no author",
         _IDS,
         "–",
-        _T.NOTHING,
+        _T.LEFT,
     ),
     held(
         "deployed_commits",
@@ -112,7 +112,7 @@ HELD: tuple[Held, ...] = (
         "which commit was deployed where",
         _IDS,
         "`--event`",
-        _T.NOTHING,
+        _T.LEFT,
     ),
     held(
         "waiting_deploys",
@@ -120,7 +120,7 @@ HELD: tuple[Held, ...] = (
         "which deploys wait for their pushes, and why",
         "ten minutes",
         _BOTH,
-        _T.NOTHING,
+        _T.LEFT,
     ),
     held("events", "body", "the event: title, severity, address", _DELIVERED, _BOTH, _T.EVENT, "event"),
     held("events", "discarded", "why a person discarded it", _DELIVERED, _BOTH, _T.TEXT, "audit text"),

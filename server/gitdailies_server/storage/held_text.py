@@ -18,6 +18,7 @@ class Treatment(Enum):
     EVENT = "puts a mark in its place, in fields that do not count"
     BODY = "puts a mark in its place, anywhere in the body"
     COUNTS = "leaves it, and says where: figures or ids would change"
+    LEFT = "leaves it: figures go by it"
     NAME = "puts a mark in its place; an account that may sign in has to be removed first"
     KEY_NAME = "puts a mark in its place, with a number if another key has that name"
     NOTHING = "nothing: words of ours, hashes or commits"
