@@ -9,6 +9,8 @@ Standard library only, Python 3.9 or later.
     core/gitdailies_core/events/
     core/gitdailies_core/values/
     core/gitdailies_core/ci/__main__.py
+
+Below, their names are those within core/gitdailies_core/.
 """
 
 from __future__ import annotations
@@ -56,8 +58,8 @@ def _late(name, *modules):
 
     return load
 
-_now(59, r'''
-# core/gitdailies_core/ci/frozen.py
+_now(61, r'''
+# ci/frozen.py
 # Replace `dataclasses.dataclass(frozen=True)` in the one-file steps.
 
 def dataclass(*, frozen):
@@ -93,7 +95,7 @@ def dataclass(*, frozen):
 
     return decorate
 
-# core/gitdailies_core/error_text.py
+# error_text.py
 # Text for error messages: a wrong value shown safely, and the name of the setting that holds it.
 
 # How a fault says that a value is missing.
@@ -138,7 +140,7 @@ def got_of(values, name):
     """Describe the value under *name* like `got`. Where the name is missing, it is `nothing`."""
     return got(values[name]) if name in values else NOTHING
 
-# core/gitdailies_core/errors.py
+# errors.py
 # Every error that this project raises on purpose.
 
 class GitDailiesError(Exception):
@@ -181,7 +183,7 @@ class InvalidEvent(GitDailiesError):
             return faults[0]
         return cls("; ".join(map(str, faults)), faults[0].field, faults)
 
-# core/gitdailies_core/values/times.py
+# values/times.py
 # Times: aware UTC datetimes in the code, RFC 3339 on the wire, microseconds at the finest.
 
 # RFC 3339, section 5.6, with the upper-case T and Z that it recommends. Seconds end at 59
@@ -230,7 +232,7 @@ def text_of(moment):
     clock = utc.time().isoformat()
     return f"{utc.date().isoformat()}T{clock if utc.microsecond % 1000 else clock[:12]}Z"
 
-# core/gitdailies_core/events/field_types.py
+# events/field_types.py
 # The types of event fields, and the one place that checks their values.
 
 DEPLOY_TYPES = ("deploy", "rollback", "hotfix")
@@ -387,8 +389,8 @@ def _encodable(text):
     return True
 ''')
 
-_LATER["ci.git_url"] = 390, r'''
-# core/gitdailies_core/ci/git_url.py
+_LATER["ci.git_url"] = 392, r'''
+# ci/git_url.py
 # Find the slug in the address of a repository.
 
 from urllib.parse import unquote
@@ -471,8 +473,8 @@ def _azure_server(parts):
     return [*before[-2:], name] if len(before) > 1 else [*before, name, name]
 '''
 
-_now(474, r'''
-# core/gitdailies_core/events/events.py
+_now(476, r'''
+# events/events.py
 # The events that GitDailies counts: one table of kinds and fields, and the value `Event`.
 
 _EVENTS_NOTHING = MappingProxyType({})
@@ -635,12 +637,16 @@ class Event:
         values = {name: v for name, v in {**self.values, **plain}.items() if v is not None}
         return Event.from_wire({"kind": self.kind, **values, **self.extra})
 
-# core/gitdailies_core/ci/facts.py
-# Plain values about a job: the platform's facts, those of git, and the resulting deploys.
+# ci/facts.py
+# Plain values about a job: the platform's facts, and the resulting deploys.
 
 # Texts that mean no value: CircleCI writes `<nil>`, Helm and GitLab `<no value>`, JSON null,
 # JavaScript undefined, Python None.
 _FACTS_NOTHING = frozenset({"", "<nil>", "nil", "<no value>", "null", "undefined", "none"})
+
+# A reference that was not replaced. Azure leaves an unknown one as a dollar and parentheses. Octopus
+# has a number sign before the braces. No comment here shows that, because Octopus replaces it in scripts.
+_UNFILLED = r"^(\$\(.*\)|\$?\$\{.*\}|#\{.*\}|\$[A-Za-z_][A-Za-z0-9_]*|<<.*>>)$"
 
 _HEADS, _TAGS = "refs/heads/", "refs/tags/"
 
@@ -661,6 +667,13 @@ def given(text):
     """Return *text* without spaces and line ends around it, or None if it means no value."""
     text = (text or "").strip()
     return None if text.lower() in _FACTS_NOTHING else text
+
+def filled_in(name, text):
+    """Return *text* like `given`. Raises UsageError for a reference that nothing filled in."""
+    text = given(text)
+    if text and text[0] in "$#<" and re.match(_UNFILLED, text):
+        raise UsageError(f"{name}: expected a value, got {got(text)}, which nothing filled in")
+    return text
 
 def full_sha(text):
     """Return *text* in lower case if it is a full commit SHA that is not all zeros."""
@@ -691,7 +704,6 @@ def repo_of(address):
         return None
     # Most jobs have the name itself.
     _load("ci.git_url")
-
     return slug(address)
 
 def later_attempt(text):
@@ -744,37 +756,6 @@ def reverts_of(commits):
         if not any(name.startswith(one) for one in found):
             found.update(dict.fromkeys(undone))
     return tuple(found)
-
-@dataclass(frozen=True)
-class GitFacts:
-    """What the checkout knows about its HEAD.
-
-    `commits` are without merges, and those that landed last come first. They are empty for a shallow
-    clone, which lacks earlier commits. `history` has what is known of every commit, in the same order:
-    its name, its parents and the commits that it undoes.
-    """
-
-    sha: str
-    branch: str | None = None
-    remote: str | None = None
-    commit_time: str | None = None
-    commits: tuple[Mapping[str, str], ...] = ()
-    history: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = ()
-
-    def reverts_since(self, before):
-        """Return what the commits after *before* undo. If that one is unknown, it is HEAD's first parent.
-
-        Earlier reverts undid what earlier deploys brought, and were in these.
-        """
-        parents = {name: above for name, above, _ in self.history}
-        first = parents.get(self.sha, ())[:1]
-        known, waiting = set(), [before] if before in parents else [*first]
-        while waiting:
-            name = waiting.pop()
-            if name not in known:
-                known.add(name)
-                waiting += parents.get(name, ())
-        return reverts_of((name, undone) for name, _, undone in self.history if name not in known)
 
 @dataclass(frozen=True)
 class Target:
@@ -872,8 +853,8 @@ class Skipped:
     reason: str
 ''')
 
-_now(875, r'''
-# core/gitdailies_core/ci/userinfo.py
+_LATER["ci.userinfo"] = 856, r'''
+# ci/userinfo.py
 # Remove user names and passwords from addresses (RFC 3986, section 3.2.1).
 
 # User and password with a scheme, also where a password has a raw slash, and without a scheme.
@@ -900,13 +881,11 @@ def _bare(word):
     for pattern in (_USER, _SLASHED):
         word = re.sub(pattern, r"\1", word)
     return ",".join(part if "://" in part else re.sub(_NAKED, "", part) for part in word.split(","))
+'''
 
-# core/gitdailies_core/ci/inputs.py
-# The inputs that a user set for a deploy. Wrong ones are refused.
-
-# A reference that was not replaced. Azure leaves an unknown one as a dollar and parentheses. Octopus
-# has a number sign before the braces. No comment here shows that, because Octopus replaces it in scripts.
-_UNFILLED = r"^(\$\(.*\)|\$?\$\{.*\}|#\{.*\}|\$[A-Za-z_][A-Za-z0-9_]*|<<.*>>)$"
+_LATER["ci.input_forms"] = 886, r'''
+# ci/input_forms.py
+# The forms of inputs: what a commit, a time, a status, a type, an address and a repository look like.
 
 @dataclass(frozen=True)
 class Repository:
@@ -914,6 +893,73 @@ class Repository:
 
     path: str
     sha: str | None = None
+
+def _time(text, _short):
+    try:
+        return text_of(parse(text, "time"))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+def _status(text, _short):
+    if text.lower() not in SUCCEEDED | FACTS_FAILED:
+        raise UsageError(f"status: expected a word like success, failure or cancelled, got {got(text)}")
+    return text
+
+def _type(text, _short):
+    if text not in DEPLOY_TYPES:
+        raise UsageError(f"type: expected one of {', '.join(DEPLOY_TYPES)}, got {got(text)}")
+    return text
+
+FORMS = {
+    "sha": lambda text, short: _commit_sha(text, "sha", short),
+    "time": _time,
+    "status": _status,
+    "type": _type,
+    "url": lambda text, _short: without_users(text),
+}
+
+def in_form(name, text, short):
+    """Return an input as it is used; with *short*, the beginning of a SHA will do. Raises UsageError."""
+    return FORMS[name](text, short)
+
+def repositories(text, short):
+    """Read `PATH` or `PATH@SHA`, several separated by spaces or commas. Raises UsageError."""
+    # Users and passwords are removed before the text is split, because a password may hold a comma.
+    parts, given_parts = (one.replace(",", " ").split() for one in (without_users(text), text))
+    for part in filter(given, parts):
+        # What had a user was an address, also without a scheme.
+        yield _repository(part if part in given_parts or "://" in part else f"https://{part}", short)
+
+def _repository(text, short):
+    path, at, sha = filled_in("repo", text).partition("@")
+    path = path.strip("/")
+    if "://" in text or ":" in path or not all(path.split("/")) or "/" not in path:
+        named = repo_of(text)
+        remedy = f"; did you mean {named}" if named else ""
+        raise UsageError(f"repo: expected a repository like larkspur/checkout-api, got {got(text)}{remedy}")
+    return Repository(path, _commit_sha(sha, "repo", short) if at else None)
+
+def _commit_sha(sha, where, short):
+    name = full_sha(sha)
+    if not name and short:
+        text = given(sha)
+        if text and SHA.accepts(text) and text.strip("0"):
+            return text.lower()
+        raise UsageError(f"{where}: expected a commit of {SHA.expected}, got {got(sha)}")
+    if not name:
+        raise UsageError(
+            f"{where}: expected a commit of 40 or 64 hexadecimal digits, got {got(sha)}; "
+            "git rev-parse prints them in full"
+        )
+    return name
+'''
+
+_now(957, r'''
+# ci/inputs.py
+# The inputs that a user set for a deploy. Wrong ones are refused.
+
+# Read by `input_forms`, which most jobs do not need.
+WITH_FORM = frozenset({"sha", "time", "status", "type", "url"})
 
 @dataclass(frozen=True)
 class Inputs:
@@ -952,15 +998,18 @@ class Inputs:
             if name not in cls.__annotations__ or name in ("repos", "no_branch"):
                 raise TypeError(f"Inputs has no input {name!r}")
             try:
-                read[name] = _inputs_filled_in(name, text)
-                if read[name] and name in _READ:
-                    read[name] = _READ[name](read[name], short)
+                read[name] = filled_in(name, text)
+                if read[name] and name in WITH_FORM:
+                    _load("ci.userinfo", "ci.input_forms")
+                    read[name] = in_form(name, read[name], short)
             except UsageError as error:
                 complaints += error.complaints
         found = []
         for text in repos:
             try:
-                found += _repositories(text, short)
+                if given(text):
+                    _load("ci.userinfo", "ci.input_forms")
+                    found += repositories(text, short)
             except UsageError as error:
                 complaints += error.complaints
         if complaints:
@@ -972,68 +1021,7 @@ class Inputs:
             read["branch"] = branch
         return cls(repos=tuple(found), **read)
 
-def _inputs_filled_in(name, text):
-    text = given(text)
-    if text and text[0] in "$#<" and re.match(_UNFILLED, text):
-        raise UsageError(f"{name}: expected a value, got {got(text)}, which nothing filled in")
-    return text
-
-def _time(text, _short):
-    try:
-        return text_of(parse(text, "time"))
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-
-def _status(text, _short):
-    if text.lower() not in SUCCEEDED | FACTS_FAILED:
-        raise UsageError(f"status: expected a word like success, failure or cancelled, got {got(text)}")
-    return text
-
-def _type(text, _short):
-    if text not in DEPLOY_TYPES:
-        raise UsageError(f"type: expected one of {', '.join(DEPLOY_TYPES)}, got {got(text)}")
-    return text
-
-# The inputs that have a form. The second argument is whether the beginning of a SHA will do.
-_READ = {
-    "sha": lambda text, short: _commit_sha(text, "sha", short),
-    "time": _time,
-    "status": _status,
-    "type": _type,
-    "url": lambda text, _short: without_users(text),
-}
-
-def _repositories(text, short):
-    # Users and passwords are removed before the text is split, because a password may hold a comma.
-    parts, given_parts = (one.replace(",", " ").split() for one in (without_users(text), text))
-    for part in filter(given, parts):
-        # What had a user was an address, also without a scheme.
-        yield _repository(part if part in given_parts or "://" in part else f"https://{part}", short)
-
-def _repository(text, short):
-    path, at, sha = _inputs_filled_in("repo", text).partition("@")
-    path = path.strip("/")
-    if "://" in text or ":" in path or not all(path.split("/")) or "/" not in path:
-        named = repo_of(text)
-        remedy = f"; did you mean {named}" if named else ""
-        raise UsageError(f"repo: expected a repository like larkspur/checkout-api, got {got(text)}{remedy}")
-    return Repository(path, _commit_sha(sha, "repo", short) if at else None)
-
-def _commit_sha(sha, where, short):
-    name = full_sha(sha)
-    if not name and short:
-        text = given(sha)
-        if text and SHA.accepts(text) and text.strip("0"):
-            return text.lower()
-        raise UsageError(f"{where}: expected a commit of {SHA.expected}, got {got(sha)}")
-    if not name:
-        raise UsageError(
-            f"{where}: expected a commit of 40 or 64 hexadecimal digits, got {got(sha)}; "
-            "git rev-parse prints them in full"
-        )
-    return name
-
-# core/gitdailies_core/events/dialect.py
+# events/dialect.py
 # The dialect: the names that a receiver uses on the wire, and how configuration changes them.
 
 KEY_HEADER = "webhook-key"
@@ -1113,10 +1101,8 @@ class Dialect:
     def dump(self, event):
         """Return *event* as a request body: compact JSON in UTF-8."""
         return json.dumps(self.write(event), ensure_ascii=False, separators=(",", ":")).encode()
-''')
 
-_now(1118, r'''
-# core/gitdailies_core/ci/report.py
+# ci/report.py
 # The report of a CI step on any platform: its outcome, lines for the log, and an exit code.
 
 REPORTED, SKIPPED, DRY_RUN, REPORT_FAILED = "reported", "skipped", "dry-run", "failed"
@@ -1257,8 +1243,10 @@ def _deploy(event, dialect):
 def _payload(events, dialect):
     bodies = [dialect.write(event) for event in events]
     return json.dumps(bodies[0] if len(bodies) == 1 else bodies, separators=(",", ":"))
+''')
 
-# core/gitdailies_core/values/secret.py
+_now(1248, r'''
+# values/secret.py
 # A secret that no log, message or pickle shows.
 
 class Secret:
@@ -1313,7 +1301,7 @@ def redact(text, *secrets):
             text = text.replace(plain, "***")
     return text
 
-# core/gitdailies_core/ci/settings.py
+# ci/settings.py
 # The settings of a step besides the deploy itself: the address, the key, timeouts and retries.
 
 # Every step has these inputs. Each platform names them by its own conventions.
@@ -1411,10 +1399,8 @@ def _number(
         whole = "whole number" if isinstance(default, int) else "number"
         raise UsageError(f"{name}: expected a {whole} from {least:g} to {most:g}, got {got(text)}")
     return number
-''')
 
-_now(1416, r'''
-# core/gitdailies_core/ci/console.py
+# ci/console.py
 # How a step meets its job. By default inputs are environment variables and the log is plain text.
 
 PREFIX = "GITDAILIES_"
@@ -1502,8 +1488,46 @@ class Step:
     warned: Callable[[Mapping[str, str]], int] = _green
     lends: str = ""
     ask: Callable[[Mapping[str, Any], Callable[[], bytes]], dict[str, str]] | None = None
+''')
 
-# core/gitdailies_core/ci/table.py
+_LATER["ci.git_facts"] = 1493, r'''
+# ci/git_facts.py
+# What a checkout's git knows about a deploy, as plain values.
+
+@dataclass(frozen=True)
+class GitFacts:
+    """What the checkout knows about its HEAD.
+
+    `commits` are without merges, and those that landed last come first. They are empty for a shallow
+    clone, which lacks earlier commits. `history` has what is known of every commit, in the same order:
+    its name, its parents and the commits that it undoes.
+    """
+
+    sha: str
+    branch: str | None = None
+    remote: str | None = None
+    commit_time: str | None = None
+    commits: tuple[Mapping[str, str], ...] = ()
+    history: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = ()
+
+    def reverts_since(self, before):
+        """Return what the commits after *before* undo. If that one is unknown, it is HEAD's first parent.
+
+        Earlier reverts undid what earlier deploys brought, and were in these.
+        """
+        parents = {name: above for name, above, _ in self.history}
+        first = parents.get(self.sha, ())[:1]
+        known, waiting = set(), [before] if before in parents else [*first]
+        while waiting:
+            name = waiting.pop()
+            if name not in known:
+                known.add(name)
+                waiting += parents.get(name, ())
+        return reverts_of((name, undone) for name, _, undone in self.history if name not in known)
+'''
+
+_now(1529, r'''
+# ci/table.py
 # The parts of a platform: the table of its variables, and its marker; and the choice of one.
 
 _TABLE_ORIGINS = {False: "", True: "comes from a fork", None: "may come from another repository"}
@@ -1621,10 +1645,8 @@ class Choice:
     marker: str
     lends: str
     platform: Callable[[], Platform]
-''')
 
-_now(1626, r'''
-# core/gitdailies_core/events/ids.py
+# events/ids.py
 # Event ids. The same deploy or incident gets the same id at every attempt and on every path.
 
 _SELF_MADE = r"(deploy|incident|content)-[0-9a-f]{32}"
@@ -1657,7 +1679,7 @@ def _name(prefix, *parts):
     text = ",".join(["null" if part is None else encode_basestring_ascii(part) for part in parts])
     return f"{prefix}-{hashlib.sha256(f'[{text}]'.encode()).hexdigest()[:32]}"
 
-# core/gitdailies_core/ci/deploy.py
+# ci/deploy.py
 # Find out which deploys a job made. A fact comes from an input, the event payload, a variable or git.
 
 # From a checkout, enough for the runs that failed since the last deploy. The receiver drops what earlier
@@ -1875,12 +1897,15 @@ def _short(name):
 
 def _shown(url):
     # A wrong address of the platform is left out. It is no reason to fail.
-    address = without_user(url or "")
+    address = (url or "").strip()
+    if "@" in address:
+        _load("ci.userinfo")
+        address = without_users(address)
     return address if URL.accepts(address) and not address.endswith("://") else None
 ''')
 
-_LATER["ci.git_log"] = 1882, r'''
-# core/gitdailies_core/ci/git_log.py
+_LATER["ci.git_log"] = 1907, r'''
+# ci/git_log.py
 # Read facts about the deploy from a checkout's git: which commits it brought, and what nothing else tells.
 
 # Twice as many as are sent, because merges are left out.
@@ -1973,8 +1998,8 @@ def _git(directory, *arguments):
     return "", f"no commits: git could not read the checkout ({said[:200]})"
 '''
 
-_LATER["values.hosts"] = 1976, r'''
-# core/gitdailies_core/values/hosts.py
+_LATER["values.hosts"] = 2001, r'''
+# values/hosts.py
 # Whether a host is on this machine or in a private network, by its name or address alone. Pure.
 
 from ipaddress import ip_address, ip_network
@@ -2009,8 +2034,8 @@ def is_private(host):
     return any(address in ip_network(network) for network in _NETWORKS)
 '''
 
-_LATER["ci.receiver"] = 2012, r'''
-# core/gitdailies_core/ci/receiver.py
+_LATER["ci.receiver"] = 2037, r'''
+# ci/receiver.py
 # The receiver of a step's events: where it is, and what it answers.
 
 from urllib.parse import urlsplit, urlunsplit
@@ -2103,7 +2128,6 @@ def warning_about(url):
     if parts.scheme != "http":
         return ""
     _load("values.hosts")
-
     if is_private(parts.hostname or ""):
         return ""
     return "webhook-url: http sends the key and the deploys unencrypted; use https"
@@ -2117,6 +2141,7 @@ def _address(url):
     except ValueError:
         usable = False
     if not usable:
+        _load("ci.userinfo")
         raise UsageError(
             f"webhook-url: expected an http or https address without a user, got {got(without_user(url))}"
         )
@@ -2127,8 +2152,8 @@ def _visible(text):
     return text.isascii() and text.isprintable() and " " not in text and text != ""
 '''
 
-_LATER["ci.proxy"] = 2130, r'''
-# core/gitdailies_core/ci/proxy.py
+_LATER["ci.proxy"] = 2155, r'''
+# ci/proxy.py
 # The proxy that the environment names: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
 
 import base64
@@ -2178,8 +2203,8 @@ def named(proxy):
     return f"the proxy {proxy.hostname}:{proxy.port or 80}"
 '''
 
-_LATER["retry"] = 2181, r'''
-# core/gitdailies_core/retry.py
+_LATER["retry"] = 2206, r'''
+# retry.py
 # Decide what to do after a delivery attempt: done, retry, pause or give up. Pure.
 
 from email.utils import parsedate_to_datetime
@@ -2317,8 +2342,8 @@ def retry_after_seconds(value, now):
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
 '''
 
-_LATER["ci.undelivered"] = 2320, r'''
-# core/gitdailies_core/ci/undelivered.py
+_LATER["ci.undelivered"] = 2345, r'''
+# ci/undelivered.py
 # What follows from an attempt whose event was not taken: another attempt, or the end with a reason.
 
 from urllib.parse import urlsplit
@@ -2401,8 +2426,8 @@ def _jitter():
     return random.random()
 '''
 
-_LATER["html_answer"] = 2404, r'''
-# core/gitdailies_core/html_answer.py
+_LATER["html_answer"] = 2429, r'''
+# html_answer.py
 # Whether an answer is a web page. Pure.
 
 _TYPES = frozenset({"text/html", "application/xhtml+xml"})
@@ -2443,8 +2468,8 @@ def _html_answer_text(body):
     return body.decode("utf-8", "replace")
 '''
 
-_LATER["ci.sender"] = 2446, r'''
-# core/gitdailies_core/ci/sender.py
+_LATER["ci.sender"] = 2471, r'''
+# ci/sender.py
 # Send events by POST, with the standard library alone, because a CI step installs nothing.
 
 import _thread
@@ -2484,7 +2509,6 @@ def send(
             return Attempted(event, DONE, answer.status, attempt, answer.message, unchanged=unchanged)
         # Most events are taken at once.
         _load("ci.receiver", "ci.proxy", "retry", "ci.undelivered")
-
         found = after(event, answer, receiver, attempt, since=first_attempt_at, now=now(), until=until)
         if isinstance(found, Attempted):
             return found
@@ -2506,7 +2530,6 @@ def _bounded_post(event, receiver, seconds):
     try:
         if any(name.lower().endswith("_proxy") for name in os.environ):
             _load("ci.proxy")
-
             proxy = proxy_of(urlsplit(receiver.url))
     except ValueError as error:
         ended.append(_Fault(error, connected=False))
@@ -2527,7 +2550,6 @@ def _bounded_post(event, receiver, seconds):
     if isinstance(found, tuple):
         return _answered(*found, receiver, proxy)
     _load("ci.receiver", "ci.proxy", "retry", "ci.undelivered")
-
     if found is None:
         return no_answer(receiver, seconds, proxy)
     return unanswered(found.error, receiver, proxy, connected=found.connected)
@@ -2550,7 +2572,6 @@ def _post(event, receiver, proxy):
         target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
         if proxy:
             _load("ci.proxy")
-
             target = through(proxy, connection, receiver.url, target, headers)
         try:
             connection.connect()
@@ -2578,7 +2599,6 @@ def _answered(response, raw, receiver, proxy):
     page = False
     if not isinstance(body, (dict, list)):
         _load("html_answer")
-
         page = is_html(response.getheader("Content-Type", ""), raw)
     if page:
         # Its tags say nothing to a reader of the log.
@@ -2589,13 +2609,12 @@ def _answered(response, raw, receiver, proxy):
     message = shown(str(detail or text), receiver.key)
     if status == _PROXY_ASKS and proxy:
         _load("ci.proxy")
-
         message = f"{named(proxy)} asks for a user and a password"
     return Answer(status, message, retry_after, body)
 '''
 
-_LATER["ci.workflow_commands"] = 2597, r'''
-# core/gitdailies_core/ci/workflow_commands.py
+_LATER["ci.workflow_commands"] = 2616, r'''
+# ci/workflow_commands.py
 # Write a report as GitHub's runner reads it: commands in the log, outputs, and a summary.
 
 _HEADING = "GitDailies"
@@ -2659,8 +2678,8 @@ def _markdown(text):
     return _one_line(text).translate(_MARKDOWN)
 '''
 
-_LATER["ci.github_events"] = 2662, r'''
-# core/gitdailies_core/ci/github_events.py
+_LATER["ci.github_events"] = 2681, r'''
+# ci/github_events.py
 # Events of GitHub Actions whose payload names the deploy. Source: "Events that trigger workflows".
 
 @dataclass(frozen=True)
@@ -2899,8 +2918,8 @@ def _missing(name):
     return (f"the payload of {name}, which tells it, was not found at GITHUB_EVENT_PATH",)
 '''
 
-_LATER["ci.platforms.github_actions"] = 2902, r'''
-# core/gitdailies_core/ci/platforms/github_actions.py
+_LATER["ci.platforms.github_actions"] = 2921, r'''
+# ci/platforms/github_actions.py
 # GitHub Actions. Sources: its "Variables", "Contexts" and "Events that trigger workflows" references.
 
 GITHUB_ACTIONS_TABLE = Table(
@@ -2926,7 +2945,6 @@ def _github_actions_read(variables, event):
     if name not in _BY_VARIABLES:
         # Most jobs are not of such an event, and do not wait for the module.
         _load("ci.github_events")
-
         ref, repo = variables.first(*GITHUB_ACTIONS_TABLE.branch), variables.first(*GITHUB_ACTIONS_TABLE.repo)
         known = facts_of(name, payload, ref=ref or "", repo=repo, own=GITHUB_ACTIONS_TABLE.run_of(variables))
         if known is not None:
@@ -3014,8 +3032,8 @@ GITHUB_ACTIONS = Platform(
 )
 '''
 
-_LATER["ci.platforms.circleci"] = 3017, r'''
-# core/gitdailies_core/ci/platforms/circleci.py
+_LATER["ci.platforms.circleci"] = 3035, r'''
+# ci/platforms/circleci.py
 # CircleCI. Sources: its "Project values and variables" and "Pipeline values" references.
 
 CIRCLECI_TABLE = Table(
@@ -3087,13 +3105,13 @@ def _circleci_run(variables):
 def _circleci_inputs(environ):
     """Return the inputs, by name: the orb's parameters, else GITDAILIES_* as on any other platform."""
     read = texts(environ, "PARAM_")
-    filled = {name: _circleci_filled_in(text, environ) for name, text in read.items()}
+    filled = {name: _filled_in(text, environ) for name, text in read.items()}
     # The parameter holds the name of the variable that holds the key.
     named = environ.get("PARAM_WEBHOOK_KEY", "").strip()
     filled["webhook-key"] = environ.get(named, "") if named else read["webhook-key"]
     return filled
 
-def _circleci_filled_in(text, environ):
+def _filled_in(text, environ):
     """Replace `$NAME` and `${NAME}` by the variables. If one is not set, return its reference alone.
 
     Core refuses a bare reference. A value with a part missing would look valid.
@@ -3122,8 +3140,8 @@ CIRCLECI = Platform(
 )
 '''
 
-_LATER["ci.platforms.travis"] = 3125, r'''
-# core/gitdailies_core/ci/platforms/travis.py
+_LATER["ci.platforms.travis"] = 3143, r'''
+# ci/platforms/travis.py
 # Travis CI. Source: its "Environment Variables" page.
 
 TRAVIS_TABLE = Table(
@@ -3173,8 +3191,8 @@ TRAVIS = Platform(
 )
 '''
 
-_LATER["ci.platforms.octopus"] = 3176, r'''
-# core/gitdailies_core/ci/platforms/octopus.py
+_LATER["ci.platforms.octopus"] = 3194, r'''
+# ci/platforms/octopus.py
 # Octopus Deploy. Names are Octopus's own.
 
 OCTOPUS_TABLE = Table(
@@ -3351,8 +3369,8 @@ OCTOPUS = Platform(
 )
 '''
 
-_LATER["ci.platforms.gitlab"] = 3354, r'''
-# core/gitdailies_core/ci/platforms/gitlab.py
+_LATER["ci.platforms.gitlab"] = 3372, r'''
+# ci/platforms/gitlab.py
 # GitLab CI.
 
 GITLAB_TABLE = Table(
@@ -3458,8 +3476,8 @@ GITLAB = Platform(
 )
 '''
 
-_LATER["ci.platforms.buildkite"] = 3461, r'''
-# core/gitdailies_core/ci/platforms/buildkite.py
+_LATER["ci.platforms.buildkite"] = 3479, r'''
+# ci/platforms/buildkite.py
 # Buildkite. Source: its "Environment variables" reference.
 
 BUILDKITE_TABLE = Table(
@@ -3569,8 +3587,8 @@ BUILDKITE = Platform(
 )
 '''
 
-_LATER["ci.platforms.azure"] = 3572, r'''
-# core/gitdailies_core/ci/platforms/azure.py
+_LATER["ci.platforms.azure"] = 3590, r'''
+# ci/platforms/azure.py
 # Azure Pipelines.
 
 from urllib.parse import quote, urlsplit
@@ -3702,8 +3720,8 @@ AZURE = Platform(
 )
 '''
 
-_LATER["ci.platforms.bitbucket"] = 3705, r'''
-# core/gitdailies_core/ci/platforms/bitbucket.py
+_LATER["ci.platforms.bitbucket"] = 3723, r'''
+# ci/platforms/bitbucket.py
 # Bitbucket Pipelines. Source: its "Variables and secrets" page.
 
 BITBUCKET_TABLE = Table(
@@ -3745,8 +3763,8 @@ BITBUCKET = Platform(
 )
 '''
 
-_LATER["ci.platforms.codebuild"] = 3748, r'''
-# core/gitdailies_core/ci/platforms/codebuild.py
+_LATER["ci.platforms.codebuild"] = 3766, r'''
+# ci/platforms/codebuild.py
 # AWS CodeBuild, by itself or in CodePipeline.
 
 from urllib.parse import quote
@@ -3809,8 +3827,8 @@ CODEBUILD = Platform(
 )
 '''
 
-_LATER["ci.platforms.drone"] = 3812, r'''
-# core/gitdailies_core/ci/platforms/drone.py
+_LATER["ci.platforms.drone"] = 3830, r'''
+# ci/platforms/drone.py
 # Drone. Harness Open Source sets the same variables. Source: its "Environment reference" page.
 
 DRONE_TABLE = Table(
@@ -3856,8 +3874,8 @@ DRONE = Platform(
 )
 '''
 
-_LATER["ci.platforms.google_cloud_build"] = 3859, r'''
-# core/gitdailies_core/ci/platforms/google_cloud_build.py
+_LATER["ci.platforms.google_cloud_build"] = 3877, r'''
+# ci/platforms/google_cloud_build.py
 # Google Cloud Build. Source: its "Substituting variable values" page.
 
 GOOGLE_CLOUD_BUILD_TABLE = Table(
@@ -3900,8 +3918,8 @@ GOOGLE_CLOUD_BUILD = Platform(
 )
 '''
 
-_LATER["ci.platforms.teamcity"] = 3903, r'''
-# core/gitdailies_core/ci/platforms/teamcity.py
+_LATER["ci.platforms.teamcity"] = 3921, r'''
+# ci/platforms/teamcity.py
 # TeamCity.
 
 TEAMCITY_TABLE = Table(
@@ -3945,8 +3963,8 @@ TEAMCITY = Platform(
 )
 '''
 
-_LATER["ci.platforms.woodpecker"] = 3948, r'''
-# core/gitdailies_core/ci/platforms/woodpecker.py
+_LATER["ci.platforms.woodpecker"] = 3966, r'''
+# ci/platforms/woodpecker.py
 # Woodpecker CI. Source: its "Environment variables" page.
 
 WOODPECKER_TABLE = Table(
@@ -3992,8 +4010,8 @@ WOODPECKER = Platform(
 )
 '''
 
-_LATER["ci.platforms.jenkins"] = 3995, r'''
-# core/gitdailies_core/ci/platforms/jenkins.py
+_LATER["ci.platforms.jenkins"] = 4013, r'''
+# ci/platforms/jenkins.py
 # Jenkins.
 
 # GIT_BRANCH begins with the remote, which is origin unless the job names another one. Only from these
@@ -4079,8 +4097,8 @@ JENKINS = Platform(
 )
 '''
 
-_now(4082, r'''
-# core/gitdailies_core/ci/checkout.py
+_now(4100, r'''
+# ci/checkout.py
 # Find the checkout of the deployed commit, and the job's deploys with its facts.
 
 # Where a job has several checkouts, they are side by side in its folder.
@@ -4135,8 +4153,7 @@ def _chosen(directory, path, shas, root):
     if nearest is None and not (shas and any(_below(directory))):
         return None
     # Some jobs have no checkout.
-    _load("ci.git_log")
-
+    _load("ci.git_facts", "ci.git_log")
     found = read(nearest) if nearest else None
     if found and (path or not shas or found.problem or (found.facts and found.facts.sha in shas)):
         return found
@@ -4170,7 +4187,7 @@ def _below(directory):
 def _is_checkout(folder):
     return os.path.exists(os.path.join(folder, ".git"))
 
-# core/gitdailies_core/ci/step.py
+# ci/step.py
 # Run a step from its inputs to its report. The arguments are what differs between platforms.
 
 _OUR_NAMES = {}
@@ -4240,7 +4257,6 @@ def _send(
         raise UsageError("webhook-url: expected the address of incoming webhooks, got nothing")
     _load("ci.receiver")
     _load("ci.receiver", "ci.sender")
-
     receiver = Receiver.make(
         url=settings.url,
         key=settings.key,
@@ -4252,7 +4268,7 @@ def _send(
     warning = warning_about(receiver.url)
     return send_all(events, receiver), [warning] if warning else []
 
-# core/gitdailies_core/ci/platforms/__init__.py
+# ci/platforms/__init__.py
 # The platforms of this file, in the order that they are tried in.
 
 github_actions = _late("GITHUB_ACTIONS", "ci.workflow_commands", "ci.platforms.github_actions")
@@ -4261,7 +4277,7 @@ travis = _late("TRAVIS", "ci.platforms.travis")
 octopus = _late("OCTOPUS", "ci.git_url", "ci.platforms.octopus")
 gitlab = _late("GITLAB", "ci.platforms.gitlab")
 buildkite = _late("BUILDKITE", "ci.platforms.buildkite")
-azure = _late("AZURE", "ci.git_url", "ci.platforms.azure")
+azure = _late("AZURE", "ci.git_url", "ci.userinfo", "ci.platforms.azure")
 bitbucket = _late("BITBUCKET", "ci.platforms.bitbucket")
 codebuild = _late("CODEBUILD", "ci.platforms.codebuild")
 drone = _late("DRONE", "ci.platforms.drone")
@@ -4288,8 +4304,8 @@ CHOICES = (
 )
 ''')
 
-_now(4291, r'''
-# core/gitdailies_core/ci/detection.py
+_now(4307, r'''
+# ci/detection.py
 # Which CI platform a job runs on, and which deploys it made there.
 
 def detect(environ):
@@ -4301,12 +4317,12 @@ def detect(environ):
             return choice.platform()
     return None
 
-# core/gitdailies_core/ci/version.py
+# ci/version.py
 # The version of this file, which the receiver gets with each deploy.
 
 VERSION = "0.1.0"
 
-# core/gitdailies_core/ci/__main__.py
+# ci/__main__.py
 # The step of every CI platform: finds the platform, reports the job's deploys, ends as its inputs say.
 
 # For a job on none of the platforms. Git gives what the inputs do not.

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gitdailies_core.ci.facts import GitFacts, readable_time, undone_by
+from gitdailies_core.ci.facts import readable_time, undone_by
+from gitdailies_core.ci.git_facts import GitFacts
 from gitdailies_core.ci.inputs import Inputs
 from gitdailies_core.ci.past import deploys
 from gitdailies_core.ci.platforms.github_actions import GITHUB_ACTIONS

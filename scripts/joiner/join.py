@@ -15,6 +15,7 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from os.path import commonpath
 from pathlib import Path
 
 from scripts.joiner.modules import Imported, Module, Symbol, Target, Unit, read_all
@@ -46,20 +47,26 @@ def join(
     needed, mentioned = (_reached(modules, entry, at_run_time=at_run_time) for at_run_time in (True, False))
     names = _names(mentioned)
     used = [module for module in modules.values() if any(unit in mentioned for unit in module.units)]
-    written = [_head(head, version, [module.place for module in used])]
+    common = commonpath([module.place for module in used]) if len(used) > 1 else ""
+    written = [_head(head, version, [module.place for module in used], common)]
     if parts:
-        written += _parted(used, needed, mentioned, names, entry)
+        written += _parted(used, needed, mentioned, names, entry, common)
     else:
         written.append(_imports(_imported(needed), needed, mentioned))
         for module in used:
-            written += [_title(module), *_statements(module.units, needed, mentioned, names)]
+            written += [_title(module, common), *_statements(module.units, needed, mentioned, names)]
     text = numbered(_spaced([one.strip("\n") for one in written if one.strip()]))
     ast.parse(text, feature_version=OLDEST)
     return text
 
 
 def _parted(
-    used: list[Module], needed: set[Unit], mentioned: set[Unit], names: Mapping[Symbol, str], entry: str
+    used: list[Module],
+    needed: set[Unit],
+    mentioned: set[Unit],
+    names: Mapping[Symbol, str],
+    entry: str,
+    common: str,
 ) -> Iterator[str]:
     """Yield the rest of a file in parts. The entry's last statement, which runs it, is in none of them."""
     division = Division(needed, entry, [module.name for module in used])
@@ -76,7 +83,9 @@ def _parted(
         imports = "\n".join(
             _import_lines(_imported({unit for unit in needed if unit.module is module}) - first)
         )
-        text = _spaced([_title(module), imports, *_statements(units, needed, mentioned, names, division)])
+        text = _spaced(
+            [_title(module, common), imports, *_statements(units, needed, mentioned, names, division)]
+        )
         check(module.name, text)
         if module.name in division.at_once:
             waiting.append(text)
@@ -88,8 +97,10 @@ def _parted(
     yield from _statements([u for u in used[-1].units if u not in units], needed, mentioned, names)
 
 
-def _title(module: Module) -> str:
-    return f"# {module.place}\n# {module.about}"
+def _title(module: Module, common: str) -> str:
+    """Name the file of a module, within the folder *common* to all."""
+    place = module.place.removeprefix(f"{common}/") if common else module.place
+    return f"# {place}\n# {module.about}"
 
 
 def _statements(
@@ -176,9 +187,10 @@ def _apart(module: str, name: str) -> str:
     return f"_{stem}{name}" if name.startswith("_") else f"{stem}_{name}"
 
 
-def _head(about: str, version: str, sources: list[str]) -> str:
+def _head(about: str, version: str, sources: list[str], common: str) -> str:
     oldest = ".".join(map(str, OLDEST))
     listed = "\n".join(_listed(sources))
+    listed += f"\n\nBelow, their names are those within {common}/." if common else ""
     return f'''"""{about}
 
 Version {version}. Joined by scripts/joiner from the files below; change those.
@@ -292,7 +304,9 @@ def _written(
         for number in range(method.first, method.last + 1)
     }
     for inner in unit.imports:
-        removed |= set(range(inner.lineno, (inner.end_lineno or 0) + 1))
+        last = inner.end_lineno or 0
+        # With the empty line below it.
+        removed |= set(range(inner.lineno, last + (2 if lines[last : last + 1] == [""] else 1)))
         if loads := division.loads(unit.module, inner) if division else "":
             removed -= {inner.lineno}
             lines[inner.lineno - 1] = " " * inner.col_offset + loads

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from gitdailies_core.ci.facts import GitFacts, readable_time
+from gitdailies_core.ci.facts import readable_time
+from gitdailies_core.ci.git_facts import GitFacts
 from gitdailies_core.ci.inputs import Inputs
 from gitdailies_core.ci.past import deploys
 from gitdailies_core.ci.platforms.gitlab import GITLAB

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from gitdailies_core.ci.facts import GitFacts, readable_time
+from gitdailies_core.ci.facts import readable_time
+from gitdailies_core.ci.git_facts import GitFacts
 from gitdailies_core.ci.inputs import Inputs
 from gitdailies_core.ci.past import deploys
 from gitdailies_core.ci.platforms.travis import TRAVIS

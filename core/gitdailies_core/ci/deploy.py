@@ -10,20 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gitdailies_core.ci.facts import (
-    FAILED,
-    SUCCEEDED,
-    Deploys,
-    Facts,
-    GitFacts,
-    Skipped,
-    Target,
-    Variables,
-    repo_of,
-)
-from gitdailies_core.ci.inputs import Inputs, Repository
+from gitdailies_core.ci.facts import FAILED, SUCCEEDED, Deploys, Facts, Skipped, Target, Variables, repo_of
+from gitdailies_core.ci.git_facts import GitFacts
+from gitdailies_core.ci.input_forms import Repository
+from gitdailies_core.ci.inputs import Inputs
 from gitdailies_core.ci.table import Platform
-from gitdailies_core.ci.userinfo import without_user
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import DEPLOYED, Event
 from gitdailies_core.events.field_types import MOST_COMMITS, MOST_REVERTS, URL
@@ -249,5 +240,9 @@ def _short(name: str) -> str:
 
 def _shown(url: str | None) -> str | None:
     # A wrong address of the platform is left out. It is no reason to fail.
-    address = without_user(url or "")
+    address = (url or "").strip()
+    if "@" in address:
+        from gitdailies_core.ci.userinfo import without_users
+
+        address = without_users(address)
     return address if URL.accepts(address) and not address.endswith("://") else None

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gitdailies_core.ci.deploy import resolve
-from gitdailies_core.ci.facts import Deploys, GitFacts, Skipped, Variables
+from gitdailies_core.ci.facts import Deploys, Skipped, Variables
+from gitdailies_core.ci.git_facts import GitFacts
 from gitdailies_core.ci.inputs import Inputs
 from gitdailies_core.ci.platforms import CHOICES
 from gitdailies_core.ci.table import Platform

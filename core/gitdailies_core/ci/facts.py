@@ -1,4 +1,4 @@
-"""Plain values about a job: the platform's facts, those of git, and the resulting deploys."""
+"""Plain values about a job: the platform's facts, and the resulting deploys."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gitdailies_core.error_text import got
+from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import Event
 from gitdailies_core.values.times import parse, text_of
 
 # Texts that mean no value: CircleCI writes `<nil>`, Helm and GitLab `<no value>`, JSON null,
 # JavaScript undefined, Python None.
 _NOTHING = frozenset({"", "<nil>", "nil", "<no value>", "null", "undefined", "none"})
+# A reference that was not replaced. Azure leaves an unknown one as a dollar and parentheses. Octopus
+# has a number sign before the braces. No comment here shows that, because Octopus replaces it in scripts.
+_UNFILLED = r"^(\$\(.*\)|\$?\$\{.*\}|#\{.*\}|\$[A-Za-z_][A-Za-z0-9_]*|<<.*>>)$"
 _HEADS, _TAGS = "refs/heads/", "refs/tags/"
 # GitHub's merge queue builds a branch of its own, named after the one that it merges into.
 _QUEUE = "gh-readonly-queue/"
@@ -31,6 +36,14 @@ def given(text: str | None) -> str | None:
     """Return *text* without spaces and line ends around it, or None if it means no value."""
     text = (text or "").strip()
     return None if text.lower() in _NOTHING else text
+
+
+def filled_in(name: str, text: str | None) -> str | None:
+    """Return *text* like `given`. Raises UsageError for a reference that nothing filled in."""
+    text = given(text)
+    if text and text[0] in "$#<" and re.match(_UNFILLED, text):
+        raise UsageError(f"{name}: expected a value, got {got(text)}, which nothing filled in")
+    return text
 
 
 def full_sha(text: str | None) -> str | None:
@@ -125,38 +138,6 @@ def reverts_of(commits: Iterable[tuple[Any, tuple[str, ...]]]) -> tuple[str, ...
         if not any(name.startswith(one) for one in found):
             found.update(dict.fromkeys(undone))
     return tuple(found)
-
-
-@dataclass(frozen=True)
-class GitFacts:
-    """What the checkout knows about its HEAD.
-
-    `commits` are without merges, and those that landed last come first. They are empty for a shallow
-    clone, which lacks earlier commits. `history` has what is known of every commit, in the same order:
-    its name, its parents and the commits that it undoes.
-    """
-
-    sha: str
-    branch: str | None = None
-    remote: str | None = None
-    commit_time: str | None = None
-    commits: tuple[Mapping[str, str], ...] = ()
-    history: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = ()
-
-    def reverts_since(self, before: str | None) -> tuple[str, ...]:
-        """Return what the commits after *before* undo. If that one is unknown, it is HEAD's first parent.
-
-        Earlier reverts undid what earlier deploys brought, and were in these.
-        """
-        parents = {name: above for name, above, _ in self.history}
-        first = parents.get(self.sha, ())[:1]
-        known, waiting = set(), [before] if before in parents else [*first]
-        while waiting:
-            name = waiting.pop()
-            if name not in known:
-                known.add(name)
-                waiting += parents.get(name, ())
-        return reverts_of((name, undone) for name, _, undone in self.history if name not in known)
 
 
 @dataclass(frozen=True)

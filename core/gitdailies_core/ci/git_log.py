@@ -9,7 +9,8 @@ import os
 from dataclasses import dataclass
 
 from gitdailies_core.ci.deploy import USUAL_COMMITS
-from gitdailies_core.ci.facts import GitFacts, commit, readable_time, undone_by
+from gitdailies_core.ci.facts import commit, readable_time, undone_by
+from gitdailies_core.ci.git_facts import GitFacts
 from gitdailies_core.events.field_types import MOST_COMMITS
 
 # Twice as many as are sent, because merges are left out.

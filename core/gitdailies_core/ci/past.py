@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from gitdailies_core.ci.deploy import resolve
-from gitdailies_core.ci.facts import GitFacts, Skipped
+from gitdailies_core.ci.facts import Skipped
+from gitdailies_core.ci.git_facts import GitFacts
 from gitdailies_core.ci.inputs import Inputs
 from gitdailies_core.ci.table import Platform
 from gitdailies_core.errors import InvalidEvent, UsageError

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
-from gitdailies_core.ci.userinfo import without_user
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.dialect import Dialect
@@ -120,6 +119,8 @@ def _address(url: str) -> SplitResult:
     except ValueError:
         usable = False
     if not usable:
+        from gitdailies_core.ci.userinfo import without_user
+
         raise UsageError(
             f"webhook-url: expected an http or https address without a user, got {got(without_user(url))}"
         )

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from gitdailies_core.ci.detection import deploys_of
-from gitdailies_core.ci.facts import Deploys, GitFacts
+from gitdailies_core.ci.facts import Deploys
+from gitdailies_core.ci.git_facts import GitFacts
 from gitdailies_core.ci.inputs import Inputs
 from gitdailies_core.ci.platforms import BY_MODULE, PLATFORMS
 from gitdailies_core.errors import GitDailiesError

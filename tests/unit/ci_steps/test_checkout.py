@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from gitdailies_core.ci import checkout, git_log
 from gitdailies_core.ci.deploy import USUAL_COMMITS
-from gitdailies_core.ci.facts import Deploys, GitFacts
+from gitdailies_core.ci.facts import Deploys
+from gitdailies_core.ci.git_facts import GitFacts
 from gitdailies_core.ci.inputs import Inputs
 from gitdailies_core.ci.platforms.github_actions import GITHUB_ACTIONS
 from gitdailies_core.errors import UsageError

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from gitdailies_core.ci.input_forms import FORMS
+from gitdailies_core.ci.inputs import WITH_FORM
 from gitdailies_core.ci.platforms import PLATFORMS
 from gitdailies_core.ci.settings import INPUTS
 
@@ -25,3 +27,8 @@ def test_the_platform_s_own_name_goes_first(prefix: str) -> None:
     read = [one.step.inputs({**OWN, **passed}) for one in JOBS]
     assert {texts["environment"] for texts in read} == {"production", "value of environment"}
     assert {texts["service"] for texts in read} == {"value of service"}
+
+
+def test_each_form_is_asked() -> None:
+    """The inputs whose texts are checked are those that have a form."""
+    assert {*FORMS} == WITH_FORM

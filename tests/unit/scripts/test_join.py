@@ -382,6 +382,14 @@ def test_a_text_in_place_of_a_module(tmp_path: Path) -> None:
     assert "# core/gitdailies_core/found.py\n# Written out." in text
 
 
+def test_files_of_one_folder_are_named_within_it(tmp_path: Path) -> None:
+    """The head names the folder that all files have, and their parts do not repeat it."""
+    text = joined(room(tmp_path, "from gitdailies_room import two\nprint(two.TWO)\n", two="TWO = 2\n"))
+
+    assert "Below, their names are those within a-room/gitdailies_room/." in text
+    assert "\n# two.py\n# The module two, in short.\n" in text
+
+
 @pytest.mark.parametrize("module", ["every platform", *BY_MODULE])
 def test_steps_are_readable(module: str) -> None:
     """Each one-file step has its docstrings, no long line, and no more bytes than its limit."""
