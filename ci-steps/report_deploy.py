@@ -10,7 +10,7 @@ Standard library only, Python 3.9 or later.
     core/gitdailies_core/values/
     core/gitdailies_core/ci/__main__.py
 
-Below, their names are those within core/gitdailies_core/.
+Each part names its file, within core/gitdailies_core/.
 """
 
 from __future__ import annotations
@@ -1499,8 +1499,8 @@ class GitFacts:
     """What the checkout knows about its HEAD.
 
     `commits` are without merges, and those that landed last come first. They are empty for a shallow
-    clone, which lacks earlier commits. `history` has what is known of every commit, in the same order:
-    its name, its parents and the commits that it undoes.
+    clone, which lacks earlier commits. `history` has every known commit in the same order, as its name,
+    its parents and the commits that it undoes.
     """
 
     sha: str
@@ -2373,7 +2373,7 @@ def after(
         now=now,
         jitter=_jitter,
     )
-    assert not isinstance(verdict, Done)  # `send` ended then
+    assert not isinstance(verdict, Done)  # `send` returned before
 
     def ended(code, message, **more):
         return Attempted(event, code, answer.status, attempt, message, **more)

@@ -99,8 +99,7 @@ def _parted(
 
 def _title(module: Module, common: str) -> str:
     """Name the file of a module, within the folder *common* to all."""
-    place = module.place.removeprefix(f"{common}/") if common else module.place
-    return f"# {place}\n# {module.about}"
+    return f"# {module.place.removeprefix(f'{common}/')}\n# {module.about}"
 
 
 def _statements(
@@ -190,7 +189,7 @@ def _apart(module: str, name: str) -> str:
 def _head(about: str, version: str, sources: list[str], common: str) -> str:
     oldest = ".".join(map(str, OLDEST))
     listed = "\n".join(_listed(sources))
-    listed += f"\n\nBelow, their names are those within {common}/." if common else ""
+    listed += f"\n\nEach part names its file, within {common}/." if common else ""
     return f'''"""{about}
 
 Version {version}. Joined by scripts/joiner from the files below; change those.

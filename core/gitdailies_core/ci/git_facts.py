@@ -13,8 +13,8 @@ class GitFacts:
     """What the checkout knows about its HEAD.
 
     `commits` are without merges, and those that landed last come first. They are empty for a shallow
-    clone, which lacks earlier commits. `history` has what is known of every commit, in the same order:
-    its name, its parents and the commits that it undoes.
+    clone, which lacks earlier commits. `history` has every known commit in the same order, as its name,
+    its parents and the commits that it undoes.
     """
 
     sha: str

@@ -42,7 +42,7 @@ def after(
         now=now,
         jitter=_jitter,
     )
-    assert not isinstance(verdict, Done)  # `send` ended then
+    assert not isinstance(verdict, Done)  # `send` returned before
 
     def ended(code: int, message: str, **more: Any) -> Attempted:
         return Attempted(event, code, answer.status, attempt, message, **more)

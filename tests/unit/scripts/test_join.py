@@ -386,7 +386,7 @@ def test_files_of_one_folder_are_named_within_it(tmp_path: Path) -> None:
     """The head names the folder that all files have, and their parts do not repeat it."""
     text = joined(room(tmp_path, "from gitdailies_room import two\nprint(two.TWO)\n", two="TWO = 2\n"))
 
-    assert "Below, their names are those within a-room/gitdailies_room/." in text
+    assert "Each part names its file, within a-room/gitdailies_room/." in text
     assert "\n# two.py\n# The module two, in short.\n" in text
 
 
