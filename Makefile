@@ -51,7 +51,7 @@ $(VENV)/.containers: $(VENV)/.programs
 
 setup: $(VENV)/.programs ## make the virtual environment, and install the programs that tests start
 
-run: $(READY) ## incoming webhooks and a relay on this machine; ARGS="--webhooks-port 9700 --relay-port 9701"
+run: $(READY) ## the DORA server and a relay on this machine; ARGS="--dora-port 9700 --relay-port 9701"
 	@exec $(BIN)/gitdailies up $(ARGS)
 
 quick: $(VENV)/.tested ## tests without servers and other programs, while you work: under a minute
@@ -84,21 +84,12 @@ dist: $(READY) ## build what is published of the CI steps into dist/, with check
 release: $(VENV)/.tested ## build everything that VERSION publishes into dist/, twice, and compare
 	@$(BIN)/python scripts/release.py '$(VERSION)'
 
-campaign: $(VENV)/.containers ## the long forms at their largest, and the benchmarks: hours
+campaign: $(VENV)/.containers ## the long forms at their largest, and the benchmarks: hours; BEFORE=CHECKOUT compares
 	@GITDAILIES_FUZZ_SECONDS=600 GITDAILIES_KILL_ROUNDS=200 GITDAILIES_CRASH_POINTS=500 \
 		GITDAILIES_CAMPAIGN_ROUNDS=200 GITDAILIES_CAMPAIGN_POSTGRESQL_ROUNDS=50 \
 		GITDAILIES_HOSTILE_DELIVERIES=1000000 GITDAILIES_HISTORY_KILLS=50 GITDAILIES_HISTORY_ROWS=1000000 \
-		GITDAILIES_ISOLATION_SECONDS=600 GITDAILIES_CATCH_UP_EVENTS=100000 GITDAILIES_CONTRACT_EXAMPLES=500 $(CAMPAIGN)
-	@$(BIN)/python benchmarks/side_by_side.py --last-release --least 0.95
-	@$(BIN)/python benchmarks/lists.py
-	@$(BIN)/python benchmarks/questions.py
-	@$(BIN)/python benchmarks/overview.py
-	@$(BIN)/python benchmarks/figures.py
-	@$(BIN)/python benchmarks/figures.py --repositories 1
-	@$(BIN)/python benchmarks/catch_up.py --events 100000
-	@$(BIN)/python benchmarks/intake.py --cases abcdefghi
-	@$(BIN)/python benchmarks/relays_on_postgresql.py
-	@$(BIN)/python benchmarks/outage.py
-	@$(BIN)/python benchmarks/outage.py --store postgresql
-	@npm install --silent --no-audit --no-fund --prefix .tools @datadog/datadog-ci@5.25.0
+		GITDAILIES_ISOLATION_SECONDS=600 GITDAILIES_CATCH_UP_EVENTS=100000 GITDAILIES_CONTRACT_EXAMPLES=500 \
+		GITDAILIES_OVERVIEWS=1000 $(CAMPAIGN)
+	@for each in intake packs_intake delivery figures chance; do $(BIN)/python -m benchmarks.$$each || exit 1; done
+	@if [ -n "$(BEFORE)" ]; then $(BIN)/python -m benchmarks.side_by_side "$(BEFORE)"; fi
 	@$(BIN)/python benchmarks/steps.py

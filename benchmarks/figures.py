@@ -1,16 +1,16 @@
-"""Figures over a million events, and over ten thousand in the same run: answers, derived rows, memory.
+"""Figures of a million events: answers, pages, and intake beside them, on either database.
 
-.venv/bin/python benchmarks/figures.py
-.venv/bin/python benchmarks/figures.py --stores sqlite --repositories 1 --live-seconds 20
+.venv/bin/python -m benchmarks.figures
+.venv/bin/python -m benchmarks.figures --stores sqlite --events 100000
 
-README.md in this folder explains the table. The exit code is 1 if a limit is missed.
+Each question is also asked of ten thousand events in the same run. The exit code is 1 if a limit is missed.
 """
 
 from __future__ import annotations
 
 import argparse
-import functools
-import os
+import json
+import random
 import re
 import statistics
 import subprocess
@@ -18,258 +18,219 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import cycle, islice
 from pathlib import Path
 
-import figures_store
-import histories
 import requests
-import usage
+from gitdailies_connection.config.sections.settings import StoreSetting
+from gitdailies_dora.derived.update import packed_weeks
+from gitdailies_dora.events.records import change_log
+from gitdailies_dora.sql.database import ReadPool, database_of
 from gitdailies_server.storage.timestamps import now_us
-from gitdailies_webhooks.accounts.first_owner import invite_owner
-from gitdailies_webhooks.events import change_log
-from gitdailies_webhooks.sql.database import ReadPool
 
-ROOT = Path(__file__).resolve().parents[1]
-SERVER = ROOT / "tests/support/webhooks/serve_store.py"
+from benchmarks import harness, histories
+
+REPOSITORIES, TEAMS, DAYS = 200, 20, 365 * histories.YEARS
 SECONDS = 600
-ONE, ALL = "one repository", "all repositories"
-PAGE = "page of "
+# The limits of a million events: the 95th percentile in milliseconds of any answer, and of 90 days of one
+# repository. Beside readers, how many times as long as at rest the median of posts may be, and how many
+# milliseconds longer the 99th percentile.
+MOST_MS, MOST_ONE_MS = 300, 30
+MOST_TIMES, MOST_ABOVE_MS = 3, 100
 
-# The limits: the 95th percentile in milliseconds, and its ratio to that of the small history.
-MOST_ONE_MS, MOST_ALL_MS, MOST_TIMES = 150, 500, 3
+METRICS, SERIES, PAGE = "/api/metrics", "/api/metrics/series", "/dora"
+ONE, AGAIN = "90 days of one repository", "overview again"
+# The name of each question, its address, its parameters, and its days.
+QUESTIONS: Mapping[str, tuple[str, Mapping[str, str], int]] = {
+    "figures of everything": (METRICS, {}, DAYS),
+    "figures of a team": (METRICS, {"team": "team-3"}, DAYS),
+    "figures of a service": (METRICS, {"service": "api"}, DAYS),
+    "one series by week": (SERIES, {"interval": "week", "rolling": "4w"}, DAYS),
+    "one series by day": (SERIES, {"interval": "day"}, DAYS),
+    "compared with the years before": (SERIES, {"compare": "before"}, DAYS // 2),
+    "by team and week": (SERIES, {"by": "team", "interval": "week"}, DAYS),
+    "by repository, compared": (SERIES, {"by": "repo", "compare": "before"}, DAYS // 2),
+    "by repository and quarter": (SERIES, {"by": "repo", "interval": "quarter"}, DAYS),
+    "by service and month": (SERIES, {"by": "service", "interval": "month"}, DAYS),
+    "by environment and quarter": (SERIES, {"by": "environment", "interval": "quarter"}, DAYS),
+    ONE: (METRICS, {"repo": "larkspur/service-007"}, 90),
+    "three years of one repository": (SERIES, {"repo": "larkspur/service-007", "interval": "month"}, DAYS),
+    "page of one repository": (PAGE, {"repo": "larkspur/service-007"}, 0),
+    AGAIN: (PAGE, {}, 0),
+    "overview after an event": (PAGE, {}, 0),
+}
 
 
 @dataclass(frozen=True)
-class Query:
-    """One query, sent many times."""
+class Answered:
+    """How long the answers to one question took, in milliseconds, and the CPU time of one."""
 
-    p50_ms: float
-    p95_ms: float
-    cpu_ms: float
+    p50: float
+    p95: float
+    cpu: float
 
 
-class Server:
-    """A receiver in its own process."""
+class Asking:
+    """A server with a history, a key that may send and read, and a signed-in session."""
 
-    def __init__(self, address: str, *options: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, str(SERVER), address, *options],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        self.url = self._process.stdout.readline().strip()
+    def __init__(self, server: harness.Server, folder: Path, address: str) -> None:
+        self._server = server
+        self._session = requests.Session()
+        create = [sys.executable, "-m", "gitdailies_cli", "keys", "create", "bench", "--store", address]
+        allowed = ("--allow", "send", "--allow", "read", "--quiet")
+        self._session.headers["webhook-key"] = subprocess.check_output([*create, *allowed], text=True).strip()
+        log = next(path.read_text() for path in folder.glob("*.log"))
+        self._sign_in(re.search(r"first owner: open (\S+)", log)[1])
 
-    def stop(self) -> None:
-        self._process.stdin.close()
-        self._process.wait(60)
-        self._process.stdout.close()
+    def _sign_in(self, link: str) -> None:
+        form = re.search(r'name="form_token" value="(\w+)"', self._session.get(link, timeout=SECONDS).text)[1]
+        password = "nine quiet larks at dawn"
+        fields = {"form_token": form, "name": "Kim", "password": password, "again": password}
+        answer = self._session.post(link, data=fields, timeout=SECONDS, allow_redirects=False)
+        assert answer.status_code == 303, answer.text
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid
+    def send(self, body: object) -> float:
+        """Send an event or a list of them. Return the milliseconds that it took."""
+        began = time.perf_counter()
+        answer = self._session.post(f"{self._server.url}/webhooks", data=json.dumps(body), timeout=SECONDS)
+        assert answer.status_code == 202, answer.text
+        return (time.perf_counter() - began) * 1000
 
-    @property
-    def cpu_seconds(self) -> float:
-        """The CPU time of the server and of the processes that read for it."""
-        return usage.cpu_seconds(usage.family(self.pid))
+    def ask(self, name: str, number: int) -> float:
+        """Ask one question. Return the milliseconds that it took.
 
-    @property
-    def most_mib(self) -> float:
-        return usage.memory_mib([self.pid], "VmHWM")
+        A question about figures begins at another second each time, so that no kept answer serves.
+        """
+        path, parameters, days = QUESTIONS[name]
+        began_at = datetime.now(UTC).replace(microsecond=0) - timedelta(days=days, seconds=-number)
+        given = {**parameters, "from": histories.text(began_at)} if days else parameters
+        began = time.perf_counter()
+        answer = self._session.get(self._server.url + path, params=given, timeout=SECONDS)
+        took = (time.perf_counter() - began) * 1000
+        assert answer.status_code == 200, answer.text
+        return took
+
+    def measured(self, name: str, times: int) -> Answered:
+        """Ask one question many times. A page is asked for after a new event, but for one of them."""
+        self.ask(name, 0)
+        cpu, took = self._server.cpu_us(), []
+        for number in range(1, times + 1):
+            if QUESTIONS[name][0] == PAGE and name != AGAIN:
+                self.send(new_deploy())
+            took.append(self.ask(name, number))
+        cuts = statistics.quantiles(took, n=20, method="inclusive")
+        return Answered(cuts[9], cuts[18], (self._server.cpu_us() - cpu) / times / 1000)
+
+
+def new_deploy() -> dict[str, str]:
+    sha = f"{random.getrandbits(160):040x}"
+    return {"kind": "deployed", "repo": "larkspur/service-007", "commitSHA": sha}
 
 
 def main() -> None:
-    options = _options()
-    missed = []
-    for kind in options.stores:
-        tables = {}
-        for count in (options.small, options.events):
-            with tempfile.TemporaryDirectory() as folder, figures_store.made(kind, Path(folder)) as address:
-                tables[count] = _measure(address, kind, count, options)
-        missed += _judged(kind, tables[options.small], tables[options.events])
-    if missed and not options.patient:
-        raise SystemExit("\n".join(missed))
+    parser = argparse.ArgumentParser(description="Measure answers about three years.")
+    parser.add_argument("--stores", nargs="+", default=harness.KINDS, choices=harness.KINDS)
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--small", type=int, default=10_000, help="events of the history for comparison")
+    parser.add_argument("--questions", type=int, default=20, help="how often each question is asked")
+    parser.add_argument("--only", nargs="+", choices=QUESTIONS, default=list(QUESTIONS), metavar="QUESTION")
+    parser.add_argument("--beside", type=float, default=20, help="seconds of posts beside readers")
+    given = parser.parse_args()
+    missed: list[str] = []
+    for kind in given.stores:
+        small, _ = _measured(kind, given.small, given, beside=False)
+        large, more = _measured(kind, given.events, given, beside=given.beside > 0)
+        missed += [*_table(kind, small, large), *more]
+    harness.judged(missed)
 
 
-def _measure(address: str, kind: str, count: int, options: argparse.Namespace) -> dict[str, Query]:
-    database = figures_store.at(address)
-    until = datetime.now(UTC).replace(microsecond=0)
-    began = time.perf_counter()
-    key = histories.fill(database, histories.events(count, options.repositories, until), until)
-    print(f"\n{kind}, {count:,} events, {options.repositories} repositories", flush=True)
-    print(f"put in: {time.perf_counter() - began:.1f} s", flush=True)
-    reader = ReadPool(database)
-    with _served(address) as server:
-        began = time.perf_counter()
-        while reader.read(lambda session: change_log.count_pending(session, now_us(), 1)):
-            time.sleep(0.05)
-            if time.perf_counter() - began > SECONDS:
-                raise SystemExit(f"derived: expected all of it within {SECONDS} s")
-        seconds = time.perf_counter() - began
-        print(
-            f"derived: {seconds:.1f} s, {count / seconds:,.0f} events/s,"
-            f" {server.cpu_seconds / count * 1e6:.0f} µs CPU each, at most {server.most_mib:.0f} MiB",
-            flush=True,
-        )
-        table = _ask(server, key, database, options)
-        print(f"server at most {server.most_mib:.0f} MiB", flush=True)
-        if count == options.events and options.live_seconds:
-            _live(server, key, reader, options)
-    reader.close()
-    if count == options.events:
-        _command(address)
-    return table
-
-
-@contextmanager
-def _served(address: str) -> Iterator[Server]:
-    server = Server(address)
-    try:
-        yield server
-    finally:
-        server.stop()
-
-
-def _ask(
-    server: Server, key: str, database: figures_store.Database, options: argparse.Namespace
-) -> dict[str, Query]:
-    repos = cycle([f"larkspur/service-{n:03}" for n in range(options.repositories)])
-    session = requests.Session()
-    session.headers["webhook-key"] = key
-    sign_in(session, server.url, invite_owner(database))
-
-    def get(path: str, repo: str) -> Callable[[], None]:
-        def ask() -> None:
-            answer = session.get(server.url + path, params={"repo": repo and next(repos)}, timeout=SECONDS)
-            assert answer.status_code == 200, answer.text
-            if path != "/dora" and not repo:  # one repository of a small history may have none
-                assert answer.json()["figures"]["deploymentFrequency"]["numerator"] > 0
-
-        return ask
-
-    cases = {
-        ONE: get("/api/metrics", "one"),
-        ALL: get("/api/metrics", ""),
-        PAGE + ONE: get("/dora", "one"),
-        PAGE + ALL: get("/dora", ""),
-    }
-    print("| 90 days of | p50 ms | p95 ms | CPU ms each |\n|---|---:|---:|---:|")
-    table = {}
-    for name, ask in cases.items():
-        table[name] = query = _times(server, ask, options.questions)
-        print(f"| {name} | {query.p50_ms:.1f} | {query.p95_ms:.1f} | {query.cpu_ms:.1f} |", flush=True)
-    return table
-
-
-def _times(server: Server, ask: Callable[[], None], count: int) -> Query:
-    ask()
-    cpu, took = server.cpu_seconds, []
-    for _ in range(count):
-        began = time.perf_counter()
-        ask()
-        took.append((time.perf_counter() - began) * 1000)
-    cuts = statistics.quantiles(took, n=20, method="inclusive")
-    return Query(cuts[9], cuts[18], (server.cpu_seconds - cpu) / count * 1000)
-
-
-def sign_in(session: requests.Session, url: str, link: str) -> None:
-    form = re.search(r'name="form_token" value="(\w+)"', session.get(url + link, timeout=SECONDS).text)[1]
-    password = "nine quiet larks at dawn"
-    fields = {"form_token": form, "name": f"Kim {now_us()}", "password": password, "again": password}
-    answer = session.post(url + link, data=fields, timeout=SECONDS, allow_redirects=False)
-    assert answer.status_code == 303, answer.text
-
-
-def _live(server: Server, key: str, reader: ReadPool, options: argparse.Namespace) -> None:
-    """Send events at a fixed rate, one at a time, and measure how far derived rows are behind."""
-    ended = threading.Event()
-    behind_seconds: list[float] = []
-
-    def look() -> None:
-        while not ended.wait(0.05):
-            now = now_us()
-            since = reader.read(functools.partial(change_log.behind_since, now=now))
-            behind_seconds.append(0.0 if since is None else (now - since) / 1e6)
-
-    looking = threading.Thread(target=look)
-    looking.start()
-    took = []
-    now = datetime.now(UTC).replace(microsecond=0)
-    wanted = int(options.live_seconds * options.rate)
-    bodies = islice(histories.events(wanted, options.repositories, now, seed=2), wanted)
-    began = time.perf_counter()
-    with requests.Session() as session:
-        session.headers["webhook-key"] = key
-        for number, body in enumerate(bodies):
-            body["id"] = f"live-{body['id']}"
-            if number % 10:  # one in ten is late, by up to three years
-                body["time"] = histories.text(datetime.now(UTC))
-            with suppress(ValueError):
-                time.sleep(began + number / options.rate - time.perf_counter())
-            sent = time.perf_counter()
-            answer = session.post(f"{server.url}/webhooks", json=body, timeout=SECONDS)
-            took.append((time.perf_counter() - sent) * 1000)
-            assert answer.status_code == 202, answer.text
-    time.sleep(2)
-    ended.set()
-    looking.join()
-    cuts = statistics.quantiles(took, n=100, method="inclusive")
-    print(
-        f"{options.rate} events/s sent beside: p50 {cuts[49]:.1f} ms, p99 {cuts[98]:.1f} ms,"
-        f" longest {max(took):.1f} ms; rows at most {max(behind_seconds):.2f} s behind",
-        flush=True,
-    )
-
-
-def _command(address: str) -> None:
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gitdailies_cli", "metrics", "--store", address, "--json"],
-        stdout=subprocess.DEVNULL,
-    )
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.perf_counter() - began
-    print(f"gitdailies metrics: {seconds:.2f} s, at most {used.ru_maxrss / 1024:.0f} MiB", flush=True)
-    assert process.returncode == 0
-
-
-def _judged(kind: str, small: dict[str, Query], large: dict[str, Query]) -> Sequence[str]:
-    """Print how the two histories compare; return the missed limits."""
-    missed = []
-    print()
-    for name, query in large.items():
-        times = query.p95_ms / small[name].p95_ms
-        print(f"{kind}, {name}: p95 {times:.1f} times that of the small history")
-        one = name.endswith(ONE)
-        most = MOST_ONE_MS if one else MOST_ALL_MS
-        if query.p95_ms > most:
-            missed.append(f"{kind}, {name}: expected a p95 of {most} ms at most, got {query.p95_ms:.0f}")
-        if one and times > MOST_TIMES:
-            missed.append(
-                f"{kind}, {name}: expected {MOST_TIMES} times the small one at most, got {times:.1f}"
+def _measured(
+    kind: str, count: int, given: argparse.Namespace, *, beside: bool
+) -> tuple[dict[str, Answered], Sequence[str]]:
+    with (
+        tempfile.TemporaryDirectory(prefix="gitdailies-figures-") as name,
+        harness.store(kind, Path(name)) as address,
+    ):
+        folder = Path(name)
+        teams = {f"team-{n}": {"repos": [f"larkspur/service-{n:02}*"]} for n in range(TEAMS)}
+        (folder / "gitdailies.yml").write_text(json.dumps({"teams": teams}))
+        command = ("-m", "gitdailies_cli", "dora", "--store", address, "--listen", "127.0.0.1:0")
+        with harness.serving(*command, "--config", "gitdailies.yml", folder=folder, core=None) as server:
+            asking = Asking(server, folder, address)
+            until = datetime.now(UTC).replace(microsecond=0)
+            began = time.perf_counter()
+            events = histories.events(count, REPOSITORIES, until)
+            while part := list(islice(events, 2000)):
+                asking.send(part)
+            sent = time.perf_counter() - began
+            _wait(address)
+            current = (time.perf_counter() - began) / sent
+            print(
+                f"{kind}, {count:,} events: figures were current in {current:.2f} times the time of sending"
             )
+            found = {question: asking.measured(question, given.questions) for question in given.only}
+            print(f"the server and its readers had {server.memory_mib():.0f} MiB at most", flush=True)
+            return found, _beside(kind, asking, given.beside) if beside else ()
+
+
+def _wait(address: str) -> None:
+    """Wait until every event is in the figures, and every week that is over is packed."""
+    reader = ReadPool(database_of(StoreSetting.parse(address, Path.cwd())))
+    ends = time.monotonic() + 10 * SECONDS
+    while reader.read(lambda session: change_log.count_pending(session, now_us(), 1)) or (
+        reader.read(lambda session: packed_weeks.next_week(session, UTC, now_us())) is not None
+    ):
+        if time.monotonic() > ends:
+            raise SystemExit("figures: expected them to become current")
+        time.sleep(0.1)
+    reader.close()
+
+
+def _table(kind: str, small: dict[str, Answered], large: dict[str, Answered]) -> list[str]:
+    print(f"| {kind} | p50 ms | p95 ms | CPU ms | CPU ÷ the small history's |\n|---|---:|---:|---:|---:|")
+    missed = []
+    for name, one in large.items():
+        times = one.cpu / (small[name].cpu or 1)
+        print(f"| {name} | {one.p50:.0f} | {one.p95:.0f} | {one.cpu:.0f} | {times:.1f} |", flush=True)
+        most = MOST_ONE_MS if name == ONE else MOST_MS
+        if one.p95 > most:
+            missed.append(f"{kind}, {name}: expected a p95 of {most} ms at most, got {one.p95:.0f}")
     return missed
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Measure answers and deriving of figures.")
-    parser.add_argument("--stores", nargs="+", default=["sqlite", "postgresql"])
-    parser.add_argument("--events", type=int, default=1_000_000)
-    parser.add_argument("--small", type=int, default=10_000)
-    parser.add_argument("--repositories", type=int, default=200)
-    parser.add_argument("--questions", type=int, default=40, help="how often each query is sent")
-    parser.add_argument("--live-seconds", type=float, default=20)
-    parser.add_argument("--rate", type=int, default=50, help="events a second that are sent at the same time")
-    parser.add_argument("--patient", action="store_true", help="exit with 0 even if a limit is missed")
-    return parser.parse_args()
+def _beside(kind: str, asking: Asking, seconds: float, readers: int = 8, rate: int = 20) -> list[str]:
+    """Post at a fixed rate, at rest and beside readers that ask one question after another."""
+
+    def post() -> Sequence[float]:
+        began, took = time.perf_counter(), []
+        for number in range(int(seconds * rate)):
+            time.sleep(max(0.0, began + number / rate - time.perf_counter()))
+            took.append(asking.send(new_deploy()))
+        return statistics.quantiles(took, n=100, method="inclusive")
+
+    ended = threading.Event()
+
+    def read(first: int) -> None:
+        names = cycle([*list(QUESTIONS)[first:], *list(QUESTIONS)[:first]])
+        while not ended.is_set():
+            asking.ask(next(names), random.randrange(100_000))
+
+    at_rest = post()
+    reading = [threading.Thread(target=read, args=(number,)) for number in range(readers)]
+    for thread in reading:
+        thread.start()
+    beside = post()
+    ended.set()
+    for thread in reading:
+        thread.join()
+    times, above = beside[49] / at_rest[49], beside[98] - at_rest[98]
+    found = f"{kind}, posts beside readers: median {times:.1f} times that at rest, p99 {above:.0f} ms above"
+    print(found, flush=True)
+    limits = f"expected {MOST_TIMES} times and {MOST_ABOVE_MS} ms at most"
+    return [f"{found}; {limits}"] if times > MOST_TIMES or above > MOST_ABOVE_MS else []
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Realistic histories of any size, written to a store by the code that accepts events over HTTP.
+"""Realistic histories of any size.
 
 Repositories deploy one or two services to three environments. A deploy has a few commits; some deploys
 are rollbacks or hotfixes. One production deploy in eight has an incident, and one incident in thirty
@@ -7,23 +7,13 @@ names the commit at fault. Events are in order of time.
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator
-from contextlib import closing
-from datetime import UTC, datetime, timedelta
-from itertools import islice
+from datetime import datetime, timedelta
 from typing import Any
-
-from gitdailies_server.storage.database import Database
-from gitdailies_webhooks.accounts.key_store import create_key, find_key
-from gitdailies_webhooks.accounts.keys import hash_of
-from gitdailies_webhooks.events import intake, queries
-from gitdailies_webhooks.sql.database import transaction
 
 YEARS = 3
 ENVIRONMENTS = ("production", "production", "production", "prod", "staging", "qa")
-_AT_ONCE = 2000
 
 Body = dict[str, Any]
 
@@ -83,22 +73,3 @@ def _incident(
 
 def text(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
-
-
-def fill(database: Database, bodies: Iterator[Body], now: datetime | None = None) -> str:
-    """Write events to a store as if they had been sent in lists; return a key that may send and read."""
-    key = create_key(database, "bench", ["send", "read"])[0].reveal()
-    now = now or datetime.now(UTC)
-    with transaction(database) as session:
-        found = find_key(session, hash_of(key))
-    with closing(database.connect()) as session:
-        while part := list(islice(bodies, _AT_ONCE)):
-            submission = intake.parse(
-                json.dumps(part).encode(), key_header="", may_send=lambda _: True, now=now, new_id=str
-            )
-            database.begin(session)
-            taken = queries.accept(session, submission, key=found, now=now, strict_order=False)
-            assert taken is not None
-            assert all(one.created for one in taken)
-            database.commit(session)
-    return key

@@ -3,21 +3,22 @@
 # Windows PowerShell 5.1 or PowerShell 7. Without Python it sends the documented fields by itself.
 
 $Platforms = @(
-    @{ Marker = @('GITHUB_ACTIONS'); Warning = '::warning title=GitDailies::'; Error = '::error title=GitDailies::'; Inputs = @('INPUT', 'GITDAILIES'); Sha = @('GITHUB_SHA'); Repo = @('GITHUB_REPOSITORY'); Address = @(); Branch = @('GITHUB_REF'); Tag = @(); Environment = @(); Status = @('GITDAILIES_JOB_STATUS'); Pull = @(); Trunk = @(); NoPull = @{}; Skip = @{}; Only = @{'GITHUB_EVENT_NAME' = @('push', 'workflow_dispatch', 'schedule', 'repository_dispatch', 'create')}; Refuse = @() }
-    @{ Marker = @('CIRCLECI'); Warning = 'GitDailies: WARNING: '; Error = 'GitDailies: ERROR: '; Inputs = @('PARAM', 'GITDAILIES'); Sha = @('PIPELINE_GIT_REVISION', 'CIRCLE_SHA1'); Repo = @('PIPELINE_GIT_REPO_OWNER/PIPELINE_GIT_REPO_NAME', 'CIRCLE_PROJECT_USERNAME/CIRCLE_PROJECT_REPONAME'); Address = @('CIRCLE_REPOSITORY_URL'); Branch = @('PIPELINE_GIT_BRANCH', 'CIRCLE_BRANCH'); Tag = @('PIPELINE_GIT_TAG', 'CIRCLE_TAG'); Environment = @(); Status = @('GITDAILIES_JOB_STATUS'); Pull = @('CIRCLE_PR_NUMBER', 'CIRCLE_PULL_REQUEST', 'CIRCLE_PULL_REQUESTS'); Trunk = @(); NoPull = @{'CIRCLE_BRANCH' = @('main', 'master', 'trunk'); 'PIPELINE_GIT_BRANCH' = @('main', 'master', 'trunk')}; Skip = @{}; Only = @{}; Refuse = @() }
-    @{ Marker = @('TRAVIS'); Warning = 'GitDailies: WARNING: '; Error = 'GitDailies: ERROR: '; Inputs = @('GITDAILIES'); Sha = @('TRAVIS_PULL_REQUEST_SHA', 'TRAVIS_COMMIT'); Repo = @('TRAVIS_REPO_SLUG'); Address = @(); Branch = @('TRAVIS_PULL_REQUEST_BRANCH', 'TRAVIS_BRANCH'); Tag = @('TRAVIS_TAG'); Environment = @(); Status = @('TRAVIS_TEST_RESULT'); Pull = @('TRAVIS_PULL_REQUEST'); Trunk = @(); NoPull = @{}; Skip = @{}; Only = @{}; Refuse = @() }
-    @{ Marker = @('GITLAB_CI'); Warning = 'GitDailies: WARNING: '; Error = 'GitDailies: ERROR: '; Inputs = @('INPUT', 'GITDAILIES'); Sha = @('CI_MERGE_REQUEST_SOURCE_BRANCH_SHA', 'CI_COMMIT_SHA'); Repo = @('CI_PROJECT_PATH'); Address = @('CI_REPOSITORY_URL'); Branch = @('CI_COMMIT_BRANCH'); Tag = @('CI_COMMIT_TAG'); Environment = @('CI_ENVIRONMENT_NAME'); Status = @('CI_JOB_STATUS'); Pull = @('CI_MERGE_REQUEST_IID', 'CI_EXTERNAL_PULL_REQUEST_IID'); Trunk = @(); NoPull = @{'CI_MERGE_REQUEST_EVENT_TYPE' = @('merge_train')}; Skip = @{'CI_ENVIRONMENT_ACTION' = @('stop', 'prepare', 'verify', 'access')}; Only = @{}; Refuse = @() }
-    @{ Marker = @('BUILDKITE'); Warning = 'GitDailies: WARNING: '; Error = 'GitDailies: ERROR: '; Inputs = @('GITDAILIES'); Sha = @('BUILDKITE_COMMIT'); Repo = @(); Address = @('BUILDKITE_REPO'); Branch = @('BUILDKITE_BRANCH'); Tag = @('BUILDKITE_TAG'); Environment = @('BUILDKITE_GITHUB_DEPLOYMENT_ENVIRONMENT'); Status = @('BUILDKITE_COMMAND_EXIT_STATUS'); Pull = @('BUILDKITE_PULL_REQUEST'); Trunk = @('BUILDKITE_PIPELINE_DEFAULT_BRANCH'); NoPull = @{'BUILDKITE_MERGE_QUEUE_BASE_BRANCH' = @('*')}; Skip = @{}; Only = @{}; Refuse = @('BUILDKITE_PLUGIN_CONFIGURATION') }
-    @{ Marker = @('TF_BUILD'); Warning = '##vso[task.logissue type=warning]GitDailies: WARNING: '; Error = '##vso[task.logissue type=error]GitDailies: ERROR: '; Inputs = @('GITDAILIES'); Sha = @('SYSTEM_PULLREQUEST_SOURCECOMMITID', 'BUILD_SOURCEVERSION'); Repo = @(); Address = @('BUILD_REPOSITORY_URI'); Branch = @('BUILD_SOURCEBRANCH'); Tag = @(); Environment = @('ENVIRONMENT_NAME', 'RELEASE_ENVIRONMENTNAME'); Status = @('AGENT_JOBSTATUS'); Pull = @('SYSTEM_PULLREQUEST_PULLREQUESTNUMBER', 'SYSTEM_PULLREQUEST_PULLREQUESTID'); Trunk = @(); NoPull = @{}; Skip = @{}; Only = @{}; Refuse = @() }
-    @{ Marker = @('BITBUCKET_BUILD_NUMBER'); Warning = 'GitDailies: WARNING: '; Error = 'GitDailies: ERROR: '; Inputs = @('GITDAILIES'); Sha = @('BITBUCKET_COMMIT'); Repo = @('BITBUCKET_REPO_FULL_NAME'); Address = @('BITBUCKET_GIT_HTTP_ORIGIN', 'BITBUCKET_GIT_SSH_ORIGIN'); Branch = @('BITBUCKET_BRANCH'); Tag = @('BITBUCKET_TAG'); Environment = @('BITBUCKET_DEPLOYMENT_ENVIRONMENT'); Status = @('BITBUCKET_EXIT_CODE'); Pull = @('BITBUCKET_PR_ID'); Trunk = @(); NoPull = @{}; Skip = @{}; Only = @{}; Refuse = @() }
-    @{ Marker = @('CODEBUILD_BUILD_ID'); Warning = 'GitDailies: WARNING: '; Error = 'GitDailies: ERROR: '; Inputs = @('GITDAILIES'); Sha = @('CODEBUILD_RESOLVED_SOURCE_VERSION'); Repo = @(); Address = @('CODEBUILD_SOURCE_REPO_URL'); Branch = @('CODEBUILD_WEBHOOK_HEAD_REF'); Tag = @(); Environment = @(); Status = @(); Pull = @(); Trunk = @(); NoPull = @{}; Skip = @{'CODEBUILD_BUILD_SUCCEEDING' = @('0')}; Only = @{'CODEBUILD_WEBHOOK_EVENT' = @('""', 'PUSH', 'RELEASED', 'PRERELEASED')}; Refuse = @() }
-    @{ Marker = @('DRONE'); Warning = 'GitDailies: WARNING: '; Error = 'GitDailies: ERROR: '; Inputs = @('GITDAILIES'); Sha = @('DRONE_COMMIT_SHA', 'DRONE_COMMIT'); Repo = @('DRONE_REPO'); Address = @('DRONE_GIT_HTTP_URL', 'DRONE_REMOTE_URL', 'DRONE_GIT_SSH_URL'); Branch = @('DRONE_COMMIT_BRANCH', 'DRONE_BRANCH'); Tag = @('DRONE_TAG'); Environment = @('DRONE_DEPLOY_TO'); Status = @('DRONE_BUILD_STATUS'); Pull = @('DRONE_PULL_REQUEST'); Trunk = @(); NoPull = @{'DRONE_BUILD_EVENT' = @('promote')}; Skip = @{}; Only = @{}; Refuse = @() }
-    @{ Marker = @('BUILDER_OUTPUT'); Warning = 'GitDailies: WARNING: '; Error = 'GitDailies: ERROR: '; Inputs = @('GITDAILIES'); Sha = @('COMMIT_SHA', 'REVISION_ID'); Repo = @('REPO_FULL_NAME'); Address = @(); Branch = @('BRANCH_NAME'); Tag = @('TAG_NAME'); Environment = @(); Status = @(); Pull = @('_PR_NUMBER'); Trunk = @(); NoPull = @{}; Skip = @{}; Only = @{}; Refuse = @() }
-    @{ Marker = @('TEAMCITY_VERSION'); Warning = 'GitDailies: WARNING: '; Error = 'GitDailies: ERROR: '; Inputs = @('GITDAILIES'); Sha = @('BUILD_VCS_NUMBER'); Repo = @(); Address = @('TEAMCITY_VCS_URL'); Branch = @('TEAMCITY_BUILD_BRANCH'); Tag = @(); Environment = @(); Status = @(); Pull = @(); Trunk = @(); NoPull = @{}; Skip = @{}; Only = @{}; Refuse = @() }
-    @{ Marker = @('CI_SYSTEM_NAME'); Warning = 'GitDailies: WARNING: '; Error = 'GitDailies: ERROR: '; Inputs = @('GITDAILIES'); Sha = @('CI_COMMIT_SHA'); Repo = @('CI_REPO'); Address = @('CI_REPO_CLONE_URL', 'CI_REPO_URL'); Branch = @('CI_COMMIT_BRANCH'); Tag = @('CI_COMMIT_TAG'); Environment = @('CI_PIPELINE_DEPLOY_TARGET'); Status = @('CI_PIPELINE_STATUS'); Pull = @('CI_COMMIT_PULL_REQUEST'); Trunk = @(); NoPull = @{'CI_PIPELINE_EVENT' = @('deployment', 'push', 'tag', 'cron', 'manual')}; Skip = @{}; Only = @{}; Refuse = @() }
-    @{ Marker = @('JENKINS_URL'); Warning = 'GitDailies: WARNING: '; Error = 'GitDailies: ERROR: '; Inputs = @('GITDAILIES'); Sha = @('ghprbActualCommit', 'GIT_COMMIT'); Repo = @(); Address = @('GIT_URL', 'GIT_URL_1'); Branch = @('BRANCH_NAME', 'GIT_LOCAL_BRANCH'); Tag = @('TAG_NAME'); Environment = @(); Status = @(); Pull = @('CHANGE_ID', 'ghprbPullId', 'gitlabMergeRequestIid'); Trunk = @(); NoPull = @{'gitlabMergeRequestState' = @('merged')}; Skip = @{}; Only = @{}; Refuse = @() }
+    @{ Marker = @('GITHUB_ACTIONS'); Warning = '::warning title=GitDailies::'; Error = '::error title=GitDailies::'; Inputs = @('INPUT', 'GITDAILIES'); Sha = @('GITHUB_SHA'); Repo = @('GITHUB_REPOSITORY'); Address = @(); Branch = @('GITHUB_REF'); Tag = @(); Environment = @(); Status = @('GITDAILIES_JOB_STATUS'); Pull = @(); Trunk = @(); Named = @(); NoPull = @{}; Skip = @{}; Only = @{'GITHUB_EVENT_NAME' = @('push', 'workflow_dispatch', 'schedule', 'repository_dispatch', 'create')}; Certain = @{'GITHUB_EVENT_NAME' = @('push', 'create', 'deployment', 'merge_group', 'page_build', 'pull_request', 'pull_request_target', 'pull_request_review', 'pull_request_review_comment', 'registry_package', 'release', 'deployment_status', 'check_run', 'check_suite', 'status', 'workflow_run')}; Open = @{'GITHUB_EVENT_NAME' = @('schedule', 'workflow_dispatch', 'repository_dispatch')}; Refuse = @() }
+    @{ Marker = @('CIRCLECI'); Warning = 'GitDailies: WARNING: '; Error = 'GitDailies: ERROR: '; Inputs = @('PARAM', 'GITDAILIES'); Sha = @('PIPELINE_GIT_REVISION', 'CIRCLE_SHA1'); Repo = @('PIPELINE_GIT_REPO_OWNER/PIPELINE_GIT_REPO_NAME', 'CIRCLE_PROJECT_USERNAME/CIRCLE_PROJECT_REPONAME'); Address = @('CIRCLE_REPOSITORY_URL'); Branch = @('PIPELINE_GIT_BRANCH', 'CIRCLE_BRANCH'); Tag = @('PIPELINE_GIT_TAG', 'CIRCLE_TAG'); Environment = @(); Status = @('GITDAILIES_JOB_STATUS'); Pull = @('CIRCLE_PR_NUMBER', 'CIRCLE_PULL_REQUEST', 'CIRCLE_PULL_REQUESTS'); Trunk = @(); Named = @('PARAM_WEBHOOK_KEY'); NoPull = @{'CIRCLE_BRANCH' = @('main', 'master', 'trunk'); 'PIPELINE_GIT_BRANCH' = @('main', 'master', 'trunk')}; Skip = @{}; Only = @{}; Certain = @{}; Open = @{}; Refuse = @('PIPELINE_DEPLOY_TARGET_VERSION') }
+    @{ Marker = @('TRAVIS'); Warning = 'GitDailies: WARNING: '; Error = 'GitDailies: ERROR: '; Inputs = @('GITDAILIES'); Sha = @('TRAVIS_PULL_REQUEST_SHA', 'TRAVIS_COMMIT'); Repo = @('TRAVIS_REPO_SLUG'); Address = @(); Branch = @('TRAVIS_PULL_REQUEST_BRANCH', 'TRAVIS_BRANCH'); Tag = @('TRAVIS_TAG'); Environment = @(); Status = @('TRAVIS_TEST_RESULT'); Pull = @('TRAVIS_PULL_REQUEST'); Trunk = @(); Named = @(); NoPull = @{}; Skip = @{}; Only = @{}; Certain = @{'TRAVIS_EVENT_TYPE' = @('push', 'pull_request')}; Open = @{'TRAVIS_EVENT_TYPE' = @('cron', 'api')}; Refuse = @() }
+    @{ Marker = @('GITLAB_CI'); Warning = 'GitDailies: WARNING: '; Error = 'GitDailies: ERROR: '; Inputs = @('INPUT', 'GITDAILIES'); Sha = @('CI_MERGE_REQUEST_SOURCE_BRANCH_SHA', 'CI_COMMIT_SHA'); Repo = @('CI_PROJECT_PATH'); Address = @('CI_REPOSITORY_URL'); Branch = @('CI_COMMIT_BRANCH'); Tag = @('CI_COMMIT_TAG'); Environment = @('CI_ENVIRONMENT_NAME'); Status = @('CI_JOB_STATUS'); Pull = @('CI_MERGE_REQUEST_IID', 'CI_EXTERNAL_PULL_REQUEST_IID'); Trunk = @(); Named = @('INPUT_WEBHOOK_KEY_ENV'); NoPull = @{'CI_MERGE_REQUEST_EVENT_TYPE' = @('merge_train')}; Skip = @{'CI_ENVIRONMENT_ACTION' = @('stop', 'prepare', 'verify', 'access')}; Only = @{}; Certain = @{'CI_PIPELINE_SOURCE' = @('push', 'merge_request_event', 'external_pull_request_event')}; Open = @{'CI_PIPELINE_SOURCE' = @('api', 'chat', 'ondemand_dast_scan', 'ondemand_dast_validation', 'parent_pipeline', 'pipeline', 'schedule', 'security_orchestration_policy', 'trigger', 'web', 'webide')}; Refuse = @() }
+    @{ Marker = @('BUILDKITE'); Warning = 'GitDailies: WARNING: '; Error = 'GitDailies: ERROR: '; Inputs = @('GITDAILIES'); Sha = @('BUILDKITE_COMMIT'); Repo = @(); Address = @('BUILDKITE_REPO'); Branch = @('BUILDKITE_BRANCH'); Tag = @('BUILDKITE_TAG'); Environment = @('BUILDKITE_GITHUB_DEPLOYMENT_ENVIRONMENT'); Status = @('BUILDKITE_COMMAND_EXIT_STATUS'); Pull = @('BUILDKITE_PULL_REQUEST'); Trunk = @('BUILDKITE_PIPELINE_DEFAULT_BRANCH'); Named = @(); NoPull = @{'BUILDKITE_MERGE_QUEUE_BASE_BRANCH' = @('*')}; Skip = @{}; Only = @{}; Certain = @{'BUILDKITE_SOURCE' = @('webhook')}; Open = @{'BUILDKITE_SOURCE' = @('schedule', 'api', 'ui', 'trigger_job')}; Refuse = @('BUILDKITE_PLUGIN_CONFIGURATION') }
+    @{ Marker = @('TF_BUILD'); Warning = '##vso[task.logissue type=warning]GitDailies: WARNING: '; Error = '##vso[task.logissue type=error]GitDailies: ERROR: '; Inputs = @('GITDAILIES'); Sha = @('SYSTEM_PULLREQUEST_SOURCECOMMITID', 'BUILD_SOURCEVERSION'); Repo = @(); Address = @('BUILD_REPOSITORY_URI'); Branch = @('BUILD_SOURCEBRANCH'); Tag = @(); Environment = @('ENVIRONMENT_NAME', 'RELEASE_ENVIRONMENTNAME'); Status = @('AGENT_JOBSTATUS'); Pull = @('SYSTEM_PULLREQUEST_PULLREQUESTNUMBER', 'SYSTEM_PULLREQUEST_PULLREQUESTID'); Trunk = @(); Named = @(); NoPull = @{}; Skip = @{}; Only = @{}; Certain = @{'BUILD_REASON' = @('IndividualCI', 'BatchedCI', 'PullRequest', 'CheckInShelveset', 'ValidateShelveset')}; Open = @{'BUILD_REASON' = @('Schedule', 'Manual', 'ResourceTrigger', 'BuildCompletion')}; Refuse = @() }
+    @{ Marker = @('BITBUCKET_BUILD_NUMBER'); Warning = 'GitDailies: WARNING: '; Error = 'GitDailies: ERROR: '; Inputs = @('GITDAILIES'); Sha = @('BITBUCKET_COMMIT'); Repo = @('BITBUCKET_REPO_FULL_NAME'); Address = @('BITBUCKET_GIT_HTTP_ORIGIN', 'BITBUCKET_GIT_SSH_ORIGIN'); Branch = @('BITBUCKET_BRANCH'); Tag = @('BITBUCKET_TAG'); Environment = @('BITBUCKET_DEPLOYMENT_ENVIRONMENT'); Status = @('BITBUCKET_EXIT_CODE'); Pull = @('BITBUCKET_PR_ID'); Trunk = @(); Named = @(); NoPull = @{}; Skip = @{}; Only = @{}; Certain = @{}; Open = @{}; Refuse = @() }
+    @{ Marker = @('CODEBUILD_BUILD_ID'); Warning = 'GitDailies: WARNING: '; Error = 'GitDailies: ERROR: '; Inputs = @('GITDAILIES'); Sha = @('CODEBUILD_RESOLVED_SOURCE_VERSION'); Repo = @(); Address = @('CODEBUILD_SOURCE_REPO_URL'); Branch = @('CODEBUILD_WEBHOOK_HEAD_REF'); Tag = @(); Environment = @(); Status = @(); Pull = @(); Trunk = @(); Named = @(); NoPull = @{}; Skip = @{'CODEBUILD_BUILD_SUCCEEDING' = @('0')}; Only = @{'CODEBUILD_WEBHOOK_EVENT' = @('""', 'PUSH', 'RELEASED', 'PRERELEASED')}; Certain = @{'CODEBUILD_WEBHOOK_EVENT' = @('PUSH', 'RELEASED', 'PRERELEASED', 'PULL_REQUEST_CREATED', 'PULL_REQUEST_UPDATED', 'PULL_REQUEST_REOPENED', 'PULL_REQUEST_MERGED', 'PULL_REQUEST_CLOSED')}; Open = @{}; Refuse = @() }
+    @{ Marker = @('DRONE'); Warning = 'GitDailies: WARNING: '; Error = 'GitDailies: ERROR: '; Inputs = @('GITDAILIES'); Sha = @('DRONE_COMMIT_SHA', 'DRONE_COMMIT'); Repo = @('DRONE_REPO'); Address = @('DRONE_GIT_HTTP_URL', 'DRONE_REMOTE_URL', 'DRONE_GIT_SSH_URL'); Branch = @('DRONE_COMMIT_BRANCH', 'DRONE_BRANCH'); Tag = @('DRONE_TAG'); Environment = @('DRONE_DEPLOY_TO'); Status = @('DRONE_BUILD_STATUS'); Pull = @('DRONE_PULL_REQUEST'); Trunk = @(); Named = @(); NoPull = @{'DRONE_BUILD_EVENT' = @('promote')}; Skip = @{}; Only = @{}; Certain = @{'DRONE_BUILD_EVENT' = @('push', 'tag', 'pull_request', 'promote', 'rollback')}; Open = @{'DRONE_BUILD_EVENT' = @('cron', 'custom')}; Refuse = @() }
+    @{ Marker = @('BUILDER_OUTPUT'); Warning = 'GitDailies: WARNING: '; Error = 'GitDailies: ERROR: '; Inputs = @('GITDAILIES'); Sha = @('COMMIT_SHA', 'REVISION_ID'); Repo = @('REPO_FULL_NAME'); Address = @(); Branch = @('BRANCH_NAME'); Tag = @('TAG_NAME'); Environment = @(); Status = @(); Pull = @('_PR_NUMBER'); Trunk = @(); Named = @(); NoPull = @{}; Skip = @{}; Only = @{}; Certain = @{}; Open = @{}; Refuse = @() }
+    @{ Marker = @('TEAMCITY_VERSION'); Warning = 'GitDailies: WARNING: '; Error = 'GitDailies: ERROR: '; Inputs = @('GITDAILIES'); Sha = @('BUILD_VCS_NUMBER'); Repo = @(); Address = @('TEAMCITY_VCS_URL'); Branch = @('TEAMCITY_BUILD_BRANCH'); Tag = @(); Environment = @(); Status = @(); Pull = @(); Trunk = @(); Named = @(); NoPull = @{}; Skip = @{}; Only = @{}; Certain = @{}; Open = @{}; Refuse = @() }
+    @{ Marker = @('CI_SYSTEM_NAME'); Warning = 'GitDailies: WARNING: '; Error = 'GitDailies: ERROR: '; Inputs = @('GITDAILIES'); Sha = @('CI_COMMIT_SHA'); Repo = @('CI_REPO'); Address = @('CI_REPO_CLONE_URL', 'CI_REPO_URL'); Branch = @('CI_COMMIT_BRANCH'); Tag = @('CI_COMMIT_TAG'); Environment = @('CI_PIPELINE_DEPLOY_TARGET'); Status = @('CI_PIPELINE_STATUS'); Pull = @('CI_COMMIT_PULL_REQUEST'); Trunk = @(); Named = @(); NoPull = @{'CI_PIPELINE_EVENT' = @('deployment', 'push', 'tag', 'cron', 'manual')}; Skip = @{}; Only = @{}; Certain = @{'CI_PIPELINE_EVENT' = @('push', 'tag', 'release', 'deployment', 'pull_request', 'pull_request_closed', 'pull_request_metadata')}; Open = @{'CI_PIPELINE_EVENT' = @('cron', 'manual')}; Refuse = @() }
+    @{ Marker = @('JENKINS_URL'); Warning = 'GitDailies: WARNING: '; Error = 'GitDailies: ERROR: '; Inputs = @('GITDAILIES'); Sha = @('ghprbActualCommit', 'GIT_COMMIT'); Repo = @(); Address = @('GIT_URL', 'GIT_URL_1'); Branch = @('BRANCH_NAME', 'GIT_LOCAL_BRANCH'); Tag = @('TAG_NAME'); Environment = @(); Status = @(); Pull = @('CHANGE_ID', 'ghprbPullId', 'gitlabMergeRequestIid'); Trunk = @(); Named = @(); NoPull = @{'gitlabMergeRequestState' = @('merged')}; Skip = @{}; Only = @{}; Certain = @{}; Open = @{}; Refuse = @() }
 )
 $Succeeded = '0', 'ok', 'passed', 'succeeded', 'succeededwithissues', 'success', 'successful'
+$Known = 'GITDAILIES_REPO', 'GITDAILIES_SHA', 'GITDAILIES_BRANCH', 'GITDAILIES_ENVIRONMENT', 'GITDAILIES_SERVICE', 'GITDAILIES_TYPE', 'GITDAILIES_TIME', 'GITDAILIES_ID', 'GITDAILIES_STATUS', 'GITDAILIES_URL', 'GITDAILIES_FIXES', 'GITDAILIES_PATHS', 'GITDAILIES_PATH', 'GITDAILIES_WEBHOOK_URL', 'GITDAILIES_WEBHOOK_KEY', 'GITDAILIES_RECEIVER', 'GITDAILIES_TIMEOUT', 'GITDAILIES_RETRIES', 'GITDAILIES_DRY_RUN', 'GITDAILIES_DEBUG', 'GITDAILIES_FAIL_ON_ERROR', 'GITDAILIES_JOB_STATUS', 'GITDAILIES_WARNING_EXIT', 'GITDAILIES_LIBRARY'
 $Nothing = '', '<nil>', 'nil', '<no value>', '<default>', 'null', 'undefined', 'none'
 
 function Get-First([string[]] $Names) {
@@ -41,7 +42,7 @@ function Test-Rule($Rules) {
     foreach ($name in $Rules.Keys) {
         $text = Get-First $name
         if (-not $text) { $text = '""' } elseif ($Rules[$name] -contains '*') { return $true }
-        if ($Rules[$name] -ccontains $text) { return $true }
+        if ($Rules[$name] -contains $text) { return $true }
     }
     return $false
 }
@@ -67,6 +68,23 @@ function Get-Slug([string] $Address) {
     return ''
 }
 
+# A variable of ours that does not exist, which may be a typing error of one that does.
+function Find-Unknown {
+    $named = Get-First $Platform.Named
+    $names = @(Get-ChildItem env: | Where-Object { "$($_.Value)".Trim() -and $_.Name -like 'GITDAILIES_*' } | ForEach-Object { $_.Name })
+    return @($names | Where-Object { $Known -notcontains $_ -and $_ -ne $named -and $_ -notlike 'GITDAILIES_WEBHOOK*' }) -join ', '
+}
+
+# Why the commit of the run is not certain, or nothing. A checkout that was moved may be what was deployed.
+function Find-Moved([string] $Sha, [string] $Pull) {
+    if (Test-Rule $Platform.Open) { return "only Python looks for the commit of a run that names none; set $($Platform.Inputs[0])_SHA" }
+    if ((Test-Rule $Platform.Certain) -or $Pull -or -not $Sha) { return '' }
+    if (-not (Get-Command git -CommandType Application -ErrorAction SilentlyContinue)) { return '' }
+    try { $head = "$(& git -c 'safe.directory=*' rev-parse HEAD 2>$null)" } catch { return '' }
+    if (-not $head -or $head -eq $Sha) { return '' }
+    return "the checkout is at $head, the run is of $Sha; set $($Platform.Inputs[0])_SHA"
+}
+
 # What was deployed, or why that is not certain. Only what variables tell is known here.
 function Get-Deploy {
     $sha, $branch, $tag = (Get-First $Platform.Sha), (Get-First $Platform.Branch), (Get-First $Platform.Tag)
@@ -74,12 +92,16 @@ function Get-Deploy {
     if ($pull -eq 'false' -or (Test-Rule $Platform.NoPull)) { $pull = '' }
     if ($branch -match '^(?:refs/)?pull/([0-9]+)') { $pull = $Matches[1] }
     $branch = $branch -replace '^refs/heads/', '' -replace '^gh-readonly-queue/(.+)/pr-.*$', '$1'
-    $doubt = ''
-    if ($pull -and $branch -and $branch -ceq (Get-First $Platform.Trunk)) { $doubt = "only Python tells of whom pull request $pull is" }
+    $doubt, $trunk = '', (Get-First $Platform.Trunk)
+    $ofTrunk = $pull -and $branch -and $branch -ceq $trunk
     if ($pull -or $tag -or $branch -match '^refs/') { $branch = '' }
     if ($Platform.Only.Count -and -not (Test-Rule $Platform.Only)) { $sha = '' }
     $given = Get-Setting 'SHA'
     if ($given -and $given -ne $sha) { $sha, $branch = $given, '' }
+    if (-not $given) { $doubt = Find-Moved $sha $pull }
+    if ($ofTrunk) { $doubt = "only Python tells of whom pull request $pull is" }
+    $unknown = Find-Unknown
+    if ($unknown) { $doubt = "only Python tells what $unknown means; name it otherwise" }
     $given = Get-Setting 'BRANCH'
     if ($given) { $branch = $given -replace '^refs/heads/', '' -replace '^refs/.*$', '' }
     $repo = Get-Setting 'REPO'
@@ -98,7 +120,7 @@ function Get-Deploy {
     } elseif ($environment, $branch -match '^(\$\(.*\)|\$\{.*\}|#\{.*\}|<<.*>>)$') {
         $doubt = 'nothing filled in a reference to a variable'
     } elseif ($time -match '[^0-9TZ:.+-]') {
-        $doubt = "only Python reads the time $time"
+        $doubt = "only Python reads this time"
     } elseif (Test-Flag 'DRY_RUN') {
         $doubt = 'only Python makes a dry run'
     }
@@ -146,7 +168,7 @@ function Send-Report {
     $deploy = Get-Deploy
     $address = Get-Setting 'WEBHOOK_URL'
     if (-not $address) { $address = Get-First 'GITDAILIES_WEBHOOK_URL' }
-    $named = Get-First 'INPUT_WEBHOOK_KEY_ENV', 'PARAM_WEBHOOK_KEY'
+    $named = Get-First $Platform.Named
     $key = if ($named) { Get-First $named } else { Get-Setting 'WEBHOOK_KEY' }
     if (-not $key) { $key = Get-First 'GITDAILIES_WEBHOOK_KEY' }
     if (-not $deploy.Doubt -and $address -notmatch '^https?://[^@/\s]+(/\S*)?$') { $deploy.Doubt = 'webhook-url: expected an http or https address without a user' }
@@ -173,7 +195,7 @@ function Send-Report {
 }
 
 $Platform = $Platforms | Where-Object { -not $_.Marker -or @('', 'false') -notcontains (Get-First $_.Marker) } | Select-Object -First 1
-if (-not $Platform) { $Platform = @{ Warning = 'GitDailies: WARNING: '; Error = 'GitDailies: ERROR: '; Inputs = @('GITDAILIES'); NoPull = @{}; Skip = @{}; Only = @{} } }
+if (-not $Platform) { $Platform = @{ Warning = 'GitDailies: WARNING: '; Error = 'GitDailies: ERROR: '; Inputs = @('GITDAILIES'); NoPull = @{}; Skip = @{}; Only = @{}; Certain = @{}; Open = @{} } }
 $found = Find-Python
 if ($found) {
     $words = @($found -split ' ')

@@ -13,6 +13,8 @@ for candidate in python3 python "py -3"; do
 done
 if [ -z "$python" ]; then
   problem="deploy not reported: Python 3.9 or later was not found as python3, python or py -3"
+  # Where the shell shows what it runs, it would show the key.
+  { set +x; } 2>/dev/null
   # The documented fields, by curl, wget or BusyBox, as far as variables tell them for certain. One attempt,
   # because without an id a second may count twice.
   newline='
@@ -31,12 +33,59 @@ if [ -z "$python" ]; then
   }
   yes() { case $1 in [Tt]rue | TRUE | 1 | [Yy]es | YES | [Oo]n | ON) ;; *) return 1 ;; esac; }
   input() {
-    for prefix in $inputs; do eval "set -- \"\$@\" \"\${${prefix}_$1:-}\""; done
-    shift
-    first "$@"
+    case $inputs:$1 in
+      GITDAILIES:WEBHOOK_URL) first "${GITDAILIES_WEBHOOK_URL:-}" ;;
+      GITDAILIES:WEBHOOK_KEY) first "${GITDAILIES_WEBHOOK_KEY:-}" ;;
+      GITDAILIES:TIMEOUT) first "${GITDAILIES_TIMEOUT:-}" ;;
+      GITDAILIES:DRY_RUN) first "${GITDAILIES_DRY_RUN:-}" ;;
+      GITDAILIES:FAIL_ON_ERROR) first "${GITDAILIES_FAIL_ON_ERROR:-}" ;;
+      GITDAILIES:REPO) first "${GITDAILIES_REPO:-}" ;;
+      GITDAILIES:SHA) first "${GITDAILIES_SHA:-}" ;;
+      GITDAILIES:BRANCH) first "${GITDAILIES_BRANCH:-}" ;;
+      GITDAILIES:ENVIRONMENT) first "${GITDAILIES_ENVIRONMENT:-}" ;;
+      GITDAILIES:SERVICE) first "${GITDAILIES_SERVICE:-}" ;;
+      GITDAILIES:TYPE) first "${GITDAILIES_TYPE:-}" ;;
+      GITDAILIES:TIME) first "${GITDAILIES_TIME:-}" ;;
+      GITDAILIES:ID) first "${GITDAILIES_ID:-}" ;;
+      GITDAILIES:STATUS) first "${GITDAILIES_STATUS:-}" ;;
+      GITDAILIES:URL) first "${GITDAILIES_URL:-}" ;;
+      GITDAILIES:FIXES) first "${GITDAILIES_FIXES:-}" ;;
+      'INPUT GITDAILIES':WEBHOOK_URL) first "${INPUT_WEBHOOK_URL:-}" "${GITDAILIES_WEBHOOK_URL:-}" ;;
+      'INPUT GITDAILIES':WEBHOOK_KEY) first "${INPUT_WEBHOOK_KEY:-}" "${GITDAILIES_WEBHOOK_KEY:-}" ;;
+      'INPUT GITDAILIES':TIMEOUT) first "${INPUT_TIMEOUT:-}" "${GITDAILIES_TIMEOUT:-}" ;;
+      'INPUT GITDAILIES':DRY_RUN) first "${INPUT_DRY_RUN:-}" "${GITDAILIES_DRY_RUN:-}" ;;
+      'INPUT GITDAILIES':FAIL_ON_ERROR) first "${INPUT_FAIL_ON_ERROR:-}" "${GITDAILIES_FAIL_ON_ERROR:-}" ;;
+      'INPUT GITDAILIES':REPO) first "${INPUT_REPO:-}" "${GITDAILIES_REPO:-}" ;;
+      'INPUT GITDAILIES':SHA) first "${INPUT_SHA:-}" "${GITDAILIES_SHA:-}" ;;
+      'INPUT GITDAILIES':BRANCH) first "${INPUT_BRANCH:-}" "${GITDAILIES_BRANCH:-}" ;;
+      'INPUT GITDAILIES':ENVIRONMENT) first "${INPUT_ENVIRONMENT:-}" "${GITDAILIES_ENVIRONMENT:-}" ;;
+      'INPUT GITDAILIES':SERVICE) first "${INPUT_SERVICE:-}" "${GITDAILIES_SERVICE:-}" ;;
+      'INPUT GITDAILIES':TYPE) first "${INPUT_TYPE:-}" "${GITDAILIES_TYPE:-}" ;;
+      'INPUT GITDAILIES':TIME) first "${INPUT_TIME:-}" "${GITDAILIES_TIME:-}" ;;
+      'INPUT GITDAILIES':ID) first "${INPUT_ID:-}" "${GITDAILIES_ID:-}" ;;
+      'INPUT GITDAILIES':STATUS) first "${INPUT_STATUS:-}" "${GITDAILIES_STATUS:-}" ;;
+      'INPUT GITDAILIES':URL) first "${INPUT_URL:-}" "${GITDAILIES_URL:-}" ;;
+      'INPUT GITDAILIES':FIXES) first "${INPUT_FIXES:-}" "${GITDAILIES_FIXES:-}" ;;
+      'PARAM GITDAILIES':WEBHOOK_URL) first "${PARAM_WEBHOOK_URL:-}" "${GITDAILIES_WEBHOOK_URL:-}" ;;
+      'PARAM GITDAILIES':WEBHOOK_KEY) first "${PARAM_WEBHOOK_KEY:-}" "${GITDAILIES_WEBHOOK_KEY:-}" ;;
+      'PARAM GITDAILIES':TIMEOUT) first "${PARAM_TIMEOUT:-}" "${GITDAILIES_TIMEOUT:-}" ;;
+      'PARAM GITDAILIES':DRY_RUN) first "${PARAM_DRY_RUN:-}" "${GITDAILIES_DRY_RUN:-}" ;;
+      'PARAM GITDAILIES':FAIL_ON_ERROR) first "${PARAM_FAIL_ON_ERROR:-}" "${GITDAILIES_FAIL_ON_ERROR:-}" ;;
+      'PARAM GITDAILIES':REPO) first "${PARAM_REPO:-}" "${GITDAILIES_REPO:-}" ;;
+      'PARAM GITDAILIES':SHA) first "${PARAM_SHA:-}" "${GITDAILIES_SHA:-}" ;;
+      'PARAM GITDAILIES':BRANCH) first "${PARAM_BRANCH:-}" "${GITDAILIES_BRANCH:-}" ;;
+      'PARAM GITDAILIES':ENVIRONMENT) first "${PARAM_ENVIRONMENT:-}" "${GITDAILIES_ENVIRONMENT:-}" ;;
+      'PARAM GITDAILIES':SERVICE) first "${PARAM_SERVICE:-}" "${GITDAILIES_SERVICE:-}" ;;
+      'PARAM GITDAILIES':TYPE) first "${PARAM_TYPE:-}" "${GITDAILIES_TYPE:-}" ;;
+      'PARAM GITDAILIES':TIME) first "${PARAM_TIME:-}" "${GITDAILIES_TIME:-}" ;;
+      'PARAM GITDAILIES':ID) first "${PARAM_ID:-}" "${GITDAILIES_ID:-}" ;;
+      'PARAM GITDAILIES':STATUS) first "${PARAM_STATUS:-}" "${GITDAILIES_STATUS:-}" ;;
+      'PARAM GITDAILIES':URL) first "${PARAM_URL:-}" "${GITDAILIES_URL:-}" ;;
+      'PARAM GITDAILIES':FIXES) first "${PARAM_FIXES:-}" "${GITDAILIES_FIXES:-}" ;;
+    esac
   }
   warning='GitDailies: WARNING: ' error='GitDailies: ERROR: ' warned=0 inputs=GITDAILIES
-  sha='' repo='' address='' branch='' tag='' environment='' status='' pull='' trunk='' skip='' doubt='' sender=''
+  sha='' repo='' address='' branch='' tag='' environment='' status='' pull='' trunk='' skip='' doubt='' sender='' start=''
   both() { [ -z "$(first "$1")" ] || [ -z "$(first "$2")" ] || printf %s "$1/$2"; }
   is() { case $1 in "" | [Ff]alse | FALSE) return 1 ;; esac; }
   if is "${GITHUB_ACTIONS:-}"; then
@@ -48,6 +97,8 @@ if [ -z "$python" ]; then
     branch=$(first "${GITHUB_REF:-}")
     status=$(first "${GITDAILIES_JOB_STATUS:-}")
     case ${GITHUB_EVENT_NAME:-} in push | workflow_dispatch | schedule | repository_dispatch | create) ;; *) sha= ;; esac
+    case ${GITHUB_EVENT_NAME:-} in push | create | deployment | merge_group | page_build | pull_request | pull_request_target | pull_request_review | pull_request_review_comment | registry_package | release | deployment_status | check_run | check_suite | status | workflow_run) start=certain ;; esac
+    case ${GITHUB_EVENT_NAME:-} in schedule | workflow_dispatch | repository_dispatch) start=open ;; esac
   elif is "${CIRCLECI:-}"; then
     inputs='PARAM GITDAILIES'
     sha=$(first "${PIPELINE_GIT_REVISION:-}" "${CIRCLE_SHA1:-}")
@@ -59,6 +110,8 @@ if [ -z "$python" ]; then
     pull=$(first "${CIRCLE_PR_NUMBER:-}" "${CIRCLE_PULL_REQUEST:-}" "${CIRCLE_PULL_REQUESTS:-}")
     case ${CIRCLE_BRANCH:-} in main | master | trunk) pull= ;; esac
     case ${PIPELINE_GIT_BRANCH:-} in main | master | trunk) pull= ;; esac
+    named="${PARAM_WEBHOOK_KEY:-}"
+    case ${PIPELINE_DEPLOY_TARGET_VERSION:-} in "" | "{}" | null | "<nil>") ;; *) doubt='only Python reads PIPELINE_DEPLOY_TARGET_VERSION' ;; esac
   elif is "${TRAVIS:-}"; then
     sha=$(first "${TRAVIS_PULL_REQUEST_SHA:-}" "${TRAVIS_COMMIT:-}")
     repo=$(first "${TRAVIS_REPO_SLUG:-}")
@@ -66,6 +119,8 @@ if [ -z "$python" ]; then
     tag=$(first "${TRAVIS_TAG:-}")
     status=$(first "${TRAVIS_TEST_RESULT:-}")
     pull=$(first "${TRAVIS_PULL_REQUEST:-}")
+    case ${TRAVIS_EVENT_TYPE:-} in push | pull_request) start=certain ;; esac
+    case ${TRAVIS_EVENT_TYPE:-} in cron | api) start=open ;; esac
   elif is "${GITLAB_CI:-}"; then
     warned="${GITDAILIES_WARNING_EXIT:-0}"
     inputs='INPUT GITDAILIES'
@@ -78,7 +133,10 @@ if [ -z "$python" ]; then
     status=$(first "${CI_JOB_STATUS:-}")
     pull=$(first "${CI_MERGE_REQUEST_IID:-}" "${CI_EXTERNAL_PULL_REQUEST_IID:-}")
     case ${CI_MERGE_REQUEST_EVENT_TYPE:-} in merge_train) pull= ;; esac
+    named="${INPUT_WEBHOOK_KEY_ENV:-}"
     case ${CI_ENVIRONMENT_ACTION:-} in stop | prepare | verify | access) skip='CI_ENVIRONMENT_ACTION says that nothing is deployed' ;; esac
+    case ${CI_PIPELINE_SOURCE:-} in push | merge_request_event | external_pull_request_event) start=certain ;; esac
+    case ${CI_PIPELINE_SOURCE:-} in api | chat | ondemand_dast_scan | ondemand_dast_validation | parent_pipeline | pipeline | schedule | security_orchestration_policy | trigger | web | webide) start=open ;; esac
   elif is "${BUILDKITE:-}"; then
     sha=$(first "${BUILDKITE_COMMIT:-}")
     address=$(first "${BUILDKITE_REPO:-}")
@@ -89,7 +147,9 @@ if [ -z "$python" ]; then
     pull=$(first "${BUILDKITE_PULL_REQUEST:-}")
     case ${BUILDKITE_MERGE_QUEUE_BASE_BRANCH:-} in ?*) pull= ;; esac
     trunk="${BUILDKITE_PIPELINE_DEFAULT_BRANCH:-}"
-    case ${BUILDKITE_PLUGIN_CONFIGURATION:-} in "" | "{}" | null) ;; *) doubt='only Python reads BUILDKITE_PLUGIN_CONFIGURATION' ;; esac
+    case ${BUILDKITE_SOURCE:-} in webhook) start=certain ;; esac
+    case ${BUILDKITE_SOURCE:-} in schedule | api | ui | trigger_job) start=open ;; esac
+    case ${BUILDKITE_PLUGIN_CONFIGURATION:-} in "" | "{}" | null | "<nil>") ;; *) doubt='only Python reads BUILDKITE_PLUGIN_CONFIGURATION' ;; esac
   elif is "${TF_BUILD:-}"; then
     warning='##vso[task.logissue type=warning]GitDailies: WARNING: '
     error='##vso[task.logissue type=error]GitDailies: ERROR: '
@@ -99,6 +159,8 @@ if [ -z "$python" ]; then
     environment=$(first "${ENVIRONMENT_NAME:-}" "${RELEASE_ENVIRONMENTNAME:-}")
     status=$(first "${AGENT_JOBSTATUS:-}")
     pull=$(first "${SYSTEM_PULLREQUEST_PULLREQUESTNUMBER:-}" "${SYSTEM_PULLREQUEST_PULLREQUESTID:-}")
+    case ${BUILD_REASON:-} in IndividualCI | BatchedCI | PullRequest | CheckInShelveset | ValidateShelveset) start=certain ;; esac
+    case ${BUILD_REASON:-} in Schedule | Manual | ResourceTrigger | BuildCompletion) start=open ;; esac
   elif is "${BITBUCKET_BUILD_NUMBER:-}"; then
     sha=$(first "${BITBUCKET_COMMIT:-}")
     repo=$(first "${BITBUCKET_REPO_FULL_NAME:-}")
@@ -114,6 +176,7 @@ if [ -z "$python" ]; then
     branch=$(first "${CODEBUILD_WEBHOOK_HEAD_REF:-}")
     case ${CODEBUILD_BUILD_SUCCEEDING:-} in 0) skip='CODEBUILD_BUILD_SUCCEEDING says that nothing is deployed' ;; esac
     case ${CODEBUILD_WEBHOOK_EVENT:-} in "" | PUSH | RELEASED | PRERELEASED) ;; *) sha= ;; esac
+    case ${CODEBUILD_WEBHOOK_EVENT:-} in PUSH | RELEASED | PRERELEASED | PULL_REQUEST_CREATED | PULL_REQUEST_UPDATED | PULL_REQUEST_REOPENED | PULL_REQUEST_MERGED | PULL_REQUEST_CLOSED) start=certain ;; esac
   elif is "${DRONE:-}"; then
     sha=$(first "${DRONE_COMMIT_SHA:-}" "${DRONE_COMMIT:-}")
     repo=$(first "${DRONE_REPO:-}")
@@ -124,6 +187,8 @@ if [ -z "$python" ]; then
     status=$(first "${DRONE_BUILD_STATUS:-}")
     pull=$(first "${DRONE_PULL_REQUEST:-}")
     case ${DRONE_BUILD_EVENT:-} in promote) pull= ;; esac
+    case ${DRONE_BUILD_EVENT:-} in push | tag | pull_request | promote | rollback) start=certain ;; esac
+    case ${DRONE_BUILD_EVENT:-} in cron | custom) start=open ;; esac
   elif is "${BUILDER_OUTPUT:-}"; then
     sha=$(first "${COMMIT_SHA:-}" "${REVISION_ID:-}")
     repo=$(first "${REPO_FULL_NAME:-}")
@@ -144,6 +209,8 @@ if [ -z "$python" ]; then
     status=$(first "${CI_PIPELINE_STATUS:-}")
     pull=$(first "${CI_COMMIT_PULL_REQUEST:-}")
     case ${CI_PIPELINE_EVENT:-} in deployment | push | tag | cron | manual) pull= ;; esac
+    case ${CI_PIPELINE_EVENT:-} in push | tag | release | deployment | pull_request | pull_request_closed | pull_request_metadata) start=certain ;; esac
+    case ${CI_PIPELINE_EVENT:-} in cron | manual) start=open ;; esac
   elif is "${JENKINS_URL:-}"; then
     sha=$(first "${ghprbActualCommit:-}" "${GIT_COMMIT:-}")
     address=$(first "${GIT_URL:-}" "${GIT_URL_1:-}")
@@ -153,12 +220,27 @@ if [ -z "$python" ]; then
     case ${gitlabMergeRequestState:-} in merged) pull= ;; esac
   fi
   url=$(first "$(input WEBHOOK_URL)" "${GITDAILIES_WEBHOOK_URL:-}")
-  # Some inputs hold the name of the key's variable.
-  named=$(first "${INPUT_WEBHOOK_KEY_ENV:-}" "${PARAM_WEBHOOK_KEY:-}")
-  case $named in
-    "" | [0-9]* | *[!A-Za-z0-9_]*) key=$(first "$(input WEBHOOK_KEY)" "${GITDAILIES_WEBHOOK_KEY:-}") ;;
+  key=$(first "$(input WEBHOOK_KEY)" "${GITDAILIES_WEBHOOK_KEY:-}")
+  case ${named:-} in
+    "" | [0-9]* | *[!A-Za-z0-9_]*) ;;
     *) eval "key=\${$named:-}"; key=$(first "$key") ;;
   esac
+
+  # A variable of ours that does not exist may be a typing error of one that does.
+  unknown=$(
+    export -p | while IFS= read -r line; do
+      name=${line%%=*}
+      name=${name##* }
+      case $line in
+        *=\'\' | *=\"\" | *=) ;;
+        "export GITDAILIES_"*=* | "declare -x GITDAILIES_"*=*)
+          case " GITDAILIES_REPO GITDAILIES_SHA GITDAILIES_BRANCH GITDAILIES_ENVIRONMENT GITDAILIES_SERVICE GITDAILIES_TYPE GITDAILIES_TIME GITDAILIES_ID GITDAILIES_STATUS GITDAILIES_URL GITDAILIES_FIXES GITDAILIES_PATHS GITDAILIES_PATH GITDAILIES_WEBHOOK_URL GITDAILIES_WEBHOOK_KEY GITDAILIES_RECEIVER GITDAILIES_TIMEOUT GITDAILIES_RETRIES GITDAILIES_DRY_RUN GITDAILIES_DEBUG GITDAILIES_FAIL_ON_ERROR GITDAILIES_JOB_STATUS GITDAILIES_WARNING_EXIT GITDAILIES_LIBRARY ${named:-} " in *" $name "*) ;; *) printf '%s\n' "$name" ;; esac ;;
+      esac
+    done
+  )
+  for name in $unknown; do
+    case $name in GITDAILIES_WEBHOOK*) ;; *) doubt="only Python tells what $name means; name it otherwise" ;; esac
+  done
 
   # What was deployed.
   case $branch in
@@ -174,7 +256,18 @@ if [ -z "$python" ]; then
   fi
   [ -z "$tag" ] || branch=
   given=$(input SHA)
-  if [ -n "$given" ] && [ "$given" != "$sha" ]; then sha=$given branch= ; fi
+  if [ -n "$given" ]; then
+    [ "$given" = "$sha" ] || sha=$given branch=
+  elif [ "$start" = open ]; then
+    doubt=${doubt:-"only Python looks for the commit of a run that names none; set ${inputs%% *}_SHA"}
+  elif [ -z "$start$pull" ] && [ -n "$sha" ]; then
+    # The platform does not say what started the run. A checkout that was moved may be what was deployed.
+    head=$(git -c safe.directory='*' rev-parse HEAD 2>/dev/null </dev/null) || head=
+    case $head in
+      "" | "$sha") ;;
+      *) doubt=${doubt:-"the checkout is at $(printf %.7s "$head"), the run is of $(printf %.7s "$sha"); set ${inputs%% *}_SHA"} ;;
+    esac
+  fi
   given=$(input BRANCH)
   case $given in
     "") ;;
@@ -222,7 +315,7 @@ if [ -z "$python" ]; then
       *:'$('*')' | *:'${'*'}' | *:'#{'*'}' | *:'<<'*'>>' | PARAM:*'$'*) doubt=${doubt:-"nothing filled in $one"} ;;
     esac
   done
-  case $moment in *[!0-9TZ:.+-]*) doubt=${doubt:-"only Python reads the time $moment"} ;; esac
+  case $moment in *[!0-9TZ:.+-]*) doubt=${doubt:-"only Python reads this time"} ;; esac
   ! yes "$(input DRY_RUN)" || doubt="only Python makes a dry run"
   case $url in
     *[!!-~]* | *[\"\\]* | *://*@*) url= ;;
@@ -265,7 +358,7 @@ if [ -z "$python" ]; then
   seconds=$(input TIMEOUT)
   case $seconds in "" | *[!0-9]*) seconds=10 ;; esac
   by_curl() {
-    printf 'header = "webhook-key: %s"\n' "$(escaped "$key")" | curl -q -sS --max-time "$seconds" --config - \
+    printf 'header = "webhook-key: %s"\n' "$(escaped "$key")" | curl -q -sS --globoff --max-time "$seconds" --config - \
       -A gitdailies-launcher -H "Content-Type: application/json" --data-binary "$body" -o /dev/null \
       -w "HTTP/1.1 %{http_code} content-type: %{content_type}" "$url" 2>&1
   }

@@ -1,16 +1,7 @@
 """Report a deploy to GitDailies from a CI job.
 
-Version 0.1.0. Joined by scripts/joiner from the files below; change those.
-Standard library only, Python 3.9 or later.
-
-    core/gitdailies_core/
-    core/gitdailies_core/ci/
-    core/gitdailies_core/ci/platforms/
-    core/gitdailies_core/events/
-    core/gitdailies_core/values/
-    core/gitdailies_core/ci/__main__.py
-
-Each part names its file, within core/gitdailies_core/.
+Version 0.1.0. Joined by scripts/joiner.py from files of core/gitdailies_core; change those. Each part
+names its file. Standard library only, Python 3.9 or later.
 """
 
 from __future__ import annotations
@@ -20,409 +11,49 @@ import sys
 if sys.version_info < (3, 9):
     sys.exit("expected Python 3.9 or later, got %d.%d" % sys.version_info[:2])
 
-import gc
-
-# A step ends long before its garbage fills the memory. Looking for it takes a twentieth of the time.
-gc.disable()
-
+import base64
 import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+import shlex
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
-from functools import cached_property
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from json.encoder import encode_basestring_ascii
-from types import MappingProxyType
+from typing import Any, Callable, NamedTuple, NoReturn
+from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any, Callable
 
-# The modules are texts, which are compiled when this job needs them: most of a step's time is spent on that.
-# A number is that of its line, for tracebacks.
-_LATER = {}
-
-def _now(line, text):
-    exec(compile("\n" * (line - 1) + text, _now.__code__.co_filename, "exec"), globals())
-
-def _load(*modules):
-    for module in modules:
-        if module in _LATER:
-            _now(*_LATER.pop(module))
-
-def _late(name, *modules):
-    def load():
-        _load(*modules)
-        return globals()[name]
-
-    return load
-
-_now(61, r'''
-# ci/frozen.py
-# Replace `dataclasses.dataclass(frozen=True)` in the one-file steps.
-
-def dataclass(*, frozen):
-    """Add `__init__`, `__repr__`, `__eq__` and `__hash__` by the class's fields, and forbid changes."""
-    if not frozen:
-        raise TypeError("dataclass: expected frozen=True, got False")
-
-    def decorate(cls):
-        names = tuple(cls.__dict__.get("__annotations__", ()))
-        defaults = {name: cls.__dict__[name] for name in names if name in cls.__dict__}
-
-        def __init__(self, *args, **kwargs):
-            values = {**defaults, **dict(zip(names, args)), **kwargs}
-            if len(args) > len(names) or len(values) != len(names) or not kwargs.keys() <= values.keys():
-                raise TypeError(
-                    f"{cls.__name__}: expected {', '.join(names)}, got {len(args)} and {list(kwargs)}"
-                )
-            for name in names:
-                object.__setattr__(self, name, values[name])
-
-        def __setattr__(self, name, value):
-            raise AttributeError(f"{cls.__name__}.{name}: expected no change, got one")
-
-        def values_of(self):
-            return tuple(getattr(self, name) for name in names)
-
-        cls.__init__ = __init__
-        cls.__setattr__ = __setattr__
-        cls.__eq__ = lambda self, other: other.__class__ is cls and values_of(self) == values_of(other)
-        cls.__hash__ = lambda self: hash(values_of(self))
-        cls.__repr__ = lambda self: f"{cls.__name__}{values_of(self)}"
-        return cls
-
-    return decorate
-
-# error_text.py
-# Text for error messages: a wrong value shown safely, and the name of the setting that holds it.
-
-# How a fault says that a value is missing.
-NOTHING = "nothing"
-
-_LONGEST = 60
-_MOST_BITS = 200  # as many as 60 digits hold; Python refuses to write out very long ones
-
-def relabel(message, names):
-    """Replace the place at the start of `where: expected, got`.
-
-    *names* maps our name of a place to the name that the reader knows, such as a command-line option.
-    """
-    where, colon, rest = message.partition(": ")
-    return f"{names.get(where, where)}{colon}{rest}"
-
-def relabel_all(messages, names):
-    """Replace the place at the start of each message, in the same way."""
-    return tuple(relabel(message, names) for message in messages)
-
-def got(value):
-    """Describe *value* for the right half of `expected, got`: one short line of printable ASCII."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
-        return f"a number of {value.bit_length()} bits"
-    if isinstance(value, (int, float)):
-        return repr(value)
-    if isinstance(value, str):
-        # repr escapes control characters, so a value cannot forge a log line; ascii because
-        # a lone surrogate in a message would break whatever prints it.
-        return ascii(value if len(value) <= _LONGEST else value[:_LONGEST] + "…")
-    if isinstance(value, (list, tuple)):
-        return "a list of " + str(len(value))
-    if isinstance(value, dict):
-        return "an object"
-    return type(value).__name__
-
-def got_of(values, name):
-    """Describe the value under *name* like `got`. Where the name is missing, it is `nothing`."""
-    return got(values[name]) if name in values else NOTHING
-
-# errors.py
-# Every error that this project raises on purpose.
-
-class GitDailiesError(Exception):
-    """The root. Catching it catches every error of this project and no other."""
-
-    status_hint = 500
-    exit_code = 1
-
-class UsageError(GitDailiesError):
-    """A wrong argument or setting; nothing was sent. `complaints` has one line for each mistake."""
-
-    status_hint = 400
-    exit_code = 2
-
-    def __init__(self, *complaints):
-        super().__init__("\n".join(complaints))
-        self.complaints = complaints
-
-class ConfigurationError(UsageError):
-    """Wrong settings in a configuration file."""
-
-class InvalidEvent(GitDailiesError):
-    """An event that does not fit core's table. `field` is the wire name at fault, or empty.
-
-    An event with several faults is one error. Its `faults` are an error for each, the first one first.
-    """
-
-    status_hint = 422
-    exit_code = 2
-
-    def __init__(self, message, field = "", faults = ()):
-        super().__init__(message)
-        self.field = field
-        self._faults = tuple(faults)
-
-    @classmethod
-    def of(cls, faults):
-        """Return one error for all of *faults*. There is at least one."""
-        if len(faults) == 1:
-            return faults[0]
-        return cls("; ".join(map(str, faults)), faults[0].field, faults)
-
-# values/times.py
-# Times: aware UTC datetimes in the code, RFC 3339 on the wire, microseconds at the finest.
-
-# RFC 3339, section 5.6, with the upper-case T and Z that it recommends. Seconds end at 59
-# because a datetime cannot hold a leap second. Vendors send up to nine fractional digits. The
-# first line refuses times outside the years 1 to 9999 in UTC.
-RFC3339 = (
-    r"^(?!0000|0001-01-01T.*\+|9999-12-31T.*-)"
-    r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-    r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
-    r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$(?!\n)"
-)
-
-_RFC3339 = re.compile(RFC3339)
-_EXPECTED = "a time like 2026-03-04T09:12:41Z"
-
-def parse(text, where):
-    """Read an RFC 3339 time with a zone, as aware UTC. Digits after the sixth fractional one are cut.
-
-    Raises ValueError that says `where: expected, got`.
-    """
-    match = _RFC3339.search(text) if isinstance(text, str) else None
-    if match is None:
-        raise ValueError(f"{where}: expected {_EXPECTED}, got {got(text)}")
-    return _moment(text, match, where)
-
-def _moment(text, match, where):
-    fraction, zone = match.group(4, 5)
-    seconds = text[:19] if fraction is None else f"{text[:19]}.{fraction[1:7]:0<6}"
-    try:
-        # fromisoformat reads no or six digits and an offset on every Python since 3.7.
-        if zone == "Z":
-            return datetime.fromisoformat(seconds + "+00:00")
-        return datetime.fromisoformat(seconds + zone).astimezone(timezone.utc)
-    except (ValueError, OverflowError):
-        raise ValueError(f"{where}: expected {_EXPECTED}, got {got(text)}") from None
-
-def text_of(moment):
-    """Write an aware time as RFC 3339 in UTC, with 0, 3 or 6 fractional digits as needed.
-
-    Raises ValueError for a naive time.
-    """
-    if moment.tzinfo is None:
-        raise ValueError("time: expected an aware time, got a naive one")
-    utc = moment if moment.tzinfo is timezone.utc else moment.astimezone(timezone.utc)
-    # Without a fraction if that is zero, else with six digits.
-    clock = utc.time().isoformat()
-    return f"{utc.date().isoformat()}T{clock if utc.microsecond % 1000 else clock[:12]}Z"
-
-# events/field_types.py
-# The types of event fields, and the one place that checks their values.
-
-DEPLOY_TYPES = ("deploy", "rollback", "hotfix")
-TIERS = ("production", "staging", "testing", "development", "other")
-
-# Of a longer list, an event keeps the first ones: it counts all the same.
-MOST_COMMITS = 1000
-
-MOST_REVERTS = 100
-
-# Characters that show nothing, or turn the direction of what stands around them: two names that differ by
-# one of them look alike. A title keeps them, and pages show them escaped. Emoji need variation selectors
-# (U+FE00 to U+FE0F), so these are not among them.
-HIDDEN = (
-    r"\u0080-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
-    r"\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
-    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
-)
-
-_SPACES = r"\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
-
-# `$(?!\n)` because Python's `$`, unlike ECMA's, also matches before a last line feed.
-_SHA = r"^[0-9a-fA-F]{7,64}$(?!\n)"
-
-_CAUSE = r"^([0-9a-fA-F]{7,64}|[nN][oO][nN][eE])$(?!\n)"
-_PART = rf"[^/\u0000-\u0020\u007f{HIDDEN}{_SPACES}]+"
-_REPO = rf"^{_PART}(/{_PART})+$(?!\n)"
-_LINE = r"^[^\u0000-\u001f\u007f]*$(?!\n)"
-_NAME = rf"^[^\u0000-\u001f\u007f{HIDDEN}]*$(?!\n)"
-_ID = r"^[\u0021-\u007e]*$(?!\n)"
-_URL = r"^(https?://[^\u0000-\u0020\u007f]*)?$(?!\n)"
-
-def _never(text):
-    return False
-
-@dataclass(frozen=True)
-class FieldType:
-    """A type of field: a pattern or a list of words, and a greatest length in characters.
-
-    `quick` is a fast check: an event holds a text unchanged for which it holds, if that is not too long.
-    """
-
-    expected: str
-    pattern: str = ""
-    words: tuple[str, ...] = ()
-    longest: int = 255
-    form: str = "text"
-    quick: Callable[[str], bool] = _never
-
-    @cached_property
-    def fits(self):
-        """A check of the pattern or the words, without the length."""
-        # Compiled on first use: a CI step checks one event, a server checks the same few fields all the time.
-        return self.words.__contains__ if self.words else re.compile(self.pattern).search
-
-    def accepts(self, text):
-        """Return whether *text* is a value of this type."""
-        return len(text) <= self.longest and (
-            self.quick(text) or (bool(self.fits(text)) and (text.isascii() or _encodable(text)))
-        )
-
-def _plain(text):
-    return text.isascii() and text.isprintable()
-
-def _plain_word(text):
-    return text.isascii() and text.isprintable() and " " not in text
-
-def _plain_repo(text):
-    return _plain_word(text) and "/" in text and all(text.split("/"))
-
-def _plain_address(text):
-    return text.startswith(("https://", "http://")) and _plain_word(text)
-
-def _plain_sha(text):
-    return len(text) >= 7 and not text.strip("0123456789abcdef")
-
-REPO = FieldType("a repository like 'larkspur/checkout-api'", _REPO, quick=_plain_repo)
-SHA = FieldType("7 to 64 hexadecimal digits", _SHA, longest=64, quick=_plain_sha)
-CAUSE = FieldType("7 to 64 hexadecimal digits, or none", _CAUSE, longest=64)
-NAME = FieldType("text on one line", _NAME, quick=_plain)
-LINE = FieldType("text on one line", _LINE, quick=str.isprintable)
-IDENTIFIER = FieldType("printable ASCII without spaces", _ID, quick=_plain_word)
-URL = FieldType("an http or https address", _URL, longest=2000, quick=_plain_address)
-TIME = FieldType("a time like 2026-03-04T09:12:41Z", RFC3339, longest=40, form="time")
-TYPE = FieldType("one of deploy, rollback, hotfix", words=DEPLOY_TYPES)
-TIER = FieldType(f"one of {', '.join(TIERS)}", words=TIERS)
-REVERTS = FieldType(f"a list of at most {MOST_REVERTS} commit SHAs", form="reverts")
-COMMITS = FieldType(f"a list of at most {MOST_COMMITS} objects with sha and time", form="commits")
-
-def normalize(kind, where, value):
-    """Return *value* in the form that an event holds. Raises InvalidEvent that names the field *where*."""
-    if kind.form == "time":
-        return _normalize_time(value, where, where)
-    if kind.form == "commits":
-        return _normalize_commits(kind, where, value)
-    if kind.form == "reverts":
-        return _normalize_reverts(kind, where, value)
-    if isinstance(value, str) and kind.accepts(value):
-        return value.lower() if kind is SHA or kind is CAUSE else value
-    raise InvalidEvent(f"{where}: expected {kind.expected}, got {describe_misfit(kind, value)}", where)
-
-def describe_misfit(kind, value):
-    """Describe a value that the type does not accept, for the right half of `expected, got`."""
-    if isinstance(value, str) and len(value) > kind.longest:
-        return f"{len(value)} characters, {kind.longest} are allowed"
-    if isinstance(value, str) and not _encodable(value):
-        return "half of a surrogate pair"
-    hidden = re.search(f"[{HIDDEN}]", value) if isinstance(value, str) and kind in (REPO, NAME) else None
-    return f"the hidden character U+{ord(hidden[0]):04X} in {got(value)}" if hidden else got(value)
-
-def _normalize_time(value, where, field):
-    if isinstance(value, datetime):
-        return text_of(value)
-    try:
-        moment = parse(value, where)
-        # With seconds and Z, it is that text.
-        return str(value) if value[19:] == "Z" else text_of(moment)
-    except ValueError as error:
-        raise InvalidEvent(str(error), field) from None
-
-def _normalize_commits(kind, where, value):
-    """Return the commits that an event keeps, without other names: these are mostly of people."""
-    if not isinstance(value, list):
-        raise InvalidEvent(f"{where}: expected {kind.expected}, got {got(value)}", where)
-    commits = []
-    for index, commit in enumerate(value):
-        place = f"{where}[{index}]"
-        if not isinstance(commit, dict):
-            raise InvalidEvent(f"{place}: expected an object with sha and time, got {got(commit)}", where)
-        sha = commit.get("sha")
-        if not isinstance(sha, str) or not SHA.accepts(sha):
-            raise InvalidEvent(f"{place}.sha: expected {SHA.expected}, got {got_of(commit, 'sha')}", where)
-        entry = {"sha": sha.lower()}
-        if commit.get("time") is not None:
-            entry["time"] = _normalize_time(commit["time"], f"{place}.time", where)
-        commits.append(entry)
-    return commits[:MOST_COMMITS]
-
-def _normalize_reverts(kind, where, value):
-    if not isinstance(value, list):
-        raise InvalidEvent(f"{where}: expected {kind.expected}, got {got(value)}", where)
-    for index, sha in enumerate(value):
-        if not isinstance(sha, str) or not SHA.accepts(sha):
-            raise InvalidEvent(f"{where}[{index}]: expected {SHA.expected}, got {got(sha)}", where)
-    return [sha.lower() for sha in value[:MOST_REVERTS]]
-
-def _encodable(text):
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-''')
-
-_LATER["ci.git_url"] = 392, r'''
-# ci/git_url.py
+# gitdailies_core/ci/job/git_url.py
 # Find the slug in the address of a repository.
 
-from urllib.parse import unquote
-
-# The patterns are texts: a step compiles only those that it needs, which saves a part of its time.
 # https://user:token@host:8443/group/sub/name.git/, and the same with ssh://, git:// or git+ssh://. A
 # password may hold an @, and a host may be an IPv6 address in brackets.
 _HOST = r"(\[[0-9A-Fa-f:.]+\]|[^/:@\[\]]+)"
-
 _ADDRESS = rf"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/]*@)?{_HOST}(?::[0-9]*)?/(.*)$"
-
 # git@host:group/name.git, as ssh has it, and [git@host:22]:group/name.git with a port. C:\\work and
 # C:/work are Windows paths.
 _SCP = r"^(?:[^/@:]+@)?(\[[0-9A-Fa-f:.]+\]|[^/:@\[\]]{2,}):(?!//)(.*)$"
-
 _SCP_PORT = r"^\[(?:[^/@:\]]+@)?([^/@:\[\]]+):[0-9]+\]:(?!//)(.*)$"
-
 # user:token@host/group/name.git and token@host/group/name.git, without a scheme.
 _BARE = rf"^[^/@\s]*:[^\s]*@{_HOST}(?::[0-9]+)?/(.*)$"
-
 _BARE_USER = rf"^[^/@:\s]+@{_HOST}/(.*)$"
 
 # Some parts of a path do not belong to the name: `_git` and, with ssh, `v3` of Azure, and `scm` of
 # Bitbucket Data Center.
 _AZURE_HOSTS = ("dev.azure.com", "ssh.dev.azure.com", ".visualstudio.com")
-
 # Their `a/scm/b/c` is a group, and no Bitbucket below a path of its own.
 _NEVER_BITBUCKET_SERVER = ("github.com", "gitlab.com", "bitbucket.org")
-
 _CODECOMMIT = "git-codecommit."
 
-def slug(address):
+
+def slug(address: str) -> str | None:
     """Return `owner/name` of a repository's address, with more parts if it has subgroups.
 
     Returns None for a path on this machine, for an address with fewer than two parts, and for AWS
@@ -450,12 +81,14 @@ def slug(address):
         parts = parts[2:]
     return "/".join(parts) if len(parts) > 1 and all(parts) else None
 
-def _decoded(part):
+
+def _decoded(part: str) -> str:
     """Return a part of a path without escapes. A repository's name can hold no space and no slash."""
     plain = unquote(part)
     return part if re.search(r"[\s/\x00-\x1f\x7f\ufffd]", plain) else plain
 
-def _azure(host, parts):
+
+def _azure(host: str, parts: list[str]) -> list[str]:
     # All forms become organization/project/name.
     parts = [part for part in parts if part not in ("_git", "v3", "DefaultCollection")]
     if host.endswith(".visualstudio.com") and host != "vs-ssh.visualstudio.com":
@@ -463,7 +96,8 @@ def _azure(host, parts):
     # A project's first repository has the project's name, and the address has that name only once.
     return [*parts, parts[-1]] if len(parts) == 2 else parts
 
-def _azure_server(parts):
+
+def _azure_server(parts: list[str]) -> list[str]:
     """Return collection/project/name. The server may have a path of its own before them, often `tfs`."""
     at = parts.index("_git")
     before, name = parts[:at], parts[at + 1]
@@ -471,217 +105,299 @@ def _azure_server(parts):
         before = before[1:]
     # A project's first repository has the project's name, and the address has that name only once.
     return [*before[-2:], name] if len(before) > 1 else [*before, name, name]
-'''
 
-_now(476, r'''
-# events/events.py
-# The events that GitDailies counts: one table of kinds and fields, and the value `Event`.
 
-_EVENTS_NOTHING = MappingProxyType({})
-DEPLOYED = "deployed"
+# gitdailies_core/error_text.py
+# Text for error messages: a wrong value shown safely, and the name of the setting that holds it.
 
-@dataclass(frozen=True)
-class Field:
-    """A field of a kind: its wire name, its type, and whether GitDailies documents it."""
+# How a fault says that a value is missing.
+NOTHING = "nothing"
+_LONGEST = 60
+_MOST_BITS = 200  # as many as 60 digits hold; Python refuses to write out very long ones
 
-    name: str
-    type: FieldType
-    about: str
-    required: bool = False
-    documented: bool = False
 
-@dataclass(frozen=True)
-class Kind:
-    """A kind of event: its wire word, its fields and an example."""
+def relabel(message: str, names: Mapping[str, str]) -> str:
+    """Replace the place at the start of `where: expected, got`.
 
-    word: str
-    title: str
-    fields: tuple[Field, ...]
-    example: Mapping[str, Any]
+    *names* maps our name of a place to the name that the reader knows, such as a command-line option.
+    """
+    where, colon, rest = message.partition(": ")
+    return f"{names.get(where, where)}{colon}{rest}"
 
-    @cached_property
-    def names(self):
-        """The wire names of this kind's fields, and `kind`."""
-        return frozenset({"kind", *(field.name for field in self.fields)})
 
-    @cached_property
-    def checks(self):
-        return tuple((one.name, one.type, one.type.quick, one.required) for one in self.fields)
+def relabel_all(messages: Iterable[str], names: Mapping[str, str]) -> tuple[str, ...]:
+    """Replace the place at the start of each message, in the same way."""
+    return tuple(relabel(message, names) for message in messages)
 
-    def field(self, name):
-        """Find a field by its wire name. Returns None if the kind has no such field."""
-        return next((field for field in self.fields if field.name == name), None)
 
-_REPO_FIELD = Field("repo", REPO, "the repository, as owner/name", required=True, documented=True)
+def got(value: Any) -> str:
+    """Describe *value* for the right half of `expected, got`: one short line of printable ASCII."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        return f"a number of {value.bit_length()} bits"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if isinstance(value, str):
+        # repr escapes control characters, so a value cannot forge a log line; ascii because
+        # a lone surrogate in a message would break whatever prints it.
+        return ascii(value if len(value) <= _LONGEST else value[:_LONGEST] + "\u2026")
+    if isinstance(value, (list, tuple)):
+        return "a list of " + str(len(value))
+    if isinstance(value, dict):
+        return "an object"
+    return type(value).__name__
 
-_ENVIRONMENT = Field(
-    "environment", NAME, "where it happened; left out, it counts as production", documented=True
-)
 
-_TIME = Field("time", TIME, "when it happened; left out, the moment of the call", documented=True)
-_IDENTITY = Field("id", IDENTIFIER, "names this event; the same at every attempt, so that it counts once")
-_SERVICE = Field("service", NAME, "the service, where a repository holds several")
-_EVENT_URL = Field("url", URL, "a page about it")
+def got_of(values: Mapping[str, Any], name: str) -> str:
+    """Describe the value under *name* like `got`. Where the name is missing, it is `nothing`."""
+    return got(values[name]) if name in values else NOTHING
 
-KINDS = (
-    Kind(
-        word=DEPLOYED,
-        title="deploy occurred",
-        fields=(
-            _REPO_FIELD,
-            Field("commitSHA", SHA, "the commit that was deployed", required=True, documented=True),
-            _ENVIRONMENT,
-            Field("branch", LINE, "the branch it was built from", documented=True),
-            _TIME,
-            _IDENTITY,
-            _SERVICE,
-            Field("run", NAME, "the pipeline run, the same at every attempt; `github-actions:9912004455`"),
-            Field("attempt", NAME, "which attempt of the run this is; left out, the first"),
-            Field("reporter", NAME, "what reported the deploy; `step/github-actions`"),
-            Field("tier", TIER, "what the environment is for, whatever its name"),
-            Field("type", TYPE, "what kind of deploy; left out, deploy"),
-            _EVENT_URL,
-            Field(
-                "commits",
-                COMMITS,
-                "the commits it brought, each with its time, for the lead time; the first 1000 count",
-            ),
-            Field("commitTime", TIME, "when the deployed commit was made, where `commits` is not known"),
-            Field("fixes", NAME, "the id of the incident that it fixes"),
-            Field("reverts", REVERTS, "the commits that its commits undo; the first 100 count"),
-        ),
-        example={},
-    ),
-)
 
-def kind_of(word, kinds = KINDS):
-    """Find a kind by its wire word. Raises InvalidEvent that lists the words."""
-    for kind in kinds:
-        if kind.word == word:
-            return kind
-    words = ", ".join(kind.word for kind in kinds)
-    raise InvalidEvent(f"kind: expected one of {words}, got {NOTHING if word is None else got(word)}", "kind")
+# gitdailies_core/errors.py
+# Every error that this project raises on purpose.
 
-@dataclass(frozen=True)
-class Event:
-    """One event, checked against the table. Build it with `make` or `from_wire`.
+class GitDailiesError(Exception):
+    """The root. Catching it catches every error of this project and no other."""
 
-    `values` maps wire names to plain JSON values. Times are RFC 3339 text in UTC. No value is
-    empty. `extra` holds unknown fields unchanged.
+    status_hint = 500
+    exit_code = 1
+
+
+class UsageError(GitDailiesError):
+    """A wrong argument or setting; nothing was sent. `complaints` has one line for each mistake."""
+
+    status_hint = 400
+    exit_code = 2
+
+    def __init__(self, *complaints: str) -> None:
+        super().__init__("\n".join(complaints))
+        self.complaints = complaints
+
+
+class ConfigurationError(UsageError):
+    """Wrong settings in a configuration file."""
+
+
+class VariableNotSet(ConfigurationError):
+    """A variable of the environment that should hold a secret does not exist."""
+
+
+class MappingError(ConfigurationError):
+    """A source pack, a mapping or an override that cannot be compiled.
+
+    `places` has what is wrong (`expected X, got Y`) at each place: the names and indexes from its top.
     """
 
-    kind: str
-    values: MappingProxyType[str, Any]
-    extra: MappingProxyType[str, Any]
+    def __init__(self, places: Mapping[tuple[str | int, ...], str]) -> None:
+        super().__init__(
+            *(f"{'.'.join(map(str, place)) or 'top level'}: {text}" for place, text in places.items())
+        )
+        self.places = places
+
+
+class ProofError(GitDailiesError):
+    """A delivery whose proof of origin is wrong or missing. The message gives no further detail."""
+
+    status_hint = 401
+
+
+class CertificateMissing(ProofError):
+    """A delivery that cannot be proved yet: the certificate at `address` has to be fetched first."""
+
+    status_hint = 503
+
+    def __init__(self, address: str) -> None:
+        super().__init__("the certificate that signed the delivery is not fetched yet")
+        self.address = address
+
+
+class UnreadableBody(GitDailiesError):
+    """A body that is not JSON, or not a form although its content type says so."""
+
+    status_hint = 400
+
+
+class BodyTooLarge(UnreadableBody):
+    """A body over the limit."""
+
+    status_hint = 413
+
+
+class PayloadError(GitDailiesError):
+    """An authentic delivery that the adapter cannot translate."""
+
+    status_hint = 202
+
+
+class InvalidEvent(GitDailiesError):
+    """An event that does not fit core's table. `field` is the wire name at fault, or empty.
+
+    An event with several faults is one error. Its `faults` are an error for each, the first one first.
+    """
+
+    status_hint = 422
+    exit_code = 2
+
+    def __init__(self, message: str, field: str = "", faults: Sequence[InvalidEvent] = ()) -> None:
+        super().__init__(message)
+        self.field = field
+        self._faults = tuple(faults)
 
     @classmethod
-    def make(cls, kind, **values):
-        """Build an event from wire names. A time may be a datetime, and None means not given.
-
-        Raises InvalidEvent for an unknown kind or field and for a wrong value.
-        """
-        values["kind"] = kind
-        event = cls.from_wire(values)
-        for name in event.extra:
-            names = ", ".join(field.name for field in kind_of(kind).fields)
-            raise InvalidEvent(f"{name}: expected one of {names}, got another name", name)
-        return event
-
-    @classmethod
-    def from_wire(cls, body, kinds = KINDS):
-        """Check a JSON object against the table. null and "" mean not given.
-
-        Raises InvalidEvent that names each wrong field, the expected value and the actual one.
-        """
-        if not isinstance(body, dict):
-            raise InvalidEvent(f"event: expected an object, got {got(body)}")
-        kind = kind_of(body.get("kind"), kinds)
-        values = {}
-        faults = []
-        for name, type_, is_quick, required in kind.checks:
-            value = body.get(name)
-            if isinstance(value, str) and 0 < len(value) <= type_.longest and is_quick(value):
-                values[name] = value  # nearly every text; half of a surrogate pair is not printable
-            elif value is not None and value != "":
-                try:
-                    values[name] = normalize(type_, name, value)
-                except InvalidEvent as error:
-                    faults.append(error)
-            elif required:
-                fault = f"{name}: expected {type_.expected}, got {got_of(body, name)}"
-                faults.append(InvalidEvent(fault, name))
-        if faults:
-            raise InvalidEvent.of(faults)
-        extra = _EVENTS_NOTHING
-        if not body.keys() <= kind.names:
-            extra = MappingProxyType({name: body[name] for name in body if name not in kind.names})
-        return cls(kind.word, MappingProxyType(values), extra)
-
-    def get(self, name):
-        """Return a value by its wire name, or None."""
-        return self.values.get(name)
+    def of(cls, faults: Sequence[InvalidEvent]) -> InvalidEvent:
+        """Return one error for all of *faults*. There is at least one."""
+        if len(faults) == 1:
+            return faults[0]
+        return cls("; ".join(map(str, faults)), faults[0].field, faults)
 
     @property
-    def id(self):
-        return self.values.get("id")
+    def faults(self) -> tuple[InvalidEvent, ...]:
+        return self._faults or (self,)
 
-    @property
-    def time(self):
-        """When it happened, aware UTC. None means when the receiver gets the event."""
-        text = self.values.get("time")
-        return None if text is None else parse(text, "time")
 
-    def replace(self, **changes):
-        """Return the event with changed values. None removes a value."""
-        plain = {name: text_of(v) if isinstance(v, datetime) else v for name, v in changes.items()}
-        values = {name: v for name, v in {**self.values, **plain}.items() if v is not None}
-        return Event.from_wire({"kind": self.kind, **values, **self.extra})
+class RelayFault(GitDailiesError):
+    """A relay that gives no answer, or one that cannot be used. `remedy` says what to do."""
 
-# ci/facts.py
+    status_hint = 502
+
+    def __init__(self, text: str, remedy: str) -> None:
+        super().__init__(text)
+        self.remedy = remedy
+
+
+class RelayRefusal(RelayFault):
+    """A relay that answers that the question is wrong. `reason` begins with the name of the parameter."""
+
+    status_hint = 400
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"it does not take this question: {reason}", "Change the filter or the form.")
+        self.reason = reason
+
+
+class StoreUnavailable(GitDailiesError):
+    """Our own store cannot be read or written. A later attempt may succeed."""
+
+    status_hint = 503
+
+
+class DeliveryError(GitDailiesError):
+    """An event was not delivered. A later attempt may succeed."""
+
+    status_hint = 503
+
+
+class TimedOut(DeliveryError):
+    """No answer came in time. Another request to the same receiver may still be answered."""
+
+
+class Refused(DeliveryError):
+    """The receiver refused the key or the event. Sending the same again will not help."""
+
+    exit_code = 3
+
+
+# gitdailies_core/values/times.py
+# Times: aware UTC datetimes in the code, RFC 3339 on the wire, microseconds at the finest.
+
+# RFC 3339, section 5.6, with the upper-case T and Z that it recommends. Seconds end at 59
+# because a datetime cannot hold a leap second. Vendors send up to nine fractional digits. The
+# first line refuses times outside the years 1 to 9999 in UTC.
+RFC3339 = (
+    r"^(?!0000|0001-01-01T.*\+|9999-12-31T.*-)"
+    r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
+    r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$(?!\n)"
+)
+_COMPILED = re.compile(RFC3339)
+EXPECTED_TIME = "a time like 2026-03-04T09:12:41Z"
+
+
+def parse(text: Any, where: str) -> datetime:
+    """Read an RFC 3339 time with a zone, as aware UTC. Digits after the sixth fractional one are cut.
+
+    Raises ValueError that says `where: expected, got`.
+    """
+    match = _COMPILED.search(text) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError(f"{where}: expected {EXPECTED_TIME}, got {got(text)}")
+    fraction, zone = match.group(4, 5)
+    seconds = text[:19] if fraction is None else f"{text[:19]}.{fraction[1:7]:0<6}"
+    try:
+        # fromisoformat reads no or six digits and an offset on every Python since 3.7.
+        if zone == "Z":
+            return datetime.fromisoformat(seconds + "+00:00")
+        return datetime.fromisoformat(seconds + zone).astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{where}: expected {EXPECTED_TIME}, got {got(text)}") from None
+
+
+def text_of(moment: datetime) -> str:
+    """Write an aware time as RFC 3339 in UTC, with 0, 3 or 6 fractional digits as needed.
+
+    Raises ValueError for a naive time.
+    """
+    if moment.tzinfo is None:
+        raise ValueError("time: expected an aware time, got a naive one")
+    utc = moment if moment.tzinfo is timezone.utc else moment.astimezone(timezone.utc)
+    # Without a fraction if that is zero, else with six digits.
+    clock = utc.time().isoformat()
+    return f"{utc.date().isoformat()}T{clock if utc.microsecond % 1000 else clock[:12]}Z"
+
+
+def optional_text(moment: datetime | None) -> str | None:
+    """Write *moment* like `text_of`. None stays None."""
+    return None if moment is None else text_of(moment)
+
+
+# gitdailies_core/ci/job/facts.py
 # Plain values about a job: the platform's facts, and the resulting deploys.
 
 # Texts that mean no value: CircleCI writes `<nil>`, Helm and GitLab `<no value>`, JSON null,
 # JavaScript undefined, Python None.
-_FACTS_NOTHING = frozenset({"", "<nil>", "nil", "<no value>", "null", "undefined", "none"})
-
+_NO_VALUE = frozenset({"", "<nil>", "nil", "<no value>", "null", "undefined", "none"})
 # A reference that was not replaced. Azure leaves an unknown one as a dollar and parentheses. Octopus
 # has a number sign before the braces. No comment here shows that, because Octopus replaces it in scripts.
 _UNFILLED = r"^(\$\(.*\)|\$?\$\{.*\}|#\{.*\}|\$[A-Za-z_][A-Za-z0-9_]*|<<.*>>)$"
-
 _HEADS, _TAGS = "refs/heads/", "refs/tags/"
-
 # GitHub's merge queue builds a branch of its own, named after the one that it merges into.
 _QUEUE = "gh-readonly-queue/"
-
 _HEXADECIMAL = "0123456789abcdefABCDEF"
-SUCCEEDED = frozenset({"success", "succeeded", "successful", "succeededwithissues", "passed", "ok", "0"})
 
-FACTS_FAILED = frozenset(
+SUCCEEDED = frozenset({"success", "succeeded", "successful", "succeededwithissues", "passed", "ok", "0"})
+UNSUCCESSFUL = frozenset(
     {
         *("failure", "failed", "fail", "error", "errored", "broken", "unstable", "1"),
         *("cancelled", "canceled", "aborted", "abandoned", "skipped", "not_built", "timed_out"),
     }
 )
 
-def given(text):
+
+def given(text: str | None) -> str | None:
     """Return *text* without spaces and line ends around it, or None if it means no value."""
     text = (text or "").strip()
-    return None if text.lower() in _FACTS_NOTHING else text
+    return None if text.lower() in _NO_VALUE else text
 
-def filled_in(name, text):
+
+def filled_in(name: str, text: str | None) -> str | None:
     """Return *text* like `given`. Raises UsageError for a reference that nothing filled in."""
     text = given(text)
     if text and text[0] in "$#<" and re.match(_UNFILLED, text):
         raise UsageError(f"{name}: expected a value, got {got(text)}, which nothing filled in")
     return text
 
-def full_sha(text):
+
+def full_sha(text: str | None) -> str | None:
     """Return *text* in lower case if it is a full commit SHA that is not all zeros."""
     text = given(text)
     whole = text and len(text) in (40, 64) and not text.strip(_HEXADECIMAL) and text.strip("0")
     return text.lower() if text and whole else None
 
-def branch_of(ref):
+
+def branch_of(ref: str | None) -> str | None:
     """Return the branch that *ref* names, or None for a tag, another kind of ref or a commit.
 
     For a branch of GitHub's merge queue it is the branch that the queue merges into.
@@ -693,34 +409,35 @@ def branch_of(ref):
         return ref[len(_QUEUE) :].rpartition("/pr-")[0] or None
     return None if ref and ref.startswith("refs/") else ref
 
-def tag_of(ref):
+
+def tag_of(ref: str | None) -> str | None:
     """Return the tag of `refs/tags/NAME`, None for any other ref."""
     ref = given(ref)
     return ref[len(_TAGS) :] if ref and ref.startswith(_TAGS) else None
 
-def repo_of(address):
-    """Return `owner/name` of a repository's address, or None."""
-    if not address:
-        return None
-    # Most jobs have the name itself.
-    _load("ci.git_url")
-    return slug(address)
 
-def later_attempt(text):
+def repo_of(address: str | None) -> str | None:
+    """Return `owner/name` of a repository's address, or None."""
+    return slug(address) if address else None
+
+
+def later_attempt(text: str | None) -> str | None:
     """Return the number of an attempt, or None for the first one and for none."""
     text = given(text)
     return None if text and text.isdecimal() and int(text) < 2 else text
 
-def commit(sha, time):
+
+def commit(sha: Any, time: Any) -> dict[str, Any] | None:
     """Return an entry of `commits`, without a time that cannot be read. Returns None for no commit."""
     name = full_sha(sha) if isinstance(sha, str) else None
     moment = readable_time(time)
     return {"sha": name, **({"time": moment} if moment else {})} if name else None
 
-def at(payload, paths):
+
+def at(payload: Mapping[str, Any], paths: str) -> str | None:
     """Return the first text or number that one of *paths* leads to, or None."""
     for path in paths.split():
-        value = payload
+        value: Any = payload
         for name in path.split("."):
             value = value.get(name) if isinstance(value, Mapping) else None
         text = given(str(value)) if isinstance(value, (str, int)) and not isinstance(value, bool) else None
@@ -728,37 +445,53 @@ def at(payload, paths):
             return text
     return None
 
-def readable_time(time):
+
+def readable_time(time: Any) -> str | None:
     """Return a time in our form, or None if it cannot be read."""
     try:
         return text_of(parse(time, "time"))
     except ValueError:
         return None
 
+
 # As `git revert` writes it, and GitHub and GitLab do. With --reference, git writes a short name.
 _REVERT = r"(?im)^\W*this reverts commit\s+([0-9a-f]{7,64})\b"
 
-def undone_by(message):
+
+def undone_by(message: Any) -> tuple[str, ...]:
     """Return the commits that a commit with this message undoes."""
-    # Few messages say so, and a step that meets none compiles no pattern.
+    # The pattern is slow on a long message, and few messages have the words.
     if not isinstance(message, str) or "this reverts commit" not in message.casefold():
         return ()
     return tuple(sha.lower() for sha in re.findall(_REVERT, message))
 
-def reverts_of(commits):
+
+# As git, GitHub, GitLab, Bitbucket and people write the message of a merge: Merge feature/x into main.
+_MERGE = re.compile(
+    r"Merge (?:pull request #|branch |branches |tag |commit |remote-tracking branch |request )|Merged in "
+    r"|Merge \S+/\S+(?: into \S+)?\s*(?:\n|$)"
+)
+
+
+def is_merge(message: Any) -> bool:
+    """Whether a message is that of a merge. A push does not list the parents."""
+    return isinstance(message, str) and _MERGE.match(message) is not None
+
+
+def reverts_of(commits: Iterable[tuple[Any, tuple[str, ...]]]) -> tuple[str, ...]:
     """Return what commits undo together: *commits* are pairs of name and undone commits, newest first.
 
     A revert that a newer one of them undoes does not count.
     """
-    found = {}
+    found: dict[str, None] = {}
     for sha, undone in commits:
         name = sha.lower() if isinstance(sha, str) else ""
         if not any(name.startswith(one) for one in found):
             found.update(dict.fromkeys(undone))
     return tuple(found)
 
-@dataclass(frozen=True)
-class Target:
+
+class Target(NamedTuple):
     """A repository at a commit, from a platform. Each value may be unknown.
 
     no_branch  why there is no branch, most often a tag. Then git's branch is not used
@@ -768,6 +501,7 @@ class Target:
     before     the commit that the branch was at before
     reverts    the commits that the new ones undo
     notes      lines for the log. The error about a missing commit has them, too
+    warnings   lines for the log about what may be wrong
     """
 
     repo: str | None = None
@@ -777,17 +511,18 @@ class Target:
     unsure: str | None = None
     foreign: str | None = None
     commit_time: str | None = None
-    commits: tuple[Mapping[str, str], ...] = ()
+    commits: tuple[Mapping[str, Any], ...] = ()
     before: str | None = None
     reverts: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
-    def but(self, **changes):
+    def but(self, **changes: Any) -> Target:
         """Return the target with other values."""
-        return Target(**{**{name: getattr(self, name) for name in Target.__annotations__}, **changes})
+        return self._replace(**changes)
 
-@dataclass(frozen=True)
-class Run:
+
+class Run(NamedTuple):
     """The run of a pipeline that deployed.
 
     id       names it, the same at every attempt and for every reporter
@@ -800,15 +535,50 @@ class Run:
     named: tuple[str, ...] = ()
 
     @property
-    def parts(self):
+    def parts(self) -> tuple[str, ...]:
         """What the ids of its deploys are made of: one text, or two."""
         return self.named or ((self.id, self.attempt) if self.attempt else (self.id,))
 
-@dataclass(frozen=True)
-class Facts:
+
+class Start(NamedTuple):
+    """What started a run.
+
+    trigger       what a deploy says of it, or None if that is not known for certain
+    names_commit  whether it names the commit to deploy; None if the platform does not say what it was
+    elsewhere     whether the deploy was made elsewhere, so that the job's checkout says nothing about it
+    """
+
+    trigger: str | None = None
+    names_commit: bool | None = None
+    elsewhere: bool = False
+
+
+PUSHED, TAGGED = Start("push", True), Start("tag", True)
+SCHEDULED, BY_HAND = Start("schedule", False), Start("manual", False)
+# By hand, for the commit of an earlier run.
+PROMOTED = Start("manual", True)
+# Such as a pull request or a deployment: the run is of its commit.
+OF_A_COMMIT, OF_NO_COMMIT = Start("other", True), Start("other", False)
+# A push or a tag, where a later attempt, a forced push or a tag that was moved looks the same.
+PERHAPS_PUSHED = Start(None, True)
+
+
+class Resource(NamedTuple):
+    """What another pipeline built and the run may deploy: a commit, its branch, and the remedy if it does."""
+
+    name: str
+    sha: str
+    branch: str | None
+    remedy: str
+
+
+class Facts(NamedTuple):
     """What a platform knows about the running job.
 
     run          the run that deployed
+    start        what started it, and `rerun` whether this is a later attempt
+    own          the commits that the platform itself checks out for it
+    resource     what another pipeline built, which it may deploy instead
     environment  its name on the platform, and `tier` what the platform says it is for
     pull         the open pull or merge request that the job is of
     status       the platform's word for the result, and `status_of` for what it is the result of
@@ -818,7 +588,13 @@ class Facts:
 
     targets: tuple[Target, ...] = (Target(),)
     run: Run | None = None
+    start: Start = Start()
+    rerun: bool = False
+    own: frozenset[str] = frozenset()
+    resource: Resource | None = None
     environment: str | None = None
+    service: str | None = None
+    type: str | None = None
     tier: str | None = None
     pull: str | None = None
     url: str | None = None
@@ -828,144 +604,333 @@ class Facts:
     skip: str | None = None
     remedy: str = ""
 
+
 class Variables:
-    """The environment. A value that means no value is None."""
+    """The environment. A value that means no value is None. `used` has what was read and had a value."""
 
-    def __init__(self, environ):
+    def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
+        self.used: dict[str, str] = {}
 
-    def first(self, *names):
+    def first(self, *names: str) -> str | None:
         """Return the first of these variables that has a value."""
-        return next((text for text in map(given, map(self._environ.get, names)) if text), None)
+        for name in names:
+            text = given(self._environ.get(name))
+            if text:
+                self.used[name] = text
+                return text
+        return None
 
-@dataclass(frozen=True)
-class Deploys:
-    """The deploys that a job made, at least one, and notes for the log."""
+    def names(self, before: str, after: str) -> list[str]:
+        """Return what is between *before* and *after* in the names of the variables that have both."""
+        found = [name for name in self._environ if name.startswith(before) and name.endswith(after)]
+        return [name[len(before) : -len(after)] for name in found]
 
-    platform: str
-    events: tuple[Event, ...]
+
+class Deploys(NamedTuple):
+    """The deploys that a job made, at least one, and notes and warnings for the log.
+
+    Each event has the values of a deploy by their wire names, checked, and no `kind`.
+    """
+
+    events: tuple[Mapping[str, Any], ...]
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
-@dataclass(frozen=True)
-class Skipped:
+
+class Skipped(NamedTuple):
     """There is nothing to report, for this reason."""
 
     reason: str
-''')
 
-_LATER["ci.userinfo"] = 856, r'''
-# ci/userinfo.py
+
+# gitdailies_core/ci/deploys/git_facts.py
+# What a checkout's git knows about a deploy, as plain values.
+
+class GitFacts(NamedTuple):
+    """What a checkout knows: its HEAD, and the log from a commit on.
+
+    sha      HEAD, and `branch` the one that it is on
+    whole    whether earlier commits were all fetched
+    at       the commit that the log begins with, or "" for HEAD
+    commits  entries for the event: those that landed last come first, the deployed one before all
+    history  every known commit in the same order, as its name, its parents and the commits that it undoes
+    has      other commits that were looked for and found
+    """
+
+    sha: str
+    branch: str | None = None
+    remote: str | None = None
+    commit_time: str | None = None
+    commits: tuple[Mapping[str, Any], ...] = ()
+    history: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = ()
+    whole: bool = True
+    at: str = ""
+    has: frozenset[str] = frozenset()
+
+    @property
+    def logged(self) -> str:
+        """The commit that the log begins with."""
+        return self.at or self.sha
+
+    def reverts_since(self, before: str | None) -> tuple[str, ...]:
+        """Return what the commits after *before* undo. If unknown, that is the newest one's first parent.
+
+        Earlier reverts undid what earlier deploys brought, and were in these. One outside the service undid
+        nothing of it.
+        """
+        parents = {name: above for name, above, _ in self.history}
+        first = parents.get(self.logged, ())[:1]
+        known, waiting = set(), [before] if before in parents else [*first]
+        while waiting:
+            name = waiting.pop()
+            if name not in known:
+                known.add(name)
+                waiting += parents.get(name, ())
+        known.update(entry["sha"] for entry in self.commits if entry.get("outside"))
+        return reverts_of((name, undone) for name, _, undone in self.history if name not in known)
+
+
+# gitdailies_core/ci/job/userinfo.py
 # Remove user names and passwords from addresses (RFC 3986, section 3.2.1).
 
 # User and password with a scheme, also where a password has a raw slash, and without a scheme.
 _USER = r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s]*@"
-
 _SLASHED = r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s@:]+:(?![0-9]*(?:[/?#]|$))[^\s@]*@"
 _NAKED = r"^[^/@\s]*:[^@\s]*@(?=[^@\s/]+[/:])|^(?!git@)[^/@\s:]+@(?=[^@\s/:]+[/:])"
 
-def without_user(address):
+
+def without_user(address: str) -> str:
     """Return *address* without user name and password. These never leave the machine."""
     return without_users(address.strip())
 
-def without_users(text):
+
+def without_users(text: str) -> str:
     """Return *text* without the user names and passwords of the addresses in it.
 
     The `git@` of ssh is no secret, and stays.
     """
     return re.sub(r"\S+", lambda found: _bare(found[0]), text) if "@" in text else text
 
-def _bare(word):
+
+def _bare(word: str) -> str:
     # A password may hold a comma, so a whole address comes first, and then each part of a list.
     if "@" not in word:
         return word
     for pattern in (_USER, _SLASHED):
         word = re.sub(pattern, r"\1", word)
     return ",".join(part if "://" in part else re.sub(_NAKED, "", part) for part in word.split(","))
-'''
 
-_LATER["ci.input_forms"] = 886, r'''
-# ci/input_forms.py
-# The forms of inputs: what a commit, a time, a status, a type, an address and a repository look like.
 
-@dataclass(frozen=True)
-class Repository:
+# gitdailies_core/events/field_types.py
+# The types of event fields, and the one place that checks their values.
+
+DEPLOY_TYPES = ("deploy", "rollback", "hotfix")
+TIERS = ("production", "staging", "testing", "development", "other")
+# Of a longer list, an event keeps the first ones: it counts all the same.
+MOST_COMMITS = 1000
+MOST_REVERTS = 100
+# The names that a commit of a list has.
+COMMIT_NAMES = frozenset({"sha", "time", "parents", "outside"})
+# Of more parents, a commit of a list keeps the first ones; git's own merges of many branches have fewer.
+MOST_PARENTS = 100
+# What started the run of a deploy. A forced push and what a platform does not tell apart are `other`.
+TRIGGERS = ("push", "tag", "schedule", "manual", "rerun", "other")
+
+# Characters that show nothing, or turn the direction of what stands around them: two names that differ by
+# one of them look alike. A title keeps them, and pages show them escaped. Emoji need variation selectors
+# (U+FE00 to U+FE0F), so these are not among them.
+HIDDEN = (
+    r"\u0080-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    r"\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_SPACES = r"\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
+
+# `$(?!\n)` because Python's `$`, unlike ECMA's, also matches before a last line feed.
+_SHA = r"^[0-9a-fA-F]{7,64}$(?!\n)"
+_CAUSE = r"^([0-9a-fA-F]{7,64}|[nN][oO][nN][eE])$(?!\n)"
+_PART = rf"[^/\u0000-\u0020\u007f{HIDDEN}{_SPACES}]+"
+_REPO = rf"^{_PART}(/{_PART})+$(?!\n)"
+_LINE = r"^[^\u0000-\u001f\u007f]*$(?!\n)"
+_NAME = rf"^[^\u0000-\u001f\u007f{HIDDEN}]*$(?!\n)"
+_ID = r"^[\u0021-\u007e]*$(?!\n)"
+_URL = r"^(https?://[^\u0000-\u0020\u007f]*)?$(?!\n)"
+
+
+class FieldType(NamedTuple):
+    """A type of field: a pattern or a list of words, and a greatest length in characters."""
+
+    expected: str
+    pattern: str = ""
+    words: tuple[str, ...] = ()
+    longest: int = 255
+    form: str = "text"
+
+    @property
+    def is_list(self) -> bool:
+        return self.form in ("commits", "reverts")
+
+    def fits(self, text: str) -> bool:
+        """Return whether *text* has the pattern, or is one of the words, whatever its length."""
+        return text in self.words if self.words else re.search(self.pattern, text) is not None
+
+    def accepts(self, text: str) -> bool:
+        """Return whether *text* is a value of this type."""
+        return len(text) <= self.longest and self.fits(text) and _encodable(text)
+
+
+REPO = FieldType("a repository like 'larkspur/checkout-api'", _REPO)
+SHA = FieldType("7 to 64 hexadecimal digits", _SHA, longest=64)
+CAUSE = FieldType("7 to 64 hexadecimal digits, or none", _CAUSE, longest=64)
+NAME = FieldType("text on one line", _NAME)
+LINE = FieldType("text on one line", _LINE)
+TITLE = FieldType("text on one line", _LINE, longest=1000)
+IDENTIFIER = FieldType("printable ASCII without spaces", _ID)
+URL = FieldType("an http or https address", _URL, longest=2000)
+TIME = FieldType("a time like 2026-03-04T09:12:41Z", RFC3339, longest=40, form="time")
+TYPE = FieldType("one of deploy, rollback, hotfix", words=DEPLOY_TYPES)
+TIER = FieldType(f"one of {', '.join(TIERS)}", words=TIERS)
+TRIGGER = FieldType(f"one of {', '.join(TRIGGERS)}", words=TRIGGERS)
+ATTEMPT = FieldType("text on one line, or a whole number", _NAME, form="attempt")
+REVERTS = FieldType(f"a list of at most {MOST_REVERTS} commit SHAs", longest=MOST_REVERTS, form="reverts")
+PARENTS = FieldType("a list of commit SHAs", longest=MOST_PARENTS, form="reverts")
+COMMITS = FieldType(f"a list of at most {MOST_COMMITS} objects with sha and time", form="commits")
+
+
+def normalize(kind: FieldType, where: str, value: Any) -> Any:
+    """Return *value* in the form that an event holds. Raises InvalidEvent that names the field *where*."""
+    if kind.form == "time":
+        return _normalize_time(value, where, where)
+    if kind.form == "commits":
+        return _normalize_commits(kind, where, value)
+    if kind.form == "reverts":
+        return _normalize_shas(kind, where, value, where)
+    if kind.form == "attempt" and isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if isinstance(value, str) and kind.accepts(value):
+        return value.lower() if kind is SHA or kind is CAUSE else value
+    raise InvalidEvent(f"{where}: expected {kind.expected}, got {describe_misfit(kind, value)}", where)
+
+
+def describe_misfit(kind: FieldType, value: Any) -> str:
+    """Describe a value that the type does not accept, for the right half of `expected, got`."""
+    if isinstance(value, str) and len(value) > kind.longest:
+        return f"{len(value)} characters, {kind.longest} are allowed"
+    if isinstance(value, str) and not _encodable(value):
+        # Python reads bytes of a variable that are not UTF-8 as such halves.
+        of_bytes = any("\udc80" <= letter <= "\udcff" for letter in value)
+        return "characters that are not UTF-8" if of_bytes else "half of a surrogate pair"
+    hidden = re.search(f"[{HIDDEN}]", value) if isinstance(value, str) and kind in (REPO, NAME) else None
+    return f"the hidden character U+{ord(hidden[0]):04X} in {got(value)}" if hidden else got(value)
+
+
+def _normalize_time(value: Any, where: str, field: str) -> str:
+    if isinstance(value, datetime):
+        return text_of(value)
+    try:
+        moment = parse(value, where)
+        # With seconds and Z, it is that text.
+        return str(value) if value[19:] == "Z" else text_of(moment)
+    except ValueError as error:
+        raise InvalidEvent(str(error), field) from None
+
+
+def _normalize_commits(kind: FieldType, where: str, value: Any) -> list[dict[str, Any]]:
+    """Return the commits that an event keeps, without other names: these are mostly of people."""
+    if not isinstance(value, list):
+        raise InvalidEvent(f"{where}: expected {kind.expected}, got {got(value)}", where)
+    commits = []
+    for index, commit in enumerate(value):
+        place = f"{where}[{index}]"
+        if not isinstance(commit, dict):
+            raise InvalidEvent(f"{place}: expected an object with sha and time, got {got(commit)}", where)
+        sha = commit.get("sha")
+        if not isinstance(sha, str) or not SHA.accepts(sha):
+            raise InvalidEvent(f"{place}.sha: expected {SHA.expected}, got {got_of(commit, 'sha')}", where)
+        entry: dict[str, Any] = {"sha": sha.lower()}
+        if commit.get("time") is not None:
+            entry["time"] = _normalize_time(commit["time"], f"{place}.time", where)
+        if commit.get("parents") is not None:
+            entry["parents"] = _normalize_shas(PARENTS, f"{place}.parents", commit["parents"], where)
+        if commit.get("outside") is not None:
+            if not isinstance(commit["outside"], bool):
+                raise InvalidEvent(
+                    f"{place}.outside: expected true or false, got {got(commit['outside'])}", where
+                )
+            entry["outside"] = commit["outside"]
+        commits.append(entry)
+    return commits[:MOST_COMMITS]
+
+
+def _normalize_shas(kind: FieldType, where: str, value: Any, field: str) -> list[str]:
+    """Return the SHAs that an event keeps of a list: as many as the type has."""
+    if not isinstance(value, list):
+        raise InvalidEvent(f"{where}: expected {kind.expected}, got {got(value)}", field)
+    for index, sha in enumerate(value):
+        if not isinstance(sha, str) or not SHA.accepts(sha):
+            raise InvalidEvent(f"{where}[{index}]: expected {SHA.expected}, got {got(sha)}", field)
+    return [sha.lower() for sha in value[: kind.longest]]
+
+
+def _encodable(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+# gitdailies_core/ci/job/inputs.py
+# The inputs that a user set for a deploy, each in its form. Wrong ones are refused.
+
+# As `sha`: the commit of the checkout.
+CHECKOUT = "checkout"
+
+
+class Repository(NamedTuple):
     """The repository of a deploy: `PATH` or `PATH@SHA`."""
 
     path: str
     sha: str | None = None
 
-def _time(text, _short):
+
+def _time_input(text: str, _short: bool) -> str:
     try:
         return text_of(parse(text, "time"))
     except ValueError as error:
         raise UsageError(str(error)) from None
 
-def _status(text, _short):
-    if text.lower() not in SUCCEEDED | FACTS_FAILED:
+
+def _status_input(text: str, _short: bool) -> str:
+    if text.lower() not in SUCCEEDED | UNSUCCESSFUL:
         raise UsageError(f"status: expected a word like success, failure or cancelled, got {got(text)}")
     return text
 
-def _type(text, _short):
+
+def _type_input(text: str, _short: bool) -> str:
     if text not in DEPLOY_TYPES:
         raise UsageError(f"type: expected one of {', '.join(DEPLOY_TYPES)}, got {got(text)}")
     return text
 
-FORMS = {
-    "sha": lambda text, short: _commit_sha(text, "sha", short),
-    "time": _time,
-    "status": _status,
-    "type": _type,
+
+_FORMS: Mapping[str, Callable[[str, bool], Any]] = {
+    "time": _time_input,
+    "status": _status_input,
+    "type": _type_input,
     "url": lambda text, _short: without_users(text),
+    "paths": lambda text, _short: tuple(line.strip() for line in text.splitlines() if line.strip(" \t!/")),
 }
 
-def in_form(name, text, short):
-    """Return an input as it is used; with *short*, the beginning of a SHA will do. Raises UsageError."""
-    return FORMS[name](text, short)
 
-def repositories(text, short):
-    """Read `PATH` or `PATH@SHA`, several separated by spaces or commas. Raises UsageError."""
-    # Users and passwords are removed before the text is split, because a password may hold a comma.
-    parts, given_parts = (one.replace(",", " ").split() for one in (without_users(text), text))
-    for part in filter(given, parts):
-        # What had a user was an address, also without a scheme.
-        yield _repository(part if part in given_parts or "://" in part else f"https://{part}", short)
-
-def _repository(text, short):
-    path, at, sha = filled_in("repo", text).partition("@")
-    path = path.strip("/")
-    if "://" in text or ":" in path or not all(path.split("/")) or "/" not in path:
-        named = repo_of(text)
-        remedy = f"; did you mean {named}" if named else ""
-        raise UsageError(f"repo: expected a repository like larkspur/checkout-api, got {got(text)}{remedy}")
-    return Repository(path, _commit_sha(sha, "repo", short) if at else None)
-
-def _commit_sha(sha, where, short):
-    name = full_sha(sha)
-    if not name and short:
-        text = given(sha)
-        if text and SHA.accepts(text) and text.strip("0"):
-            return text.lower()
-        raise UsageError(f"{where}: expected a commit of {SHA.expected}, got {got(sha)}")
-    if not name:
-        raise UsageError(
-            f"{where}: expected a commit of 40 or 64 hexadecimal digits, got {got(sha)}; "
-            "git rev-parse prints them in full"
-        )
-    return name
-'''
-
-_now(957, r'''
-# ci/inputs.py
-# The inputs that a user set for a deploy. Wrong ones are refused.
-
-# Read by `input_forms`, which most jobs do not need.
-WITH_FORM = frozenset({"sha", "time", "status", "type", "url"})
-
-@dataclass(frozen=True)
-class Inputs:
+class Inputs(NamedTuple):
     """The inputs that a user set. Build them with `make`, which refuses wrong values.
 
-    `no_branch` says why the branch that was set is none, such as a tag's ref.
+    `sha` is whole, or CHECKOUT, or what a person typed. `revision` is a text that only git can read, such as
+    a tag. `renamed` says that `repos` is another name of the job's repository. `no_branch` says why the
+    branch that was set is none, such as a tag's ref.
     """
 
     repos: tuple[Repository, ...] = ()
@@ -979,41 +944,49 @@ class Inputs:
     status: str | None = None
     url: str | None = None
     fixes: str | None = None
+    paths: tuple[str, ...] = ()
+    revision: str | None = None
+    renamed: bool = False
     no_branch: str | None = None
 
     @classmethod
-    def make(cls, *, repos = (), **texts):
+    def make(cls, *, repos: Iterable[str] = (), **texts: str | None) -> Inputs:
         """Read raw texts. *repos* holds `PATH` or `PATH@SHA`, several separated by spaces or commas.
 
-        Empty, `<nil>`, `null` and the like mean not given. A job knows its commit in full, so a SHA must be
-        whole. Raises UsageError with a complaint for each wrong input.
+        Empty, `<nil>`, `null` and the like mean not given. Raises UsageError with a complaint for each wrong
+        input.
         """
         return cls._read(repos, texts, short=False)
 
     @classmethod
-    def _read(cls, repos, texts, *, short):
-        read = {}
-        complaints = []
+    def typed(cls, *, repos: Iterable[str] = (), **texts: str | None) -> Inputs:
+        """Read texts that a person typed, in the same way; the beginning of a SHA will do."""
+        return cls._read(repos, texts, short=True)
+
+    @classmethod
+    def _read(cls, repos: Iterable[str], texts: Mapping[str, str | None], *, short: bool) -> Inputs:
+        read: dict[str, Any] = {}
+        complaints: list[str] = []
         for name, text in texts.items():
-            if name not in cls.__annotations__ or name in ("repos", "no_branch"):
+            if name not in cls._fields or name in ("repos", "revision", "renamed", "no_branch"):
                 raise TypeError(f"Inputs has no input {name!r}")
             try:
                 read[name] = filled_in(name, text)
-                if read[name] and name in WITH_FORM:
-                    _load("ci.userinfo", "ci.input_forms")
-                    read[name] = in_form(name, read[name], short)
+                if read[name] and name in _FORMS:
+                    read[name] = _FORMS[name](read[name], short)
             except UsageError as error:
                 complaints += error.complaints
-        found = []
+        found: list[Repository] = []
         for text in repos:
             try:
                 if given(text):
-                    _load("ci.userinfo", "ci.input_forms")
-                    found += repositories(text, short)
+                    found += _repositories(text, short)
             except UsageError as error:
                 complaints += error.complaints
         if complaints:
             raise UsageError(*complaints)
+        read["sha"], read["revision"] = _commit_of(read.get("sha"), short)
+        read["paths"] = read.get("paths") or ()
         if read.get("branch"):
             branch = branch_of(read["branch"])
             if not branch:
@@ -1021,102 +994,388 @@ class Inputs:
             read["branch"] = branch
         return cls(repos=tuple(found), **read)
 
-# events/dialect.py
-# The dialect: the names that a receiver uses on the wire, and how configuration changes them.
+
+def _repositories(text: str, short: bool) -> Iterator[Repository]:
+    """Read `PATH` or `PATH@SHA`, several separated by spaces or commas. Raises UsageError."""
+    # Users and passwords are removed before the text is split, because a password may hold a comma.
+    parts, given_parts = (one.replace(",", " ").split() for one in (without_users(text), text))
+    for part in filter(given, parts):
+        # What had a user was an address, also without a scheme.
+        yield _repository(part if part in given_parts or "://" in part else f"https://{part}", short)
+
+
+def _repository(text: str, short: bool) -> Repository:
+    path, at, sha = filled_in("repo", text).partition("@")  # type: ignore[union-attr]
+    path = path.strip("/")
+    if "://" in text or ":" in path or not all(path.split("/")) or "/" not in path:
+        named = repo_of(text)
+        remedy = f"; did you mean {named}" if named else ""
+        raise UsageError(f"repo: expected a repository like larkspur/checkout-api, got {got(text)}{remedy}")
+    return Repository(path, _commit_sha(sha, short) if at else None)
+
+
+def _commit_of(text: str | None, short: bool) -> tuple[str | None, str | None]:
+    """Return the commit that *text* names, and what git may know better."""
+    if not text or text.lower() == CHECKOUT:
+        return text and CHECKOUT, None
+    whole = full_sha(text)
+    if whole:
+        return whole, None
+    typed = text.lower() if short and SHA.accepts(text) and text.strip("0") else None
+    return typed, text
+
+
+def no_commit(text: str, where: str) -> UsageError:
+    """Return the error about a text that names no commit."""
+    return UsageError(
+        f"{where}: expected a commit of 40 or 64 hexadecimal digits, got {got(text)}; "
+        "git rev-parse prints them in full"
+    )
+
+
+def _commit_sha(sha: str, short: bool) -> str:
+    """Return the commit of a repository. Raises UsageError."""
+    name = full_sha(sha)
+    text = given(sha)
+    if name:
+        return name
+    if short and text and SHA.accepts(text) and text.strip("0"):
+        return text.lower()
+    if short:
+        raise UsageError(f"repo: expected a commit of {SHA.expected}, got {got(sha)}")
+    raise no_commit(sha, "repo")
+
+
+# gitdailies_core/ci/deploys/origins.py
+# Where each value of a deploy comes from: an input, a variable, the event's payload, or a command of git.
+
+_GIT = {
+    "repo": "git config --get remote.origin.url",
+    "commitSHA": "git rev-parse HEAD",
+    "branch": "git rev-parse --symbolic-full-name HEAD",
+}
+
+
+def origins(
+    event: Mapping[str, Any],
+    inputs: Inputs,
+    names: Mapping[str, str],
+    variables: Variables,
+    payload: Any,
+    git: GitFacts | None,
+) -> Iterator[str]:
+    """Yield a line for each of the values that decide how a deploy counts.
+
+    *names* are the names of inputs on the platform, and *variables* know what was read.
+    """
+    given = {
+        "repo": next((one.path for one in inputs.repos if one.path == event["repo"]), None),
+        "commitSHA": inputs.sha if inputs.sha != CHECKOUT else None,
+        "branch": inputs.branch,
+        "environment": inputs.environment,
+        "service": inputs.service,
+    }
+    from_git = git is not None and event["commitSHA"] == git.sha
+    for field, name in (
+        *(("repo", "repository"), ("commitSHA", "commit"), ("branch", "branch")),
+        *(("environment", "environment"), ("service", "service"), ("run", "run")),
+    ):
+        value = event.get(field)
+        if value is None:
+            yield f"debug: {name}: none"
+            continue
+        input_ = {"commitSHA": "sha"}.get(field, field)
+        found = names.get(input_, input_) if given.get(field) == value else None
+        found = found or _variable(field, value, variables) or _path(payload, value)
+        if field == "commitSHA":
+            from_git = from_git and (found is None or inputs.sha == CHECKOUT)
+        if field == "branch" and from_git and given["branch"] is None:
+            # The branch is that of the checkout, whatever else has its name.
+            found = _GIT[field]
+        yield f"debug: {name}: {value}, from {found or _GIT.get(field, 'the platform')}"
+    commits = event.get("commits")
+    logged = git is not None and git.commits and git.logged == event["commitSHA"]
+    source = f"git log {event['commitSHA'][:7]}" if logged else "the event's payload"
+    yield f"debug: commits: {len(commits)}, from {source}" if commits else "debug: commits: none"
+
+
+def _variable(field: str, value: str, variables: Variables) -> str | None:
+    """Return the variable that a value was read from, or the two that hold its parts."""
+    for name, text in variables.used.items():
+        known = {text, text.lower(), branch_of(text), repo_of(text) if field == "repo" else None}
+        if value in known or (field == "run" and value.partition(":")[2] == text[-200:]):
+            return name
+    parts = [
+        next((name for name, text in variables.used.items() if text == one), None) for one in value.split("/")
+    ]
+    return " and ".join(str(part) for part in parts) if len(parts) > 1 and all(parts) else None
+
+
+def _path(payload: Any, value: str, before: str = "") -> str | None:
+    """Return the path in the event's payload where a value is, or None."""
+    if not isinstance(payload, Mapping):
+        return None
+    for name in payload:
+        text = at(payload, name) if isinstance(name, str) else None
+        if text is not None and value in (text, text.lower(), branch_of(text)):
+            return f"the payload's {before}{name}"
+    inner = (_path(one, value, f"{before}{name}.") for name, one in payload.items())
+    return next((path for path in inner if path), None)
+
+
+# gitdailies_core/ci/job/table.py
+# The table of a platform's variables, and how its rows become the facts about a job.
+
+_ORIGINS = {False: "", True: "comes from a fork", None: "may come from another repository"}
+
+
+class Table(NamedTuple):
+    """Names of variables by what they hold. The first that is set wins.
+
+    `repo_url` is an address, `pull` the number of a pull request or false. `starts` explains the words of
+    `started`; a word that it lacks is as if the platform did not say what started the run.
+    """
+
+    run: tuple[str, ...]
+    attempt: tuple[str, ...] = ()
+    sha: tuple[str, ...] = ()
+    branch: tuple[str, ...] = ()
+    repo: tuple[str, ...] = ()
+    repo_url: tuple[str, ...] = ()
+    tag: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+    url: tuple[str, ...] = ()
+    status: tuple[str, ...] = ()
+    message: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+    pull: tuple[str, ...] = ()
+    started: tuple[str, ...] = ()
+    starts: Mapping[str, Start] = {}
+
+    def run_of(self, variables: Variables) -> Run | None:
+        """Return the job's run, and its attempt unless that is the first."""
+        run = variables.first(*self.run)
+        return Run(run, later_attempt(variables.first(*self.attempt))) if run else None
+
+    def read(
+        self,
+        variables: Variables,
+        *,
+        targets: tuple[Target, ...] = (),
+        no_branch: str | None = None,
+        fork: str | bool | None = False,
+        notes: Sequence[str] = (),
+        warnings: tuple[str, ...] = (),
+        **other: Any,
+    ) -> Facts:
+        """Read every row. *other* replaces rows, even by None, and holds further values of `Facts`.
+
+        A branch with the tag's name is the tag. A tag has no branch, and a fork none of ours: *fork* is
+        whether the pull request is of one (None: unknown), or why.
+        """
+        rows = ("sha", "branch", "tag", "repo", "environment", "url", "status", "message")
+        found: dict[str, Any] = {
+            row: other.pop(row, None) if row in other else self._row(variables, row) for row in rows
+        }
+        pull, number = other.pop("pull", True), self._row(variables, "pull")
+        if isinstance(pull, bool):
+            # Whether the row counts.
+            pull = f"pull request {number}" if pull and number not in (None, "false") else None
+        why = fork if isinstance(fork, str) else pull and _ORIGINS[fork] and f"{pull} {_ORIGINS[fork]}"
+        branch, tag, notes = branch_of(found["branch"]), found["tag"], list(notes)
+        if tag and branch in (None, tag):
+            branch, no_branch = None, f"the run is of tag {tag}"
+        sha = full_sha(found["sha"])
+        if found["sha"] and not sha:
+            notes.append(f"the platform's commit is {got(found['sha'])}, which is no whole commit name")
+        own = Target(
+            repo=found["repo"] or repo_of(variables.first(*self.repo_url)),
+            sha=sha,
+            branch=None if why else branch,
+            no_branch=why or no_branch,
+            foreign=branch if why else None,
+            before=full_sha(self._row(variables, "before")),
+            reverts=undone_by(found["message"]),
+            notes=tuple(notes),
+            warnings=warnings,
+        )
+        started = self.starts.get(self._row(variables, "started") or "", Start())
+        commits = (full_sha(variables.first(name)) for name in self.sha)
+        rest: dict[str, Any] = {
+            "run": self.run_of(variables),
+            # Only GitHub says that a tag is new. One that was moved may go back to an earlier commit.
+            "start": PERHAPS_PUSHED if tag and started is PUSHED else started,
+            "own": frozenset(commit for commit in commits if commit),
+            "pull": pull,
+            **other,
+        }
+        rest.setdefault("rerun", bool(rest["run"] and rest["run"].attempt))
+        if found["status"] == "running":
+            found["status"] = None
+        seen = {row: found[row] for row in ("environment", "url", "status")}
+        return Facts(targets=targets or (own,), **seen, **rest)
+
+    def _row(self, variables: Variables, row: str) -> str | None:
+        return variables.first(*getattr(self, row))
+
+
+# gitdailies_core/events/kind.py
+# A kind of event with its fields, and the kind that a CI step sends: a deploy.
+
+DEPLOYED = "deployed"
+
+
+class Field(NamedTuple):
+    """A field of a kind: its wire name, its type, and whether GitDailies documents it."""
+
+    name: str
+    type: FieldType
+    about: str
+    required: bool = False
+    documented: bool = False
+
+
+class Kind:
+    """A kind of event: its wire word, its fields and an example. It does not change."""
+
+    def __init__(self, word: str, title: str, fields: tuple[Field, ...], example: Mapping[str, Any]) -> None:
+        self.word = word
+        self.title = title
+        self.fields = fields
+        self.example = example
+        # The wire names of the fields, and `kind`; the fields that hold a list; the names without theirs.
+        self.names = frozenset({"kind", *(field.name for field in fields)})
+        self.lists = tuple(field for field in fields if field.type.is_list)
+        self.names_without_lists = self.names - {field.name for field in self.lists}
+
+    def field(self, name: str) -> Field | None:
+        """Find a field by its wire name. Returns None if the kind has no such field."""
+        return next((field for field in self.fields if field.name == name), None)
+
+    def checked(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values of this kind's fields, by wire name. null and "" mean not given.
+
+        Raises InvalidEvent that names each wrong field, the expected value and the actual one.
+        """
+        values: dict[str, Any] = {}
+        faults: list[InvalidEvent] = []
+        for field in self.fields:
+            name, value = field.name, body.get(field.name)
+            if value is not None and value != "":
+                try:
+                    values[name] = normalize(field.type, name, value)
+                except InvalidEvent as error:
+                    faults.append(error)
+            elif field.required:
+                fault = f"{name}: expected {field.type.expected}, got {got_of(body, name)}"
+                faults.append(InvalidEvent(fault, name))
+        if faults:
+            raise InvalidEvent.of(faults)
+        return values
+
+
+REPO_FIELD = Field("repo", REPO, "the repository, as owner/name", required=True, documented=True)
+ENVIRONMENT = Field(
+    "environment", NAME, "where it happened; left out, it counts as production", documented=True
+)
+TIME_FIELD = Field("time", TIME, "when it happened; left out, the moment of the call", documented=True)
+IDENTITY = Field("id", IDENTIFIER, "names this event; the same at every attempt, so that it counts once")
+SERVICE = Field("service", NAME, "the service, where a repository holds several")
+EVENT_URL = Field("url", URL, "a page about it")
+
+DEPLOY = Kind(
+    word=DEPLOYED,
+    title="deploy occurred",
+    fields=(
+        REPO_FIELD,
+        Field("commitSHA", SHA, "the commit that was deployed", required=True, documented=True),
+        ENVIRONMENT,
+        Field("branch", LINE, "the branch it was built from", documented=True),
+        TIME_FIELD,
+        IDENTITY,
+        SERVICE,
+        Field("run", NAME, "the pipeline run, the same at every attempt; `github-actions:9912004455`"),
+        Field("attempt", ATTEMPT, "which attempt of the run this is; left out, the first"),
+        Field("reporter", NAME, "what reported the deploy; `step/github-actions`"),
+        Field("trigger", TRIGGER, "what started the run; a slow job of a push is no rollback"),
+        Field("tier", TIER, "what the environment is for, whatever its name"),
+        Field("type", TYPE, "what kind of deploy; left out, deploy"),
+        EVENT_URL,
+        Field(
+            "commits",
+            COMMITS,
+            "the commits it brought, newest first, for the lead time; the first 1000 count. `parents` are the"
+            " SHAs of a commit's parents: send them, or leave merges out, which else count as commits."
+            " `outside` marks one that touches nothing of the service",
+        ),
+        Field("commitTime", TIME, "when the deployed commit was made, where `commits` is not known"),
+        Field("fixes", NAME, "the id of the incident that it fixes"),
+        Field("reverts", REVERTS, "the commits that its commits undo; the first 100 count"),
+    ),
+    example={
+        "kind": DEPLOYED,
+        "repo": "larkspur/checkout-api",
+        "commitSHA": "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214",
+        "branch": "main",
+        "environment": "production",
+        "time": "2026-03-04T08:55:12Z",
+        "id": "deploy-2026-03-04-1",
+    },
+)
+
+
+# gitdailies_core/events/receivers.py
+# The receivers of events: GitDailies as it is documented, and ours. What is sent to each, by what name.
 
 KEY_HEADER = "webhook-key"
 ID_HEADER = "Idempotency-Key"
 OURS = "ours"
 DOCUMENTED = "documented"
 RECEIVERS = (DOCUMENTED, OURS)
-
-# Keys of our own incoming webhooks begin with this. A CI job can so tell the receiver from the key.
+# Keys of our own DORA server begin with this. A CI job can so tell the receiver from the key.
 OUR_KEY_PREFIX = "gdk_"
 
-@dataclass(frozen=True)
-class Dialect:
-    """How an event is written for one receiver. Build it with `make`."""
 
-    receiver: str
-    kinds: Mapping[str, str]
-    names: Mapping[str, str]
-    path: str | None
+def taken(kind: Kind, receiver: str) -> frozenset[str]:
+    """Return the wire names of a kind's fields that *receiver* takes, and `kind`."""
+    return frozenset({"kind", *(field.name for field in kind.fields if receiver == OURS or field.documented)})
 
-    @classmethod
-    def make(
-        cls,
-        *,
-        receiver = OURS,
-        kinds = None,
-        rename = None,
-        drop = (),
-        add = (),
-        path = None,
-        table = KINDS,
-    ):
-        """Build a dialect for the receiver `ours` (all fields) or `documented` (documented fields).
 
-        *kinds* and *rename* map our kinds and fields to the receiver's names. *drop* leaves
-        fields out, *add* sends further ones to a documented receiver. *path* replaces the path of
-        the address. Raises ConfigurationError for a kind or field that does not exist.
-        """
-        if receiver not in RECEIVERS:
-            raise ConfigurationError(f"receiver: expected one of {', '.join(RECEIVERS)}, got {got(receiver)}")
-        known = {field.name: field for kind in table for field in kind.fields}
-        words = {kind.word: kind.word for kind in table}
-        for given, allowed, where in (
-            (kinds or {}, words, "dialect.kinds"),
-            (rename or {}, {"kind": None, **known}, "dialect.rename"),
-            (drop, known, "dialect.drop"),
-            (add, known, "dialect.add"),
-        ):
-            for name in given:
-                if name not in allowed:
-                    raise ConfigurationError(
-                        f"{where}: expected one of {', '.join(sorted(allowed))}, got {got(name)}"
-                    )
-        sent = {
-            name
-            for name, field in known.items()
-            if (receiver == OURS or field.documented or name in set(add)) and name not in set(drop)
-        }
-        names = {name: name for name in ("kind", *sent)}
-        names.update({ours: theirs for ours, theirs in (rename or {}).items() if ours in names})
-        if len(set(names.values())) != len(names):
-            raise ConfigurationError(
-                "dialect.rename: expected a different name for each field, got one twice"
-            )
-        return cls(receiver, {**words, **(kinds or {})}, names, path)
-
-    def write(self, event):
-        """Return *event* as the JSON object for this receiver."""
-        body = {}
-        for name, value in {**event.values, "kind": self.kinds.get(event.kind, event.kind)}.items():
-            if name in self.names:
-                body[self.names[name]] = value
-        if self.receiver == OURS:
-            body.update({name: value for name, value in event.extra.items() if name not in body})
-        return body
-
-    def dump(self, event):
-        """Return *event* as a request body: compact JSON in UTF-8."""
-        return json.dumps(self.write(event), ensure_ascii=False, separators=(",", ":")).encode()
-
-# ci/report.py
+# gitdailies_core/ci/reporting/report.py
 # The report of a CI step on any platform: its outcome, lines for the log, and an exit code.
 
-REPORTED, SKIPPED, DRY_RUN, REPORT_FAILED = "reported", "skipped", "dry-run", "failed"
+REPORTED, SKIPPED, DRY_RUN, FAILED = "reported", "skipped", "dry-run", "failed"
+
 DONE, NOT_DELIVERED, USAGE, REFUSED, PARTLY = 0, 1, 2, 3, 4
 
-@dataclass(frozen=True)
-class Attempted:
+
+# The options of `gitdailies deploy` by the fields of an event. It reads commits from its checkout.
+OPTIONS: Mapping[str, str] = {
+    "repo": "--repo",
+    "commitSHA": "--sha",
+    "environment": "--environment",
+    "branch": "--branch",
+    "service": "--service",
+    "type": "--type",
+    "tier": "--tier",
+    "run": "--run",
+    "attempt": "--attempt",
+    "trigger": "--trigger",
+    "fixes": "--fixes",
+    "url": "--page",
+    "time": "--time",
+    "id": "--id",
+}
+
+
+class Attempted(NamedTuple):
     """An event and the result of sending it. `code` is the exit code for this event alone.
 
     `message` is one line and never contains the key. `check` names the input that is probably wrong, or is
     empty. `note` is a further line for the log.
     """
 
-    event: Event
+    event: Mapping[str, Any]
     code: int
     status: int | None
     attempts: int
@@ -1125,8 +1384,8 @@ class Attempted:
     check: str = ""
     note: str = ""
 
-@dataclass(frozen=True)
-class Report:
+
+class Report(NamedTuple):
     """How a step ended.
 
     lines      messages for the log, each on one line, the most important last
@@ -1147,60 +1406,77 @@ class Report:
     warnings: tuple[str, ...] = ()
 
     @property
-    def ok(self):
+    def ok(self) -> bool:
         """Whether nothing went wrong: the deploy was reported or rightly skipped, or this was a dry run."""
         return self.code == DONE
 
-def skipped(found):
+
+def body_of(event: Mapping[str, Any], receiver: str) -> dict[str, Any]:
+    """Return a deploy as the JSON object that *receiver* takes."""
+    return {name: event[name] for name in event if name in taken(DEPLOY, receiver)} | {"kind": DEPLOY.word}
+
+
+def skipped(found: Skipped) -> Report:
     return Report(SKIPPED, (f"nothing reported: {found.reason}",), found.reason)
 
-def dry_run(events, dialect, notes):
+
+def dry_run(
+    events: Sequence[Mapping[str, Any]], receiver: str, notes: Sequence[str], warnings: Sequence[str]
+) -> Report:
     """Return the report of a dry run."""
-    lines = tuple(f"dry run, not sent: {_deploy(event, dialect)}" for event in events)
-    return Report(DRY_RUN, lines, payload=_payload(events, dialect), notes=tuple(notes))
+    lines = tuple(f"dry run, not sent: {_deploy(event, receiver)}" for event in events)
+    payload = _payload(events, receiver)
+    return Report(DRY_RUN, lines, payload=payload, notes=tuple(notes), warnings=tuple(warnings))
+
 
 def attempted(
-    results,
-    dialect,
-    notes,
-    warnings,
-    names,
-):
+    results: Sequence[Attempted],
+    receiver: str,
+    notes: Sequence[str],
+    warnings: Sequence[str],
+    names: Mapping[str, str],
+    *,
+    time: str,
+    paths: Sequence[str] = (),
+) -> Report:
     """Return the report of events that were sent. Some of them may have failed.
 
-    *names* maps our names of inputs to the platform's, if it has other names.
+    *names* maps our names of inputs to the platform's, if it has other names. *time* is when the deploys
+    were reported, and *paths* the files of the service.
     """
     failed = [result for result in results if result.code != DONE]
     code = max((result.code for result in failed), default=DONE)
     if 0 < len(failed) < len(results):
         code = PARTLY
     last = (failed or list(results))[-1]
+    lines = [_line(result, receiver, names) for result in results if result not in failed]
+    lines += [_line(result, receiver, names) + _later(result, time, paths) for result in failed]
     return Report(
-        outcome=REPORT_FAILED if failed else REPORTED,
-        lines=tuple(
-            _line(result, dialect, names) for result in [*(r for r in results if r not in failed), *failed]
-        ),
-        reason="; ".join(_line(result, dialect, names) for result in failed),
+        outcome=FAILED if failed else REPORTED,
+        lines=tuple(lines),
+        reason="; ".join(_line(result, receiver, names) for result in failed),
         code=code,
         http_status=last.status,
-        payload=_payload([result.event for result in results], dialect),
+        payload=_payload([result.event for result in results], receiver),
         notes=(*notes, *(result.note for result in results if result.note)),
         warnings=tuple(relabel(warning, names) for warning in warnings),
     )
 
-def left_out(inputs, dialect):
+
+def left_out(inputs: Inputs, receiver: str) -> list[str]:
     """Return a note about the inputs that were set and that the receiver does not get."""
     names = [
         name
         for name in ("service", "type", "fixes", "url")
         # A deploy of the usual type loses nothing.
-        if getattr(inputs, name) not in (None, DEPLOY_TYPES[0]) and name not in dialect.names
+        if getattr(inputs, name) not in (None, DEPLOY_TYPES[0]) and name not in taken(DEPLOY, receiver)
     ]
     if not names:
         return []
     return [f"not sent: {', '.join(names)}, because the receiver takes the documented fields alone"]
 
-def refused(error, names):
+
+def refused(error: Exception, names: Mapping[str, str]) -> Report:
     """Return the report of an error before anything was sent. A foreign error is a fault of the step itself.
 
     *names* maps our names of inputs to the platform's, if it has other names.
@@ -1214,39 +1490,42 @@ def refused(error, names):
     )
     reason = " ".join(reason.split())
     code = error.exit_code if isinstance(error, GitDailiesError) else NOT_DELIVERED
-    return Report(REPORT_FAILED, (f"deploy not reported: {reason}",), reason, code)
+    return Report(FAILED, (f"deploy not reported: {reason}",), reason, code)
 
-def _line(result, dialect, names):
-    what = _deploy(result.event, dialect)
+
+def _line(result: Attempted, receiver: str, names: Mapping[str, str]) -> str:
+    what = _deploy(result.event, receiver)
     if result.code != DONE:
         check = f"; check {names.get(result.check, result.check)}" if result.check else ""
         return f"not reported: {what}: {result.message}{check}"
     again = ", which was counted already" if result.unchanged else ""
     return f"reported: {what}{again}"
 
-def _deploy(event, dialect):
+
+def _later(result: Attempted, time: str, paths: Sequence[str]) -> str:
+    """Return the command that sends an event later, unless the receiver would refuse it again."""
+    if result.code == REFUSED and not result.check:
+        return ""
+    event = {"time": time, **result.event}
+    words = [word for name, option in OPTIONS.items() if event.get(name) for word in (option, event[name])]
+    words += [word for path in paths for word in ("--paths", path)]
+    return f". To send it later: {shlex.join(['gitdailies', 'deploy', *words])}"
+
+
+def _deploy(event: Mapping[str, Any], receiver: str) -> str:
     """Describe an event for the log, by the fields that are sent."""
-    kind, service, environment = (
-        event.get(name) if name in dialect.names else None for name in ("type", "service", "environment")
-    )
-    parts = [
-        kind or "deploy",
-        "of",
-        event.get("repo"),
-        *([f"({service})"] if service else []),
-        "at",
-        event.get("commitSHA")[:7],
-        *(["to", environment] if environment else []),
-    ]
-    return " ".join(parts)
+    sent = body_of(event, receiver)
+    service = f" ({sent['service']})" if "service" in sent else ""
+    environment = f" to {sent['environment']}" if "environment" in sent else ""
+    return f"{sent.get('type', 'deploy')} of {sent['repo']}{service} at {sent['commitSHA'][:7]}{environment}"
 
-def _payload(events, dialect):
-    bodies = [dialect.write(event) for event in events]
+
+def _payload(events: Sequence[Mapping[str, Any]], receiver: str) -> str:
+    bodies = [body_of(event, receiver) for event in events]
     return json.dumps(bodies[0] if len(bodies) == 1 else bodies, separators=(",", ":"))
-''')
 
-_now(1248, r'''
-# values/secret.py
+
+# gitdailies_core/values/secret.py
 # A secret that no log, message or pickle shows.
 
 class Secret:
@@ -1257,43 +1536,44 @@ class Secret:
 
     __slots__ = ("_text", "origin")
 
-    def __init__(self, text, origin = ""):
+    def __init__(self, text: str, origin: str = "") -> None:
         self._text = text
         # Where the secret was read from, such as "env PAGERDUTY_SECRET". Messages name this.
         self.origin = origin
 
-    def reveal(self):
+    def reveal(self) -> str:
         """Return the text, for a header or a signature. Never put it into a message."""
         return self._text
 
-    def matches(self, given):
+    def matches(self, given: bytes) -> bool:
         """Compare with *given* in constant time."""
         # A step compares no secret, and does not wait for the import.
         import hmac
 
         return hmac.compare_digest(self._text.encode(), given)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Secret({self.origin or '***'})"
 
     __str__ = __repr__
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return bool(self._text)
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and self.matches(other._text.encode())
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash((Secret, self._text))
 
-    def __reduce__(self):
+    def __reduce__(self) -> NoReturn:
         raise TypeError("a secret is not pickled")
 
-    def __format__(self, spec):
+    def __format__(self, spec: str) -> str:
         return format(repr(self), spec)
 
-def redact(text, *secrets):
+
+def redact(text: str, *secrets: Any) -> str:
     """Replace each of *secrets* in *text* by `***`. Use it on text that another program wrote."""
     for secret in secrets:
         plain = secret.reveal() if isinstance(secret, Secret) else secret
@@ -1301,7 +1581,8 @@ def redact(text, *secrets):
             text = text.replace(plain, "***")
     return text
 
-# ci/settings.py
+
+# gitdailies_core/ci/reporting/settings.py
 # The settings of a step besides the deploy itself: the address, the key, timeouts and retries.
 
 # Every step has these inputs. Each platform names them by its own conventions.
@@ -1317,8 +1598,8 @@ DEPLOY_INPUTS = (
     "status",
     "url",
     "fixes",
+    "paths",
 )
-
 STEP_INPUTS = (
     "path",
     "webhook-url",
@@ -1327,14 +1608,15 @@ STEP_INPUTS = (
     "timeout",
     "retries",
     "dry-run",
+    "debug",
     "fail-on-error",
 )
-
 INPUTS = (*DEPLOY_INPUTS, *STEP_INPUTS)
+
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
-@dataclass(frozen=True)
-class Settings:
+
+class Settings(NamedTuple):
     """A step's settings. Build them with `make`."""
 
     inputs: Inputs
@@ -1343,11 +1625,12 @@ class Settings:
     key: Secret
     receiver: str
     timeout_seconds: float
-    retries: int
+    retries: int | None
     dry_run: bool
+    debug: bool
 
     @classmethod
-    def make(cls, texts):
+    def make(cls, texts: Mapping[str, str | None]) -> Settings:
         """Read texts by the names of `DEPLOY_INPUTS` and `STEP_INPUTS`. A missing name means not given.
 
         Raises UsageError that names the input.
@@ -1369,25 +1652,35 @@ class Settings:
             key=key,
             receiver=receiver,
             timeout_seconds=_number(texts, "timeout", default=10.0, least=0.1, most=300),
-            retries=int(_number(texts, "retries", default=3, least=0, most=10)),
+            retries=_retries(texts),
             dry_run=dry_run,
+            debug=flag(texts, "debug"),
         )
 
-def flag(texts, name):
+
+def flag(texts: Mapping[str, str | None], name: str) -> bool:
     """Read true or false. The default is false. Raises UsageError."""
     word = (given(texts.get(name)) or "false").lower()
     if word not in TRUE + FALSE:
         raise UsageError(f"{name}: expected true or false, got {got(word)}")
     return word in TRUE
 
-def _receiver_of(key, dry_run):
+
+def _receiver_of(key: Secret, dry_run: bool) -> str:
     if key:
         return OURS if key.reveal().startswith(OUR_KEY_PREFIX) else DOCUMENTED
     return OURS if dry_run else DOCUMENTED
 
+
+def _retries(texts: Mapping[str, str | None]) -> int | None:
+    # Without a number, the step retries until its time is over.
+    number = _number(texts, "retries", default=-1, least=0, most=10)
+    return None if number < 0 else int(number)
+
+
 def _number(
-    texts, name, *, default, least, most
-):
+    texts: Mapping[str, str | None], name: str, *, default: float, least: float, most: float
+) -> float:
     text = given(texts.get(name))
     if text is None:
         return default
@@ -1400,35 +1693,133 @@ def _number(
         raise UsageError(f"{name}: expected a {whole} from {least:g} to {most:g}, got {got(text)}")
     return number
 
-# ci/console.py
+
+# gitdailies_core/events/near_names.py
+# Names that are probably typing errors of known ones. Pure.
+
+# Other usual words: for each, the names that it may mean; the first that is known counts.
+ALIASES: Mapping[str, tuple[str, ...]] = {
+    "timestamp": ("time",),
+    "date": ("time",),
+    "sha": ("commitSHA",),
+    "commit": ("commitSHA", "sha"),
+    "commit_sha": ("commitSHA", "sha"),
+    "env": ("environment",),
+    "repository": ("repo",),
+    "ref": ("branch",),
+}
+_FEWEST_LETTERS, _TWO_EDITS_FROM = 4, 8
+# No name of a field is longer, and comparing takes quadratic time.
+_LONGEST_COMPARED = 40
+
+
+def meant(name: str, known: frozenset[str], foreign: frozenset[str] = frozenset()) -> str:
+    """Return the name of *known* that *name* probably means, or "".
+
+    *foreign* are names of other kinds: they mean themselves.
+    """
+    if name in known or name in foreign or len(name) > _LONGEST_COMPARED:
+        return ""
+    return _meant(name, known)
+
+
+@lru_cache(maxsize=4096)
+def _meant(name: str, known: frozenset[str]) -> str:
+    letters = _letters(name)
+    for one in sorted(known):
+        if _letters(one) == letters:
+            return one
+    for alias, fields in ALIASES.items():
+        if _letters(alias) == letters:
+            return next((field for field in fields if field in known), "")
+    if len(name) < _FEWEST_LETTERS:
+        return ""
+    # Folding makes two letters of some, such as the German sharp s.
+    forms = {name, name.casefold()}
+    close = [
+        (min(_edits(form, to) for form in forms for to in {one, one.casefold()}), one)
+        for one in sorted(known)
+        if len(one) >= _FEWEST_LETTERS
+    ]
+    close = [(edits, one) for edits, one in close if edits <= (2 if len(one) >= _TWO_EDITS_FROM else 1)]
+    return min(close)[1] if close else ""
+
+
+def _letters(name: str) -> str:
+    return name.strip().replace("_", "").replace("-", "").casefold()
+
+
+def _edits(one: str, other: str) -> int:
+    """Count insertions, deletions, substitutions and swaps of neighbors."""
+    if abs(len(one) - len(other)) > 2:
+        return 3
+    before: list[int] = []
+    last = list(range(len(other) + 1))
+    for row, letter in enumerate(one, 1):
+        current = [row]
+        for column, there in enumerate(other, 1):
+            cost = min(last[column] + 1, current[-1] + 1, last[column - 1] + (letter != there))
+            if row > 1 and column > 1 and letter == other[column - 2] and one[row - 2] == there:
+                cost = min(cost, before[column - 2] + 1)
+            current.append(cost)
+        before, last = last, current
+    return last[-1]
+
+
+# gitdailies_core/ci/reporting/console.py
 # How a step meets its job. By default inputs are environment variables and the log is plain text.
 
 PREFIX = "GITDAILIES_"
+
 _TITLE = "GitDailies"
 
-def variables(prefix = PREFIX):
+
+def variables(prefix: str = PREFIX) -> dict[str, str]:
     """Return the variable of each input: that of `dry-run` is PREFIX + `DRY_RUN`."""
     return {name: prefix + name.upper().replace("-", "_") for name in INPUTS}
 
-def texts(environ, prefix = PREFIX):
+
+def texts(environ: Mapping[str, str], prefix: str = PREFIX) -> dict[str, str]:
     """Return the raw text of each input, by name: from its variable, else from GITDAILIES_NAME."""
     own = variables()
     read = {name: environ.get(variable, "") for name, variable in variables(prefix).items()}
     return {name: text if text.strip() else environ.get(own[name], "") for name, text in read.items()}
 
-def strict(inputs):
+
+def refuse_misspelled(environ: Mapping[str, str]) -> None:
+    """Raise UsageError for variables whose names are close to those of inputs.
+
+    Otherwise a typing error turns a deploy to staging into one to production. A missing key is an error by
+    itself, and other keys have names close to it.
+    """
+    known = frozenset(name.replace("-", "_") for name in INPUTS)
+    complaints = []
+    for variable, text in environ.items():
+        name = variable[len(PREFIX) :].lower()
+        if not text.strip() or not variable.upper().startswith(PREFIX) or name.startswith("webhook"):
+            continue
+        right = PREFIX + (name if name in known else meant(name, known)).upper()
+        if right not in (PREFIX, variable):
+            complaints.append(f"{variable}: this variable does not exist; did you mean {right}?")
+    if complaints:
+        raise UsageError(*complaints)
+
+
+def strict(inputs: Mapping[str, str]) -> bool:
     """Whether an error fails the job. A wrong value means no; the report has an error about it."""
     try:
         return flag(inputs, "fail-on-error")
     except UsageError:
         return False
 
-def messages(report):
+
+def messages(report: Report) -> list[str]:
     """Return the log's messages about a report. A dry run also shows the payload."""
     payload = [report.payload] if report.outcome == DRY_RUN else []
     return [*report.notes, *report.warnings, *report.lines, *payload]
 
-def lines(report, fails):
+
+def lines(report: Report, fails: bool) -> list[str]:
     """Return the lines for the log. Many logs have no colors, so a word marks what went wrong.
 
     *fails* says whether an error fails the job.
@@ -1437,23 +1828,28 @@ def lines(report, fails):
     levels = {**dict.fromkeys(report.lines, level), **dict.fromkeys(report.warnings, "WARNING: ")}
     return [f"{_TITLE}: {levels.get(line, '')}{line}" for line in messages(report)]
 
-def _no_masks(key):
+
+def _no_masks(key: str) -> list[str]:  # noqa: ARG001  most platforms mask known secrets
     return []
 
-def _no_files(report):
+
+def _no_files(report: Report) -> dict[str, str]:  # noqa: ARG001  most platforms only have a log
     return {}
 
-def _not_written(name):
+
+def _not_written(name: str) -> str:
     return f"{_TITLE}: WARNING: {name}: expected a file to write to, got none"
 
-def _green(environ):
+
+def _green(environ: Mapping[str, str]) -> int:  # noqa: ARG001  a warning leaves most jobs green
     return 0
 
-# The inputs keep the names that `settings` gives them.
-SAME_NAMES = {}
 
-@dataclass(frozen=True)
-class Step:
+# The inputs keep the names that `settings` gives them.
+SAME_NAMES: Mapping[str, str] = {}
+
+
+class Step(NamedTuple):
     """How the step meets a platform's jobs. The defaults are those of a plain console.
 
     agent        names the step to the receiver
@@ -1488,132 +1884,18 @@ class Step:
     warned: Callable[[Mapping[str, str]], int] = _green
     lends: str = ""
     ask: Callable[[Mapping[str, Any], Callable[[], bytes]], dict[str, str]] | None = None
-''')
 
-_LATER["ci.git_facts"] = 1493, r'''
-# ci/git_facts.py
-# What a checkout's git knows about a deploy, as plain values.
 
-@dataclass(frozen=True)
-class GitFacts:
-    """What the checkout knows about its HEAD.
+# gitdailies_core/ci/reporting/platform.py
+# A CI platform: its name, its marker, its table, and how the step meets its jobs.
 
-    `commits` are without merges, and those that landed last come first. They are empty for a shallow
-    clone, which lacks earlier commits. `history` has every known commit in the same order, as its name,
-    its parents and the commits that it undoes.
-    """
-
-    sha: str
-    branch: str | None = None
-    remote: str | None = None
-    commit_time: str | None = None
-    commits: tuple[Mapping[str, str], ...] = ()
-    history: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = ()
-
-    def reverts_since(self, before):
-        """Return what the commits after *before* undo. If that one is unknown, it is HEAD's first parent.
-
-        Earlier reverts undid what earlier deploys brought, and were in these.
-        """
-        parents = {name: above for name, above, _ in self.history}
-        first = parents.get(self.sha, ())[:1]
-        known, waiting = set(), [before] if before in parents else [*first]
-        while waiting:
-            name = waiting.pop()
-            if name not in known:
-                known.add(name)
-                waiting += parents.get(name, ())
-        return reverts_of((name, undone) for name, _, undone in self.history if name not in known)
-'''
-
-_now(1529, r'''
-# ci/table.py
-# The parts of a platform: the table of its variables, and its marker; and the choice of one.
-
-_TABLE_ORIGINS = {False: "", True: "comes from a fork", None: "may come from another repository"}
-
-@dataclass(frozen=True)
-class Table:
-    """Names of variables by what they hold. The first that is set wins.
-
-    `repo_url` is an address, `pull` the number of a pull request or false.
-    """
-
-    run: tuple[str, ...]
-    attempt: tuple[str, ...] = ()
-    sha: tuple[str, ...] = ()
-    branch: tuple[str, ...] = ()
-    repo: tuple[str, ...] = ()
-    repo_url: tuple[str, ...] = ()
-    tag: tuple[str, ...] = ()
-    environment: tuple[str, ...] = ()
-    url: tuple[str, ...] = ()
-    status: tuple[str, ...] = ()
-    message: tuple[str, ...] = ()
-    before: tuple[str, ...] = ()
-    pull: tuple[str, ...] = ()
-
-    def run_of(self, variables):
-        """Return the job's run, and its attempt unless that is the first."""
-        run = variables.first(*self.run)
-        return Run(run, later_attempt(variables.first(*self.attempt))) if run else None
-
-    def read(
-        self,
-        variables,
-        *,
-        targets = (),
-        no_branch = None,
-        fork = False,
-        notes = (),
-        **other,
-    ):
-        """Read every row. *other* replaces rows, even by None, and holds further values of `Facts`.
-
-        A branch with the tag's name is the tag. A tag has no branch, and a fork none of ours: *fork* is
-        whether the pull request is of one (None: unknown), or why.
-        """
-        rows = ("sha", "branch", "tag", "repo", "environment", "url", "status", "message")
-        found = {
-            row: other.pop(row, None) if row in other else self._row(variables, row) for row in rows
-        }
-        pull, number = other.pop("pull", True), self._row(variables, "pull")
-        if isinstance(pull, bool):
-            # Whether the row counts.
-            pull = f"pull request {number}" if pull and number not in (None, "false") else None
-        why = fork if isinstance(fork, str) else pull and _TABLE_ORIGINS[fork] and f"{pull} {_TABLE_ORIGINS[fork]}"
-        branch, tag, notes = branch_of(found["branch"]), found["tag"], list(notes)
-        if tag and branch in (None, tag):
-            branch, no_branch = None, f"the run is of tag {tag}"
-        sha = full_sha(found["sha"])
-        if found["sha"] and not sha:
-            notes.append(f"the platform's commit is {got(found['sha'])}, which is no whole commit name")
-        own = Target(
-            repo=found["repo"] or repo_of(variables.first(*self.repo_url)),
-            sha=sha,
-            branch=None if why else branch,
-            no_branch=why or no_branch,
-            foreign=branch if why else None,
-            before=full_sha(self._row(variables, "before")),
-            reverts=undone_by(found["message"]),
-            notes=tuple(notes),
-        )
-        rest = {"run": self.run_of(variables), "pull": pull, **other}
-        if found["status"] == "running":
-            found["status"] = None
-        seen = {row: found[row] for row in ("environment", "url", "status")}
-        return Facts(targets=targets or (own,), **seen, **rest)
-
-    def _row(self, variables, row):
-        return variables.first(*getattr(self, row))
-
-@dataclass(frozen=True)
-class Platform:
+class Platform(NamedTuple):
     """A CI platform. The module of its name defines it.
 
     word    names it in ids
     title   its name
     marker  the variable that is set on this platform; "false" counts as not set
+    table   names its variables
     read    reads its facts from the job's variables and the event's payload
     step    how the step meets its jobs
     turn    if the markers of two platforms are set, the one with the lower turn is used
@@ -1623,49 +1905,49 @@ class Platform:
     word: str
     title: str
     marker: str
+    table: Table
     read: Callable[[Variables, Any], Facts]
     step: Step
     turn: int = 80
     name: str = ""
 
     @property
-    def full_name(self):
+    def full_name(self) -> str:
         """What runs and reporters call it."""
         return self.name or self.word
 
-@dataclass(frozen=True)
-class Choice:
-    """A platform that a job may be of.
 
-    marker    the variable that is set on it
-    lends     the name of a function that its agent adds to a script, or ""
-    platform  returns it. The one-file step compiles a platform only then
-    """
+def detect(platforms: Sequence[Platform], environ: Mapping[str, str]) -> Platform | None:
+    """Return the first of *platforms* whose marker is set, or None."""
+    for platform in platforms:
+        marker = given(environ.get(platform.marker))
+        if marker and marker.lower() != "false":
+            return platform
+    return None
 
-    marker: str
-    lends: str
-    platform: Callable[[], Platform]
 
-# events/ids.py
+# gitdailies_core/events/ids.py
 # Event ids. The same deploy or incident gets the same id at every attempt and on every path.
 
 _SELF_MADE = r"(deploy|incident|content)-[0-9a-f]{32}"
 
-def is_self_made(id_):
+
+def is_self_made(id_: str) -> bool:
     """Return whether an id has the form of those that are made here. Every other id is a user's."""
     return re.fullmatch(_SELF_MADE, id_) is not None
 
+
 def deploy_id(
     *,
-    platform,
-    run,
-    sha,
-    repo,
-    environment,
-    service,
-    type,
-    attempt = None,
-):
+    platform: str,
+    run: str,
+    sha: str,
+    repo: str,
+    environment: str | None,
+    service: str | None,
+    type: str | None,  # noqa: A002  the wire's word
+    attempt: str | None = None,
+) -> str:
     """Return the id of a deploy.
 
     *attempt* names an attempt of the run that deployed again; None is the first one. Whether it was a
@@ -1674,65 +1956,105 @@ def deploy_id(
     parts = [platform, run, sha.lower(), repo, environment, service, type or "deploy"]
     return _name("deploy", *parts, *([attempt] if attempt else []))
 
-def _name(prefix, *parts):
+
+def incident_event_id(
+    *,
+    kind: str,
+    source: str,
+    incident: str,
+    repo: str,
+    environment: str | None,
+    service: str | None,
+    occurrence: str,
+) -> str:
+    """Return the id of the start or end of one occurrence of an incident at one target."""
+    return _name("incident", source, incident, repo, environment, service, occurrence, kind)
+
+
+def content_id(digest: str) -> str:
+    """Return the id of an event that has a time but no id. *digest* is `Event.digest()`."""
+    return "content-" + digest[:32]
+
+
+def _name(prefix: str, *parts: str | None) -> str:
     # As a JSON list, ("a", "bc") differs from ("ab", "c") and None differs from "".
     text = ",".join(["null" if part is None else encode_basestring_ascii(part) for part in parts])
     return f"{prefix}-{hashlib.sha256(f'[{text}]'.encode()).hexdigest()[:32]}"
 
-# ci/deploy.py
+
+# gitdailies_core/ci/deploys/deploy.py
 # Find out which deploys a job made. A fact comes from an input, the event payload, a variable or git.
 
-# From a checkout, enough for the runs that failed since the last deploy. The receiver drops what earlier
-# deploys brought.
+# Of what landed last on the branch, enough for the runs that failed since the last deploy. The receiver drops
+# what earlier deploys brought.
 USUAL_COMMITS = 250
-
+# With the merges that brought them.
+_MOST_LANDED = 2 * USUAL_COMMITS
 # A job of an open pull or merge request deploys to no environment that users see.
 PREVIEW = "preview"
-
-_DEPLOY_ELSEWHERE = "other"
+# What a later attempt of a run has, whatever started the first.
+RERUN = "rerun"
+_NO_PLATFORM = "other"
 _LONGEST_NAME = 200
-_DEPLOY_NOTHING = Facts()
+
+_NO_FACTS = Facts()
+
 
 def resolve(
-    platform,
+    platform: Platform | None,
     *,
-    environ,
-    event = None,
-    inputs,
-    git = None,
-    call = "",
-):
+    environ: Mapping[str, str],
+    event: Any = None,
+    inputs: Inputs,
+    git: GitFacts | None = None,
+    call: str = "",
+    debug: Mapping[str, str] | None = None,
+) -> Deploys | Skipped:
     """Find out which deploys the job made, or why it made none.
 
     *event* is the parsed payload that GitHub Actions keeps at GITHUB_EVENT_PATH. *call* names
-    this call if the platform has no run id, so its retries count once. Raises UsageError that
+    this call if the platform has no run id, so its retries count once. With *debug*, the platform's names of
+    inputs, the notes say where each value comes from. Raises UsageError that
     names the input to set, and InvalidEvent if an event cannot hold a value.
     """
-    facts = platform.read(Variables(environ), event) if platform else _DEPLOY_NOTHING
-    unwanted = _unwanted(facts, inputs.status)
-    if unwanted:
-        return Skipped(unwanted)
+    variables = Variables(environ)
+    facts = platform.read(variables, event) if platform else _NO_FACTS
+    why_not = unwanted(facts, inputs.status)
+    if why_not:
+        return Skipped(why_not)
+    if inputs.revision and not inputs.sha:
+        raise no_commit(inputs.revision, "sha")
     job = _Job(platform, facts, inputs, git, call)
     targets = [job.with_git(target) for target in job.chosen()]
     events = {(target.repo, target.sha): job.event(target) for target in targets}
+    notes = [note for target in targets for note in job.notes(target)]
+    if debug is not None:
+        for one in events.values():
+            notes += origins(one, inputs, debug, variables, event, git)
     return Deploys(
-        platform=platform.word if platform else "",
         events=tuple(events.values()),
-        notes=tuple(dict.fromkeys(note for target in targets for note in job.notes(target))),
+        notes=tuple(dict.fromkeys(notes)),
+        warnings=tuple(dict.fromkeys(warning for target in targets for warning in target.warnings)),
     )
 
-def _unwanted(facts, status):
+
+def facts_of(platform: Platform | None, environ: Mapping[str, str], event: Any) -> Facts:
+    """Return what the platform knows about the job. Without a platform that is nothing."""
+    return platform.read(Variables(environ), event) if platform else _NO_FACTS
+
+
+def unwanted(facts: Facts, status: str | None) -> str | None:
     """Return why there is nothing to report. A *status* that was set by hand overrides the platform's."""
     if status:
         word = status.lower()
-        return f"status is {word}" if word in FACTS_FAILED else None
+        return f"status is {word}" if word in UNSUCCESSFUL else None
     word = (facts.status or "success").lower()
     if word not in SUCCEEDED:
         return f"{facts.status_of} did not succeed ({'exit status ' if word.isdigit() else ''}{word})"
     return facts.skip
 
-@dataclass(frozen=True)
-class _Job:
+
+class _Job(NamedTuple):
     """The facts about the job, and the steps from them to its events."""
 
     platform: Platform | None
@@ -1742,13 +2064,12 @@ class _Job:
     call: str
 
     @property
-    def title(self):
+    def title(self) -> str:
         return self.platform.title if self.platform else "the environment"
 
-    def chosen(self):
+    def chosen(self) -> list[Target]:
         """Return the repositories that the inputs name, each at its commit, or all of the job's own."""
-        here = repo_of(self.git.remote) if self.git else None
-        own = [t if t.repo else t.but(repo=here) for t in self.facts.targets]
+        own = [t if t.repo else t.but(repo=self.here) for t in self.facts.targets]
         if self.inputs.repos:
             return [self._named(repository, own) for repository in self.inputs.repos]
         if self.inputs.sha and len(own) > 1:
@@ -1756,45 +2077,117 @@ class _Job:
             raise UsageError(
                 f"sha: expected none for {len(own)} repositories ({paths}), got one; name each as PATH@SHA"
             )
-        return [_at(target, self.inputs.sha) for target in own]
+        return [self._at(target, self.inputs.sha) for target in own]
 
-    def _named(self, repository, own):
+    @property
+    def here(self) -> str | None:
+        """The repository of the checkout, if its remote names one."""
+        return repo_of(self.git.remote) if self.git else None
+
+    def _named(self, repository: Repository, own: list[Target]) -> Target:
         path, sha = repository.path, repository.sha or self.inputs.sha
-        target = next((t for t in own if (t.repo or "").lower() == path.lower()), None)
-        if target is None and len(self.inputs.repos) == 1 and len(own) == 1 and not repository.sha:
-            # The same commits under another name, such as that of a mirror.
-            target = own[0]
-        if target is None and sha is None:
-            known = ", ".join(t.repo for t in own if t.repo) or "no repository"
-            raise UsageError(
-                f"repo: expected {path}@SHA, got no commit: {self.title} has the commit of {known} only"
-            )
-        return _at(target or Target(), sha).but(repo=path)
+        target = next((t for t in own if _same(t.repo, path)), None)
+        [one] = own if len(own) == 1 and len(self.inputs.repos) == 1 else [None]
+        mirror = self.inputs.renamed or self.facts.targets[0].repo is None or (sha and one and sha == one.sha)
+        if target is None and one and mirror:
+            # The platform does not know its repository's name, or this is another name of it.
+            target = self.facts.targets[0]
+        if target is not None or sha:
+            return self._at((target or Target()).but(repo=path), sha)
+        resource = self.facts.resource if len(self.inputs.repos) == 1 else None
+        if resource:
+            return Target(repo=path, sha=resource.sha, branch=resource.branch)
+        if self.git and _same(self.here, path):
+            return self._of_checkout(Target(repo=path))
+        known = ", ".join(t.repo for t in own if t.repo) or "no repository"
+        raise UsageError(
+            f"repo: expected {path}@SHA, got no commit: {self.title} has the commit of {known} only"
+        )
 
-    def with_git(self, target):
-        """Fill in missing facts from the checkout if it is at the same commit.
+    def _at(self, target: Target, sha: str | None) -> Target:
+        """Return *target* at the commit that was set, else at the one that the run deployed."""
+        if sha == CHECKOUT:
+            return self._of_checkout(target)
+        if sha is None:
+            return self._moved(target)
+        if sha == target.sha:
+            return target
+        if target.sha is None:
+            return target.but(sha=sha, notes=())
+        # The branch and the commits belong to the platform's commit. For another one they are unknown.
+        return Target(repo=target.repo, sha=sha, no_branch="the commit was set by hand")
+
+    def _of_checkout(self, target: Target, *notes: str, warnings: tuple[str, ...] = ()) -> Target:
+        """Return *target* at the commit of the checkout, on the branch of the checkout."""
+        git = self.git
+        if git is None:
+            raise UsageError("sha: expected a checkout that has the deployed commit, got none")
+        if target.repo and self.here and not _same(self.here, target.repo):
+            raise UsageError(
+                f"sha: expected a checkout of {target.repo}, got one of {self.here}; name that one in repo"
+            )
+        if git.sha == target.sha:
+            return target
+        no_branch = None if git.branch else "the checkout is on none"
+        return Target(target.repo, git.sha, git.branch, no_branch, notes=notes, warnings=warnings)
+
+    def _moved(self, target: Target) -> Target:
+        """Return *target* at the commit of a checkout that was moved, if the run itself names none."""
+        git, resource, start = self.git, self.facts.resource, self.facts.start
+        if resource and resource.sha != target.sha and git and resource.sha in git.has:
+            note = f"{resource.name} is at {_few(resource.sha)}, the run is of {_few(target.sha)}"
+            note += ": that of the resource is reported"
+            return Target(target.repo, resource.sha, resource.branch, notes=(note,))
+        # For a pull request, platforms check out a merge of their own.
+        stays = not target.sha or self.facts.pull or start.elsewhere or not _same(self.here, target.repo)
+        if git and not stays and git.sha not in (target.sha, *self.facts.own):
+            both = f"the checkout is at {_few(git.sha)}, the run is of {_few(target.sha)}"
+            if start.names_commit:
+                both += f", which is reported; if the checkout was deployed, set sha to {CHECKOUT}"
+                return target.but(warnings=(both,))
+            both += ": that of the checkout is reported"
+            if start.names_commit is None:
+                both += f"; if the run's was deployed, set sha to {target.sha}"
+                return self._of_checkout(target, warnings=(both,))
+            return self._of_checkout(target, both)
+        if resource and resource.sha != target.sha:
+            both = f"{resource.name} is at {_few(resource.sha)}, the run is of {_few(target.sha)}"
+            return target.but(warnings=(f"{both}, which is reported; {resource.remedy}",))
+        return target
+
+    def with_git(self, target: Target) -> Target:
+        """Fill in missing facts from the checkout: its branch at its commit, its log at the log's commit.
 
         A whole checkout also knows the commits of runs that failed or were overtaken. A platform knows
         only those of its own run.
         """
         git = self.git
-        if git is None or not git.sha.startswith(target.sha or ""):
+        if git is None:
             return target
-        most = max(USUAL_COMMITS, len(target.commits))
+        if target.sha is None and (self.here is None or _same(self.here, target.repo)):
+            target = target.but(sha=git.sha)
+        if git.sha == target.sha:
+            target = target.but(branch=target.branch or (None if target.no_branch else git.branch))
+        if git.logged != target.sha:
+            return target
+        known = git.commits[: max(_MOST_LANDED, len(target.commits))]
+        seen = {entry["sha"] for entry in known}
+        if not known or not git.whole:
+            known += tuple(entry for entry in target.commits if entry["sha"] not in seen)
+        # What a push undid may be of another service; a whole checkout with paths tells.
+        told = () if git.whole and any("outside" in entry for entry in known) else target.reverts
         return target.but(
-            sha=git.sha,
-            branch=target.branch or (None if target.no_branch else git.branch),
             commit_time=target.commit_time or git.commit_time,
-            commits=git.commits[:most] or target.commits,
-            reverts=tuple(dict.fromkeys([*target.reverts, *git.reverts_since(target.before)])),
+            commits=known,
+            reverts=tuple(dict.fromkeys([*told, *git.reverts_since(target.before)])),
         )
 
     @property
-    def environment(self):
+    def environment(self) -> str | None:
         return self.inputs.environment or self.facts.environment or (PREVIEW if self.facts.pull else None)
 
-    def event(self, target):
-        """Return the event of *target*."""
+    def event(self, target: Target) -> Mapping[str, Any]:
+        """Return the checked values of the deploy of *target*, by their wire names."""
         facts, inputs = self.facts, self.inputs
         missing = [
             self._missing(name, target, what)
@@ -1810,36 +2203,38 @@ class _Job:
         repo, sha = target.repo or "", target.sha or ""
         environment = self.environment
         commits = list(target.commits[:MOST_COMMITS])
-        name = self.platform.full_name if self.platform else _DEPLOY_ELSEWHERE
-        return Event.make(
-            DEPLOYED,
-            repo=repo,
-            commitSHA=sha,
-            environment=environment,
-            branch=self._branch(target),
-            time=inputs.time or facts.time,
-            id=self._id(repo, sha, environment),
-            service=inputs.service,
-            run=f"{name}:{_short(facts.run.id)}" if facts.run else None,
-            attempt=_short(facts.run.attempt) if facts.run and facts.run.attempt else None,
-            reporter=f"step/{name}",
-            # It is known of the platform's environment, not of another one that was set.
-            tier=facts.tier if environment == facts.environment else None,
-            type=inputs.type,
-            url=inputs.url or _shown(facts.url),
-            commits=commits or None,
-            commitTime=None if commits else target.commit_time,
-            fixes=inputs.fixes,
-            reverts=list(target.reverts[:MOST_REVERTS]) or None,
+        name = self.platform.full_name if self.platform else _NO_PLATFORM
+        return DEPLOY.checked(
+            {
+                "repo": repo,
+                "commitSHA": sha,
+                "environment": environment,
+                "branch": self._branch(target),
+                "time": inputs.time or facts.time,
+                "id": self._id(repo, sha, environment),
+                "service": inputs.service or facts.service,
+                "run": f"{name}:{_short(facts.run.id)}" if facts.run else None,
+                "attempt": _short(facts.run.attempt) if facts.run and facts.run.attempt else None,
+                "reporter": f"step/{name}",
+                # The tier belongs to the platform's environment. Another one that was set has none.
+                "tier": facts.tier if environment == facts.environment else None,
+                "type": inputs.type or facts.type,
+                "trigger": RERUN if facts.rerun else facts.start.trigger,
+                "url": inputs.url or _page(facts.url),
+                "commits": commits or None,
+                "commitTime": None if commits else target.commit_time,
+                "fixes": inputs.fixes,
+                "reverts": list(target.reverts[:MOST_REVERTS]) or None,
+            }
         )
 
-    def _branch(self, target):
+    def _branch(self, target: Target) -> str | None:
         if self.inputs.no_branch:
             return None
         # A job may set the branch of its event. For a fork that is not one of the repository's.
         return target.branch if self.inputs.branch in (None, target.foreign) else self.inputs.branch
 
-    def notes(self, target):
+    def notes(self, target: Target) -> list[str]:
         """Return what is not obvious about the event of *target*: where it comes from, what it lacks."""
         notes = list(target.notes)
         why = self.inputs.no_branch or target.no_branch or target.unsure
@@ -1849,18 +2244,22 @@ class _Job:
             notes.append("environment: none is named, so the deploy counts as production")
         elif not (self.inputs.environment or self.facts.environment):
             notes.append(f"environment: {PREVIEW}, because the job is of {self.facts.pull} and names none")
+        if self.inputs.paths and target.commits and all(one.get("outside") for one in target.commits):
+            notes.append("paths: no commit of the deploy touches one of them")
+        if self.inputs.paths and not any("outside" in one for one in target.commits):
+            notes.append("paths: which commits touch them is not known, because no checkout has them")
         if len(target.commits) > MOST_COMMITS:
             notes.append(f"commits: the newest {MOST_COMMITS} of {len(target.commits)}")
         return notes
 
-    def _missing(self, name, target, what):
+    def _missing(self, name: str, target: Target, what: str) -> str:
         return (
             f"{name}: expected {what}, got nothing from {self.title} or git; set it"
             + (f", {self.facts.remedy}" if self.facts.remedy else "")
             + (f" ({'; '.join(target.notes)})" if target.notes else "")
         )
 
-    def _id(self, repo, sha, environment):
+    def _id(self, repo: str, sha: str, environment: str | None) -> str | None:
         platform = self.platform.word if self.platform else ""
         parts = self.facts.run.parts if self.facts.run else ()
         if self.inputs.id and len(self.inputs.repos) < 2 and len(self.facts.targets) < 2:
@@ -1883,126 +2282,354 @@ class _Job:
             type=self.inputs.type,
         )
 
-def _at(target, sha):
-    # The branch and the commits belong to the platform's commit. For another one they are unknown.
-    if sha in (None, target.sha):
-        return target
-    if target.sha is None:
-        return target.but(sha=sha, notes=())
-    return Target(repo=target.repo, sha=sha, no_branch="the commit was set by hand")
 
-def _short(name):
+def _same(one: str | None, other: str | None) -> bool:
+    """Whether both are the name of one repository. Hosts ignore the case."""
+    return bool(one and other and one.lower() == other.lower())
+
+
+def _few(sha: str | None) -> str:
+    return (sha or "")[:7]
+
+
+def _short(name: str) -> str:
     # Names of jobs in folders may be long. Their ends tell runs apart.
     return name[-_LONGEST_NAME:]
 
-def _shown(url):
-    # A wrong address of the platform is left out. It is no reason to fail.
-    address = (url or "").strip()
-    if "@" in address:
-        _load("ci.userinfo")
-        address = without_users(address)
-    return address if URL.accepts(address) and not address.endswith("://") else None
-''')
 
-_LATER["ci.git_log"] = 1907, r'''
-# ci/git_log.py
+def _page(url: str | None) -> str | None:
+    # A wrong address of the platform is left out. It is no reason to fail.
+    address = without_users((url or "").strip())
+    return address if URL.accepts(address) and not address.endswith("://") else None
+
+
+# gitdailies_core/ci/deploys/git_log.py
 # Read facts about the deploy from a checkout's git: which commits it brought, and what nothing else tells.
 
-# Twice as many as are sent, because merges are left out.
-_MOST_READ = 2 * MOST_COMMITS
-
-_LONGEST_SECONDS = 10
+# All calls of git together. The deploy job waits for them.
+LONGEST_GIT_SECONDS = 15.0
 _BRANCHES = "refs/heads/"
 _OWNED_BY_ANOTHER = ("unsafe repository", "dubious ownership")
+# Of a shallow clone: git hides the parents of these commits, and each takes a call.
+_MOST_ENDS = 50
 
-@dataclass(frozen=True)
-class Found:
+
+class Found(NamedTuple):
     """What is known of a checkout, or the reason in words for the log."""
 
     facts: GitFacts | None = None
     problem: str = ""
 
-def read(directory):
-    """Read HEAD, its branch, its remote and earlier commits.
 
-    In a shallow clone earlier commits are unknown, because they were not fetched.
-    """
-    form = (f"--max-count={_MOST_READ}", "-z", "--topo-order", _FORMAT)
-    text, problem = _git(directory, "log", *form, *_since(directory))
-    rows = [row.split("\n", 3) for row in text.split("\0") if row.count("\n") >= 3]
-    if not rows:
+class Git:
+    """Git, with one deadline for all its calls together."""
+
+    def __init__(self, seconds: float = LONGEST_GIT_SECONDS) -> None:
+        self._until = time.monotonic() + seconds
+
+    def __call__(self, directory: str, *arguments: str) -> tuple[str, str]:
+        """Return what git prints and, if it fails, why, in words for the log. One of them is empty."""
+        import subprocess
+
+        # In a container the checkout often belongs to another user. This changes no configuration file.
+        command = ["git", "-c", "safe.directory=*", "-c", "log.showSignature=false", "--no-pager", *arguments]
+        try:
+            done = subprocess.run(  # noqa: S603
+                command,
+                cwd=directory,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=max(0.01, self._until - time.monotonic()),
+                check=False,
+                env={**os.environ, "LC_ALL": "C", "GIT_NO_LAZY_FETCH": "1"},
+            )
+        except subprocess.TimeoutExpired:
+            return "", f"no commits: git took longer than {LONGEST_GIT_SECONDS:g} s"
+        except (OSError, subprocess.SubprocessError):
+            return "", "no commits: git is not installed, or cannot be run"
+        if done.returncode == 0:
+            return done.stdout.decode("utf-8", "replace").strip(), ""
+        said = " ".join(done.stderr.decode("utf-8", "replace").split())
+        if any(words in said for words in _OWNED_BY_ANOTHER):
+            return "", (
+                "no commits: git refused the checkout, because it belongs to another user; "
+                "git config --global --add safe.directory '*' allows it"
+            )
+        return "", f"no commits: git could not read the checkout ({said[:200]})"
+
+
+def read_head(git: Git, directory: str) -> Found:
+    """Read HEAD, its branch, its remote, and whether the clone is shallow."""
+    # An older git does not know the first question, and prints it.
+    asked = ("--is-shallow-repository", "HEAD", "--symbolic-full-name", "HEAD")
+    said, problem = git(directory, "rev-parse", *asked)
+    if problem:
         return Found(problem=problem)
-    sha, commit_time = rows[0][0], rows[0][1]
-    entries = [commit(name, time) for name, time, parents, _ in rows if " " not in parents]
-    said, _ = _git(directory, "rev-parse", "--is-shallow-repository", "--symbolic-full-name", "HEAD")
-    shallow, _, ref = said.partition("\n")
+    shallow, sha, ref = said.split("\n")[:3]
     return Found(
         GitFacts(
             sha=sha,
             branch=ref[len(_BRANCHES) :] if ref.startswith(_BRANCHES) else None,
-            remote=_git(directory, "config", "--get", "remote.origin.url")[0] or None,
-            commit_time=readable_time(commit_time),
-            # An older git does not know the question, and prints it.
-            commits=tuple(entry for entry in entries if entry)[:MOST_COMMITS] if shallow == "false" else (),
-            history=tuple(
-                (name, tuple(above.split()), undone_by(message)) for name, _, above, message in rows
-            ),
+            remote=git(directory, "config", "--get", "remote.origin.url")[0] or None,
+            whole=shallow == "false",
         )
     )
 
-def head(directory):
-    """Return the commit that is checked out, or ""."""
-    return _git(directory, "rev-parse", "HEAD")[0]
+
+def read_log(git: Git, directory: str, head: GitFacts, sha: str, paths: Sequence[str] = ()) -> Found:
+    """Add the log from *sha* on to what is known of a checkout, which may lack that commit.
+
+    In a shallow clone the log ends early. A commit that touches none of *paths* is `outside`.
+    """
+    form = (f"--max-count={MOST_COMMITS}", "-z", "--topo-order", _FORMAT)
+    since = _since(git, directory, sha)
+    text, problem = git(directory, "log", *form, *since)
+    rows = [row.split("\n", 3) for row in text.split("\0") if row.count("\n") >= 3]
+    if not rows:
+        # Without the commit there is nothing to read. With it, something went wrong.
+        return Found(head, problem if sha == head.sha else "")
+    history = [(name, tuple(above.split()), undone_by(message)) for name, _, above, message in rows]
+    parents: dict[str, tuple[str, ...] | None] = {name: above for name, above, _ in history}
+    ends = [name for name, above, _ in history if not above and not head.whole]
+    for number, name in enumerate(ends):
+        parents[name] = _parents(git, directory, name) if number < _MOST_ENDS else None
+    inside, problem = _touching(git, directory, since, paths)
+    commits = []
+    for name, moment, _, _ in rows:
+        entry: dict[str, Any] = commit(name, moment) or {"sha": name}
+        above = parents[name]
+        if above is not None:
+            entry["parents"] = list(above)
+        # What the first commit of a shallow clone changed is not known.
+        if inside is not None and name not in ends:
+            entry["outside"] = name not in inside
+        commits.append(entry)
+    return Found(head._replace(at=sha, commits=tuple(commits), history=tuple(history)), problem)
+
+
+def revision(git: Git, directory: str, text: str) -> str | None:
+    """Return the commit that a tag, a branch or the beginning of a commit's name means."""
+    return full_sha(git(directory, "rev-parse", "--verify", "--end-of-options", f"{text}^{{commit}}")[0])
+
+
+def holds(git: Git, directory: str, sha: str) -> bool:
+    """Return whether the checkout has a commit."""
+    return not git(directory, "cat-file", "-e", f"{sha}^{{commit}}")[1]
+
 
 # Name, time and parents, each on a line, and the message. No message holds a zero byte.
 _FORMAT = "--format=%H%n%cI%n%P%n%B"
 
-def _since(directory):
+
+def _since(git: Git, directory: str, sha: str) -> list[str]:
     """Return the range of commits that landed on the branch last, as git's arguments.
 
     By their times, old commits of a branch that was just merged would come after hundreds of newer ones,
     and be cut off: the slowest ones. So the range goes by what landed.
     """
     skipped = f"--skip={USUAL_COMMITS}"
-    first = _git(directory, "rev-list", "--first-parent", skipped, "--max-count=1", "HEAD")[0]
-    return ["HEAD", f"^{first}"] if first else ["HEAD"]
+    first = git(directory, "rev-list", "--first-parent", skipped, "--max-count=1", sha)[0]
+    return [sha, f"^{first}"] if first else [sha]
 
-def _git(directory, *arguments):
-    """Return what git prints and, if it fails, why, in words for the log. One of them is empty."""
-    import subprocess
 
-    # In a container the checkout often belongs to another user. This changes no configuration file.
-    command = ["git", "-c", "safe.directory=*", "-c", "log.showSignature=false", "--no-pager", *arguments]
+def _parents(git: Git, directory: str, sha: str) -> tuple[str, ...] | None:
+    """Return the parents that a commit names, also where the clone ends before them."""
+    text, problem = git(directory, "cat-file", "commit", sha)
+    if problem:
+        return None
+    head = text.partition("\n\n")[0].split("\n")
+    return tuple(line[len("parent ") :] for line in head if line.startswith("parent "))
+
+
+def pathspecs(paths: Sequence[str]) -> list[str]:
+    """Return globs as git takes them. `!` before one takes files out, as in a workflow's `paths`."""
+    return [
+        f":(top,exclude,glob){path[1:].lstrip('/')}" if path[0] == "!" else f":(top,glob){path.lstrip('/')}"
+        for path in paths
+    ]
+
+
+def _touching(
+    git: Git, directory: str, since: Sequence[str], paths: Sequence[str]
+) -> tuple[frozenset[str] | None, str]:
+    """Return the commits of a range that touch one of *paths*, or why they are not known."""
+    if not paths:
+        return None, ""
+    text, problem = git(directory, "log", "--format=%H", "--full-history", *since, "--", *pathspecs(paths))
+    if problem:
+        return None, problem.replace("no commits", "paths: which commits touch them is not known", 1)
+    return frozenset(text.split()), ""
+
+
+# gitdailies_core/ci/deploys/checkout.py
+# Find the checkout of the deployed commit, and the job's deploys with its facts.
+
+# ruff: noqa: PTH100, PTH110, PTH118, PTH120, PTH208  a step needs no more than os.path
+
+
+
+# Where a job has several checkouts, they are side by side in its folder.
+_MOST_FOLDERS = 50
+
+_SHALLOW = "the checkout is shallow; lead times of several pushes need the whole history (fetch-depth: 0)"
+
+
+class _Wanted(NamedTuple):
+    """The commits and repositories of a job, and whether these commits are the deployed ones for certain."""
+
+    shas: frozenset[str]
+    repos: frozenset[str]
+    certain: bool
+
+
+class _Chosen(NamedTuple):
+    """A checkout, what is known of it, and a warning about others."""
+
+    folder: str = ""
+    found: Found = Found()
+    warning: str = ""
+
+
+def deploys_in(
+    directory: str,
+    platform: Platform | None,
+    *,
+    environ: Mapping[str, str],
+    event: Any = None,
+    inputs: Inputs,
+    path: str | None = None,
+    call: str = "",
+    debug: Mapping[str, str] | None = None,
+) -> Deploys | Skipped:
+    """Resolve the job's deploys, with the facts of the checkout of the deployed commit.
+
+    The checkout is in *directory*, in one above it, or in one right below it. *path* names another one,
+    from *directory* on. Raises what `resolve` raises, and UsageError if *path* is no checkout.
+    """
+
+    def resolved(known: GitFacts | None) -> Deploys | Skipped:
+        return resolve(
+            platform, environ=environ, event=event, inputs=inputs, git=known, call=call, debug=debug
+        )
+
+    facts, git = facts_of(platform, environ, event), Git()
+    why_not = unwanted(facts, inputs.status)
+    if why_not:
+        return Skipped(why_not)
+    chosen = _chosen(git, directory, path, _wanted(facts, inputs), _root(platform, environ))
+    problem, head = chosen.found.problem, chosen.found.facts
+    if head and inputs.revision:
+        named = revision(git, chosen.folder, inputs.revision)
+        inputs = inputs._replace(sha=named, revision=None) if named else inputs
+    if head and facts.resource and holds(git, chosen.folder, facts.resource.sha):
+        head = head._replace(has=frozenset({facts.resource.sha}))
     try:
-        done = subprocess.run(
-            command,
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_LONGEST_SECONDS,
-            check=False,
-            env={**os.environ, "LC_ALL": "C", "GIT_NO_LAZY_FETCH": "1"},
-        )
-    except subprocess.TimeoutExpired:
-        return "", f"no commits: git took longer than {_LONGEST_SECONDS} s"
-    except (OSError, subprocess.SubprocessError):
-        return "", "no commits: git is not installed, or cannot be run"
-    if done.returncode == 0:
-        return done.stdout.decode("utf-8", "replace").strip(), ""
-    said = " ".join(done.stderr.decode("utf-8", "replace").split())
-    if any(words in said for words in _OWNED_BY_ANOTHER):
-        return "", (
-            "no commits: git refused the checkout, because it belongs to another user; "
-            "git config --global --add safe.directory '*' allows it"
-        )
-    return "", f"no commits: git could not read the checkout ({said[:200]})"
-'''
+        deploys = resolved(head)
+    except UsageError as error:
+        first, *others = error.complaints
+        why = problem or chosen.warning
+        raise UsageError(f"{first} ({why})" if why else first, *others) from None
+    assert isinstance(deploys, Deploys)
+    sha = _deployed(deploys, head)
+    if head and sha:
+        head, problem = read_log(git, chosen.folder, head, sha, inputs.paths)
+        deploys = resolved(head)
+        assert isinstance(deploys, Deploys)
+    notes = tuple(filter(None, (*deploys.notes, problem, "" if head is None or head.whole else _SHALLOW)))
+    return deploys._replace(notes=notes, warnings=tuple(filter(None, (*deploys.warnings, chosen.warning))))
 
-_LATER["values.hosts"] = 2001, r'''
-# values/hosts.py
+
+def _wanted(facts: Facts, inputs: Inputs) -> _Wanted:
+    set_by_hand = {full_sha(sha) for sha in (inputs.sha, *(repo.sha for repo in inputs.repos))} - {None}
+    shas = set_by_hand or {target.sha for target in facts.targets if inputs.sha != CHECKOUT}
+    repos = [repo.path for repo in inputs.repos] or [target.repo or "" for target in facts.targets]
+    certain = bool(set_by_hand or (facts.start.names_commit and inputs.sha != CHECKOUT))
+    return _Wanted(
+        frozenset(sha for sha in shas if sha), frozenset(repo.lower() for repo in repos if repo), certain
+    )
+
+
+def _deployed(deploys: Deploys, head: GitFacts | None) -> str:
+    """Return the deployed commit of the checkout's repository, or of the only one."""
+    here = (repo_of(head.remote) if head else None) or ""
+    found = [event for event in deploys.events if event["repo"].lower() == here.lower()]
+    events = found or (deploys.events if len(deploys.events) == 1 else ())
+    return events[0]["commitSHA"] if events else ""
+
+
+def _root(platform: Platform | None, environ: Mapping[str, str]) -> str:
+    """Return the folder of the job, above which no checkout is its own, or ""."""
+    return environ.get(platform.step.root or platform.step.folder, "") if platform else ""
+
+
+def _chosen(git: Git, directory: str, path: str | None, wanted: _Wanted, root: str) -> _Chosen:
+    """Return the checkout of the job's repository, or the nearest one if none is known to be of it."""
+    nearest = next(filter(_is_checkout, _above(directory, root)), None)
+    if path:
+        nearest = os.path.join(directory, path)
+        if not any(map(_is_checkout, _above(nearest, root))):
+            raise UsageError(f"path: expected a folder with a git checkout, got {path!a}")
+    heads = {nearest: read_head(git, nearest)} if nearest else {}
+    first = _Chosen(*next(iter(heads.items()), ("", Found())))
+    at_it = first.found.facts and first.found.facts.sha in wanted.shas
+    # Below the job's folder only the commit or the repository shows which checkout is meant.
+    if path or (wanted.certain and at_it) or not (wanted.shas or wanted.repos):
+        return first
+    heads |= {folder: read_head(git, folder) for folder in _below(directory) if folder not in heads}
+    known = {folder: found.facts for folder, found in heads.items() if found.facts}
+    own = {folder: head for folder, head in known.items() if _slug(head) in wanted.repos}
+    at = [folder for folder, head in known.items() if head.sha in wanted.shas]
+    warning = ""
+    if not wanted.certain and len({head.sha for head in own.values()}) > 1:
+        places = ", ".join(
+            f"{head.sha[:7]} in {os.path.relpath(each, directory)}" for each, head in own.items()
+        )
+        warning = (
+            f"several checkouts of {_slug(next(iter(own.values())))} are at different commits ({places})"
+        )
+        warning += f"; if another than the run's was deployed, set sha to {CHECKOUT} and path to its folder"
+        # None of them is taken for the deployed one. The run's tells its log.
+        at, own = [folder for folder in at if folder in own], {}
+        if not at:
+            return _Chosen(warning=warning)
+    folder = next(iter([*at, *own]) if wanted.certain or not own else iter(own), None)
+    if folder is not None:
+        return _Chosen(folder, heads[folder], warning)
+    # Where none is, a checkout that git refused may be the one.
+    problem = next((found.problem for found in heads.values() if found.problem), "")
+    return first if first.folder else _Chosen(found=Found(problem=problem))
+
+
+def _slug(head: GitFacts) -> str:
+    return (repo_of(head.remote) or "").lower()
+
+
+def _above(directory: str, root: str) -> Iterator[str]:
+    """Yield a folder and those above it, up to *root* if it is in there."""
+    folder, root = os.path.abspath(directory), os.path.abspath(root) if root else ""
+    inside = root and (folder + os.sep).startswith(root.rstrip(os.sep) + os.sep)
+    while True:
+        yield folder
+        above = os.path.dirname(folder)
+        if above == folder or (inside and folder == root):
+            return
+        folder = above
+
+
+def _below(directory: str) -> Iterator[str]:
+    try:
+        names = sorted(os.listdir(directory))
+    except OSError:
+        names = []
+    yield from filter(_is_checkout, (os.path.join(directory, name) for name in names[:_MOST_FOLDERS]))
+
+
+def _is_checkout(folder: str) -> bool:
+    return os.path.exists(os.path.join(folder, ".git"))
+
+
+# gitdailies_core/values/hosts.py
 # Whether a host is on this machine or in a private network, by its name or address alone. Pure.
-
-from ipaddress import ip_address, ip_network
 
 # This machine, private and link-local networks, and the shared ones of carriers (RFC 1918, 3927, 4193,
 # 4291, 6598). `is_private` of an address means more networks, and others on each version of Python.
@@ -2010,7 +2637,6 @@ _NETWORKS = (
     *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
     *("192.168.0.0/16", "::/127", "fc00::/7", "fe80::/10"),
 )
-
 # Names that no public resolver knows (RFC 6761, 6762, 8375; ICANN keeps `internal` for this).
 _PRIVATE_NAMES = (
     ".localhost",
@@ -2023,8 +2649,12 @@ _PRIVATE_NAMES = (
     ".invalid",
 )
 
-def is_private(host):
+
+def is_private(host: str) -> bool:
     """Whether *host* is this machine or in a private network. A name without a dot is."""
+    # Most addresses are of https and need no look.
+    from ipaddress import ip_address, ip_network
+
     name = host.strip("[]").rstrip(".").lower().partition("%")[0]
     try:
         address = ip_address(name)
@@ -2032,16 +2662,12 @@ def is_private(host):
         return name.endswith(_PRIVATE_NAMES) or not ("." in name or ":" in name)
     address = getattr(address, "ipv4_mapped", None) or address
     return any(address in ip_network(network) for network in _NETWORKS)
-'''
 
-_LATER["ci.receiver"] = 2037, r'''
-# ci/receiver.py
+
+# gitdailies_core/ci/sending/receiver.py
 # The receiver of a step's events: where it is, and what it answers.
 
-from urllib.parse import urlsplit, urlunsplit
 TIMEOUT_SECONDS = 10.0
-RETRIES = 3
-
 # All attempts and waits together. The deploy job waits for them.
 LONGEST_SECONDS = 60.0
 
@@ -2049,37 +2675,40 @@ _LONGEST_KEY = 1000
 _LONGEST_MESSAGE = 300
 _CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+"
 
-@dataclass(frozen=True)
-class Receiver:
-    """Where events go, and how many attempts are made. Build it with `make`."""
+
+class Receiver(NamedTuple):
+    """Where events go, and how many attempts are made. Build it with `make`.
+
+    `takes` is one of `RECEIVERS`: whether it gets all fields. `retries` is None where only time is a limit.
+    """
 
     url: str
     key: Secret
-    dialect: Dialect
+    takes: str
     agent: str
     timeout_seconds: float
-    retries: int
+    retries: int | None
     longest_seconds: float
 
     @classmethod
     def make(
         cls,
         *,
-        url,
-        key,
-        dialect,
-        agent,
-        timeout_seconds = TIMEOUT_SECONDS,
-        retries = RETRIES,
-        longest_seconds = LONGEST_SECONDS,
-    ):
+        url: str,
+        key: Secret,
+        takes: str,
+        agent: str,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        retries: int | None = None,
+        longest_seconds: float = LONGEST_SECONDS,
+    ) -> Receiver:
         """Check the address and the key. Spaces and line ends around them are removed.
+
+        *takes* is one of `RECEIVERS`, which says what fields it gets.
 
         Raises UsageError. It shows neither the key nor a user name in the address.
         """
         parts = _address(url.strip())
-        if dialect.path is not None:
-            parts = parts._replace(path=dialect.path)
         plain = key.reveal().strip()
         if not _visible(plain) or len(plain) > _LONGEST_KEY:
             raise UsageError(
@@ -2089,15 +2718,15 @@ class Receiver:
         return cls(
             url=urlunsplit(parts),
             key=Secret(plain, key.origin),
-            dialect=dialect,
+            takes=takes,
             agent=agent,
             timeout_seconds=timeout_seconds,
             retries=retries,
             longest_seconds=longest_seconds,
         )
 
-@dataclass(frozen=True)
-class Answer:
+
+class Answer(NamedTuple):
     """The answer to one attempt, or why there is none.
 
     `page`: it is a 2xx with a web page. `final`: another attempt would end in the same way.
@@ -2111,28 +2740,28 @@ class Answer:
     page: bool = False
 
     @property
-    def is_taken(self):
+    def is_taken(self) -> bool:
         """Whether the receiver has the event."""
         return self.status is not None and 200 <= self.status < 300 and not self.page
 
-def shown(text, key):
+
+def shown(text: str, key: Secret) -> str:
     """Return what a receiver said as one short line without the key."""
     line = redact(text, key).strip()
     if not line.isprintable():
         line = re.sub(_CONTROL, " ", line).strip()
-    return line if len(line) <= _LONGEST_MESSAGE else line[:_LONGEST_MESSAGE] + "…"
+    return line if len(line) <= _LONGEST_MESSAGE else line[:_LONGEST_MESSAGE] + "\u2026"
 
-def warning_about(url):
+
+def warning_about(url: str) -> str:
     """Return a warning if the key goes to *url* readable for everyone on the way, or ""."""
     parts = urlsplit(url)
-    if parts.scheme != "http":
-        return ""
-    _load("values.hosts")
-    if is_private(parts.hostname or ""):
+    if parts.scheme != "http" or is_private(parts.hostname or ""):
         return ""
     return "webhook-url: http sends the key and the deploys unencrypted; use https"
 
-def _address(url):
+
+def _address(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         plain = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
@@ -2141,34 +2770,37 @@ def _address(url):
     except ValueError:
         usable = False
     if not usable:
-        _load("ci.userinfo")
         raise UsageError(
             f"webhook-url: expected an http or https address without a user, got {got(without_user(url))}"
         )
     return parts
 
-def _visible(text):
+
+def _visible(text: str) -> bool:
     """Whether *text* is of ASCII characters that are seen, and of one at least."""
     return text.isascii() and text.isprintable() and " " not in text and text != ""
-'''
 
-_LATER["ci.proxy"] = 2155, r'''
-# ci/proxy.py
+
+# gitdailies_core/ci/sending/proxy.py
 # The proxy that the environment names: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
 
-import base64
-import urllib.request
-from urllib.parse import unquote, urlsplit
-
-def proxy_of(parts):
+def proxy_of(parts: SplitResult) -> SplitResult | None:
     """Return the address of the proxy that the environment names for *parts*, or None.
 
     Raises ValueError, which names the variable, for a proxy that does not take plain HTTP.
     """
-    proxies = urllib.request.getproxies_environment()
+    # Few jobs have a proxy, and this takes a tenth of a report's time.
+    if not any(name.lower().endswith("_proxy") for name in os.environ):
+        return None
+    from urllib.request import (  # type: ignore[attr-defined]
+        getproxies_environment,
+        proxy_bypass_environment,
+    )
+
+    proxies = getproxies_environment()
     name = parts.scheme if proxies.get(parts.scheme) else "all"
     address = proxies.get(name)
-    if not address or urllib.request.proxy_bypass_environment(parts.netloc, proxies):
+    if not address or proxy_bypass_environment(parts.netloc, proxies):
         return None
     try:
         proxy = urlsplit(address if "://" in address else f"http://{address}")
@@ -2180,9 +2812,10 @@ def proxy_of(parts):
         raise ValueError(f"{name.upper()}_PROXY: expected an http:// address, got another")
     return proxy
 
+
 def through(
-    proxy, connection, url, target, headers
-):
+    proxy: SplitResult, connection: HTTPConnection, url: str, target: str, headers: dict[str, str]
+) -> str:
     """Prepare a *connection* to a proxy, and return the target of a request.
 
     In a tunnel that is *target*. Without one, *headers* get the proxy's password.
@@ -2198,136 +2831,62 @@ def through(
     connection.set_tunnel(parts.hostname or "", parts.port or 443, authorization)
     return target
 
-def named(proxy):
+
+def named(proxy: SplitResult) -> str:
     """Name a proxy without its user and password."""
     return f"the proxy {proxy.hostname}:{proxy.port or 80}"
-'''
 
-_LATER["retry"] = 2206, r'''
-# retry.py
-# Decide what to do after a delivery attempt: done, retry, pause or give up. Pure.
 
-from email.utils import parsedate_to_datetime
+# gitdailies_core/values/http_answers.py
+# What the answer of a receiver of events means, and how long to wait before another attempt. Pure.
+
 AGAIN_STATUSES = frozenset({408, 425, 429})
 KEY_STATUSES = frozenset({401, 403})
 ADDRESS_STATUSES = frozenset({404, 405, 410})
-
 # Payment, the proxy's sign-in, a lock, a failed dependency, legal reasons: none is about an event.
 RECEIVER_STATUSES = frozenset({402, 407, 423, 424, 451})
-
-# What a pause waits for. These are values of the relay's store, of JSON and of metrics.
+# What is at fault, other than the event. These are values of the relay's store, of JSON and of metrics.
 KEY, ADDRESS, RECEIVER = "key", "address", "receiver"
+FAULTS: Mapping[str, str] = {
+    KEY: "the key is refused",
+    ADDRESS: "the address is wrong",
+    RECEIVER: "the receiver takes no events",
+}
 
 FIRST_DELAY_SECONDS = 1.0
 LONGEST_DELAY_SECONDS = 300.0
-
 # A Retry-After of years must not stop deliveries, so we wait at most an hour for one.
 LONGEST_RETRY_AFTER_SECONDS = 3600.0
 
-GIVE_UP_AGE_SECONDS = 7 * 86400.0
 
-# An age alone may come from a clock that was wrong for a moment. So many attempts take minutes.
-LEAST_ATTEMPTS = 10
+def at_fault(status: int | None, page: bool) -> str:
+    """Return KEY, ADDRESS or RECEIVER, or "". *page*: the answer is a 2xx with a web page."""
+    if status in KEY_STATUSES:
+        return KEY
+    if page or status in ADDRESS_STATUSES or (status is not None and 300 <= status < 400):
+        return ADDRESS
+    return RECEIVER if status in RECEIVER_STATUSES else ""
 
-@dataclass(frozen=True)
-class Outcome:
-    """The result of one attempt: an HTTP status, or None with the `error` when no answer came.
 
-    `is_html` says that the answer is a 2xx with a web page (`html_answer`). `answer` is the beginning
-    of its body, on one line and without secrets, where a person may want to see it.
-    """
-
-    status: int | None
-    error: str = ""
-    retry_after: str = ""
-    is_html: bool = False
-    answer: str = ""
-
-    # What is only shown to people makes no other outcome.
-    def __eq__(self, other):
-        return isinstance(other, Outcome) and self._deciding() == other._deciding()
-
-    def __hash__(self):
-        return hash(self._deciding())
-
-    def _deciding(self):
-        return (self.status, self.error, self.retry_after, self.is_html)
-
-@dataclass(frozen=True)
-class Done:
-    """The receiver has the event."""
-
-@dataclass(frozen=True)
-class Again:
-    """Retry at `at`, aware UTC."""
-
-    at: datetime
-    reason: str
-
-@dataclass(frozen=True)
-class Pause:
-    """Send nothing until that changes. `what` is KEY, ADDRESS or RECEIVER."""
-
-    what: str
-    reason: str
-
-@dataclass(frozen=True)
-class GiveUp:
-    """The receiver will never accept this event. It becomes a dead letter with this reason."""
-
-    reason: str
-
-def decide(
-    outcome,
-    *,
-    attempt,
-    first_attempt_at,
-    now,
-    jitter,
-    give_up_age_seconds = GIVE_UP_AGE_SECONDS,
-):
-    """Decide after attempt number *attempt*, counted from 1. *jitter* returns a number in [0, 1).
-
-    The age counts from the first attempt, not from when the event was stored. Waiting for
-    earlier events is not a failure.
-    """
-    status = outcome.status
-    result = describe(outcome)
-    if status is not None:
-        if 200 <= status < 300 and not outcome.is_html:
-            return Done()
-        if status in KEY_STATUSES:
-            return Pause(KEY, f"the key is refused ({result})")
-        if outcome.is_html or status in ADDRESS_STATUSES or 300 <= status < 400:
-            return Pause(ADDRESS, f"the address is wrong ({result})")
-        if status in RECEIVER_STATUSES:
-            return Pause(RECEIVER, f"the receiver takes no events ({result})")
-        if is_answer(outcome):
-            return GiveUp(result)
-    age_seconds = (now - first_attempt_at).total_seconds()
-    if attempt >= LEAST_ATTEMPTS and age_seconds >= give_up_age_seconds:
-        return GiveUp(f"given up after {attempt} attempts in {give_up_age_seconds / 86400:g} days: {result}")
-    return Again(
-        now + timedelta(seconds=delay_seconds(outcome, attempt=attempt, now=now, jitter=jitter)), result
-    )
-
-def describe(outcome):
-    """Return what was answered, as a short text."""
-    if outcome.status is None:
-        return outcome.error or "no answer"
-    page = " with a web page" if outcome.is_html else ""
-    return f"answered {outcome.status}{page}{f': {outcome.error}' if outcome.error else ''}"
-
-def is_answer(outcome):
+def is_final(status: int | None) -> bool:
     """Whether the answer is final. A later attempt may get another answer only if it is not."""
-    return outcome.status is not None and outcome.status < 500 and outcome.status not in AGAIN_STATUSES
+    return status is not None and status < 500 and status not in AGAIN_STATUSES
 
-def delay_seconds(outcome, *, attempt, now, jitter):
+
+def described(status: int | None, error: str, page: bool) -> str:
+    """Return what was answered, as a short text."""
+    if status is None:
+        return error or "no answer"
+    return f"answered {status}{' with a web page' if page else ''}{f': {error}' if error else ''}"
+
+
+def wait_seconds(retry_after: str, *, attempt: int, now: datetime, jitter: Callable[[], float]) -> float:
     """Full jitter under an exponential bound, but at least Retry-After, which counts up to an hour."""
     bound = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(attempt - 1, 30))
-    return max(bound * jitter(), retry_after_seconds(outcome.retry_after, now))
+    return max(bound * jitter(), retry_after_seconds(retry_after, now))
 
-def retry_after_seconds(value, now):
+
+def retry_after_seconds(value: str, now: datetime) -> float:
     """Read Retry-After: seconds or an HTTP date (RFC 9110, 10.2.3). Anything else is 0."""
     value = value.strip()
     if value.isascii() and value.isdigit():
@@ -2340,71 +2899,82 @@ def retry_after_seconds(value, now):
         except (ValueError, TypeError, IndexError, OverflowError):
             return 0.0
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
-'''
 
-_LATER["ci.undelivered"] = 2345, r'''
-# ci/undelivered.py
+
+# gitdailies_core/ci/sending/undelivered.py
 # What follows from an attempt whose event was not taken: another attempt, or the end with a reason.
 
-from urllib.parse import urlsplit
 _CONFLICT = 409
-
+# Waits grow to 16 s.
+_GROWS_UNTIL = 5
+# When a minute is nearly over, one attempt more is made, and has this time for its answer.
+_LAST_SECONDS = 5.0
 # Which input is probably wrong.
 _CHECK = {KEY: "webhook-key", ADDRESS: "webhook-url"}
 
+
 def after(
-    event,
-    answer,
-    receiver,
-    attempt,
+    event: Mapping[str, Any],
+    answer: Answer,
+    receiver: Receiver,
+    attempt: int,
     *,
-    since,
-    now,
-    until,
-):
+    now: datetime,
+    until: datetime,
+) -> Attempted | datetime:
     """Return when to try again, or how the sending ended.
 
-    *attempt* counts from 1, and the first was made at *since*.
+    *attempt* counts from 1.
     """
-    verdict = decide(
-        Outcome(answer.status, answer.message, answer.retry_after, answer.page),
-        attempt=attempt,
-        first_attempt_at=since,
-        now=now,
-        jitter=_jitter,
-    )
-    assert not isinstance(verdict, Done)  # `send` returned before
+    result = described(answer.status, answer.message, answer.page)
 
-    def ended(code, message, **more):
+    def ended(code: int, message: str, **more: Any) -> Attempted:
         return Attempted(event, code, answer.status, attempt, message, **more)
 
-    if answer.status == _CONFLICT and event.id and is_self_made(event.id):
+    id_ = event.get("id", "")
+    if answer.status == _CONFLICT and is_self_made(id_):
         # Such an id names one deploy, whatever else an attempt says of it.
-        note = f"the receiver has {event.id} already, with other content, and keeps the first"
+        note = f"the receiver has {id_} already, with other content, and keeps the first"
         return ended(DONE, answer.message, unchanged=True, note=note)
-    if isinstance(verdict, Pause):
-        code = REFUSED if verdict.what == KEY else NOT_DELIVERED
-        return ended(code, verdict.reason, check=_CHECK.get(verdict.what, ""))
-    if not isinstance(verdict, Again):
-        return ended(REFUSED, verdict.reason)
-    if attempt > receiver.retries or answer.final or verdict.at >= until:
+    what = at_fault(answer.status, answer.page)
+    if what:
+        code = REFUSED if what == KEY else NOT_DELIVERED
+        return ended(code, f"{FAULTS[what]} ({result})", check=_CHECK.get(what, ""))
+    if is_final(answer.status):
+        return ended(REFUSED, result)
+    # Most events are taken at once, without a wait.
+    import random
+
+    waited = wait_seconds(
+        answer.retry_after,
+        attempt=min(attempt, _GROWS_UNTIL),
+        now=now,
+        jitter=lambda: (1 + random.random()) / 2,
+    )
+    at = now + timedelta(seconds=waited)
+    last = until - timedelta(seconds=_LAST_SECONDS)
+    if now < last < at and retry_after_seconds(answer.retry_after, now) <= (last - now).total_seconds():
+        at = last
+    if (receiver.retries is not None and attempt > receiver.retries) or answer.final or at >= until:
         attempts = f"{attempt} attempt{'s' if attempt > 1 else ''}"
         later = ""
-        if answer.retry_after and verdict.at >= until:
+        if answer.retry_after and at >= until:
             later = f"; it asks to wait longer than the {receiver.longest_seconds:g} s that a job may take"
-        return ended(NOT_DELIVERED, f"{verdict.reason} ({attempts}){later}")
-    return verdict.at
+        return ended(NOT_DELIVERED, f"{result} ({attempts}){later}")
+    return at
 
-def no_answer(receiver, seconds, proxy):
+
+def no_answer(receiver: Receiver, seconds: float, proxy: SplitResult | None) -> Answer:
     """Return that nothing came within *seconds*."""
     through = f", through {named(proxy)}" if proxy else ""
     return Answer(None, f"{urlsplit(receiver.url).netloc}{through}: no answer within {seconds:g} s")
 
-def unanswered(error, receiver, proxy, *, connected):
+
+def unanswered(error: Exception, receiver: Receiver, proxy: SplitResult | None, *, connected: bool) -> Answer:
     """Return why there is no answer. A proxy that is not *connected* is at fault."""
     where = urlsplit(receiver.url).netloc
     if type(error).__name__ == "SSLCertVerificationError":
-        # A retry does not mend a certificate. By name, so that this module need not import ssl.
+        # A retry does not mend a certificate. By name: a Python may be built without ssl.
         message = shown(str(getattr(error, "verify_message", error)), receiver.key)
         remedy = "SSL_CERT_FILE names the file of a company's own authority"
         return Answer(None, f"{where}: certificate not trusted: {message}; {remedy}", final=True)
@@ -2420,38 +2990,30 @@ def unanswered(error, receiver, proxy, *, connected):
         None, f"{where}: {shown(message, receiver.key).lower()}", final=isinstance(error, ValueError)
     )
 
-def _jitter():
-    import random
 
-    return random.random()
-'''
-
-_LATER["html_answer"] = 2429, r'''
-# html_answer.py
+# gitdailies_core/html_answer.py
 # Whether an answer is a web page. Pure.
 
 _TYPES = frozenset({"text/html", "application/xhtml+xml"})
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
-
 # How much of a body decides. Comments before a page's first tag are short.
 _LOOKED_AT = 4096
-
 # What may stand before the first tag: white space, comments, an XML declaration.
 _BEFORE = r"(?:\s+|<!--.*?-->|<\?xml.*?\?>)+"
-
 # The tags that mean HTML, as browsers decide (WHATWG, MIME Sniffing, 7.1), and `meta` and `noscript`.
 _PAGE = (
     r"<(?:!doctype|html|head|title|meta|body|script|noscript|style|iframe|h1|div|font|table|a|b|br|p)[\s/>]"
     r"|<!--"
 )
 
-def is_html(content_type, body_start):
+
+def is_html(content_type: str, body_start: bytes) -> bool:
     """Return whether an answer is a web page, by its Content-Type header or by how its body begins.
 
     Without a body it is none, and JSON is none, whatever the header says: some servers call every
     answer HTML.
     """
-    text = _html_answer_text(body_start[:_LOOKED_AT])
+    text = _text(body_start[:_LOOKED_AT])
     rest = text.lstrip()
     if rest.startswith("<"):
         before = re.match(_BEFORE, text, re.DOTALL)
@@ -2461,44 +3023,40 @@ def is_html(content_type, body_start):
     kind = content_type.partition(";")[0].partition(",")[0].strip().lower()
     return kind in _TYPES and bool(rest) and rest[0] not in "{["
 
-def _html_answer_text(body):
+
+def _text(body: bytes) -> str:
     for mark, encoding in _BOMS:
         if body.startswith(mark):
             return body[len(mark) :].decode(encoding, "replace")
     return body.decode("utf-8", "replace")
-'''
 
-_LATER["ci.sender"] = 2471, r'''
-# ci/sender.py
+
+# gitdailies_core/ci/sending/sender.py
 # Send events by POST, with the standard library alone, because a CI step installs nothing.
-
-import _thread
-import time
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from urllib.parse import urlsplit, urlunsplit
 
 _LONGEST_ANSWER_BYTES = 64 * 1024
 _PROXY_ASKS = 407
 
-def send_all(events, receiver):
+
+def send_all(events: Iterable[Mapping[str, Any]], receiver: Receiver) -> list[Attempted]:
     """Send *events* in order. `longest_seconds` applies to all of them together."""
     until = datetime.now(timezone.utc) + timedelta(seconds=receiver.longest_seconds)
     return [send(event, receiver, until=until) for event in events]
 
+
 def send(
-    event,
-    receiver,
+    event: Mapping[str, Any],
+    receiver: Receiver,
     *,
-    until = None,
-    now = lambda: datetime.now(timezone.utc),
-    wait = time.sleep,
-):
+    until: datetime | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+    wait: Callable[[float], None] = time.sleep,
+) -> Attempted:
     """Send *event*. Retry after no answer, 429 or 5xx, within the receiver's limits. Raises nothing.
 
     *until* is the time at which a caller that sends several events gives up.
     """
-    first_attempt_at = now()
-    until = until or first_attempt_at + timedelta(seconds=receiver.longest_seconds)
+    until = until or now() + timedelta(seconds=receiver.longest_seconds)
     attempt = 0
     while True:
         attempt += 1
@@ -2507,61 +3065,51 @@ def send(
             body = answer.body if isinstance(answer.body, dict) else {}
             unchanged = body.get("status") == "unchanged"
             return Attempted(event, DONE, answer.status, attempt, answer.message, unchanged=unchanged)
-        # Most events are taken at once.
-        _load("ci.receiver", "ci.proxy", "retry", "ci.undelivered")
-        found = after(event, answer, receiver, attempt, since=first_attempt_at, now=now(), until=until)
+        found = after(event, answer, receiver, attempt, now=now(), until=until)
         if isinstance(found, Attempted):
             return found
         wait(max((found - now()).total_seconds(), 0.0))
 
-@dataclass(frozen=True)
-class _Fault:
+
+class _Fault(NamedTuple):
     """Why there is no response, and whether there was a connection."""
 
     error: Exception
     connected: bool
 
-def _bounded_post(event, receiver, seconds):
+
+def _bounded_post(event: Mapping[str, Any], receiver: Receiver, seconds: float) -> Answer:
     # A socket's time limit covers neither name resolution nor an answer that arrives byte by byte. A
     # thread waits for both, and does nothing else, because it may run on after that.
     seconds = max(0.1, min(receiver.timeout_seconds, seconds))
-    proxy = None
-    ended = []
+    proxy: SplitResult | None = None
+    ended: list[tuple[HTTPResponse, bytes] | _Fault] = []
     try:
-        if any(name.lower().endswith("_proxy") for name in os.environ):
-            _load("ci.proxy")
-            proxy = proxy_of(urlsplit(receiver.url))
+        proxy = proxy_of(urlsplit(receiver.url))
     except ValueError as error:
         ended.append(_Fault(error, connected=False))
     else:
-        running = _thread.allocate_lock()
-        running.acquire()
-
-        def attempt():
-            try:
-                ended.append(_post(event, receiver, proxy))
-            finally:
-                running.release()
-
-        # `threading` is slow to import.
-        _thread.start_new_thread(attempt, ())
-        running.acquire(timeout=seconds)
+        thread = threading.Thread(target=lambda: ended.append(_post(event, receiver, proxy)), daemon=True)
+        thread.start()
+        thread.join(seconds)
     found = ended[0] if ended else None
-    if isinstance(found, tuple):
-        return _answered(*found, receiver, proxy)
-    _load("ci.receiver", "ci.proxy", "retry", "ci.undelivered")
     if found is None:
         return no_answer(receiver, seconds, proxy)
-    return unanswered(found.error, receiver, proxy, connected=found.connected)
+    if isinstance(found, _Fault):
+        return unanswered(found.error, receiver, proxy, connected=found.connected)
+    return _answered(*found, receiver, proxy)
 
-def _post(event, receiver, proxy):
+
+def _post(
+    event: Mapping[str, Any], receiver: Receiver, proxy: SplitResult | None
+) -> tuple[HTTPResponse, bytes] | _Fault:
     headers = {
         "Content-Type": "application/json",
         "User-Agent": receiver.agent,
         KEY_HEADER: receiver.key.reveal(),
     }
-    if event.id:
-        headers[ID_HEADER] = event.id
+    if event.get("id"):
+        headers[ID_HEADER] = event["id"]
     connected = False
     parts = urlsplit(receiver.url)
     at = proxy or parts
@@ -2571,36 +3119,32 @@ def _post(event, receiver, proxy):
         connection = connect(at.hostname or "", port, timeout=receiver.timeout_seconds)
         target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
         if proxy:
-            _load("ci.proxy")
             target = through(proxy, connection, receiver.url, target, headers)
         try:
             connection.connect()
             connected = True
-            connection.request("POST", target, receiver.dialect.dump(event), headers)
+            body = json.dumps(body_of(event, receiver.takes), ensure_ascii=False, separators=(",", ":"))
+            connection.request("POST", target, body.encode(), headers)
             with connection.getresponse() as response:
                 try:
-                    body = response.read(_LONGEST_ANSWER_BYTES)
+                    return response, response.read(_LONGEST_ANSWER_BYTES)
                 except (OSError, HTTPException):
                     # The status has arrived. It decides, without the body.
-                    body = b""
-                return response, body
+                    return response, b""
         finally:
             connection.close()
     except (OSError, HTTPException, ValueError) as error:
         return _Fault(error, connected)
 
-def _answered(response, raw, receiver, proxy):
+
+def _answered(response: HTTPResponse, raw: bytes, receiver: Receiver, proxy: SplitResult | None) -> Answer:
     status, retry_after = response.status, response.getheader("Retry-After", "")
     text = raw.decode("utf-8", "replace")
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):
         body = None
-    page = False
-    if not isinstance(body, (dict, list)):
-        _load("html_answer")
-        page = is_html(response.getheader("Content-Type", ""), raw)
-    if page:
+    if not isinstance(body, (dict, list)) and is_html(response.getheader("Content-Type", ""), raw):
         # Its tags say nothing to a reader of the log.
         taken = 200 <= status < 300
         return Answer(status, "" if taken else "a web page", retry_after, page=taken)
@@ -2608,82 +3152,339 @@ def _answered(response, raw, receiver, proxy):
     detail = body.get("detail") or body.get("title") if isinstance(body, dict) else None
     message = shown(str(detail or text), receiver.key)
     if status == _PROXY_ASKS and proxy:
-        _load("ci.proxy")
         message = f"{named(proxy)} asks for a user and a password"
     return Answer(status, message, retry_after, body)
-'''
 
-_LATER["ci.workflow_commands"] = 2616, r'''
-# ci/workflow_commands.py
-# Write a report as GitHub's runner reads it: commands in the log, outputs, and a summary.
 
-_HEADING = "GitDailies"
-_MARKS = {REPORTED: "✅", SKIPPED: "⏭️", DRY_RUN: "📝", REPORT_FAILED: "⚠️"}
-_MARKDOWN = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_{}[]<>()#+!|~"})
+# gitdailies_core/ci/step.py
+# The step of every CI platform: finds the platform, reports the job's deploys, ends as its inputs say.
 
-def masks(key):
-    """Return the commands that keep the key out of the log. The runner masks each line by itself."""
-    lines = [line.strip() for line in key.splitlines()]
-    return [f"::add-mask::{_data(line)}" for line in lines if line]
+# For a job on none of the platforms. Git gives what the inputs do not.
+_ELSEWHERE = Step(agent="gitdailies-step", no_key="; set GITDAILIES_WEBHOOK_KEY")
+_OUR_NAMES: Mapping[str, str] = {}
 
-def commands(report, fails):
-    """Return the lines for the log. Notes, problems and a skip become annotations.
 
-    A foreign text, such as a receiver's answer, is only written into the data of a command. The runner
-    does not look for a command there.
+def start(platforms: Sequence[Platform], version: str, lent: Mapping[str, Any]) -> NoReturn:
+    """Run the step for a job of one of *platforms*, and end the process.
+
+    *version* is that of the file. *lent* holds the functions that an agent adds to a script.
     """
-    notices = [f"::notice title={_HEADING}::{_data(note)}" for note in report.notes]
-    notices += [f"::warning title={_HEADING}::{_data(warning)}" for warning in report.warnings]
-    if report.ok and report.outcome != SKIPPED:
-        return notices + [f"{_HEADING}: {_harmless(line)}" for line in report.lines]
-    level = "notice" if report.ok else "error" if fails else "warning"
-    return notices + [f"::{level} title={_HEADING}::{_data(line)}" for line in report.lines]
+    code = _guarded(platforms, version, lent)
+    if any(platform.step.lends in lent for platform in platforms):
+        # Such an agent runs the script in its own process, and has work to do afterwards.
+        sys.exit(code)
+    # Where the log is closed, or there is none, the usual end of Python would change the exit code.
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stdout.flush()
+    os._exit(code)
 
-def files(report):
-    """Return the texts to append to the runner's files, by the variable that names the file."""
-    return {"GITHUB_OUTPUT": outputs(report), "GITHUB_STEP_SUMMARY": summary(report)}
 
-def not_written(name):
-    return f"::warning title={_HEADING}::{name}: expected a file to write to, got none"
+def _guarded(platforms: Sequence[Platform], version: str, lent: Mapping[str, Any]) -> int:
+    """Run the step. Whatever goes wrong in it never fails the job, unless an input says so."""
+    try:
+        return _main(platforms, version, lent)
+    except Exception as error:  # noqa: BLE001  a closed log or a full disk, too
+        names = (f"{prefix}FAIL_ON_ERROR" for prefix in (PREFIX, "INPUT_", "PARAM_"))
+        fails = any(os.environ.get(name, "").strip().lower() in TRUE for name in names)
+        try:
+            level = "ERROR" if fails else "WARNING"
+            print(
+                f"GitDailies: {level}: deploy not reported: the step itself failed ({type(error).__name__})"
+            )
+        except (OSError, ValueError):
+            # There is no log to write to.
+            return int(fails)
+        return int(fails)
 
-def outputs(report):
-    """Return the lines for GITHUB_OUTPUT, one for each value."""
-    values = {
-        "ok": "true" if report.ok else "false",
-        "outcome": report.outcome,
-        "reason": report.reason,
-        "http-status": "" if report.http_status is None else str(report.http_status),
-        "payload": report.payload,
-    }
-    return "".join(f"{name}={_one_line(value)}\n" for name, value in values.items())
 
-def summary(report):
-    """Return the Markdown for GITHUB_STEP_SUMMARY."""
-    lines = [f"{_MARKS[report.outcome]} **{_HEADING}**: {_markdown(line)}" for line in report.lines]
-    return (
-        "\n\n".join([*lines, *(f"- {_markdown(note)}" for note in (*report.warnings, *report.notes))]) + "\n"
+def _main(platforms: Sequence[Platform], version: str, lent: Mapping[str, Any]) -> int:
+    # Windows' own code page lacks many characters, and platforms read UTF-8.
+    if sys.stdout is not None:
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+    platform, environ = _job(platforms, lent)
+    step = platform.step if platform else _ELSEWHERE
+    report, fails = _reported(platform, step, version, environ)
+    for line in step.log(report, fails):
+        print(line)
+    for name, text in step.files(report).items():
+        if not _appended(environ.get(name, ""), text):
+            print(step.not_written(name))
+    return report.code if fails or report.ok else step.warned(environ)
+
+
+def _job(platforms: Sequence[Platform], lent: Mapping[str, Any]) -> tuple[Platform | None, Mapping[str, str]]:
+    """Return the platform of the job and its variables. The only platform of a file needs no marker."""
+    lender = next((platform for platform in platforms if platform.step.lends in lent), None)
+    platform = platforms[0] if len(platforms) == 1 else lender or detect(platforms, os.environ)
+    if platform and platform.step.ask and (lender or len(platforms) == 1):
+        return platform, platform.step.ask(lent, sys.stdin.buffer.read)
+    return platform, os.environ
+
+
+def _reported(
+    platform: Platform | None, step: Step, version: str, environ: Mapping[str, str]
+) -> tuple[Report, bool]:
+    """Run the step; return its report, and whether an error fails the job."""
+    names = variables() if step.names is None else step.names
+    try:
+        refuse_misspelled(environ)
+        inputs = step.inputs(environ)
+    except UsageError as error:
+        # The inputs cannot be read, or one is misspelled. The variable says whether errors fail the job.
+        return refused(error, names), strict(texts(environ))
+    for line in step.masks(inputs["webhook-key"]):
+        print(line)
+    report = run(
+        platform,
+        inputs,
+        environ=environ,
+        event=_event(environ.get(step.event, "")),
+        directory=environ.get(step.folder) or ".",
+        agent=f"{step.agent}/{version}" if version else step.agent,
+        no_key=step.no_key,
+        names=names,
     )
+    return report, strict(inputs)
 
-def _data(text):
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
-def _harmless(text):
-    # The runner still reads commands in their old form, ##[name], anywhere in a line.
-    return _one_line(text).replace("##[", "## [")
+def _event(path: str) -> Any:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123  a step needs no pathlib
+            return json.loads(file.read())
+    except (OSError, ValueError, RecursionError):
+        # If the commit is only in the payload, the report says so. It is never guessed.
+        return None
 
-def _one_line(text):
-    return " ".join(text.splitlines())
 
-def _markdown(text):
-    return _one_line(text).translate(_MARKDOWN)
-'''
+def _appended(path: str, text: str) -> bool:
+    try:
+        # Bytes that are not UTF-8 are written as escapes. They are no error.
+        with open(path, "a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:  # noqa: PTH123
+            file.write(text)
+    except OSError:
+        return False
+    return True
 
-_LATER["ci.github_events"] = 2681, r'''
-# ci/github_events.py
-# Events of GitHub Actions whose payload names the deploy. Source: "Events that trigger workflows".
 
-@dataclass(frozen=True)
-class Payload:
+def run(
+    platform: Platform | None,
+    given: Mapping[str, str | None],
+    *,
+    environ: Mapping[str, str],
+    event: Any = None,
+    directory: str = ".",
+    agent: str,
+    no_key: str = "",
+    names: Mapping[str, str] = _OUR_NAMES,
+) -> Report:
+    """Report the job's deploys and return how it went. Raises nothing.
+
+    *given* are the inputs by the names of `settings`. *agent* names the step to the receiver.
+    *no_key* says where this platform keeps the key, for the error about a missing one. *names*
+    maps our names of inputs to the platform's, if it has other names.
+    """
+    try:
+        settings = Settings.make(given)
+        found = deploys_in(
+            directory,
+            platform,
+            environ=environ,
+            event=event,
+            inputs=settings.inputs,
+            path=settings.path,
+            call=os.urandom(8).hex(),
+            debug=names if settings.debug else None,
+        )
+        if isinstance(found, Skipped):
+            return skipped(found)
+        notes = [*found.notes, *left_out(settings.inputs, settings.receiver)]
+        if settings.dry_run:
+            return dry_run(found.events, settings.receiver, notes, found.warnings)
+        time = text_of(datetime.now(timezone.utc).replace(microsecond=0))
+        results, more = _send(found.events, settings, agent, no_key)
+        warnings = [*found.warnings, *more]
+        return attempted(
+            results, settings.receiver, notes, warnings, names, time=time, paths=settings.inputs.paths
+        )
+    except Exception as error:  # noqa: BLE001  a failed report never fails the deploy
+        return refused(error, names)
+
+
+def _send(
+    events: Sequence[Mapping[str, Any]], settings: Settings, agent: str, no_key: str
+) -> tuple[list[Attempted], list[str]]:
+    """Send the events. Return how that went, and warnings. Raises UsageError."""
+    if not settings.key:
+        raise UsageError(f"webhook-key: expected a webhook key, got nothing{no_key}")
+    if not settings.url:
+        raise UsageError("webhook-url: expected the address of the DORA server, got nothing")
+    receiver = Receiver.make(
+        url=settings.url,
+        key=settings.key,
+        takes=settings.receiver,
+        agent=agent,
+        timeout_seconds=settings.timeout_seconds,
+        retries=settings.retries,
+    )
+    warning = warning_about(receiver.url)
+    return send_all(events, receiver), [warning] if warning else []
+
+
+# gitdailies_core/ci/platforms/github_actions.py
+# GitHub Actions: its variables, the events whose payload names the deploy, and the log of its runner.
+
+# ruff: noqa: C408  the names are those of values
+
+
+
+GITHUB_TABLE = Table(
+    run=("GITHUB_RUN_ID",),
+    attempt=("GITHUB_RUN_ATTEMPT",),
+    sha=("GITHUB_SHA",),
+    # GITHUB_REF_NAME may also be a tag, or 7/merge for a pull request.
+    branch=("GITHUB_REF",),
+    repo=("GITHUB_REPOSITORY",),
+    # No variable has the job's status; the action passes job.status. No variable or context has the
+    # job's environment (actions/runner issue 1369).
+    status=("GITDAILIES_JOB_STATUS",),
+    started=("GITHUB_EVENT_NAME",),
+    # Those whose words need no payload.
+    starts={
+        "push": PERHAPS_PUSHED,
+        "schedule": SCHEDULED,
+        "workflow_dispatch": BY_HAND,
+        "repository_dispatch": BY_HAND,
+        **dict.fromkeys(
+            (
+                *("create", "deployment", "merge_group", "page_build"),
+                *(
+                    "pull_request",
+                    "pull_request_target",
+                    "pull_request_review",
+                    "pull_request_review_comment",
+                ),
+                *("registry_package", "release"),
+            ),
+            OF_A_COMMIT,
+        ),
+        "deployment_status": Start("other", True, elsewhere=True),
+        **dict.fromkeys(("check_run", "check_suite", "status"), Start(None, True, elsewhere=True)),
+        "workflow_run": PERHAPS_PUSHED,
+    },
+)
+
+
+# The variables name the commit of these, and of some others.
+_BY_VARIABLES = ("push", "workflow_dispatch", "schedule", "repository_dispatch")
+# The list of a longer push may be cut: GitHub's has at most 2,048 ("Webhook events and payloads", `push`).
+_MOST_LISTED = 2000
+
+
+def _github_facts(variables: Variables, event: Any) -> Facts:
+    facts = _about(variables, event)
+    payload = event if isinstance(event, dict) else {}
+    return facts._replace(start=_start(variables.first(*GITHUB_TABLE.started) or "", payload, facts))
+
+
+def _start(name: str, payload: Mapping[str, Any], facts: Facts) -> Start:
+    """Return what started the run. A push that is forced may go back to an earlier commit."""
+    if name == "workflow_run":
+        behind = at(payload, "workflow_run.event") or ""
+        if behind == "push" and any(target.unsure for target in facts.targets):
+            return PERHAPS_PUSHED
+        trigger = PUSHED.trigger if behind == "push" else GITHUB_TABLE.starts.get(behind, OF_A_COMMIT).trigger
+        return Start(trigger if behind else None, True)
+    if name == "create" and at(payload, "ref_type") == "tag":
+        return TAGGED
+    if name == "push" and isinstance(payload.get("forced"), bool):
+        if tag_of(at(payload, "ref")):
+            return TAGGED if payload.get("created") is True else OF_A_COMMIT
+        return OF_A_COMMIT if payload["forced"] else PUSHED
+    if name.startswith(_PULL_REQUEST):
+        return OF_A_COMMIT
+    return facts.start if facts.start != Start() or not name else OF_NO_COMMIT
+
+
+def _about(variables: Variables, event: Any) -> Facts:
+    name, payload = variables.first("GITHUB_EVENT_NAME") or "", event if isinstance(event, dict) else {}
+    if name not in _BY_VARIABLES:
+        ref, repo = variables.first(*GITHUB_TABLE.branch), variables.first(*GITHUB_TABLE.repo)
+        known = _facts_of_payload(name, payload, ref=ref or "", repo=repo, own=GITHUB_TABLE.run_of(variables))
+        if known is not None:
+            return _of_variables(variables, **known)
+    sha = full_sha(variables.first(*GITHUB_TABLE.sha))
+    branch = branch_of(variables.first(*GITHUB_TABLE.branch))
+    if name == "delete" or (name == "push" and _deletes(payload)):
+        skip = "the branch or tag of the run was deleted"
+        return _of_variables(variables, sha=sha, branch=branch, skip=skip)
+    if name != "push" or at(payload, "after") != sha:
+        return _of_variables(variables, sha=sha, branch=branch)
+    return _of_variables(variables, sha=sha, branch=branch, **_pushed(payload))
+
+
+def _deletes(payload: Mapping[str, Any]) -> bool:
+    after = at(payload, "after") or ""
+    return payload.get("deleted") is True or (bool(after) and not after.strip("0"))
+
+
+def _pushed(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a push brought. A new branch and a tag list no commits."""
+    pushed = payload.get("commits")
+    # The payload has the oldest first.
+    listed = [item for item in reversed(pushed) if isinstance(item, dict)] if isinstance(pushed, list) else []
+    # Only the message shows a merge. What a push merged is no line, and nor is one with a commit older than
+    # that before it. Each of these commits leads to the one before the push; more is not known.
+    kept = [item for item in listed if not is_merge(item.get("message"))]
+    entries = [one for one in (commit(item.get("id"), item.get("timestamp")) for item in kept) if one]
+    before = full_sha(at(payload, "before"))
+    if listed and at(payload, "after") == listed[0].get("id"):
+        # A push alone is seldom a deploy. What was there before shows whether its list is all that is new.
+        base = before if len(listed) < _MOST_LISTED and payload.get("forced") is not True else None
+        times = [one["time"] for one in entries if "time" in one]
+        is_line = kept == listed and times == sorted(times, reverse=True)
+        for entry, older in zip(entries, (*entries[1:], None)):
+            parent = older["sha"] if older and is_line else base
+            entry.update({"parents": [parent]} if parent else {})
+    head = payload.get("head_commit")
+    known = [*listed, *([head] if isinstance(head, dict) and not listed else [])]
+    return {
+        "commits": tuple(entries),
+        "commit_time": readable_time(at(payload, "head_commit.timestamp")),
+        "reverts": reverts_of((item.get("id"), undone_by(item.get("message"))) for item in known),
+        "before": before,
+    }
+
+
+# What `_of_variables` takes for the target. The rest belongs to the job.
+_OF_TARGET = ("sha", "branch", "unsure", "foreign", "commit_time", "commits", "before", "reverts", "notes")
+
+
+def _of_variables(
+    variables: Variables, *, no_branch: str | None = None, url: str | None = None, **known: Any
+) -> Facts:
+    repo, own_run = variables.first(*GITHUB_TABLE.repo), variables.first(*GITHUB_TABLE.run)
+    server = variables.first("GITHUB_SERVER_URL")
+    if variables.first("GITEA_ACTIONS", "FORGEJO_ACTIONS"):
+        # Their pages are numbered.
+        own_run = variables.first("GITHUB_RUN_NUMBER")
+    if server and repo and own_run:
+        url = url or f"{server}/{repo}/actions/runs/{own_run}"
+    of_target = {name: known.pop(name) for name in _OF_TARGET if name in known}
+    if known.get("status") is None:
+        known["status"] = variables.first(*GITHUB_TABLE.status)
+    tag = tag_of(variables.first(*GITHUB_TABLE.branch))
+    if tag and not of_target.get("branch"):
+        no_branch = no_branch or f"the run is of tag {tag}"
+    target = Target(repo=repo, no_branch=no_branch, **of_target)
+    return GITHUB_TABLE.read(variables, targets=(target,), url=url, **known)
+
+
+def _github_inputs(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the raw text of each input, by name. The action passes it as INPUT_NAME."""
+    return texts(environ, "INPUT_")
+
+
+class Payload(NamedTuple):
     """Where an event's payload has the facts about the deploy: paths. The first one found wins.
 
     A row with `status` is a deploy only after success. `run` names the run that deployed, and `attempt`
@@ -2702,7 +3503,8 @@ class Payload:
     commit_time: str = ""
     message: str = ""
 
-PAYLOADS = {
+
+PAYLOADS: Mapping[str, Payload] = {
     # GITHUB_SHA is the tip of the default branch. No time: it would differ at each attempt.
     "workflow_run": Payload(
         sha="workflow_run.head_sha",
@@ -2750,7 +3552,7 @@ PAYLOADS = {
         attempt="workflow_run.run_attempt",
         deployment="deployment.id",
     ),
-    # GITHUB_REF is gh-readonly-queue/main/pr-7-…
+    # GITHUB_REF is gh-readonly-queue/main/pr-7-SHA
     "merge_group": Payload(
         sha="merge_group.head_sha",
         branch="merge_group.base_ref",
@@ -2761,7 +3563,6 @@ PAYLOADS = {
 
 # `pull_request`, `pull_request_target`, `pull_request_review` and others; Gitea has more of them.
 _PULL_REQUEST = "pull_request"
-
 # Runs on these events may be of a tag. Those on all others are of a branch.
 _OF_TAGS = ("push", "create", "delete", "workflow_dispatch", "deployment", "deployment_status", "dynamic")
 
@@ -2771,9 +3572,10 @@ _MAYBE_TAG = (
     r"^(?:.*[/@_-])?[vV]?(?:[0-9]+(?:\.[0-9]+)+(?:[-+.].*)?|[0-9]{6,}.*|[0-9]{4}-[0-9]{2}.*)$|^[vV][0-9]+$"
 )
 
-def facts_of(
-    name, payload, *, ref, repo, own
-):
+
+def _facts_of_payload(
+    name: str, payload: Mapping[str, Any], *, ref: str, repo: str | None, own: Run | None
+) -> dict[str, Any] | None:
     """Return the values for `Facts` and `Target` that a payload has, or None if the variables have them.
 
     *name* is the event, and *ref*, *repo* and *own* are the ref, the repository and the run of the job.
@@ -2781,21 +3583,22 @@ def facts_of(
     if name in PAYLOADS:
         return _from_payload(name, payload, ref, repo, own)
     if name.startswith(_PULL_REQUEST):
-        return _pull_request(name, payload, ref)
+        return _pull_request_facts(name, payload, ref)
     issue = payload.get("issue")
     if name == "issue_comment" and isinstance(issue, dict) and issue.get("pull_request"):
-        return _comment(payload)
+        return _comment_facts(payload)
     return None
 
+
 def _from_payload(
-    name, payload, ref, repo, own
-):
+    name: str, payload: Mapping[str, Any], ref: str, repo: str | None, own: Run | None
+) -> dict[str, Any]:
     row = PAYLOADS[name]
     sha = full_sha(at(payload, row.sha))
     if not at(payload, row.sha):
-        return {"notes": _missing(name)}
+        return {"notes": _missing_payload(name)}
     head = branch_of(at(payload, row.branch))
-    found = {"branch": head}
+    found: dict[str, Any] = {"branch": head}
     if name.startswith("deployment"):
         found["branch"] = branch_of(ref)
         found["tier"] = _tier(payload)
@@ -2809,7 +3612,7 @@ def _from_payload(
         sha=sha,
         commit_time=readable_time(at(payload, row.commit_time)),
         reverts=undone_by(at(payload, row.message)),
-        run=_github_events_run(row, payload, own),
+        run=_run_of_payload(row, payload, own),
         environment=at(payload, row.environment),
         time=readable_time(at(payload, row.time)),
         url=at(payload, row.url),
@@ -2821,7 +3624,8 @@ def _from_payload(
         **found,
     )
 
-def _github_events_run(row, payload, own):
+
+def _run_of_payload(row: Payload, payload: Mapping[str, Any], own: Run | None) -> Run | None:
     """Return the run that the payload names, else the job's own.
 
     A job that is started by a workflow's end may be the one that deploys. Its own attempt is then that of
@@ -2839,26 +3643,30 @@ def _github_events_run(row, payload, own):
         return Run(run, attempt, (deployment, again) if again else (deployment,))
     return Run(run, attempt)
 
-def _tier(payload):
+
+def _tier(payload: Mapping[str, Any]) -> str | None:
     """Return the tier of a deployment. GitHub only tells production from everything else."""
     deployment = payload.get("deployment")
     known = isinstance(deployment, dict) and deployment.get("production_environment") is True
     moved = at(payload, "deployment_status.environment") or at(payload, "deployment.environment")
     return "production" if known and moved == at(payload, "deployment.environment") else None
 
-def _foreign(name, payload, own):
+
+def _foreign(name: str, payload: Mapping[str, Any], own: str | None) -> bool:
     origin = at(payload, f"{name}.head_repository.full_name")
     about = payload.get(name)
     # A fork that was deleted since is null.
     gone = isinstance(about, dict) and "head_repository" in about and about["head_repository"] is None
     return gone or bool(origin and own and origin.lower() != own.lower())
 
-def _may_be_tag(name, payload, branch):
+
+def _may_be_tag(name: str, payload: Mapping[str, Any], branch: str) -> bool:
     if branch == at(payload, "repository.default_branch") or not re.match(_MAYBE_TAG, branch):
         return False
     return (at(payload, f"{name}.event") or "push") in _OF_TAGS
 
-def _open_pull(name, payload, branch):
+
+def _open_pull(name: str, payload: Mapping[str, Any], branch: str | None) -> str | None:
     """Return the open pull request whose checks or workflow run started the job, or None."""
     about = payload.get(name)
     if not isinstance(about, dict) or name not in ("workflow_run", "check_suite", "check_run"):
@@ -2875,7 +3683,8 @@ def _open_pull(name, payload, branch):
         return None
     return f"pull request {number}"
 
-def _comment(payload):
+
+def _comment_facts(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Read a comment on a pull request. GITHUB_SHA is the default branch's tip, and no commit is named."""
     merged = at(payload, "issue.pull_request.merged_at")
     return dict(
@@ -2884,12 +3693,13 @@ def _comment(payload):
         pull=None if merged else f"pull request {at(payload, 'issue.number') or ''}".strip(),
     )
 
-def _pull_request(name, payload, ref):
+
+def _pull_request_facts(name: str, payload: Mapping[str, Any], ref: str) -> dict[str, Any]:
     number = at(payload, "pull_request.number")
     if not number:
         # The ref of a merged one is the branch that it was merged into.
         merged = name == _PULL_REQUEST and ref.startswith("refs/heads/")
-        return {"notes": _missing(name), "pull": None if merged else "a pull request"}
+        return {"notes": _missing_payload(name), "pull": None if merged else "a pull request"}
     pull = f"pull request {number}"
     if at(payload, "pull_request.merged_at") or payload["pull_request"].get("merged") is True:
         return dict(
@@ -2914,104 +3724,96 @@ def _pull_request(name, payload, ref):
         skip=f"{pull} was closed without being merged" if closed else None,
     )
 
-def _missing(name):
+
+def _missing_payload(name: str) -> tuple[str, ...]:
     return (f"the payload of {name}, which tells it, was not found at GITHUB_EVENT_PATH",)
-'''
 
-_LATER["ci.platforms.github_actions"] = 2921, r'''
-# ci/platforms/github_actions.py
-# GitHub Actions. Sources: its "Variables", "Contexts" and "Events that trigger workflows" references.
 
-GITHUB_ACTIONS_TABLE = Table(
-    run=("GITHUB_RUN_ID",),
-    attempt=("GITHUB_RUN_ATTEMPT",),
-    sha=("GITHUB_SHA",),
-    # GITHUB_REF_NAME may also be a tag, or 7/merge for a pull request.
-    branch=("GITHUB_REF",),
-    repo=("GITHUB_REPOSITORY",),
-    # No variable has the job's status; the action passes job.status. No variable or context has the
-    # job's environment (actions/runner issue 1369).
-    status=("GITDAILIES_JOB_STATUS",),
-)
+_HEADING = "GitDailies"
+_MARKS = {
+    REPORTED: "\u2705",
+    SKIPPED: "\u23ed\ufe0f",
+    DRY_RUN: "\U0001f4dd",
+    FAILED: "\u26a0\ufe0f",
+}
+_MARKDOWN = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_{}[]<>()#+!|~"})
 
-# The variables name the commit of these, and of some others.
-_BY_VARIABLES = ("push", "workflow_dispatch", "schedule", "repository_dispatch")
 
-# How git and GitHub begin the message of a merge. `checkout` leaves merges out, too.
-_MERGES = ("Merge pull request #", "Merge branch '", "Merge remote-tracking branch '", "Merge tag '")
+def _github_masks(key: str) -> list[str]:
+    """Return the commands that keep the key out of the log. The runner masks each line by itself."""
+    lines = [line.strip() for line in key.splitlines()]
+    return [f"::add-mask::{_command_data(line)}" for line in lines if line]
 
-def _github_actions_read(variables, event):
-    name, payload = variables.first("GITHUB_EVENT_NAME") or "", event if isinstance(event, dict) else {}
-    if name not in _BY_VARIABLES:
-        # Most jobs are not of such an event, and do not wait for the module.
-        _load("ci.github_events")
-        ref, repo = variables.first(*GITHUB_ACTIONS_TABLE.branch), variables.first(*GITHUB_ACTIONS_TABLE.repo)
-        known = facts_of(name, payload, ref=ref or "", repo=repo, own=GITHUB_ACTIONS_TABLE.run_of(variables))
-        if known is not None:
-            return _facts(variables, **known)
-    sha = full_sha(variables.first(*GITHUB_ACTIONS_TABLE.sha))
-    branch = branch_of(variables.first(*GITHUB_ACTIONS_TABLE.branch))
-    if name == "delete" or (name == "push" and _deletes(payload)):
-        return _facts(variables, sha=sha, branch=branch, skip="the branch or tag of the run was deleted")
-    if name != "push" or at(payload, "after") != sha:
-        return _facts(variables, sha=sha, branch=branch)
-    return _facts(variables, sha=sha, branch=branch, **_pushed(payload))
 
-def _deletes(payload):
-    after = at(payload, "after") or ""
-    return payload.get("deleted") is True or (bool(after) and not after.strip("0"))
+def _github_commands(report: Report, fails: bool) -> list[str]:
+    """Return the lines for the log. Notes, problems and a skip become annotations.
 
-def _pushed(payload):
-    """Return what a push brought. A new branch and a tag list no commits."""
-    pushed = payload.get("commits")
-    # The payload has the oldest first.
-    listed = [item for item in reversed(pushed) if isinstance(item, dict)] if isinstance(pushed, list) else []
-    entries = [
-        commit(item.get("id"), item.get("timestamp"))
-        for item in listed
-        # Only the message shows a merge.
-        if not str(item.get("message")).startswith(_MERGES)
-    ]
-    head = payload.get("head_commit")
-    known = [*listed, *([head] if isinstance(head, dict) and not listed else [])]
-    return {
-        "commits": tuple(entry for entry in entries if entry),
-        "commit_time": readable_time(at(payload, "head_commit.timestamp")),
-        "reverts": reverts_of((item.get("id"), undone_by(item.get("message"))) for item in known),
-        "before": full_sha(at(payload, "before")),
+    A foreign text, such as a receiver's answer, is only written into the data of a command. The runner
+    does not look for a command there.
+    """
+    notices = [f"::notice title={_HEADING}::{_command_data(note)}" for note in report.notes]
+    notices += [f"::warning title={_HEADING}::{_command_data(warning)}" for warning in report.warnings]
+    if report.ok and report.outcome != SKIPPED:
+        return notices + [f"{_HEADING}: {_harmless(line)}" for line in report.lines]
+    level = "notice" if report.ok else "error" if fails else "warning"
+    return notices + [f"::{level} title={_HEADING}::{_command_data(line)}" for line in report.lines]
+
+
+def _github_files(report: Report) -> dict[str, str]:
+    """Return the texts to append to the runner's files, by the variable that names the file."""
+    return {"GITHUB_OUTPUT": _github_outputs(report), "GITHUB_STEP_SUMMARY": _github_summary(report)}
+
+
+def _github_not_written(name: str) -> str:
+    if name == "GITHUB_STEP_SUMMARY":
+        # Some runners have none, and the log has the same lines.
+        return f"{_HEADING}: {name}: no file to write to, so there is no summary"
+    return f"::warning title={_HEADING}::{name}: expected a file to write to, got none"
+
+
+def _github_outputs(report: Report) -> str:
+    """Return the lines for GITHUB_OUTPUT, one for each value."""
+    values = {
+        "ok": "true" if report.ok else "false",
+        "outcome": report.outcome,
+        "reason": report.reason,
+        "http-status": "" if report.http_status is None else str(report.http_status),
+        "payload": report.payload,
     }
+    return "".join(f"{name}={_one_line(value)}\n" for name, value in values.items())
 
-# What `_facts` takes for the target. The rest belongs to the job.
-_OF_TARGET = ("sha", "branch", "unsure", "foreign", "commit_time", "commits", "before", "reverts", "notes")
 
-def _facts(
-    variables, *, no_branch = None, url = None, **known
-):
-    repo, own_run = variables.first(*GITHUB_ACTIONS_TABLE.repo), variables.first(*GITHUB_ACTIONS_TABLE.run)
-    server = variables.first("GITHUB_SERVER_URL")
-    if variables.first("GITEA_ACTIONS", "FORGEJO_ACTIONS"):
-        # Their pages are numbered.
-        own_run = variables.first("GITHUB_RUN_NUMBER")
-    if server and repo and own_run:
-        url = url or f"{server}/{repo}/actions/runs/{own_run}"
-    of_target = {name: known.pop(name) for name in _OF_TARGET if name in known}
-    if known.get("status") is None:
-        known["status"] = variables.first(*GITHUB_ACTIONS_TABLE.status)
-    tag = tag_of(variables.first(*GITHUB_ACTIONS_TABLE.branch))
-    if tag and not of_target.get("branch"):
-        no_branch = no_branch or f"the run is of tag {tag}"
-    target = Target(repo=repo, no_branch=no_branch, **of_target)
-    return GITHUB_ACTIONS_TABLE.read(variables, targets=(target,), url=url, **known)
+def _github_summary(report: Report) -> str:
+    """Return the Markdown for GITHUB_STEP_SUMMARY."""
+    lines = [f"{_MARKS[report.outcome]} **{_HEADING}**: {_markdown(line)}" for line in report.lines]
+    return (
+        "\n\n".join([*lines, *(f"- {_markdown(note)}" for note in (*report.warnings, *report.notes))]) + "\n"
+    )
 
-def github_actions_inputs(environ):
-    """Return the raw text of each input, by name. The action passes it as INPUT_NAME."""
-    return texts(environ, "INPUT_")
+
+def _command_data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _harmless(text: str) -> str:
+    # The runner still reads commands in their old form, ##[name], anywhere in a line.
+    return _one_line(text).replace("##[", "## [")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.splitlines())
+
+
+def _markdown(text: str) -> str:
+    return _one_line(text).translate(_MARKDOWN)
+
 
 GITHUB_ACTIONS = Platform(
     word="github",
     title="GitHub Actions",
     marker="GITHUB_ACTIONS",
-    read=_github_actions_read,
+    table=GITHUB_TABLE,
+    read=_github_facts,
     step=Step(
         agent="gitdailies-github-action",
         no_key=(
@@ -3020,21 +3822,20 @@ GITHUB_ACTIONS = Platform(
         ),
         folder="GITHUB_WORKSPACE",
         event="GITHUB_EVENT_PATH",
-        inputs=github_actions_inputs,
+        inputs=_github_inputs,
         names=SAME_NAMES,
-        masks=masks,
-        log=commands,
-        files=files,
-        not_written=not_written,
+        masks=_github_masks,
+        log=_github_commands,
+        files=_github_files,
+        not_written=_github_not_written,
     ),
     turn=10,
     name="github-actions",
 )
-'''
 
-_LATER["ci.platforms.circleci"] = 3035, r'''
-# ci/platforms/circleci.py
-# CircleCI. Sources: its "Project values and variables" and "Pipeline values" references.
+
+# gitdailies_core/ci/platforms/circleci.py
+# CircleCI. Sources: its "Project values and variables" and "Pipeline values" references, "Set up rollbacks".
 
 CIRCLECI_TABLE = Table(
     # A workflow that runs again gets a new id, but keeps its pipeline.
@@ -3056,18 +3857,20 @@ _OWNER_AND_NAME = (
     ("CIRCLE_PROJECT_USERNAME", "CIRCLE_PROJECT_REPONAME"),
 )
 
+
 # The orb's parameters. A template cannot read a name with a hyphen.
 CIRCLECI_PARAMETERS = {name: name.replace("-", "_") for name in INPUTS}
 
 _REFERENCE = r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))"
 
+
 # For a forked pull request the branch is `pull/7` or `pull/7/head`.
 _FORK = r"^pull/([0-9]+)(?:/(?:head|merge))?$"
-
 # A pull request from such a branch only carries it to another one that is released.
 _TRUNKS = ("main", "master", "trunk")
 
-def _circleci_read(variables, event):
+
+def _circleci_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  CircleCI has none
     repo = None
     for pair in _OWNER_AND_NAME:
         owner, name = map(variables.first, pair)
@@ -3075,6 +3878,7 @@ def _circleci_read(variables, event):
             repo = f"{owner}/{name}"
             break
     branch = variables.first(*CIRCLECI_TABLE.branch)
+    found = _of_deploys(variables)
     forked = re.match(_FORK, branch or "")
     # Only jobs of forked pull requests have its number as a variable.
     number = forked[1] if forked else variables.first("CIRCLE_PR_NUMBER")
@@ -3087,9 +3891,35 @@ def _circleci_read(variables, event):
         run=_circleci_run(variables),
         pull=f"pull request {pull}" if pull else None,
         fork=f"the run is of pull request {number}, of a fork" if number else False,
+        **found,
     )
 
-def _circleci_run(variables):
+
+def _of_deploys(variables: Variables) -> dict[str, Any]:
+    """Read what a person chose on the Deploys page, which starts a pipeline of the default branch's tip.
+
+    The page takes any text as a version. Only a rollback has the version that it is from, or a reason.
+    """
+    version = variables.first("PIPELINE_DEPLOY_TARGET_VERSION")
+    if not version:
+        return {}
+    back = variables.first("PIPELINE_DEPLOY_CURRENT_VERSION", "PIPELINE_DEPLOY_REASON")
+    sha = full_sha(version)
+    found = {
+        "start": PROMOTED,
+        "environment": variables.first("PIPELINE_DEPLOY_ENVIRONMENT_NAME"),
+        "service": variables.first("PIPELINE_DEPLOY_COMPONENT_NAME"),
+        "type": "rollback" if back else None,
+    }
+    if sha:
+        return {**found, "sha": sha, "branch": None, "tag": None, "message": None}
+    tip = full_sha(variables.first(*CIRCLECI_TABLE.sha)) or ""
+    warning = f"the pipeline deploys version {got(version)}, the run is of {tip[:7]}, which is reported; "
+    # A job may check that version out by itself.
+    return {**found, "start": BY_HAND, "warnings": (warning + "set sha to the commit of that version",)}
+
+
+def _circleci_run(variables: Variables) -> Run | None:
     """Return the pipeline. A workflow that runs again has another id than its workspace.
 
     The workspace is the one of the first run, and a pipeline may have several workflows that deploy.
@@ -3102,7 +3932,8 @@ def _circleci_run(variables):
     named = (first, again) if again else (first,)
     return Run(variables.first(*CIRCLECI_TABLE.run) or first, again, named)
 
-def _circleci_inputs(environ):
+
+def _circleci_inputs(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the inputs, by name: the orb's parameters, else GITDAILIES_* as on any other platform."""
     read = texts(environ, "PARAM_")
     filled = {name: _filled_in(text, environ) for name, text in read.items()}
@@ -3111,7 +3942,8 @@ def _circleci_inputs(environ):
     filled["webhook-key"] = environ.get(named, "") if named else read["webhook-key"]
     return filled
 
-def _filled_in(text, environ):
+
+def _filled_in(text: str, environ: Mapping[str, str]) -> str:
     """Replace `$NAME` and `${NAME}` by the variables. If one is not set, return its reference alone.
 
     Core refuses a bare reference. A value with a part missing would look valid.
@@ -3121,11 +3953,13 @@ def _filled_in(text, environ):
             return found[0]
     return re.sub(_REFERENCE, lambda found: environ[found[1] or found[2]], text)
 
+
 CIRCLECI = Platform(
     word="circleci",
     title="CircleCI",
     marker="CIRCLECI",
-    read=_circleci_read,
+    table=CIRCLECI_TABLE,
+    read=_circleci_facts,
     step=Step(
         agent="gitdailies-circleci-orb",
         no_key=(
@@ -3138,10 +3972,9 @@ CIRCLECI = Platform(
     ),
     turn=20,
 )
-'''
 
-_LATER["ci.platforms.travis"] = 3143, r'''
-# ci/platforms/travis.py
+
+# gitdailies_core/ci/platforms/travis.py
 # Travis CI. Source: its "Environment Variables" page.
 
 TRAVIS_TABLE = Table(
@@ -3158,12 +3991,14 @@ TRAVIS_TABLE = Table(
     status=("TRAVIS_TEST_RESULT",),
     message=("TRAVIS_COMMIT_MESSAGE",),
     pull=("TRAVIS_PULL_REQUEST",),
+    started=("TRAVIS_EVENT_TYPE",),
+    starts={"push": PUSHED, "pull_request": OF_A_COMMIT, "cron": SCHEDULED, "api": BY_HAND},
 )
-
 # Nothing counts the restarts of a job. All of them have one name.
 _AGAIN = "restarted"
 
-def _travis_read(variables, event):
+
+def _travis_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Travis has none
     build = variables.first(*TRAVIS_TABLE.run)
     again = _AGAIN if variables.first("TRAVIS_JOB_RESTARTED_BY") else None
     own, origin = variables.first(*TRAVIS_TABLE.repo), variables.first("TRAVIS_PULL_REQUEST_SLUG")
@@ -3174,11 +4009,13 @@ def _travis_read(variables, event):
         status_of="the script phase",
     )
 
+
 TRAVIS = Platform(
     word="travis",
     title="Travis CI",
     marker="TRAVIS",
-    read=_travis_read,
+    table=TRAVIS_TABLE,
+    read=_travis_facts,
     step=Step(
         agent="gitdailies-travis",
         no_key=(
@@ -3189,10 +4026,9 @@ TRAVIS = Platform(
     ),
     turn=30,
 )
-'''
 
-_LATER["ci.platforms.octopus"] = 3194, r'''
-# ci/platforms/octopus.py
+
+# gitdailies_core/ci/platforms/octopus.py
 # Octopus Deploy. Names are Octopus's own.
 
 OCTOPUS_TABLE = Table(
@@ -3205,14 +4041,11 @@ OCTOPUS_TABLE = Table(
 
 # JSON. Octopus.Release.Package and .Builds do not exist in steps, only in release notes.
 _CHANGES = "Octopus.Deployment.Changes"
-
 # The packages of the release. A release that goes back brings no changes.
 _PACKAGES = "Octopus.Deployment.PackageBuildInformation"
-
 _RELEASE = "Octopus.Release.Number"
 _SERVER, _LINK = "Octopus.Web.ServerUri", "Octopus.Web.DeploymentLink"
 _ERROR = "Octopus.Deployment.Error"
-
 # No time: the form of Octopus.Deployment.Created depends on the server's language.
 NAMES = (
     *(*OCTOPUS_TABLE.run, *OCTOPUS_TABLE.attempt, *OCTOPUS_TABLE.environment),
@@ -3220,19 +4053,23 @@ NAMES = (
 )
 
 # A template's parameter is a variable of this name. No other step has one with this prefix. A deployment
-# has no checkout.
-OCTOPUS_PARAMETERS = {name: "GitDailies." + name.title().replace("-", "") for name in INPUTS if name != "path"}
-
+# has no checkout, and its variables have one place each.
+OCTOPUS_PARAMETERS = {
+    name: "GitDailies." + name.title().replace("-", "")
+    for name in INPUTS
+    if name not in ("path", "paths", "debug")
+}
 ASKED = (*NAMES, *OCTOPUS_PARAMETERS.values())
-_LENDS = "get_octopusvariable"
 
+_LENDS = "get_octopusvariable"
 # An older agent's Bash function prints this for a variable that does not exist.
 _UNKNOWN = ('Unrecognized variable "', 'Unrecognized command "')
-
 _MARK = "##octopus["
+
 _REMEDY = "or push build information with its VcsRoot and VcsCommitNumber for the release's packages"
 
-def _octopus_read(variables, event):
+
+def _octopus_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Octopus has none
     server, link = variables.first(_SERVER), variables.first(_LINK)
     targets, notes = _targets(variables.first(_CHANGES), variables.first(_RELEASE))
     if not targets:
@@ -3242,6 +4079,8 @@ def _octopus_read(variables, event):
         variables,
         targets=targets,
         run=_octopus_run(variables),
+        # Each deployment of a release is an attempt.
+        rerun=False,
         url=server.rstrip("/") + "/" + link.lstrip("/") if server and link else None,
         status="failed" if variables.first(_ERROR) else None,
         status_of="the deployment",
@@ -3249,21 +4088,23 @@ def _octopus_read(variables, event):
         remedy=_REMEDY,
     )
 
-def _octopus_run(variables):
+
+def _octopus_run(variables: Variables) -> Run | None:
     """Return the release, and its deployment as the attempt. The deployment alone names its deploys."""
     release, deployment = variables.first(*OCTOPUS_TABLE.run), variables.first(*OCTOPUS_TABLE.attempt)
     if not deployment:
         return None
     return Run(release or deployment, deployment if release else None, (deployment,))
 
-def _targets(text, release):
+
+def _targets(text: str | None, release: str | None) -> tuple[tuple[Target, ...], list[str]]:
     """Read the repositories of a release's packages, each with its commit and the new commits.
 
     The list holds every release since the last one in this environment. The entry of *release* names
     the deployed commit; all entries together name the new commits.
     """
     changes, notes = _list(text, _CHANGES)
-    packages = [
+    packages: list[tuple[bool, dict[str, Any]]] = [
         (str(change.get("Version")) == release, package)
         for change in changes
         for package in _objects(change.get("BuildInformation"))
@@ -3271,7 +4112,7 @@ def _targets(text, release):
     found = _by_commit([package for of_release, package in packages if of_release])
     targets = []
     for target in found:
-        brought = [one for _, one in packages if slug(_octopus_text(one, "VcsRoot")) == target.repo]
+        brought = [one for _, one in packages if slug(_text_in(one, "VcsRoot")) == target.repo]
         items = [item for package in brought for item in _objects(package.get("Commits"))]
         undone = reverts_of((item.get("Id"), undone_by(item.get("Comment"))) for item in items)
         targets.append(target.but(commits=_commits(items), reverts=undone))
@@ -3279,41 +4120,51 @@ def _targets(text, release):
         notes.append(f"{_CHANGES} names no package of release {release}")
     return tuple(targets), notes
 
-def _of_packages(text):
+
+def _of_packages(text: str | None) -> tuple[tuple[Target, ...], list[str]]:
     """Read the packages of the release. What it brought is unknown here."""
     packages, notes = _list(text, _PACKAGES)
     nested = [package for one in packages for package in _objects(one.get("BuildInformation"))]
     return _by_commit([*packages, *nested]), notes
 
-def _by_commit(packages):
+
+def _by_commit(packages: list[dict[str, Any]]) -> tuple[Target, ...]:
     """Return each repository and commit of *packages* once."""
-    found = {}
+    found: dict[tuple[str | None, str | None], Target] = {}
     for package in packages:
-        repo, sha = slug(_octopus_text(package, "VcsRoot")), full_sha(_octopus_text(package, "VcsCommitNumber"))
+        repo, sha = (
+            slug(_text_in(package, "VcsRoot")),
+            full_sha(_text_in(package, "VcsCommitNumber")),
+        )
         if repo or sha:
-            branch = branch_of(_octopus_text(package, "Branch"))
+            branch = branch_of(_text_in(package, "Branch"))
             found.setdefault((repo, sha), Target(repo=repo, sha=sha, branch=branch))
     return tuple(found.values())
 
-def _commits(items):
+
+def _commits(items: list[dict[str, Any]]) -> tuple[dict[str, str], ...]:
     # Build information has no times of commits.
     entries = [commit(item.get("Id"), None) for item in items]
     return tuple({entry["sha"]: entry for entry in entries if entry}.values())
 
-def _list(text, name):
+
+def _list(text: str | None, name: str) -> tuple[list[dict[str, Any]], list[str]]:
     try:
         return _objects(json.loads(text) if text else []), []
     except ValueError:
         return [], [f"{name} is no JSON"]
 
-def _objects(value):
+
+def _objects(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
-def _octopus_text(package, name):
+
+def _text_in(package: dict[str, Any], name: str) -> str:
     value = package.get(name)
     return value if isinstance(value, str) else ""
 
-def ask(lent, standard_input):
+
+def ask(lent: Mapping[str, Any], standard_input: Callable[[], bytes]) -> dict[str, str]:
     """Ask for every variable that is used. A missing one is empty."""
     get = lent.get(_LENDS)
     if get is None:
@@ -3321,21 +4172,25 @@ def ask(lent, standard_input):
         return {name: _known(handed.get(name, "")) for name in ASKED}
     return {name: _known(_asked(get, name)) for name in ASKED}
 
-def octopus_inputs(variables):
+
+def _octopus_inputs(variables: Mapping[str, str]) -> dict[str, str]:
     """Return the inputs, by name."""
     return {name: variables.get(variable, "") for name, variable in OCTOPUS_PARAMETERS.items()}
 
-def _asked(get, name):
+
+def _asked(get: Callable[[str], str], name: str) -> str:
     try:
         return get(name) or ""
     except KeyError:
         # An older agent's Python function raises it.
         return ""
 
-def _known(text):
+
+def _known(text: str) -> str:
     return "" if text.startswith(_UNKNOWN) else text
 
-def _pairs(raw):
+
+def _pairs(raw: bytes) -> dict[str, str]:
     """Read `NAME=VALUE`, each followed by a zero byte, which no value can hold."""
     read = {}
     for pair in raw.decode("utf-8", "replace").split("\0"):
@@ -3343,7 +4198,8 @@ def _pairs(raw):
         read[name] = value
     return read
 
-def _octopus_log(report, fails):
+
+def _octopus_log(report: Report, fails: bool) -> list[str]:
     """Return the lines for the log. A foreign text, such as a receiver's answer, gives no commands."""
     plain = [line.replace(_MARK, "## octopus[") for line in messages(report)]
     if report.ok and not report.warnings:
@@ -3351,15 +4207,17 @@ def _octopus_log(report, fails):
     level = "error" if fails and not report.ok else "warning"
     return [f"{_MARK}stdout-{level}]", *plain, f"{_MARK}stdout-default]"]
 
+
 OCTOPUS = Platform(
     word="octopus",
     title="Octopus Deploy",
     marker="Octopus.Deployment.Id",
-    read=_octopus_read,
+    table=OCTOPUS_TABLE,
+    read=_octopus_facts,
     step=Step(
         agent="gitdailies-octopus",
         no_key="; set the template's parameter Webhook key, best to a sensitive variable",
-        inputs=octopus_inputs,
+        inputs=_octopus_inputs,
         names=OCTOPUS_PARAMETERS,
         log=_octopus_log,
         lends=_LENDS,
@@ -3367,10 +4225,9 @@ OCTOPUS = Platform(
     ),
     turn=40,
 )
-'''
 
-_LATER["ci.platforms.gitlab"] = 3372, r'''
-# ci/platforms/gitlab.py
+
+# gitdailies_core/ci/platforms/gitlab.py
 # GitLab CI.
 
 GITLAB_TABLE = Table(
@@ -3396,35 +4253,54 @@ GITLAB_TABLE = Table(
     pull=("CI_MERGE_REQUEST_IID", "CI_EXTERNAL_PULL_REQUEST_IID"),
     # Zeros for a new branch and in pipelines of merge requests.
     before=("CI_COMMIT_BEFORE_SHA",),
+    started=("CI_PIPELINE_SOURCE",),
+    starts={
+        "push": OF_A_COMMIT,
+        "merge_request_event": OF_A_COMMIT,
+        "external_pull_request_event": OF_A_COMMIT,
+        **dict.fromkeys(
+            (
+                *("api", "chat", "ondemand_dast_scan", "ondemand_dast_validation", "parent_pipeline"),
+                *("pipeline", "schedule", "security_orchestration_policy", "trigger", "web", "webide"),
+            ),
+            OF_NO_COMMIT,
+        ),
+    },
 )
 
 # CI_ENVIRONMENT_ACTION other than `start`: https://docs.gitlab.com/ci/yaml/#environmentaction
 _NO_DEPLOY = ("stop", "prepare", "verify", "access")
 
-def _gitlab_read(variables, event):
+
+def _gitlab_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  GitLab has none
     action = (variables.first("CI_ENVIRONMENT_ACTION") or "").lower()
     tier = (variables.first("CI_ENVIRONMENT_TIER") or "").lower()
     pipeline, job = variables.first(*GITLAB_TABLE.run), variables.first("CI_JOB_ID")
-    found = {}
+    found: dict[str, Any] = {}
     if variables.first("CI_MERGE_REQUEST_EVENT_TYPE") == "merge_train":
         # A train builds what the target branch becomes.
         found["branch"], found["pull"] = variables.first("CI_MERGE_REQUEST_TARGET_BRANCH_NAME"), None
     else:
         found["pull"], found["fork"] = _gitlab_pull(variables), _gitlab_forked(variables)
-    return GITLAB_TABLE.read(
+    facts = GITLAB_TABLE.read(
         variables,
         # "Rollback environment" and a retry run a job again, under another id in the same pipeline.
         run=Run(pipeline, job) if pipeline else None,
+        rerun=False,
         tier=tier if tier in TIERS else None,
         skip=f"the environment's action is {action}, which deploys nothing" if action in _NO_DEPLOY else None,
         **found,
     )
+    # A rollback and a retry keep the source of their pipeline, so no deploy is a push for certain.
+    return facts._replace(start=facts.start._replace(trigger="other"))
 
-def _gitlab_pull(variables):
+
+def _gitlab_pull(variables: Variables) -> str | None:
     merge, external = variables.first("CI_MERGE_REQUEST_IID"), variables.first("CI_EXTERNAL_PULL_REQUEST_IID")
     if merge or variables.first("CI_PIPELINE_SOURCE") == "merge_request_event":
         return f"merge request {merge}" if merge else "a merge request"
     return f"pull request {external}" if external else None
+
 
 # Where the branch is from, and the repository that it is to be merged into.
 _GITLAB_ORIGINS = (
@@ -3433,14 +4309,16 @@ _GITLAB_ORIGINS = (
     ("CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY", "CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY"),
 )
 
-def _gitlab_forked(variables):
+
+def _gitlab_forked(variables: Variables) -> bool:
     for theirs, own in _GITLAB_ORIGINS:
         origin, here = variables.first(theirs), variables.first(own)
         if origin and here and origin.lower() != here.lower():
             return True
     return False
 
-def _gitlab_inputs(environ):
+
+def _gitlab_inputs(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the inputs, by name: the component's, else the GITDAILIES_* variable of that name.
 
     The component passes INPUT_*, because a project's variable overrides a job's of the same name.
@@ -3451,16 +4329,19 @@ def _gitlab_inputs(environ):
         read["webhook-key"] = environ.get(named, "")
     return read
 
-def _warned(environ):
+
+def _warned(environ: Mapping[str, str]) -> int:
     """Return the exit code of a warning: the one that the component allows its job to fail with, else 0."""
     code = environ.get("GITDAILIES_WARNING_EXIT", "")
     return int(code) if code.isdecimal() else 0
+
 
 GITLAB = Platform(
     word="gitlab",
     title="GitLab CI",
     marker="GITLAB_CI",
-    read=_gitlab_read,
+    table=GITLAB_TABLE,
+    read=_gitlab_facts,
     step=Step(
         agent="gitdailies-gitlab-component",
         no_key=(
@@ -3474,10 +4355,9 @@ GITLAB = Platform(
     ),
     turn=50,
 )
-'''
 
-_LATER["ci.platforms.buildkite"] = 3479, r'''
-# ci/platforms/buildkite.py
+
+# gitdailies_core/ci/platforms/buildkite.py
 # Buildkite. Source: its "Environment variables" reference.
 
 BUILDKITE_TABLE = Table(
@@ -3495,13 +4375,24 @@ BUILDKITE_TABLE = Table(
     status=("BUILDKITE_COMMAND_EXIT_STATUS",),
     message=("BUILDKITE_MESSAGE",),
     pull=("BUILDKITE_PULL_REQUEST",),
+    started=("BUILDKITE_SOURCE",),
+    starts={
+        "webhook": PUSHED,
+        "schedule": SCHEDULED,
+        **dict.fromkeys(("api", "ui", "trigger_job"), BY_HAND),
+    },
 )
+
 
 _CONFIGURATION = "BUILDKITE_PLUGIN_CONFIGURATION"
 _KEY_NAME = "webhook-key-env"
 
-def _buildkite_read(variables, event):
-    found = {"run": _buildkite_run(variables), "pull": None}
+
+def _buildkite_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Buildkite has none
+    found: dict[str, Any] = {"run": _buildkite_run(variables), "pull": None}
+    # A rebuild is a build of its own.
+    rebuilt = variables.first("BUILDKITE_REBUILT_FROM_BUILD_ID")
+    found["rerun"] = bool(rebuilt or (found["run"] and found["run"].attempt))
     branch = variables.first(*BUILDKITE_TABLE.branch)
     queued_for = variables.first("BUILDKITE_MERGE_QUEUE_BASE_BRANCH")
     number = variables.first(*BUILDKITE_TABLE.pull)
@@ -3512,15 +4403,19 @@ def _buildkite_read(variables, event):
         # A pull request from the default branch only carries it to another one that is released.
         if found["fork"] or branch != variables.first("BUILDKITE_PIPELINE_DEFAULT_BRANCH"):
             found["pull"] = f"pull request {number}"
-    return BUILDKITE_TABLE.read(variables, status_of="the command", **found)
+    facts = BUILDKITE_TABLE.read(variables, status_of="the command", **found)
+    webhook_of_more = found["pull"] or variables.first("BUILDKITE_GITHUB_DEPLOYMENT_ID")
+    return facts._replace(start=OF_A_COMMIT) if webhook_of_more else facts
 
-def _buildkite_run(variables):
+
+def _buildkite_run(variables: Variables) -> Run | None:
     """Return the build. Its variable counts the retries of the job, and no first attempt."""
     build, retries = variables.first(*BUILDKITE_TABLE.run), variables.first("BUILDKITE_RETRY_COUNT")
     again = str(int(retries) + 1) if retries and retries.isdecimal() else None
     return Run(build, later_attempt(again)) if build else None
 
-def _buildkite_forked(variables, branch):
+
+def _buildkite_forked(variables: Variables, branch: str | None) -> bool:
     # A setting of the pipeline puts the fork's owner before the branch. No branch's name has a colon.
     if branch and ":" in branch:
         return True
@@ -3528,7 +4423,8 @@ def _buildkite_forked(variables, branch):
     here, there = repo_of(own), repo_of(theirs)
     return bool(there and here and there.lower() != here.lower())
 
-def _buildkite_inputs(environ):
+
+def _buildkite_inputs(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the inputs, by name: the plugin's option, else the GITDAILIES_* variable of that name.
 
     Raises UsageError for an option that does not exist, and for a key written into the pipeline.
@@ -3548,7 +4444,8 @@ def _buildkite_inputs(environ):
             raise UsageError(f"{name}: expected one of {expected}, got an option that does not exist")
     return read
 
-def _options(text):
+
+def _options(text: str) -> dict[str, Any]:
     try:
         options = json.loads(text) if text.strip() else {}
     except ValueError:
@@ -3559,20 +4456,23 @@ def _options(text):
         raise UsageError(f"{_CONFIGURATION}: expected a JSON object, got {got(options)}")
     return options
 
-def _buildkite_text(name, value):
+
+def _buildkite_text(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, list) and name == "repo":
-        return " ".join(map(str, value))
+    if isinstance(value, list) and name in ("repo", "paths"):
+        return "\n".join(map(str, value))
     if value is None or isinstance(value, (str, int, float)):
         return "" if value is None else str(value)
     raise UsageError(f"{name}: expected a text, got {got(value)}")
+
 
 BUILDKITE = Platform(
     word="buildkite",
     title="Buildkite",
     marker="BUILDKITE",
-    read=_buildkite_read,
+    table=BUILDKITE_TABLE,
+    read=_buildkite_facts,
     step=Step(
         agent="gitdailies-buildkite-plugin",
         no_key=(
@@ -3585,13 +4485,10 @@ BUILDKITE = Platform(
     ),
     turn=60,
 )
-'''
 
-_LATER["ci.platforms.azure"] = 3590, r'''
-# ci/platforms/azure.py
+
+# gitdailies_core/ci/platforms/azure.py
 # Azure Pipelines.
-
-from urllib.parse import quote, urlsplit
 
 AZURE_TABLE = Table(
     # A stage that is run again stays in its build.
@@ -3606,21 +4503,32 @@ AZURE_TABLE = Table(
     environment=("ENVIRONMENT_NAME", "RELEASE_ENVIRONMENTNAME"),
     status=("AGENT_JOBSTATUS",),
     pull=("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID"),
+    started=("BUILD_REASON",),
+    starts={
+        **dict.fromkeys(("IndividualCI", "BatchedCI"), PUSHED),
+        **dict.fromkeys(("PullRequest", "CheckInShelveset", "ValidateShelveset"), OF_A_COMMIT),
+        "Schedule": SCHEDULED,
+        "Manual": BY_HAND,
+        **dict.fromkeys(("ResourceTrigger", "BuildCompletion"), OF_NO_COMMIT),
+    },
 )
+
 
 # The template's parameters, such as `webhookKey`: Azure's names have no hyphens.
 AZURE_PARAMETERS = {name: name[0] + name.title().replace("-", "")[1:] for name in INPUTS}
 
+# Each pipeline of `resources` has variables, with its alias in the middle.
+_RESOURCE, _OF_RESOURCE = "RESOURCES_PIPELINE_", "_SOURCECOMMIT"
 _ISSUE = "##vso[task.logissue type="
-
 # The agent leaves a reference to an unknown variable as it is.
 _UNSET = r"^\$\([^()]*\)$"
 
-def _azure_read(variables, event):
+
+def _azure_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Azure has none
     ref = variables.first("BUILD_SOURCEBRANCH")
     fork = (variables.first("SYSTEM_PULLREQUEST_ISFORK") or "").lower() == "true"
-    found = {
-        "repo": _repo(variables),
+    found: dict[str, Any] = {
+        "repo": _azure_repo(variables),
         "branch": variables.first(*AZURE_TABLE.branch) or branch_of(ref),
         "tag": tag_of(ref),
         "pull": _azure_pull(variables),
@@ -3630,9 +4538,28 @@ def _azure_read(variables, event):
         found.update(_of_release(variables))
     else:
         found["url"] = _azure_url(variables)
+        found["resource"] = _azure_resource(variables)
     return AZURE_TABLE.read(variables, **found)
 
-def _of_release(variables):
+
+def _azure_resource(variables: Variables) -> Resource | None:
+    """Return the pipeline of `resources` that triggered the run, else the only one."""
+    alias = re.sub(r"\W", "_", variables.first("RESOURCES_TRIGGERINGALIAS") or "").upper()
+    found = [name for name in variables.names(_RESOURCE, _OF_RESOURCE) if alias in ("", name)]
+    sha = full_sha(variables.first(_RESOURCE + found[0] + _OF_RESOURCE)) if len(found) == 1 else None
+    if not sha:
+        return None
+    name = (variables.first("RESOURCES_TRIGGERINGALIAS") if alias else None) or found[0].lower()
+    return Resource(
+        f"the pipeline resource {name}",
+        sha,
+        branch_of(variables.first(f"{_RESOURCE}{found[0]}_SOURCEBRANCH")),
+        f"if the resource was deployed, set sha: $(resources.pipeline.{name}.sourceCommit) and, if its "
+        "repository is another, repo",
+    )
+
+
+def _of_release(variables: Variables) -> dict[str, Any]:
     """Read a classic release. A stage that is deployed again is another deployment of it.
 
     The primary artifact gives the repository and the commit. Variables of a build have them, or those of
@@ -3644,13 +4571,16 @@ def _of_release(variables):
     ref = variables.first("BUILD_SOURCEBRANCH", artifact + "SOURCEBRANCH")
     return {
         "run": Run(release or deployment or "", deployment, (deployment,) if deployment else ()),
+        # Each stage is another deployment, also the first time.
+        "rerun": False,
         "sha": variables.first("BUILD_SOURCEVERSION", artifact + "SOURCEVERSION"),
         "branch": branch_of(ref),
         "tag": tag_of(ref),
         "url": variables.first("RELEASE_RELEASEWEBURL"),
     }
 
-def _azure_pull(variables):
+
+def _azure_pull(variables: Variables) -> str | None:
     number = variables.first(*AZURE_TABLE.pull)
     if number:
         return f"pull request {number}"
@@ -3658,7 +4588,8 @@ def _azure_pull(variables):
     ref = variables.first("BUILD_SOURCEBRANCH") or ""
     return "a pull request" if reason == "PullRequest" or ref.startswith("refs/pull/") else None
 
-def _repo(variables):
+
+def _azure_repo(variables: Variables) -> str | None:
     name, address = variables.first("BUILD_REPOSITORY_NAME"), variables.first(*AZURE_TABLE.repo_url) or ""
     # Other providers put the name there without the owner.
     if variables.first("BUILD_REPOSITORY_PROVIDER") in ("GitHub", "GitHubEnterprise"):
@@ -3673,14 +4604,16 @@ def _repo(variables):
             return slug(f"{here.scheme}://{here.netloc}{here.path[len(base) :]}")
     return slug(address)
 
-def _azure_url(variables):
+
+def _azure_url(variables: Variables) -> str | None:
     collection, project = variables.first("SYSTEM_COLLECTIONURI"), variables.first("SYSTEM_TEAMPROJECT")
     run = variables.first(*AZURE_TABLE.run)
     if not (collection and project and run):
         return None
     return f"{collection.rstrip('/')}/{quote(project)}/_build/results?buildId={run}"
 
-def _azure_inputs(environ):
+
+def _azure_inputs(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the inputs, by name. The address and the key refer to variables, which may be missing."""
     read = texts(environ)
     for name in ("webhook-url", "webhook-key"):
@@ -3688,7 +4621,8 @@ def _azure_inputs(environ):
             read[name] = ""
     return read
 
-def _azure_log(report, fails):
+
+def _azure_log(report: Report, fails: bool) -> list[str]:
     """Return the lines for the log. Errors and warnings also appear on the run's page.
 
     The agent reads its commands anywhere in a line, so a foreign text must not hold one.
@@ -3700,11 +4634,13 @@ def _azure_log(report, fails):
         return shown + plain[warned:]
     return shown + [f"{_ISSUE}{'error' if fails else 'warning'}]{line}" for line in plain[warned:]]
 
+
 AZURE = Platform(
     word="azure",
     title="Azure Pipelines",
     marker="TF_BUILD",
-    read=_azure_read,
+    table=AZURE_TABLE,
+    read=_azure_facts,
     step=Step(
         agent="gitdailies-azure-pipelines",
         no_key=(
@@ -3718,10 +4654,9 @@ AZURE = Platform(
     ),
     turn=70,
 )
-'''
 
-_LATER["ci.platforms.bitbucket"] = 3723, r'''
-# ci/platforms/bitbucket.py
+
+# gitdailies_core/ci/platforms/bitbucket.py
 # Bitbucket Pipelines. Source: its "Variables and secrets" page.
 
 BITBUCKET_TABLE = Table(
@@ -3742,17 +4677,20 @@ BITBUCKET_TABLE = Table(
     pull=("BITBUCKET_PR_ID",),
 )
 
-def _bitbucket_read(variables, event):
+
+def _bitbucket_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Bitbucket has none
     repo, run = variables.first(*BITBUCKET_TABLE.repo), variables.first(*BITBUCKET_TABLE.run)
     # No variable holds the run's address.
     url = f"https://bitbucket.org/{repo}/pipelines/results/{run}" if repo and run else None
     return BITBUCKET_TABLE.read(variables, url=url, status_of="the script")
 
+
 BITBUCKET = Platform(
     word="bitbucket",
     title="Bitbucket Pipelines",
     marker="BITBUCKET_BUILD_NUMBER",
-    read=_bitbucket_read,
+    table=BITBUCKET_TABLE,
+    read=_bitbucket_facts,
     step=Step(
         agent="gitdailies-bitbucket-pipelines",
         no_key=(
@@ -3761,13 +4699,10 @@ BITBUCKET = Platform(
         folder="BITBUCKET_CLONE_DIR",
     ),
 )
-'''
 
-_LATER["ci.platforms.codebuild"] = 3766, r'''
-# ci/platforms/codebuild.py
+
+# gitdailies_core/ci/platforms/codebuild.py
 # AWS CodeBuild, by itself or in CodePipeline.
-
-from urllib.parse import quote
 
 CODEBUILD_TABLE = Table(
     # A build that is retried gets a new id.
@@ -3783,12 +4718,22 @@ CODEBUILD_TABLE = Table(
     # Empty in CodePipeline.
     repo_url=("CODEBUILD_SOURCE_REPO_URL",),
     before=("CODEBUILD_WEBHOOK_PREV_COMMIT",),
+    started=("CODEBUILD_WEBHOOK_EVENT",),
+    # A retry has the event of its first build. Without a webhook, nothing says what started the build.
+    starts={
+        "PUSH": PERHAPS_PUSHED,
+        **dict.fromkeys(("RELEASED", "PRERELEASED"), OF_A_COMMIT),
+        **dict.fromkeys(
+            (f"PULL_REQUEST_{what}" for what in ("CREATED", "UPDATED", "REOPENED", "MERGED", "CLOSED")),
+            OF_A_COMMIT,
+        ),
+    },
 )
-
 # arn:PARTITION:codebuild:REGION:ACCOUNT:build/PROJECT:ID
 _ARN = r"^arn:aws:codebuild:([a-z0-9-]+):([0-9]+):build/([^:]+):"
 
-def _codebuild_read(variables, event):
+
+def _codebuild_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  CodeBuild has none
     ref = variables.first(*CODEBUILD_TABLE.branch)
     merged = variables.first("CODEBUILD_WEBHOOK_EVENT") == "PULL_REQUEST_MERGED"
     number = re.match(
@@ -3807,28 +4752,31 @@ def _codebuild_read(variables, event):
         url=_codebuild_url(variables),
     )
 
-def _codebuild_url(variables):
-    build, found = variables.first(*CODEBUILD_TABLE.run), re.match(_ARN, variables.first("CODEBUILD_BUILD_ARN") or "")
+
+def _codebuild_url(variables: Variables) -> str | None:
+    build = variables.first(*CODEBUILD_TABLE.run)
+    found = re.match(_ARN, variables.first("CODEBUILD_BUILD_ARN") or "")
     if not (build and found):
         return None
     console = f"https://{found[1]}.console.aws.amazon.com/codesuite/codebuild/{found[2]}"
     return f"{console}/projects/{quote(found[3])}/build/{quote(build, safe='')}"
 
+
 CODEBUILD = Platform(
     word="codebuild",
     title="AWS CodeBuild",
     marker="CODEBUILD_BUILD_ID",
-    read=_codebuild_read,
+    table=CODEBUILD_TABLE,
+    read=_codebuild_facts,
     step=Step(
         agent="gitdailies-codebuild",
         no_key="; set GITDAILIES_WEBHOOK_KEY in env: secrets-manager or parameter-store of the buildspec",
         folder="CODEBUILD_SRC_DIR",
     ),
 )
-'''
 
-_LATER["ci.platforms.drone"] = 3830, r'''
-# ci/platforms/drone.py
+
+# gitdailies_core/ci/platforms/drone.py
 # Drone. Harness Open Source sets the same variables. Source: its "Environment reference" page.
 
 DRONE_TABLE = Table(
@@ -3848,37 +4796,51 @@ DRONE_TABLE = Table(
     message=("DRONE_COMMIT_MESSAGE",),
     before=("DRONE_COMMIT_BEFORE",),
     pull=("DRONE_PULL_REQUEST",),
+    started=("DRONE_BUILD_EVENT",),
+    # A restart has the event of its first build.
+    starts={
+        "push": PERHAPS_PUSHED,
+        "tag": PERHAPS_PUSHED,
+        "pull_request": OF_A_COMMIT,
+        "cron": SCHEDULED,
+        "custom": BY_HAND,
+        "promote": PROMOTED,
+        "rollback": PROMOTED,
+    },
 )
 
-def _drone_read(variables, event):
-    # A promotion of a pull request's build keeps the number, and is no job of it.
-    promoted = variables.first("DRONE_BUILD_EVENT") == "promote"
+
+def _drone_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Drone has none
+    # A promotion of a pull request's build, and a rollback to it, keeps the number, and is no job of it.
+    event_name = variables.first("DRONE_BUILD_EVENT")
     return DRONE_TABLE.read(
         variables,
-        pull=not promoted,
+        pull=event_name not in ("promote", "rollback"),
+        type="rollback" if event_name == "rollback" else None,
         # No variable tells.
         fork=None,
         status_of="the build so far",
     )
 
+
 DRONE = Platform(
     word="drone",
     title="Drone",
     marker="DRONE",
-    read=_drone_read,
+    table=DRONE_TABLE,
+    read=_drone_facts,
     step=Step(
         agent="gitdailies-drone",
         no_key=("; set GITDAILIES_WEBHOOK_KEY from a secret that the event may read"),
         folder="DRONE_WORKSPACE",
     ),
 )
-'''
 
-_LATER["ci.platforms.google_cloud_build"] = 3877, r'''
-# ci/platforms/google_cloud_build.py
+
+# gitdailies_core/ci/platforms/google_cloud_build.py
 # Google Cloud Build. Source: its "Substituting variable values" page.
 
-GOOGLE_CLOUD_BUILD_TABLE = Table(
+CLOUD_BUILD_TABLE = Table(
     # A build that is retried gets a new id.
     run=("BUILD_ID",),
     sha=("COMMIT_SHA", "REVISION_ID"),
@@ -3889,37 +4851,39 @@ GOOGLE_CLOUD_BUILD_TABLE = Table(
     pull=("_PR_NUMBER",),
 )
 
-def _google_cloud_build_read(variables, event):
+
+def _cloud_build_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Cloud Build has none
     project, location = variables.first("PROJECT_ID"), variables.first("LOCATION") or "global"
-    build, url = variables.first(*GOOGLE_CLOUD_BUILD_TABLE.run), None
+    build, url = variables.first(*CLOUD_BUILD_TABLE.run), None
     if project and build:
         url = (
             f"https://console.cloud.google.com/cloud-build/builds;region={location}/{build}?project={project}"
         )
-    repo, theirs = variables.first(*GOOGLE_CLOUD_BUILD_TABLE.repo), repo_of(variables.first("_HEAD_REPO_URL"))
+    repo, theirs = variables.first(*CLOUD_BUILD_TABLE.repo), repo_of(variables.first("_HEAD_REPO_URL"))
     # A repository of Cloud Source Repositories has no owner.
-    return GOOGLE_CLOUD_BUILD_TABLE.read(
+    return CLOUD_BUILD_TABLE.read(
         variables,
         repo=repo if repo and "/" in repo else None,
         fork=bool(theirs and repo and theirs.lower() != repo.lower()),
         url=url,
     )
 
+
 GOOGLE_CLOUD_BUILD = Platform(
     word="google-cloud-build",
     title="Google Cloud Build",
     # Where a step writes its outputs. The other variables of Cloud Build have names that Jenkins has, too.
     marker="BUILDER_OUTPUT",
-    read=_google_cloud_build_read,
+    table=CLOUD_BUILD_TABLE,
+    read=_cloud_build_facts,
     step=Step(
         agent="gitdailies-google-cloud-build",
         no_key="; set GITDAILIES_WEBHOOK_KEY by secretEnv from Secret Manager",
     ),
 )
-'''
 
-_LATER["ci.platforms.teamcity"] = 3921, r'''
-# ci/platforms/teamcity.py
+
+# gitdailies_core/ci/platforms/teamcity.py
 # TeamCity.
 
 TEAMCITY_TABLE = Table(
@@ -3930,14 +4894,19 @@ TEAMCITY_TABLE = Table(
     repo_url=("TEAMCITY_VCS_URL",),
     url=("BUILD_URL",),
 )
-
+# Variables that TeamCity does not set by itself, and the parameters that fill them.
+ADDED = {
+    "TEAMCITY_BUILD_ID": "teamcity.build.id",
+    "TEAMCITY_BUILD_BRANCH": "teamcity.build.branch",
+    "TEAMCITY_VCS_URL": "vcsroot.url",
+}
 # The default branch, if the VCS root has no name for it.
 _DEFAULT = "<default>"
-
 # The feature "Pull Requests" names such branches.
 _PULL = r"^(?:refs/)?(?:pull|pull-requests|merge-requests|pullrequest)/([0-9]+)(?:/|$)"
 
-def _teamcity_read(variables, event):
+
+def _teamcity_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  TeamCity has none
     ref = variables.first(*TEAMCITY_TABLE.branch)
     found = re.match(_PULL, ref or "")
     pull = f"pull request {found[1]}" if found else None
@@ -3951,20 +4920,21 @@ def _teamcity_read(variables, event):
         fork=None,
     )
 
+
 TEAMCITY = Platform(
     word="teamcity",
     title="TeamCity",
     marker="TEAMCITY_VERSION",
-    read=_teamcity_read,
+    table=TEAMCITY_TABLE,
+    read=_teamcity_facts,
     step=Step(
         agent="gitdailies-teamcity",
         no_key="; add the parameter env.GITDAILIES_WEBHOOK_KEY of type Password to the build configuration",
     ),
 )
-'''
 
-_LATER["ci.platforms.woodpecker"] = 3966, r'''
-# ci/platforms/woodpecker.py
+
+# gitdailies_core/ci/platforms/woodpecker.py
 # Woodpecker CI. Source: its "Environment variables" page.
 
 WOODPECKER_TABLE = Table(
@@ -3983,35 +4953,52 @@ WOODPECKER_TABLE = Table(
     status=("CI_PIPELINE_STATUS",),
     message=("CI_COMMIT_MESSAGE",),
     pull=("CI_COMMIT_PULL_REQUEST",),
+    started=("CI_PIPELINE_EVENT",),
+    starts={
+        "push": PUSHED,
+        "tag": PERHAPS_PUSHED,
+        "release": OF_A_COMMIT,
+        "cron": SCHEDULED,
+        "manual": BY_HAND,
+        "deployment": PROMOTED,
+        **dict.fromkeys(("pull_request", "pull_request_closed", "pull_request_metadata"), OF_A_COMMIT),
+    },
 )
 
-def _woodpecker_read(variables, event):
+
+def _woodpecker_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Woodpecker has none
     # A deployment of a pull request's pipeline keeps the number, and is no job of it.
-    of_pull = (variables.first("CI_PIPELINE_EVENT") or "").startswith("pull_request")
-    return WOODPECKER_TABLE.read(
+    event_name = variables.first("CI_PIPELINE_EVENT") or ""
+    of_pull = event_name.startswith("pull_request")
+    # A restart and a deployment name the pipeline that they are of, and others 0.
+    parent = variables.first("CI_PIPELINE_PARENT")
+    facts = WOODPECKER_TABLE.read(
         variables,
         pull=of_pull,
+        rerun=parent not in (None, "0") and event_name != "deployment",
         # No variable tells.
         fork=None,
         status_of="the pipeline so far",
     )
+    return facts._replace(start=PERHAPS_PUSHED) if parent is None and facts.start is PUSHED else facts
+
 
 WOODPECKER = Platform(
     word="woodpecker",
     title="Woodpecker CI",
     # CI is `woodpecker` there, and `true` on most other platforms.
     marker="CI_SYSTEM_NAME",
-    read=_woodpecker_read,
+    table=WOODPECKER_TABLE,
+    read=_woodpecker_facts,
     step=Step(
         agent="gitdailies-woodpecker",
         no_key=("; set GITDAILIES_WEBHOOK_KEY from a secret that the event may read"),
         folder="CI_WORKSPACE",
     ),
 )
-'''
 
-_LATER["ci.platforms.jenkins"] = 4013, r'''
-# ci/platforms/jenkins.py
+
+# gitdailies_core/ci/platforms/jenkins.py
 # Jenkins.
 
 # GIT_BRANCH begins with the remote, which is origin unless the job names another one. Only from these
@@ -4041,7 +5028,8 @@ JENKINS_TABLE = Table(
     pull=("CHANGE_ID", "ghprbPullId", "gitlabMergeRequestIid"),
 )
 
-def _jenkins_read(variables, event):
+
+def _jenkins_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Jenkins has none
     branch, tag = variables.first(*JENKINS_TABLE.branch), variables.first(*JENKINS_TABLE.tag)
     # Only GIT_BRANCH begins with the remote: origin/main, refs/remotes/origin/main. Older git plugins
     # name a tag there.
@@ -4060,7 +5048,8 @@ def _jenkins_read(variables, event):
         fork=_jenkins_forked(variables),
     )
 
-def _jenkins_pull(variables):
+
+def _jenkins_pull(variables: Variables) -> str | None:
     """Return the open pull or merge request of a multibranch pipeline, or of GitHub's or GitLab's plugin."""
     number = variables.first("CHANGE_ID", "ghprbPullId")
     if number:
@@ -4069,20 +5058,26 @@ def _jenkins_pull(variables):
     state = (variables.first("gitlabMergeRequestState") or "opened").lower()
     return f"merge request {merge}" if merge and state != "merged" else None
 
-def _jenkins_forked(variables):
+
+def _jenkins_forked(variables: Variables) -> bool:
     if variables.first("CHANGE_FORK"):
         return True
     pairs = (
-        (repo_of(variables.first("ghprbAuthorRepoGitUrl")), repo_of(variables.first(*JENKINS_TABLE.repo_url))),
+        (
+            repo_of(variables.first("ghprbAuthorRepoGitUrl")),
+            repo_of(variables.first(*JENKINS_TABLE.repo_url)),
+        ),
         (variables.first("gitlabSourceNamespace"), variables.first("gitlabTargetNamespace")),
     )
     return any(theirs and own and theirs.lower() != own.lower() for theirs, own in pairs)
+
 
 JENKINS = Platform(
     word="jenkins",
     title="Jenkins",
     marker="JENKINS_URL",
-    read=_jenkins_read,
+    table=JENKINS_TABLE,
+    read=_jenkins_facts,
     step=Step(
         agent="gitdailies-jenkins",
         no_key=(
@@ -4095,325 +5090,10 @@ JENKINS = Platform(
     # The last one: its agents often share a machine with another platform's agent.
     turn=90,
 )
-'''
 
-_now(4100, r'''
-# ci/checkout.py
-# Find the checkout of the deployed commit, and the job's deploys with its facts.
-
-# Where a job has several checkouts, they are side by side in its folder.
-_MOST_FOLDERS = 50
-
-def deploys_in(
-    directory,
-    platform,
-    *,
-    environ,
-    event = None,
-    inputs,
-    path = None,
-    call = "",
-):
-    """Resolve the job's deploys, with the facts of the checkout of the deployed commit.
-
-    The checkout is in *directory*, in one above it, or in one right below it. *path* names another one,
-    from *directory* on. Raises what `resolve` raises, and UsageError if *path* is no checkout.
-    """
-    try:
-        found = resolve(platform, environ=environ, event=event, inputs=inputs, call=call)
-    except UsageError:
-        # The second call raises it again, unless git has what is missing.
-        found = None
-    if isinstance(found, Skipped):
-        return found
-    shas = {one.get("commitSHA") for one in found.events} if found else set()
-    git = _chosen(directory, path, shas, _root(platform, environ))
-    if git is None or (found and git.facts is None and not git.problem):
-        return found or resolve(platform, environ=environ, event=event, inputs=inputs, call=call)
-    try:
-        deploys = resolve(platform, environ=environ, event=event, inputs=inputs, git=git.facts, call=call)
-    except UsageError as error:
-        first, *others = error.complaints
-        raise UsageError(f"{first} ({git.problem})" if git.problem else first, *others) from None
-    if isinstance(deploys, Deploys) and git.problem:
-        return Deploys(deploys.platform, deploys.events, (*deploys.notes, git.problem))
-    return deploys
-
-def _root(platform, environ):
-    """Return the folder of the job, above which no checkout is its own, or ""."""
-    return environ.get(platform.step.root or platform.step.folder, "") if platform else ""
-
-def _chosen(directory, path, shas, root):
-    """Return the checkout of one of the commits *shas*, or the nearest one if none of them is known."""
-    nearest = next(filter(_is_checkout, _above(directory, root)), None)
-    if path:
-        nearest = os.path.join(directory, path)
-        if not any(map(_is_checkout, _above(nearest, root))):
-            raise UsageError(f"path: expected a folder with a git checkout, got {path!a}")
-    if nearest is None and not (shas and any(_below(directory))):
-        return None
-    # Some jobs have no checkout.
-    _load("ci.git_facts", "ci.git_log")
-    found = read(nearest) if nearest else None
-    if found and (path or not shas or found.problem or (found.facts and found.facts.sha in shas)):
-        return found
-    # Below the job's folder only the deployed commit shows which checkout is meant.
-    below = list(_below(directory)) if shas else []
-    for folder in below:
-        if head(folder) in shas:
-            return read(folder)
-    # Where none is at the deployed commit, a checkout that git refused may be the one.
-    problems = [one for one in map(read, below[:1]) if one.problem]
-    return found or (problems[0] if problems else None)
-
-def _above(directory, root):
-    """Yield a folder and those above it, up to *root* if it is in there."""
-    folder, root = os.path.abspath(directory), os.path.abspath(root) if root else ""
-    inside = root and (folder + os.sep).startswith(root.rstrip(os.sep) + os.sep)
-    while True:
-        yield folder
-        above = os.path.dirname(folder)
-        if above == folder or (inside and folder == root):
-            return
-        folder = above
-
-def _below(directory):
-    try:
-        names = sorted(os.listdir(directory))
-    except OSError:
-        names = []
-    yield from filter(_is_checkout, (os.path.join(directory, name) for name in names[:_MOST_FOLDERS]))
-
-def _is_checkout(folder):
-    return os.path.exists(os.path.join(folder, ".git"))
-
-# ci/step.py
-# Run a step from its inputs to its report. The arguments are what differs between platforms.
-
-_OUR_NAMES = {}
-
-# The sender is imported only when events are sent. A skipped or dry run does not need it.
-
-
-def run(
-    platform,
-    texts,
-    *,
-    environ,
-    event = None,
-    directory = ".",
-    agent,
-    no_key = "",
-    names = _OUR_NAMES,
-):
-    """Report the job's deploys and return how it went. Raises nothing.
-
-    *texts* are the inputs by the names of `settings`. *agent* names the step to the receiver.
-    *no_key* says where this platform keeps the key, for the error about a missing one. *names*
-    maps our names of inputs to the platform's, if it has other names.
-    """
-    try:
-        settings = Settings.make(texts)
-        found = deploys_in(
-            directory,
-            platform,
-            environ=environ,
-            event=event,
-            inputs=settings.inputs,
-            path=settings.path,
-            call=os.urandom(8).hex(),
-        )
-        if isinstance(found, Skipped):
-            return skipped(found)
-        dialect = Dialect.make(receiver=settings.receiver)
-        notes = [*found.notes, *left_out(settings.inputs, dialect)]
-        if settings.dry_run:
-            return dry_run(found.events, dialect, notes)
-        results, warnings = _send(found.events, settings, dialect, agent, no_key)
-        return attempted(results, dialect, notes, warnings, names)
-    except Exception as error:
-        return refused(error, names)
-
-def leave(code):
-    """End the process at once. A normal end of the interpreter takes a tenth of a step's time."""
-    try:
-        sys.stdout.flush()
-    except (OSError, ValueError, AttributeError):
-        # A log that is closed, or none.
-        os._exit(code)
-    os._exit(code)
-
-def _send(
-    events,
-    settings,
-    dialect,
-    agent,
-    no_key,
-):
-    """Send the events. Return how that went, and warnings. Raises UsageError."""
-    if not settings.key:
-        raise UsageError(f"webhook-key: expected a webhook key, got nothing{no_key}")
-    if not settings.url:
-        raise UsageError("webhook-url: expected the address of incoming webhooks, got nothing")
-    _load("ci.receiver")
-    _load("ci.receiver", "ci.sender")
-    receiver = Receiver.make(
-        url=settings.url,
-        key=settings.key,
-        dialect=dialect,
-        agent=agent,
-        timeout_seconds=settings.timeout_seconds,
-        retries=settings.retries,
-    )
-    warning = warning_about(receiver.url)
-    return send_all(events, receiver), [warning] if warning else []
-
-# ci/platforms/__init__.py
-# The platforms of this file, in the order that they are tried in.
-
-github_actions = _late("GITHUB_ACTIONS", "ci.workflow_commands", "ci.platforms.github_actions")
-circleci = _late("CIRCLECI", "ci.platforms.circleci")
-travis = _late("TRAVIS", "ci.platforms.travis")
-octopus = _late("OCTOPUS", "ci.git_url", "ci.platforms.octopus")
-gitlab = _late("GITLAB", "ci.platforms.gitlab")
-buildkite = _late("BUILDKITE", "ci.platforms.buildkite")
-azure = _late("AZURE", "ci.git_url", "ci.userinfo", "ci.platforms.azure")
-bitbucket = _late("BITBUCKET", "ci.platforms.bitbucket")
-codebuild = _late("CODEBUILD", "ci.platforms.codebuild")
-drone = _late("DRONE", "ci.platforms.drone")
-google_cloud_build = _late("GOOGLE_CLOUD_BUILD", "ci.platforms.google_cloud_build")
-teamcity = _late("TEAMCITY", "ci.platforms.teamcity")
-woodpecker = _late("WOODPECKER", "ci.platforms.woodpecker")
-jenkins = _late("JENKINS", "ci.platforms.jenkins")
-
-CHOICES = (
-    Choice("GITHUB_ACTIONS", "", github_actions),
-    Choice("CIRCLECI", "", circleci),
-    Choice("TRAVIS", "", travis),
-    Choice("Octopus.Deployment.Id", "get_octopusvariable", octopus),
-    Choice("GITLAB_CI", "", gitlab),
-    Choice("BUILDKITE", "", buildkite),
-    Choice("TF_BUILD", "", azure),
-    Choice("BITBUCKET_BUILD_NUMBER", "", bitbucket),
-    Choice("CODEBUILD_BUILD_ID", "", codebuild),
-    Choice("DRONE", "", drone),
-    Choice("BUILDER_OUTPUT", "", google_cloud_build),
-    Choice("TEAMCITY_VERSION", "", teamcity),
-    Choice("CI_SYSTEM_NAME", "", woodpecker),
-    Choice("JENKINS_URL", "", jenkins),
-)
-''')
-
-_now(4307, r'''
-# ci/detection.py
-# Which CI platform a job runs on, and which deploys it made there.
-
-def detect(environ):
-    """Return the platform whose marker is set, or None."""
-    variables = Variables(environ)
-    for choice in CHOICES:
-        marker = variables.first(choice.marker)
-        if marker and marker.lower() != "false":
-            return choice.platform()
-    return None
-
-# ci/version.py
-# The version of this file, which the receiver gets with each deploy.
-
+# The platforms of this file, and its version, which the receiver gets with each deploy.
+PLATFORMS = (GITHUB_ACTIONS, CIRCLECI, TRAVIS, OCTOPUS, GITLAB, BUILDKITE, AZURE, BITBUCKET, CODEBUILD, DRONE, GOOGLE_CLOUD_BUILD, TEAMCITY, WOODPECKER, JENKINS,)
 VERSION = "0.1.0"
 
-# ci/__main__.py
-# The step of every CI platform: finds the platform, reports the job's deploys, ends as its inputs say.
-
-# For a job on none of the platforms. Git gives what the inputs do not.
-_MAIN_ELSEWHERE = Step(agent="gitdailies-step", no_key="; set GITDAILIES_WEBHOOK_KEY")
-
-def main(lent):
-    """Run the step and return the exit code; *lent* holds the functions that an agent adds to a script."""
-    # Windows' own code page lacks many characters, and platforms read UTF-8.
-    if sys.stdout is not None:
-        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-    platform, environ = _job(lent)
-    step = platform.step if platform else _MAIN_ELSEWHERE
-    report, fails = _reported(platform, step, environ)
-    for line in step.log(report, fails):
-        print(line)
-    for name, text in step.files(report).items():
-        if not _appended(environ.get(name, ""), text):
-            print(step.not_written(name))
-    return report.code if fails or report.ok else step.warned(environ)
-
-def guarded(lent):
-    """Run the step. Whatever goes wrong in it never fails the job, unless an input says so."""
-    try:
-        return main(lent)
-    except Exception as error:
-        names = (f"{prefix}FAIL_ON_ERROR" for prefix in (PREFIX, "INPUT_", "PARAM_"))
-        fails = any(os.environ.get(name, "").strip().lower() in TRUE for name in names)
-        try:
-            level = "ERROR" if fails else "WARNING"
-            print(
-                f"GitDailies: {level}: deploy not reported: the step itself failed ({type(error).__name__})"
-            )
-        except (OSError, ValueError):
-            # There is no log to write to.
-            return int(fails)
-        return int(fails)
-
-def _job(lent):
-    """Return the platform of the job and its variables. The only platform of a file needs no marker."""
-    lender = next((choice for choice in CHOICES if choice.lends in lent), None)
-    chosen = CHOICES[0] if len(CHOICES) == 1 else lender
-    if chosen is None:
-        return detect(os.environ), os.environ
-    platform = chosen.platform()
-    ask = platform.step.ask
-    return platform, ask(lent, sys.stdin.buffer.read) if ask else os.environ
-
-def _reported(platform, step, environ):
-    """Run the step; return its report, and whether an error fails the job."""
-    names = variables() if step.names is None else step.names
-    try:
-        inputs = step.inputs(environ)
-    except UsageError as error:
-        # The inputs cannot be read. Whether errors fail the job comes from the variable.
-        return refused(error, names), strict(texts(environ))
-    for line in step.masks(inputs["webhook-key"]):
-        print(line)
-    report = run(
-        platform,
-        inputs,
-        environ=environ,
-        event=_event(environ.get(step.event, "")),
-        directory=environ.get(step.folder) or ".",
-        agent=f"{step.agent}/{VERSION}" if VERSION else step.agent,
-        no_key=step.no_key,
-        names=names,
-    )
-    return report, strict(inputs)
-
-def _event(path):
-    try:
-        with open(path, "rb") as file:
-            return json.loads(file.read())
-    except (OSError, ValueError, RecursionError):
-        # If the commit is only in the payload, the report says so. It is never guessed.
-        return None
-
-def _appended(path, text):
-    try:
-        # Bytes that are not UTF-8 are written as escapes. They are no error.
-        with open(path, "a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-            file.write(text)
-    except OSError:
-        return False
-    return True
-''')
-
 if __name__ == "__main__":
-    ended = guarded(globals())
-    if any(choice.lends in globals() for choice in CHOICES):
-        # Such an agent runs the script in its own process, and has work to do afterwards.
-        gc.enable()
-        sys.exit(ended)
-    leave(ended)
+    start(PLATFORMS, VERSION, globals())

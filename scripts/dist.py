@@ -24,10 +24,10 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from gitdailies_core.events.schema import event_schema  # noqa: E402
-from gitdailies_webhooks.api.openapi import document  # noqa: E402
+from gitdailies_dora.api.openapi import document  # noqa: E402
 
+from scripts import joiner  # noqa: E402
 from scripts.generators import editor_schema  # noqa: E402
-from scripts.joiner import one_file  # noqa: E402
 from scripts.platforms import Folder, folders  # noqa: E402
 
 SUMS = "SHA256SUMS"
@@ -78,10 +78,10 @@ def build(target: Path, modules: Iterable[str] = (), root: Path = ROOT) -> list[
                 file.chmod(0o755 if source.is_file() and source.stat().st_mode & 0o100 else 0o644)
             written.update(found)
     if not wanted:
-        written[one_file.STEP.name] = one_file.step(root)
+        written[joiner.STEP.name] = joiner.step(root)
         for name, schema in SCHEMAS.items():
             written[name] = json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
-        for name in (one_file.STEP.name, *SCHEMAS):
+        for name in (joiner.STEP.name, *SCHEMAS):
             (target / name).write_bytes(written[name].encode())
         sums = [
             f"{hashlib.sha256(text.encode()).hexdigest()}  {path}" for path, text in sorted(written.items())

@@ -51,7 +51,16 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description="Write or check generated files.")
     arguments.add_argument("--check", action="store_true", help="write nothing, exit 1 if one is stale")
     check = arguments.parse_args().check
-    for path, text in (found := stale()).items():
+    try:
+        found = stale()
+    except ValueError as error:
+        # A person writes the sources: what is missing is no fault of a generator.
+        print(error, file=sys.stderr)
+        return 2
+    except FileNotFoundError as error:
+        print(f"{error.filename}: expected this file, got none", file=sys.stderr)
+        return 2
+    for path, text in found.items():
         if check:
             print(f"{path}: stale; run python scripts/generate.py")
         else:

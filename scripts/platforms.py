@@ -23,12 +23,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from gitdailies_core.ci.platforms import BY_MODULE
-from gitdailies_core.ci.table import Platform
+from gitdailies_core.ci.reporting.platform import Platform
 
 _MODULES = Path("core/gitdailies_core/ci/platforms")
 
@@ -92,7 +92,10 @@ def _read(root: Path, file: Path) -> Folder:
             read[key] = tuple(read[key])
     platform = BY_MODULE[module]
     read.setdefault("name", platform.title)
-    try:
-        return Folder(root, path, module, platform, **read)
-    except TypeError as error:
-        raise ValueError(f"{path}/step.toml: {error}; see scripts/platforms.py for the keys") from None
+    keys = {one.name for one in fields(Folder)} - {"root", "path", "module", "platform"}
+    missing = [name for name in ("use", "tests", "untested") if name not in read]
+    unknown = [name for name in read if name not in keys]
+    if missing or unknown:
+        wrong = f"missing {', '.join(missing)}" if missing else f"unknown {', '.join(unknown)}"
+        raise ValueError(f"{path}/step.toml: {wrong}; the docstring of scripts/platforms.py has the keys")
+    return Folder(root, path, module, platform, **read)

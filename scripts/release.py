@@ -35,8 +35,7 @@ if str(ROOT) not in sys.path:
     # Python puts the folder of the script on the path, and not the root.
     sys.path.insert(0, str(ROOT))
 
-from scripts import project, sbom  # noqa: E402
-from scripts.releasing import changelog, placeholders, plan, published, stamp, trees  # noqa: E402
+from scripts.releasing import changelog, placeholders, plan, project, published, sbom, stamp, trees  # noqa: E402
 from scripts.releasing.archive import packed  # noqa: E402
 
 SUMS = "SHA256SUMS"

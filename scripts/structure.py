@@ -28,8 +28,9 @@ class Room:
 
     @property
     def name(self) -> str:
-        """The package's import name."""
-        return self.package.name
+        """The package's import name, with dots for a package inside another one."""
+        parents = [path.name for path in self.package.parents if (path / "__init__.py").is_file()]
+        return ".".join([*reversed(parents), self.package.name])
 
 
 def rooms(root: Path) -> list[Room]:
@@ -41,6 +42,11 @@ def rooms(root: Path) -> list[Room]:
             if package.is_dir() and not _SKIPPED & set(folder.parts):
                 found.append(Room(folder.as_posix(), package))
     return sorted(found, key=lambda room: room.folder)
+
+
+def packages(room: Room) -> list[Room]:
+    """Return a room's package and every package inside it, each as a room."""
+    return [Room(room.folder, path.parent) for path in sorted(room.package.rglob("__init__.py"))]
 
 
 def entries(room: Room) -> list[str]:
@@ -91,8 +97,8 @@ def arrows_within(room: Room) -> Arrows:
         targets = set()
         for path in paths:
             for module in _imported(path):
-                package, _, rest = module.partition(".")
-                target = by_name.get(rest.partition(".")[0]) if package == room.name else None
+                inside = module.startswith(f"{room.name}.")
+                target = by_name.get(module[len(room.name) + 1 :].partition(".")[0]) if inside else None
                 if target is not None and target != entry:
                     targets.add(target)
         arrows[entry] = frozenset(targets)

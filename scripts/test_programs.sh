@@ -13,13 +13,13 @@ missing() {
 # Packages that are named like their program. gitlab-ci-local copies with rsync, Chromium opens the pages (its
 # headless shell takes half the time, and the long forms open the whole browser), nginx and Caddy add TLS to the
 # servers, the operating guide backs a store up with sqlite3, a step without curl sends with wget or busybox, openssl
-# makes a test receiver's certificate, Alertmanager sends alerts to a relay, promtool evaluates alert rules, Groovy
-# runs the step of Jenkins' shared library, npm installs runners. buildah, podman and runc build and run the image
-# without a daemon, from a root that mmdebstrap makes.
+# makes a test receiver's certificate, strace shows what a step opens, Alertmanager sends alerts to a relay, promtool
+# evaluates alert rules, Groovy runs the step of Jenkins' shared library, npm installs runners. buildah, podman and
+# runc build and run the image without a daemon, from a root that mmdebstrap makes.
 packages=""
 long_forms=""
 [ "${1:-}" != long ] || long_forms="chromium groovy buildah podman runc catatonit mmdebstrap"
-for program in git curl wget busybox openssl rsync dash chromium-headless-shell nginx caddy sqlite3 npm \
+for program in git curl wget busybox openssl rsync dash chromium-headless-shell nginx caddy sqlite3 npm strace \
     prometheus-alertmanager promtool $long_forms; do
     PATH="$PATH:/usr/sbin" command -v "$program" >/dev/null || packages="$packages $program"
 done

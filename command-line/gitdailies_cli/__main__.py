@@ -2,4 +2,5 @@
 
 from gitdailies_cli.main import main
 
-main()
+if __name__ == "__main__":  # not in a process that reads for a server
+    main()

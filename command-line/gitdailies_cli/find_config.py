@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from gitdailies_core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from gitdailies_connection.config.settings import Configuration, Defaults
+    from gitdailies_connection.config.sections.settings import Configuration, Defaults
 
 FILE = "gitdailies.yml"
 DATA = "gitdailies-data"
@@ -29,9 +29,15 @@ def data_folder() -> Path:
     return Path(os.environ.get(DATA_VARIABLE) or DATA)
 
 
+def dora_store(folder: Path) -> Path:
+    """Return the DORA server's SQLite file in *folder*: dora.db, or an earlier version's webhooks.db."""
+    earlier = folder / "webhooks.db"
+    return earlier if _is_file(earlier) else folder / "dora.db"
+
+
 def defaults() -> Defaults:
     """Return what the variables set, and else what holds on any machine."""
-    from gitdailies_connection.config.settings import Defaults
+    from gitdailies_connection.config.sections.settings import Defaults
 
     data = os.environ.get(DATA_VARIABLE)
     host = os.environ.get(HOST_VARIABLE) or Defaults.host

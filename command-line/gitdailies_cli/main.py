@@ -6,9 +6,7 @@ GitDailies (key or payload), 4 partly done.
 
 from __future__ import annotations
 
-import atexit
 import errno
-import gc
 import importlib
 import sys
 from contextlib import suppress
@@ -18,51 +16,69 @@ import click
 from click.shell_completion import CompletionItem
 from gitdailies_core.errors import GitDailiesError
 
-# The module of each subcommand, and its text in `gitdailies --help`, which need not import them all.
-COMMANDS = {
-    "up": ("commands.up", "run incoming webhooks and a relay on this machine, ready to try"),
-    "demo": ("commands.demo", "send example events to a running `gitdailies up`"),
-    "deploy": ("commands.deploy", "report a deploy; missing values are read from the CI environment"),
-    "connect": (
-        "commands.connect.command",
-        "make a webhook at a vendor, add the source, test it",
-    ),
-    "incident": ("commands.incident", "report the start or the end of an incident by hand"),
-    "relay": (
-        "relay.commands",
-        (
-            "run or inspect the relay; status, failed, show, explain, unmapped, incidents, replay, requeue, "
-            "discard, close, confirm, pause, resume"
+# What people do, in the order in which they come to it. For each subcommand: its module, and its text in
+# `gitdailies --help`, which need not import them all.
+SECTIONS = {
+    "Start": {
+        "up": ("commands.start.up", "run the DORA server and a relay on this machine, ready to try"),
+        "demo": ("commands.start.demo", "send example events to a running `gitdailies up`"),
+        "init": ("commands.start.init", "write a commented first gitdailies.yml"),
+        "connect": ("commands.connect.command", "make a webhook at a vendor, add the source, test it"),
+        "sources": (
+            "commands.send.sources",
+            "list the tools that the relay can read; show, draft and test them",
         ),
-    ),
-    "webhooks": ("commands.webhooks", "run incoming webhooks, the receiver of events"),
-    "alive": ("commands.alive", "ask the servers that run here for their health; for containers"),
-    "backup": ("commands.backup", "write a whole copy of an SQLite store, beside its running server"),
-    "restore": ("commands.backup", "put such a copy in place of a store"),
-    "erase": ("commands.erase", "erase stored events and text for good, from both stores"),
-    "keys": ("commands.keys", "create, list and delete webhook keys"),
-    "history": ("history.commands", "send past events: import them from files, fetch them from a vendor"),
-    "metrics": (
-        "commands.metrics",
-        "print deployment frequency, lead time, fail rate, recovery time, rework rate",
-    ),
-    "events": ("commands.events", "print what a server has received, and follow what comes"),
-    "why": ("commands.why", "say why an event counts or not, and what to do"),
-    "report": ("commands.report", "print what needs a decision in a week, for a chat"),
-    "services": ("commands.services", "write the services of a catalog as YAML for gitdailies.yml"),
-    "teams": ("commands.teams", "print the teams of a catalog as YAML for gitdailies.yml"),
-    "translate": (
-        "commands.translate",
-        "show the events that a delivery becomes, or why there are none; sends nothing",
-    ),
-    "sources": ("commands.sources", "list the tools that the relay can read; show, draft and test them"),
-    "check": ("commands.check", "check configuration, secrets, reachability, dialect and mirrors"),
-    "conformance": ("commands.conformance", "check that a receiver answers events correctly"),
-    "completion": ("commands.completion", "print what makes a shell complete `gitdailies`"),
-    "init": ("commands.init", "write a commented first gitdailies.yml"),
+        "translate": (
+            "commands.send.translate",
+            "show the events that a delivery becomes, or why there are none; sends nothing",
+        ),
+    },
+    "Send": {
+        "deploy": (
+            "commands.send.deploy",
+            "report a deploy; missing values are read from the CI environment",
+        ),
+        "incident": ("commands.send.incident", "report the start or the end of an incident by hand"),
+        "history": ("history.commands", "send past events: import them from files, fetch them from a vendor"),
+    },
+    "See": {
+        "metrics": (
+            "commands.see.metrics",
+            "print deployment frequency, lead time, fail rate, recovery time, rework rate",
+        ),
+        "events": ("commands.see.events", "print what a server has received, and follow what comes"),
+        "why": ("commands.see.why", "say why an event counts or not, and what to do"),
+        "report": ("commands.see.report", "print what needs a decision in a week, for a chat"),
+    },
+    "Run": {
+        "relay": (
+            "relay.commands",
+            (
+                "run or inspect the relay; status, failed, show, explain, unmapped, incidents, replay, "
+                "requeue, discard, close, confirm, pause, resume"
+            ),
+        ),
+        "dora": ("commands.run.dora", "run the DORA server, the receiver of events"),
+        "alive": ("commands.run.alive", "ask the servers that run here for their health; for containers"),
+        "check": ("commands.run.check", "check configuration, secrets, reachability, dialect and mirrors"),
+    },
+    "Look after": {
+        "keys": ("commands.look_after.keys", "create, list and delete webhook keys"),
+        "services": (
+            "commands.look_after.services",
+            "write the services of a catalog as YAML for gitdailies.yml",
+        ),
+        "teams": ("commands.look_after.teams", "print the teams of a catalog as YAML for gitdailies.yml"),
+        "backup": (
+            "commands.look_after.backup",
+            "write a whole copy of an SQLite store, beside its running server",
+        ),
+        "restore": ("commands.look_after.backup", "put such a copy in place of a store"),
+        "erase": ("commands.look_after.erase", "erase stored events and text for good, from both stores"),
+        "completion": ("commands.start.completion", "print what makes a shell complete `gitdailies`"),
+    },
 }
-
-_YOUNG_OBJECTS = 200_000
+COMMANDS = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
 
 # The disk is full or broken, below the output or below a file of ours.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
@@ -101,8 +117,16 @@ class Lazy(click.Group):
         return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, about) for name, (_, about) in commands.items()])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        from gitdailies_connection import published
+
+        where = published.address("Documentation") or "docs/README.md, in the project's repository"
+        with formatter.section("Documentation"):
+            formatter.write_text(where)
 
 
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
@@ -116,10 +140,6 @@ def gitdailies() -> None:
 
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command, and end the process with one of the documented exit codes."""
-    # Most objects of a command live until its end, so looking for garbage often finds none. Servers tune it.
-    gc.set_threshold(_YOUNG_OBJECTS)
-    # At its end the interpreter looks at every object for garbage, although the system frees all of it.
-    atexit.register(gc.freeze)
     try:
         # Outside its standalone mode click returns the code of `Exit` instead of raising it.
         code = gitdailies.main(arguments, prog_name="gitdailies", standalone_mode=False)

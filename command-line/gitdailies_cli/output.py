@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -16,9 +17,9 @@ _PIPED_COLUMNS = 1000
 _FRACTION = re.compile(r"\.[0-9]+")
 
 
-def as_json(value: Any) -> None:
-    """Print one JSON document."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+def as_json(value: Any, default: Callable[[Any], Any] | None = None) -> None:
+    """Print one JSON document. *default* is as in `json.dumps`."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=default))
 
 
 def as_line(value: Any) -> None:
@@ -63,6 +64,11 @@ def pairs(values: Mapping[str, Any]) -> None:
     width = max(len(name) for name in values)
     for name, value in values.items():
         click.echo(f"{name.ljust(width)}  {printable(str(value))}")
+
+
+def say_wait(reason: str, seconds: float) -> None:
+    """Say that a command waits before it asks again, and why."""
+    click.echo(printable(f"waits {math.ceil(seconds)} s: {reason}"), err=True)
 
 
 def printable(text: str) -> str:

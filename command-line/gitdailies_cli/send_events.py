@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import click
 from gitdailies_connection.addresses import check_receiver
 from gitdailies_connection.config.secret_source import SecretSource
-from gitdailies_connection.config.settings import Destination
+from gitdailies_connection.config.sections.settings import Destination
 from gitdailies_connection.http import event_lists
 from gitdailies_connection.http.sender import Sender
 from gitdailies_core import retry
@@ -24,6 +24,7 @@ from gitdailies_core.errors import ConfigurationError, DeliveryError, UsageError
 from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event
 from gitdailies_core.events.ids import is_self_made
+from gitdailies_core.values import http_answers
 from gitdailies_core.values.hosts import is_private
 from gitdailies_core.values.secret import Secret
 
@@ -131,7 +132,9 @@ def _result(event: Event, outcome: retry.Outcome, verdict: retry.Verdict) -> Sen
         return SendResult(
             event, "sent", "the receiver has it already, with other content, and keeps the first"
         )
-    if isinstance(verdict, retry.Again) or (isinstance(verdict, retry.Pause) and verdict.what != retry.KEY):
+    if isinstance(verdict, retry.Again) or (
+        isinstance(verdict, retry.Pause) and verdict.what != http_answers.KEY
+    ):
         return SendResult(event, "not delivered", verdict.reason, NOT_DELIVERED)
     return SendResult(event, "refused", verdict.reason, REFUSED)
 

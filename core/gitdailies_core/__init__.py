@@ -18,53 +18,51 @@ An adapter translates one vendor's deliveries:
             at = alert.epoch("updatedAt")
             return (Change.make(state=TABLE[word], word=word, incident=incident, at=at),)
 
-`python -m gitdailies_core.contract opsgenie` says what an adapter still lacks. CONTRIBUTING.md,
-"Add a vendor", has every step.
+`gitdailies sources test opsgenie` says what an adapter still lacks. CONTRIBUTING.md,
+"An adapter in code", names every part.
 
 This package holds values and decisions. It does no I/O and reads no clock; `tests/rooms/rules.py`
 lists the exceptions. Its parts, an arrow from the part that is imported:
 
-    errors, error_text, retry ─▶ values ─▶ events ─▶ sources ─▶ incidents ─▶ contract
-                                              └────▶ ci
+    errors, error_text ─▶ values ─▶ events ─▶ sources ─▶ incidents ─▶ contract
+                            │         └────▶ ci
+                            └────▶ retry
 """
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from gitdailies_core.error_text import got
-    from gitdailies_core.errors import (
-        ConfigurationError,
-        PayloadError,
-        ProofError,
-        UnreadableBody,
-    )
-    from gitdailies_core.reasons import NO_COMMIT, NO_ROUTE, OTHER, UNKNOWN_TYPE, Code
-    from gitdailies_core.sources.deploy_messages import DEPLOYED, PUSHED, Deploy, Push
-    from gitdailies_core.sources.fields import Fields
-    from gitdailies_core.sources.protocol import (
-        CANCELLED,
-        DELETED,
-        MEANINGS,
-        REOPENED,
-        RESOLVED,
-        STARTED,
-        STATES,
-        UPDATED,
-        Adapter,
-        Change,
-        Ignored,
-        IncidentMessage,
-        Message,
-        Option,
-        ProofSettings,
-        Service,
-        Unreadable,
-        translate_each,
-    )
-    from gitdailies_core.sources.request import Request
-    from gitdailies_core.sources.signatures import verify_hmac_sha256, verify_shared_token
-    from gitdailies_core.values.secret import Secret
-    from gitdailies_core.values.times import text_of
+from gitdailies_core.error_text import got
+from gitdailies_core.errors import (
+    ConfigurationError,
+    PayloadError,
+    ProofError,
+    UnreadableBody,
+)
+from gitdailies_core.reasons import NO_COMMIT, NO_ROUTE, OTHER, UNKNOWN_TYPE, Code
+from gitdailies_core.sources.deploy_messages import DEPLOYED, PUSHED, Deploy, Push
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.protocol import (
+    CANCELLED,
+    DELETED,
+    MEANINGS,
+    REOPENED,
+    RESOLVED,
+    STARTED,
+    STATES,
+    UPDATED,
+    Adapter,
+    Change,
+    Ignored,
+    IncidentMessage,
+    Message,
+    Option,
+    ProofSettings,
+    Service,
+    Unreadable,
+    translate_each,
+)
+from gitdailies_core.sources.request import Request
+from gitdailies_core.sources.signatures import verify_hmac_sha256, verify_shared_token
+from gitdailies_core.values.secret import Secret
+from gitdailies_core.values.times import text_of
 
 __all__ = [
     "CANCELLED",
@@ -106,48 +104,3 @@ __all__ = [
     "verify_hmac_sha256",
     "verify_shared_token",
 ]
-
-# The module of each name. It is imported when the name is first used (PEP 562), so importing one
-# module of core, as every CI step does, loads no other.
-_MODULES = {
-    "error_text": ("got",),
-    "errors": ("ConfigurationError", "PayloadError", "ProofError", "UnreadableBody"),
-    "reasons": ("NO_COMMIT", "NO_ROUTE", "OTHER", "UNKNOWN_TYPE", "Code"),
-    "sources.deploy_messages": ("DEPLOYED", "PUSHED", "Deploy", "Push"),
-    "sources.fields": ("Fields",),
-    "sources.protocol": (
-        *("CANCELLED", "DELETED", "MEANINGS", "REOPENED", "RESOLVED", "STARTED", "STATES", "UPDATED"),
-        *(
-            "Adapter",
-            "Change",
-            "Ignored",
-            "IncidentMessage",
-            "Message",
-            "Option",
-            "ProofSettings",
-            "Service",
-            "Unreadable",
-        ),
-        "translate_each",
-    ),
-    "sources.request": ("Request",),
-    "sources.signatures": ("verify_hmac_sha256", "verify_shared_token"),
-    "values.secret": ("Secret",),
-    "values.times": ("text_of",),
-}
-
-# Type checkers do not see this function, so they still report a misspelled name.
-if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> object:
-        for module, names in _MODULES.items():
-            if name in names:
-                from importlib import import_module
-
-                value = getattr(import_module(f"{__name__}.{module}"), name)
-                globals()[name] = value
-                return value
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})

@@ -38,7 +38,7 @@ def got(value: Any) -> str:
     if isinstance(value, str):
         # repr escapes control characters, so a value cannot forge a log line; ascii because
         # a lone surrogate in a message would break whatever prints it.
-        return ascii(value if len(value) <= _LONGEST else value[:_LONGEST] + "…")
+        return ascii(value if len(value) <= _LONGEST else value[:_LONGEST] + "\u2026")
     if isinstance(value, (list, tuple)):
         return "a list of " + str(len(value))
     if isinstance(value, dict):

@@ -23,6 +23,7 @@ Code = Literal[
     "merged",
     "no_commit",
     "no_route",
+    "renamed",
     "hold",
     "other",
     "unexpected_payload",
@@ -41,6 +42,7 @@ END_WITHOUT_START: Final = "end_without_start"
 MERGED: Final = "merged"
 NO_COMMIT: Final = "no_commit"
 NO_ROUTE: Final = "no_route"
+RENAMED: Final = "renamed"
 HOLD: Final = "hold"
 OTHER: Final = "other"
 UNEXPECTED_PAYLOAD: Final = "unexpected_payload"
@@ -61,6 +63,7 @@ IGNORED: Mapping[Code, str] = MappingProxyType(
         MERGED: "The incident was merged into another one, and ends when that one ends.",
         NO_COMMIT: "It is a deploy that names no commit.",
         NO_ROUTE: "No line under route says that its word is a deploy.",
+        RENAMED: "It says that a repository has another name now, and repositories does not say so.",
         HOLD: "The source has a hold, and the incident was over sooner, or is not older than that yet.",
         OTHER: "The vendor's adapter has a reason of its own.",
     }
@@ -75,7 +78,7 @@ UNREAD: Mapping[Code, str] = MappingProxyType(
 # A note to a message whose time is that of its receipt.
 AT_RECEIPT: Final = "time of receipt, as the delivery has none"
 # Why a delivery's body is quarantined: a change of gitdailies.yml or an upgrade may make it count.
-QUARANTINED: frozenset[str] = frozenset({UNMAPPED, UNKNOWN_TYPE, NO_COMMIT, *UNREAD})
+QUARANTINED: frozenset[str] = frozenset({UNMAPPED, UNKNOWN_TYPE, NO_COMMIT, RENAMED, *UNREAD})
 CODES: Mapping[Code, str] = MappingProxyType({**IGNORED, **UNREAD})
 
 

@@ -17,22 +17,11 @@ incidents may take a pause as the fault of one event, as long as it does not kno
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import Callable, Union
 
-AGAIN_STATUSES = frozenset({408, 425, 429})
-KEY_STATUSES = frozenset({401, 403})
-ADDRESS_STATUSES = frozenset({404, 405, 410})
-# Payment, the proxy's sign-in, a lock, a failed dependency, legal reasons: none is about an event.
-RECEIVER_STATUSES = frozenset({402, 407, 423, 424, 451})
-# What a pause waits for. These are values of the relay's store, of JSON and of metrics.
-KEY, ADDRESS, RECEIVER = "key", "address", "receiver"
+from gitdailies_core.values.http_answers import FAULTS, at_fault, described, is_final, wait_seconds
 
-FIRST_DELAY_SECONDS = 1.0
-LONGEST_DELAY_SECONDS = 300.0
-# A Retry-After of years must not stop deliveries, so we wait at most an hour for one.
-LONGEST_RETRY_AFTER_SECONDS = 3600.0
 GIVE_UP_AGE_SECONDS = 7 * 86400.0
 # An age alone may come from a clock that was wrong for a moment. So many attempts take minutes.
 LEAST_ATTEMPTS = 10
@@ -110,17 +99,12 @@ def decide(
     """
     status = outcome.status
     result = describe(outcome)
-    if status is not None:
-        if 200 <= status < 300 and not outcome.is_html:
-            return Done()
-        if status in KEY_STATUSES:
-            return Pause(KEY, f"the key is refused ({result})")
-        if outcome.is_html or status in ADDRESS_STATUSES or 300 <= status < 400:
-            return Pause(ADDRESS, f"the address is wrong ({result})")
-        if status in RECEIVER_STATUSES:
-            return Pause(RECEIVER, f"the receiver takes no events ({result})")
-        if is_answer(outcome):
-            return GiveUp(result)
+    if status is not None and 200 <= status < 300 and not outcome.is_html:
+        return Done()
+    if what := at_fault(status, outcome.is_html):
+        return Pause(what, f"{FAULTS[what]} ({result})")
+    if is_answer(outcome):
+        return GiveUp(result)
     age_seconds = (now - first_attempt_at).total_seconds()
     if attempt >= LEAST_ATTEMPTS and age_seconds >= give_up_age_seconds:
         return GiveUp(f"given up after {attempt} attempts in {give_up_age_seconds / 86400:g} days: {result}")
@@ -131,33 +115,14 @@ def decide(
 
 def describe(outcome: Outcome) -> str:
     """Return what was answered, as a short text."""
-    if outcome.status is None:
-        return outcome.error or "no answer"
-    page = " with a web page" if outcome.is_html else ""
-    return f"answered {outcome.status}{page}{f': {outcome.error}' if outcome.error else ''}"
+    return described(outcome.status, outcome.error, outcome.is_html)
 
 
 def is_answer(outcome: Outcome) -> bool:
     """Whether the answer is final. A later attempt may get another answer only if it is not."""
-    return outcome.status is not None and outcome.status < 500 and outcome.status not in AGAIN_STATUSES
+    return is_final(outcome.status)
 
 
 def delay_seconds(outcome: Outcome, *, attempt: int, now: datetime, jitter: Callable[[], float]) -> float:
-    """Full jitter under an exponential bound, but at least Retry-After, which counts up to an hour."""
-    bound = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(attempt - 1, 30))
-    return max(bound * jitter(), retry_after_seconds(outcome.retry_after, now))
-
-
-def retry_after_seconds(value: str, now: datetime) -> float:
-    """Read Retry-After: seconds or an HTTP date (RFC 9110, 10.2.3). Anything else is 0."""
-    value = value.strip()
-    if value.isascii() and value.isdigit():
-        # A longer number is over an hour anyway.
-        seconds = float(value[:9]) if len(value) <= 9 else LONGEST_RETRY_AFTER_SECONDS
-    else:
-        try:
-            at = parsedate_to_datetime(value)
-            seconds = ((at if at.tzinfo else at.replace(tzinfo=timezone.utc)) - now).total_seconds()
-        except (ValueError, TypeError, IndexError, OverflowError):
-            return 0.0
-    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
+    """Return how long to wait after *outcome*; see `http_answers`."""
+    return wait_seconds(outcome.retry_after, attempt=attempt, now=now, jitter=jitter)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from gitdailies_core import RESOLVED, STARTED, Change, Fields, Secret
+from gitdailies_core import RESOLVED, STARTED, Change, Fields
 from gitdailies_core.sources.history import (
     Pages,
     PastMessage,
@@ -65,8 +65,7 @@ class Reader:
             "Datadog does not document a cycle key for events; without one, an alert has another id than live"
         )
 
-    def headers(self, token: Secret) -> Mapping[str, str]:
-        return rest.headers(token)
+    headers = staticmethod(rest.headers)
 
     def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[PastMessage]:
         """Yield the incidents that were created in *window*, or the monitor alerts that began in it."""

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from gitdailies_core.ci.facts import readable_time, undone_by
-from gitdailies_core.ci.git_facts import GitFacts
-from gitdailies_core.ci.inputs import Inputs
+from gitdailies_core.ci.deploys.git_facts import GitFacts
+from gitdailies_core.ci.job.facts import readable_time, undone_by
+from gitdailies_core.ci.job.inputs import Inputs
 from gitdailies_core.ci.past import deploys
 from gitdailies_core.ci.platforms.github_actions import GITHUB_ACTIONS
 from gitdailies_core.events.events import Event
@@ -81,5 +80,5 @@ def of_run(repo: str, run: Mapping[str, Any], inputs: Inputs) -> Iterator[Event 
     written_at = readable_time(head.raw("timestamp")) if head else None
     undone = undone_by(head.optional_text("message")) if head else ()
     git = GitFacts(sha.lower(), commit_time=written_at, history=((sha.lower(), (), undone),))
-    shown = replace(inputs, url=fields.optional_text("html_url"))
+    shown = inputs._replace(url=fields.optional_text("html_url"))
     yield from deploys(GITHUB_ACTIONS, environ, shown, git=git, at=fields.time("updated_at"))

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
-from types import MappingProxyType
 from urllib.parse import quote
 
-from gitdailies_core.ci.past import STEP_PARAMETERS, inputs_of
+from gitdailies_core.ci.job.inputs import Inputs
+from gitdailies_core.ci.past import STEP_PARAMETERS, DeployReader
 from gitdailies_core.sources.fields import Fields
 from gitdailies_core.sources.history import (
-    FailedDelivery,
-    Listing,
     Pages,
-    PastMessage,
+    PastMessages,
     Row,
     Window,
     ignore_unreadable,
     newest_first,
     numbered_pages,
+    time_of,
 )
-from gitdailies_core.values.secret import Secret
 from gitdailies_core.values.times import text_of
 
 from gitdailies_github_action import deliveries, past
@@ -30,56 +27,24 @@ from gitdailies_github_action.api import rest
 MOST_RUNS = 1_000
 
 
-class Reader:
-    """The reader `github`: deployments, or the runs of one workflow."""
-
-    name = "github"
-    url = rest.URL
-    token_env = rest.TOKEN_ENV
-    parameters: Mapping[str, str] = MappingProxyType(
-        {
-            "repo": "the repository, as owner/name",
-            "workflow?": "the file of a workflow whose runs deploy, as deploy.yml; else deployments are read",
-            "environment?": "of deployments: only those; of runs: the environment that they deploy to",
-            **STEP_PARAMETERS,
-        }
-    )
-
-    def headers(self, token: Secret) -> Mapping[str, str]:
-        return rest.headers(token)
-
-    def failed_deliveries(
-        self, listing: Listing, owner: str, hook: str, source: str, since: datetime
-    ) -> Iterator[FailedDelivery]:
-        """Yield the webhook deliveries that failed since a time and did not arrive later, oldest first."""
-        return deliveries.failed_deliveries(listing, owner, hook, source, since)
-
-    def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[PastMessage]:
-        """Yield the deploys of deployments or runs that were created in *window*.
-
-        Raises UsageError for a wrong parameter.
-        """
-        inputs = inputs_of(parameters)
-        repo = inputs.repos[0].path
-        if "workflow" in parameters:
-            for run in _runs(pages, repo, parameters["workflow"], window):
-                yield from ignore_unreadable(past.of_run(repo, run, inputs))
-            return
-        for deployment in _deployments(pages, repo, parameters.get("environment"), window):
-            path = f"/repos/{quote(repo)}/deployments/{deployment.get('id')}/statuses"
-            statuses = [row for page in numbered_pages(pages, path, [], size=rest.PAGE) for row in page]
-            yield from ignore_unreadable(past.of_deployment(repo, deployment, statuses, inputs))
+def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs: Inputs) -> PastMessages:
+    """Yield the deploys of deployments or runs that were created in *window*."""
+    repo = inputs.repos[0].path
+    if "workflow" in parameters:
+        for run in _runs(pages, repo, parameters["workflow"], window):
+            yield from ignore_unreadable(past.of_run(repo, run, inputs))
+        return
+    for deployment in _deployments(pages, repo, parameters.get("environment"), window):
+        path = f"/repos/{quote(repo)}/deployments/{deployment.get('id')}/statuses"
+        statuses = [row for page in numbered_pages(pages, path, [], size=rest.PAGE) for row in page]
+        yield from ignore_unreadable(past.of_deployment(repo, deployment, statuses, inputs))
 
 
 def _deployments(pages: Pages, repo: str, environment: str | None, window: Window) -> Iterator[Row]:
     """List deployments. The API has no filter by time."""
     query = [("environment", environment)] if environment else []
     listed = numbered_pages(pages, f"/repos/{quote(repo)}/deployments", query, size=rest.PAGE)
-    return newest_first(listed, window, _created_at)
-
-
-def _created_at(deployment: Row) -> datetime:
-    return Fields(deployment, "deployment").time("created_at")
+    return newest_first(listed, window, time_of("deployment", "created_at"))
 
 
 def _runs(pages: Pages, repo: str, workflow: str, window: Window) -> Iterator[Row]:
@@ -97,4 +62,22 @@ def _runs(pages: Pages, repo: str, workflow: str, window: Window) -> Iterator[Ro
         yield from (run for run in page if window.contains(Fields(run, "run").time("created_at")))
 
 
-reader = Reader()
+class Reader(DeployReader):
+    """The reader `github`: deployments, or the runs of one workflow. It also reads what was not delivered."""
+
+    failed_deliveries = staticmethod(deliveries.failed_deliveries)
+
+
+reader = Reader(
+    name="github",
+    url=rest.URL,
+    token_env=rest.TOKEN_ENV,
+    parameters={
+        "repo": "the repository, as owner/name",
+        "workflow?": "the file of a workflow whose runs deploy, as deploy.yml; else deployments are read",
+        "environment?": "of deployments: only those; of runs: the environment that they deploy to",
+        **STEP_PARAMETERS,
+    },
+    deploys=_deploys,
+    headers=rest.headers,
+)

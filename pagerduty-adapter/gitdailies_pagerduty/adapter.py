@@ -28,7 +28,7 @@ from gitdailies_core.reasons import UNEXPECTED_PAYLOAD
 from gitdailies_core.sources.protocol import Proven
 from gitdailies_core.sources.signatures import hmac_sha256
 
-from gitdailies_pagerduty.changes import change
+from gitdailies_pagerduty.changes import change, merge_of
 from gitdailies_pagerduty.table import TABLE, code, meaning
 
 SIGNATURE_HEADER = "x-pagerduty-signature"
@@ -99,9 +99,7 @@ def _v3(event: Fields, request: Request) -> IncidentMessage:
     # arrival is known.
     created_at, reopened_at = data.optional_time("created_at"), data.optional_time("reopened_at")
     started_at = reopened_at or (None if word == "incident.reopened" else created_at)
-    reason = data.optional_object("resolve_reason")
-    merged = reason is not None and reason.optional_text("type") == "merge_resolve_reason"
-    merge_target = reason.optional_object("incident") if merged and reason else None
+    merged, merged_into = merge_of(data)
     return change(
         meant,
         word,
@@ -111,7 +109,7 @@ def _v3(event: Fields, request: Request) -> IncidentMessage:
         occurred_at=event.optional_time("occurred_at"),
         received=lambda: request.received(f"{event.where('occurred_at')}: expected a time, got none"),
         merged=merged,
-        merged_into=merge_target.optional_text("id") if merge_target else None,
+        merged_into=merged_into,
     )
 
 

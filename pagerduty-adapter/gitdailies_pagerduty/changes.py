@@ -33,7 +33,7 @@ def change(
         occurrence=text_of(started_at) if started_at else None,
         started_at=started_at,
         key=key,
-        services=[service_of(service)] if service else [],
+        services=[_service_of(service)] if service else [],
         merged=merged,
         merged_into=merged_into,
         title=incident.optional_text("title"),
@@ -44,7 +44,15 @@ def change(
     )
 
 
-def service_of(service: Fields) -> Service:
+def merge_of(incident: Fields) -> tuple[bool, str | None]:
+    """Return whether an incident ended by a merge, and into which one, as V3 and the REST API say it."""
+    reason = incident.optional_object("resolve_reason")
+    merged = reason is not None and reason.optional_text("type") == "merge_resolve_reason"
+    target = reason.optional_object("incident") if merged and reason else None
+    return merged, target.optional_text("id") if target else None
+
+
+def _service_of(service: Fields) -> Service:
     """Return the service of an incident, to be routed by its id or its name."""
     # A reference (V3) has the name in summary. A whole service (V2) has both fields.
     identifier = service.text("id")

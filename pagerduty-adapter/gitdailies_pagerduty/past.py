@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
 
-from gitdailies_core import RESOLVED, STARTED, Change, Fields, Ignored, IncidentMessage, text_of
+from gitdailies_core import RESOLVED, STARTED, Change, Fields, Ignored, IncidentMessage
 
-from gitdailies_pagerduty.changes import service_of
+from gitdailies_pagerduty.changes import change, merge_of
 
 ENTRIES: Mapping[str, str] = MappingProxyType(
     {
@@ -48,9 +47,8 @@ def translate(incident: Fields, entries: Sequence[Fields]) -> Iterator[IncidentM
                 continue
             yield _change(incident, STARTED, "incident.reopened", started_at, started_at)
         if state == RESOLVED:
-            # resolve_reason is about the last end only.
-            merge = _merge(incident) if number == len(transitions) - 1 else None
-            yield _change(incident, RESOLVED, "incident.resolved", at, started_at, merge)
+            is_last = number == len(transitions) - 1
+            yield _change(incident, RESOLVED, "incident.resolved", at, started_at, is_last=is_last)
             started_at, ended_at = None, at
 
 
@@ -72,34 +70,19 @@ def _transitions(entries: Sequence[Fields]) -> Iterator[tuple[datetime, str]]:
             yield entry.time("created_at"), state
 
 
-def _merge(incident: Fields) -> Fields | None:
-    reason = incident.optional_object("resolve_reason")
-    return reason if reason is not None and reason.optional_text("type") == "merge_resolve_reason" else None
-
-
 def _change(
-    incident: Fields,
-    state: str,
-    word: str,
-    at: datetime,
-    started_at: datetime,
-    merge: Fields | None = None,
+    incident: Fields, state: str, word: str, at: datetime, started_at: datetime, *, is_last: bool = False
 ) -> Change:
-    service, priority = incident.optional_object("service"), incident.optional_object("priority")
-    merge_target = merge.optional_object("incident") if merge else None
-    more: dict[str, Any] = {"merged_into": merge_target.optional_text("id")} if merge_target else {}
-    return Change.make(
-        state=state,
-        word=word,
-        incident=incident.text("id"),
-        at=at,
-        occurrence=text_of(started_at),
+    # resolve_reason is about the last end only.
+    merged, into = merge_of(incident) if is_last else (False, None)
+    return change(
+        state,
+        word,
+        "",
+        incident,
         started_at=started_at,
-        services=[service_of(service)] if service else [],
-        merged=merge is not None,
-        title=incident.optional_text("title"),
-        url=incident.optional_text("html_url"),
-        urgency=incident.optional_text("urgency"),
-        priority=priority.optional_text("summary") if priority else None,
-        **more,
+        occurred_at=at,
+        received=lambda: at,
+        merged=merged,
+        merged_into=into,
     )

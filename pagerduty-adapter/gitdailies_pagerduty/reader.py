@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from types import MappingProxyType
 
-from gitdailies_core import Fields, Secret, text_of
+from gitdailies_core import Fields, text_of
 from gitdailies_core.sources.history import Pages, PastMessage, Window, ignore_unreadable
 
 from gitdailies_pagerduty import past
@@ -32,8 +32,7 @@ class Reader:
     token_env = rest.TOKEN_ENV
     parameters: Mapping[str, str] = MappingProxyType({})
 
-    def headers(self, token: Secret) -> Mapping[str, str]:
-        return rest.headers(token)
+    headers = staticmethod(rest.headers)
 
     def read(
         self,

@@ -6,20 +6,24 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 
 import structlog
-from gitdailies_connection.config.settings import Configuration, Source
-from gitdailies_connection.config.sources import adapter_of
+from gitdailies_connection.config.sections.settings import Configuration, Source
+from gitdailies_connection.config.sections.sources import adapter_of
 from gitdailies_connection.http.sender import Sender
 from gitdailies_core.errors import VariableNotSet
 from gitdailies_core.sources.protocol import Adapter, Certified
+from gitdailies_core.values.renames import Renames
 from gitdailies_server.logging.setup import describe_error
 
 from gitdailies_relay.delivery.senders import most_connections
 from gitdailies_relay.delivery.worker import DeliveryWorker
 from gitdailies_relay.intake.app import IntakeApp, IntakeSettings
 from gitdailies_relay.intake.source_secrets import SourceSecrets
+from gitdailies_relay.store.deploys import join_names
+from gitdailies_relay.store.store import RelayStore
 
 LOG = structlog.get_logger("gitdailies.relay")
 
@@ -57,6 +61,7 @@ class Reloader:
         self,
         app: IntakeApp,
         worker: DeliveryWorker,
+        store: RelayStore,
         configuration: Configuration,
         environ: Mapping[str, str],
         certificates: Mapping[str, bytes] = _NO_CERTIFICATES,
@@ -64,6 +69,7 @@ class Reloader:
         self.failed = False
         self._app = app
         self._worker = worker
+        self._store = store
         self._configuration = configuration
         self._environ = environ
         self._certificates = certificates
@@ -90,6 +96,11 @@ class Reloader:
         self.failed = False
         LOG.info("configuration reloaded")
 
+    async def join_names(self, renames: Renames) -> None:
+        """Let deploys go on from what is remembered under former names of their repositories."""
+        if renames.pairs:
+            await self._store.run(partial(join_names, renames=renames))
+
     async def apply(self, new: Configuration) -> None:
         """Make *new* the active configuration, all of it or nothing; raises ConfigurationError."""
         old = self._configuration
@@ -99,6 +110,8 @@ class Reloader:
             sender = Sender.to(new.gitdailies, in_flight=most_connections(old.relay.in_flight))
             await self._worker.redirect(new.gitdailies, sender)
         self._app.settings = settings
+        if new.routes.renames != old.routes.renames:
+            await self.join_names(new.routes.renames)
         changed = [name for name, value in vars(new.relay).items() if value != getattr(old.relay, name)]
         if changed:
             LOG.warning("settings of relay need a restart", settings=changed)

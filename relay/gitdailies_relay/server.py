@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable, Mapping
 from functools import partial
 
 import structlog
-from gitdailies_connection.config.settings import Configuration
+from gitdailies_connection.config.sections.settings import Configuration
 from gitdailies_connection.http.sender import Sender
+from gitdailies_connection.relay.answers import RelayStatus, ServerState
+from gitdailies_core.values.secret import Secret
 from gitdailies_server.gc_tuning import freeze_startup_objects
-from gitdailies_server.http.allowed_hosts import AllowedHosts
 from gitdailies_server.http.asgi import AsgiApplication
 from gitdailies_server.http.listener import STOP_SECONDS, Server, address_of, bind
 from gitdailies_server.logging.rate_limited import RateLimitedLog
+from gitdailies_server.shared_metrics import VERSION
 
-from gitdailies_relay.api.app import Current, DeliveryApi, Examples
-from gitdailies_relay.api.sending import new_token
+from gitdailies_relay.api.app import StatusListener
 from gitdailies_relay.delivery.senders import most_connections
 from gitdailies_relay.delivery.worker import DeliveryWorker
 from gitdailies_relay.intake.app import IntakeApp
 from gitdailies_relay.intake.certificates import Certificates, folder_beside
 from gitdailies_relay.intake.refused_requests import RefusalCounts
-from gitdailies_relay.operations import reports
-from gitdailies_relay.operations.metrics import ProcessHealth, RelayMetrics
-from gitdailies_relay.operations.status_app import StatusApp
+from gitdailies_relay.operations.metrics import RelayMetrics
+from gitdailies_relay.operations.status import status, store_location
 from gitdailies_relay.reloader import Reloader, intake_settings
-from gitdailies_relay.store.pruner import prune_forever
+from gitdailies_relay.store.retention import prune_forever
 from gitdailies_relay.store.store import RelayStore, database_of
 
 LOG = structlog.get_logger("gitdailies.relay")
@@ -91,55 +92,45 @@ class RelayProcess:
             destination=configuration.gitdailies,
             sender=Sender.to(configuration.gitdailies, in_flight=most_connections(relay.in_flight)),
             environ=environ,
-            in_flight=relay.in_flight,
-            give_up_seconds=relay.give_up_days * 86400,
-            lease_seconds=relay.lease_seconds,
+            relay=relay,
             count_attempt=self._metrics.count_attempt,
         )
         self._repeats = RateLimitedLog(LOG)
         self._refusals = RefusalCounts()
-        example_token = new_token()
+        # The relay knows its own examples by it.
+        example_token = Secret(secrets.token_hex(32), "the token of examples")
         self._app = IntakeApp(
             settings=settings,
+            relay=relay,
             store=self._store,
-            on_stored=self._worker.wake,
-            count_request=self._metrics.count_request,
-            count_refusal=self._refusals.add,
-            count_delivery=self._metrics.count_delivery,
-            want_certificate=self._certificates.want,
+            metrics=self._metrics,
+            refusals=self._refusals,
+            certificates=self._certificates,
             repeats=self._repeats,
-            most_bytes=relay.queue_bytes,
-            trusted_proxies=relay.trusted_proxies,
+            on_stored=self._worker.wake,
             example=example_token,
         )
-        self._reloader = Reloader(self._app, self._worker, configuration, environ, self._certificates.found)
-        self._metrics.add_gauges(
-            lambda: self._store.report(
-                lambda s: (reports.store_state(s, self._app.settings.sources), self._store.database.size(s))
-            ),
-            self._health,
+        self._renames = configuration.routes.renames
+        self._reloader = Reloader(
+            self._app, self._worker, self._store, configuration, environ, self._certificates.found
         )
-        location = reports.store_location(relay.store)
-        status_app = StatusApp(
-            self._app,
-            self._store,
-            self._metrics,
-            lambda: self._health().to_json(location),
-            AllowedHosts.of(relay.status, relay.status_hosts),
-            DeliveryApi(
-                self._store,
-                key=relay.status_key,
-                environ=environ,
-                current=self._current,
-                examples=Examples(f"http://{address_of(self._listeners[0]).local()}", example_token),
-                file=configuration.path,
-                on_acted=self._worker.wake,
-                reload=None if writes_with is None else partial(self._reloader.reload_now, writes_with),
-            ),
+        self._metrics.add_gauges(self._status, self._health)
+        listener = StatusListener(
+            intake=self._app,
+            store=self._store,
+            metrics=self._metrics,
+            status=self._status,
+            health=self._health,
+            configuration=configuration,
+            environ=environ,
+            on_acted=self._worker.wake,
+            address=f"http://{address_of(self._listeners[0]).local()}",
+            token=example_token,
+            reload=None if writes_with is None else partial(self._reloader.reload_now, writes_with),
         )
         self._servers = [
             Server(self._app, connections=relay.connections, limited_log=self._repeats),
-            Server(AsgiApplication(status_app)),
+            Server(AsgiApplication(listener.application())),
         ]
 
     async def run(
@@ -151,6 +142,7 @@ class RelayProcess:
         reloading: asyncio.Event | None,
     ) -> None:
         """Serve until *stop* is set, a server ends or the worker does; then stop everything."""
+        await self._reloader.join_names(self._renames)
         tasks = [
             asyncio.create_task(self._worker.run()),
             asyncio.create_task(prune_forever(self._store, self._relay)),
@@ -199,17 +191,20 @@ class RelayProcess:
         for listener in self._listeners:
             listener.close()
 
-    def _current(self) -> Current:
-        """Return the configuration that is active now."""
-        settings = self._app.settings
-        secrets = {name: found.current for name, found in settings.secrets.items()}
-        return Current(settings.sources, settings.routes, secrets)
+    def _status(self) -> RelayStatus:
+        """Return the state of the relay; raises StoreUnavailable. It reads the store."""
+        size, sources, server = self._store.database.size, self._app.settings.sources, self._health()
+        found: RelayStatus = self._store.report(lambda s: status(s, sources, size(s), server))
+        return found
 
-    def _health(self) -> ProcessHealth:
-        return ProcessHealth(
-            circuit_open=not self._worker.circuit.closed,
-            circuit_reason=self._worker.circuit.reason,
-            store_fault=self._store.fault,
+    def _health(self) -> ServerState:
+        circuit = self._worker.circuit
+        return ServerState(
+            version=VERSION,
+            store=store_location(self._relay.store),
+            store_fault=self._store.fault or None,
+            circuit="closed" if circuit.closed else "open",
+            circuit_reason=None if circuit.closed else circuit.reason,
             reload_failed=self._reloader.failed,
             receiver=self._worker.receiver,
             receiver_is_sure=self._worker.receiver_is_sure,

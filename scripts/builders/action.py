@@ -1,14 +1,15 @@
-"""The GitHub Action as a folder of its own, with the step and its launcher beside `action.yml`."""
+"""The GitHub Action as a folder of its own, with the step of GitHub Actions and its launcher."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from scripts.generators.step import LAUNCHER
-from scripts.joiner import one_file
+from scripts import joiner
+from scripts.builders.script import launcher_for
 from scripts.platforms import Folder
 
-_IN_THE_REPOSITORY = f"/../{LAUNCHER.as_posix()}"
+_LAUNCHER = "launch.sh"
+_IN_THE_REPOSITORY = f"/../ci-steps/{_LAUNCHER}"
 
 
 def texts(folder: Folder) -> Mapping[str, str]:
@@ -17,7 +18,7 @@ def texts(folder: Folder) -> Mapping[str, str]:
     if action.count(_IN_THE_REPOSITORY) != 1:
         raise ValueError(f"{folder.path}/action.yml: expected {_IN_THE_REPOSITORY} once")
     return {
-        "action.yml": action.replace(_IN_THE_REPOSITORY, f"/{LAUNCHER.name}"),
-        LAUNCHER.name: (folder.root / LAUNCHER).read_text("utf-8"),
-        one_file.STEP.name: (folder.root / one_file.STEP).read_text("utf-8"),
+        "action.yml": action.replace(_IN_THE_REPOSITORY, f"/{_LAUNCHER}"),
+        _LAUNCHER: launcher_for(folder.root, [folder], joiner.STEP.name),
+        joiner.STEP.name: joiner.step_of(folder.root, folder.module),
     }

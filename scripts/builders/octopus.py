@@ -9,7 +9,7 @@ from typing import Any
 
 from gitdailies_core.ci.platforms.octopus import NAMES
 
-from scripts.joiner import one_file
+from scripts import joiner
 from scripts.platforms import Folder
 
 # The body of a template whose script is the step itself.
@@ -17,10 +17,10 @@ _STEP = "report_deploy.py"
 
 
 def texts(folder: Folder) -> Mapping[str, str]:
-    """Return every template."""
+    """Return every template, and the step that is in them."""
     written = read(folder)
-    step = one_file.step_of(folder.root, folder.module)
-    found = {}
+    step = joiner.step_of(folder.root, folder.module)
+    found = {joiner.STEP.name: step}
     for template in written["template"]:
         # Octopus replaces references in a script before it runs. Nothing here may look like one.
         body = step

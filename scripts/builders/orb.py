@@ -10,27 +10,22 @@ escaped, so that no script is read as a template. Source: CircleCI-Public/circle
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from scripts.builders.script import PACKED, script_that_runs
-from scripts.joiner import one_file
-from scripts.joiner.packed import UNPACK, packed
+from scripts import joiner
+from scripts.builders.script import script_that_runs
 from scripts.platforms import Folder
 from scripts.releasing import published
 from scripts.releasing.published import Published
 
-_STEP = "scripts/report_deploy.txt"
 _SCRIPT = "scripts/report_deploy.sh"
-# The step is in a variable, because an orb holds text and no files. A job's own variables never see it.
-_RUN = f"""step=$PARAM_STEP
-unset PARAM_STEP
-{PACKED}# shellcheck disable=SC2086
-printf '%s\\n' "$step" | $python -I -S -c '{UNPACK}'
-"""
+# An orb holds text and no files, so the step is in variables. A job's own variables never see them. Windows
+# limits a variable to 32,767 characters.
+_LONGEST_VARIABLE = 30_000
 _FOLDERS = ("commands", "jobs", "executors", "examples")
 _INCLUDE = re.compile(r"^\s*<<\s*include\(([^()]+)\)\s*>>\s*$")
 
@@ -51,13 +46,32 @@ _Dumper.add_representer(str, _text)
 
 def texts(folder: Folder) -> Mapping[str, str]:
     """Return the packed orb, which holds the step, its version, and its addresses if they are published."""
-    built = {
-        # Windows limits a variable to 32,767 characters.
-        _STEP: packed(one_file.step_of(folder.root, folder.module)),
-        _SCRIPT: script_that_runs(folder, _RUN),
-    }
-    orb = pack(folder.root / folder.path / "src", built, display=addresses(published.of(folder.root)))
-    return {"orb.yml": f"# GitDailies deploy, version {one_file.version(folder.root)}.\n{orb}"}
+    step = joiner.step_of(folder.root, folder.module)
+    # CircleCI would read what follows two of these as a template.
+    pieces = _pieces(step.replace("<<", "\\<<"))
+    held = {f"PARAM_STEP_{number}": text for number, text in enumerate(pieces, 1)}
+    shown = " ".join(f'"${name}"' for name in held)
+    run = f"step=$(printf '%s\\n' {shown})\nunset {' '.join(held)}\n"
+    run += "# shellcheck disable=SC2086\nprintf '%s\\n' \"$step\" | $python -I -S -\n"
+    orb = pack(
+        folder.root / folder.path / "src",
+        {_SCRIPT: script_that_runs(folder, run)},
+        display=addresses(published.of(folder.root)),
+        environment=held,
+    )
+    about = f"# GitDailies deploy, version {joiner.version(folder.root)}.\n"
+    return {"orb.yml": about + orb, joiner.STEP.name: step}
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Cut *text* between lines."""
+    piece: list[str] = []
+    for line in text.splitlines():
+        if sum(map(len, piece)) + len(piece) + len(line) > _LONGEST_VARIABLE:
+            yield "\n".join(piece)
+            piece = []
+        piece.append(line)
+    yield "\n".join(piece)
 
 
 def addresses(names: Published) -> dict[str, str]:
@@ -67,11 +81,15 @@ def addresses(names: Published) -> dict[str, str]:
 
 
 def pack(
-    source: Path, built: Mapping[str, str] | None = None, display: Mapping[str, str] | None = None
+    source: Path,
+    built: Mapping[str, str] | None = None,
+    display: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> str:
     """Return the packed orb.
 
-    *built* holds texts of included files that are not in the folder, *display* the addresses to show.
+    *built* holds texts of included files that are not in the folder, *display* the addresses to show,
+    *environment* further variables of each command's steps.
 
     Raises ValueError if an included file is missing.
     """
@@ -85,6 +103,9 @@ def pack(
         }
         if parts:
             orb[folder] = parts
+    for command in orb.get("commands", {}).values() if environment else ():
+        for step in command["steps"]:
+            step["run"]["environment"].update(environment)
     return yaml.dump(
         _included(orb, source, built or {}), Dumper=_Dumper, sort_keys=False, width=1000, allow_unicode=True
     )

@@ -6,8 +6,8 @@ that fails, `[launcher]` in the folder's `step.toml` says:
     warning, error   the text before the problem in the log
     warned           a shell word: the exit code of a warning
 
-Some platforms give a job the manifest and no other file. There the manifest holds the script. It may be used
-many times in one pipeline, so its Python is packed.
+Some platforms give a job the manifest and no other file. There the manifest holds the script. The same Python
+is published as `report_deploy.py`, for readers and scanners.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from scripts import joiner
 from scripts.builders.launchers import variables
 from scripts.builders.launchers.variables import Known
-from scripts.joiner import one_file
-from scripts.joiner.packed import UNPACK, packed
 from scripts.platforms import Folder
 
 SCRIPT = "report_deploy.sh"
@@ -26,7 +25,6 @@ FOR_WINDOWS = "report_deploy.ps1"
 
 _MARK = "@SCRIPT@"
 _END = "GITDAILIES_STEP"
-PACKED = "# What follows is report_deploy.py for this platform, without comments, by zlib and base64.\n"
 # A list of words, such as `py -3`.
 _WORDS = "# shellcheck disable=SC2086\n"
 
@@ -38,18 +36,17 @@ def texts(folder: Folder) -> Mapping[str, str]:
         found = {SCRIPT: script_of(folder), FOR_WINDOWS: for_windows(folder)}
     if folder.manifest:
         source, target = folder.manifest
-        script = script_of(folder, pack=True)
         found[target] = (
-            f"# Built by `make dist` from {source}; change that.\n{_within(folder.text(source), script)}"
+            f"# Built by `make dist` from {source}; change that.\n"
+            f"{_within(folder.text(source), script_of(folder))}"
         )
-    return found
+    return {**found, joiner.STEP.name: joiner.step_of(folder.root, folder.module)}
 
 
-def script_of(folder: Folder, *, pack: bool = False) -> str:
-    """Return the script that holds the step of the folder's platform, as text or packed."""
-    step = one_file.step_of(folder.root, folder.module).rstrip("\n")
-    held = f"-c '{UNPACK}' <<'{_END}'\n{packed(step)}" if pack else f"- <<'{_END}'\n{step}"
-    return script_that_runs(folder, f"{PACKED if pack else ''}{_WORDS}$python -I -S {held}\n{_END}")
+def script_of(folder: Folder) -> str:
+    """Return the script that holds the step of the folder's platform."""
+    step = joiner.step_of(folder.root, folder.module)
+    return script_that_runs(folder, f"{_WORDS}$python -I -S - <<'{_END}'\n{step}{_END}")
 
 
 def script_that_runs(folder: Folder, run: str) -> str:
@@ -64,15 +61,17 @@ def script_that_runs(folder: Folder, run: str) -> str:
 
 
 def for_windows(folder: Folder) -> str:
-    """Return the script for PowerShell that holds the packed step of the folder's platform."""
-    step = packed(one_file.step_of(folder.root, folder.module))
+    """Return the script for PowerShell that holds the step of the folder's platform."""
+    step = joiner.step_of(folder.root, folder.module)
+    if "\n'@" in step:
+        raise ValueError(f"{folder.module}: expected no line of the step that begins with '@, got one")
     return _launcher(
         folder.root,
         [variables.known(folder)],
         windows=True,
         about=f"Report a deploy to GitDailies from {folder.platform.title} on Windows.",
-        origin="Built by `make dist` from scripts/builders/launchers and scripts/joiner.",
-        run=f"'{step}' | & $program @arguments -I -S -c '{UNPACK}'",
+        origin="Built by `make dist` from scripts/builders/launchers and scripts/joiner.py.",
+        run=f"@'\n{step}'@ | & $program @arguments -I -S '-'",
     )
 
 
@@ -98,11 +97,14 @@ def _launcher(root: Path, platforms: Sequence[Known], *, windows: bool = False, 
     text = (here / ("launcher.ps1" if windows else "launcher.sh")).read_text("utf-8")
     if not windows:
         text = text.replace("@FALLBACK@\n", (here / "fallback.sh").read_text("utf-8"))
+        named = variables.named_key_for_shell(platforms)
+        text = text.replace("@NAMED@\n", named and f"{named}\n")
+        text = text.replace("@INPUTS@", variables.inputs_for_shell(platforms))
     facts = (variables.for_powershell if windows else variables.for_shell)(platforms)
     decided = (variables.decisions_for_powershell if windows else variables.decisions_for_shell)()
     text = text.replace("@FACTS@\n", facts)
     # A copy says how old it is.
-    values["origin"] = f"Version {one_file.version(root)}. {values['origin']}"
+    values["origin"] = f"Version {joiner.version(root)}. {values['origin']}"
     for name, value in {**decided, **{name.upper(): value for name, value in values.items()}}.items():
         text = text.replace(f"@{name}@", value)
     return text
@@ -113,6 +115,9 @@ def _within(manifest: str, script: str) -> str:
     before, mark, after = manifest.partition(_MARK)
     if not mark or _MARK in after:
         raise ValueError(f"manifest: expected {_MARK} once")
+    # Azure and GitLab fill in such references before the script runs.
+    if found := [mark for mark in ("${{", "$[[") if mark in script]:
+        raise ValueError(f"script: expected no {found[0]}, which the platform fills in, got one")
     indent = " " * (len(before) - before.rindex("\n") - 1)
     lines = script.removeprefix("#!/bin/sh\n").rstrip("\n").splitlines()
     return before.rstrip(" ") + "\n".join(indent + line if line else "" for line in lines) + after

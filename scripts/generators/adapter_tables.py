@@ -10,7 +10,7 @@ from typing import Any
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED, Adapter
 
-from scripts import sections
+from scripts.generators import replace, table
 
 _LISTING = "docs/relay.md"
 MEANINGS = {
@@ -24,12 +24,12 @@ def texts(root: Path) -> Mapping[str, str]:
     """Return every `*-adapter/README.md`, and the page that lists them."""
     pages = sorted(root.glob("*-adapter/README.md"))
     listing = (root / _LISTING).read_text("utf-8")
-    found = {_LISTING: sections.replace(listing, "vendors", "\n".join(map(_link, pages)))}
+    found = {_LISTING: replace(listing, "vendors", "\n".join(map(_link, pages)))}
     for page in pages:
         adapter = registry.adapter(page.parent.name.removesuffix("-adapter"))
         text = page.read_text("utf-8")
         for name, body in _parts(adapter):
-            text = sections.replace(text, name, body)
+            text = replace(text, name, body)
         found[str(page.relative_to(root))] = text
     return found
 
@@ -40,37 +40,21 @@ def _link(page: Path) -> str:
 
 
 def _parts(adapter: Adapter) -> Iterator[tuple[str, str]]:
-    yield (
-        "words",
-        _table(
-            ("word", "what it means here"),
-            (
-                (f"`{word}`", MEANINGS.get(meaning, f"ignored: {meaning}"))
-                for word, meaning in adapter.table.items()
-            ),
-        ),
+    words = (
+        (f"`{word}`", MEANINGS.get(meaning, f"ignored: {meaning}")) for word, meaning in adapter.table.items()
     )
+    yield "words", table(("word", "what it means here"), words)
     if adapter.options:
-        yield (
-            "options",
-            _table(
-                ("option", "values, the first by default", "what it does"),
-                (
-                    (f"`{name}`", ", ".join(f"`{_yaml(value)}`" for value in option.values), option.about)
-                    for name, option in adapter.options.items()
-                ),
-            ),
+        options = (
+            (f"`{name}`", ", ".join(f"`{_yaml(value)}`" for value in option.values), option.about)
+            for name, option in adapter.options.items()
         )
+        yield "options", table(("option", "values, the first by default", "what it does"), options)
     templates = files(adapter.examples).joinpath("templates")
     if templates.is_dir():
         for template in sorted(templates.iterdir(), key=lambda item: item.name):
             # `text`, because a template with variables outside of quotes is not JSON.
             yield f"templates/{template.name}", f"```text\n{template.read_text('utf-8').strip()}\n```"
-
-
-def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def _yaml(value: Any) -> str:

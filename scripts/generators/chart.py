@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from scripts import sections
+from scripts.generators import replace, table
 from scripts.releasing import published
 from scripts.releasing.published import Published
 
@@ -65,10 +65,8 @@ def texts(root: Path) -> Mapping[str, str]:
     return {
         f"{CHART}/Chart.yaml": with_version((chart / "Chart.yaml").read_text("utf-8"), version),
         f"{CHART}/values.yaml": _HEAD + "".join(_lines(schema, 0)),
-        f"{CHART}/README.md": sections.replace(
-            (chart / "README.md").read_text("utf-8"), "values", table_of(values)
-        ),
-        PAGE: sections.replace((root / PAGE).read_text("utf-8"), "chart", source(names)),
+        f"{CHART}/README.md": replace((chart / "README.md").read_text("utf-8"), "values", table_of(values)),
+        PAGE: replace((root / PAGE).read_text("utf-8"), "chart", source(names)),
         # A chart reads only its own files.
         f"{CHART}/files/alerts.yml": (root / "deployment/alerts.yml").read_text("utf-8"),
     }
@@ -97,11 +95,8 @@ def values_of(schema: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterato
 
 def table_of(values: list[Value]) -> str:
     """Write a row for each value."""
-    rows = ["| value | what | default |", "| --- | --- | --- |"]
-    rows += [
-        f"| `{'.'.join(value.path)}` | {value.about} | `{json.dumps(value.default)}` |" for value in values
-    ]
-    return "\n".join(rows)
+    rows = ((f"`{'.'.join(one.path)}`", one.about, f"`{json.dumps(one.default)}`") for one in values)
+    return table(("value", "what", "default"), rows)
 
 
 def _lines(schema: Mapping[str, Any], depth: int) -> Iterator[str]:

@@ -9,39 +9,40 @@ from typing import Any
 
 import click
 from gitdailies_cli.main import gitdailies
+from gitdailies_connection.config.document.schema_errors import schema
 from gitdailies_connection.config.load import read
-from gitdailies_connection.config.schema_errors import schema
 from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.events.dialect import VERIFIED
-from gitdailies_core.events.events import KINDS, Kind
+from gitdailies_core.events.events import KINDS
+from gitdailies_core.events.kind import Kind
 
-from scripts import sections
+from scripts.generators import replace, table
 
 
 def texts(root: Path) -> Mapping[str, str]:
     """Return the pages with fresh generated parts."""
     events = (root / "docs/events.md").read_text(encoding="utf-8")
     for kind in KINDS:
-        events = sections.replace(events, kind.word, fields(kind))
+        events = replace(events, kind.word, fields(kind))
     settings = (root / "docs/configuration.md").read_text(encoding="utf-8")
-    settings = sections.replace(settings, "complaint", complaint(settings))
+    settings = replace(settings, "complaint", complaint(settings))
     commands = (root / "docs/command-line.md").read_text(encoding="utf-8")
     return {
         "docs/events.md": events,
-        "docs/configuration.md": sections.replace(settings, "settings", table_of_settings()),
-        "docs/command-line.md": sections.replace(commands, "commands", "\n\n".join(commands_of(gitdailies))),
+        "docs/configuration.md": replace(settings, "settings", table_of_settings()),
+        "docs/command-line.md": replace(commands, "commands", "\n\n".join(commands_of(gitdailies))),
     }
 
 
 def fields(kind: Kind) -> str:
     """Write the table and the example of a kind."""
-    rows = ["| field | | what | form |", "| --- | --- | --- | --- |"]
+    rows = []
     for field in kind.fields:
         need = "required" if field.required else ""
         name = f"`{field.name}`" + (" ✓" if field.name in VERIFIED else "")
-        rows.append(f"| {name} | {need} | {field.about} | {field.type.expected} |")
+        rows.append((name, need, field.about, field.type.expected))
     example = json.dumps(dict(kind.example), indent=2, ensure_ascii=False)
-    return "\n".join(rows) + f"\n\n```json\n{example}\n```"
+    return table(("field", "", "what", "form"), rows) + f"\n\n```json\n{example}\n```"
 
 
 def complaint(page: str) -> str:
@@ -59,13 +60,11 @@ def complaint(page: str) -> str:
 
 def table_of_settings() -> str:
     """Write a row for every setting of the configuration's schema."""
-    rows = ["| setting | what | expected | default |", "| --- | --- | --- | --- |"]
+    rows = []
     for path, node in _settings("", schema()):
         default = f"`{json.dumps(node['default'])}`" if "default" in node else ""
-        rows.append(
-            f"| `{path}` | {node.get('description', '')} | {node.get('x-expected', '')} | {default} |"
-        )
-    return "\n".join(rows)
+        rows.append((f"`{path}`", node.get("description", ""), node.get("x-expected", ""), default))
+    return table(("setting", "what", "expected", "default"), rows)
 
 
 def _settings(path: str, node: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from scripts.generators import platform_pages
+from scripts.generators import platform_pages, replace
 from scripts.platforms import folders
 from scripts.releasing import published
 from scripts.releasing.published import Published
-from scripts.sections import replace
 
 INDEPENDENT = "This project is independent of GitDailies, which neither makes nor supports it."
 _RUN = (

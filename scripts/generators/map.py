@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from scripts import sections
+from scripts.generators import replace, table
 from scripts.structure import Room, arrows_of_rooms, arrows_within, entries, floors, rooms, subject
 
 _PAGE = "docs/architecture.md"
@@ -15,8 +15,8 @@ def texts(root: Path) -> Mapping[str, str]:
     """Return the page with its map fresh."""
     page = (root / _PAGE).read_text("utf-8")
     found = rooms(root)
-    page = sections.replace(page, "floors", _drawing(found))
-    return {_PAGE: sections.replace(page, "rooms", "\n\n".join(_tables(found)))}
+    page = replace(page, "floors", _drawing(found))
+    return {_PAGE: replace(page, "rooms", "\n\n".join(_tables(found)))}
 
 
 def _drawing(found: list[Room]) -> str:
@@ -51,9 +51,9 @@ def _tables(found: list[Room]) -> Iterator[str]:
 def _table(room: Room) -> str:
     arrows = arrows_within(room)
     order = [entry for floor in floors(arrows) for entry in floor]
-    rows = [f"| `{entry}` | {subject(room, entry)} | {_listed(sorted(arrows[entry]))} |" for entry in order]
+    rows = [(f"`{entry}`", subject(room, entry), _listed(sorted(arrows[entry]))) for entry in order]
     others = [
         entry for entry in entries(room) if entry not in arrows and entry not in ("__init__.py", "py.typed")
     ]
     files = f"\n\nOther files: {_listed(others)}." if others else ""
-    return "| entry | what it holds | imports |\n| --- | --- | --- |\n" + "\n".join(rows) + files
+    return table(("entry", "what it holds", "imports"), rows) + files

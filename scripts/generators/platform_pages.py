@@ -1,6 +1,6 @@
 """Generated parts about CI platforms: inputs on each platform's page, and lists of all platforms.
 
-A platform's inputs are in its manifest. Without a manifest, they are those of `scripts/inputs.py`.
+A platform's inputs are in its manifest. Without one, they are those of `builders/launchers/inputs.py`.
 """
 
 from __future__ import annotations
@@ -12,17 +12,16 @@ from typing import Any
 import yaml
 
 from scripts.builders import octopus
-from scripts.inputs import ABOUT
+from scripts.builders.launchers.inputs import ABOUT
+from scripts.generators import replace, table
 from scripts.platforms import Folder, folders
 from scripts.releasing import published, uses
-from scripts.sections import replace
 
 Sections = Mapping[str, str]
 # Name, default and meaning of an input.
 Row = tuple[str, Any, str]
 
 _GUIDE = Path("docs/ci-steps.md")
-_README = Path("README.md")
 
 
 def texts(root: Path) -> Mapping[str, str]:
@@ -30,10 +29,14 @@ def texts(root: Path) -> Mapping[str, str]:
     every, names = folders(root), published.of(root)
     found = {}
     for folder in every:
-        page = uses.written(folder.text("README.md"), folder.module, names)
-        for name, body in _SECTIONS.get(folder.module, _script)(folder).items():
-            page = replace(page, name, body)
-        found[f"{folder.path}/README.md"] = page
+        path = f"{folder.path}/README.md"
+        try:
+            page = uses.written(folder.text("README.md"), folder.module, names)
+            for name, body in _SECTIONS.get(folder.module, _script)(folder).items():
+                page = replace(page, name, body)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+        found[path] = page
     for example in (root / "circleci-orb" / "src" / "examples").glob("*.yml"):
         text = example.read_text("utf-8")
         found[example.relative_to(root).as_posix()] = uses.named("circleci", text, names)
@@ -48,15 +51,13 @@ def rows(folder: Folder) -> list[Row]:
 
 
 def _guide(every: Iterable[Folder]) -> str:
-    lines = [
-        "| platform | use | how the tests run it | what no test here can run |",
-        "| --- | --- | --- | --- |",
-    ]
-    for folder in every:
-        link = f"[{folder.platform.title}](../{folder.path}/README.md)"
-        lines.append(f"| {link} | {folder.use} | {folder.tests} | {folder.untested} |")
-    lines.append("| any other | [`gitdailies deploy`](command-line.md#gitdailies-deploy) | as a command | |")
-    return "\n".join(lines)
+    head = ("platform", "use", "how the tests run it", "what no test here can run")
+    own = (
+        (f"[{one.platform.title}](../{one.path}/README.md)", one.use, one.tests, one.untested)
+        for one in every
+    )
+    other = ("any other", "[`gitdailies deploy`](command-line.md#gitdailies-deploy)", "as a command", "")
+    return table(head, (*own, other))
 
 
 def links(every: Iterable[Folder]) -> str:
@@ -78,26 +79,28 @@ def _travis(folder: Folder) -> Sections:
 def _action(folder: Folder) -> Sections:
     action = yaml.safe_load(folder.text("action.yml"))
     inputs = [(name, item["default"], item["description"]) for name, item in action["inputs"].items()]
-    outputs = ["| output | meaning |", "|---|---|"]
-    outputs += [f"| `{name}` | {item['description']} |" for name, item in action["outputs"].items()]
-    return {"inputs": _table(("input", "default", "meaning"), inputs), "outputs": "\n".join(outputs)}
+    outputs = [(f"`{name}`", item["description"]) for name, item in action["outputs"].items()]
+    return {
+        "inputs": _table(("input", "default", "meaning"), inputs),
+        "outputs": table(("output", "meaning"), outputs),
+    }
 
 
 def _orb(folder: Folder) -> Sections:
-    lines = ["| parameter | type | default | meaning |", "|---|---|---|---|"]
-    for name, item in yaml.safe_load(folder.text("src/commands/report_deploy.yml"))["parameters"].items():
-        lines.append(f"| `{name}` | {item['type']} | {_shown(item['default'])} | {item['description']} |")
-    return {"parameters": "\n".join(lines)}
+    parameters = yaml.safe_load(folder.text("src/commands/report_deploy.yml"))["parameters"]
+    lines = (
+        (f"`{name}`", item["type"], _shown(item["default"]), item["description"])
+        for name, item in parameters.items()
+    )
+    return {"parameters": table(("parameter", "type", "default", "meaning"), lines)}
 
 
 def _octopus(folder: Folder) -> Sections:
-    lines = ["| parameter | variable | default | meaning |", "|---|---|---|---|"]
-    for item in octopus.read(folder)["parameter"]:
-        default = _shown(item.get("default", ""))
-        lines.append(
-            f"| {item['label']} | `{octopus.variable(item['input'])}` | {default} | {item['help']} |"
-        )
-    return {"parameters": "\n".join(lines)}
+    lines = (
+        (item["label"], f"`{octopus.variable(item['input'])}`", _shown(item.get("default")), item["help"])
+        for item in octopus.read(folder)["parameter"]
+    )
+    return {"parameters": table(("parameter", "variable", "default", "meaning"), lines)}
 
 
 _SECTIONS: Mapping[str, Callable[[Folder], Sections]] = {
@@ -139,9 +142,7 @@ _ROWS: Mapping[str, Callable[[Folder], Iterable[Row]]] = {
 
 
 def _table(head: tuple[str, ...], inputs: Iterable[Row]) -> str:
-    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    lines += [f"| `{name}` | {_shown(default)} | {about} |" for name, default, about in inputs]
-    return "\n".join(lines)
+    return table(head, ((f"`{name}`", _shown(default), about) for name, default, about in inputs))
 
 
 def _shown(default: Any) -> str:

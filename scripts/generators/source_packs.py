@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from scripts import sections
+from scripts.generators import replace, table
 
 PACKS = "sources/gitdailies_sources/packs"
 LISTING = "docs/source-packs.md"
@@ -24,6 +24,10 @@ CLASSES = {
 VERIFIED = {
     "documented": (
         "This pack was written from the vendor's documents and from deliveries that others published. "
+        "Nobody has tried it with the vendor itself yet."
+    ),
+    "source": (
+        "The times and ids that this pack reads were checked against the sender's source code. "
         "Nobody has tried it with the vendor itself yet."
     ),
     "recorded": "This pack was tried with recorded deliveries of the vendor.",
@@ -76,10 +80,10 @@ def texts(root: Path) -> Mapping[str, str]:
         page = folder / "README.md"
         text = page.read_text("utf-8") if page.is_file() else _skeleton(pack)
         for part, body in _bodies(folder, pack).items():
-            text = sections.replace(text, part, body)
+            text = replace(text, part, body)
         found[str(page.relative_to(root))] = text
     listing = (root / LISTING).read_text("utf-8")
-    found[LISTING] = sections.replace(listing, "packs", _listing([pack for _, pack in packs]))
+    found[LISTING] = replace(listing, "packs", _listing([pack for _, pack in packs]))
     return found
 
 
@@ -102,9 +106,19 @@ def _bodies(folder: Path, pack: Mapping[str, Any]) -> dict[str, str]:
         "setup": str(pack["setup"]).strip(),
         "words": "\n\n".join(_words(pack)),
         "proof": "\n".join(f"* {_sentence(proof)}" for proof in _proofs(pack["proof"])),
-        "limits": "\n".join(f"* {_sentence(limit)}" for limit in pack.get("limits", ())),
-        "verified": f"{VERIFIED[pack['verified']]}\n\nIt was written from <{pack['docs']}>.",
+        "limits": "\n".join(f"* {_sentence(limit)}" for limit in _limits(pack)),
+        "verified": f"{VERIFIED[pack['verified']]}\n\nIt was written from <{pack['docs']}>."
+        + (f"\n\nThe source code: {pack['source_code']}." if "source_code" in pack else ""),
     }
+
+
+def _limits(pack: Mapping[str, Any]) -> Iterator[str]:
+    yield from pack.get("limits", ())
+    if "body_mebibytes" in pack:
+        yield (
+            f"A delivery may have {pack['body_mebibytes']} MiB, or `relay.queue_bytes` if that is less. "
+            "A larger one is answered 413"
+        )
 
 
 def _settings(folder: Path, pack: Mapping[str, Any]) -> str:
@@ -141,18 +155,23 @@ def _severity(folder: Path) -> str:
 def _words(pack: Mapping[str, Any]) -> Iterator[str]:
     entries = pack["messages"]
     for name, entry in entries.items():
-        rows = [
-            f"| `{word}` | {STATES.get(str(meaning), f'ignored: {meaning}')} |"
-            for word, meaning in entry.get("states", {}).items()
-        ]
+        rows = [(f"`{word}`", _meaning(meaning)) for word, meaning in entry.get("states", {}).items()]
         state = entry.get("state")
         constant = state.get("text") if isinstance(state, Mapping) else None
         if not rows and constant is not None:
-            rows = [f"| every delivery | {STATES.get(str(constant), f'ignored: {constant}')} |"]
+            rows = [("every delivery", _meaning(constant))]
         heading = f"Deliveries read as `{name}`:\n\n" if len(entries) > 1 else ""
-        yield f"{heading}| word | what it means here |\n| --- | --- |\n" + "\n".join(rows)
+        yield heading + table(("word", "what it means here"), rows)
         if entry.get("route_required"):
             yield "Such a deploy counts only where a line of `route` in the source names its word."
+    if pack["class"] == "deploy":
+        written = any("service" in entry for entry in entries.values() if "sha" in entry)
+        own = "its own field names, or that " if written else ""
+        yield (
+            f"A deploy belongs to the service that {own}a line of `route` gives it. "
+            "What the tool calls an application, a project or a pipeline is no service: "
+            "see *Monorepos* in `docs/source-packs.md`."
+        )
     held = [held for scope in (pack, *entries.values()) for held in scope.get("skip_if", ())]
     required = [held for scope in (pack, *entries.values()) for held in scope.get("only_if", ())]
     reasons = dict.fromkeys(str(one["because"]) for one in (*held, *required))
@@ -165,6 +184,10 @@ def _words(pack: Mapping[str, Any]) -> Iterator[str]:
         "A word that is not in the table is quarantined, so that it counts after an upgrade or an override."
         + (f" Any other delivery is ignored: {_sentence(str(unknown), capital=False)}" if unknown else "")
     )
+
+
+def _meaning(word: Any) -> str:
+    return STATES.get(str(word), f"ignored: {word}")
 
 
 def _listed(proof: Any) -> list[Any]:
@@ -213,10 +236,8 @@ def _sentence(text: str, *, capital: bool = True) -> str:
 
 
 def _listing(packs: list[Mapping[str, Any]]) -> str:
-    rows = ["| source | adapter | reads | verified |", "| --- | --- | --- | --- |"]
-    rows += [
-        f"| [{pack['title']}](../{PACKS}/{pack['name']}/README.md) | `{pack['name']}` "
-        f"| {pack['class']}s | {pack['verified']} |"
-        for pack in packs
-    ]
-    return "\n".join(rows)
+    rows = []
+    for pack in packs:
+        link = f"[{pack['title']}](../{PACKS}/{pack['name']}/README.md)"
+        rows.append((link, f"`{pack['name']}`", f"{pack['class']}s", pack["verified"]))
+    return table(("source", "adapter", "reads", "verified"), rows)

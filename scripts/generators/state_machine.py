@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from gitdailies_core.incidents.records import ABSENT, STATES
 from gitdailies_core.incidents.transitions import INPUTS, REFUSAL, TABLE, Transition
 from gitdailies_core.reasons import CODES, FILTERED, UNMAPPED
 
-from scripts import sections
+from scripts.generators import replace, table
 
 PAGE = "docs/incidents.md"
 # Mermaid's word for the start of a diagram.
@@ -26,7 +26,7 @@ def texts(root: Path) -> Mapping[str, str]:
         ("transitions", table(("state", "input", "next state", "event", "reason"), transitions())),
         ("reasons", table(("code", "meaning"), ((f"`{code}`", about) for code, about in CODES.items()))),
     ):
-        text = sections.replace(text, name, body)
+        text = replace(text, name, body)
     return {PAGE: text}
 
 
@@ -59,9 +59,3 @@ def _cells(transition: Transition) -> tuple[str, str, str]:
     else:
         reason = f"`{transition.reason.code}`" if transition.reason else ""
     return transition.state or "stays", event, reason
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Write a table in Markdown."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from scripts import joiner
 from scripts.builders.script import launcher_for
-from scripts.joiner import one_file
 from scripts.platforms import folders
 
-LAUNCHER = one_file.STEP.with_name("launch.sh")
-FOR_WINDOWS = one_file.STEP.with_name("launch.ps1")
+LAUNCHER = joiner.STEP.with_name("launch.sh")
+FOR_WINDOWS = joiner.STEP.with_name("launch.ps1")
 
 
 def texts(root: Path) -> Mapping[str, str]:
@@ -19,7 +19,7 @@ def texts(root: Path) -> Mapping[str, str]:
     every = [found for found in folders(root) if found.form != "octopus"]
     every.sort(key=lambda found: (found.platform.turn, found.platform.word))
     return {
-        str(one_file.STEP): one_file.step(root),
-        str(LAUNCHER): launcher_for(root, every, one_file.STEP.name),
-        str(FOR_WINDOWS): launcher_for(root, every, one_file.STEP.name, windows=True),
+        str(joiner.STEP): joiner.step(root),
+        str(LAUNCHER): launcher_for(root, every, joiner.STEP.name),
+        str(FOR_WINDOWS): launcher_for(root, every, joiner.STEP.name, windows=True),
     }

@@ -1,1 +1,1 @@
-"""What a release holds: its version, changelog, names, pages and archives. Nothing here runs a program."""
+"""What a release holds: its version, changelog, names, pages, archives and SBOM, and the push to mirrors."""

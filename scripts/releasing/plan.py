@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from scripts.project import FILE, Project
 from scripts.releasing import changelog
+from scripts.releasing.project import FILE, Project
 
 # The names that each artifact needs. `home.security` and `home.affiliation` may stay unset.
 NEEDS: Mapping[str, Sequence[str]] = {

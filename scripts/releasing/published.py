@@ -9,9 +9,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts import project
-from scripts.project import Project
-from scripts.releasing import changelog
+from scripts.releasing import changelog, project
+from scripts.releasing.project import Project
 
 
 @dataclass(frozen=True)

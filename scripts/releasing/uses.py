@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.generators import replace
 from scripts.releasing.published import Published
-from scripts.sections import replace
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,8 @@ def written(text: str, module: str, published: Published) -> str:
 
 def source(module: str, published: Published) -> str:
     """Say where the step of the platform *module* comes from, or with `guide` those of all platforms."""
-    texts = _TEXTS[module] if "clone" in _TEXTS[module] else {**_TEXTS["a_file"], **_TEXTS[module]}
+    own = _TEXTS.get(module, {})
+    texts = own if "clone" in own else {**_TEXTS["a_file"], **own}
     use = _USES[module].published(published) if module in _USES else published.home
     return texts["published" if use else "clone"].format(
         module=module,

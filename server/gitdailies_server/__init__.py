@@ -1,4 +1,4 @@
-"""What both servers, the relay and incoming webhooks, are built on.
+"""What both servers, the relay and the DORA server, are built on.
 
 `http` listens and bounds connections and requests. `storage` opens SQLite or PostgreSQL, migrates the
 schema and commits in groups. `logging` writes JSON lines to standard error. A request takes this way:

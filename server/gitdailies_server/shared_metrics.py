@@ -1,13 +1,21 @@
-"""Metrics that both servers have, for Prometheus: lost log lines, the version, buckets for commits."""
+"""Metrics that both servers have, for Prometheus: commits, lost log lines, the version."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
 
-from prometheus_client import disable_created_metrics
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from gitdailies_server.logging.setup import lines_dropped
 
@@ -16,7 +24,53 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 VERSION = version("gitdailies-integrations")
 # Seconds.
-COMMIT_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+_COMMIT_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+
+
+class ServerMetrics:
+    """The metrics of one server, whose names begin with *prefix*. *committed* says what its commits hold."""
+
+    def __init__(self, prefix: str, committed: str) -> None:
+        self.registry = CollectorRegistry()
+        self._prefix = prefix
+        self._committed = self.counter("committed", committed)
+        about = "How long a commit took to reach stable storage"
+        self._commit_seconds = self.histogram("commit_seconds", about, _COMMIT_BUCKETS)
+        ProcessCollector(registry=self.registry)
+
+    def count_commit(self, seconds: float, items: int) -> None:
+        """Count a commit of *items*. The writer's thread calls this."""
+        self._commit_seconds.observe(seconds)
+        self._committed.inc(items)
+
+    def text(self) -> bytes:
+        """Return the text exposition. It reads the store, so do not call it in the event loop."""
+        return generate_latest(self.registry)
+
+    def counter(self, name: str, about: str, *labels: str) -> Counter:
+        return Counter(self._prefix + name, about, labels, registry=self.registry)
+
+    def histogram(
+        self, name: str, about: str, buckets: tuple[float, ...] = Histogram.DEFAULT_BUCKETS
+    ) -> Histogram:
+        return Histogram(self._prefix + name, about, registry=self.registry, buckets=buckets)
+
+    def show(self, gauges: Callable[[], Iterable[Metric]]) -> None:
+        """Show at each scrape what *gauges* returns, and what any server says of its process."""
+        self.registry.register(_Gauges(self._prefix, gauges))
+
+
+class _Gauges(Collector):
+    def __init__(self, prefix: str, read: Callable[[], Iterable[Metric]]) -> None:
+        self._prefix = prefix
+        self._read = read
+
+    def describe(self) -> list[Metric]:
+        return []  # so that registering does not read the store
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._read()
+        yield from _of_process(self._prefix)
 
 
 def gauge(name: str, about: str, value: float, **labels: str) -> Metric:
@@ -26,8 +80,7 @@ def gauge(name: str, about: str, value: float, **labels: str) -> Metric:
     return family
 
 
-def shared_metrics(prefix: str) -> Iterator[Metric]:
-    """Yield what any server says of its process: lost log lines, and the version that runs."""
+def _of_process(prefix: str) -> Iterator[Metric]:
     yield CounterMetricFamily(
         f"{prefix}log_lines_dropped",
         "Log lines that were dropped because they were not read in time",

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from gitdailies_core.values import times
+from gitdailies_core.values import lenient_times
 
 from gitdailies_sources.language.nothing import as_text
 
@@ -140,6 +140,11 @@ _SUCCESS = re.compile(r"succ|done|complet|finish|pass|deploy|applied|^ok$", re.I
 _END = re.compile(r"resol|clos|done|recover|end|^up$|^ok$", re.IGNORECASE)
 
 
+# What a person must replace in a draft, by its key.
+PLACEHOLDERS: Mapping[str, str] = {
+    "docs": "https://vendor.example/webhooks",
+    "setup": "Write what to click at the vendor.",
+}
 _UNKNOWN = "   # no field looks like one: name it"
 # The path, the name and the value of each field.
 Leaves = Sequence[tuple[str, str, Any]]
@@ -165,11 +170,44 @@ def mapping(body: Any) -> Iterator[str]:
     sent = _best(leaves, _UPDATED, _is_time) or next(
         (path for path, _, value in leaves if _is_dated(value)), None
     )
-    commit = _best(leaves, _SHA, _is_commit)
+    # A tool may call it otherwise, such as `ref`; an id may look like one.
+    commit = _best(leaves, _SHA, _is_commit) or next(
+        (path for path, own, one in reversed(leaves) if own.lower() not in _ID and _is_commit(one)), None
+    )
     if commit:
         yield from _deploy(leaves, word, commit, sent)
     else:
         yield from _incident(leaves, word, sent)
+
+
+def pack(name: str, body: Any) -> Iterator[str]:
+    """Yield the lines of the `source.yaml` of a pack, as a person may go on from."""
+    proof, *lines = mapping(body)
+    yield "# A guess from one delivery. `gitdailies sources test` names what is still to write."
+    is_deploy = any(line.startswith("sha: ") for line in lines)
+    yield f"name: {name}"
+    yield f"title: {name.replace('-', ' ').title()}"
+    yield f"class: {'deploy' if is_deploy else 'incident'}   # incident, alert or deploy"
+    yield "version: 1"
+    yield "verified: documented   # recorded: from real deliveries; live: tried with the vendor itself"
+    yield f"docs: {PLACEHOLDERS['docs']}   # the page that it was written from"
+    yield "on_failure: What it does when an answer is late or not 2xx was not found in its documentation."
+    yield "setup: |"
+    yield f"  1. {PLACEHOLDERS['setup']}"
+    yield f"  2. **URL**: `https://relay.example.com/hooks/{name}`."
+    yield "  3. **Headers**: `X-Relay-Token` with the secret."
+    yield proof
+    yield "messages:"
+    yield f"  {'deploy' if is_deploy else 'incident'}:"
+    for line in lines:
+        yield f"    {line}"
+
+
+def unfinished(written: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a fault for each key of a `source.yaml` that still has the text of a draft."""
+    for key, text in PLACEHOLDERS.items():
+        if text in str(written.get(key)):
+            yield f"source.yaml: {key}: expected what the vendor documents, got the text of the draft"
 
 
 def _deploy(leaves: Leaves, word: str | None, commit: str, sent: str | None) -> Iterator[str]:
@@ -238,6 +276,8 @@ def _leaves(value: Any, path: str, depth: int) -> Iterator[tuple[str, str, Any]]
         # A service is often an object with a name.
         if as_text(one.get("name")) is not None:
             yield f"{here}.name", here.rpartition(".")[2], one["name"]
+        if isinstance(one.get("url"), str):
+            yield f"{here}.url", f"{here.rpartition('.')[2]}_url", one["url"]
         yield from _leaves(one, here, depth + 1)
 
 
@@ -255,7 +295,7 @@ def _value(leaves: Leaves, path: str) -> Any:
 
 def _is_time(value: Any) -> bool:
     try:
-        times.read(value, "")
+        lenient_times.read(value, "")
     except ValueError:
         return False
     return True

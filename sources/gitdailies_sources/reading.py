@@ -1,13 +1,15 @@
-"""Read packs and mappings: the schema's faults, those of the language, and the place of each."""
+"""Read packs and mappings, with the place of each fault; write them, with the origin of each line."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
-from gitdailies_connection.config import schema_errors, timezones
-from gitdailies_connection.config.yaml_document import Document
+import yaml
+from gitdailies_connection.config import timezones
+from gitdailies_connection.config.document import schema_errors
+from gitdailies_connection.config.document.yaml_document import Document
 from gitdailies_core.errors import MappingError
 from gitdailies_core.values.nearest_name import did_you_mean
 
@@ -19,6 +21,8 @@ from gitdailies_sources.source_pack import SourcePack
 _HEAD = ("proof", "class", "otherwise", "no_commit_hint")
 # The name of that message, by which an override knows it.
 INCIDENT, DEPLOY = "incident", "deploy"
+# The width at which a flow mapping is written on lines of its own.
+_WIDEST = 100
 
 
 def pack(document: Document, schema: Mapping[str, Any], *, name: str, override: Any = None) -> SourcePack:
@@ -139,3 +143,44 @@ def _is_no_text(value: Any, text: str) -> bool:
 def _raise(faults: Mapping[Place, str]) -> None:
     if faults:
         raise MappingError(dict(faults))
+
+
+def with_origins(given: Mapping[str, Any], origins: Mapping[Place, str]) -> Iterator[str]:
+    """Yield the lines of a pack's document, each with its origin.
+
+    *given* is merged with an override. *origins* has `file:line` by place; that of a field of the
+    override begins with the name override in the place of messages.
+    """
+
+    def origin(place: Place) -> str:
+        if len(place) > 2 and place[0] == "messages":
+            moved = ("override", *place[1:])
+            if moved in origins:
+                return origins[moved]
+        while place and place not in origins:
+            place = place[:-1]
+        return origins.get(place, "")
+
+    def lines(value: Mapping[str, Any], place: Place, indent: str) -> Iterator[str]:
+        for key, inner in value.items():
+            here = (*place, key)
+            shown = _flow(inner)
+            name = _flow(str(key))
+            too_wide = len(shown) > _WIDEST - len(indent) - len(name)
+            is_outer = here[0] == "messages" and len(here) <= 2
+            if isinstance(inner, Mapping) and inner and (too_wide or is_outer):
+                yield f"{indent}{name}:  # {origin(here)}"
+                yield from lines(inner, here, indent + "  ")
+            elif key == "setup":
+                yield f"{indent}{name}: …  # {origin(here)}"
+            else:
+                yield f"{indent}{name}: {shown}  # {origin(here)}"
+
+    return lines(given, (), "")
+
+
+def _flow(value: Any) -> str:
+    text = yaml.safe_dump(
+        value, default_flow_style=True, width=1_000_000, allow_unicode=True, sort_keys=False
+    )
+    return text.removesuffix("\n").removesuffix("\n...")

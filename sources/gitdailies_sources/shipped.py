@@ -6,20 +6,21 @@ The entry point of the provider is in the group `gitdailies.source_packs`.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from gitdailies_connection.config import yaml_document
-from gitdailies_connection.config.errors import FileFault, configuration_error, setting_name
-from gitdailies_connection.config.yaml_document import Document
+from gitdailies_connection.config.document import yaml_document
+from gitdailies_connection.config.document.errors import FileFault, configuration_error, setting_name
+from gitdailies_connection.config.document.yaml_document import Document
 from gitdailies_core.errors import MappingError
 
 from gitdailies_sources import reading
 from gitdailies_sources.source_pack import SourcePack
 
-FILE = "source.yaml"
+FILE, PAGE = "source.yaml", "README.md"
 
 
 @cache
@@ -35,6 +36,13 @@ def document(name: str) -> Document:
     """Return the document of a pack; raises ConfigurationError if it is no YAML."""
     file = files("gitdailies_sources").joinpath("packs", name, FILE)
     return yaml_document.parse(file.read_text("utf-8"), f"packs/{name}/{FILE}")
+
+
+def page(name: str) -> str:
+    """Return the page of a pack in Markdown: what to set up, and what counts."""
+    text = files("gitdailies_sources").joinpath("packs", name, PAGE).read_text("utf-8")
+    # What is generated has a mark before and behind it.
+    return re.sub(r"<!--.*?-->\n\n?", "", text).rstrip()
 
 
 class Shipped:

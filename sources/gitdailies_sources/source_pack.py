@@ -12,16 +12,16 @@ from gitdailies_core import Ignored, Message, Option, Request, Secret
 from gitdailies_core.reasons import UNKNOWN_TYPE
 from gitdailies_core.sources.protocol import Handshake, ProofSettings, Proven
 
-from gitdailies_sources.language import conditions, values
-from gitdailies_sources.language.conditions import Held
+from gitdailies_sources.language import values
 from gitdailies_sources.language.faults import Faults, Place
 from gitdailies_sources.language.nearest import nearest
 from gitdailies_sources.language.scope import Scope
-from gitdailies_sources.language.values import Value
+from gitdailies_sources.language.values import Held, Value
 from gitdailies_sources.messages.entries import STATES, Entry
 from gitdailies_sources.proofs.choice import Choice
 
 INCIDENT, ALERT, DEPLOY = "incident", "alert", "deploy"
+MEBIBYTE = 1024 * 1024
 UNDESCRIBED = "no message of this pack describes this delivery"
 _NO_OPTIONS: Mapping[str, Option] = MappingProxyType({})
 _NO_CERTIFICATES: Mapping[str, bytes] = MappingProxyType({})
@@ -45,17 +45,24 @@ class SourcePack:
     held: tuple[Held, ...] = field(repr=False)
     entries: tuple[Entry, ...] = field(repr=False)
     otherwise: str = ""
+    # How large a delivery may be.
+    body_bytes: int = MEBIBYTE
     options: Mapping[str, Option] = field(default_factory=lambda: _NO_OPTIONS, repr=False)
     certificates: Mapping[str, bytes] = field(default_factory=lambda: _NO_CERTIFICATES, repr=False)
 
-    # For the contract checks: when the examples were received, and that a pack itself says what it reads.
+    # For the contract checks: when the examples were received, and that it is a pack.
     examples_received_at = datetime(2026, 3, 4, 9, 12, 42, tzinfo=UTC)
-    needs_no_schema = True
+    is_pack = True
 
     @property
     def lists(self) -> tuple[str, ...]:
         """The fields with lists of messages."""
         return tuple(dict.fromkeys(entry.each for entry in self.entries if entry.each))
+
+    @property
+    def route_uses(self) -> frozenset[str]:
+        """What a line of `route` may do for its deploys, in the protocol's words; "" for those without."""
+        return frozenset(entry.route_use for entry in self.entries if entry.route_use is not None)
 
     @property
     def needs_header(self) -> bool:
@@ -96,12 +103,10 @@ class SourcePack:
             table=_table(entries),
             proof=Choice(given["proof"], ("proof",), faults),
             key=values.compiled(given["key"], ("key",), faults) if "key" in given else None,
-            held=(
-                *conditions.skip_if(given.get("skip_if") or (), ("skip_if",), faults),
-                *conditions.only_if(given.get("only_if") or (), ("only_if",), faults),
-            ),
+            held=values.held_back(given, (), faults),
             entries=entries,
             otherwise=str(given.get("otherwise", "")),
+            body_bytes=int(given.get("body_mebibytes", 1)) * MEBIBYTE,
         )
 
     def with_certificates(self, certificates: Mapping[str, bytes]) -> SourcePack:
@@ -110,11 +115,11 @@ class SourcePack:
 
     def needs_no_secret(self, settings: ProofSettings) -> bool:
         """Whether a source with these settings works without a secret."""
-        return self.proof.needs_no_secret(settings.header, settings.allowed)
+        return self.proof.needs_no_secret(settings)
 
     def is_certified(self, request: Request, settings: ProofSettings) -> bool:
         """Whether a certificate, and no secret, decides about this delivery."""
-        return self.proof.is_certified(request, settings.header, settings.allowed)
+        return self.proof.is_certified(request, settings)
 
     def handshake(self, request: Request, settings: ProofSettings) -> Handshake | None:
         """Return what a delivery asks for before the vendor sends; raises ProofError for a wrong one."""
@@ -122,14 +127,7 @@ class SourcePack:
 
     def verify(self, request: Request, secrets: Sequence[Secret], settings: ProofSettings) -> None:
         """Raise ProofError unless the delivery is proved as the pack says."""
-        self.proof.check(
-            request,
-            secrets,
-            header=settings.header,
-            user=settings.user,
-            allowed=settings.allowed,
-            certificates=self.certificates,
-        )
+        self.proof.check(request, secrets, settings, self.certificates)
 
     def sign(self, body: bytes, secret: Secret, settings: ProofSettings, at: datetime) -> Proven:
         """Return what proves *body*, for an example. Raises ConfigurationError where only the tool can."""

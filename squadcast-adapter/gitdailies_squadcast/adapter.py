@@ -2,6 +2,10 @@
 
 Squadcast does not sign deliveries. The proof is a token in an additional header. Source:
 Squadcast's developer documentation, "Outgoing webhooks".
+
+It is an adapter in code, because a source pack cannot say three things: that a service is known by its id
+and by its name, that an entry of the timeline comes after another one, and a key with a time in it that
+is the same however the time is written.
 """
 
 from __future__ import annotations

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any
 from urllib.parse import quote
 
-from gitdailies_core import Fields, Ignored, Secret, text_of
+from gitdailies_core import Fields, Ignored, text_of
 from gitdailies_core.sources.history import Pages, PastMessage, Window, ignore_unreadable
 
 from gitdailies_squadcast import past
@@ -28,14 +27,9 @@ class Reader:
         {"team?": "the id of one team; without it, all teams that the token may see"}
     )
 
-    def sign_in(self, url: str, token: Secret) -> tuple[str, Mapping[str, str]]:
-        return rest.sign_in(url, token)
-
-    def access_token(self, answer: Any) -> str:
-        return rest.access_token(answer)
-
-    def headers(self, token: Secret) -> Mapping[str, str]:
-        return rest.headers(token)
+    sign_in = staticmethod(rest.sign_in)
+    access_token = staticmethod(rest.access_token)
+    headers = staticmethod(rest.headers)
 
     def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[PastMessage]:
         """Yield the incidents that were created in *window*, each with its end."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -11,13 +12,13 @@ from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from gitdailies_webhooks.accounts.first_owner import invite_owner
+from gitdailies_dora.accounts.first_owner import invite_owner
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.support.empty_stores import WEBHOOKS
+from tests.support.dora.running import Receiver, in_thread
+from tests.support.empty_stores import DORA
 from tests.support.forms import short_and_long
 from tests.support.programs import program
-from tests.support.webhooks.running import Receiver, in_thread
 
 PASSWORD = "nine quiet larks at dawn"
 Look = tuple[Literal["light", "dark"], int]
@@ -62,10 +63,17 @@ def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
         running.close()
 
 
+@contextmanager
+def serving(folder: Path) -> Iterator[Receiver]:
+    """Run the DORA server with an empty store in *folder*."""
+    DORA.put(folder / "dora.db")
+    with in_thread(folder / "dora.db") as running:
+        yield running
+
+
 @pytest.fixture
 def receiver(tmp_path: Path) -> Iterator[Receiver]:
-    WEBHOOKS.put(tmp_path / "webhooks.db")
-    with in_thread(tmp_path / "webhooks.db") as running:
+    with serving(tmp_path) as running:
         yield running
 
 
@@ -151,10 +159,21 @@ def owner(receiver: Receiver, tab: Tab) -> Tab:
 
     The receiver comes first, so that the page, which asks it every two seconds, closes before it stops.
     """
-    tab.page.goto(receiver.url + invite_owner(receiver.store))
-    join(tab.page, "Kim Larkspur")
-    tab.page.wait_for_url(receiver.url + "/connect")
+    become_owner(tab.page, receiver)
     return tab
+
+
+def become_owner(page: Page, receiver: Receiver) -> None:
+    page.goto(receiver.url + invite_owner(receiver.store))
+    join(page, "Kim Larkspur")
+    page.wait_for_url(lambda url: "/join/" not in url)
+
+
+def cookies_of_owner(browser: Browser, receiver: Receiver) -> list[Any]:
+    """Make an owner of *receiver* and return the cookies with which tabs are signed in."""
+    with browser.new_context() as context:
+        become_owner(context.new_page(), receiver)
+        return context.cookies()
 
 
 def join(page: Page, name: str) -> None:

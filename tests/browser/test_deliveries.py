@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from gitdailies_webhooks.accounts.first_owner import invite_owner
+from gitdailies_dora.accounts.first_owner import invite_owner
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Tab, every_look, join
+from tests.support.dora.payloads import body
+from tests.support.dora.running import Receiver
+from tests.support.dora.with_relay import pages_and_relay
 from tests.support.relay.deliveries import pagerduty, signed
 from tests.support.relay.running import Relay
-from tests.support.webhooks.payloads import body
-from tests.support.webhooks.running import Receiver
-from tests.support.webhooks.with_relay import pages_and_relay
 
 NAME = "Checkout API (prod)"
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from gitdailies_webhooks.accounts.first_owner import invite_owner
-from playwright.sync_api import Page, expect
+from gitdailies_dora.accounts.first_owner import invite_owner
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import PASSWORD, Tab, every_look, join
-from tests.support.webhooks.payloads import body
-from tests.support.webhooks.running import Receiver
+from tests.browser.conftest import PASSWORD, Tab, become_owner, every_look, join, serving
+from tests.support.dora.payloads import body
+from tests.support.dora.running import Receiver
 
 SETTINGS = ("Settings", "API Access", "Manage Incoming Webhooks")
 
@@ -126,7 +128,7 @@ def test_a_viewer_sees_events_and_no_settings_of_others(owner: Tab, browser, rec
     expect(other.get_by_role("link", name="Delete event")).to_have_count(0)
     other.get_by_role("link", name="Settings").click()
     expect(other.locator(".cards a")).to_have_text(
-        ["Services", "Your read tokens", "Your password", "Your sessions"]
+        ["How figures are counted", "Services", "Your read tokens", "Your password", "Your sessions"]
     )
     for path in ("api-access", "api-access/incoming-webhooks", "people", "audit"):
         assert other.goto(f"{receiver.url}/settings/{path}").status == 403
@@ -134,22 +136,43 @@ def test_a_viewer_sees_events_and_no_settings_of_others(owner: Tab, browser, rec
     context.close()
 
 
+@pytest.fixture(scope="module")
+def furniture(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Receiver, list[Any]]]:
+    """Events of each kind, keys of several forms, a title that is long, and the cookies of the owner."""
+    with serving(tmp_path_factory.mktemp("furnished")) as receiver:
+        key = receiver.key("checkout-api on GitHub")
+        receiver.key("dashboards", "read")
+        receiver.key("status page", "incidentStarted", "incidentResolved")
+        receiver.post(
+            receiver.key("a key with a name of many words, for one pipeline of many"), body("deploy")
+        )
+        with browser.new_context() as context:
+            page = context.new_page()
+            become_owner(page, receiver)
+            page.goto(receiver.url + "/settings/tokens")
+            page.get_by_label("Name").fill("spreadsheet of the platform team")
+            page.get_by_role("button", name="Create token").click()
+            cookies = context.cookies()
+        receiver.post(key, [body("deploy", id=f"deploy-{n}", commitSHA=f"{n:040x}") for n in range(11)])
+        receiver.post(key, body("deploy", id="deploy-11", commitSHA=f"{11:040x}", repo=LONG_NAME))
+        receiver.post(key, body("incident-started", title="Checkout returns 502 for card payments " * 3))
+        receiver.post(key, body("incident-resolved"))
+        receiver.post(key, body("deploy", id="twice", commitSHA="b2" * 20, reporter="relay/argocd"))
+        yield receiver, cookies
+
+
 @pytest.fixture
-def furnished(owner: Tab, receiver: Receiver) -> Tab:
-    """Events of each kind, keys of several forms, a title that is long."""
-    key = receiver.key("checkout-api on GitHub")
-    receiver.key("dashboards", "read")
-    receiver.key("status page", "incidentStarted", "incidentResolved")
-    receiver.post(receiver.key("a key with a name of many words, for one pipeline of many"), body("deploy"))
-    owner.page.goto(receiver.url + "/settings/tokens")
-    owner.page.get_by_label("Name").fill("spreadsheet of the platform team")
-    owner.page.get_by_role("button", name="Create token").click()
-    receiver.post(key, [body("deploy", id=f"deploy-{n}", commitSHA=f"{n:040x}") for n in range(11)])
-    receiver.post(key, body("deploy", id="deploy-11", commitSHA=f"{11:040x}", repo=LONG_NAME))
-    receiver.post(key, body("incident-started", title="Checkout returns 502 for card payments " * 3))
-    receiver.post(key, body("incident-resolved"))
-    receiver.post(key, body("deploy", id="twice", commitSHA="b2" * 20, reporter="relay/argocd"))
-    return owner
+def furnished(tab: Tab, furniture: tuple[Receiver, list[Any]]) -> Tab:
+    """A tab of the owner of what is furnished. Its tests add keys at most."""
+    tab.page.context.add_cookies(furniture[1])
+    return tab
+
+
+@pytest.fixture
+def url(furniture: tuple[Receiver, list[Any]]) -> str:
+    return furniture[0].url
 
 
 MANAGE = "/settings/api-access/incoming-webhooks"
@@ -187,28 +210,28 @@ LOOKED_AT = {
 
 
 @every_look
-def test_every_page_looks_right_to_axe(furnished: Tab, receiver: Receiver) -> None:
+def test_every_page_looks_right_to_axe(furnished: Tab, url: str) -> None:
     """No page has a fault that axe finds, in light, dark or narrow, and none is wider than its screen."""
     page = furnished.page
     for name, path in LOOKED_AT.items():
-        page.goto(receiver.url + path)
+        page.goto(url + path)
         furnished.look(name)
-    page.goto(f"{receiver.url}{MANAGE}/new-key")
+    page.goto(f"{url}{MANAGE}/new-key")
     page.get_by_label("Name").fill("dashboards")
     page.get_by_role("button", name="Create key").click()
     furnished.look("key-new-refused")
     page.get_by_label("Name").fill("relay")
     page.get_by_role("button", name="Create key").click()
     furnished.look("key-once")
-    page.goto(receiver.url + "/settings/people/invite")
+    page.goto(url + "/settings/people/invite")
     page.get_by_role("button", name="Create link").click()
     furnished.look("invited")
 
 
-def test_a_list_of_events_fits_every_screen(furnished: Tab, receiver: Receiver) -> None:
+def test_a_list_of_events_fits_every_screen(furnished: Tab, url: str) -> None:
     """On a large screen, the filters are in one row. On a phone, no badge is broken, and no name left out."""
     page = furnished.page
-    page.goto(f"{receiver.url}/events")
+    page.goto(f"{url}/events")
     for width in (1440, 1920):
         page.set_viewport_size({"width": width, "height": 900})
         fields = page.locator("form.of-events > div").all()
@@ -228,24 +251,24 @@ def test_a_list_of_events_fits_every_screen(furnished: Tab, receiver: Receiver) 
     assert furnished.outside() == []
 
 
-def test_every_page_begins_at_the_same_edge(furnished: Tab, receiver: Receiver) -> None:
+def test_every_page_begins_at_the_same_edge(furnished: Tab, url: str) -> None:
     """From page to page, neither the bar nor the heading moves to the side."""
     page = furnished.page
     for width in (1440, 1920):
         page.set_viewport_size({"width": width, "height": 900})
         edges = set()
         for path in EDGES:
-            page.goto(receiver.url + path)
+            page.goto(url + path)
             edges |= {round(page.locator(part).first.bounding_box()["x"]) for part in (".brand", "h1")}
         assert len(edges) == 1, width
 
 
-def test_no_cell_is_left_out_on_a_phone(furnished: Tab, receiver: Receiver) -> None:
+def test_no_cell_is_left_out_on_a_phone(furnished: Tab, url: str) -> None:
     """A row of a table is a block there, which has every cell, and its meaning where no heading tells it."""
     page = furnished.page
     page.set_viewport_size({"width": 390, "height": 844})
     for path in ("/events", "/connect", "/settings/people", "/settings/tokens", "/settings/audit", MANAGE):
-        page.goto(receiver.url + path)
+        page.goto(url + path)
         cells = page.locator("table.stacked :is(td, th[scope=row]):not(:empty)")
         assert cells.count() > 3
         assert cells.evaluate_all("cells => cells.filter(cell => !cell.checkVisibility()).length") == 0, path
@@ -255,10 +278,10 @@ def test_no_cell_is_left_out_on_a_phone(furnished: Tab, receiver: Receiver) -> N
     assert page.locator("td[data-label]").evaluate_all(before) == labels
 
 
-def test_the_audit_trail_has_its_details_on_a_phone(furnished: Tab, receiver: Receiver) -> None:
+def test_the_audit_trail_has_its_details_on_a_phone(furnished: Tab, url: str) -> None:
     """The details of a line open on a narrow screen, and are read without scrolling to the side."""
     page = furnished.page
-    page.goto(f"{receiver.url}/settings/audit")
+    page.goto(f"{url}/settings/audit")
     page.set_viewport_size({"width": 390, "height": 844})
     page.get_by_text("Details").first.click()
     details = page.locator(".audit pre").first

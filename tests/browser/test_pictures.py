@@ -19,7 +19,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Tab
-from tests.support.webhooks.running import Receiver
+from tests.support.dora.running import Receiver
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 WANTED = os.environ.get("GITDAILIES_DOCS_PICTURES")

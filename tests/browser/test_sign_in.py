@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gitdailies_connection.config.sign_in import RoleSettings, SignInSettings
-from gitdailies_webhooks.accounts.first_owner import invite_owner
+from gitdailies_connection.config.sections.sign_in import RoleSettings, SignInSettings
+from gitdailies_dora.accounts.first_owner import invite_owner
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Tab, join
-from tests.support.empty_stores import WEBHOOKS
+from tests.support.dora.running import Receiver, in_thread
+from tests.support.empty_stores import DORA
 from tests.support.servers import free_port
 from tests.support.sign_in import real_provider
-from tests.support.webhooks.running import Receiver, in_thread
 
 ACCOUNTS = {"vic": {"name": "Vic", "groups": ["engineering"]}, "eve": {"name": "Eve", "groups": []}}
 
@@ -23,14 +23,14 @@ ACCOUNTS = {"vic": {"name": "Vic", "groups": ["engineering"]}, "eve": {"name": "
 @pytest.fixture
 def receiver(tmp_path: Path) -> Iterator[Receiver]:
     """A receiver that lets accounts of oidc-provider in, and the provider."""
-    WEBHOOKS.put(tmp_path / "webhooks.db")
+    DORA.put(tmp_path / "dora.db")
     port = free_port()
     ways = SignInSettings(
         openid=real_provider.settings(port, tmp_path, title="Larkspur"),
         roles=RoleSettings({"engineering": "viewer"}),
     )
     with (
-        in_thread(tmp_path / "webhooks.db", sign_in=ways) as running,
+        in_thread(tmp_path / "dora.db", sign_in=ways) as running,
         real_provider.provider(port, f"{running.url}/sign-in/openid/callback", ACCOUNTS),
     ):
         yield running

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Tab, every_look
+from tests.support.dora.running import Receiver
 from tests.support.figures.asking import deploy, ended, started
-from tests.support.webhooks.running import Receiver
 
 SHOP = "/dora?repo=larkspur/shop&from=2026-03-01&to=2026-04-01&now=2026-04-05T12:00:00Z"
 WIDTHS = (390, 1440, 1920)
@@ -20,7 +20,8 @@ URLS = {
 @pytest.fixture
 def history(owner: Tab, receiver: Receiver) -> Tab:
     """A deploy with a commit, the incident that it caused, the rollback, and one incident of no deploy."""
-    before = [deploy(f"usual-{day}", f"{day}T09:00:00") for day in ("02", "09")]
+    listed = [{"sha": "b" * 40, "time": "2026-03-01T08:00:00Z"}]
+    before = [deploy(f"usual-{day}", f"{day}T09:00:00", commits=listed) for day in ("02", "09")]
     events = [
         deploy(
             "checkout-42",
@@ -75,7 +76,7 @@ def test_from_the_figures_to_a_correction_and_back(history: Tab, receiver: Recei
     expect(page.locator(".lead")).to_contain_text("No incident tells a recovery")
     page.get_by_text("Change the outcome").click()
     page.get_by_label("It did not fail").check()
-    page.get_by_label("Reason").fill("the rollback was a mistake")
+    page.get_by_label("Reason").first.fill("the rollback was a mistake")
     page.get_by_role("button", name="Correct", exact=True).click()
     page.goto(receiver.url + SHOP)
     assert rate(page).startswith("0 of 4")
@@ -92,10 +93,11 @@ def test_from_the_figures_to_a_correction_and_back(history: Tab, receiver: Recei
 
 
 def test_the_review_is_decided_line_by_line(history: Tab, receiver: Receiver) -> None:
-    """One click on a line of the review decides it; once all are decided, there is nothing to decide."""
+    """A reason and a click decide a line of the review; once all are decided, there is nothing to decide."""
     page = history.page
     page.goto(f"{receiver.url}/review?week=2026-W12")
     expect(page.locator(".lead")).to_contain_text("1 to decide")
+    page.get_by_label("Reason of the decision").fill("the provider was down")
     page.get_by_role("button", name="No deploy", exact=True).click()
     expect(page.locator(".lead")).to_contain_text("Nothing to decide. 1 done.")
     expect(page.locator(".lines li.done")).to_contain_text("corrected by Kim Larkspur")

@@ -34,9 +34,9 @@ def kill_a_relay(world: World) -> None:
 
 
 def kill_the_receiver(world: World) -> None:
-    world.pair.webhooks.kill()
+    world.pair.dora.kill()
     hold(world.odds, 0.3, 1.0)
-    world.pair.start_webhooks()
+    world.pair.start_dora()
 
 
 def _in_mood(world: World, mood: Mood) -> None:

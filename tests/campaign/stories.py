@@ -18,17 +18,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from gitdailies_connection.config.settings import Source
+from gitdailies_connection.config.sections.settings import Source
 from gitdailies_core.contract import checks
 from gitdailies_core.incidents.routing import Filter, Route, Routes
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.request import Request
 from gitdailies_core.values.times import text_of
 from gitdailies_relay.accepting.acceptance import Delivery as Received
-from gitdailies_relay.accepting.acceptance import accept
-from gitdailies_relay.accepting.delivery_ids import delivery_id
+from gitdailies_relay.accepting.acceptance import accept, delivery_id
 from gitdailies_relay.accepting.interpret import decode, interpret
-from gitdailies_relay.operations import incidents, replay
+from gitdailies_relay.operations import acting, replay
 from gitdailies_relay.store import outbox, store
 from gitdailies_server.storage.sqlite import SqliteDatabase
 from gitdailies_server.storage.timestamps import from_us
@@ -327,7 +326,9 @@ class _Telling:
 
     def _replay(self, states: tuple[str, ...]) -> None:
         source, routes = self.configuration()
-        replay.replay(self.relay.database, {source.name: source}, routes, replay.Selection(states=states))
+        replay.replay(
+            self.relay.database, {source.name: source}, routes, replay.ReplaySelection(states=states)
+        )
         self.model.replay(self.rules(), states)
 
     def _again(self, _service: str) -> None:
@@ -363,7 +364,7 @@ class _Telling:
         if self.model.is_open(incident):
             ended_at = text_of(self.latest[incident] + timedelta(seconds=30))
             moment = datetime.fromisoformat(ended_at)
-            incidents.close(self.relay.database, incident, at=moment, reason="by the story", person="story")
+            acting.close(self.relay.database, incident, at=moment, reason="by the story", person="story")
             self.model.close(incident, ended_at)
 
     def _wrong(self) -> Iterator[str]:

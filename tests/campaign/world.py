@@ -1,4 +1,4 @@
-"""What a campaign acts on: relays, incoming webhooks behind a recorder, the disk or server of the store."""
+"""What a campaign acts on: relays, the DORA server behind a recorder, the disk or server of the store."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Mood = Callable[[Arrival], bytes | None]
 
 @dataclass
 class Recorder:
-    """A proxy between relay and incoming webhooks. If `mood` returns None, the request is passed on."""
+    """A proxy between relay and the DORA server. If `mood` returns None, the request is passed on."""
 
     url: str
     receiver: Receiver
@@ -38,7 +38,7 @@ class Recorder:
         self.receiver.script = self._reply
 
     def pass_on(self, one: Arrival) -> bytes | None:
-        """Pass an event on to incoming webhooks. If they are down, return None, which cuts the connection."""
+        """Pass an event on to the DORA server. If they are down, return None, which cuts the connection."""
         headers = {"webhook-key": one.key, "idempotency-key": one.id}
         try:
             reply = self._session.post(self.url, json=one.event, headers=headers, timeout=20)

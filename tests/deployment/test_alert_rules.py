@@ -117,39 +117,37 @@ STORIES = [
     ),
     Story("RelayCommitsSlow", slow("gitdailies_relay_commit_seconds"), 16, 32, {"instance": "a:8702"}),
     Story("RelayConfigurationFaulty", {named("gitdailies_relay_reload_failed"): "0x2 1x5 0x5"}, 3, 9, AT),
-    Story("WebhooksStoreFailing", {named("gitdailies_webhooks_store_failing"): "0 1x2 0x5"}, 2, 4, AT),
+    Story("DoraStoreFailing", {named("gitdailies_dora_store_failing"): "0 1x2 0x5"}, 2, 4, AT),
     Story(
-        "WebhooksUnavailable",
-        {named("gitdailies_webhooks_requests_total", part="api", status="500"): "0x5 1+1x9 10x20"},
+        "DoraUnavailable",
+        {named("gitdailies_dora_requests_total", part="api", status="500"): "0x5 1+1x9 10x20"},
         11,
         22,
         {"instance": "a:8702"},
     ),
     Story(
-        "WebhooksEventsRefused",
-        {named("gitdailies_webhooks_events_total", result="invalid"): "0x5 1+1x29 30x40"},
+        "DoraEventsRefused",
+        {named("gitdailies_dora_events_total", result="invalid"): "0x5 1+1x29 30x40"},
         21,
         52,
         JOB,
     ),
     Story(
-        "WebhooksEventsRefused",
-        {named("gitdailies_webhooks_requests_total", part="events", status="401"): "0x5 1+1x29 30x40"},
+        "DoraEventsRefused",
+        {named("gitdailies_dora_requests_total", part="events", status="401"): "0x5 1+1x29 30x40"},
         21,
         52,
         JOB,
     ),
     Story(
-        "WebhooksFiguresLate",
-        {named("gitdailies_webhooks_figures_behind_seconds"): "900x2 901x10 0x5"},
+        "DoraFiguresLate",
+        {named("gitdailies_dora_figures_behind_seconds"): "900x2 901x10 0x5"},
         8,
         14,
         JOB,
     ),
-    Story("WebhooksCommitsSlow", slow("gitdailies_webhooks_commit_seconds"), 16, 32, {"instance": "a:8702"}),
-    Story(
-        "WebhooksConfigurationFaulty", {named("gitdailies_webhooks_reload_failed"): "0x2 1x5 0x5"}, 3, 9, AT
-    ),
+    Story("DoraCommitsSlow", slow("gitdailies_dora_commit_seconds"), 16, 32, {"instance": "a:8702"}),
+    Story("DoraConfigurationFaulty", {named("gitdailies_dora_reload_failed"): "0x2 1x5 0x5"}, 3, 9, AT),
 ]
 # What a healthy machine exposes all the time.
 HEALTHY = {
@@ -158,13 +156,13 @@ HEALTHY = {
     named("gitdailies_relay_receiver", kind="ours"): "1x90",
     named("gitdailies_relay_receiver", kind="documented"): "0x90",
     named("gitdailies_relay_oldest_undelivered_seconds"): "3x90",
-    named("gitdailies_webhooks_requests_total", part="events", status="202"): "0+5x90",
-    named("gitdailies_webhooks_requests_total", part="pages", status="401"): "0+5x90",
-    named("gitdailies_webhooks_events_total", result="created"): "0+5x90",
-    named("gitdailies_webhooks_events_total", result="unchanged"): "0+5x90",
+    named("gitdailies_dora_requests_total", part="events", status="202"): "0+5x90",
+    named("gitdailies_dora_requests_total", part="pages", status="401"): "0+5x90",
+    named("gitdailies_dora_events_total", result="created"): "0+5x90",
+    named("gitdailies_dora_events_total", result="unchanged"): "0+5x90",
     **{
         named(f"gitdailies_{server}_commit_seconds_bucket", le=le): "0+5x90"
-        for server in ("relay", "webhooks")
+        for server in ("relay", "dora")
         for le in ("0.5", "1", "+Inf")
     },
 }

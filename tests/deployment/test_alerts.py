@@ -13,13 +13,13 @@ import yaml
 from gitdailies_connection.addresses import Listen
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support.dora.payloads import body
+from tests.support.dora.running import in_thread as dora_in_thread
 from tests.support.processes import eventually
 from tests.support.relay.deliveries import pagerduty, signed
 from tests.support.relay.receiver import receiving
 from tests.support.relay.running import configure, in_thread
 from tests.support.servers import free_port
-from tests.support.webhooks.payloads import body
-from tests.support.webhooks.running import in_thread as webhooks_in_thread
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES: list[dict[str, Any]] = [
@@ -33,9 +33,9 @@ ROW = re.compile(r"^\| `((?:gitdailies|process)_\w+)` \| (\w+) \|([^|]*)\|", re.
 
 @pytest.fixture(scope="module")
 def exposed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, set[str]]]:
-    """Every metric family of a busy relay and of busy incoming webhooks, with its type and labels."""
+    """Every metric family of a busy relay and of busy the DORA server, with its type and labels."""
     folder = tmp_path_factory.mktemp("alerts")
-    with webhooks_in_thread(folder / "webhooks.db", status=Listen("127.0.0.1", free_port())) as ours:
+    with dora_in_thread(folder / "dora.db", status=Listen("127.0.0.1", free_port())) as ours:
         ours.post(ours.key("ci"), body("deploy"))
         incoming = requests.get(f"{ours.status_url}/metrics", timeout=10).text
     with receiving() as receiver, in_thread(configure(folder, url=receiver.url)) as relay:

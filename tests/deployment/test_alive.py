@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from gitdailies_cli import find_config
-from gitdailies_cli.commands import container
+from gitdailies_cli.commands.start import container
 
 from tests.support.processes import eventually, run, running
 from tests.support.relay.running import configure
@@ -48,12 +48,12 @@ def test_a_relay_is_found_by_its_configuration(tmp_path: Path) -> None:
     assert alive(server.process.pid, tmp_path).returncode == 1
 
 
-def test_incoming_webhooks_are_found_by_their_address(tmp_path: Path) -> None:
+def test_the_dora_server_is_found_by_its_address(tmp_path: Path) -> None:
     """Their health is asked at --listen; while nothing can be written they are alive and not ready."""
     port = free_port()
     arguments = ("--listen", f"0.0.0.0:{port}", "--store", "sqlite:w.db")
-    with running("webhooks", *arguments, folder=tmp_path) as server:
-        assert alive(server.process.pid, tmp_path, "--ready").stdout == f"webhooks  127.0.0.1:{port}  ok\n"
+    with running("dora", *arguments, folder=tmp_path) as server:
+        assert alive(server.process.pid, tmp_path, "--ready").stdout == f"dora  127.0.0.1:{port}  ok\n"
         with closing(sqlite3.connect(tmp_path / "w.db", isolation_level=None)) as holder:
             holder.execute("BEGIN IMMEDIATE")
             eventually(lambda: alive(server.process.pid, tmp_path, "--ready").returncode == 1)
@@ -65,7 +65,7 @@ def test_both_servers_of_up_are_found(tmp_path: Path) -> None:
     first = free_port()
     data = tmp_path / "data"
     environ = {HOST: "0.0.0.0", DATA: str(data)}
-    arguments = ("--webhooks-port", str(first), "--relay-port", str(free_port()))
+    arguments = ("--dora-port", str(first), "--relay-port", str(free_port()))
     command = [sys.executable, "-m", "gitdailies_cli", "up", *arguments]
     output = tmp_path / "output"
     with output.open("wb") as opened:
@@ -75,7 +75,7 @@ def test_both_servers_of_up_are_found(tmp_path: Path) -> None:
     try:
         eventually(lambda: alive(process.pid, tmp_path, **environ).returncode == 0)
         done = alive(process.pid, tmp_path, "--ready", **environ)
-        assert [line.split()[0] for line in done.stdout.splitlines()] == ["relay", "webhooks"]
+        assert [line.split()[0] for line in done.stdout.splitlines()] == ["relay", "dora"]
         eventually(lambda: "/api/events\n" in output.read_text())
         printed = output.read_text()
         people = [line for line in printed.splitlines() if not line.startswith("{")]
@@ -90,9 +90,7 @@ def test_both_servers_of_up_are_found(tmp_path: Path) -> None:
 def test_a_server_behind_an_init_is_found(tmp_path: Path) -> None:
     """The number of the parent does, as that of an init of a container would."""
     port = free_port()
-    command = (
-        f"{sys.executable} -m gitdailies_cli webhooks --listen 127.0.0.1:{port} --store sqlite:w.db & wait"
-    )
+    command = f"{sys.executable} -m gitdailies_cli dora --listen 127.0.0.1:{port} --store sqlite:w.db & wait"
     parent = subprocess.Popen(["sh", "-c", command], cwd=tmp_path, start_new_session=True)
     try:
         eventually(lambda: alive(parent.pid, tmp_path).returncode == 0)
@@ -104,7 +102,7 @@ def test_a_server_behind_an_init_is_found(tmp_path: Path) -> None:
 def test_a_server_that_hangs_is_not_alive(tmp_path: Path) -> None:
     """A stopped process takes connections and answers none, so the check fails, in less than 10 s."""
     arguments = ("--listen", f"127.0.0.1:{free_port()}", "--store", "sqlite:w.db")
-    with running("webhooks", *arguments, folder=tmp_path) as server:
+    with running("dora", *arguments, folder=tmp_path) as server:
         server.process.send_signal(signal.SIGSTOP)
         try:
             done = alive(server.process.pid, tmp_path)

@@ -18,7 +18,7 @@ from gitdailies_connection.config.load import load
 from scripts.generators import chart as generator
 from scripts.releasing import trees
 from scripts.releasing.archive import packed
-from tests.support.deployment.charts import CHART, Refused, lint, rendered, unknown_kinds
+from tests.support.deployment.charts import CHART, CLAIMS, Refused, lint, rendered, unknown_kinds
 from tests.support.releasing.owner import PUBLISHED
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +32,7 @@ EVERYTHING = {
     **SHOWN,
     "image": {"digest": f"sha256:{'a' * 64}", "pullSecrets": ["registry"]},
     "relay": {"statusKeySecret": "status", "replicas": 3},
-    "webhooks": {"publicUrl": "https://dora.example", "keepDays": 400},
+    "dora": {"publicUrl": "https://dora.example", "keepDays": 400},
     "httpRoute": {"enabled": True, "parentRefs": [{"name": "public"}], "hostnames": ["dora.example"]},
     "pod": {
         "annotations": {"a": "b"},
@@ -47,14 +47,14 @@ EVERYTHING = {
         "extraVolumeMounts": [{"name": "certificates", "mountPath": "/etc/certificates"}],
     },
 }
-NO_WEBHOOKS = {**POSTGRESQL, "webhooks": {"enabled": False}, "receiver": {"url": "https://app.example/hook"}}
+NO_DORA = {**POSTGRESQL, "dora": {"enabled": False}, "receiver": {"url": "https://app.example/hook"}}
 NO_RELAY = {"relay": {"enabled": False}}
 CASES = {
     "sqlite": SQLITE,
     "postgresql": POSTGRESQL,
     "the page": SHOWN,
     "everything": EVERYTHING,
-    "no webhooks": NO_WEBHOOKS,
+    "no dora": NO_DORA,
     "no relay": NO_RELAY,
 }
 every_case = pytest.mark.parametrize("values", CASES.values(), ids=CASES)
@@ -103,9 +103,9 @@ def used() -> Iterator[str]:
     for file in sorted((CHART / "templates").rglob("*.*")):
         text = file.read_text()
         yield from re.findall(r"\.Values\.([\w.]+)", text)
-        # The part of `relay` or `webhooks` whose name is in a variable.
+        # The part of `relay` or `dora` whose name is in a variable.
         for rest in re.findall(r"\$(?:values|persistence)\.([\w.]+)", text):
-            for part in ("relay", "webhooks"):
+            for part in ("relay", "dora"):
                 yield f"{part}.{rest}"
                 yield f"{part}.persistence.{rest}"
 
@@ -154,13 +154,14 @@ def test_helm_reads_what_a_release_packs(tmp_path: Path) -> None:
     ("values", "said"),
     [
         ({"relay": {"replicas": 2}}, "relay.replicas: expected 1 with SQLite, got 2; set store.url"),
-        ({"webhooks": {"enabled": False}}, "receiver.url: expected an address"),
+        ({"dora": {"enabled": False}}, "receiver.url: expected an address"),
         (
             {"config": {"relay": {"store": "sqlite:x"}}},
             "config.relay.store: the chart sets it; set store.url",
         ),
         ({"httpRoute": {"enabled": True}}, "httpRoute.parentRefs: expected the name of a Gateway, got none"),
         ({"ingress": {"enabled": True, "tlsSecret": "x"}}, "ingress.host: expected a host name"),
+        ({"webhooks": {"keepDays": 30}}, "webhooks: these values are called dora now; rename them"),
         ({"relay": {"replica": 2}}, "replica"),
         ({"stores": {}}, "stores"),
         (
@@ -184,20 +185,19 @@ def test_sqlite_has_one_relay_and_a_volume_for_each_server() -> None:
         assert deployment["spec"]["replicas"] == 1
         assert deployment["spec"]["strategy"] == {"type": "Recreate"}
         volumes = {one["name"]: one for one in deployment["spec"]["template"]["spec"]["volumes"]}
-        assert volumes["data"]["persistentVolumeClaim"] == {"claimName": name}
+        assert volumes["data"]["persistentVolumeClaim"] == {"claimName": CLAIMS[name]}
     claims = of_kind(manifests, "PersistentVolumeClaim")
-    assert set(claims) == set(of_kind(manifests, "Deployment")) == {"gitdailies-relay", "gitdailies-webhooks"}
+    assert set(of_kind(manifests, "Deployment")) == set(CLAIMS)
+    assert set(claims) == set(CLAIMS.values())
     assert {one["metadata"]["annotations"]["helm.sh/resource-policy"] for one in claims.values()} == {"keep"}
     assert of_kind(manifests, "PodDisruptionBudget") == {}
 
 
 def test_postgresql_has_two_relays_and_no_volume() -> None:
-    """One relay may be away. Incoming webhooks are one process in any case."""
+    """One relay may be away. The DORA server is one process in any case."""
     manifests = rendered(POSTGRESQL)
-    relay, webhooks = (
-        of_kind(manifests, "Deployment")[f"gitdailies-{part}"] for part in ("relay", "webhooks")
-    )
-    assert (relay["spec"]["replicas"], webhooks["spec"]["replicas"]) == (2, 1)
+    relay, dora = (of_kind(manifests, "Deployment")[f"gitdailies-{part}"] for part in ("relay", "dora"))
+    assert (relay["spec"]["replicas"], dora["spec"]["replicas"]) == (2, 1)
     assert relay["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
     assert of_kind(manifests, "PodDisruptionBudget")["gitdailies-relay"]["spec"]["maxUnavailable"] == 1
     assert relay["spec"]["template"]["spec"]["topologySpreadConstraints"]
@@ -289,7 +289,7 @@ def test_the_configuration_loads_and_names_files_that_are_mounted(
     files = set(re.findall(r"file: (/\S+)", text))
     assert files
     for name, pod in pods(manifests).items():
-        if name.endswith("-webhooks"):
+        if name.endswith("-dora"):
             continue
         (container,) = pod["spec"]["containers"]
         mounts = [one["mountPath"] for one in container["volumeMounts"]]

@@ -10,17 +10,17 @@ import pytest
 import requests
 import yaml
 
-from tests.support.deployment.charts import rendered
+from tests.support.deployment.charts import CLAIMS, rendered
 from tests.support.deployment.engine import Engine
 from tests.support.processes import eventually
 from tests.support.relay.deliveries import SECRETS, pagerduty
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
-WEBHOOKS, RELAY = "gitdailies-webhooks", "gitdailies-relay"
+DORA, RELAY = "gitdailies-dora", "gitdailies-relay"
 VALUES = {
     # Podman has no Services. The name of a pod is that of its Deployment with `-pod`.
-    "receiver": {"url": f"http://{WEBHOOKS}-pod:8700/webhooks"},
+    "receiver": {"url": f"http://{DORA}-pod:8700/webhooks"},
     "image": {"repository": "localhost/gitdailies", "tag": "latest", "pullPolicy": "Never"},
     "secrets": ["tools"],
     "config": {
@@ -67,7 +67,7 @@ def address(images: Engine, deployment: str) -> str:
 
 
 def test_the_pods_count_an_incident(images: Engine, tmp_path: Path) -> None:
-    """Webhooks give the relay a key, and get the incident that the relay takes. `check` finds no fault."""
+    """The relay gets a key, and the DORA server the incident that it takes. `check` finds no fault."""
     made = {(one["kind"], one["metadata"]["name"]): one for one in rendered(VALUES)}
     images.podman("network", "create", "chart")
     shared = made["ConfigMap", "gitdailies"]
@@ -75,21 +75,21 @@ def test_the_pods_count_an_incident(images: Engine, tmp_path: Path) -> None:
         images,
         tmp_path,
         shared,
-        made["PersistentVolumeClaim", WEBHOOKS],
+        made["PersistentVolumeClaim", CLAIMS[DORA]],
         secret("tools", pagerduty=SECRETS["pagerduty-secret"]),
-        made["Deployment", WEBHOOKS],
+        made["Deployment", DORA],
     )
-    webhooks = f"{WEBHOOKS}-pod-webhooks"
-    eventually(lambda: images.podman("exec", webhooks, "gitdailies", "alive", expected=None).endswith("ok"))
-    key = images.podman("exec", webhooks, "gitdailies", "keys", "create", "relay", "--quiet")
+    dora = f"{DORA}-pod-dora"
+    eventually(lambda: images.podman("exec", dora, "gitdailies", "alive", expected=None).endswith("ok"))
+    key = images.podman("exec", dora, "gitdailies", "keys", "create", "relay", "--quiet")
     reader = images.podman(
-        "exec", webhooks, "gitdailies", "keys", "create", "reader", "--allow", "read", "--quiet"
+        "exec", dora, "gitdailies", "keys", "create", "reader", "--allow", "read", "--quiet"
     )
     play(
         images,
         tmp_path,
         shared,
-        made["PersistentVolumeClaim", RELAY],
+        made["PersistentVolumeClaim", CLAIMS[RELAY]],
         secret("gitdailies-webhook-key", key=key),
         made["Deployment", RELAY],
     )
@@ -100,13 +100,13 @@ def test_the_pods_count_an_incident(images: Engine, tmp_path: Path) -> None:
 
     sent = pagerduty("incident.triggered", "Q1").post(f"http://{address(images, RELAY)}:8701")
     assert sent.status_code == 202, sent.text
-    events = f"http://{address(images, WEBHOOKS)}:8700/api/events"
+    events = f"http://{address(images, DORA)}:8700/api/events"
     eventually(
         lambda: "incidentStarted" in requests.get(events, headers={"webhook-key": reader}, timeout=10).text
     )
     assert requests.get(f"http://{address(images, RELAY)}:8702/metrics", timeout=10).status_code == 200
-    for container in (webhooks, relay):
+    for container in (dora, relay):
         assert images.podman("exec", container, "id", "-u") == "10001"
         assert "Read-only" in images.podman("exec", container, "touch", "/opt/gitdailies/x", expected=1)
-    for deployment in (RELAY, WEBHOOKS):
+    for deployment in (RELAY, DORA):
         images.podman("pod", "stop", "--time=15", f"{deployment}-pod")

@@ -92,7 +92,7 @@ def test_each_delivery_counts_once_whatever_restarts(images: Engine, tmp_path: P
         vendor.more(10)
     assert vendor.answers <= {202, 503}
 
-    keys = "docker compose exec -T webhooks gitdailies keys create reader --allow read --quiet"
+    keys = "docker compose exec -T dora gitdailies keys create reader --allow read --quiet"
     headers = {"webhook-key": images.typed(keys, folder)}
 
     def counted() -> list[str]:
@@ -103,6 +103,6 @@ def test_each_delivery_counts_once_whatever_restarts(images: Engine, tmp_path: P
     eventually(lambda: counted() == expected, 120)
     page = requests.get(f"{proxy}/sign-in", timeout=10)
     assert page.status_code == 200
-    for container in ("relay-1", "relay-2", "webhooks"):
+    for container in ("relay-1", "relay-2", "dora"):
         images.podman("exec", f"gitdailies_{container}_1", "gitdailies", "alive", "--ready")
     images.typed("docker compose down --volumes", folder)

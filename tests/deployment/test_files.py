@@ -70,7 +70,7 @@ def test_servers_of_compose_get_what_their_configuration_names() -> None:
     relays = [services[name] for name in services if name.startswith("relay")]
     assert len(relays) == 2
     store = set()
-    for server in (*relays, services["webhooks"]):
+    for server in (*relays, services["dora"]):
         variables = server["environment"]
         assert Path(variables["PGPASSFILE"]).name in server["secrets"]
         store.add(variables["GITDAILIES_STORE"])
@@ -78,9 +78,9 @@ def test_servers_of_compose_get_what_their_configuration_names() -> None:
     for relay in relays:
         read = {Path(path).name for path in re.findall(r"\{file: (/run/secrets/[^\s}]+)\}", text)}
         assert read | {"pgpass"} == set(relay["secrets"])
-    (asked,) = load(DEPLOYMENT / "gitdailies.yml").webhooks.relay
+    (asked,) = load(DEPLOYMENT / "gitdailies.yml").dora.relay
     assert asked.key.file is not None
-    assert asked.key.file.name in services["webhooks"]["secrets"]
+    assert asked.key.file.name in services["dora"]["secrets"]
     assert configuration.relay.status_key == asked.key
     relay = urlsplit(asked.url)
     assert relay.port == 8702
@@ -89,23 +89,23 @@ def test_servers_of_compose_get_what_their_configuration_names() -> None:
     assert store == {re.findall(r"store: (postgresql://\S+)", text)[0]}
     assert str(configuration.relay.store) == "postgresql://postgresql/gitdailies"
     receiver = urlsplit(configuration.gitdailies.url)
-    assert services[receiver.hostname]["command"][0] == "webhooks"
+    assert services[receiver.hostname]["command"][0] == "dora"
     assert {source.adapter for source in configuration.sources.values()} <= set(registry.names())
 
 
 def test_the_proxy_of_compose_asks_for_names_that_there_are() -> None:
-    """It finds relays by their alias and incoming webhooks by their service, at the ports they listen on."""
+    """It finds relays by their alias and the DORA server by their service, at the ports they listen on."""
     services = compose()["services"]
     proxy = (DEPLOYMENT / "compose.nginx.conf").read_text()
     asked = dict(re.findall(r"set \$(\w+) (\S+);", proxy))
-    assert asked == {"relays": "relay", "webhooks": "webhooks"}
+    assert asked == {"relays": "relay", "dora": "dora"}
     assert re.findall(r"proxy_pass http://\$(\w+):(\d+);", proxy) == [
         ("relays", "8701"),
-        ("webhooks", "8700"),
+        ("dora", "8700"),
     ]
     relays = [services[name] for name in services if name.startswith("relay")]
     assert all(relay["networks"]["outside"]["aliases"] == [asked["relays"]] for relay in relays)
-    assert "outside" in services["webhooks"]["networks"]
+    assert "outside" in services["dora"]["networks"]
     assert services["proxy"]["networks"] == ["outside"]
     (template,) = services["proxy"]["volumes"]
     assert template.split(":")[1].startswith("/etc/nginx/templates/")
@@ -119,7 +119,7 @@ def test_nothing_of_compose_but_the_proxy_is_published() -> None:
     assert [name for name, service in ordinary.items() if "ports" in service] == ["proxy"]
     published = [port for service in services.values() for port in service.get("ports", ())]
     assert all(port.startswith("127.0.0.1:") for port in published)
-    for name in ("relay-1", "relay-2", "webhooks"):
+    for name in ("relay-1", "relay-2", "dora"):
         assert services[name]["read_only"]
         assert services[name]["cap_drop"] == ["ALL"]
         assert services[name]["tmpfs"] == [f"{path}:mode=1777" for path in ("/tmp", volume)]
@@ -140,10 +140,10 @@ def test_prometheus_and_grafana_of_compose_ask_for_what_there_is() -> None:
     relays = [name for name in services if name.startswith("relay")]
     assert {(one.hostname, one.port) for one in targets} == {
         *((name, 8702) for name in relays),
-        ("webhooks", 8703),
+        ("dora", 8703),
     }
     assert set(relays) <= set(load(DEPLOYMENT / "gitdailies.yml").relay.status_hosts)
-    assert services["webhooks"]["command"][-2:] == ["--status-host", "webhooks"]
+    assert services["dora"]["command"][-2:] == ["--status-host", "dora"]
     prometheus, grafana = services["prometheus"], services["grafana"]
     assert {"./prometheus.yml", "./alerts.yml"} <= {one.split(":")[0] for one in prometheus["volumes"]}
     assert file["rule_files"] == ["alerts.yml"]
@@ -223,7 +223,7 @@ def test_the_image_is_built_from_the_packages_alone() -> None:
     assert {line[1:] for line in IGNORED if line.startswith("!")} == {*wheel, *named}
 
 
-SERVERS = ("relay", "webhooks")
+SERVERS = ("relay", "dora")
 UNITS = [DEPLOYMENT / f"gitdailies-{server}.service" for server in SERVERS]
 
 
@@ -294,9 +294,9 @@ def test_systemd_knows_every_line_of_a_unit(file: Path, tmp_path: Path) -> None:
 
 def test_units_are_hardened_alike() -> None:
     """From NoNewPrivileges on both units say the same, but for what the receiver's own processes need."""
-    relay, webhooks = (file.read_text().partition("NoNewPrivileges")[2].splitlines() for file in UNITS)
-    assert [line for line in relay if line not in webhooks] == []
-    extra = [line for line in webhooks if line not in relay and not line.startswith("#")]
+    relay, dora = (file.read_text().partition("NoNewPrivileges")[2].splitlines() for file in UNITS)
+    assert [line for line in relay if line not in dora] == []
+    extra = [line for line in dora if line not in relay and not line.startswith("#")]
     assert extra == ["SystemCallFilter=setpriority"]
 
 

@@ -9,18 +9,20 @@ from urllib.parse import unquote
 
 import jq
 import pytest
-from gitdailies_connection.config.settings import TeamSettings
+from gitdailies_connection.config.sections.settings import TeamSettings
 
-from scripts.grafana import figures
 from tests.deployment.test_grafana import BOARDS, panels
+from tests.support.dora.running import Receiver, in_thread
 from tests.support.figures.asking import worked
 from tests.support.figures.worked.expected import QUESTIONS
-from tests.support.webhooks.running import Receiver, in_thread
+
+# A variable holds a piece of the address, such as `&repo=larkspur%2Fshop`; for all of them it is `&`.
+ALL = "&"
 
 
 @pytest.fixture(scope="module")
 def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Receiver, str]]:
-    """Incoming webhooks with the history that was worked by hand, and a key that may only read."""
+    """The DORA server with the history that was worked by hand, and a key that may only read."""
     teams = (TeamSettings("shop", "Shop", ("larkspur/shop",)),)
     with in_thread(tmp_path_factory.mktemp("grafana") / "w.db", teams=teams) as running:
         assert running.post(running.key("ci"), worked()).status_code == 202
@@ -35,9 +37,9 @@ def rows(receiver: tuple[Receiver, str], query: dict[str, Any], **variables: str
         "__from:date:iso": "2026-01-01T00:00:00.000Z",
         "__to:date:iso": now.replace("Z", ".000Z"),
         "interval": "week",
-        "team": figures.ALL,
-        "repo": figures.ALL,
-        "environment": figures.ALL,
+        "team": ALL,
+        "repo": ALL,
+        "environment": ALL,
         **variables,
     }
     address = re.sub(r"\$\{([^}]+)\}", lambda match: values[match[1]], query["url"])
@@ -85,11 +87,11 @@ def test_choices_filter(receiver: tuple[Receiver, str]) -> None:
     variables = {one["name"]: one for one in board["templating"]["list"] if one["type"] == "query"}
     for name in ("team", "repo", "environment"):
         choices = rows(receiver, variables[name]["query"]["infinityQuery"])
-        assert choices[0]["__value"] == variables[name]["current"]["value"] == figures.ALL
+        assert choices[0]["__value"] == variables[name]["current"]["value"] == ALL
         assert len(choices) > 1
         for choice in choices:
             found = rows(receiver, table, **{name: choice["__value"]})
-            if name == "repo" and choice["__value"] != figures.ALL:
+            if name == "repo" and choice["__value"] != ALL:
                 assert {row["Repository"] for row in found} == {choice["__text"]}
                 assert choice["__text"] in unquote(choice["__value"])
             assert {row["Repository"] for row in found} <= everything

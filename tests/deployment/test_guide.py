@@ -5,21 +5,19 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import requests
 
 from tests.support.databases import postgresql_url
-from tests.support.processes import eventually, run, running
+from tests.support.dora.payloads import body
+from tests.support.processes import eventually, run, running, typed
 from tests.support.programs import program
 from tests.support.relay.deliveries import ENDED_AT, pagerduty
 from tests.support.relay.receiver import receiving
 from tests.support.relay.running import configure, in_thread
 from tests.support.servers import free_port
-from tests.support.webhooks.payloads import body
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 GUIDE = "\n".join((DOCS / page).read_text() for page in ("operating.md", "do/back-up.md"))
@@ -27,37 +25,29 @@ BLOCKS = re.findall(r"^```bash\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
 STOPPED = re.findall(r"^```console\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
 SQLITE = [block for block in BLOCKS if "pg_" not in block]
 POSTGRESQL = [block for block in BLOCKS if "pg_" in block]
-WEBHOOKS = "sqlite:gitdailies-data/webhooks.db"
+DORA = "sqlite:gitdailies-data/dora.db"
 
 
-def typed(block: str, folder: Path, **replaced: str) -> None:
+def paste(block: str, folder: Path, **replaced: str) -> None:
     """Run each line as a person would, with *replaced* addresses in place of those of the guide."""
-    binaries = folder / "bin"
-    binaries.mkdir(exist_ok=True)
-    script = binaries / "gitdailies"
-    script.write_text(f'#!/bin/sh\nexec {sys.executable} -m gitdailies_cli "$@"\n')
-    script.chmod(0o755)
-    environ = {**os.environ, "PATH": f"{binaries}:{os.environ['PATH']}"}
     for line in block.splitlines():
         if (called := line.split()[0]) != "gitdailies":
             program(called)
         for old, new in replaced.items():
             line = line.replace(old, new)
-        done = subprocess.run(
-            ["sh", "-c", line], cwd=folder, env=environ, capture_output=True, text=True, timeout=60
-        )
+        done = typed(line, folder, os.environ)
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
 
 
 @pytest.mark.parametrize("block", SQLITE)
 def test_commands_with_running_servers(block: str, tmp_path: Path) -> None:
-    """Each command ends with code 0 while a relay and incoming webhooks run on SQLite."""
+    """Each command ends with code 0 while a relay and the DORA server runs on SQLite."""
     port = free_port()
     configured(tmp_path, "sqlite:gitdailies-data/relay.db", port)
     if "VACUUM" in block:
         (tmp_path / "relay-backup.db").touch()  # an earlier block of the guide makes it
-    with running("relay", folder=tmp_path), running("webhooks", "--listen", "127.0.0.1:0", folder=tmp_path):
-        typed(block, tmp_path, **{"127.0.0.1:8702": f"127.0.0.1:{port}"})
+    with running("relay", folder=tmp_path), running("dora", "--listen", "127.0.0.1:0", folder=tmp_path):
+        paste(block, tmp_path, **{"127.0.0.1:8702": f"127.0.0.1:{port}"})
 
 
 def configured(folder: Path, store: str, port: int = 0) -> None:
@@ -66,18 +56,18 @@ def configured(folder: Path, store: str, port: int = 0) -> None:
     file.write_text(text.replace("sqlite:relay.db", store))
 
 
-def fill(folder: Path, store: str = WEBHOOKS) -> None:
-    """Give the relay an incident and incoming webhooks a deploy, and stop both."""
+def fill(folder: Path, store: str = DORA) -> None:
+    """Give the relay an incident and the DORA server a deploy, and stop both."""
     with running("relay", folder=folder) as server:
         assert pagerduty("incident.triggered", "Q1").post(server.address).status_code == 202
-    with running("webhooks", "--listen", "127.0.0.1:0", "--store", store, folder=folder) as server:
+    with running("dora", "--listen", "127.0.0.1:0", "--store", store, folder=folder) as server:
         key = run("keys", "create", "ci", "--quiet", "--store", store, folder=folder).stdout.strip()
         deploy, headers = body("deploy", id="restored"), {"webhook-key": key}
         answer = requests.post(f"{server.address}/webhooks", headers=headers, json=deploy, timeout=30)
         assert answer.status_code == 202
 
 
-def holds_both(folder: Path, store: str = WEBHOOKS) -> bool:
+def holds_both(folder: Path, store: str = DORA) -> bool:
     explained = run("relay", "explain", "Q1", "--config", "gitdailies.yml", folder=folder).stdout
     erased = run("erase", "--event", "restored", "--dry-run", "--store", store, folder=folder).stdout
     return "incidentStarted" in explained and "there is 1 event" in erased
@@ -89,9 +79,9 @@ def test_a_backup_is_restored(block: str, tmp_path: Path) -> None:
     configured(tmp_path, "sqlite:gitdailies-data/relay.db")
     fill(tmp_path)
     (backup,) = (one for one in SQLITE if "gitdailies backup" in one)
-    typed(backup, tmp_path)
+    paste(backup, tmp_path)
     shutil.rmtree(tmp_path / "gitdailies-data")
-    typed(block, tmp_path)
+    paste(block, tmp_path)
     assert holds_both(tmp_path)
 
 
@@ -101,7 +91,7 @@ def test_commands_with_postgresql(block: str, tmp_path: Path) -> None:
     with postgresql_url() as url, postgresql_url() as empty:
         configured(tmp_path, url)
         fill(tmp_path, url)
-        typed(block, tmp_path, **{"postgresql://db.example/relay": url, "postgresql://db.example/new": empty})
+        paste(block, tmp_path, **{"postgresql://db.example/relay": url, "postgresql://db.example/new": empty})
         configured(tmp_path, empty)
         assert holds_both(tmp_path, empty)
 
@@ -112,9 +102,9 @@ def test_the_lines_that_the_command_prints_back_up_and_restore(tmp_path: Path) -
         configured(tmp_path, url)
         fill(tmp_path, url)
         asked = run("backup", "both.dump", "--store", url, folder=tmp_path, expected=2)
-        typed(asked.stderr.splitlines()[-1], tmp_path)
+        paste(asked.stderr.splitlines()[-1], tmp_path)
         asked = run("restore", "both.dump", "--store", empty, folder=tmp_path, expected=2)
-        typed(asked.stderr.splitlines()[-1], tmp_path)
+        paste(asked.stderr.splitlines()[-1], tmp_path)
         configured(tmp_path, empty)
         assert holds_both(tmp_path, empty)
         asked = run("restore", "both.dump", folder=tmp_path, expected=2)

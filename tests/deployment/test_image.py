@@ -97,9 +97,9 @@ def test_a_relay_alone_can_be_reached_and_can_write(images: Engine, tmp_path: Pa
     proved(relay, name)
 
 
-def test_incoming_webhooks_alone_take_events(images: Engine, tmp_path: Path) -> None:
+def test_the_dora_server_alone_takes_events(images: Engine, tmp_path: Path) -> None:
     """With the key that the guide makes, an event is stored; metrics are at the second port."""
-    (lines,) = [lines for lines in RUNS if "gitdailies-webhooks" in lines[0]]
+    (lines,) = [lines for lines in RUNS if "gitdailies-dora" in lines[0]]
     *start, create = lines
     name = running(images, start, tmp_path)
     assert "first owner: open http://localhost:8700/join/" in images.podman("logs", name)
@@ -112,7 +112,7 @@ def test_incoming_webhooks_alone_take_events(images: Engine, tmp_path: Path) -> 
     proved(images, name)
 
 
-@pytest.mark.parametrize("server", ["relay", "webhooks"])
+@pytest.mark.parametrize("server", ["relay", "dora"])
 def test_the_content_of_the_image_needs_no_engine(server: str, images: Engine, tmp_path: Path) -> None:
     """In the image's root, as its user and with its variables, each server starts and accepts an event."""
     root = Path(images.podman("image", "mount", "gitdailies"))

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.support.dora.payloads import body
 from tests.support.machine import Process, get
 from tests.support.servers import free_port
-from tests.support.webhooks.payloads import body
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "do" / "back-up.md"
 COPY, RESTORE = re.findall(
@@ -48,7 +48,7 @@ def copying(folder: Path) -> Iterator[None]:
 
 def up(folder: Path, name: str) -> tuple[Process, str]:
     port = free_port()
-    process = Process(folder, "up", "--webhooks-port", port, "--relay-port", free_port(), name=name)
+    process = Process(folder, "up", "--dora-port", port, "--relay-port", free_port(), name=name)
     process.wait_for("/api/events\n")
     return process, f"http://127.0.0.1:{port}"
 
@@ -78,7 +78,7 @@ def test_copies_of_litestream_bring_a_lost_machine_back(tmp_path: Path) -> None:
     for line in RESTORE.splitlines():
         restored = subprocess.run(here(line), cwd=tmp_path, capture_output=True, text=True, timeout=60)
         assert restored.returncode == 0, restored.stderr
-    for name in ("relay.db", "webhooks.db"):
+    for name in ("relay.db", "dora.db"):
         with closing(sqlite3.connect(data / name)) as store:
             assert store.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     process, url = up(tmp_path, "second")

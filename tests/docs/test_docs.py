@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 from gitdailies_cli.main import COMMANDS
-from gitdailies_connection.config.load import load, load_webhooks, read
-from gitdailies_connection.config.settings import WebhooksSettings
+from gitdailies_connection.config.load import load, load_dora, read
+from gitdailies_connection.config.sections.settings import DoraSettings
 from gitdailies_core.errors import GitDailiesError
 
 from tests.support.figures.git.repository import week
 from tests.support.machine import Process, environment
+from tests.support.processes import typed
 from tests.support.programs import program
 from tests.support.relay.deliveries import SECRETS, pagerduty
 from tests.support.servers import free_port
@@ -67,7 +68,7 @@ def test_every_configuration_shown_loads(text, tmp_path):
     (tmp_path / "services.generated.yml").write_text(generated_services())
     file.write_text(text)
 
-    assert load_webhooks(file) != WebhooksSettings() if text.startswith("webhooks:") else load(file)
+    assert load_dora(file) != DoraSettings() if text.startswith(("dora:", "repositories:")) else load(file)
 
 
 def generated_services():
@@ -113,8 +114,8 @@ def machine(tmp_path_factory):
     (folder / "gitdailies-data").mkdir(0o700)
     (folder / "gitdailies-data/pagerduty-secret").write_text(SECRETS["pagerduty-secret"])
     relay = free_port()
-    webhooks = free_port()
-    process = Process(folder, "up", "--webhooks-port", webhooks, "--relay-port", relay, name="up")
+    dora = free_port()
+    process = Process(folder, "up", "--dora-port", dora, "--relay-port", relay, name="up")
     process.wait_for("/api/events\n")
     pagerduty("incident.triggered", "Q1LARK7XW2M4CD").post(f"http://127.0.0.1:{relay}").raise_for_status()
     (folder / "opened.json").write_text(blocks("json", [ROOT / "docs/sources.md"])[0].values[0])
@@ -126,7 +127,7 @@ def machine(tmp_path_factory):
     script = folder / "bin" / "gitdailies"
     script.write_text(f'#!/bin/sh\nexec {sys.executable} -m gitdailies_cli "$@"\n')
     script.chmod(0o755)
-    (folder / "webhooks-port").write_text(str(webhooks))
+    (folder / "dora-port").write_text(str(dora))
     yield folder
     process.stop()
 
@@ -157,24 +158,17 @@ SHELL = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 @pytest.mark.parametrize("text", blocks("sh", SHELL))
 def test_every_command_shown_works(text, machine):
     """Each shell block of README and docs, typed line by line into a running system, ends with code 0."""
-    port = (machine / "webhooks-port").read_text()
+    port = (machine / "dora-port").read_text()
+    environ = environment(
+        {
+            "PATH": f"{machine / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            # What would be cloned from the network is cloned from the machine's folder.
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"url.{machine / 'remote'}/.insteadOf",
+            "GIT_CONFIG_VALUE_0": "https://github.com/",
+        }
+    )
     for line in text.splitlines():
-        if not line.strip() or SET_UP.match(line):
-            continue
-        ran = subprocess.run(
-            ["sh", "-c", line.replace("127.0.0.1:8700", f"127.0.0.1:{port}")],
-            cwd=machine,
-            env=environment(
-                {
-                    "PATH": f"{machine / 'bin'}{os.pathsep}{os.environ['PATH']}",
-                    # What would be cloned from the network is cloned from the machine's folder.
-                    "GIT_CONFIG_COUNT": "1",
-                    "GIT_CONFIG_KEY_0": f"url.{machine / 'remote'}/.insteadOf",
-                    "GIT_CONFIG_VALUE_0": "https://github.com/",
-                }
-            ),
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert ran.returncode == 0, f"{line}\n{ran.stdout}{ran.stderr}"
+        if line.strip() and not SET_UP.match(line):
+            ran = typed(line.replace("127.0.0.1:8700", f"127.0.0.1:{port}"), machine, environ)
+            assert ran.returncode == 0, f"{line}\n{ran.stdout}{ran.stderr}"

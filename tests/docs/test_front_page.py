@@ -8,10 +8,10 @@ import shlex
 from pathlib import Path
 
 import pytest
-from gitdailies_cli.commands.up import RELAY_PORT, WEBHOOKS_PORT, up
+from gitdailies_cli.commands.start.up import DORA_PORT, RELAY_PORT, up
 
 from scripts.generators import front_page
-from scripts.project import Home, Project, Registries
+from scripts.releasing.project import Home, Project, Registries
 from scripts.releasing.published import Published
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,7 +49,7 @@ def test_the_container_is_started_as_it_is_built(names: Published) -> None:
     (run,) = [words for words in commands(front_page.start(names)) if words[:2] == ["docker", "run"]]
     published = [value for word, value in itertools.pairwise(run) if word == "-p"]
 
-    assert published == [f"127.0.0.1:{port}:{port}" for port in (WEBHOOKS_PORT, RELAY_PORT)]
+    assert published == [f"127.0.0.1:{port}:{port}" for port in (DORA_PORT, RELAY_PORT)]
     assert (
         run[run.index("-v") + 1] == f"gitdailies:{re.search(r'^VOLUME (.+)$', DOCKERFILE, re.MULTILINE)[1]}"
     )

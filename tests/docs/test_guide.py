@@ -1,86 +1,69 @@
-"""The guide for a new vendor works: its files are an adapter that meets the contract."""
+"""The guide for a new vendor works: its lines, pasted in their order, make a pack that keeps the contract."""
 
-import importlib
-import json
+from __future__ import annotations
+
+import os
 import re
+import shutil
+import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
-import pytest
-from gitdailies_core import Request, contract
+import yaml
+
+from scripts.generators import source_packs
 
 ROOT = Path(__file__).resolve().parents[2]
-GUIDE = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## Add a vendor\n")[2].partition("\n## ")[0]
+GUIDE = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## Add a vendor\n")[2].partition("\n### ")[0]
 BLOCK = re.compile(r"^( +)```(\w+)\n(.*?)^ +```", re.MULTILINE | re.DOTALL)
-NAME = re.compile(r"`((?:examples/)?[\w.]+\.(?:py|json))`")
+NAME = re.compile(r"`((?:examples/)?[\w.]+\.(?:json|yaml))`")
+PACK = "sources/gitdailies_sources/packs/lantern"
 
 
-def files() -> dict[str, str]:
-    """Return each Python and JSON block of the guide by the file name that its step gives last."""
-    found = {}
+def clone(folder: Path) -> None:
+    """Make what the guide needs of a clone: the packs, the page that lists them, and the programs."""
+    source = ROOT / "sources/gitdailies_sources"
+    packs = sorted((source / "packs").iterdir())[3:]
+    shutil.copytree(
+        source,
+        folder / "sources/gitdailies_sources",
+        ignore=lambda _folder, names: [name for name in names if name in {pack.name for pack in packs}],
+    )
+    (folder / "docs").mkdir()
+    shutil.copy(ROOT / "docs/source-packs.md", folder / "docs")
+    programs = folder / ".venv/bin"
+    programs.mkdir(parents=True)
+    (programs / "gitdailies").write_text(f'#!/bin/sh\nexec {sys.executable} -m gitdailies_cli "$@"\n')
+    (programs / "gitdailies").chmod(0o755)
+
+
+def test_the_lines_of_the_guide_make_a_pack(tmp_path: Path) -> None:
+    """Each file is written and each command runs; at the end the pack keeps the contract and has its page."""
+    clone(tmp_path)
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path / "sources"), "pack": PACK}
+    ran: list[str] = []
     for match in BLOCK.finditer(GUIDE):
-        if match[2] in ("python", "json"):
-            found[NAME.findall(GUIDE[: match.start()])[-1]] = textwrap.dedent(match[3])
-    return found
-
-
-@pytest.fixture
-def package(tmp_path, monkeypatch):
-    """The package `gitdailies_opsgenie` with every file of the guide, made in the guide's order."""
-    folder = tmp_path / "gitdailies_opsgenie"
-    (folder / "examples").mkdir(parents=True)
-    for name, text in files().items():
-        (folder / name).write_text(text, "utf-8")
-    create = (folder / "examples/create.payload.json").read_text("utf-8")
-    assert '"action": "Create"' in create
-    (folder / "examples/close.payload.json").write_text(create.replace("Create", "Close"), "utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    forget()
-    yield folder
-    forget()
-
-
-def forget():
-    """Unload the package, so that the next import reads its files."""
-    for module in [name for name in sys.modules if name.split(".")[0] == "gitdailies_opsgenie"]:
-        del sys.modules[module]
-
-
-def test_the_guide_shows_every_file_of_a_package():
-    """The guide has a block for each file of an adapter but the expectations, which it lets be generated."""
-    assert set(files()) == {
-        "__init__.py",
-        "table.py",
-        "adapter.py",
-        "examples/create.payload.json",
-        "examples/signatures.json",
-        "payload.schema.json",
-    }
-
-
-def test_the_files_of_the_guide_meet_the_contract(package):
-    """Without the expected files the only faults are those files; with them there is no fault."""
-    adapter = importlib.import_module("gitdailies_opsgenie").adapter
-    before = list(contract.faults(adapter))
-    for name in ("create", "close"):
-        body = (package / f"examples/{name}.payload.json").read_bytes()
-        request = Request.make(headers={}, body=body)
-        outcome = contract.outcome(adapter, request, contract.defaults(adapter))
-        (package / f"examples/{name}.expected.json").write_text(json.dumps(outcome), "utf-8")
-
-    assert [fault.split(":")[0] for fault in before if "missing; run" in fault] == [
-        "examples/close.expected.json",
-        "examples/create.expected.json",
-    ]
-    assert list(contract.faults(adapter)) == []
-
-
-def test_the_words_of_the_guide_are_those_of_its_table(package):
-    """The list of words that the guide shows holds the words of the table that it shows."""
-    words = json.loads(re.findall(r'`(\{"started".*\})`', GUIDE)[0])
-    table = importlib.import_module("gitdailies_opsgenie.table").TABLE
-
-    assert {word: state for state, listed in words.items() for word in listed} == {
-        word: meaning if meaning in words else "ignored" for word, meaning in table.items()
-    }
+        kind, text = match[2], textwrap.dedent(match[3])
+        if kind != "sh":
+            name = NAME.findall(GUIDE[: match.start()])[-1]
+            (tmp_path / ("" if name == "opened.json" else PACK) / name).write_text(text, "utf-8")
+        elif "scripts/generate.py" not in text:
+            done = subprocess.run(
+                ["sh", "-e", "-c", text], cwd=tmp_path, env=environ, capture_output=True, text=True
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+            ran.append(done.stdout)
+            if "--pack" in text:
+                drafted = yaml.safe_load((tmp_path / PACK / "source.yaml").read_text("utf-8"))
+    assert ran[-1] == "lantern: keeps the contract\n"
+    # The draft finds what the guide's own pack reads.
+    incident, corrected = (
+        one["messages"]["incident"]
+        for one in (drafted, yaml.safe_load((tmp_path / PACK / "source.yaml").read_text("utf-8")))
+    )
+    for field in ("state", "incident", "title", "service", "severity"):
+        assert incident.get(field, corrected[field]) == corrected[field]
+    written = source_packs.texts(tmp_path)
+    assert "| `incident.opened` | **starts** an incident |" in written[f"{PACK}/README.md"]
+    assert "Lantern" in written["docs/source-packs.md"]

@@ -65,9 +65,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "site"
 
 
-@contextmanager
-def browsing() -> Iterator[Browser]:
-    """Yield a browser. Its program is looked for first: without it, Playwright may not start, either."""
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser. Its program is looked for first: without it, Playwright may not start, either."""
     path = program("chromium-headless-shell")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
@@ -158,11 +158,12 @@ THEME = "landmark-unique"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_can_be_read_by_everybody(served: str, scheme: Literal["light", "dark"]) -> None:
+def test_pages_can_be_read_by_everybody(
+    browser: Browser, served: str, scheme: Literal["light", "dark"]
+) -> None:
     """axe finds no fault of contrast, names or structure, in light and in dark."""
     found = []
-    with browsing() as browser:
-        page = browser.new_page(color_scheme=scheme)
+    with browser.new_page(color_scheme=scheme) as page:
         for path in ("index.html", "do/not-counted.html", "start/pagerduty-and-circleci.html"):
             page.goto(f"{served}/{path}")
             page.evaluate(Axe().axe_script)
@@ -172,11 +173,10 @@ def test_pages_can_be_read_by_everybody(served: str, scheme: Literal["light", "d
     assert found == []
 
 
-def test_a_reader_searches_and_asks_no_other_host(served: str) -> None:
+def test_a_reader_searches_and_asks_no_other_host(browser: Browser, served: str) -> None:
     """In a browser, a search for a task finds its page, and every request goes to the site itself."""
     asked: list[str] = []
-    with browsing() as browser:
-        page = browser.new_page()
+    with browser.new_page() as page:
         page.on("request", lambda request: asked.append(request.url))
         page.goto(f"{served}/index.html")
         page.get_by_role("button", name="Search").first.click()
@@ -191,15 +191,14 @@ def test_a_reader_searches_and_asks_no_other_host(served: str) -> None:
     assert {url for url in asked if not url.startswith((served, "data:", "blob:"))} == set()
 
 
-def test_a_reader_chooses_a_version(site: Path, tmp_path: Path) -> None:
+def test_a_reader_chooses_a_version(browser: Browser, site: Path, tmp_path: Path) -> None:
     """Every page lists the published versions, the newest first; the first page leads to the newest."""
     for version in ("1.0.0", "1.10.0", "1.9.0"):
         publish.publish(site, tmp_path, version)
     (tmp_path / "1.10.0" / "only-here.html").touch()
     publish.publish(site, tmp_path, "1.10.0")
     assert not (tmp_path / "1.10.0" / "only-here.html").exists()
-    with browsing() as browser, serving(tmp_path) as url:
-        page = browser.new_page()
+    with serving(tmp_path) as url, browser.new_page() as page:
         page.goto(url)
         page.wait_for_url(f"{url}/{publish.LATEST}/")
         page.goto(f"{url}/1.9.0/do/back-up.html")

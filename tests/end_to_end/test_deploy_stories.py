@@ -1,15 +1,16 @@
-"""Deploys out of webhooks: GitHub and GitLab, the relay, incoming webhooks, and the step beside them."""
+"""Deploys out of webhooks: GitHub and GitLab, the relay, the DORA server, and the step beside them."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from tests.end_to_end.test_rerun_stories import Story as StepStory
 from tests.support.history_fetch.api import Api, listening
@@ -29,7 +30,7 @@ from tests.support.relay.deploys import (
     workflow_run,
 )
 from tests.support.relay.pair import Pair, running_pair
-from tests.support.steps import Webhooks
+from tests.support.steps import DoraServer
 
 A, B, C, D = "a1" * 20, "b2" * 20, "c3" * 20, "d4" * 20
 _numbers = itertools.count(1)
@@ -46,7 +47,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
 
 @dataclass(frozen=True)
 class Story:
-    """Deliveries about one repository, and what incoming webhooks make of them."""
+    """Deliveries about one repository, and what the DORA server makes of them."""
 
     pair: Pair
     repo: str
@@ -76,7 +77,7 @@ class Story:
 def story(pair: Pair, tmp_path: Path) -> Story:
     repo = f"larkspur/webhooks-{next(_numbers)}"
     key = (pair.folder / "webhook-key").read_text().strip()
-    receiver = Webhooks(f"http://127.0.0.1:{pair.port}/webhooks", key, pair.reading)
+    receiver = DoraServer(f"http://127.0.0.1:{pair.port}/webhooks", key, pair.reading)
     return Story(pair, repo, StepStory(receiver, tmp_path, repo))
 
 
@@ -164,6 +165,36 @@ def test_gitlabs_job_and_deployment_hook_are_one(first: str, story: Story) -> No
 
     assert story.send(hooks[first], hooks[second]) == ["stored", "repeated"]
     assert story.counted == (1, 0)
+
+
+def test_two_workflows_of_a_monorepo_are_two_services(story: Story) -> None:
+    """The slower one deploys each commit later. A line of route tells them apart, so nothing went back."""
+    told = [(A, "api", 40), (B, "api", 30), (A, "web", 29), (B, "web", 20)]
+    sent = [
+        story.deploy(sha, minutes, run=run, workflow=f".github/workflows/{name}.yml")
+        for run, (sha, name, minutes) in enumerate(told, 1)
+    ]
+    story.send(*(replace(one, source="monorepo") for one in sent))
+
+    assert [event["service"] for event in story.events] == ["api", "api", "web", "web"]
+    assert story.counted == (4, 0)
+
+
+def test_an_incident_belongs_to_a_deploy_of_an_application_of_another_name(story: Story) -> None:
+    """Two applications in two regions are one deploy, whatever Argo CD calls them."""
+    story.send(
+        argocd(story.repo, A, history=1, at=minutes_ago(60), app="ledger-production-eu"),
+        argocd(story.repo, A, history=1, at=minutes_ago(50), app="ledger-production-us"),
+    )
+    receiver = story.steps.receiver
+    started = {"kind": "incidentStarted", "incidentId": "Q1", "repo": story.repo, "service": "ledger",
+               "environment": "production", "time": minutes_ago(40).isoformat()}  # fmt: skip
+    answer = requests.post(receiver.url, json=started, headers={"webhook-key": receiver.key}, timeout=20)
+    assert answer.status_code == 202
+
+    assert [event.get("service") for event in story.events if event["kind"] == "deployed"] == [None, None]
+    assert story.counted == (1, 0)
+    assert story.pair.figures(story.repo)["changeFailRate"]["unlinked"] == 0
 
 
 def test_pushes_give_a_deploy_its_commits(story: Story) -> None:
@@ -316,7 +347,7 @@ def test_a_fetch_of_what_webhooks_told(vendor: str, fetched_first: bool, story: 
     times = {sha: minutes_ago(60 - number) for number, sha in enumerate((A, B, C))}
     deployed = {A: minutes_ago(50), C: minutes_ago(40)}
 
-    def webhooks() -> None:
+    def dora() -> None:
         told = push if vendor == "github" else gitlab_push
         story.send(told(story.repo, NOTHING, [(A, times[A])]), expected=200)
         story.send(told(story.repo, A, [(B, times[B]), (C, times[C])]), expected=200)
@@ -336,14 +367,14 @@ def test_a_fetch_of_what_webhooks_told(vendor: str, fetched_first: bool, story: 
                 environ={"GITHUB_TOKEN": api.token, "GITLAB_TOKEN": api.token},
             )
 
-    for tell in (fetch, webhooks) if fetched_first else (webhooks, fetch):
+    for tell in (fetch, dora) if fetched_first else (dora, fetch):
         tell()
 
     assert story.counted == (2, 0)
     if vendor == "github":
         assert len(story.events) == 2
         lead_time = story.pair.figures(story.repo)["changeLeadTime"]
-        assert lead_time["count"] == (0 if fetched_first else 2)
+        assert lead_time["commits"] == (0 if fetched_first else 2)
 
 
 def _past_deployments(

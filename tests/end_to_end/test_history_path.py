@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +11,7 @@ import pytest
 
 from tests.support.figures.git.repository import Repository
 from tests.support.machine import Process, environment
+from tests.support.processes import typed
 from tests.support.programs import program
 from tests.support.servers import free_port
 
@@ -29,35 +27,23 @@ YEAR = [
 
 
 @pytest.fixture
-def typed(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+def type_in(tmp_path: Path) -> Iterator[Callable[[str], str]]:
     """Run a line in the folder of a running `gitdailies up`. It must end with code 0."""
     program("curl")
     port = free_port()
-    (tmp_path / "bin").mkdir()
-    script = tmp_path / "bin/gitdailies"
-    script.write_text(f'#!/bin/sh\nexec {sys.executable} -m gitdailies_cli "$@"\n')
-    script.chmod(0o755)
     made = Repository(tmp_path / "remote/larkspur/checkout-api.git")
     made.commit("c1", "2025-06-01T08:00:00Z")
     made.git("tag", "--annotate", "--message=x", "v1.4.2")
-    path = {
-        "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}",
-        # What would be cloned from the network is cloned from this folder.
+    # What would be cloned from the network is cloned from this folder.
+    cloning = {
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": f"url.{tmp_path / 'remote'}/.insteadOf",
         "GIT_CONFIG_VALUE_0": "https://github.com/",
     }
-    up = Process(tmp_path, "up", "--webhooks-port", port, "--relay-port", free_port(), name="up")
+    up = Process(tmp_path, "up", "--dora-port", port, "--relay-port", free_port(), name="up")
 
     def type_(line: str) -> str:
-        ran = subprocess.run(
-            ["sh", "-c", line.replace(":8700/", f":{port}/")],
-            cwd=tmp_path,
-            env=environment(path),
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        ran = typed(line.replace(":8700/", f":{port}/"), tmp_path, environment(cloning))
         assert ran.returncode == 0, f"{line}\n{ran.stdout}{ran.stderr}"
         return ran.stdout
 
@@ -74,7 +60,7 @@ def listed(printed: dict[str, str]) -> list[tuple[str, str]]:
 
 
 def test_the_documented_way_ends_with_the_year_in_the_receiver(
-    typed: Callable[[str], str], tmp_path: Path
+    type_in: Callable[[str], str], tmp_path: Path
 ) -> None:
     """Each file of the page is written, each command typed, and the events come back deploys first."""
     printed: dict[str, str] = {}
@@ -82,7 +68,7 @@ def test_the_documented_way_ends_with_the_year_in_the_receiver(
         if name:
             (tmp_path / name).write_text(text, "utf-8")
         elif language == "bash":
-            printed |= {line: typed(line) for line in text.splitlines()}
+            printed |= {line: type_in(line) for line in text.splitlines()}
 
     assert listed(printed) == YEAR
     assert "sent       3\n" in printed["gitdailies history import incidents.csv --mapping pagerduty.yml"]

@@ -23,7 +23,7 @@ from tests.support.processes import eventually
 from tests.support.relay.deliveries import Delivery
 from tests.support.relay.deploys import NOTHING, add_sources, deployment_status, gitlab, gitlab_push, push
 from tests.support.relay.pair import Pair, running_pair
-from tests.support.steps import Webhooks
+from tests.support.steps import DoraServer
 
 DEPLOYS = 5
 FAILED = 2  # the run of this deploy failed: its commits come with the next one
@@ -155,7 +155,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
 def told_by_the_step(pair: Pair, made: History, repo: str, folder: Path) -> None:
     """Run the step in a job for each deploy, in a whole checkout."""
     key = (pair.folder / "webhook-key").read_text().strip()
-    story = Story(Webhooks(f"http://127.0.0.1:{pair.port}/webhooks", key, pair.reading), folder, repo)
+    story = Story(DoraServer(f"http://127.0.0.1:{pair.port}/webhooks", key, pair.reading), folder, repo)
     for number, (sha, at) in enumerate(made.deploys):
         made.repository.git("checkout", "--quiet", "--detach", sha)
         environ = {
@@ -209,12 +209,12 @@ def test_webhooks_give_the_lead_times_of_the_step(seeds: int, pair: Pair, tmp_pa
         eventually(lambda: pair.status()["waiting"] == 0)
         assert pair.status()["held"] == 0
         expected = lead_times(pair, made, by_step)
-        assert expected[0]["count"] > DEPLOYS
+        assert expected[0]["commits"] > DEPLOYS
         for repo in repos:
             assert within_a_second(lead_times(pair, made, repo), expected), repo
 
 
 def within_a_second(found: list[dict[str, Any]], expected: list[dict[str, Any]]) -> bool:
-    assert [one["count"] for one in found] == [one["count"] for one in expected]
+    assert [one["commits"] for one in found] == [one["commits"] for one in expected]
     pairs = [(a[name], b[name]) for a, b in zip(found, expected, strict=True) for name in ("median", "p90")]
     return all(a == b or (a and b and abs(a - b) <= 1) for a, b in pairs)

@@ -20,8 +20,8 @@ def folder(tmp_path_factory):
     here = tmp_path_factory.mktemp("asked")
     (here / "gitdailies-data").mkdir(0o700)
     (here / "gitdailies-data/pagerduty-secret").write_text(SECRETS["pagerduty-secret"])
-    webhooks, relay = free_port(), free_port()
-    process = Process(here, "up", "--webhooks-port", webhooks, "--relay-port", relay)
+    dora, relay = free_port(), free_port()
+    process = Process(here, "up", "--dora-port", dora, "--relay-port", relay)
     process.wait_for("/api/events\n")
     for id_, environment in (("first", "production"), ("second", "production"), ("other", "staging")):
         deploy = ("--repo", REPO, "--sha", SHA, "--environment", environment, "--id", id_)
@@ -87,7 +87,7 @@ def test_why_a_deploy_counts(folder):
         (
             "other",
             "its environment is not production; the names of production are",
-            "if it is production, add its environment to webhooks.production",
+            "if it is production, add its environment to dora.production",
         ),
     ],
 )

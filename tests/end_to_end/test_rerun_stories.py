@@ -1,4 +1,4 @@
-"""Jobs that run again, waves, and several reporters of one deploy: the real step and incoming webhooks."""
+"""Jobs that run again, waves, and several reporters of one deploy: the real step and the DORA server."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from typing import Any
 
 import pytest
 
-from scripts.joiner import one_file
+from scripts import joiner
 from tests.support.octopus_agent import deploy as octopus
-from tests.support.steps import ROOT, Webhooks, webhooks
+from tests.support.steps import ROOT, DoraServer, dora
 
 A, B, C = "a1" * 20, "b2" * 20, "c3" * 20
-STEP = ROOT / one_file.STEP
+STEP = ROOT / joiner.STEP
 _numbers = count(1)
 
 
 @pytest.fixture(scope="module")
-def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Webhooks]:
-    with webhooks(tmp_path_factory.mktemp("webhooks")) as running:
+def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DoraServer]:
+    with dora(tmp_path_factory.mktemp("dora")) as running:
         yield running
 
 
@@ -140,9 +140,9 @@ each = pytest.mark.parametrize("platform", PLATFORMS)
 
 @dataclass(frozen=True)
 class Story:
-    """Deploys of one repository, and what incoming webhooks make of them."""
+    """Deploys of one repository, and what the DORA server makes of them."""
 
-    receiver: Webhooks
+    receiver: DoraServer
     folder: Path
     repo: str
 
@@ -190,14 +190,14 @@ class Story:
 
     @property
     def counted(self) -> tuple[int, int]:
-        """Return how many deploys count, and how many of them are rollbacks."""
+        """Return how many deploys count, and how many of them are rework."""
         address = self.receiver.url.replace("/webhooks", f"/api/metrics?repo={self.repo}")
         request = urllib.request.Request(address, headers={"webhook-key": self.receiver.reader})
         with urllib.request.urlopen(request, timeout=30) as answer:
             figures: dict[str, Any] = json.load(answer)["figures"]
         rework = figures["deploymentReworkRate"]
-        assert figures["deploymentFrequency"]["numerator"] == rework["denominator"]
-        return rework["denominator"], rework["numerator"]
+        assert figures["deploymentFrequency"]["deploys"] == rework["deploys"]
+        return rework["deploys"], rework["rework"]
 
 
 # How the platforms name an input.
@@ -205,7 +205,7 @@ PREFIXES = ("INPUT", "PARAM", "GITDAILIES")
 
 
 @pytest.fixture
-def story(receiver: Webhooks, tmp_path: Path) -> Story:
+def story(receiver: DoraServer, tmp_path: Path) -> Story:
     return Story(receiver, tmp_path, f"larkspur/story-{next(_numbers)}")
 
 
@@ -323,7 +323,7 @@ def test_two_statuses_of_one_deployment(story: Story, tmp_path: Path) -> None:
 
 
 def test_a_revert_remedies_the_deploy_that_it_undoes(story: Story, tmp_path: Path) -> None:
-    """A revert in a pushed commit's message is known to the receiver; the deploy is no rollback."""
+    """A revert in a pushed commit's message is known to the receiver; the deploy is rework."""
     story.job("github", A, run=1)
     event = tmp_path / "event.json"
     commits = [
@@ -336,4 +336,4 @@ def test_a_revert_remedies_the_deploy_that_it_undoes(story: Story, tmp_path: Pat
 
     [sent] = [one for one in story.receiver.events if one["repo"] == story.repo and one["commitSHA"] == B]
     assert sent["reverts"] == [A]
-    assert story.counted == (2, 0)
+    assert story.counted == (2, 1)

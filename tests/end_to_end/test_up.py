@@ -7,13 +7,13 @@ import subprocess
 
 import pytest
 
+from tests.support.dora.running import Receiver
+from tests.support.dora.visitor import Visitor
 from tests.support.machine import Process, command, environment, get, on_terminal, post, until
 from tests.support.programs import program
 from tests.support.servers import free_port
-from tests.support.webhooks.running import Receiver
-from tests.support.webhooks.visitor import Visitor
 
-FLAGS = ("--webhooks-port", "--relay-port", "--status-port")
+FLAGS = ("--dora-port", "--relay-port", "--status-port")
 SECRETS = (
     "webhook-key",
     "read-key",
@@ -32,8 +32,8 @@ class Started:
         self.start("first")
 
     def start(self, name):
-        webhooks, relay = self.ports
-        flags = ("--webhooks-port", webhooks, "--relay-port", relay)
+        dora, relay = self.ports
+        flags = ("--dora-port", dora, "--relay-port", relay)
         self.process = Process(self.folder, "up", *flags, name=name)
         self.printed = self.process.wait_for("/api/events\n")
         self.lines = re.findall(r"^.* demo \w+(?=  )", self.printed, re.MULTILINE)
@@ -164,10 +164,10 @@ def test_explain_tells_the_story_of_a_pasted_incident(started):
 
 def test_the_pages_are_connected_to_the_relay(started):
     """Without a line of configuration, the pages list what the relay received, and its services."""
-    store = f"sqlite:{started.data / 'webhooks.db'}"
-    invited = command("webhooks", "--invite-owner", "--store", store, cwd=started.folder)
+    store = f"sqlite:{started.data / 'dora.db'}"
+    invited = command("dora", "--invite-owner", "--store", store, cwd=started.folder)
     link = re.search(r"/join/[\w-]+", invited.stdout + invited.stderr)[0]
-    owner = Visitor(Receiver(f"http://127.0.0.1:{started.ports[0]}", started.data / "webhooks.db"))
+    owner = Visitor(Receiver(f"http://127.0.0.1:{started.ports[0]}", started.data / "dora.db"))
     assert owner.join(link, "Kim").status_code == 303
     started.paste(next(line for line in started.lines if "pagerduty" in line))
     until(lambda: "incident.triggered" in owner.get("/deliveries").text)
@@ -190,9 +190,23 @@ def test_check_finds_nothing_wrong_with_what_up_wrote(started):
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+def test_a_folder_of_an_earlier_version_says_what_to_rename(tmp_path):
+    """A gitdailies.yml with `webhooks:` ends the start with one sentence, and no store is made."""
+    data = tmp_path / "gitdailies-data"
+    data.mkdir()
+    (data / "gitdailies.yml").write_text("gitdailies: {}\nwebhooks: {timezone: UTC}\n")
+    refused = command("up", cwd=tmp_path)
+
+    assert refused.returncode == 2
+    assert refused.stderr.endswith(
+        "webhooks: this section is called `dora` now; rename it, and leave what is in it\n"
+    )
+    assert refused.stderr.count("\n") == 1
+
+
 def test_a_second_server_on_the_same_data_is_refused(started):
     """A second `up` on one folder ends with code 2 and names the process that has it."""
-    second = command("up", "--webhooks-port", free_port(), "--relay-port", free_port(), cwd=started.folder)
+    second = command("up", "--dora-port", free_port(), "--relay-port", free_port(), cwd=started.folder)
 
     assert second.returncode == 2
     assert "another server uses this file" in second.stderr

@@ -25,7 +25,7 @@ def words(text: str, prefix: str = "") -> frozenset[str]:
 # The standard library without sockets, files, clock, environment and processes.
 PURE = words(
     """__future__ abc base64 binascii bisect collections copy dataclasses datetime decimal difflib
-    email.utils enum fnmatch functools hashlib heapq hmac html ipaddress itertools json math operator re
+    email.utils enum fnmatch functools hashlib heapq hmac html ipaddress itertools json math operator re shlex
     string textwrap types typing unicodedata urllib.parse zlib"""
 )
 ANY_STDLIB = frozenset(sys.stdlib_module_names)
@@ -56,25 +56,26 @@ class Rule:
     pure: bool = False
 
 
+CI = Path(__file__).resolve().parents[2] / "core/gitdailies_core/ci"
 # These modules decide about a job's deploys; the others read, send and run.
 CI_DECISIONS = frozenset(
-    f"gitdailies_core.ci.{path.stem}"
-    for path in (Path(__file__).resolve().parents[2] / "core/gitdailies_core/ci").glob("*.py")
+    f"gitdailies_core.{'.'.join(path.relative_to(CI.parent).with_suffix('').parts)}"
+    for path in CI.rglob("*.py")
     if path.stem not in words("__init__ __main__ checkout git_log proxy sender step undelivered")
 ) | {"gitdailies_core.ci.platforms"}
 DECIDED_BY_HISTORY = words(
-    """batches encoding entries faults fetch formats mapping order pairing row_blocks rows spreadsheet_times
+    """batches encoding faults fetch formats mapping pairing rows spreadsheet_times
     summary verdicts"""
 )
 READ_BY_HISTORY = words(
-    """config.errors config.yaml_document.Document config.settings.Source http.event_lists.CREATED
-    http.event_lists.UNCHANGED http.event_lists.EventResult""",
+    """config.document.errors config.document.yaml_document.Document config.sections.settings.Source
+    http.event_lists.CREATED http.event_lists.UNCHANGED http.event_lists.EventResult""",
     prefix="gitdailies_connection.",
 )
 
 # How documents of ours are read and their faults are named; no file and no socket.
 READ_BY_SOURCES = words(
-    "config.errors config.schema_errors config.timezones config.yaml_document",
+    "config.document.errors config.document.schema_errors config.timezones config.document.yaml_document",
     prefix="gitdailies_connection.",
 )
 
@@ -92,11 +93,17 @@ RULES = (
         | CORE_VALUES
         | CORE_EXPORTS
         | READ_BY_SOURCES
-        # A repository's address, and the messages about deploys.
-        | {"gitdailies_core.ci.git_url", "gitdailies_core.sources.deploy_messages", "yaml"},
+        # A repository's address, the messages about deploys, and what images tell.
+        | {
+            "gitdailies_core.ci.job.git_url",
+            "gitdailies_core.sources.deploy_messages",
+            "gitdailies_core.sources.images",
+            "cryptography",
+            "yaml",
+        },
         pure=True,
     ),
-    Rule("connection", "*", ANY_STDLIB | CORE | {"jsonschema", "requests", "urllib3", "yaml"}),
+    Rule("connection", "*", ANY_STDLIB | CORE | {"jsonschema", "msgspec", "requests", "urllib3", "yaml"}),
     Rule(
         "server",
         "*",
@@ -120,6 +127,7 @@ RULES = (
         | ROOMS_BELOW
         | {
             "alembic",
+            "msgspec",
             "orjson",
             "prometheus_client",
             "psycopg",
@@ -129,17 +137,19 @@ RULES = (
         },
     ),
     Rule(
-        "incoming-webhooks",
+        "dora",
         "*",
         ANY_STDLIB
         | ROOMS_BELOW
         | {
             "alembic",
+            "anyio",
             "argon2",
             "jinja2",
             "joserfc",
             "markdown_it",
             "markupsafe",
+            "msgspec",
             "numpy",
             "psycopg",
             "sqlalchemy",
@@ -149,7 +159,7 @@ RULES = (
     ),
     # A row's meaning, order and cut are decided without a file, a clock or a network.
     *(
-        Rule("history", module, PURE | CORE | {"csv", "orjson"} | READ_BY_HISTORY, pure=True)
+        Rule("history", module, PURE | CORE | {"csv"} | READ_BY_HISTORY, pure=True)
         for module in sorted(DECIDED_BY_HISTORY)
     ),
     Rule("history", "*", ANY_STDLIB | CORE | CONNECTION | {"requests"}),
@@ -162,8 +172,9 @@ RULES = (
             "gitdailies_history",
             "gitdailies_relay",
             "gitdailies_sources",
-            "gitdailies_webhooks",
+            "gitdailies_dora",
             "click",
+            "msgspec",
             "requests",
             "rich",
             "structlog",
@@ -191,34 +202,28 @@ def exempt(path: str, uses: str, reason: str) -> Exemption:
 CORE_PATH = "core/gitdailies_core"
 EXEMPTIONS = (
     exempt(
-        f"{CORE_PATH}/__init__.py",
-        "importlib.import_module import_module(…)",
-        "an exported name's module is imported when the name is first used",
-    ),
-    exempt(
-        f"{CORE_PATH}/ci/sender.py",
-        "_thread os time http.client now()",
+        f"{CORE_PATH}/ci/sending/sender.py",
+        "threading time http.client now()",
         "the sender of the one-file steps, on the standard library alone",
     ),
-    exempt(f"{CORE_PATH}/ci/proxy.py", "http.client urllib.request", "reads the proxy's variables"),
-    exempt(f"{CORE_PATH}/ci/undelivered.py", "random", "a wait has a random length"),
     exempt(
-        f"{CORE_PATH}/ci/step.py", "os sys", "runs a step from its inputs to its report, for every platform"
+        f"{CORE_PATH}/ci/sending/proxy.py", "http.client os urllib.request", "reads the proxy's variables"
     ),
+    exempt(f"{CORE_PATH}/ci/sending/undelivered.py", "random", "a wait has a random length"),
     exempt(
-        f"{CORE_PATH}/ci/__main__.py",
-        "gc os sys open() print()",
-        "the step itself: reads the job's environment, writes to its log",
+        f"{CORE_PATH}/ci/step.py",
+        "os sys contextlib.suppress now() open() print()",
+        "the step itself: reads the job's environment and the clock, writes to its log",
     ),
     exempt(
         f"{CORE_PATH}/ci/platforms/__init__.py",
         "importlib.import_module pkgutil import_module(…)",
         "a CI platform is found by its module",
     ),
-    exempt(f"{CORE_PATH}/ci/checkout.py", "os", "finds the checkout that the job deployed"),
+    exempt(f"{CORE_PATH}/ci/deploys/checkout.py", "os", "finds the checkout that the job deployed"),
     exempt(
-        f"{CORE_PATH}/ci/git_log.py",
-        "os subprocess",
+        f"{CORE_PATH}/ci/deploys/git_log.py",
+        "os subprocess time",
         "asks the checkout's git, the last source of a step's facts",
     ),
     exempt(
@@ -240,16 +245,6 @@ EXEMPTIONS = (
         f"{CORE_PATH}/contract/proofs.py",
         "importlib.resources read_text() read_bytes()",
         "the checks read the signature vectors of installed adapters",
-    ),
-    exempt(
-        f"{CORE_PATH}/contract/payload_schema.py",
-        "importlib.resources read_text() jsonschema",
-        "the checks read and apply the payload schemas of installed adapters",
-    ),
-    exempt(
-        f"{CORE_PATH}/contract/__main__.py",
-        "sys pathlib.Path importlib.import_module import_module(…)",
-        "the command of the checks, which also loads an adapter from a folder",
     ),
     exempt(
         "command-line/gitdailies_cli/main.py",

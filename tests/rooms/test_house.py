@@ -14,7 +14,7 @@ MANIFEST = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 ADAPTERS = MANIFEST["project"]["entry-points"]["gitdailies.adapters"]
 INSTALLED = MANIFEST["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
 
-LONGEST_MODULE = 400
+LONGEST_MODULE = 600
 LONGEST_ADAPTER_MODULE = 150
 
 # The folders of code that is no part of the product.
@@ -97,7 +97,7 @@ def test_every_package_is_typed() -> None:
 
 
 def test_modules_are_short() -> None:
-    """No module is longer than 400 lines, and none of an adapter's longer than 150."""
+    """No module is longer than 600 lines, and none of an adapter's longer than 150."""
     too_long = []
     for path in modules(ROOT):
         inside = path.relative_to(ROOT)

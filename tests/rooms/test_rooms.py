@@ -36,8 +36,8 @@ PLANTS = [
     ),
     (
         "pagerduty-adapter/gitdailies_pagerduty/adapter.py",
-        "from gitdailies_core.ci.sender import Sender",
-        "gitdailies_core.ci.sender.Sender",
+        "from gitdailies_core.ci.sending.sender import Sender",
+        "gitdailies_core.ci.sending.sender.Sender",
     ),
     (
         "pagerduty-adapter/gitdailies_pagerduty/adapter.py",
@@ -64,7 +64,7 @@ PLANTS = [
     ("core/gitdailies_core/sources/registry.py", "import os", "os"),
     ("core/gitdailies_core/contract/checks.py", "TEXT = open('seen')", "open()"),
     ("core/gitdailies_core/ci/platforms/travis.py", "import subprocess", "subprocess"),
-    ("core/gitdailies_core/ci/__main__.py", "import requests", "requests"),
+    ("core/gitdailies_core/ci/step.py", "import requests", "requests"),
     ("core/gitdailies_core/ci/platforms/__init__.py", "TEXT = open('seen')", "open()"),
     ("connection/gitdailies_connection/http/sender.py", "import click", "click"),
     ("connection/gitdailies_connection/http/sender.py", "import gitdailies_relay", "gitdailies_relay"),
@@ -76,7 +76,7 @@ PLANTS = [
     ),
     ("relay/gitdailies_relay/intake/app.py", "import_module('gitdailies_datadog')", "gitdailies_datadog"),
     ("relay/gitdailies_relay/intake/app.py", "__import__(name)", "import_module(…)"),
-    ("relay/gitdailies_relay/intake/app.py", "import gitdailies_webhooks", "gitdailies_webhooks"),
+    ("relay/gitdailies_relay/intake/app.py", "import gitdailies_dora", "gitdailies_dora"),
     (
         "relay/gitdailies_relay/intake/app.py",
         "from tests.support import processes",
@@ -86,8 +86,8 @@ PLANTS = [
     ("history/gitdailies_history/files/rows.py", "import os", "os"),
     ("history/gitdailies_history/files/formats.py", "TEXT = open('seen')", "open()"),
     ("history/gitdailies_history/sending/sending.py", "import gitdailies_relay", "gitdailies_relay"),
-    ("incoming-webhooks/gitdailies_webhooks/api/app.py", "import gitdailies_relay", "gitdailies_relay"),
-    ("incoming-webhooks/gitdailies_webhooks/api/app.py", "from scripts import join", "scripts.join"),
+    ("dora/gitdailies_dora/api/app.py", "import gitdailies_relay", "gitdailies_relay"),
+    ("dora/gitdailies_dora/api/app.py", "from scripts import join", "scripts.join"),
     ("command-line/gitdailies_cli/main.py", "import gitdailies_squadcast", "gitdailies_squadcast"),
     ("github-action/gitdailies_github_action/past.py", "import os", "os"),
     (
@@ -95,9 +95,9 @@ PLANTS = [
         "from gitdailies_core.ci import step",
         "gitdailies_core.ci.step",
     ),
-    ("ci-steps/octopus/gitdailies_octopus/past.py", "import requests", "requests"),
+    ("ci-history/gitdailies_ci_history/octopus.py", "import requests", "requests"),
     (
-        "ci-steps/octopus/gitdailies_octopus/past.py",
+        "ci-history/gitdailies_ci_history/octopus.py",
         "from gitdailies_core.sources.registry import load",
         "gitdailies_core.sources.registry.load",
     ),
@@ -170,7 +170,7 @@ def test_a_stale_exemption_is_reported() -> None:
 
 def test_every_room_was_read() -> None:
     """The glob finds what git knows to be packages, so that no room escapes the table."""
-    assert {"core", "connection", "server", "relay", "incoming-webhooks", "command-line"} <= set(rooms(ROOT))
+    assert {"core", "connection", "server", "relay", "dora", "command-line"} <= set(rooms(ROOT))
     assert {f"{name}-adapter" for name in ADAPTERS} <= set(rooms(ROOT))
     assert {room_of(path, ROOT) for path in modules(ROOT)} == set(rooms(ROOT))
 
@@ -194,7 +194,7 @@ def test_no_room_but_its_own_names_an_adapter() -> None:
     named = {
         (path.relative_to(ROOT).as_posix(), text)
         for path in modules(ROOT)
-        if path.relative_to(ROOT).parts[0] in ("core", "server", "relay", "incoming-webhooks", "history")
+        if path.relative_to(ROOT).parts[0] in ("core", "server", "relay", "dora", "history")
         for text in strings(path)
         if text.casefold() in ADAPTERS
     }
@@ -208,7 +208,7 @@ def test_the_command_imports_a_room_only_when_a_subcommand_runs() -> None:
     """`gitdailies --help` loads neither the relay nor the server, no store and no HTTP client."""
     listed = "import json, sys; import gitdailies_cli.main; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", listed], capture_output=True, text=True, check=True)
-    heavy = {"gitdailies_relay", "gitdailies_webhooks", "gitdailies_server", "gitdailies_connection"}
+    heavy = {"gitdailies_relay", "gitdailies_dora", "gitdailies_server", "gitdailies_connection"}
     heavy |= HEAVY - {"rich"}
 
     assert heavy & set(json.loads(done.stdout)) == set()
@@ -235,7 +235,7 @@ def test_a_subcommand_loads_what_is_slow_only_when_it_uses_it(name: str) -> None
     [
         # Relays may be shown, tables made, people signed in and figures computed by another server.
         (
-            "gitdailies_webhooks",
+            "gitdailies_dora",
             {"requests", "urllib3", "sqlalchemy", "alembic", "joserfc", "markdown_it"}
             | {"numpy", "jinja2", "wtforms", "argon2", "cloudevents", "yaml", "jsonschema"},
         ),
@@ -252,7 +252,7 @@ def test_a_server_loads_what_is_slow_only_when_it_uses_it(server: str, unused: s
 
 def test_figures_start_no_threads() -> None:
     """NumPy starts no thread for each core, since nothing here needs its linear algebra."""
-    listed = "import os, gitdailies_webhooks.figures.columns; print(len(os.listdir('/proc/self/task')))"
+    listed = "import os, gitdailies_dora.figures.answers.columns; print(len(os.listdir('/proc/self/task')))"
     line = ["env", "-u", "OPENBLAS_NUM_THREADS", sys.executable, "-c", listed]
     done = subprocess.run(line, capture_output=True, text=True, check=True)
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from gitdailies_dora.sql import database as dora
 from gitdailies_relay.store import store as relay
 from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.sqlite import SqliteDatabase
-from gitdailies_webhooks.sql import database as webhooks
 
 from tests.support.once import made_once
 
@@ -34,7 +34,7 @@ class Tables:
 
 
 RELAY = Tables("gitdailies_relay", relay.migrate)
-WEBHOOKS = Tables("gitdailies_webhooks", webhooks.migrate)
+DORA = Tables("gitdailies_webhooks", dora.migrate)
 
 
 @cache

@@ -1,14 +1,37 @@
-"""What is left of a text in a store: in its rows, and in the bytes of its files."""
+"""The columns of a store, and what is left of a text in it: in its rows, and in the bytes of its files."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from gitdailies_server.storage.database import Database
+from gitdailies_server.storage.migrations import SCHEMA
 from gitdailies_server.storage.sqlite import SqliteDatabase
+
+
+def columns(migrations: Path) -> Mapping[str, Mapping[str, str]]:
+    """Return the type of each column, by table, of the schema that *migrations* lead to."""
+    with closing(sqlite3.connect(":memory:")) as schema:
+        schema.executescript((migrations / SCHEMA).read_text("utf-8"))
+        return {
+            table: {name: kind for _, name, kind, *_ in schema.execute(f"PRAGMA table_info({table})")}
+            for (table,) in schema.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+            if table != "alembic_version" and not table.startswith("sqlite_")
+        }
+
+
+def columns_with_text(migrations: Path) -> list[str]:
+    """Return each column of text or bytes as `table.column`, sorted."""
+    return sorted(
+        f"{table}.{name}"
+        for table, found in columns(migrations).items()
+        for name, kind in found.items()
+        if kind in ("TEXT", "BLOB")
+    )
 
 
 def cells(database: Database, tables: Sequence[str]) -> list[tuple[str, Any]]:

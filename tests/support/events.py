@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitdailies_core.events.events import KINDS, Event, Kind
+from gitdailies_core.events.events import KINDS, Event
+from gitdailies_core.events.kind import Kind
 from hypothesis import strategies as st
 
 SHA = "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"

@@ -13,18 +13,12 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
+from tests.support.processes import ended
 
-def command(*arguments, cwd, env=None, **more):
+
+def command(*arguments, cwd, env=None):
     """Run `gitdailies` to its end and return what it printed."""
-    return subprocess.run(
-        [sys.executable, "-m", "gitdailies_cli", *map(str, arguments)],
-        cwd=cwd,
-        env=environment(env),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        **more,
-    )
+    return ended(*map(str, arguments), folder=cwd, environ=environment(env))
 
 
 def environment(more=None):

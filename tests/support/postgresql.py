@@ -1,6 +1,7 @@
-"""The PostgreSQL that tests use: the one of this machine, else one that is started for this run.
+"""The PostgreSQL that tests use: the one that is named, else one that is started for this run.
 
-All processes of a run share it. The first that needs it starts it, and the run's end takes it away.
+All processes of a run share it. The first that needs it starts it, and the run's end takes it away. Its files
+are where pytest has its own: in memory, a commit does not wait for a disk.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from tests.support.once import RUN, folder_of_run
@@ -21,7 +21,6 @@ from tests.support.programs import postgresql_programs
 from tests.support.servers import free_port
 
 NAMED = "GITDAILIES_TEST_POSTGRESQL"
-HERE = "postgresql://127.0.0.1:5432/test"
 # The servers refuse a database that may lose what it answered, so it syncs as any other.
 _OPTIONS = ("-c", "max_connections=200")
 # PostgreSQL refuses to run as root. Debian's package makes this user for it.
@@ -30,7 +29,8 @@ USER = "postgres" if os.geteuid() == 0 else None
 
 def begin_run() -> None:
     """Make the folder that the processes of this run share."""
-    os.environ[RUN] = tempfile.mkdtemp(prefix="gitdailies-tests-")
+    root = os.environ.get("PYTEST_DEBUG_TEMPROOT")
+    os.environ[RUN] = tempfile.mkdtemp(prefix="gitdailies-tests-", dir=root)
 
 
 def end_run() -> None:
@@ -54,13 +54,9 @@ def server() -> str:
     if named:
         return named
     programs = postgresql_programs()
-    version = _version(HERE)
-    # pg_dump and pg_restore of another version would not fit.
-    if version and (programs is None or version == _version_of(programs)):
-        return HERE
     if programs is None:
         pytest.skip(
-            f"postgresql: expected a server at {HERE}, at ${NAMED}, or initdb to make one, got none;"
+            f"postgresql: expected a server at ${NAMED}, or initdb to make one, got neither;"
             " `make setup` installs it or says how"
         )
     return _started(programs, folder_of_run())
@@ -99,18 +95,3 @@ def _started(programs: Path, folder: Path) -> str:
             )
             url_file.write_text(f"postgresql://test@127.0.0.1:{port}/postgres")
         return url_file.read_text()
-
-
-def _version(url: str) -> int:
-    """Return the major version of a server, or 0 if there is none."""
-    try:
-        with psycopg.connect(url, connect_timeout=30) as connection:
-            return connection.info.server_version // 10_000
-    except psycopg.OperationalError:
-        return 0
-
-
-def _version_of(programs: Path) -> int:
-    """Return the major version of PostgreSQL's programs, from `initdb (PostgreSQL) 17.5 (Debian …)`."""
-    done = subprocess.run([programs / "initdb", "--version"], capture_output=True, text=True, check=True)
-    return int(done.stdout.split()[2].partition(".")[0])

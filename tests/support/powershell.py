@@ -11,7 +11,8 @@ import tree_sitter_powershell
 # What the scripts call of PowerShell's own.
 THEIRS = frozenset(
     {
-        *("Add-Type", "ConvertFrom-Json", "ConvertTo-Json", "ForEach-Object", "Get-Command", "Get-Random"),
+        *("Add-Type", "ConvertFrom-Json", "ConvertTo-Json", "ForEach-Object", "Get-ChildItem", "Get-Command"),
+        *("Get-Random",),
         *("Invoke-RestMethod", "Join-Path", "New-Object", "Out-Null", "Select-Object", "Start-Sleep"),
         *("Where-Object", "Write-Host"),
     }

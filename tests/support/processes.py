@@ -1,22 +1,32 @@
-"""Processes of the command line: servers on free ports with their output in a file, and commands."""
+"""The command line: servers on free ports as processes with their output in a file, and commands."""
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest.mock import patch
+
+from click.testing import CliRunner
+from gitdailies_cli.main import main
 
 Value = TypeVar("Value")
 _COMMAND = (sys.executable, "-m", "gitdailies_cli")
+# Commands that serve, unless a verb follows.
+_SERVERS = ("relay", "up", "dora")
+# What a shell does not take as it is typed.
+_OF_SHELLS = set("|&;<>()$`~*?[{!")
 _START_SECONDS = 60.0
 
 
@@ -102,17 +112,50 @@ def run(
     given: str = "",
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, which must be the *expected* exit code; *given* is its standard input."""
-    done = subprocess.run(
-        [*_COMMAND, *arguments],
-        cwd=folder,
-        env={**os.environ, **(environ or {})},
-        input=given,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = ended(*arguments, folder=folder, environ={**os.environ, **(environ or {})}, given=given)
     assert done.returncode == expected, f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
     return done
+
+
+def ended(
+    *arguments: str, folder: Path, environ: Mapping[str, str], given: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, with *environ* alone.
+
+    It runs in this process, since one of its own takes ten times as long. What would start a server has its
+    own, as it sets up the log of its process, and so has what finds other code on its path.
+    """
+    serves = arguments[0] in _SERVERS and (len(arguments) == 1 or arguments[1].startswith("-"))
+    if serves or environ.get("PYTHONPATH") != os.environ.get("PYTHONPATH"):
+        return subprocess.run(
+            [*_COMMAND, *arguments], cwd=folder, env=environ, input=given, capture_output=True, text=True
+        )
+    thresholds = gc.get_threshold()
+    with (
+        chdir(folder),
+        patch.dict(os.environ, environ, clear=True),
+        CliRunner().isolation(given) as (out, error, _),
+    ):
+        try:
+            main(list(arguments))
+        except SystemExit as end:
+            code = end.code
+        finally:
+            gc.set_threshold(*thresholds)
+            sys.stdout.flush()
+            sys.stderr.flush()
+    printed = (stream.getvalue().decode() for stream in (out, error))
+    return subprocess.CompletedProcess(arguments, int(code or 0), *printed)
+
+
+def typed(line: str, folder: Path, environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a line of the documentation, in a shell if it is more than one command of ours."""
+    called, *arguments = shlex.split(line, comments=True)
+    if called == "gitdailies" and not _OF_SHELLS & set(line):
+        return ended(*arguments, folder=folder, environ=environ)
+    return subprocess.run(
+        ["sh", "-c", line], cwd=folder, env=environ, capture_output=True, text=True, timeout=60
+    )
 
 
 def eventually(check: Callable[[], Value], seconds: float = 60.0) -> Value:

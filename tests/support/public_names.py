@@ -9,6 +9,7 @@ promise from the next release on; one that is taken out breaks somebody.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,15 +19,18 @@ import click
 import yaml
 from gitdailies_cli import output
 from gitdailies_cli.main import gitdailies
-from gitdailies_connection.config.schema_errors import schema
+from gitdailies_connection.config.document.schema_errors import schema
+from gitdailies_connection.relay.answers import ServerState, SourceHealth
 from gitdailies_core import errors
 from gitdailies_core.events.events import KINDS
 from gitdailies_core.reasons import Code
-from gitdailies_relay.operations.metrics import ProcessHealth, RelayMetrics
-from gitdailies_webhooks.api.openapi import document
-from gitdailies_webhooks.operations.metrics import ReceiverMetrics, StoreState
+from gitdailies_dora.api.openapi import document
+from gitdailies_dora.operations.metrics import ReceiverMetrics, StoreState
+from gitdailies_relay.operations.metrics import RelayMetrics
+from msgspec.structs import replace
 
-from scripts.inputs import ABOUT
+from scripts.builders.launchers.inputs import ABOUT
+from tests.support.relay.reports import IDLE
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "tests" / "contract" / "public_names.txt"
@@ -103,30 +107,21 @@ def _others() -> Iterator[str]:
 
 def _metrics() -> Iterator[str]:
     metrics = RelayMetrics()
-    source = SimpleNamespace(source="x", last_at=1, is_silent=False)
-    state = SimpleNamespace(
-        now=0,
-        undelivered=0,
-        oldest_at=None,
-        dead_letters=0,
-        open_incidents=0,
-        oldest_open_at=None,
-        quarantined={"other": 0},
-        paused={"x": None},
-        sources=[source],
-    )
-    health = ProcessHealth(
-        circuit_open=False,
-        circuit_reason="",
-        store_fault="",
+    known = SourceHealth(last_delivery=datetime.now(UTC))
+    state = replace(IDLE, quarantined={"other": 0}, sources={"x": known})
+    health = ServerState(
+        version="",
+        store="",
+        store_fault=None,
+        circuit="closed",
+        circuit_reason=None,
         reload_failed=False,
         receiver="ours",
         receiver_is_sure=True,
     )
-    size: Any = SimpleNamespace(bytes=0, free_bytes=0)
-    given: Any = state
-    metrics.add_gauges(lambda: (given, size), lambda: health)
+    metrics.add_gauges(lambda: state, lambda: health)
     receiver = ReceiverMetrics()
+    size: Any = SimpleNamespace(bytes=0, free_bytes=0)
     receiver.add_gauges(lambda: StoreState(0.0, size), lambda: "")
     for family in (*metrics.registry.collect(), *receiver.registry.collect()):
         if family.name.startswith("gitdailies_"):

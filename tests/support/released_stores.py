@@ -66,8 +66,8 @@ def fill(folder: Path, path: Mapping[str, str]) -> dict[str, Any]:
     for name, text in SECRETS.items():
         (folder / name).write_text(text + "\n")
         (folder / name).chmod(0o600)
-    store = ("--store", "sqlite:webhooks.db")
-    with running("webhooks", "--listen", "127.0.0.1:0", *store, folder=folder, environ=path) as receiver:
+    store = ("--store", "sqlite:dora.db")
+    with running("dora", "--listen", "127.0.0.1:0", *store, folder=folder, environ=path) as receiver:
         made = run(
             "keys", "create", "all", "--allow", "send", "--allow", "read", "--quiet", *store,
             folder=folder, environ=path,
@@ -170,7 +170,7 @@ def main(name: str, checkout: str = "") -> None:
     path = {"PYTHONPATH": os.pathsep.join(map(str, rooms))} if checkout else {}
     with _folder() as folder:
         known = fill(folder, path)
-        found = {**known, "relay": dump(folder / "relay.db"), "webhooks": dump(folder / "webhooks.db")}
+        found = {**known, "relay": dump(folder / "relay.db"), "dora": dump(folder / "dora.db")}
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / f"{name}.json").write_text(json.dumps(found, ensure_ascii=False, indent=0) + "\n", "utf-8")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -14,11 +13,10 @@ from typing import Any
 
 import pytest
 import yaml
-from gitdailies_core.ci import console
+from gitdailies_core.ci.reporting import console
 
 from scripts.builders import script
 from scripts.builders.launchers.variables import PLAIN
-from scripts.joiner.packed import UNPACK, unpacked
 from scripts.platforms import folders
 from tests.support.steps import CASES, ROOT, published
 
@@ -68,13 +66,6 @@ def _texts(value: object) -> list[str]:
         return [value]
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
     return [text for one in inner for text in _texts(one)]
-
-
-def python_of(script: str) -> str:
-    """Return the Python in a script."""
-    found = re.search(r"<<'GITDAILIES_STEP'\n(.*)\nGITDAILIES_STEP\n", script, re.DOTALL)
-    assert found
-    return unpacked(found[1]) if UNPACK in script else found[1]
 
 
 def case_of(room: str, name: str = "") -> dict[str, Any]:

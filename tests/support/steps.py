@@ -1,9 +1,8 @@
-"""Helpers for tests of steps: a shell with given variables only, checkers, and incoming webhooks."""
+"""Helpers for tests of steps: a shell with given variables only, checkers, and the DORA server."""
 
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 import urllib.request
@@ -16,46 +15,21 @@ from typing import Any
 
 import check_jsonschema
 from click.testing import CliRunner
-from gitdailies_webhooks.accounts.key_store import create_key
+from gitdailies_dora.accounts.keys.key_store import create_key
 
-from scripts import dist
-from scripts.joiner import one_file
-from tests.support.empty_stores import WEBHOOKS
+from scripts import dist, joiner
+from tests.support.ci_cases import CASES
+from tests.support.dora.running import in_thread
+from tests.support.empty_stores import DORA
 from tests.support.once import made_once
-from tests.support.processes import running
 from tests.support.programs import program
 
 ROOT = Path(__file__).parents[2]
-# The variables of each platform's job, and the deploys that they must give.
-CASES = ROOT / "tests/support/ci_cases"
 KEY = "gdk_planted-5d0c"
 # What `pyproject.toml` says; the published files say so, too.
-VERSION = one_file.version(ROOT)
+VERSION = joiner.version(ROOT)
 # As the platforms call them; dash is what /bin/sh is on Debian, and knows no pipefail.
 SHELLS = {"bash": ("bash", "--noprofile", "--norc", "-eo", "pipefail"), "dash": ("dash", "-e")}
-
-
-_IMPORT = re.compile(r"from ([\w.]+) import ([\w, ]+)")
-_OPENED = re.compile(r"(?:_now\(|_LATER\[\"[\w.]+\"\] = )(\d+), r'''")
-
-
-def flat(text: str) -> str:
-    """Return a step in parts as plain Python, each line at its place, for checkers that read no texts.
-
-    Each part imports what it needs. Here the first of them does, because checkers ask for one import.
-    """
-    lines = text.splitlines()
-    imported: set[tuple[str, str]] = set()
-    for number, line in enumerate(lines, 1):
-        if opened := _OPENED.fullmatch(line):
-            assert int(opened[1]) == number, line
-        if opened or line in ("'''", "''')"):
-            lines[number - 1] = ""
-        elif found := _IMPORT.fullmatch(line):
-            names = [name for name in found[2].split(", ") if (found[1], name) not in imported]
-            imported.update((found[1], name) for name in names)
-            lines[number - 1] = f"from {found[1]} import {', '.join(names)}" if names else ""
-    return "\n".join(lines) + "\n"
 
 
 @cache
@@ -119,8 +93,8 @@ def tool(*command: str) -> None:
 
 
 @dataclass(frozen=True)
-class Webhooks:
-    """Running incoming webhooks: where to send, and a key for it."""
+class DoraServer:
+    """A running DORA server: where to send, and a key for it."""
 
     url: str
     key: str
@@ -137,12 +111,10 @@ class Webhooks:
 
 
 @contextmanager
-def webhooks(folder: Path) -> Iterator[Webhooks]:
-    """Run incoming webhooks as long as the block lasts."""
-    store = folder / "webhooks.db"
-    WEBHOOKS.put(store)
+def dora(folder: Path) -> Iterator[DoraServer]:
+    """Run the DORA server as long as the block lasts."""
+    store = folder / "dora.db"
+    DORA.put(store)
     sender, reader = create_key(store, "sender")[0], create_key(store, "reader", ["read"])[0]
-    arguments = ("--listen", "127.0.0.1:0", "--store", f"sqlite:{store}")
-    with running("webhooks", *arguments, folder=folder) as server:
-        address = re.sub(r"/$", "", server.address)
-        yield Webhooks(f"{address}/webhooks", sender.reveal(), reader.reveal())
+    with in_thread(store) as server:
+        yield DoraServer(f"{server.url}/webhooks", sender.reveal(), reader.reveal())

@@ -18,6 +18,10 @@ function variables(environ) {
       found[variable] = text;
     }
   }
+  // The agent also passes an input that the task does not have. The script says if it is a typing error of one.
+  for (const passed of Object.keys(found).filter((name) => name.startsWith('INPUT_'))) {
+    found[`GITDAILIES_${passed.slice('INPUT_'.length)}`] = found[passed];
+  }
   return found;
 }
 

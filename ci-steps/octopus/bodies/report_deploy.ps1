@@ -176,9 +176,10 @@ function Get-Targets {
         $path, $sha = $repository -split '@', 2
         $path = $path.Trim('/')
         if ($path -notmatch '^[^/:]+(/[^/:]+)+$') { throw "Repo: expected a repository like larkspur/checkout-api, got '$repository'" }
-        $target = $own | Where-Object { $_.Repo -eq $path } | Select-Object -First 1
-        if (-not $target -and -not $sha -and $own.Count -eq 1 -and $repositories.Count -eq 1) { $target = $own[0] }
         $wanted = if ($sha) { Get-WholeSha $sha 'Repo' } else { $given }
+        $target = $own | Where-Object { $_.Repo -eq $path } | Select-Object -First 1
+        if (-not $target -and $own.Count -eq 1 -and $repositories.Count -eq 1 -and (-not $own[0].Repo -or ($wanted -and $wanted -eq $own[0].Sha))) { $target = $own[0] }
+        if (-not $target -and -not $wanted -and $own) { throw "Repo: expected ${path}@SHA, got no commit: Octopus Deploy has the commit of $($own.Repo -join ', ') only" }
         if ($target -and (-not $wanted -or $wanted -eq $target.Sha)) {
             $named = $target.Clone()
             $named.Repo = $path
@@ -251,7 +252,7 @@ function Get-Deploys([string] $Receiver) {
         if ($commits -and $Receiver -eq 'ours') { $body['commits'] = $commits }
         $reverts = @($target.Reverts | Where-Object { $_ } | Select-Object -First 100)
         if ($reverts -and $Receiver -eq 'ours') { $body['reverts'] = $reverts }
-        @{ Id = $name; Body = ConvertTo-Json $body -Depth 5 -Compress; Said = "$kind of $($target.Repo) at $($target.Sha.Substring(0, 7))$(if ($environment) { " to $environment" })" }
+        @{ Id = $name; Fields = $fields; Body = ConvertTo-Json $body -Depth 5 -Compress; Said = "$kind of $($target.Repo) at $($target.Sha.Substring(0, 7))$(if ($environment) { " to $environment" })" }
     }
 }
 
@@ -287,10 +288,21 @@ function Send-Deploy($Client, [uri] $Address, [string] $Key, $Deploy, [int] $Ret
         } catch {
             $said = "no answer from $($Address.Authority): $($_.Exception.GetBaseException().Message)"
         }
-        $seconds = [Math]::Max($asked, [Math]::Pow(2, $attempt - 1) * (Get-Random -Maximum 1.0))
+        $seconds = [Math]::Max($asked, [Math]::Pow(2, [Math]::Min($attempt, 5) - 1) * (0.5 + (Get-Random -Maximum 0.5)))
         if ($attempt -gt $Retries -or [datetime]::UtcNow.AddSeconds($seconds) -ge $Until) { return "$said ($attempt attempts)" }
         Start-Sleep -Milliseconds ([int] ($seconds * 1000))
     }
+}
+
+# The command that sends a deploy later under the same id, in the quotes of a shell on Linux and macOS.
+function Get-Later($Fields) {
+    $time = [datetime]::UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", [Globalization.CultureInfo]::InvariantCulture)
+    $options = [ordered]@{ repo = 'repo'; commitSHA = 'sha'; environment = 'environment'; branch = 'branch'; service = 'service'; type = 'type'; run = 'run'; attempt = 'attempt'; fixes = 'fixes'; url = 'page'; time = 'time'; id = 'id' }
+    $words = foreach ($field in $options.Keys) {
+        $text = if ($field -eq 'time' -and -not $Fields['time']) { $time } else { "$($Fields[$field])" }
+        if ($text) { "--$($options[$field]) '$($text.Replace("'", "'\''"))'" }
+    }
+    return ". To send it later: gitdailies deploy $($words -join ' ')"
 }
 
 function Send-Report {
@@ -302,7 +314,7 @@ function Send-Report {
     $receiver = Get-Setting 'Receiver'
     if (-not $receiver) { $receiver = if ($key.StartsWith('gdk_') -or ($try -and -not $key)) { 'ours' } else { 'documented' } }
     if ('documented', 'ours' -cnotcontains $receiver) { throw "Receiver: expected one of documented, ours, got '$receiver'" }
-    $timeout, $retries = (Get-Number 'Timeout' 10 0.1 300), (Get-Number 'Retries' 3 0 10)
+    $timeout, $retries = (Get-Number 'Timeout' 10 0.1 300), (Get-Number 'Retries' 1000 0 10)
     $deploys = @(Get-Deploys $receiver)
     if ($try) { $deploys | ForEach-Object { Write-Host "dry run, not sent: $($_.Said)"; Write-Host $_.Body }; return }
     if (-not $key) { throw "Webhook key: expected a webhook key, got nothing; set the template's parameter, best to a sensitive variable" }
@@ -323,7 +335,9 @@ function Send-Report {
     $until = [datetime]::UtcNow.AddSeconds($LongestSeconds)
     $failed = @(foreach ($deploy in $deploys) {
             $problem = Send-Deploy $client $address $key $deploy $retries $until
-            if ($problem) { "not reported: $($deploy.Said): $problem" } else { Write-Host "reported: $($deploy.Said)" }
+            # What the receiver refuses for itself, it would refuse later, too.
+            $later = if ($problem -and $problem -notmatch '^answered 4\d\d$') { Get-Later $deploy.Fields }
+            if ($problem) { "not reported: $($deploy.Said): $problem$later" } else { Write-Host "reported: $($deploy.Said)" }
         })
     if ($failed) { throw ($failed -join '; ') }
 }

@@ -13,21 +13,20 @@ from gitdailies_core.errors import UsageError
 from gitdailies_cli import find_config
 
 if TYPE_CHECKING:
-    from gitdailies_connection.config.settings import StoreSetting
+    from gitdailies_connection.config.sections.settings import StoreSetting
     from gitdailies_server.storage.database import Database
 
-RELAY, RECEIVER = "relay", "incoming webhooks"
-# Where incoming webhooks store unless --store says otherwise. A variable, so that the server and all commands
+RELAY, RECEIVER = "relay", "the DORA server"
+# Where the DORA server stores unless --store says otherwise. A variable, so that the server and all commands
 # about its store can share it in a container.
-RECEIVER_STORE = os.environ.get("GITDAILIES_STORE") or f"sqlite:{find_config.data_folder()}/webhooks.db"
+RECEIVER_STORE = (
+    os.environ.get("GITDAILIES_STORE") or f"sqlite:{find_config.dora_store(find_config.data_folder())}"
+)
 
 STORE = click.option(
     "--store",
-    help="sqlite:PATH or postgresql://…; default: relay.store of gitdailies.yml, and of incoming webhooks"
+    help="sqlite:PATH or postgresql://…; default: relay.store of gitdailies.yml, and of the DORA server"
     f" {RECEIVER_STORE}",
-)
-CONFIG = click.option(
-    "--config", type=click.Path(path_type=Path), help="gitdailies.yml; default: the one in this folder"
 )
 
 
@@ -45,7 +44,7 @@ class Store:
 
 def named_by(store: str) -> StoreSetting:
     """Return the database that `--store` names; raises UsageError for an address of another form."""
-    from gitdailies_connection.config.settings import StoreSetting
+    from gitdailies_connection.config.sections.settings import StoreSetting
 
     try:
         return StoreSetting.parse(store, Path.cwd())
@@ -55,14 +54,14 @@ def named_by(store: str) -> StoreSetting:
 
 def find(store: str | None, config: Path | None) -> list[Store]:
     """Return the stores; raises UsageError where there is none."""
-    from gitdailies_connection.config.settings import StoreSetting
+    from gitdailies_connection.config.sections.settings import StoreSetting
 
     if store is not None:
         named = named_by(store)
         found = _at(named)
         if not found:
             raise UsageError(
-                f"--store: {named} is no store of a relay or of incoming webhooks; "
+                f"--store: {named} is no store of a relay or of the DORA server; "
                 "name the one that a server was started with"
             )
         return found
@@ -77,11 +76,6 @@ def find(store: str | None, config: Path | None) -> list[Store]:
     return list({(one.kind, str(one.setting)): one for one in found}.values())
 
 
-def find_one(store: str | None, config: Path | None) -> Store:
-    """Return the one store; raises UsageError where there are two."""
-    return only(find(store, config))
-
-
 def only(found: list[Store]) -> Store:
     """Return the one store of *found*; raises UsageError where there are two."""
     if len(found) > 1:
@@ -91,32 +85,34 @@ def only(found: list[Store]) -> Store:
 
 def of_kind(kind: str, setting: StoreSetting) -> Database:
     """Return the database of a kind of server at an address."""
-    import gitdailies_relay.store.store
-    import gitdailies_webhooks.sql.database
-
+    # One server may be installed without the other.
     if kind == RELAY:
+        import gitdailies_relay.store.store
+
         return gitdailies_relay.store.store.database_of(setting)
-    return gitdailies_webhooks.sql.database.database_of(setting)
+    import gitdailies_dora.sql.database
+
+    return gitdailies_dora.sql.database.database_of(setting)
 
 
 def migrate(kind: str, database: Database) -> None:
     """Bring a store to this version's schema."""
+    import gitdailies_dora.sql.database
     import gitdailies_relay.store.store
-    import gitdailies_webhooks.sql.database
 
     if kind == RELAY:
         gitdailies_relay.store.store.migrate(database)
     else:
-        gitdailies_webhooks.sql.database.migrate(database)
+        gitdailies_dora.sql.database.migrate(database)
 
 
 def kind_of(file: Path) -> str:
     """Return the kind of server that an SQLite file is of; raises UsageError where it is of none."""
-    from gitdailies_connection.config.settings import SQLITE, StoreSetting
+    from gitdailies_connection.config.sections.settings import SQLITE, StoreSetting
 
     found = _at(StoreSetting(SQLITE, path=file))
     if not found:
-        raise UsageError(f"{file}: this is no store of a relay or of incoming webhooks")
+        raise UsageError(f"{file}: this is no store of a relay or of the DORA server")
     return found[0].kind
 
 
@@ -132,14 +128,14 @@ def place_of(kind: str, store: str | None, config: Path | None) -> StoreSetting:
 
 def refuse_newer(kind: str, file: Path) -> None:
     """Raise ConfigurationError for a file with a newer schema than this version's."""
+    import gitdailies_dora.sql.database
     import gitdailies_relay.store.store
-    import gitdailies_webhooks.sql.database
     from gitdailies_server.storage import migrations
     from gitdailies_server.storage.sqlite import SqliteDatabase
 
     folders = {
         RELAY: gitdailies_relay.store.store.MIGRATIONS,
-        RECEIVER: gitdailies_webhooks.sql.database.MIGRATIONS,
+        RECEIVER: gitdailies_dora.sql.database.MIGRATIONS,
     }
     migrations.refuse_newer(SqliteDatabase(file), folders[kind])
 

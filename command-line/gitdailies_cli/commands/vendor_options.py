@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any
 
 import click
 from gitdailies_connection.config.secret_source import SecretSource
-from gitdailies_core.errors import UsageError
-from gitdailies_core.sources.history import SecondKey
+from gitdailies_core.errors import PayloadError, UsageError
+from gitdailies_core.sources.connecting import Vendor
+from gitdailies_core.sources.history import Reader, SecondKey, TokenApi
 from gitdailies_core.values.secret import Secret
 
-
-class NeedsToken(Protocol):
-    """A vendor's API: its name, and the default variable with its token. It may have SecondKey, too."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def token_env(self) -> str: ...
-
-
-class HasParameters(Protocol):
-    """A vendor's API with parameters: what each is, by its name. A name that ends in `?` is optional."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def parameters(self) -> Mapping[str, str]: ...
-
+if TYPE_CHECKING:
+    from gitdailies_history.fetch.api_client import SignedApi
 
 TOKEN_ENV = click.option(
     "--token-env", multiple=True, help="environment variable of the token; repeat it for a second token"
@@ -55,7 +39,7 @@ def secrets_of(token_env: Sequence[str], token_file: Sequence[Path]) -> list[Sec
     ]
 
 
-def tokens_of(api: NeedsToken, given: Sequence[SecretSource]) -> list[Secret]:
+def tokens_of(api: TokenApi, given: Sequence[SecretSource]) -> list[Secret]:
     """Read the secrets of *api*: the *given* ones, and the rest from the API's own variables."""
     names = [api.token_env, *([api.second_env] if isinstance(api, SecondKey) else [])]
     if len(given) > len(names):
@@ -66,7 +50,20 @@ def tokens_of(api: NeedsToken, given: Sequence[SecretSource]) -> list[Secret]:
     return [secret.read(os.environ) for secret in (*given, *own)]
 
 
-def parameters_of(api: HasParameters, given: Sequence[str]) -> dict[str, str]:
+@contextmanager
+def opened(api: TokenApi, url: str, tokens: Sequence[Secret], **more: Any) -> Iterator[SignedApi]:
+    """Open the API at *url*, with *more* as HttpApi has it. A PayloadError gets the address."""
+    from gitdailies_history.fetch.api_client import SignedApi
+    from gitdailies_history.fetch.http_api import HttpApi
+
+    with closing(HttpApi(url, tokens, **more)) as http:
+        try:
+            yield SignedApi(api, http)
+        except PayloadError as error:
+            raise PayloadError(f"{http.url}: {error}") from None
+
+
+def parameters_of(api: Reader | Vendor, given: Sequence[str]) -> dict[str, str]:
     """Read NAME=VALUE of each. Raises UsageError for an unknown or a missing parameter."""
     names = {name.removesuffix("?"): name.endswith("?") for name in api.parameters}
     found = {}

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from gitdailies_core.errors import PayloadError, UsageError
+from gitdailies_core.errors import UsageError
 from gitdailies_core.sources.history import CatchesUp, FailedDelivery
 from gitdailies_core.values import times
 
 from gitdailies_cli import find_config, output
-from gitdailies_cli.commands.vendor_options import secrets_of, tokens_of
+from gitdailies_cli.commands.vendor_options import opened, secrets_of, tokens_of
 from gitdailies_cli.history.fetch import moment_of, read_by
 from gitdailies_cli.output import DONE, NOT_DELIVERED, PARTLY, REFUSED
 
@@ -67,7 +66,6 @@ def catch_up(
     gitdailies history catch-up github --org larkspur
     """
     from gitdailies_history.fetch.catch_up import HttpListing, send_again
-    from gitdailies_history.fetch.http_api import HttpApi
 
     owners = _owners(repo, org)
     configuration = find_config.load_configuration(config) if find_config.find(config) else None
@@ -78,20 +76,14 @@ def catch_up(
         )
     began = moment_of(since, "--since") if since else datetime.now(UTC) - OLDEST
     (token,) = tokens_of(reader, secrets_of(token_env, token_file))
-    http = HttpApi(api_url or reader.url, [token], waits=_say_wait)
-    try:
-        listing = HttpListing(http, reader.headers(token))
+    with opened(reader, api_url or reader.url, [token], waits=output.say_wait) as api:
         failed: list[FailedDelivery] = []
         for owner in owners:
-            failed += reader.failed_deliveries(listing, owner, hook or "", named.name, began)
+            failed += reader.failed_deliveries(HttpListing(api), owner, hook or "", named.name, began)
         if print_:
             _show(failed, as_json=as_json)
             return
-        done = send_again(listing, sorted(failed), most=most)
-    except PayloadError as error:
-        raise PayloadError(f"{http.url}: {error}") from None
-    finally:
-        http.close()
+        done = send_again(api, sorted(failed), most=most)
     _report(done, len(failed), as_json=as_json)
     raise click.exceptions.Exit(_exit_code(done))
 
@@ -107,10 +99,6 @@ def _owners(repos: Sequence[str], orgs: Sequence[str]) -> list[str]:
     if not repos and not orgs:
         raise UsageError("--repo or --org: expected where the webhook is, got neither")
     return list(dict.fromkeys([*repos, *orgs]))
-
-
-def _say_wait(reason: str, seconds: float) -> None:
-    click.echo(output.printable(f"waits {math.ceil(seconds)} s: {reason}"), err=True)
 
 
 def _show(failed: Sequence[FailedDelivery], *, as_json: bool) -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import click
-from gitdailies_connection.config import yaml_document
-from gitdailies_connection.config.load import load_webhooks
+from gitdailies_connection.config.document import yaml_document
+from gitdailies_connection.config.load import load_dora
 from gitdailies_core.errors import UsageError
 from gitdailies_history.files import atomic_file, formats
 from gitdailies_history.files.mapping import Mapped
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from gitdailies_cli.history.progress import ImportProgress
 
-# The same as at incoming webhooks: clocks differ a little, but a wrong year is found.
+# The same as at the DORA server: clocks differ a little, but a wrong year is found.
 AHEAD = timedelta(minutes=5)
 SKIP_BAD = "--skip-bad"
 
@@ -121,10 +121,8 @@ def _read_options(mapping: Path | None, timezone: str | None, config: Path | Non
     )
     try:
         zone = ZoneInfo(timezone) if timezone else None
-    except (ValueError, OSError):
+    except (ValueError, OSError, KeyError):
         # ZoneInfoNotFoundError is a KeyError; a folder's name is an OSError.
-        zone = None
-    except KeyError:
         zone = None
     if timezone and zone is None:
         raise UsageError(f"--timezone: expected a name like Europe/Berlin, got {timezone!a}")
@@ -139,7 +137,7 @@ def _read_options(mapping: Path | None, timezone: str | None, config: Path | Non
 def _mirrors(config: Path | None) -> Mapping[str, Path]:
     """Return the mirrors of gitdailies.yml, if there is one."""
     path = find_config.find(config)
-    return load_webhooks(path).mirrors if path is not None else {}
+    return load_dora(path).mirrors if path is not None else {}
 
 
 def _notes(result: ReadResult) -> Iterator[str]:

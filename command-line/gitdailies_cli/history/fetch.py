@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, cast
 
 import click
 from gitdailies_connection.config.secret_source import SecretSource
-from gitdailies_connection.config.settings import Configuration, Source
-from gitdailies_core.errors import DeliveryError, PayloadError, Refused, UsageError
+from gitdailies_connection.config.sections.settings import Configuration, Source
+from gitdailies_core.errors import DeliveryError, Refused, UsageError
 from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.sources import history, registry
 from gitdailies_core.sources.history import MayCountTwice, PerSource, Reader, Window
@@ -25,7 +25,14 @@ from gitdailies_history.files import atomic_file
 from gitdailies_history.sending.checkpoint import locked
 
 from gitdailies_cli import find_config, output
-from gitdailies_cli.commands.vendor_options import TOKEN_ENV, TOKEN_FILE, parameters_of, secrets_of, tokens_of
+from gitdailies_cli.commands.vendor_options import (
+    TOKEN_ENV,
+    TOKEN_FILE,
+    opened,
+    parameters_of,
+    secrets_of,
+    tokens_of,
+)
 from gitdailies_cli.history import live, outcome
 from gitdailies_cli.history.handover import Handover, handover_options, summed_up
 
@@ -156,7 +163,7 @@ def _read(
     asked: _Asked, plan: Plan, state: State, watch: ImportProgress, ignored: IgnoredCounts, retries: int
 ) -> None:
     """Fill the plan. An error that stops the reading says how to continue."""
-    from gitdailies_history.fetch.api_client import HttpPages
+    from gitdailies_history.fetch.api_client import StoredPages
 
     until = state.begin(
         asked.job, None if asked.until is None else times.text_of(asked.until), datetime.now(UTC)
@@ -168,21 +175,16 @@ def _read(
     if stored:
         watch.say(f"continues with {stored:,} pages that were read before, until {until}")
 
-    def waits(reason: str, seconds: float) -> None:
-        watch.waits(reason, seconds)
-
     try:
         with (
-            HttpPages(asked.reader, asked.url, asked.tokens, state, retries=retries, waits=waits) as pages,
+            opened(asked.reader, asked.url, asked.tokens, retries=retries, waits=watch.waits) as api,
             watch.counting(f"reading {asked.source.name}") as bar,
         ):
-            pages.moved = bar.moved
+            pages = StoredPages(api, state, bar.moved)
             records = asked.reader.read(pages, window, asked.parameters)
             for number, event in enumerate(events(records, asked.source, asked.routes, ignored), 1):
                 # Each event gets its own line number, so that a fault excludes only one.
                 plan.add(event, file=asked.source.name, line=number)
-    except PayloadError as error:
-        raise PayloadError(f"{asked.url}: {error}") from None
     except Refused:
         raise
     except DeliveryError as error:

@@ -15,7 +15,7 @@ from gitdailies_cli import find_config
 from gitdailies_cli.reporting import delivery_options
 
 if TYPE_CHECKING:
-    from gitdailies_connection.config.settings import Destination
+    from gitdailies_connection.config.sections.settings import Destination
     from gitdailies_core.values.secret import Secret
     from gitdailies_history.plan.plan import Plan
     from gitdailies_history.plan.summary import Summary

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from gitdailies_connection.config.settings import Configuration
+from gitdailies_connection.config.sections.settings import Configuration
 from gitdailies_core.errors import GitDailiesError, UsageError
 from gitdailies_core.values.times import text_of
 
@@ -52,10 +52,10 @@ def _first_delivery(configuration: Configuration, source: str) -> tuple[bool, da
         # The relay may run on another machine.
         return False, None
     try:
-        from gitdailies_relay.operations import reports
+        from gitdailies_relay.operations.status import first_delivery
         from gitdailies_relay.store.store import database_of, reading
 
         with reading(database_of(store)) as session:
-            return True, reports.first_delivery(session, source)
+            return True, first_delivery(session, source)
     except (GitDailiesError, ImportError):
         return False, None

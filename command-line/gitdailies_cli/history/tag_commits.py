@@ -21,7 +21,7 @@ class TagCommits:
         if name not in self._mirrors:
             return None
         if name not in self._read:
-            from gitdailies_webhooks.mirrors.repository import Mirror
+            from gitdailies_dora.mirrors.repository import Mirror
 
             try:
                 self._read[name] = Mirror(self._mirrors[name]).tags()

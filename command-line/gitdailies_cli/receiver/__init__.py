@@ -1,1 +1,1 @@
-"""Questions to incoming webhooks, over their API: events, and why they count."""
+"""Questions to the DORA server, over its API: events, and why they count."""

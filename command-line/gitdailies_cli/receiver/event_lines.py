@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from gitdailies_cli.output import moment, printable
+
+if TYPE_CHECKING:
+    from gitdailies_dora.derived.read.answers import EventReference
 
 _SHORT_SHA = 12
 _GAP = "  "
 
 
-def cells(event: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
+def cells(event: EventReference) -> tuple[str, str, str, str, str]:
     """Return what a person looks for in an event: when, what kind, where, which id, what."""
-    return (
-        moment(str(event.get("time", ""))),
-        str(event.get("kind", "")),
-        place(event),
-        str(event.get("id", "")),
-        subject(event),
-    )
+    return moment(event.time), event.kind, place(event), event.id, subject(event)
 
 
-def place(event: Mapping[str, Any]) -> str:
+def place(event: EventReference) -> str:
     """Return where an event counts: repository, environment, service."""
-    return " ".join(str(event[name]) for name in ("repo", "environment", "service") if event.get(name))
+    return " ".join(name for name in (event.repo, event.environment, event.service) if name)
 
 
-def subject(event: Mapping[str, Any]) -> str:
+def subject(event: EventReference) -> str:
     """Return what an event is about: a commit, or an incident with its title."""
-    names = [str(event.get("commitSHA", ""))[:_SHORT_SHA], event.get("incidentId"), event.get("title")]
-    return " ".join(str(name) for name in names if name)
+    names = (event.commit_sha[:_SHORT_SHA], event.incident_id, event.title)
+    return " ".join(name for name in names if name)
 
 
 HEAD = ("time", "kind", "where", "event", "what")
@@ -44,7 +41,7 @@ class Columns:
     widths: tuple[int, ...]
 
     @classmethod
-    def of(cls, events: Sequence[Mapping[str, Any]]) -> Columns:
+    def of(cls, events: Sequence[EventReference]) -> Columns:
         rows = [HEAD, *map(cells, events)]
         return cls(tuple(max(len(row[index]) for row in rows) for index in range(len(HEAD) - 1)))
 

@@ -107,11 +107,6 @@ def find_server(url: str | None, key_env: str, config: Path | None) -> ReadServe
     return ReadServer(server, _key_of(key_env) or _key_of_folder(key_env, path, server), str(path))
 
 
-def ask(url: str, key_env: str, path: str) -> Response:
-    """Return the answer (200) of the server at *url* to a request for *path*."""
-    return find_server(url, key_env, None).ask(path)
-
-
 def _server(address: str, where: str) -> str:
     from gitdailies_connection import addresses
 

@@ -1,13 +1,16 @@
-"""Why an event counts or not, as lines for a person; from the answers of incoming webhooks. Pure."""
+"""Why an event counts or not, as lines for a person; from the answers of the DORA server. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from gitdailies_cli.output import moment
 from gitdailies_cli.receiver.event_lines import place, subject
+
+if TYPE_CHECKING:
+    from gitdailies_dora.derived.read.answers import EventReference, FigureVerdict
 
 ALL = "all"
 # With these words an event may count later, without any doing of a person.
@@ -23,36 +26,36 @@ FIGURES: Mapping[str, str] = MappingProxyType(
 )
 
 
-def lines(event: Mapping[str, Any], verdicts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def lines(event: EventReference, verdicts: Sequence[FigureVerdict]) -> Iterator[str]:
     """Say what the event is, whether it counts, why in each figure, and what can be done."""
-    yield f"{event['kind']} {subject(event)}, {place(event)}, {moment(event['time'])} (event {event['id']})"
+    yield f"{event.kind} {subject(event)}, {place(event)}, {moment(event.time)} (event {event.id})"
     if not verdicts:
         yield "It counts in no figure: nothing is known about it."
         return
     first, *others = verdicts
     if not others:
-        yield f"{_counts_in(first)}: {first['reason']}."
-        if not first["counts"] and (advice := first.get("advice")):
-            yield f"What to do: {advice}."
+        yield f"{_counts_in(first)}: {first.reason}."
+        if not first.counts and first.advice:
+            yield f"What to do: {first.advice}."
         return
-    counting = sum(bool(verdict["counts"]) for verdict in verdicts)
+    counting = sum(verdict.counts for verdict in verdicts)
     if counting:
         yield f"It counts in {counting} of the {len(verdicts)} figures that it is about:"
     else:
-        later = any(verdict["word"] in _LATER for verdict in verdicts)
+        later = any(verdict.word in _LATER for verdict in verdicts)
         yield f"No figure counts it{' yet' if later else ''}:"
     for verdict in verdicts:
-        mark = "yes" if verdict["counts"] else "no "
-        yield f"  {mark}  {_figure(verdict)}: {verdict['reason']}"
-        if not verdict["counts"] and (advice := verdict.get("advice")):
-            yield f"       what to do: {advice}"
+        mark = "yes" if verdict.counts else "no "
+        yield f"  {mark}  {_figure(verdict)}: {verdict.reason}"
+        if not verdict.counts and verdict.advice:
+            yield f"       what to do: {verdict.advice}"
 
 
-def _counts_in(verdict: Mapping[str, Any]) -> str:
-    if verdict["figure"] == ALL:
-        return "It counts" if verdict["counts"] else "It counts in no figure"
-    return f"It {'counts' if verdict['counts'] else 'does not count'} in the {_figure(verdict)}"
+def _counts_in(verdict: FigureVerdict) -> str:
+    if verdict.figure == ALL:
+        return "It counts" if verdict.counts else "It counts in no figure"
+    return f"It {'counts' if verdict.counts else 'does not count'} in the {_figure(verdict)}"
 
 
-def _figure(verdict: Mapping[str, Any]) -> str:
-    return FIGURES.get(verdict["figure"], str(verdict["figure"]))
+def _figure(verdict: FigureVerdict) -> str:
+    return FIGURES.get(verdict.figure, verdict.figure)

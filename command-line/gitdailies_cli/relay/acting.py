@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 from gitdailies_core.error_text import got
@@ -12,9 +11,6 @@ from gitdailies_core.errors import UsageError
 from gitdailies_cli import output
 from gitdailies_cli.relay import options, status_text
 from gitdailies_cli.relay.options import CONFIG, ID, JSON, SINCE, SOURCE, UNTIL
-
-if TYPE_CHECKING:
-    from gitdailies_relay.operations.replay import Replayed
 
 # Larger than any delivery that the relay accepts.
 _LARGEST_BODY = 1024 * 1024
@@ -83,7 +79,7 @@ def replay(
     states = tuple(state for state, wanted in named.items() if wanted)
     if unmapped:
         states = (operation.QUARANTINED, *states)
-    selection = operation.Selection(
+    selection = operation.ReplaySelection(
         id_,
         options.known_source(source, configuration),
         *options.span(since, until),
@@ -102,7 +98,11 @@ def replay(
             f"--id: expected a quarantined delivery or a dead letter, got {got(id_)}; "
             "`gitdailies relay failed` lists them; for others add --filtered, --ignored or --delivered"
         )
-    _print(replayed, as_json=as_json)
+    if as_json:
+        options.print_json(replayed)
+        return
+    for line in operation.summary(replayed) or ["nothing to replay"]:
+        click.echo(output.printable(line))
 
 
 def _body(path: Path) -> bytes:
@@ -114,25 +114,6 @@ def _body(path: Path) -> bytes:
     if len(read) > _LARGEST_BODY:
         raise UsageError(f"--body: expected at most {_LARGEST_BODY} bytes, got more")
     return read
-
-
-def _print(replayed: Replayed, *, as_json: bool) -> None:
-    from gitdailies_relay.operations.replay import summary
-
-    if as_json:
-        output.as_json(
-            {
-                "deliveries": [
-                    {"delivery": a.delivery, "events": list(a.events), "reasons": list(a.texts)}
-                    for a in replayed.deliveries
-                ],
-                "events": list(replayed.events),
-                "leftOut": list(replayed.left_out),
-            }
-        )
-        return
-    for line in summary(replayed) or ["nothing to replay"]:
-        click.echo(output.printable(line))
 
 
 @click.command(short_help="send dead letters again")
@@ -172,7 +153,7 @@ def requeue(
     events: list[str] = []
     unknown: list[str] = []
     for id_ in ids or (None,):
-        selection = operation.Selection(id_, source, begin, end, states=(operation.DEAD_LETTERS,))
+        selection = operation.ReplaySelection(id_, source, begin, end, states=(operation.DEAD_LETTERS,))
         found = operation.replay(database, configuration.sources, configuration.routes, selection).events
         events += found
         unknown += [id_] if id_ is not None and not found else []
@@ -214,7 +195,7 @@ def discard(
     gitdailies relay discard d0652f1a7c3b4e1f2a3b4c --reason "a drill"
     gitdailies relay discard --source datadog --until 2026-03-04T09:00:00Z --reason "before the go-live"
     """
-    from gitdailies_relay.operations.discard import discard_ids, discard_selected
+    from gitdailies_relay.operations.acting import discard_ids, discard_selected
 
     _one_way_to_choose("discard", ids, source, since, until, everything=everything)
     if not reason.strip():
@@ -267,12 +248,12 @@ def pause(ctx: click.Context, reason: str, source: str | None, config: Path | No
     gitdailies relay pause --reason "receiver is being moved"
     gitdailies relay pause --source datadog --reason "monitors are being tuned"
     """
-    from gitdailies_relay.operations import pausing
+    from gitdailies_relay.operations import acting
     from gitdailies_relay.store.store import transaction
 
     options.known_source(source, options.configuration(ctx, config))
     with transaction(options.store(ctx, config)) as session:
-        before, now = pausing.pause(session, source, person=options.person(), reason=reason)
+        before, now = acting.pause(session, source, person=options.person(), reason=reason)
     if before == now:
         click.echo(f"nothing changed, delivery is {output.printable(status_text.pauses(before))}")
         return
@@ -289,12 +270,12 @@ def pause(ctx: click.Context, reason: str, source: str | None, config: Path | No
 @click.pass_context
 def resume(ctx: click.Context, source: str | None, config: Path | None) -> None:
     """End every pause, whatever caused it, and deliver at once. What waits for a retry is sent, too."""
-    from gitdailies_relay.operations import pausing
+    from gitdailies_relay.operations import acting
     from gitdailies_relay.store.store import transaction
 
     options.known_source(source, options.configuration(ctx, config))
     with transaction(options.store(ctx, config)) as session:
-        before, now = pausing.resume(session, source, person=options.person())
+        before, now = acting.resume(session, source, person=options.person())
     if before != now:
         click.echo("resumed")
     elif source:

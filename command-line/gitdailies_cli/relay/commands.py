@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from gitdailies_cli import find_config
-from gitdailies_cli.log_format import LOG_FORMAT, configure_log
+from gitdailies_cli.common_options import LOG_FORMAT, configure_log
 from gitdailies_cli.relay.acting import discard, pause, replay, requeue, resume
 from gitdailies_cli.relay.handshakes import confirm
 from gitdailies_cli.relay.incidents import close, incidents

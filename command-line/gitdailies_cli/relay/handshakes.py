@@ -32,8 +32,8 @@ def confirm(ctx: click.Context, source: str, only_show: bool, config: Path | Non
     gitdailies relay confirm aws-sns
     """
     from gitdailies_relay.intake import certificates
-    from gitdailies_relay.operations import actions
-    from gitdailies_relay.operations.confirm import handshakes
+    from gitdailies_relay.operations.acting import CONFIRMED, note
+    from gitdailies_relay.operations.stored_bodies import handshakes
     from gitdailies_relay.store.store import reading, transaction
 
     settings = options.configuration(ctx, config)
@@ -43,28 +43,28 @@ def confirm(ctx: click.Context, source: str, only_show: bool, config: Path | Non
     database = options.store(ctx, config)
     with reading(database) as session:
         asked = handshakes(session, settings.sources[source])
-    wanted = [(one.delivery, one.handshake) for one in asked if one.handshake is not None]
+    wanted = [(one, one.address) for one in asked if one.address is not None]
     if not wanted and asked:
         raise UsageError(f"delivery {asked[0].delivery} is not confirmed: {asked[0].refusal}")
     if not wanted:
         hint = "" if settings.relay.filtered_days else "; set relay.filtered_days, so that it is stored"
         raise UsageError(f"{source}: nothing to confirm is stored; add the subscription at the vendor{hint}")
-    for delivery, handshake in wanted:
+    for handshake, address in wanted:
         if not as_json:
-            click.echo(output.printable(f"{handshake.topic} (delivery {delivery})"))
-            click.echo(output.printable(f"  {handshake.address}"))
+            click.echo(output.printable(f"{handshake.topic} (delivery {handshake.delivery})"))
+            click.echo(output.printable(f"  {address}"))
         if only_show:
             continue
         try:
-            certificates.fetch(handshake.address)
+            certificates.fetch(address)
         except DeliveryError as error:
             raise DeliveryError(
                 f"{handshake.topic}: not confirmed: {error}; the address works for three days, after that"
                 " request the confirmation again at the vendor"
             ) from None
         with transaction(database) as session:
-            actions.note(session, actions.CONFIRMED, [delivery], person=options.person(), reason="")
+            note(session, CONFIRMED, [handshake.delivery], person=options.person(), reason="")
         if not as_json:
             click.echo("  confirmed")
     if as_json:
-        output.as_json({"confirmed": not only_show, "handshakes": [one.to_json() for one in asked]})
+        options.print_json({"confirmed": not only_show, "handshakes": asked})

@@ -8,7 +8,8 @@ import click
 from gitdailies_core.errors import UsageError
 
 from gitdailies_cli import output
-from gitdailies_cli.relay import options
+from gitdailies_cli.common_options import moment
+from gitdailies_cli.relay import options, status_text
 from gitdailies_cli.relay.options import CONFIG, ID, JSON, SOURCE
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
@@ -42,7 +43,7 @@ def incidents(
     with reading(options.store(ctx, config)) as session:
         found = open_incidents(session, source=source, limit=limit, skip=skip)
     if as_json:
-        output.as_json({"incidents": [one.to_json() for one in found.incidents], "total": found.total})
+        options.print_json(found)
         return
     if not found.total:
         click.echo("no open incidents")
@@ -52,7 +53,7 @@ def incidents(
             one.incident,
             one.source,
             " ".join(text for text in (one.repo, one.environment, one.service) if text),
-            output.moment(one.to_json()["startedAt"]),
+            status_text.moment(one.started_at),
             _age(one.age_seconds),
             _opened_by(one.word, one.opened_by, one.merged_into),
             one.title or "",
@@ -104,7 +105,7 @@ def close(
     \b
     gitdailies relay close Q1LARK7XW2M4CD --at 2026-03-04T10:02:18Z --reason "its end was lost"
     """
-    from gitdailies_relay.operations.incidents import close as end
+    from gitdailies_relay.operations.acting import close as end
 
     if not reason.strip():
         raise UsageError("--reason: expected a text, got nothing")
@@ -113,7 +114,7 @@ def close(
         database,
         incident,
         source=source,
-        at=options.moment(at, "--at"),
+        at=moment(at, "--at"),
         reason=reason,
         person=options.person(),
     )

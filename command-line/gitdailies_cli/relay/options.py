@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
-from gitdailies_connection.config.settings import Configuration
+from gitdailies_connection.config.sections.settings import Configuration
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
-from gitdailies_core.values import times
 from gitdailies_core.values.nearest_name import did_you_mean
 
-from gitdailies_cli import find_config
+from gitdailies_cli import common_options, find_config, output
 from gitdailies_cli.relay import status_text
 
 if TYPE_CHECKING:
+    from gitdailies_connection.relay.answers import ServerState
     from gitdailies_server.storage.database import Database
 
-CONFIG = click.option(
-    "--config", type=click.Path(path_type=Path), help="gitdailies.yml; default: the one in this folder"
-)
+CONFIG = common_options.CONFIG
 JSON = click.option("--json", "as_json", is_flag=True, help="print JSON")
 SOURCE = click.option("--source", help="a source of gitdailies.yml")
 SINCE = click.option("--since", help="received at or after this time, as 2026-03-04T09:00:00Z")
 UNTIL = click.option("--until", help="received before this time")
 # A pasted id may have spaces around it. No vendor's id has any.
 ID = str.strip
-DESTINATION = "default"
 
 
 def configuration(ctx: click.Context, config: Path | None) -> Configuration:
@@ -65,16 +61,18 @@ def _never_started(database: Database, reason: str) -> UsageError:
     return UsageError(f"{database}: no relay has used this store yet, {reason}; start the relay first")
 
 
-def server(ctx: click.Context, config: Path | None) -> dict[str, Any] | None:
-    """Return what the server says of itself, None where none runs here."""
-    return server_of(configuration(ctx, config))
+def server_of(settings: Configuration) -> ServerState | None:
+    """Return what the server of this relay says of itself, None where none runs here."""
+    from gitdailies_relay.operations.status import store_location
+
+    return status_text.server(settings.relay, store_location(settings.relay.store))
 
 
-def server_of(settings: Configuration) -> dict[str, Any] | None:
-    """Return the same for the relay that *settings* are of."""
-    from gitdailies_relay.operations import reports
+def print_json(value: object) -> None:
+    """Print an answer of a relay, or several."""
+    from gitdailies_connection.relay.answers import for_json
 
-    return status_text.server(settings.relay, reports.store_location(settings.relay.store))
+    output.as_json(value, for_json)
 
 
 def known_source(name: str | None, settings: Configuration) -> str | None:
@@ -86,17 +84,10 @@ def known_source(name: str | None, settings: Configuration) -> str | None:
     return name
 
 
-def moment(text: str | None, where: str) -> datetime | None:
-    """Read a time of an option; raises UsageError."""
-    try:
-        return None if text is None else times.parse(text, where)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-
-
 def span(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
     """Read `--since` and `--until`; raises UsageError."""
-    begin, end = moment(since, "--since"), moment(until, "--until")
+    begin = common_options.moment(since, "--since")
+    end = common_options.moment(until, "--until")
     if begin is not None and end is not None and begin >= end:
         raise UsageError(f"--since: expected a time before that of --until, {until}, got {since}")
     return begin, end
@@ -104,10 +95,7 @@ def span(since: str | None, until: str | None) -> tuple[datetime | None, datetim
 
 def person() -> str:
     """Return who runs the command, for the audit log."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"
+    return common_options.person() or "unknown"
 
 
 def listed(ids: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from gitdailies_connection.config.settings import Configuration
+from gitdailies_connection.config.sections.settings import Configuration
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import GitDailiesError, UsageError
 
@@ -21,24 +21,21 @@ from gitdailies_cli.relay.options import CONFIG, ID, JSON
 @click.pass_context
 def status(ctx: click.Context, config: Path | None, as_json: bool) -> None:
     """Show whether the server runs, what waits, dead letters, quarantine, pauses, and each source."""
-    from gitdailies_relay.operations import attention, reports
+    from gitdailies_relay.operations.status import status as read
     from gitdailies_relay.store.store import reading
-    from gitdailies_server.storage.timestamps import utc_now
 
     database = options.store(ctx, config)
     settings = options.configuration(ctx, config)
     with reading(database) as session:
-        found = reports.status_with_size(database, settings.sources, session)
-    current = attention.with_alerts(found, options.server(ctx, config), utc_now())
+        current = read(session, settings.sources, database.size(session), options.server_of(settings))
     if as_json:
-        output.as_json(current)
+        options.print_json(current)
         return
     output.pairs(status_text.pairs(current, settings.relay.status))
-    alerts = [(alert["code"], alert["text"]) for alert in current["alerts"]]
-    output.table("alerts", ("code", "what"), alerts)
-    output.table("sources", ("source", "last delivery", ""), status_text.sources(current["sources"]))
-    for title in ("deliveries", "replays"):
-        rows = [(s, o, n) for s, outcomes in current[title].items() for o, n in outcomes.items()]
+    output.table("alerts", ("code", "what"), [(alert.code, alert.text) for alert in current.alerts])
+    output.table("sources", ("source", "last delivery", ""), status_text.sources(current.sources))
+    for title, counts in (("deliveries", current.deliveries), ("replays", current.replays)):
+        rows = [(s, o, n) for s, outcomes in counts.items() for o, n in outcomes.items()]
         output.table(title, ("source", "outcome", "count"), rows)
 
 
@@ -60,35 +57,33 @@ def failed(ctx: click.Context, limit: int, after: str, config: Path | None, as_j
     A dead letter is an event that the receiver refused or that was given up. A quarantined delivery
     could not be read or has no repository. Both wait until you requeue, replay or discard them.
     """
-    from gitdailies_relay.operations.failed import Place
-    from gitdailies_relay.operations.failed import failed as read
+    from gitdailies_relay.operations import deliveries
     from gitdailies_relay.store.store import reading
 
-    place = Place.parse(after)
-    with reading(options.store(ctx, config)) as connection:
-        report = read(connection, limit, place)
+    place = deliveries.place_of(after, "--after")
+    with reading(options.store(ctx, config)) as session:
+        page = deliveries.failed(session, limit, place)
     if as_json:
-        output.as_json(report)
+        options.print_json(page)
         return
-    dead_letters, quarantined, at = report["deadLetters"], report["quarantined"], output.moment
-    total = report["total"]
-    if not dead_letters and not quarantined:
+    total, at = page.total, status_text.moment
+    if not page.dead_letters and not page.quarantined:
         nothing = "no dead letters, no quarantined deliveries"
-        click.echo("nothing more" if any(total.values()) else nothing)
-    rows = [(e["id"], e["incident"], at(e["storedAt"]), e["attempts"], e["reason"]) for e in dead_letters]
+        click.echo("nothing more" if total.dead_letters or total.quarantined else nothing)
+    rows = [(e.id, e.incident, at(e.stored_at), e.attempts, e.reason) for e in page.dead_letters]
     output.table(
-        f"dead letters, {_shown(rows, total['deadLetters'])}",
+        f"dead letters, {_shown(rows, total.dead_letters)}",
         ("event", "incident", "stored", "attempts", "reason"),
         rows,
     )
-    rows = [(d["delivery"], d["source"], at(d["receivedAt"]), d["code"], d["reason"]) for d in quarantined]
+    waiting = [(d.delivery, d.source, at(d.received_at), d.code, d.reason) for d in page.quarantined]
     output.table(
-        f"quarantined deliveries, {_shown(rows, total['quarantined'])}",
+        f"quarantined deliveries, {_shown(waiting, total.quarantined)}",
         ("delivery", "source", "received", "code", "reason"),
-        rows,
+        waiting,
     )
-    if report["next"]:
-        click.echo(f"there are more: gitdailies relay failed --limit {limit} --after {report['next']}")
+    if page.next:
+        click.echo(f"there are more: gitdailies relay failed --limit {limit} --after {page.next}")
 
 
 def _shown(rows: Sequence[object], total: int) -> str:
@@ -110,15 +105,16 @@ def show(ctx: click.Context, id_: str, config: Path | None, as_json: bool) -> No
     \b
     gitdailies relay show d0652f1a7c3b4e1f2a3b4c
     """
-    from gitdailies_relay.operations.show import show as read
+    from gitdailies_relay.operations import deliveries
     from gitdailies_relay.store.store import reading
 
-    with reading(options.store(ctx, config)) as connection:
-        found = read(connection, id_)
+    settings = options.configuration(ctx, config)
+    with reading(options.store_of(settings)) as session:
+        found = deliveries.one(session, id_, settings.routes, settings.path, bodies=True)
     if found is None:
         raise UsageError(f"DELIVERY: expected a delivery or an event of this store, got {got(id_)}")
     if as_json:
-        output.as_json(found)
+        options.print_json(found)
         return
     for line in timeline.delivery_lines(found):
         click.echo(output.printable(line))
@@ -142,16 +138,14 @@ def explain(ctx: click.Context, id_: str, config: Path | None, as_json: bool) ->
     gitdailies relay explain Q1LARK7XW2M4CD
     gitdailies relay explain 'larkspur/checkout-api production'
     """
-    from gitdailies_cli.relay.explanation import explanation
-
     settings = options.configuration(ctx, config)
-    found = explanation(settings, id_)
+    found = timeline.explanation(settings, id_)
     if found is None:
         _of_receiver(id_, settings, as_json=as_json)
     elif as_json:
-        output.as_json(found.to_json())
+        options.print_json(found)
     else:
-        for line in found.lines():
+        for line in timeline.explanation_lines(found):
             click.echo(output.printable(line))
 
 
@@ -186,14 +180,14 @@ def unmapped(ctx: click.Context, config: Path | None, as_json: bool) -> None:
     gitdailies relay unmapped              paste, add the repositories, send SIGHUP to the relay
     gitdailies relay replay --unmapped     count what was quarantined
     """
-    from gitdailies_relay.operations.unmapped import lines, services
+    from gitdailies_relay.operations.services import lines_to_paste, unmapped_services
     from gitdailies_relay.store.store import reading
 
     configuration = options.configuration(ctx, config)
     with reading(options.store(ctx, config)) as session:
-        found = services(session, configuration.sources, configuration.routes)
+        found = unmapped_services(session, configuration.sources, configuration.routes)
     if as_json:
-        output.as_json([service.to_json() for service in found])
+        options.print_json(found)
         return
-    for line in lines(found, fallback=configuration.routes.has_fallback):
+    for line in lines_to_paste(found, fallback=configuration.routes.has_fallback):
         click.echo(line)

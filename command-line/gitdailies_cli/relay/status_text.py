@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 import http.client
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import datetime
+from typing import TypeVar
 
+import msgspec
 from gitdailies_connection.addresses import Listen
-from gitdailies_connection.config.settings import RelaySettings
+from gitdailies_connection.config.sections.settings import RelaySettings
+from gitdailies_connection.relay.answers import (
+    PausedDelivery,
+    RelayAnswer,
+    RelayStatus,
+    SendingAttempt,
+    ServerState,
+    SourceHealth,
+)
+from gitdailies_core.values.times import optional_text
 
 from gitdailies_cli import output
 
 _SECONDS = 2.0
 # Addresses to listen on, and those to reach the same server at.
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  this is not listened on
+Value = TypeVar("Value", bound=RelayAnswer)
 
 
-def server(relay: RelaySettings, location: str) -> dict[str, Any] | None:
+class Served(RelayAnswer, frozen=True):
+    """What a relay's status says also while its store cannot be read."""
+
+    server: ServerState
+
+
+def server(relay: RelaySettings, location: str) -> ServerState | None:
     """Return what the relay on this machine says of itself; None where none uses the store at *location*."""
-    found = (answer(relay) or {}).get("server")
-    return found if isinstance(found, dict) and found.get("store") == location else None
+    found = answer(relay, Served)
+    return found.server if found is not None and found.server.store == location else None
 
 
-def answer(relay: RelaySettings) -> dict[str, Any] | None:
+def answer(relay: RelaySettings, wanted: type[Value]) -> Value | None:
     """Return the status of the relay on this machine, None where none answers."""
     if not relay.status.port:
         return None
@@ -31,82 +48,82 @@ def answer(relay: RelaySettings) -> dict[str, Any] | None:
     connection = http.client.HTTPConnection(host, relay.status.port, timeout=_SECONDS)
     try:
         connection.request("GET", "/status")
-        status = json.loads(connection.getresponse().read())
-    except (OSError, ValueError, http.client.HTTPException):
+        return msgspec.json.decode(connection.getresponse().read(), type=wanted)
+    except (OSError, ValueError, RecursionError, http.client.HTTPException):
         return None
     finally:
         connection.close()
-    return status if isinstance(status, dict) else None
 
 
-def pairs(status: Mapping[str, Any], address: Listen) -> dict[str, Any]:
+def moment(at: datetime | None) -> str:
+    """Format a time for people, to the second; "" for None."""
+    return output.moment(optional_text(at))
+
+
+def pairs(status: RelayStatus, address: Listen) -> dict[str, str]:
     """Return a status as names and values for a person. *address* is where a server was asked."""
-    last = status["lastAttempt"]
-    waiting = str(status["waiting"])
-    if status["waiting"]:
-        oldest = output.moment(status["oldestWaitingSince"])
-        waiting += f", {status['retrying']} of them tried before, the oldest since {oldest}"
-    if status["refused"]:
-        waiting += f"; {status['refused']} refused so far: dead letters once it is sure that others are taken"
-    starts = status["held"] - status["waitingForPush"]
+    waiting = str(status.waiting)
+    if status.waiting:
+        oldest = moment(status.oldest_waiting_since)
+        waiting += f", {status.retrying} of them tried before, the oldest since {oldest}"
+    if status.refused:
+        waiting += f"; {status.refused} refused so far: dead letters once it is sure that others are taken"
+    starts = status.held - status.waiting_for_push
     if starts:
         waiting += f"; {starts} more held, as their source's hold says"
-    if status["waitingForPush"]:
-        waiting += f"; {output.counted(status['waitingForPush'], 'deploy')} held for late pushes"
-    quarantined = "; ".join(f"{count} {code}" for code, count in status["quarantined"].items())
+    if status.waiting_for_push:
+        waiting += f"; {output.counted(status.waiting_for_push, 'deploy')} held for late pushes"
+    quarantined = "; ".join(f"{count} {code}" for code, count in status.quarantined.items())
     return {
-        "server": _server(status["server"], address),
+        "server": _server(status.server, address),
         "delivery": _delivery(status),
         "receiver": _receiver(status),
         "waiting": waiting,
-        "dead letters": _with_hint(status["deadLetters"]),
+        "dead letters": _with_hint(status.dead_letters),
         "quarantined": _with_hint(quarantined),
         "open incidents": _open(status),
-        "last attempt": _attempt(last) if last else "-",
-        "store": f"{_size(status['bytes'])}, {_size(status['freeBytes'])} free",
+        "last attempt": _attempt(status.last_attempt) if status.last_attempt else "-",
+        "store": f"{_size(status.bytes)}, of which {_size(status.free_bytes)} can be used again",
     }
 
 
-def _open(status: Mapping[str, Any]) -> str:
-    if not status["openIncidents"]:
+def _open(status: RelayStatus) -> str:
+    if not status.open_incidents:
         return "0"
-    since = output.moment(status["oldestOpenIncidentSince"])
-    return f"{status['openIncidents']}, the oldest since {since}; `gitdailies relay incidents` lists them"
+    since = moment(status.oldest_open_incident_since)
+    return f"{status.open_incidents}, the oldest since {since}; `gitdailies relay incidents` lists them"
 
 
-def sources(found: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str]]:
+def sources(found: Mapping[str, SourceHealth]) -> list[tuple[str, str, str]]:
     """Return a row for each source: when its last delivery came, and whether it is silent for too long."""
     return [
-        (name, output.moment(health["lastDelivery"]) or "never", _silence(health))
-        for name, health in found.items()
+        (name, moment(health.last_delivery) or "never", _silence(health)) for name, health in found.items()
     ]
 
 
-def _silence(health: Mapping[str, Any]) -> str:
-    if not health["silent"]:
+def _silence(health: SourceHealth) -> str:
+    if not health.silent:
         return ""
-    hours = health["usualSilenceSeconds"] / 3600
+    hours = (health.usual_silence_seconds or 0) / 3600
     return f"silent for longer than usual, which is at most {hours:.1f} h; look at the vendor's webhook"
 
 
-def held_up_by(status: Mapping[str, Any]) -> str:
+def held_up_by(paused: Sequence[PausedDelivery], server: ServerState | None) -> str:
     """Say what holds up every event: pauses, or a receiver that fails; "" for nothing."""
-    server = status["server"]
     # The pause of one source holds up no other one.
-    whole = [one for one in status["paused"] if one["source"] is None]
-    if whole or server is None or server["circuit"] != "open":
+    whole = [one for one in paused if one.source is None]
+    if whole or server is None or server.circuit != "open":
         return pauses(whole)
-    reason = server.get("circuitReason")
-    return f"the receiver fails and is probed{f': {reason}' if reason else ''}"
+    return f"the receiver fails and is probed{f': {server.circuit_reason}' if server.circuit_reason else ''}"
 
 
-def _server(server: Mapping[str, Any] | None, address: Listen) -> str:
+def _server(server: ServerState | None, address: Listen) -> str:
     if server is None:
         return f"no server at {address} (relay.status) uses this store"
-    text = f"runs, version {server['version']}"
-    if server["storeFault"]:
-        text += f"; the store cannot be written: {server['storeFault']}"
-    if server["reloadFailed"]:
+    text = f"runs, version {server.version}"
+    if server.store_fault:
+        text += f"; the store cannot be written: {server.store_fault}"
+    if server.reload_failed:
         text += (
             "; the last reload of gitdailies.yml failed, so the previous one is used; "
             "run `gitdailies check`, then send SIGHUP again"
@@ -114,38 +131,36 @@ def _server(server: Mapping[str, Any] | None, address: Listen) -> str:
     return text
 
 
-def _delivery(status: Mapping[str, Any]) -> str:
-    text = held_up_by(status) or ("delivering" if status["server"] else "not paused")
-    return "; ".join([text, *(_paused(one) for one in status["paused"] if one["source"])])
+def _delivery(status: RelayStatus) -> str:
+    text = held_up_by(status.paused, status.server) or ("delivering" if status.server else "not paused")
+    return "; ".join([text, *(_paused(one) for one in status.paused if one.source)])
 
 
-def _receiver(status: Mapping[str, Any]) -> str:
-    known, server = status["receiver"], status["server"]
-    # A server of an earlier version does not say what its receiver is.
-    kind = (server or {}).get("receiver") or (known["kind"] if known else "")
+def _receiver(status: RelayStatus) -> str:
+    known, server = status.receiver, status.server
+    kind = server.receiver if server else known.kind if known else ""
     if not kind:
         return "-"
-    if known is not None and known["kind"] == kind:
-        return f"{kind}, since {output.moment(known['since'])}"
-    if (server or {}).get("receiverIsSure"):
+    if known is not None and known.kind == kind:
+        return f"{kind}, since {moment(known.since)}"
+    if server is not None and server.receiver_is_sure:
         return f"{kind}, as gitdailies.yml says"
     return f"{kind} fields are sent, until it says what it is"
 
 
-def _attempt(last: Mapping[str, Any]) -> str:
-    reason = f": {last['reason']}" if last["reason"] else ""
-    return f"{output.moment(last['at'])} {last['verdict']}{reason}"
+def _attempt(last: SendingAttempt) -> str:
+    return f"{moment(last.at)} {last.verdict}{f': {last.reason}' if last.reason else ''}"
 
 
-def pauses(paused: Sequence[Mapping[str, Any]]) -> str:
+def pauses(paused: Sequence[PausedDelivery]) -> str:
     """Say by what, since when and why destinations are paused, or ""."""
     return "; ".join(map(_paused, paused))
 
 
-def _paused(pause: Mapping[str, Any]) -> str:
-    by = "a person" if pause["by"] == "manual" else pause["by"]
-    what = f"{pause['source']} " if pause["source"] else ""
-    return f"{what}paused by {by} since {output.moment(pause['since'])}: {pause['reason']}"
+def _paused(pause: PausedDelivery) -> str:
+    by = "a person" if pause.by == "manual" else pause.by
+    what = f"{pause.source} " if pause.source else ""
+    return f"{what}paused by {by} since {moment(pause.since)}: {pause.reason}"
 
 
 def _with_hint(count: object) -> str:

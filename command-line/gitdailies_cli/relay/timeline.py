@@ -1,15 +1,26 @@
-"""The timeline of an incident, and one delivery, as lines; from the relay's `operations`."""
+"""What a relay's store knows of a delivery, of an incident or of an event, as lines."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
 
+from gitdailies_connection.config.sections.settings import Configuration
+from gitdailies_connection.relay.answers import (
+    DecidedMessage,
+    Explanation,
+    IncidentTimeline,
+    OccurrenceState,
+    SendingAttempt,
+    ShownDelivery,
+    ShownEvent,
+)
 from gitdailies_core.reasons import UNMAPPED
+from gitdailies_core.values.times import optional_text, text_of
+
+from gitdailies_cli.relay import options, status_text
 
 # The proof of what a person did: `gitdailies_relay.accepting.interpret.BY_HAND`.
 _BY_HAND = "by hand"
-_DEAD_LETTER = "dead_letter"
 _REQUEUE = "put right what the reason names, then `gitdailies relay requeue`"
 _MAP = (
     "add its line under services, as `gitdailies relay unmapped` prints it, and reload; "
@@ -17,117 +28,152 @@ _MAP = (
 )
 
 
-def lines(timeline: dict[str, Any], held_up_by: str = "") -> Iterator[str]:
+def explanation(settings: Configuration, id_: str) -> Explanation | None:
+    """Return what the store knows about *id_*, or None; raises UsageError without a store.
+
+    It is the one answer of `relay explain` and `gitdailies why`.
+    """
+    from gitdailies_relay.operations import reading, status
+    from gitdailies_relay.store import store
+    from msgspec import structs
+
+    with store.reading(options.store_of(settings)) as session:
+        found = reading.timelines(session, id_)
+        paused = status.paused(session)
+    if not found:
+        return None
+    first, *others = found
+    server = options.server_of(settings)
+    return Explanation(**structs.asdict(first), others=tuple(others), paused=paused, server=server)
+
+
+def explanation_lines(found: Explanation) -> Iterator[str]:
+    """Show each timeline; a pause or a stopped server may be why an event waits."""
+    held_up = status_text.held_up_by(found.paused, found.server)
+    for one in (found, *found.others):
+        sources = {message.source for message in one.deliveries}
+        of_source = status_text.pauses([pause for pause in found.paused if pause.source in sources])
+        yield from lines(one, held_up or of_source)
+
+
+def lines(timeline: IncidentTimeline, held_up_by: str = "") -> Iterator[str]:
     """Show each delivery with its decision, each event with its attempts, then the state of each.
 
     *held_up_by* is what holds up every event. A waiting event waits for that, and not for its time.
     """
-    incident = timeline["incident"]
+    incident = timeline.incident
     yield "the delivery names no incident" if incident is None else f"incident {incident}"
-    events = {event["id"]: event for event in timeline["events"]}
-    entries = [(d["receivedAt"], 0, list(_delivery(d, events))) for d in timeline["deliveries"]]
+    events = {event.id: event for event in timeline.events}
+    entries = [(text_of(d.received_at), 0, list(_delivery(d, events))) for d in timeline.deliveries]
     entries += [
-        (attempt["at"], 1, [_attempt(event, attempt)])
-        for event in timeline["events"]
-        for attempt in event["attempts"]
+        (text_of(attempt.at), 1, [_attempt(event, attempt)])
+        for event in timeline.events
+        for attempt in event.attempts
     ]
-    shown = {id_ for delivery in timeline["deliveries"] for id_ in delivery["events"]}
+    shown = {id_ for delivery in timeline.deliveries for id_ in delivery.events}
     entries += [
-        (event["storedAt"], 0, [f"from delivery {event['delivery']} about another incident:", _event(event)])
-        for event in timeline["events"]
-        if event["id"] not in shown
+        (
+            text_of(event.stored_at),
+            0,
+            [f"from delivery {event.delivery} about another incident:", _event(event)],
+        )
+        for event in timeline.events
+        if event.id not in shown
     ]
     for at, _, texts in sorted(entries, key=lambda entry: entry[:2]):
         yield f"{at}  {texts[0]}"
         yield from (f"{'':<{len(at)}}  {text}" for text in texts[1:])
-    for occurrence in timeline["occurrences"]:
+    for occurrence in timeline.occurrences:
         yield _occurrence(occurrence)
-    for event in timeline["events"]:
-        if event["state"] != "delivered":
-            due = (held_up_by or f"due at {event['dueAt']}") if event["state"] == "waiting" else ""
-            more = event["reason"] or _hold(event) or due
-            yield f"{event['id']}: {event['state']}{f', {more}' if more else ''}"
-            if event["state"] == _DEAD_LETTER:
+    for event in timeline.events:
+        if event.state != "delivered":
+            more = (
+                event.reason or _hold(event) or (_due(event, held_up_by) if event.state == "waiting" else "")
+            )
+            yield f"{event.id}: {event.state}{f', {more}' if more else ''}"
+            if event.state == "dead_letter":
                 yield f"  what to do: {_REQUEUE}"
 
 
-def _hold(event: dict[str, Any]) -> str:
+def _due(event: ShownEvent, held_up_by: str) -> str:
+    return held_up_by or f"due {f'at {text_of(event.due_at)}' if event.due_at else 'now'}"
+
+
+def _hold(event: ShownEvent) -> str:
     """Say what a held event waits for; "" for any other."""
-    if event["state"] != "held":
+    if event.state != "held":
         return ""
-    if event["heldFor"] == "push":
-        return f"waits for its push until {event['dueAt']}"
-    return f"sent at {event['dueAt']} if the incident is still open"
+    due = optional_text(event.due_at)
+    if event.held_for == "push":
+        return f"waits for its push until {due}"
+    return f"sent at {due} if the incident is still open"
 
 
-def _delivery(delivery: dict[str, Any], events: dict[str, Any]) -> Iterator[str]:
-    proof = f", proven by {delivery['proof']}" if delivery["proof"] else ""
-    word = delivery["word"] or "a body"
-    if delivery["proof"] == _BY_HAND:
+def _delivery(message: DecidedMessage, events: Mapping[str, ShownEvent]) -> Iterator[str]:
+    proof = f", proven by {message.proof}" if message.proof else ""
+    word = message.word or "a body"
+    if message.proof == _BY_HAND:
         said, proof = word, ""
     else:
-        said = f"{delivery['source']} sent {word}"
-    yield f"{said} (delivery {delivery['delivery']}{proof}): {delivery['outcome']}"
-    if delivery["reason"]:
-        yield f"  because {delivery['reason'].removeprefix(delivery['outcome'] + ': ')}"
-    if delivery["outcome"] == UNMAPPED:
+        said = f"{message.source} sent {word}"
+    yield f"{said} (delivery {message.delivery}{proof}): {message.outcome}"
+    if message.reason:
+        yield f"  because {message.reason.removeprefix(message.outcome + ': ')}"
+    if message.outcome == UNMAPPED:
         yield f"  what to do: {_MAP}"
-    for id_ in delivery["events"]:
-        if delivery["outcome"] == "repeated" or id_ not in events:
+    for id_ in message.events:
+        if message.outcome == "repeated" or id_ not in events:
             yield f"  event {id_}"
         else:
             yield _event(events[id_])
 
 
-def _event(event: dict[str, Any]) -> str:
-    body = event["event"]
+def _event(event: ShownEvent) -> str:
+    body = event.body
     where = " ".join(str(body[name]) for name in ("repo", "environment", "service") if name in body)
-    return (
-        f"  {body['kind']} at {body.get('time', 'the moment of the call')} for {where} (event {event['id']})"
-    )
+    return f"  {body['kind']} at {body.get('time', 'the moment of the call')} for {where} (event {event.id})"
 
 
-def _attempt(event: dict[str, Any], attempt: dict[str, Any]) -> str:
-    status = f" {attempt['status']}" if attempt["status"] else ""
-    reason = f": {attempt['reason']}" if attempt["reason"] else ""
-    return f"sent {event['event']['kind']} (event {event['id']}):{status} {attempt['verdict']}{reason}"
+def _attempt(event: ShownEvent, attempt: SendingAttempt) -> str:
+    status = f" {attempt.status}" if attempt.status else ""
+    reason = f": {attempt.reason}" if attempt.reason else ""
+    return f"sent {event.body['kind']} (event {event.id}):{status} {attempt.verdict}{reason}"
 
 
-def _occurrence(occurrence: dict[str, Any]) -> str:
-    where = " ".join(occurrence[name] for name in ("repo", "environment", "service") if occurrence[name])
-    times = f"from {occurrence['startedAt'] or 'an unknown start'}"
-    times += f" to {occurrence['endedAt']}" if occurrence["endedAt"] else ""
-    merged = f", merged into {occurrence['mergedInto']}" if occurrence["mergedInto"] else ""
-    name = occurrence["occurrence"]
-    return f"occurrence {name} {where or 'without a target'}: {occurrence['state']} {times}{merged}"
+def _occurrence(one: OccurrenceState) -> str:
+    where = " ".join(name for name in (one.repo, one.environment, one.service) if name)
+    times = f"from {optional_text(one.started_at) or 'an unknown start'}"
+    times += f" to {text_of(one.ended_at)}" if one.ended_at else ""
+    merged = f", merged into {one.merged_into}" if one.merged_into else ""
+    return f"occurrence {one.occurrence} {where or 'without a target'}: {one.state} {times}{merged}"
 
 
-def delivery_lines(found: dict[str, Any]) -> Iterator[str]:
+def delivery_lines(found: ShownDelivery) -> Iterator[str]:
     """Show a delivery: the decision, the body, the events with each attempt and answer, what people did."""
-    yield f"delivery {found['delivery']}"
-    for message in found["messages"]:
-        about = {"events": []} | message
-        for text in _delivery(about, {}):
-            yield f"{message['receivedAt']}  {text}" if not text.startswith(" ") else text
-    stored = found["stored"]
+    yield f"delivery {found.id}"
+    for message in found.messages:
+        first, *more = _delivery(message, {})
+        yield f"{text_of(message.received_at)}  {first}"
+        yield from more
+    stored = found.stored
     if stored is None:
         yield "its body is not stored: it was counted, or its time is over"
     else:
-        yield f"{stored['state']}, {stored['code']}: {stored['reason']}"
-        yield from (f"  {name}: {value}" for name, value in sorted(stored["headers"].items()))
+        yield f"{stored.state}, {stored.code}: {stored.reason}"
+        yield from (f"  {name}: {value}" for name, value in sorted((stored.headers or {}).items()))
         yield ""
-        yield from stored.get("body", "").splitlines()
-        if "bodyBase64" in stored:
-            yield f"not UTF-8, in base64: {stored['bodyBase64']}"
+        if stored.body:
+            yield from stored.body.splitlines()
+        if stored.body_base64:
+            yield f"not UTF-8, in base64: {stored.body_base64}"
         yield ""
-    for event in found["events"]:
-        why = event["reason"] or _hold(event)
-        reason = f", {why}" if why else ""
-        yield f"{_event(event).strip()}: {event['state']}{reason}"
-        for attempt in event["attempts"]:
-            yield f"  {attempt['at']}  {_attempt(event, attempt)}"
-            if attempt["answer"]:
-                yield f"    answer: {attempt['answer']}"
-    for action in found["actions"]:
-        reason = f": {action['reason']}" if action["reason"] else ""
-        yield f"{action['at']}  {action['action']} by {action['person']}, {action['subject']}{reason}"
+    for event in found.events:
+        why = event.reason or _hold(event)
+        yield f"{_event(event).strip()}: {event.state}{f', {why}' if why else ''}"
+        for attempt in event.attempts:
+            yield f"  {text_of(attempt.at)}  {_attempt(event, attempt)}"
+            if attempt.answer:
+                yield f"    answer: {attempt.answer}"
+    for action in found.actions:
+        reason = f": {action.reason}" if action.reason else ""
+        yield f"{text_of(action.at)}  {action.action} by {action.person}, {action.subject}{reason}"

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gitdailies_core.error_text import got
-from gitdailies_core.events.dialect import DOCUMENTED, ID_HEADER, KEY_HEADER, Dialect
-from gitdailies_core.events.events import INCIDENT_RESOLVED, INCIDENT_STARTED, KINDS, Kind
+from gitdailies_core.events.dialect import Dialect
+from gitdailies_core.events.events import INCIDENT_RESOLVED, INCIDENT_STARTED, KINDS
+from gitdailies_core.events.kind import Kind
+from gitdailies_core.events.receivers import DOCUMENTED, ID_HEADER, KEY_HEADER
 
 from gitdailies_connection.check.openapi_field import faults
 from gitdailies_connection.check.openapi_schema import Api, Variant, words_of

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gitdailies_core.events.events import Field, Kind
 from gitdailies_core.events.field_types import URL
+from gitdailies_core.events.kind import Field, Kind
 
 from gitdailies_connection.check.openapi_schema import Api, items_of, words_of
 

@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from gitdailies_core.errors import ConfigurationError, DeliveryError, UnreadableBody
-from gitdailies_core.events.dialect import OURS, VERIFIED
+from gitdailies_core.events.dialect import VERIFIED
 from gitdailies_core.events.events import KINDS
+from gitdailies_core.events.receivers import OURS
 from gitdailies_core.values.secret import Secret, redact
 
 from gitdailies_connection.addresses import origin
 from gitdailies_connection.config.secret_source import SecretSource
-from gitdailies_connection.config.services import lines_of
-from gitdailies_connection.config.settings import Configuration, Destination
+from gitdailies_connection.config.sections.services import lines_of
+from gitdailies_connection.config.sections.settings import Configuration, Destination
 from gitdailies_connection.http.response import Response
 from gitdailies_connection.http.sender import Sender
 

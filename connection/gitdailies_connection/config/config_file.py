@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from gitdailies_core.errors import ConfigurationError, UsageError
 
-from gitdailies_connection.config import load, yaml_document
+from gitdailies_connection.config import load
+from gitdailies_connection.config.document import yaml_document
 
 
 class Change(NamedTuple):

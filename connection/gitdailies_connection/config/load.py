@@ -7,36 +7,41 @@ cannot.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
+from gitdailies_core.deploys.service_paths import ServicePaths
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import ConfigurationError
-from gitdailies_core.events.dialect import OURS
 from gitdailies_core.events.events import KINDS
 from gitdailies_core.events.field_types import REPO
+from gitdailies_core.events.receivers import OURS
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.protocol import Adapter
 from gitdailies_core.values.nearest_name import did_you_mean
+from gitdailies_core.values.renames import Renames
 
 from gitdailies_connection import addresses
-from gitdailies_connection.config import services, sources, teams, timezones, yaml_document
-from gitdailies_connection.config.errors import Place
+from gitdailies_connection.config import timezones
+from gitdailies_connection.config.document import yaml_document
+from gitdailies_connection.config.document.errors import Place
+from gitdailies_connection.config.document.schema_errors import is_secret, schema
 from gitdailies_connection.config.reader import SettingsReader
-from gitdailies_connection.config.schema_errors import is_secret, schema
-from gitdailies_connection.config.settings import (
+from gitdailies_connection.config.sections import repositories, services, sources, teams
+from gitdailies_connection.config.sections.settings import (
     SQLITE,
     Configuration,
     Defaults,
     DeploySettings,
     Destination,
+    DoraSettings,
     RelayAddress,
     RelaySettings,
     StoreSetting,
-    WebhooksSettings,
 )
-from gitdailies_connection.config.sign_in_reader import read_sign_in
+from gitdailies_connection.config.sections.sign_in_reader import read_sign_in
 
 NAME = "gitdailies.yml"
 STORE = "sqlite:gitdailies-data/relay.db"
@@ -55,19 +60,23 @@ def load(
     return read(_text(path), path, adapter=adapter, defaults=defaults)
 
 
-def load_webhooks(path: Path) -> WebhooksSettings:
-    """Read `webhooks` and `teams`, which may be all of the file; raises ConfigurationError as `load` does."""
-    reading = _reading(_text(path), path, "webhooks with settings")
-    settings = _webhooks(reading)
+def load_dora(path: Path) -> DoraSettings:
+    """Read `dora`, `teams` and `repositories`, which may be all of the file.
+
+    Raises ConfigurationError as `load` does.
+    """
+    reading = _reading(_text(path), path, "dora with settings")
+    renames = repositories.renames(reading)
+    settings = _dora(reading, renames, repositories.service_paths(reading, renames))
     reading.finish()
     return settings
 
 
-def load_webhooks_alone(path: Path) -> WebhooksSettings | None:
-    """Read a file that has nothing but `webhooks` and `teams`; None if it has more."""
+def load_dora_alone(path: Path) -> DoraSettings | None:
+    """Read a file that has nothing but `dora`, `teams` and `repositories`; None if it has more."""
     reading = _reading(_text(path), path, "gitdailies with url and key")
     names = set(reading.names(()))
-    return load_webhooks(path) if names and names <= {"webhooks", "teams"} else None
+    return load_dora(path) if names and names <= {"dora", "teams", "repositories"} else None
 
 
 def read(
@@ -83,13 +92,15 @@ def read(
         reading.fault(
             ("gitdailies",), f"expected {schema()['properties']['gitdailies']['x-expected']}, got nothing"
         )
+    renames = repositories.renames(reading)
+    paths = repositories.service_paths(reading, renames)
     configuration = Configuration(
         path=path,
         gitdailies=_destination(reading),
         relay=_relay(reading, defaults),
-        routes=services.routes(reading),
+        routes=replace(services.routes(reading, renames), paths=paths),
         sources=sources.sources(reading, load=adapter),
-        webhooks=_webhooks(reading),
+        dora=_dora(reading, renames, paths),
     )
     reading.finish()
     return configuration
@@ -103,6 +114,11 @@ def _reading(text: str, path: Path, expected: str) -> SettingsReader:
     document = yaml_document.parse(text, str(path), hidden=is_secret)
     if document.value is None:
         raise ConfigurationError(f"{path}: expected {expected}, got an empty file")
+    if isinstance(document.value, dict) and "webhooks" in document.value:
+        line = document.line(("webhooks",))
+        raise ConfigurationError(
+            f"{path}:{line}: webhooks: this section is called `dora` now; rename it, and leave what is in it"
+        )
     return SettingsReader(document, path.parent)
 
 
@@ -212,24 +228,32 @@ def _networks(reading: SettingsReader, place: Place) -> tuple[addresses.Network,
     return tuple(network for network in read if network is not None)
 
 
-def _webhooks(reading: SettingsReader) -> WebhooksSettings:
-    place: Place = ("webhooks",)
-    default = WebhooksSettings()
+def _dora(reading: SettingsReader, renames: Renames, paths: ServicePaths) -> DoraSettings:
+    place: Place = ("dora",)
+    default = DoraSettings()
     timezone = reading.of((*place, "timezone"), str, default.timezone)
     reading.of((*place, "timezone"), timezones.zone, None)
-    return WebhooksSettings(
+    settings = DoraSettings(
         window_hours=reading.of((*place, "window_hours"), float, default.window_hours),
         timezone=timezone,
         production=reading.of((*place, "production"), tuple, default.production),
         count_same_commit=reading.of((*place, "count_same_commit"), bool, default.count_same_commit),
+        failures=reading.of((*place, "failures"), str, default.failures),
         deploys=DeploySettings(reading.of((*place, "deploys", "hotfix"), tuple, default.deploys.hotfix)),
-        mirrors=_mirrors(reading, (*place, "mirrors")),
+        mirrors=_mirrors(reading, (*place, "mirrors"), renames),
         trusted_proxies=_networks(reading, (*place, "trusted_proxies")),
-        teams=teams.teams(reading),
+        teams=teams.teams(reading, renames),
+        repositories=renames,
+        service_paths=paths,
         corrections=reading.of((*place, "corrections"), str, default.corrections),
         relay=_relays(reading, (*place, "relay")),
         sign_in=read_sign_in(reading),
     )
+    # A repository may be written in another case: then it is the nearest line around it.
+    places = [
+        place for place in settings.in_force if not reading.absent(place if place[0] == "dora" else place[:1])
+    ]
+    return replace(settings, where={place: reading.where(place) for place in places})
 
 
 def _relays(reading: SettingsReader, place: Place) -> tuple[RelayAddress, ...]:
@@ -249,15 +273,14 @@ def _relays(reading: SettingsReader, place: Place) -> tuple[RelayAddress, ...]:
     return tuple(found.values())
 
 
-def _mirrors(reading: SettingsReader, place: Place) -> Mapping[str, Path]:
-    """Read the path of each repository's mirror, by the repository's name in lower case."""
+def _mirrors(reading: SettingsReader, place: Place, renames: Renames) -> Mapping[str, Path]:
+    """Read the path of each repository's mirror, by its present name in lower case."""
     found: dict[str, Path] = {}
     for name in reading.names(place):
         if not REPO.accepts(name):
             reading.fault((*place, name), f"expected {REPO.expected}, got {got(name)}")
-        if name.casefold() in found:
-            reading.fault(
-                (*place, name), f"expected names that differ in more than case, got {got(name)} twice"
-            )
-        found[name.casefold()] = reading.of((*place, name), lambda path: reading.folder / path, Path())
+        present = renames.present(name).casefold()
+        if present in found:
+            reading.fault((*place, name), f"expected one mirror of {present}, got a second one")
+        found[present] = reading.of((*place, name), lambda path: reading.folder / path, Path())
     return MappingProxyType(found)

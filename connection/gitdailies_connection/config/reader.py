@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from gitdailies_core.errors import ConfigurationError
 
-from gitdailies_connection.config import schema_errors
-from gitdailies_connection.config.errors import FileFault, Place, configuration_error, setting_name
-from gitdailies_connection.config.yaml_document import Document
+from gitdailies_connection.config.document import schema_errors
+from gitdailies_connection.config.document.errors import FileFault, Place, configuration_error, setting_name
+from gitdailies_connection.config.document.yaml_document import Document
 
 T = TypeVar("T")
 

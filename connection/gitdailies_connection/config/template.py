@@ -38,9 +38,9 @@ _EVERY_SERVICE = """\
   "*": {{repo: {}}}
 """
 _SOURCES_HEAD = "\n# Each source receives its deliveries at POST /hooks/NAME.\nsources:"
-_WEBHOOKS = """
-# How incoming webhooks compute their figures, if you run them on this machine.
-webhooks:
+_DORA = """
+# How the DORA server computes its figures, if you run it on this machine.
+dora:
   # window_hours: 24    # how long after a deploy incidents are attributed to it
   # timezone: Europe/Berlin
   # production: [production, prod, prod-*]
@@ -90,7 +90,7 @@ def first_file(
             else (_chosen(name, settings) for name, settings in chosen.items())
         ),
     ]
-    return "\n".join(lines) + "\n" + _WEBHOOKS
+    return "\n".join(lines) + "\n" + _DORA
 
 
 # For each source, the variable of its secret and the settings other than adapter and secrets.

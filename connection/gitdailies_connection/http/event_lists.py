@@ -1,6 +1,6 @@
 """Several events in one request, for a receiver of ours: the body, and the result of each event.
 
-The form is that of incoming webhooks: a JSON array, answered with `{"results": [{"status", "error"}]}`.
+The form is that of the DORA server: a JSON array, answered with `{"results": [{"status", "error"}]}`.
 """
 
 from __future__ import annotations

@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import quote
 
 from gitdailies_core.errors import DeliveryError, UnreadableBody
-from gitdailies_core.events.dialect import DOCUMENTED, ID_HEADER, KEY_HEADER, OURS
+from gitdailies_core.events.receivers import DOCUMENTED, ID_HEADER, KEY_HEADER, OURS
 from gitdailies_core.retry import Outcome
 from gitdailies_core.values.secret import Secret, redact
 
 from gitdailies_connection.addresses import origin
-from gitdailies_connection.config.settings import Destination
+from gitdailies_connection.config.sections.settings import Destination
 from gitdailies_connection.http import event_lists
 from gitdailies_connection.http.bounded_client import (
     LARGEST_ANSWER,
@@ -105,31 +104,20 @@ class Sender:
         return outcome, results
 
     def post(
-        self,
-        body: bytes,
-        *,
-        key: Secret,
-        event_id: str | None = None,
-        suffix: str = "",
-        largest: int = LARGEST_ANSWER,
+        self, body: bytes, *, key: Secret, event_id: str | None = None, largest: int = LARGEST_ANSWER
     ) -> Response:
-        """Post JSON to the address with *suffix*, such as `?validate=true`, and return the answer.
+        """Post JSON to the address, and return the answer.
 
         At most *largest* bytes of the answer are read. Raises DeliveryError if no answer came.
         """
-        headers = {KEY_HEADER: key.reveal(), "Content-Type": "application/json"}
+        headers = _headers(key)
         if event_id:
             headers[ID_HEADER] = event_id
-        return self._exchange("POST", self._address(suffix), headers, body, largest)
+        return self._exchange("POST", self.url, headers, body, largest)
 
     def ping(self, key: Secret) -> Response:
         """Test key and path at a receiver of ours, which stores nothing; raises DeliveryError."""
-        return self.post(b"", key=key, suffix="/ping")
-
-    def delete(self, event_id: str, *, key: Secret) -> Response:
-        """Delete an event at a receiver of ours; raises DeliveryError if no answer came."""
-        url = f"{origin(self.url)}/api/events/{quote(event_id, safe='')}"
-        return self._exchange("DELETE", url, {KEY_HEADER: key.reveal()})
+        return self._exchange("POST", self.url.rstrip("/") + "/ping", _headers(key), b"")
 
     def fetch(
         self, method: str = "GET", *, key: Secret | None = None, largest: int = LARGEST_ANSWER
@@ -195,9 +183,6 @@ class Sender:
     def __repr__(self) -> str:
         return f"Sender({self.url})"
 
-    def _address(self, suffix: str) -> str:
-        return (self.url.rstrip("/") if suffix.startswith("/") else self.url) + suffix
-
     def _exchange(
         self,
         method: str,
@@ -207,3 +192,7 @@ class Sender:
         largest: int = LARGEST_ANSWER,
     ) -> Response:
         return self._client.exchange(method, url, headers, body, largest=largest, proxy=self._proxy)
+
+
+def _headers(key: Secret) -> dict[str, str]:
+    return {KEY_HEADER: key.reveal(), "Content-Type": "application/json"}

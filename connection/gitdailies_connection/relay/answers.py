@@ -1,326 +1,506 @@
-"""Reads what a relay answers. Pure: an answer of another form is a PayloadError that names the place."""
+"""What a relay says of its deliveries: one frozen class for each answer.
+
+The relay and its command write JSON from these classes, and the pages read it into them. So a field is named
+here, and nowhere else. In JSON, names are in camel case. Times are aware.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any, TypeAlias
 
-from gitdailies_core.error_text import got
-from gitdailies_core.errors import PayloadError
-from gitdailies_core.sources.fields import Fields
+from gitdailies_core.values.times import text_of
+from msgspec import UNSET, Meta, Struct, UnsetType, field, to_builtins
 
-from gitdailies_connection.relay.values import (
-    Alert,
-    Attempt,
-    Counted,
-    Deed,
-    Delivery,
-    DeliveryPage,
-    DeliveryRow,
-    Done,
-    Event,
-    EventState,
-    Line,
-    Mapped,
-    Message,
-    OpenIncident,
-    Pause,
-    RefusedGroup,
-    RelayState,
-    Services,
-    SourceState,
-    StoredBody,
-    Unmapped,
-)
-
-# Longer texts are cut, and longer lists too: a relay of ours sends none.
-_LONGEST_TEXT, _LONGEST_LIST = 2000, 500
+Time: TypeAlias = Annotated[datetime, Meta(tz=True)]
 
 
-def page_of(answer: Any) -> DeliveryPage:
-    """Read a page of the list of deliveries."""
-    fields = Fields(answer)
-    rows = tuple(_row(one) for one in fields.objects("deliveries")[:_LONGEST_LIST])
-    return DeliveryPage(rows, _optional(fields, "next"), fields.optional_time("lookedBackTo"))
+class RelayAnswer(Struct, frozen=True, rename="camel"):
+    """An answer, or a part of one."""
 
 
-def delivery_of(answer: Any) -> Delivery:
-    """Read one delivery."""
-    fields = Fields(answer)
-    stored = fields.optional_object("stored")
-    return Delivery(
-        id=_text(fields, "delivery"),
-        received_at=fields.time("receivedAt"),
-        source=_text(fields, "source"),
-        incidents=_texts(fields, "incidents"),
-        outcome=_text(fields, "outcome"),
-        sentence=_text(fields, "sentence"),
-        steps=_texts(fields, "steps"),
-        messages=tuple(_message(one) for one in fields.objects("messages")[:_LONGEST_LIST]),
-        stored=None if stored is None else _stored(stored),
-        events=tuple(_event(one) for one in fields.objects("events")[:_LONGEST_LIST]),
-        deeds=tuple(_deed(one) for one in fields.objects("actions")[:_LONGEST_LIST]),
-        mapped=tuple(
-            Mapped(_text(one, "service"), _optional_number(one, "line"), _optional(one, "file"))
-            for one in fields.objects("mappedBy")[:_LONGEST_LIST]
-        ),
-        open_incidents=tuple(
-            OpenIncident(_text(one, "incident"), _text(one, "repo"), one.time("startedAt"))
-            for one in fields.objects("openIncidents")[:_LONGEST_LIST]
-        ),
-        file=_text(fields, "file"),
-    )
+def for_json(value: Any) -> Any:
+    """Return what `json.dumps` writes in place of an answer or a time, as its `default`."""
+    return text_of(value) if isinstance(value, datetime) else to_builtins(value, builtin_types=(datetime,))
 
 
-def state_of(answer: Any) -> RelayState:
-    """Read the status of a relay."""
-    fields = Fields(answer)
-    sources, last = fields.object("sources"), fields.optional_object("lastAttempt")
-    names = list(_mapping(fields, "sources"))[:_LONGEST_LIST]
-    return RelayState(
-        sources=tuple(
-            SourceState(name, one.optional_time("lastDelivery"), _truth(one, "silent"))
-            for name in names
-            for one in [sources.object(name)]
-        ),
-        waiting=_number(fields, "waiting"),
-        dead_letters=_number(fields, "deadLetters"),
-        quarantined=sum(
-            value for value in _mapping(fields, "quarantined").values() if isinstance(value, int)
-        ),
-        pauses=pauses_of(answer),
-        alerts=_alerts(fields),
-        last_status=None if last is None else _optional_number(last, "status"),
-        last_at=None if last is None else last.time("at"),
-    )
+# One delivery, from its arrival to the receiver's answers.
 
 
-def pauses_of(answer: Any) -> tuple[Pause, ...]:
-    """Read what is paused, of a status or of what came of a pause."""
-    return tuple(
-        Pause(_optional(one, "source") or "", _text(one, "reason"), one.time("since"))
-        for one in Fields(answer).objects("paused")[:_LONGEST_LIST]
-    )
+class DecidedMessage(RelayAnswer, frozen=True):
+    """What was decided about one message of a delivery, at its arrival or in a replay.
+
+    `proof` names the secret that proved it. `events` are the ids of its events.
+    """
+
+    delivery: str
+    received_at: Time
+    source: str
+    word: str
+    proof: str
+    outcome: str
+    reason: str
+    events: tuple[str, ...]
 
 
-def _alerts(fields: Fields) -> tuple[Alert, ...]:
-    """Read the alerts of a status; a relay of an earlier version has none, or none with filters."""
-    if not fields.has("alerts"):
-        return ()
-    return tuple(
-        Alert(_text(one, "text"), _optional(one, "outcome") or "", _optional(one, "source") or "")
-        for one in fields.objects("alerts")[:_LONGEST_LIST]
-    )
+class StoredRequest(RelayAnswer, frozen=True):
+    """A stored request, and why it is stored. `state` is quarantined, ignored, replayed or discarded.
+
+    The headers and the body are set only where they were asked for. A body that is not UTF-8 is in base64.
+    """
+
+    state: str
+    code: str
+    reason: str
+    replayed_at: Time | None
+    headers: dict[str, str] | UnsetType = UNSET
+    body: str | UnsetType = UNSET
+    body_base64: str | UnsetType = UNSET
 
 
-def refusals_of(answer: Any) -> tuple[tuple[RefusedGroup, ...], str | None]:
-    """Read a page of refused requests, and where the next page begins."""
-    fields = Fields(answer)
-    groups = tuple(
-        RefusedGroup(
-            _number(one, "status"),
-            _optional(one, "source") or "",
-            _optional(one, "client") or "",
-            _text(one, "reason"),
-            _number(one, "requests"),
-            one.time("firstAt"),
-            one.time("lastAt"),
-        )
-        for one in fields.objects("refusals")[:_LONGEST_LIST]
-    )
-    return groups, _optional(fields, "next")
+class SendingAttempt(RelayAnswer, frozen=True):
+    """One attempt to send an event. `answer` is the beginning of what the receiver said."""
+
+    at: Time
+    status: int | None
+    verdict: str
+    reason: str
+    answer: str
 
 
-def services_of(answer: Any) -> Services:
-    """Read the report of services."""
-    fields = Fields(answer)
-    return Services(
-        file=_text(fields, "file"),
-        writable=_truth(fields, "writable"),
-        waiting=_number(fields, "waiting"),
-        complete=_truth(fields, "complete"),
-        unmapped=tuple(_unmapped(one) for one in fields.objects("unmapped")[:_LONGEST_LIST]),
-        lines=tuple(_line(one) for one in fields.objects("mapped")[: 10 * _LONGEST_LIST]),
-        looked_back_to=fields.optional_time("lookedBackTo"),
-    )
+class ShownEvent(RelayAnswer, frozen=True):
+    """An event of a delivery, as it is sent, and its place in the outbox.
+
+    `state` is delivered, dead_letter, discarded, held, blocked (behind another event of its partition) or
+    waiting. A held event waits for its `push`, or as its source's `hold` says.
+    """
+
+    id: str
+    body: dict[str, Any] = field(name="event")
+    delivery: str
+    stored_at: Time
+    state: str
+    reason: str | None = None
+    held_for: str | None = None
+    due_at: Time | None = None
+    attempts: tuple[SendingAttempt, ...] = ()
 
 
-def counted_of(answer: Any) -> Counted:
-    """Read what an action on many would be about."""
-    fields = Fields(answer)
-    chosen = {
-        name: value[:_LONGEST_TEXT]
-        for name, value in _mapping(fields, "filter").items()
-        if isinstance(value, str)
-    }
-    return Counted(_number(fields, "count"), _truth(fields, "more"), _text(fields, "confirm"), chosen)
+class NotedAction(RelayAnswer, frozen=True):
+    """What a person did about a delivery, an event or an incident."""
+
+    at: Time
+    person: str
+    action: str
+    subject: str
+    reason: str
 
 
-def example_of(answer: Any) -> str:
-    """Read which delivery an example became."""
-    return _text(Fields(answer), "delivery")
+class MappedService(RelayAnswer, frozen=True):
+    """A service, and file and line that say where it counts. Both are None where no line is sure."""
+
+    service: str
+    file: str | None
+    line: int | None
 
 
-def done_of(answer: Any) -> Done:
-    """Read what an action did."""
-    fields = Fields(answer)
-    deliveries = fields.objects("deliveries")
-    reasons = dict.fromkeys(reason for one in deliveries for reason in _texts(one, "reasons"))
-    return Done(len(deliveries), _texts(fields, "events"), tuple(reasons)[:10])
+class OpenIncident(RelayAnswer, frozen=True):
+    """An occurrence that is open at one deploy target. `opened_by` is a delivery, `word` the vendor's word.
+
+    They, and the title, are None where the store does not know any more. `merged_into` is the
+    incident whose end this one waits for, or None.
+    """
+
+    source: str
+    incident: str
+    repo: str
+    environment: str | None
+    service: str | None
+    started_at: Time
+    age_seconds: int
+    event: str
+    opened_by: str | None
+    word: str | None
+    title: str | None
+    merged_into: str | None
 
 
-def _row(one: Fields) -> DeliveryRow:
-    return DeliveryRow(
-        id=_text(one, "id"),
-        received_at=one.time("receivedAt"),
-        source=_text(one, "source"),
-        words=_texts(one, "words"),
-        incidents=_texts(one, "incidents"),
-        outcome=_text(one, "outcome"),
-        sentence=_text(one, "sentence"),
-        steps=_texts(one, "steps"),
-        repos=_texts(one, "repos"),
-        services=_texts(one, "services"),
-        attempts=_number(one, "attempts"),
-        last_status=_optional_number(one, "lastStatus"),
-        events=tuple(
-            EventState(_text(event, "id"), _text(event, "state"))
-            for event in one.objects("events")[:_LONGEST_LIST]
-        ),
-    )
+class PausedDelivery(RelayAnswer, frozen=True):
+    """What is paused, by what, why and since when. `source` is None where everything is."""
+
+    destination: str
+    source: str | None
+    by: str
+    reason: str
+    since: Time
 
 
-def _message(one: Fields) -> Message:
-    return Message(
-        one.time("receivedAt"),
-        _optional(one, "word") or "",
-        _optional(one, "proof") or "",
-        _text(one, "outcome"),
-        _optional(one, "reason") or "",
-    )
+class ShownDelivery(RelayAnswer, frozen=True):
+    """One delivery with all that its relay knows of it. `file` is the name of the relay's gitdailies.yml."""
+
+    id: str = field(name="delivery")
+    received_at: Time
+    source: str
+    incidents: tuple[str, ...]
+    messages: tuple[DecidedMessage, ...]
+    stored: StoredRequest | None
+    events: tuple[ShownEvent, ...]
+    actions: tuple[NotedAction, ...]
+    outcome: str
+    sentence: str
+    steps: tuple[str, ...]
+    mapped_by: tuple[MappedService, ...]
+    open_incidents: tuple[OpenIncident, ...]
+    paused: tuple[PausedDelivery, ...]
+    file: str
 
 
-def _event(one: Fields) -> Event:
-    return Event(
-        _text(one, "id"),
-        _mapping(one, "event"),
-        one.time("storedAt"),
-        _text(one, "state"),
-        _optional(one, "reason") or "",
-        one.optional_time("dueAt"),
-        tuple(
-            Attempt(
-                attempt.time("at"),
-                _optional_number(attempt, "status"),
-                _text(attempt, "verdict"),
-                _optional(attempt, "reason") or "",
-                _optional(attempt, "answer") or "",
-            )
-            for attempt in one.objects("attempts")[:_LONGEST_LIST]
-        ),
-    )
+# Lists.
 
 
-def _stored(one: Fields) -> StoredBody:
-    headers = _mapping(one, "headers") if one.has("headers") else None
-    body = one.raw("body")
-    encoded = one.raw("bodyBase64")
-    if body is None and isinstance(encoded, str):
-        body = f"not UTF-8, in base64: {encoded}"
-    if body is not None and not isinstance(body, str):
-        raise PayloadError(f"{one.where('body')}: expected text, got {got(body)}")
-    return StoredBody(
-        _text(one, "state"),
-        _text(one, "code"),
-        _optional(one, "reason") or "",
-        None if headers is None else {name: str(value) for name, value in headers.items()},
-        None if body is None else _indented(body),
-    )
+class EventState(RelayAnswer, frozen=True):
+    """An event of a listed delivery, and its state."""
+
+    id: str
+    state: str
 
 
-def _indented(body: str) -> str:
-    """Return JSON with line breaks, and any other text as it is."""
-    try:
-        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        return body
+class ListedDelivery(RelayAnswer, frozen=True):
+    """A delivery in a list. `last_status` is that of the receiver's last answer."""
+
+    id: str
+    received_at: Time
+    source: str
+    words: tuple[str, ...]
+    incidents: tuple[str, ...]
+    outcome: str
+    sentence: str
+    steps: tuple[str, ...]
+    repos: tuple[str, ...]
+    services: tuple[str, ...]
+    attempts: int
+    last_status: int | None
+    events: tuple[EventState, ...]
 
 
-def _deed(one: Fields) -> Deed:
-    return Deed(
-        one.time("at"),
-        _text(one, "person"),
-        _text(one, "action"),
-        _text(one, "subject"),
-        _optional(one, "reason") or "",
-    )
+class DeliveryPage(RelayAnswer, frozen=True):
+    """A page of the list. `next` is where the next one begins, None on the last.
+
+    `looked_back_to` is set where a page ended before it was full.
+    """
+
+    deliveries: tuple[ListedDelivery, ...]
+    next: str | None
+    looked_back_to: Time | None
 
 
-def _unmapped(one: Fields) -> Unmapped:
-    return Unmapped(
-        _text(one, "source"),
-        _optional(one, "service") or "",
-        _texts(one, "aliases"),
-        _number(one, "deliveries"),
-        _number(one, "incidents"),
-        one.time("lastReceivedAt"),
-        _optional(one, "suggestion"),
-        _optional(one, "line"),
-    )
+class DeadLetter(RelayAnswer, frozen=True):
+    """An event that the receiver refused, or that was given up."""
+
+    id: str
+    source: str
+    incident: str
+    stored_at: Time
+    attempts: int
+    reason: str
 
 
-def _line(one: Fields) -> Line:
-    targets = []
-    for target in one.objects("targets")[:_LONGEST_LIST]:
-        environment = _optional(target, "environment")
-        targets.append(_text(target, "repo") + (f" in {environment}" if environment else ""))
-    return Line(
-        _text(one, "name"),
-        _optional_number(one, "line"),
-        _truth(one, "ignored"),
-        tuple(targets),
-        one.optional_time("lastSeenAt"),
-        _optional(one, "file"),
-    )
+class QuarantinedDelivery(RelayAnswer, frozen=True):
+    """A delivery that could not be read, or whose service has no line."""
+
+    delivery: str
+    source: str
+    received_at: Time
+    code: str
+    reason: str
 
 
-def _text(fields: Fields, name: str) -> str:
-    return fields.text(name)[:_LONGEST_TEXT]
+class FailedTotal(RelayAnswer, frozen=True):
+    """How many there are of each."""
+
+    dead_letters: int
+    quarantined: int
 
 
-def _optional(fields: Fields, name: str) -> str | None:
-    value = fields.optional_text(name)
-    return None if value is None else value[:_LONGEST_TEXT]
+class FailedPage(RelayAnswer, frozen=True):
+    """Dead letters and quarantined deliveries. `next` is where the next page begins, None on the last."""
+
+    dead_letters: tuple[DeadLetter, ...]
+    quarantined: tuple[QuarantinedDelivery, ...]
+    total: FailedTotal
+    next: str | None
 
 
-def _texts(fields: Fields, name: str) -> tuple[str, ...]:
-    value = fields.raw(name)
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise PayloadError(f"{fields.where(name)}: expected a list of texts, got {got(value)}")
-    return tuple(one[:_LONGEST_TEXT] for one in value[:_LONGEST_LIST])
+class RefusedRequests(RelayAnswer, frozen=True):
+    """Requests that were refused for the same reason."""
+
+    status: int
+    source: str | None
+    client: str | None
+    reason: str
+    requests: int
+    first_at: Time
+    last_at: Time
 
 
-def _number(fields: Fields, name: str) -> int:
-    value = fields.raw(name)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise PayloadError(f"{fields.where(name)}: expected a whole number, got {got(value)}")
-    return value
+class RefusalPage(RelayAnswer, frozen=True):
+    """A page of refused requests. `next` is where the next one begins, None on the last."""
+
+    refusals: tuple[RefusedRequests, ...]
+    next: str | None
 
 
-def _optional_number(fields: Fields, name: str) -> int | None:
-    return _number(fields, name) if fields.has(name) else None
+class OpenIncidents(RelayAnswer, frozen=True):
+    """A page of what is open, and how many there are in all."""
+
+    incidents: tuple[OpenIncident, ...]
+    total: int
 
 
-def _truth(fields: Fields, name: str) -> bool:
-    value = fields.raw(name)
-    if not isinstance(value, bool):
-        raise PayloadError(f"{fields.where(name)}: expected true or false, got {got(value)}")
-    return value
+# The timeline of an incident.
 
 
-def _mapping(fields: Fields, name: str) -> Mapping[str, Any]:
-    value = fields.raw(name)
-    if not isinstance(value, dict):
-        raise PayloadError(f"{fields.where(name)}: expected an object, got {got(value)}")
-    return value
+class OccurrenceState(RelayAnswer, frozen=True):
+    """An occurrence of an incident at one deploy target."""
+
+    source: str
+    repo: str | None
+    environment: str | None
+    service: str | None
+    occurrence: str
+    state: str
+    started_at: Time | None
+    ended_at: Time | None
+    merged_into: str | None
+
+
+class IncidentTimeline(RelayAnswer, frozen=True):
+    """What came and what was sent about an incident. It is None for a delivery that names none."""
+
+    incident: str | None
+    deliveries: tuple[DecidedMessage, ...]
+    occurrences: tuple[OccurrenceState, ...]
+    events: tuple[ShownEvent, ...]
+
+
+# The state of a relay.
+
+
+class SourceHealth(RelayAnswer, frozen=True):
+    """When the last delivery of a source came, and whether it is silent for longer than usual.
+
+    The usual silence is None where it is not known.
+    """
+
+    last_delivery: Time | None = None
+    usual_silence_seconds: int | None = None
+    silent: bool = False
+
+
+class ServerState(RelayAnswer, frozen=True):
+    """What the process of a relay knows without its store. `circuit` is open or closed."""
+
+    version: str
+    store: str
+    store_fault: str | None
+    circuit: str
+    circuit_reason: str | None
+    reload_failed: bool
+    receiver: str
+    receiver_is_sure: bool
+
+
+class KnownKind(RelayAnswer, frozen=True):
+    """What a receiver was by its last sure answer, and since when."""
+
+    kind: str
+    since: Time
+
+
+class RelayAlert(RelayAnswer, frozen=True):
+    """A reason to look at the relay: a code, a sentence, and the deliveries that it is about.
+
+    `outcome` and `source` are filters of the list of deliveries, None where they do not narrow it down. An
+    alert with neither is not about deliveries.
+    """
+
+    code: str
+    text: str
+    outcome: str | None = None
+    source: str | None = None
+
+
+class RelayStatus(RelayAnswer, frozen=True):
+    """The state of a relay. `server` is None where none runs.
+
+    `deliveries` and `replays` count messages by source and outcome. `renamed` has what
+    `repositories` lacks.
+    """
+
+    paused: tuple[PausedDelivery, ...]
+    waiting: int
+    held: int
+    waiting_for_push: int
+    retrying: int
+    refused: int
+    dead_letters: int
+    oldest_waiting_since: Time | None
+    open_incidents: int
+    oldest_open_incident_since: Time | None
+    last_attempt: SendingAttempt | None
+    receiver: KnownKind | None
+    quarantined: dict[str, int]
+    sources: dict[str, SourceHealth]
+    deliveries: dict[str, dict[str, int]]
+    replays: dict[str, dict[str, int]]
+    bytes: int
+    free_bytes: int
+    server: ServerState | None
+    alerts: tuple[RelayAlert, ...] = ()
+    renamed: tuple[str, ...] = ()
+
+
+class Explanation(IncidentTimeline, frozen=True):
+    """The timeline of an incident, those of `others` that the id may mean, and what may hold up events."""
+
+    others: tuple[IncidentTimeline, ...]
+    paused: tuple[PausedDelivery, ...]
+    server: ServerState | None
+
+
+# Services.
+
+
+class UnmappedService(RelayAnswer, frozen=True):
+    """A service without a line. It is None for deliveries that name no service."""
+
+    source: str
+    service: str | None
+    aliases: tuple[str, ...]
+    deliveries: int
+    incidents: int
+    last_received_at: Time
+
+
+class SuggestedService(UnmappedService, frozen=True):
+    """The same, with the repository that is most like it, and a line to copy."""
+
+    suggestion: str | None
+    line: str | None
+
+
+class LineTarget(RelayAnswer, frozen=True):
+    """Where a service counts."""
+
+    repo: str
+    environment: str | None
+
+
+class ServiceUse(RelayAnswer, frozen=True):
+    """A line under services: its file and number, where it counts, and when it was used last."""
+
+    name: str
+    file: str | None
+    line: int | None
+    ignored: bool
+    targets: tuple[LineTarget, ...]
+    last_seen_at: Time | None
+
+
+class ServiceReport(RelayAnswer, frozen=True):
+    """The services of a relay. `writable`: it writes new lines by itself.
+
+    `complete` says whether every waiting body was read; else the newest were. `looked_back_to` is the
+    time of the oldest event that was read for the lines, or None if every event so far was.
+    """
+
+    file: str
+    writable: bool
+    waiting: int
+    complete: bool
+    looked_back_to: Time | None
+    unmapped: tuple[SuggestedService, ...]
+    mapped: tuple[ServiceUse, ...]
+
+
+# Actions.
+
+
+class ActedDelivery(RelayAnswer, frozen=True):
+    """What an action did about one delivery: the ids of its events, or reasons why there are none."""
+
+    delivery: str
+    events: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+
+class ReplayResult(RelayAnswer, frozen=True):
+    """What a replay did: deliveries in their order, and the ids of events that are sent again.
+
+    `left_out` names, each with the reason, what could not be replayed.
+    """
+
+    deliveries: tuple[ActedDelivery, ...]
+    events: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+class ActionResult(RelayAnswer, frozen=True):
+    """What an action did. `more`: other deliveries may match, too; only for an action on many."""
+
+    action: str
+    deliveries: tuple[ActedDelivery, ...]
+    events: tuple[str, ...]
+    more: bool | UnsetType = UNSET
+
+
+class CountedDeliveries(RelayAnswer, frozen=True):
+    """What an action on many would be about, and the token that confirms it."""
+
+    count: int
+    more: bool
+    confirm: str
+    filter: dict[str, str]
+
+
+class PauseResult(RelayAnswer, frozen=True):
+    """Whether a pause or its end changed anything, and what is paused now."""
+
+    changed: bool
+    paused: tuple[PausedDelivery, ...]
+
+
+class ExampleDelivery(RelayAnswer, frozen=True):
+    """The delivery that an example became."""
+
+    delivery: str
+
+
+class AskedHandshake(RelayAnswer, frozen=True):
+    """A subscription that a delivery asks to confirm, at an address, or why it is refused."""
+
+    delivery: str
+    received_at: Time
+    topic: str | None
+    address: str | None
+    refusal: str | None
+
+
+class RelayProblem(RelayAnswer, frozen=True):
+    """Why a request has no answer: a word for the status, and a sentence where there is one."""
+
+    status: str
+    reason: str | UnsetType = UNSET
+
+
+class Conflict(CountedDeliveries, frozen=True):
+    """Other deliveries match than were counted: which, and why nothing was done."""
+
+    status: str
+    reason: str
+
+
+class Unavailable(RelayProblem, frozen=True, kw_only=True):
+    """The store cannot be read. The process still knows its own state."""
+
+    server: ServerState

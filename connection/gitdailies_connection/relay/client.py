@@ -7,38 +7,43 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
 
+import msgspec
 from gitdailies_core.errors import (
     ConfigurationError,
     DeliveryError,
     RelayFault,
     RelayRefusal,
     TimedOut,
-    UnreadableBody,
 )
 from gitdailies_core.values.secret import redact
 
 from gitdailies_connection.addresses import origin
-from gitdailies_connection.config.settings import RelayAddress
+from gitdailies_connection.config.sections.settings import RelayAddress
+from gitdailies_connection.relay.answers import RelayAnswer, RelayProblem
 
 if TYPE_CHECKING:
     from gitdailies_connection.http.response import Response
+
+Value = TypeVar("Value", bound=RelayAnswer)
+Other = TypeVar("Other", bound=RelayAnswer)
 
 READ_SECONDS, ACT_SECONDS = 5.0, 30.0
 # A page of a list has a fiftieth of this, and one delivery with its body less than this.
 LARGEST_ANSWER = 4 * 1024 * 1024
 
-_WRONG_ADDRESS = "Compare webhooks.relay.url with relay.status of that relay."
+_WRONG_ADDRESS = "Compare dora.relay.url with relay.status of that relay."
+_ANOTHER_SERVER = f"{_WRONG_ADDRESS} The relay may be an earlier version."
 _LOOK = "Look at the relay, then try again."
 # By status: what the answer means, and what to do.
 _FAULTS: Mapping[int, tuple[str, str]] = {
-    401: ("it refuses the key", "Give webhooks.relay.key and relay.status_key the same key."),
+    401: ("it refuses the key", "Give dora.relay.key and relay.status_key the same key."),
     403: ("its API is off", "Name a key in relay.status_key, and start the relay again."),
     421: (
         "it does not answer for this name",
-        "Add the name in webhooks.relay.url to relay.status_hosts, and start the relay again.",
+        "Add the name in dora.relay.url to relay.status_hosts, and start the relay again.",
     ),
     404: ("it has no such path", f"It may be another server, or an earlier version. {_WRONG_ADDRESS}"),
     405: ("it does not take this request", f"It may be another server. {_WRONG_ADDRESS}"),
@@ -53,25 +58,33 @@ class RelayClient:
         self._address = address
         self._environ = environ
 
-    def get(self, path: str, **query: str) -> Any:
-        """Return the JSON at *path*, None where the relay has no such delivery; raises RelayFault."""
+    def get(self, path: str, wanted: type[Value], /, **query: str) -> Value | None:
+        """Return the answer at *path*, None where the relay has no such delivery; raises RelayFault."""
         asked = f"{quote(path)}?{urlencode(query)}" if query else quote(path)
         answer = self._exchange("GET", asked, None, READ_SECONDS)
-        if answer.status == 404 and self._is_json(answer):
-            content = self._content(answer)
-            if isinstance(content, dict) and content.get("reason"):
-                return None
+        if answer.status == 404 and self._reason(answer):
+            return None
         if answer.status != 200:
             raise self._fault(answer)
-        return self._content(answer)
+        return self._content(answer, wanted)
 
-    def post(self, path: str, body: Mapping[str, Any]) -> tuple[int, Any]:
-        """Post *body*; return 200 or 409, and the JSON. Raises RelayFault."""
-        data = json.dumps(body).encode()
-        answer = self._exchange("POST", quote(path), data, ACT_SECONDS)
-        if answer.status not in (200, 409):
+    def post(self, path: str, body: Mapping[str, Any], wanted: type[Value], /) -> Value:
+        """Post *body*, and return what came of it; raises RelayFault."""
+        found: Value = self._posted(path, body, {200: wanted})
+        return found
+
+    def confirm(
+        self, path: str, body: Mapping[str, Any], wanted: type[Value], conflict: type[Other], /
+    ) -> Value | Other:
+        """Post *body*, and return what came of it, or the *conflict* with what is there now."""
+        found: Value | Other = self._posted(path, body, {200: wanted, 409: conflict})
+        return found
+
+    def _posted(self, path: str, body: Mapping[str, Any], wanted: Mapping[int, type[Any]]) -> Any:
+        answer = self._exchange("POST", quote(path), json.dumps(body).encode(), ACT_SECONDS)
+        if answer.status not in wanted:
             raise self._fault(answer)
-        return answer.status, self._content(answer)
+        return self._content(answer, wanted[answer.status])
 
     def _exchange(self, method: str, path: str, body: bytes | None, seconds: float) -> Response:
         # A server that shows no relay starts without an HTTP client.
@@ -80,7 +93,7 @@ class RelayClient:
         try:
             key = self._address.key.read(self._environ)
         except ConfigurationError as error:
-            raise RelayFault(f"webhooks.relay.key: {error}", "Write the key there, alone.") from None
+            raise RelayFault(f"dora.relay.key: {error}", "Write the key there, alone.") from None
         try:
             headers = {"Authorization": f"Bearer {key.reveal()}", "Content-Type": "application/json"}
             return ask(
@@ -108,22 +121,23 @@ class RelayClient:
         if answer.status in _FAULTS:
             said, remedy = _FAULTS[answer.status]
             return RelayFault(f"{said}: {answer.status}", remedy)
-        reason = self._reason(answer)
+        reason = self._reason(answer) or answer.message()[:500] or "without a reason"
         if answer.status == 400:
             return RelayRefusal(reason)
         return RelayFault(f"it answers {answer.status}: {reason}", _LOOK)
 
-    def _reason(self, answer: Response) -> str:
-        if self._is_json(answer) and not answer.cut:
-            try:
-                content = answer.json()
-            except UnreadableBody:
-                content = None
-            if isinstance(content, dict) and isinstance(content.get("reason"), str):
-                return str(content["reason"])[:500]
-        return answer.message()[:500] or "without a reason"
+    @staticmethod
+    def _reason(answer: Response) -> str:
+        """Return the reason that an answer of a relay gives, or ""."""
+        if answer.content_type != "application/json":
+            return ""
+        try:
+            found = msgspec.json.decode(answer.body, type=RelayProblem).reason
+        except (msgspec.DecodeError, RecursionError):
+            return ""
+        return found[:500] if isinstance(found, str) else ""
 
-    def _content(self, answer: Response) -> Any:
+    def _content(self, answer: Response, wanted: type[Value]) -> Value:
         if answer.is_html:
             raise self._fault(answer)
         if answer.cut:
@@ -131,10 +145,8 @@ class RelayClient:
         if answer.broken:
             raise RelayFault("its answer broke off, or did not come in time", _LOOK)
         try:
-            return answer.json()
-        except UnreadableBody:
+            return msgspec.json.decode(answer.body, type=wanted)
+        except msgspec.ValidationError as error:
+            raise RelayFault(f"its answer is not that of a relay: {error}", _ANOTHER_SERVER) from None
+        except (msgspec.DecodeError, RecursionError):
             raise RelayFault("its answer is not JSON", _WRONG_ADDRESS) from None
-
-    @staticmethod
-    def _is_json(answer: Response) -> bool:
-        return answer.content_type == "application/json"

@@ -1,5 +1,9 @@
-"""Which deploys a CI job made. Each platform has a table, and one function reads them all.
+"""Which deploys a CI job made, and the step that reports them. Each platform has a table; all share the rest.
 
-Pure: the environment, the event's payload, the inputs and git's facts are arguments. `platforms` holds
-the tables. `__main__` is the step; the joiner makes `ci-steps/report_deploy.py` from it.
+    job ─▶ reporting ─┬─▶ deploys ─┬─▶ step        an arrow from the part that is imported
+                      ├─▶ sending ─┘
+                      └─▶ platforms
+
+`job`, `platforms` and the decision in `deploys` are pure. The joiner makes the published steps of `step` and
+the platforms.
 """

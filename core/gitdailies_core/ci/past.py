@@ -6,23 +6,54 @@ table as in the step, so the ids are the same.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Callable
 
-from gitdailies_core.ci.deploy import resolve
-from gitdailies_core.ci.facts import Skipped
-from gitdailies_core.ci.git_facts import GitFacts
-from gitdailies_core.ci.inputs import Inputs
-from gitdailies_core.ci.table import Platform
+from gitdailies_core.ci.deploys.deploy import resolve
+from gitdailies_core.ci.deploys.git_facts import GitFacts
+from gitdailies_core.ci.job.facts import Skipped
+from gitdailies_core.ci.job.inputs import Inputs
+from gitdailies_core.ci.reporting.platform import Platform
 from gitdailies_core.errors import InvalidEvent, UsageError
-from gitdailies_core.events.events import Event
+from gitdailies_core.events.events import DEPLOYED, Event
+from gitdailies_core.sources.history import Pages, PastMessages, Window
 from gitdailies_core.sources.protocol import Ignored
+from gitdailies_core.values.secret import Secret
 from gitdailies_core.values.times import text_of
 
 # Parameters of a reader that are inputs of the step. They are part of the id, as in the step.
-STEP_PARAMETERS = {"service?": "as the step's input", "type?": "as the step's input"}
+STEP_PARAMETERS = dict.fromkeys(("service?", "type?"), "as the step's input")
+INPUT_PARAMETERS = {**dict.fromkeys(("repo?", "environment?"), "as the step's input"), **STEP_PARAMETERS}
+
+
+def authorization(token: Secret, before: str = "") -> Mapping[str, str]:
+    """Return the headers with a token or, if it or *before* has a colon, with USER:TOKEN (RFC 7617)."""
+    text = before + token.reveal()
+    kind, text = ("Basic", b64encode(text.encode()).decode()) if ":" in text else ("Bearer", text)
+    return {"Authorization": f"{kind} {text}", "Accept": "application/json"}
+
+
+@dataclass(frozen=True)
+class DeployReader:
+    """A `Reader` of the deploys of a CI platform.
+
+    `deploys` yields those of a window. It gets the parameters, and the step's inputs among them.
+    `headers` makes those of every request from the token.
+    """
+
+    name: str
+    url: str
+    token_env: str
+    parameters: Mapping[str, str]
+    deploys: Callable[[Pages, Window, Mapping[str, str], Inputs], PastMessages]
+    headers: Callable[[Secret], Mapping[str, str]] = authorization
+
+    def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> PastMessages:
+        """Yield the deploys in *window*. Raises UsageError for a wrong parameter, and PayloadError."""
+        yield from self.deploys(pages, window, parameters, inputs_of(parameters))
 
 
 def inputs_of(parameters: Mapping[str, str]) -> Inputs:
@@ -36,12 +67,13 @@ def inputs_of(parameters: Mapping[str, str]) -> Inputs:
     )
     if len(inputs.repos) != len(repos) or any(repo.sha for repo in inputs.repos):
         raise UsageError("--with: expected one repository, as repo=owner/name, got something else")
-    return inputs
+    # A repository may have had another name.
+    return inputs._replace(renamed=True)
 
 
 def deploys(
     platform: Platform,
-    environ: Mapping[str, str],
+    environ: Mapping[str, str | None],
     inputs: Inputs,
     *,
     event: Any = None,
@@ -50,16 +82,19 @@ def deploys(
 ) -> Iterator[Event | Ignored]:
     """Yield the deploys of a job that had *environ* and the payload *event*, or the reason for none.
 
-    *at* is the time of the report, for platforms that do not give a step the time.
+    A variable that is None was not set. *at* is the time of the report, for platforms that do not give a
+    step the time.
     """
     if at is not None:
-        inputs = replace(inputs, time=text_of(at))
+        inputs = inputs._replace(time=text_of(at))
     try:
-        found = resolve(platform, environ=environ, event=event, inputs=inputs, git=git)
+        given = {name: text for name, text in environ.items() if text is not None}
+        found = resolve(platform, environ=given, event=event, inputs=inputs, git=git)
     except (UsageError, InvalidEvent) as error:
         yield Ignored(str(error))
         return
     if isinstance(found, Skipped):
         yield Ignored(found.reason)
         return
-    yield from found.events
+    for values in found.events:
+        yield Event.make(DEPLOYED, **values)

@@ -1,18 +1,25 @@
-"""Run a step from its inputs to its report. The arguments are what differs between platforms.
+"""The step of every CI platform: finds the platform, reports the job's deploys, ends as its inputs say.
 
-This module is exempt from core's rule against I/O: it runs git if needed, and it sends the events.
+This module is exempt from core's rule against I/O: it reads the environment and writes the job's log, runs
+git if needed, and sends the events. The joiner makes the published files from it and from the platforms.
+Their last lines call `start`.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timezone
 from typing import Any, NoReturn
 
-from gitdailies_core.ci.checkout import deploys_in
-from gitdailies_core.ci.facts import Skipped
-from gitdailies_core.ci.report import (
+from gitdailies_core.ci.deploys.checkout import deploys_in
+from gitdailies_core.ci.job.facts import Skipped
+from gitdailies_core.ci.reporting.console import PREFIX, Step, refuse_misspelled, strict, texts, variables
+from gitdailies_core.ci.reporting.platform import Platform, detect
+from gitdailies_core.ci.reporting.report import (
     Attempted,
     Report,
     attempted,
@@ -21,20 +28,122 @@ from gitdailies_core.ci.report import (
     refused,
     skipped,
 )
-from gitdailies_core.ci.settings import Settings
-from gitdailies_core.ci.table import Platform
+from gitdailies_core.ci.reporting.settings import TRUE, Settings
+from gitdailies_core.ci.sending.receiver import Receiver, warning_about
+from gitdailies_core.ci.sending.sender import send_all
 from gitdailies_core.errors import UsageError
-from gitdailies_core.events.dialect import Dialect
-from gitdailies_core.events.events import Event
+from gitdailies_core.values.times import text_of
 
+# For a job on none of the platforms. Git gives what the inputs do not.
+_ELSEWHERE = Step(agent="gitdailies-step", no_key="; set GITDAILIES_WEBHOOK_KEY")
 _OUR_NAMES: Mapping[str, str] = {}
 
-# The sender is imported only when events are sent. A skipped or dry run does not need it.
+
+def start(platforms: Sequence[Platform], version: str, lent: Mapping[str, Any]) -> NoReturn:
+    """Run the step for a job of one of *platforms*, and end the process.
+
+    *version* is that of the file. *lent* holds the functions that an agent adds to a script.
+    """
+    code = _guarded(platforms, version, lent)
+    if any(platform.step.lends in lent for platform in platforms):
+        # Such an agent runs the script in its own process, and has work to do afterwards.
+        sys.exit(code)
+    # Where the log is closed, or there is none, the usual end of Python would change the exit code.
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stdout.flush()
+    os._exit(code)
+
+
+def _guarded(platforms: Sequence[Platform], version: str, lent: Mapping[str, Any]) -> int:
+    """Run the step. Whatever goes wrong in it never fails the job, unless an input says so."""
+    try:
+        return _main(platforms, version, lent)
+    except Exception as error:  # noqa: BLE001  a closed log or a full disk, too
+        names = (f"{prefix}FAIL_ON_ERROR" for prefix in (PREFIX, "INPUT_", "PARAM_"))
+        fails = any(os.environ.get(name, "").strip().lower() in TRUE for name in names)
+        try:
+            level = "ERROR" if fails else "WARNING"
+            print(
+                f"GitDailies: {level}: deploy not reported: the step itself failed ({type(error).__name__})"
+            )
+        except (OSError, ValueError):
+            # There is no log to write to.
+            return int(fails)
+        return int(fails)
+
+
+def _main(platforms: Sequence[Platform], version: str, lent: Mapping[str, Any]) -> int:
+    # Windows' own code page lacks many characters, and platforms read UTF-8.
+    if sys.stdout is not None:
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+    platform, environ = _job(platforms, lent)
+    step = platform.step if platform else _ELSEWHERE
+    report, fails = _reported(platform, step, version, environ)
+    for line in step.log(report, fails):
+        print(line)
+    for name, text in step.files(report).items():
+        if not _appended(environ.get(name, ""), text):
+            print(step.not_written(name))
+    return report.code if fails or report.ok else step.warned(environ)
+
+
+def _job(platforms: Sequence[Platform], lent: Mapping[str, Any]) -> tuple[Platform | None, Mapping[str, str]]:
+    """Return the platform of the job and its variables. The only platform of a file needs no marker."""
+    lender = next((platform for platform in platforms if platform.step.lends in lent), None)
+    platform = platforms[0] if len(platforms) == 1 else lender or detect(platforms, os.environ)
+    if platform and platform.step.ask and (lender or len(platforms) == 1):
+        return platform, platform.step.ask(lent, sys.stdin.buffer.read)
+    return platform, os.environ
+
+
+def _reported(
+    platform: Platform | None, step: Step, version: str, environ: Mapping[str, str]
+) -> tuple[Report, bool]:
+    """Run the step; return its report, and whether an error fails the job."""
+    names = variables() if step.names is None else step.names
+    try:
+        refuse_misspelled(environ)
+        inputs = step.inputs(environ)
+    except UsageError as error:
+        # The inputs cannot be read, or one is misspelled. The variable says whether errors fail the job.
+        return refused(error, names), strict(texts(environ))
+    for line in step.masks(inputs["webhook-key"]):
+        print(line)
+    report = run(
+        platform,
+        inputs,
+        environ=environ,
+        event=_event(environ.get(step.event, "")),
+        directory=environ.get(step.folder) or ".",
+        agent=f"{step.agent}/{version}" if version else step.agent,
+        no_key=step.no_key,
+        names=names,
+    )
+    return report, strict(inputs)
+
+
+def _event(path: str) -> Any:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123  a step needs no pathlib
+            return json.loads(file.read())
+    except (OSError, ValueError, RecursionError):
+        # If the commit is only in the payload, the report says so. It is never guessed.
+        return None
+
+
+def _appended(path: str, text: str) -> bool:
+    try:
+        # Bytes that are not UTF-8 are written as escapes. They are no error.
+        with open(path, "a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:  # noqa: PTH123
+            file.write(text)
+    except OSError:
+        return False
+    return True
 
 
 def run(
     platform: Platform | None,
-    texts: Mapping[str, str | None],
+    given: Mapping[str, str | None],
     *,
     environ: Mapping[str, str],
     event: Any = None,
@@ -45,12 +154,12 @@ def run(
 ) -> Report:
     """Report the job's deploys and return how it went. Raises nothing.
 
-    *texts* are the inputs by the names of `settings`. *agent* names the step to the receiver.
+    *given* are the inputs by the names of `settings`. *agent* names the step to the receiver.
     *no_key* says where this platform keeps the key, for the error about a missing one. *names*
     maps our names of inputs to the platform's, if it has other names.
     """
     try:
-        settings = Settings.make(texts)
+        settings = Settings.make(given)
         found = deploys_in(
             directory,
             platform,
@@ -59,48 +168,35 @@ def run(
             inputs=settings.inputs,
             path=settings.path,
             call=os.urandom(8).hex(),
+            debug=names if settings.debug else None,
         )
         if isinstance(found, Skipped):
             return skipped(found)
-        dialect = Dialect.make(receiver=settings.receiver)
-        notes = [*found.notes, *left_out(settings.inputs, dialect)]
+        notes = [*found.notes, *left_out(settings.inputs, settings.receiver)]
         if settings.dry_run:
-            return dry_run(found.events, dialect, notes)
-        results, warnings = _send(found.events, settings, dialect, agent, no_key)
-        return attempted(results, dialect, notes, warnings, names)
+            return dry_run(found.events, settings.receiver, notes, found.warnings)
+        time = text_of(datetime.now(timezone.utc).replace(microsecond=0))
+        results, more = _send(found.events, settings, agent, no_key)
+        warnings = [*found.warnings, *more]
+        return attempted(
+            results, settings.receiver, notes, warnings, names, time=time, paths=settings.inputs.paths
+        )
     except Exception as error:  # noqa: BLE001  a failed report never fails the deploy
         return refused(error, names)
 
 
-def leave(code: int) -> NoReturn:
-    """End the process at once. A normal end of the interpreter takes a tenth of a step's time."""
-    try:
-        sys.stdout.flush()
-    except (OSError, ValueError, AttributeError):
-        # A log that is closed, or none.
-        os._exit(code)
-    os._exit(code)
-
-
 def _send(
-    events: tuple[Event, ...],
-    settings: Settings,
-    dialect: Dialect,
-    agent: str,
-    no_key: str,
+    events: Sequence[Mapping[str, Any]], settings: Settings, agent: str, no_key: str
 ) -> tuple[list[Attempted], list[str]]:
     """Send the events. Return how that went, and warnings. Raises UsageError."""
     if not settings.key:
         raise UsageError(f"webhook-key: expected a webhook key, got nothing{no_key}")
     if not settings.url:
-        raise UsageError("webhook-url: expected the address of incoming webhooks, got nothing")
-    from gitdailies_core.ci.receiver import Receiver, warning_about
-    from gitdailies_core.ci.sender import send_all
-
+        raise UsageError("webhook-url: expected the address of the DORA server, got nothing")
     receiver = Receiver.make(
         url=settings.url,
         key=settings.key,
-        dialect=dialect,
+        takes=settings.receiver,
         agent=agent,
         timeout_seconds=settings.timeout_seconds,
         retries=settings.retries,

@@ -1,6 +1,6 @@
 """The contract: the checks that every adapter must pass, those of this project and of other distributions.
 
-On the command line, `python -m gitdailies_core.contract NAME` prints each fault and what to do
+On the command line, `gitdailies sources test NAME` prints each fault and what to do
 about it. In a test of your own distribution:
 
     from gitdailies_core import contract
@@ -17,11 +17,8 @@ The package that an adapter's `examples` names must have these files:
 * `examples/NAME.options.json`, optional: the adapter's options for this example.
 * `examples/signatures.json`: a list of `{"about", "headers", "body", "secrets", "header",
   "accepted"}`. `body` names a file in the same folder or is `{"text": "..."}`. `header` is optional.
-* `payload.schema.json`: a JSON Schema with what the adapter needs in a payload, and no more.
 
-`checks` runs the adapter on its examples and on `mutations` of the fields that `breaking` chooses,
-`proofs` tries its signatures,
-and `payload_schema` compares the schema with what the adapter accepts.
+`checks` runs the adapter on its examples and on `mutations` of them, and `proofs` tries its signatures.
 """
 
 from gitdailies_core.contract.checks import Example, defaults, examples, faults, outcome, shown, write

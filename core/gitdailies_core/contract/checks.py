@@ -11,10 +11,9 @@ from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
-from gitdailies_core.contract import breaking, elements, proofs
-from gitdailies_core.contract.mutations import mutations
+from gitdailies_core.contract import elements, proofs
+from gitdailies_core.contract.mutations import Path, mutations
 from gitdailies_core.deploys.deploy import event_of
-from gitdailies_core.deploys.routing import Place
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import (
     ConfigurationError,
@@ -37,6 +36,7 @@ from gitdailies_core.sources.protocol import (
     Unreadable,
 )
 from gitdailies_core.sources.request import FORM, Request
+from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_core.values.times import text_of
 
 PAYLOADS = (".payload.json", ".payload.form")
@@ -133,8 +133,7 @@ _USUAL = (
 def shown(message: Message) -> dict[str, Any]:
     """Return a message as a JSON object. Empty and default values are left out."""
     written: dict[str, Any] = {}
-    values = vars(message) if isinstance(message, Ignored) else message._asdict()
-    for name, value in values.items():
+    for name, value in vars(message).items():
         if name == "services":
             value = [{"name": s.name, **({"aliases": list(s.aliases)} if s.aliases else {})} for s in value]
         elif name == "tags":
@@ -143,6 +142,8 @@ def shown(message: Message) -> dict[str, Any]:
             value = [_shown_commit(commit) for commit in value]
         elif isinstance(value, datetime):
             value = text_of(value)
+        elif isinstance(value, tuple):
+            value = list(value)
         if value not in (None, "", [], {}, ()) and (name, value) not in _USUAL:
             written[name] = value
     if isinstance(message, Unreadable):
@@ -151,8 +152,9 @@ def shown(message: Message) -> dict[str, Any]:
 
 
 def _shown_commit(commit: Any) -> dict[str, Any]:
-    found = {name: value for name, value in commit._asdict().items() if value not in (None, "")}
-    return {name: text_of(value) if isinstance(value, datetime) else value for name, value in found.items()}
+    values = {**commit._asdict(), "time": text_of(commit.time) if commit.time else None}
+    found = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+    return {name: value for name, value in found.items() if value not in (None, "", {})}
 
 
 def outcome(adapter: Adapter, request: Request, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -177,30 +179,21 @@ def faults(adapter: Adapter) -> Iterator[str]:
     yield from complaints
     if not cases and not complaints:
         yield "examples: no delivery; write NAME.payload.json and NAME.expected.json there"
-    once = breaking.Once()
+    broken: set[tuple[frozenset[str], Path]] = set()
     for case in cases:
-        yield from _example_faults(adapter, case, once)
+        yield from _example_faults(adapter, case, broken)
     yield from _coverage_faults(adapter, cases)
     yield from proofs.faults(adapter, cases[0].request.body if cases else b"{}")
     yield from elements.faults(adapter, cases)
-    if getattr(adapter, "needs_no_schema", False):
-        # A source pack says itself what it reads.
-        return
-    # Only the schema of an adapter in code needs jsonschema here, whose import takes time.
-    from gitdailies_core.contract import payload_schema
-
-    yield from payload_schema.faults(
-        adapter,
-        [
-            (case.name, case.request, case.options)
-            for case in cases
-            if not fault_of(adapter, case.request, case.options)
-            and "messages" in outcome(adapter, case.request, case.options)
-        ],
-    )
 
 
-def _example_faults(adapter: Adapter, case: Example, once: breaking.Once) -> Iterator[str]:
+def _example_faults(
+    adapter: Adapter, case: Example, broken: set[tuple[frozenset[str], Path]]
+) -> Iterator[str]:
+    """Yield what is wrong with an example, then with a copy of it for each field that is broken.
+
+    *broken* are the fields that were broken before, each for messages of the same kinds.
+    """
     where = f"examples/{case.name}"
     fault = fault_of(adapter, case.request, case.options)
     if fault:
@@ -212,9 +205,14 @@ def _example_faults(adapter: Adapter, case: Example, once: breaking.Once) -> Ite
             f"{where}: expected {json.dumps(case.expected)}, got {json.dumps(found)}; "
             f"correct {case.name}.expected.json or the adapter"
         )
-    is_read = breaking.read_by(adapter, case.request, case.options)
-    chosen = once.among(_kinds(adapter, case), is_read)
-    for about, body in mutations(case.request, chosen):
+    kinds = frozenset(_kinds(adapter, case))
+
+    def is_new(path: Path) -> bool:
+        seen = (kinds, path) in broken
+        broken.add((kinds, path))
+        return not seen
+
+    for about, body in mutations(case.request, is_new):
         fault = fault_of(adapter, case.request._replace(body=body), case.options)
         if fault:
             yield f"{where} with {about}: {fault}"
@@ -226,7 +224,7 @@ def _kinds(adapter: Adapter, case: Example) -> set[str]:
         messages = adapter.translate(case.request, case.options)
     except (PayloadError, UnreadableBody):
         return set()
-    is_pack = getattr(adapter, "needs_no_schema", False)
+    is_pack = getattr(adapter, "is_pack", False)
     return {_kind_of(message) if is_pack else message.word for message in messages}
 
 
@@ -266,7 +264,7 @@ def write(message: Message) -> list[bytes]:
     if isinstance(message, Push):
         return []
     if isinstance(message, Deploy):
-        place = Place(message.repo or "contract/any", message.environment, message.service)
+        place = DeployTarget(message.repo or "contract/any", message.environment, message.service)
         return [Dialect.make().dump(event_of(message, place, "contract", message.key or "contract"))]
     routed = _ANYWHERE.route(message)
     decision = decide(
@@ -309,7 +307,7 @@ def _coverage_faults(adapter: Adapter, cases: Sequence[Example]) -> Iterator[str
             shown_words.update(message.word for message in messages if not isinstance(message, Ignored))
         except Exception:  # noqa: BLE001, S112  reported with the example
             continue
-    if getattr(adapter, "needs_no_schema", False):
+    if getattr(adapter, "is_pack", False):
         yield from _kinds_without_example(adapter, cases)
         return
     for word, meaning in adapter.table.items():

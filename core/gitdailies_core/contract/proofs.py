@@ -36,7 +36,11 @@ def faults(adapter: Adapter, body: bytes) -> Iterator[str]:
     """Yield what is wrong with `verify`, each fault with its remedy. *body* is that of some delivery."""
     folder = files(adapter.examples).joinpath("examples")
     if not folder.joinpath("signatures.json").is_file():
-        yield f"{_FILE}: missing; write a list of accepted and refused deliveries, as other adapters have"
+        yield (
+            f'{_FILE}: missing; write a list such as [{{"about": "the token", "headers": '
+            f'{{"X-Token": "t0ken"}}, "body": "NAME.payload.json", "secrets": ["t0ken"], "accepted": true}}] '
+            "and a refused one"
+        )
         return
     try:
         vectors = json.loads(folder.joinpath("signatures.json").read_text("utf-8"))

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from gitdailies_core.deploys.pushes import Brought
-from gitdailies_core.deploys.routing import Place
 from gitdailies_core.events.events import DEPLOYED, Event
 from gitdailies_core.events.field_types import MOST_COMMITS, MOST_REVERTS
 from gitdailies_core.events.ids import deploy_id
 from gitdailies_core.sources.deploy_messages import Deploy, DeployedCommit
+from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_core.values.times import text_of
 
 _FIRST_ATTEMPT = "1"
@@ -21,11 +21,12 @@ _ID_WORDS = {"github-actions": "github"}
 _LONGEST = 200
 
 
-def event_id(deploy: Deploy, place: Place, key: str, *, again: bool = False) -> str:
+def event_id(deploy: Deploy, place: DeployTarget, key: str, *, again: bool = False) -> str:
     """Return the id of the event of *deploy*, the same for each message about it.
 
-    It is made from what the vendor names, so that a line of `route` that renames an environment later
-    counts nothing twice. *key* names the message. It is used where the vendor names neither a deployment
+    It is made from what the vendor names, so that a line of `route` that renames an environment or a
+    service later counts nothing twice. What a line adds is in it only where the deploy has a word of its own
+    for `route`. *key* names the message. It is used where the vendor names neither a deployment
     nor a run. *again* is a deploy of something that went back to a commit which counted before.
     """
     attempt = None if deploy.deployment or deploy.attempt == _FIRST_ATTEMPT else deploy.attempt
@@ -37,7 +38,7 @@ def event_id(deploy: Deploy, place: Place, key: str, *, again: bool = False) -> 
         sha=deploy.sha,
         repo=deploy.repo or place.repo,
         environment=deploy.environment or place.environment,
-        service=deploy.service or place.service,
+        service=deploy.application or deploy.service or (place.service if deploy.route else None),
         type=deploy.type,
         attempt=attempt,
     )
@@ -45,7 +46,7 @@ def event_id(deploy: Deploy, place: Place, key: str, *, again: bool = False) -> 
 
 def event_of(
     deploy: Deploy,
-    place: Place,
+    place: DeployTarget,
     source: str,
     key: str,
     *,
@@ -71,6 +72,7 @@ def event_of(
         run=f"{deploy.platform}:{deploy.run[-_LONGEST:]}" if deploy.run else None,
         attempt=deploy.attempt,
         reporter=f"relay/{source}",
+        trigger=deploy.trigger,
         tier=deploy.tier,
         type=deploy.type,
         url=deploy.url,
@@ -87,4 +89,15 @@ def completed(event: Event, found: Brought) -> Event:
 
 
 def _listed(commits: Sequence[DeployedCommit]) -> list[dict[str, Any]]:
-    return [{"sha": one.sha, **({"time": one.time} if one.time else {})} for one in commits[:MOST_COMMITS]]
+    return [_entry(one) for one in commits[:MOST_COMMITS]]
+
+
+def _entry(commit: DeployedCommit) -> dict[str, Any]:
+    entry: dict[str, Any] = {"sha": commit.sha}
+    if commit.time is not None:
+        entry["time"] = commit.time
+    if commit.parents is not None:
+        entry["parents"] = list(commit.parents)
+    if commit.outside is not None:
+        entry["outside"] = commit.outside
+    return entry

@@ -2,30 +2,32 @@
 
 A push lists commits oldest first. Each is remembered with the one before it, so that the commits between
 two deploys can be walked. Where the list does not begin at a known commit there is a gap: what lies
-beyond is unknown, and is never guessed.
+beyond is unknown, and is never guessed. So it is where a commit is older than the one before it: one of them
+came with a merge. Of a push with a known merge, only the last commit has all others and what was before.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
+from types import MappingProxyType
 from typing import NamedTuple
 
-from gitdailies_core.ci.facts import reverts_of, undone_by
+from gitdailies_core.ci.job.facts import is_merge, reverts_of, undone_by
+from gitdailies_core.deploys.service_paths import ServicePaths, touched
 from gitdailies_core.events.field_types import MOST_COMMITS
 from gitdailies_core.sources.deploy_messages import DeployedCommit, Push
-
-# As git, GitHub, GitLab and Bitbucket write the message of a merge. A push does not list the parents.
-_MERGE = re.compile(
-    r"Merge (?:pull request #|branch |branches |tag |commit |remote-tracking branch |request )|Merged in "
-)
+from gitdailies_core.values.renames import folded
 
 
 class RememberedCommit(NamedTuple):
     """A commit of a branch: the one before it there, or "" where that is unknown; no message.
 
-    `reverts` are the commits that it undoes.
+    `reverts` are the commits that it undoes. `services` says of each service that has paths, by its folded
+    name, whether the commit touches it; it is empty where its push names no files. `beside` is set if its
+    push has a merge and goes on after it: then it need not have the commits before it.
     """
 
     sha: str
@@ -33,13 +35,29 @@ class RememberedCommit(NamedTuple):
     time: datetime | None
     is_merge: bool
     reverts: tuple[str, ...]
+    services: Mapping[str, bool] = MappingProxyType({})
+    beside: bool = False
 
 
 class Brought(NamedTuple):
-    """The commits that a deploy brought, newest first and without merges, and those that they undo."""
+    """The commits that a deploy brought, newest first and without merges, and those that they undo.
+
+    The parent of each is the one before it here that is not outside the service; that of the oldest is the
+    commit that was there before, also where only merges and commits outside lie between. If a push merged
+    others, no parents are known, and the commit that was there is the last one. What commits outside undo is
+    left out.
+    """
 
     commits: tuple[DeployedCommit, ...]
     reverts: tuple[str, ...]
+
+
+def with_services(push: Push, paths: ServicePaths) -> Push:
+    """Return a push whose commits say which services they touch, of those with paths, if it names files."""
+    services = paths.get(folded(push.repo), {})
+    told = (one._replace(services=touched(services, one.files or ())) for one in push.commits)
+    named = all(one.files is not None for one in push.commits)
+    return replace(push, commits=tuple(told)) if named else push
 
 
 def remembered(push: Push) -> tuple[RememberedCommit, ...]:
@@ -54,31 +72,60 @@ def remembered(push: Push) -> tuple[RememberedCommit, ...]:
     is_cut = push.total is not None and len(listed) < push.total
     before = "" if push.forced or is_cut else push.before
     parents = (before, *(commit.sha for commit in listed))
+    merges = [is_merge(commit.message) for commit in listed]
     return tuple(
         RememberedCommit(
             commit.sha,
             parent,
             commit.time,
-            _MERGE.match(commit.message) is not None,
+            merge,
             undone_by(commit.message),
+            commit.services,
+            beside=any(merges) and commit is not listed[-1],
         )
-        for commit, parent in zip(listed, parents)
+        for commit, parent, merge in zip(listed, parents, merges)
     )
 
 
-def brought(walked: Sequence[RememberedCommit], known: Container[str]) -> Brought | None:
+def straight(walked: Sequence[RememberedCommit]) -> Sequence[RememberedCommit]:
+    """Return a walk as far as each commit is known to have those behind it."""
+    if walked and walked[0].beside:
+        return ()
+    for number, (one, before) in enumerate(pairwise(walked)):
+        is_older = one.time is not None and before.time is not None and one.time < before.time
+        if is_older and not (one.is_merge or one.beside):
+            return (*walked[:number], one._replace(parent=""))
+    return walked
+
+
+def brought(
+    walked: Sequence[RememberedCommit], known: Container[str], service: str | None = None
+) -> Brought | None:
     """Return what came after the newest of the *known* commits, or None if the walk leads to none of them.
 
-    *walked* begins at the deployed commit; each one is followed by the one before it.
+    *walked* is straight and begins at the deployed commit; each one is followed by the one before it.
+    *service* is what the deploy is of. Of a known commit `beside` others, it is not known which of them it
+    has.
     """
-    for number, commit in enumerate(walked, 1):
-        if commit.parent in known:
-            found = walked[:number]
-            return Brought(
-                tuple(DeployedCommit(one.sha, one.time) for one in found if not one.is_merge),
-                reverts_of((one.sha, one.reverts) for one in found),
-            )
-    return None
+    end = next((number for number, commit in enumerate(walked) if commit.parent in known), None)
+    if end is None or any(one.beside and one.sha in known for one in walked[: end + 2]):
+        return None
+    found = [(one, _is_outside(one, service)) for one in walked[: end + 1]]
+    merged = any(one.beside for one, _ in found)
+    commits, before = list[DeployedCommit](), walked[end].parent
+    there = walked[end + 1 : end + 2] if merged else ()
+    commits += (DeployedCommit(one.sha, one.time, None, _is_outside(one, service)) for one in there)
+    for one, outside in reversed(found):
+        if not one.is_merge:
+            commits.append(DeployedCommit(one.sha, one.time, None if merged else (before,), outside))
+            before = before if outside else one.sha
+    undone = reverts_of((one.sha, one.reverts) for one, outside in found if not outside)
+    return Brought(tuple(reversed(commits)), undone)
+
+
+def _is_outside(commit: RememberedCommit, service: str | None) -> bool | None:
+    touches = commit.services.get(folded(service)) if service else None
+    return None if touches is None else not touches
 
 
 def has_end(walked: Sequence[RememberedCommit]) -> bool:

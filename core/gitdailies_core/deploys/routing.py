@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from types import MappingProxyType
@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from gitdailies_core.reasons import NO_COMMIT, NO_ROUTE, Reason, filtered
 from gitdailies_core.sources.deploy_messages import Deploy
+from gitdailies_core.sources.images import too_short
+from gitdailies_core.values.deploy_target import DeployTarget
 
 # As the repository of a line: the one that the delivery names, also if it is a deployment repository.
 SAME = "same"
@@ -17,25 +19,25 @@ NONE = "none"
 _GLOB = frozenset("*?[")
 
 
-class Place(NamedTuple):
-    """Where a deploy counts: a repository, an environment or None, a service or None."""
-
-    repo: str
-    environment: str | None = None
-    service: str | None = None
-
-
 class DeployRoute(NamedTuple):
-    """A line of `route`: what it names takes the place of what the delivery names. `repo` may be `same`."""
+    """A line of `route`: what it names takes the place of what the delivery names. `repo` may be `same`.
+
+    An empty service takes away the one that the delivery names.
+    """
 
     repo: str = ""
     environment: str | None = None
     service: str | None = None
 
+    @property
+    def has_service_alone(self) -> bool:
+        """Whether it names a service and no place. Such a line gives the service, and counts nothing."""
+        return self.service is not None and not (self.repo or self.environment)
+
 
 @dataclass(frozen=True)
 class DeployRoutes:
-    """The `route` of a source, looked up by the word of a deploy, without case.
+    """The `route` of a source, looked up by the words of a deploy, without case.
 
     A line may be a glob. A line without one is looked up first, then the globs in their order.
     """
@@ -49,37 +51,44 @@ class DeployRoutes:
         globs = [(word.casefold(), line) for word, line in lines.items() if _GLOB.intersection(word)]
         return cls(MappingProxyType(exact), tuple(globs))
 
-    def line(self, word: str) -> DeployRoute | None:
-        """Return the line that names *word*, or None."""
-        folded = word.casefold()
-        found = self.lines.get(folded)
-        if found is None and word:
-            found = next((line for glob, line in self.globs if fnmatchcase(folded, glob)), None)
-        return found
+    def named(self, *words: str) -> Iterator[DeployRoute]:
+        """Yield the lines that name one of *words*: those of the first word first."""
+        for word in map(str.casefold, words):
+            if word in self.lines:
+                yield self.lines[word]
+            if word:
+                yield from (line for glob, line in self.globs if fnmatchcase(word, glob))
 
-    def route(self, deploy: Deploy) -> Place | Reason:
+    def route(self, deploy: Deploy) -> DeployTarget | Reason:
         """Return where *deploy* counts, or the reason why it does not count."""
-        line = self.line(deploy.route)
+        own, others = list(self.named(deploy.route)), list(self.named(*deploy.service_by))
+        if deploy.route_required:
+            own += others
+        line = next((one for one in own if not one.has_service_alone), None)
         if line is None and (deploy.route_required or not deploy.repo):
-            return Reason(NO_ROUTE, f"no route names {deploy.route!r}")
+            alone = " with more than a service" if own else ""
+            return Reason(NO_ROUTE, f"no route{alone} names {deploy.route!r}")
         if deploy.gitops and (line is None or line.repo != SAME):
             word = deploy.route or deploy.repo
             return Reason(
                 NO_COMMIT,
                 f"no application commit: {deploy.sha[:12]} is a commit of the deployment repository "
-                f"{deploy.repo}; name the application's commit, or set repo: same in the route of {word!r}",
+                f"{deploy.repo}; name the application's commit, or set repo: same in the route of {word!r}"
+                f"{too_short(deploy.images)}",
             )
+        given = [*([line] if line else ()), *(one for one in own if one.has_service_alone), *others]
+        service = next((one.service for one in given if one.service is not None), deploy.service)
         if line is None:
-            return Place(deploy.repo, deploy.environment, deploy.service)
+            return DeployTarget(deploy.repo, deploy.environment, service or None)
         repo = deploy.repo if line.repo in ("", SAME) else line.repo
         if not repo:
             return Reason(
                 NO_ROUTE, f"no route names the repository of {deploy.route!r}; set repo in its line"
             )
-        return Place(repo, line.environment or deploy.environment, line.service or deploy.service)
+        return DeployTarget(repo, line.environment or deploy.environment, service or None)
 
 
-def unwanted(environments: tuple[str, ...], place: Place) -> Reason | None:
+def unwanted(environments: tuple[str, ...], place: DeployTarget) -> Reason | None:
     """Say why a deploy to *place* is not wanted; None if it is, or if no *environments* are given.
 
     They may be globs, and are compared without case. `none` means no environment.

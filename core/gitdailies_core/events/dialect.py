@@ -16,15 +16,9 @@ from typing import Any
 
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import ConfigurationError
-from gitdailies_core.events.events import KINDS, Event, Kind
-
-KEY_HEADER = "webhook-key"
-ID_HEADER = "Idempotency-Key"
-OURS = "ours"
-DOCUMENTED = "documented"
-RECEIVERS = (DOCUMENTED, OURS)
-# Keys of our own incoming webhooks begin with this. A CI job can so tell the receiver from the key.
-OUR_KEY_PREFIX = "gdk_"
+from gitdailies_core.events.events import KINDS, Event
+from gitdailies_core.events.kind import Kind
+from gitdailies_core.events.receivers import KEY_HEADER, OURS, RECEIVERS, taken
 
 VERIFIED: frozenset[str] = frozenset(
     {KEY_HEADER, "kind", "deployed", "repo", "branch", "commitSHA", "environment", "time"}
@@ -73,11 +67,8 @@ class Dialect:
                     raise ConfigurationError(
                         f"{where}: expected one of {', '.join(sorted(allowed))}, got {got(name)}"
                     )
-        sent = {
-            name
-            for name, field in known.items()
-            if (receiver == OURS or field.documented or name in set(add)) and name not in set(drop)
-        }
+        by_default = frozenset().union(*(taken(kind, receiver) for kind in table))
+        sent = {name for name in known if name in by_default | set(add) and name not in set(drop)}
         names = {name: name for name in ("kind", *sent)}
         names.update({ours: theirs for ours, theirs in (rename or {}).items() if ours in names})
         if len(set(names.values())) != len(names):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from gitdailies_core.events.events import KINDS, Kind
+from gitdailies_core.events.events import KINDS
+from gitdailies_core.events.kind import Kind
 from gitdailies_core.values.erased_text import ErasedText
 
 # The fields that people read and no figure does. Fields that a kind does not have are of the same sort.

@@ -8,32 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
-from json.encoder import encode_basestring_ascii
 from types import MappingProxyType
-from typing import Any, Callable
+from typing import Any
 
-from gitdailies_core.error_text import NOTHING, got, got_of
+from gitdailies_core.error_text import NOTHING, got
 from gitdailies_core.errors import InvalidEvent
-from gitdailies_core.events.field_types import (
-    CAUSE,
-    COMMITS,
-    IDENTIFIER,
-    LINE,
-    NAME,
-    REPO,
-    REVERTS,
-    SHA,
-    TIER,
-    TIME,
-    TITLE,
-    TYPE,
-    URL,
-    FieldType,
-    normalize,
+from gitdailies_core.events.field_types import CAUSE, LINE, NAME, TITLE
+from gitdailies_core.events.kind import (
+    DEPLOY,
+    ENVIRONMENT,
+    EVENT_URL,
+    IDENTITY,
+    REPO_FIELD,
+    SERVICE,
+    TIME_FIELD,
+    Field,
+    Kind,
 )
 from gitdailies_core.values.times import parse, text_of
 
@@ -41,63 +33,11 @@ from gitdailies_core.values.times import parse, text_of
 _sorted = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
 
 _NOTHING: MappingProxyType[str, Any] = MappingProxyType({})
-DEPLOYED = "deployed"
+DEPLOYED = DEPLOY.word
 INCIDENT_STARTED = "incidentStarted"
 INCIDENT_RESOLVED = "incidentResolved"
 
 
-@dataclass(frozen=True)
-class Field:
-    """A field of a kind: its wire name, its type, and whether GitDailies documents it."""
-
-    name: str
-    type: FieldType
-    about: str
-    required: bool = False
-    documented: bool = False
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of event: its wire word, its fields and an example."""
-
-    word: str
-    title: str
-    fields: tuple[Field, ...]
-    example: Mapping[str, Any]
-
-    @cached_property
-    def names(self) -> frozenset[str]:
-        """The wire names of this kind's fields, and `kind`."""
-        return frozenset({"kind", *(field.name for field in self.fields)})
-
-    @cached_property
-    def checks(self) -> tuple[tuple[str, FieldType, Callable[[str], bool], bool], ...]:
-        return tuple((one.name, one.type, one.type.quick, one.required) for one in self.fields)
-
-    @cached_property
-    def lists(self) -> tuple[Field, ...]:
-        """The fields that hold a list."""
-        return tuple(field for field in self.fields if field.type.is_list)
-
-    @cached_property
-    def names_without_lists(self) -> frozenset[str]:
-        """The names but for those of lists."""
-        return self.names - {field.name for field in self.lists}
-
-    def field(self, name: str) -> Field | None:
-        """Find a field by its wire name. Returns None if the kind has no such field."""
-        return next((field for field in self.fields if field.name == name), None)
-
-
-_REPO_FIELD = Field("repo", REPO, "the repository, as owner/name", required=True, documented=True)
-_ENVIRONMENT = Field(
-    "environment", NAME, "where it happened; left out, it counts as production", documented=True
-)
-_TIME = Field("time", TIME, "when it happened; left out, the moment of the call", documented=True)
-_IDENTITY = Field("id", IDENTIFIER, "names this event; the same at every attempt, so that it counts once")
-_SERVICE = Field("service", NAME, "the service, where a repository holds several")
-_EVENT_URL = Field("url", URL, "a page about it")
 _INCIDENT = Field(
     "incidentId",
     NAME,
@@ -108,56 +48,21 @@ _INCIDENT = Field(
 _SOURCE = Field("source", NAME, "the tool that reported the incident")
 
 KINDS: tuple[Kind, ...] = (
-    Kind(
-        word=DEPLOYED,
-        title="deploy occurred",
-        fields=(
-            _REPO_FIELD,
-            Field("commitSHA", SHA, "the commit that was deployed", required=True, documented=True),
-            _ENVIRONMENT,
-            Field("branch", LINE, "the branch it was built from", documented=True),
-            _TIME,
-            _IDENTITY,
-            _SERVICE,
-            Field("run", NAME, "the pipeline run, the same at every attempt; `github-actions:9912004455`"),
-            Field("attempt", NAME, "which attempt of the run this is; left out, the first"),
-            Field("reporter", NAME, "what reported the deploy; `step/github-actions`"),
-            Field("tier", TIER, "what the environment is for, whatever its name"),
-            Field("type", TYPE, "what kind of deploy; left out, deploy"),
-            _EVENT_URL,
-            Field(
-                "commits",
-                COMMITS,
-                "the commits it brought, each with its time, for the lead time; the first 1000 count",
-            ),
-            Field("commitTime", TIME, "when the deployed commit was made, where `commits` is not known"),
-            Field("fixes", NAME, "the id of the incident that it fixes"),
-            Field("reverts", REVERTS, "the commits that its commits undo; the first 100 count"),
-        ),
-        example={
-            "kind": DEPLOYED,
-            "repo": "larkspur/checkout-api",
-            "commitSHA": "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214",
-            "branch": "main",
-            "environment": "production",
-            "time": "2026-03-04T08:55:12Z",
-            "id": "deploy-2026-03-04-1",
-        },
-    ),
+    DEPLOY,
     Kind(
         word=INCIDENT_STARTED,
         title="incident started",
         fields=(
             _INCIDENT,
-            _REPO_FIELD,
-            _ENVIRONMENT,
-            _TIME,
-            _IDENTITY,
+            REPO_FIELD,
+            ENVIRONMENT,
+            TIME_FIELD,
+            IDENTITY,
             Field("title", TITLE, "what it is about"),
             Field("severity", LINE, "how bad it is, in the vendor's words"),
-            _SERVICE,
+            SERVICE,
             _SOURCE,
-            _EVENT_URL,
+            EVENT_URL,
             Field("causedBy", CAUSE, "the commit that caused it, or `none` if no deploy did"),
         ),
         example={
@@ -175,13 +80,13 @@ KINDS: tuple[Kind, ...] = (
         title="incident resolved",
         fields=(
             _INCIDENT,
-            _REPO_FIELD,
-            _ENVIRONMENT,
-            _TIME,
-            _IDENTITY,
+            REPO_FIELD,
+            ENVIRONMENT,
+            TIME_FIELD,
+            IDENTITY,
             _SOURCE,
-            _SERVICE,
-            _EVENT_URL,
+            SERVICE,
+            EVENT_URL,
             Field("causedBy", CAUSE, "the same, where it is known only at the end"),
             Field("mergedInto", NAME, "the incident that this one was merged into"),
             Field("resolution", LINE, "how it ended; `merged` closes it without counting a recovery"),
@@ -241,22 +146,7 @@ class Event:
         if not isinstance(body, dict):
             raise InvalidEvent(f"event: expected an object, got {got(body)}")
         kind = kind_of(body.get("kind"), kinds)
-        values: dict[str, Any] = {}
-        faults: list[InvalidEvent] = []
-        for name, type_, is_quick, required in kind.checks:
-            value = body.get(name)
-            if isinstance(value, str) and 0 < len(value) <= type_.longest and is_quick(value):
-                values[name] = value  # nearly every text; half of a surrogate pair is not printable
-            elif value is not None and value != "":
-                try:
-                    values[name] = normalize(type_, name, value)
-                except InvalidEvent as error:
-                    faults.append(error)
-            elif required:
-                fault = f"{name}: expected {type_.expected}, got {got_of(body, name)}"
-                faults.append(InvalidEvent(fault, name))
-        if faults:
-            raise InvalidEvent.of(faults)
+        values = kind.checked(body)
         extra = _NOTHING
         if not body.keys() <= kind.names:
             extra = MappingProxyType({name: body[name] for name in body if name not in kind.names})
@@ -296,16 +186,4 @@ class Event:
         for name in without:
             if name in self.values:
                 body.pop(name, None)
-        text = _sorted(body) if self.extra else _sorted_values(body)
-        return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _sorted_values(body: Mapping[str, Any]) -> str:
-    """Write fields of the table as `_sorted` does: nearly all are text, and no name needs an escape."""
-    parts = [
-        f'"{name}":{encode_basestring_ascii(value)}'
-        if isinstance(value, str)
-        else f'"{name}":{_sorted(value)}'
-        for name, value in sorted(body.items())
-    ]
-    return f"{{{','.join(parts)}}}"
+        return hashlib.sha256(_sorted(body).encode()).hexdigest()

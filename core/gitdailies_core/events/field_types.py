@@ -8,10 +8,8 @@ which JSON in UTF-8 cannot contain.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
-from typing import Any, Callable
+from typing import Any, NamedTuple
 
 from gitdailies_core.error_text import got, got_of
 from gitdailies_core.errors import InvalidEvent
@@ -23,7 +21,11 @@ TIERS = ("production", "staging", "testing", "development", "other")
 MOST_COMMITS = 1000
 MOST_REVERTS = 100
 # The names that a commit of a list has.
-COMMIT_NAMES = frozenset({"sha", "time"})
+COMMIT_NAMES = frozenset({"sha", "time", "parents", "outside"})
+# Of more parents, a commit of a list keeps the first ones; git's own merges of many branches have fewer.
+MOST_PARENTS = 100
+# What started the run of a deploy. A forced push and what a platform does not tell apart are `other`.
+TRIGGERS = ("push", "tag", "schedule", "manual", "rerun", "other")
 
 # Characters that show nothing, or turn the direction of what stands around them: two names that differ by
 # one of them look alike. A title keeps them, and pages show them escaped. Emoji need variation selectors
@@ -46,73 +48,43 @@ _ID = r"^[\u0021-\u007e]*$(?!\n)"
 _URL = r"^(https?://[^\u0000-\u0020\u007f]*)?$(?!\n)"
 
 
-def _never(text: str) -> bool:  # noqa: ARG001  it has the form of a quick check
-    return False
-
-
-@dataclass(frozen=True)
-class FieldType:
-    """A type of field: a pattern or a list of words, and a greatest length in characters.
-
-    `quick` is a fast check: an event holds a text unchanged for which it holds, if that is not too long.
-    """
+class FieldType(NamedTuple):
+    """A type of field: a pattern or a list of words, and a greatest length in characters."""
 
     expected: str
     pattern: str = ""
     words: tuple[str, ...] = ()
     longest: int = 255
     form: str = "text"
-    quick: Callable[[str], bool] = _never
 
     @property
     def is_list(self) -> bool:
         return self.form in ("commits", "reverts")
 
-    @cached_property
-    def fits(self) -> Callable[[str], Any]:
-        """A check of the pattern or the words, without the length."""
-        # Compiled on first use: a CI step checks one event, a server checks the same few fields all the time.
-        return self.words.__contains__ if self.words else re.compile(self.pattern).search
+    def fits(self, text: str) -> bool:
+        """Return whether *text* has the pattern, or is one of the words, whatever its length."""
+        return text in self.words if self.words else re.search(self.pattern, text) is not None
 
     def accepts(self, text: str) -> bool:
         """Return whether *text* is a value of this type."""
-        return len(text) <= self.longest and (
-            self.quick(text) or (bool(self.fits(text)) and (text.isascii() or _encodable(text)))
-        )
+        return len(text) <= self.longest and self.fits(text) and _encodable(text)
 
 
-def _plain(text: str) -> bool:
-    return text.isascii() and text.isprintable()
-
-
-def _plain_word(text: str) -> bool:
-    return text.isascii() and text.isprintable() and " " not in text
-
-
-def _plain_repo(text: str) -> bool:
-    return _plain_word(text) and "/" in text and all(text.split("/"))
-
-
-def _plain_address(text: str) -> bool:
-    return text.startswith(("https://", "http://")) and _plain_word(text)
-
-
-def _plain_sha(text: str) -> bool:
-    return len(text) >= 7 and not text.strip("0123456789abcdef")
-
-
-REPO = FieldType("a repository like 'larkspur/checkout-api'", _REPO, quick=_plain_repo)
-SHA = FieldType("7 to 64 hexadecimal digits", _SHA, longest=64, quick=_plain_sha)
+REPO = FieldType("a repository like 'larkspur/checkout-api'", _REPO)
+SHA = FieldType("7 to 64 hexadecimal digits", _SHA, longest=64)
 CAUSE = FieldType("7 to 64 hexadecimal digits, or none", _CAUSE, longest=64)
-NAME = FieldType("text on one line", _NAME, quick=_plain)
-LINE = FieldType("text on one line", _LINE, quick=str.isprintable)
-TITLE = FieldType("text on one line", _LINE, longest=1000, quick=str.isprintable)
-IDENTIFIER = FieldType("printable ASCII without spaces", _ID, quick=_plain_word)
-URL = FieldType("an http or https address", _URL, longest=2000, quick=_plain_address)
+NAME = FieldType("text on one line", _NAME)
+LINE = FieldType("text on one line", _LINE)
+TITLE = FieldType("text on one line", _LINE, longest=1000)
+IDENTIFIER = FieldType("printable ASCII without spaces", _ID)
+URL = FieldType("an http or https address", _URL, longest=2000)
 TIME = FieldType("a time like 2026-03-04T09:12:41Z", RFC3339, longest=40, form="time")
 TYPE = FieldType("one of deploy, rollback, hotfix", words=DEPLOY_TYPES)
 TIER = FieldType(f"one of {', '.join(TIERS)}", words=TIERS)
-REVERTS = FieldType(f"a list of at most {MOST_REVERTS} commit SHAs", form="reverts")
+TRIGGER = FieldType(f"one of {', '.join(TRIGGERS)}", words=TRIGGERS)
+ATTEMPT = FieldType("text on one line, or a whole number", _NAME, form="attempt")
+REVERTS = FieldType(f"a list of at most {MOST_REVERTS} commit SHAs", longest=MOST_REVERTS, form="reverts")
+PARENTS = FieldType("a list of commit SHAs", longest=MOST_PARENTS, form="reverts")
 COMMITS = FieldType(f"a list of at most {MOST_COMMITS} objects with sha and time", form="commits")
 
 
@@ -123,7 +95,9 @@ def normalize(kind: FieldType, where: str, value: Any) -> Any:
     if kind.form == "commits":
         return _normalize_commits(kind, where, value)
     if kind.form == "reverts":
-        return _normalize_reverts(kind, where, value)
+        return _normalize_shas(kind, where, value, where)
+    if kind.form == "attempt" and isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
     if isinstance(value, str) and kind.accepts(value):
         return value.lower() if kind is SHA or kind is CAUSE else value
     raise InvalidEvent(f"{where}: expected {kind.expected}, got {describe_misfit(kind, value)}", where)
@@ -134,7 +108,9 @@ def describe_misfit(kind: FieldType, value: Any) -> str:
     if isinstance(value, str) and len(value) > kind.longest:
         return f"{len(value)} characters, {kind.longest} are allowed"
     if isinstance(value, str) and not _encodable(value):
-        return "half of a surrogate pair"
+        # Python reads bytes of a variable that are not UTF-8 as such halves.
+        of_bytes = any("\udc80" <= letter <= "\udcff" for letter in value)
+        return "characters that are not UTF-8" if of_bytes else "half of a surrogate pair"
     hidden = re.search(f"[{HIDDEN}]", value) if isinstance(value, str) and kind in (REPO, NAME) else None
     return f"the hidden character U+{ord(hidden[0]):04X} in {got(value)}" if hidden else got(value)
 
@@ -150,7 +126,7 @@ def _normalize_time(value: Any, where: str, field: str) -> str:
         raise InvalidEvent(str(error), field) from None
 
 
-def _normalize_commits(kind: FieldType, where: str, value: Any) -> list[dict[str, str]]:
+def _normalize_commits(kind: FieldType, where: str, value: Any) -> list[dict[str, Any]]:
     """Return the commits that an event keeps, without other names: these are mostly of people."""
     if not isinstance(value, list):
         raise InvalidEvent(f"{where}: expected {kind.expected}, got {got(value)}", where)
@@ -162,20 +138,29 @@ def _normalize_commits(kind: FieldType, where: str, value: Any) -> list[dict[str
         sha = commit.get("sha")
         if not isinstance(sha, str) or not SHA.accepts(sha):
             raise InvalidEvent(f"{place}.sha: expected {SHA.expected}, got {got_of(commit, 'sha')}", where)
-        entry = {"sha": sha.lower()}
+        entry: dict[str, Any] = {"sha": sha.lower()}
         if commit.get("time") is not None:
             entry["time"] = _normalize_time(commit["time"], f"{place}.time", where)
+        if commit.get("parents") is not None:
+            entry["parents"] = _normalize_shas(PARENTS, f"{place}.parents", commit["parents"], where)
+        if commit.get("outside") is not None:
+            if not isinstance(commit["outside"], bool):
+                raise InvalidEvent(
+                    f"{place}.outside: expected true or false, got {got(commit['outside'])}", where
+                )
+            entry["outside"] = commit["outside"]
         commits.append(entry)
     return commits[:MOST_COMMITS]
 
 
-def _normalize_reverts(kind: FieldType, where: str, value: Any) -> list[str]:
+def _normalize_shas(kind: FieldType, where: str, value: Any, field: str) -> list[str]:
+    """Return the SHAs that an event keeps of a list: as many as the type has."""
     if not isinstance(value, list):
-        raise InvalidEvent(f"{where}: expected {kind.expected}, got {got(value)}", where)
+        raise InvalidEvent(f"{where}: expected {kind.expected}, got {got(value)}", field)
     for index, sha in enumerate(value):
         if not isinstance(sha, str) or not SHA.accepts(sha):
-            raise InvalidEvent(f"{where}[{index}]: expected {SHA.expected}, got {got(sha)}", where)
-    return [sha.lower() for sha in value[:MOST_REVERTS]]
+            raise InvalidEvent(f"{where}[{index}]: expected {SHA.expected}, got {got(sha)}", field)
+    return [sha.lower() for sha in value[: kind.longest]]
 
 
 def _encodable(text: str) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitdailies_core.events.events import KINDS, Field, Kind
+from gitdailies_core.events.events import KINDS
 from gitdailies_core.events.field_types import SHA, TIME, FieldType
+from gitdailies_core.events.kind import Field, Kind
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -41,7 +42,8 @@ def _field_schema(field: Field) -> dict[str, Any]:
     # An optional field that is null or empty counts as not given. No enum: clients would get a class of it.
     # No const: clients would refuse every other text.
     empty = {"type": "string", "maxLength": 0}
-    return {"description": schema.pop("description"), "anyOf": [schema, empty, {"type": "null"}]}
+    forms = [schema, {"type": "integer"}] if field.type.form == "attempt" else [schema]
+    return {"description": schema.pop("description"), "anyOf": [*forms, empty, {"type": "null"}]}
 
 
 def _type_schema(kind: FieldType) -> dict[str, Any]:
@@ -58,6 +60,8 @@ def _type_schema(kind: FieldType) -> dict[str, Any]:
                 "properties": {
                     "sha": _type_schema(SHA),
                     "time": {"anyOf": [_type_schema(TIME), {"type": "null"}]},
+                    "parents": {"anyOf": [{"type": "array", "items": _type_schema(SHA)}, {"type": "null"}]},
+                    "outside": {"type": ["boolean", "null"]},
                 },
             },
         }

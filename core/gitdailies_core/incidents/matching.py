@@ -18,8 +18,8 @@ from gitdailies_core.incidents.records import (
     REPEATED,
     Occurrence,
 )
-from gitdailies_core.incidents.routing import Target
 from gitdailies_core.sources.protocol import STARTED, Change
+from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_core.values.times import text_of
 
 
@@ -40,7 +40,7 @@ def concerns(change: Change, record: Occurrence) -> bool:
 
 
 def moved(
-    change: Change, target: Target, targets: Sequence[Target], met: Sequence[Occurrence]
+    change: Change, target: DeployTarget, targets: Sequence[DeployTarget], met: Sequence[Occurrence]
 ) -> list[Occurrence]:
     """Find the records of other targets under which a start at *target* was counted already.
 
@@ -115,7 +115,9 @@ def _began_since(change: Change, known: Sequence[Occurrence]) -> list[Occurrence
     return [r for r in known if over and r.started_at and min(over) < r.started_at <= change.at]
 
 
-def ended_before(change: Change, targets: Sequence[Target], known: Sequence[Occurrence]) -> list[Occurrence]:
+def ended_before(
+    change: Change, targets: Sequence[DeployTarget], known: Sequence[Occurrence]
+) -> list[Occurrence]:
     """Find the records that an end can be about, and whose end was sent or waits."""
     return [
         r
@@ -136,12 +138,12 @@ def began_after(
     return bool(held) and len(ends) == len(over) and max(ends) < max(held)
 
 
-def repeated(known: Sequence[Occurrence], target: Target) -> list[Occurrence]:
+def repeated(known: Sequence[Occurrence], target: DeployTarget) -> list[Occurrence]:
     """Find the later starts that are remembered at *target*."""
     return [r for r in known if r.state == REPEATED and r.target == target]
 
 
-def first_name(change: Change, known: Sequence[Occurrence], target: Target) -> str | None:
+def first_name(change: Change, known: Sequence[Occurrence], target: DeployTarget) -> str | None:
     """Return the name of an incident's first occurrence, where none began at *target* before.
 
     NOWHERE means every target of the change. One that is over elsewhere is the first one, too.
@@ -160,11 +162,11 @@ def first_name(change: Change, known: Sequence[Occurrence], target: Target) -> s
     return first
 
 
-def notes(change: Change) -> list[Target]:
+def notes(change: Change) -> list[DeployTarget]:
     """Return where a change is noted for which no event is sent: at its services, or at none for all."""
     if change.whole or not change.services:
         return [NOWHERE]
-    return [Target(NOWHERE.repo, None, service.name) for service in change.services]
+    return [DeployTarget(NOWHERE.repo, None, service.name) for service in change.services]
 
 
 def starts_again(change: Change, known: Sequence[Occurrence]) -> bool:

@@ -14,8 +14,8 @@ from typing import NamedTuple, Protocol
 
 from gitdailies_core.events.events import Event
 from gitdailies_core.events.ids import incident_event_id
-from gitdailies_core.incidents.routing import Target
 from gitdailies_core.reasons import Reason
+from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_core.values.times import text_of
 
 HELD, OPEN, REPEATED, MERGED, CLOSED, RELEASED = "held", "open", "repeated", "merged", "closed", "released"
@@ -33,9 +33,9 @@ STATES: Mapping[str, str] = MappingProxyType(
         RELEASED: "it was held, and its start was sent after all",
     }
 )
-NOWHERE = Target("")
+NOWHERE = DeployTarget("")
 
-Key = tuple[str, Target, str]
+Key = tuple[str, DeployTarget, str]
 
 
 class Occurrence(NamedTuple):
@@ -47,7 +47,7 @@ class Occurrence(NamedTuple):
     """
 
     incident: str
-    target: Target
+    target: DeployTarget
     name: str
     state: str
     started_at: datetime | None = None

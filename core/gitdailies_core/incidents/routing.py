@@ -16,6 +16,8 @@ from gitdailies_core.events.field_types import REPO, describe_misfit
 from gitdailies_core.reasons import Reason
 from gitdailies_core.sources.protocol import Change, Service
 from gitdailies_core.values import patterns
+from gitdailies_core.values.deploy_target import DeployTarget
+from gitdailies_core.values.renames import NO_RENAMES, Renames
 
 FALLBACK = "*"
 NONE = "none"
@@ -25,20 +27,13 @@ _PLACEHOLDER = re.compile(r"\{(service|slug)\}")
 _NOT_IN_SLUGS = re.compile(r"[^a-z0-9._]+")
 
 
-class Target(NamedTuple):
-    """Where an incident counts: a repository, an environment or None, a service or None."""
+@dataclass(frozen=True)
+class Route:
+    """A line of the `services` table: where a service's incidents count, and as which service if not None."""
 
     repo: str
     environment: str | None = None
     service: str | None = None
-
-
-@dataclass(frozen=True)
-class Route:
-    """A line of the `services` table: where a service's incidents count."""
-
-    repo: str
-    environment: str | None = None
 
     @cached_property
     def is_fixed(self) -> bool:
@@ -64,7 +59,7 @@ def slug(name: str) -> str:
 class Routed(NamedTuple):
     """The targets of a change, for each service without one why, and the services that shall not count."""
 
-    targets: tuple[Target, ...]
+    targets: tuple[DeployTarget, ...]
     unmapped: tuple[str, ...]
     ignored: tuple[str, ...] = ()
 
@@ -90,14 +85,18 @@ class Routes:
 
     A name may be a pattern with `*`. An id overrides a name, and both override a pattern. Of several
     patterns, the one with most characters besides `*` decides; of equals, the first. An empty line is one
-    with `ignore: true`: the service shall not count.
+    with `ignore: true`: the service shall not count. A former name of a repository counts as the present one.
+    `paths` are the globs of services, by repository.
     """
 
     table: Mapping[str, tuple[Route, ...]]
+    renames: Renames = NO_RENAMES
+    paths: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
-    def make(cls, services: Mapping[str, Sequence[Route]]) -> Routes:
-        return cls(MappingProxyType({name.casefold(): tuple(routes) for name, routes in services.items()}))
+    def make(cls, services: Mapping[str, Sequence[Route]], renames: Renames = NO_RENAMES) -> Routes:
+        table = {name.casefold(): tuple(routes) for name, routes in services.items()}
+        return cls(MappingProxyType(table), renames)
 
     @property
     def has_fallback(self) -> bool:
@@ -125,7 +124,7 @@ class Routes:
 
     def route(self, change: Change) -> Routed:
         """Find the targets of *change*; the fallback `*` takes what no other line does."""
-        targets: dict[Target, None] = {}
+        targets: dict[DeployTarget, None] = {}
         unmapped: list[str] = []
         ignored: list[str] = []
         for service in change.services or (None,):
@@ -144,7 +143,9 @@ class Routes:
                 name = None if service is None else service.name
                 repo = route.repo if route.is_fixed else route.repo_of(name or "")
                 if route.is_fixed or REPO.accepts(repo):
-                    targets[Target(repo, route.environment or change.environment, name)] = None
+                    repo = self.renames.present(repo)
+                    own = name if route.service is None else route.service or None
+                    targets[DeployTarget(repo, route.environment or change.environment, own)] = None
                 elif name is None:
                     unmapped.append(f"services: expected a service named, for {route.repo!r}, got none")
                 else:

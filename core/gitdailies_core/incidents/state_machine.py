@@ -21,6 +21,7 @@ The rules behind the inputs:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -41,7 +42,6 @@ from gitdailies_core.incidents.records import (
     Occurrence,
     Records,
 )
-from gitdailies_core.incidents.routing import Target
 from gitdailies_core.incidents.transitions import (
     CLOSE,
     EARLY_END,
@@ -66,6 +66,7 @@ from gitdailies_core.incidents.transitions import (
 )
 from gitdailies_core.reasons import Reason
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change
+from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_core.values.times import text_of
 
 # The name of the one record in state repeated that a target may have.
@@ -74,7 +75,7 @@ _OVER = frozenset({CLOSED, RELEASED})
 
 
 def decide(
-    *, source: str, change: Change, targets: Sequence[Target], refusal: Reason | None, records: Records
+    *, source: str, change: Change, targets: Sequence[DeployTarget], refusal: Reason | None, records: Records
 ) -> Decision:
     """Decide what *change* causes.
 
@@ -88,7 +89,8 @@ def decide(
     if change.again_at is not None and (change.is_reopened or matching.starts_again(change, known)):
         # Nothing names the later occurrence, so only time tells.
         again_at = change.again_at
-        change = draft.change = change._replace(
+        change = draft.change = replace(
+            change,
             at=again_at,
             started_at=again_at,
             occurrence=None,
@@ -142,7 +144,7 @@ def _step(draft: Draft, record: Occurrence, given: str, **fields: Any) -> Occurr
     return after
 
 
-def _start(draft: Draft, targets: Sequence[Target], known: Sequence[Occurrence]) -> None:
+def _start(draft: Draft, targets: Sequence[DeployTarget], known: Sequence[Occurrence]) -> None:
     change = draft.change
     name = change.occurrence or matching.first_name(change, known, NOWHERE) or text_of(change.at)
     began = Occurrence(change.incident, NOWHERE, name, ABSENT, change.at)
@@ -171,7 +173,7 @@ def _hold(draft: Draft, began: Occurrence, known: Sequence[Occurrence]) -> None:
 
 
 def _release(
-    draft: Draft, targets: Sequence[Target], starts: Sequence[Occurrence], known: Sequence[Occurrence]
+    draft: Draft, targets: Sequence[DeployTarget], starts: Sequence[Occurrence], known: Sequence[Occurrence]
 ) -> list[Occurrence]:
     """Send the earliest of *starts* to every target where it is new; return what is open now."""
     change = draft.change
@@ -195,7 +197,7 @@ def _release(
 
 
 def _met(
-    change: Change, record: Occurrence, targets: Sequence[Target], known: Sequence[Occurrence]
+    change: Change, record: Occurrence, targets: Sequence[DeployTarget], known: Sequence[Occurrence]
 ) -> tuple[Occurrence, str]:
     """Return the record that a start meets, *record* itself if none, and the input.
 
@@ -249,7 +251,7 @@ def _open(draft: Draft, record: Occurrence, known: Sequence[Occurrence]) -> Occu
     return _end_open(draft, opened, end.ended_at, end.merged_into, end.resolution)
 
 
-def _end(draft: Draft, targets: Sequence[Target], known: Sequence[Occurrence]) -> None:
+def _end(draft: Draft, targets: Sequence[DeployTarget], known: Sequence[Occurrence]) -> None:
     change, into = draft.change, merges.target_of(draft.change)
     ended = matching.ended(change, known)
     for record in ended:
@@ -303,7 +305,7 @@ def _start_again(draft: Draft, closed: Occurrence, known: Sequence[Occurrence]) 
                 _step(draft, record, END, name=name)
 
 
-def _end_unopened(draft: Draft, targets: Sequence[Target], known: Sequence[Occurrence]) -> None:
+def _end_unopened(draft: Draft, targets: Sequence[DeployTarget], known: Sequence[Occurrence]) -> None:
     """Take an end for which nothing is open: a second one, a late one, or one that came early."""
     change = draft.change
     over = matching.ended_before(change, targets, known)
@@ -337,7 +339,7 @@ def _note_end(draft: Draft, record: Occurrence, given: str, known: Sequence[Occu
         _step(draft, found, given, ended_at=change.at, merged_into=into, resolution=change.resolution)
 
 
-def _update(draft: Draft, targets: Sequence[Target], known: Sequence[Occurrence]) -> None:
+def _update(draft: Draft, targets: Sequence[DeployTarget], known: Sequence[Occurrence]) -> None:
     change = draft.change
     starts = matching.unsent_starts(change, known)
     if starts and draft.refusal:

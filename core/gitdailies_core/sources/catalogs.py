@@ -7,11 +7,10 @@ which repository a service has; a catalog only repeats what is written.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol, Union, runtime_checkable
 
-from gitdailies_core.sources.history import Pages
-from gitdailies_core.values.secret import Secret
+from gitdailies_core.sources.history import Pages, TokenApi
 
 GROUP = "gitdailies.catalogs"
 
@@ -47,24 +46,8 @@ class Unreadable(NamedTuple):
 CatalogEntry = Union[CatalogService, LeftOut, Unreadable]
 
 
-class Catalog(Protocol):
-    """A catalog of services with an API.
-
-    `url` is the default address of its API, "" for one that each company runs itself. `token_env` is the
-    default variable with its token. It may have the parts of `history.SecondKey`, too.
-    """
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def url(self) -> str: ...
-
-    @property
-    def token_env(self) -> str: ...
-
-    def headers(self, token: Secret) -> Mapping[str, str]:
-        """Return the headers of every request."""
+class Catalog(TokenApi, Protocol):
+    """A catalog of services with an API."""
 
     def read(self, pages: Pages, *, names: bool) -> Iterator[CatalogEntry]:
         """Yield what the API lists. With *names*, an entry's own name is the name of a service, too.

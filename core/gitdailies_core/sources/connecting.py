@@ -13,12 +13,14 @@ from typing import Any, NamedTuple, Protocol
 
 from gitdailies_core.errors import UsageError
 from gitdailies_core.sources.fields import Fields
-from gitdailies_core.sources.history import rows_of
+from gitdailies_core.sources.history import TokenApi, rows_of
 from gitdailies_core.values.secret import Secret
 
 GROUP = "gitdailies.connect"
 
 POST, DELETE = "POST", "DELETE"
+# The answers of a vendor that deleted something, or had deleted it before.
+_GONE = (200, 202, 204, 404)
 
 
 class Template(NamedTuple):
@@ -48,6 +50,11 @@ class Made(NamedTuple):
     what: str
     id: str
     delete: Call
+
+    @classmethod
+    def at(cls, path: str, what: str, id_: str) -> Made:
+        """Return what is deleted by a request to *path*, also where somebody deleted it before."""
+        return cls(what, id_, Call(f"delete the {what}", DELETE, path, None, _GONE))
 
 
 class Step(NamedTuple):
@@ -93,22 +100,12 @@ def webhooks_by_page(vendor: str, lookup: Lookup, path: str, per_page: int) -> I
             return
 
 
-class Vendor(Protocol):
+class Vendor(TokenApi, Protocol):
     """A vendor whose webhooks have an API.
 
-    `name` is that of its adapter or source pack. `parameters` are as those of a history reader. `settings`
-    are those of the source, besides adapter and secrets. `test_by_hand` says how a person sends a test, where
-    the API cannot. It may have the parts of `history.SecondKey` and `history.TokenExchange`, too.
+    `parameters` are as those of a history reader. `settings` are those of the source, besides adapter and
+    secrets. `test_by_hand` says how a person sends a test, where the API cannot.
     """
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def url(self) -> str: ...
-
-    @property
-    def token_env(self) -> str: ...
 
     @property
     def parameters(self) -> Mapping[str, str]: ...
@@ -122,9 +119,6 @@ class Vendor(Protocol):
 
     @property
     def test_by_hand(self) -> str: ...
-
-    def headers(self, token: Secret) -> Mapping[str, str]:
-        """Return the headers of every request."""
 
     def find(self, lookup: Lookup, target: Target) -> Iterator[Made]:
         """Yield what exists for this target, in the order of `steps`.

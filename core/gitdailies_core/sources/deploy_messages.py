@@ -1,15 +1,17 @@
 """What a delivery says about deploys: `Deploy`, which may become an event, and `Push`, which never does.
 
-Both are built with `make`, which refuses what an event could not hold. Where a deploy counts, and which
+Neither holds what an event could not hold. Where a deploy counts, and which
 commits it brought, is decided in the package `deploys`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import PayloadError
@@ -20,6 +22,7 @@ from gitdailies_core.events.field_types import (
     NAME,
     REPO,
     TIERS,
+    TRIGGERS,
     describe_misfit,
 )
 from gitdailies_core.sources.shown_text import address, is_id, name, one_line
@@ -33,22 +36,33 @@ _NO_COMMIT = re.compile(r"0+\Z")
 
 
 class DeployedCommit(NamedTuple):
-    """A commit that a deploy brought, and when it was made, aware UTC, or None."""
+    """A commit that a deploy brought, when it was made, aware UTC, or None, and its parents, or None.
+
+    `outside` says whether it touches nothing of the service, or is None where nothing tells.
+    """
 
     sha: str
     time: datetime | None = None
+    parents: tuple[str, ...] | None = None
+    outside: bool | None = None
 
 
 class PushedCommit(NamedTuple):
-    """A commit of a push: when it was made, aware UTC, or None, and its message."""
+    """A commit of a push: when it was made, aware UTC, or None, its message, and its files, or None.
+
+    `services` says which of the services that have paths it touches; `deploys.pushes` sets it.
+    """
 
     sha: str
     time: datetime | None = None
     message: str = ""
+    files: tuple[str, ...] | None = None
+    services: Mapping[str, bool] = MappingProxyType({})
 
 
-class Deploy(NamedTuple):
-    """What one message of a delivery says about one deploy. Build it with `make`.
+@dataclass(frozen=True, kw_only=True)
+class Deploy:
+    """What one message of a delivery says about one deploy.
 
     word        the vendor's word for it, such as `deployment_status.success`
     key         names this message, the same at each redelivery; "" if the vendor has no such id
@@ -57,6 +71,9 @@ class Deploy(NamedTuple):
     at          when it was deployed, as the vendor reports it
     at_receipt  `at` is the time of receipt, because the delivery has no time
     branch      the branch it was built from, or None where the delivery claims none
+    service     the service that a person named for it, or None
+    application what the vendor itself calls what was deployed, or None: the event's id is made from it before
+                the service, and it is never the service
     platform    what ran it, in the words of the step's `run`: `github-actions`
     run         the platform's id of the run, or ""; the event's `run` is `platform:run`
     attempt     which attempt of the run it is, or None for the first
@@ -68,123 +85,96 @@ class Deploy(NamedTuple):
     previous    the commit that was deployed there before, or None
     type        deploy, rollback or hotfix, or None
     tier        what the environment is for, or None
+    trigger     what started the run, in the event's words, or None where the vendor does not tell
     reverts     the commits that its commits undo
     route       the word that a line of the source's `route` may name, or ""
+    service_by  more words, the most exact one first, by which a line may give the service
     route_required
-                it counts only where a line of `route` names its word
+                it counts only where a line of `route` names one of its words, and more than a service
     gitops      the commit is one of a deployment repository: it counts only where a line of `route`
                 has `repo: same`
+    images      the images that were deployed, if the commit is that of a tag
+
+    Text to show is put on one line and cut, an address that is not http or https is left out, and so is a
+    previous commit that is none. Raises PayloadError for a commit, repository or id that an event cannot
+    hold, and ValueError for a mistake of the adapter: a naive time, a type, a tier, a trigger or a platform
+    that there is not.
     """
 
     word: str
-    key: str
+    key: str = ""
     repo: str
     sha: str
     at: datetime
-    at_receipt: bool
-    branch: str | None
-    environment: str | None
-    service: str | None
+    at_receipt: bool = False
+    branch: str | None = None
+    environment: str | None = None
+    service: str | None = None
     platform: str
-    run: str
-    attempt: str | None
-    deployment: str
-    commits: tuple[DeployedCommit, ...] | None
-    commit_time: datetime | None
-    previous: str | None
-    url: str | None
-    type: str | None
-    tier: str | None
-    reverts: tuple[str, ...]
-    route: str
-    route_required: bool
-    gitops: bool
+    run: str = ""
+    attempt: str | None = None
+    deployment: str = ""
+    commits: tuple[DeployedCommit, ...] | None = None
+    commit_time: datetime | None = None
+    previous: str | None = None
+    url: str | None = None
+    type: str | None = None
+    tier: str | None = None
+    reverts: tuple[str, ...] = ()
+    route: str = ""
+    route_required: bool = False
+    gitops: bool = False
     object: str = ""
+    application: str | None = None
+    service_by: tuple[str, ...] = ()
+    trigger: str | None = None
+    images: tuple[str, ...] = ()
 
-    @classmethod
-    def make(
-        cls,
-        *,
-        word: str,
-        repo: str,
-        sha: str,
-        at: datetime,
-        platform: str,
-        key: str = "",
-        at_receipt: bool = False,
-        branch: str | None = None,
-        environment: str | None = None,
-        service: str | None = None,
-        run: str = "",
-        attempt: str | None = None,
-        deployment: str = "",
-        commits: Sequence[tuple[str, datetime | None]] | None = None,
-        commit_time: datetime | None = None,
-        previous: str | None = None,
-        url: str | None = None,
-        type: str | None = None,  # noqa: A002  the wire's word
-        tier: str | None = None,
-        reverts: Sequence[str] = (),
-        route: str = "",
-        route_required: bool = False,
-        gitops: bool = False,
-        object: str = "",  # noqa: A002  the packs' word
-    ) -> Deploy:
-        """Build a deploy. Raises PayloadError for a commit, repository or id that an event cannot hold.
-
-        Text to show is put on one line and cut, an address that is not http or https is left out, and
-        so is a previous commit that is none. Raises ValueError for a mistake of the adapter: a naive
-        time, a type, a tier or a platform that there is not.
-        """
-        for where, value, words in (("type", type, DEPLOY_TYPES), ("tier", tier, TIERS)):
+    def __post_init__(self) -> None:
+        for where, words in (("type", DEPLOY_TYPES), ("tier", TIERS), ("trigger", TRIGGERS)):
+            value = getattr(self, where)
             if value is not None and value not in words:
                 raise ValueError(f"{where}: expected one of {', '.join(words)}, got {got(value)}")
-        if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,49}", platform):
-            raise ValueError(f"platform: expected a name in lower case, got {got(platform)}")
-        brought = None if commits is None else tuple(_brought(commits))
+        if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,49}", self.platform):
+            raise ValueError(f"platform: expected a name in lower case, got {got(self.platform)}")
+        brought = None if self.commits is None else tuple(_brought(self.commits))
         if any(
             time is not None and time.tzinfo is None
-            for time in (at, commit_time, *(commit.time for commit in brought or ()))
+            for time in (self.at, self.commit_time, *(commit.time for commit in brought or ()))
         ):
             raise ValueError("at: expected an aware time, got a naive one")
-        if repo or not route:
-            _check_repo(repo)
-        names = {"key": key, "run": run, "deployment": deployment, "attempt": attempt, "object": object}
-        for where, value in names.items():
-            if value and not is_id(value):
-                raise PayloadError(
-                    f"{where}: expected 1 to {NAME.longest} printable characters, got {got(value)}"
-                )
-        return cls(
-            word=one_line(word, 255) or "",
-            key=key,
-            repo=repo,
-            sha=commit_of(sha, "commit"),
-            at=at,
-            at_receipt=at_receipt,
-            branch=one_line(branch, 255),
-            environment=name(environment),
-            service=name(service),
-            platform=platform,
-            run=run,
-            attempt=attempt or None,
-            deployment=deployment,
-            commits=brought,
-            commit_time=commit_time,
-            previous=_previous(previous),
-            url=address(url),
-            type=type,
-            tier=tier,
-            reverts=tuple(commit.lower() for commit in reverts[:MOST_REVERTS]),
-            route=one_line(route, 255) or "",
-            route_required=route_required,
-            gitops=gitops,
-            object=object,
-        )
+        if self.repo or not self.route:
+            _check_repo(self.repo)
+        for where in ("key", "run", "deployment", "attempt", "object"):
+            _check_id(where, getattr(self, where))
+        cleaned = {
+            "word": one_line(self.word, 255) or "",
+            "sha": commit_of(self.sha, "commit"),
+            "branch": one_line(self.branch, 255),
+            "environment": name(self.environment),
+            "service": name(self.service),
+            "attempt": self.attempt or None,
+            "commits": brought,
+            "previous": _previous(self.previous),
+            "url": address(self.url),
+            "reverts": tuple(commit.lower() for commit in self.reverts[:MOST_REVERTS]),
+            "route": one_line(self.route, 255) or "",
+            "application": name(self.application),
+            "service_by": tuple(one for text in self.service_by if (one := one_line(text, 255))),
+            "images": tuple(one for text in self.images if (one := one_line(text, 255))),
+        }
+        for field_name, clean in cleaned.items():
+            object.__setattr__(self, field_name, clean)
+
+    @classmethod
+    def make(cls, **given: Any) -> Deploy:
+        """Build it, as a change is built."""
+        return cls(**given)
 
 
-class Push(NamedTuple):
-    """What one message of a delivery says about commits that reached a branch. Build it with `make`.
+@dataclass(frozen=True, kw_only=True)
+class Push:
+    """What one message of a delivery says about commits that reached a branch.
 
     It makes no event. Its commits are remembered for the lead time of a later deploy.
 
@@ -194,61 +184,46 @@ class Push(NamedTuple):
     default_branch the repository's default branch, or None
     total          how many commits it brought, or None where the vendor does not say. Where `commits` are
                    fewer, those before them are unknown
+
+    A commit of zeros means that there is none. Raises PayloadError for a commit, branch or repository that is
+    none, and ValueError for a naive time.
     """
 
     word: str
-    key: str
+    key: str = ""
     repo: str
     branch: str
-    before: str
-    after: str
-    commits: tuple[PushedCommit, ...]
-    forced: bool
-    default_branch: str | None
+    before: str = ""
+    after: str = ""
+    commits: tuple[PushedCommit, ...] = ()
+    forced: bool = False
+    default_branch: str | None = None
     total: int | None = None
 
-    @classmethod
-    def make(
-        cls,
-        *,
-        word: str,
-        repo: str,
-        branch: str,
-        before: str = "",
-        after: str = "",
-        key: str = "",
-        commits: Sequence[tuple[str, datetime | None, str]] = (),
-        forced: bool = False,
-        default_branch: str | None = None,
-        total: int | None = None,
-    ) -> Push:
-        """Build a push. Raises PayloadError for a commit, branch or repository that is none.
-
-        A commit of zeros means that there is none. Raises ValueError for a naive time.
-        """
-        _check_repo(repo)
-        shown = one_line(branch, 255)
+    def __post_init__(self) -> None:
+        _check_repo(self.repo)
+        shown = one_line(self.branch, 255)
         if shown is None:
-            raise PayloadError(f"branch: expected a name, got {got(branch)}")
-        if key and not is_id(key):
-            raise PayloadError(f"key: expected 1 to {NAME.longest} printable characters, got {got(key)}")
-        pushed = tuple(
-            PushedCommit(commit_of(sha, "commit"), time, message) for sha, time, message in commits
-        )
+            raise PayloadError(f"branch: expected a name, got {got(self.branch)}")
+        _check_id("key", self.key)
+        pushed = tuple(PushedCommit(commit_of(one[0], "commit"), *one[1:]) for one in self.commits)
         if any(commit.time is not None and commit.time.tzinfo is None for commit in pushed):
             raise ValueError("commits: expected aware times, got a naive one")
-        return cls(
-            word=one_line(word, 255) or "",
-            key=key,
-            repo=repo,
-            branch=shown,
-            before=_end_of_push(before, "before"),
-            after=_end_of_push(after, "after"),
-            commits=pushed,
-            forced=forced,
-            default_branch=one_line(default_branch, 255),
-            total=total,
-        )
+        cleaned = {
+            "word": one_line(self.word, 255) or "",
+            "branch": shown,
+            "before": _end_of_push(self.before, "before"),
+            "after": _end_of_push(self.after, "after"),
+            "commits": pushed,
+            "default_branch": one_line(self.default_branch, 255),
+        }
+        for field_name, clean in cleaned.items():
+            object.__setattr__(self, field_name, clean)
+
+    @classmethod
+    def make(cls, **given: Any) -> Push:
+        """Build it, as a change is built."""
+        return cls(**given)
 
 
 def commit_of(text: str, where: str) -> str:
@@ -257,6 +232,11 @@ def commit_of(text: str, where: str) -> str:
     if not _SHA.match(sha) or _NO_COMMIT.match(sha):
         raise PayloadError(f"{where}: expected 40 or 64 hexadecimal digits, got {got(text)}")
     return sha
+
+
+def _check_id(where: str, value: str | None) -> None:
+    if value and not is_id(value):
+        raise PayloadError(f"{where}: expected 1 to {NAME.longest} printable characters, got {got(value)}")
 
 
 def _check_repo(repo: str) -> None:
@@ -276,5 +256,5 @@ def _end_of_push(sha: str, where: str) -> str:
     return "" if _NO_COMMIT.match(sha) or not sha else commit_of(sha, where)
 
 
-def _brought(commits: Sequence[tuple[str, datetime | None]]) -> Sequence[DeployedCommit]:
-    return [DeployedCommit(commit_of(sha, "commits"), time) for sha, time in commits[:MOST_COMMITS]]
+def _brought(commits: Sequence[DeployedCommit]) -> list[DeployedCommit]:
+    return [DeployedCommit(commit_of(one[0], "commits"), one[1]) for one in commits[:MOST_COMMITS]]

@@ -13,7 +13,7 @@ from typing import Any
 
 from gitdailies_core.error_text import NOTHING, got, got_of
 from gitdailies_core.errors import PayloadError
-from gitdailies_core.values import times
+from gitdailies_core.values import lenient_times
 
 
 class Fields:
@@ -87,7 +87,7 @@ class Fields:
     def time(self, name: str) -> datetime:
         """Read a time with a zone, like RFC 3339, or a number of seconds or less since 1970."""
         try:
-            return times.read(self._values.get(name), name)
+            return lenient_times.read(self._values.get(name), name)
         except ValueError as error:
             raise self._no_time(name, error) from None
 
@@ -101,8 +101,8 @@ class Fields:
         value = self._values.get(name)
         try:
             if isinstance(value, str) and ":" in value:
-                return times.read(value, name)
-            return times.from_epoch(value, name)
+                return lenient_times.read(value, name)
+            return lenient_times.from_epoch(value, name)
         except ValueError as error:
             raise self._no_time(name, error) from None
 

@@ -15,6 +15,7 @@ from typing import Any, Callable, NamedTuple, Protocol, Union, runtime_checkable
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import PayloadError
 from gitdailies_core.events.events import Event
+from gitdailies_core.sources.fields import Fields
 from gitdailies_core.sources.protocol import Change, Ignored
 from gitdailies_core.values.secret import Secret
 
@@ -22,8 +23,10 @@ GROUP = "gitdailies.history"
 
 # What a reader yields: a change of an incident, a deploy, or an ignored record with its reason.
 PastMessage = Union[Change, Event, Ignored]
+PastMessages = Iterator[PastMessage]
 # A row of a vendor's listing, unchanged.
 Row = dict[str, Any]
+Query = Sequence[tuple[str, str]]
 
 
 class Window(NamedTuple):
@@ -56,7 +59,7 @@ class Pages(Protocol):
     def url(self) -> str:
         """The base URL, without a slash at the end."""
 
-    def get(self, path: str, query: Sequence[tuple[str, str]] = ()) -> Any:
+    def get(self, path: str, query: Query = ()) -> Any:
         """Return the decoded JSON at *path*. A second run of the same fetch may read it from disk.
 
         Raises DeliveryError if the vendor still does not answer after retries, and Refused if it
@@ -64,7 +67,7 @@ class Pages(Protocol):
         """
 
 
-def ignore_unreadable(messages: Iterator[PastMessage]) -> Iterator[PastMessage]:
+def ignore_unreadable(messages: PastMessages) -> PastMessages:
     """Yield the *messages* of one record. If it cannot be read, yield an Ignored with the reason.
 
     So one bad record does not stop the others.
@@ -76,16 +79,16 @@ def ignore_unreadable(messages: Iterator[PastMessage]) -> Iterator[PastMessage]:
 
 
 def numbered_pages(
-    pages: Pages, path: str, query: Sequence[tuple[str, str]], *, size: int, name: str = ""
+    pages: Pages, path: str, query: Query, *, size: int, name: str = "", by: str = "per_page"
 ) -> Iterator[list[Row]]:
-    """Yield pages of rows by the parameters `page` and `per_page`, as GitHub and GitLab number them.
+    """Yield pages of rows by the parameters `page` and *by*, as GitHub and GitLab number them.
 
     The rows are under *name*, or the page itself is the list. Raises PayloadError if they are not
     a list of objects.
     """
     number = 1
     while True:
-        page = pages.get(path, [*query, ("per_page", str(size)), ("page", str(number))])
+        page = pages.get(path, [*query, (by, str(size)), ("page", str(number))])
         rows = rows_of(page, name, path)
         if rows:
             yield rows
@@ -105,6 +108,11 @@ def rows_of(page: Any, name: str, path: str) -> list[Row]:
     return rows
 
 
+def time_of(what: str, name: str) -> Callable[[Row], datetime]:
+    """Return a function that reads the time under *name* of a row, which is named *what* in an error."""
+    return lambda row: Fields(row, what).time(name)
+
+
 def newest_first(
     listed: Iterable[Sequence[Row]], window: Window, at: Callable[[Row], datetime | None]
 ) -> Iterator[Row]:
@@ -120,12 +128,11 @@ def newest_first(
             return
 
 
-class Reader(Protocol):
-    """The history of one vendor.
+class TokenApi(Protocol):
+    """A vendor's API that takes a token. It may have the parts of `SecondKey` and `TokenExchange`, too.
 
-    `name` is the name of its adapter, if it has one. `url` is the default address of its API, and
-    `token_env` the default variable with its token. `parameters` maps the name of each further
-    parameter to a description. A parameter whose name ends in `?` is optional.
+    `name` is the name of its adapter or source pack, if it has one. `url` is the default address, "" for an
+    API that each company runs itself. `token_env` is the default variable with the token.
     """
 
     @property
@@ -137,13 +144,21 @@ class Reader(Protocol):
     @property
     def token_env(self) -> str: ...
 
-    @property
-    def parameters(self) -> Mapping[str, str]: ...
-
     def headers(self, token: Secret) -> Mapping[str, str]:
         """Return the headers of every request."""
 
-    def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[PastMessage]:
+
+class Reader(TokenApi, Protocol):
+    """The history of one vendor.
+
+    `parameters` maps the name of each further parameter to a description. A parameter whose name ends in `?`
+    is optional.
+    """
+
+    @property
+    def parameters(self) -> Mapping[str, str]: ...
+
+    def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> PastMessages:
         """Yield the messages about everything that began in *window*, in any order.
 
         Raises PayloadError if a page is not as the vendor's documentation says.
@@ -207,7 +222,7 @@ class FailedDelivery(NamedTuple):
 class Listing(Protocol):
     """The vendor's API. Each call sends a request."""
 
-    def get(self, path: str, query: Sequence[tuple[str, str]] = ()) -> tuple[Any, Sequence[tuple[str, str]]]:
+    def get(self, path: str, query: Query = ()) -> tuple[Any, Query]:
         """Return the decoded JSON at *path*, and the query of the next page, empty on the last one.
 
         Raises as `Pages.get`.

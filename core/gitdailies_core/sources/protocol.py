@@ -8,16 +8,16 @@ package `incidents` does that with the messages.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Callable, NamedTuple, Protocol, TypeVar, Union, runtime_checkable
+from typing import Any, Callable, ClassVar, NamedTuple, Protocol, TypeVar, Union, runtime_checkable
 
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import PayloadError
-from gitdailies_core.events.field_types import NAME
-from gitdailies_core.reasons import CODES, OTHER, QUARANTINED, UNEXPECTED_PAYLOAD, Code
+from gitdailies_core.events.field_types import NAME, REPO
+from gitdailies_core.reasons import CODES, OTHER, QUARANTINED, RENAMED, UNEXPECTED_PAYLOAD, Code
 from gitdailies_core.sources.deploy_messages import DEPLOYED, PUSHED, Deploy, Push
 from gitdailies_core.sources.request import Request
 from gitdailies_core.sources.shown_text import address, is_id, one_line
@@ -31,16 +31,19 @@ STATES = (STARTED, RESOLVED, UPDATED)
 REOPENED = "reopened"
 CANCELLED = "cancelled"
 DELETED = "deleted"
-# Words of a table for which `Change.make` has one of STATES.
+# Words of a table for which a change has one of STATES.
 WITHOUT_RECOVERY = (CANCELLED, DELETED)
 OTHER_STATES = (REOPENED, *WITHOUT_RECOVERY)
 # What an adapter's table may map a word to; anything else is the reason why it is ignored.
 MEANINGS = (*STATES, *OTHER_STATES, DEPLOYED, PUSHED)
 
+# What a line of `route` may do for a deploy of an adapter, whose `route_uses` has these words: it counts only
+# with a line, it may count elsewhere by one, or a line may only give its service.
+ROUTE_REQUIRED, ROUTE_OPTIONAL, ROUTE_FOR_SERVICE = "required", "optional", "service"
+
 Element = TypeVar("Element")
 # The fields of a change that an event holds as they are.
 _IDS = ("incident id", "merge target", "occurrence", "first occurrence", "key")
-_NO_TAGS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 class Service(NamedTuple):
@@ -50,8 +53,9 @@ class Service(NamedTuple):
     aliases: tuple[str, ...] = ()
 
 
-class Change(NamedTuple):
-    """What one message of a delivery says about one incident. Build it with `make`.
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What one message of a delivery says about one incident.
 
     state       started, resolved, or updated (the incident goes on, nothing to count)
     word        the vendor's word for it, such as `incident.triggered`
@@ -75,121 +79,87 @@ class Change(NamedTuple):
     merged      the incident ended because it was merged, into `merged_into` if that is known
     needs_start an end that counts nothing unless its start did: where the start may never have counted
     resolution  how it ended, where that is no recovery: cancelled or deleted
+
+    A state of `reopened` is a start at *at* of an occurrence of its own, whatever the payload says
+    about the first one. `cancelled` and `deleted` are ends that are no recovery: the state is
+    resolved, and the word is the resolution.
+
+    Text to show (title, severity, names) is put on one line and cut to the length that an
+    event allows. Hidden characters are taken out of names. A service without a name is left
+    out, and so is an address that is not http or https. Raises PayloadError for an id that an event
+    cannot hold, and ValueError for a mistake of the adapter: a wrong state, a naive time.
     """
 
     state: str
     word: str
     incident: str
     at: datetime
-    occurrence: str | None
-    first_occurrence: str | None
-    started_at: datetime | None
-    key: str
-    services: tuple[Service, ...]
-    whole: bool
-    ends_all: bool
-    again_at: datetime | None
-    at_receipt: bool
-    merged: bool
-    merged_into: str | None
-    environment: str | None
-    title: str | None
-    severity: str | None
-    url: str | None
-    urgency: str | None
-    priority: str | None
-    tags: Mapping[str, tuple[str, ...]]
+    occurrence: str | None = None
+    first_occurrence: str | None = None
+    started_at: datetime | None = None
+    key: str = ""
+    services: Sequence[Service] = ()
+    whole: bool = True
+    ends_all: bool = False
+    again_at: datetime | None = None
+    at_receipt: bool = False
+    merged: bool = False
+    merged_into: str | None = None
+    environment: str | None = None
+    title: str | None = None
+    severity: str | None = None
+    url: str | None = None
+    urgency: str | None = None
+    priority: str | None = None
+    tags: Mapping[str, Sequence[str]] = field(default_factory=dict)
     resolution: str | None = None
     needs_start: bool = False
+    # Adapters build it by this name, as a deploy and a push.
+    make: ClassVar[type[Change]]
 
-    @classmethod
-    def make(
-        cls,
-        *,
-        state: str,
-        word: str,
-        incident: str,
-        at: datetime,
-        occurrence: str | None = None,
-        first_occurrence: str | None = None,
-        started_at: datetime | None = None,
-        key: str = "",
-        services: Sequence[Service] = (),
-        whole: bool = True,
-        ends_all: bool = False,
-        again_at: datetime | None = None,
-        at_receipt: bool = False,
-        merged: bool = False,
-        merged_into: str | None = None,
-        environment: str | None = None,
-        title: str | None = None,
-        severity: str | None = None,
-        url: str | None = None,
-        urgency: str | None = None,
-        priority: str | None = None,
-        tags: Mapping[str, Sequence[str]] | None = None,
-        resolution: str | None = None,
-        needs_start: bool = False,
-    ) -> Change:
-        """Build a change. Raises PayloadError for an id that an event cannot hold.
-
-        A state of `reopened` is a start at *at* of an occurrence of its own, whatever the payload says
-        about the first one. `cancelled` and `deleted` are ends that are no recovery: the state is
-        resolved, and the word is the resolution.
-
-        Text to show (title, severity, names) is put on one line and cut to the length that an
-        event allows. Hidden characters are taken out of names. A service without a name is left
-        out, and so is an address that is not http or https. Raises ValueError for a mistake of the
-        adapter: a wrong state, a naive time.
-        """
+    def __post_init__(self) -> None:
+        state, again_at, resolution = self.state, self.again_at, self.resolution
         if state == REOPENED:
-            state, again_at = STARTED, at
+            state, again_at = STARTED, self.at
         elif state in WITHOUT_RECOVERY:
             state, resolution = RESOLVED, state
         if state not in STATES:
             raise ValueError(
                 f"state: expected one of {', '.join((*STATES, *OTHER_STATES))}, got {got(state)}"
             )
-        ids = (incident, merged_into, occurrence, first_occurrence, key or None)
+        ids = (self.incident, self.merged_into, self.occurrence, self.first_occurrence, self.key or None)
         for name, value in zip(_IDS, ids):
             if value is not None and not is_id(value):
                 raise PayloadError(
                     f"{name}: expected 1 to {NAME.longest} printable characters, got {got(value)}"
                 )
-        for time in (at, started_at, again_at):
+        for time in (self.at, self.started_at, again_at):
             if time is not None and time.tzinfo is None:
                 raise ValueError("at: expected an aware time, got a naive one")
-        return cls(
-            state=state,
-            word=one_line(word, 255) or "",
-            incident=incident,
-            at=at,
-            occurrence=occurrence,
-            first_occurrence=first_occurrence,
-            started_at=started_at,
-            key=key,
-            services=_named_services(services),
-            whole=whole,
-            ends_all=ends_all,
-            again_at=again_at,
-            at_receipt=at_receipt,
-            merged=merged,
-            merged_into=merged_into,
-            environment=name_of(environment),
-            title=one_line(title, 1000),
-            severity=one_line(severity, 255),
-            url=address(url),
-            urgency=one_line(urgency, 255),
-            priority=one_line(priority, 255),
-            tags=MappingProxyType({name: tuple(tags[name]) for name in tags}) if tags else _NO_TAGS,
-            resolution=one_line(resolution, 255),
-            needs_start=needs_start,
-        )
+        cleaned = {
+            "state": state,
+            "word": one_line(self.word, 255) or "",
+            "services": _named_services(self.services),
+            "again_at": again_at,
+            "environment": name_of(self.environment),
+            "title": one_line(self.title, 1000),
+            "severity": one_line(self.severity, 255),
+            "url": address(self.url),
+            "urgency": one_line(self.urgency, 255),
+            "priority": one_line(self.priority, 255),
+            "tags": MappingProxyType({name: tuple(texts) for name, texts in (self.tags or {}).items()}),
+            "resolution": one_line(resolution, 255),
+        }
+        for field_name, clean in cleaned.items():
+            object.__setattr__(self, field_name, clean)
 
     @property
     def is_reopened(self) -> bool:
         """Whether it starts an occurrence of its own, and the first start is not its own."""
         return self.state == STARTED and self.again_at is not None and self.again_at == self.at
+
+
+Change.make = Change
 
 
 @dataclass(frozen=True)
@@ -224,6 +194,28 @@ class Unreadable(Ignored):
     """
 
     code: Code = UNEXPECTED_PAYLOAD
+
+
+@dataclass(frozen=True)
+class Renamed(Ignored):
+    """A repository, which was called *former*, is called *repo* now.
+
+    The body of the delivery is quarantined until `repositories` of gitdailies.yml says so.
+    """
+
+    code: Code = RENAMED
+    former: str = ""
+    repo: str = ""
+
+    @classmethod
+    def make(cls, *, word: str, former: str, repo: str, key: str = "") -> Renamed:
+        """Build it. Raises PayloadError for a name that no repository has."""
+        for where, value in (("former", former), ("repo", repo)):
+            if not REPO.accepts(value):
+                raise PayloadError(f"{where}: expected {REPO.expected}, got {got(value)}")
+        line = f"repositories: {{{repo}: {{was: [{former}]}}}}"
+        text = f"{former} is called {repo} now; add this to gitdailies.yml, here and at the DORA server"
+        return cls(f"{text}: {line}", word, key=key, former=former, repo=repo)
 
     def __post_init__(self) -> None:
         if self.code not in QUARANTINED:
@@ -288,9 +280,8 @@ class Adapter(Protocol):
     """One vendor. The registry finds it by entry point in the group `gitdailies.adapters`.
 
     `table` maps each word of the vendor to one of MEANINGS or to the reason why it is ignored.
-    Documentation is generated from it. `examples` names the package that has
-    `payload.schema.json` and a folder `examples` with pairs of NAME.payload.json and
-    NAME.expected.json.
+    Documentation is generated from it. `examples` names the package with a folder
+    `examples`, which has pairs of NAME.payload.json and NAME.expected.json.
     """
 
     @property

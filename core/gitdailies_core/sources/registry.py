@@ -1,7 +1,8 @@
 """Find installed adapters and source packs by entry point, those of other distributions alike.
 
 An adapter in code is an entry point itself. Source packs have one for all of a distribution: a
-provider, which finds them by their folders.
+provider, which finds them by their folders. A name has one owner: two would count differently, and
+nothing would say which one does.
 
 This module is exempt from core's rule against I/O, because it reads the metadata of installed
 distributions.
@@ -35,10 +36,7 @@ def load(name: str, group: str = GROUP) -> Any:
     Raises ConfigurationError if no distribution or more than one has the name, and if the object
     cannot be imported.
     """
-    found: dict[str, EntryPoint] = {}
-    for point in _points(group):
-        if point.name == name:
-            found[(point.dist.name if point.dist else None) or "?"] = point
+    found = {_distribution(point): point for point in _points(group) if point.name == name}
     if not found:
         known = installed() if group == GROUP else names(group)
         raise ConfigurationError(f"adapter: no adapter named {name!r}{_hint(name, known)}")
@@ -57,20 +55,22 @@ def load(name: str, group: str = GROUP) -> Any:
 
 
 def adapter(name: str) -> Adapter:
-    """Load an adapter by name, else the source pack of that name. No other adapter is imported.
+    """Load an adapter or a source pack by name. No other adapter is imported.
 
-    Raises ConfigurationError.
+    Raises ConfigurationError, also if more than one distribution has the name.
     """
-    if name not in names():
-        found = _provider(name)
-        if found is not None:
-            return found.load(name)
-    return cast(Adapter, load(name))
+    found = _provider(name)
+    return cast(Adapter, load(name)) if found is None else found.load(name)
+
+
+def check_owner(name: str) -> None:
+    """Raise ConfigurationError if more than one adapter or source pack has this name. Nothing is loaded."""
+    _provider(name)
 
 
 def pack_names() -> list[str]:
     """Return the names of all installed source packs, sorted, each once."""
-    return sorted({name for found in _providers() for name in found.names()})
+    return sorted({name for _, found in _providers() for name in found.names()})
 
 
 def installed() -> list[str]:
@@ -83,7 +83,7 @@ def compile_source(name: str, *, mapping: Any = None, override: Any = None) -> A
 
     Raises MappingError, and ConfigurationError if there is no such pack.
     """
-    found = next(_providers(), None) if mapping is not None else _provider(name)
+    found = next((one for _, one in _providers()), None) if mapping is not None else _provider(name)
     if found is None:
         raise ConfigurationError(f"adapter: no source pack named {name!r}{_hint(name, pack_names())}")
     return found.compile(name, mapping, override)
@@ -111,13 +111,31 @@ def _hint(name: str, known: Sequence[str]) -> str:
     return f"; installed: {', '.join(known) or 'none'}"
 
 
-def _providers() -> Iterator[PackProvider]:
+def _providers() -> Iterator[tuple[str, PackProvider]]:
+    """Yield each provider of packs, after the name of its distribution."""
     for name in names(PACKS):
-        yield cast(PackProvider, load(name, PACKS))
+        provider = cast(PackProvider, load(name, PACKS))
+        yield next(_distribution(point) for point in _points(PACKS) if point.name == name), provider
 
 
 def _provider(name: str) -> PackProvider | None:
-    return next((found for found in _providers() if name in found.names()), None)
+    """Return the provider of the pack *name*; None if there is no such pack.
+
+    Raises ConfigurationError if an adapter or another provider has the name, too.
+    """
+    packs = [(distribution, found) for distribution, found in _providers() if name in found.names()]
+    adapters = sorted({_distribution(point) for point in _points(GROUP) if point.name == name})
+    owners = [*adapters, *(f"the packs of {distribution}" for distribution, _ in packs)]
+    if len(owners) > 1:
+        raise ConfigurationError(
+            f"adapter: {name!r} is claimed by {' and by '.join(owners)};"
+            " uninstall one of them, or give yours another name"
+        )
+    return packs[0][1] if packs else None
+
+
+def _distribution(point: EntryPoint) -> str:
+    return (point.dist.name if point.dist else None) or "?"
 
 
 @cache

@@ -13,7 +13,7 @@ _HIDDEN = re.compile(f"[{HIDDEN}]+")
 
 def is_id(text: str) -> bool:
     """Whether an event can hold *text* as an id, unchanged."""
-    return 0 < len(text) <= NAME.longest and (NAME.quick(text) or bool(NAME.fits(text)))
+    return 0 < len(text) <= NAME.longest and bool(NAME.fits(text))
 
 
 def name(text: str | None) -> str | None:

@@ -5,8 +5,6 @@ Nothing is looked up, so a public name of a private address counts as public.
 
 from __future__ import annotations
 
-from ipaddress import ip_address, ip_network
-
 # This machine, private and link-local networks, and the shared ones of carriers (RFC 1918, 3927, 4193,
 # 4291, 6598). `is_private` of an address means more networks, and others on each version of Python.
 _NETWORKS = (
@@ -28,6 +26,9 @@ _PRIVATE_NAMES = (
 
 def is_private(host: str) -> bool:
     """Whether *host* is this machine or in a private network. A name without a dot is."""
+    # Most addresses are of https and need no look.
+    from ipaddress import ip_address, ip_network
+
     name = host.strip("[]").rstrip(".").lower().partition("%")[0]
     try:
         address = ip_address(name)

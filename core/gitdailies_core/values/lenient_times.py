@@ -19,14 +19,20 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gitdailies_core.error_text import got
-from gitdailies_core.values import times
+from gitdailies_core.values.times import EXPECTED_TIME
 
-_EXPECTED = "a time like 2026-03-04T09:12:41Z"
 _FORM = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ]\s?(\d\d:\d\d)(:\d\d)?(?:[.,](\d{1,12}))?"
     r"\s?(?:([+-]\d\d)(?::?(\d\d))?(?:\s(?:[A-Z]{3,5}|[+-]\d{2,4}))?|([Zz]|UTC|utc|GMT|gmt))?",
     re.ASCII,
 )
+_NUMBER = re.compile(r"\s*([0-9]{1,20})(?:\.([0-9]{1,19}))?(?:[eE]\+?([0-9]{1,2}))?\s*")
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+# The size of an epoch number shows its unit. Each range below holds the years 1973 to 5138 in
+# its unit, and no two ranges overlap.
+_EPOCH_UNITS = ((10**8, 10**11, 10**6), (10**11, 10**14, 10**3), (10**14, 10**17, 1))
+_NANOSECONDS = (10**17, 10**20)
 
 
 def read(value: Any, where: str, *, form: str = "", zone: str = "") -> datetime:
@@ -40,14 +46,14 @@ def read(value: Any, where: str, *, form: str = "", zone: str = "") -> datetime:
     found = _FORM.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
         try:
-            return times.from_epoch(value, where)
+            return from_epoch(value, where)
         except ValueError:
-            raise ValueError(f"{where}: expected {_EXPECTED}, got {got(value)}") from None
+            raise ValueError(f"{where}: expected {EXPECTED_TIME}, got {got(value)}") from None
     day, clock, seconds, fraction, hours, minutes, letters = found.groups()
     local: tzinfo | None = None
     if not hours and not letters:
         if not zone:
-            raise ValueError(f"{where}: expected {_EXPECTED}, got {got(value)}, which has no zone")
+            raise ValueError(f"{where}: expected {EXPECTED_TIME}, got {got(value)}, which has no zone")
         local = zone_of(zone, where)
     offset = f"{hours}:{minutes or '00'}" if hours else "+00:00"
     # The second beyond the last of a minute is the first of the next one.
@@ -63,7 +69,7 @@ def read(value: Any, where: str, *, form: str = "", zone: str = "") -> datetime:
             moment += timedelta(seconds=1)
         return moment.astimezone(timezone.utc)
     except (ValueError, OverflowError):
-        raise ValueError(f"{where}: expected {_EXPECTED}, got {got(value)}") from None
+        raise ValueError(f"{where}: expected {EXPECTED_TIME}, got {got(value)}") from None
 
 
 def zone_of(name: str, where: str) -> tzinfo:
@@ -86,4 +92,37 @@ def _formed(value: Any, where: str, form: str, zone: str) -> datetime:
     try:
         return moment.astimezone(timezone.utc)
     except OverflowError:
-        raise ValueError(f"{where}: expected {_EXPECTED}, got {got(value)}") from None
+        raise ValueError(f"{where}: expected {EXPECTED_TIME}, got {got(value)}") from None
+
+
+def from_epoch(number: Any, where: str) -> datetime:
+    """Read seconds, milliseconds, microseconds or nanoseconds since 1970. The size shows the unit.
+
+    *number* is a number or its text, such as 1772615820, 1772615820.25 or "1.77261582e9". What is
+    finer than a microsecond is cut. Raises ValueError that says `where: expected, got`.
+    """
+    moment = _epoch(number)
+    if moment is None:
+        raise ValueError(
+            f"{where}: expected seconds, milliseconds, microseconds or nanoseconds since 1970,"
+            f" got {got(number)}"
+        )
+    return moment
+
+
+def _epoch(number: Any) -> datetime | None:
+    if isinstance(number, bool) or not isinstance(number, (int, float, str)):
+        return None
+    # A float is read as it is written. As a binary fraction it would differ in its last digits.
+    match = _NUMBER.fullmatch(str(number)) if not isinstance(number, int) or number < 10**20 else None
+    if match is None:
+        return None
+    whole, fraction, exponent = match.groups("")
+    shift = int(exponent or 0) - len(fraction)
+    units, parts = int(whole + fraction) * 10 ** max(shift, 0), 10 ** max(-shift, 0)
+    for low, high, microseconds in _EPOCH_UNITS:
+        if low <= units // parts < high:
+            return _EPOCH + timedelta(microseconds=units * microseconds // parts)
+    if _NANOSECONDS[0] <= units // parts < _NANOSECONDS[1]:
+        return _EPOCH + timedelta(microseconds=units // parts // 1000)
+    return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from gitdailies_core import Fields, Secret
+from gitdailies_core import Fields
 from gitdailies_core.sources.catalogs import CatalogEntry, CatalogService, LeftOut
 from gitdailies_core.sources.history import Pages
 
@@ -31,8 +31,7 @@ class Catalog:
     second_env = rest.SECOND_ENV
     second_header = rest.SECOND_HEADER
 
-    def headers(self, token: Secret) -> Mapping[str, str]:
-        return rest.headers(token)
+    headers = staticmethod(rest.headers)
 
     def read(self, pages: Pages, *, names: bool) -> Iterator[CatalogEntry]:
         """Yield every entity. Another list of the page has the schema of each."""

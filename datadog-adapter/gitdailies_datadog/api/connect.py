@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from gitdailies_core import Fields, Secret
 from gitdailies_core.errors import UsageError
-from gitdailies_core.sources.connecting import DELETE, POST, Call, Lookup, Made, Step, Target, Template
+from gitdailies_core.sources.connecting import POST, Call, Lookup, Made, Step, Target, Template
 
 from gitdailies_datadog.api import rest
 
@@ -22,7 +22,6 @@ _BASE = "/api/v1/integration/webhooks/configuration"
 _RULES = "/api/v2/monitor/notification_rule"
 _PAGE = 100
 HEADER = "X-Relay-Token"
-_GONE = (200, 202, 204, 404)
 
 
 class Connect:
@@ -40,8 +39,7 @@ class Connect:
     gives_secret = False
     test_by_hand = "press Test Notifications in a monitor that notifies it"
 
-    def headers(self, token: Secret) -> Mapping[str, str]:
-        return rest.headers(token)
+    headers = staticmethod(rest.headers)
 
     def find(self, lookup: Lookup, target: Target) -> Iterator[Made]:
         name = _name(target)
@@ -119,20 +117,17 @@ def _rules(lookup: Lookup, name: str) -> Iterator[Made]:
 
 def _made_variable(target: Target) -> Made:
     name = _variable(target)
-    path = f"{_BASE}/custom-variables/{name}"
-    return Made("secret variable", name, Call("delete the secret variable", DELETE, path, None, _GONE))
+    return Made.at(f"{_BASE}/custom-variables/{name}", "secret variable", name)
 
 
 def _made_webhook(target: Target) -> Made:
     name = _name(target)
-    path = f"{_BASE}/webhooks/{quote(name)}"
-    return Made("webhook", name, Call("delete the webhook", DELETE, path, None, _GONE))
+    return Made.at(f"{_BASE}/webhooks/{quote(name)}", "webhook", name)
 
 
 def _made_rule(row: Fields) -> Made:
     id_ = row.text("id")
-    path = f"{_RULES}/{quote(id_, safe='')}"
-    return Made("notification rule", id_, Call("delete the notification rule", DELETE, path, None, _GONE))
+    return Made.at(f"{_RULES}/{quote(id_, safe='')}", "notification rule", id_)
 
 
 connect = Connect()

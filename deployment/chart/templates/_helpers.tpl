@@ -48,11 +48,14 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{- if (.Values.config.relay | default dict).store }}
 {{- fail "config.relay.store: the chart sets it; set store.url, and store.passwordSecret for the password" }}
 {{- end }}
-{{- if not (or .Values.webhooks.enabled .Values.receiver.url) }}
-{{- fail "receiver.url: expected an address, since webhooks.enabled is false and the relay has nowhere to send to" }}
+{{- if hasKey .Values "webhooks" }}
+{{- fail "webhooks: these values are called dora now; rename them, what is in them stays as it is" }}
+{{- end }}
+{{- if not (or .Values.dora.enabled .Values.receiver.url) }}
+{{- fail "receiver.url: expected an address, since dora.enabled is false and the relay has nowhere to send to" }}
 {{- end }}
 {{- $key := dict "file" (printf "/run/gitdailies/key/%s" .Values.receiver.keyKey) }}
-{{- $receiver := dict "url" (.Values.receiver.url | default (printf "http://%s-webhooks:8700/webhooks" $name)) "key" $key }}
+{{- $receiver := dict "url" (.Values.receiver.url | default (printf "http://%s-dora:8700/webhooks" $name)) "key" $key }}
 {{- if not .Values.receiver.url }}{{ $_ := set $receiver "allow_http" true }}{{ end }}
 {{- $relay := dict "listen" "0.0.0.0:8701" "status" "0.0.0.0:8702" "status_hosts" (list (printf "%s-relay-status" $name)) }}
 {{- if .Values.store.url }}{{ $_ := set $relay "store" .Values.store.url }}{{ end }}
@@ -62,7 +65,7 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{- $_ := set $relay "status_key" $statusKey }}
 {{- if .Values.relay.enabled }}
 {{- $asked := dict "url" (printf "http://%s-relay-status:8702" $name) "allow_http" true "key" $statusKey }}
-{{- $_ := set $file "webhooks" (dict "relay" $asked) }}
+{{- $_ := set $file "dora" (dict "relay" $asked) }}
 {{- end }}
 {{- end }}
 {{- toYaml (mergeOverwrite $file (deepCopy .Values.config)) }}
@@ -147,11 +150,16 @@ initContainers:
 {{- end }}
 {{- end }}
 
+{{/* The claim of the DORA server keeps its first name: a new name would be a new, empty volume. */}}
+{{- define "gitdailies.claim" -}}
+{{ include "gitdailies.name" .root }}-{{ if eq .part "dora" }}webhooks{{ else }}{{ .part }}{{ end }}
+{{- end }}
+
 {{- define "gitdailies.mounts" -}}
 - {name: config, mountPath: /etc/gitdailies, readOnly: true}
 - {name: data, mountPath: /data}
 - {name: tmp, mountPath: /tmp}
-{{- if ne .part "webhooks" }}
+{{- if ne .part "dora" }}
 - {name: key, mountPath: /run/gitdailies/key, readOnly: true}
 {{- end }}
 {{- if .root.Values.relay.statusKeySecret }}
@@ -179,9 +187,9 @@ initContainers:
   emptyDir: {}
 {{- else }}
   {{- $persistence := (index .root.Values .part).persistence }}
-  persistentVolumeClaim: {claimName: {{ $persistence.existingClaim | default (printf "%s-%s" (include "gitdailies.name" .root) .part) }}}
+  persistentVolumeClaim: {claimName: {{ $persistence.existingClaim | default (include "gitdailies.claim" .) }}}
 {{- end }}
-{{- if ne .part "webhooks" }}
+{{- if ne .part "dora" }}
 - name: key
   secret: {secretName: {{ .root.Values.receiver.keySecret }}, defaultMode: 0440}
 {{- end }}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from gitdailies_core.errors import DeliveryError, Refused
 from gitdailies_core.sources.history import FailedDelivery
 
-from gitdailies_history.fetch.http_api import POST, HttpApi, TokenRefused
+from gitdailies_history.fetch.api_client import Query, SignedApi
+from gitdailies_history.fetch.http_api import POST, TokenRefused
 
 # GitHub's "Best practices for using the REST API": a second between requests that change something.
 PAUSE_SECONDS = 1.0
@@ -23,12 +24,10 @@ _MOST_UNANSWERED = 3
 class HttpListing:
     """The listings of an API, as core's protocol of history readers has them."""
 
-    http: HttpApi
-    headers: Mapping[str, str]
+    api: SignedApi
 
-    def get(self, path: str, query: Sequence[tuple[str, str]] = ()) -> tuple[Any, Sequence[tuple[str, str]]]:
-        address = f"{self.http.url}{path}?{urlencode(list(query))}" if query else f"{self.http.url}{path}"
-        answer = self.http.until_answered(address, self.headers)
+    def get(self, path: str, query: Query = ()) -> tuple[Any, Query]:
+        answer = self.api.ask(path, query)
         # The query alone: an answer cannot lead the token to another address.
         return answer.content, parse_qsl(urlsplit(answer.next).query)
 
@@ -44,7 +43,7 @@ class CaughtUp:
 
 
 def send_again(
-    listing: HttpListing,
+    api: SignedApi,
     failed: Sequence[FailedDelivery],
     *,
     most: int,
@@ -59,7 +58,7 @@ def send_again(
         if number:
             pause(PAUSE_SECONDS)
         try:
-            listing.http.until_answered(f"{listing.http.url}{one.again}", listing.headers, POST)
+            api.ask(one.again, method=POST)
         except TokenRefused:
             raise
         except Refused as error:

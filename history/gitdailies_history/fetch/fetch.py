@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from gitdailies_connection.config.settings import Source
+from gitdailies_connection.config.sections.settings import Source
 from gitdailies_core.events.events import Event
 from gitdailies_core.incidents.memory import MemoryRecords
 from gitdailies_core.incidents.routing import Routes

@@ -75,6 +75,9 @@ class HttpApi:
 
     def __post_init__(self) -> None:
         self._deadlines = Deadlines(self.seconds)
+        # Of USER:TOKEN, the token alone is a secret, too.
+        alone = [Secret(token.reveal().rpartition(":")[2]) for token in self.tokens]
+        self.hidden = [*self.hidden, *alone]
         parts = urlsplit(self.url)
         secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
         if not secure or not parts.hostname or parts.username or parts.query or parts.fragment:
@@ -184,7 +187,9 @@ class HttpApi:
         limited = answer.status_code == 403 and spent
         status = 429 if limited else answer.status_code
         # Redact before cutting, or the beginning of a secret could remain at the end.
-        message = excerpt(self._redacted(body[:_LONGEST_ANSWER].decode("utf-8", "replace"))[:_LONGEST_REASON])
+        told = body[:_LONGEST_ANSWER].decode("utf-8", "replace")
+        told = redact(told, proof.get("Authorization", "").partition(" ")[2])
+        message = excerpt(self._redacted(told)[:_LONGEST_REASON])
         asked = wait if status == 429 else headers.get("Retry-After", "")
         return retry.Outcome(status, message, asked), nothing
 

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from gitdailies_core.errors import UsageError
 
-from gitdailies_history.files import atomic_file, formats, row_blocks, rows
+from gitdailies_history.files import atomic_file, formats, rows
 from gitdailies_history.files.rows import ReadOptions
 from gitdailies_history.plan.faults import Fault
 from gitdailies_history.plan.plan import Plan
@@ -25,9 +25,6 @@ STDIN = "-"
 # A longer line is not a row. It is read in pieces, and each piece is a fault.
 _LONGEST_LINE = 8 * 1024 * 1024
 _SNIFFED = 4096
-# How many rows are read together, and of how many bytes: more rows have more in common.
-_MOST_ITEMS = 1000
-_LARGEST_BLOCK = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -72,20 +69,17 @@ def read_into(
     plan: Plan, source: InputFile, options: ReadOptions, result: ReadResult, moved: Callable[[int], None]
 ) -> Iterator[Fault]:
     """Add a file's events to *plan* and yield every fault. Calls *moved* with the number of bytes read."""
-    for block in _blocks(_items(source, options, moved)):
-        for item, event in zip(block, row_blocks.of(block, options), strict=True):
-            if isinstance(item, formats.Header):
-                result.unknown[source.name] = item.unknown
-                continue
-            result.rows += 1
-            if isinstance(item, formats.Bad):
-                result.bad += 1
-                plan.exclude(item.fault.file, item.fault.line)
-                yield item.fault
-            elif event is not None:
-                plan.add_encoded(event, file=item.file, line=item.line)
-            else:
-                yield from _read_row(plan, item, options, result)
+    for item in _items(source, options, moved):
+        if isinstance(item, formats.Header):
+            result.unknown[source.name] = item.unknown
+            continue
+        result.rows += 1
+        if isinstance(item, formats.Bad):
+            result.bad += 1
+            plan.exclude(item.fault.file, item.fault.line)
+            yield item.fault
+        else:
+            yield from _read_row(plan, item, options, result)
 
 
 def _read_row(plan: Plan, item: rows.Row, options: ReadOptions, result: ReadResult) -> Iterator[Fault]:
@@ -124,18 +118,6 @@ def write_faulty_rows(plan: Plan, source: InputFile, options: ReadOptions, path:
 def _items(source: InputFile, options: ReadOptions, moved: Callable[[int], None]) -> Iterator[formats.Item]:
     with source.path.open("rb") as file:
         yield from formats.items(source.format, _lines(file, moved), source.name, options.mapped)
-
-
-def _blocks(items: Iterable[formats.Item]) -> Iterator[list[formats.Item]]:
-    block: list[formats.Item] = []
-    size = 0
-    for item in items:
-        block.append(item)
-        size += len(item.raw)
-        if len(block) >= _MOST_ITEMS or size >= _LARGEST_BLOCK:
-            yield block
-            block, size = [], 0
-    yield block
 
 
 def _lines(file: BinaryIO, moved: Callable[[int], None]) -> Iterator[bytes]:

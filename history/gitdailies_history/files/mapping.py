@@ -11,7 +11,7 @@
         time: {date: Date, time: Time}           # two columns
         commitSHA: {tag: Version}                # the commit of a tag, from the mirror of the repository
         environment: {column: Env, values: {prod: production}}    # other texts are faults
-    mirrors: {larkspur/checkout-api: checkout-api.git}    # else webhooks.mirrors of gitdailies.yml
+    mirrors: {larkspur/checkout-api: checkout-api.git}    # else dora.mirrors of gitdailies.yml
 
 A field that the mapping does not name is read from the column with its name, unless the mapping uses that
 column for another field.
@@ -25,13 +25,13 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from gitdailies_connection.config.errors import (
+from gitdailies_connection.config.document.errors import (
     FileFault,
     Place,
     configuration_error,
     setting_name,
 )
-from gitdailies_connection.config.yaml_document import Document
+from gitdailies_connection.config.document.yaml_document import Document
 from gitdailies_core.error_text import got
 from gitdailies_core.events.events import KINDS, kind_of
 from gitdailies_core.events.field_types import REPO
@@ -91,11 +91,6 @@ class Rule:
         """The fields that this rule fills from a column with another name, or from a text."""
         routed = ("repo", "environment") if self.service else ()
         return frozenset({*self.columns, *self.texts, *self.moments, *routed})
-
-    @cached_property
-    def is_plain(self) -> bool:
-        """Whether this rule makes an event of every row, from nothing but columns and texts."""
-        return not (self.service or self.moments or self.values or self.has_tags or self.only)
 
     def column(self, name: str) -> str:
         """Return the column that field *name* is read from."""

@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any, NamedTuple, TypeAlias
 
-from gitdailies_core.ci.facts import full_sha
+from gitdailies_core.ci.job.facts import full_sha
 from gitdailies_core.error_text import NOTHING, got
 from gitdailies_core.errors import InvalidEvent
-from gitdailies_core.events.events import INCIDENT_RESOLVED, KINDS, Event, Kind, kind_of
+from gitdailies_core.events.events import INCIDENT_RESOLVED, KINDS, Event, kind_of
+from gitdailies_core.events.kind import Kind
 from gitdailies_core.incidents.routing import Routed, Routes
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change, Service
-from gitdailies_core.values.times import text_of
+from gitdailies_core.values.times import EXPECTED_TIME, text_of
 
 from gitdailies_history.files import spreadsheet_times
 from gitdailies_history.files.mapping import Mapped, Rule
@@ -90,7 +91,7 @@ def of(row: Row, options: ReadOptions) -> Result:
         ignored += _one(row, rule, options, body, events, faults)
     if not events and not faults and not ignored:
         times = " or ".join(dict.fromkeys(rule.column("time") for rule, _ in readings))
-        faults.append(Fault(row.file, row.line, times, f"expected {spreadsheet_times.EXPECTED}, got nothing"))
+        faults.append(Fault(row.file, row.line, times, f"expected {EXPECTED_TIME}, got nothing"))
     return Result(tuple(events), tuple(faults), next(iter(ignored), ""))
 
 
@@ -191,7 +192,7 @@ def _one(
     elif "time" not in body:
         fault(
             rule.column("time"),
-            f"expected {spreadsheet_times.EXPECTED}, got {_nothing(row, rule.column('time'))}",
+            f"expected {EXPECTED_TIME}, got {_nothing(row, rule.column('time'))}",
         )
     commits = full.get("commits")
     if isinstance(commits, str) and commits.startswith("["):

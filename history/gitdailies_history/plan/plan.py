@@ -1,7 +1,7 @@
 """The plan: takes any number of events in any order, and gives each once in the order to send.
 
 It is an SQLite file that lasts for one run. SQLite sorts on disk with a bounded cache, so memory does not
-limit the number of events. `pairing` and `order` make the decisions.
+limit the number of events. `pairing` decides which events belong together.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from gitdailies_core.errors import InvalidEvent, StoreUnavailable
 from gitdailies_core.events.events import Event
 from gitdailies_core.events.ids import content_id
 
-from gitdailies_history.plan import order, pairing
-from gitdailies_history.plan.encoding import Encoded, encode, with_id
-from gitdailies_history.plan.entries import Entry
+from gitdailies_history.plan import pairing
+from gitdailies_history.plan.encoding import Entry, encode, with_id
 from gitdailies_history.plan.faults import Fault
 
 _CACHE_KIB = 32 * 1024
+# Only an event of an incident has it.
+_INCIDENT = "incidentId"
 _AT_ONCE = 1000
 
 _SCHEMA = f"""
@@ -111,11 +112,7 @@ class Plan:
 
         An event without an id gets one from its source and occurrence, or else from its content.
         """
-        self.add_encoded(encode(event), file=file, line=line)
-
-    def add_encoded(self, event: Encoded, *, file: str = "", line: int = 0) -> None:
-        """Add an event that has a time, as `add` does."""
-        values, id_, body = event
+        values, id_, body = encode(event)
         get = values.get
         time = get("time")
         if time is None:
@@ -123,10 +120,10 @@ class Plan:
         # Without the Z, a time with a fraction sorts after one without.
         at = time[:-1]
         kind = values["kind"]
-        if order.stage(kind) == 0:
+        if _INCIDENT not in values:
             self._ready.append((file, line, 0, kind, at, id_, body))
         else:
-            subject = _SEPARATOR.join((values[order.INCIDENT_FIELD], values["repo"]))
+            subject = _SEPARATOR.join((values[_INCIDENT], values["repo"]))
             incident = _SEPARATOR.join((get("source") or "", subject))
             where = (get("environment"), get("service"))
             self._incidents.append((file, line, incident, subject, kind, at, *where, id_, body))
@@ -155,7 +152,11 @@ class Plan:
             return int(self._db.execute(f"SELECT count(*){_CHOSEN}").fetchone()[0])
 
     def entries(self) -> Iterator[Entry]:
-        """Yield the events in the order to send: deploys, then incidents, each oldest to newest."""
+        """Yield the events in the order that GitDailies asks for: deploys, then incidents, each by time.
+
+        Deploys of one instant are sorted by id; the last one counts as the latest. Events of one incident
+        keep the order of `pairing`, a start before its end.
+        """
         with self._storage_errors():
             for id_, kind, at, body in self._db.execute(_IN_ORDER):
                 yield Entry(id_, kind, at + "Z", body)

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from gitdailies_history.plan.entries import Entry
+from gitdailies_history.plan.encoding import Entry
 
 
 @dataclass

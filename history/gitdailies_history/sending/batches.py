@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from gitdailies_history.plan.entries import Entry
+from gitdailies_history.plan.encoding import Entry
 
-# Incoming webhooks take at most 10,000 events and 8 MiB in one request (docs/incoming-webhooks.md).
+# The DORA server takes at most 10,000 events and 8 MiB in one request (docs/dora-server.md).
 # Both sides sync once for each list, and the ids of a longer one share more pages of the receiver's index.
 MOST_EVENTS = 10_000
 MOST_BYTES = 8 * 1024 * 1024 - 64 * 1024

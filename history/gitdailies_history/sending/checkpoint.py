@@ -2,9 +2,6 @@
 
 One SQLite file in the state folder, synced after each response. A run that is killed between sending and
 writing sends one request again. Its ids are the same, so nothing is counted twice.
-
-Ids look random: inserting them one request at a time would write one page for each id. So the ids of a
-request are appended together, and the next run sorts them into the table.
 """
 
 from __future__ import annotations
@@ -25,11 +22,8 @@ PRAGMA synchronous=FULL;
 PRAGMA cache_size=-32768;
 CREATE TABLE IF NOT EXISTS receivers (number INTEGER PRIMARY KEY, address TEXT UNIQUE NOT NULL);
 CREATE TABLE IF NOT EXISTS sent (receiver INT, id BLOB, PRIMARY KEY (receiver, id)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS added (n INTEGER PRIMARY KEY, receiver INT, ids BLOB);
 """
 _ID_BYTES = 16
-# How many ids are sorted in memory at once.
-_SORTED = 100_000
 
 
 class Checkpoint:
@@ -41,17 +35,12 @@ class Checkpoint:
             self._db = sqlite3.connect(self._path, isolation_level=None)
             self._db.executescript(_SCHEMA)
             self._path.chmod(0o600)
-            self._sort_in()
             self._db.execute("INSERT OR IGNORE INTO receivers (address) VALUES (?)", (address,))
             query = "SELECT number FROM receivers WHERE address = ?"
             self._receiver: int = self._db.execute(query, (address,)).fetchone()[0]
-            some = "SELECT 1 FROM sent WHERE receiver = ? LIMIT 1"
-            self._is_empty = self._db.execute(some, (self._receiver,)).fetchone() is None
 
     def known(self, ids: Sequence[str]) -> frozenset[str]:
-        """Return those of *ids* that earlier runs sent. Ids that this run adds are not included."""
-        if self._is_empty:
-            return frozenset()
+        """Return those of *ids* that were sent."""
         named = {_short(id_): id_ for id_ in ids}
         marks = ", ".join("?" * len(named))
         query = f"SELECT id FROM sent WHERE receiver = ? AND id IN ({marks})"  # noqa: S608  question marks
@@ -62,34 +51,18 @@ class Checkpoint:
     def add(self, ids: Iterable[str]) -> None:
         """Record that *ids* were sent. They are on stable storage when this returns."""
         with self._storage_errors():
-            joined = b"".join(map(_short, ids))
-            self._db.execute("INSERT INTO added (receiver, ids) VALUES (?, ?)", (self._receiver, joined))
+            rows = [(self._receiver, _short(id_)) for id_ in ids]
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("INSERT OR IGNORE INTO sent VALUES (?, ?)", rows)
+            self._db.execute("COMMIT")
 
     def forget(self) -> None:
         """Forget all ids of this address, so that everything is sent again."""
         with self._storage_errors():
             self._db.execute("DELETE FROM sent WHERE receiver = ?", (self._receiver,))
-        self._is_empty = True
 
     def close(self) -> None:
         self._db.close()
-
-    def _sort_in(self) -> None:
-        """Sort the ids that the last run appended into the table `sent`."""
-        self._db.execute("BEGIN IMMEDIATE")
-        rows: list[tuple[int, bytes]] = []
-        for receiver, ids in self._db.execute("SELECT receiver, ids FROM added ORDER BY n"):
-            rows += [(receiver, ids[at : at + _ID_BYTES]) for at in range(0, len(ids), _ID_BYTES)]
-            if len(rows) >= _SORTED:
-                self._insert(rows)
-        self._insert(rows)
-        self._db.execute("DELETE FROM added")
-        self._db.execute("COMMIT")
-
-    def _insert(self, rows: list[tuple[int, bytes]]) -> None:
-        rows.sort()
-        self._db.executemany("INSERT OR IGNORE INTO sent VALUES (?, ?)", rows)
-        rows.clear()
 
     @contextmanager
     def _storage_errors(self) -> Iterator[None]:

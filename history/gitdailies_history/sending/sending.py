@@ -1,8 +1,7 @@
 """Send a plan as one stream with one request in flight. Each response is recorded before the next request.
 
-The next list is prepared while the receiver works on the current one. `gitdailies_core.retry` decides about
-retries. A refused key, a wrong URL or a dead network stops the run; the next run continues from the
-checkpoint.
+`gitdailies_core.retry` decides about retries. A refused key, a wrong URL or a dead network stops the run;
+the next run continues from the checkpoint.
 """
 
 from __future__ import annotations
@@ -14,22 +13,20 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from itertools import islice
 from typing import Protocol, TypeVar
 
-from gitdailies_connection.config.settings import Destination
+from gitdailies_connection.config.sections.settings import Destination
 from gitdailies_connection.http.sender import Sender
 from gitdailies_core import retry
 from gitdailies_core.errors import DeliveryError
-from gitdailies_core.events.dialect import OURS, Dialect
+from gitdailies_core.events.dialect import Dialect
+from gitdailies_core.events.receivers import OURS
 from gitdailies_core.values.secret import Secret
 
-from gitdailies_history.plan.entries import Entry
+from gitdailies_history.plan.encoding import Entry
 from gitdailies_history.sending import batches, verdicts
 from gitdailies_history.sending.checkpoint import Checkpoint
-from gitdailies_history.sending.interrupts import interrupted_later
-from gitdailies_history.sending.prefetch import Prefetched, run_alongside
 from gitdailies_history.sending.verdicts import REFUSED, SENT, Verdict
 
 Found = TypeVar("Found")
@@ -102,7 +99,6 @@ class Stream:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     jitter: Callable[[], float] = random.random
     report: Report = field(default_factory=Report)
-    _batches: Prefetched[list[Entry]] = field(default_factory=lambda: Prefetched(()), init=False, repr=False)
 
     def send(self, entries: Iterable[Entry]) -> Report:
         """Send all entries that were not sent before. Never raises for a fault of a receiver or network."""
@@ -111,8 +107,7 @@ class Stream:
             # A dialect that adds and renames no fields sends the plan's JSON unchanged.
             plain = dialect == Dialect.make(receiver=OURS, path=dialect.path)
             most = batches.MOST_EVENTS if dialect.takes_lists else 1
-            self._batches = Prefetched(batches.cut(self._left(entries), most=most))
-            for batch in self._batches:
+            for batch in batches.cut(self._left(entries), most=most):
                 self._send(batch, dialect, plain=plain)
         except _Stopped as stopped:
             self.report.stopped, self.report.key_refused = str(stopped), stopped.key
@@ -137,14 +132,12 @@ class Stream:
             except _TooLarge:
                 waiting.extendleft(reversed(batches.halves(batch)))
                 continue
-            # The report counts what the checkpoint has, also when Ctrl-C comes between the two.
-            with interrupted_later():
-                self.checkpoint.add(one.entry.id for one in found if one.word != REFUSED)
-                self.report.count(found)
-                for one in found:
-                    if one.word == REFUSED:
-                        self.watch.refused(one)
-                self.watch.moved(len(batch))
+            self.checkpoint.add(one.entry.id for one in found if one.word != REFUSED)
+            self.report.count(found)
+            for one in found:
+                if one.word == REFUSED:
+                    self.watch.refused(one)
+            self.watch.moved(len(batch))
 
     def _dialect(self) -> Dialect:
         if self.destination.receiver is not None:
@@ -163,10 +156,9 @@ class Stream:
 
     def _list(self, batch: Sequence[Entry], dialect: Dialect, *, plain: bool) -> list[Verdict]:
         written = [entry.body.encode() if plain else dialect.dump(entry.event) for entry in batch]
-        request = partial(self.sender.send_list, written, key=self.key)
 
         def post() -> tuple[retry.Outcome, list[Verdict]]:
-            outcome, results = run_alongside(request, self._batches.prepare)
+            outcome, results = self.sender.send_list(written, key=self.key)
             return outcome, verdicts.of_list(results, batch) if results else []
 
         verdict, found = self._until_answered(post)

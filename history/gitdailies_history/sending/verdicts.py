@@ -17,7 +17,7 @@ from typing import NamedTuple
 from gitdailies_connection.http.event_lists import CREATED, EventResult
 from gitdailies_connection.http.event_lists import UNCHANGED as HAS_IT
 
-from gitdailies_history.plan.entries import Entry
+from gitdailies_history.plan.encoding import Entry
 
 SENT, UNCHANGED, KNOWN, REFUSED = "sent", "unchanged", "known", "refused"
 _PLAIN = {CREATED: SENT, HAS_IT: UNCHANGED}

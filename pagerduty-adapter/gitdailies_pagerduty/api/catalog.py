@@ -8,9 +8,9 @@ of a repository on a host that is known for them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from gitdailies_core import Fields, Secret
+from gitdailies_core import Fields
 from gitdailies_core.errors import Refused
 from gitdailies_core.sources.catalogs import CatalogEntry, CatalogService, LeftOut
 from gitdailies_core.sources.history import Pages
@@ -30,8 +30,7 @@ class Catalog:
     url = rest.URL
     token_env = rest.TOKEN_ENV
 
-    def headers(self, token: Secret) -> Mapping[str, str]:
-        return rest.headers(token)
+    headers = staticmethod(rest.headers)
 
     def read(self, pages: Pages, *, names: bool) -> Iterator[CatalogEntry]:
         """Yield every service that is not disabled."""

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from gitdailies_core import Fields, Secret
 from gitdailies_core.errors import UsageError
-from gitdailies_core.sources.connecting import DELETE, POST, Call, Lookup, Made, Step, Target
+from gitdailies_core.sources.connecting import POST, Call, Lookup, Made, Step, Target
 
 from gitdailies_pagerduty.api import rest
 
@@ -41,8 +41,7 @@ class Connect:
     gives_secret = True
     test_by_hand = ""
 
-    def headers(self, token: Secret) -> Mapping[str, str]:
-        return rest.headers(token)
+    headers = staticmethod(rest.headers)
 
     def find(self, lookup: Lookup, target: Target) -> Iterator[Made]:
         offset = 0
@@ -90,11 +89,7 @@ def _filter(parameters: Mapping[str, str]) -> Mapping[str, str]:
 
 def _made(row: Fields) -> Made:
     id_ = row.text("id")
-    return Made(
-        "webhook subscription",
-        id_,
-        Call("delete the webhook subscription", DELETE, f"{_PATH}/{id_}", None, (200, 204, 404)),
-    )
+    return Made.at(f"{_PATH}/{id_}", "webhook subscription", id_)
 
 
 def _secret(answer: Fields) -> Secret:

@@ -6,7 +6,8 @@ arrival, each with the changes of those before it, and is then written as a whol
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from gitdailies_core.deploys.pushes import Brought
 from gitdailies_core.errors import InvalidEvent
 from gitdailies_core.events.events import Event
 from gitdailies_core.incidents.holding import held
-from gitdailies_core.incidents.records import Decision
+from gitdailies_core.incidents.records import MERGED, Decision, Key, Occurrence
 from gitdailies_core.incidents.state_machine import close, decide
 from gitdailies_core.reasons import (
     AT_RECEIPT,
@@ -32,8 +33,17 @@ from gitdailies_core.reasons import (
 from gitdailies_core.sources.deploy_messages import Deploy, Push
 from gitdailies_core.sources.protocol import RESOLVED, UPDATED, Change, Ignored
 
-from gitdailies_relay.accepting.batch_records import BatchRecords
-from gitdailies_relay.accepting.brought import WAIT, Gap, brought_by
+from gitdailies_relay.accepting.deploys import (
+    NOT_TOLD,
+    WAIT,
+    Gap,
+    brought_by,
+    remember,
+    settle,
+    waiting_beside,
+    went_back,
+    why_held,
+)
 from gitdailies_relay.accepting.interpret import (
     BY_HAND,
     Interpretation,
@@ -51,9 +61,8 @@ from gitdailies_relay.accepting.store_port import (
     NewWaiting,
     Owner,
     WantedDeploy,
+    row_of,
 )
-from gitdailies_relay.accepting.waiting import NOT_TOLD, settle, waiting_beside, why_held
-from gitdailies_relay.accepting.went_back import remember, went_back
 
 STORED, REPEATED, REPLAYED, IGNORED = "stored", "repeated", "replayed", "ignored"
 
@@ -99,6 +108,11 @@ class Accepted(NamedTuple):
         return tuple(reason.text for reason in self.reasons) if self.reasons else ()
 
 
+def delivery_id(at: int) -> str:
+    """Make the id of a delivery received *at* (µs). Ids sort by time and cannot be guessed."""
+    return f"d{at:014x}{os.urandom(4).hex()}"
+
+
 def accept(
     store: AcceptanceStore, deliveries: Sequence[Delivery], *, store_ignored: bool = True
 ) -> list[Accepted]:
@@ -139,6 +153,55 @@ def close_by_hand(
     return events
 
 
+class _BatchRecords:
+    """The records of one source at one destination: the stored ones, with the changes of this batch.
+
+    Implements the records that gitdailies_core.incidents.state_machine decides from.
+    """
+
+    def __init__(self, store: AcceptanceStore, owner: Owner) -> None:
+        self._store = store
+        self._owner = owner
+        self._known: dict[str, dict[Key, Occurrence]] = {}
+        # By incident: each changed record, and when it changed (µs).
+        self._changed: dict[str, dict[Key, tuple[Occurrence, int]]] = {}
+        # The keys of the records that this batch merged. Mostly there are none.
+        self._merged: set[Key] = set()
+
+    def occurrences(self, incident: str) -> Sequence[Occurrence]:
+        known = self._known.get(incident)
+        if known is None:
+            records = self._store.occurrences(self._owner, incident)
+            known = self._known[incident] = {record.key: record for record in records} if records else {}
+            for key, (record, _) in self._changed.get(incident, {}).items():
+                known[key] = record
+        return list(known.values())
+
+    def waiting(self, incident: str) -> Sequence[Occurrence]:
+        found = {record.key: record for record in self._store.merged_into(self._owner, incident)}
+        for key in (*found, *self._merged):
+            changed = self._changed.get(key[0], {}).get(key)
+            if changed is not None:
+                found[key] = changed[0]
+        return [r for r in found.values() if r.state == MERGED and r.merged_into == incident]
+
+    def put(self, records: Sequence[Occurrence], changed_at: int) -> None:
+        """Take over *records* as a decision changed them at *changed_at* (µs)."""
+        for record in records:
+            key, incident = record.key, record.incident
+            self._changed.setdefault(incident, {})[key] = (record, changed_at)
+            if record.state == MERGED:
+                self._merged.add(key)
+            if incident in self._known:
+                self._known[incident][key] = record
+
+    def changed_rows(self) -> Iterator[tuple[Any, ...]]:
+        """Return a row for each changed record, as it is now."""
+        for records in self._changed.values():
+            for record, changed_at in records.values():
+                yield row_of(self._owner, record, changed_at)
+
+
 class _Acceptance:
     """A batch of deliveries while it is decided."""
 
@@ -146,7 +209,7 @@ class _Acceptance:
         self._store = store
         self._store_ignored = store_ignored
         self._rows = NewRows()
-        self._records: dict[Owner, BatchRecords] = {}
+        self._records: dict[Owner, _BatchRecords] = {}
         # The event ids of messages that this batch stored, by source and message, as JSON.
         self._stored: dict[tuple[str, str], str] = {}
         # The ids of the deploys that this batch counted.
@@ -350,10 +413,10 @@ class _Acceptance:
         self._let_go.update(start.id for start in (*found.discarded, *found.released))
         return found.events, found.reason
 
-    def _records_of(self, owner: Owner) -> BatchRecords:
+    def _records_of(self, owner: Owner) -> _BatchRecords:
         records = self._records.get(owner)
         if records is None:
-            records = self._records[owner] = BatchRecords(self._store, owner)
+            records = self._records[owner] = _BatchRecords(self._store, owner)
         return records
 
     def _add_delivery(

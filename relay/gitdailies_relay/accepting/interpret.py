@@ -5,20 +5,23 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple, cast
 
 import orjson
-from gitdailies_connection.config.settings import Source
-from gitdailies_core.deploys.routing import Place, unwanted
+from gitdailies_connection.config.sections.settings import Source
+from gitdailies_core.deploys.pushes import with_services
+from gitdailies_core.deploys.routing import unwanted
 from gitdailies_core.errors import PayloadError, ProofError, UnreadableBody
 from gitdailies_core.events.events import INCIDENT_STARTED
 from gitdailies_core.incidents.records import Decision
-from gitdailies_core.incidents.routing import Routes, Target
+from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import INVALID_JSON, UNEXPECTED_PAYLOAD, Reason
 from gitdailies_core.sources.deploy_messages import Deploy, Push
+from gitdailies_core.sources.images import of_application
 from gitdailies_core.sources.protocol import (
     STARTED,
     Adapter,
@@ -26,6 +29,7 @@ from gitdailies_core.sources.protocol import (
     Change,
     Ignored,
     Message,
+    Renamed,
     is_certified,
 )
 from gitdailies_core.sources.request import Request
@@ -36,6 +40,7 @@ from gitdailies_core.sources.stored_body import (
     without_text,
 )
 from gitdailies_core.values import strict_json
+from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_core.values.erased_text import SHORTEST, ErasedText
 from gitdailies_core.values.secret import Secret
 
@@ -68,10 +73,10 @@ class RoutedMessage(NamedTuple):
 
     message: Message
     key: str
-    targets: tuple[Target, ...] = ()
+    targets: tuple[DeployTarget, ...] = ()
     refusal: Reason | None = None
     unmapped: tuple[str, ...] = ()
-    place: Place | None = None
+    place: DeployTarget | None = None
 
     @property
     def subject(self) -> str:
@@ -231,7 +236,21 @@ def _routed(message: Message, source: Source, routes: Routes, key: str) -> Route
         found = source.route.route(message)
         if isinstance(found, Reason):
             return RoutedMessage(message, key, refusal=found)
-        return RoutedMessage(message, key, refusal=unwanted(source.only.environment, found), place=found)
+        deploy = of_application(message, found)
+        if isinstance(deploy, Reason):
+            return RoutedMessage(message, key, refusal=deploy)
+        # The id of the event stays that of the name which the delivery, or else the line, has.
+        named = deploy if deploy.repo else replace(deploy, repo=found.repo)
+        place = found._replace(repo=routes.renames.present(found.repo))
+        return RoutedMessage(named, key, refusal=unwanted(source.only.environment, place), place=place)
+    if isinstance(message, Push):
+        push = replace(message, repo=routes.renames.present(message.repo))
+        return RoutedMessage(with_services(push, routes.paths), key)
+    if isinstance(message, Renamed):
+        former, name = message.former, message.repo
+        if routes.renames.key(former) == routes.renames.key(name):
+            known = f"{former} is called {name} now, as repositories says"
+            return RoutedMessage(Ignored(known, message.word, key=message.key), key)
     return RoutedMessage(message, key)
 
 

@@ -9,10 +9,9 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from gitdailies_core.deploys.pushes import RememberedCommit
-from gitdailies_core.deploys.routing import Place
 from gitdailies_core.incidents.records import Occurrence
-from gitdailies_core.incidents.routing import Target
 from gitdailies_core.sources.deploy_messages import Push
+from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_server.storage.timestamps import from_us, to_us
 
 
@@ -54,7 +53,7 @@ class NewEvent(NamedTuple):
 class WantedDeploy(NamedTuple):
     """A deploy whose commits are sought. `previous` is what the vendor says was deployed there before."""
 
-    place: Place
+    place: DeployTarget
     sha: str
     at: datetime
     branch: str | None
@@ -97,7 +96,7 @@ class NewRows:
     Every occurrence and every stored body is in it once. `outcomes` counts the messages by
     source, whether they were replayed, and outcome. `received` has the source and time (µs) of each
     delivery that came from outside, for `source_days`. `held`, `discarded` and `released` are starts, as
-    `store.holds.write` takes them, and `waiting` are deploys to hold.
+    `store.outbox.write_holds` takes them, and `waiting` are deploys to hold.
     """
 
     deliveries: list[tuple[Any, ...]] = field(default_factory=list)
@@ -137,17 +136,17 @@ class AcceptanceStore(Protocol):
     def remember_push(self, push: Push, at: int) -> None:
         """Remember the commits of a push received *at* (µs). The caller's transaction sees them at once."""
 
-    def remember_deploy(self, place: Place, sha: str, at: datetime) -> None:
+    def remember_deploy(self, place: DeployTarget, sha: str, at: datetime) -> None:
         """Remember that a commit was deployed *at* a time."""
 
-    def deployed_before(self, place: Place, sha: str, at: datetime) -> str | None:
+    def deployed_before(self, place: DeployTarget, sha: str, at: datetime) -> str | None:
         """Return the commit that was deployed last at *place* before *at* and is not *sha*, or None."""
 
-    def deployed_last(self, place: Place) -> tuple[str, datetime] | None:
+    def deployed_last(self, place: DeployTarget) -> tuple[str, datetime] | None:
         """Return the commit that was deployed last at *place*, and when, or None."""
 
-    def deployed_shas(self, place: Place, at: datetime) -> Collection[str]:
-        """Return the commits that were deployed at *place* before *at*."""
+    def deployed_shas(self, place: DeployTarget, at: datetime) -> Sequence[str]:
+        """Return the commits that were deployed at *place* before *at*, the one deployed last first."""
 
     def has_pushes(self, repo: str) -> bool:
         """Return whether any push of a repository is remembered."""
@@ -158,7 +157,7 @@ class AcceptanceStore(Protocol):
     def walk(self, repo: str, branch: str, sha: str) -> Sequence[RememberedCommit]:
         """Return the commit *sha* and those before it on *branch*, as far as they are known."""
 
-    def waiting_at(self, place: Place) -> Sequence[tuple[datetime, str]]:
+    def waiting_at(self, place: DeployTarget) -> Sequence[tuple[datetime, str]]:
         """Return time and id of the deploys that wait at *place*."""
 
     def waiting_deploys(self, repo: str) -> Sequence[WaitingDeploy]:
@@ -171,7 +170,7 @@ class AcceptanceStore(Protocol):
         """Write *rows*. An event whose id is stored already is left as it is."""
 
 
-def place_key(place: Place) -> tuple[str, str, str]:
+def place_key(place: DeployTarget) -> tuple[str, str, str]:
     """Return a place as the store names it: in small letters, "" for none."""
     return place.repo.casefold(), (place.environment or "").casefold(), (place.service or "").casefold()
 
@@ -192,7 +191,7 @@ def record_of(row: Sequence[Any]) -> Occurrence:
     incident, repo, environment, service, name, state, started_at, ended_at, resolution, merged_into = row
     return Occurrence(
         incident=incident,
-        target=Target(repo, environment or None, service or None),
+        target=DeployTarget(repo, environment or None, service or None),
         name=name,
         state=state,
         started_at=from_us(started_at),

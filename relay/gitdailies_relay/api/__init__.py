@@ -1,4 +1,4 @@
-"""What programs with a key ask over the status listener: deliveries, refusals, services, and actions.
+"""The status listener: what people and programs ask a relay for over HTTP.
 
-outcomes, questions, suggestions ─▶ facts ─▶ deliveries, acting, service_lines ─▶ app
+questions, service_writing, examples ─▶ app
 """

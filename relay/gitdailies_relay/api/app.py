@@ -1,4 +1,7 @@
-"""The API of the status listener: paths, the key, and answers in JSON. What is decided is decided elsewhere.
+"""The second listener: health, metrics, status, and an API of deliveries with a key.
+
+By default it is for this machine alone. All but health is for requests to a name of ours, because a web page
+must not read it.
 
 | request                                              | answer                                    |
 | ---------------------------------------------------- | ----------------------------------------- |
@@ -16,42 +19,68 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
-from pathlib import Path
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from functools import partial, wraps
+from http import HTTPStatus
+from typing import Any, TypeAlias
 
 import structlog
 from gitdailies_connection.config.config_file import ConfigFile
-from gitdailies_connection.config.secret_source import SecretSource
-from gitdailies_connection.config.services import lines_of
-from gitdailies_connection.config.settings import Source
+from gitdailies_connection.config.sections.settings import Configuration, Source
+from gitdailies_connection.relay import answers
+from gitdailies_connection.relay.answers import (
+    ActionResult,
+    Conflict,
+    CountedDeliveries,
+    DeliveryPage,
+    ExampleDelivery,
+    PauseResult,
+    RefusalPage,
+    RefusedRequests,
+    RelayAnswer,
+    RelayProblem,
+    RelayStatus,
+    ServerState,
+    ServiceReport,
+    ShownDelivery,
+    Unavailable,
+)
 from gitdailies_core.errors import ConfigurationError, GitDailiesError, StoreUnavailable, UsageError
-from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.values import strict_json
 from gitdailies_core.values.secret import Secret
-from gitdailies_core.values.times import text_of
+from gitdailies_server.http.allowed_hosts import AllowedHosts
 from gitdailies_server.storage.timestamps import from_us, now_us
+from msgspec import structs
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gitdailies_relay.api import deliveries, service_lines
-from gitdailies_relay.api.acting import Actor
-from gitdailies_relay.api.outcomes import ACTIONS, CLOSE, REPLAY, UNMAPPED
+from gitdailies_relay.api.examples import send_example
 from gitdailies_relay.api.questions import (
-    Choice,
-    Order,
+    OrderForMany,
     confirmation,
+    known_source,
+    limit_of,
+    line_of,
     listing_of,
-    mapping_of,
     order_for_many,
     order_of,
-    pause_of,
-    person_of,
-    span_of,
+    parameters,
+    text_of,
 )
-from gitdailies_relay.api.sending import send_example
 from gitdailies_relay.api.service_writing import with_line
-from gitdailies_relay.operations import pausing
+from gitdailies_relay.intake.app import PROBES, IntakeApp
+from gitdailies_relay.operations import acting, deliveries, services
+from gitdailies_relay.operations.acting import Actor, Order
+from gitdailies_relay.operations.deliveries import DeliveryChoice
+from gitdailies_relay.operations.metrics import RelayMetrics
+from gitdailies_relay.operations.outcomes import ACTIONS, CLOSE, REPLAY, UNMAPPED
 from gitdailies_relay.store import refusals
 from gitdailies_relay.store.store import RelayStore, transaction
 
@@ -59,295 +88,301 @@ LOG = structlog.get_logger("gitdailies.relay")
 
 LARGEST_BODY = 64 * 1024
 RETRY_AFTER_SECONDS = 5
-_PREFIXES = ("/deliveries", "/refusals", "/services", "/sources", "/pause", "/resume")
-_EXAMPLE = re.compile(r"/sources/([A-Za-z0-9_.-]{1,100})/example")
-_ONE = re.compile(r"/deliveries/([A-Za-z0-9_-]{1,100})")
-_ACTION = re.compile(rf"/deliveries/([A-Za-z0-9_-]{{1,100}})/({'|'.join(ACTIONS)})")
+_EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 _FOREVER_US = 2**62
+_AN_OBJECT = "body: expected a JSON object, got"
+
+Endpoint: TypeAlias = Callable[[Request], Awaitable[RelayAnswer]]
 
 
-class ApiAnswer(NamedTuple):
-    """A status, what is written as JSON, and headers."""
+class Stopped(Exception):
+    """A request that has a *problem*, which is answered with a status and headers."""
 
-    status: int
-    content: Mapping[str, Any]
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-
-
-class Current(NamedTuple):
-    """The configuration that is active now, as far as deliveries are concerned."""
-
-    sources: Mapping[str, Source]
-    routes: Routes
-    secrets: Mapping[str, Sequence[Secret]]
+    def __init__(self, status: int, problem: RelayAnswer, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status)
+        self.response = _json(problem, status, headers)
 
 
-class Examples(NamedTuple):
-    """Where the relay takes deliveries, and the token by which it knows its own examples."""
+@dataclass
+class StatusListener:
+    """Answers requests to the status address.
 
-    address: str
-    token: Secret
-
-
-class DeliveryApi:
-    """Answers requests of programs that have the key.
-
-    *current* returns the active configuration, and *file* is its gitdailies.yml. *on_acted* is called when
-    events may wait that did not wait before. With *reload*, which takes over a changed file, lines of
-    services are written into it; without it the file is left to people.
+    *status* returns the state of the relay, *health* what the process knows without its store. *on_acted* is
+    called when events may wait that did not wait before. The relay takes deliveries at *address*, and knows
+    its own examples by *token*. With *reload*, which takes over a changed file, lines of services are written
+    into gitdailies.yml; without it the file is left to people.
     """
 
-    def __init__(
-        self,
-        store: RelayStore,
-        *,
-        key: SecretSource | None,
-        environ: Mapping[str, str],
-        current: Callable[[], Current],
-        file: Path,
-        on_acted: Callable[[], None],
-        examples: Examples,
-        reload: Callable[[], Awaitable[None]] | None = None,
-    ) -> None:
-        self._store = store
-        self._key = key
-        self._environ = environ
-        self._current = current
-        self._file = file
-        self._on_acted = on_acted
-        self._examples = examples
-        self._reload = reload
-        self._writing = asyncio.Lock()
+    intake: IntakeApp
+    store: RelayStore
+    metrics: RelayMetrics
+    status: Callable[[], RelayStatus]
+    health: Callable[[], ServerState]
+    configuration: Configuration
+    environ: Mapping[str, str]
+    on_acted: Callable[[], None]
+    address: str
+    token: Secret
+    reload: Callable[[], Awaitable[None]] | None = None
+    _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    @staticmethod
-    def has(path: str) -> bool:
-        """Whether a path is one of this API."""
-        return any(path == prefix or path.startswith(f"{prefix}/") for prefix in _PREFIXES)
+    def application(self) -> Starlette:
+        """Return it as an application of ASGI."""
+        relay = self.configuration.relay
+        keyed: Sequence[tuple[str, str, Endpoint]] = (
+            ("GET", "/deliveries", self._list),
+            ("POST", "/deliveries/actions", self._act_on_many),
+            ("GET", "/deliveries/{id}", self._show),
+            *(("POST", f"/deliveries/{{id}}/{action}", partial(self._act, action)) for action in ACTIONS),
+            ("GET", "/refusals", self._refusals),
+            ("GET", "/services", self._services),
+            ("POST", "/services", self._map),
+            ("POST", "/sources/{name}/example", self._send_example),
+            ("POST", "/pause", partial(self._pause, ends=False)),
+            ("POST", "/resume", partial(self._pause, ends=True)),
+        )
+        app = Starlette(
+            routes=[
+                *(Route(path, self._probe, methods=["GET"]) for path in PROBES),
+                Route("/metrics", self._metrics, methods=["GET"]),
+                Route("/status", self._status, methods=["GET"]),
+                *(Route(path, self._keyed(answer), methods=[method]) for method, path, answer in keyed),
+            ],
+            middleware=[Middleware(_OurNames, hosts=AllowedHosts.of(relay.status, relay.status_hosts))],
+            exception_handlers={
+                Stopped: _stopped,
+                StoreUnavailable: _unavailable,
+                GitDailiesError: _wrong_question,
+                HTTPException: _not_there,
+            },
+        )
+        app.router.redirect_slashes = False
+        return app
 
-    async def __call__(self, scope: Any, receive: Any) -> ApiAnswer:
-        try:
-            refused = await asyncio.to_thread(self._refusal, scope)
-            return refused or await self._answer(scope, receive)
-        except StoreUnavailable as error:
-            retry = (b"retry-after", b"%d" % RETRY_AFTER_SECONDS)
-            return ApiAnswer(503, {"status": "unavailable", "reason": str(error)}, (retry,))
-        except GitDailiesError as error:
-            return ApiAnswer(400, {"status": "bad request", "reason": str(error)})
+    def _keyed(self, answer: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+        """Return an endpoint that answers requests with the key."""
 
-    def _refusal(self, scope: Any) -> ApiAnswer | None:
+        @wraps(answer)
+        async def endpoint(request: Request) -> Response:
+            await asyncio.to_thread(self._check_key, request)
+            return _json(await answer(request))
+
+        return endpoint
+
+    def _check_key(self, request: Request) -> None:
         """Refuse a request without the key. The key is read each time, so that it may be replaced."""
-        if self._key is None:
+        setting = self.configuration.relay.status_key
+        if setting is None:
             reason = (
                 "this API is off; name a key for it in gitdailies.yml, relay: {status_key: {file: PATH}},"
                 " and start the relay again"
             )
-            return ApiAnswer(403, {"status": "forbidden", "reason": reason})
+            raise Stopped(403, RelayProblem("forbidden", reason))
         try:
-            key = self._key.read(self._environ)
+            key = setting.read(self.environ)
         except ConfigurationError as error:
             LOG.error("relay.status_key not read", reason=str(error))
-            return ApiAnswer(503, {"status": "unavailable", "reason": "relay.status_key cannot be read"})
-        given = [value for name, value in scope["headers"] if name == b"authorization"]
-        scheme, _, token = given[0].partition(b" ") if len(given) == 1 else (b"", b"", b"")
-        if scheme.lower() == b"bearer" and key.matches(token.strip()):
-            return None
-        reason = "Authorization: expected Bearer and the key of relay.status_key, got something else"
-        challenge = (b"www-authenticate", b"Bearer")
-        return ApiAnswer(401, {"status": "unauthorized", "reason": reason}, (challenge,))
+            raise Stopped(503, RelayProblem("unavailable", "relay.status_key cannot be read")) from None
+        given = request.headers.getlist("authorization")
+        scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+        if scheme.lower() != "bearer" or not key.matches(token.strip().encode()):
+            reason = "Authorization: expected Bearer and the key of relay.status_key, got something else"
+            raise Stopped(401, RelayProblem("unauthorized", reason), {"www-authenticate": "Bearer"})
 
-    async def _answer(self, scope: Any, receive: Any) -> ApiAnswer:
-        path, method = scope["path"], scope["method"]
-        query = scope.get("query_string", b"").decode("latin-1")
-        one, action = _ONE.fullmatch(path), _ACTION.fullmatch(path)
-        routes: Mapping[str, Callable[[], Awaitable[ApiAnswer]]] = {}
-        if path == "/deliveries":
-            routes = {"GET": partial(self._list, query)}
-        elif path == "/deliveries/actions":
-            routes = {"POST": partial(self._act_on_many, receive)}
-        elif path == "/refusals":
-            routes = {"GET": partial(self._refusals, query)}
-        elif path in ("/pause", "/resume"):
-            routes = {"POST": partial(self._pause, receive, ends=path == "/resume")}
-        elif path == "/services":
-            routes = {"GET": self._services, "POST": partial(self._map, receive)}
-        elif example := _EXAMPLE.fullmatch(path):
-            routes = {"POST": partial(self._send_example, example[1], receive)}
-        elif action is not None:
-            routes = {"POST": partial(self._act, action[1], action[2], receive)}
-        elif one is not None:
-            routes = {"GET": partial(self._show, one[1], query)}
-        if not routes:
-            return ApiAnswer(404, {"status": "not found"})
-        if method not in routes:
-            allow = (b"allow", ", ".join(routes).encode())
-            return ApiAnswer(405, {"status": "method not allowed"}, (allow,))
-        return await routes[method]()
+    async def _probe(self, request: Request) -> Response:
+        status_code, body, fields = await self.intake.probe(request.url.path)
+        return Response(body, status_code, {name.decode(): value.decode() for name, value in fields})
 
-    async def _list(self, query: str) -> ApiAnswer:
-        listing = listing_of(query, list(self._current().sources))
-        return ApiAnswer(200, await self._read(lambda s: deliveries.page(s, listing)))
+    async def _metrics(self, _request: Request) -> Response:
+        # In a thread, because it reads the store.
+        return Response(await asyncio.to_thread(self.metrics.text), media_type=_EXPOSITION)
 
-    async def _show(self, id_: str, query: str) -> ApiAnswer:
-        choice = listing_of(query, list(self._current().sources)).choice
-        routes = self._current().routes
+    async def _status(self, _request: Request) -> Response:
+        try:
+            return _json(await asyncio.to_thread(self.status))
+        except StoreUnavailable as error:
+            return _json(Unavailable("unavailable", str(error), server=self.health()), 503)
 
-        def read(session: Any) -> Any:
-            lines = lines_of(self._file)
-            return deliveries.one(session, id_, routes, lines, bodies=choice.bodies)
+    async def _list(self, request: Request) -> DeliveryPage:
+        choice, limit, after = listing_of(request.query_params.multi_items(), list(self._sources))
+        page: DeliveryPage = await self._read(lambda s: deliveries.page(s, choice, limit=limit, after=after))
+        return page
 
-        found = await self._read(read)
+    async def _show(self, request: Request) -> ShownDelivery:
+        choice, _, _ = listing_of(request.query_params.multi_items(), list(self._sources))
+        id_, routes, file = request.path_params["id"], self.intake.settings.routes, self.configuration.path
+        found: ShownDelivery | None = await self._read(
+            lambda s: deliveries.one(s, id_, routes, file, bodies=choice.bodies)
+        )
         if found is None:
-            return ApiAnswer(404, {"status": "not found", "reason": "the store has no such delivery"})
-        return ApiAnswer(200, {**found, "file": self._file.name})
+            raise Stopped(404, RelayProblem("not found", "the store has no such delivery"))
+        return found
 
-    async def _refusals(self, query: str) -> ApiAnswer:
-        limit, source, after = span_of(query)
-        before = _place(after)
-        rows = await self._read(
+    async def _refusals(self, request: Request) -> RefusalPage:
+        given = parameters(request.query_params.multi_items(), ("source", "limit", "after"))
+        limit, source, after = limit_of(given), given.get("source") or None, given.get("after")
+        before = deliveries.place_of(after, "after") if after else (_FOREVER_US, 0)
+        rows: Sequence[refusals.RefusalGroup] = await self._read(
             lambda s: refusals.newest(s, limit=limit + 1, before=before, since=0, source=source)
         )
         shown = rows[:limit]
-        more = len(rows) > limit
-        return ApiAnswer(
-            200,
-            {
-                "refusals": [_refusal_line(group) for group in shown],
-                "next": f"{shown[-1].last_at}-{shown[-1].seq}" if more else None,
-            },
-        )
+        last = shown[-1] if len(rows) > limit else None
+        return RefusalPage(tuple(map(_refused, shown)), f"{last.last_at}-{last.seq}" if last else None)
 
-    async def _services(self) -> ApiAnswer:
-        current = self._current()
-        read = partial(
-            service_lines.report,
-            sources=current.sources,
-            routes=current.routes,
-            file=self._file,
-            writable=self._reload is not None,
+    async def _services(self, _request: Request) -> ServiceReport:
+        routes, file, writable = self.intake.settings.routes, self.configuration.path, self.reload is not None
+        report: ServiceReport = await self._read(
+            lambda s: services.report(s, self._sources, routes, file, writable=writable)
         )
-        return ApiAnswer(200, await self._read(read))
+        return report
 
-    async def _map(self, receive: Any) -> ApiAnswer:
+    async def _map(self, request: Request) -> ActionResult:
         """Write the line of a service, take it over, and replay the deliveries that waited for it."""
-        if self._reload is None:
-            reason = f"{self._file.name}: this relay does not write it; write the line by hand, send SIGHUP"
-            return ApiAnswer(403, {"status": "forbidden", "reason": reason})
-        mapping = mapping_of(await _json_of(receive))
-        file, line = ConfigFile(self._file), mapping.line
+        file = ConfigFile(self.configuration.path)
+        if self.reload is None:
+            reason = f"{file.name}: this relay does not write it; write the line by hand, send SIGHUP"
+            raise Stopped(403, RelayProblem("forbidden", reason))
+        body = await _object(request)
+        line, person = line_of(body), text_of(body, "person")
         async with self._writing:
             change = await asyncio.to_thread(file.change, partial(with_line, line=line))
             try:
-                await self._reload()
+                await self.reload()
             except GitDailiesError as error:
                 await asyncio.to_thread(file.take_back, change)
                 raise UsageError(f"{file.name}: the line was not written, since {error}") from None
-        LOG.info("service mapped", service=line.service, person=mapping.person)
-        choice = Choice(outcome=UNMAPPED, service=line.service)
-        ids, more = await self._read(lambda s: deliveries.chosen_ids(s, choice))
-        result = await asyncio.to_thread(self._actor().act, Order(REPLAY, mapping.person), ids)
-        self._on_acted()
-        return ApiAnswer(200, {**result, "more": more})
+        LOG.info("service mapped", service=line.service, person=person)
+        ids, more = await self._chosen(DeliveryChoice(outcome=UNMAPPED, service=line.service))
+        return structs.replace(await self._do(Order(REPLAY, person), ids), more=more)
 
-    async def _send_example(self, name: str, receive: Any) -> ApiAnswer:
+    async def _send_example(self, request: Request) -> ExampleDelivery:
         """Send an example of a source. An incident that it starts is ended at once."""
-        current, person = self._current(), person_of(await _json_of(receive))
-        source = current.sources.get(name)
+        name, person = request.path_params["name"], text_of(await _object(request), "person")
+        source = self._sources.get(name)
         if source is None:
-            return ApiAnswer(404, {"status": "not found", "reason": "gitdailies.yml has no such source"})
-        secrets, now = current.secrets.get(name, ()), from_us(now_us())
-        sent = await asyncio.to_thread(
-            send_example, self._examples.address, source, secrets, self._examples.token, now
-        )
+            raise Stopped(404, RelayProblem("not found", "gitdailies.yml has no such source"))
+        secrets, now = self.intake.settings.secrets[name].current, from_us(now_us())
+        sent = await asyncio.to_thread(send_example, self.address, source, secrets, self.token, now)
         if sent.starts_incident:
-            order = Order(CLOSE, person, "it is an example")
             with contextlib.suppress(UsageError):  # what repeats an example starts nothing
-                await asyncio.to_thread(self._actor().act, order, [sent.delivery])
-            self._on_acted()
-        return ApiAnswer(200, {"delivery": sent.delivery})
+                await self._do(Order(CLOSE, person, "it is an example"), [sent.delivery])
+        return ExampleDelivery(sent.delivery)
 
-    async def _pause(self, receive: Any, *, ends: bool) -> ApiAnswer:
-        """Pause or resume a source or everything, as the commands do; return what is paused now."""
-        order = pause_of(await _json_of(receive), list(self._current().sources), needs_reason=not ends)
+    async def _pause(self, request: Request, *, ends: bool) -> PauseResult:
+        """Pause or resume a source or everything, as the commands do."""
+        body = await _object(request)
+        source = known_source(text_of(body, "source", needed=False) or None, list(self._sources))
+        person, reason = text_of(body, "person"), text_of(body, "reason", needed=not ends)
 
-        def change() -> pausing.Paused:
-            with transaction(self._store.database) as session:
+        def change() -> acting.Paused:
+            with transaction(self.store.database) as session:
                 if ends:
-                    return pausing.resume(session, order.source, person=order.person)
-                return pausing.pause(session, order.source, person=order.person, reason=order.reason)
+                    return acting.resume(session, source, person=person)
+                return acting.pause(session, source, person=person, reason=reason)
 
         changed = await asyncio.to_thread(change)
-        self._on_acted()
-        return ApiAnswer(200, {"changed": changed.before != changed.now, "paused": changed.now})
+        self.on_acted()
+        return PauseResult(changed.before != changed.now, changed.now)
 
-    async def _act(self, id_: str, action: str, receive: Any) -> ApiAnswer:
-        order = order_of(action, await _json_of(receive))
-        result = await asyncio.to_thread(self._actor().act, order, [id_])
-        self._on_acted()
-        return ApiAnswer(200, result)
+    async def _act(self, action: str, request: Request) -> ActionResult:
+        return await self._do(order_of(action, await _object(request)), [request.path_params["id"]])
 
-    async def _act_on_many(self, receive: Any) -> ApiAnswer:
-        current = self._current()
-        wanted = order_for_many(await _json_of(receive), list(current.sources), from_us(now_us()))
-        ids, more = await self._read(lambda s: deliveries.chosen_ids(s, wanted.choice))
-        token = confirmation(wanted.order.action, ids)
-        counted = {
-            "count": len(ids),
-            "more": more,
-            "confirm": token,
-            "filter": wanted.choice.to_json(),
-        }
+    async def _act_on_many(self, request: Request) -> RelayAnswer:
+        wanted = order_for_many(await _object(request), list(self._sources), from_us(now_us()))
+        ids, more = await self._chosen(wanted.choice)
+        counted = _counted(wanted, ids, more=more)
         if wanted.dry_run:
-            return ApiAnswer(200, counted)
-        if wanted.confirm != token:
+            return counted
+        if wanted.confirm != counted.confirm:
             reason = f"confirm: other deliveries match now than when they were counted: {len(ids)}"
-            return ApiAnswer(409, {"status": "conflict", "reason": reason, **counted})
-        result = await asyncio.to_thread(self._actor().act, wanted.order, ids)
-        self._on_acted()
-        return ApiAnswer(200, {**result, "more": more})
+            raise Stopped(409, Conflict(**structs.asdict(counted), status="conflict", reason=reason))
+        return structs.replace(await self._do(wanted.order, ids), more=more)
 
-    def _actor(self) -> Actor:
-        current = self._current()
-        return Actor(self._store.database, current.sources, current.routes)
+    @property
+    def _sources(self) -> Mapping[str, Source]:
+        """The sources that are active now."""
+        return self.intake.settings.sources
+
+    async def _chosen(self, choice: DeliveryChoice) -> tuple[list[str], bool]:
+        found: tuple[list[str], bool] = await self._read(lambda s: deliveries.chosen_ids(s, choice))
+        return found
+
+    async def _do(self, order: Order, ids: Sequence[str]) -> ActionResult:
+        actor = Actor(self.store.database, self._sources, self.intake.settings.routes)
+        result = await asyncio.to_thread(actor.act, order, ids)
+        self.on_acted()
+        return result
 
     async def _read(self, read: Callable[[Any], Any]) -> Any:
-        return await asyncio.to_thread(self._store.report, read)
+        return await asyncio.to_thread(self.store.report, read)
 
 
-def _refusal_line(group: refusals.Group) -> dict[str, Any]:
-    refused = group.refused
-    return {
-        "status": refused.status,
-        "source": refused.source or None,
-        "client": refused.client or None,
-        "reason": refused.reason,
-        "requests": group.requests,
-        "firstAt": text_of(from_us(group.first_at)),
-        "lastAt": text_of(from_us(group.last_at)),
-    }
+class _OurNames:
+    """Refuses requests to names that are not ours. Probes have none, and need none."""
+
+    def __init__(self, app: ASGIApp, hosts: AllowedHosts) -> None:
+        self._app = app
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._app
+        if scope["type"] == "http" and scope["path"] not in PROBES:
+            # A request of HTTP/1.0 may have no Host, and browsers always send one.
+            given = (value.decode("latin-1") for name, value in scope["headers"] if name == b"host")
+            if not all(map(self._hosts.allows, given)):
+                reason = (
+                    "Host: expected the address of relay.status, localhost or a name of relay.status_hosts"
+                )
+                app = _json(RelayProblem("misdirected", reason), 421)
+        await app(scope, receive, send)
 
 
-def _place(after: str | None) -> tuple[int, int]:
-    if after is None:
-        return _FOREVER_US, 0
-    found = re.fullmatch(r"([0-9]{1,18})-([0-9]{1,18})", after)
-    if found is None:
-        raise UsageError("after: expected the `next` of the page before, got something else")
-    return int(found[1]), int(found[2])
+def _json(answer: RelayAnswer, status_code: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    body = json.dumps(answer, default=answers.for_json)
+    return Response(body, status_code, {"cache-control": "no-store", **(headers or {})}, "application/json")
 
 
-async def _json_of(receive: Any) -> Mapping[str, Any]:
+async def _stopped(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, Stopped)
+    return error.response
+
+
+async def _unavailable(_request: Request, error: Exception) -> Response:
+    return _json(RelayProblem("unavailable", str(error)), 503, {"retry-after": str(RETRY_AFTER_SECONDS)})
+
+
+async def _wrong_question(_request: Request, error: Exception) -> Response:
+    return _json(RelayProblem("bad request", str(error)), 400)
+
+
+async def _not_there(_request: Request, error: Exception) -> Response:
+    """Answer where the path, or its method, is unknown."""
+    assert isinstance(error, HTTPException)
+    return _json(RelayProblem(HTTPStatus(error.status_code).phrase.lower()), error.status_code, error.headers)
+
+
+async def _object(request: Request) -> Mapping[str, Any]:
     """Read a body as a JSON object; raises UsageError."""
     body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise UsageError("body: expected a JSON object, got the end of the connection")
-        body += message.get("body", b"")
-        if len(body) > LARGEST_BODY:
-            raise UsageError(f"body: expected at most {LARGEST_BODY} bytes, got more")
-        if not message.get("more_body"):
-            break
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > LARGEST_BODY:
+                raise UsageError(f"body: expected at most {LARGEST_BODY} bytes, got more")
+    except ClientDisconnect:
+        raise UsageError(f"{_AN_OBJECT} the end of the connection") from None
     value = strict_json.loads(bytes(body))
     if not isinstance(value, dict):
-        raise UsageError("body: expected a JSON object, got something else")
+        raise UsageError(f"{_AN_OBJECT} something else")
     return value
+
+
+def _counted(wanted: OrderForMany, ids: Sequence[str], *, more: bool) -> CountedDeliveries:
+    token = confirmation(wanted.order.action, ids)
+    return CountedDeliveries(len(ids), more, token, wanted.choice.parameters())
+
+
+def _refused(group: refusals.RefusalGroup) -> RefusedRequests:
+    status_code, source, client, reason = group.refused
+    times = from_us(group.first_at), from_us(group.last_at)
+    return RefusedRequests(status_code, source or None, client or None, reason, group.requests, *times)

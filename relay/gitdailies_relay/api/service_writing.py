@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gitdailies_connection.config import yaml_document
-from gitdailies_connection.config.services import SERVICES
+from gitdailies_connection.config.document import yaml_document
+from gitdailies_connection.config.document.yaml_lines import BY_HAND, FILE, with_entry
+from gitdailies_connection.config.sections.services import SERVICES
 from gitdailies_connection.config.template import plain_or_quoted, quoted
-from gitdailies_connection.config.yaml_lines import BY_HAND, FILE, with_entry
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 from gitdailies_core.incidents.routing import FALLBACK

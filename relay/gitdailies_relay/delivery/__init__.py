@@ -1,15 +1,12 @@
 """From the outbox to the receiver: send what may be sent, in order, and write down what came of it.
 
 ```
-store ── worker ── batches ── senders (threads) ── HTTP
-  ▲        │                      │
-  │        └─ receiver_watch      │
-  └──── results ◄─────────────────┘
-           └── verdicts, isolation, circuit_breaker
+store ── worker ── senders (threads) ── HTTP
+           │  └─ receiver ── receiver_kind
+           └──── batches ── isolation
 ```
 
-`worker` is the loop. Decisions are pure and apart from it: `verdicts` says what follows from an answer,
-`isolation` whose fault a failure is, `circuit_breaker` and `pauses` when to leave the receiver alone,
-`probes` which event then asks, `receiver_kind` what the receiver is taken for, `batches` what goes in
-one request.
+`worker` is the loop, and records what came back. Decisions are pure and apart from it: `batches` says what
+goes in one request and what follows from its answer, `isolation` whose fault a failure is, when to leave the
+receiver alone and what to probe it with, `receiver_kind` what the receiver is taken for.
 """

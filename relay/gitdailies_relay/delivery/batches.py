@@ -1,24 +1,55 @@
-"""Which events go to the receiver in one request. Pure. `verdicts` says what follows from its answer.
+"""Which events go to the receiver in one request, and what follows from its answer. Pure.
 
 A batch holds only events that are next in their partition, so at most one per incident. After a
 batch without a final answer its events are sent alone, and batches are smaller for a while. An
 event that was tried before is sent alone, too. Otherwise one event could hold up others forever.
+
+| answer to one event                            | what follows                                              |
+| ---------------------------------------------- | --------------------------------------------------------- |
+| 2xx                                            | delivered                                                 |
+| 409 for an id of ours, at a receiver of ours   | delivered: it has the event, with other content           |
+| none, 408, 425, 429, 5xx                       | sent again later, until the give-up age                   |
+| a refusal that may be about all events (*)     | refused: sent again later; paused where it is about all   |
+| the fifth such refusal, two minutes after the  | a dead letter, once another incident's event was taken    |
+| first                                          | since the first refusal                                   |
+| any other                                      | a dead letter                                             |
+
+(*) 3xx, 401, 402, 403, 404, 405, 407, 410, 423, 424, 451, and a 2xx that is a web page.
+
+| answer to a batch                              | what follows                                              |
+| ---------------------------------------------- | --------------------------------------------------------- |
+| an event was taken                             | delivered                                                 |
+| any other                                      | its events are sent alone, and no attempt counts          |
+| 429                                            | its events wait, and no attempt counts                    |
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from gitdailies_core import retry
 from gitdailies_core.retry import Outcome
+from gitdailies_core.values import http_answers
 from gitdailies_core.values.secret import Secret
+from gitdailies_server.storage.timestamps import from_us, to_us
 
-from gitdailies_relay.store.outbox import ReadyEvent
+from gitdailies_relay.delivery.isolation import Isolation, Recovery
+from gitdailies_relay.store.outbox import DEAD_LETTER, DELIVERED, PAUSED, REFUSED, RETRY, Attempt, ReadyEvent
 
 # More events would keep a receiver, and the log of attempts, busy for long, and ten save most requests.
 MOST_IN_A_BATCH = 64
 _TOO_MANY_REQUESTS = 429
+# A lone event is a dead letter after so many refusals over at least so long.
+REFUSALS_TO_GIVE_UP = 5
+REFUSED_SECONDS = 120.0
+_CONFLICT = 409
+# The receiver's word that the event itself is wrong. If it says so of every event, it is not the events.
+_REJECTIONS = frozenset({400, 422})
+# An id that this project made from an event's content, and not a user (gitdailies_core.events.ids).
+_SELF_MADE = re.compile(r"(?:deploy|incident|content)-[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -116,7 +147,147 @@ def is_about_events(outcome: Outcome) -> bool:
         and retry.is_answer(outcome)
         and not outcome.is_html
         and not 300 <= status < 400
-        and status not in retry.KEY_STATUSES
-        and status not in retry.ADDRESS_STATUSES
-        and status not in retry.RECEIVER_STATUSES
+        and status not in http_answers.KEY_STATUSES
+        and status not in http_answers.ADDRESS_STATUSES
+        and status not in http_answers.RECEIVER_STATUSES
     )
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What follows from a batch.
+
+    Each event has an attempt, or is sent again alone, or goes on waiting. `pause` says why the
+    destination is to be paused. `put_back` are dead letters that are none. `recovery` says that the
+    receiver works again. `ends_pause`: the answer shows that key and address are right.
+    """
+
+    attempts: tuple[Attempt, ...] = ()
+    retry_singly: tuple[ReadyEvent, ...] = ()
+    pause: retry.Pause | None = None
+    put_back: tuple[int, ...] = ()
+    recovery: Recovery | None = None
+    ends_pause: bool = False
+
+
+@dataclass(frozen=True)
+class JudgedAt:
+    """When an answer is judged: the store's time, the monotonic clock's, and a number in [0, 1)."""
+
+    now: datetime
+    monotonic: float
+    jitter: Callable[[], float]
+    give_up_age_seconds: float
+
+
+def decide(result: BatchResult, isolation: Isolation, moment: JudgedAt) -> Verdicts:
+    """Decide what follows from a result, and let *isolation* learn from it."""
+    at = to_us(moment.now)
+    unreadable = tuple(
+        Attempt(seq, at, None, DEAD_LETTER, f"the stored event cannot be read: {reason}")
+        for seq, reason in result.unreadable.items()
+    )
+    # What the receiver shall not get is done with, as if it had been taken.
+    unreadable += tuple(Attempt(seq, at, None, DELIVERED, reason) for seq, reason in result.withheld.items())
+    outcome, sent = result.outcome, result.sent
+    if outcome is None or not sent:
+        return Verdicts(unreadable)
+    found = (_of_one if len(sent) == 1 else _of_batch)(result, outcome, isolation, moment)
+    return replace(found, attempts=unreadable + found.attempts)
+
+
+def _of_batch(result: BatchResult, outcome: Outcome, isolation: Isolation, moment: JudgedAt) -> Verdicts:
+    sent, at = result.sent, to_us(moment.now)
+    if is_taken(outcome):
+        taken = [event for event in sent if event.seq not in result.refused]
+        recovery = isolation.taken([event.partition for event in taken], moment.monotonic) if taken else None
+        return Verdicts(
+            tuple(Attempt(event.seq, at, outcome.status, DELIVERED) for event in taken),
+            tuple(event for event in sent if event.seq in result.refused),
+            recovery=recovery,
+            ends_pause=bool(taken),
+        )
+    if not retry.is_answer(outcome):
+        partitions = [event.partition for event in sent]
+        _note_failure(result, outcome, isolation, moment, partitions)
+        if outcome.status == _TOO_MANY_REQUESTS:
+            return Verdicts()
+    return Verdicts(retry_singly=sent)
+
+
+def _of_one(result: BatchResult, outcome: Outcome, isolation: Isolation, moment: JudgedAt) -> Verdicts:
+    (event,) = result.sent
+    at, status = to_us(moment.now), outcome.status
+    if event.seq in result.refused:
+        return Verdicts(retry_singly=(event,))
+    verdict = retry.decide(
+        outcome,
+        attempt=event.attempts + 1,
+        first_attempt_at=from_us(event.first_attempt_at)
+        or moment.now - timedelta(seconds=moment.monotonic - result.began),
+        now=moment.now,
+        jitter=moment.jitter,
+        give_up_age_seconds=moment.give_up_age_seconds,
+    )
+    kept = _SELF_MADE.fullmatch(event.id) and status == _CONFLICT and result.batch.is_ours
+    if isinstance(verdict, retry.Done) or kept:
+        note = f"{retry.describe(outcome)}; it has this event, with other content" if kept else ""
+        recovery = isolation.taken([event.partition], moment.monotonic)
+        return Verdicts(
+            (Attempt(event.seq, at, status, DELIVERED, note),), recovery=recovery, ends_pause=True
+        )
+    if isinstance(verdict, retry.Pause):
+        if isolation.refused(event.partition, verdict.what, began=result.began):
+            return Verdicts((Attempt(event.seq, at, status, PAUSED, verdict.reason),), pause=verdict)
+        return Verdicts((_refusal(event, outcome, isolation, moment),))
+    if not retry.is_answer(outcome):
+        _note_failure(result, outcome, isolation, moment, [event.partition])
+        if isinstance(verdict, retry.Again):
+            return Verdicts((Attempt(event.seq, at, status, RETRY, verdict.reason, to_us(verdict.at)),))
+        return Verdicts((Attempt(event.seq, at, status, DEAD_LETTER, verdict.reason),))
+    put_back = isolation.rejected(event.partition, event.seq) if status in _REJECTIONS else ()
+    if status in _REJECTIONS and isolation.rejects_all:
+        reason = f"the receiver refuses every event ({retry.describe(outcome)})"
+        return Verdicts(
+            (Attempt(event.seq, at, status, PAUSED, reason),),
+            pause=retry.Pause(http_answers.RECEIVER, reason),
+            put_back=put_back,
+        )
+    dead_letter = Attempt(event.seq, at, status, DEAD_LETTER, retry.describe(outcome))
+    return Verdicts((dead_letter,), recovery=isolation.answered(), ends_pause=True)
+
+
+def _refusal(event: ReadyEvent, outcome: Outcome, isolation: Isolation, moment: JudgedAt) -> Attempt:
+    """Decide about a refusal that is the event's own as far as is known."""
+    at, refusals = to_us(moment.now), event.refusals + 1
+    age = (moment.now - (from_us(event.refused_at) or moment.now)).total_seconds()
+    result = retry.describe(outcome)
+    if (
+        refusals >= REFUSALS_TO_GIVE_UP
+        and age >= REFUSED_SECONDS
+        and isolation.others_were_taken(event.partition)
+    ):
+        reason = f"refused {refusals} times while other events were taken: {result}"
+        return Attempt(event.seq, at, outcome.status, DEAD_LETTER, reason)
+    delay = retry.delay_seconds(outcome, attempt=refusals, now=moment.now, jitter=moment.jitter)
+    # The last refusal that is needed should come as soon as the time is over.
+    left = REFUSED_SECONDS - age
+    due_at = moment.now + timedelta(seconds=min(delay, left + moment.jitter()) if left > 0 else delay)
+    return Attempt(event.seq, at, outcome.status, REFUSED, result, to_us(due_at))
+
+
+def _note_failure(
+    result: BatchResult, outcome: Outcome, isolation: Isolation, moment: JudgedAt, partitions: list[str]
+) -> None:
+    isolation.failed(
+        partitions,
+        began=result.began,
+        now=moment.monotonic,
+        retry_after_seconds=http_answers.retry_after_seconds(outcome.retry_after, moment.now),
+        reason=retry.describe(outcome),
+    )
+
+
+def is_taken(outcome: Outcome) -> bool:
+    """Whether the receiver has what was sent, or gave each event of a batch a result of its own."""
+    return outcome.status is not None and 200 <= outcome.status < 300 and not outcome.is_html

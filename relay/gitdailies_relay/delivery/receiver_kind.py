@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gitdailies_core.events.dialect import DOCUMENTED, OURS
+from gitdailies_core.events.receivers import DOCUMENTED, OURS
 
 SOON_SECONDS = 15.0
 SELDOM_SECONDS = 300.0
@@ -23,7 +23,7 @@ UNSETTLED_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
-class Change:
+class KindChange:
     """What the receiver was taken for, "" at first, and what it is."""
 
     before: str
@@ -75,13 +75,13 @@ class ReceiverKind:
             return True
         return now >= self.asked_at + self._wait(now)
 
-    def answered(self, kind: str, now: float) -> Change | None:
+    def answered(self, kind: str, now: float) -> KindChange | None:
         """Note an answer: OURS, DOCUMENTED, or "" where it decides nothing; return what changed."""
         self.asked_at = now
         if not kind:
             self._failures += 1
             return None
-        change = None if kind == self._known else Change(self._known, kind)
+        change = None if kind == self._known else KindChange(self._known, kind)
         self._known, self._failures, self.is_sure = kind, 0, True
         if change is not None and change.is_downgrade:
             self.unsettle(now)

@@ -22,8 +22,9 @@ import structlog
 from gitdailies_connection.http.event_lists import EventResult
 from gitdailies_connection.http.sender import ReceiverAnswer
 from gitdailies_core.errors import InvalidEvent
-from gitdailies_core.events.dialect import OURS, Dialect
+from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event
+from gitdailies_core.events.receivers import OURS
 from gitdailies_core.retry import Outcome
 from gitdailies_core.sources.protocol import WITHOUT_RECOVERY
 from gitdailies_core.values.secret import Secret
@@ -44,7 +45,7 @@ def most_connections(count: int) -> int:
     return count * (1 + _SPARE)
 
 
-class Sender(Protocol):
+class EventSender(Protocol):
     """What delivery needs of gitdailies_connection.http.sender."""
 
     def send(self, body: bytes, *, key: Secret, event_id: str | None) -> Outcome: ...
@@ -61,7 +62,7 @@ class Sender(Protocol):
 @dataclass(frozen=True)
 class _Waiting:
     batch: Batch
-    sender: Sender
+    sender: EventSender
     dialect: Dialect
     until: float
 
@@ -89,7 +90,7 @@ class SenderPool:
         self._stopped = False
         self._lock = threading.Lock()
 
-    def submit(self, batch: Batch, sender: Sender, dialect: Dialect, wait_seconds: float) -> None:
+    def submit(self, batch: Batch, sender: EventSender, dialect: Dialect, wait_seconds: float) -> None:
         """Send *batch* when a thread is free. After *wait_seconds* without one it comes back unsent."""
         if self._stopped:
             self._finish(BatchResult(batch))
@@ -181,9 +182,9 @@ class DrainingSenders:
     """Senders of earlier destinations: each gets nothing new, and is closed when its last event came back."""
 
     def __init__(self) -> None:
-        self._in_flight: list[tuple[Sender, set[int]]] = []
+        self._in_flight: list[tuple[EventSender, set[int]]] = []
 
-    def add(self, sender: Sender, in_flight: Iterable[int]) -> None:
+    def add(self, sender: EventSender, in_flight: Iterable[int]) -> None:
         """Close *sender* once the events *in_flight*, by number, came back; now if there are none."""
         self._in_flight.append((sender, set(in_flight)))
         self.remove(())
@@ -203,7 +204,7 @@ class DrainingSenders:
             sender.cut()
 
 
-def send_batch(batch: Batch, sender: Sender, dialect: Dialect) -> BatchResult:
+def send_batch(batch: Batch, sender: EventSender, dialect: Dialect) -> BatchResult:
     """Write the events of *batch* for the receiver, send them, and return what came of it."""
     began = time.monotonic()
     written: dict[int, bytes] = {}

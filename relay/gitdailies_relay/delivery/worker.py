@@ -1,36 +1,38 @@
-"""The delivery worker: it sends due events, many incidents at once and one event of each.
+"""The delivery worker: it sends due events, one of each incident at a time, and records the answers.
 
-It decides nothing itself. `verdicts` and `isolation` say what follows from an answer, `circuit_breaker`
-when to leave a failing receiver alone, `pauses` when to probe. `senders` sends.
+It decides nothing itself. `batches` says what goes in one request and what follows from its answer,
+`isolation` whose fault a failure is and when to probe. `senders` sends.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
-from gitdailies_connection.config.settings import Destination
+from gitdailies_connection.config.sections.settings import Destination, RelaySettings
+from gitdailies_core import retry
 from gitdailies_core.errors import ConfigurationError, StoreUnavailable
-from gitdailies_core.events.dialect import OURS, Dialect
-from gitdailies_core.retry import KEY
+from gitdailies_core.events.dialect import Dialect
+from gitdailies_core.events.receivers import OURS
+from gitdailies_core.values import http_answers
+from gitdailies_core.values.http_answers import KEY
 from gitdailies_core.values.secret import Secret
 from gitdailies_server.logging.setup import describe_error
 from gitdailies_server.storage.database import Session
+from gitdailies_server.storage.timestamps import from_us, now_us
 
-from gitdailies_relay.delivery import batches, verdicts
-from gitdailies_relay.delivery.circuit_breaker import CircuitBreaker
-from gitdailies_relay.delivery.isolation import Isolation
-from gitdailies_relay.delivery.pauses import AUTOMATIC, MANUAL, Pauses
-from gitdailies_relay.delivery.probes import ProbeChoice
-from gitdailies_relay.delivery.receiver_watch import ReceiverWatch
-from gitdailies_relay.delivery.results import ResultRecorder
-from gitdailies_relay.delivery.senders import SLOW_SECONDS, DrainingSenders, Sender, SenderPool
-from gitdailies_relay.store import clock_jumps, corruption, outbox
+from gitdailies_relay.delivery import batches
+from gitdailies_relay.delivery.batches import BatchResult, JudgedAt, Verdicts
+from gitdailies_relay.delivery.isolation import AUTOMATIC, MANUAL, CircuitBreaker, Isolation, ProbeChoice
+from gitdailies_relay.delivery.receiver import Pauses, ReceiverWatch
+from gitdailies_relay.delivery.senders import SLOW_SECONDS, DrainingSenders, EventSender, SenderPool
+from gitdailies_relay.store import mending, outbox
 from gitdailies_relay.store.outbox import ReadyEvent
 from gitdailies_relay.store.store import RelayStore, Standing
 
@@ -57,7 +59,7 @@ class _InFlight:
 
 
 class DeliveryWorker:
-    """Delivers one destination's events until it is stopped. It closes the senders that it is given.
+    """Delivers events to one destination until it is stopped. It closes the senders that it is given.
 
     *count_attempt* is called for each attempt with its verdict, how many seconds it took, and how
     many seconds passed since its event was accepted.
@@ -68,23 +70,21 @@ class DeliveryWorker:
         *,
         store: RelayStore,
         destination: Destination,
-        sender: Sender,
+        sender: EventSender,
         environ: Mapping[str, str],
-        in_flight: int,
-        give_up_seconds: float,
-        name: str = "default",
-        lease_seconds: float = 60.0,
-        count_attempt: Callable[[str, float, float], None] = lambda _verdict, _seconds, _age: None,
+        relay: RelaySettings,
+        count_attempt: Callable[[str, float, float], None],
     ) -> None:
         self._store = store
         self._destination = destination
         self._sender = sender
         self._environ = environ
-        self._name = name
-        self._most_requests = in_flight
-        self._lease_seconds = lease_seconds
-        self._senders = SenderPool(in_flight, on_done=self._on_done)
-        self._batcher = batches.Batcher(in_flight)
+        self._most_requests = relay.in_flight
+        self._lease_seconds = relay.lease_seconds
+        self._give_up_seconds = relay.give_up_days * 86400
+        self._count_attempt = count_attempt
+        self._senders = SenderPool(relay.in_flight, on_done=self._on_done)
+        self._batcher = batches.Batcher(relay.in_flight)
         self._in_flight: dict[int, _InFlight] = {}
         self._draining = DrainingSenders()
         self._recording: asyncio.Task[None] | None = None
@@ -94,20 +94,12 @@ class DeliveryWorker:
         self._made_dialect: Dialect | None = None
         # How many events that were tried before may be in flight. It grows while they are taken.
         self._most_tried = self._least_tried
-        self._pauses = Pauses(store, name, environ)
-        self._clocks = clock_jumps.ClockComparison()
+        self._pauses = Pauses(store, environ)
+        self._clocks = mending.ClockComparison()
         self._resumed: int | None = None
         self._probes: ProbeChoice | None = None
         self._isolation = Isolation()
         self._receiver = self._watch()
-        self._recorder = ResultRecorder(
-            store=store,
-            pauses=self._pauses,
-            batcher=self._batcher,
-            give_up_seconds=give_up_seconds,
-            count_attempt=count_attempt,
-            until_written=self._until_written,
-        )
 
     @property
     def circuit(self) -> CircuitBreaker:
@@ -129,7 +121,7 @@ class DeliveryWorker:
         if not self._paused:
             self._wake.set()
 
-    async def redirect(self, destination: Destination, sender: Sender) -> None:
+    async def redirect(self, destination: Destination, sender: EventSender) -> None:
         """Deliver to *destination* from now on. What is in flight still goes to the old one."""
         self._senders.return_unsent()
         old = self._sender
@@ -145,15 +137,15 @@ class DeliveryWorker:
     async def run(self) -> None:
         """Deliver until `stop`. No fault ends it: each is logged, and delivery goes on after a moment."""
         await self._until_written(self._receiver.load)
-        await self._until_written(lambda: self._store.standing(self._name))
+        await self._until_written(self._store.standing)
         # A pause for key or address is as old as the last start. Both may be right by now.
         await self._end_pauses("the relay was started")
         mend = partial(
-            clock_jumps.mend_after_start,
+            mending.mend_after_start,
             now=self._store.clock.now(),
             is_local=self._store.database.is_local,
         )
-        await self._until_written(lambda: self._store.run(mend))
+        await self._run(mend)
         while not self._stopping:
             try:
                 full = await self._turn()
@@ -192,16 +184,16 @@ class DeliveryWorker:
         if database.is_local:
             with suppress(StoreUnavailable):
                 job = partial(
-                    corruption.dead_letter_damaged, errors=database.errors, now=self._store.clock.now()
+                    mending.dead_letter_damaged, errors=database.errors, now=self._store.clock.now()
                 )
                 for seq in await self._store.run(job):
-                    LOG.error("dead letter", seq=seq, reason=corruption.REASON)
+                    LOG.error("dead letter", seq=seq, reason=mending.DAMAGED)
 
     async def _turn(self) -> bool:
         """Start what may be sent; return whether there was more than could be started."""
         self._senders.adjust()
         self._receiver.tick()
-        standing = await self._store.standing(self._name)
+        standing = await self._store.standing()
         await self._follow_clock()
         await self._follow_commands(standing)
         await self._until_written(lambda: self._store.end_holds(standing))
@@ -241,12 +233,12 @@ class DeliveryWorker:
 
         def mend(session: Session) -> None:
             if seconds < 0:
-                clock_jumps.make_due_earlier(session, -seconds, now)
+                mending.make_due_earlier(session, -seconds, now)
             # Of servers that share a database each sees the step, and only one may move what it counts.
             if is_local:
-                clock_jumps.move_ages(session, seconds)
+                mending.move_ages(session, seconds)
 
-        await self._until_written(lambda: self._store.run(mend))
+        await self._run(mend)
 
     async def _follow_commands(self, standing: Standing) -> None:
         """Send everything now where a command asked for that."""
@@ -359,7 +351,7 @@ class DeliveryWorker:
     async def _record(self) -> None:
         # One after the other: results that come while one is written share the next commit.
         while results := self._senders.take_results():
-            await self._recorder.record(results, self._isolation)
+            await self._record_results(results, self._isolation)
             for result in results:
                 self._came_back(result)
             if len(self._in_flight) <= self._most_in_flight // 2:
@@ -367,24 +359,118 @@ class DeliveryWorker:
         self._recording = None
         self._wake.set()
 
-    def _came_back(self, result: batches.BatchResult) -> None:
+    async def _record_results(self, results: Sequence[BatchResult], isolation: Isolation) -> None:
+        """Write down what came of batches, then act on it; raises nothing.
+
+        After a fault of ours the events stay where they are, and delivery backs off as after a
+        failure of the receiver.
+        """
+        try:
+            decided = [(result, self._decided(result, isolation)) for result in results]
+            await self._write(decided)
+            for result, found in decided:
+                self._count(result, found)
+                await self._follow(result, found)
+        except Exception as error:  # noqa: BLE001
+            _record_fault(results[0], error, isolation)
+
+    def _decided(self, result: BatchResult, isolation: Isolation) -> Verdicts:
+        try:
+            found = self._decide(result, isolation)
+            done = [a.seq for a in found.attempts if a.verdict in (outbox.DELIVERED, outbox.DEAD_LETTER)]
+            self._batcher.learn(result, done, [event.seq for event in found.retry_singly])
+        except Exception as error:  # noqa: BLE001
+            _record_fault(result, error, isolation)
+            return Verdicts()
+        return found
+
+    def _decide(self, result: BatchResult, isolation: Isolation) -> Verdicts:
+        moment = JudgedAt(
+            from_us(self._store.clock.now()), time.monotonic(), random.random, self._give_up_seconds
+        )
+        found = batches.decide(result, isolation, moment)
+        if result.outcome is None or not result.outcome.answer or len(result.sent) > 1:
+            # The answer to a list is about all of its events. One that was refused is sent again alone.
+            return found
+        attempts = (
+            attempt
+            if attempt.seq in result.unreadable or attempt.seq in result.withheld
+            else replace(attempt, answer=result.outcome.answer)
+            for attempt in found.attempts
+        )
+        return replace(found, attempts=tuple(attempts))
+
+    async def _write(self, decided: Sequence[tuple[BatchResult, Verdicts]]) -> None:
+        attempts = [attempt for _, found in decided for attempt in found.attempts]
+        if attempts:
+            events = [event for result, _ in decided for event in result.batch.events]
+            of = {event.seq: event.partition for event in events}
+            partitions = [of[attempt.seq] for attempt in attempts]
+            await self._until_written(lambda: self._store.record(attempts, partitions))
+        recorded = {attempt.seq for attempt in attempts}
+        unsent = [e for result, _ in decided for e in result.batch.events if e.seq not in recorded]
+        if unsent:
+            await self._until_written(lambda: self._store.release(unsent))
+
+    def _count(self, result: BatchResult, found: Verdicts) -> None:
+        seconds = time.monotonic() - result.began
+        now, stored_at = now_us(), {event.seq: event.stored_at for event in result.batch.events}
+        for attempt in found.attempts:
+            self._count_attempt(attempt.verdict, seconds, (now - stored_at[attempt.seq]) / 1e6)
+            if attempt.verdict == outbox.DEAD_LETTER:
+                LOG.error("dead letter", seq=attempt.seq, reason=attempt.reason)
+            elif attempt.verdict == outbox.REFUSED:
+                LOG.warning("event refused", seq=attempt.seq, reason=attempt.reason)
+
+    async def _follow(self, result: BatchResult, found: Verdicts) -> None:
+        outcome, sent, pause, recovery = result.outcome, result.sent, found.pause, found.recovery
+        if outcome is None or not sent:
+            return
+        if outcome.status in http_answers.KEY_STATUSES:
+            self._pauses.key_was_refused(result.batch.key)
+        if not retry.is_answer(outcome):
+            reason = next((attempt.reason for attempt in found.attempts), retry.describe(outcome))
+            LOG.warning("delivery failed", seq=sent[0].seq, events=len(sent), reason=reason)
+        if found.retry_singly:
+            first = found.retry_singly[0].seq
+            LOG.warning("events of a batch are sent singly", seq=first, events=len(found.retry_singly))
+        if found.put_back:
+            LOG.warning("dead letters put back", events=len(found.put_back))
+            await self._run(lambda s: _put_back(s, found.put_back))
+        if pause is not None:
+            key = result.batch.key
+            await self._until_written(lambda: self._pauses.begin(pause.what, pause.reason, key))
+        if found.ends_pause:
+            self._pauses.key_may_be_right()
+            reason = "the receiver takes events again"
+            await self._until_written(lambda: self._pauses.end(*AUTOMATIC, reason=reason))
+        if recovery is not None:
+            if recovery.had_failed:
+                LOG.info("receiver answers again")
+            await self._run(lambda s: outbox.forgive(s, recovery.suspects))
+
+    def _came_back(self, result: BatchResult) -> None:
         seqs = [event.seq for event in result.batch.events]
         were = [one for seq in seqs if (one := self._in_flight.pop(seq, None)) is not None]
         self._draining.remove(seqs)
         if any(one.tried for one in were):
-            taken = result.outcome is not None and verdicts.is_taken(result.outcome)
+            taken = result.outcome is not None and batches.is_taken(result.outcome)
             self._most_tried = min(self._most_requests, self._most_tried + 1) if taken else self._least_tried
             self._wake.set()
 
     def _watch(self) -> ReceiverWatch:
-        return ReceiverWatch(self._store, self._name, self._destination, self._sender, self._until_written)
+        return ReceiverWatch(self._store, self._destination, self._sender, self._until_written)
 
     async def _make_due(self) -> None:
         now = self._store.clock.now()
-        await self._until_written(lambda: self._store.run(lambda session: outbox.make_due(session, now)))
+        await self._run(lambda session: outbox.make_due(session, now))
 
     async def _end_pauses(self, reason: str) -> None:
         await self._until_written(lambda: self._pauses.end(*AUTOMATIC, reason=reason))
+
+    async def _run(self, job: Callable[[Session], object]) -> None:
+        """Run *job* in a transaction of the store, as soon as that can be written."""
+        await self._until_written(lambda: self._store.run(job))
 
     async def _until_written(self, work: Callable[[], Awaitable[object]]) -> None:
         """Repeat *work* while the store cannot be written, because its result must not be lost."""
@@ -398,3 +484,16 @@ class DeliveryWorker:
                 await asyncio.sleep(1.0)
             else:
                 return
+
+
+def _put_back(session: Session, seqs: Sequence[int]) -> None:
+    for seq in seqs:
+        outbox.requeue(session, seq, now_us())
+
+
+def _record_fault(result: BatchResult, error: Exception, isolation: Isolation) -> None:
+    reason = describe_error(error)
+    LOG.error("result not recorded", seq=result.batch.events[0].seq, reason=reason)
+    # The fault is ours, so it counts as the receiver's: everything backs off.
+    text = f"the result of a delivery was not recorded: {reason}"
+    isolation.failed((), began=time.monotonic(), now=time.monotonic(), reason=text)

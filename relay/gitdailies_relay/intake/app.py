@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import structlog
-from gitdailies_connection.addresses import Network
-from gitdailies_connection.config.settings import Source
+from gitdailies_connection.config.sections.settings import RelaySettings, Source
 from gitdailies_core.errors import CertificateMissing, ProofError, StoreUnavailable, UnreadableBody
 from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import INVALID_JSON, NO_COMMIT, UNEXPECTED_PAYLOAD
@@ -33,16 +32,17 @@ from gitdailies_server.logging.rate_limited import RateLimitedLog
 from gitdailies_server.logging.setup import describe_error
 from gitdailies_server.storage.timestamps import from_us, now_us
 
-from gitdailies_relay.accepting.acceptance import Accepted, Delivery
-from gitdailies_relay.accepting.delivery_ids import delivery_id
+from gitdailies_relay.accepting.acceptance import Accepted, Delivery, delivery_id
 from gitdailies_relay.accepting.interpret import decode, interpret, prove
 from gitdailies_relay.intake import responses
-from gitdailies_relay.intake.deadlines import Deadlines
+from gitdailies_relay.intake.certificates import Certificates
 from gitdailies_relay.intake.marked_examples import as_example, is_example
-from gitdailies_relay.intake.request_body import BodyInParts, MemoryBudget
-from gitdailies_relay.intake.responses import BODY_BYTES, Answer
+from gitdailies_relay.intake.refused_requests import RefusalCounts
+from gitdailies_relay.intake.request_body import BODY_BYTES, BodyInParts, MemoryBudget
+from gitdailies_relay.intake.responses import VendorAnswer
 from gitdailies_relay.intake.source_secrets import SourceSecrets
-from gitdailies_relay.store.store import RelayStore
+from gitdailies_relay.operations.metrics import RelayMetrics
+from gitdailies_relay.store.store import DESTINATION, RelayStore
 
 LOG = structlog.get_logger("gitdailies.relay")
 
@@ -71,7 +71,7 @@ class IntakeSettings:
 class Refusal(Exception):
     """A request that is answered without being a delivery; *reason* is for the list of refused requests."""
 
-    def __init__(self, answer: Answer, reason: str = "") -> None:
+    def __init__(self, answer: VendorAnswer, reason: str = "") -> None:
         super().__init__(answer.status)
         self.answer = answer
         self.reason = reason
@@ -80,7 +80,7 @@ class Refusal(Exception):
 class _Hook:
     """A request to `/hooks/` until it is answered. `source` is "" until it is known to be one."""
 
-    __slots__ = ("delivery", "exchange", "headers", "is_over", "size", "source")
+    __slots__ = ("delivery", "exchange", "headers", "is_over", "size", "source", "timer")
 
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
@@ -90,50 +90,44 @@ class _Hook:
         self.size = 0
         self.is_over = False
         self.delivery: Delivery | None = None
+        # Ends the wait for the store.
+        self.timer: asyncio.TimerHandle | None = None
 
 
 class IntakeApp:
     """The application of the intake. `settings` may be replaced while it runs.
 
-    *on_stored* is called when there are new events to deliver, *count_request* with the source
-    and status of each answer, *count_refusal* with source, status, client and reason of each request that is
-    the sender's fault, *count_delivery* with what became of each accepted delivery, and *want_certificate*
-    with the address of one that a delivery needs.
+    *refusals* gets what a sender has to change. *on_stored* is called when there are new events to deliver.
+    A request with the token *example* is an example that the relay sends to itself.
     """
 
     def __init__(
         self,
         *,
         settings: IntakeSettings,
+        relay: RelaySettings,
         store: RelayStore,
+        metrics: RelayMetrics,
+        refusals: RefusalCounts,
+        certificates: Certificates,
+        repeats: RateLimitedLog,
         on_stored: Callable[[], None],
-        count_request: Callable[[str, int], None] = lambda _source, _status: None,
-        count_refusal: Callable[[str, int, str, str], None] = lambda *_: None,
-        count_delivery: Callable[[str, Accepted], None] = lambda _source, _accepted: None,
-        want_certificate: Callable[[str], None] = lambda _address: None,
-        repeats: RateLimitedLog | None = None,
-        most_bytes: int = 64 * 1024 * 1024,
-        trusted_proxies: Sequence[Network] = (),
-        destination: str = "default",
-        example: Secret | None = None,
+        example: Secret,
     ) -> None:
         self.settings = settings
         self.stopping = False
         self.unfinished: set[asyncio.Task[None]] = set()
         self._store = store
+        self._metrics = metrics
+        self._refusals = refusals
+        self._certificates = certificates
+        self._repeats = repeats
         self._on_stored = on_stored
-        self._count_request = count_request
-        self._count_refusal = count_refusal
-        self._count_delivery = count_delivery
-        self._want_certificate = want_certificate
-        self._repeats = repeats or RateLimitedLog(LOG)
+        self._example = example
         # Bound once, because structlog binds a module's logger again for each line.
         self._log = LOG.bind()
-        self._budget = MemoryBudget(most_bytes)
-        self._deadlines = Deadlines(ANSWER_SECONDS, partial(self._fail, error=TimeoutError()))
-        self._trusted_proxies = trusted_proxies
-        self._destination = destination
-        self._example = example
+        self._budget = MemoryBudget(relay.queue_bytes)
+        self._trusted_proxies = relay.trusted_proxies
         self._ready_until = 0.0
 
     def __call__(self, exchange: Exchange, /) -> None:
@@ -149,21 +143,21 @@ class IntakeApp:
     def _begin(self, hook: _Hook, name: str) -> None:
         exchange = hook.exchange
         try:
-            self._check_head(hook, name)
+            largest = self._check_head(hook, name)
         except Refusal as refusal:
             self._refuse(hook, refusal)
             return
         if not exchange.is_complete:
-            BodyInParts(exchange, self._budget, partial(self._go_on, hook))
-        elif exchange.size > BODY_BYTES:
-            self._go_on(hook, responses.TOO_LARGE)
+            BodyInParts(exchange, self._budget, largest, partial(self._go_on, hook))
+        elif exchange.size > largest:
+            self._go_on(hook, responses.too_large(largest))
         elif not self._budget.hold(exchange.size):
             self._go_on(hook, responses.OVERLOADED)
         else:
             self._go_on(hook, exchange.take())
 
-    def _check_head(self, hook: _Hook, name: str) -> None:
-        """Refuse what the head alone shows to be wrong; raises Refusal."""
+    def _check_head(self, hook: _Hook, name: str) -> int:
+        """Return how large the body may be. Raises Refusal for what the head alone shows to be wrong."""
         headers, method = hook.headers, hook.exchange.method
         if name not in self.settings.sources:
             raise Refusal(responses.UNKNOWN, "no source of this name is in gitdailies.yml")
@@ -177,18 +171,21 @@ class IntakeApp:
             raise Refusal(responses.ENCODED)
         if headers.get("transfer-encoding", "").lower() not in ("", "chunked"):
             raise Refusal(responses.TRANSFERRED)
+        named: int = getattr(self.settings.adapters[name], "body_bytes", BODY_BYTES)
+        largest = min(named, self._budget.most_bytes)
         length = headers.get("content-length", "").lstrip("0")
-        if length.isascii() and length.isdigit() and int(length[:12]) > BODY_BYTES:
-            raise Refusal(responses.TOO_LARGE)
+        if length.isascii() and length.isdigit() and int(length[:12]) > largest:
+            raise Refusal(responses.too_large(largest))
         if self.stopping:
             raise Refusal(responses.unavailable("the relay is stopping"))
         if self._budget.full:
             raise Refusal(responses.OVERLOADED)
+        return largest
 
-    def _go_on(self, hook: _Hook, body: bytes | Answer) -> None:
+    def _go_on(self, hook: _Hook, body: bytes | VendorAnswer) -> None:
         """Hand a delivery to the store, if its whole *body* came; what refuses it otherwise is its answer."""
         try:
-            if isinstance(body, Answer):
+            if isinstance(body, VendorAnswer):
                 raise Refusal(body)
             hook.size = len(body)
             self._put(hook, body)
@@ -215,9 +212,10 @@ class IntakeApp:
         if is_example(hook.headers, self._example):
             source, routes = as_example(source)
         interpretation = interpret(request, source, adapter, routes, proof, secrets=secrets.current)
-        hook.delivery = Delivery(delivery_id(at), at, self._destination, interpretation)
+        hook.delivery = Delivery(delivery_id(at), at, DESTINATION, interpretation)
         self._store.accept_then(hook.delivery, partial(self._stored, hook))
-        self._deadlines.add(hook)
+        loop = asyncio.get_running_loop()
+        hook.timer = loop.call_later(ANSWER_SECONDS, self._fail, hook, TimeoutError())
 
     def _prove(
         self, hook: _Hook, request: Request, source: Source, adapter: Adapter, secrets: SourceSecrets
@@ -235,7 +233,7 @@ class IntakeApp:
                 self._note_reading(source, secrets, changed=secrets.read_again())
                 return prove(request, source, adapter, secrets.current)
         except CertificateMissing as missing:
-            self._want_certificate(missing.address)
+            self._certificates.want(missing.address)
             raise Refusal(responses.NO_CERTIFICATE) from None
         except ProofError as error:
             client = self._client(hook)
@@ -277,22 +275,24 @@ class IntakeApp:
         answer = refusal.answer
         if 400 <= answer.status < 500:
             reason = refusal.reason or responses.reason_of(answer)
-            self._count_refusal(hook.source, answer.status, self._client(hook), reason)
+            self._refusals.add(hook.source, answer.status, self._client(hook), reason)
         self._answer(hook, answer)
 
-    def _answer(self, hook: _Hook, answer: Answer) -> None:
+    def _answer(self, hook: _Hook, answer: VendorAnswer) -> None:
         hook.is_over = True
+        if hook.timer is not None:
+            hook.timer.cancel()
         self._budget.release(hook.size)
-        self._count_request(hook.source, answer.status)
+        self._metrics.count_request(hook.source, answer.status)
         hook.exchange.answer(*answer)
 
     def _client(self, hook: _Hook) -> str:
         peer, forwarded = hook.exchange.peer, hook.headers.get(FORWARDED_HEADER, "")
         return client_address(peer[0], forwarded, self._trusted_proxies) if peer else ""
 
-    def _accepted(self, hook: _Hook, proof: str, accepted: Accepted) -> Answer:
+    def _accepted(self, hook: _Hook, proof: str, accepted: Accepted) -> VendorAnswer:
         source = hook.source
-        self._count_delivery(source, accepted)
+        self._metrics.count_delivery(source, accepted)
         reasons = accepted.texts
         log = self._log.warning if accepted.quarantine_code else self._log.info
         log(
@@ -317,7 +317,7 @@ class IntakeApp:
             return responses.stored(accepted.delivery, accepted.events, reasons, repeated=accepted.repeated)
         return responses.ignored(accepted.delivery, reasons)
 
-    async def probe(self, path: str) -> Answer:
+    async def probe(self, path: str) -> VendorAnswer:
         """Answer one of PROBES. Readiness writes to the store, because a full disk shows there first."""
         if path == "/healthz":
             return responses.ALIVE

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import structlog
-from gitdailies_connection.config.settings import StoreSetting
+from gitdailies_connection.config.sections.settings import StoreSetting
 from gitdailies_connection.http.sender import Sender
 from gitdailies_core.errors import DeliveryError
 from gitdailies_server.logging.setup import describe_error

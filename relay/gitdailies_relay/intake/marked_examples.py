@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from gitdailies_connection.config.settings import Source
+from gitdailies_connection.config.sections.settings import Source
 from gitdailies_core.deploys.routing import DeployRoute, DeployRoutes
 from gitdailies_core.incidents.routing import FALLBACK, Filter, Route, Routes
 from gitdailies_core.values.secret import Secret
@@ -25,10 +25,10 @@ _DEPLOY = DeployRoute(REPO, ENVIRONMENT)
 _DEPLOYS = DeployRoutes.make({"": _DEPLOY, "*": _DEPLOY})
 
 
-def is_example(headers: Mapping[str, str], token: Secret | None) -> bool:
+def is_example(headers: Mapping[str, str], token: Secret) -> bool:
     """Whether a request has the token that only this process knows."""
     given = headers.get(HEADER)
-    return token is not None and given is not None and token.matches(given.encode())
+    return given is not None and token.matches(given.encode())
 
 
 def as_example(source: Source) -> tuple[Source, Routes]:

@@ -15,7 +15,7 @@ import structlog
 from gitdailies_core.errors import StoreUnavailable
 
 from gitdailies_relay.store import refusals
-from gitdailies_relay.store.refusals import Refused
+from gitdailies_relay.store.refusals import RefusedRequest
 from gitdailies_relay.store.store import RelayStore
 
 LOG = structlog.get_logger("gitdailies.relay")
@@ -36,9 +36,9 @@ class RefusalCounts:
     def __init__(self, most: int = MOST_KINDS, ticks: Callable[[], float] = time.monotonic) -> None:
         self._most = most
         self._ticks = ticks
-        self._kinds: set[Refused] = set()
+        self._kinds: set[RefusedRequest] = set()
         self._kinds_until = 0.0
-        self._counts: Counter[Refused] = Counter()
+        self._counts: Counter[RefusedRequest] = Counter()
         self._some = asyncio.Event()
 
     def add(self, source: str, status: int, client: str, reason: str) -> None:
@@ -47,21 +47,21 @@ class RefusalCounts:
         if tick >= self._kinds_until:
             self._kinds.clear()
             self._kinds_until = tick + KINDS_SECONDS
-        refused = Refused(status, source, client, reason[:LONGEST_REASON])
+        refused = RefusedRequest(status, source, client, reason[:LONGEST_REASON])
         if refused not in self._kinds and len(self._kinds) >= self._most:
-            refused = Refused(status, source, OTHERS, _TOO_MANY)
+            refused = RefusedRequest(status, source, OTHERS, _TOO_MANY)
         else:
             self._kinds.add(refused)
         self._counts[refused] += 1
         self._some.set()
 
-    def take(self) -> Counter[Refused]:
+    def take(self) -> Counter[RefusedRequest]:
         """Return the counts, and begin anew."""
         counts, self._counts = self._counts, Counter()
         self._some.clear()
         return counts
 
-    def put_back(self, counts: Counter[Refused]) -> None:
+    def put_back(self, counts: Counter[RefusedRequest]) -> None:
         """Add *counts* that could not be written."""
         self._counts.update(counts)
         if self._counts:

@@ -14,16 +14,18 @@ from collections.abc import Callable
 from gitdailies_server.http.exchange import Exchange
 
 from gitdailies_relay.intake import responses
-from gitdailies_relay.intake.responses import BODY_BYTES, Answer
+from gitdailies_relay.intake.responses import VendorAnswer
 
 BODY_SECONDS = 10.0
+# Unless a pack names more. PagerDuty drops what is over 256 KB, and few others send more.
+BODY_BYTES = 1024 * 1024
 
 
 class MemoryBudget:
     """The bodies that are held in memory, at most *most_bytes* of them together."""
 
     def __init__(self, most_bytes: int) -> None:
-        self._most_bytes = most_bytes
+        self.most_bytes = most_bytes
         self._bytes = 0
         # The incomplete bodies, oldest first.
         self.partial: dict[BodyInParts, None] = {}
@@ -31,11 +33,11 @@ class MemoryBudget:
     @property
     def full(self) -> bool:
         """Whether there is no room, and no body to evict."""
-        return self._bytes >= self._most_bytes and not self.partial
+        return self._bytes >= self.most_bytes and not self.partial
 
     def hold(self, size: int, of: BodyInParts | None = None) -> bool:
         """Account for *size* more bytes, *of* an incomplete body; False where there is no room."""
-        while self._bytes + size > self._most_bytes:
+        while self._bytes + size > self.most_bytes:
             oldest = next(iter(self.partial), None)
             if oldest is None or oldest is of:
                 return False
@@ -50,14 +52,20 @@ class MemoryBudget:
 class BodyInParts:
     """A body that did not come with its head.
 
-    *done* is called once: with the whole body, which the budget holds, or with the answer that refuses it.
+    It has at most *largest* bytes. *done* is called once: with the whole body, which the budget holds, or
+    with the answer that refuses it.
     """
 
     def __init__(
-        self, exchange: Exchange, budget: MemoryBudget, done: Callable[[bytes | Answer], None]
+        self,
+        exchange: Exchange,
+        budget: MemoryBudget,
+        largest: int,
+        done: Callable[[bytes | VendorAnswer], None],
     ) -> None:
         self._exchange = exchange
         self._budget = budget
+        self._largest = largest
         self._done = done
         self._parts: list[bytes] = []
         self._size = 0
@@ -71,8 +79,8 @@ class BodyInParts:
         exchange, size = self._exchange, self._size + self._exchange.size
         if exchange.is_lost:
             self.end(responses.INCOMPLETE)
-        elif size > BODY_BYTES:
-            self.end(responses.TOO_LARGE)
+        elif size > self._largest:
+            self.end(responses.too_large(self._largest))
         elif not self._budget.hold(exchange.size, self):
             self.end(responses.OVERLOADED)
         else:
@@ -81,7 +89,7 @@ class BodyInParts:
             if exchange.is_complete:
                 self.end(None)
 
-    def end(self, refusal: Answer | None) -> None:
+    def end(self, refusal: VendorAnswer | None) -> None:
         """End it: with an answer that refuses it, unless it is whole."""
         self._exchange.watch(None)
         self._timer.cancel()

@@ -22,14 +22,12 @@ from typing import Any, NamedTuple
 import orjson
 
 RETRY_AFTER_SECONDS = 5
-# PagerDuty, the largest sender, drops what is over 256 KB.
-BODY_BYTES = 1024 * 1024
 METHODS = "POST, PUT, PATCH"  # Squadcast offers all three
 
 _JSON = (b"content-type", b"application/json")
 
 
-class Answer(NamedTuple):
+class VendorAnswer(NamedTuple):
     """A status, a JSON body and header fields."""
 
     status: int
@@ -37,31 +35,31 @@ class Answer(NamedTuple):
     fields: tuple[tuple[bytes, bytes], ...] = (_JSON,)
 
 
-def _answer(status: int, body: dict[str, Any], *headers: tuple[bytes, bytes]) -> Answer:
-    return Answer(status, orjson.dumps(body), (_JSON, *headers))
+def _answer(status: int, body: dict[str, Any], *headers: tuple[bytes, bytes]) -> VendorAnswer:
+    return VendorAnswer(status, orjson.dumps(body), (_JSON, *headers))
 
 
-def reason_of(answer: Answer) -> str:
+def reason_of(answer: VendorAnswer) -> str:
     """Return why an answer refuses a request: its reason, or its status in words."""
     said = orjson.loads(answer.body)
     return str(said.get("reason") or said["status"])
 
 
-def stored(delivery: str, events: Sequence[str], reasons: Sequence[str], *, repeated: bool) -> Answer:
+def stored(delivery: str, events: Sequence[str], reasons: Sequence[str], *, repeated: bool) -> VendorAnswer:
     more = {"ignored": reasons} if reasons else {}
     status = "repeated" if repeated else "stored"
     return _answer(202, {"status": status, "delivery": delivery, "events": events, **more})
 
 
-def ignored(delivery: str, reasons: Sequence[str]) -> Answer:
+def ignored(delivery: str, reasons: Sequence[str]) -> VendorAnswer:
     return _answer(200, {"status": "ignored", "delivery": delivery, "reasons": reasons})
 
 
-def quarantined(delivery: str, reason: str) -> Answer:
+def quarantined(delivery: str, reason: str) -> VendorAnswer:
     return _answer(202, {"status": "quarantined", "delivery": delivery, "reason": reason})
 
 
-def invalid_json(delivery: str, reason: str) -> Answer:
+def invalid_json(delivery: str, reason: str) -> VendorAnswer:
     return _answer(400, {"status": "unreadable", "delivery": delivery, "reason": reason})
 
 
@@ -79,18 +77,21 @@ WRONG_QUERY = _answer(400, {"status": "bad request", "reason": "the query has to
 INCOMPLETE = _answer(400, {"status": "bad request", "reason": "the body is incomplete"})
 
 
-def permitted(headers: Iterable[tuple[str, str]]) -> Answer:
+def too_large(most: int) -> VendorAnswer:
+    return _answer(413, {"status": "too large", "reason": f"the body is larger than {most} bytes"})
+
+
+def permitted(headers: Iterable[tuple[str, str]]) -> VendorAnswer:
     """Return the permission to send, which is in the headers alone."""
-    return Answer(200, b"", tuple((name.lower().encode(), value.encode()) for name, value in headers))
+    return VendorAnswer(200, b"", tuple((name.lower().encode(), value.encode()) for name, value in headers))
 
 
-def unavailable(reason: str) -> Answer:
+def unavailable(reason: str) -> VendorAnswer:
     body = {"status": "unavailable", "reason": reason}
     return _answer(503, body, (b"retry-after", b"%d" % RETRY_AFTER_SECONDS))
 
 
-ALIVE, READY = Answer(200, b'{"status": "alive"}'), Answer(200, b'{"status": "ready"}')
-TOO_LARGE = _answer(413, {"status": "too large", "reason": f"the body is larger than {BODY_BYTES} bytes"})
+ALIVE, READY = VendorAnswer(200, b'{"status": "alive"}'), VendorAnswer(200, b'{"status": "ready"}')
 TOO_SLOW = unavailable("the body took too long to arrive")
 OVERLOADED = unavailable("too many deliveries are waiting to be stored")
 NO_CERTIFICATE = unavailable("the certificate that signed this delivery is being fetched")

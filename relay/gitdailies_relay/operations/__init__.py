@@ -1,5 +1,11 @@
-"""What people and their tools see and do: status, metrics, reports, replay, services without a route.
+"""What people and their tools see and do: the functions behind the commands, the API and the pages.
 
-`status_app` serves health, status and metrics. `reports`, `replay` and `unmapped` are what the
-`gitdailies relay` commands run, on the store and with or without a running server.
+They work on a store, with or without a running server. The answers are those of
+`gitdailies_connection.relay`.
+
+```
+reading ─▶ outcomes ─▶ deliveries        one reading of a delivery
+incidents, attention ─▶ status ─▶ metrics
+replay, stored_bodies, services ─▶ acting, erase
+```
 """

@@ -1,5 +1,8 @@
 """What a relay needs a person for now: alerts out of its status, for the command and for pages. Pure.
 
+A vendor that gets wrong answers switches a subscription off without a word. All that is left
+to see is silence. What is usual is the longest silence of the four weeks before the last delivery.
+
 The limits are those of deployment/alerts.yml. An alert about deliveries has the filters of the list that
 select them.
 
@@ -19,72 +22,89 @@ select them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
 
+from gitdailies_connection.relay.answers import RelayAlert, RelayStatus, SourceHealth
+from gitdailies_core.reasons import RENAMED
 from gitdailies_core.reasons import UNMAPPED as UNMAPPED_CODE
-from gitdailies_core.values.times import parse
+from gitdailies_server.storage.timestamps import from_us
 
-# The words of api/outcomes.py, which imports this folder. A test compares them.
-DEAD_LETTER, QUARANTINED, UNMAPPED, WAITING = "dead_letter", "quarantined", "unmapped", "waiting"
+from gitdailies_relay.accepting.source_days import DAY_US, SourceDay
+from gitdailies_relay.operations.outcomes import DEAD_LETTER, QUARANTINED, UNMAPPED, WAITING
+
 LATE_SECONDS = 1800
 OPEN_SECONDS = 14 * 86400
+# Each holds a weekend, so that a quiet one is usual. Before there are as many deliveries, nothing is.
+USUAL_DAYS = 28
+LEAST_DAYS = 7
+LEAST_DELIVERIES = 10
+# A silence is long when it is so many times the usual one, and at least an hour.
+TIMES_USUAL = 2
+LEAST_SILENCE_US = 3_600_000_000
 
 
-class Alert(NamedTuple):
-    """A reason to look at the relay: a code, a sentence, and the deliveries that it is about.
-
-    `outcome` and `source` are filters of the list of deliveries, None where they do not narrow it down. An
-    alert with neither is not about deliveries.
-    """
-
-    code: str
-    text: str
-    outcome: str | None = None
-    source: str | None = None
-
-
-def with_alerts(status: Mapping[str, Any], server: Mapping[str, Any] | None, now: datetime) -> dict[str, Any]:
-    """Return a status with what the server says of itself (None without one), and with its alerts."""
-    found = [alert._asdict() for alert in _alerts(status, server or {}, now)]
-    return {**status, "server": server, "alerts": found}
+def health_of(days: Sequence[SourceDay], now: int) -> SourceHealth:
+    """Return the health of a source at *now* (µs) from its *days*, in order."""
+    if not days:
+        return SourceHealth()
+    last = days[-1].last_at
+    recent = [day for day in days if day.day > days[-1].day - USUAL_DAYS]
+    between = (later.first_at - earlier.last_at for earlier, later in itertools.pairwise(recent))
+    usual = max(*(day.longest_gap for day in recent), *between, 0)
+    deliveries = sum(day.deliveries for day in recent)
+    if deliveries < LEAST_DELIVERIES or last - recent[0].first_at < LEAST_DAYS * DAY_US:
+        return SourceHealth(from_us(last))
+    silent = now - last > max(TIMES_USUAL * usual, LEAST_SILENCE_US)
+    return SourceHealth(from_us(last), usual // 1_000_000, silent)
 
 
-def _alerts(status: Mapping[str, Any], server: Mapping[str, Any], now: datetime) -> Iterator[Alert]:
-    if fault := server.get("storeFault"):
-        yield Alert("store_failing", f"The store cannot be written: {fault}.")
-    if server.get("reloadFailed"):
-        yield Alert("reload_failed", "gitdailies.yml has errors. The previous one is used.")
-    for pause in status["paused"]:
-        what = f"Delivery from {pause['source']}" if pause["source"] else "Delivery"
-        yield Alert("paused", f"{what} is paused: {pause['reason']}.", WAITING, pause["source"])
-    is_paused = any(pause["source"] is None for pause in status["paused"])
-    if server.get("circuit") == "open" and not is_paused:
-        reason = server.get("circuitReason")
-        yield Alert("receiver_failing", f"The receiver fails{f': {reason}' if reason else ''}.", WAITING)
-    if count := status["refused"]:
-        were = _counted(count, "event was", "events were")
-        yield Alert("refused", f"{were} refused so far and will be retried.", WAITING)
-    if not status["paused"] and _age(status["oldestWaitingSince"], now) > LATE_SECONDS:
-        yield Alert("late", "An event has waited for more than half an hour.", WAITING)
-    if count := status["deadLetters"]:
-        wait = _counted(count, "dead letter waits", "dead letters wait")
-        yield Alert("dead_letters", f"{wait} for a decision.", DEAD_LETTER)
-    for code, count in status["quarantined"].items():
+def alerts(status: RelayStatus, now: datetime) -> Iterator[RelayAlert]:
+    """Yield what needs a person, of a relay's status *now*."""
+    server = status.server
+    if server is not None and server.store_fault:
+        yield RelayAlert("store_failing", f"The store cannot be written: {server.store_fault}.")
+    if server is not None and server.reload_failed:
+        yield RelayAlert("reload_failed", "gitdailies.yml has errors. The previous one is used.")
+    for pause in status.paused:
+        what = f"Delivery from {pause.source}" if pause.source else "Delivery"
+        yield RelayAlert("paused", f"{what} is paused: {pause.reason}.", WAITING, pause.source)
+    is_paused = any(pause.source is None for pause in status.paused)
+    if server is not None and server.circuit == "open" and not is_paused:
+        reason = f": {server.circuit_reason}" if server.circuit_reason else ""
+        yield RelayAlert("receiver_failing", f"The receiver fails{reason}.", WAITING)
+    if status.refused:
+        were = _counted(status.refused, "event was", "events were")
+        yield RelayAlert("refused", f"{were} refused so far and will be retried.", WAITING)
+    if not status.paused and _age(status.oldest_waiting_since, now) > LATE_SECONDS:
+        yield RelayAlert("late", "An event has waited for more than half an hour.", WAITING)
+    if status.dead_letters:
+        wait = _counted(status.dead_letters, "dead letter waits", "dead letters wait")
+        yield RelayAlert("dead_letters", f"{wait} for a decision.", DEAD_LETTER)
+    yield from _quarantined(status)
+    for name, source in status.sources.items():
+        if source.silent:
+            yield RelayAlert("source_silent", f"{name} is silent for longer than usual.", source=name)
+    if _age(status.oldest_open_incident_since, now) > OPEN_SECONDS:
+        yield RelayAlert("incident_open", "An incident has been open for more than two weeks.")
+
+
+def _quarantined(status: RelayStatus) -> Iterator[RelayAlert]:
+    """Yield what waits in quarantine: each new name of a repository, then how many of each other code."""
+    for reason in status.renamed:
+        yield RelayAlert("quarantined", f"{reason}.", QUARANTINED)
+    for code, count in status.quarantined.items():
+        if code == RENAMED:
+            continue
         waits = _counted(count, "delivery waits", "deliveries wait")
         outcome = UNMAPPED if code == UNMAPPED_CODE else QUARANTINED
         why = outcome if code == outcome else f"{outcome}, {code.replace('_', ' ')}"
-        yield Alert("quarantined", f"{waits} for a decision: {why}.", outcome)
-    for name, source in status["sources"].items():
-        if source["silent"]:
-            yield Alert("source_silent", f"{name} is silent for longer than usual.", source=name)
-    if _age(status["oldestOpenIncidentSince"], now) > OPEN_SECONDS:
-        yield Alert("incident_open", "An incident has been open for more than two weeks.")
+        yield RelayAlert("quarantined", f"{waits} for a decision: {why}.", outcome)
 
 
-def _age(since: str | None, now: datetime) -> float:
-    return 0.0 if since is None else (now - parse(since, "since")).total_seconds()
+def _age(since: datetime | None, now: datetime) -> float:
+    return 0.0 if since is None else (now - since).total_seconds()
 
 
 def _counted(count: int, one: str, many: str) -> str:

@@ -17,8 +17,8 @@ from gitdailies_server.storage.erasing import BATCH, Erased, Erasure, Turns, cou
 from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_relay.store import outbox
+from gitdailies_relay.store.deploys import forget_deploy
 from gitdailies_relay.store.held_text import HELD
-from gitdailies_relay.store.pushes import forget_deploy
 
 # The events of an id, or of a delivery; the next events that are older than a moment.
 _EVENTS_OF = "SELECT seq, delivery, id FROM events WHERE id = ? OR delivery = ?"

@@ -5,30 +5,22 @@ Counters are of this process since its start. Gauges are read from the store at 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from functools import cache, partial
 
+from gitdailies_connection.relay.answers import RelayStatus, ServerState
 from gitdailies_core.errors import StoreUnavailable
-from gitdailies_core.events.dialect import RECEIVERS
+from gitdailies_core.events.receivers import RECEIVERS
 from gitdailies_core.reasons import INVALID_JSON, UNEXPECTED_PAYLOAD
-from gitdailies_server.shared_metrics import COMMIT_BUCKETS, VERSION, gauge, shared_metrics
-from gitdailies_server.storage.database import Size
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Histogram,
-    ProcessCollector,
-    generate_latest,
-)
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
+from gitdailies_server.shared_metrics import ServerMetrics, gauge
+from gitdailies_server.storage.timestamps import utc_now
+from prometheus_client.core import GaugeMetricFamily, Metric
 
 from gitdailies_relay.accepting.acceptance import Accepted
-from gitdailies_relay.delivery.pauses import KINDS as PAUSED_BY
-from gitdailies_relay.operations.reports import StoreState
-from gitdailies_relay.operations.source_health import SourceHealth
+from gitdailies_relay.delivery.isolation import KINDS as PAUSED_BY
 from gitdailies_relay.store.outbox import DELIVERED, VERDICTS
+from gitdailies_relay.store.store import DESTINATION
 
 _PREFIX = "gitdailies_relay_"
 
@@ -36,101 +28,44 @@ _PREFIX = "gitdailies_relay_"
 _DELAYS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800, 7200, 21600, 86400, 259200, 604800)
 
 
-@dataclass(frozen=True)
-class ProcessHealth:
-    """The health of the process: what it knows without the store."""
-
-    circuit_open: bool
-    circuit_reason: str
-    store_fault: str
-    reload_failed: bool
-    receiver: str
-    receiver_is_sure: bool
-
-    def to_json(self, store: str) -> dict[str, Any]:
-        """Return it for JSON, with the version and the location of the *store*."""
-        return {
-            "version": VERSION,
-            "store": store,
-            "storeFault": self.store_fault or None,
-            "circuit": "open" if self.circuit_open else "closed",
-            "circuitReason": self.circuit_reason if self.circuit_open else None,
-            "reloadFailed": self.reload_failed,
-            "receiver": self.receiver,
-            "receiverIsSure": self.receiver_is_sure,
-        }
-
-
-class LockFreeCounter(Collector):
-    """A counter without a lock, for what every delivery counts. Only the event loop may add to it.
-
-    Any thread may read it.
-    """
-
-    def __init__(self, name: str, about: str, labels: tuple[str, ...], registry: CollectorRegistry) -> None:
-        self._name = name
-        self._about = about
-        self._labels = labels
-        self._counts: dict[tuple[str | int, ...], int] = {}
-        registry.register(self)
-
-    def add(self, *values: str | int) -> None:
-        """Count one more for these values of the labels, in their order."""
-        self._counts[values] = self._counts.get(values, 0) + 1
-
-    def describe(self) -> Iterator[CounterMetricFamily]:
-        yield CounterMetricFamily(self._name, self._about, labels=self._labels)
-
-    def collect(self) -> Iterator[CounterMetricFamily]:
-        family = CounterMetricFamily(self._name, self._about, labels=self._labels)
-        # The event loop goes on adding, so the counts are copied in one step. A list of the items
-        # would not do: making its tuples may start a garbage collection, and then other threads run.
-        for values, count in self._counts.copy().items():
-            family.add_metric([str(value) for value in values], count)
-        yield family
-
-
-class RelayMetrics:
+class RelayMetrics(ServerMetrics):
     """The counters of one server, and the gauges of its store and process."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self._requests = self._lock_free_counter(
+        super().__init__(_PREFIX, "Deliveries, attempts and jobs that were committed")
+        self._requests = self.counter(
             "requests", "Requests to /hooks/, by source and status of the answer", "source", "status"
         )
-        self._messages = self._lock_free_counter(
+        self._messages = self.counter(
             "messages", "Messages of proven deliveries, by outcome", "source", "outcome"
         )
-        self._ignored = self._counter(
+        self._ignored = self.counter(
             "ignored", "Messages that were not passed on, by reason", "source", "reason"
         )
-        self._quarantined = self._counter(
+        self._quarantined = self.counter(
             "quarantined", "Deliveries whose body was quarantined, by reason", "source", "reason"
         )
-        self._attempts = self._counter("attempts", "Attempts to deliver an event, by verdict", "verdict")
-        self._committed = self._counter("committed", "Deliveries, attempts and jobs that were committed")
-        self._attempt_seconds = self._histogram(
+        self._attempts = self.counter("attempts", "Attempts to deliver an event, by verdict", "verdict")
+        self._attempt_seconds = self.histogram(
             "attempt_seconds", "How long an attempt took, until its result was stored"
         )
-        self._delay_seconds = self._histogram(
+        self._delay_seconds = self.histogram(
             "delivery_delay_seconds", "From the acceptance of an event to its delivery", _DELAYS
-        )
-        self._commit_seconds = self._histogram(
-            "commit_seconds", "How long a commit took to reach stable storage", COMMIT_BUCKETS
         )
         for verdict in VERDICTS:
             # At 0 from the start, so that the first one is an increase.
             self._attempts.labels(verdict)
-        ProcessCollector(registry=self.registry)
+        # The series of each delivery: to find one by its labels takes longer than to count.
+        self._requests_of, self._messages_of = cache(self._requests.labels), cache(self._messages.labels)
 
     def count_request(self, source: str, status: int) -> None:
-        """Count a request by the status of its answer. Only the event loop may call this."""
-        self._requests.add(source, status)
+        """Count a request by the status of its answer."""
+        self._requests_of(source, str(status)).inc()
 
     def count_delivery(self, source: str, accepted: Accepted) -> None:
-        """Count what became of a delivery. Only the event loop may call this."""
+        """Count what became of a delivery."""
         for outcome in accepted.outcomes:
-            self._messages.add(source, outcome)
+            self._messages_of(source, outcome).inc()
         code = accepted.quarantine_code
         if code:
             self._quarantined.labels(source, code).inc()
@@ -147,114 +82,71 @@ class RelayMetrics:
             # A clock that was set back must not make it negative.
             self._delay_seconds.observe(max(age_seconds, 0.0))
 
-    def count_commit(self, seconds: float, items: int) -> None:
-        """Count a commit of *items*. The writer's thread calls this."""
-        self._commit_seconds.observe(seconds)
-        self._committed.inc(items)
-
-    def add_gauges(
-        self, store_state: Callable[[], tuple[StoreState, Size]], health: Callable[[], ProcessHealth]
-    ) -> None:
+    def add_gauges(self, read: Callable[[], RelayStatus], health: Callable[[], ServerState]) -> None:
         """Show what these two return at each scrape."""
-        self.registry.register(_Gauges(store_state, health))
-
-    def text(self) -> bytes:
-        """Return the text exposition. It reads the store, so do not call it in the event loop."""
-        return generate_latest(self.registry)
-
-    def _counter(self, name: str, about: str, *labels: str) -> Counter:
-        return Counter(_PREFIX + name, about, labels, registry=self.registry)
-
-    def _lock_free_counter(self, name: str, about: str, *labels: str) -> LockFreeCounter:
-        return LockFreeCounter(_PREFIX + name, about, labels, self.registry)
-
-    def _histogram(
-        self, name: str, about: str, buckets: tuple[float, ...] = Histogram.DEFAULT_BUCKETS
-    ) -> Histogram:
-        return Histogram(_PREFIX + name, about, registry=self.registry, buckets=buckets)
+        self.show(partial(_gauges, read, health))
 
 
-class _Gauges(Collector):
-    def __init__(
-        self, store_state: Callable[[], tuple[StoreState, Size]], health: Callable[[], ProcessHealth]
-    ) -> None:
-        self._store_state = store_state
-        self._health = health
-
-    def describe(self) -> list[Metric]:
-        return []  # so that registering does not read the store
-
-    def collect(self) -> Iterator[Metric]:
-        health = self._health()
-        readable = True
-        try:
-            yield from _store_gauges(*self._store_state())
-        except StoreUnavailable:
-            readable = False
-        failing = bool(health.store_fault) or not readable
-        yield _gauge("store_failing", "1 while the store cannot be read or written", failing)
-        yield _gauge("circuit_open", "1 while the receiver fails and is only probed", health.circuit_open)
-        receiver = GaugeMetricFamily(
-            f"{_PREFIX}receiver", "1 for what the receiver is taken for", labels=["kind"]
-        )
-        for kind in RECEIVERS:
-            receiver.add_metric([kind], float(kind == health.receiver))
-        yield receiver
-        yield _gauge("receiver_sure", "1 once the receiver said what it is", health.receiver_is_sure)
-        yield _gauge(
-            "reload_failed", "1 while gitdailies.yml has errors since its last reload", health.reload_failed
-        )
-        yield from shared_metrics(_PREFIX)
+def _gauges(read: Callable[[], RelayStatus], state: Callable[[], ServerState]) -> Iterator[Metric]:
+    health, readable = state(), True
+    try:
+        yield from _store_gauges(read())
+    except StoreUnavailable:
+        readable = False
+    failing = bool(health.store_fault) or not readable
+    yield _gauge("store_failing", "1 while the store cannot be read or written", failing)
+    is_open = health.circuit == "open"
+    yield _gauge("circuit_open", "1 while the receiver fails and is only probed", is_open)
+    kinds = (((kind,), kind == health.receiver) for kind in RECEIVERS)
+    yield _family("receiver", "1 for what the receiver is taken for", ("kind",), kinds)
+    yield _gauge("receiver_sure", "1 once the receiver said what it is", health.receiver_is_sure)
+    failed = health.reload_failed
+    yield _gauge("reload_failed", "1 while gitdailies.yml has errors since its last reload", failed)
 
 
-def _store_gauges(state: StoreState, size: Size) -> Iterator[Metric]:
-    waited = 0.0 if state.oldest_at is None else max((state.now - state.oldest_at) / 1e6, 0.0)
-    yield _gauge("undelivered_events", "Events that wait to be delivered", state.undelivered)
+def _store_gauges(status: RelayStatus) -> Iterator[Metric]:
+    refused = "Events that the receiver refused or that were given up"
+    opened = "How long the oldest of them has been open, or 0"
+    yield _gauge("undelivered_events", "Events that wait to be delivered", status.waiting)
+    waited = _seconds_since(status.oldest_waiting_since)
     yield _gauge("oldest_undelivered_seconds", "How long the oldest of them has waited, or 0", waited)
-    yield _gauge(
-        "dead_letter_events", "Events that the receiver refused or that were given up", state.dead_letters
+    yield _gauge("dead_letter_events", refused, status.dead_letters)
+    yield _gauge("open_incidents", "Occurrences that were started and not ended", status.open_incidents)
+    open_seconds = _seconds_since(status.oldest_open_incident_since)
+    yield _gauge("oldest_open_incident_seconds", opened, open_seconds)
+    yield _gauge("store_bytes", "Size of the store", status.bytes)
+    yield _gauge("store_free_bytes", "Free space inside the store", status.free_bytes)
+    about = "Quarantined bodies that were not replayed, by reason"
+    counts = (((code,), count) for code, count in status.quarantined.items())
+    yield _family("quarantined_bodies", about, ("reason",), counts)
+    about = "1 while a destination is paused, by what"
+    paused = {DESTINATION: "", **{one.destination: one.by for one in status.paused}}
+    pauses = (((name, by), by == now) for name, now in paused.items() for by in PAUSED_BY)
+    yield _family("paused", about, ("destination", "by"), pauses)
+    about = "When the last proven delivery of a source came"
+    last = (
+        ((source,), health.last_delivery.timestamp())
+        for source, health in status.sources.items()
+        if health.last_delivery is not None
     )
-    yield _gauge("open_incidents", "Occurrences that were started and not ended", state.open_incidents)
-    opened = 0.0 if state.oldest_open_at is None else max((state.now - state.oldest_open_at) / 1e6, 0.0)
-    yield _gauge("oldest_open_incident_seconds", "How long the oldest of them has been open, or 0", opened)
-    yield _gauge("store_bytes", "Size of the store", size.bytes)
-    yield _gauge("store_free_bytes", "Free space inside the store", size.free_bytes)
-    quarantined = GaugeMetricFamily(
-        f"{_PREFIX}quarantined_bodies",
-        "Quarantined bodies that were not replayed, by reason",
-        labels=["reason"],
-    )
-    for code, count in state.quarantined.items():
-        quarantined.add_metric([code], count)
-    yield quarantined
-    paused = GaugeMetricFamily(
-        f"{_PREFIX}paused", "1 while a destination is paused, by what", labels=["destination", "by"]
-    )
-    for destination, paused_by in state.paused.items():
-        for by in PAUSED_BY:
-            paused.add_metric([destination, by], float(by == paused_by))
-    yield paused
-    yield from _source_gauges(state.sources)
+    yield _family("source_last_delivery_timestamp_seconds", about, ("source",), last)
+    about = "1 while a source has been silent for much longer than usual"
+    silent = (((source,), health.silent) for source, health in status.sources.items())
+    yield _family("source_silent", about, ("source",), silent)
 
 
-def _source_gauges(sources: Sequence[SourceHealth]) -> Iterator[Metric]:
-    last = GaugeMetricFamily(
-        f"{_PREFIX}source_last_delivery_timestamp_seconds",
-        "When the last proven delivery of a source came",
-        labels=["source"],
-    )
-    silent = GaugeMetricFamily(
-        f"{_PREFIX}source_silent",
-        "1 while a source has been silent for much longer than usual",
-        labels=["source"],
-    )
-    for health in sources:
-        if health.last_at is not None:
-            last.add_metric([health.source], health.last_at / 1e6)
-        silent.add_metric([health.source], float(health.is_silent))
-    yield last
-    yield silent
+def _seconds_since(at: datetime | None) -> float:
+    return 0.0 if at is None else max((utc_now() - at).total_seconds(), 0.0)
 
 
 def _gauge(name: str, about: str, value: float) -> Metric:
     return gauge(_PREFIX + name, about, value)
+
+
+def _family(
+    name: str, about: str, labels: Sequence[str], values: Iterable[tuple[tuple[str, ...], float]]
+) -> Metric:
+    family = GaugeMetricFamily(_PREFIX + name, about, labels=labels)
+    for given, value in values:
+        family.add_metric(given, float(value))
+    return family

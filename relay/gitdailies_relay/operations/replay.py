@@ -13,9 +13,9 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from gitdailies_connection.config.settings import Source
-from gitdailies_connection.config.sources import adapter_of
-from gitdailies_core.error_text import got
+from gitdailies_connection.config.sections.settings import Source
+from gitdailies_connection.config.sections.sources import adapter_of
+from gitdailies_connection.relay.answers import ActedDelivery, ReplayResult
 from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import FILTERED, NO_ROUTE, UNMAPPED
 from gitdailies_core.sources.protocol import Adapter
@@ -27,7 +27,7 @@ from gitdailies_relay.accepting.acceptance import Accepted, Delivery, accept
 from gitdailies_relay.accepting.interpret import REPLAY, decode, interpret
 from gitdailies_relay.accepting.store_port import AcceptanceStore
 from gitdailies_relay.store import outbox
-from gitdailies_relay.store.store import acceptance_store, transaction
+from gitdailies_relay.store.store import DESTINATION, acceptance_store, transaction
 
 # What a selection may name, each a state of a delivery or of an event.
 QUARANTINED: Final = "quarantined"
@@ -74,7 +74,7 @@ _PAUSE_SECONDS = 0.01
 
 
 @dataclass(frozen=True)
-class Selection:
+class ReplaySelection:
     """What to replay: by state, by the id of a delivery or an event, by source, by time.
 
     `states` are some of STATES. With `unmapped`, only unmapped deliveries are replayed.
@@ -87,11 +87,6 @@ class Selection:
     unmapped: bool = False
     states: tuple[str, ...] = (QUARANTINED, DEAD_LETTERS)
 
-    def __post_init__(self) -> None:
-        for state in self.states:
-            if state not in STATES:
-                raise ValueError(f"states: expected some of {', '.join(STATES)}, got {got(state)}")
-
     @property
     def span(self) -> tuple[int, int]:
         """Both times in microseconds."""
@@ -99,35 +94,21 @@ class Selection:
         return (since or 0, _FOREVER if until is None else until)
 
 
-@dataclass(frozen=True)
-class Replayed:
-    """What a replay did: deliveries in their order, and the ids of events that are sent again.
-
-    `left_out` names, each with the reason, what could not be replayed.
-    """
-
-    deliveries: tuple[Accepted, ...]
-    events: tuple[str, ...]
-    left_out: tuple[str, ...]
-
-
 def replay(
     database: Database,
     sources: Mapping[str, Source],
     routes: Routes,
-    selection: Selection,
+    selection: ReplaySelection,
     *,
     body: bytes | None = None,
     adapters: Mapping[str, Adapter] | None = None,
-) -> Replayed:
+) -> ReplayResult:
     """Replay what a store holds, oldest first, so that starts come before ends.
 
     The relay may be running. What still does not count stays stored, with its new reason.
     *body* takes the place of the stored body of the one delivery that `selection.id` names. *adapters* are
     those of the sources, for a caller that replays often: to find them takes longer than a replay.
     """
-    if body is not None and selection.id is None:
-        raise ValueError("body: expected the id of one delivery with it, got none")
     found = adapters_of(sources) if adapters is None else adapters
     deliveries, left_out = _translate_again(database, sources, found, routes, selection, body)
     events: tuple[str, ...] = ()
@@ -136,7 +117,7 @@ def replay(
             events += _send_again(database, selection, _DEAD_LETTERS, outbox.requeue)
         if DELIVERED in selection.states:
             events += _send_again(database, selection, _DELIVERED, outbox.send_again)
-    return Replayed(tuple(deliveries), events, tuple(left_out))
+    return ReplayResult(tuple(deliveries), events, tuple(left_out))
 
 
 def adapters_of(sources: Mapping[str, Source]) -> dict[str, Adapter]:
@@ -149,10 +130,10 @@ def _translate_again(
     sources: Mapping[str, Source],
     adapters: Mapping[str, Adapter],
     routes: Routes,
-    selection: Selection,
+    selection: ReplaySelection,
     body: bytes | None,
-) -> tuple[list[Accepted], list[str]]:
-    deliveries: list[Accepted] = []
+) -> tuple[list[ActedDelivery], list[str]]:
+    deliveries: list[ActedDelivery] = []
     left_out: list[str] = []
     tables = [_CONDITIONS[state] for state in selection.states if state in _CONDITIONS]
     if selection.unmapped:
@@ -176,7 +157,7 @@ def _translate_again(
                     accepted = _accept_again(store, sources[source], adapter, routes, row, body)
                     if _is_done(table, accepted):
                         session.execute(_MARK_REPLAYED.format(table=table), (now_us(), after))
-                    deliveries.append(accepted)
+                    deliveries.append(ActedDelivery(accepted.delivery, accepted.events, accepted.texts))
                 else:
                     left_out.append(f"{after}: no source named {source!r} in the configuration")
         more = len(rows) == _BATCH
@@ -193,7 +174,7 @@ def _is_done(table: str, accepted: Accepted) -> bool:
 
 
 def _send_again(
-    database: Database, selection: Selection, select: str, send: Callable[[Session, int, int], None]
+    database: Database, selection: ReplaySelection, select: str, send: Callable[[Session, int, int], None]
 ) -> tuple[str, ...]:
     chosen = (*(selection.id,) * 3, selection.source, selection.source, *selection.span)
     events: list[str] = []
@@ -227,17 +208,14 @@ def _accept_again(
         received_at=from_us(received_at),
     )
     interpretation = interpret(request, source, adapter, routes, REPLAY, digest if body is None else "")
-    delivery = Delivery(id_, now_us(), "default", interpretation, replay=True, came_at=received_at)
+    delivery = Delivery(id_, now_us(), DESTINATION, interpretation, replay=True, came_at=received_at)
     return accept(store, [delivery])[0]
 
 
-def summary(replayed: Replayed) -> Sequence[str]:
+def summary(replayed: ReplayResult) -> Sequence[str]:
     """Say what a replay did, one line each."""
-    lines = []
-    for accepted in replayed.deliveries:
-        if accepted.events:
-            lines.append(f"{accepted.delivery}: {', '.join(accepted.events)}")
-        else:
-            lines.append(f"{accepted.delivery}: nothing to send: {'; '.join(accepted.texts)}")
-    lines += [f"{event}: requeued" for event in replayed.events]
-    return [*lines, *replayed.left_out]
+    lines = [
+        f"{one.delivery}: " + (", ".join(one.events) or f"nothing to send: {'; '.join(one.reasons)}")
+        for one in replayed.deliveries
+    ]
+    return [*lines, *(f"{event}: requeued" for event in replayed.events), *replayed.left_out]

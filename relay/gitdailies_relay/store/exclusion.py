@@ -18,7 +18,7 @@ Why nothing is lost, doubled or out of order:
 
 * All locks are held before the first read, until the commit (`gitdailies_server.storage.postgresql`). Of two
   transactions with a name in common one sees all or nothing of the other.
-* Nothing is read or written under a name that is not held. `scoped` asks for it at each question of an
+* Nothing is read or written under a name that is not held. `postgresql` asks for it at each question of an
   acceptance, and once more for each row that is written. A merge may lead to incidents that no delivery
   named, and a push may release deploys of other subjects: then the batch is written again, about everything.
 * What is absent counts as read, too. Who adds an incident that was merged into another one holds both names,
@@ -45,7 +45,7 @@ from gitdailies_core.sources.protocol import Change
 from gitdailies_server.storage.write_scope import Name
 
 from gitdailies_relay.accepting.acceptance import Delivery
-from gitdailies_relay.accepting.went_back import object_of
+from gitdailies_relay.accepting.deploys import object_of
 
 
 def subject(destination: str, incident: str) -> Name:

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from gitdailies_server.storage.held_text import Held, Treatment, held
+from gitdailies_server.storage.held_text import Held, Treatment
 
 _IDS = "`relay.closed_occurrence_days`"
 _DELIVERED = "`relay.delivered_days` after the delivery"
+_QUARANTINE = "`relay.quarantine_days`"
+_UNTIL_SENT, _UNTIL_RESUME = "until the delivery", "until `relay resume`"
 _BOTH = "`--event`, `--before`"
 _T = Treatment
 
+
+def _request(table: str, kept: str, reason: str) -> tuple[Held, ...]:
+    """Write the lines of a stored request. *reason* is what its reason says."""
+    reasons = "reason discarded" if table == "quarantine" else "reason"
+    without = "less those that prove or name a person"
+    body = "the body, less secrets and the fields of people"
+    kind = "quarantined body" if table == "quarantine" else "ignored body"
+    others = "delivery source code content_type digest"
+    return (
+        Held(table, reasons, reason, kept, _BOTH, _T.TEXT, "delivery text"),
+        Held(table, "headers", f"headers, {without}", kept, _BOTH, _T.JSON, "delivery text"),
+        Held(table, "body", body, kept, _BOTH, _T.BODY, kind),
+        Held(table, others, "ids, words, a hash of the body", kept, _BOTH, _T.NOTHING),
+    )
+
+
 HELD: tuple[Held, ...] = (
-    held("deliveries", "reason", "why a delivery was decided so", _IDS, _BOTH, _T.TEXT, "delivery text"),
-    held(
+    Held("deliveries", "reason", "why a delivery was decided so", _IDS, _BOTH, _T.TEXT, "delivery text"),
+    Held(
         "deliveries",
         "delivery source message incident word proof outcome events",
         "ids of the vendor and of ours, words, the name of the secret",
@@ -19,77 +37,9 @@ HELD: tuple[Held, ...] = (
         "–",
         _T.COUNTS,
     ),
-    held(
-        "quarantine",
-        "reason discarded",
-        "why a delivery is quarantined or was discarded",
-        "`relay.quarantine_days`",
-        _BOTH,
-        _T.TEXT,
-        "delivery text",
-    ),
-    held(
-        "quarantine",
-        "headers",
-        "headers, less those that prove or name a person",
-        "`relay.quarantine_days`",
-        _BOTH,
-        _T.JSON,
-        "delivery text",
-    ),
-    held(
-        "quarantine",
-        "body",
-        "the body, less secrets and the fields of people",
-        "`relay.quarantine_days`",
-        _BOTH,
-        _T.BODY,
-        "quarantined body",
-    ),
-    held(
-        "quarantine",
-        "delivery source code content_type digest",
-        "ids, words, a hash of the body",
-        "`relay.quarantine_days`",
-        _BOTH,
-        _T.NOTHING,
-    ),
-    held(
-        "ignored",
-        "reason",
-        "why a delivery gave no event",
-        "`relay.filtered_days`",
-        _BOTH,
-        _T.TEXT,
-        "delivery text",
-    ),
-    held(
-        "ignored",
-        "headers",
-        "headers, less those that prove or name a person",
-        "`relay.filtered_days`",
-        _BOTH,
-        _T.JSON,
-        "delivery text",
-    ),
-    held(
-        "ignored",
-        "body",
-        "the body, less secrets and the fields of people",
-        "`relay.filtered_days`",
-        _BOTH,
-        _T.BODY,
-        "ignored body",
-    ),
-    held(
-        "ignored",
-        "delivery source code content_type digest",
-        "ids, words, a hash of the body",
-        "`relay.filtered_days`",
-        _BOTH,
-        _T.NOTHING,
-    ),
-    held(
+    *_request("quarantine", _QUARANTINE, "why a delivery is quarantined or was discarded"),
+    *_request("ignored", "`relay.filtered_days`", "why a delivery gave no event"),
+    Held(
         "occurrences",
         "destination source incident repo environment service name state merged_into resolution",
         "which incidents are open, and what was counted",
@@ -98,15 +48,15 @@ HELD: tuple[Held, ...] = (
         _T.COUNTS,
         key="incident",
     ),
-    held(
+    Held(
         "pushed_commits",
         "repo sha branch parent reverts",
-        "which commits reached which branch; no message, no author",
+        "which commits reached which branch, and are of which services; no message, no author",
         _IDS,
         "–",
         _T.LEFT,
     ),
-    held(
+    Held(
         "deployed_commits",
         "repo environment service sha",
         "which commit was deployed where",
@@ -114,7 +64,7 @@ HELD: tuple[Held, ...] = (
         "`--event`",
         _T.LEFT,
     ),
-    held(
+    Held(
         "waiting_deploys",
         "repo environment service sha branch previous message reason",
         "which deploys wait for their pushes, and why",
@@ -122,9 +72,9 @@ HELD: tuple[Held, ...] = (
         _BOTH,
         _T.LEFT,
     ),
-    held("events", "body", "the event: title, severity, address", _DELIVERED, _BOTH, _T.EVENT, "event"),
-    held("events", "discarded", "why a person discarded it", _DELIVERED, _BOTH, _T.TEXT, "audit text"),
-    held(
+    Held("events", "body", "the event: title, severity, address", _DELIVERED, _BOTH, _T.EVENT, "event"),
+    Held("events", "discarded", "why a person discarded it", _DELIVERED, _BOTH, _T.TEXT, "audit text"),
+    Held(
         "events",
         "id destination source incident delivery",
         "ids of the vendor and of ours",
@@ -132,17 +82,17 @@ HELD: tuple[Held, ...] = (
         _BOTH,
         _T.COUNTS,
     ),
-    held(
+    Held(
         "outbox",
         "dead_letter",
         "why it is a dead letter",
-        "until the delivery",
+        _UNTIL_SENT,
         _BOTH,
         _T.TEXT,
         "dead letter",
     ),
-    held("outbox", "destination partition", "ids of the vendor", "until the delivery", _BOTH, _T.COUNTS),
-    held(
+    Held("outbox", "destination partition", "ids of the vendor", _UNTIL_SENT, _BOTH, _T.COUNTS),
+    Held(
         "attempts",
         "reason answer",
         "the beginning of the receiver's answer",
@@ -151,22 +101,22 @@ HELD: tuple[Held, ...] = (
         _T.TEXT,
         "delivery text",
     ),
-    held("attempts", "verdict", "a word", _DELIVERED, _BOTH, _T.NOTHING),
-    held(
+    Held("attempts", "verdict", "a word", _DELIVERED, _BOTH, _T.NOTHING),
+    Held(
         "destinations",
         "reason",
         "why delivery is paused",
-        "until `relay resume`",
+        _UNTIL_RESUME,
         "`relay resume`",
         _T.TEXT,
         "audit text",
         "name",
     ),
-    held("destinations", "name paused", "words", "until `relay resume`", "–", _T.NOTHING, key="name"),
-    held("receivers", "destination address kind", "the receiver's address", "for good", "–", _T.NOTHING),
-    held("outcome_counts", "source outcome", "words", "for good", "–", _T.NOTHING),
-    held("source_days", "source", "words", _IDS, "–", _T.NOTHING),
-    held(
+    Held("destinations", "name paused", "words", _UNTIL_RESUME, "–", _T.NOTHING, key="name"),
+    Held("receivers", "destination address kind", "the receiver's address", "for good", "–", _T.NOTHING),
+    Held("outcome_counts", "source outcome", "words", "for good", "–", _T.NOTHING),
+    Held("source_days", "source", "words", _IDS, "–", _T.NOTHING),
+    Held(
         "actions",
         "person subject reason",
         "who discarded, closed or paused what, and why",
@@ -175,15 +125,15 @@ HELD: tuple[Held, ...] = (
         _T.TEXT,
         "audit text",
     ),
-    held(
+    Held(
         "refusals",
         "client reason",
         "addresses whose requests were refused, and why",
-        "`relay.quarantine_days`",
+        _QUARANTINE,
         "`--before`",
         _T.TEXT,
         "refusal",
     ),
-    held("refusals", "source", "words", "`relay.quarantine_days`", "`--before`", _T.NOTHING),
-    held("actions", "action", "a word", _IDS, "`--before`", _T.NOTHING),
+    Held("refusals", "source", "words", _QUARANTINE, "`--before`", _T.NOTHING),
+    Held("actions", "action", "a word", _IDS, "`--before`", _T.NOTHING),
 )

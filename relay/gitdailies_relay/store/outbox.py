@@ -4,12 +4,17 @@ The events of a partition (one incident) are sent in order. Only the next one, t
 delivered nor held, may be sent. When it is delivered or becomes a dead letter, its successor is next.
 Servers that share a database lease an event before they send it. If a server ends, its leases run
 out, and another server sends the events.
+
+A held start has a time in `held_until`. Until a transaction of the relay clears that, nothing sends it. So a
+start is either still held and may be discarded, or it may be on its way already. Other events of its incident
+pass it: an end either lets its own start go or discards it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from gitdailies_server.storage.database import Session
 
@@ -121,6 +126,21 @@ _SEQ_OF = "SELECT seq FROM events WHERE id = ? AND destination = ? AND incident 
 FORGET_WAITING = "DELETE FROM waiting_deploys WHERE event_seq = ?"
 # Discard an event, with the reason.
 _DISCARD = "UPDATE events SET discarded = ? WHERE seq = ?"
+
+# The held starts of an incident. `{lock}` keeps them from being sent, or discarded, by another server.
+_HELD_STARTS = (
+    "SELECT e.id, o.seq FROM events e JOIN outbox o ON o.seq = e.seq"
+    " WHERE e.incident = ? AND e.destination = ? AND o.held_until IS NOT NULL{lock}"
+)
+_FOR_UPDATE = " FOR UPDATE OF o"
+_HOLD = "UPDATE outbox SET held_until = {until}, due_at = {until}, is_next = 0 WHERE attempts = 0 AND seq = ?"
+_HELD_SEQ = "SELECT seq FROM events WHERE incident = ? AND id = ? AND destination = ?"
+_END_HOLD = "UPDATE outbox SET held_until = NULL, due_at = ? WHERE seq = ?"
+# The starts for which the time is over. A deploy that waits for its push goes in another way.
+_DUE_HOLDS = (
+    "SELECT seq FROM outbox WHERE held_until IS NOT NULL AND held_until <= ?"
+    " AND seq NOT IN (SELECT event_seq FROM waiting_deploys)"
+)
 
 # What an attempt came to, as the store and JSON have it.
 VERDICTS = DELIVERED, RETRY, REFUSED, PAUSED, DEAD_LETTER = (
@@ -277,3 +297,56 @@ def discard(session: Session, seq: int, reason: str) -> None:
     session.execute(_REMOVE, (seq,))
     session.execute(FORGET_WAITING, (seq,))
     choose_next(session, seq)
+
+
+def held_starts(session: Session, incident: str, destination: str, *, is_local: bool) -> Mapping[str, int]:
+    """Return the number of each held start of an incident, by its id."""
+    statement = _HELD_STARTS.format(lock="" if is_local else _FOR_UPDATE)
+    return dict(session.execute(statement, (incident, destination)).fetchall())
+
+
+def write_holds(
+    session: Session,
+    *,
+    held: Sequence[tuple[str, str, str, int, int]],
+    discarded: Sequence[tuple[str, str, str, str]],
+    released: Sequence[tuple[str, str, str, int]],
+    is_local: bool,
+) -> None:
+    """Hold, discard and release starts, each given by incident, id and destination, in this order.
+
+    A held one has the time from which it is held and how long (µs), a discarded one the reason, a
+    released one the time now. Servers that share a database hold by the database's clock.
+    """
+    for *event, since, length in held:
+        if is_local:
+            until, times = "?", (since + length, since + length)
+        else:
+            until, times = f"{CLOCK} + ?", (length, length)
+        found = session.execute(_HELD_SEQ, event).fetchone()
+        if found is not None:
+            session.execute(_HOLD.format(until=until), (*times, *found))
+            choose_next(session, *found)
+    for *event, reason in discarded:
+        for seq in _seq_of_held(session, *event, is_local=is_local):
+            discard(session, seq, reason)
+    for *event, now in released:
+        for seq in _seq_of_held(session, *event, is_local=is_local):
+            _end_hold(session, seq, now)
+
+
+def end_due_holds(session: Session, now: int) -> None:
+    """End every hold that is over at *now* (µs). Such a start is sent like any other event."""
+    for (seq,) in session.execute(_DUE_HOLDS, (now,)).fetchall():
+        _end_hold(session, seq, now)
+
+
+def _end_hold(session: Session, seq: int, now: int) -> None:
+    session.execute(_END_HOLD, (now, seq))
+    choose_next(session, seq)
+
+
+def _seq_of_held(session: Session, *event: Any, is_local: bool) -> list[int]:
+    incident, id_, destination = event
+    found = held_starts(session, incident, destination, is_local=is_local)
+    return [found[id_]] if id_ in found else []

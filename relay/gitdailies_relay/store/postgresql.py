@@ -5,18 +5,18 @@ Rows travel as one JSON text, because the driver writes an array of texts elemen
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
 
 import orjson
-from gitdailies_core.incidents.records import Occurrence
+from gitdailies_core.incidents.records import MERGED, Occurrence
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.postgresql import PostgresqlSession
+from gitdailies_server.storage.write_scope import Name
 
 from gitdailies_relay.accepting.source_days import source_days
 from gitdailies_relay.accepting.store_port import (
-    BODY_COLUMNS,
     DELIVERY_COLUMNS,
     EVENT_COLUMNS,
     OCCURRENCE_COLUMNS,
@@ -27,10 +27,9 @@ from gitdailies_relay.accepting.store_port import (
     Owner,
     record_of,
 )
-from gitdailies_relay.store import holds, waiting_deploys
+from gitdailies_relay.store.deploys import CommonStatements
+from gitdailies_relay.store.exclusion import subject
 from gitdailies_relay.store.outbox import CLOCK
-from gitdailies_relay.store.pushes import RememberedPushes
-from gitdailies_relay.store.waiting_deploys import WaitingDeploys
 
 _NUMBERS = {
     *("received_at", "stored_at", "started_at", "ended_at", "changed_at"),
@@ -82,14 +81,8 @@ _MERGED_INTO = _lookup(
     "occurrences",
     "state = 'merged' AND destination = k ->> 0 AND source = k ->> 1 AND merged_into = k ->> 2",
 )
-# Store a body. Bodies are bytes, which JSON cannot hold, so each has a statement of its own.
-# After a replay the row already exists, and only the reason may have changed.
-_PUT_BODY = (
-    f"INSERT INTO {{}} ({BODY_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)"
-    " ON CONFLICT (delivery) DO UPDATE SET code = excluded.code, reason = excluded.reason, replayed_at = NULL"
-)
-_QUARANTINE, _PUT_IGNORED = _PUT_BODY.format("quarantine"), _PUT_BODY.format("ignored")
-# Write everything else of a batch in one statement, because a statement costs more than the rows in it.
+# Write a batch in one statement, because a statement costs more than the rows in it. But for bodies: they are
+# bytes, which JSON cannot hold.
 # Events are numbered in the order of the batch. The first new event of a partition is its next one
 # where no other one waits. A server whose clock is ahead makes none of them wait.
 # A gap between deliveries is measured from the last one of any bucket. It is too long by what others write at
@@ -127,12 +120,19 @@ _WRITE = (
 )
 
 
-class PostgresqlAcceptanceStore(RememberedPushes, WaitingDeploys):
-    """An AcceptanceStore in the caller's transaction."""
+class PostgresqlAcceptanceStore(CommonStatements):
+    """An AcceptanceStore in the caller's transaction, within the scope of that: see `exclusion`.
+
+    Two questions need no name. What is prefetched is asked for when it is used. And the unique index of
+    stored messages refuses what `stored_events` could miss.
+    """
+
+    _is_local = False
 
     def __init__(self, session: Session) -> None:
         assert isinstance(session, PostgresqlSession)
         self._session: PostgresqlSession = session
+        self._scope = session.scope
         self._stored: dict[tuple[str, str], str | None] = {}
         self._occurrences: dict[tuple[Owner, str], list[Occurrence]] = {}
         self._merged: dict[tuple[Owner, str], list[Occurrence]] = {}
@@ -166,10 +166,14 @@ class PostgresqlAcceptanceStore(RememberedPushes, WaitingDeploys):
         return self._stored[source, message]
 
     def occurrences(self, owner: Owner, incident: str) -> Sequence[Occurrence]:
+        self._scope.require(subject(owner.destination, incident))
         return self._known(self._occurrences, _OCCURRENCES, owner, incident)
 
     def merged_into(self, owner: Owner, incident: str) -> Sequence[Occurrence]:
-        return self._known(self._merged, _MERGED_INTO, owner, incident)
+        self._scope.require(subject(owner.destination, incident))
+        found = self._known(self._merged, _MERGED_INTO, owner, incident)
+        self._scope.require(*(subject(owner.destination, record.incident) for record in found))
+        return found
 
     def _known(
         self, read: dict[tuple[Owner, str], list[Occurrence]], statement: str, owner: Owner, incident: str
@@ -180,26 +184,24 @@ class PostgresqlAcceptanceStore(RememberedPushes, WaitingDeploys):
             records = read[owner, incident] = [record_of(row[2:]) for row in rows]
         return records
 
-    def held_starts(self, destination: str, incident: str) -> Collection[str]:
-        return holds.starts(self._session, incident, destination, is_local=False)
-
     def write(self, rows: NewRows) -> None:
+        if not self._scope.is_everything:
+            self._scope.require(*_subjects(rows))
         counts = [(*key, count) for key, count in rows.outcomes.items()]
         tables = (rows.deliveries, rows.occurrences, counts, source_days(rows.received), rows.events)
         self._session.execute_later(_WRITE, tuple(_json(table) for table in tables))
-        for quarantined in rows.quarantine.values():
-            self._session.execute_later(_QUARANTINE, quarantined)
-        for ignored in rows.ignored.values():
-            self._session.execute_later(_PUT_IGNORED, ignored)
-        holds.write(
-            self._session,
-            held=[*rows.held, *(one[:5] for one in rows.waiting)],
-            discarded=rows.discarded,
-            released=rows.released,
-            is_local=False,
-        )
-        if rows.waiting:
-            waiting_deploys.add(self._session, rows.waiting)
+        self._write_rest(rows)
+
+
+def _subjects(rows: NewRows) -> set[Name]:
+    """Return what rows are about, as `exclusion.subject` names it: a call for each would cost more."""
+    about: set[Name] = {(event.destination, event.incident) for event in rows.events}
+    about.update([(row[0], row[2]) for row in rows.occurrences])
+    # The end of an incident has to find what was merged into it.
+    about.update([(row[0], row[11]) for row in rows.occurrences if row[7] == MERGED and row[11]])
+    for starts in (rows.held, rows.discarded, rows.released):
+        about.update([(start[2], start[0]) for start in starts])
+    return about
 
 
 def _json(rows: Iterable[Sequence[Any]]) -> str:

@@ -30,7 +30,7 @@ _NEWEST = (
 )
 
 
-class Refused(NamedTuple):
+class RefusedRequest(NamedTuple):
     """Why a request was refused, and from where it came: what its group has in common."""
 
     status: int
@@ -39,17 +39,17 @@ class Refused(NamedTuple):
     reason: str
 
 
-class Group(NamedTuple):
+class RefusalGroup(NamedTuple):
     """A group of refused requests. Times are in µs."""
 
     seq: int
-    refused: Refused
+    refused: RefusedRequest
     requests: int
     first_at: int
     last_at: int
 
 
-def write(session: Session, counts: Mapping[Refused, int], now: int) -> None:
+def write(session: Session, counts: Mapping[RefusedRequest, int], now: int) -> None:
     """Add *counts* of requests that were refused just *now* (µs)."""
     for refused, count in counts.items():
         again = session.execute(_AGAIN, (count, now, now - APART_US, *refused))
@@ -59,8 +59,8 @@ def write(session: Session, counts: Mapping[Refused, int], now: int) -> None:
 
 def newest(
     session: Session, *, limit: int, before: tuple[int, int], since: int, source: str | None = None
-) -> list[Group]:
+) -> list[RefusalGroup]:
     """Return groups, the last first. *before* is time and number of the last group that was shown (µs)."""
     at, seq = before
     rows = session.execute(_NEWEST, (at, at, seq, since, source, source, limit)).fetchall()
-    return [Group(number, Refused(*row[:4]), *row[4:]) for number, *row in rows]
+    return [RefusalGroup(number, RefusedRequest(*row[:4]), *row[4:]) for number, *row in rows]

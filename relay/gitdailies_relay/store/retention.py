@@ -1,15 +1,27 @@
-"""What is deleted, and when. It is found without the writer, and deleted in small transactions.
+"""What is deleted, and when. It is found without the writer, and deleted in small steps.
 
 Open, held and merged occurrences, undelivered events and dead letters are never deleted.
 """
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
-from gitdailies_connection.config.settings import RelaySettings
-from gitdailies_server.storage.database import Session, Size
+import structlog
+from gitdailies_connection.config.sections.settings import RelaySettings
+from gitdailies_core.errors import StoreUnavailable
+from gitdailies_server.storage.database import Database, Session, Size
+
+from gitdailies_relay.store.mending import ClockTrust, last_written
+from gitdailies_relay.store.store import RelayStore
+
+LOG = structlog.get_logger("gitdailies.relay")
+
+_PRUNE_SECONDS = 3600.0
 
 _DAY_US = 86_400_000_000
 _BATCH = 500
@@ -147,3 +159,46 @@ def bytes_to_give_back(size: Size) -> int:
     """Return how many bytes of the store to give back next. Some space stays free for new rows."""
     spare = max(SPARE_BYTES, int(size.bytes * SPARE_PART))
     return min(max(size.free_bytes - spare, 0), STEP_BYTES)
+
+
+async def prune_forever(store: RelayStore, settings: RelaySettings) -> None:
+    """Prune until nothing is left to do, again every hour. Deliveries come in between two steps.
+
+    After the clock was set, nothing expires for an hour.
+    """
+    trust = ClockTrust()
+    while True:
+        more = False
+        try:
+            written = await asyncio.to_thread(store.report, last_written)
+            now = store.clock.now()
+            expired: Expired = {}
+            if trust.may_delete(now / 1e6, time.monotonic(), written / 1e6):
+                expired = await asyncio.to_thread(
+                    store.report, partial(find_expired, settings=settings, now=now)
+                )
+            else:
+                LOG.warning("nothing is deleted", reason="the clock may be wrong")
+            if expired:
+                await store.run(partial(delete_expired, expired=expired))
+            more = bool(expired) or await _give_back(store)
+        except StoreUnavailable as error:
+            LOG.error("store cannot be pruned", reason=str(error))
+        if not more:
+            await asyncio.sleep(_PRUNE_SECONDS)
+
+
+async def _give_back(store: RelayStore) -> bool:
+    """Make the store smaller by a step; return whether it became smaller."""
+    database = store.database
+    before: Size = await asyncio.to_thread(store.report, database.size)
+    step = bytes_to_give_back(before)
+    if not step:
+        return False
+    after: Size = await store.run(partial(_shrink, database, step))
+    return after.bytes < before.bytes
+
+
+def _shrink(database: Database, most_bytes: int, session: Session) -> Size:
+    database.shrink(session, most_bytes)
+    return database.size(session)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from gitdailies_core.incidents.records import Occurrence
@@ -10,7 +10,6 @@ from gitdailies_server.storage.database import Session
 
 from gitdailies_relay.accepting.source_days import source_days
 from gitdailies_relay.accepting.store_port import (
-    BODY_COLUMNS,
     DELIVERY_COLUMNS,
     EVENT_COLUMNS,
     OCCURRENCE_COLUMNS,
@@ -21,9 +20,7 @@ from gitdailies_relay.accepting.store_port import (
     Owner,
     record_of,
 )
-from gitdailies_relay.store import holds, waiting_deploys
-from gitdailies_relay.store.pushes import RememberedPushes
-from gitdailies_relay.store.waiting_deploys import WaitingDeploys
+from gitdailies_relay.store.deploys import CommonStatements
 
 if TYPE_CHECKING:
     import sqlite3
@@ -42,12 +39,6 @@ _MERGED_INTO = (
 )
 # Note a message of a delivery.
 _ADD_DELIVERY = f"INSERT INTO deliveries ({DELIVERY_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)"
-# Store a body. After a replay the row already exists, and only the reason may differ.
-_PUT_BODY = (
-    f"INSERT INTO {{}} ({BODY_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)"
-    " ON CONFLICT (delivery) DO UPDATE SET code = excluded.code, reason = excluded.reason, replayed_at = NULL"
-)
-_QUARANTINE, _PUT_IGNORED = _PUT_BODY.format("quarantine"), _PUT_BODY.format("ignored")
 # Count the messages of a batch.
 _COUNT_OUTCOMES = (
     f"INSERT INTO outcome_counts ({OUTCOME_COLUMNS}) VALUES (?,?,?,?)"
@@ -80,11 +71,13 @@ _ADD_TO_OUTBOX = (
 )
 
 
-class SqliteAcceptanceStore(RememberedPushes, WaitingDeploys):
+class SqliteAcceptanceStore(CommonStatements):
     """An AcceptanceStore in the caller's transaction.
 
     It uses one cursor, because making a cursor costs as much as looking up a row.
     """
+
+    _is_local = True
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -103,14 +96,9 @@ class SqliteAcceptanceStore(RememberedPushes, WaitingDeploys):
     def merged_into(self, owner: Owner, incident: str) -> Sequence[Occurrence]:
         return [record_of(row) for row in self._cursor.execute(_MERGED_INTO, (*owner, incident))]
 
-    def held_starts(self, destination: str, incident: str) -> Collection[str]:
-        return holds.starts(self._session, incident, destination, is_local=True)
-
     def write(self, rows: NewRows) -> None:
         cursor = self._cursor
         cursor.executemany(_ADD_DELIVERY, rows.deliveries)
-        cursor.executemany(_QUARANTINE, rows.quarantine.values())
-        cursor.executemany(_PUT_IGNORED, rows.ignored.values())
         cursor.executemany(_PUT_OCCURRENCE, rows.occurrences)
         cursor.executemany(_COUNT_OUTCOMES, [(*key, count) for key, count in rows.outcomes.items()])
         cursor.executemany(_ADD_SOURCE_DAY, source_days(rows.received))
@@ -121,12 +109,4 @@ class SqliteAcceptanceStore(RememberedPushes, WaitingDeploys):
                     _ADD_TO_OUTBOX,
                     (cursor.lastrowid, event.destination, partition, partition, event.stored_at),
                 )
-        holds.write(
-            self._session,
-            held=[*rows.held, *(one[:5] for one in rows.waiting)],
-            discarded=rows.discarded,
-            released=rows.released,
-            is_local=True,
-        )
-        if rows.waiting:
-            waiting_deploys.add(self._session, rows.waiting)
+        self._write_rest(rows)

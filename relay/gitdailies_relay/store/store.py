@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
-from gitdailies_connection.config import settings
+from gitdailies_connection.config.sections import settings
 from gitdailies_server.storage import migrations
 from gitdailies_server.storage.database import Database, Session, unavailable
 from gitdailies_server.storage.group_commit import GroupWriter
@@ -20,14 +20,16 @@ from gitdailies_server.storage.timestamps import now_us
 from gitdailies_server.storage.write_scope import EVERYTHING, Name, Scope, scope_of
 
 from gitdailies_relay.accepting.acceptance import Accepted, Delivery, accept
+from gitdailies_relay.accepting.deploys import settle
 from gitdailies_relay.accepting.store_port import AcceptanceStore
-from gitdailies_relay.accepting.waiting import settle
-from gitdailies_relay.store import exclusion, holds, outbox, waiting_deploys
+from gitdailies_relay.store import deploys, exclusion, outbox
 from gitdailies_relay.store.outbox import Attempt, ReadyEvent
 from gitdailies_relay.store.sqlite import SqliteAcceptanceStore
 
 _FOREVER_US = 10**16  # three hundred years
 _SCHEMA = "gitdailies_relay"
+# The one receiver of a relay, as the store names it.
+DESTINATION: Final = "default"
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -116,7 +118,7 @@ class RelayStore:
         self._store_ignored = store_ignored
         self.clock = StoreClock()
         self._writer: GroupWriter[Item, Any] = GroupWriter(
-            database=database, apply=self._apply, scope=_scope, quick=_is_quick, timed=timed
+            database=database, apply=self._apply, scope=_scope, timed=timed
         )
         self._reader: Session | None = None
         self._reading = threading.Lock()
@@ -195,18 +197,13 @@ class RelayStore:
         if not self.database.is_local and events:
             await self._read(lambda s: outbox.release(s, [event.seq for event in events]))
 
-    async def paused(self, destination: str) -> tuple[str, str]:
-        """Return what paused the destination and why, or two empty texts."""
-        standing = await self.standing(destination)
-        return standing.paused, standing.reason
-
-    async def standing(self, destination: str) -> Standing:
-        """Return what the store says of *destination*, and set the clock. Raises StoreUnavailable."""
+    async def standing(self) -> Standing:
+        """Return what the store says of the destination, and set the clock. Raises StoreUnavailable."""
 
         def read(session: Session) -> Standing:
             if not self.database.is_local:
                 self.clock.set(outbox.read_clock(session))
-            return Standing(*session.execute(_STANDING, (destination,) * 3).fetchone())
+            return Standing(*session.execute(_STANDING, (DESTINATION,) * 3).fetchone())
 
         return await self._read(read)
 
@@ -217,12 +214,12 @@ class RelayStore:
             await self.run(lambda session: self._end_due(session, now))
 
     def _end_due(self, session: Session, now: int) -> None:
-        holds.end_due(session, now)
-        settle(acceptance_store(self.database, session), waiting_deploys.due_repos(session, now), now)
+        outbox.end_due_holds(session, now)
+        settle(acceptance_store(self.database, session), deploys.due_repos(session, now), now)
 
-    async def known_receiver(self, destination: str) -> KnownReceiver | None:
+    async def known_receiver(self) -> KnownReceiver | None:
         """Return what the receiver was when it was asked last, or None. Raises StoreUnavailable."""
-        row = await self._read(lambda s: s.execute(_KNOWN_RECEIVER, (destination,)).fetchone())
+        row = await self._read(lambda s: s.execute(_KNOWN_RECEIVER, (DESTINATION,)).fetchone())
         return None if row is None else KnownReceiver(*row)
 
     async def _read(self, read: Callable[[Session], Value]) -> Value:
@@ -267,11 +264,6 @@ class RelayStore:
         return results
 
 
-def _is_quick(item: Item) -> bool:
-    # A job may move a million events.
-    return isinstance(item, (Delivery, AttemptGroup))
-
-
 def _scope(items: Sequence[Item]) -> Scope:
     """Return what a batch is about: see `exclusion`."""
     names: set[Name] = set()
@@ -301,13 +293,9 @@ def acceptance_store(database: Database, session: Session) -> AcceptanceStore:
     """Return what an acceptance in the transaction of *session* reads and writes through."""
     if database.is_local:
         return SqliteAcceptanceStore(session)
-    from gitdailies_server.storage.postgresql import PostgresqlSession
-
     from gitdailies_relay.store.postgresql import PostgresqlAcceptanceStore
-    from gitdailies_relay.store.scoped import ScopedAcceptanceStore
 
-    assert isinstance(session, PostgresqlSession)
-    return (PostgresqlAcceptanceStore if session.scope.is_everything else ScopedAcceptanceStore)(session)
+    return PostgresqlAcceptanceStore(session)
 
 
 # One row: what paused a destination and why, how often it was resumed, and when the first hold ends.

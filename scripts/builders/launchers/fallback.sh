@@ -1,3 +1,5 @@
+  # Where the shell shows what it runs, it would show the key.
+  { set +x; } 2>/dev/null
   # The documented fields, by curl, wget or BusyBox, as far as variables tell them for certain. One attempt,
   # because without an id a second may count twice.
   newline='
@@ -15,21 +17,29 @@
     done
   }
   yes() { case $1 in [Tt]rue | TRUE | 1 | [Yy]es | YES | [Oo]n | ON) ;; *) return 1 ;; esac; }
-  input() {
-    for prefix in $inputs; do eval "set -- \"\$@\" \"\${${prefix}_$1:-}\""; done
-    shift
-    first "$@"
-  }
+@INPUTS@
   warning='GitDailies: WARNING: ' error='GitDailies: ERROR: ' warned=0 inputs=GITDAILIES
-  sha='' repo='' address='' branch='' tag='' environment='' status='' pull='' trunk='' skip='' doubt='' sender=''
+  sha='' repo='' address='' branch='' tag='' environment='' status='' pull='' trunk='' skip='' doubt='' sender='' start=''
 @FACTS@
   url=$(first "$(input WEBHOOK_URL)" "${GITDAILIES_WEBHOOK_URL:-}")
-  # Some inputs hold the name of the key's variable.
-  named=$(first "${INPUT_WEBHOOK_KEY_ENV:-}" "${PARAM_WEBHOOK_KEY:-}")
-  case $named in
-    "" | [0-9]* | *[!A-Za-z0-9_]*) key=$(first "$(input WEBHOOK_KEY)" "${GITDAILIES_WEBHOOK_KEY:-}") ;;
-    *) eval "key=\${$named:-}"; key=$(first "$key") ;;
-  esac
+  key=$(first "$(input WEBHOOK_KEY)" "${GITDAILIES_WEBHOOK_KEY:-}")
+@NAMED@
+
+  # A variable of ours that does not exist may be a typing error of one that does.
+  unknown=$(
+    export -p | while IFS= read -r line; do
+      name=${line%%=*}
+      name=${name##* }
+      case $line in
+        *=\'\' | *=\"\" | *=) ;;
+        "export GITDAILIES_"*=* | "declare -x GITDAILIES_"*=*)
+          case " @KNOWN@ ${named:-} " in *" $name "*) ;; *) printf '%s\n' "$name" ;; esac ;;
+      esac
+    done
+  )
+  for name in $unknown; do
+    case $name in GITDAILIES_WEBHOOK*) ;; *) doubt="only Python tells what $name means; name it otherwise" ;; esac
+  done
 
   # What was deployed.
   case $branch in
@@ -45,7 +55,18 @@
   fi
   [ -z "$tag" ] || branch=
   given=$(input SHA)
-  if [ -n "$given" ] && [ "$given" != "$sha" ]; then sha=$given branch= ; fi
+  if [ -n "$given" ]; then
+    [ "$given" = "$sha" ] || sha=$given branch=
+  elif [ "$start" = open ]; then
+    doubt=${doubt:-"only Python looks for the commit of a run that names none; set ${inputs%% *}_SHA"}
+  elif [ -z "$start$pull" ] && [ -n "$sha" ]; then
+    # The platform does not say what started the run. A checkout that was moved may be what was deployed.
+    head=$(git -c safe.directory='*' rev-parse HEAD 2>/dev/null </dev/null) || head=
+    case $head in
+      "" | "$sha") ;;
+      *) doubt=${doubt:-"the checkout is at $(printf %.7s "$head"), the run is of $(printf %.7s "$sha"); set ${inputs%% *}_SHA"} ;;
+    esac
+  fi
   given=$(input BRANCH)
   case $given in
     "") ;;
@@ -93,7 +114,7 @@
       *:'$('*')' | *:'${'*'}' | *:'#{'*'}' | *:'<<'*'>>' | PARAM:*'$'*) doubt=${doubt:-"nothing filled in $one"} ;;
     esac
   done
-  case $moment in *[!0-9TZ:.+-]*) doubt=${doubt:-"only Python reads the time $moment"} ;; esac
+  case $moment in *[!0-9TZ:.+-]*) doubt=${doubt:-"only Python reads this time"} ;; esac
   ! yes "$(input DRY_RUN)" || doubt="only Python makes a dry run"
   case $url in
     *[!!-~]* | *[\"\\]* | *://*@*) url= ;;
@@ -136,7 +157,7 @@
   seconds=$(input TIMEOUT)
   case $seconds in "" | *[!0-9]*) seconds=10 ;; esac
   by_curl() {
-    printf 'header = "webhook-key: %s"\n' "$(escaped "$key")" | curl -q -sS --max-time "$seconds" --config - \
+    printf 'header = "webhook-key: %s"\n' "$(escaped "$key")" | curl -q -sS --globoff --max-time "$seconds" --config - \
       -A gitdailies-launcher -H "Content-Type: application/json" --data-binary "$body" -o /dev/null \
       -w "HTTP/1.1 %{http_code} content-type: %{content_type}" "$url" 2>&1
   }

@@ -6,6 +6,7 @@ $Platforms = @(
 @FACTS@
 )
 $Succeeded = @SUCCEEDED@
+$Known = @KNOWN@
 $Nothing = '', '<nil>', 'nil', '<no value>', '<default>', 'null', 'undefined', 'none'
 
 function Get-First([string[]] $Names) {
@@ -29,7 +30,7 @@ function Test-Rule($Rules) {
     foreach ($name in $Rules.Keys) {
         $text = Get-First $name
         if (-not $text) { $text = '""' } elseif ($Rules[$name] -contains '*') { return $true }
-        if ($Rules[$name] -ccontains $text) { return $true }
+        if ($Rules[$name] -contains $text) { return $true }
     }
     return $false
 }
@@ -55,6 +56,23 @@ function Get-Slug([string] $Address) {
     return ''
 }
 
+# A variable of ours that does not exist, which may be a typing error of one that does.
+function Find-Unknown {
+    $named = Get-First $Platform.Named
+    $names = @(Get-ChildItem env: | Where-Object { "$($_.Value)".Trim() -and $_.Name -like 'GITDAILIES_*' } | ForEach-Object { $_.Name })
+    return @($names | Where-Object { $Known -notcontains $_ -and $_ -ne $named -and $_ -notlike 'GITDAILIES_WEBHOOK*' }) -join ', '
+}
+
+# Why the commit of the run is not certain, or nothing. A checkout that was moved may be what was deployed.
+function Find-Moved([string] $Sha, [string] $Pull) {
+    if (Test-Rule $Platform.Open) { return "only Python looks for the commit of a run that names none; set $($Platform.Inputs[0])_SHA" }
+    if ((Test-Rule $Platform.Certain) -or $Pull -or -not $Sha) { return '' }
+    if (-not (Get-Command git -CommandType Application -ErrorAction SilentlyContinue)) { return '' }
+    try { $head = "$(& git -c 'safe.directory=*' rev-parse HEAD 2>$null)" } catch { return '' }
+    if (-not $head -or $head -eq $Sha) { return '' }
+    return "the checkout is at $head, the run is of $Sha; set $($Platform.Inputs[0])_SHA"
+}
+
 # What was deployed, or why that is not certain. Only what variables tell is known here.
 function Get-Deploy {
     $sha, $branch, $tag = (Get-First $Platform.Sha), (Get-First $Platform.Branch), (Get-First $Platform.Tag)
@@ -62,12 +80,16 @@ function Get-Deploy {
     if ($pull -eq 'false' -or (Test-Rule $Platform.NoPull)) { $pull = '' }
     if ($branch -match '^(?:refs/)?pull/([0-9]+)') { $pull = $Matches[1] }
     $branch = $branch -replace '^refs/heads/', '' -replace '^gh-readonly-queue/(.+)/pr-.*$', '$1'
-    $doubt = ''
-    if ($pull -and $branch -and $branch -ceq (Get-First $Platform.Trunk)) { $doubt = "only Python tells of whom pull request $pull is" }
+    $doubt, $trunk = '', (Get-First $Platform.Trunk)
+    $ofTrunk = $pull -and $branch -and $branch -ceq $trunk
     if ($pull -or $tag -or $branch -match '^refs/') { $branch = '' }
     if ($Platform.Only.Count -and -not (Test-Rule $Platform.Only)) { $sha = '' }
     $given = Get-Setting 'SHA'
     if ($given -and $given -ne $sha) { $sha, $branch = $given, '' }
+    if (-not $given) { $doubt = Find-Moved $sha $pull }
+    if ($ofTrunk) { $doubt = "only Python tells of whom pull request $pull is" }
+    $unknown = Find-Unknown
+    if ($unknown) { $doubt = "only Python tells what $unknown means; name it otherwise" }
     $given = Get-Setting 'BRANCH'
     if ($given) { $branch = $given -replace '^refs/heads/', '' -replace '^refs/.*$', '' }
     $repo = Get-Setting 'REPO'
@@ -86,7 +108,7 @@ function Get-Deploy {
     } elseif ($environment, $branch -match '^(\$\(.*\)|\$\{.*\}|#\{.*\}|<<.*>>)$') {
         $doubt = 'nothing filled in a reference to a variable'
     } elseif ($time -match '[^0-9TZ:.+-]') {
-        $doubt = "only Python reads the time $time"
+        $doubt = "only Python reads this time"
     } elseif (Test-Flag 'DRY_RUN') {
         $doubt = 'only Python makes a dry run'
     }
@@ -134,7 +156,7 @@ function Send-Report {
     $deploy = Get-Deploy
     $address = Get-Setting 'WEBHOOK_URL'
     if (-not $address) { $address = Get-First 'GITDAILIES_WEBHOOK_URL' }
-    $named = Get-First 'INPUT_WEBHOOK_KEY_ENV', 'PARAM_WEBHOOK_KEY'
+    $named = Get-First $Platform.Named
     $key = if ($named) { Get-First $named } else { Get-Setting 'WEBHOOK_KEY' }
     if (-not $key) { $key = Get-First 'GITDAILIES_WEBHOOK_KEY' }
     if (-not $deploy.Doubt -and $address -notmatch '^https?://[^@/\s]+(/\S*)?$') { $deploy.Doubt = 'webhook-url: expected an http or https address without a user' }
@@ -161,7 +183,7 @@ function Send-Report {
 }
 
 $Platform = $Platforms | Where-Object { -not $_.Marker -or @('', 'false') -notcontains (Get-First $_.Marker) } | Select-Object -First 1
-if (-not $Platform) { $Platform = @{ Warning = 'GitDailies: WARNING: '; Error = 'GitDailies: ERROR: '; Inputs = @('GITDAILIES'); NoPull = @{}; Skip = @{}; Only = @{} } }
+if (-not $Platform) { $Platform = @{ Warning = 'GitDailies: WARNING: '; Error = 'GitDailies: ERROR: '; Inputs = @('GITDAILIES'); NoPull = @{}; Skip = @{}; Only = @{}; Certain = @{}; Open = @{} } }
 $found = Find-Python
 if ($found) {
     $words = @($found -split ' ')

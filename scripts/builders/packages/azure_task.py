@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
+from scripts import joiner
 from scripts.builders.script import FOR_WINDOWS, SCRIPT, for_windows, script_of
-from scripts.joiner import one_file
 from scripts.platforms import Folder
 
 
@@ -17,7 +17,7 @@ def texts(folder: Folder) -> Mapping[str, str]:
     """Return the files of the task, below `task/`."""
     task = json.loads(folder.text("task/task.in.json"))
     parameters = yaml.safe_load(folder.text("template.in.yml"))["parameters"]
-    version = one_file.version(folder.root).split(".")
+    version = joiner.version(folder.root).split(".")
     task["version"] = dict(zip(("Major", "Minor", "Patch"), map(int, version), strict=True))
     task["inputs"] = [_input(parameter) for parameter in parameters]
     return {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from scripts import joiner
+from scripts.builders.launchers.inputs import ABOUT
 from scripts.builders.script import SCRIPT, script_of
-from scripts.inputs import ABOUT
-from scripts.joiner import one_file
 from scripts.platforms import Folder
 from scripts.releasing import published
 
@@ -16,7 +16,7 @@ _UNNAMED = "docker.example.com/larkspur/gitdailies-pipe"
 
 def texts(folder: Folder) -> Mapping[str, str]:
     """Return the files of the pipe, below `pipe/`."""
-    version = one_file.version(folder.root)
+    version = joiner.version(folder.root)
     image = published.of(folder.root).project.registries.image
     named = f"{image}-pipe" if image else _UNNAMED
     head = folder.text("pipe/pipe.in.yml").replace("@IMAGE@", f"{named}:{version}")

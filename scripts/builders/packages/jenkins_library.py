@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gitdailies_core.ci.settings import INPUTS
+from gitdailies_core.ci.reporting.settings import INPUTS
 
 from scripts.builders.script import FOR_WINDOWS, SCRIPT, for_windows, script_of
 from scripts.platforms import Folder

@@ -1,6 +1,7 @@
 """Log lines on standard error: JSON for programs, text for a person at a terminal.
 
-Input from outside can neither forge a line nor make it very long.
+Input from outside can neither forge a line nor make it very long. A thread writes the lines: a pipe whose
+reader hangs, or a paused terminal, blocks whatever writes to it.
 """
 
 from __future__ import annotations
@@ -8,8 +9,12 @@ from __future__ import annotations
 import atexit
 import json
 import logging
+import os
 import re
+import threading
+import time
 import traceback
+from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,8 +26,6 @@ import structlog
 from gitdailies_core.errors import GitDailiesError
 from gitdailies_core.values.times import text_of
 
-from gitdailies_server.logging.buffered_stderr import BufferedStderr
-
 # Part of a key is as bad as a whole one. Lists of keys show fewer characters than this pattern matches.
 _KEY = re.compile(rb"(gdk_)[0-9A-Za-z]{8,}")
 _LONGEST = 2000
@@ -33,8 +36,71 @@ _WORD = re.compile(r"[\w./:@+#-]+", re.ASCII)
 # Only recursion reaches more.
 _MOST_PLACES = 20
 
+# What may wait for a reader: about a megabyte.
+_MOST_LINES = 5_000
+# How long the end of the process waits for a reader. A supervisor's patience is about ten seconds.
+_FLUSH_SECONDS = 1.0
+_TOGETHER_SECONDS, _MOST_TOGETHER = 0.02, 250
+_STANDARD_ERROR = 2
+
+
+class _Lines:
+    """The output of structlog: lines for a thread that writes them. No call waits, and none raises.
+
+    A queue of `logging` would do the same, at twice the cost of a line, and block the end of a process whose
+    reader hangs. `dropped` counts the lines that found no room, and those that the system refused.
+    """
+
+    def __init__(self) -> None:
+        self.dropped = 0
+        self._lines: deque[bytes] = deque()
+        self._ready = threading.Event()
+        self._writing = False
+        self._thread = threading.Thread(target=self._write, name="log-writer", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread, if it does not run."""
+        if not self._thread.is_alive():
+            self._thread.start()
+            atexit.register(self.flush)
+
+    def msg(self, line: bytes) -> None:
+        if len(self._lines) >= _MOST_LINES:
+            self.dropped += 1
+            return
+        self._lines.append(line)
+        if not self._ready.is_set():
+            self._ready.set()
+
+    debug = info = warning = error = critical = msg
+
+    def flush(self, seconds: float = _FLUSH_SECONDS) -> None:
+        """Wait until everything is written, at most *seconds*: at the end of a process."""
+        end = time.monotonic() + seconds
+        while (self._lines or self._writing) and time.monotonic() < end:
+            time.sleep(0.01)
+
+    def _write(self) -> None:
+        while self._ready.wait():
+            # A thread that wakes for each line takes a fifth of a busy server's time.
+            time.sleep(_TOGETHER_SECONDS)
+            self._ready.clear()
+            self._writing = True
+            while self._lines:
+                together = range(min(len(self._lines), _MOST_TOGETHER))
+                self._write_now(b"".join(self._lines.popleft() + b"\n" for _ in together))
+            self._writing = False
+
+    def _write_now(self, left: bytes) -> None:
+        try:
+            while left:
+                left = left[os.write(_STANDARD_ERROR, left) :]
+        except OSError:  # such as a full disk
+            self.dropped += left.count(b"\n")
+
+
 # The process has one standard error.
-_OUT = BufferedStderr(lambda lines: _line(None, "warning", {"event": "log lines dropped", "lines": lines}))
+_OUT = _Lines()
 
 
 def configure(*, text: bool = False) -> None:
@@ -42,7 +108,7 @@ def configure(*, text: bool = False) -> None:
 
     With *text*, lines are for people: the local time, the event, and its fields without empty ones.
     """
-    atexit.register(_OUT.flush)
+    _OUT.start()
     structlog.configure(
         processors=[text_line if text else _line],
         logger_factory=lambda *_names: _OUT,

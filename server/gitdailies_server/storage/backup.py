@@ -10,8 +10,7 @@ from pathlib import Path
 from gitdailies_core.errors import StoreUnavailable, UsageError
 
 from gitdailies_server.storage.database import reason
-from gitdailies_server.storage.lock import ServerLock
-from gitdailies_server.storage.sqlite import SqliteDatabase
+from gitdailies_server.storage.sqlite import ServerLock, SqliteDatabase
 
 # What SQLite has beside a file.
 _BESIDE = ("", "-wal", "-shm")

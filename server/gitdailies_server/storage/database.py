@@ -68,18 +68,8 @@ class Database(Protocol):
         A database with one writer at a time ignores the scope.
         """
 
-    def commit(self, session: Session, *, may_checkpoint: bool = True) -> None:
-        """Commit; returns when all changes are on stable storage.
-
-        Without *may_checkpoint*, a large commit leaves its checkpoint for later. The caller then calls
-        `checkpoint`, after the answers.
-        """
-
-    def checkpoint(self, session: Session) -> None:
-        """Copy SQLite's log into the file, if the last commit left that for later. Raises no error of SQLite.
-
-        PostgreSQL does so by itself.
-        """
+    def commit(self, session: Session) -> None:
+        """Commit; returns when all changes are on stable storage."""
 
     def rollback(self, session: Session) -> None:
         """Undo and end the transaction, if one is open."""

@@ -1,17 +1,14 @@
 """Whether the SQLite file that a server has open is still the one at its path.
 
 A file that was deleted or replaced stays open, and takes commits that nobody will find again. So does
-its log, the `-wal` file. Both are compared with their paths, at most once a second. The log is compared
-only while the writer has it open: SQLite deletes it when the last connection closes, of a command too.
+its log, the `-wal` file. Both are compared with their paths. The log is compared only while the writer has
+it open: SQLite deletes it when the last connection closes, of a command too.
 """
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TypeAlias
-
-CHECK_SECONDS = 1.0
 
 # Device and number of a file: the same until it is deleted or replaced.
 _Identity: TypeAlias = "tuple[int, int] | None"
@@ -26,25 +23,17 @@ class FileWatch:
         self._path_identity = _identity(path)
         self._is_open = False
         self._log_identity: _Identity = None
-        self._moved = ""
-        self._asked_at = float("-inf")
 
     def opened(self) -> None:
         """Note that the writer opened the file. SQLite may have made another log for it."""
-        self._is_open, self._log_identity, self._asked_at = True, None, float("-inf")
+        self._is_open, self._log_identity = True, None
 
     def closed(self) -> None:
         """Note that the writer closed the file, so that SQLite may delete the log."""
-        self._is_open, self._asked_at = False, float("-inf")
+        self._is_open = False
 
     def moved(self) -> str:
-        """Return what happened to the file, or "". What was found is valid for a second."""
-        now = time.monotonic()
-        if now >= self._asked_at + CHECK_SECONDS:
-            self._moved, self._asked_at = self._look(), now
-        return self._moved
-
-    def _look(self) -> str:
+        """Return what happened to the file, or ""."""
         found = _identity(self._path)
         if found != self._path_identity:
             return (

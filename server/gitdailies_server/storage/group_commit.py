@@ -4,9 +4,7 @@ The writer never waits to fill a batch. Under light load a batch is one item. Un
 while the previous commit reaches the disk. Items of one iteration of the event loop share a batch;
 otherwise the first of them would be committed alone.
 
-Beginning and committing wait for locks and disks, so a separate thread does both. It also runs the
-statements in between, unless they take only microseconds. The event loop runs those itself: a thread
-that needs Python's global lock for each statement would cost more than it saves.
+A transaction waits for locks and disks, so a thread of its own runs it.
 """
 
 from __future__ import annotations
@@ -45,7 +43,6 @@ class GroupWriter(Generic[Item, Result]):
 
     *scope* says what a batch is about, so that other servers may write about other things meanwhile. Where
     *apply* raises NotInScope, the batch is written again, about everything.
-    *quick* says whether the statements of an item take only microseconds if the database is local.
     *timed* is called in the writer's thread with the seconds that a commit took and its number of items.
     """
 
@@ -56,18 +53,16 @@ class GroupWriter(Generic[Item, Result]):
         apply: Callable[[Session, Sequence[Item]], Sequence[Result]],
         name: str = "store-writer",
         scope: Callable[[Sequence[Item]], Scope] = lambda _items: EVERYTHING,
-        quick: Callable[[Item], bool] = lambda _item: False,
         timed: Callable[[float, int], None] = lambda _seconds, _items: None,
     ) -> None:
         self._database = database
         self._apply = apply
         # A local database has no other writer that would wait.
         self._scope = scope if not database.is_local else lambda _items: EVERYTHING
-        self._quick = quick if database.is_local else lambda _item: False
         self._timed = timed
         self._arrived: list[_Entry[Item, Result]] = []
         self._session: Session | None = None
-        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._work: SimpleQueue[list[_Entry[Item, Result]] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._idle = asyncio.Event()
@@ -120,92 +115,32 @@ class GroupWriter(Generic[Item, Result]):
         return self._loop
 
     def _next(self) -> None:
-        if not self._arrived:
-            self._idle.set()
-        elif self._quick(self._arrived[0][0]):
-            self._work.put(self._open)
-        else:
-            batch = self._batch(lambda item: not self._quick(item))
-            self._work.put(partial(self._write_in_thread, batch))
-
-    def _batch(self, fits: Callable[[Item], bool]) -> list[_Entry[Item, Result]]:
         batch = self._arrived[:MOST_A_BATCH]
-        for number, (item, _) in enumerate(batch):
-            if not fits(item):
-                del batch[number:]
-                break
         del self._arrived[: len(batch)]
-        return batch
-
-    def _apply_here(self, fault: StoreUnavailable | None) -> None:
-        """Run the statements of a batch in the event loop, in the transaction that the thread has begun."""
-        batch = self._batch(self._quick)
-        if fault is not None or self._session is None:
-            self._finish_batch(batch, [fault] * len(batch), reopened=False)
-            return
-        try:
-            results = self._apply(self._session, [item for item, _ in batch])
-        except Exception:  # noqa: BLE001  the thread finds the cause
-            self._work.put(partial(self._write_in_thread, batch))
+        if batch:
+            self._work.put(batch)
         else:
-            self._work.put(partial(self._close, batch, results))
+            self._idle.set()
 
-    def _finish_batch(
-        self, batch: Sequence[_Entry[Item, Result]], outcomes: Sequence[Any], *, reopened: bool
-    ) -> None:
+    def _finish_batch(self, batch: Sequence[_Entry[Item, Result]], outcomes: Sequence[Any]) -> None:
         for (_, done), outcome in zip(batch, outcomes, strict=True):
             try:
                 done(outcome)
             except Exception as error:  # noqa: BLE001  a fault of one caller must not stop the writer
                 context = {"message": "the result of a commit was not handled", "exception": error}
                 asyncio.get_running_loop().call_exception_handler(context)
-        # The answers are written first, while the next batch arrives.
-        if reopened and self._loop is not None:
-            self._loop.call_soon(self._apply_here, None)
-        else:
-            self._next()
+        # The answers go out first: who waited for one sends again, and shares the next commit.
+        asyncio.get_running_loop().call_soon(self._next)
 
     # In the thread.
 
     def _run(self) -> None:
-        while (work := self._work.get()) is not None:
-            work()
+        while (batch := self._work.get()) is not None:
+            outcomes = self._write([item for item, _ in batch])
+            if self._loop is not None and not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(self._finish_batch, batch, outcomes)
         if self._session is not None:
             self._session.close()
-
-    def _open(self) -> None:
-        fault = None
-        try:
-            self._begin()
-        except Exception as error:  # noqa: BLE001  the thread must survive any error
-            fault = self._fault(error)
-        self._call_in_loop(self._apply_here, fault)
-
-    def _close(self, batch: Sequence[_Entry[Item, Result]], results: Sequence[Result]) -> None:
-        outcomes: Sequence[Any] = results
-        try:
-            self._commit(len(batch))
-        except Exception as error:  # noqa: BLE001
-            outcomes = [self._fault(error)] * len(batch)
-        self._call_in_loop(partial(self._finish_batch, batch, outcomes, reopened=self._reopen()))
-
-    def _reopen(self) -> bool:
-        """Begin a transaction for items that arrived meanwhile; False if there are none or on an error."""
-        if not self._arrived or not self._quick(self._arrived[0][0]):
-            return False
-        try:
-            self._begin()
-        except Exception:  # noqa: BLE001
-            self._drop()
-            return False
-        return True
-
-    def _write_in_thread(self, batch: Sequence[_Entry[Item, Result]]) -> None:
-        self._roll_back()
-        outcomes = self._write([item for item, _ in batch])
-        self._call_in_loop(partial(self._finish_batch, batch, outcomes, reopened=False))
-        if self._session is not None:
-            self._database.checkpoint(self._session)
 
     def _write(self, items: Sequence[Item]) -> Sequence[Result | BaseException]:
         try:
@@ -234,7 +169,7 @@ class GroupWriter(Generic[Item, Result]):
         except NotInScope:
             self._roll_back()
             results = self._apply(self._begin(), items)
-        self._commit(len(items), may_checkpoint=False)
+        self._commit(len(items))
         return results
 
     def _begin(self, scope: Scope = EVERYTHING) -> Session:
@@ -248,10 +183,10 @@ class GroupWriter(Generic[Item, Result]):
         self._database.begin(self._session, scope)
         return self._session
 
-    def _commit(self, items: int, *, may_checkpoint: bool = True) -> None:
+    def _commit(self, items: int) -> None:
         assert self._session is not None
         began = time.perf_counter()
-        self._database.commit(self._session, may_checkpoint=may_checkpoint)
+        self._database.commit(self._session)
         self._timed(time.perf_counter() - began, items)
         self._commit_fault = ""
 
@@ -284,10 +219,6 @@ class GroupWriter(Generic[Item, Result]):
         if isinstance(error, self._database.errors):
             return self._database.error_scope(error) is not ErrorScope.ITEM
         return isinstance(error, (OSError, StoreUnavailable))
-
-    def _call_in_loop(self, function: Callable[..., None], *arguments: Any) -> None:
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(function, *arguments)
 
 
 def _settle(future: asyncio.Future[Result], outcome: Result | BaseException) -> None:

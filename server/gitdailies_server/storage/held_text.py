@@ -26,14 +26,14 @@ class Treatment(Enum):
 
 @dataclass(frozen=True)
 class Held:
-    """Columns of *table* that hold one kind of text.
+    """Columns of *table*, with spaces between, that hold one kind of text.
 
     *what* they hold and how long they are *kept* are for people, as is what else erases them: *erased*.
     *row* is what a row of the table is called when it was changed. *key* names a row.
     """
 
     table: str
-    columns: tuple[str, ...]
+    named: str
     what: str
     kept: str
     erased: str
@@ -41,16 +41,6 @@ class Held:
     row: str = ""
     key: str = "seq"
 
-
-def held(  # noqa: PLR0917  a line of a table
-    table: str,
-    columns: str,
-    what: str,
-    kept: str,
-    erased: str,
-    treatment: Treatment,
-    row: str = "",
-    key: str = "seq",
-) -> Held:
-    """Write a line of the table; *columns* are separated by spaces."""
-    return Held(table, tuple(columns.split()), what, kept, erased, treatment, row, key)
+    @property
+    def columns(self) -> list[str]:
+        return self.named.split()

@@ -48,7 +48,7 @@ def upgrade(database: Database, folder: Path, *, table: str = "") -> None:
         if not fits:
             raise ConfigurationError(
                 f"{database}: this store belongs to another kind of server, since it has no table {table}; "
-                "give the relay and incoming webhooks a store each"
+                "give the relay and the DORA server a store each"
             )
         if current == known[-1]:
             return

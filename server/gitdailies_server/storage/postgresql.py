@@ -277,13 +277,10 @@ class PostgresqlDatabase:
             first.append((self._lock_names, (f"{{{','.join(map(str, numbers))}}}",)))
         session.begin(scope, *first)
 
-    def commit(self, session: Any, *, may_checkpoint: bool = True) -> None:  # noqa: ARG002  its server decides
+    def commit(self, session: Any) -> None:
         status = session.commit()
         if status != "COMMIT":  # for a failed transaction the status is ROLLBACK, without an error
             raise unavailable(self, "commit", psycopg.OperationalError(status))
-
-    def checkpoint(self, session: Any) -> None:
-        pass
 
     def rollback(self, session: Any) -> None:
         session.rollback()

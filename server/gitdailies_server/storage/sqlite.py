@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import stat
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitdailies_core.errors import ConfigurationError, StoreUnavailable
 
-from gitdailies_server.storage.database import ErrorScope, Size, unavailable
+from gitdailies_server.storage.database import ErrorScope, Size, reason, unavailable
 from gitdailies_server.storage.file_watch import FileWatch
-from gitdailies_server.storage.lock import ServerLock
 from gitdailies_server.storage.write_scope import EVERYTHING, Scope
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ _PRAGMAS = (
 _WRITER_CACHE = "PRAGMA cache_size=-16384"
 # Small, frequent checkpoints: a delivery would have to wait for a long one.
 _CHECKPOINT_BYTES = 8 * 1024 * 1024
-# A transaction of this many changes, such as a long list of events, is worth a checkpoint of its own.
-_MANY_CHANGES = 1_000
 _BUSY_SECONDS = 5.0
 # While a file is rewritten, a server that uses it cannot write. A larger one takes longer than it waits.
 _LARGEST_IN_USE = 256 * 1024 * 1024
@@ -98,7 +96,8 @@ def _open(path: Path, how: str, *first: str) -> sqlite3.Connection:
     try:
         for pragma in (*first, *_PRAGMAS):
             _set_pragma(connection, pragma)
-        _checkpoint_at(connection, _CHECKPOINT_BYTES)
+        # The unit is pages; each file has its own page size.
+        connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_BYTES // _page_bytes(connection)}")
     except sqlite3.Error:
         connection.close()
         raise
@@ -123,11 +122,6 @@ def _set_pragma(connection: sqlite3.Connection, pragma: str) -> None:
             return
 
 
-def _checkpoint_at(connection: sqlite3.Connection, log_bytes: int) -> None:
-    # The unit is pages; each file has its own page size.
-    connection.execute(f"PRAGMA wal_autocheckpoint={log_bytes // _page_bytes(connection)}")
-
-
 def _page_bytes(connection: sqlite3.Connection) -> int:
     (size,) = connection.execute("PRAGMA page_size").fetchone()
     return int(size)
@@ -147,6 +141,41 @@ def _create(path: Path) -> bool:
     return True
 
 
+class ServerLock:
+    """Holds `FILE.lock` while a server uses FILE, at most until its process ends. Commands need no lock."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.with_name(path.name + ".lock")
+        self._file: int | None = None
+
+    def acquire(self) -> None:
+        """Take the lock; raises ConfigurationError that names the process that holds it."""
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise ConfigurationError(f"{self._path}: cannot create the lock file: {reason(error)}") from None
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.read(file, 32).decode("ascii", "replace").strip() or "unknown"
+            os.close(file)
+            raise ConfigurationError(
+                f"{self._path}: another server uses this file, process id {holder}"
+            ) from None
+        os.ftruncate(file, 0)
+        os.write(file, f"{os.getpid()}\n".encode())
+        self._file = file
+
+    def release(self) -> None:
+        """Release the lock. The file stays, empty: deleting it could race with another server."""
+        if self._file is not None:
+            # No process id stays that another process may have later.
+            os.ftruncate(self._file, 0)
+            os.close(self._file)
+            self._file = None
+
+
 class SqliteDatabase:
     """One file, used by one server at a time and by commands. Tests of bad disks replace *opening*."""
 
@@ -159,8 +188,6 @@ class SqliteDatabase:
         self._opening = opening
         self._lock = ServerLock(path)
         self._watch: FileWatch | None = None
-        self._changes_before = 0
-        self._is_checkpoint_due = False
 
     def __str__(self) -> str:
         return str(self.path)
@@ -173,22 +200,9 @@ class SqliteDatabase:
 
     def begin(self, session: Any, scope: Scope = EVERYTHING) -> None:  # noqa: ARG002  there is one lock
         session.execute("BEGIN IMMEDIATE")
-        self._changes_before = session.total_changes
 
-    def commit(self, session: Any, *, may_checkpoint: bool = True) -> None:
-        # SQLite copies its log into the file within the commit that makes it too long.
-        if not may_checkpoint and session.total_changes - self._changes_before > _MANY_CHANGES:
-            session.execute("PRAGMA wal_autocheckpoint=0")
-            self._is_checkpoint_due = True
+    def commit(self, session: Any) -> None:
         session.execute("COMMIT")
-
-    def checkpoint(self, session: Any) -> None:
-        if self._is_checkpoint_due:
-            self._is_checkpoint_due = False
-            # A later commit would try again, as after a checkpoint of SQLite's own that failed.
-            with suppress(*self.errors):
-                _checkpoint_at(session, _CHECKPOINT_BYTES)
-                session.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def rollback(self, session: Any) -> None:
         if session.in_transaction:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-from gitdailies_core.ci import git_url
+from gitdailies_core.ci.job import git_url
 
 _HEX = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 # `main@sha1:…` of Flux, `…@…` of an image's tag, and the address of a commit.
 _MARKED = re.compile(r"(?:sha1:|git-|@|/commit/|/commits/)([0-9a-f]{40}(?:[0-9a-f]{24})?)(?![0-9a-z])")
-# Not a part of a longer word. An image's digest is no commit.
-_ALONE = re.compile(r"(?<![0-9a-z])(?<!sha256:)([0-9a-f]{64}|[0-9a-f]{40})(?![0-9a-z])")
 _REPO = re.compile(r"[^/\s:@?#]+(?:/[^/\s:@?#]+)+")
 # A package URL: `pkg:github/owner/name@version?vcs_url=…`.
 _PACKAGE = re.compile(r"pkg:/*([A-Za-z0-9.+-]+)/(.+)")
@@ -61,14 +59,6 @@ def sha(text: str) -> str | None:
     found = plain if _HEX.fullmatch(plain) else marked[1] if marked else None
     # Zeros mean that there is no commit.
     return None if found is None or not found.strip("0") else found
-
-
-def commit_in(text: str) -> str | None:
-    """Return the first whole commit SHA that stands by itself in a text, in lower case."""
-    for found in _ALONE.finditer(text.lower()):
-        if found[1].strip("0"):
-            return found[1]
-    return None
 
 
 def branch(text: str, *, tag: bool = False) -> str | None:

@@ -17,8 +17,7 @@ A path reads None, or an empty list, where there is nothing. It raises nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from gitdailies_core.error_text import got
@@ -68,7 +67,6 @@ class _Step(NamedTuple):
 
     one: One | None = None
     many: Many | None = None
-    name: str | None = None
     # Of `[0]` and `[-1]`. After a filter it counts the elements that fit.
     place: int | None = None
     is_filter: bool = False
@@ -168,7 +166,7 @@ def _field(name: str) -> _Step:
     def read(value: Any, scope: Scope) -> Any:  # noqa: ARG001  a step's signature
         return value.get(name) if isinstance(value, dict) else None
 
-    return _Step(one=read, name=name)
+    return _Step(one=read)
 
 
 def _from(inner: Path) -> One:
@@ -271,53 +269,15 @@ def _outside_quotes(text: str, wanted: str) -> int:
 
 def _single(steps: Sequence[_Step]) -> One | None:
     """Return a function for steps to one value; None if one of them leads to several."""
-    ones = [step.one for step in _joined(steps) if step.one is not None]
-    if any(step.many is not None for step in steps):
+    ones = [step.one for step in steps if step.one is not None]
+    if len(ones) < len(steps):
         return None
-    if len(ones) == 1:
-        return ones[0]
 
     def read(value: Any, scope: Scope) -> Any:
         for one in ones:
-            value = one(value, scope)
             if value is None:
                 return None
-        return value
-
-    return read
-
-
-def _joined(steps: Sequence[_Step]) -> Iterator[_Step]:
-    """Yield the steps, with each row of names as one step, because a call costs more than a look-up."""
-    for is_name, some in groupby(steps, key=lambda step: step.name is not None):
-        if is_name:
-            yield _Step(one=_by_names(tuple(step.name for step in some if step.name is not None)))
-        else:
-            yield from some
-
-
-def _by_names(names: tuple[str, ...]) -> One:
-    """Return the walk by names alone, which nearly every path is."""
-
-    def read(value: Any, scope: Scope) -> Any:  # noqa: ARG001  a step's signature
-        for name in names:
-            if not isinstance(value, dict):
-                return None
-            value = value.get(name)
-        return value
-
-    return read
-
-
-def _of_element(names: tuple[str, ...]) -> Callable[[Scope], Any]:
-    """Return the same walk from the element: one call less for nearly every path."""
-
-    def read(scope: Scope) -> Any:
-        value = scope.element
-        for name in names:
-            if not isinstance(value, dict):
-                return None
-            value = value.get(name)
+            value = one(value, scope)
         return value
 
     return read
@@ -326,19 +286,11 @@ def _of_element(names: tuple[str, ...]) -> Callable[[Scope], Any]:
 def _walk(text: str, steps: Sequence[_Step], start: Callable[[Scope], Any]) -> Path:
     single = _single(steps)
     if single is not None:
-        if not steps:
-            return Path(text, start, many=False)
-        names = tuple(step.name for step in steps if step.name is not None)
-        if start is _element and len(names) == len(steps):
-            return Path(text, _of_element(names), many=False)
         return Path(text, lambda scope: single(start(scope), scope), many=False)
-    joined = list(_joined(steps))
 
     def read(scope: Scope) -> list[Any]:
         values = [start(scope)]
-        for step in joined:
-            if not values:
-                break
+        for step in steps:
             if step.one is not None:
                 one = step.one
                 values = [found for value in values if (found := one(value, scope)) is not None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from gitdailies_core.error_text import got
@@ -17,7 +17,6 @@ from gitdailies_sources.language.scope import Scope
 RECEIVED = "received"
 # What senders write for a time that is not set: an epoch of nothing.
 _ZERO = frozenset({"0", "-1", "0.0", "-1.0", "0000-00-00 00:00:00"})
-_LONGEST = timedelta(days=366)
 # What a format of a whole date has one of.
 _YEAR = ("%Y", "%y", "%G", "%c", "%x")
 
@@ -57,19 +56,15 @@ def _compiled(given: Any, place: Place, faults: Faults) -> Time:
             _first_of([part.read for part in parts]),
         )
     if isinstance(given, Mapping) and "when" in given:
-        from gitdailies_sources.language import conditions
-
-        holds = conditions.any_of(given["when"], (*place, "when"), faults)
+        holds = values.any_of(given["when"], (*place, "when"), faults)
         then = compiled(given["then"], (*place, "then"), faults)
         return Time(then.where, lambda scope: then.read(scope) if holds(scope) else None)
     value = values.compiled(given, place, faults)
     if not isinstance(given, Mapping):
         return Time(value.where, _reader(value, _lenient))
-    read = _with_zone(given.get("zone"), given.get("format"), place, faults)
-    if "plus_milliseconds" not in given:
-        return Time(value.where, _reader(value, read))
-    more = values.compiled(given["plus_milliseconds"], (*place, "plus_milliseconds"), faults)
-    return Time(value.where, _sum(_reader(value, read), more))
+    return Time(
+        value.where, _reader(value, _with_zone(given.get("zone"), given.get("format"), place, faults))
+    )
 
 
 def _received(scope: Scope) -> Moment | None:
@@ -136,25 +131,6 @@ def _wrong_form(form: str) -> str:
     except ValueError:
         return f"{expected}, got {got(form)}"
     return "" if any(one in form for one in _YEAR) else f"{expected}, got {got(form)}, which has no year"
-
-
-def _sum(read: Callable[[Scope], Moment | None], more: values.Value) -> Callable[[Scope], Moment | None]:
-    def summed(scope: Scope) -> Moment | None:
-        moment = read(scope)
-        if moment is None:
-            return None
-        raw = more.raw(scope)
-        if raw is None:
-            return moment
-        try:
-            added = timedelta(milliseconds=float(raw))
-        except (TypeError, ValueError, OverflowError):
-            added = _LONGEST * 2
-        if not timedelta() <= added <= _LONGEST:
-            raise PayloadError(f"{more.where}: expected milliseconds, got {got(raw)}")
-        return Moment(moment.at + added)
-
-    return summed
 
 
 NEVER = Time("nothing", lambda _scope: None)

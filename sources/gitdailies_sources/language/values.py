@@ -1,4 +1,6 @@
-"""Values: a path, a template, the first of several, a constant, or a table.
+"""Values, and conditions of values.
+
+A value is a path, a template, the first of several, a constant, or a table.
 
 data.id                                         a path
 "${repository.full_name}#${issue.number}"       a template; a part that is absent makes all of it absent
@@ -7,19 +9,32 @@ data.id                                         a path
 {path: data.tier, map: {prod-*: production}, otherwise: same}
 {path: tags, prefix: "service:"}                what follows a prefix, of the texts that have it
 {path: subject.id, last_part: "/"}              what follows the last separator
+{path: url, after: job}                         in an address, each part that follows the part `job`, decoded
+{join: [owner, name], with: "/"}                all texts of several values; absent if one of these is
 {commit: message}                               the commit that a text holds
 {cut: message, from: start, length: size}       a part of a text
 {when: {build.tag: present}, then: build.tag}   a value where a condition holds
+
+Conditions decide which deliveries and elements an entry reads, and which are held back with a reason. All
+paths of one mapping must hold.
+
+{labels.severity: [critical, page]}         one of several texts, without case; globs allowed
+{issue.pull_request: absent}                present, or absent
+{event_type: {not: test}}                   anything else, also nothing
+{revision: {same_as: previous.revision}}    the same as another value, also where both are nothing
+{image: {holds: commit}}                    a text with a whole commit in it
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from gitdailies_core.error_text import got
+from gitdailies_core.sources.images import commit_in
 
-from gitdailies_sources.language import git, paths
+from gitdailies_sources.language import globs, paths
 from gitdailies_sources.language.faults import Faults, Mistake, Place
 from gitdailies_sources.language.globs import Table
 from gitdailies_sources.language.nothing import as_text, is_nothing
@@ -27,6 +42,7 @@ from gitdailies_sources.language.scope import Scope
 
 MOST_ALTERNATIVES = 50
 SAME = "same"
+PRESENT, ABSENT, BECAUSE = "present", "absent", "because"
 _HOW = "expected a path, a template, or one of {first_of: …}, {text: …}, {path: …, map: …}"
 
 
@@ -93,26 +109,49 @@ def _compiled(given: Any, place: Place, faults: Faults) -> Value:
         constant = [as_text(given["text"]) or str(given["text"])]
         return Value(got(given["text"]), lambda _scope: constant)
     if "when" in given:
-        # Conditions are made of values, so they are imported when one is needed.
-        from gitdailies_sources.language import conditions
-
-        holds = conditions.any_of(given["when"], (*place, "when"), faults)
+        holds = any_of(given["when"], (*place, "when"), faults)
         then = compiled(given["then"], (*place, "then"), faults)
         return Value(then.where, lambda scope: then.raws(scope) if holds(scope) else ())
     if "commit" in given:
-        return _changed(compiled(given["commit"], (*place, "commit"), faults), git.commit_in)
+        return _changed(compiled(given["commit"], (*place, "commit"), faults), commit_in)
+    if "join" in given:
+        parts = [compiled(one, (*place, "join", index), faults) for index, one in enumerate(given["join"])]
+        return Value(" or ".join(part.where for part in parts), _joined(parts, given["with"]))
     if "cut" in given:
         start, length = (compiled(given[name], (*place, name), faults) for name in ("from", "length"))
         return _part(compiled(given["cut"], (*place, "cut"), faults), start, length)
     if "path" not in given:
         raise Mistake(f"{_HOW}, got an object without path")
+    return _changed_path(given, place, faults)
+
+
+def _changed_path(given: Mapping[str, Any], place: Place, faults: Faults) -> Value:
     inner = compiled(given["path"], (*place, "path"), faults)
     if "prefix" in given:
         inner = _prefixed(inner, str(given["prefix"]))
     if "last_part" in given:
         separator = str(given["last_part"])
         inner = _changed(inner, lambda text: text.rstrip(separator).rpartition(separator)[2] or None)
+    if "after" in given:
+        inner = _following(inner, given["after"])
     return _mapped(inner, given) if "map" in given else inner
+
+
+def _following(inner: Value, word: str) -> Value:
+    def raws(scope: Scope) -> Sequence[Any]:
+        parts = iter("/".join(inner.texts(scope)).split("/"))
+        # A part is a name or a word, never both: a folder may be named like the word.
+        return [unquote(name) for part in parts if part == word and (name := next(parts, ""))]
+
+    return Value(inner.where, raws)
+
+
+def _joined(parts: Sequence[Value], separator: str) -> Callable[[Scope], Sequence[Any]]:
+    def raws(scope: Scope) -> Sequence[Any]:
+        found = [[text for raw in part.raws(scope) if (text := as_text(raw))] for part in parts]
+        return (separator.join(text for texts in found for text in texts),) if all(found) else ()
+
+    return raws
 
 
 def _changed(inner: Value, change: Callable[[str], str | None]) -> Value:
@@ -245,3 +284,109 @@ def _template(text: str) -> Value:
 
 
 NOTHING = Value("nothing", lambda _scope: ())
+
+
+Check = Callable[[Scope], bool]
+
+
+class Held(NamedTuple):
+    """A condition that holds something back, and why."""
+
+    holds: Check
+    reason: str
+
+
+def any_of(given: Any, place: Place, faults: Faults) -> Check:
+    """Compile `when`: one mapping, or a list. One mapping of a list must hold."""
+    if isinstance(given, Mapping):
+        return _mapping(given, place, faults)
+    checks = [_mapping(one, (*place, index), faults) for index, one in enumerate(given)]
+    return lambda scope: any(check(scope) for check in checks)
+
+
+def held_back(given: Mapping[str, Any], place: Place, faults: Faults) -> tuple[Held, ...]:
+    """Compile `skip_if` and `only_if` of *given*: what holds, and what does not hold, is ignored."""
+    return tuple(
+        _held(one, (*place, name, index), faults, when=when)
+        for name, when in (("skip_if", True), ("only_if", False))
+        for index, one in enumerate(given.get(name) or ())
+    )
+
+
+def _held(given: Mapping[str, Any], place: Place, faults: Faults, *, when: bool) -> Held:
+    check = _mapping(given, place, faults)
+    if BECAUSE not in given:
+        faults.add((*place, BECAUSE), "expected the reason why it is not counted, got nothing")
+    return Held(check if when else lambda scope: not check(scope), str(given.get(BECAUSE, "")))
+
+
+def _mapping(given: Mapping[str, Any], place: Place, faults: Faults) -> Check:
+    checks = []
+    for path, wanted in given.items():
+        if path == BECAUSE:
+            continue
+        try:
+            checks.append(_check(path, wanted, (*place, path), faults))
+        except Mistake as mistake:
+            faults.add((*place, path), str(mistake))
+    if not checks and not faults.found:
+        faults.add(place, "expected at least one path with the text that it must have, got none")
+    if len(checks) == 1:
+        return checks[0]
+    return lambda scope: all(check(scope) for check in checks)
+
+
+def _check(path: str, wanted: Any, place: Place, faults: Faults) -> Check:
+    raws = compiled(path, place, faults).raws
+    if isinstance(wanted, Mapping):
+        if "same_as" in wanted:
+            other = compiled(wanted["same_as"], (*place, "same_as"), faults)
+            return _same(raws, other.raws)
+        if "holds" in wanted:
+            return lambda scope: any(commit_in(as_text(raw) or "") for raw in raws(scope))
+        if set(wanted) != {"not"}:
+            raise Mistake("expected a text, a list of texts, present, absent or {not: …}, got another object")
+        inner = _check(path, wanted["not"], place, faults)
+        return lambda scope: not inner(scope)
+    if wanted == PRESENT:
+        return lambda scope: bool(raws(scope))
+    if wanted == ABSENT:
+        return lambda scope: not raws(scope)
+    return _one_of(raws, wanted if isinstance(wanted, list) else [wanted])
+
+
+def _one_of(raws: Callable[[Scope], Sequence[Any]], wanted: Sequence[Any]) -> Check:
+    """Compile a check for one of several texts and globs."""
+    texts = [_wanted(one) for one in wanted]
+    if not texts:
+        raise Mistake("expected at least one text, got an empty list")
+    exact = frozenset(text for text in texts if not globs.is_glob(text))
+    fitting = [globs.compiled(text) for text in texts if globs.is_glob(text)]
+
+    def check(scope: Scope) -> bool:
+        for raw in raws(scope):
+            text = as_text(raw)
+            if text is None:
+                continue
+            text = text.lower()
+            if text in exact:
+                return True
+            for fits in fitting:
+                if fits(text):
+                    return True
+        return False
+
+    return check
+
+
+def _same(raws: Callable[[Scope], Sequence[Any]], others: Callable[[Scope], Sequence[Any]]) -> Check:
+    return lambda scope: list(raws(scope)) == list(others(scope))
+
+
+def _wanted(value: Any) -> str:
+    text = None if value is None else as_text(value)
+    if text is None and isinstance(value, str):
+        text = value.strip()
+    if text is None:
+        raise Mistake(f"expected a text, a number, true or false, got {got(value)}; write absent for nothing")
+    return text.lower()

@@ -11,18 +11,18 @@ from gitdailies_core.error_text import got
 from gitdailies_core.errors import PayloadError
 from gitdailies_core.reasons import UNEXPECTED_PAYLOAD, UNKNOWN_TYPE
 from gitdailies_core.sources.deploy_messages import Deploy, Push
-from gitdailies_core.sources.protocol import Change, Ignored, Unreadable
+from gitdailies_core.sources.protocol import Change, Ignored, Renamed, Unreadable
 
-from gitdailies_sources.language import conditions
+from gitdailies_sources.language import values
 from gitdailies_sources.language.faults import Faults, Place
 from gitdailies_sources.language.globs import Table
 from gitdailies_sources.language.nearest import nearest
 from gitdailies_sources.language.scope import Scope
 from gitdailies_sources.messages import deploys, incidents
-from gitdailies_sources.messages.fields import EntryFields, missing
+from gitdailies_sources.messages.fields import EntryFields, missing, needed_text
 
-DEPLOYED, PUSHED, PING = "deployed", "pushed", "ping"
-STATES = (*incidents.STATES, DEPLOYED, PUSHED)
+DEPLOYED, PUSHED, RENAMED, PING = "deployed", "pushed", "renamed", "ping"
+STATES = (*incidents.STATES, DEPLOYED, PUSHED, RENAMED)
 _PING = "a test of the connection"
 # What people write for a state. As the reason why a word is ignored, none of these says anything.
 _MEANT = {
@@ -49,15 +49,10 @@ class Entry:
             str(word): str(state) for word, state in (given.get("states") or {}).items()
         }
         self.each = str(given.get("each", ""))
-        self.reads = (
-            conditions.any_of(given["when"], (*place, "when"), faults) if "when" in given else _always
-        )
+        self.reads = values.any_of(given["when"], (*place, "when"), faults) if "when" in given else _always
         self._root = fields.value("root") if "root" in given else None
         self._each = fields.value("each") if "each" in given else None
-        self._held = (
-            *conditions.skip_if(given.get("skip_if") or (), (*place, "skip_if"), faults),
-            *conditions.only_if(given.get("only_if") or (), (*place, "only_if"), faults),
-        )
+        self._held = values.held_back(given, place, faults)
         self._state = fields.needed("state", "a path to the vendor's word")
         self._table = Table(self.states)
         self.constant = _constant(given.get("state"))
@@ -75,7 +70,10 @@ class Entry:
             incidents.compiled(fields, meanings) if meanings.intersection(incidents.STATES) else None
         )
         self._deploy = deploys.compiled(fields, platform, hint) if DEPLOYED in meanings else None
+        # What a line of `route` may do for its deploys; None where it has none.
+        self.route_use = deploys.route_use(fields) if self._deploy is not None else None
         self._push = deploys.compiled_push(fields) if PUSHED in meanings else None
+        self._renamed = (fields.value("former"), fields.value("repo")) if RENAMED in meanings else None
         self._paths = {
             **fields.paths,
             **{f"{name}[{index}]": path for name, index, path in _conditions(given)},
@@ -147,6 +145,9 @@ class Entry:
             return self._deploy(scope, word, key)
         if state == PUSHED and self._push is not None:
             return self._push(scope, word, key)
+        if state == RENAMED and self._renamed is not None:
+            former, repo = (needed_text(value, scope) for value in self._renamed)
+            return Renamed.make(word=word, former=former, repo=repo, key=key)
         if state in incidents.STATES and self._change is not None:
             return self._change(scope, state, word, key)
         return self._ignored(_PING if state == PING else state, word, scope, key)
@@ -159,7 +160,7 @@ def _conditions(given: Mapping[str, Any]) -> Iterator[tuple[str, int, str]]:
     for name in ("skip_if", "only_if"):
         for index, condition in enumerate(given.get(name) or ()):
             for path in condition:
-                if path != conditions.BECAUSE:
+                if path != values.BECAUSE:
                     yield name, index, path
 
 

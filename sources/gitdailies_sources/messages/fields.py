@@ -35,9 +35,10 @@ class EntryFields:
         return name in self._entry
 
     def value(self, name: str) -> Value:
-        if name not in self._entry:
+        given = self._entry.get(name)
+        # An empty service takes away the one of a pack.
+        if name not in self._entry or (name == "service" and given == ""):
             return values.NOTHING
-        given = self._entry[name]
         if name == "environment":
             given = self._environment(given)
         found = values.compiled(given, (*self._place, name), self._faults)
@@ -53,6 +54,11 @@ class EntryFields:
             # A word that the table lacks stays.
             return {"otherwise": values.SAME, **given}
         return given
+
+    def values(self, name: str) -> list[Value]:
+        """Compile a list of values."""
+        given = enumerate(self._entry.get(name) or ())
+        return [values.compiled(one, (*self._place, name, index), self._faults) for index, one in given]
 
     def time(self, name: str) -> Time:
         if name not in self._entry:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from gitdailies_core import ConfigurationError, ProofError, Request, Secret
-from gitdailies_core.sources.protocol import Handshake, Proven
+from gitdailies_core.sources.protocol import Handshake, ProofSettings, Proven
 
 from gitdailies_sources.language import values
 from gitdailies_sources.language.faults import Faults, Mistake, Place
@@ -34,7 +34,6 @@ class Choice:
     """Checks a delivery. The first proof that the request carries decides, and no other is tried."""
 
     def __init__(self, given: Any, place: Place, faults: Faults) -> None:
-        self._given = given
         several = given if isinstance(given, list) else [given]
         self._kinds = [_kind(one) for one in several]
         self._proofs = [
@@ -52,28 +51,22 @@ class Choice:
         self,
         request: Request,
         secrets: Sequence[Secret],
-        *,
-        header: str,
-        user: str,
-        allowed: Sequence[str],
+        settings: ProofSettings,
         certificates: Mapping[str, bytes],
     ) -> None:
-        """Raise ProofError unless the delivery is proved.
-
-        *header* names one with a shared token, in place of the pack's own proof.
-        """
-        if header:
-            NamedHeader(header).check(request, secrets, user)
+        """Raise ProofError unless the delivery is proved. A header of *settings* comes first."""
+        if settings.header:
+            NamedHeader(settings.header).check(request, secrets, settings.user)
             return
         if "sns" not in self._kinds:
             check_secrets(secrets)
-        proof = self._chosen(request, allowed)
+        proof = self._chosen(request, settings.allowed)
         if proof is None:
             where = " or ".join(dict.fromkeys(proof.where for proof in self._proofs))
             raise ProofError(f"{where}: expected a proof, got none")
         if isinstance(proof, Sns):
-            proof = Sns(certificates, allowed)
-        proof.check(request, secrets, user)
+            proof = Sns(certificates, settings.allowed)
+        proof.check(request, secrets, settings.user)
 
     def sign(self, body: bytes, secret: Secret, *, user: str, at: datetime) -> Proven:
         """Return what proves *body*, by the first proof that can be made here; raises ConfigurationError."""
@@ -83,13 +76,14 @@ class Choice:
         where = " or ".join(proof.where for proof in self._proofs)
         raise ConfigurationError(f"{where}: only the tool itself can prove a delivery; have it send one")
 
-    def needs_no_secret(self, header: str, allowed: Sequence[str]) -> bool:
+    def needs_no_secret(self, settings: ProofSettings) -> bool:
         """Whether certificates alone may prove what a source with these settings takes."""
-        return "sns" in self._kinds and not header and (bool(allowed) or self._kinds == ["sns"])
+        is_sns = "sns" in self._kinds and not settings.header
+        return is_sns and (bool(settings.allowed) or self._kinds == ["sns"])
 
-    def is_certified(self, request: Request, header: str, allowed: Sequence[str]) -> bool:
+    def is_certified(self, request: Request, settings: ProofSettings) -> bool:
         """Whether a certificate decides about this delivery."""
-        return not header and isinstance(self._chosen(request, allowed), Sns)
+        return not settings.header and isinstance(self._chosen(request, settings.allowed), Sns)
 
     def handshake(self, request: Request, allowed: Sequence[str]) -> Handshake | None:
         """Return what a delivery asks for before the vendor sends; raises ProofError for a wrong address."""

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
 from urllib.parse import quote
 
 from gitdailies_core import Fields, PayloadError, Secret
-from gitdailies_core.sources.connecting import DELETE, POST, Call, Lookup, Made, Step, Target
+from gitdailies_core.sources.connecting import POST, Call, Lookup, Made, Step, Target
 
 from gitdailies_squadcast.api import rest
 
@@ -38,14 +37,9 @@ class Connect:
         "and trigger a test incident"
     )
 
-    def sign_in(self, url: str, token: Secret) -> tuple[str, Mapping[str, str]]:
-        return rest.sign_in(url, token)
-
-    def access_token(self, answer: Any) -> str:
-        return rest.access_token(answer)
-
-    def headers(self, token: Secret) -> Mapping[str, str]:
-        return rest.headers(token)
+    sign_in = staticmethod(rest.sign_in)
+    access_token = staticmethod(rest.access_token)
+    headers = staticmethod(rest.headers)
 
     def find(self, lookup: Lookup, target: Target) -> Iterator[Made]:
         """A listing has names alone; the webhook itself has its addresses."""
@@ -105,8 +99,7 @@ def _made_as_asked(answer: Fields) -> Made:
 
 def _made(row: Fields) -> Made:
     id_ = row.text("id")
-    path = f"{_PATH}/{quote(id_, safe='')}"
-    return Made("webhook", id_, Call("delete the webhook", DELETE, path, None, (200, 204, 404)))
+    return Made.at(f"{_PATH}/{quote(id_, safe='')}", "webhook", id_)
 
 
 connect = Connect()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from scripts.joiner import one_file
+from scripts import joiner
 from tests.support.programs import program
 from tests.support.servers import answer, serving
 from tests.support.shell_scripts import KEY, ROOT, case_of, programs
@@ -86,15 +86,6 @@ def test_a_wrong_key(strict: str, code: int, tmp_path: Path) -> None:
     assert KEY not in done.stdout
 
 
-def test_no_variables(tmp_path: Path) -> None:
-    """If neither variable exists, the warning says what to set, and the literal reference is not sent."""
-    with serving() as server:
-        done = run(tmp_path, webhookUrl=server.url)
-
-    assert (done.returncode, server.requests) == (0, [])
-    assert "set GITDAILIES_WEBHOOK_KEY as a secret variable" in done.stdout
-
-
 def test_no_shell(tmp_path: Path) -> None:
     """Where the script cannot start, the task warns and stays green."""
     bin_ = Path(programs(tmp_path, None))
@@ -117,7 +108,7 @@ def test_the_manifest() -> None:
     assert len(MANIFEST["friendlyName"]) <= 40
     assert MANIFEST["category"] in ("Build", "Utility", "Test", "Package", "Deploy")
     assert [MANIFEST["version"][part] for part in ("Major", "Minor", "Patch")] == [
-        int(part) for part in one_file.version(ROOT).split(".")
+        int(part) for part in joiner.version(ROOT).split(".")
     ]
     assert all(re.fullmatch(r"[A-Za-z][A-Za-z0-9]*", one["name"]) for one in inputs)
     assert {one["type"] for one in inputs} <= {"boolean", "pickList", "string"}
@@ -150,3 +141,19 @@ def test_the_inputs_are_those_of_the_template() -> None:
     for one in MANIFEST["inputs"]:
         [parameter] = [found for found in TEMPLATE["parameters"] if found["name"] == one["name"]]
         assert list(one.get("options", [])) == parameter.get("values", [])
+
+
+@pytest.mark.parametrize("with_python", [True, False])
+def test_a_typing_error_in_an_input(with_python: bool, tmp_path: Path) -> None:
+    """The agent passes inputs that the task does not have. One that is close to another sends nothing."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/curl").symlink_to(program("curl"))
+    with serving() as server:
+        wrong = {"webhookUrl": server.url, "webhookKey": KEY, "enviroment": "staging"}
+        done = run(tmp_path, python=sys.executable if with_python else None, **wrong)
+        assert "GITDAILIES_ENVIROMENT" in done.stdout
+        assert server.requests == []
+        if with_python:
+            (tmp_path / "again").mkdir()
+            run(tmp_path / "again", webhookUrl=server.url, webhookKey=KEY, another="staging")
+            assert len(server.requests) == 1

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 import yaml
-from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
+from gitdailies_core.ci.reporting.settings import DEPLOY_INPUTS, STEP_INPUTS
 
 from tests.support.servers import answer, serving
 from tests.support.shell_scripts import KEY, ROOT, case_of, programs
-from tests.support.steps import Webhooks, fits_schema, published, webhooks
+from tests.support.steps import DoraServer, dora, fits_schema, published
 
 ROOM = ROOT / "ci-steps" / "azure"
 README = (ROOM / "README.md").read_text("utf-8")
@@ -29,8 +29,8 @@ SECRETS = {"GITDAILIES_WEBHOOK_KEY", "KEY_OF_LARKSPUR"}
 
 
 @pytest.fixture(scope="module")
-def incoming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Webhooks]:
-    with webhooks(tmp_path_factory.mktemp("webhooks")) as running:
+def incoming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DoraServer]:
+    with dora(tmp_path_factory.mktemp("dora")) as running:
         yield running
 
 
@@ -82,7 +82,7 @@ def run(
     )
 
 
-def test_it_arrives_in_incoming_webhooks(incoming: Webhooks, tmp_path: Path) -> None:
+def test_it_arrives_at_the_dora_server(incoming: DoraServer, tmp_path: Path) -> None:
     """With address and key as the pipeline's variables, a deploy arrives with the parameters given."""
     given = {"environment": "production", "service": "checkout", "type": "rollback"}
     done = run(tmp_path, given, GITDAILIES_WEBHOOK_URL=incoming.url, GITDAILIES_WEBHOOK_KEY=incoming.key)
@@ -161,14 +161,6 @@ def test_no_command_of_others(tmp_path: Path) -> None:
 
     assert "task.setvariable" in done.stdout
     assert re.findall(r"##vso\[[\w.]+", done.stdout) == ["##vso[task.logissue"]
-
-
-def test_dry_run(tmp_path: Path) -> None:
-    """A dry run needs no variable, and shows the event."""
-    done = run(tmp_path, {"dryRun": "True", "repo": f"larkspur/ledger@{'4f' * 20}"})
-
-    assert (done.returncode, done.stderr) == (0, "")
-    assert '"repo":"larkspur/ledger"' in done.stdout
 
 
 @pytest.mark.parametrize("strict", ["false", "true"])

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from scripts.inputs import ABOUT
+from scripts.builders.launchers.inputs import ABOUT
 from tests.support.servers import serving
 from tests.support.shell_scripts import KEY, ROOT, case_of, programs
 from tests.support.steps import published

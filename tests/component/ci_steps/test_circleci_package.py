@@ -6,15 +6,14 @@ from typing import Any
 
 import pytest
 import yaml
-from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
+from gitdailies_core.ci.reporting.settings import DEPLOY_INPUTS, STEP_INPUTS
 
-from scripts import project
+from scripts import joiner
 from scripts.builders.orb import addresses, pack
-from scripts.joiner import one_file
-from scripts.joiner.packed import UNPACK, stripped, unpacked
-from scripts.releasing import uses
+from scripts.releasing import project, uses
 from scripts.releasing.published import Published
 from tests.support.circleci_orb import COMMAND, FILE, JOB, ORB, ROOM
+from tests.support.published_python import programs
 from tests.support.steps import ROOT, fits_schema, tool
 
 SOURCE = ROOM / "src"
@@ -40,10 +39,19 @@ PUBLISHED = Published(
     ),
     "2.3.4",
 )
-# The longest variable of Windows, and 128 KiB on Linux: SetEnvironmentVariable in Microsoft's reference.
+# Of Windows: SetEnvironmentVariable in Microsoft's reference.
 LONGEST_VARIABLE = 32_767
-# Pipeline values of the checkout, which CircleCI Server lacks.
-OF_THE_CLOUD = {"pipeline_repo_owner", "pipeline_repo_name"}
+PIECES = {
+    name: text
+    for name, text in COMMAND["steps"][0]["run"]["environment"].items()
+    if name.startswith("PARAM_STEP_")
+}
+# Pipeline values that CircleCI Server lacks: of the checkout, and of the Deploys page.
+OF_THE_CLOUD = {
+    *("pipeline_repo_owner", "pipeline_repo_name"),
+    *("pipeline_deploy_target_version", "pipeline_deploy_current_version", "pipeline_deploy_reason"),
+    *("pipeline_deploy_environment_name", "pipeline_deploy_component_name"),
+}
 
 
 def test_schema() -> None:
@@ -54,11 +62,11 @@ def test_schema() -> None:
 def test_the_packed_orb_has_the_scripts_unchanged() -> None:
     """The step is in the packed orb whole, and CircleCI would read nothing in it as a template."""
     run = COMMAND["steps"][0]["run"]
-    step = run["environment"]["PARAM_STEP"]
 
-    assert not re.search(r"(?<!\\)<<", run["command"] + step)
-    assert unpacked(step) == stripped(one_file.step_of(ROOT, "circleci"))
-    assert f"$python -I -S -c '{UNPACK}'\n" in run["command"]
+    assert not re.search(r"(?<!\\)<<", run["command"] + "".join(PIECES.values()))
+    assert programs(FILE) == [joiner.step_of(ROOT, "circleci")]
+    shown = " ".join(f'"${name}"' for name in PIECES)
+    assert f"step=$(printf '%s\\n' {shown})\n" in run["command"]
 
 
 def test_a_missing_script_is_named(tmp_path: Path) -> None:
@@ -83,18 +91,17 @@ def test_packing_escapes_templates(tmp_path: Path) -> None:
     assert packed == {"x": "<< parameters.x >>", "y": "cat \\<<END\nEND\n"}
 
 
-def test_the_step_fits_into_a_variable() -> None:
-    """The Python that the orb carries is below the longest text that a variable may have, on Windows, too."""
-    step = COMMAND["steps"][0]["run"]["environment"]["PARAM_STEP"]
-
-    assert len(step) < LONGEST_VARIABLE
+def test_the_step_fits_into_variables() -> None:
+    """Each piece of Python that the orb carries is below the longest text of a variable, on Windows, too."""
+    assert len(PIECES) > 1
+    assert max(map(len, PIECES.values())) < LONGEST_VARIABLE
 
 
 def test_declared_parameters_are_used_parameters() -> None:
     """The command declares and passes on, the step reads and the job hands over the same names."""
     environment = COMMAND["steps"][0]["run"]["environment"]
     passed = {
-        name: text for name, text in environment.items() if name.startswith("PARAM_") and name != "PARAM_STEP"
+        name: text for name, text in environment.items() if name.startswith("PARAM_") and name not in PIECES
     }
 
     assert set(COMMAND["parameters"]) == INPUTS | OF_THE_CLOUD | {"shell"}
@@ -113,14 +120,19 @@ def test_declared_parameters_are_used_parameters() -> None:
 def test_pipeline_values_are_those_that_core_reads() -> None:
     """Every PIPELINE_* that core's table reads is passed, and no other."""
     text = (ROOT / "core/gitdailies_core/ci/platforms/circleci.py").read_text("utf-8")
-    read = set(re.findall(r'"PIPELINE_(ID|GIT_[A-Z_]+)"', text))
+    read = set(re.findall(r'"PIPELINE_(ID|(?:GIT|DEPLOY)_[A-Z_]+)"', text))
     environment = COMMAND["steps"][0]["run"]["environment"]
 
     values = {f"<< parameters.{name} >>": COMMAND["parameters"][name]["default"] for name in OF_THE_CLOUD}
 
     assert {
         name: values.get(text, text) for name, text in environment.items() if name.startswith("PIPELINE_")
-    } == {f"PIPELINE_{name}": f"<< pipeline.{name.lower().replace('git_', 'git.')} >>" for name in read}
+    } == {f"PIPELINE_{name}": f"<< pipeline.{of_pipeline(name)} >>" for name in read}
+
+
+def of_pipeline(name: str) -> str:
+    """Return the pipeline value that a variable has."""
+    return re.sub("^(git|deploy)_", r"\1.", name.lower())
 
 
 def test_shellcheck(tmp_path: Path) -> None:

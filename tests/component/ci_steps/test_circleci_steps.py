@@ -1,7 +1,6 @@
 """The packed orb's step, run in bash and in dash as CircleCI runs it."""
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 
 from tests.support.circleci_orb import report
 from tests.support.servers import answer, free_port, serving
-from tests.support.steps import KEY, SHELLS, VERSION, Webhooks, case, webhooks
+from tests.support.steps import KEY, SHELLS, VERSION, DoraServer, case, dora
 
 each_shell = pytest.mark.parametrize("name", SHELLS)
 CASES = ("branch", "tag", "forked_pull_request", "app_pipeline", "empty_pipeline_values", "slug_from_https")
@@ -17,7 +16,7 @@ CASES = ("branch", "tag", "forked_pull_request", "app_pipeline", "empty_pipeline
 
 @pytest.fixture(scope="module")
 def receiver(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with webhooks(tmp_path_factory.mktemp("webhooks")) as running:
+    with dora(tmp_path_factory.mktemp("dora")) as running:
         yield running
 
 
@@ -49,7 +48,7 @@ def test_a_deploy_is_reported(name: str, situation: str, tmp_path: Path) -> None
 
 
 @each_shell
-def test_two_services_of_a_job_that_runs_again(name: str, receiver: Webhooks, tmp_path: Path) -> None:
+def test_two_services_of_a_job_that_runs_again(name: str, receiver: DoraServer, tmp_path: Path) -> None:
     """Two services of one job are two deploys, and a job that runs again is another attempt of its run."""
     environ = job("branch", GITDAILIES_WEBHOOK_KEY=receiver.key, GITDAILIES_WEBHOOK_URL=receiver.url)
     for again in ("branch", "run_again"):
@@ -176,41 +175,3 @@ def test_no_key(name: str, tmp_path: Path) -> None:
         "GitDailies: WARNING: deploy not reported: webhook_key: expected a webhook key, got nothing; "
     )
     assert ended.log.count("\n") == 1
-
-
-def test_again_after_429(tmp_path: Path) -> None:
-    """After a 429 the event is sent again under the same id, no earlier than Retry-After says."""
-    replies = iter([answer("429 Too Many Requests", Retry_After="1"), answer("202 Accepted")])
-    with serving(lambda *_: next(replies)) as server:
-        ended = report("dash", tmp_path, job("branch"), {"webhook_url": server.url})
-
-    assert (ended.code, "reported: deploy of" in ended.log) == (0, True)
-    assert len({request.headers["idempotency-key"] for request in server.requests}) == 1
-    assert len(server.requests) == 2
-
-
-def test_a_dry_run_needs_nothing(tmp_path: Path) -> None:
-    """A dry run prints the event, with neither address nor key."""
-    ended = report("dash", tmp_path, case("circleci", "branch")["environ"], {"dry_run": True})
-
-    assert ended.code == 0
-    _, line, payload = ended.log.splitlines()
-    assert line == "GitDailies: dry run, not sent: deploy of larkspur/checkout-api at 4f0c2d6"
-    assert [json.loads(payload.removeprefix("GitDailies: "))] == case("circleci", "branch")["expected"][
-        "events"
-    ]
-
-
-def test_commits_come_from_the_checkout(tmp_path: Path) -> None:
-    """In a checkout of the deployed commit its commits are reported, each with its time."""
-    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-c", "init.defaultBranch=main"]
-    for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "x"]):
-        subprocess.run([*git, *arguments], cwd=tmp_path, check=True)
-    sha = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=tmp_path, capture_output=True, text=True, check=True
-    ).stdout.strip()
-    with serving() as server:
-        report("bash", tmp_path, job("branch", CIRCLE_SHA1=sha), {"webhook_url": server.url})
-
-    [commit] = json.loads(server.requests[0].body)["commits"]
-    assert (commit["sha"], set(commit)) == (sha, {"sha", "time"})

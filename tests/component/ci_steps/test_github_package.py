@@ -10,17 +10,18 @@ from typing import Any
 
 import pytest
 import yaml
-from gitdailies_core.ci import workflow_commands
-from gitdailies_core.ci.platforms import github_actions
-from gitdailies_core.ci.report import SKIPPED, Report
+from gitdailies_core.ci.platforms.github_actions import GITHUB_ACTIONS
+from gitdailies_core.ci.reporting.report import SKIPPED, Report
 
-from tests.support.github_action.acting import HERE, LAUNCHER, ROOM
+from tests.support.github_action.acting import HERE, ROOM
 from tests.support.programs import program
 from tests.support.servers import answer, serving
-from tests.support.steps import KEY, case, fits_schema
+from tests.support.steps import KEY, case, fits_schema, published
 
 ACTION: dict[str, Any] = yaml.safe_load((ROOM / "action.yml").read_text("utf-8"))
 STEP: dict[str, Any] = ACTION["runs"]["steps"][0]
+# That of the published Action.
+LAUNCHER = published("github_actions") / "launch.sh"
 # The runner's own; it reaches the step under another name.
 OF_THE_JOB = {"job-status"}
 
@@ -52,17 +53,18 @@ def test_declared_inputs_are_used_inputs() -> None:
     declared = set(ACTION["inputs"]) - OF_THE_JOB
     passed = {name for value in STEP["env"].values() for name in re.findall(r"inputs\.([a-z-]+)", value)}
 
-    assert declared == set(github_actions.inputs({}))
+    assert declared == set(GITHUB_ACTIONS.step.inputs({}))
     assert passed == set(ACTION["inputs"])
     for name in declared:
         variable = "INPUT_" + name.upper().replace("-", "_")
         assert STEP["env"][variable] == f"${{{{ inputs.{name} }}}}"
-        assert github_actions.inputs({variable: "x"})[name] == "x"
+        assert GITHUB_ACTIONS.step.inputs({variable: "x"})[name] == "x"
 
 
 def test_declared_outputs_are_written_outputs() -> None:
     """The outputs of action.yml are exactly those that the step writes."""
-    written = [line.partition("=")[0] for line in workflow_commands.outputs(Report(SKIPPED, ())).splitlines()]
+    outputs = GITHUB_ACTIONS.step.files(Report(SKIPPED, ()))["GITHUB_OUTPUT"]
+    written = [line.partition("=")[0] for line in outputs.splitlines()]
 
     assert list(ACTION["outputs"]) == written
     for name, output in ACTION["outputs"].items():

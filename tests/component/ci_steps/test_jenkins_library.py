@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from gitdailies_core.ci.settings import INPUTS
+from gitdailies_core.ci.reporting.settings import INPUTS
 
 from scripts.builders.packages.jenkins_library import argument
 from tests.support.programs import program

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
+from gitdailies_core.ci.reporting.settings import DEPLOY_INPUTS, STEP_INPUTS
 
-from tests.support.servers import answer, serving
+from tests.support.servers import serving
 from tests.support.shell_scripts import KEY, ROOT, case_of, programs, repository
-from tests.support.steps import Webhooks, published, webhooks
+from tests.support.steps import DoraServer, dora, published
 
 SCRIPT = published("jenkins") / "report_deploy.sh"
 README = (ROOT / "ci-steps" / "jenkins" / "README.md").read_text("utf-8")
@@ -27,8 +27,8 @@ OTHER = "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"
 
 
 @pytest.fixture(scope="module")
-def incoming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Webhooks]:
-    with webhooks(tmp_path_factory.mktemp("webhooks")) as running:
+def incoming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DoraServer]:
+    with dora(tmp_path_factory.mktemp("dora")) as running:
         yield running
 
 
@@ -71,7 +71,7 @@ def test_the_page_shows_four_lines() -> None:
 
 
 @pytest.mark.parametrize("text", LINES)
-def test_it_arrives_in_incoming_webhooks(text: str, incoming: Webhooks, tmp_path: Path) -> None:
+def test_it_arrives_at_the_dora_server(text: str, incoming: DoraServer, tmp_path: Path) -> None:
     """Each line reports the build's commit, and shows no key though the shell echoes commands."""
     before = {event["id"] for event in incoming.events}
     done = line(tmp_path, text, incoming.url, incoming.key, BUILD_TAG=tmp_path.name)
@@ -84,16 +84,6 @@ def test_it_arrives_in_incoming_webhooks(text: str, incoming: Webhooks, tmp_path
     assert found[0].get("environment") == ("production" if "production" in text else None)
     assert "GitDailies: reported:" in done.stdout
     assert incoming.key not in done.stdout + done.stderr
-
-
-def test_a_build_that_is_reported_twice(incoming: Webhooks, tmp_path: Path) -> None:
-    """The same line in the same build is the same deploy, and says so."""
-    line(tmp_path, LINES[0], incoming.url, incoming.key)
-    count = len(incoming.events)
-    done = line(tmp_path, LINES[0], incoming.url, incoming.key)
-
-    assert len(incoming.events) == count
-    assert "which was counted already" in done.stdout
 
 
 def test_several_repositories(tmp_path: Path) -> None:
@@ -119,17 +109,6 @@ def test_a_scripted_pipeline_without_variables_of_git(tmp_path: Path) -> None:
     sha = (tmp_path / "workspace" / ".git" / "refs" / "heads" / "main").read_text().strip()
     assert (body["repo"], body["commitSHA"], body["branch"]) == ("larkspur/checkout-api", sha, "main")
     assert done.returncode == 0
-
-
-@pytest.mark.parametrize("text", LINES)
-def test_a_wrong_key(text: str, tmp_path: Path) -> None:
-    """A refused key fails only the line that asks for it."""
-    with serving(answer("401 Unauthorized", b"{}")) as server:
-        done = line(tmp_path, text, server.url)
-
-    assert done.returncode == (3 if "FAIL_ON_ERROR=true" in text else 0)
-    assert "check GITDAILIES_WEBHOOK_KEY" in done.stdout
-    assert KEY not in done.stdout + done.stderr
 
 
 def test_groovy_fills_in_no_secret() -> None:

@@ -12,13 +12,12 @@ from gitdailies_core.ci.platforms import BY_MODULE
 from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event
 
-from scripts.joiner import one_file
+from scripts import joiner
 from tests.component.ci_steps.test_github_interpreters import NEW_ENOUGH
-from tests.support.servers import ACCEPTED, answer, serving
 from tests.support.shell_scripts import case_of
-from tests.support.steps import ROOT, case, flat, tool
+from tests.support.steps import ROOT, case, tool
 
-ONE = ROOT / one_file.STEP
+ONE = ROOT / joiner.STEP
 # How the input of a dry run is named, where not GITDAILIES_DRY_RUN.
 DRY_RUN = {"circleci": "PARAM_DRY_RUN", "octopus": "GitDailies.DryRun"}
 # The Action has tests of its own.
@@ -32,12 +31,10 @@ each_python = pytest.mark.parametrize(
 
 @pytest.fixture(scope="module", params=["every platform", *BY_MODULE])
 def file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The step of every platform, whose parts are plain Python here, and that of each alone, in a file."""
+    """The step of every platform, and that of each alone, in a file."""
     path = tmp_path_factory.mktemp("step") / "step.py"
     module = request.param
-    path.write_text(
-        one_file.step_of(ROOT, module) if module in BY_MODULE else flat(one_file.step(ROOT)), "utf-8"
-    )
+    path.write_text(joiner.step_of(ROOT, module) if module in BY_MODULE else joiner.step(ROOT), "utf-8")
     return path
 
 
@@ -80,7 +77,7 @@ def test_the_step_of_one_platform(python: str, module: str, tmp_path: Path) -> N
     """On each Python the step of a platform alone shows that event, among variables of another platform."""
     environ, event = job(module)
     step = tmp_path / "step.py"
-    step.write_text(one_file.step_of(ROOT, module), "utf-8")
+    step.write_text(joiner.step_of(ROOT, module), "utf-8")
     command = [python, "-I", "-S", "-W", "error", str(step)]
     if module == "octopus":
         # Octopus' step reads its variables, whose names no environment has, from standard input.
@@ -95,7 +92,7 @@ def test_the_step_of_jenkins_needs_no_marker(tmp_path: Path) -> None:
     environ, event = job("jenkins")
     del environ["JENKINS_URL"]
     step = tmp_path / "step.py"
-    step.write_text(one_file.step_of(ROOT, "jenkins"), "utf-8")
+    step.write_text(joiner.step_of(ROOT, "jenkins"), "utf-8")
 
     assert shown([sys.executable, "-I", "-S", str(step)], tmp_path, environ) == event
 
@@ -156,56 +153,6 @@ def test_the_job_stays_green(payload: str, redirect: str, strict: str, tmp_path:
     assert "Traceback" not in done.stderr
 
 
-# Runs the step and says which modules it never compiled. The step ends its process, so that is held back.
-LEFT = """\
-import os, sys
-
-def end(code):
-    raise SystemExit(code)
-
-os._exit = end
-names = {"__name__": "__main__", "__file__": sys.argv[1]}
-try:
-    exec(compile(open(sys.argv[1], encoding="utf-8").read(), sys.argv[1], "exec"), names)
-except SystemExit:
-    print(*names["_LATER"])
-"""
-FAILURES = {"ci.proxy", "ci.undelivered", "retry"}
-OF_SOME_JOBS = {
-    *("ci.git_facts", "ci.git_log", "ci.git_url", "ci.github_events", "ci.input_forms", "ci.userinfo"),
-    "html_answer",
-}
-
-
-@pytest.mark.parametrize(
-    ("reply", "compiled"),
-    [
-        (ACCEPTED, set()),
-        (answer("200 OK", b"ok"), {"html_answer"}),
-        (answer("200 OK", b"<html>", Content_Type="text/html"), {"html_answer", *FAILURES}),
-        (answer("401 Unauthorized", b'{"detail": "no such key"}'), FAILURES),
-    ],
-    ids=["accepted", "accepted in plain text", "a web page", "refused"],
-)
-def test_a_job_compiles_what_it_needs(reply: bytes, compiled: set[str], tmp_path: Path) -> None:
-    """What follows from a failure, a checkout or an address of a repository waits until a job has one."""
-    with serving(reply) as server:
-        given = {"INPUT_WEBHOOK_URL": server.url, "INPUT_WEBHOOK_KEY": "gdk_planted-41c7"}
-        done = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", LEFT, str(ONE)],
-            cwd=tmp_path,
-            env={"PATH": "/nowhere", **case("github_actions", "push")["environ"], **given},
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-
-    assert len(server.requests) == 1, done.stderr
-    left = {*done.stdout.splitlines()[-1].split()}
-    others = {f"ci.platforms.{module}" for module in MODULES}
-    assert left == (others | FAILURES | OF_SOME_JOBS) - compiled
-
-
 def test_nothing_newer_than_3_9(file: Path) -> None:
     """No step's syntax, modules, functions or keywords came after Python 3.9."""
     ast.parse(file.read_text("utf-8"), feature_version=(3, 9))
@@ -227,9 +174,9 @@ def test_no_name_is_lost_in_joining(file: Path) -> None:
 
 def test_the_committed_step() -> None:
     """The committed step equals the joined sources, and the tree has no other copy of it."""
-    assert ONE.read_text("utf-8") == one_file.step(ROOT)
+    assert ONE.read_text("utf-8") == joiner.step(ROOT)
 
     # A line that the step has of its sender, and that no other file writes out.
     line = "def _bounded" + "_post("
     found = subprocess.run(["git", "grep", "-lF", line], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert found.stdout.split() == [str(one_file.STEP), "core/gitdailies_core/ci/sender.py"]
+    assert found.stdout.split() == [str(joiner.STEP), "core/gitdailies_core/ci/sending/sender.py"]

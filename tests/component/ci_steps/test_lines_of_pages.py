@@ -144,7 +144,8 @@ def test_the_parameters_of_teamcity() -> None:
     told = dict(re.findall(r"^\| `env\.(TEAMCITY_\w+)` \| `%(.+?)%` \|", page, re.MULTILINE))
 
     assert told == teamcity.ADDED
-    assert set(told) <= {*teamcity.TABLE.run, *teamcity.TABLE.branch, *teamcity.TABLE.repo_url}
+    table = teamcity.TEAMCITY_TABLE
+    assert set(told) <= {*table.run, *table.branch, *table.repo_url}
 
 
 def test_curl_alone(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.octopus_agent import deploy
 from tests.support.servers import answer, free_port, serving
-from tests.support.steps import CASES, KEY, Webhooks, case, webhooks
+from tests.support.steps import CASES, KEY, DoraServer, case, dora
 
 each = pytest.mark.parametrize("syntax", ["Python", "Bash"])
 NAMES = sorted(file.stem for file in (CASES / "octopus").glob("*.json"))
@@ -17,7 +17,7 @@ TAKEN = answer("202 Accepted", b'{"status": "created"}')
 
 @pytest.fixture(scope="module")
 def receiver(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with webhooks(tmp_path_factory.mktemp("webhooks")) as running:
+    with dora(tmp_path_factory.mktemp("dora")) as running:
         yield running
 
 
@@ -57,7 +57,7 @@ def test_every_case(syntax: str, name: str, tmp_path: Path) -> None:
         assert "warning" not in ended.log
 
 
-def test_incoming_webhooks_count_once(receiver: Webhooks, tmp_path: Path) -> None:
+def test_the_dora_server_counts_once(receiver: DoraServer, tmp_path: Path) -> None:
     """A deployment that runs again, by whichever body, is one deploy; another service of it is another."""
     variables = case("octopus", "build_information")["environ"]
     for number, (syntax, service) in enumerate(
@@ -129,17 +129,6 @@ def test_no_key(syntax: str, tmp_path: Path) -> None:
         "GitDailies.WebhookKey: expected a webhook key, got nothing; set the template's parameter"
         in ended.log
     )
-
-
-@each
-def test_a_dry_run_needs_nothing(syntax: str, tmp_path: Path) -> None:
-    """A dry run prints the event, with neither address nor key."""
-    read = case("octopus", "build_information")
-    ended = deploy(syntax, tmp_path / "work", read["environ"], {"GitDailies.DryRun": "True"})
-
-    assert ended.code == 0
-    payload = json.loads(ended.log.splitlines()[-1])
-    assert payload == {**read["expected"]["events"][0], "type": "deploy"}
 
 
 def test_large_build_information(tmp_path: Path) -> None:

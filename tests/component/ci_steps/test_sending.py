@@ -8,24 +8,24 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from gitdailies_core.ci.receiver import LONGEST_SECONDS, Receiver, warning_about
-from gitdailies_core.ci.report import DONE, NOT_DELIVERED, REFUSED, Attempted
-from gitdailies_core.ci.sender import send, send_all
+from gitdailies_core.ci.reporting.report import DONE, NOT_DELIVERED, REFUSED, Attempted
+from gitdailies_core.ci.sending.receiver import LONGEST_SECONDS, Receiver, warning_about
+from gitdailies_core.ci.sending.sender import send, send_all
 from gitdailies_core.errors import UsageError
-from gitdailies_core.events.dialect import DOCUMENTED, OURS, Dialect
+from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import DEPLOYED, Event
+from gitdailies_core.events.receivers import DOCUMENTED, OURS
 from gitdailies_core.values.secret import Secret
 
 from tests.support.servers import Received, Server, answer, certificate, free_port, serving
 
 PLANTED = "planted-5e1f0a"
-EVENT = Event.make(
-    DEPLOYED,
-    repo="larkspur/checkout-api",
-    commitSHA="4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214",
-    service="zuständig",
-    id="deploy-1",
-)
+EVENT = {
+    "repo": "larkspur/checkout-api",
+    "commitSHA": "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214",
+    "id": "deploy-1",
+    "service": "zuständig",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -36,12 +36,12 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def receiver(
-    url: str, *, ours: bool = True, seconds: float = 5.0, retries: int = 0, longest: float = 60.0
+    url: str, *, ours: bool = True, seconds: float = 5.0, retries: int | None = 0, longest: float = 60.0
 ) -> Receiver:
     return Receiver.make(
         url=url,
         key=Secret(PLANTED),
-        dialect=Dialect.make(receiver=OURS if ours else DOCUMENTED),
+        takes=OURS if ours else DOCUMENTED,
         agent="test-step",
         timeout_seconds=seconds,
         retries=retries,
@@ -75,7 +75,7 @@ def test_what_goes_out() -> None:
 
     assert fields(result) == (DONE, 202, 1)
     [request] = server.requests
-    body = json.dumps(Dialect.make().write(EVENT), ensure_ascii=False, separators=(",", ":")).encode()
+    body = Dialect.make().dump(Event.make(DEPLOYED, **EVENT))
     assert request == Received(
         "POST /webhooks HTTP/1.1",
         {
@@ -159,7 +159,7 @@ def test_an_answer_that_is_no_page(body: bytes) -> None:
 
 
 CONFLICT = answer("409 Conflict", b'{"detail": "id: expected the content first sent, got other"}')
-SELF_MADE = EVENT.replace(id="deploy-61467b57d9e5eeba6d5e27677c905ca6")
+SELF_MADE = {**EVENT, "id": "deploy-61467b57d9e5eeba6d5e27677c905ca6"}
 
 
 def test_a_conflict_about_an_id_that_the_step_made() -> None:
@@ -179,7 +179,7 @@ def test_a_conflict_about_an_id_that_the_step_made() -> None:
 def test_a_conflict_about_an_id_of_a_user(id_: str) -> None:
     """An id that a user gave twice for two deploys is refused."""
     with serving(CONFLICT) as server:
-        result = send(EVENT.replace(id=id_), receiver(server.url))
+        result = send({**EVENT, "id": id_}, receiver(server.url))
 
     assert (result.code, result.note) == (REFUSED, "")
 
@@ -201,7 +201,7 @@ def test_a_receiver_that_takes_nothing(status: str) -> None:
         ("https://hooks.example.com/webhooks", False),
         ("http://127.0.0.1:8700/webhooks", False),
         ("http://[::1]:8700/webhooks", False),
-        ("http://webhooks:8700/webhooks", False),
+        ("http://dora:8700/webhooks", False),
         ("http://192.168.1.7/webhooks", False),
     ],
 )
@@ -247,6 +247,19 @@ def test_retry_after_beyond_the_bound() -> None:
     assert fields(result) == (NOT_DELIVERED, 503, 1)
     assert result.message.endswith("it asks to wait longer than the 60 s that a job may take")
     assert clock.waits == []
+
+
+@pytest.mark.parametrize("drawn", [0.0, 0.5, 0.999])
+def test_a_whole_minute(drawn: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a limit of retries the last attempt has the last five seconds of the minute, always."""
+    monkeypatch.setattr("random.random", lambda: drawn)
+    clock = Clock()
+    url = f"http://127.0.0.1:{free_port()}/webhooks"
+    result = send(EVENT, receiver(url, retries=None), now=clock.now, wait=clock.wait)
+
+    assert sum(clock.waits) == pytest.approx(55, abs=0.5)
+    assert result.attempts == len(clock.waits) + 1
+    assert all(2**least / 2 <= wait <= 2**least for least, wait in zip(range(4), clock.waits, strict=False))
 
 
 def test_bounded_retries() -> None:
@@ -467,9 +480,7 @@ def test_wrong_address(url: str) -> None:
 def test_wrong_key(key: str) -> None:
     """A key that no header can carry is refused without showing it."""
     with pytest.raises(UsageError, match="webhook-key: expected printable characters") as raised:
-        Receiver.make(
-            url="http://receiver.example/", key=Secret(key), dialect=Dialect.make(), agent="test-step"
-        )
+        Receiver.make(url="http://receiver.example/", key=Secret(key), takes=OURS, agent="test-step")
 
     assert not key.strip() or key.strip() not in str(raised.value)
 
@@ -478,22 +489,11 @@ def test_stray_line_ends() -> None:
     """Spaces and line ends around address and key are taken away."""
     with serving() as server:
         target = Receiver.make(
-            url=f" {server.url}\r\n", key=Secret(f"{PLANTED}\r\n"), dialect=Dialect.make(), agent="test-step"
+            url=f" {server.url}\r\n", key=Secret(f"{PLANTED}\r\n"), takes=OURS, agent="test-step"
         )
         send(EVENT, target)
 
     assert server.requests[0].headers["webhook-key"] == PLANTED
-
-
-def test_a_dialect_may_set_the_path() -> None:
-    """A path that the dialect names takes the place of the address's."""
-    with serving() as server:
-        target = Receiver.make(
-            url=server.url, key=Secret(PLANTED), dialect=Dialect.make(path="/api/deploys"), agent="test-step"
-        )
-        send(EVENT, target)
-
-    assert server.requests[0].line == "POST /api/deploys HTTP/1.1"
 
 
 def test_nothing_of_a_secret_shows() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
+from gitdailies_core.ci.reporting.settings import DEPLOY_INPUTS, STEP_INPUTS
 
 from tests.support.servers import answer, free_port, serving
 from tests.support.steps import (
@@ -15,14 +15,14 @@ from tests.support.steps import (
     ROOT,
     SHELLS,
     VERSION,
+    DoraServer,
     Ended,
-    Webhooks,
     case,
+    dora,
     fits_schema,
     published,
     shell,
     tool,
-    webhooks,
 )
 
 ROOM = ROOT / "ci-steps" / "travis"
@@ -40,7 +40,7 @@ each_shell = pytest.mark.parametrize("name", SHELLS)
 
 @pytest.fixture(scope="module")
 def receiver(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with webhooks(tmp_path_factory.mktemp("webhooks")) as running:
+    with dora(tmp_path_factory.mktemp("dora")) as running:
         yield running
 
 
@@ -90,7 +90,7 @@ def test_pull_requests_are_left_out(name: str, folder: Path) -> None:
 
 
 @each_shell
-def test_incoming_webhooks_count_once(name: str, receiver: Webhooks, folder: Path) -> None:
+def test_the_dora_server_counts_once(name: str, receiver: DoraServer, folder: Path) -> None:
     """`after_deploy` of two providers, and a build that is restarted, are one deploy."""
     environ = build(
         "branch",
@@ -103,37 +103,6 @@ def test_incoming_webhooks_count_once(name: str, receiver: Webhooks, folder: Pat
     assert [event["service"] for event in receiver.events].count(name) == 1
     assert "which was counted already" not in logs[0]
     assert "which was counted already" in logs[1]
-
-
-@each_shell
-@pytest.mark.parametrize(
-    ("reply", "message"),
-    [
-        (answer("401 Unauthorized"), "the key is refused"),
-        (answer("503 Service Unavailable"), "answered 503"),
-    ],
-)
-def test_what_goes_wrong_is_a_warning(name: str, reply: bytes, message: str, folder: Path) -> None:
-    """A receiver that refuses or is down leaves a warning without the key, and exit code 0."""
-    with serving(reply) as server:
-        environ = build("branch", GITDAILIES_WEBHOOK_URL=server.url, GITDAILIES_RETRIES="0")
-        ended = run(name, LINE, folder, environ)
-
-    assert ended.code == 0
-    assert re.match("GitDailies: WARNING: not reported: .*" + message, ended.log)
-    assert KEY not in ended.log
-
-
-@each_shell
-def test_no_python(name: str, folder: Path) -> None:
-    """With no Python on the PATH the line warns, and ends well."""
-    programs = folder / "programs"
-    programs.mkdir()
-    (programs / "sh").symlink_to("/bin/sh")
-    ended = run(name, LINE, folder, build("branch"), path=str(programs))
-
-    assert ended.code == 0
-    assert ended.log.startswith("GitDailies: WARNING: deploy not reported: Python 3.9 or later was not found")
 
 
 @pytest.mark.parametrize(("deployed", "strict", "code"), [("0", "", 0), ("0", "true", 1), ("5", "", 5)])

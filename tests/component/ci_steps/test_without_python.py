@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from scripts.builders.launchers.variables import known
+from scripts.builders.script import script_of
+from scripts.platforms import folder_of
 from tests.component.ci_steps.test_github_interpreters import FOUND
 from tests.support.programs import program
 from tests.support.servers import Server, answer, certificate, free_port, serving
-from tests.support.shell_scripts import KEY, ROOT, SCRIPTS, case_of, mark, run
+from tests.support.shell_scripts import KEY, ROOT, SCRIPTS, case_of, mark, repository, run
 
 pytestmark = pytest.mark.matrix
 each = pytest.mark.parametrize("room", SCRIPTS)
@@ -318,6 +321,34 @@ def test_the_component_names_the_variable_of_the_key(tmp_path: Path) -> None:
     assert server.requests[0].headers["webhook-key"] == f"{KEY}-2"
 
 
+@each
+def test_no_other_platform_names_the_variable_of_the_key(room: str, tmp_path: Path) -> None:
+    """Without an input for it, no variable can make another secret of the job the key."""
+    named = {"INPUT_WEBHOOK_KEY_ENV": "ANOTHER", "PARAM_WEBHOOK_KEY": "ANOTHER"}
+    if room == "gitlab":
+        del named["INPUT_WEBHOOK_KEY_ENV"]
+    with once() as server:
+        environ = {**environ_of(room, server.url), **named, "ANOTHER": "a-secret-of-the-job"}
+        run(room, with_sender(tmp_path, "curl"), environ=environ, python=None)
+
+    assert server.requests[0].headers["webhook-key"] == KEY
+
+
+@each
+def test_a_script_evaluates_no_text(room: str) -> None:
+    """No `eval` is in a script, but where an input names the variable of the key."""
+    assert ("eval" in script_of(folder_of(ROOT, room))) == (room == "gitlab")
+
+
+def test_a_wrong_time_is_not_repeated(tmp_path: Path) -> None:
+    """A time with line ends writes no line of its own into the log."""
+    with once() as server:
+        environ = environ_of("gitlab", server.url, GITDAILIES_TIME="2026-03-04\n::error::forged")
+        done = run("gitlab", with_sender(tmp_path, "curl"), environ=environ, python=None)
+
+    assert (server.requests, "forged" in done.stdout + done.stderr) == ([], False)
+
+
 @pytest.mark.parametrize("sender", ["curl", "wget"])
 def test_a_file_of_settings_is_not_read(sender: str, tmp_path: Path) -> None:
     """A user's .curlrc or .wgetrc that follows redirects, or writes a log, changes nothing."""
@@ -429,6 +460,8 @@ def test_a_web_page_is_no_delivery(room: str, tmp_path: Path) -> None:
         {"GITDAILIES_SHA": "4f0c2d6"},
         {"GITDAILIES_WEBHOOK_KEY": ""},
         {"GITDAILIES_DRY_RUN": "true"},
+        {"GITDAILIES_ENVIROMENT": "staging"},
+        {"GITDAILIES_SHA": "checkout"},
     ],
     ids=[
         "a reference",
@@ -441,6 +474,8 @@ def test_a_web_page_is_no_delivery(room: str, tmp_path: Path) -> None:
         "a short commit",
         "no key",
         "a dry run",
+        "a typing error",
+        "the checkout",
     ],
 )
 def test_what_is_not_certain_is_not_sent(room: str, more: dict[str, str], tmp_path: Path) -> None:
@@ -462,3 +497,67 @@ def test_a_failed_job_is_not_reported(room: str, tmp_path: Path) -> None:
 
     assert (done.returncode, server.requests) == (0, [])
     assert "nothing reported" in done.stdout
+
+
+OPEN = [
+    (room, variable, word)
+    for room, folder in SCRIPTS.items()
+    for variable, words in known(folder).open.items()
+    for word in words
+]
+
+
+@pytest.mark.parametrize(("room", "variable", "word"), OPEN)
+def test_a_run_that_names_no_commit(room: str, variable: str, word: str, tmp_path: Path) -> None:
+    """A run by hand or by schedule is sent with the commit that was set, and only then."""
+    folder = with_sender(tmp_path, "curl")
+    with once() as server:
+        environ = environ_of(room, server.url, **{variable: word})
+        done = run(room, folder, environ=environ, python=None)
+        assert server.requests == []
+        assert "only Python looks for the commit of a run that names none; set " in done.stdout
+        run(room, folder, environ={**environ, "GITDAILIES_SHA": "c3" * 20}, python=None)
+
+    assert json.loads(server.requests[0].body)["commitSHA"] == "c3" * 20
+
+
+def test_a_checkout_that_was_moved(tmp_path: Path) -> None:
+    """Where the platform does not say what started the run, a checkout at another commit is named."""
+    sha = repository(tmp_path)
+    with once() as server:
+        environ = environ_of("jenkins", server.url)
+        done = run("jenkins", with_sender(tmp_path, "curl"), environ=environ, python=None)
+        assert server.requests == []
+        assert f"the checkout is at {sha[:7]}, the run is of 4f0c2d6; set GITDAILIES_SHA" in done.stdout
+        run("jenkins", tmp_path, environ={**environ, "GIT_COMMIT": sha}, python=None)
+
+    assert json.loads(server.requests[0].body)["commitSHA"] == sha
+
+
+@each
+def test_other_variables_of_ours(room: str, tmp_path: Path) -> None:
+    """Other keys, an empty variable, and what a value says are no typing errors."""
+    more = {
+        "GITDAILIES_WEBHOOK_KEY_OF_STAGING": "gdk_other",
+        "GITDAILIES_ENVIROMENT": "",
+        "NOTE": "a line\nGITDAILIES_ENVIROMENT=staging",
+        "OTHER_GITDAILIES_ENVIROMENT": "staging",
+    }
+    with once() as server:
+        run(room, with_sender(tmp_path, "curl"), environ=environ_of(room, server.url, **more), python=None)
+
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_a_trace_has_no_key(shell: str, tmp_path: Path) -> None:
+    """A shell that prints what it runs does not print the key."""
+    with_sender(tmp_path, "curl")
+    (tmp_path / "start").write_text(f'#!/bin/sh\nexec {program(shell)} -x "$@"\n')
+    (tmp_path / "start").chmod(0o755)
+    with once() as server:
+        environ = environ_of("jenkins", server.url)
+        done = run("jenkins", tmp_path, environ=environ, python=None, shell=str(tmp_path / "start"))
+
+    assert (len(server.requests), "+ python=" in done.stderr) == (1, True)
+    assert KEY not in done.stdout + done.stderr

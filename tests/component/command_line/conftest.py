@@ -1,30 +1,30 @@
-"""The servers for tests of commands: incoming webhooks in a process of their own, and a receiver."""
+"""The servers for tests of commands: the DORA server in a process of its own, and a receiver."""
 
 import os
 
 import pytest
 
-from tests.support.empty_stores import WEBHOOKS
+from tests.support.empty_stores import DORA
 from tests.support.machine import Process, Receiver, command, get
 from tests.support.servers import free_port
 
 SHA = "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"
 
 
-class Webhooks:
-    """Incoming webhooks in a process of their own, with a key to send and one to read."""
+class DoraServer:
+    """The DORA server in a process of its own, with a key to send and one to read."""
 
     def __init__(self, folder):
         self.folder = folder
-        self.store = f"sqlite:{folder}/webhooks.db"
-        WEBHOOKS.put(folder / "webhooks.db")
+        self.store = f"sqlite:{folder}/dora.db"
+        DORA.put(folder / "dora.db")
         port = free_port()
         self.url = f"http://127.0.0.1:{port}/webhooks"
         self.key = self.new_key("sender")
         self._reader = self.new_key("reader", "--allow", "read")
         self._events = f"http://127.0.0.1:{port}/api/events"
-        self.process = Process(folder, "webhooks", "--listen", f"127.0.0.1:{port}", "--store", self.store)
-        self.process.wait_for("listen on")
+        self.process = Process(folder, "dora", "--listen", f"127.0.0.1:{port}", "--store", self.store)
+        self.process.wait_for("listens on")
 
     def new_key(self, name, *more):
         made = command("keys", "create", name, "--store", self.store, "--quiet", *more, cwd=self.folder)
@@ -37,8 +37,8 @@ class Webhooks:
 
 
 @pytest.fixture(scope="session")
-def webhooks(tmp_path_factory):
-    running = Webhooks(tmp_path_factory.mktemp("webhooks"))
+def dora(tmp_path_factory):
+    running = DoraServer(tmp_path_factory.mktemp("dora"))
     yield running
     running.process.stop()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import yaml
-from gitdailies_cli.commands import init
+from gitdailies_cli.commands.start import init
 from gitdailies_connection import published
 from jsonschema import Draft202012Validator
 
@@ -78,37 +78,14 @@ def test_check_names_every_mistake_with_its_line(run, tmp_path):
     assert "receiver" in checked.stderr
 
 
-def test_check_openapi_names_each_difference_to_a_planted_document(run, tmp_path):
-    """A document with another header, another word and another field gives a line for each."""
-    event = {
-        "type": "object",
-        "required": ["kind", "incident_id", "repository"],
-        "properties": {
-            "kind": {"const": "incident_started"},
-            "incident_id": {"type": "string"},
-            "repository": {"type": "string"},
-            "time": {"type": "integer"},
-        },
-    }
-    document = {
-        "openapi": "3.1.0",
-        "info": {"title": "GitDailies", "version": "1"},
-        "paths": {
-            "/webhooks": {
-                "post": {
-                    "parameters": [{"in": "header", "name": "x-webhook-key", "required": True}],
-                    "requestBody": {"content": {"application/json": {"schema": event}}},
-                    "responses": {"202": {"description": "accepted"}},
-                }
-            }
-        },
-    }
-    (tmp_path / "openapi.json").write_text(json.dumps(document))
-    checked = run("check", "--openapi", "openapi.json")
+def test_check_openapi_names_each_difference_to_a_planted_document(run):
+    """A document whose first comments are its differences gives a line for each of them."""
+    planted = Path(__file__).parents[2] / "unit/connection/data/openapi/untold.yaml"
+    expected = [line[2:] for line in planted.read_text().splitlines() if line.startswith("# ")]
+    checked = run("check", "--openapi", planted)
 
-    assert checked.returncode == 2
-    for planted in ("x-webhook-key", "incident_started", "incident_id", "repository", "time"):
-        assert any(planted in line for line in checked.stdout.splitlines()), planted
+    assert (checked.returncode, len(expected)) == (2, 3)
+    assert checked.stdout.splitlines() == [*expected, "3 differences"]
 
 
 def test_a_missing_configuration_is_reported_with_the_remedy(run):
@@ -130,9 +107,9 @@ def test_check_looks_at_mirrors_as_the_server_does(run, tmp_path, receiver):
     cut = ["clone", "--quiet", "--bare", "--depth", "1", f"file://{tmp_path}/whole", tmp_path / "cut"]
     subprocess.run([*git, *cut], check=True)
     run("init", "--url", receiver.url)
-    text = (tmp_path / "gitdailies.yml").read_text().rpartition("webhooks:\n")[0]
+    text = (tmp_path / "gitdailies.yml").read_text().rpartition("dora:\n")[0]
     mirrors = "".join(f"    larkspur/{name}: {name}\n" for name in ("whole", "cut", "gone"))
-    (tmp_path / "gitdailies.yml").write_text(f"{text}webhooks:\n  mirrors:\n{mirrors}")
+    (tmp_path / "gitdailies.yml").write_text(f"{text}dora:\n  mirrors:\n{mirrors}")
     checked = run("check", "--json", GITDAILIES_WEBHOOK_KEY="key")
 
     found = {finding["text"]: finding for finding in json.loads(checked.stdout)["findings"]}
@@ -146,20 +123,20 @@ def test_check_looks_at_mirrors_as_the_server_does(run, tmp_path, receiver):
     assert "git clone --mirror" in found[messages["gone"]]["remedy"]
 
 
-def test_check_reads_a_file_of_incoming_webhooks_alone(run, tmp_path):
-    """A file with only webhooks needs no receiver; a typo in it is reported like any other."""
+def test_check_reads_a_file_of_the_dora_server_alone(run, tmp_path):
+    """A file with only dora needs no receiver; a typo in it is reported like any other."""
     file = tmp_path / "gitdailies.yml"
-    file.write_text("webhooks:\n  window_hours: 48\n  mirrors: {larkspur/gone: gone}\n")
+    file.write_text("dora:\n  window_hours: 48\n  mirrors: {larkspur/gone: gone}\n")
     checked = run("check", "--json")
     levels = [finding["level"] for finding in json.loads(checked.stdout)["findings"]]
     assert (checked.returncode, levels) == (2, ["ok", "fault"])
 
-    file.write_text("webhooks:\n  window_hours: 48\n")
+    file.write_text("dora:\n  window_hours: 48\n")
     checked = run("check")
     assert (checked.returncode, checked.stdout.count("\n")) == (0, 1)
-    assert "it has only webhooks" in checked.stdout
+    assert "it has only dora" in checked.stdout
 
-    file.write_text("webhooks:\n  window: 48\n")
+    file.write_text("dora:\n  window: 48\n")
     checked = run("check")
     assert checked.returncode == 2
     assert "gitdailies.yml:2" in checked.stderr
@@ -168,14 +145,14 @@ def test_check_reads_a_file_of_incoming_webhooks_alone(run, tmp_path):
 
 
 def test_check_asks_the_relays_of_the_pages(run, tmp_path):
-    """A file of incoming webhooks alone, whose relay does not run, is a fault with a remedy."""
+    """A file of the DORA server alone, whose relay does not run, is a fault with a remedy."""
     (tmp_path / "key").write_text("k")
     relay = '{url: "http://127.0.0.1:1", key: {file: key}}'
-    (tmp_path / "gitdailies.yml").write_text(f"webhooks:\n  relay: {relay}\n")
+    (tmp_path / "gitdailies.yml").write_text(f"dora:\n  relay: {relay}\n")
     checked = run("check")
 
     assert checked.returncode == 2
-    assert "FAULT     webhooks.relay relay at http://127.0.0.1:1:" in checked.stdout
+    assert "FAULT     dora.relay relay at http://127.0.0.1:1:" in checked.stdout
     assert "Start the relay" in checked.stdout
 
 

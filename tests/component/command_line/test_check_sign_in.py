@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.support.sign_in.hostile_provider import hostile_provider
 
-YAML = """webhooks:
+YAML = """dora:
   sign_in:
     openid: {{issuer: "{issuer}", client_id: gitdailies{more}}}
     roles: {{everyone: viewer}}

@@ -31,7 +31,6 @@ PRINT_DATA = {
     "metrics",
     "why",
     "erase",
-    "conformance",
     "translate",
     "sources",
     "sources preview",
@@ -93,19 +92,6 @@ def test_a_command_imports_only_what_it_needs():
     assert json.loads(ran.stdout)["event"]["repo"] == "a/b"
     for heavy in ("httptools", "sqlalchemy", "alembic", "starlette", "structlog", "orjson", "rich"):
         assert f"'{heavy}'" not in ran.stderr
-
-
-@pytest.mark.parametrize("server", ["gitdailies_relay.server", "gitdailies_webhooks.server"])
-def test_a_server_imports_nothing_for_a_terminal(server):
-    """The log loads structlog without rich, which takes a tenth of a start; a later import finds rich."""
-    program = (
-        f"import sys, gitdailies_server.logging.setup, {server}\n"
-        "assert 'structlog' in sys.modules and 'rich' not in sys.modules\n"
-        "import rich.console"
-    )
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment())
-
-    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 def test_every_command_that_help_lists_can_be_loaded():

@@ -65,27 +65,6 @@ def test_other_shells_get_their_own_form(run, shell, line):
     assert line in ran.stdout
 
 
-def test_the_first_word_is_completed_without_loading_the_commands(tmp_path):
-    """Completing the first word imports no subcommand, so that a shell does not wait for them."""
-    loaded = (
-        "import sys; from gitdailies_cli.main import main\n"
-        "try: main([])\n"
-        "finally: print([m for m in sys.modules if 'cli.commands.' in m], file=sys.stderr)"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-c", loaded],
-        env=environment(
-            {"_GITDAILIES_COMPLETE": "bash_complete", "COMP_WORDS": "gitdailies r", "COMP_CWORD": "1"}
-        ),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-
-    assert set(ran.stdout.split()) == {"plain,relay", "plain,restore", "plain,report"}
-    assert ran.stderr == "[]\n"
-
-
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [

@@ -224,7 +224,8 @@ def test_a_refusal_leaves_nothing(
     """A wrong token, a missing right, a missing place, a fault and a cut connection leave no trace."""
     before = state(folder)
     with vendor(name) as api:
-        api.troubles = {("POST", CREATES[name]): [trouble]}
+        # A vendor that gives access tokens is asked once more, with a new one.
+        api.troubles = {("POST", CREATES[name]): [trouble, trouble]}
         found = failed(run(name, api))
 
     assert isinstance(found, error)

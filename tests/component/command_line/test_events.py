@@ -1,4 +1,4 @@
-"""`gitdailies events` against incoming webhooks: the events it lists, their forms, and `--follow`."""
+"""`gitdailies events` against the DORA server: the events it lists, their forms, and `--follow`."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.component.command_line.conftest import Webhooks
+from tests.component.command_line.conftest import DoraServer
 from tests.support.machine import Process, command, environment, until
 
 REPO = "larkspur/quay"
@@ -16,12 +16,12 @@ SHA = "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"
 
 
 @pytest.fixture(scope="module")
-def reading(webhooks):
+def reading(dora):
     """The options that name the server, and its environment with a key that may read, and one to send."""
-    return ("--url", webhooks.url), {
-        "GITDAILIES_READ_KEY": webhooks.new_key("events", "--allow", "read"),
-        "GITDAILIES_WEBHOOK_URL": webhooks.url,
-        "GITDAILIES_WEBHOOK_KEY": webhooks.key,
+    return ("--url", dora.url), {
+        "GITDAILIES_READ_KEY": dora.new_key("events", "--allow", "read"),
+        "GITDAILIES_WEBHOOK_URL": dora.url,
+        "GITDAILIES_WEBHOOK_KEY": dora.key,
     }
 
 
@@ -150,7 +150,7 @@ def test_without_a_server_it_says_what_to_set(run, name):
 
 def test_a_server_that_ends_is_asked_again(tmp_path):
     """While it follows, a server that does not answer is a note, and no event is lost after its return."""
-    running = Webhooks(tmp_path)
+    running = DoraServer(tmp_path)
     reads = {"GITDAILIES_READ_KEY": running.new_key("reads", "--allow", "read")}
     address = running.url.removeprefix("http://").removesuffix("/webhooks")
 
@@ -164,9 +164,9 @@ def test_a_server_that_ends_is_asked_again(tmp_path):
     following.wait_for("before")
     running.process.stop()
     until(lambda: "asking again" in following.err.read_text())
-    again = Process(tmp_path, "webhooks", "--listen", address, "--store", running.store, name="again")
+    again = Process(tmp_path, "dora", "--listen", address, "--store", running.store, name="again")
     try:
-        again.wait_for("listen on")
+        again.wait_for("listens on")
         send("returned")
         following.wait_for("returned")
     finally:

@@ -63,6 +63,21 @@ def test_a_tool_of_many_jobs_gets_lines_for_those_that_deploy(run, tmp_path, nam
     assert len(loaded.lines) + len(loaded.globs) == len(lines) >= 1
 
 
+def test_check_names_a_source_of_which_no_deploy_counts(run, tmp_path, receiver):
+    """One whose tool reports every job, and that has no line of route; GitLab needs none."""
+    run("init", "--url", receiver.url, "--source", "jenkins", "--source", "gitlab")
+    code, found = findings(run, GITDAILIES_WEBHOOK_KEY="key")
+
+    assert code == 0
+    assert [one["text"] for one in found if "route" in one["text"]] == [
+        "sources.jenkins.route: none, so no deploy counts"
+    ]
+    assert {one["level"] for one in found if "route" in one["text"]} == {"unproven"}
+    file = tmp_path / "gitdailies.yml"
+    file.write_text(file.read_text().replace("adapter: jenkins", "adapter: jenkins\n    route: {ship: }"))
+    assert [one for one in findings(run, GITDAILIES_WEBHOOK_KEY="key")[1] if "route" in one["text"]] == []
+
+
 @pytest.mark.matrix(every=5)
 @pytest.mark.parametrize("name", registry.installed())
 def test_every_source_can_be_named_or_says_what_it_needs(run, tmp_path, name):

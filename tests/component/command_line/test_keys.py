@@ -5,47 +5,47 @@ import json
 from tests.component.command_line.conftest import SHA
 
 
-def test_quiet_prints_the_raw_key_alone(run, webhooks):
+def test_quiet_prints_the_raw_key_alone(run, dora):
     """`keys create --quiet` prints one line, which is the key."""
-    made = run("keys", "create", "quiet", "--store", webhooks.store, "--quiet")
+    made = run("keys", "create", "quiet", "--store", dora.store, "--quiet")
 
     assert made.returncode == 0
     assert made.stdout.startswith("gdk_")
     assert made.stdout.count("\n") == 1
 
 
-def test_a_listed_key_is_not_shown(run, webhooks):
+def test_a_listed_key_is_not_shown(run, dora):
     """`keys list` names a key and never prints it again."""
-    key = webhooks.new_key("listed")
-    listed = run("keys", "list", "--store", webhooks.store, "--json")
+    key = dora.new_key("listed")
+    listed = run("keys", "list", "--store", dora.store, "--json")
 
     assert "listed" in [row["name"] for row in json.loads(listed.stdout)["keys"]]
     assert key not in listed.stdout
 
 
-def test_a_deleted_key_is_refused_at_once(run, webhooks):
+def test_a_deleted_key_is_refused_at_once(run, dora):
     """The request after `keys delete` is refused by the running server."""
-    key = webhooks.new_key("doomed")
-    deploy = ("deploy", "--repo", "larkspur/doomed", "--sha", SHA, "--url", webhooks.url)
+    key = dora.new_key("doomed")
+    deploy = ("deploy", "--repo", "larkspur/doomed", "--sha", SHA, "--url", dora.url)
     before = run(*deploy, GITDAILIES_WEBHOOK_KEY=key)
-    deleted = run("keys", "delete", "doomed", "--store", webhooks.store)
+    deleted = run("keys", "delete", "doomed", "--store", dora.store)
     after = run(*deploy, GITDAILIES_WEBHOOK_KEY=key)
 
     assert (before.returncode, deleted.returncode, after.returncode) == (0, 0, 3)
 
 
-def test_a_name_is_taken_once(run, webhooks):
+def test_a_name_is_taken_once(run, dora):
     """A second live key of one name is refused with code 2."""
-    webhooks.new_key("twice")
-    again = run("keys", "create", "twice", "--store", webhooks.store)
+    dora.new_key("twice")
+    again = run("keys", "create", "twice", "--store", dora.store)
 
     assert again.returncode == 2
     assert "another key has the name" in again.stderr
 
 
-def test_a_piped_table_folds_nothing(run, webhooks):
+def test_a_piped_table_folds_nothing(run, dora):
     """In a pipe, `keys list` prints a long name in one piece."""
     name = "a-name-" + "x" * 90
-    webhooks.new_key(name)
+    dora.new_key(name)
 
-    assert name in run("keys", "list", "--store", webhooks.store).stdout
+    assert name in run("keys", "list", "--store", dora.store).stdout

@@ -1,35 +1,46 @@
-"""`gitdailies sources test` answers at once, because a pack is tried after each change of a line."""
+"""`gitdailies sources test`: what a pack lacks, at once, because it is tried after each change of a line."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+from click.testing import CliRunner
+from gitdailies_cli.main import gitdailies
 from gitdailies_core.contract import checks
-from gitdailies_core.sources import registry
 
-# Where the command starts in a twelfth of a second, this is a second. Machines differ by two times.
-MOST_STARTS, TRIES = 12, 5
+from tests.support.machine import command
+
 COMMAND = str(Path(sys.executable).with_name("gitdailies"))
 
 
-def size(name):
-    """Return the bytes of a pack's examples, which take most of the time."""
-    return sum(len(example.request.body) for example in checks.examples(registry.adapter(name)))
+def test_an_adapter_in_code_is_checked_by_its_name(tmp_path):
+    """One that keeps the contract gives one line; an unknown name ends with the nearest one."""
+    done = command("sources", "test", "datadog", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "datadog: keeps the contract\n", "")
+    wrong = command("sources", "test", "pagerdutty", cwd=tmp_path)
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "no adapter named 'pagerdutty'; did you mean pagerduty" in wrong.stderr
 
 
-def cpu_seconds(*arguments):
-    """Return the CPU time of a command, from its start to its end."""
-    process = subprocess.Popen([COMMAND, *arguments], stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return used.ru_utime + used.ru_stime
+def test_faults_that_are_alike_are_counted(monkeypatch):
+    """Three of them are shown, with the number of the others; the last line counts all."""
+    alike = [f"examples/lit with title {n}: AttributeError" for n in range(5)]
+    monkeypatch.setattr(checks, "faults", lambda _adapter: [*alike, "examples/out.expected.json: missing"])
+    done = CliRunner().invoke(gitdailies, ["sources", "test", "datadog"])
+    assert done.exit_code == 1
+    assert done.output.splitlines() == [
+        *alike[:3],
+        "examples/out.expected.json: missing",
+        "examples/lit: 2 more faults like these",
+        "datadog: 6 faults",
+    ]
 
 
-@pytest.mark.parametrize("name", sorted(registry.pack_names(), key=size)[-4:])
-def test_the_largest_packs_are_checked_at_once(name):
-    """The whole process takes as much CPU time as a dozen starts, for the packs with the longest examples."""
-    start = min(cpu_seconds("sources", "--help") for _ in range(TRIES))
-    assert any(cpu_seconds("sources", "test", name) < MOST_STARTS * start for _ in range(TRIES))
+def test_the_page_of_a_pack_is_that_of_its_folder():
+    """It has what to set up and what counts, without the marks of what is generated."""
+    shown = subprocess.run(
+        [COMMAND, "sources", "show", "opsgenie"], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.startswith("# Opsgenie and Jira Service Management\n\nThe source pack")
+    assert "\n| `Close` | **ends** an incident |\n" in shown.stdout
+    assert "<!--" not in shown.stdout

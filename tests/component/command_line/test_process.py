@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.support.dora.payloads import body
 from tests.support.processes import Server, eventually, run, running
 from tests.support.relay.deliveries import pagerduty
 from tests.support.relay.running import configure
-from tests.support.webhooks.payloads import body
 
 PIPE_BYTES = 4096
-NAMES = "relay", "webhooks"
+NAMES = "relay", "dora"
 
 
 @dataclass
@@ -38,14 +38,14 @@ def prepared(name: str, folder: Path) -> Sending:
         return Sending(
             ("relay",), lambda url, number: pagerduty("incident.triggered", f"Q{number}").post(url)
         )
-    store = f"sqlite:{folder}/webhooks.db"
+    store = f"sqlite:{folder}/dora.db"
     key = run("keys", "create", "sender", "--store", store, "--quiet", folder=folder).stdout.strip()
 
     def send(url: str, number: int) -> requests.Response:
         event = body("deploy", id=f"e{number}")
         return requests.post(f"{url}/webhooks", json=event, headers={"webhook-key": key}, timeout=10)
 
-    return Sending(("webhooks", "--listen", "127.0.0.1:0", "--store", store), send)
+    return Sending(("dora", "--listen", "127.0.0.1:0", "--store", store), send)
 
 
 @contextmanager

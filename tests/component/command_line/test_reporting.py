@@ -12,8 +12,8 @@ DEPLOY = ("deploy", "--repo", "larkspur/checkout-api", "--sha", SHA)
 INCIDENT = ("incident", "start", "INC-7", "--repo", "larkspur/checkout-api")
 
 
-def sender(webhooks):
-    return {"GITDAILIES_WEBHOOK_URL": webhooks.url, "GITDAILIES_WEBHOOK_KEY": webhooks.key}
+def sender(dora):
+    return {"GITDAILIES_WEBHOOK_URL": dora.url, "GITDAILIES_WEBHOOK_KEY": dora.key}
 
 
 def test_dry_run_needs_neither_address_nor_key(run):
@@ -50,10 +50,10 @@ def test_a_failed_job_is_skipped(run):
     assert json.loads(shown.stdout) == {"skipped": "status is failure"}
 
 
-def test_a_re_run_of_a_ci_job_is_another_attempt(run, webhooks):
+def test_a_re_run_of_a_ci_job_is_another_attempt(run, dora):
     """Two calls of one attempt are one event; another attempt of the run is an event of its own."""
     job = {
-        **sender(webhooks),
+        **sender(dora),
         "GITHUB_ACTIONS": "true",
         "GITHUB_REPOSITORY": "larkspur/rerun",
         "GITHUB_SHA": SHA,
@@ -67,7 +67,7 @@ def test_a_re_run_of_a_ci_job_is_another_attempt(run, webhooks):
     assert [call.returncode for call in calls] == [0, 0, 0]
     again = "the receiver had it already; it counts once"
     assert [again in call.stdout for call in calls] == [False, True, False]
-    found = [event for event in webhooks.events if event["repo"] == "larkspur/rerun"]
+    found = [event for event in dora.events if event["repo"] == "larkspur/rerun"]
     assert sorted(e.get("attempt", "") for e in found) == ["", "2"]
     assert {(e["run"], e["reporter"]) for e in found} == {("github-actions:4711", "step/github-actions")}
 
@@ -136,23 +136,23 @@ def test_a_folder_that_is_no_checkout(run):
     assert "--path: expected a folder with a git checkout, got 'nowhere'" in failed.stderr
 
 
-def test_a_deploy_by_hand_is_new_at_every_call(run, webhooks):
+def test_a_deploy_by_hand_is_new_at_every_call(run, dora):
     """Without a CI run to name it, each call is a deploy of its own."""
     for _ in range(2):
-        assert run("deploy", "--repo", "larkspur/hand", "--sha", SHA, **sender(webhooks)).returncode == 0
+        assert run("deploy", "--repo", "larkspur/hand", "--sha", SHA, **sender(dora)).returncode == 0
 
-    assert len([event for event in webhooks.events if event["repo"] == "larkspur/hand"]) == 2
+    assert len([event for event in dora.events if event["repo"] == "larkspur/hand"]) == 2
 
 
-def test_an_incident_by_hand_arrives_in_incoming_webhooks(run, webhooks):
+def test_an_incident_by_hand_arrives_at_the_dora_server(run, dora):
     """`incident start` and `resolve` give a start and an end of one incident."""
     for word, at in (("start", "2026-03-04T09:00:00Z"), ("resolve", "2026-03-04T09:30:00Z")):
         arguments = ("incident", word, "INC-7", "--repo", "larkspur/checkout-api", "--time", at)
         # With a time, a second call is the same event.
         for _ in range(2):
-            assert run(*arguments, **sender(webhooks)).returncode == 0
+            assert run(*arguments, **sender(dora)).returncode == 0
 
-    found = [e for e in webhooks.events if e.get("incidentId") == "INC-7"]
+    found = [e for e in dora.events if e.get("incidentId") == "INC-7"]
     assert [(e["kind"], e["time"]) for e in found] == [
         ("incidentStarted", "2026-03-04T09:00:00Z"),
         ("incidentResolved", "2026-03-04T09:30:00Z"),
@@ -197,7 +197,7 @@ def test_every_wrong_value_is_named(run):
 
     assert (deploy.returncode, incident.returncode) == (2, 2)
     assert {line.partition(":")[0] for line in deploy.stderr.removeprefix("gitdailies: ").splitlines()} == {
-        *("--sha", "--type", "--time", "--repo")
+        *("--type", "--time", "--repo")
     }
     assert {line.partition(":")[0] for line in incident.stderr.removeprefix("gitdailies: ").splitlines()} == {
         *("--time", "--page", "--repo")
@@ -222,7 +222,7 @@ def test_repository_and_commit_are_missed_together(run):
         (
             ("deploy", "--repo", "a/b", "--sha", "xyz"),
             {},
-            "--sha: expected a commit of 7 to 64 hexadecimal digits",
+            "--sha: expected a commit of 40 or 64 hexadecimal digits",
         ),
         ((*DEPLOY, "--time", "yesterday"), {}, "--time: expected a time like"),
         ((*DEPLOY, "--page", "foo"), {}, "--page: expected an http or https address, got 'foo'"),
@@ -252,23 +252,23 @@ def test_usage_is_2(run, arguments, env, message):
     assert "Traceback" not in failed.stderr
 
 
-def test_refused_by_the_receiver_is_3(run, webhooks):
+def test_refused_by_the_receiver_is_3(run, dora):
     """A key that the receiver does not know ends with code 3, without printing it."""
-    failed = run(*DEPLOY, GITDAILIES_WEBHOOK_URL=webhooks.url, GITDAILIES_WEBHOOK_KEY="a-planted-wrong-key")
+    failed = run(*DEPLOY, GITDAILIES_WEBHOOK_URL=dora.url, GITDAILIES_WEBHOOK_KEY="a-planted-wrong-key")
 
     assert failed.returncode == 3
     assert "refused" in failed.stderr
     assert "a-planted-wrong-key" not in failed.stdout + failed.stderr
 
 
-def test_partly_done_is_4(run, webhooks):
+def test_partly_done_is_4(run, dora):
     """If one of two repositories is refused, since its id was used before, the exit code is 4."""
-    first = run("deploy", "--repo", "larkspur/one", "--sha", SHA, "--id", "partly-1", **sender(webhooks))
-    event = next(e for e in webhooks.events if e["repo"] == "larkspur/one")
+    first = run("deploy", "--repo", "larkspur/one", "--sha", SHA, "--id", "partly-1", **sender(dora))
+    event = next(e for e in dora.events if e["repo"] == "larkspur/one")
     both = run(
         *("incident", "start", "PARTLY", "--repo", "larkspur/a", "--repo", "larkspur/b"),
         *("--id", "partly-2"),
-        **sender(webhooks),
+        **sender(dora),
     )
 
     assert first.returncode == 0

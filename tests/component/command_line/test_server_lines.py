@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from tests.support.empty_stores import RELAY, WEBHOOKS
+from tests.support.empty_stores import DORA, RELAY
 from tests.support.machine import Process, command, on_terminal
 from tests.support.servers import free_port
 
@@ -17,21 +17,19 @@ ENV = {"KEY": "key", "GITDAILIES_DATA": "."}
 
 
 def arguments(server, folder, port):
-    if server == "webhooks":
-        WEBHOOKS.put(folder / "webhooks.db")
-        return ("webhooks", "--listen", f"127.0.0.1:{port}", "--store", "sqlite:webhooks.db")
+    if server == "dora":
+        DORA.put(folder / "dora.db")
+        return ("dora", "--listen", f"127.0.0.1:{port}", "--store", "sqlite:dora.db")
     RELAY.put(folder / "relay.db")
     (folder / "gitdailies.yml").write_text(CONFIG.format(listen=port, status=free_port()))
     return ("relay",)
 
 
-@pytest.mark.parametrize("server", ["webhooks", "relay"])
+@pytest.mark.parametrize("server", ["dora", "relay"])
 def test_a_terminal_gets_lines_for_people(tmp_path, server):
     """On a terminal no line of the log is JSON, and in a pipe each one is."""
     given = arguments(server, tmp_path, free_port())
-    screen = on_terminal(
-        tmp_path, *given, until=lambda text: "listen on" in text or "listens on" in text, env=ENV
-    )
+    screen = on_terminal(tmp_path, *given, until=lambda text: "listens on" in text, env=ENV)
     piped = Process(tmp_path, *given, env=ENV, name="piped")
     piped.wait_for("on http://")
     piped.stop()
@@ -46,7 +44,7 @@ def test_a_terminal_gets_lines_for_people(tmp_path, server):
     assert not [line for line in texts.err.read_text().splitlines() if line.startswith("{")]
 
 
-@pytest.mark.parametrize("server", ["webhooks", "relay"])
+@pytest.mark.parametrize("server", ["dora", "relay"])
 def test_a_taken_port_is_one_sentence(tmp_path, server):
     """A port that is in use ends with one line that names it and what to change, and no JSON before it."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

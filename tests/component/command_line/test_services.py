@@ -141,13 +141,11 @@ def test_repositories_without_a_mirror_are_named(folder: Path) -> None:
     """Where gitdailies.yml names mirrors, a repository without one is named. That is no fault."""
     for number in (1, 2, 3):
         written(folder, number, component(number))
-    (folder / "gitdailies.yml").write_text(
-        HEAD + "webhooks: {mirrors: {Larkspur/Component-2: mirrors/2.git}}\n"
-    )
+    (folder / "gitdailies.yml").write_text(HEAD + "dora: {mirrors: {Larkspur/Component-2: mirrors/2.git}}\n")
     done = run("--from", "backstage", "catalog")
 
     named = "larkspur/component-1, larkspur/component-3"
-    assert (done.exit_code, done.stderr) == (0, f"no mirror: webhooks.mirrors does not name {named}\n")
+    assert (done.exit_code, done.stderr) == (0, f"no mirror: dora.mirrors does not name {named}\n")
     (folder / "gitdailies.yml").write_text(HEAD)
     assert run("--from", "backstage", "catalog").stderr == ""
 

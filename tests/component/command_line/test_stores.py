@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -11,25 +13,25 @@ import pytest
 from gitdailies_server.storage import migrations
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
+from tests.support.dora.payloads import body
+from tests.support.dora.running import in_thread
 from tests.support.processes import run
 from tests.support.relay.running import configure
-from tests.support.webhooks.payloads import body
-from tests.support.webhooks.running import in_thread
 
 TITLE = "says kim@larkspur.example"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with the store of incoming webhooks in its default place, and two events."""
-    file = tmp_path / "gitdailies-data/webhooks.db"
+    """A folder with the store of the DORA server in its default place, and two events."""
+    file = tmp_path / "gitdailies-data/dora.db"
     with in_thread(file) as receiver:
         events = [body("deploy", id="d-1"), body("incident-started", id="i-1", title=TITLE)]
         assert receiver.post(receiver.key("ci"), events).status_code == 202
     return tmp_path
 
 
-def ids(folder: Path, name: str = "gitdailies-data/webhooks.db") -> list[str]:
+def ids(folder: Path, name: str = "gitdailies-data/dora.db") -> list[str]:
     with closing(sqlite3.connect(folder / name)) as connection:
         return [id_ for (id_,) in connection.execute("SELECT id FROM events ORDER BY id")]
 
@@ -45,10 +47,24 @@ def test_nothing_is_erased_without_an_answer(folder: Path) -> None:
 def test_an_event_is_erased(folder: Path) -> None:
     """With --yes it is erased, the output counts by kind, and a second run knows no such event."""
     done = run("erase", "--event", "d-1", "--yes", folder=folder)
-    assert done.stdout.endswith("webhooks.db (incoming webhooks): erased 1 event\n")
+    assert done.stdout.endswith("dora.db (the DORA server): erased 1 event\n")
     assert ids(folder) == ["i-1"]
     again = run("erase", "--event", "d-1", "--yes", folder=folder, expected=2)
     assert "got 1 unknown ones; nothing was erased" in again.stderr
+
+
+def test_the_store_of_an_earlier_version_is_used(folder: Path) -> None:
+    """Where an earlier version made webhooks.db, that is the store, and no new one is made."""
+    data = folder / "gitdailies-data"
+    for file in data.glob("dora.db*"):
+        file.rename(data / file.name.replace("dora", "webhooks"))
+
+    # The default is found when a process starts.
+    command = [sys.executable, "-m", "gitdailies_cli", "erase", "--event", "d-1", "--yes"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+    assert done.stdout.endswith("webhooks.db (the DORA server): erased 1 event\n")
+    assert [ids(folder, "gitdailies-data/webhooks.db"), list(data.glob("dora.db*"))] == [["i-1"], []]
 
 
 def test_the_text_is_read_from_standard_input_and_never_printed(folder: Path) -> None:
@@ -57,7 +73,7 @@ def test_the_text_is_read_from_standard_input_and_never_printed(folder: Path) ->
     assert "kim" not in done.stdout + done.stderr
     (store,) = json.loads(done.stdout)["stores"]
     assert store["counts"] == {"event": 1}
-    files = [folder / "gitdailies-data" / name for name in ("webhooks.db", "webhooks.db-wal")]
+    files = [folder / "gitdailies-data" / name for name in ("dora.db", "dora.db-wal")]
     assert [file.name for file in files if file.exists() and b"kim@" in file.read_bytes()] == []
 
 
@@ -69,7 +85,7 @@ def test_the_text_is_read_from_standard_input_and_never_printed(folder: Path) ->
         (("--before", "2999-01-01"), "--before: expected a time in the past"),
         (("--before", "soon"), "--before: expected a time like"),
         (("--person", "ab"), "--person: expected at least 3 characters"),
-        (("--event", "x", "--store", "sqlite:none.db"), "is no store of a relay or of incoming webhooks"),
+        (("--event", "x", "--store", "sqlite:none.db"), "is no store of a relay or of the DORA server"),
     ],
 )
 def test_wrong_usage_names_the_remedy(folder: Path, arguments: tuple[str, ...], message: str) -> None:
@@ -86,7 +102,7 @@ def test_both_stores_are_found(folder: Path) -> None:
     printed = run("erase", "--before", "2030-01-01T00:00:00Z", "--dry-run", folder=folder, expected=2).stderr
     assert "in the past" in printed
     printed = run("erase", "--person", "kim@larkspur.example", "--dry-run", folder=folder).stdout
-    assert ["(incoming webhooks)" in printed, "(relay): there is nothing" in printed] == [True, True]
+    assert ["(the DORA server)" in printed, "(relay): there is nothing" in printed] == [True, True]
     assert "--store: name one of" in run("backup", "copy.db", folder=folder, expected=2).stderr
 
 
@@ -100,15 +116,15 @@ def test_a_backup_is_private_whole_and_restored_by_its_kind(folder: Path) -> Non
     assert "add --yes" in run("restore", "copy.db", folder=folder, expected=2).stderr
     assert ids(folder) == ["i-1"]
     printed = run("restore", "copy.db", "--yes", folder=folder).stdout
-    assert "(incoming webhooks): restored, 2 events" in printed
+    assert "(the DORA server): restored, 2 events" in printed
     assert ids(folder) == ["d-1", "i-1"]
-    assert ids(folder, "gitdailies-data/webhooks.db.before-restore") == ["i-1"]
+    assert ids(folder, "gitdailies-data/dora.db.before-restore") == ["i-1"]
 
 
 def test_a_restore_waits_for_no_server_and_takes_no_other_file(folder: Path) -> None:
     """A running server, a damaged file and a newer store are refused, and nothing changes."""
     run("backup", "copy.db", folder=folder)
-    file = folder / "gitdailies-data/webhooks.db"
+    file = folder / "gitdailies-data/dora.db"
     with in_thread(file):
         assert (
             "another server uses this file"

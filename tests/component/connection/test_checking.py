@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from gitdailies_connection.check.reachability import Finding, check
 from gitdailies_connection.config.load import load, read
-from gitdailies_connection.config.settings import Configuration
+from gitdailies_connection.config.sections.settings import Configuration
 
 from tests.support.servers import Answer, Received, answer, free_port, serving
 

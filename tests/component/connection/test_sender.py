@@ -612,10 +612,10 @@ def test_whole_answers() -> None:
         serving(answer("207 Multi", body, Content_Type="application/json")) as server,
         Sender(server.url) as sender,
     ):
-        found = sender.post(b"[]", key=KEY, suffix="?validate=true")
+        found = sender.post(b"[]", key=KEY)
 
     assert (found.status, found.json()) == (207, {"results": [{"index": 0, "status": "created"}]})
-    assert server.requests[0].line == "POST /webhooks?validate=true HTTP/1.1"
+    assert server.requests[0].line == "POST /webhooks HTTP/1.1"
 
 
 def test_long_answers_on_demand() -> None:

@@ -4,34 +4,35 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from gitdailies_connection.config.load import load_webhooks
-from gitdailies_webhooks.figures.settings import FigureSettings
+from gitdailies_connection.config.load import load_dora
+from gitdailies_dora.figures.history.settings import FigureSettings
 
-from tests.support.figures.asking import alike, worked
+from tests.support.dora.running import Receiver, in_thread
+from tests.support.figures.asking import alike, deploy, started, worked
+from tests.support.figures.asking import ended as resolved
 from tests.support.figures.worked.expected import QUESTIONS, expected
+from tests.support.processes import ended
 from tests.support.servers import answer, serving
-from tests.support.webhooks.running import Receiver, in_thread
 
 OPTIONS = [part for name, text in QUESTIONS["shop"].items() for part in (f"--{name}", text)]
 
 
+# Filters that fit nothing, each with what the command says.
+NEAREST = {
+    ("--repo", "larkspur/ledgr"): "repo: no event has 'larkspur/ledgr'; did you mean larkspur/ledger",
+    ("--environment", "prodution"): "environment: no event has 'prodution'; did you mean production",
+    ("--environment", "stagin"): "environment: no event has 'stagin'; did you mean staging",
+    ("--service", "nothing-like-it"): "service: no event has 'nothing-like-it'",
+}
 PERIOD = ("--from", QUESTIONS["shop"]["from"], "--now", QUESTIONS["shop"]["now"])
 
 
-def run(*options: str, cwd: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "gitdailies_cli", "metrics", *options],
-        cwd=cwd,
-        env={"PATH": "/usr/bin:/bin", **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+def run(*options: str, cwd: str = ".", **environment: str) -> subprocess.CompletedProcess[str]:
+    return ended("metrics", *options, folder=Path(cwd), environ={"PATH": "/usr/bin:/bin", **environment})
 
 
 def test_a_store_and_its_server_give_the_same_answer(tmp_path: Path) -> None:
@@ -43,13 +44,17 @@ def test_a_store_and_its_server_give_the_same_answer(tmp_path: Path) -> None:
     with in_thread(
         tmp_path / "w.db",
         settings=FigureSettings(timezone="Europe/Berlin", window=timedelta(hours=72)),
-        teams=load_webhooks(teams).teams,
+        teams=load_dora(teams).teams,
     ) as receiver:
         key = receiver.key("all", "send", "read")
         assert receiver.post(key, worked()).status_code == 202
         receiver.get(key, "/api/metrics")  # so that everything is derived, and the settings are stored
         during = run("--store", store, *OPTIONS, "--json")
         of_server = run("--url", receiver.url, *OPTIONS, "--json", GITDAILIES_READ_KEY=key)
+        file = tmp_path / "server.yml"
+        file.write_text(f"gitdailies: {{url: {receiver.url}/webhooks, key: {{env: KEY}}}}\n")
+        of_file = run("--config", str(file), *OPTIONS, "--json", GITDAILIES_READ_KEY=key, KEY=key)
+        assert json.loads(of_file.stdout) == json.loads(of_server.stdout)
         asked = [*PERIOD, "--url", receiver.url, *of_team]
         team_of_server = json.loads(run(*asked, GITDAILIES_READ_KEY=key).stdout)
     after = run("--store", store, *OPTIONS, "--json")
@@ -60,13 +65,14 @@ def test_a_store_and_its_server_give_the_same_answer(tmp_path: Path) -> None:
     team_of_store = json.loads(run("--store", store, *PERIOD, *of_team).stdout)
     assert team_of_store == team_of_server
     assert team_of_store["figures"] == by_repo["figures"]
-    assert by_repo["figures"]["deploymentFrequency"]["numerator"] > 0
+    assert by_repo["figures"]["deploymentFrequency"]["deploys"] > 0
     assert "every repository, production, team pay: " in run("--store", store, *PERIOD, *of_team[:-1]).stdout
     table = run("--store", store, *OPTIONS).stdout
-    assert "61.1 %" in table
-    assert "; definitions 2026-1\n" in table
-    assert "11 of 18 failed; last 3 days: 2 of 3 failed so far; unlinked incidents: 1" in table
-    assert "by rollback or hotfix alone: 1, median 6.0 h" in table
+    assert "6 to 11 of 18 failed" in table
+    assert "; definitions 2026-2\n" in table
+    assert "18 deploys: 4 failed for certain (2 rolled back or fixed, 2 named); 7 had an incident" in table
+    assert "; last 72 h: 2 of 3 failed so far; unlinked incidents: 1" in table
+    assert "by a remedy alone: 1, median 6 h" in table
     assert "days count from" not in table
     assert (
         "days count from 2026-03-16T23:00:00Z on"
@@ -75,7 +81,14 @@ def test_a_store_and_its_server_give_the_same_answer(tmp_path: Path) -> None:
     assert "no deploys match" not in table
     nothing = run("--store", store, *OPTIONS, "--repo", "larkspur/none").stdout
     assert "no deploys match; change --from, --repo, --environment" in nothing
-    assert run("--store", store, *OPTIONS, "--csv").stdout.startswith("repo,environment,service,team,from")
+    for given, text in NEAREST.items():
+        assert f"{text}\n" in run("--store", store, *PERIOD, *given).stdout
+    assert (
+        "no event has" not in run("--store", store, "--now", "2020-01-01", "--repo", "larkspur/ledger").stdout
+    )
+    assert run("--store", store, *OPTIONS, "--csv").stdout.startswith(
+        "repo,environment,service,team,span,from"
+    )
 
 
 def test_one_is_written_in_the_singular(tmp_path: Path) -> None:
@@ -153,3 +166,76 @@ def _refusals(receiver: Receiver) -> None:
             assert message in wrong.stderr
     for url in (receiver.url, f"{receiver.url}/", f"{receiver.url}/webhooks"):
         assert run("--url", url, GITDAILIES_READ_KEY=reader).returncode == 0
+
+
+def test_check_names_what_has_no_events_at_the_server(tmp_path: Path) -> None:
+    """With a key that may read, `check` compares `teams` and `services` with the events; without, nothing."""
+    with in_thread(tmp_path / "w.db") as receiver:
+        key = receiver.key("all", "send", "read")
+        assert receiver.post(key, worked()).status_code == 202
+        receiver.get(key, "/api/metrics")
+        (tmp_path / "gitdailies.yml").write_text(
+            f"gitdailies: {{url: {receiver.url}/webhooks, key: {{env: KEY}}}}\n"
+            "repositories: {larkspur/ledger: {was: [larkspur/books]}}\n"
+            "services: {shop: {repo: larkspur/shp}, books: {repo: larkspur/books}, '*': {repo: 'x/{slug}'}}\n"
+            "teams:\n  pay:\n    repos: [larkspur/ledgr]\n"
+            "    services: ['larkspur/shop: api', 'larkspur/shop: wob']\n"
+        )
+        ran = [
+            ended("check", "--json", folder=tmp_path, environ={"PATH": "/usr/bin:/bin", "KEY": key, **more})
+            for more in ({}, {"GITDAILIES_READ_KEY": key})
+        ]
+    found = [[one["text"] for one in json.loads(one.stdout)["findings"]] for one in ran]
+    assert found[1][: len(found[0])] == found[0]
+    assert found[1][len(found[0]) :] == [
+        "pay lists larkspur/ledgr, which has no events; did you mean larkspur/ledger",
+        "pay lists wob of larkspur/shop, a service without events; did you mean web",
+        "services.shop: larkspur/shp has no events; did you mean larkspur/shop",
+    ]
+    assert [one.returncode for one in ran] == [0, 0]
+
+
+def test_why_answers_for_each_occurrence_of_an_incident(tmp_path: Path) -> None:
+    """An incident that was reopened has a verdict for each start, the newest first; an event has its own."""
+    with in_thread(tmp_path / "w.db") as receiver:
+        key = receiver.key("all", "send", "read")
+        events = [
+            deploy("d1", "03T09:00:00"),
+            started("first", "03T10:00:00", "INC-1"),
+            resolved("over", "03T11:00:00", "INC-1"),
+            started("again", "09T10:00:00", "INC-1"),
+        ]
+        assert receiver.post(key, events).status_code == 202
+        receiver.get(key, "/api/metrics")
+        environ = {"PATH": "/usr/bin:/bin", "GITDAILIES_READ_KEY": key}
+
+        def why(*asked: str) -> str:
+            ran = ended("why", *asked, "--url", receiver.url, folder=tmp_path, environ=environ)
+            assert ran.returncode == 0, ran.stderr
+            return ran.stdout
+
+        text, found, one = (
+            why("INC-1"),
+            json.loads(why("INC-1", "--json")),
+            json.loads(why("again", "--json")),
+        )
+    assert text.index("(event again)") < text.index("attributed to deploy d1") < len(text)
+    assert text.count("(event ") == 2
+    assert (found["event"]["id"], [other["event"]["id"] for other in found["others"]]) == ("again", ["first"])
+    assert [other["verdicts"][0]["word"] for other in found["others"]] == ["failed"]
+    assert (one["event"]["id"], "others" in one) == ("again", False)
+
+
+def test_a_part_of_a_day_has_no_rate_and_answers_go_to_the_quick_check(tmp_path: Path) -> None:
+    """Under one observed day the command writes the time, as the pages do; its address has what is known."""
+    with in_thread(tmp_path / "w.db") as receiver:
+        deploy = {"kind": "deployed", "repo": "larkspur/ledger", "commitSHA": "a" * 40}
+        at = {"time": "2026-03-04T01:00:00Z"}
+        assert receiver.post(receiver.key("all", "send"), {**deploy, **at}).status_code == 202
+    options = "--store", f"sqlite:{tmp_path / 'w.db'}", "--from", "2026-03-04"
+    assert "1 deploy in 1 h 30 min" in run(*options, "--now", "2026-03-04T01:30:00Z").stdout
+    answer = json.loads(run(*options, "--now", "2026-03-04T01:30:00Z", "--json").stdout)
+    assert answer["figures"]["deploymentFrequency"]["value"] is None
+    address = run(*options, "--now", "2026-03-14", "--quick-check").stdout
+    assert address == "https://dora.dev/quickcheck/?deployfreq=3&changefailure=0&rework=0&v=2025\n"
+    assert "use one of --json, --csv and --quick-check" in run(*options, "--csv", "--quick-check").stderr

@@ -11,19 +11,24 @@ from typing import Any
 
 import pytest
 import structlog
+from gitdailies_dora.accounts.keys.key_store import create_key
+from gitdailies_dora.derived import worker
+from gitdailies_dora.derived.model import rows
+from gitdailies_dora.derived.read.events.related import RelatedReader
+from gitdailies_dora.derived.read.figures.answer import of_selection
+from gitdailies_dora.derived.read.question import question
+from gitdailies_dora.derived.update.advance import Progress, advance
+from gitdailies_dora.derived.worker import Deriver
+from gitdailies_dora.events.problem import Refusal
+from gitdailies_dora.events.records import change_log
+from gitdailies_dora.events.store import EventStore, open_store
+from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.timestamps import now_us, utc_now
-from gitdailies_webhooks.accounts.key_store import create_key
-from gitdailies_webhooks.derived import worker
-from gitdailies_webhooks.derived.update.advance import Progress, advance
-from gitdailies_webhooks.derived.worker import Deriver
-from gitdailies_webhooks.events import change_log
-from gitdailies_webhooks.events.store import EventStore, open_store
-from gitdailies_webhooks.figures.settings import FigureSettings
 
 from tests.support.databases import KINDS, opened
-from tests.support.webhooks.payloads import body
-from tests.unit.webhooks.test_intake import NOW, read
+from tests.support.dora.payloads import body
+from tests.unit.dora.test_intake import NOW, read
 
 EVENTS = 300
 
@@ -111,3 +116,43 @@ def test_a_step_is_longer_while_no_event_arrives(
         assert (asked[0] > EVENTS) is longer
 
     run(database(), work, lambda: NOW + later)
+
+
+def test_an_older_server_leaves_rows_of_newer_definitions_alone(
+    database: Callable[[], Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It neither deletes nor updates them, and says so once; small questions are answered from the events."""
+    asked = question({"from": "2026-01-01"}, FigureSettings(), now_us())
+
+    async def stored(store: EventStore) -> tuple[Any, ...]:
+        return await store.read(
+            lambda session: (
+                session.execute("SELECT value FROM figures_settings").fetchall(),
+                session.execute("SELECT id, at FROM figures_deploys ORDER BY id").fetchall(),
+            )
+        )
+
+    async def work(store: EventStore, deriver: Deriver) -> None:
+        monkeypatch.setattr(rows, "DEFINITIONS", "2026-10")
+        await deriver.derive()
+        monkeypatch.undo()
+        before = await stored(store)
+        assert len(before[1]) == EVENTS
+        key = create_key(database_, "more", ["send"])[1]
+        assert await store.accept(read([body("deploy", id="later", commitSHA="f" * 40)]), key, NOW)
+        older = Deriver(store, FigureSettings(window=timedelta(hours=9)), utc_now, structlog.get_logger())
+        with structlog.testing.capture_logs() as log:
+            for _ in range(3):
+                await older.derive()
+            assert not await older.pack()
+        assert await stored(store) == before
+        (said,) = log
+        assert "2026-10" in said["reason"]
+        answer = await store.read(partial(of_selection, question=asked, settings=older.settings))
+        assert answer.figures.deployment_frequency.deploys == EVENTS + 1
+        with pytest.raises(Refusal, match="a newer release"):
+            await store.read(partial(RelatedReader, settings=older.settings, now=now_us()))
+        await older.stop()
+
+    database_ = database()
+    run(database_, work)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -11,22 +12,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gitdailies_connection.config.sections.settings import DoraSettings
+from gitdailies_dora.figures.history import ancestry
+from gitdailies_dora.figures.history.events import GitCommits, read_history
+from gitdailies_dora.figures.history.facts import DeployFacts, derive
+from gitdailies_dora.figures.history.repeats import classify
+from gitdailies_dora.figures.history.settings import FigureSettings
+from gitdailies_dora.mirrors.lookup import MirrorLookup
+from gitdailies_dora.mirrors.repository import Mirror
+from gitdailies_dora.mirrors.rows import RepositoryState
 from gitdailies_server.storage.timestamps import to_us
-from gitdailies_webhooks.figures import ancestry
-from gitdailies_webhooks.figures.events import GitCommits, read_history
-from gitdailies_webhooks.figures.facts import DeployFacts, derive
-from gitdailies_webhooks.figures.repeats import classify
-from gitdailies_webhooks.figures.settings import FigureSettings
-from gitdailies_webhooks.mirrors.lookup import MirrorLookup
-from gitdailies_webhooks.mirrors.repository import Mirror
-from gitdailies_webhooks.mirrors.rows import RepositoryState
 
 from tests.support.databases import KINDS, postgresql_url
-from tests.support.empty_stores import WEBHOOKS
-from tests.support.figures.git.events import ANSWERS, BROUGHT, DEPLOYS, HOUR, PERIOD, REPO, deploys
+from tests.support.dora.running import Receiver, at, in_thread
+from tests.support.empty_stores import DORA
+from tests.support.figures.asking import deploy
+from tests.support.figures.git.events import ANSWERS, BROUGHT, DEPLOYS, HOUR, PERIOD, REPO, WEB_ALONE, deploys
 from tests.support.figures.git.repository import DERIVATION, Repository, week
 from tests.support.machine import command
-from tests.support.webhooks.running import Receiver, at, in_thread
+from tests.support.processes import eventually
 
 NOW = to_us(datetime.fromisoformat("2026-03-06T00:00:00Z"))
 SETTINGS = FigureSettings()
@@ -42,7 +46,7 @@ def address(kind: str, tmp_path: Path) -> Iterator[str]:
     if kind == "sqlite":
         yield f"sqlite:{tmp_path / 'w.db'}"
     else:
-        with postgresql_url(WEBHOOKS) as url:
+        with postgresql_url(DORA) as url:
             yield url
 
 
@@ -50,7 +54,7 @@ def commits(path: Path, events: list[dict[str, Any]]) -> dict[str, GitCommits]:
     """Ask a repository about events until everything is decided."""
     history = read_history(events, SETTINGS, now=NOW)
     places = ancestry.deploys_to_ask_about(classify(history.deploys, SETTINGS).counting)
-    lookup = MirrorLookup(Mirror(path), RepositoryState(REPO, places, {}, {}, {}))
+    lookup = MirrorLookup(Mirror(path), RepositoryState(REPO, places, {}, {}, {}), {})
     while not (found := lookup.next_facts()).done:
         pass
     assert lookup.fault == ""
@@ -147,12 +151,50 @@ def test_a_server_reads_its_mirror(kind: str, address: str, repository: Reposito
     )
     assert lead_times(json.loads(ran.stdout)) == pytest.approx(ANSWERS["production"][1])
     with in_thread(at(address)) as receiver:
-        alone = (3.25 * HOUR, 3.45 * HOUR, 2, 11, 0)  # d10 is a repeat, also without the mirror
-        assert answered(receiver, receiver.key("again", "read"), {}, alone) == pytest.approx(alone)
+        key, web = receiver.key("again", "read"), ANSWERS["web"][0]
+        assert answered(receiver, key, web, WEB_ALONE) == pytest.approx(WEB_ALONE)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_service_has_the_lead_times_of_its_paths(kind: str, address: str, tmp_path: Path) -> None:
+    """A mirror tells whose commits they are once gitdailies.yml has the paths, and again when they change."""
+    began = 1_772_614_800  # 4 March 2026, 09:00 UTC
+    lines = [
+        f"commit refs/heads/main\ncommitter A <a@b.c> {began + 3600 * hour} +0000\ndata 0\n"
+        f"M 100644 inline {file}\ndata 0\n"
+        for hour, file in enumerate(("api/a", "api/b", "web/a", "api/c", "docs/a"))
+    ]
+    mirror = tmp_path / "mirror.git"
+    git = ["git", f"--git-dir={mirror}"]
+    subprocess.run(["git", "init", "--quiet", "--bare", mirror], check=True)
+    subprocess.run([*git, "fast-import", "--quiet"], input="".join(lines).encode(), check=True)
+    listed = [*git, "rev-list", "--reverse", "main"]
+    shas = subprocess.run(listed, check=True, capture_output=True, text=True).stdout.split()
+    events = [
+        deploy(f"{service}-{sha[:7]}", f"{time}:00:00", sha, repo=REPO, service=service)
+        for sha, time in ((shas[0], "04T10"), (shas[-1], "04T14"))
+        for service in ("Api", "web")
+    ]
+    last = f"Api-{shas[-1][:7]}"
+    with in_thread(at(address), mirrors={REPO: mirror}) as receiver:
+        key = receiver.key("all", "deployed", "read")
+        assert receiver.post(key, events).status_code == 202
+        eventually(lambda: why(receiver, key, last)["word"] == "no-paths")
+        for paths, hours_of in (
+            ({"api": ("api",), "web": ("web/**",)}, {"api": (4, 2), "web": (3,)}),
+            ({"api": ("docs/*",), "web": ("api/**", "!api/b")}, {"api": (1,), "web": (2,)}),
+        ):
+            receiver.reload(DoraSettings(mirrors={REPO: mirror}, service_paths={REPO: paths}))
+            for service, found in hours_of.items():
+                middle = sum(found) / len(found) * HOUR
+                numbers = (middle, pytest.approx(max(found) * HOUR, rel=0.1), len(found), 1, 0)
+                assert answered(receiver, key, {"service": service}, numbers) == numbers
+        receiver.reload(DoraSettings(mirrors={REPO: mirror}))
+        eventually(lambda: why(receiver, key, last)["word"] == "no-paths")
 
 
 def answered(
-    receiver: Receiver, key: str, question: Mapping[str, str], numbers: tuple[float, ...]
+    receiver: Receiver, key: str, question: Mapping[str, str], numbers: tuple[Any, ...]
 ) -> tuple[float, ...]:
     """Ask until the answer is the expected one, for ten seconds at most; return the last answer."""
     for _ in range(100):
@@ -165,7 +207,7 @@ def answered(
 
 def lead_times(answer: Mapping[str, Any]) -> tuple[float, ...]:
     figure = answer["figures"]["changeLeadTime"]
-    return tuple(figure[name] for name in ("median", "p90", "count", "unknownDeploys", "unknownCommits"))
+    return tuple(figure[name] for name in ("median", "p90", "commits", "unknownDeploys", "unknownCommits"))
 
 
 def why(receiver: Receiver, key: str, id_: str, **question: str) -> dict[str, Any]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
+import subprocess
 import threading
 import time
 from pathlib import Path
 
 import pytest
-from gitdailies_webhooks.figures.ancestry import Between
-from gitdailies_webhooks.mirrors import repository as module
-from gitdailies_webhooks.mirrors.repository import Mirror, MirrorUnreadable
+from gitdailies_core.deploys.service_paths import checked, touched
+from gitdailies_dora.figures.history.ancestry import Between
+from gitdailies_dora.mirrors import repository as module
+from gitdailies_dora.mirrors.repository import Mirror, MirrorUnreadable
 
 from tests.support.figures.git.repository import Repository, week
 
@@ -249,6 +252,38 @@ def test_git_that_is_missing_or_hangs(
     assert time.monotonic() - began < 20
     with pytest.raises(MirrorUnreadable, match="the server is stopping"):
         mirror.commits([])
+
+
+GLOBS = ["a", "a/", "a/*", "a/**", "**/c", "**", "*", "a*", "a/**/c", "**/b/**", "?/c", "a/b*", "!**/c", "!a"]
+
+
+def test_the_mirror_and_pushes_read_globs_alike(tmp_path: Path) -> None:
+    """Which commits git holds to touch a service is what their files say, for each pair of globs."""
+    files = ["a", "c", "ab", "b/c", "b/a/c", "b/b/b/c", "a.c", "b/ab", "b/ca", "d/a/c/e"]
+    lines = ["commit refs/heads/main\ncommitter A <a@b.c> 1 +0000\ndata 0\nM 100644 inline x\ndata 0\n"]
+    for number, file in enumerate([*files, "a/c", "a/b/c", "a/ba/c", "a/bx"], 2):
+        # A file cannot be a folder, too.
+        gone = "D a\n" if file == "a/c" else ""
+        lines.append(f"commit refs/heads/main\ncommitter A <a@b.c> {number} +0000\ndata 0\n{gone}")
+        lines.append(f"M 100644 inline {file}\ndata 0\n")
+    subprocess.run(["git", "init", "--quiet", "--bare", tmp_path], check=True)
+    git = ["git", f"--git-dir={tmp_path}"]
+    subprocess.run([*git, "fast-import", "--quiet"], input="".join(lines).encode(), check=True)
+    shas = subprocess.run(
+        [*git, "rev-list", "main"], check=True, capture_output=True, text=True
+    ).stdout.split()
+    named = [*git, "show", "--format=", "--name-only", "--no-renames"]
+    told = {
+        one: subprocess.run([*named, one], check=True, capture_output=True, text=True).stdout.split()
+        for one in shas[:-1]
+    }
+    for pair in itertools.product(GLOBS, GLOBS):
+        globs = tuple(map(checked, dict.fromkeys(pair)))
+        ahead = Mirror(tmp_path).between(shas[-1], shas[0], *globs).ahead
+        inside = {one.sha for one in ahead if one.outside is False}
+        of_push = {one for one, of in told.items() if touched({"s": globs}, of)["s"]}
+        assert {one.sha for one in ahead} == told.keys()
+        assert inside == of_push, (globs, [told[one] for one in inside ^ of_push])
 
 
 def test_too_many_commits_are_cut(made: Repository, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,16 +15,16 @@ from typing import Any
 import pytest
 import requests
 from gitdailies_core.events.events import Event
+from gitdailies_dora.events.store import open_store
+from gitdailies_dora.figures.history.settings import FigureSettings
+from gitdailies_dora.mirrors import worker
+from gitdailies_dora.mirrors.worker import MirrorWorker
 from gitdailies_server.storage.timestamps import utc_now
-from gitdailies_webhooks.events.store import open_store
-from gitdailies_webhooks.figures.settings import FigureSettings
-from gitdailies_webhooks.mirrors import worker
-from gitdailies_webhooks.mirrors.worker import MirrorWorker
 
 from tests.component.figures.test_git import answered, why
+from tests.support.dora.running import Receiver, in_thread
 from tests.support.figures.git.events import ANSWERS, HOUR, REPO, deploys
 from tests.support.figures.git.repository import Repository, week
-from tests.support.webhooks.running import Receiver, in_thread
 
 
 @pytest.fixture(scope="module")
@@ -150,15 +150,17 @@ def test_deleted_events_leave_no_trace(repository: Repository, tmp_path: Path) -
         assert receiver.post(key, every).status_code == 202
         # x0 brings p1 and p2, 9 and 8 hours old, before d02 does. x1 removes q1, which is not new with d05.
         # x2 brings c4 before d07 does; its time is still after the deploy.
-        with_spare = (3.25 * HOUR, 17.4 * HOUR, 14, 2, 1)
+        with_spare = (3.5 * HOUR, 27.7 * HOUR, 10, 1, 1)
         assert answered(receiver, key, {}, with_spare) == pytest.approx(with_spare)
+        assert why(receiver, key, "d02")["reason"] == "1 new commit with a lead time"
         for event in spare:
             delete(receiver, key, event["id"])
         for question, numbers in ANSWERS.values():
             assert answered(receiver, key, question, numbers) == pytest.approx(numbers)
+        assert why(receiver, key, "d02")["reason"] == "3 new commits with a lead time"
     with closing(sqlite3.connect(tmp_path / "w.db")) as store:
         counts = [store.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in TABLES]
-    assert counts == [10, 13, 12]
+    assert counts == [10, 13, 14]
 
 
 TABLES = ("git_commits", "git_pairs", "git_deploys")

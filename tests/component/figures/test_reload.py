@@ -16,27 +16,27 @@ import pytest
 import requests
 import structlog
 from gitdailies_connection.addresses import parse_network
-from gitdailies_connection.config.settings import WebhooksSettings
+from gitdailies_connection.config.sections.settings import DoraSettings
 from gitdailies_core.errors import ConfigurationError
+from gitdailies_dora.derived.model import rows as derived
+from gitdailies_dora.events.records import change_log
+from gitdailies_dora.events.store import open_store
+from gitdailies_dora.figures.history.settings import FigureSettings
+from gitdailies_dora.live_settings import ReloadableApp
+from gitdailies_dora.mirrors import rows as mirror_rows
 from gitdailies_server.storage.database import Database, Session
 from gitdailies_server.storage.timestamps import to_us, utc_now
-from gitdailies_webhooks.derived import rows as derived
-from gitdailies_webhooks.events import change_log
-from gitdailies_webhooks.events.store import open_store
-from gitdailies_webhooks.figures.settings import FigureSettings
-from gitdailies_webhooks.live_settings import ReloadableApp
-from gitdailies_webhooks.mirrors import rows as mirror_rows
 
 from tests.component.figures.test_git import answered
 from tests.support.databases import KINDS, opened
-from tests.support.empty_stores import WEBHOOKS
+from tests.support.dora.running import Receiver, at, in_thread, settings_of
+from tests.support.empty_stores import DORA
 from tests.support.figures.asking import worked
-from tests.support.figures.git.events import ANSWERS, HOUR, REPO, deploys
+from tests.support.figures.git.events import ANSWERS, REPO, WEB_ALONE, deploys
 from tests.support.figures.git.repository import week
 from tests.support.figures.worked.expected import QUESTIONS
 from tests.support.machine import Process, command
 from tests.support.servers import free_port
-from tests.support.webhooks.running import Receiver, at, in_thread, settings_of
 
 TABLES = ("figures_deploys", "figures_incidents")
 BERLIN = FigureSettings(timezone="Europe/Berlin")
@@ -135,7 +135,7 @@ def test_requests_during_a_reload_use_the_old_or_the_new_settings(database: Call
         receiver.reload(settings_of(OTHER))
         # The rows of an earlier reload to the same settings would pass for the last ones.
         reloads = 1 + len(range(0, len(events) - len(events) // 2, 5))
-        until(lambda: len(receiver.logged("webhooks settings reloaded")) == reloads)
+        until(lambda: len(receiver.logged("dora settings reloaded")) == reloads)
         rows_before = settled(database(), OTHER)
         ended.set()
         for thread in threads:
@@ -176,13 +176,12 @@ def test_mirrors_are_added_and_removed(tmp_path: Path) -> None:
     with in_thread(tmp_path / "w.db") as receiver:
         key = receiver.key("all", "deployed", "read")
         assert receiver.post(key, deploys(repository.shas)).status_code == 202
-        alone = (3.25 * HOUR, 3.45 * HOUR, 2, 11, 0)
-        assert answered(receiver, key, {}, alone) == pytest.approx(alone)
+        web, numbers = ANSWERS["web"]
+        assert answered(receiver, key, web, WEB_ALONE) == pytest.approx(WEB_ALONE)
         receiver.reload(settings_of(FigureSettings(), {REPO: repository.path}))
-        numbers = ANSWERS["production"][1]
-        assert answered(receiver, key, {}, numbers) == pytest.approx(numbers)
+        assert answered(receiver, key, web, numbers) == pytest.approx(numbers)
         receiver.reload(settings_of(FigureSettings()))
-        assert answered(receiver, key, {}, alone) == pytest.approx(alone)
+        assert answered(receiver, key, web, WEB_ALONE) == pytest.approx(WEB_ALONE)
 
 
 def test_a_mirror_that_is_removed_during_its_last_write_leaves_nothing(
@@ -246,12 +245,12 @@ def test_proxies_are_trusted_after_a_reload(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        (ConfigurationError("gitdailies.yml:3: webhooks.window_hours: expected a number"), "window_hours: e"),
-        (WebhooksSettings(window_hours=0), "window: expected more than nothing"),
+        (ConfigurationError("gitdailies.yml:3: dora.window_hours: expected a number"), "window_hours: e"),
+        (DoraSettings(window_hours=0), "window: expected more than nothing"),
     ],
 )
 def test_a_faulty_reload_leaves_the_old_settings(
-    fault: WebhooksSettings | Exception, message: str, tmp_path: Path
+    fault: DoraSettings | Exception, message: str, tmp_path: Path
 ) -> None:
     """The log names the fault, answers stay the same, and the next reload works."""
     with in_thread(tmp_path / "w.db", settings=BERLIN) as receiver:
@@ -260,18 +259,18 @@ def test_a_faulty_reload_leaves_the_old_settings(
         assert figures(receiver, key)[0]["period"]["timezone"] == "Europe/Berlin"
         receiver.reload(settings_of(OTHER))
         until(lambda: figures(receiver, key)[0]["period"]["timezone"] == "Asia/Tokyo")
-    (entry,) = receiver.logged("webhooks settings not reloaded")
+    (entry,) = receiver.logged("dora settings not reloaded")
     assert message in entry["reason"]
 
 
 def test_hup_reloads_the_file_and_flags_still_win(tmp_path: Path) -> None:
-    """SIGHUP reloads the file of `gitdailies webhooks`; a missing or faulty file changes nothing."""
+    """SIGHUP reloads the file of `gitdailies dora`; a missing or faulty file changes nothing."""
     file = tmp_path / "gitdailies.yml"
-    file.write_text("webhooks: {window_hours: 24, timezone: Europe/Berlin}")
-    WEBHOOKS.put(tmp_path / "w.db")
+    file.write_text("dora: {window_hours: 24, timezone: Europe/Berlin}")
+    DORA.put(tmp_path / "w.db")
     url, store = f"http://127.0.0.1:{free_port()}", ("--store", "sqlite:w.db", "--window-hours", "12")
-    process = Process(tmp_path, "webhooks", *store, "--listen", url.removeprefix("http://"))
-    process.wait_for("listen on")
+    process = Process(tmp_path, "dora", *store, "--listen", url.removeprefix("http://"))
+    process.wait_for("listens on")
     made = command("keys", "create", "r", "--allow", "read", "--quiet", *store[:2], cwd=tmp_path)
     env = {"GITDAILIES_READ_KEY": made.stdout.strip()}
 
@@ -280,27 +279,27 @@ def test_hup_reloads_the_file_and_flags_still_win(tmp_path: Path) -> None:
         return found["windowSeconds"], found["period"]["timezone"]
 
     assert answered_settings() == (43_200, "Europe/Berlin")
-    file.write_text("webhooks: {window_hours: 1, timezone: Asia/Tokyo}")
-    process.hang_up("webhooks settings reloaded")
+    file.write_text("dora: {window_hours: 1, timezone: Asia/Tokyo}")
+    process.hang_up("dora settings reloaded")
     assert answered_settings() == (43_200, "Asia/Tokyo")
-    for fault in ("webhooks: {timezone: Mars}", None):
+    for fault in ("dora: {timezone: Mars}", None):
         file.write_text(fault) if fault else file.unlink()
-        process.hang_up("webhooks settings not reloaded")
+        process.hang_up("dora settings not reloaded")
         assert answered_settings() == (43_200, "Asia/Tokyo")
     process.stop()
 
 
 def test_hup_reaches_both_servers_of_up(tmp_path: Path) -> None:
-    """At each SIGHUP to `gitdailies up`, the relay and incoming webhooks reload."""
+    """At each SIGHUP to `gitdailies up`, the relay and the DORA server reload."""
     ports = [free_port(), free_port()]
-    process = Process(tmp_path, "up", "--webhooks-port", ports[0], "--relay-port", ports[1])
+    process = Process(tmp_path, "up", "--dora-port", ports[0], "--relay-port", ports[1])
     process.wait_for("/api/events\n")
     file = tmp_path / "gitdailies-data/gitdailies.yml"
     env = {"GITDAILIES_READ_KEY": (tmp_path / "gitdailies-data/read-key").read_text()}
     text = file.read_text()
     for zone in ("Europe/Berlin", "Asia/Tokyo"):
         file.write_text(text.replace("  # timezone: Europe/Berlin", f"  timezone: {zone}"))
-        process.hang_up("webhooks settings reloaded", "configuration reloaded")
+        process.hang_up("dora settings reloaded", "configuration reloaded")
         at = ("metrics", "--url", f"http://127.0.0.1:{ports[0]}", "--json")
         assert json.loads(command(*at, cwd=tmp_path, env=env).stdout)["period"]["timezone"] == zone
     process.stop()

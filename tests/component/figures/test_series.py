@@ -11,33 +11,36 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 import requests
 from click.testing import CliRunner
-from gitdailies_cli.commands.metrics import metrics
+from gitdailies_cli.commands.see.metrics import metrics
 from gitdailies_cli.receiver.read_server import READ_KEY
-from gitdailies_connection.config.settings import TeamSettings
+from gitdailies_connection.config.sections.settings import TeamSettings
+from gitdailies_dora.api.gauges import OF_GROUPS, OF_SELECTION, gauge_name
+from gitdailies_dora.api.openapi import document
+from gitdailies_dora.figures.answers.numbers import Figures, each_number
+from gitdailies_dora.figures.answers.report import FiguresAnswer, SeriesAnswer
+from gitdailies_dora.figures.history.settings import FigureSettings
+from gitdailies_dora.figures.words import rates
+from gitdailies_dora.pages.frame import phrases
+from gitdailies_dora.pages.overview.cards import LAYOUTS, CardContext, Headline
+from gitdailies_dora.pages.overview.formats import spans
 from gitdailies_server.storage.database import Database
-from gitdailies_webhooks.api.metric_formats import measures, snake
-from gitdailies_webhooks.api.openapi import document
-from gitdailies_webhooks.figures.settings import FigureSettings
-from gitdailies_webhooks.pages import phrases
-from gitdailies_webhooks.pages.cards import LAYOUTS, Headline
-from gitdailies_webhooks.pages.series_formats import fields, spans
 from hypothesis import HealthCheck, example, given, settings
 from jsonschema import Draft202012Validator
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.contract.stores.test_series import compare
 from tests.support.databases import postgresql_url
-from tests.support.empty_stores import WEBHOOKS
+from tests.support.dora.running import Receiver, at, in_thread
+from tests.support.dora.visitor import Visitor, owner
+from tests.support.empty_stores import DORA
 from tests.support.figures.asking import alike, compute, worked
 from tests.support.figures.histories import HISTORIES
 from tests.support.figures.histories import QUESTIONS as RANDOM_QUESTIONS
-from tests.support.figures.worked.expected import QUESTIONS, expected
+from tests.support.figures.worked.expected import QUESTIONS
 from tests.support.forms import examples
-from tests.support.webhooks.running import Receiver, at, in_thread
-from tests.support.webhooks.visitor import Visitor, owner
 
 __all__ = ["owner"]
 
@@ -54,7 +57,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Callable
     if request.param == "sqlite":
         yield lambda: at(f"sqlite:{tmp_path / 'figures.db'}")
     else:
-        with postgresql_url(WEBHOOKS) as url:
+        with postgresql_url(DORA) as url:
             yield lambda: at(url)
 
 
@@ -74,22 +77,9 @@ def ask(receiver: Receiver, key: str, **query: Any) -> dict[str, Any]:
     answer = receiver.get(key, "/api/metrics/series", **query)
     assert answer.status_code == 200, answer.text
     found = answer.json()
-    schema = {"$ref": "#/components/schemas/Series", "components": document()["components"]}
+    schema = {"$ref": "#/components/schemas/SeriesAnswer", "components": document()["components"]}
     Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(found)
     return found
-
-
-def test_series_have_the_numbers_worked_by_hand(receiver: Receiver, key: str) -> None:
-    """A series without groups has the numbers of the derivation, and so has `GET /api/metrics`."""
-    for name, question in QUESTIONS.items():
-        (group,) = ask(receiver, key, **question)["groups"]
-        by_hand, total = expected(name), group["total"]
-        fail, lead = by_hand["changeFailRate"], by_hand["changeLeadTime"]
-        assert group["by"] == {}
-        assert total["deploymentFrequency"]["deploys"] == by_hand["deploymentFrequency"]["numerator"]
-        assert total["changeLeadTime"]["median"] == pytest.approx(lead["median"])
-        assert total["changeFailRate"]["failed"] == fail["numerator"]
-        assert total["changeFailRate"]["settled"] == fail["denominator"]
 
 
 def test_every_form_has_the_same_numbers(receiver: Receiver, key: str) -> None:
@@ -104,11 +94,12 @@ def test_every_form_has_the_same_numbers(receiver: Receiver, key: str) -> None:
     }
     found = ask(receiver, key, **question)
     assert [group["by"]["team"] for group in found["groups"]] == ["pay", "shop"]
+    typed = msgspec.convert(found, SeriesAnswer)
     in_json = {
-        (group["by"]["repo"], what, began, figure, field): value
-        for group in found["groups"]
-        for what, began, _, numbers in spans(found, group)
-        for figure, field, value, _ in fields(numbers)
+        (group.by["repo"], span.what, span.began, figure, field): value
+        for group in typed.groups
+        for span in spans(typed, group)
+        for figure, field, value, _ in each_number(span.figures)
     }
     text = receiver.get(key, "/api/metrics/series", **question, format="csv")
     assert text.headers["content-type"] == "text/csv; charset=utf-8"
@@ -143,11 +134,9 @@ def test_prometheus_has_a_label_for_each_team_and_repository(receiver: Receiver,
     }
     for group in found["groups"]:
         repo, total = group["by"]["repo"], group["total"]
-        deploys = samples["gitdailies_group_deployment_frequency_deploys", repo]
-        assert deploys == total["deploymentFrequency"]["deploys"]
-        assert samples["gitdailies_group_change_fail_rate_failed", repo] == total["changeFailRate"]["failed"]
-        median = total["changeLeadTime"]["median"]
-        assert samples.get(("gitdailies_group_change_lead_time_median_seconds", repo)) == median
+        for figure, field, value, unit in each_number(msgspec.convert(total, Figures)):
+            name = gauge_name(OF_GROUPS, figure, field, unit)
+            assert samples.get((name, repo)) == (value if isinstance(value, int | float) else None)
     assert 'deploys{repo="larkspur/ledger",team="pay"}' in text.text
     few = receiver.get(key, "/api/metrics/series", **question, format="prometheus", limit="1")
     assert (few.status_code, few.json()["detail"][:6]) == (400, "limit:")
@@ -191,57 +180,55 @@ def test_every_answer_has_the_figures_of_the_events(
     assert receiver.post(key, body).status_code == 202
     question = {name: text for name, text in question.items() if text}
     question["repo"] = f"larkspur{number}/{'shop' if 'repo' in question else 'ledger'}"
-    found = compute(body, question, BERLIN).figures()
+    computed = compute(body, question, BERLIN)
+    found = computed.figures()
 
     answer = receiver.get(key, "/api/metrics", **question).json()
     alike(answer["figures"], found)
+    numbers = list(each_number(msgspec.convert(answer, FiguresAnswer).figures))
     in_csv = receiver.get(key, "/api/metrics", **question, format="csv").text
-    shown = {(row["figure"], row["measure"]): row["value"] for row in csv.DictReader(io.StringIO(in_csv))}
-    as_numbers = {(figure, measure): value for figure, measure, value, _ in measures(answer)}
-    assert shown == {name: "" if value is None else repr(value) for name, value in as_numbers.items()}
+    shown = {(row["figure"], row["field"]): row["value"] for row in csv.DictReader(io.StringIO(in_csv))}
+    assert shown == {
+        (figure, field): "" if value is None else value if isinstance(value, str) else repr(value)
+        for figure, field, value, _ in numbers
+    }
     gauges = receiver.get(key, "/api/metrics/prometheus", **question).text
     assert _gauges(gauges) == {
-        f"{snake(figure)}_{snake(measure)}": value
-        for (figure, measure), value in as_numbers.items()
-        if value is not None
+        gauge_name(OF_SELECTION, figure, field, unit): value
+        for figure, field, value, unit in numbers
+        if isinstance(value, int | float)
     }
 
     (group,) = ask(receiver, key, **question)["groups"]
-    compare(group["total"], found)
+    alike(group["total"], found)
     markdown = receiver.get(key, "/api/metrics/series", **question, format="md").text
-    frequency, fail = found["deploymentFrequency"], found["changeFailRate"]
+    frequency = found["deploymentFrequency"]
     (cells,) = re.findall(r"^\| (\d+) \| [^|]+ \| [^|]+ \| ([^|]+) \|", markdown, re.MULTILINE)
-    assert int(cells[0]) == frequency["numerator"]
-    # From twenty deploys on, the cell has the percentage, too.
-    of = f"{fail['numerator']} of {fail['denominator']}" if fail["denominator"] else "–"
-    assert re.fullmatch(re.escape(of) + r"( \(\d+.%\))?", cells[1])
+    assert int(cells[0]) == frequency["deploys"]
+    rate = rates.fail_rate(computed.answer().change_fail_rate)
+    assert cells[1] == rate
 
-    if frequency["numerator"]:
+    if frequency["deploys"]:
         page = owner.session.get(f"{receiver.url}/dora", params=question, timeout=60).text
+        page = re.sub(r'<span class="rest">(.*?)</span>', r"\1", page)
         # Where deploys were counted for a part of the period alone, the page says since when.
-        began, shown_figures = answer["period"]["observedFrom"], found
+        began, since = answer["period"]["observedFrom"], None
         if began != answer["period"]["from"]:
-            since = phrases.observed(began, frequency["denominator"], BERLIN.zone)
-            shown_figures = {**found, "deploymentFrequency": {**frequency, "observed": since}}
-        lines = [line for card in LAYOUTS for line in card.headlines(shown_figures[card.name], "72 h")]
+            since = phrases.observed(began, frequency["days"], BERLIN.zone)
+        figures, context = computed.answer(), CardContext("72 h", since)
+        lines = [line for card in LAYOUTS for line in card.headlines(card.of(figures), context)]
         shown_lines = [Headline(a or c, b or d) for a, b, c, d in _HEADLINE.findall(page) if a != "–"]
         assert shown_lines == lines
 
     options = [part for name, text in question.items() for part in (f"--{name}", text)]
     for place in (["--url", receiver.url], ["--store", address(receiver)]):
         alike(json.loads(_command(key, *place, *options, "--json"))["figures"], found)
-    counts = f"{fail['numerator']} of {fail['denominator']} failed;"
-    assert counts in _command(key, "--url", receiver.url, *options)
+    assert f" {rate} " in _command(key, "--url", receiver.url, *options)
 
 
 def _gauges(text: str) -> dict[str, float]:
-    """Return the samples by their names without prefix and unit."""
     samples = (one for family in text_string_to_metric_families(text) for one in family.samples)
-    return {
-        re.sub("^gitdailies_|_(seconds|days)$", "", one.name): one.value
-        for one in samples
-        if "repo" in one.labels
-    }
+    return {one.name: one.value for one in samples if "repo" in one.labels}
 
 
 def _command(key: str, *options: str) -> str:

@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
-from gitdailies_webhooks.accounts.key_store import create_key
+from gitdailies_dora.accounts.keys.key_store import create_key
 
-from tests.support.empty_stores import WEBHOOKS
+from tests.support.empty_stores import DORA
 from tests.support.machine import Process, command
 from tests.support.servers import free_port
 
-FILE = "webhooks: {window_hours: 48, timezone: Europe/Berlin, production: [eu, us]}"
+FILE = "dora: {window_hours: 48, timezone: Europe/Berlin, production: [eu, us]}"
 DEPLOY = ("--repo", "larkspur/ledger", "--sha", "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214")
 QUESTION = ("--now", "2026-03-05", "--from", "2026-03-04", "--json")
 
@@ -31,11 +31,11 @@ def test_a_server_counts_as_its_file_and_flags_say(
 ) -> None:
     """Window, time zone and production come from the file unless a flag is given; for the store, too."""
     (tmp_path / "gitdailies.yml").write_text(FILE)
-    WEBHOOKS.put(tmp_path / "w.db")
+    DORA.put(tmp_path / "w.db")
     secret = create_key(tmp_path / "w.db", "all", ("deployed", "read"))[0].reveal()
     url, store = f"http://127.0.0.1:{free_port()}", ("--store", "sqlite:w.db")
-    process = Process(tmp_path, "webhooks", *store, "--listen", url.removeprefix("http://"), *flags)
-    process.wait_for("listen on")
+    process = Process(tmp_path, "dora", *store, "--listen", url.removeprefix("http://"), *flags)
+    process.wait_for("listens on")
     at = ("--environment", "EU", "--time", "2026-03-03T23:30:00Z", "--url", f"{url}/webhooks")
     key = {"GITDAILIES_WEBHOOK_KEY": secret, "GITDAILIES_READ_KEY": secret}
     sent = command("deploy", *DEPLOY, *at, cwd=tmp_path, env=key)
@@ -47,7 +47,7 @@ def test_a_server_counts_as_its_file_and_flags_say(
     for answer in (json.loads(of_server.stdout), json.loads(of_store.stdout)):
         assert answer["windowSeconds"] == window
         assert (answer["period"]["timezone"], answer["filter"]["environment"]) == (timezone, production)
-        assert answer["figures"]["deploymentFrequency"]["numerator"] == deploys
+        assert answer["figures"]["deploymentFrequency"]["deploys"] == deploys
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_server_counts_as_its_file_and_flags_say(
 )
 def test_a_wrong_setting_is_refused(flags: tuple[str, ...], message: str, tmp_path: Path) -> None:
     """A wrong flag ends the command with code 2, before it creates a store."""
-    result = command("webhooks", "--store", "sqlite:w.db", *flags, cwd=tmp_path)
+    result = command("dora", "--store", "sqlite:w.db", *flags, cwd=tmp_path)
     assert (result.returncode, list(tmp_path.iterdir())) == (2, [])
     assert message in result.stderr
 
@@ -70,7 +70,7 @@ def test_up_reads_the_file_of_its_folder(tmp_path: Path) -> None:
     """`gitdailies up` uses the settings of its gitdailies.yml, which has them as comments."""
     data = tmp_path / "gitdailies-data"
     ports = [free_port(), free_port()]
-    options = ("up", "--webhooks-port", ports[0], "--relay-port", ports[1])
+    options = ("up", "--dora-port", ports[0], "--relay-port", ports[1])
     first = Process(tmp_path, *options, name="first")
     first.wait_for("/api/events\n")
     first.stop()

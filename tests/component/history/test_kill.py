@@ -15,10 +15,10 @@ from pathlib import Path
 
 from gitdailies_history.sending import batches
 
+from tests.support.dora.running import in_thread
 from tests.support.forms import short_and_long
 from tests.support.history.making import shuffled
 from tests.support.history.running import Importer, in_order
-from tests.support.webhooks.running import in_process
 
 # Some lists more than one: a kill may come between any two.
 ROWS = batches.MOST_EVENTS * 5 // 2
@@ -32,7 +32,7 @@ def test_every_event_arrives_once_and_in_order_after_kills(
     made = random.Random(11)
     rows = max(ROWS, batches.MOST_EVENTS * many // 5)
     shuffled(tmp_path / "h.csv", rows)
-    with in_process(f"sqlite:{tmp_path}/webhooks.db", "--strict-order") as (receiver, _):
+    with in_thread(tmp_path / "dora.db", strict_order=True) as receiver:
         importer = Importer(tmp_path, receiver, receiver.key("history"))
         reader = receiver.key("reader", "read")
         whole = rows / 8000 + 1
@@ -63,7 +63,7 @@ def test_ctrl_c_ends_it_with_a_report_and_the_next_run_goes_on(tmp_path: Path) -
     # The command must still be sending when the first events are seen to have arrived.
     rows = 4 * batches.MOST_EVENTS
     shuffled(tmp_path / "h.csv", rows)
-    with in_process(f"sqlite:{tmp_path}/webhooks.db", "--strict-order") as (receiver, _):
+    with in_thread(tmp_path / "dora.db", strict_order=True) as receiver:
         importer = Importer(tmp_path, receiver, receiver.key("history"))
         reader = receiver.key("reader", "read")
         process = importer.start("h.csv", "--json")
@@ -87,7 +87,7 @@ def test_ctrl_c_ends_it_with_a_report_and_the_next_run_goes_on(tmp_path: Path) -
 def test_ctrl_c_while_it_reads_says_that_nothing_was_sent(tmp_path: Path) -> None:
     """Interrupted before it sends, the command ends with code 130 and one line that says so."""
     shuffled(tmp_path / "h.csv", 100_000)
-    with in_process(f"sqlite:{tmp_path}/webhooks.db") as (receiver, _):
+    with in_thread(tmp_path / "dora.db") as receiver:
         importer = Importer(tmp_path, receiver, receiver.key("history"))
         process = importer.start("h.csv")
         ends = time.monotonic() + 60

@@ -16,13 +16,13 @@ import pytest
 from gitdailies_connection.http.sender import Sender
 from gitdailies_core.values.secret import Secret
 
+from tests.support.dora.running import Receiver, in_process
 from tests.support.forms import short_and_long
 from tests.support.history.making import shuffled
 from tests.support.history.running import Importer, in_order
-from tests.support.webhooks.running import Receiver, in_process
 
 MOST_MIB = 300
-# The most that incoming webhooks take at once.
+# The most that the DORA server takes at once.
 LIST = 10_000
 
 
@@ -33,7 +33,7 @@ def patience(rows: int) -> float:
 
 @pytest.fixture
 def importer(tmp_path: Path) -> Iterator[Importer]:
-    with in_process(f"sqlite:{tmp_path}/webhooks.db", "--strict-order") as (receiver, _):
+    with in_process(f"sqlite:{tmp_path}/dora.db", "--strict-order") as (receiver, _):
         yield Importer(tmp_path, receiver, receiver.key("history"))
 
 

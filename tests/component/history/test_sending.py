@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Event as Signal
 from threading import Thread
 from typing import Any
 
 import pytest
 from gitdailies_connection.config.secret_source import SecretSource
-from gitdailies_connection.config.settings import Destination
+from gitdailies_connection.config.sections.settings import Destination
 from gitdailies_connection.http.sender import Sender
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import Event
@@ -24,7 +22,6 @@ from gitdailies_core.values.secret import Secret
 from gitdailies_history.plan.plan import Plan
 from gitdailies_history.sending import batches
 from gitdailies_history.sending.checkpoint import Checkpoint, locked
-from gitdailies_history.sending.prefetch import Prefetched, run_alongside
 from gitdailies_history.sending.sending import Report, Stream
 from gitdailies_history.sending.verdicts import Verdict
 
@@ -163,24 +160,6 @@ def test_one_request_is_in_flight(
     assert (report.sent, len(scripted.bodies), max(scripted.at_once)) == (4, 4, 1)
 
 
-def test_the_next_list_is_made_while_the_receiver_works() -> None:
-    """The next item is made while a call runs, and an error of the call is raised."""
-    made = Signal()
-
-    def items() -> Iterator[int]:
-        yield 1
-        made.set()
-        yield 2
-
-    ahead = Prefetched(items())
-
-    assert next(ahead) == 1
-    assert run_alongside(lambda: made.wait(10), ahead.prepare)
-    assert list(ahead) == [2]
-    with pytest.raises(ValueError, match="invalid literal"):
-        run_alongside(lambda: int("none"), ahead.prepare)
-
-
 def test_a_documented_receiver_gets_one_event_a_request(scripted: Scripted, tmp_path: Path) -> None:
     """Only documented fields are sent, one event at a time, in order."""
     scripted.answers = [lambda _: (202, {}, {})] * 2
@@ -274,23 +253,3 @@ def test_two_imports_at_once_are_one_too_many(tmp_path: Path) -> None:
     refused = pytest.raises(UsageError, match="another import is using this folder")
     with locked(tmp_path), refused, locked(tmp_path):
         pass
-
-
-def test_ctrl_c_beside_the_checkpoint_leaves_a_true_report(
-    scripted: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Pressed just after a list was recorded, Ctrl-C ends the run with a report that has this list."""
-    add = Checkpoint.add
-
-    def add_then_press(self: Checkpoint, ids: Iterable[str]) -> None:
-        add(self, ids)
-        signal.raise_signal(signal.SIGINT)
-
-    monkeypatch.setattr(Checkpoint, "add", add_then_press)
-    report = Report()
-    with pytest.raises(KeyboardInterrupt):
-        send(scripted, tmp_path, report=report)
-    assert report.sent == 4
-    monkeypatch.undo()
-    again, _ = send(scripted, tmp_path)
-    assert (again.skipped, again.sent) == (4, 0)

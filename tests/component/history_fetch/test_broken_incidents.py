@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -15,6 +14,7 @@ from gitdailies_core.sources.history import GROUP, Window
 from gitdailies_core.sources.protocol import Change, Ignored
 from gitdailies_core.sources.request import Request
 
+from tests.component.history_fetch.test_broken_pages import RecordedPages
 from tests.support.forms import short_and_long
 from tests.support.history_fetch import datadog, pagerduty, squadcast
 from tests.support.history_fetch.pagerduty import BEGIN, END
@@ -26,25 +26,6 @@ SOURCES: Mapping[str, tuple[str, Any, Mapping[str, str]]] = {
     "datadog monitors": ("datadog", datadog.listed(datadog.alerts(6)[8:]), {"monitors": "*"}),
     "squadcast": ("squadcast", lambda path, query: SQUADCAST.answer(f"/v3{path}", query), {}),
 }
-
-
-class RecordedPages:
-    """Pages of a first reading, for a test to break. Any other page is answered as missing."""
-
-    url = "https://api.example.com"
-
-    def __init__(self, answer: Any) -> None:
-        self.answer = answer
-        self.pages: dict[str, bytes] = {}
-        self.writing = True
-
-    def get(self, path: str, query: Any = ()) -> Any:
-        address = f"{path} {sorted(query)}"
-        if self.writing:
-            self.pages.setdefault(address, json.dumps(self.answer(path, dict(query))).encode())
-        if address not in self.pages:
-            raise Refused(f"{address}: expected a page, got answered 404")
-        return json.loads(self.pages[address])
 
 
 def read(source: str, pages: RecordedPages) -> Iterator[Any]:

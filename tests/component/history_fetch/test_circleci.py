@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_circleci import reader
+from gitdailies_ci_history import circleci as reader
 from gitdailies_core.ci.platforms.circleci import CIRCLECI
 from gitdailies_core.errors import PayloadError, UsageError
 from gitdailies_core.events.events import Event

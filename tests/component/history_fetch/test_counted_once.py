@@ -10,15 +10,29 @@ import pytest
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.history import GROUP
 
-from tests.component.history_fetch import test_circleci, test_github, test_gitlab, test_octopus, test_travis
+from tests.component.history_fetch import (
+    test_azure,
+    test_bitbucket,
+    test_buildkite,
+    test_circleci,
+    test_github,
+    test_gitlab,
+    test_jenkins,
+    test_octopus,
+    test_travis,
+)
+from tests.support.dora.running import in_thread
 from tests.support.history_fetch.api import Api, listening
 from tests.support.history_fetch.deploys import command
-from tests.support.webhooks.running import in_process
 
 SOURCES = {
+    "azure": test_azure,
+    "bitbucket": test_bitbucket,
+    "buildkite": test_buildkite,
     "circleci": test_circleci,
     "github": test_github,
     "gitlab": test_gitlab,
+    "jenkins": test_jenkins,
     "octopus": test_octopus,
     "travis": test_travis,
 }
@@ -30,8 +44,7 @@ QUARTER = ("--since", "2025-10-01")
 def test_what_a_step_reported_counts_once(name: str, module: ModuleType, tmp_path: Path) -> None:
     """A fetched quarter adds only deploys that no step reported, changes no other, and adds each once."""
     token_env = registry.load(name, GROUP).token_env
-    store = f"sqlite:{tmp_path}/webhooks.db"
-    with listening(Api(module.answer, module.TOKEN)) as api, in_process(store) as (receiver, _):
+    with listening(Api(module.answer, module.TOKEN)) as api, in_thread(tmp_path / "dora.db") as receiver:
         command(tmp_path, api, name, token_env, module.GIVEN, *QUARTER, "--output", "out.ndjson")
         quarter = [json.loads(line) for line in (tmp_path / "out.ndjson").read_text().splitlines()]
         # Live, the time is that of the call.

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_core.ci.inputs import Inputs
+from gitdailies_core.ci.job.inputs import Inputs
 from gitdailies_core.ci.platforms.gitlab import GITLAB
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import Event
 from gitdailies_core.sources.history import Window
 from gitdailies_core.sources.protocol import Ignored
-from gitdailies_gitlab import past, reader
+from gitdailies_gitlab import reader
 
 from tests.support.history_fetch.api import CUT, LIMITED, Api, listening
 from tests.support.history_fetch.deploys import (
@@ -78,7 +78,7 @@ def answer(path: str, query: dict[str, str]) -> Any:
     assert (query["order_by"], query["status"]) == ("finished_at", "success")
     since, until = (datetime.fromisoformat(query[name]) for name in ("finished_after", "finished_before"))
     rows = [deployment(number) for number in range(COUNT)]
-    rows = [row for row in rows if since <= past.finished_at(row) <= until]
+    rows = [row for row in rows if since <= reader.finished_at(row) <= until]
     rows = [row for row in rows if query.get("environment") in (None, row["environment"]["name"])]
     size, page = int(query["per_page"]), int(query["page"])
     return rows[(page - 1) * size : page * size]
@@ -134,8 +134,8 @@ def test_one_environment_alone_can_be_asked_for() -> None:
 
 def test_a_tag_is_no_branch() -> None:
     """A deployment of a tag names no branch; one that failed, after all, is ignored."""
-    (event,) = past.of_deployment(REPO, deployment(1), Inputs.make())
-    (failed,) = past.of_deployment(REPO, {**deployment(1), "status": "failed"}, Inputs.make())
+    (event,) = reader.of_deployment(REPO, deployment(1), Inputs.make())
+    (failed,) = reader.of_deployment(REPO, {**deployment(1), "status": "failed"}, Inputs.make())
 
     assert isinstance(event, Event)
     assert event.get("branch") is None

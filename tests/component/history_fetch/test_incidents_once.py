@@ -15,9 +15,9 @@ from gitdailies_core.sources.history import GROUP
 from tests.component.history_fetch import test_datadog as of_datadog
 from tests.component.history_fetch import test_pagerduty as of_pagerduty
 from tests.component.history_fetch import test_squadcast as of_squadcast
+from tests.support.dora.running import in_thread
 from tests.support.history_fetch import datadog, incidents, pagerduty, squadcast
 from tests.support.history_fetch.api import Api, listening
-from tests.support.webhooks.running import in_process
 
 LATE = timedelta(seconds=2)
 
@@ -79,8 +79,7 @@ VENDORS = ("pagerduty", "datadog", "datadog monitors", "squadcast")
 def test_events_that_the_relay_sent_count_once(vendor: str, tmp_path: Path) -> None:
     """A fetched year adds the events that the relay did not send and changes none that it sent."""
     case = of(vendor)
-    store = f"sqlite:{tmp_path}/webhooks.db"
-    with listening(case.api), in_process(store) as (receiver, _):
+    with listening(case.api), in_thread(tmp_path / "dora.db") as receiver:
         assert receiver.post(receiver.key("relay"), case.sent_live).status_code == 202
         ran = incidents.fetched(
             tmp_path,

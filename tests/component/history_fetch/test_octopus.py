@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from gitdailies_ci_history import octopus as reader
 from gitdailies_cli.main import gitdailies
-from gitdailies_core.ci.inputs import Inputs
-from gitdailies_core.ci.platforms.octopus import OCTOPUS, ask, inputs
+from gitdailies_core.ci.job.inputs import Inputs
+from gitdailies_core.ci.platforms.octopus import OCTOPUS, ask
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import Event
 from gitdailies_core.sources.history import Window
 from gitdailies_core.sources.protocol import Ignored
-from gitdailies_octopus import past, reader
 
 from tests.support.history_fetch.api import CUT, LIMITED, Api, listening
 from tests.support.history_fetch.deploys import (
@@ -144,7 +144,7 @@ def live(number: int, server: str, folder: Path) -> list[dict[str, Any]]:
         "GitDailies.Time": task(number)["CompletedTime"],
     }
     read = ask({"get_octopusvariable": lambda name: handed.get(name, "")}, bytes)
-    given = {name: text for name, text in inputs(read).items() if text}
+    given = {name: text for name, text in OCTOPUS.step.inputs(read).items() if text}
     return reported(OCTOPUS, read, folder, **given)
 
 
@@ -179,21 +179,21 @@ def test_one_environment_alone_can_be_asked_for() -> None:
     assert {one.get("environment") for one in found} == {"Staging"}
 
 
-@pytest.mark.parametrize("what", past.Around._fields)
+@pytest.mark.parametrize("what", reader.Around._fields)
 def test_the_reason_names_the_deleted_part(what: str) -> None:
     """A deployment whose task, release or environment is gone is left out, and the reason names which."""
-    around = past.Around(task(1), {"Version": "1.1.0"}, ENVIRONMENTS[0])
+    around = reader.Around(task(1), {"Version": "1.1.0"}, ENVIRONMENTS[0])
 
-    (one,) = past.of_deployment(deployment(1), around._replace(**{what: None}), Inputs.make(), server="")
+    (one,) = reader.of_deployment(deployment(1), around._replace(**{what: None}), Inputs.make(), server="")
 
     assert one == Ignored(f"a deployment whose {what} no longer exists")
 
 
 def test_a_deployment_that_failed_is_none() -> None:
     """A task in any state but success comes to a reason, whenever it was over."""
-    around = past.Around({"State": "Canceled"}, {"Version": "1.1.0"}, ENVIRONMENTS[0])
+    around = reader.Around({"State": "Canceled"}, {"Version": "1.1.0"}, ENVIRONMENTS[0])
 
-    (one,) = past.of_deployment(deployment(1), around, Inputs.make(), server="")
+    (one,) = reader.of_deployment(deployment(1), around, Inputs.make(), server="")
 
     assert one == Ignored("the deployment did not succeed (failed)")
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
+import sys
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -20,10 +22,10 @@ from gitdailies_core.sources.protocol import Change, Ignored
 from gitdailies_pagerduty import past, reader
 from gitdailies_pagerduty.api import rest
 
+from tests.support.dora.running import in_thread
 from tests.support.history_fetch import incidents
 from tests.support.history_fetch.api import CUT, LIMITED, Api, listening
 from tests.support.history_fetch.pagerduty import BEGIN, END, Incident, answers, year
-from tests.support.webhooks.running import in_process
 
 TOKEN = "larkspur-token-000042"
 NOWHERE = {"GITDAILIES_WEBHOOK_URL": "http://127.0.0.1:9/webhooks", "GITDAILIES_WEBHOOK_KEY": "gdk_none"}
@@ -112,8 +114,15 @@ def test_ctrl_c_while_it_reads_says_where_it_stopped_and_how_to_go_on(tmp_path: 
         return tell(path, query)
 
     with listening(Api(held, TOKEN)) as api:
-        process = incidents.begun(
-            tmp_path, api.url, "pager", configuration=CONFIGURATION, **NOWHERE, PAGERDUTY_API_TOKEN=TOKEN
+        (tmp_path / "gitdailies.yml").write_text(CONFIGURATION)
+        asked_for = ("pager", "--api-url", api.url, "--since", "2025-01-01", "--until", "2026-01-01")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gitdailies_cli", "history", "fetch", *asked_for],
+            cwd=tmp_path,
+            env={**os.environ, **NOWHERE, "PAGERDUTY_API_TOKEN": TOKEN},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         assert asked.wait(60)
         process.send_signal(signal.SIGINT)
@@ -136,7 +145,7 @@ def test_what_is_fetched_arrives_once(tmp_path: Path) -> None:
     given = year(60)
     with (
         listening(Api(answers(given), TOKEN)) as api,
-        in_process(f"sqlite:{tmp_path}/webhooks.db", "--strict-order") as (receiver, _),
+        in_thread(tmp_path / "dora.db", strict_order=True) as receiver,
     ):
         where = {
             "GITDAILIES_WEBHOOK_URL": receiver.url + "/webhooks",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import socket
 import time
+from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,8 +16,8 @@ from gitdailies_core.errors import DeliveryError, Refused, UsageError
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.history import GROUP
 from gitdailies_core.values.secret import Secret
-from gitdailies_history.fetch.api_client import HttpPages
-from gitdailies_history.fetch.http_api import asked_to_wait
+from gitdailies_history.fetch.api_client import SignedApi, StoredPages
+from gitdailies_history.fetch.http_api import HttpApi, asked_to_wait
 from gitdailies_history.fetch.state import State
 from gitdailies_pagerduty.reader import reader
 
@@ -31,18 +33,21 @@ def state(tmp_path: Path) -> Iterator[State]:
         yield opened
 
 
-def pages(url: str, state: State, waited: list[float], retries: int = 2, seconds: float = 60.0) -> HttpPages:
-    return HttpPages(
-        reader,
+@contextmanager
+def pages(
+    url: str, state: State, waited: list[float], retries: int = 2, seconds: float = 60.0
+) -> Iterator[StoredPages]:
+    http = HttpApi(
         url,
         [Secret("token", "env TOKEN")],
-        state,
         retries=retries,
         sleep=waited.append,
         now=lambda: NOW,
         jitter=lambda: 0.0,
         seconds=seconds,
     )
+    with closing(http):
+        yield StoredPages(SignedApi(reader, http), state, lambda _pages: None)
 
 
 @pytest.mark.parametrize(
@@ -130,10 +135,12 @@ def test_an_answer_that_is_no_page_is_named_with_its_address(
     state: State, reply: bytes, message: str
 ) -> None:
     """The answer of another server than the vendor's is an error and is not saved as a page."""
-    with serving(reply) as server:
-        read = pages(server.url, state, [], retries=0)
-        with read, pytest.raises(DeliveryError) as caught:
-            read.get("/here")
+    with (
+        serving(reply) as server,
+        pages(server.url, state, [], retries=0) as read,
+        pytest.raises(DeliveryError) as caught,
+    ):
+        read.get("/here")
 
     assert str(caught.value).startswith(f"{server.url}{message}")
     assert state.count() == 0
@@ -157,7 +164,7 @@ def test_a_dead_address_gets_all_attempts(state: State) -> None:
 def test_a_token_goes_to_no_such_address(state: State, url: str) -> None:
     """An address without TLS beyond this machine, or with a password in it, is refused and not repeated."""
     with pytest.raises(UsageError, match="--api-url: expected") as caught:
-        pages(url, state, [])
+        pages(url, state, []).__enter__()
 
     assert "pass" not in str(caught.value)
 
@@ -167,6 +174,31 @@ def test_half_a_character_holds_up_nothing(state: State) -> None:
     api = Api(lambda path, query: {"title": "fire \ud83d"}, "token")
     with listening(api), pages(api.url, state, []) as read:
         assert read.get("/here") == {"title": "fire �"}
+
+
+@pytest.mark.parametrize(
+    ("name", "token"),
+    [
+        ("azure", "planted000042"),
+        ("bitbucket", "mira@larkspur.example:planted000042"),
+        ("buildkite", "planted000042"),
+        ("jenkins", "mira:planted000042"),
+    ],
+)
+def test_no_form_of_a_token_is_in_an_error(name: str, token: str) -> None:
+    """A server that repeats headers and password shows neither, also in the Base64 of a header."""
+    api = Api(lambda path, query: {}, token, admits=lambda path, headers: False)
+    sent = [token, f":{token}"]
+    with (
+        listening(api),
+        closing(HttpApi(api.url, [Secret(token, "env TOKEN")], retries=0)) as http,
+        pytest.raises(Refused, match="expected a token") as caught,
+    ):
+        SignedApi(registry.load(name, GROUP), http).get(f"/here/{'planted000042'}")
+
+    assert "Authorization" in str(caught.value)
+    assert not [form for form in sent if b64encode(form.encode()).decode() in str(caught.value)]
+    assert "planted000042" not in str(caught.value)
 
 
 def test_no_header_asks_for_no_wait() -> None:

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_core.ci import console
-from gitdailies_core.ci.inputs import Inputs
+from gitdailies_ci_history import travis as reader
+from gitdailies_core.ci.job.inputs import Inputs
 from gitdailies_core.ci.platforms.travis import TRAVIS
+from gitdailies_core.ci.reporting import console
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import Event
 from gitdailies_core.sources.history import Window
 from gitdailies_core.sources.protocol import Ignored
-from gitdailies_travis import past, reader
 
 from tests.support.history_fetch.api import CUT, LIMITED, Api, listening
 from tests.support.history_fetch.deploys import (
@@ -217,14 +217,14 @@ def test_older_builds_are_not_asked_for() -> None:
 )
 def test_what_did_not_deploy_is_left_out(changes: dict[str, Any], stage: str | None, reason: str) -> None:
     """A build that made no deploy comes to the reason."""
-    (one,) = past.of_build(REPO, {**build(1), **changes}, stage, Inputs.make())
+    (one,) = reader.of_build(REPO, {**build(1), **changes}, stage, Inputs.make())
 
     assert one == Ignored(reason)
 
 
 def test_a_tag_may_be_text() -> None:
     """A tag is read as the reference has it, too: as its name alone."""
-    (event,) = past.of_build(REPO, {**build(7), "tag": "v1.4.2"}, None, Inputs.make())
+    (event,) = reader.of_build(REPO, {**build(7), "tag": "v1.4.2"}, None, Inputs.make())
 
     assert isinstance(event, Event)
     assert event.get("branch") is None

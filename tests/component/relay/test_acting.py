@@ -127,21 +127,6 @@ def test_a_body_that_was_corrected_counts(relay: Relay, receiver: Receiver, tmp_
     assert relay.status()["quarantined"] == {}
 
 
-def test_filtered_deliveries_count_once_the_filter_is_open(relay: Relay, receiver: Receiver) -> None:
-    """They are replayed only when named, and only once."""
-    low = partial(pagerduty, incident="Q1", source="filtered", urgency="low", priority=None)
-    low("incident.triggered").post(relay.url)
-    low("incident.resolved", at=ENDED_AT).post(relay.url)
-    file = relay.store.parent / "gitdailies.yml"
-    file.write_text(file.read_text().replace("urgency: high, ", ""))
-    relay.reload()
-    assert done(relay, "replay", "--all") == "nothing to replay\n"
-    done(relay, "replay", "--filtered")
-    came = eventually(lambda: (found := receiver.of("Q1"))[1:] and found)
-    assert [one.event["kind"] for one in came] == ["incidentStarted", "incidentResolved"]
-    assert done(relay, "replay", "--filtered") == "nothing to replay\n"
-
-
 def test_what_was_delivered_is_sent_again_with_its_id(relay: Relay, receiver: Receiver) -> None:
     """A receiver that lost it gets the same event; without a limit the command asks for one."""
     pagerduty("incident.triggered", "Q1").post(relay.url)

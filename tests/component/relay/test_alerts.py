@@ -12,7 +12,7 @@ import requests
 from click.testing import CliRunner
 from gitdailies_cli.main import gitdailies
 from gitdailies_connection.config.load import load
-from gitdailies_relay.operations.alerts import last_alerts
+from gitdailies_relay.operations.stored_bodies import last_alerts
 from gitdailies_relay.store import store
 
 from tests.support.databases import KINDS, setting

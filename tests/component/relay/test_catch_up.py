@@ -14,9 +14,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from gitdailies_core.events.dialect import DOCUMENTED, OURS
+from gitdailies_core.events.receivers import DOCUMENTED, OURS
 from gitdailies_core.sources.protocol import RESOLVED, STARTED
-from gitdailies_relay.delivery.circuit_breaker import FAILURES_TO_OPEN
+from gitdailies_relay.delivery.isolation import FAILURES_TO_OPEN
 from gitdailies_relay.store.store import RelayStore
 from gitdailies_server.storage.sqlite import SqliteDatabase
 

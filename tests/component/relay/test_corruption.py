@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from gitdailies_relay.operations import reports
-from gitdailies_relay.store import corruption, store
+from gitdailies_relay.store import mending, store
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.support.processes import Server, eventually, run, running
+from tests.support.relay import reports
 from tests.support.relay.bench import write
 from tests.support.relay.deliveries import ENDED_AT, pagerduty, signed
 from tests.support.relay.receiver import Receiver, answer
@@ -123,10 +123,10 @@ def test_a_damaged_row_holds_up_nothing_but_its_own_incident(
         if what in UNREADABLE:
             failed = json.loads(run("relay", "failed", "--json", "--config", CONFIG, folder=tmp_path).stdout)
             assert [(one["incident"], one["reason"]) for one in failed["deadLetters"]] == [
-                ("I3", corruption.REASON)
+                ("I3", mending.DAMAGED)
             ]
             (entry,) = relay.entries("dead letter")
-            assert entry["reason"] == corruption.REASON
+            assert entry["reason"] == mending.DAMAGED
 
 
 def test_a_flipped_byte_of_a_quarantined_body_leaves_it_quarantined(

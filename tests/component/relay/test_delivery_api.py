@@ -16,16 +16,16 @@ from gitdailies_connection.check.reachability import FAULT, OK, UNPROVEN, Findin
 from gitdailies_connection.check.relays import check_relay
 from gitdailies_connection.config.load import load
 from gitdailies_connection.config.secret_source import SecretSource
-from gitdailies_connection.config.settings import RelayAddress
-from gitdailies_relay.api import service_lines
+from gitdailies_connection.config.sections.settings import RelayAddress
+from gitdailies_relay.operations import services
 from gitdailies_relay.store import store
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
+from tests.support.dora.with_relay import STATUS_KEY, with_status_key
 from tests.support.processes import eventually
 from tests.support.relay.deliveries import ENDED_AT, pagerduty, signed
 from tests.support.relay.receiver import Receiver
 from tests.support.relay.running import Relay, in_thread
-from tests.support.webhooks.with_relay import STATUS_KEY, with_status_key
 
 KEY = STATUS_KEY
 ATTIC = 'Attic <b>& "two"</b>'
@@ -107,7 +107,7 @@ def test_a_new_key_in_the_file_counts_at_once(api: Api) -> None:
     ("method", "path", "status"),
     [
         ("POST", "/deliveries", 405),
-        ("GET", "/deliveries/actions", 405),
+        ("GET", "/deliveries/actions", 404),
         ("GET", "/deliveries/d1/replay", 405),
         ("POST", "/deliveries/d1/delete", 404),
         ("GET", "/deliveries/d1", 404),
@@ -280,7 +280,7 @@ def test_services_are_listed_with_their_lines(api: Api, monkeypatch: pytest.Monk
     assert mapped["helpdesk"]["ignored"]
     assert found["lookedBackTo"] is None, "every event so far was read"
     pagerduty("incident.triggered", "Q4").post(api.relay.url)
-    monkeypatch.setattr(service_lines, "MOST_EVENTS", 1)
+    monkeypatch.setattr(services, "MOST_EVENTS", 1)
     assert eventually(lambda: api.ask("/services")["lookedBackTo"]) is not None
     lines = (api.relay.store.parent / "gitdailies.yml").read_text().splitlines()
     assert all(lines[one["line"] - 1].strip().startswith(name) for name, one in mapped.items())
@@ -447,8 +447,8 @@ def test_check_says_whether_the_pages_reach_a_relay(quiet: Api, tmp_path: Path, 
     for wrong, said in (
         (found(url, "another-key"), "it refuses the key"),
         (found(quiet.relay.url), "it has no such path"),
-        (found("http://127.0.0.1:1"), "webhooks.relay relay at http://127.0.0.1:1: "),
+        (found("http://127.0.0.1:1"), "dora.relay relay at http://127.0.0.1:1: "),
     ):
-        assert (wrong.level, said in wrong.text, "webhooks.relay" in wrong.remedy) == (FAULT, True, True)
+        assert (wrong.level, said in wrong.text, "dora.relay" in wrong.remedy) == (FAULT, True, True)
     monkeypatch.setattr(relays, "version", lambda _: "9.9.9")
     assert (found(url).level, "this is 9.9.9" in found(url).text) == (UNPROVEN, True)

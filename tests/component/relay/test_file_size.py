@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from gitdailies_relay.store import pruner, store
+from gitdailies_relay.store import retention, store
 from gitdailies_relay.store.retention import SPARE_BYTES, STEP_BYTES, bytes_to_give_back
 from gitdailies_server.storage.database import Size
 from gitdailies_server.storage.sqlite import SqliteDatabase
@@ -48,7 +48,7 @@ def grow(file: Path, mebibytes: int) -> None:
 
 def test_the_file_shrinks_while_deliveries_come_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After 26 MiB went the file is back under 8, and every delivery in between was stored."""
-    monkeypatch.setattr(pruner, "_PRUNE_SECONDS", 0.2)
+    monkeypatch.setattr(retention, "_PRUNE_SECONDS", 0.2)
     configuration = configure(tmp_path)
     grow(tmp_path / "relay.db", 26)
     assert (tmp_path / "relay.db").stat().st_size > 26 * MIB
@@ -69,29 +69,3 @@ def test_the_file_shrinks_while_deliveries_come_in(tmp_path: Path, monkeypatch: 
     with sqlite3.connect(relay.store) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
-
-
-def test_a_file_made_without_it_is_left_as_large_as_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A file without incremental vacuum keeps its free space until a VACUUM, then it shrinks."""
-    monkeypatch.setattr(pruner, "_PRUNE_SECONDS", 3600)
-    path = tmp_path / "relay.db"
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA page_size=8192")
-        connection.execute("PRAGMA journal_mode=WAL")
-    connection.close()
-    file = configure(tmp_path)
-    with in_thread(file) as relay:
-        grow(relay.store, 12)
-    with in_thread(file) as relay:
-        eventually(lambda: relay.status()["freeBytes"] > 10 * MIB)
-    with sqlite3.connect(path, isolation_level=None) as connection:
-        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
-        connection.execute("VACUUM")
-    connection.close()
-    assert path.stat().st_size < MIB
-    with in_thread(file) as relay:
-        grow(relay.store, 12)
-    with in_thread(file) as relay:
-        eventually(lambda: relay.status()["bytes"] < 8 * MIB)

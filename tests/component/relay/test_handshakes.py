@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
@@ -17,7 +16,7 @@ from gitdailies_cli.main import gitdailies
 from gitdailies_connection.config.load import load
 from gitdailies_core.errors import ConfigurationError, DeliveryError, UsageError
 from gitdailies_relay.intake import certificates
-from gitdailies_relay.operations.show import show
+from gitdailies_relay.operations.reading import actions_on
 from gitdailies_relay.store.store import reading
 
 from tests.support.processes import eventually
@@ -175,8 +174,8 @@ def test_a_subscription_is_confirmed(listening: Relay, amazon: Amazon, file: Pat
     as_json = json.loads(command(file, "confirm", "alarms", "--json").stdout)
     assert as_json["handshakes"][0]["topic"] == TOPIC
     with reading(listening.database) as session:
-        found: Any = show(session, accepted["delivery"])
-    assert {one["action"] for one in found["actions"]} == {"confirmed"}
+        found = actions_on(session, [accepted["delivery"]])
+    assert {one.action for one in found} == {"confirmed"}
 
 
 def test_only_amazon_s_address_is_opened(listening: Relay, amazon: Amazon, file: Path) -> None:

@@ -14,11 +14,11 @@ import pytest
 import requests
 from gitdailies_connection.config.load import load
 from gitdailies_core.values.times import text_of
-from gitdailies_relay.operations import reports
 from gitdailies_relay.store import store
 
 from tests.support import databases
 from tests.support.processes import Server, eventually, run, running
+from tests.support.relay import reports
 from tests.support.relay.deliveries import Delivery, pagerduty
 from tests.support.relay.receiver import Receiver
 from tests.support.relay.running import configure, in_thread

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import socket
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,36 +59,6 @@ def test_a_silent_crowd_locks_no_sender_out(small: Relay, name: str) -> None:
     assert {entry["reason"] for entry in small.logged("request refused")} == {NO_ROOM}
 
 
-def test_a_sender_that_proved_itself_keeps_its_connection(small: Relay) -> None:
-    """A connection that sent an authentic delivery outlasts a crowd of strangers."""
-    with contextlib.ExitStack() as stack:
-        good = stack.enter_context(connected(small.url))
-        good.sendall(raw(pagerduty("incident.triggered", "Q1")))
-        assert receive(good).status == 202
-        for _ in range(5 * MOST):
-            stack.enter_context(connected(small.url)).sendall(b"POST /")
-        good.sendall(raw(pagerduty("incident.triggered", "Q2")))
-        assert receive(good).status == 202
-
-
-def test_a_connection_that_was_reset_leaves_nothing_behind(relay: Relay) -> None:
-    """A connection that was reset leaves no timer, so that a crowd of resets costs no memory."""
-    for answered in (True, False):
-        for number in range(20):
-            with connected(relay.url) as connection:
-                connection.sendall(raw(pagerduty("incident.triggered", f"Q{answered}-{number}")))
-                if answered:
-                    assert receive(connection).status == 202
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    # The shortest clock that could hold one back is a minute.
-    eventually(lambda: not _connections(), 30)
-
-
-def _connections() -> list[limits.Connection]:
-    gc.collect()
-    return [one for one in gc.get_objects() if isinstance(one, limits.Connection)]
-
-
 def test_a_sender_that_reads_nothing_is_cut(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sender that reads no answers is cut after the set time."""
     monkeypatch.setattr(limits, "WRITE_SECONDS", 0.3)
@@ -107,23 +75,6 @@ def test_a_sender_that_reads_nothing_is_cut(relay: Relay, monkeypatch: pytest.Mo
 def _send_on_and_on(connection: socket.socket, part: bytes) -> None:
     for _ in range(200_000):
         connection.sendall(part)
-
-
-def test_requests_sent_ahead_are_bounded(relay: Relay) -> None:
-    """Of a thousand requests in one write only the first are answered, in order. Then the connection ends."""
-    with connected(relay.url) as connection:
-        connection.sendall(b"GET /healthz HTTP/1.1\r\n\r\n" * 1000)
-        answers = b""
-        with contextlib.suppress(ConnectionError):
-            while more := connection.recv(65536):
-                answers += more
-    count = answers.count(b"HTTP/1.1 200 OK")
-    assert 1 <= count <= limits.PIPELINED_REQUESTS + 1
-    assert answers.count(b"HTTP/1.1") == count
-    assert requests.get(relay.url + "/healthz", timeout=30).status_code == 200
-    assert [entry["reason"] for entry in relay.logged("request refused")] == [
-        "expected at most 16 requests before an answer is read, got more"
-    ]
 
 
 def test_repeated_garbage_is_logged_once(relay: Relay) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gitdailies_core import retry
-from gitdailies_relay.delivery import circuit_breaker, pauses, verdicts, worker
+from gitdailies_core.values import http_answers
+from gitdailies_relay.delivery import batches, isolation, worker
 from gitdailies_relay.store import store
 
 from tests.support.processes import eventually
@@ -25,12 +25,12 @@ UNKNOWN = json.dumps({"detail": "repository larkspur/ledger is not known"}).enco
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the relay of this test wait a tenth of its usual times."""
-    monkeypatch.setattr(retry, "FIRST_DELAY_SECONDS", 0.05)
-    monkeypatch.setattr(retry, "LONGEST_DELAY_SECONDS", 0.3)
-    monkeypatch.setattr(circuit_breaker, "FIRST_BACKOFF_SECONDS", 0.1)
-    monkeypatch.setattr(circuit_breaker, "LONGEST_BACKOFF_SECONDS", 0.3)
+    monkeypatch.setattr(http_answers, "FIRST_DELAY_SECONDS", 0.05)
+    monkeypatch.setattr(http_answers, "LONGEST_DELAY_SECONDS", 0.3)
+    monkeypatch.setattr(isolation, "FIRST_BACKOFF_SECONDS", 0.1)
+    monkeypatch.setattr(isolation, "LONGEST_BACKOFF_SECONDS", 0.3)
     monkeypatch.setattr(worker, "POLL_SECONDS", 0.05)
-    monkeypatch.setattr(verdicts, "REFUSED_SECONDS", 1.0)
+    monkeypatch.setattr(batches, "REFUSED_SECONDS", 1.0)
 
 
 def started(relay: Relay, *incidents: str, service: str = "checkout-api") -> None:
@@ -107,10 +107,10 @@ def test_a_good_event_that_comes_long_after_bad_ones_is_sent_at_once(
     relay: Relay, receiver: Receiver, status: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A pause or an open circuit breaker, which only bad events caused, costs it two seconds at most."""
-    monkeypatch.setattr(circuit_breaker, "LONGEST_BACKOFF_SECONDS", 300.0)
-    monkeypatch.setattr(circuit_breaker, "FIRST_BACKOFF_SECONDS", 60.0)
-    for what in pauses.PROBE_SECONDS:
-        monkeypatch.setitem(pauses.PROBE_SECONDS, what, 300.0)
+    monkeypatch.setattr(isolation, "LONGEST_BACKOFF_SECONDS", 300.0)
+    monkeypatch.setattr(isolation, "FIRST_BACKOFF_SECONDS", 60.0)
+    for what in isolation.PROBE_SECONDS:
+        monkeypatch.setitem(isolation.PROBE_SECONDS, what, 300.0)
     receiver.script = lambda one: ACCEPTED if one.event["incidentId"] == "good" else answer(f"{status} X")
     started(relay, *(f"bad-{number}" for number in range(6)))
     eventually(lambda: len({one.event["incidentId"] for one in receiver.arrivals}) == 6)
@@ -126,8 +126,8 @@ def test_resume_sends_what_waits_for_its_time_although_nothing_is_paused(
     relay: Relay, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither the wait of an event nor an open circuit breaker holds it then."""
-    monkeypatch.setattr(retry, "FIRST_DELAY_SECONDS", 300.0)
-    monkeypatch.setattr(retry, "LONGEST_DELAY_SECONDS", 300.0)
+    monkeypatch.setattr(http_answers, "FIRST_DELAY_SECONDS", 300.0)
+    monkeypatch.setattr(http_answers, "LONGEST_DELAY_SECONDS", 300.0)
     receiver.script = lambda _: answer("503 X", Retry_After="3600")
     started(relay, "A", "B")
     eventually(lambda: relay.status()["server"]["circuit"] == "open")

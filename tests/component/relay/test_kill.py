@@ -117,7 +117,7 @@ class LateVendor(DeployVendor):
 
 @contextmanager
 def recorded(pair: Pair) -> Iterator[list[Arrival]]:
-    """Put a recorder between relay and incoming webhooks: slow, and now and then its answer is lost."""
+    """Put a recorder between relay and the DORA server: slow, and now and then its answer is lost."""
     odds, session = random.Random(20), requests.Session()
     url = f"http://127.0.0.1:{pair.port}/webhooks"
 
@@ -143,7 +143,7 @@ def recorded(pair: Pair) -> Iterator[list[Arrival]]:
 def test_after_kill_9_every_accepted_event_arrives_once_and_in_order(
     rounds: int, tmp_path: Path, measure: Callable[[str], None]
 ) -> None:
-    """Incoming webhooks have exactly the events that were answered 202, each once, starts before ends."""
+    """The DORA server has exactly the events that were answered 202, each once, starts before ends."""
     vendors = [Vendor(f"v{number}") for number in range(VENDORS)]
     cut = random.Random(9)
     undelivered = 0

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import platform
 import sqlite3
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from gitdailies_core.reasons import IGNORED, OTHER
 from gitdailies_relay.store import store
 from gitdailies_server.shared_metrics import VERSION
 from gitdailies_server.storage.sqlite import SqliteDatabase
@@ -19,9 +16,9 @@ from gitdailies_server.storage.timestamps import now_us
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.processes import eventually, run
-from tests.support.relay.deliveries import ENDED_AT, datadog, pagerduty, signed
+from tests.support.relay.deliveries import datadog, pagerduty, signed
 from tests.support.relay.receiver import Receiver, answer
-from tests.support.relay.running import Relay, configure, in_thread
+from tests.support.relay.running import Relay
 
 PREFIX = "gitdailies_relay_"
 
@@ -248,34 +245,6 @@ def test_a_scrape_does_not_wait_for_a_writer(relay: Relay) -> None:
         holder.close()
 
 
-def test_every_reason_of_occurrences_has_a_label(tmp_path: Path) -> None:
-    """In whatever order starts, ends, updates and merges come, no reason that core gives is `other`."""
-    with in_thread(configure(tmp_path)) as relay:
-        for number, order in enumerate(itertools.product(range(6), repeat=2)):
-            for step in order:
-                _step(step, f"Q{number}").post(relay.url)
-        for step in (4, 0, 3):
-            _step(step, "merged").post(relay.url)
-        metrics = samples(relay)
-    labels = {name.split('"')[1] for name in metrics if name.startswith("ignored_total")}
-    assert labels <= IGNORED.keys() - {OTHER}
-    assert labels >= {"repeated_start", "repeated_end", "update", "merged"}
-
-
-def _step(step: int, incident: str) -> Any:
-    if step == 0:
-        return pagerduty("incident.triggered", incident)
-    if step == 1:
-        return pagerduty("incident.resolved", incident, at=ENDED_AT)
-    if step == 2:
-        return pagerduty("incident.acknowledged", incident)
-    if step == 3:
-        return pagerduty("incident.resolved", incident, at=ENDED_AT, merged_into=f"{incident}-other")
-    if step == 4:
-        return pagerduty("incident.triggered", f"{incident}-other")
-    return pagerduty("incident.reopened", incident, at=ENDED_AT, reopened_at=ENDED_AT)
-
-
 @pytest.mark.parametrize("path", ["/status", "/metrics", "/anything"])
 def test_a_page_with_a_name_of_its_own_reads_nothing(relay: Relay, path: str) -> None:
     """DNS rebinding: a request for another name is refused with a reason, whatever it asks for."""
@@ -283,15 +252,6 @@ def test_a_page_with_a_name_of_its_own_reads_nothing(relay: Relay, path: str) ->
     assert answer.status_code == 421
     assert "relay.status_hosts" in answer.json()["reason"]
     assert requests.get(f"{relay.status_url}/status", headers={"Host": "localhost"}, timeout=10).ok
-
-
-def test_a_name_of_the_configuration_is_answered(tmp_path: Path) -> None:
-    """Prometheus may scrape at the name of a container."""
-    file = configure(tmp_path)
-    file.write_text(file.read_text().replace("  store:", "  status_hosts: [relay-1]\n  store:", 1))
-    with in_thread(file) as relay:
-        headers = {"Host": "relay-1:8702"}
-        assert requests.get(f"{relay.status_url}/metrics", headers=headers, timeout=10).ok
 
 
 def test_a_source_that_fell_silent_is_exposed(busy: Relay) -> None:

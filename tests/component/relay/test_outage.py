@@ -8,13 +8,12 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
-from pathlib import Path
 
 import pytest
 import requests
-from gitdailies_core import retry
-from gitdailies_relay.delivery import circuit_breaker, pauses, worker
-from gitdailies_webhooks.accounts.key_store import delete_key
+from gitdailies_core.values import http_answers
+from gitdailies_dora.accounts.keys.key_store import delete_key
+from gitdailies_relay.delivery import isolation, worker
 
 from tests.support.processes import eventually
 from tests.support.relay.deliveries import ENDED_AT, STARTED_AT, pagerduty
@@ -35,9 +34,9 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the relay of this test wait a tenth of its usual times."""
-    monkeypatch.setattr(retry, "FIRST_DELAY_SECONDS", 0.05)
-    monkeypatch.setattr(circuit_breaker, "FIRST_BACKOFF_SECONDS", 0.1)
-    monkeypatch.setattr(circuit_breaker, "LONGEST_BACKOFF_SECONDS", 0.5)
+    monkeypatch.setattr(http_answers, "FIRST_DELAY_SECONDS", 0.05)
+    monkeypatch.setattr(isolation, "FIRST_BACKOFF_SECONDS", 0.1)
+    monkeypatch.setattr(isolation, "LONGEST_BACKOFF_SECONDS", 0.5)
     monkeypatch.setattr(worker, "POLL_SECONDS", 0.05)
 
 
@@ -66,20 +65,20 @@ def percentile(pair: Pair, name: str) -> float:
     return sorted(took)[int(len(took) * 0.99)]
 
 
-def test_while_incoming_webhooks_are_down_answers_are_quick_and_in_order(pair: Pair) -> None:
+def test_while_the_dora_server_is_down_answers_are_quick_and_in_order(pair: Pair) -> None:
     """Every delivery is 202, 99 % of them within 250 ms. After the outage all events arrive in order.
 
-    A busy machine is slower: there the limit is three times the time with incoming webhooks up.
+    A busy machine is slower: there the limit is three times the time with the DORA server up.
     """
     usual = percentile(pair, "up")
     eventually(lambda: pair.status()["waiting"] == 0)
-    pair.webhooks.kill()
+    pair.dora.kill()
     assert percentile(pair, "down") < max(0.25, 3 * usual)
     status = pair.status()
     assert (status["waiting"], status["deadLetters"], status["paused"]) == (200, 0, [])
     assert status["oldestWaitingSince"] is not None
 
-    pair.start_webhooks()
+    pair.start_dora()
     eventually(lambda: pair.status()["waiting"] == 0)
     for number in range(50):
         assert kinds(pair, f"down-{number}") == PERIODS
@@ -89,7 +88,7 @@ def test_while_incoming_webhooks_are_down_answers_are_quick_and_in_order(pair: P
 def test_a_deleted_key_pauses_until_the_file_holds_another(pair: Pair) -> None:
     """Status shows the pause and its reason. Once the file has a new key, every event is delivered."""
     before = len(pair.everything())
-    delete_key(pair.folder / "webhooks.db", "relay")
+    delete_key(pair.folder / "dora.db", "relay")
     for number in range(20):
         pair.post(pagerduty("incident.triggered", f"key-{number}"))
     eventually(lambda: pair.status()["paused"])
@@ -108,26 +107,6 @@ def test_a_deleted_key_pauses_until_the_file_holds_another(pair: Pair) -> None:
     assert len(pair.everything()) == before + 21
     assert kinds(pair, "key-0") == ("started", "resolved")
     assert [entry["by"] for entry in pair.relay.entries("destination paused")] == ["key"]
-
-
-def test_pause_and_resume_by_hand(pair: Pair) -> None:
-    """Paused, deliveries are taken and wait, over a restart too; resume sends them at once.
-
-    A second resume says that there was no pause.
-    """
-    assert "paused" in pair.command("pause", "--reason", "their window")
-    pair.post(pagerduty("incident.triggered", "hand"))
-    pair.relay.terminate()
-    pair.start_relay()
-    pair.post(pagerduty("incident.resolved", "hand", at=ENDED_AT))
-    (paused,) = pair.ask("status")["paused"]
-    assert (paused["by"], paused["reason"]) == ("manual", "their window")
-    assert pair.status()["waiting"] == 2
-
-    assert pair.command("resume") == "resumed\n"
-    assert pair.command("resume") == "delivery was not paused; waiting events are sent at once\n"
-    eventually(lambda: pair.status()["waiting"] == 0)
-    assert kinds(pair, "hand") == ("started", "resolved")
 
 
 def test_another_address_is_taken_at_a_reload(relay: Relay, receiver: Receiver) -> None:
@@ -163,7 +142,7 @@ def test_an_address_that_comes_back_is_noticed(
     relay: Relay, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A receiver that answered 404 while it was replaced gets the waiting events without a command."""
-    monkeypatch.setitem(pauses.PROBE_SECONDS, "address", 0.3)
+    monkeypatch.setitem(isolation.PROBE_SECONDS, "address", 0.3)
     receiver.script = lambda one: ACCEPTED if len(receiver.arrivals) >= 3 else answer("404 Not Found")
     pagerduty("incident.triggered", "Q1").post(relay.url)
     pagerduty("incident.resolved", "Q1", at=ENDED_AT).post(relay.url)
@@ -277,27 +256,3 @@ def test_a_refusal_buries_with_its_reason_and_lets_the_rest_pass(relay: Relay, r
     assert dead["reason"] == "answered 400: repo: expected one of yours"
     assert [one["kind"] for one in receiver.taken()] == ["incidentResolved"]
     assert relay.status()["deadLetters"] == 1
-
-
-def test_a_dead_letter_is_listed_and_sent_again_by_command(pair: Pair, tmp_path: Path) -> None:
-    """`relay failed` names it, `relay replay --id` sends it once the receiver takes it."""
-    config = pair.folder / "gitdailies.yml"
-    text = config.read_text()
-    # A word for the kind that our receiver does not know.
-    config.write_text(
-        text.replace("  timeout_seconds", "  dialect: {kinds: {incidentStarted: opened}}\n  timeout_seconds")
-    )
-    pair.relay.reload()
-    eventually(lambda: pair.relay.entries("configuration reloaded"))
-    (id_,) = pair.post(pagerduty("incident.triggered", "dead"))["events"]
-    (dead,) = eventually(lambda: pair.ask("failed")["deadLetters"])
-    assert dead["id"] == id_
-    assert "answered 422: kind: expected one of" in dead["reason"]
-    assert "dead letters" in pair.command("failed")
-    config.write_text(text)
-    pair.relay.reload()
-    eventually(lambda: len(pair.relay.entries("configuration reloaded")) == 2)
-
-    assert pair.ask("replay", "--id", id_)["events"] == [id_]
-    assert kinds(pair, "dead") == ("started",)
-    assert pair.ask("failed")["deadLetters"] == []

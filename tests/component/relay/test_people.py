@@ -17,7 +17,7 @@ from gitdailies_core.sources import registry
 from gitdailies_core.sources.request import Request
 from gitdailies_core.sources.stored_body import is_of_people, without_people, without_secrets
 from gitdailies_relay.accepting.interpret import interpret
-from gitdailies_relay.operations.replay import Selection
+from gitdailies_relay.operations.replay import ReplaySelection
 from gitdailies_relay.operations.replay import replay as run_replay
 from gitdailies_relay.store.store import reading
 
@@ -119,7 +119,9 @@ def test_a_quarantined_body_names_nobody_and_can_be_replayed(
         file.read_text().replace("  ledger:", "  unknown-service: {repo: larkspur/new}\n  ledger:")
     )
     configuration = load(file)
-    done = run_replay(relay.database, configuration.sources, configuration.routes, Selection(unmapped=True))
+    done = run_replay(
+        relay.database, configuration.sources, configuration.routes, ReplaySelection(unmapped=True)
+    )
     assert [len(one.events) for one in done.deliveries] == [1]
     assert delivery.post(relay.url).json()["events"] == [*done.deliveries[0].events]
 

@@ -19,9 +19,9 @@ from typing import TypeAlias
 
 import pytest
 from gitdailies_core.errors import StoreUnavailable
-from gitdailies_core.incidents.routing import Target
 from gitdailies_core.reasons import UNEXPECTED_PAYLOAD, Reason
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change
+from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_relay.accepting.acceptance import Accepted, Delivery
 from gitdailies_relay.accepting.interpret import Interpretation, RoutedMessage
 from gitdailies_relay.store import outbox
@@ -39,7 +39,7 @@ both_forms = short_and_long(
 )
 # Enough that the log is carried over into the file twice on the way.
 TURNS = 120
-TARGETS = (Target("larkspur/shop"), Target("larkspur/ledger", "production"))
+TARGETS = (DeployTarget("larkspur/shop"), DeployTarget("larkspur/ledger", "production"))
 PLANTED = Reason(UNEXPECTED_PAYLOAD, "planted")
 IN_FORCE = "PRAGMA synchronous=FULL"
 

@@ -71,8 +71,8 @@ UNREAD: dict[Code, bytes] = {
 
 
 # No adapter in code tells of deploys, and no source here has a hold.
-# tests/contract/stores/test_relay_deploys.py and test_holds.py lead to these.
-ELSEWHERE = {reasons.NO_COMMIT, reasons.NO_ROUTE, reasons.HOLD}
+# tests/contract/stores/test_relay_deploys.py, test_holds.py and test_renamed_repositories.py lead to these.
+ELSEWHERE = {reasons.NO_COMMIT, reasons.NO_ROUTE, reasons.HOLD, reasons.RENAMED}
 
 
 def test_every_code_has_its_path() -> None:

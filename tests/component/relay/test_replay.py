@@ -13,11 +13,10 @@ from typing import Any
 
 import pytest
 from gitdailies_connection.config.load import load
+from gitdailies_connection.relay.answers import ReplayResult
 from gitdailies_core.errors import StoreUnavailable
-from gitdailies_core.reasons import FILTERED, Reason
-from gitdailies_relay.accepting.acceptance import Accepted
 from gitdailies_relay.operations import replay as replays
-from gitdailies_relay.operations.replay import Replayed, Selection, replay, summary
+from gitdailies_relay.operations.replay import ReplaySelection, replay
 from gitdailies_relay.store import store
 from gitdailies_relay.store.store import transaction
 from gitdailies_server.storage import sqlite
@@ -27,7 +26,7 @@ from gitdailies_server.storage.sqlite import SqliteDatabase
 from tests.support.databases import KINDS, setting
 from tests.support.processes import eventually, run, running
 from tests.support.relay.deliveries import ENDED_AT, SECRETS, STARTED_AT, Delivery, datadog, pagerduty, signed
-from tests.support.relay.receiver import Receiver, answer, receiving
+from tests.support.relay.receiver import Receiver, receiving
 from tests.support.relay.running import KEY_FILE, Relay, configure, in_thread
 
 DATA = Path(__file__).parent / "data"
@@ -35,11 +34,11 @@ UNREADABLE = b'{"event": '
 UNKNOWN = b'{"event": {"id": "e1", "event_type": "incident.triggered"}}'
 
 
-def replayed(relay: Relay, **selection: Any) -> Replayed:
+def replayed(relay: Relay, **selection: Any) -> ReplayResult:
     """Replay as the command does: with the configuration that the file has now."""
     configuration = load(relay.store.with_name("gitdailies.yml"))
     database = SqliteDatabase(relay.store)
-    return replay(database, configuration.sources, configuration.routes, Selection(**selection))
+    return replay(database, configuration.sources, configuration.routes, ReplaySelection(**selection))
 
 
 def add_line(relay: Relay, line: str) -> None:
@@ -98,11 +97,11 @@ def test_what_still_cannot_be_read_stays_quarantined(relay: Relay) -> None:
     quarantined = [signed(body).post(relay.url).json()["delivery"] for body in (UNREADABLE, UNKNOWN)]
     for _ in range(2):
         result = replayed(relay, source="pagerduty")
-        assert [(one.delivery, one.events, one.quarantine_code) for one in result.deliveries] == [
-            (quarantined[0], (), "invalid_json"),
-            (quarantined[1], (), "unexpected_payload"),
-        ]
-    assert [one["delivery"] for one in relay.failed()["quarantined"]] == quarantined
+        assert [(one.delivery, one.events) for one in result.deliveries] == [(id_, ()) for id_ in quarantined]
+    assert [(one["delivery"], one["code"]) for one in relay.failed()["quarantined"]] == [
+        (quarantined[0], "invalid_json"),
+        (quarantined[1], "unexpected_payload"),
+    ]
 
 
 def test_one_delivery_is_chosen_by_its_id(relay: Relay, receiver: Receiver) -> None:
@@ -263,25 +262,6 @@ def test_a_source_that_is_gone_is_left_out_by_name(relay: Relay) -> None:
     assert [one["delivery"] for one in relay.failed()["quarantined"]] == [quarantined]
 
 
-def test_a_dead_letter_is_sent_again_in_its_place(relay: Relay, receiver: Receiver) -> None:
-    """A refused start is listed with the receiver's words, and after a replay it is sent."""
-    receiver.script = lambda one: (
-        answer("400 Bad Request", b'{"detail": "no such repository"}')
-        if one.event["kind"][8:] == "Started"
-        else None
-    )
-    ids = pagerduty("incident.triggered", "A").post(relay.url).json()["events"]
-    (dead,) = eventually(lambda: relay.failed()["deadLetters"])
-    assert (dead["id"], dead["reason"]) == (ids[0], "answered 400: no such repository")
-    receiver.script = Receiver.script
-    result = replayed(relay, id=ids[0])
-
-    assert result.events == tuple(ids)
-    eventually(lambda: [one.status for one in receiver.arrivals] == [400, 202])
-    assert [one.id for one in receiver.arrivals] == ids * 2
-    assert relay.failed()["deadLetters"] == []
-
-
 @pytest.fixture
 def many(tmp_path: Path) -> Iterator[tuple[Relay, Receiver]]:
     """A relay with two thousand quarantined deliveries, whose service has a line by now."""
@@ -339,21 +319,3 @@ def test_a_store_that_is_busy_for_long_is_named(relay: Relay, monkeypatch: pytes
     ):
         pass
     assert str(caught.value) == f"{relay.store}: cannot write: database is locked"
-
-
-def test_a_summary_has_a_line_for_each_item() -> None:
-    """Events, reasons, requeued events and omitted deliveries each have a line of their own."""
-    result = Replayed(
-        (
-            Accepted("d1", ("e1", "e2"), (), "", ("stored",)),
-            Accepted("d2", (), (Reason(FILTERED, "filtered: urgency low"),), "", ("ignored",)),
-        ),
-        ("e9",),
-        ("d3: no source named 'old' in the configuration",),
-    )
-    assert list(summary(result)) == [
-        "d1: e1, e2",
-        "d2: nothing to send: filtered: urgency low",
-        "e9: requeued",
-        "d3: no source named 'old' in the configuration",
-    ]

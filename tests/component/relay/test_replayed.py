@@ -51,18 +51,6 @@ def test_an_old_delivery_is_a_repeat_and_sends_nothing(
     assert len(receiver.arrivals) == 3
 
 
-def test_a_signature_holds_for_its_bytes_alone(relay: Relay) -> None:
-    """An old signature on another body, and an old body with a cut signature, prove nothing."""
-    old, new = pagerduty("incident.triggered", "Q1"), pagerduty("incident.triggered", "Q2")
-    assert old.post(relay.url).status_code == 202
-    signature = old.headers["x-pagerduty-signature"]
-
-    assert replace(new, headers=old.headers).post(relay.url).status_code == 401
-    for wrong in (signature[:-1], signature + "0", signature.upper(), signature.replace("v1=", "v1=,")):
-        played = replace(old, headers={**old.headers, "x-pagerduty-signature": wrong})
-        assert played.post(relay.url).status_code == 401
-
-
 def test_an_old_delivery_is_a_repeat_after_a_restart(tmp_path: Path, receiver: Receiver) -> None:
     """After a restart a repeated delivery gets the same ids and is not sent again."""
     file = configure(tmp_path, url=receiver.url)

@@ -16,14 +16,14 @@ from gitdailies_relay.operations.replay import (
     IGNORED,
     QUARANTINED,
     STATES,
-    Selection,
+    ReplaySelection,
     replay,
 )
 from gitdailies_relay.store.store import reading
 
 from tests.support.databases import KINDS, setting
 from tests.support.processes import eventually
-from tests.support.relay.deliveries import ENDED_AT, STARTED_AT, datadog, pagerduty, signed
+from tests.support.relay.deliveries import ENDED_AT, STARTED_AT, datadog, pagerduty
 from tests.support.relay.receiver import Receiver
 from tests.support.relay.running import Relay, configure, in_thread
 
@@ -59,7 +59,7 @@ def edit(relay: Relay, file: Path, old: str, new: str) -> None:
 def replayed(relay: Relay, file: Path, *states: str, **selection: Any) -> list[str]:
     """Replay what is in one of *states*; return the ids of the events."""
     configuration = load(file)
-    chosen = Selection(states=states or STATES, **selection)
+    chosen = ReplaySelection(states=states or STATES, **selection)
     result = replay(relay.database, configuration.sources, configuration.routes, chosen)
     return [event for one in result.deliveries for event in one.events] + list(result.events)
 
@@ -190,22 +190,6 @@ def test_a_filtered_delivery_of_an_unmapped_service_is_quarantined_by_its_replay
     assert quarantined["code"] == "unmapped"
     edit(relay, file, "services:", f"services:\n  {FRONTDESK}")
     assert len(replayed(relay, file, QUARANTINED)) == 1
-
-
-def test_a_body_that_was_mended_by_hand_counts(relay: Relay, file: Path, receiver: Receiver) -> None:
-    """A quarantined delivery is translated from another body, which takes the place of its own once."""
-    broken = pagerduty("incident.triggered", "A").body.replace(STARTED_AT.encode(), b"soon")
-    delivery = signed(broken).post(relay.url).json()["delivery"]
-    configuration = load(file)
-    result = replay(
-        relay.database,
-        configuration.sources,
-        configuration.routes,
-        Selection(id=delivery),
-        body=broken.replace(b"soon", STARTED_AT.encode()),
-    )
-    assert len(result.deliveries[0].events) == 1
-    eventually(lambda: receiver.of("A"))
 
 
 def test_headers_are_stored_without_what_proves(relay: Relay) -> None:

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 from gitdailies_cli import output
-from gitdailies_relay.operations import reports
 from gitdailies_relay.store import store
 from gitdailies_server.shared_metrics import VERSION
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.support.databases import KINDS, setting
 from tests.support.processes import eventually, run
+from tests.support.relay import reports
 from tests.support.relay.deliveries import ENDED_AT, STARTED_AT, pagerduty, signed
 from tests.support.relay.receiver import Receiver, answer
 from tests.support.relay.running import Relay, configure, in_thread
@@ -114,6 +114,7 @@ def test_status_as_json(busy: Relay) -> None:
         "quarantined": {"unexpected_payload": 1, "unmapped": 1},
         "deliveries": {"pagerduty": {"stored": 4, "unexpected_payload": 1, "unmapped": 1}},
         "replays": {},
+        "renamed": [],
     }
     with store.reading(SqliteDatabase(busy.store)) as connection:
         assert status.items() <= reports.status(connection).items()

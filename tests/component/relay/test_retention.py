@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_connection.config.settings import RelaySettings, StoreSetting
-from gitdailies_core.incidents.routing import Target
+from gitdailies_connection.config.sections.settings import RelaySettings, StoreSetting
 from gitdailies_core.reasons import FILTERED, UNEXPECTED_PAYLOAD, Reason
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED, Change, Ignored
+from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_relay.accepting.acceptance import Accepted, Delivery, accept
 from gitdailies_relay.accepting.interpret import Interpretation, RoutedMessage
-from gitdailies_relay.operations.actions import note
-from gitdailies_relay.store import outbox, pruner, retention, store
+from gitdailies_relay.operations.acting import note
+from gitdailies_relay.store import outbox, retention, store
 from gitdailies_relay.store.retention import delete_expired, find_expired
 from gitdailies_server.storage.database import Database, Session
 from gitdailies_server.storage.sqlite import SqliteDatabase
@@ -92,7 +92,7 @@ def message_of(
         merged=into is not None,
         merged_into=into,
     )
-    targets = () if refusal else (Target("larkspur/shop"),)
+    targets = () if refusal else (DeployTarget("larkspur/shop"),)
     one = RoutedMessage(change, f"{incident}-{state}", targets, refusal)
     return Delivery(f"d-{incident}-{state}", now_us(), "default", Interpretation("test", "", b"", "", (one,)))
 
@@ -177,14 +177,6 @@ def quarantined(shelf: Shelf) -> list[str]:
     return [name for (name,) in shelf.rows("SELECT delivery FROM quarantine ORDER BY seq")]
 
 
-def test_quarantined_bodies_go_after_their_days(shelf: Shelf) -> None:
-    """A quarantined body is stored for thirty days."""
-    quarantine(shelf, "old", 30.1)
-    quarantine(shelf, "young", 29.9)
-    shelf.pruned()
-    assert quarantined(shelf) == ["young"]
-
-
 def test_quarantined_bodies_are_bounded(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over the bound those go first that were replayed, then the oldest."""
     monkeypatch.setattr(retention, "BODY_BYTES", 2500)
@@ -193,14 +185,6 @@ def test_quarantined_bodies_are_bounded(shelf: Shelf, monkeypatch: pytest.Monkey
     shelf.session.execute("UPDATE quarantine SET replayed_at = 1 WHERE delivery = 'replayed'")
     shelf.pruned()
     assert quarantined(shelf) == ["b", "c"]
-
-
-def test_bodies_of_ignored_deliveries_go_after_their_days(shelf: Shelf) -> None:
-    """The body of an ignored delivery is stored for seven days, whether it was replayed or not."""
-    ignored(shelf, "old", 7.1)
-    ignored(shelf, "young", 6.9)
-    shelf.pruned()
-    assert shelf.rows("SELECT delivery FROM ignored") == [("young",)]
 
 
 def test_bodies_of_ignored_deliveries_are_bounded(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,19 +223,6 @@ def test_every_number_of_days_is_a_setting(shelf: Shelf) -> None:
     assert set(shelf.pruned(settings).values()) == {0}
 
 
-def test_a_large_heap_goes_batch_by_batch(shelf: Shelf) -> None:
-    """No transaction deletes more than a batch of a kind."""
-    shelf.database.begin(shelf.session)
-    for number in range(1200):
-        quarantine(shelf, f"d{number}", 31)
-    shelf.database.commit(shelf.session)
-    sizes = []
-    while found := find_expired(shelf.session, SETTINGS, now_us()):
-        sizes.append(max(len(rows) for rows in found.values()))
-        delete_expired(shelf.session, found)
-    assert sizes == [500, 500, 200]
-
-
 def test_a_month_of_intake_leaves_the_file_as_small_as_a_week_of_it(tmp_path: Path) -> None:
     """Once the oldest rows are due for deletion, the file stops growing, although rows arrive every day."""
     settings = replace(
@@ -283,15 +254,15 @@ def test_a_month_of_intake_leaves_the_file_as_small_as_a_week_of_it(tmp_path: Pa
 
 def test_a_running_relay_prunes_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Old rows are deleted while deliveries come in, and a fault of the store does not stop that."""
-    monkeypatch.setattr(pruner, "_PRUNE_SECONDS", 0.05)
-    real, faults = pruner.find_expired, [sqlite3.OperationalError("planted")]
+    monkeypatch.setattr(retention, "_PRUNE_SECONDS", 0.05)
+    real, faults = retention.find_expired, [sqlite3.OperationalError("planted")]
 
-    def sometimes(*rest: Any) -> Any:
+    def sometimes(*rest: Any, **more: Any) -> Any:
         if faults:
             raise faults.pop()
-        return real(*rest)
+        return real(*rest, **more)
 
-    monkeypatch.setattr(pruner, "find_expired", sometimes)
+    monkeypatch.setattr(retention, "find_expired", sometimes)
     with in_thread(configure(tmp_path)) as relay:
         signed(b"{}").post(relay.url)
         with store.transaction(relay.database) as session:

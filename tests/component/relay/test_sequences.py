@@ -1,8 +1,7 @@
-"""Deliveries one after another through a running relay, read from incoming webhooks."""
+"""Deliveries one after another through a running relay, read from the DORA server."""
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -12,7 +11,7 @@ import pytest
 
 from tests.support import databases
 from tests.support.processes import eventually
-from tests.support.relay.deliveries import ENDED_AT, STARTED_AT, datadog, pagerduty, signed, squadcast
+from tests.support.relay.deliveries import ENDED_AT, STARTED_AT, datadog, pagerduty, signed
 from tests.support.relay.pair import Pair, running_pair
 
 pytestmark = pytest.mark.matrix
@@ -62,19 +61,6 @@ def test_an_end_before_its_start_gives_both_in_order(pair: Pair) -> None:
     assert pair.story("early") == [f"early started {STARTED_AT} {HERE}", f"early resolved {ENDED_AT} {HERE}"]
 
 
-def test_an_end_that_tells_no_start_waits_for_it(pair: Pair) -> None:
-    """A recovery whose alert was not seen sends nothing. When the alert comes late, both are sent."""
-    cycle = {"cycle_key": "late-cycle"}
-    assert pair.post(datadog("monitor-recovered", **cycle), 200)["status"] == "ignored"
-    assert pair.story("late-cycle") == []
-
-    pair.post(datadog("monitor-triggered", **cycle))
-    assert pair.story("late-cycle") == [
-        "late-cycle started 2026-03-04T09:17:00Z larkspur/checkout-api production checkout-api",
-        "late-cycle resolved 2026-03-04T10:05:00Z larkspur/checkout-api production checkout-api",
-    ]
-
-
 def test_a_reopened_incident_has_a_second_occurrence(pair: Pair) -> None:
     """It starts again at reopened_at, not at created_at, and its own end ends it."""
     pair.post(pagerduty("incident.triggered", "again"))
@@ -105,25 +91,6 @@ def test_a_merge_sends_nothing_until_its_target_ends(pair: Pair) -> None:
         ("merged", ENDED_AGAIN_AT, "target", None),
         ("target", ENDED_AGAIN_AT, None, None),
     ]
-
-
-def test_a_merge_into_an_unknown_incident_ends_at_once(pair: Pair) -> None:
-    """If the relay never saw the target, the end is sent as merged, so that it is no recovery."""
-    pair.post(pagerduty("incident.triggered", "alone"))
-    pair.post(ended("alone", merged_into="never-seen"))
-
-    _, end = pair.events("alone")
-    assert (end["time"], end["mergedInto"], end["resolution"]) == (ENDED_AT, "never-seen", "merged")
-
-
-def test_an_acknowledgement_gives_nothing(pair: Pair) -> None:
-    """Acknowledging before, during and after an incident sends nothing and ends nothing."""
-    acknowledged = {"status": "acknowledged"}
-    pair.post(pagerduty("incident.acknowledged", "acked", **acknowledged), 200)
-    assert pair.story("acked") == []
-    pair.post(pagerduty("incident.triggered", "acked"))
-    pair.post(pagerduty("incident.acknowledged", "acked", **acknowledged), 200)
-    assert pair.story("acked") == [f"acked started {STARTED_AT} {HERE}"]
 
 
 def test_two_repositories_for_one_service_give_two_events_each(pair: Pair) -> None:
@@ -161,65 +128,6 @@ def test_two_services_of_one_repository_are_not_taken_for_one_another(pair: Pair
         "two resolved 2026-03-04T10:00:00Z larkspur/platform mail",
         "two resolved 2026-03-04T10:00:00Z larkspur/platform search",
     ]
-
-
-def test_two_environments_of_one_repository_are_not_taken_for_one_another(pair: Pair) -> None:
-    """Cycles of one monitor in two environments of a repository start and end each in its own."""
-    for number, environment in ((1, "staging"), (2, "production")):
-        for name in ("monitor-triggered", "monitor-recovered"):
-            key = {"cycle_key": f"env-{number}", "service": "shop", "env": environment}
-            pair.post(datadog(name, **key, tags=f"env:{environment},service:shop"))
-
-    # There is no order between incidents.
-    assert sorted(pair.story("env-1", "env-2"), key=lambda line: line.split()[0]) == [
-        "env-1 started 2026-03-04T09:17:00Z larkspur/shop staging shop",
-        "env-1 resolved 2026-03-04T10:05:00Z larkspur/shop staging shop",
-        "env-2 started 2026-03-04T09:17:00Z larkspur/shop production shop",
-        "env-2 resolved 2026-03-04T10:05:00Z larkspur/shop production shop",
-    ]
-
-
-def test_an_end_goes_where_its_start_went(pair: Pair) -> None:
-    """An incident that moved to another service ends in the repository of its start."""
-    pair.post(pagerduty("incident.triggered", "handed"))
-    pair.post(ended("handed", service="shop"))
-
-    assert pair.story("handed") == [
-        f"handed started {STARTED_AT} {HERE}",
-        f"handed resolved {ENDED_AT} {HERE}",
-    ]
-
-
-def test_what_a_filter_held_starts_when_it_is_raised(pair: Pair) -> None:
-    """A low incident is held; once raised, it starts at the time when it began, and ends as any other."""
-    low = pagerduty("incident.triggered", "raised", source="filtered", urgency="low", priority=None)
-    assert pair.post(low, 200)["reasons"] == ["filtered: urgency is low; only high counts"]
-    assert pair.story("raised") == []
-    raised: dict[str, Any] = {"source": "filtered", "urgency": "high", "priority": {"summary": "P1"}}
-    pair.post(pagerduty("incident.priority_updated", "raised", at="2026-03-04T09:40:00Z", **raised))
-    pair.post(ended("raised", **raised))
-
-    assert pair.story("raised") == [
-        f"raised started {STARTED_AT} {HERE}",
-        f"raised resolved {ENDED_AT} {HERE}",
-    ]
-
-
-def test_what_a_filter_held_to_its_end_never_counts(pair: Pair) -> None:
-    """An incident that stays low gives nothing, its end included."""
-    for word in ("incident.triggered", "incident.acknowledged", "incident.resolved"):
-        low: dict[str, Any] = {"urgency": "low", "priority": {"summary": "P1"}, "source": "filtered"}
-        pair.post(pagerduty(word, "low", at=ENDED_AT, **low), 200)
-
-    assert pair.story("low") == []
-
-
-def test_two_sources_with_the_same_incident_id_are_two_incidents(pair: Pair) -> None:
-    """The same id from PagerDuty and Squadcast is two starts, each with its source."""
-    pair.post(pagerduty("incident.triggered", "same"))
-    pair.post(squadcast("v2.incident.triggered", "same"))
-
-    assert sorted(event["source"] for event in pair.events("same")) == ["pagerduty", "squadcast"]
 
 
 def test_explain_tells_the_story(pair: Pair) -> None:
@@ -266,34 +174,6 @@ def test_a_delivery_that_could_not_be_read_is_explained_by_its_id(pair: Pair) ->
     text = pair.command("explain", quarantined[0]["delivery"])
     assert text.startswith("the delivery names no incident\n")
     assert quarantined[1]["delivery"] not in text
-
-
-UNMAPPED = "no line under services for 'attic'"
-
-
-def test_an_unmapped_service_counts_after_its_line_was_added(pair: Pair) -> None:
-    """The start is quarantined and reported; with the line, a reload and a replay, both events arrive."""
-    quarantined = pair.post(pagerduty("incident.triggered", "attic", service="attic"), 200)
-    assert quarantined["reasons"] == [f"unmapped: {UNMAPPED}"]
-    listed = [one for one in pair.ask("failed")["quarantined"] if one["delivery"] == quarantined["delivery"]]
-    assert [(one["code"], one["reason"]) for one in listed] == [("unmapped", UNMAPPED)]
-    config = pair.folder / "gitdailies.yml"
-    text = config.read_text()
-    config.write_text(text.replace("services:", "services:\n  attic: {repo: larkspur/attic}", 1))
-    pair.relay.reload()
-    eventually(lambda: pair.relay.entries("configuration reloaded"))
-
-    replayed = pair.ask("replay", "--unmapped")
-    assert [(d["delivery"], len(d["events"])) for d in replayed["deliveries"]] == [
-        (quarantined["delivery"], 1)
-    ]
-    pair.post(ended("attic", service="attic"))
-    assert pair.story("attic") == [
-        f"attic started {STARTED_AT} larkspur/attic attic",
-        f"attic resolved {ENDED_AT} larkspur/attic attic",
-    ]
-    assert quarantined["delivery"] not in json.dumps(pair.ask("failed"))
-    assert pair.ask("replay", "--unmapped") == {"deliveries": [], "events": [], "leftOut": []}
 
 
 def test_a_faulty_configuration_leaves_the_old_one_in_force(pair: Pair) -> None:

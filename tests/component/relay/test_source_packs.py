@@ -27,7 +27,7 @@ from gitdailies_server.storage.timestamps import now_us, to_us
 from tests.support.relay.running import NOBODY, Relay, configure, in_thread
 
 # Every word of a tool is a deploy here.
-ROUTE = '{"*": {repo: larkspur/platform, environment: production}}'
+ROUTE = '{"*": {repo: larkspur/platform, environment: production, service: web}}'
 COUNTED, QUARANTINED = "stored", "quarantined"
 
 

@@ -5,20 +5,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import pytest
 import requests
-from gitdailies_server.storage import file_watch
 
 from tests.support.processes import eventually
 from tests.support.relay.deliveries import pagerduty
 from tests.support.relay.running import Relay, configure, in_thread
 
 FILES = "relay.db", "relay.db-wal", "relay.db-shm"
-
-
-@pytest.fixture(autouse=True)
-def _checked_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_watch, "CHECK_SECONDS", 0.0)
 
 
 def refused(relay: Relay) -> str:

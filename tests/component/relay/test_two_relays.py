@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from gitdailies_connection.config.load import load
 from gitdailies_core.sources import registry
-from gitdailies_relay.operations import reports
 from gitdailies_relay.store import store
 
 from tests.component.relay.test_examples import configured, proven, sources
 from tests.support import databases
 from tests.support.empty_stores import RELAY
 from tests.support.processes import Server, eventually, running
+from tests.support.relay import reports
 from tests.support.relay.deliveries import JSON, Delivery, pagerduty
 from tests.support.relay.deploys import (
     NOTHING,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from gitdailies_connection.config.load import load, read
 from gitdailies_core.errors import ConfigurationError
-from gitdailies_relay.operations.unmapped import PLACEHOLDER, lines, services
+from gitdailies_relay.operations.services import PLACEHOLDER, lines_to_paste, unmapped_services
 from gitdailies_relay.store import store
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
@@ -47,7 +47,7 @@ def test_a_repository_that_was_forgotten_is_asked_for(relay: Relay) -> None:
     """A report that is pasted unchanged is refused, and the error names the line."""
     pagerduty("incident.triggered", "Q1", service="attic").post(relay.url)
     file = relay.store.parent / "gitdailies.yml"
-    with pytest.raises(ConfigurationError, match=f"services.attic.repo: .* got '{PLACEHOLDER}'"):
+    with pytest.raises(ConfigurationError, match=f"services.P-attic.repo: .* got '{PLACEHOLDER}'"):
         read(paste(file, report(relay)), file)
 
 
@@ -122,9 +122,9 @@ def test_a_body_that_can_be_read_no_more_is_left_out(relay: Relay) -> None:
         connection.execute("UPDATE quarantine SET source = 'gone' WHERE reason LIKE '%roof%'")
     configuration = load(relay.store.parent / "gitdailies.yml")
     with store.reading(SqliteDatabase(relay.store)) as connection:
-        found = services(connection, configuration.sources, configuration.routes)
-    assert [one.name for one in found] == ["cellar"]
-    assert list(lines(found))[-1] == f'  "cellar": {{repo: {PLACEHOLDER}}}'
+        found = unmapped_services(connection, configuration.sources, configuration.routes)
+    assert [one.service for one in found] == ["cellar"]
+    assert list(lines_to_paste(found))[-1] == f'  "P-cellar": {{repo: {PLACEHOLDER}}}'
 
 
 def test_a_name_that_is_too_long_for_a_repository_is_unmapped(tmp_path: Path) -> None:

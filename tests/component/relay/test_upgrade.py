@@ -29,14 +29,13 @@ from typing import Any
 import pytest
 from gitdailies_connection.config.load import load
 from gitdailies_core.errors import StoreUnavailable
-from gitdailies_relay.operations import reports
-from gitdailies_relay.operations.failed import failed as read_failed
 from gitdailies_relay.store import store
 from gitdailies_server.storage import migrations
 from gitdailies_server.storage.database import Database
 
 from tests.support.databases import postgresql_url
 from tests.support.processes import eventually, run
+from tests.support.relay import reports
 from tests.support.relay.deliveries import ENDED_AT, Delivery, pagerduty
 from tests.support.relay.receiver import Receiver
 from tests.support.relay.running import Relay, configure, in_thread
@@ -177,7 +176,7 @@ def test_reports_are_those_of_the_old_store(old: OldStore) -> None:
     """Numbers, reasons and timelines of the upgraded store are those of the old one."""
     store.migrate(old.database)
     with store.reading(old.database) as connection:
-        status, failed = reports.status(connection), read_failed(connection)
+        status, failed = reports.status(connection), reports.failed(connection)
         done, merged = reports.explain(connection, "DONE"), reports.explain(connection, "MERGED")
     assert (status["waiting"], status["retrying"], status["deadLetters"]) == (2, 1, 1)
     assert status["quarantined"] == {"invalid_json": 1, "unexpected_payload": 1, "unmapped": 1}

@@ -20,7 +20,7 @@ from gitdailies_core.values.secret import Secret
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-_CASES_A_ROUND = 500
+_CASES_A_ROUND = 100
 
 
 class Examples(tuple[tuple[Request, Any], ...]):

@@ -10,7 +10,7 @@ import pytest
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.protocol import STARTED, Change
 from gitdailies_core.sources.request import Request
-from gitdailies_core.values.times import from_epoch
+from gitdailies_core.values.lenient_times import from_epoch
 
 from tests.contract.adapters.fuzzing import fuzz
 from tests.support.forms import short_and_long

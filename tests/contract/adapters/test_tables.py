@@ -7,8 +7,6 @@ import pytest
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, STATES, UPDATED
 
-from scripts import generate
-
 DATA = Path(__file__).parent / "data"
 ROOT = Path(__file__).parents[3]
 # Each vendor's words, as its documentation and other receivers list them, with what each must mean.
@@ -35,11 +33,3 @@ def test_every_adapter_of_this_project_has_its_words_listed():
     missing = sorted(f"tests/contract/adapters/data/words/{name}.json" for name in adapters - set(WORDS))
     assert missing == [], "write the vendor's documented words by started, resolved, updated and ignored"
     assert set(WORDS) <= adapters
-
-
-def test_the_pages_show_the_tables_as_they_are():
-    """Each adapter has a page, and its generated parts match the table and the options."""
-    generated = {path for path in generate.texts(ROOT) if path.endswith("-adapter/README.md")}
-
-    assert generated == {f"{name}-adapter/README.md" for name in WORDS}
-    assert not generated.intersection(generate.stale(ROOT))

@@ -1,22 +1,27 @@
-"""The samples of deploy senders, through their packs and routes: what counts, where, its id, its proof."""
+"""The samples of deploy senders, through their packs and routes: what counts, where, its id."""
 
+import base64
 import copy
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
+import yaml
+from gitdailies_core.ci.job.facts import Variables
+from gitdailies_core.ci.platforms.jenkins import JENKINS
 from gitdailies_core.deploys.deploy import event_id
 from gitdailies_core.deploys.pushes import remembered
 from gitdailies_core.deploys.routing import DeployRoute, DeployRoutes
-from gitdailies_core.errors import PayloadError, ProofError
-from gitdailies_core.reasons import NO_COMMIT, NO_ROUTE, QUARANTINED, UNKNOWN_TYPE, Reason
+from gitdailies_core.reasons import NO_COMMIT, NO_ROUTE, UNKNOWN_TYPE, Reason
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.deploy_messages import Deploy, Push
-from gitdailies_core.sources.protocol import Change, Ignored, ProofSettings, Unreadable
+from gitdailies_core.sources.images import of_application
+from gitdailies_core.sources.protocol import Change, Ignored, Unreadable
 from gitdailies_core.sources.request import FORM, Request
-from gitdailies_core.values.secret import Secret
+from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_sources.shipped import provider
 
 TABLE = json.loads((Path(__file__).parent / "deploy_samples.json").read_text("utf-8"))
@@ -140,12 +145,76 @@ def test_a_whole_pipeline_counts_where_a_route_names_it(name, stem):
     assert counted(name, read(name, stem)[0], lines) == wanted
 
 
-def test_one_deploy_by_two_messages_has_one_id():
-    """GitLab's job and deployment, Vercel's success and promotion, Flux's interval, GitHub as a form."""
+def test_the_ids_of_deploys_never_change():
+    """The file has those of the first release: what a pack no longer says of a deploy stays in its id."""
+    place = DeployTarget("larkspur/platform", "production")
+    found = {}
     for name, stem in SAMPLES:
-        like = TABLE[name]["samples"][stem].get("like")
-        if like:
-            assert id_of(name, read(name, stem)[0]) == id_of(name, read(name, like)[0])
+        ids = [event_id(one, place, "a key") for one in read(name, stem) if isinstance(one, Deploy)]
+        if ids:
+            found.setdefault(name, {})[stem] = ids
+
+    assert found == json.loads((Path(__file__).parent / "deploy_ids.json").read_text("utf-8"))
+
+
+def test_a_tools_own_name_is_no_service():
+    """A service is what a person wrote for it. The samples with one have an annotation or a field for it."""
+    written = {'annotations."gitdailies.com/service"', "metadata.service", "customData.service",
+               "data.customData.service"}  # fmt: skip
+    for name in TABLE:
+        entries = yaml.safe_load(PACKS.joinpath(name, "source.yaml").read_text("utf-8"))["messages"].values()
+        services = {one["service"] for one in entries if "sha" in one and "service" in one}
+        assert services <= written, name
+
+
+@pytest.mark.parametrize(
+    ("name", "stem", "word"),
+    [
+        ("github", "deployment_status.success.actions", "production"),
+        ("github", "deployment_status.success.actions", ".github/workflows/deploy.yml"),
+        ("github", "deployment_status.success.actions", "Deploy Production"),
+        ("github", "deployment_status.success.api-made", "production"),
+        ("gitlab", "build.success.production", "production"),
+        ("gitlab", "build.success.production", "deploy-production"),
+        ("gitlab", "deployment.success", "production"),
+        ("vercel", "deployment.succeeded.production", "labels-web"),
+        ("netlify", "deploy.ready.production", "larkspur-docs"),
+        ("honeybadger", "deployed", "quotes"),
+        ("argocd", "deploy.succeeded.annotated", "checkout-production"),
+    ],
+)
+def test_a_line_gives_a_deploy_its_service(name, stem, word):
+    """By environment, workflow or job, and by what the tool calls it. The rest stays, and so does the id."""
+    (message,) = read(name, stem)
+    lines = {word: {"service": "api"}}
+
+    assert counted(name, message, lines) == {**counted(name, message, {}), "service": "api"}
+    assert event_id(message, routes(lines).route(message), "k") == event_id(
+        message, routes({}).route(message), "k"
+    )
+
+
+def test_a_workflow_counts_by_its_file_alone_and_by_its_whole_path():
+    (run,) = read("github", "workflow_run.completed.success")
+
+    for word in ("deploy.yml", ".github/workflows/deploy.yml"):
+        assert counted("github", run, {word: {"environment": "live"}})["environment"] == "live"
+        assert counted("github", run, {word: {"service": "api"}}).code == NO_ROUTE
+
+
+def test_an_override_takes_a_service_away():
+    """An empty text; the id stays as it is without the override."""
+    texts = {"commit": COMMIT, "repo": "larkspur/x", "service": "x-eu"}
+    annotations = {f"gitdailies.com/{name}": text for name, text in texts.items()}
+    delivery = request("argocd", "deploy.succeeded.annotated", at("annotations", annotations))
+
+    def told(override):
+        return registry.compile_source("argocd", override=override).translate(delivery, {})[0]
+
+    own, without = told({}), told({"deploy": {"service": ""}})
+
+    assert (own.service, without.service) == ("x-eu", None)
+    assert id_of("argocd", own) == id_of("argocd", without)
 
 
 def test_deploys_of_one_run_to_two_environments_have_two_ids():
@@ -154,6 +223,56 @@ def test_deploys_of_one_run_to_two_environments_have_two_ids():
 
     assert production.run == staging.run == "9912004455"
     assert id_of("github", production) != id_of("github", staging)
+
+
+RUN, BUILDKITE = "workflow_run.completed.success", "job.finished.passed"
+
+
+@pytest.mark.parametrize(
+    ("name", "stem", "change", "trigger"),
+    [
+        ("github", "deployment_status.success.actions", None, "push"),
+        ("github", "deployment_status.success.actions", {"workflow_run.run_attempt": 2}, "rerun"),
+        (
+            "github",
+            "deployment_status.success.actions",
+            {"workflow_run.event": "workflow_dispatch"},
+            "manual",
+        ),
+        ("github", "deployment_status.success.actions", {"workflow_run.event": "schedule"}, "schedule"),
+        ("github", "deployment_status.success.actions", {"workflow_run.event": "merge_group"}, "other"),
+        ("github", "deployment_status.success.actions", {"workflow_run.event": "workflow_run"}, None),
+        ("github", "deployment_status.success.api-made", None, None),
+        ("github", RUN, None, "push"),
+        ("github", RUN, {"workflow_run.event": "workflow_run"}, None),
+        ("github", "push.main", None, "push"),
+        ("github", "push.main", {"forced": True}, "other"),
+        ("gitlab", "build.success.production", None, None),
+        ("gitlab", "build.success.production", {"before_sha": COMMIT}, "push"),
+        ("gitlab", "build.success.production", {"before_sha": COMMIT, "retries_count": 1}, "rerun"),
+        ("gitlab", "build.success.production", {"before_sha": COMMIT, "retries_count": None}, None),
+        ("gitlab", "deployment.success", None, None),
+        ("buildkite", BUILDKITE, None, "push"),
+        ("buildkite", BUILDKITE, {"build.tag": "v2"}, "tag"),
+        ("buildkite", BUILDKITE, {"job.retries_count": 1}, "rerun"),
+        ("buildkite", BUILDKITE, {"build.rebuilt_from": {"id": "x"}}, "rerun"),
+        ("buildkite", "build.finished.passed", {"build.rebuilt_from": {"id": "x"}}, "rerun"),
+        ("buildkite", BUILDKITE, {"build.source": "ui", "build.tag": "v2"}, "manual"),
+        ("azure-devops", "build.complete.succeeded", None, "push"),
+        ("azure-devops", "build.complete.succeeded", {"resource.reason": "schedule"}, "schedule"),
+        ("circleci", "job-completed.success", None, None),
+    ],
+)
+def test_a_deploy_tells_what_started_its_run_where_the_vendor_does(name, stem, change, trigger):
+    """A push or a tag is that of a first attempt alone, so that a job that runs again may be a rollback."""
+
+    def changed(body):
+        for path, value in (change or {}).items():
+            at(path, value)(body)
+
+    found = next(one for one in read(name, stem, changed) if isinstance(one, Deploy))
+
+    assert found.trigger == trigger
 
 
 def test_a_run_that_deploys_again_has_another_id():
@@ -185,6 +304,13 @@ def at(path, value):
         body[int(last) if isinstance(body, list) else last] = value
 
     return change
+
+
+def with_pull_request(body):
+    """A build of Cloud Build, whose trigger is for pull requests."""
+    build = json.loads(base64.b64decode(body["message"]["data"]))
+    build["substitutions"]["_PR_NUMBER"] = "12"
+    body["message"]["data"] = base64.b64encode(json.dumps(build).encode()).decode()
 
 
 ACTIONS, JOB = "deployment_status.success.actions", "build.success.production"
@@ -223,6 +349,21 @@ ACTIONS, JOB = "deployment_status.success.actions", "build.success.production"
         ("buildkite", "job.finished.passed", at("job.soft_failed", True), "the job failed softly"),
         ("buildkite", "build.finished.passed", at("build.blocked", True),
          "the build is blocked and not over"),
+        ("aws", "codedeploy.success.with-commit", at("detail-type",
+         "CodeDeploy Instance State-change Notification"),
+         "the state of an instance; its deployment counts"),
+        ("buildkite", "build.finished.passed", at("build.pull_request", {"id": "12", "base": "main"}),
+         "a build of a pull request"),
+        ("azure-devops", "build.complete.succeeded", at("resource.sourceBranch", "refs/pull/12/merge"),
+         "a run for a pull request"),
+        ("azure-devops", "run-state-changed.succeeded",
+         at("resource.run.resources.repositories.self.refName", "refs/pull/12/merge"),
+         "a run for a pull request"),
+        ("gcp", "cloudbuild.success", with_pull_request, "a build of a pull request"),
+        ("jenkins", "finalized.success", at("build.parameters", {"ghprbPullId": "12"}),
+         "a build of a pull request"),
+        ("jenkins", "finalized.success", at("build.parameters", {"gitlabMergeRequestIid": "12"}),
+         "a build of a merge request"),
         ("azure-devops", "run-state-changed.succeeded", at("message.text", "Run of Fabrikam-CI succeeded."),
          "the sample of the Test button"),
         ("vercel", "deployment.succeeded.production", at("payload.target", None),
@@ -342,6 +483,57 @@ def test_argo_image_tag_that_holds_the_commit():
     assert (found["repo"], found["commitSHA"], found["branch"]) == ("larkspur/checkout-api", COMMIT, None)
 
 
+SIDECAR = "registry.example:5000/mesh/auth-proxy:"
+
+
+@pytest.mark.parametrize(
+    ("images", "line", "found"),
+    [
+        ([SIDECAR + OTHER_COMMIT, f"x/checkout-api:{COMMIT}"], {}, COMMIT),
+        ([f"x/checkout-api:{COMMIT}@sha256:{'ab' * 32}", SIDECAR + OTHER_COMMIT], {}, COMMIT),
+        ([SIDECAR + OTHER_COMMIT, f"x/{{}}:{COMMIT}"], {}, COMMIT),
+        ([f"x/checkout-api:{OTHER_COMMIT}", f"x/web:{COMMIT}"], {"service": "Web"}, COMMIT),
+        ([f"x/web:{COMMIT}", SIDECAR + "v3"], {}, COMMIT),
+        ([SIDECAR + OTHER_COMMIT, "x/checkout-api:v7"], {}, "hold no commit"),
+        (
+            [SIDECAR + OTHER_COMMIT, f"x/checkout-api:{COMMIT[:7]}"],
+            {},
+            f"'{COMMIT[:7]}' is seen, and too short",
+        ),
+        ([SIDECAR + OTHER_COMMIT, f"x/web:{COMMIT}"], {}, "hold different commits"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("name", "stem", "app"),
+    [
+        ("argocd", ARGO, "checkout-production"),
+        ("kubernetes", "argo-rollouts.completed.no-annotations", "checkout"),
+    ],
+)
+def test_the_image_of_the_application_has_the_commit(name, stem, app, images, line, found):
+    """It is called like the service, the application or the repository. A sidecar's commit never counts."""
+    (message,) = read(name, stem, at("images", [one.format(app) for one in images]))
+    (word,) = {message.route}
+    place = routes({word: {"repo": "larkspur/checkout-api", **line}}).route(message)
+    deploy = of_application(replace(message, application=app), place)
+    if isinstance(deploy, Reason):
+        assert deploy.code == NO_COMMIT
+        assert found in deploy.text
+    else:
+        assert deploy.sha == found
+
+
+def test_a_short_image_tag_is_named():
+    """What was seen and why it is no commit is said, also where no image has a whole one."""
+    short = [f"x/checkout-api:main-{COMMIT[:12]}-17", "x/cache:20260304"]
+    (message,) = read("argocd", ARGO, at("images", short))
+    assert f"'{COMMIT[:12]}' is seen, and too short" in counted("argocd", message, {}).text
+    (unreadable,) = read("kubernetes", "argo-rollouts.completed.no-annotations", at("images", short))
+    assert f"'{COMMIT[:12]}' is seen, and too short" in unreadable.reason
+    (plain,) = read("argocd", ARGO, at("images", ["x/checkout-api:20260304", "x/facade:decade"]))
+    assert "too short" not in counted("argocd", plain, {}).text
+
+
 def test_argo_short_image_tag_is_no_commit():
     (message,) = read("argocd", ARGO, at("images", ["registry.example/checkout-api:sha-5c634cc3313a"]))
 
@@ -455,9 +647,37 @@ def test_octopus_names_are_cut_by_references_and_a_release_may_hold_the_commit()
 
     assert counted("octopus", found) == {
         "repo": "larkspur/checkout-api", "commitSHA": COMMIT, "branch": None, "environment": environment,
-        "service": project, "time": "2026-11-24T10:06:38Z",
+        "service": None, "time": "2026-11-24T10:06:38Z",
     }  # fmt: skip
+    assert found.application == project
     assert (found.run, found.attempt) == ("Releases-902", "Deployments-4410")
+
+
+def test_a_jenkins_build_counts_at_the_time_of_its_phase_however_long_it_took():
+    """The plugin sends an end as the time of COMPLETED and FINALIZED: its source says so."""
+    whole = read("jenkins", "finalized.success")[0]
+    long = read("jenkins", "finalized.success", at("build.duration", 5_400_000))[0]
+
+    assert long.at == whole.at
+    assert read("jenkins", "completed.success")[0].at < whole.at
+
+
+@pytest.mark.parametrize(
+    ("url", "name", "word"),
+    [
+        ("job/freight/job/checkout-api/job/main/", "main", "freight/checkout-api/main"),
+        ("job/checkout-api/job/feature%252Fweights/", "feature%2Fweights", "checkout-api/feature%2Fweights"),
+        ("job/job/job/ship/", "ship", "job/ship"),
+        (None, "ship", "ship"),
+    ],
+)
+def test_a_jenkins_job_goes_by_its_full_name(url, name, word):
+    """Its run is BUILD_TAG, which Jenkins makes of the full name, and which the step reports."""
+    (message,) = read("jenkins", "finalized.success", lambda body: body.update(url=url, name=name))
+
+    assert message.route == word
+    environ = Variables({"BUILD_TAG": f"jenkins-{word.replace('/', '-')}-77"})
+    assert message.run == JENKINS.read(environ, None).run.id
 
 
 def test_heroku_rollback_and_promotion():
@@ -533,65 +753,3 @@ def test_cdevents_package_that_names_its_repository_in_a_qualifier():
     (message,) = read("cdevents", "service.deployed.0.3.0", at("subject.content.artifactId", purl))
 
     assert (message.repo, message.sha) == ("freight/api/quotes", COMMIT)
-
-
-@pytest.mark.parametrize("name", sorted(TABLE))
-def test_an_unknown_word_never_counts(name):
-    """A state that no table has is quarantined, ignored, or its delivery cannot be read."""
-    stem = next(
-        stem for stem, row in TABLE[name]["samples"].items() if row["outcome"] in (*COUNTED, "no commit")
-    )
-    given = request(name, stem)
-    words = {message.word.lower() for message in registry.adapter(name).translate(given, {})}
-
-    def other(value):
-        if isinstance(value, dict):
-            return {field: other(one) for field, one in value.items()}
-        if isinstance(value, list):
-            return [other(one) for one in value]
-        return "unheard-of" if isinstance(value, str) and value.lower() in words else value
-
-    body = json.dumps(other(json.loads(given.body))).encode()
-    changed = Request.make(headers=given.headers, body=body, received_at=AT)
-    try:
-        messages = registry.adapter(name).translate(changed, {})
-    except PayloadError:
-        return
-    # The state of a build of Google Cloud is inside base64, where nothing was changed.
-    if name != "gcp":
-        codes = {message.code for message in messages if isinstance(message, Ignored)}
-        assert all(isinstance(message, Ignored) for message in messages)
-        # The word of these chooses the entry, and other words are said to be no deploy.
-        assert codes & QUARANTINED or name in (
-            "cdevents",
-            "honeybadger",
-            "vercel",
-        )
-
-
-def vectors(name):
-    return json.loads(folder(name).joinpath("signatures.json").read_text("utf-8"))
-
-
-@pytest.mark.parametrize("name", sorted(TABLE))
-def test_a_proof_is_accepted_or_refused(name):
-    """Right, wrong, missing, stale and swapped proofs, each as its vector says."""
-    adapter = registry.adapter(name)
-    assert {vector["accepted"] for vector in vectors(name)} == {True, False}
-    for vector in vectors(name):
-        body, received = vector["body"], vector.get("received_at")
-        given = Request.make(
-            headers=vector["headers"],
-            body=body["text"].encode()
-            if isinstance(body, dict)
-            else folder(name).joinpath(body).read_bytes(),
-            query=vector.get("query", {}),
-            received_at=datetime.fromisoformat(received) if received else AT,
-        )
-        settings = ProofSettings(header=vector.get("header", ""))
-        try:
-            adapter.verify(given, [Secret(secret) for secret in vector["secrets"]], settings)
-        except ProofError:
-            assert not vector["accepted"], vector["about"]
-        else:
-            assert vector["accepted"], vector["about"]

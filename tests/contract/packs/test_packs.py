@@ -3,10 +3,12 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
+import yaml
 from gitdailies_core.contract import checks, elements
 from gitdailies_core.errors import ConfigurationError, MappingError
 from gitdailies_core.sources import registry
@@ -21,6 +23,14 @@ ROOT = Path(str(files("gitdailies_sources"))) / "packs"
 def test_a_pack_keeps_the_contract(name):
     """Examples, broken variants, an unknown word, a group with one broken element, and proofs."""
     assert list(checks.faults(registry.adapter(name))) == []
+
+
+def test_a_pack_that_was_checked_against_source_code_names_it():
+    """The repository, the commit and the files, so that the next one can look again. No other pack does."""
+    for folder in ROOT.glob("*/source.yaml"):
+        pack = yaml.safe_load(folder.read_text())
+        assert (pack["verified"] == "source") == ("source_code" in pack), folder.parent.name
+        assert re.search(r"^\S+/\S+ [0-9a-f]{7,}, \S", pack.get("source_code", "a/b 1234567, c"))
 
 
 def test_every_folder_is_a_pack():
@@ -114,7 +124,7 @@ def test_an_override_replaces_single_fields_and_words():
     assert isinstance(message, Change)
     assert isinstance(before, Change)
     assert [service.name for service in message.services] == ["payments"]
-    assert message._replace(services=before.services) == before
+    assert replace(message, services=before.services) == before
 
 
 @pytest.mark.parametrize(

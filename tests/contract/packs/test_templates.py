@@ -101,7 +101,7 @@ def test_argo_cd_names_the_deployment_repository(renderer, tmp_path):
         FLEET_BEFORE,
         "main",
     )
-    assert (message.service, message.at, message.gitops) == (
+    assert (message.application, message.at, message.gitops) == (
         "checkout-production",
         datetime(2026, 11, 24, 10, 7, 58, tzinfo=UTC),
         True,
@@ -186,7 +186,7 @@ def test_an_argo_rollout(renderer, tmp_path):
     message = read(renderer, tmp_path, "kubernetes", entry, "rollout", rollout)
     without = read(renderer, tmp_path, "kubernetes", entry, "rollout", bare)
 
-    assert (message.repo, message.sha, message.environment, message.service) == (
+    assert (message.repo, message.sha, message.environment, message.application) == (
         "larkspur/checkout-api",
         "5c634cc3313afcc0490256db8ddd0358238a0d9e",
         "production",

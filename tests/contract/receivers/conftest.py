@@ -1,5 +1,5 @@
-"""The fixtures of incoming webhooks, for these tests."""
+"""The fixtures of the DORA server, for these tests."""
 
-from tests.support.webhooks.fixtures import address, database, has_tables, kind, receiver
+from tests.support.dora.fixtures import address, database, has_tables, kind, receiver
 
 __all__ = ["address", "database", "has_tables", "kind", "receiver"]

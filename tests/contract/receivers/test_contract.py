@@ -15,9 +15,9 @@ import requests
 import schemathesis
 from gitdailies_core.events.events import KINDS as EVENT_KINDS
 from gitdailies_core.values.times import parse
+from gitdailies_dora.accounts.rate_limit import Rate
+from gitdailies_dora.api import access
 from gitdailies_server.storage.database import Database
-from gitdailies_webhooks.accounts.rate_limit import Rate
-from gitdailies_webhooks.api import events
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis.strategies import SearchStrategy
 from schemathesis import Case, GenerationMode
@@ -25,8 +25,8 @@ from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from tests.support.databases import KINDS
+from tests.support.dora.running import in_thread
 from tests.support.forms import short_and_long
-from tests.support.webhooks.running import in_thread
 
 # Any other name may be near to one of these, or the name of another kind.
 RIGHT_NAMES = frozenset({"sha", "receivedAt"}).union(*(kind.names for kind in EVENT_KINDS))
@@ -44,7 +44,7 @@ def test_the_document_holds_whatever_is_sent(
     kind: str, examples: int, database: Callable[[], Database], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Requests generated from the document, right and wrong ones, pass every check of schemathesis."""
-    monkeypatch.setattr(events, "KEYS", Rate(10**6, 1.0))  # many of these requests have wrong keys
+    monkeypatch.setattr(access, "KEYS", Rate(10**6, 1.0))  # many of these requests have wrong keys
     statuses: set[int] = set()
     with in_thread(database()) as receiver, requests.Session() as session:
         headers = {"webhook-key": receiver.key("all", "send", "read", "delete", "correct")}

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_webhooks.api.openapi import document
+from gitdailies_dora.api.openapi import document
 
-from tests.support.webhooks.payloads import body
-from tests.support.webhooks.running import Receiver
+from tests.support.dora.payloads import body
+from tests.support.dora.running import Receiver
 
 PACKAGE = "gitdailies_generated"
 
@@ -90,5 +90,5 @@ def test_the_client_sends_and_reads(client: Any, receiver: Receiver) -> None:
         assert [type(one).__name__ for one in listed.events] == ["DeployOccurredStored"]
         assert listed.events[0].commit_sha == event.commit_sha
         figures = calls["figures"].sync(client=connection, from_="2026-03-01")
-        assert figures.figures.deployment_frequency.numerator == 1
+        assert figures.figures.deployment_frequency.deploys == 1
         assert len(calls["why"].sync(client=connection, from_="2026-03-01").events) == 1

@@ -10,18 +10,19 @@ from typing import Any
 import pytest
 import requests
 from gitdailies_core.events.events import KINDS
-from gitdailies_server.storage.timestamps import utc_now
-from gitdailies_webhooks.api.app import create_app
-from gitdailies_webhooks.api.openapi import document
-from gitdailies_webhooks.events.problem import MEDIA_TYPE, PROBLEMS, URN
-from gitdailies_webhooks.pages.routes import routes as page_routes
-from gitdailies_webhooks.pages.site import Site
+from gitdailies_core.events.kind import Kind
+from gitdailies_dora.api.app import create_app
+from gitdailies_dora.api.openapi import document
+from gitdailies_dora.events.problem import MEDIA_TYPE, PROBLEMS, URN
+from gitdailies_dora.pages.frame.site import Site
+from gitdailies_dora.pages.routes import routes as page_routes
 from jsonschema import Draft202012Validator
 from starlette.routing import Route
 
+from tests.support.dora.bare import bare_installation
+from tests.support.dora.payloads import body
+from tests.support.dora.running import Receiver, in_thread
 from tests.support.relay.sockets import exchange
-from tests.support.webhooks.payloads import body
-from tests.support.webhooks.running import Receiver, in_thread
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -73,16 +74,16 @@ def test_every_example_is_valid_and_is_taken(receiver: Receiver) -> None:
 
 def test_every_path_and_method_is_in_the_document() -> None:
     """What the application routes and what the document describes are the same, but for the pages."""
-    app = create_app(None, None)
+    app = create_app(bare_installation())
     routes = {
         (route.path.replace(":path", ""), method.lower())
-        for route in (*app.routes, *app.state.reading.get().router.routes)
+        for route in (*app.routes, *app.state.reading().router.routes)
         if isinstance(route, Route)
         for method in route.methods - {"HEAD"}
     }
     of_pages = {
         (route.path.replace(":path", ""), method.lower())
-        for route in page_routes(Site(None, None, utc_now))
+        for route in page_routes(Site(bare_installation()))
         if isinstance(route, Route)
         for method in route.methods - {"HEAD"}
     }
@@ -93,9 +94,9 @@ def test_every_path_and_method_is_in_the_document() -> None:
 
 def test_what_loads_later_shares_no_path_with_what_is_there_from_the_start() -> None:
     """The routes that a server begins with match no path of the others, and so refuse no method of theirs."""
-    app = create_app(None, None)
+    app = create_app(bare_installation())
     first = [route for route in app.routes if isinstance(route, Route)]
-    later = [route for route in app.state.reading.get().router.routes if isinstance(route, Route)]
+    later = [route for route in app.state.reading().router.routes if isinstance(route, Route)]
     shared = {
         one.path
         for one in first
@@ -111,15 +112,15 @@ def test_what_loads_later_shares_no_path_with_what_is_there_from_the_start() -> 
     [
         ("POST", "/webhooks", "deploy", "Taken"),
         ("POST", "/webhooks?validate=true", "deploy", "Taken"),
-        ("POST", "/webhooks", "list-mixed", "Results"),
-        ("POST", "/webhooks?validate=true", "list-mixed", "Results"),
+        ("POST", "/webhooks", "list-mixed", "ListResults"),
+        ("POST", "/webhooks?validate=true", "list-mixed", "ListResults"),
         ("POST", "/webhooks/ping", None, "Pong"),
-        ("GET", "/api/events", None, "Events"),
+        ("GET", "/api/events", None, "EventList"),
         ("DELETE", "/api/events/known", None, "Deleted"),
-        ("DELETE", "/api/events/unknown", None, "Problem"),
-        ("POST", "/webhooks?validate=1", "deploy", "Problem"),
-        ("PUT", "/webhooks", "deploy", "Problem"),
-        ("GET", "/api/events?limit=0", None, "Problem"),
+        ("DELETE", "/api/events/unknown", None, "ProblemDetails"),
+        ("POST", "/webhooks?validate=1", "deploy", "ProblemDetails"),
+        ("PUT", "/webhooks", "deploy", "ProblemDetails"),
+        ("GET", "/api/events?limit=0", None, "ProblemDetails"),
     ],
 )
 def test_answers_are_as_described(
@@ -164,7 +165,7 @@ def test_what_the_server_answers_by_itself_is_a_problem(tmp_path: Path, head: by
                 assert (answer.status, answer.headers["content-type"]) == (status, MEDIA_TYPE), target
                 assert MEDIA_TYPE in told["content"]
                 assert f"`{word}`" in json.dumps(operation)
-                validator("Problem").validate(answer.json())
+                validator("ProblemDetails").validate(answer.json())
                 assert answer.json()["type"] == URN + word
 
 
@@ -176,8 +177,8 @@ def test_every_problem_is_described_where_it_can_happen() -> None:
 
 def test_every_word_of_a_problem_is_explained() -> None:
     """The words that end the type of a problem are a table in the document, and one in the documentation."""
-    type_ = document()["components"]["schemas"]["Problem"]["properties"]["type"]
-    written = (ROOT / "docs/incoming-webhooks.md").read_text()
+    type_ = document()["components"]["schemas"]["ProblemDetails"]["properties"]["type"]
+    written = (ROOT / "docs/dora-server.md").read_text()
     assert type_["enum"] == [f"urn:gitdailies:problem:{word}" for word in PROBLEMS]
     for word, kind in PROBLEMS.items():
         assert f"| `{word}` | {kind.status} | {kind.title} |" in type_["description"]
@@ -186,9 +187,7 @@ def test_every_word_of_a_problem_is_explained() -> None:
 
 def test_a_new_kind_is_in_the_document_by_its_entry_alone() -> None:
     """A kind that is added to core's table appears with schema and example."""
-    from dataclasses import replace
-
-    added = replace(KINDS[0], word="restarted", title="restart occurred")
+    added = Kind("restarted", "restart occurred", KINDS[0].fields, KINDS[0].example)
     made = document((*KINDS, added))
     assert "restarted" in made["components"]["schemas"]
     assert {"$ref": "#/components/schemas/restarted"} in made["components"]["schemas"]["Event"]["oneOf"]

@@ -1,8 +1,8 @@
-"""The fixtures of incoming webhooks, for the tests of their stores."""
+"""The fixtures of the DORA server, for the tests of its stores."""
 
 import pytest
 
-from tests.support.webhooks.fixtures import address, database, kind, receiver
+from tests.support.dora.fixtures import address, database, kind, receiver
 
 __all__ = ["address", "database", "kind", "receiver"]
 

@@ -8,17 +8,25 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
+from gitdailies_dora.derived.model.rows import read_deploys, read_incidents
+from gitdailies_dora.derived.read.figures.answer_cache import KEPT_US, MOST_BYTES, MOST_KEPT, AnswerCache
+from gitdailies_dora.events.records import change_log
+from gitdailies_dora.events.store import EventStore
+from gitdailies_dora.figures.answers.selection import Selection
 from gitdailies_server.storage.database import Session
-from gitdailies_webhooks.derived.answer_cache import KEPT_US, MOST_BYTES, MOST_KEPT, AnswerCache
-from gitdailies_webhooks.derived.rows import read_deploys, read_incidents
-from gitdailies_webhooks.events import change_log
-from gitdailies_webhooks.events.store import EventStore
-from gitdailies_webhooks.figures.selection import Selection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.contract.stores.test_series import store
-from tests.support.figures.derived_store import LATE, Opened, add_event, catch_up, delete_event, rolled_back
+from tests.support.figures.derived_store import (
+    LATE,
+    SETTINGS,
+    Opened,
+    add_event,
+    catch_up,
+    delete_event,
+    rolled_back,
+)
 from tests.support.figures.histories import HISTORIES
 from tests.support.forms import examples
 
@@ -53,7 +61,7 @@ def test_rows_of_one_version_are_the_same(store: Opened, events: Events, data: s
             if version is None:
                 continue
             everything = Selection.all_until(LATE)
-            rows = read_deploys(session, everything), read_incidents(session, everything)
+            rows = read_deploys(session, everything, SETTINGS), read_incidents(session, everything)
             assert seen.setdefault(version, rows) == rows
 
 

@@ -7,16 +7,16 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from gitdailies_connection.config.settings import RelaySettings, StoreSetting
+from gitdailies_connection.config.sections.settings import RelaySettings, StoreSetting
 from gitdailies_core.sources.protocol import STARTED
 from gitdailies_core.values.erased_text import ErasedText
 from gitdailies_relay.accepting.acceptance import accept
-from gitdailies_relay.api import deliveries, facts
-from gitdailies_relay.api.outcomes import OUTCOMES, outcome_of
-from gitdailies_relay.api.questions import Choice, Listing
+from gitdailies_relay.operations import deliveries, reading
+from gitdailies_relay.operations.deliveries import DeliveryChoice
 from gitdailies_relay.operations.erase import erase
+from gitdailies_relay.operations.outcomes import OUTCOMES, outcome_of
 from gitdailies_relay.store import refusals, retention, store
-from gitdailies_relay.store.refusals import Refused
+from gitdailies_relay.store.refusals import RefusedRequest
 from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.erasing import Erasure
 from gitdailies_server.storage.timestamps import from_us
@@ -51,18 +51,18 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 @pytest.fixture(autouse=True)
 def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read few at once, so that a small store has several groups and pages."""
-    monkeypatch.setattr(facts, "_NEIGHBORS", 30)
-    monkeypatch.setattr(facts, "_OTHERS", 5)
+    monkeypatch.setattr(reading, "_NEIGHBORS", 30)
+    monkeypatch.setattr(reading, "_OTHERS", 5)
     monkeypatch.setattr(deliveries, "MOST_CHOSEN", 50)
 
 
-def listed(session: Any, choice: Choice, limit: int = 40) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
+def listed(session: Any, choice: DeliveryChoice) -> list[str]:
+    found: list[str] = []
     after: str | None = None
     while True:
-        page = deliveries.page(session, Listing(choice, limit, after))
-        found += page["deliveries"]
-        after = page["next"]
+        page = deliveries.page(session, choice, limit=40, after=after)
+        found += [one.id for one in page.deliveries]
+        after = page.next
         if after is None:
             return found
 
@@ -72,10 +72,10 @@ def test_every_delivery_is_listed_once_by_its_outcome(database: Database, outcom
     """The pages of a list have each delivery of the outcome once, the newest first."""
     with closing(database.connect()) as session:
         ids = [id_ for (id_,) in session.execute("SELECT delivery FROM deliveries ORDER BY seq").fetchall()]
-        every = [facts.facts_between(session, id_, id_)[id_] for id_ in ids]
+        every = list(filter(None, (reading.facts_of(session, id_) for id_ in ids)))
         wanted = [one.delivery for one in every if outcome in (None, outcome_of(one).word)]
-        assert [one["id"] for one in listed(session, Choice(outcome=outcome))] == sorted(wanted, reverse=True)
-        chosen, more = deliveries.chosen_ids(session, Choice(outcome=outcome))
+        assert listed(session, DeliveryChoice(outcome=outcome)) == sorted(wanted, reverse=True)
+        chosen, more = deliveries.chosen_ids(session, DeliveryChoice(outcome=outcome))
         assert chosen == sorted(wanted)[: deliveries.MOST_CHOSEN]
         assert more == (len(wanted) > deliveries.MOST_CHOSEN)
 
@@ -89,7 +89,7 @@ def test_a_page_reads_no_table_as_a_whole(database: Database, outcome: str | Non
             if hasattr(session, "takes_lists")
             else PlansOfSqlite(session)
         )
-        deliveries.page(explaining, Listing(Choice(outcome=outcome), 20))
+        deliveries.page(explaining, DeliveryChoice(outcome=outcome), limit=20)
         for statement, plan in explaining.plans.items():
             if isinstance(plan, list):
                 scans = [line for line in plan if line.startswith("SCAN") and "INDEX" not in line]
@@ -103,16 +103,19 @@ def test_a_search_stops_where_it_says(database: Database, monkeypatch: pytest.Mo
     """What no index finds is looked for among a bounded number, and the next page goes on from there."""
     monkeypatch.setattr(deliveries, "MOST_LOOKED_AT", 60)
     with closing(database.connect()) as session:
-        first = deliveries.page(session, Listing(Choice(q="no such text")))
-        assert (first["deliveries"], first["lookedBackTo"] is not None) == ([], True)
-        second = deliveries.page(session, Listing(Choice(q="no such text"), after=first["next"]))
-        third = deliveries.page(session, Listing(Choice(q="no such text"), after=second["next"]))
-        assert (second["next"] < first["next"], third["next"]) == (True, None)
+        choice = DeliveryChoice(q="no such text")
+        first = deliveries.page(session, choice)
+        assert (first.deliveries, first.looked_back_to is not None) == ((), True)
+        second = deliveries.page(session, choice, after=first.next)
+        third = deliveries.page(session, choice, after=second.next)
+        assert first.next is not None
+        assert second.next is not None
+        assert (second.next < first.next, third.next) == (True, None)
 
 
 def test_refusals_add_up_within_an_hour(database: Database) -> None:
     """The same fault is one group for as long as it goes on; after an hour without it, another begins."""
-    wrong, hour = Refused(401, "pagerduty", "192.0.2.7", "no signature"), refusals.APART_US
+    wrong, hour = RefusedRequest(401, "pagerduty", "192.0.2.7", "no signature"), refusals.APART_US
     with store.transaction(database) as session:
         for at, count in ((hour, 2), (2 * hour, 3), (3 * hour + 1, 4)):
             refusals.write(session, {wrong: count}, at)
@@ -138,7 +141,7 @@ def test_refusals_are_kept_for_a_time_and_up_to_a_number(
     with store.transaction(database) as session:
         session.execute("DELETE FROM refusals")
         for days in (40, 3, 2, 1):
-            refusals.write(session, {Refused(401, "pagerduty", f"{days}", ""): 1}, now - days * day)
+            refusals.write(session, {RefusedRequest(401, "pagerduty", f"{days}", ""): 1}, now - days * day)
         expired = retention.find_expired(session, settings, now)
         retention.delete_expired(session, {k: rows for k, rows in expired.items() if "refusals" in k})
         rest = refusals.newest(session, limit=10, before=(2**62, 0), since=0)
@@ -149,8 +152,8 @@ def test_old_refusals_are_erased(database: Database) -> None:
     """`gitdailies erase --before` takes refused requests with it, and a text out of their addresses."""
     with store.transaction(database) as session:
         session.execute("DELETE FROM refusals")
-        refusals.write(session, {Refused(401, "pagerduty", "192.0.2.7", "old"): 1}, 1000)
-        refusals.write(session, {Refused(401, "pagerduty", "192.0.2.7", "new"): 1}, 10**15)
+        refusals.write(session, {RefusedRequest(401, "pagerduty", "192.0.2.7", "old"): 1}, 1000)
+        refusals.write(session, {RefusedRequest(401, "pagerduty", "192.0.2.7", "new"): 1}, 10**15)
     erase(database, Erasure(before=from_us(2000)))
     erase(database, Erasure(text=ErasedText.make("192.0.2.7")))
     with closing(database.connect()) as session:

@@ -4,36 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from dataclasses import fields, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
 import orjson
 import pytest
 from gitdailies_core.events.events import Event
+from gitdailies_core.values.renames import Renames
+from gitdailies_dora.accounts.keys.key_store import create_key
+from gitdailies_dora.derived.model import rows, statements
+from gitdailies_dora.derived.model.columns import TimeSpan, Where, read_rows
+from gitdailies_dora.derived.read import verdicts
+from gitdailies_dora.derived.read.answers import OPEN
+from gitdailies_dora.derived.read.events import detail, event_filters, event_list
+from gitdailies_dora.derived.read.figures.answer import of_selection
+from gitdailies_dora.derived.read.question import question
+from gitdailies_dora.derived.update import advance as advance_module
+from gitdailies_dora.derived.update.advance import advance
+from gitdailies_dora.events.query import END, Wanted
+from gitdailies_dora.events.records import change_log, corrections
+from gitdailies_dora.events.records.corrections import StoredCorrection
+from gitdailies_dora.figures.answers.columns import Columns, of_facts
+from gitdailies_dora.figures.answers.selection import Selection
+from gitdailies_dora.figures.answers.tracks import rows_of
+from gitdailies_dora.figures.history.events import read_history
+from gitdailies_dora.figures.history.facts import EVIDENCE, Facts, derive
+from gitdailies_dora.figures.history.settings import FigureSettings
+from gitdailies_dora.figures.words.reasons import Reasons
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import to_us
-from gitdailies_webhooks.accounts.key_store import create_key
-from gitdailies_webhooks.derived import (
-    detail,
-    event_filters,
-    event_list,
-    queries,
-    rows,
-    statements,
-    verdicts,
-)
-from gitdailies_webhooks.derived.question import question
-from gitdailies_webhooks.derived.update.advance import advance
-from gitdailies_webhooks.events import change_log, corrections
-from gitdailies_webhooks.events.corrections import StoredCorrection
-from gitdailies_webhooks.events.query import END, Wanted
-from gitdailies_webhooks.figures.events import read_history
-from gitdailies_webhooks.figures.facts import derive
-from gitdailies_webhooks.figures.metrics import select_rows
-from gitdailies_webhooks.figures.reasons import Reasons
-from gitdailies_webhooks.figures.selection import Selection
-from gitdailies_webhooks.figures.settings import FigureSettings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -53,7 +56,15 @@ from tests.support.figures.reference import Reference
 from tests.support.forms import examples
 
 SAME_COMMIT = FigureSettings(
-    window=timedelta(hours=9), timezone="Europe/Berlin", count_same_commit=True, hotfix=("hotfix/*",)
+    window=timedelta(hours=9),
+    timezone="Europe/Berlin",
+    count_same_commit=True,
+    hotfix=("hotfix/*",),
+    failures="evidence",
+)
+# The other spelling and the other repository are former names: all events are of one repository.
+RENAMED = replace(
+    SETTINGS, renames=Renames((("larkspur/ledger", "Larkspur/Store"), ("larkspur/shop", "Larkspur/Store")))
 )
 ALWAYS = {"from": "2026-01-01", "now": "2033-05-18T03:33:20Z"}
 
@@ -83,17 +94,65 @@ def agree(session: Session, events: Iterable[dict[str, Any]], now: int, chosen: 
     given = corrections.all_corrections(session)
     history = read_history(bodies, chosen, now=now, corrections=given)
     facts = derive(history, chosen)
-    deploys, incidents = select_rows(facts, everything)
-    assert [(*row[:3], bool(row.failed), *row[4:]) for row in rows.read_deploys(session, everything)] == [
-        tuple(row) for row in deploys
-    ]
-    assert rows.read_incidents(session, everything) == incidents
+    agree_on_rows(session, facts, everything, chosen)
+    # Rows hold every failure. A question leaves out those that do not count.
+    every = derive(history, replace(chosen, failures="all"))
+    assert in_columns(read_everything(session, now, chosen)) == in_columns([of_facts(every)])
     reasons = Reasons(history, facts, everything, chosen)
     asked = [verdicts.Event(0, body["id"], "", orjson.dumps(body).decode()) for body in bodies]
     found = verdicts.verdicts(session, asked, everything, chosen)
     assert dict(zip((event.id for event in asked), found, strict=True)) == {
         event.id: reasons.of(event.id) for event in asked
     }
+
+
+def agree_on_rows(session: Session, facts: Facts, selection: Selection, chosen: FigureSettings) -> None:
+    """Check that the rows of a selection are those that the pure functions select."""
+    deploys, incidents = rows_of(facts, selection)
+    assert rows.read_deploys(session, selection, chosen) == deploys
+    assert rows.read_incidents(session, selection) == incidents
+
+
+def read_everything(session: Session, now: int, chosen: FigureSettings) -> list[Columns]:
+    """Read the columns of every environment as they were at a moment."""
+    asked = "SELECT environment FROM figures_deploys UNION SELECT environment FROM figures_incidents"
+    names = [name for (name,) in session.execute(asked).fetchall()]
+    span = TimeSpan(0, now)
+    return [read_rows(session, Where(name), span, now, chosen.renames) for name in names]
+
+
+def in_columns(parts: Iterable[Columns]) -> list[list[Any]]:
+    """All values of columns, each with its target, in one order."""
+    found: list[list[Any]] = [[], [], []]
+    for part in parts:
+        begins = np.cumsum([0, *part.deploys["leads"]])
+        for number, row in enumerate(part.deploys):
+            leads = part.lead_times[begins[number] : begins[number + 1]]
+            found[0].append((part.targets[row["target"]], *row.item(), *leads.tolist()))
+        for of_kind, rows_ in ((found[1], part.failures), (found[2], part.incidents)):
+            of_kind += [(part.targets[row["target"]], *row.item()) for row in rows_]
+    # The number of a target is another one in each part.
+    without = ({2}, {4}, {2})
+    return [
+        sorted(tuple(v for at, v in enumerate(row) if at not in left) for row in of_kind)
+        for of_kind, left in zip(found, without, strict=True)
+    ]
+
+
+# Outcomes with the results of several others.
+_FAILED = {"failed", "may have failed"}
+SEVERAL = {
+    "failed": _FAILED,
+    "failed-for-certain": {"failed"},
+    "counted": {*_FAILED, "did not fail", "pending"},
+}
+
+
+def failed_by(session: Session, evidence: str, now: int) -> set[str]:
+    """Return the deploys that failed by an evidence, as their details say."""
+    ids = [id_ for (id_,) in session.execute("SELECT id FROM figures_deploys WHERE counts = 1").fetchall()]
+    found = {id_: detail.deploy(session, id_, SETTINGS, now) for id_ in ids}
+    return {id_ for id_, one in found.items() if one is not None and one.evidence == evidence}
 
 
 def agree_on_outcomes(session: Session, now: int) -> None:
@@ -109,17 +168,20 @@ def agree_on_outcomes(session: Session, now: int) -> None:
                 expected = {row.event.id for row in whole if row.event.kind == kind} & corrected
             elif word == event_filters.OPEN:
                 expected = open_incidents(session, now)
+            elif word.removeprefix("failed-") in EVIDENCE:
+                expected = failed_by(session, word.removeprefix("failed-"), now)
             else:
                 of_kind = [row for row in whole if row.event.kind == kind]
                 # The list adds that an incident is open.
                 shown = {row.event.id: row.result.removeprefix("open, ") for row in of_kind}
-                expected = {id_ for id_, result in shown.items() if result == outcome.title}
+                titles = SEVERAL.get(word, {outcome.title})
+                expected = {id_ for id_, result in shown.items() if result in titles}
             assert (word, found) == (word, expected)
 
 
 def open_incidents(session: Session, now: int) -> set[str]:
-    found = (detail.incident(session, id_, SETTINGS, now) for id_ in starts(session))
-    return {one["event"]["id"] for one in found if one is not None and one["state"] == detail.OPEN}
+    found = {id_: detail.incident(session, id_, SETTINGS, now) for id_ in starts(session)}
+    return {id_ for id_, one in found.items() if one is not None and one.state == OPEN}
 
 
 def starts(session: Session) -> list[str]:
@@ -128,7 +190,8 @@ def starts(session: Session) -> list[str]:
 
 
 def failed(session: Session, id_: str) -> bool:
-    return next(row.failed for row in rows.read_deploys(session, Selection.all_until(LATE)) if row.id == id_)
+    everything = rows.read_deploys(session, Selection.all_until(LATE), SETTINGS)
+    return next(row.failed for row in everything if row.id == id_)
 
 
 class LivedStore:
@@ -149,14 +212,16 @@ class LivedStore:
 
     def correct(self, id_: str, what: str, deploy: str | None) -> None:
         """Correct an event that is here, whatever kind it is of."""
-        body = self.left[id_]
+        id_of_event = id_.partition(" ")[0]
+        body = self.left[id_of_event]
         corrections.write(self.session, StoredCorrection(id_, what, deploy, "why", "Kim", LATE))
-        change_log.note_changes(self.session, [(id_, body["repo"], body.get("incidentId"))], LATE)
+        change_log.note_changes(self.session, [(id_of_event, body["repo"], body.get("incidentId"))], LATE)
 
     def undo(self, id_: str) -> None:
-        body = self.left[id_]
-        corrections.delete(self.session, [id_])
-        change_log.note_changes(self.session, [(id_, body["repo"], body.get("incidentId"))], LATE)
+        id_of_event = id_.partition(" ")[0]
+        body = self.left[id_of_event]
+        corrections.delete_one(self.session, id_)
+        change_log.note_changes(self.session, [(id_of_event, body["repo"], body.get("incidentId"))], LATE)
 
     def derive(self, most: int) -> None:
         """Derive everything, *most* events at once, and compare the rows with those of the pure functions."""
@@ -201,25 +266,104 @@ def test_derived_rows_are_those_of_all_events(
         agree(session, lived.left.values(), asked.selection.period.now, lived.chosen)
         if lived.chosen is SETTINGS:
             agree_on_outcomes(session, asked.selection.period.now)
-            answer = queries.answer(session, asked, SETTINGS)
+            answer = of_selection(session, asked, SETTINGS)
             expected = Reference(list(lived.left.values()), parameters, hours=24, zone="Europe/Berlin")
-            alike(answer["figures"], expected.figures())
+            alike(msgspec.to_builtins(answer.figures), expected.figures())
             team = data.draw(st.sampled_from(("pay", "shop", "none")))
             of_team = question({**parameters, "team": team}, SETTINGS, LATE, teams=TEAMS)
-            by_rows = queries.answer(session, of_team, SETTINGS)
+            by_rows = of_selection(session, of_team, SETTINGS)
+            bodies = list(lived.left.values())
+            history = read_history(bodies, SETTINGS, now=of_team.selection.period.now)
+            agree_on_rows(session, derive(history, SETTINGS), of_team.selection, SETTINGS)
             session.execute(statements.DELETE_SETTINGS)
-            assert queries.answer(session, of_team, SETTINGS)["figures"] == by_rows["figures"]
-            agree_on_a_team(session, of_team.selection)
+            assert of_selection(session, of_team, SETTINGS).figures == by_rows.figures
 
 
-def agree_on_a_team(session: Session, selection: Selection) -> None:
-    """Check that the rows of a team are those that the pure functions select from all of them."""
-    bodies = [orjson.loads(body) for (body,) in session.execute("SELECT body FROM events").fetchall()]
-    given = corrections.all_corrections(session)
-    history = read_history(bodies, SETTINGS, now=selection.period.now, corrections=given)
-    deploys, incidents = select_rows(derive(history, SETTINGS), selection)
-    assert [row.id for row in rows.read_deploys(session, selection)] == [row.id for row in deploys]
-    assert rows.read_incidents(session, selection) == incidents
+def renamed(events: Iterable[dict[str, Any]]) -> Events:
+    """The same events, as if each had been sent under the present name of its repository."""
+    return [{**body, "repo": "larkspur/store"} for body in events]
+
+
+def rows_made(session: Session, events: Events, deleted: set[str], most: int, chosen: FigureSettings) -> Any:
+    """Derive events and then the deletion of some; return every row of deploys and incidents."""
+    assert rows.reset(session, chosen, 1000)
+    for body in events:
+        add_event(session, body, LATE)
+        if len(body["id"]) % most:
+            advance(session, chosen, LATE, most)
+    catch_up(session, LATE, most, chosen)
+    for body in events:
+        if body["id"] in deleted:
+            delete_event(session, body, LATE)
+    catch_up(session, LATE, most, chosen)
+    tables = ("figures_deploys", "figures_incidents", "figures_commits", "figures_remedies")
+    return [sorted(map(repr, session.execute(f"SELECT * FROM {table}"))) for table in tables]
+
+
+@settings(
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.differing_executors,
+    ],
+)
+@given(HISTORIES, QUESTIONS, st.data())
+def test_former_names_count_as_the_present_one(
+    store: Opened, events: Events, parameters: dict[str, str], data: st.DataObject
+) -> None:
+    """Rows and figures with former names are those of the same events under the present name."""
+    deleted = data.draw(st.sets(st.sampled_from(sorted(body["id"] for body in events)), max_size=3))
+    most, rewritten = data.draw(st.integers(1, 40)), renamed(events)
+    with rolled_back(store) as session:
+        found = rows_made(session, events, deleted, most, RENAMED)
+        by_rows = of_selection(session, question(parameters, RENAMED, LATE), RENAMED)
+        session.execute(statements.DELETE_SETTINGS)
+        by_events = of_selection(session, question(parameters, RENAMED, LATE), RENAMED)
+    named = {**parameters, "repo": "larkspur/store"} if parameters["repo"] else parameters
+    with rolled_back(store) as session:
+        assert found == rows_made(session, rewritten, deleted, most, SETTINGS)
+        assert by_rows.figures == of_selection(session, question(named, SETTINGS, LATE), SETTINGS).figures
+    left = [body for body in rewritten if body["id"] not in deleted]
+    expected = Reference(left, named, hours=24, zone="Europe/Berlin").figures()
+    alike(msgspec.to_builtins(by_events.figures), expected)
+
+
+# Another value for each setting that makes the figures.
+OTHERS = FigureSettings(
+    timedelta(hours=3), "Asia/Tokyo", ("eu-*",), True, ("fix/*",), Renames((("a/b", "c/d"),)), "evidence"
+)
+
+
+@pytest.mark.parametrize("name", [one.name for one in fields(FigureSettings)])
+def test_a_changed_setting_derives_every_row_again(connection: Session, name: str) -> None:
+    """Rows made with another setting answer no question, and the stored settings have the new one."""
+    changed = replace(SETTINGS, **{name: getattr(OTHERS, name)})
+    assert changed != SETTINGS
+    add_event(connection, deploy("d1", "2026-03-04T09:00:00Z"), LATE)
+    catch_up(connection, LATE)
+    assert not rows.outdated(connection, SETTINGS)
+    assert rows.outdated(connection, changed)
+    while not rows.reset(connection, changed, 10):
+        pass
+    assert rows.stored_settings(connection) == changed
+
+
+def test_a_changed_former_name_derives_every_row_again(connection: Session) -> None:
+    """Rows made without a former name answer no question with it, and the stored settings have it."""
+    add_event(connection, deploy("d1", "2026-03-04T09:00:00Z"), LATE)
+    catch_up(connection, LATE)
+    joined = replace(SETTINGS, renames=Renames((("a/b", "c/d"),)))
+    assert not rows.outdated(connection, SETTINGS)
+    assert rows.outdated(connection, joined)
+    while not rows.reset(connection, joined, 10):
+        pass
+    catch_up(connection, LATE, chosen=joined)
+    assert rows.stored_settings(connection) == joined
+    found = connection.execute("SELECT repo FROM figures_deploys").fetchall()
+    assert [repo for (repo,) in found] == ["c/d"]
 
 
 def deploy(id_: str, time: str) -> dict[str, Any]:
@@ -237,7 +381,7 @@ def test_an_event_in_the_future_counts_when_its_time_has_come(connection: Sessio
     assert change_log.behind_since(connection, now) is None
     for minutes, expected in ((0, ["2"]), (2, ["2"]), (3, ["2", "1"]), (4, ["2", "1"])):
         selection = Selection.all_until(now + minutes * minute)
-        assert [row.id for row in rows.read_deploys(connection, selection)] == expected
+        assert [row.id for row in rows.read_deploys(connection, selection, SETTINGS)] == expected
 
 
 def test_an_id_that_comes_back_as_no_rollback_undoes_nothing(connection: Session) -> None:
@@ -269,6 +413,56 @@ def test_an_id_that_comes_back_in_another_incident_has_one_row(connection: Sessi
     lived.delete("3")
     lived.add(start("3", "one"))
     lived.derive(1)
+
+
+@pytest.mark.parametrize("where", [{"environment": "staging"}, {"service": "web"}])
+def test_a_report_of_another_target_that_comes_later_says_what_started_a_run(
+    connection: Session, where: dict[str, str]
+) -> None:
+    """Until it is deleted, a slow job is late and remedies nothing; afterwards it goes back."""
+    lived = LivedStore(connection)
+    first, second = deploy("1", "2026-03-04T09:00:00Z"), deploy("2", "2026-03-04T09:05:00Z")
+    slow = {**first, "id": "3", "time": "2026-03-04T09:10:00Z", "run": "ci:1", "service": "api"}
+    for body in ({**first, "service": "api"}, {**second, "service": "api"}, slow):
+        lived.add(body)
+    lived.derive(9)
+    assert failed(connection, "2")
+    lived.add({**deploy("4", "2026-03-04T09:20:00Z"), "run": "ci:1", "trigger": "push", **where})
+    lived.derive(9)
+    assert not failed(connection, "2")
+    lived.delete("4")
+    lived.derive(9)
+    assert failed(connection, "2")
+    lived.add({**deploy("5", "2026-03-04T09:00:00Z"), "run": "ci:1", "trigger": "tag", **where})
+    lived.add({**first, "id": "6", "time": "2026-03-04T07:09:00Z", "service": "web"})
+    lived.derive(9)
+    assert failed(connection, "2")  # its commit came to another service before these two hours
+
+
+def services_of(session: Session) -> dict[str, str]:
+    return dict(session.execute("SELECT id, service FROM figures_deploys").fetchall())
+
+
+def test_many_deploys_change_their_service_with_one(
+    connection: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first that names a service and the last one, too, when each step leaves most of them over."""
+    monkeypatch.setattr(advance_module, "_MOST_AGAIN", 0)
+    lived = LivedStore(connection)
+    for number in range(9):
+        lived.add(deploy(str(number), f"2026-03-0{number + 1}T09:00:00Z"))
+    lived.derive(9)
+    assert set(services_of(connection).values()) == {""}
+    for id_, service, expected in (("a", "api", {"api"}), ("b", "web", {"", "api", "web"})):
+        lived.add({**deploy(id_, "2026-03-05T12:00:00Z"), "service": service})
+        lived.derive(2)
+        assert set(services_of(connection).values()) == expected
+    lived.delete("a")
+    lived.derive(2)
+    assert set(services_of(connection).values()) == {"web"}
+    lived.delete("b")
+    lived.derive(2)
+    assert set(services_of(connection).values()) == {""}
 
 
 def undoing(*others: tuple[str, str]) -> Events:
@@ -312,14 +506,14 @@ def test_an_answer_says_how_far_it_is_behind(connection: Session) -> None:
     """While an event waits to be derived, an answer is as of the arrival of that event."""
     add_event(connection, deploy("1", "2026-03-04T09:00:00Z"), LATE - 5_000_000)
     parameters = question({"from": "2026-03-01"}, SETTINGS, LATE)
-    answer = queries.answer(connection, parameters, SETTINGS)
-    assert (answer["asOf"], answer["figures"]["deploymentFrequency"]["numerator"]) == (
+    answer = of_selection(connection, parameters, SETTINGS)
+    assert (answer.as_of, answer.figures.deployment_frequency.deploys) == (
         "2033-05-18T03:33:15Z",
         0,
     )
     catch_up(connection, LATE)
-    answer = queries.answer(connection, parameters, SETTINGS)
-    assert (answer["asOf"], answer["figures"]["deploymentFrequency"]["numerator"]) == (
+    answer = of_selection(connection, parameters, SETTINGS)
+    assert (answer.as_of, answer.figures.deployment_frequency.deploys) == (
         "2033-05-18T03:33:20Z",
         1,
     )

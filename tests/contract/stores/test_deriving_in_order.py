@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gitdailies_dora.accounts.keys.key_store import create_key
+from gitdailies_dora.derived.model import rows, statements
+from gitdailies_dora.derived.update import earlier, incident_rows
+from gitdailies_dora.derived.update.advance import advance
+from gitdailies_dora.sql.bulk import Lookup, lookup_many
 from gitdailies_server.storage.database import Session
-from gitdailies_webhooks.accounts.key_store import create_key
-from gitdailies_webhooks.derived import rows, statements
-from gitdailies_webhooks.derived.update import earlier, incident_rows
-from gitdailies_webhooks.derived.update.advance import advance
-from gitdailies_webhooks.sql.bulk import Lookup, lookup_many
 
 from tests.contract.stores.test_deriving_work import at_random, deploys
 from tests.support.databases import KINDS, opened

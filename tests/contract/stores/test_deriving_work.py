@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from gitdailies_core.events.events import Event
+from gitdailies_dora.accounts.keys.key_store import create_key
+from gitdailies_dora.derived.model import rows
+from gitdailies_dora.derived.update.advance import advance
 from gitdailies_server.storage.sqlite import SqliteDatabase
-from gitdailies_webhooks.accounts.key_store import create_key
-from gitdailies_webhooks.derived import rows
-from gitdailies_webhooks.derived.update.advance import advance
 
 from tests.contract.stores.test_derived import LATE, SETTINGS, add_event
 from tests.support.forms import short_and_long
@@ -35,7 +35,26 @@ def at_random(_: int) -> str:
     return f"{chance.getrandbits(160):040x}"
 
 
-def work(folder: Path, count: int, sha: Callable[[int], str]) -> tuple[int, int]:
+# Who reports a deploy, and which service it names.
+REPORTS: dict[str, Callable[[int], tuple[str, str | None]]] = {
+    "each of two services": lambda number: ("step", "ab"[number % 2]),
+    "a step with a service and a webhook without": lambda number: (("step", "a"), ("relay", None))[
+        number % 2
+    ],
+    "a service that is named once": lambda number: ("step", None if number else "a"),
+    "two services, and many that name none": lambda number: (
+        f"by {number % 3}",
+        "ab"[number % 2] if number < 9 else None,
+    ),
+}
+
+
+def work(
+    folder: Path,
+    count: int,
+    sha: Callable[[int], str],
+    report: Callable[[int], tuple[str, str | None]] = lambda _: ("step", None),
+) -> tuple[int, int]:
     """Return the work of deriving the first and the second half of *count* deploys, in order of time."""
     path = folder / f"{count}-{chance.random()}.db"
     create_key(path, "ci")
@@ -49,8 +68,10 @@ def work(folder: Path, count: int, sha: Callable[[int], str]) -> tuple[int, int]
     with closing(SqliteDatabase(path).connect()) as session:
         assert rows.reset(session, SETTINGS, 1)
         session.execute("BEGIN")
-        for body in deploys(count, sha):
-            add_event(session, body, LATE)
+        for number, body in enumerate(deploys(count, sha)):
+            reporter, service = report(number)
+            given = {**body, "reporter": reporter, **({"service": service} if service else {})}
+            add_event(session, given, LATE)
         session.execute("COMMIT")
         session.set_progress_handler(step, UNIT)
         halves = []
@@ -91,9 +112,17 @@ def test_work_is_linear_whatever_the_commits(tmp_path: Path, count: int) -> None
         assert second < 2 * usual, (name, second, usual)
 
 
+@pytest.mark.parametrize("name", REPORTS)
+def test_work_is_linear_whoever_reports(tmp_path: Path, name: str) -> None:
+    """Services that some reports name and others take make no step look at all of them."""
+    for sha in (at_random, SHAS["all zeros"], lambda number: f"{number // 2 % 7:040x}"):
+        first, second = work(tmp_path, 1000, sha, REPORTS[name])
+        assert second < 1.6 * first, (name, first, second)
+
+
 def test_the_measure_shows_a_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Were every earlier deploy of a commit read, the second half would take much more work."""
-    from gitdailies_webhooks.derived import statements
+    from gitdailies_dora.derived.model import statements
 
     scan = statements.SAME_OF_SHA.replace("d.counts = 1", "d.counts + 0 = 1")
     monkeypatch.setattr(statements, "SAME_OF_SHA", scan)

@@ -5,19 +5,21 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_core.values.times import text_of
+from gitdailies_dora.derived.read.answers import DeployDetail, FigureVerdict, IncidentDetail
+from gitdailies_dora.derived.read.events import detail
+from gitdailies_dora.derived.read.question import question
+from gitdailies_dora.events.records.corrections import all_corrections
+from gitdailies_dora.figures.answers.selection import Selection
+from gitdailies_dora.figures.history.events import read_history
+from gitdailies_dora.figures.history.facts import DeployFacts, derive
+from gitdailies_dora.figures.history.incidents import Incident
+from gitdailies_dora.figures.history.settings import FigureSettings
+from gitdailies_dora.figures.words.advice import ADVICE
+from gitdailies_dora.figures.words.reasons import Reasons, Verdict
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us
-from gitdailies_webhooks.derived import detail
-from gitdailies_webhooks.derived.question import question
-from gitdailies_webhooks.events.corrections import all_corrections
-from gitdailies_webhooks.figures.advice import ADVICE
-from gitdailies_webhooks.figures.events import Place, read_history
-from gitdailies_webhooks.figures.facts import DeployFacts, derive
-from gitdailies_webhooks.figures.incidents import Incident
-from gitdailies_webhooks.figures.reasons import Reasons
-from gitdailies_webhooks.figures.selection import Selection
-from gitdailies_webhooks.figures.settings import FigureSettings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -68,59 +70,65 @@ def agree(session: Session, events: Events, now: int, chosen: FigureSettings) ->
     for body in events:
         found = detail.event(session, body["id"], chosen, now)
         assert found is not None
-        assert found["verdicts"] == [
-            {**verdict._asdict(), "advice": ADVICE[verdict.word]} for verdict in reasons.of(body["id"])
-        ]
+        told = [judged(one) for one in reasons.of(body["id"])]
+        assert list(found.verdicts) == told
         if body["kind"] == "deployed" and body["id"] in by_id:
             shown = detail.deploy(session, body["id"], chosen, now)
+            assert shown is not None
             deploy_is_as_derived(shown, by_id[body["id"]], by_id, now, chosen)
         elif body["kind"] == "deployed":
             shown = detail.deploy(session, body["id"], chosen, now)
             repeat = facts.repeats.get(body["id"])
             if repeat is not None:
-                assert (shown["state"], ids(shown["related"]["repeats"])) == ("repeat", repeat.of.id)
+                assert shown is not None
+                assert (shown.state, ids(shown.related.repeats)) == ("repeat", repeat.of.id)
     for incident in facts.incidents:
         incident_is_as_derived(detail.incident(session, incident.occurrence.start.id, chosen, now), incident)
 
 
+def judged(one: Verdict) -> FigureVerdict:
+    shown = {name: value for name, value in one._asdict().items() if name != "evidence"}
+    return FigureVerdict(**shown, advice=ADVICE[one.word])
+
+
 def deploy_is_as_derived(
-    shown: dict[str, Any], one: DeployFacts, by_id: dict[str, DeployFacts], now: int, chosen: FigureSettings
+    shown: DeployDetail, one: DeployFacts, by_id: dict[str, DeployFacts], now: int, chosen: FigureSettings
 ) -> None:
     young = one.deploy.at > now - chosen.window_us
     state = "failed" if one.failed else "pending" if young else "succeeded"
-    assert (shown["state"], shown["type"]) == (state, one.deploy.type)
-    related = shown["related"]
-    assert ids(related["incidents"]) == [incident.occurrence.start.id for incident in one.incidents]
-    assert ids(related["remediedBy"]) == [remedy.id for remedy in one.remedied_by]
-    place: Place = one.deploy.place
-    here = [other for other in by_id if by_id[other].deploy.place == place]
+    assert (shown.state, shown.type) == (state, one.deploy.type)
+    related = shown.related
+    assert ids(related.incidents) == [incident.occurrence.start.id for incident in one.incidents]
+    assert ids(related.remedied_by) == [remedy.id for remedy in one.remedied_by]
+    target: DeployTarget = one.deploy.target
+    here = [other for other in by_id if by_id[other].deploy.target == target]
     before, after = {b: a for a, b in pairwise(here)}, dict(pairwise(here))
-    assert (ids(related["before"]), ids(related["after"])) == (
+    assert (ids(related.before), ids(related.after)) == (
         before.get(one.deploy.id),
         after.get(one.deploy.id),
     )
-    new = {commit.sha: commit.lead_time for commit in one.new.commits}
-    told = {change["sha"]: change["leadTimeSeconds"] for change in shown["commits"] if change["new"]}
+    new = {} if one.new.unknown else {commit.sha: commit.lead_time for commit in one.new.commits}
+    told = {change.sha: change.lead_time_seconds for change in shown.commits if change.new}
     assert told == {sha: None if lead is None else lead / 1e6 for sha, lead in new.items()}
     recovery = one.remedied_after_us if one.outage is None else one.outage.duration_us
-    assert shown["recoverySeconds"] == (None if recovery is None else recovery / 1e6)
+    assert shown.recovery_seconds == (None if recovery is None else recovery / 1e6)
 
 
-def incident_is_as_derived(shown: dict[str, Any] | None, incident: Incident) -> None:
+def incident_is_as_derived(shown: IncidentDetail | None, incident: Incident) -> None:
     assert shown is not None
     occurrence, link = incident
     state = "open" if occurrence.end is None else "closed" if occurrence.merged else "resolved"
-    assert (shown["state"], shown["attribution"]["how"]) == (state, link.how)
-    assert ids(shown["related"]["deploy"]) == (None if link.deploy is None else link.deploy.id)
-    assert ids(shown["related"]["resolution"]) == (None if occurrence.end is None else occurrence.end.id)
-    assert ids(shown["attribution"]["wide"]) == (None if link.wide is None else link.wide.id)
-    assert shown["timeline"][0]["time"] <= text_of(from_us(occurrence.began_at))
+    assert (shown.state, shown.attribution.how) == (state, link.how)
+    assert ids(shown.related.deploy) == (None if link.deploy is None else link.deploy.id)
+    assert ids(shown.related.resolution) == (None if occurrence.end is None else occurrence.end.id)
+    assert ids(shown.attribution.wide) == (None if link.wide is None else link.wide.id)
+    assert shown.timeline[0].time <= text_of(from_us(occurrence.began_at))
 
 
 def ids(refs: Any) -> Any:
-    if isinstance(refs, list):
-        return [ref["id"] for ref in refs]
-    return None if refs is None else refs["id"]
+    if isinstance(refs, tuple):
+        return [ref.id for ref in refs]
+    return None if refs is None else refs.id
 
 
 def test_nothing_is_told_of_an_id_of_another_kind(connection: Session) -> None:
@@ -143,11 +151,11 @@ def test_the_senders_id_of_an_incident_gives_its_newest_occurrence(connection: S
     lived.derive(9)
     found = detail.incident(connection, "INC-7", SETTINGS, 2_000_000_000_000_000)
     assert found is not None
-    assert (found["event"]["id"], found["state"], ids(found["related"]["incidents"])) == (
+    assert (found.timeline[0].id, found.state, ids(found.related.incidents)) == (
         "s2",
         "open",
         ["s1"],
     )
     end = detail.event(connection, "e1", SETTINGS, 2_000_000_000_000_000)
     assert end is not None
-    assert ids(end["related"]["incidents"]) == ["s1"]
+    assert ids(end.related.incidents) == ["s1"]

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from gitdailies_core.values.times import parse
+from gitdailies_dora.accounts.keys.key_store import create_key
+from gitdailies_dora.derived.model import rows as derived
+from gitdailies_dora.derived.read import review
+from gitdailies_dora.derived.read.events import detail
+from gitdailies_dora.derived.read.review_question import review_question
+from gitdailies_dora.figures.history.teams import Teams
 from gitdailies_server.storage.timestamps import to_us
-from gitdailies_webhooks.accounts.key_store import create_key
-from gitdailies_webhooks.derived import detail, review
-from gitdailies_webhooks.derived import rows as derived
-from gitdailies_webhooks.derived.review_question import review_question
-from gitdailies_webhooks.figures.teams import Teams
 
 from tests.contract.stores.test_list_plans import PlansOfSqlite
 from tests.contract.stores.test_plans import ExplainingSession, history, parts
@@ -72,7 +73,7 @@ def test_a_week_is_looked_up(session: Any) -> None:
     question = review_question({"week": "2026-W15"}, SETTINGS, Teams(), LATE)
     week = question.week
     found = review.answer(session, question, SETTINGS)
-    assert found["sections"]["failed"]
-    times = [line["deploy"]["time"] for line in found["sections"]["failed"]]
+    assert found.sections.failed
+    times = [line.deploy.time for line in found.sections.failed]
     assert all(week.period.began_at <= to_us(parse(time, "")) < (week.period.ended_at or 0) for time in times)
     assert scans(session, lambda one: review.answer(one, question, SETTINGS)) == []

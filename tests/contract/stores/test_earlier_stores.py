@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 from gitdailies_core.errors import ConfigurationError
+from gitdailies_dora.accounts.keys import webhook_key as keys
+from gitdailies_dora.accounts.keys.key_store import list_keys
+from gitdailies_dora.sql.database import MIGRATIONS, existing_database, transaction
 from gitdailies_server.storage import migrations
 from gitdailies_server.storage.database import Database
-from gitdailies_webhooks.accounts import keys
-from gitdailies_webhooks.accounts.key_store import list_keys
-from gitdailies_webhooks.sql.database import MIGRATIONS, existing_database, transaction
 
 from tests.support.databases import KINDS
-from tests.support.webhooks.running import in_thread
+from tests.support.dora.running import in_thread
 
 RAW = keys.generate(lambda _: "a")
 EVENT = (

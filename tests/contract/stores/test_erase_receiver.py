@@ -11,24 +11,23 @@ from typing import Any
 import pytest
 import requests
 from gitdailies_core.values.erased_text import ErasedText
+from gitdailies_dora import erasing
+from gitdailies_dora.accounts import screen_store
+from gitdailies_dora.accounts.audit import read_audit
+from gitdailies_dora.sql.database import MIGRATIONS, transaction
+from gitdailies_dora.sql.held_text import HELD
 from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.erasing import Erasure
 from gitdailies_server.storage.timestamps import utc_now
-from gitdailies_webhooks import erasing
-from gitdailies_webhooks.accounts import screen_store
-from gitdailies_webhooks.accounts.audit import read_audit
-from gitdailies_webhooks.sql.database import transaction
-from gitdailies_webhooks.sql.held_text import HELD
-from gitdailies_webhooks.sql.tables import METADATA
 
 from tests.component.figures.test_reload import BERLIN, figures, settled, until
 from tests.support.databases import KINDS
-from tests.support.erasing import files_with, tables_with
+from tests.support.dora.payloads import body
+from tests.support.dora.running import Receiver, at, in_thread
+from tests.support.erasing import columns, columns_with_text, files_with, tables_with
 from tests.support.figures.asking import worked
-from tests.support.webhooks.payloads import body
-from tests.support.webhooks.running import Receiver, at, in_thread
 
-TABLES = sorted(METADATA.tables)
+TABLES = sorted(columns(MIGRATIONS))
 KIM = "kim.larkspur"
 SECOND = ErasedText.make(KIM)
 
@@ -181,16 +180,7 @@ def test_copies_of_old_events_go_with_them(database: Callable[[], Database]) -> 
 def test_every_column_that_may_hold_text_is_listed() -> None:
     """Each column of text or bytes has one line in the table `HELD`, and each line names columns."""
     listed = sorted(f"{line.table}.{column}" for line in HELD for column in line.columns)
-    assert listed == sorted(text_columns(METADATA))
-
-
-def text_columns(metadata: Any) -> list[str]:
-    return [
-        f"{table.name}.{column.name}"
-        for table in metadata.tables.values()
-        for column in table.columns
-        if column.type.python_type in (str, bytes)
-    ]
+    assert listed == columns_with_text(MIGRATIONS)
 
 
 def test_the_detail_of_an_audit_line_stays_json(database: Callable[[], Database]) -> None:

@@ -12,19 +12,17 @@ import pytest
 from gitdailies_core.values.erased_text import ErasedText
 from gitdailies_relay.operations.erase import erase
 from gitdailies_relay.store.held_text import HELD
-from gitdailies_relay.store.store import reading, transaction
-from gitdailies_relay.store.tables import METADATA
+from gitdailies_relay.store.store import MIGRATIONS, reading, transaction
 from gitdailies_server.storage.erasing import Erasure
 
-from tests.contract.stores.test_erase_receiver import text_columns
 from tests.support.databases import KINDS, setting
-from tests.support.erasing import files_with, tables_with
+from tests.support.erasing import columns, columns_with_text, files_with, tables_with
 from tests.support.processes import eventually
 from tests.support.relay.deliveries import ENDED_AT, Delivery, pagerduty, signed
 from tests.support.relay.receiver import ACCEPTED, Arrival, Receiver, answer, receiving
 from tests.support.relay.running import Relay, configure, in_thread
 
-TABLES = sorted(METADATA.tables)
+TABLES = sorted(columns(MIGRATIONS))
 KIM = "Kim Larkspur"
 
 
@@ -161,6 +159,5 @@ def test_a_text_in_an_id_stays_and_is_named(relay: Relay) -> None:
 
 def test_every_column_that_may_hold_text_is_listed() -> None:
     """Each column of text or bytes has one line in the table `HELD`, and each line names columns."""
-    assert sorted(f"{line.table}.{column}" for line in HELD for column in line.columns) == sorted(
-        text_columns(METADATA)
-    )
+    listed = sorted(f"{line.table}.{column}" for line in HELD for column in line.columns)
+    assert listed == columns_with_text(MIGRATIONS)

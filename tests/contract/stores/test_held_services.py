@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_core.incidents.routing import Target
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change, Service
+from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_relay.accepting.acceptance import Delivery
 from gitdailies_relay.accepting.interpret import Interpretation, RoutedMessage
 from gitdailies_relay.store.outbox import DELIVERED, Attempt
@@ -45,7 +45,7 @@ def said(state: str, *services: str, at: datetime = BEGAN) -> Delivery:
     )
     name = f"{state} {services}"
     routed = RoutedMessage(
-        change, name, tuple(Target(f"larkspur/{service}", None, service) for service in services)
+        change, name, tuple(DeployTarget(f"larkspur/{service}", None, service) for service in services)
     )
     return Delivery(name, now_us(), "default", Interpretation("test", "", b"", "", (routed,), hold=HOLD))
 
@@ -67,7 +67,7 @@ def test_an_end_does_not_wait_for_the_hold_of_another_service(store: Any) -> Non
 
         async def later(time: timedelta) -> None:
             running.clock.now = lambda: now_us() + time // timedelta(microseconds=1)
-            await running.end_holds(await running.standing("default"))
+            await running.end_holds(await running.standing())
 
         try:
             await running.accept(said(STARTED, "web", "jobs"))

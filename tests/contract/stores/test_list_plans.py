@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from gitdailies_core.values.times import parse
+from gitdailies_dora.accounts.keys.key_store import create_key
+from gitdailies_dora.events import listing
+from gitdailies_dora.events.listing import list_events, newest_events
+from gitdailies_dora.events.query import BEGINNING, END, HAPPENED, Listing, Wanted
 from gitdailies_server.storage.timestamps import to_us
-from gitdailies_webhooks.accounts.key_store import create_key
-from gitdailies_webhooks.events import listing
-from gitdailies_webhooks.events.listing import list_events, newest_events
-from gitdailies_webhooks.events.query import BEGINNING, END, HAPPENED, Listing, Wanted
 
 from tests.contract.stores.test_derived import LATE, add_event
 from tests.contract.stores.test_plans import ExplainingSession, history, parts

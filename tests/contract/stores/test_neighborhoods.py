@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 from gitdailies_core.events.events import Event
+from gitdailies_dora.accounts.keys.key_store import create_key
+from gitdailies_dora.derived.model import rows, statements
+from gitdailies_dora.derived.update import advance, attribution, deploy_rows, earlier, incident_rows
+from gitdailies_dora.derived.update.dependents import _Later
+from gitdailies_dora.derived.update.reports import OtherReports
 from gitdailies_server.storage.sqlite import SqliteDatabase
 from gitdailies_server.storage.timestamps import to_us
-from gitdailies_webhooks.accounts.key_store import create_key
-from gitdailies_webhooks.derived import rows, statements
-from gitdailies_webhooks.derived.update import advance, attribution, deploy_rows, incident_rows
-from gitdailies_webhooks.derived.update.dependents import _Later
 
 from tests.contract.stores.test_derived import (
     SAME_COMMIT,
@@ -45,16 +46,17 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
 
 
 def history(chance: random.Random) -> list[dict[str, Any]]:
-    """Events of a day or two in few places, where nearly all of them meet."""
+    """Events of a day or two in few targets, where nearly all of them meet."""
     shas = chance.sample(SHAS, chance.randint(1, len(SHAS)))
     crowded = chance.random() < 0.7
+    services = (None, None, None, "api", "API", *(["web"] * (chance.random() < 0.3)))
     made = []
     for number in range(chance.randint(6, 26)):
-        second = chance.choice((0, 0, 1))
+        second = chance.choice((0, 0, 1, 600))
         event: dict[str, Any] = {
             "id": f"e{number * 7 % 61:02d}",
             "repo": "larkspur/shop" if crowded else chance.choice(("larkspur/shop", "Larkspur/Shop", "x/y")),
-            "service": chance.choice((None, None, None, "api", "API")),
+            "service": chance.choice(services),
             "environment": chance.choice((None, None, "prod", "production", None if crowded else "staging")),
             "time": text(chance.choice(HOURS) * chance.choice((1, 4)) + second / 3600),
         }
@@ -63,9 +65,10 @@ def history(chance: random.Random) -> list[dict[str, Any]]:
             event |= {
                 "kind": "deployed",
                 "commitSHA": chance.choice(shas),
-                "run": chance.choice((None, "ci:1", "ci:2", "ci:3")),
+                "run": chance.choice((None, "ci:1", "ci:2", "ci:3", "cd:3")),
                 "attempt": chance.choice((None, "1", "2")),
-                "reporter": chance.choice((None, "step", "relay")),
+                "reporter": chance.choice((None, "step", "relay/x", "relay/y")),
+                "trigger": chance.choice((None, "push")),
                 "type": chance.choice((None, None, None, "rollback", "hotfix")),
                 "reverts": chance.choice((None, None, [chance.choice(shas)])),
                 "commits": chance.choice((listed, listed, None)),
@@ -118,7 +121,7 @@ def test_what_one_step_leaves_over_is_derived_by_the_next(
     """With one round of dependents a step, and none at once, the last step still derives all of them."""
     monkeypatch.setattr(advance, "_ROUNDS", 1)
     monkeypatch.setattr(advance, "_MOST_AGAIN", 0)
-    # In 96, the latest deploy of a place is left over: its commit is not the first any more.
+    # In 96, the latest deploy of a target is left over: its commit is not the first any more.
     for seed in (*range(30), 96):
         live(store, seed)
 
@@ -141,13 +144,15 @@ def _no_later(*given: Any) -> list[Any]:
 
 _by_cause = attribution.by_cause
 
-# What is left out, what takes its place, and the first history to try.
+# What is left out, what takes its target, and the first history to try.
 PLANTS: dict[str, tuple[Any, str, Any, int]] = {
     "the next deploys of the place": (_Later, "_next_ones", _nothing, 0),
     "rollbacks and hotfixes that look back": (_Later, "_going_back", _nothing, 40),
-    "later deploys of the commit": (_Later, "_covered", _covered, 0),
-    "later deploys that list a commit": (_Later, "_mentioned_before", lambda *_: True, 0),
+    "later deploys of the commit": (_Later, "_covered", _covered, 60),
+    "later deploys that list a commit": (_Later, "_mentioned_before", lambda *_: True, 60),
     "later deploys that undo a commit": (statements, "REVERTS_AFTER", statements.LENGTHS, 110),
+    "deploys that take another service": (OtherReports, "moved", lambda *_: set(), 0),
+    "reports of the last hour": (earlier, "_load_last_hour", _unmerged, 0),
     "groups of one place that know of each other": (deploy_rows, "_merge", _unmerged, 0),
     "incidents near a deploy": (incident_rows, "_near", _nothing, 0),
     "attributions that change as time goes by": (incident_rows, "by_cause", _no_later, 0),

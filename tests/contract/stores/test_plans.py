@@ -9,20 +9,21 @@ from typing import Any
 
 import psycopg
 import pytest
-from gitdailies_connection.config.settings import StoreSetting
+from gitdailies_connection.config.sections.settings import StoreSetting
+from gitdailies_dora.accounts.keys.key_store import create_key
+from gitdailies_dora.derived.model import rows as derived
+from gitdailies_dora.derived.update.advance import advance
+from gitdailies_dora.sql.database import database_of
 from gitdailies_server.storage.postgresql import PostgresqlSession
-from gitdailies_webhooks.accounts.key_store import create_key
-from gitdailies_webhooks.derived import rows as derived
-from gitdailies_webhooks.derived.update.advance import advance
-from gitdailies_webhooks.sql.database import database_of
 
 from tests.contract.stores.test_derived import LATE, SETTINGS, add_event, delete_event
 from tests.support.databases import postgresql_url
 from tests.support.figures.histories import text
 
 EVENTS, AT_ONCE = 3000, 200
-# A table of one row, without an index, and one of the few corrections that people make, read as a whole.
-READ_AS_A_WHOLE = ("figures_read", "corrections")
+# A table of one row, without an index, one of the few corrections that people make, and the names of all
+# repositories, once a step: read as a whole.
+READ_AS_A_WHOLE = ("figures_read", "corrections", "repositories")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from gitdailies_connection.config.settings import StoreSetting
+from gitdailies_connection.config.sections.settings import StoreSetting
 from gitdailies_relay.store import outbox, store
 from gitdailies_server.storage.database import Database, Session
 from gitdailies_server.storage.timestamps import now_us

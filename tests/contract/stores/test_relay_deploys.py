@@ -5,25 +5,31 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_core.deploys.routing import Place
 from gitdailies_core.reasons import NO_COMMIT, NO_ROUTE, UNEXPECTED_PAYLOAD, Reason
 from gitdailies_core.sources.deploy_messages import Deploy, Push
 from gitdailies_core.sources.protocol import CANCELLED, STARTED, Change, Message, Unreadable
+from gitdailies_core.values.deploy_target import DeployTarget
+from gitdailies_core.values.renames import Renames
 from gitdailies_relay.accepting.acceptance import Accepted, Delivery
+from gitdailies_relay.accepting.deploys import settle
 from gitdailies_relay.accepting.interpret import Interpretation, RoutedMessage
-from gitdailies_relay.store.store import RelayStore
+from gitdailies_relay.store.deploys import join_names
+from gitdailies_relay.store.store import RelayStore, acceptance_store
+from gitdailies_server.storage.database import Session
 
 from tests.support import databases
 from tests.support.empty_stores import RELAY
 from tests.support.relay.bench import BEGAN, delivery
 
 REPO = "larkspur/checkout"
-PRODUCTION = Place(REPO, "production")
+PRODUCTION = DeployTarget(REPO, "production")
 
 
 @pytest.fixture(params=databases.KINDS)
@@ -49,28 +55,38 @@ def pushed(*numbers: int, before: int) -> Push:
     )
 
 
-def of(name: str, *messages: Message, refusal: Reason | None = None) -> Delivery:
-    """A delivery with these messages, whose deploys count in production unless *refusal* says why not."""
+def of(
+    name: str, *messages: Message, refusal: Reason | None = None, place: DeployTarget = PRODUCTION
+) -> Delivery:
+    """A delivery with these messages, whose deploys count at *place* unless *refusal* says why not."""
     routed = tuple(
         RoutedMessage(
             message,
             f"{name}-{index}",
             refusal=refusal if isinstance(message, Deploy) else None,
-            place=PRODUCTION if isinstance(message, Deploy) and refusal is None else None,
+            place=place if isinstance(message, Deploy) and refusal is None else None,
         )
         for index, message in enumerate(messages)
     )
     return Delivery(name, 1, "default", Interpretation("ci", "application/json", b"{}", "", routed))
 
 
-def accept(make: Any, *deliveries: Delivery) -> tuple[list[Accepted], list[dict[str, Any]], Sequence[Any]]:
-    """Accept one after the other; return what became of each, the events and the outbox's partitions."""
+def accept(
+    make: Any, *deliveries: Delivery, later: bool = False
+) -> tuple[list[Accepted], list[dict[str, Any]], Sequence[Any]]:
+    """Accept one after the other; return what became of each, the events and the outbox's partitions.
+
+    *later* is when no deploy waits any more.
+    """
 
     async def whole() -> tuple[list[Accepted], list[dict[str, Any]], Sequence[Any]]:
         running = make()
         running.open()
         try:
             accepted = [await running.accept(one) for one in deliveries]
+            if later:
+                ended = partial(_end_waits, running.database)
+                await running.run(ended)
             bodies = running.report(lambda s: s.execute("SELECT body FROM events ORDER BY seq").fetchall())
             outbox = running.report(
                 lambda s: s.execute("SELECT partition, is_next FROM outbox ORDER BY seq").fetchall()
@@ -80,6 +96,10 @@ def accept(make: Any, *deliveries: Delivery) -> tuple[list[Accepted], list[dict[
             await running.close()
 
     return asyncio.run(whole())
+
+
+def _end_waits(database: Any, session: Session) -> None:
+    settle(acceptance_store(database, session), [REPO], 10**18)
 
 
 def test_messages_about_one_deploy_give_one_event(store: Any) -> None:
@@ -125,7 +145,139 @@ def test_a_deploy_brings_what_was_pushed_since_the_last_one(store: Any) -> None:
     assert "commits" not in events[0]
     assert [commit["sha"] for commit in events[1]["commits"]] == [sha(5), sha(4), sha(3), sha(2)]
     assert all(commit["time"] for commit in events[1]["commits"])
+    assert [commit["parents"] for commit in events[1]["commits"]] == [[sha(n)] for n in (4, 3, 2, 1)]
     assert "commits" not in events[2]
+
+
+def test_another_report_of_the_commit_that_is_there_does_not_say_that_nothing_was_new(store: Any) -> None:
+    """It says what the first one said. A commit that came back after another one brought nothing."""
+    _, events, _ = accept(
+        store,
+        of("p0", pushed(1, before=0)),
+        of("d1", deployed(1)),
+        of("d7", deployed(7, minute=1)),
+        of("d7 again", deployed(7, minute=2, deployment="again")),
+        of("p2", pushed(8, before=7)),
+        of("d8", deployed(8, minute=3)),
+        of("d8 again", deployed(8, minute=4, deployment="once more")),
+        of("d7 back", deployed(7, minute=5, deployment="back")),
+        later=True,
+    )
+
+    lists = [event.get("commits") for event in events]
+    assert lists[:3] == [None, None, None]
+    assert [[one["sha"] for one in commits] for commits in lists[3:5] if commits] == [[sha(8)]] * 2
+    assert lists[5] == []
+
+
+def test_no_parent_is_invented_where_a_push_has_a_merge(store: Any) -> None:
+    """A merge that went to main is known as a whole; which of it a deploy of its branch had is not."""
+
+    def merged(*numbers: int, before: int, message: str) -> Push:
+        given = pushed(*numbers, before=before)
+        last = given.commits[-1]._replace(message=message)
+        return replace(given, commits=(*given.commits[:-1], last))
+
+    branch = Push.make(
+        word="push",
+        repo=REPO,
+        branch="hotfix/q",
+        after=sha(11),
+        commits=[(sha(11), BEGAN + timedelta(seconds=11), "fix")],
+    )
+    _, events, _ = accept(
+        store,
+        of("p1", pushed(4, 5, before=3)),
+        of("d4", deployed(4)),
+        of("d5", deployed(5, minute=1)),
+        of("p2", merged(1, 2, 6, before=5, message="Merge feat/a")),
+        of("d6", deployed(6, minute=2)),
+        of("p3", branch),
+        of("d11", deployed(11, minute=3)),
+        of("p4", pushed(12, before=6)),
+        of("p5", merged(11, 13, before=12, message="Merge pull request #3 from larkspur/hotfix/q")),
+        of("d13", deployed(13, minute=4)),
+        of("p6", pushed(14, before=13)),
+        of("d14", deployed(14, minute=5)),
+        later=True,
+    )
+
+    told = [
+        [(one["sha"], one.get("parents")) for one in event["commits"]] if "commits" in event else None
+        for event in events
+    ]
+    assert told[1:] == [
+        [(sha(5), [sha(4)])],
+        [(sha(2), None), (sha(1), None), (sha(5), None)],
+        None,
+        None,
+        [(sha(14), [sha(13)])],
+    ]
+
+
+def test_a_deploy_says_which_pushed_commits_are_outside_its_service(store: Any) -> None:
+    """The files of the latest push of a commit tell; where none tells anything, it stays open."""
+    api = PRODUCTION._replace(service="Api")
+
+    def touching(*services: bool | None) -> Push:
+        given = pushed(2, 3, 4, before=1)
+        known = [{} if one is None else {"api": one, "web": True} for one in services]
+        commits = zip(given.commits, known, strict=True)
+        return replace(given, commits=tuple(one._replace(services=of) for one, of in commits))
+
+    _, events, _ = accept(
+        store,
+        of("d1", deployed(1), place=api),
+        of("p1", touching(True, True, None)),
+        of("p2", touching(True, False, None)),
+        of("d4", deployed(4, minute=5), place=api),
+        of("o1", deployed(1, minute=6, deployment="web")),
+        of("o4", deployed(4, minute=7, deployment="web4")),
+    )
+
+    assert [commit.get("outside") for commit in events[1]["commits"]] == [None, True, False]
+    assert [commit["parents"] for commit in events[1]["commits"]] == [[sha(2)], [sha(2)], [sha(1)]]
+    # A deploy without a service brought all of them.
+    assert not any("outside" in commit for commit in events[3]["commits"])
+
+
+def test_a_deploy_of_a_renamed_repository_goes_on(store: Any) -> None:
+    """It brings what came since the last deploy under the former name; one that waits gets its push."""
+    before = (of("d1", deployed(1)), of("p", pushed(2, 3, before=1)), of("d9", deployed(9, minute=9)))
+    after = (of("d3", deployed(3, minute=3)), of("p9", pushed(9, before=3)))
+
+    async def whole() -> tuple[Any, Any]:
+        running = store()
+        running.open()
+        try:
+            for one in before:
+                await running.accept(one)
+            await running.run(partial(join_names, renames=Renames(((REPO, "larkspur/till"),))))
+            for one in map(under_new_name, after):
+                await running.accept(one)
+            return (
+                running.report(lambda s: s.execute("SELECT DISTINCT repo FROM deployed_commits").fetchall()),
+                running.report(lambda s: s.execute("SELECT body FROM events").fetchall()),
+            )
+        finally:
+            await running.close()
+
+    names, bodies = asyncio.run(whole())
+    assert [name for (name,) in names] == ["larkspur/till"]
+    events = {event["commitSHA"]: event for event in (json.loads(body) for (body,) in bodies)}
+    assert [events[sha(number)]["repo"] for number in (1, 9, 3)] == [REPO, REPO, "larkspur/till"]
+    assert [commit["sha"] for commit in events[sha(3)]["commits"]] == [sha(3), sha(2)]
+    assert [commit["sha"] for commit in events[sha(9)]["commits"]] == [sha(9)]
+
+
+def under_new_name(one: Delivery) -> Delivery:
+    """The same delivery, as it is routed with the former name in `repositories`."""
+    (routed,) = one.interpretation.messages
+    if isinstance(routed.message, Push):
+        routed = routed._replace(message=replace(routed.message, repo="larkspur/till"))
+    else:
+        routed = routed._replace(place=DeployTarget("larkspur/till", "production"))
+    return one._replace(interpretation=one.interpretation._replace(messages=(routed,)))
 
 
 def test_a_deploy_that_no_route_names_is_stored_for_a_replay(store: Any) -> None:

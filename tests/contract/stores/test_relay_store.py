@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_connection.config import settings
-from gitdailies_core.errors import ConfigurationError, StoreUnavailable
-from gitdailies_core.incidents.routing import Target
-from gitdailies_core.reasons import UNEXPECTED_PAYLOAD, UNMAPPED, Reason
+from gitdailies_connection.config.sections import settings
+from gitdailies_core.errors import StoreUnavailable
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change
 from gitdailies_relay.accepting.acceptance import Delivery
-from gitdailies_relay.accepting.interpret import Interpretation
-from gitdailies_relay.operations import reports
-from gitdailies_relay.operations.failed import failed as read_failed
-from gitdailies_relay.store import retention, store
-from gitdailies_relay.store.outbox import DEAD_LETTER, DELIVERED, RETRY, Attempt
+from gitdailies_relay.store import store
+from gitdailies_relay.store.outbox import RETRY, Attempt
 from gitdailies_relay.store.store import RelayStore
 from gitdailies_server.storage import postgresql
 from gitdailies_server.storage.database import Database
-from gitdailies_server.storage.sqlite import SqliteDatabase
 from gitdailies_server.storage.timestamps import now_us
 
 from tests.support import databases
@@ -82,7 +76,7 @@ def merged(incident: str, into: str) -> Delivery:
     made = delivery(incident, RESOLVED, ENDED)
     (routed,) = made.interpretation.messages
     assert isinstance(routed.message, Change)
-    change = routed.message._replace(merged=True, merged_into=into, started_at=None)
+    change = replace(routed.message, merged=True, merged_into=into, started_at=None)
     return made._replace(
         interpretation=made.interpretation._replace(messages=(routed._replace(message=change),))
     )
@@ -172,113 +166,28 @@ def test_an_item_that_cannot_be_written_spoils_nothing_else(opened: Opened) -> N
     serve(opened, body)
 
 
-def test_what_is_quarantined_and_reported(opened: Opened) -> None:
-    """Status, failed and explain show a quarantined delivery, an unmapped one, a dead letter and a retry."""
-
-    async def body(servers: Servers) -> None:
-        one = servers.one
-        unread = Interpretation(
-            "test", "application/json", b"{\x00\xff", "token", (), Reason(UNEXPECTED_PAYLOAD, "no such shape")
-        )
-        await one.accept(Delivery("d-unread", now_us(), "default", unread))
-        lost = delivery("lost", STARTED, BEGAN)
-        routed = lost.interpretation.messages[0]._replace(
-            targets=(), refusal=Reason(UNMAPPED, "unmapped: mail"), unmapped=("mail",)
-        )
-        await one.accept(
-            lost._replace(interpretation=lost.interpretation._replace(messages=(routed,), body=b"{}"))
-        )
-        for name in "AB":
-            await one.accept(delivery(name, STARTED, BEGAN))
-        a, b = await one.ready(10)
-        await one.record([Attempt(a.seq, now_us(), 422, DEAD_LETTER, "no")])
-        await one.record([Attempt(b.seq, now_us(), 503, RETRY, "busy", now_us() + 60_000_000)])
-
-        status = one.report(reports.status)
-        assert (status["waiting"], status["deadLetters"], status["retrying"]) == (1, 1, 1)
-        assert status["quarantined"] == {UNEXPECTED_PAYLOAD: 1, UNMAPPED: 1}
-        assert status["deliveries"] == {"test": {UNEXPECTED_PAYLOAD: 1, "stored": 2, UNMAPPED: 1}}
-        failed = one.report(read_failed)
-        assert [entry["incident"] for entry in failed["deadLetters"]] == ["A"]
-        assert [entry["code"] for entry in failed["quarantined"]] == [UNEXPECTED_PAYLOAD, UNMAPPED]
-        (event,) = one.report(lambda s: reports.explain(s, "B"))["events"]
-        assert (event["state"], event["attempts"][0]["status"]) == ("waiting", 503)
-        assert servers.rows("SELECT body FROM quarantine ORDER BY seq")[0][0] == b"{\x00\xff"
-
-    serve(opened, body)
-
-
 def test_pauses(opened: Opened) -> None:
     """A pause by hand outlives one by key; resuming makes everything due at once."""
+
+    async def paused(one: RelayStore) -> tuple[str, str]:
+        standing = await one.standing()
+        return standing.paused, standing.reason
 
     async def body(servers: Servers) -> None:
         one = servers.one
         await one.accept(delivery("A", STARTED, BEGAN))
         (event,) = await one.ready(1)
         await one.record([Attempt(event.seq, now_us(), 503, RETRY, "busy", now_us() + 60_000_000)])
-        assert await one.paused("default") == ("", "")
+        assert await paused(one) == ("", "")
         await one.run(lambda s: store.pause(s, "default", "manual", "tea"))
         await one.run(lambda s: store.pause(s, "default", "key", "401"))
-        assert await one.paused("default") == ("manual", "tea")
+        assert await paused(one) == ("manual", "tea")
         assert (await one.ready(1), len(await one.ready(1, waiting=True))) == ([], 1)
         await one.run(lambda s: store.resume(s, "default"))
-        assert await one.paused("default") == ("", "")
+        assert await paused(one) == ("", "")
         assert len(await one.ready(1)) == 1
 
     serve(opened, body)
-
-
-def test_retention_takes_what_is_old_and_done(opened: Opened) -> None:
-    """Delivered events and closed occurrences past their time go; what waits or is open stays."""
-
-    async def body(servers: Servers) -> None:
-        one = servers.one
-        for name in ("done", "waits", "open"):
-            await one.accept(delivery(name, STARTED, BEGAN))
-        await one.accept(delivery("done", RESOLVED, ENDED))
-        await one.accept(delivery("waits", RESOLVED, ENDED))
-        for _ in range(2):
-            for event in await one.ready(10):
-                if event.body.find(b'"waits"') < 0:
-                    await one.record([Attempt(event.seq, now_us(), 202, DELIVERED)])
-        found = one.report(lambda s: retention.find_expired(s, SETTINGS, now_us() + 100 * 86_400_000_000))
-        await one.run(lambda s: retention.delete_expired(s, found))
-        assert servers.rows("SELECT DISTINCT incident FROM events") == [("waits",)]
-        assert sorted(servers.rows("SELECT incident, state FROM occurrences")) == [("open", "open")]
-
-    serve(opened, body)
-
-
-def test_many_writers_at_once(opened: Opened) -> None:
-    """Of 300 deliveries at once, with repeats, each is stored once, and each incident has one next event."""
-
-    async def body(servers: Servers) -> None:
-        deliveries = [
-            delivery(f"i{n}", state, at)
-            for n in range(50)
-            for state, at in ((STARTED, BEGAN), (RESOLVED, ENDED))
-        ]
-        accepted = await asyncio.gather(
-            *(servers.stores[n % len(servers.stores)].accept(one) for n, one in enumerate(deliveries * 3))
-        )
-        ids = {id_ for one in accepted for id_ in one.events}
-        assert {id_ for (id_,) in servers.rows("SELECT id FROM events")} == ids
-        assert len(ids) == 100
-        assert servers.rows("SELECT count(*) FROM outbox WHERE is_next = 1") == [(50,)]
-
-    serve(opened, body)
-
-
-def test_a_second_server_on_a_file_is_refused(tmp_path: Path) -> None:
-    """A second server on a SQLite file is refused, and the first goes on."""
-
-    async def body(servers: Servers) -> None:
-        with pytest.raises(ConfigurationError, match="another server uses this file"):
-            RelayStore(SqliteDatabase(tmp_path / "room.db")).open()
-        await servers.one.accept(delivery("A", STARTED, BEGAN))
-
-    with databases.opened("sqlite", tmp_path, tables=RELAY) as database:
-        serve(database, body)
 
 
 def test_servers_share_a_postgresql_database(shared: Opened) -> None:
@@ -380,26 +289,3 @@ def test_the_error_for_an_unreachable_database_has_no_password(tmp_path: Path) -
     assert "s3cr3t-pw" not in str(caught.value) + repr(store.database_of(named)) + repr(
         caught.value.__cause__
     )
-
-
-def test_a_target_of_its_own_is_another_occurrence(opened: Opened) -> None:
-    """Two repositories of one incident give two records and two events, in one order."""
-
-    async def body(servers: Servers) -> None:
-        made = delivery("A", STARTED, BEGAN)
-        routed = made.interpretation.messages[0]._replace(
-            targets=(Target("larkspur/a"), Target("larkspur/b", "staging"))
-        )
-        accepted = await servers.one.accept(
-            made._replace(interpretation=made.interpretation._replace(messages=(routed,)))
-        )
-        assert len(set(accepted.events)) == 2
-        assert servers.rows("SELECT repo, environment, service FROM occurrences ORDER BY repo") == [
-            ("larkspur/a", "", ""),
-            ("larkspur/b", "staging", ""),
-        ]
-        assert [found.seq for found in await servers.one.ready(10)] == [
-            seq for (seq,) in servers.rows("SELECT min(seq) FROM events")
-        ]
-
-    serve(opened, body)

@@ -1,7 +1,7 @@
 """Stores of every release: opened by this version with the same events and ids, and counted as new ones.
 
 `released/NAME.json` has a store of each server as those of NAME left it. `tests/support/released_stores.py`
-writes it. 534af8b is a commit before the first release.
+writes it. 534af8b and 2e8d262d are commits before the first release.
 """
 
 from __future__ import annotations
@@ -16,27 +16,29 @@ from typing import Any
 import pytest
 from gitdailies_connection.config.load import load
 from gitdailies_core.errors import ConfigurationError
+from gitdailies_dora.sql import database as dora_database
 from gitdailies_relay.store import store as relay_store
 from gitdailies_server.shared_metrics import VERSION
 from gitdailies_server.storage import migrations
 from gitdailies_server.storage.database import Database
-from gitdailies_webhooks.sql import database as webhooks_database
 
 from tests.component.figures.test_reload import BERLIN, figures, settled, until
 from tests.support import released_stores
 from tests.support.databases import KINDS, opened, setting
+from tests.support.dora.running import at, in_thread
 from tests.support.processes import eventually
 from tests.support.relay.deliveries import ENDED_AT, pagerduty
 from tests.support.relay.receiver import receiving
 from tests.support.relay.running import configure
 from tests.support.relay.running import in_thread as relay_in_thread
-from tests.support.webhooks.running import at, in_thread
 
 ROOT = Path(__file__).resolve().parents[3]
+# Commits before the first release.
+BEFORE = {"534af8b", "2e8d262d"}
 FILES = sorted(released_stores.FOLDER.glob("*.json"))
 SERVERS = {
     "relay": (relay_store.MIGRATIONS, relay_store.migrate),
-    "webhooks": (webhooks_database.MIGRATIONS, webhooks_database.migrate),
+    "dora": (dora_database.MIGRATIONS, dora_database.migrate),
 }
 
 
@@ -52,19 +54,19 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 def test_every_release_has_its_stores() -> None:
-    """Each release of the changelog has a file, and so has the last commit before the first."""
+    """Each release of the changelog has a file, and so have two commits before the first."""
     released = re.findall(r"^## (\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
     kept = {file.stem for file in FILES}
     # Those of the next release are written before it has a day in the changelog.
-    assert {"534af8b", *released} <= kept <= {"534af8b", *released, VERSION}
+    assert BEFORE | set(released) <= kept <= BEFORE | {*released, VERSION}
 
 
-def test_incoming_webhooks_count_as_before(
+def test_the_dora_server_counts_as_before(
     released: dict[str, Any], database: Callable[[], Database], tmp_path: Path
 ) -> None:
     """Every event keeps its id, the key works, and rows and figures are those of a new store."""
-    stored = released["webhooks"]
-    released_stores.load(database(), SERVERS["webhooks"][0], stored, tmp_path / "earlier")
+    stored = released["dora"]
+    released_stores.load(database(), SERVERS["dora"][0], stored, tmp_path / "earlier")
     events = [json.loads(row["body"]) for row in released_stores.rows(stored, "events")]
     new = at(f"sqlite:{tmp_path}/new.db")
     with in_thread(database(), settings=BERLIN) as upgraded, in_thread(new, settings=BERLIN) as fresh:

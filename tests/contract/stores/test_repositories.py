@@ -7,20 +7,22 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import gitdailies_webhooks
+import gitdailies_dora
 import pytest
 import requests
+from gitdailies_core.values.renames import NO_RENAMES
 from gitdailies_core.values.times import text_of
+from gitdailies_dora import erasing
+from gitdailies_dora.events import retention
+from gitdailies_dora.events.records import spellings
+from gitdailies_dora.sql.database import transaction
 from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.erasing import Erasure
-from gitdailies_webhooks import erasing
-from gitdailies_webhooks.events import retention, spellings
-from gitdailies_webhooks.sql.database import transaction
 
 from tests.contract.stores.test_filled_stores import filled
 from tests.support.databases import KINDS
-from tests.support.webhooks.payloads import body
-from tests.support.webhooks.running import in_thread
+from tests.support.dora.payloads import body
+from tests.support.dora.running import in_thread
 
 NOW = datetime.now(UTC)
 
@@ -34,7 +36,7 @@ def known(database: Database) -> list[str]:
     """Return the names in their table, which must be those of the events."""
     with transaction(database) as session:
         found = session.execute("SELECT DISTINCT repo FROM events WHERE repo IS NOT NULL").fetchall()
-        names = spellings.names(session)
+        names = spellings.names(session, NO_RENAMES)
     assert sorted(names) == sorted(name for (name,) in found)
     return sorted(names)
 
@@ -87,7 +89,7 @@ def test_an_upgraded_store_knows_the_names_of_its_events(
 
 def test_whatever_stores_or_deletes_events_keeps_the_names() -> None:
     """Each module with a statement that inserts events or deletes some also notes or forgets their names."""
-    package = Path(gitdailies_webhooks.__file__).parent
+    package = Path(gitdailies_dora.__file__).parent
     modules = [path.read_text("utf-8") for path in package.rglob("*.py") if "migrations" not in path.parts]
     storing = [text for text in modules if 'insert_many(session, "events"' in text or "INTO events" in text]
     deleting = [text for text in modules if "DELETE FROM events" in text]

@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from datetime import timedelta
-from itertools import zip_longest
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
-from gitdailies_connection.config.settings import TeamSettings
+from gitdailies_connection.config.sections.settings import TeamSettings
+from gitdailies_core.values.deploy_target import DeployTarget
+from gitdailies_core.values.renames import folded
+from gitdailies_dora.accounts.keys.key_store import create_key
+from gitdailies_dora.derived.model import rows, statements
+from gitdailies_dora.derived.read.figures.answer import of_groups
+from gitdailies_dora.derived.read.figures.series_question import asked
+from gitdailies_dora.derived.update import packed_weeks, packing
+from gitdailies_dora.events.records import change_log, corrections
+from gitdailies_dora.events.records.corrections import StoredCorrection
+from gitdailies_dora.figures.answers.numbers import FIGURES, Rolling
+from gitdailies_dora.figures.answers.report import Dimension, SeriesBucket
+from gitdailies_dora.figures.answers.rolling import LEAST_ROLLING
+from gitdailies_dora.figures.answers.series import DIMENSIONS, ENVIRONMENT, REPO, TEAM, SeriesQuestion
+from gitdailies_dora.figures.answers.trend import INTERVALS
+from gitdailies_dora.figures.history.teams import Teams
 from gitdailies_server.storage.database import Session
-from gitdailies_webhooks.accounts.key_store import create_key
-from gitdailies_webhooks.derived import rows, statements
-from gitdailies_webhooks.derived.series.answer import answer
-from gitdailies_webhooks.derived.series.question import Asked, asked
-from gitdailies_webhooks.derived.update import packed_weeks, packing
-from gitdailies_webhooks.events import change_log, corrections
-from gitdailies_webhooks.events.corrections import StoredCorrection
-from gitdailies_webhooks.figures.events import History, Place, read_history
-from gitdailies_webhooks.figures.facts import Facts, derive
-from gitdailies_webhooks.figures.metrics import (
-    DeployRow,
-    count_unlinked,
-    deploy_row,
-    figures,
-    incident_row,
-)
-from gitdailies_webhooks.figures.rolling import LEAST_ROLLING, Beside, beside
-from gitdailies_webhooks.figures.selection import Period
-from gitdailies_webhooks.figures.series import DIMENSIONS, ENVIRONMENT, REPO, TEAM
-from gitdailies_webhooks.figures.settings import folded
-from gitdailies_webhooks.figures.teams import Teams
-from gitdailies_webhooks.figures.trend import INTERVALS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import Struct
 
 from tests.support.databases import KINDS, opened
 from tests.support.figures.asking import alike, us
@@ -49,6 +43,7 @@ from tests.support.figures.derived_store import (
     rolled_back,
 )
 from tests.support.figures.histories import CORRECTIONS, HISTORIES, QUESTIONS, TEAMS, text
+from tests.support.figures.reference import Reference, place
 from tests.support.forms import examples
 
 # No team has single services, so that the database adds up whole repositories.
@@ -103,112 +98,53 @@ def pack_everything(session: Session) -> None:
     while (week := packed_weeks.next_week(session, SETTINGS.zone, us(text(24 * 20)), weeks=4)) is not None:
         assert week not in done
         done.add(week)
-        packing.keep(session, packing.collect(session, week))
+        packing.keep(session, packing.collect(session, week, SETTINGS.renames), SETTINGS.renames)
 
 
 class Expected:
-    """Figures of groups, made from the facts of a history by `metrics.figures`, row by row."""
+    """Figures of groups, made from all events by the reference."""
 
-    def __init__(self, history: History, facts: Facts, question: Asked) -> None:
-        self.history, self.facts, self.question = history, facts, question.question
+    def __init__(self, reference: Reference, question: SeriesQuestion) -> None:
+        self.reference, self.question = reference, question
 
-    def keys(self, period: Period) -> set[tuple[str, ...]]:
-        places = [(found.deploy.place, found.deploy.at) for found in self.facts.deploys]
-        places += [
-            (one.occurrence.place, one.occurrence.began_at)
-            for one in self.facts.incidents
-            if one.link.deploy is None
+    def groups_of(self, event: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
+        repo, environment, service = place(event)
+        return self.question.keys(DeployTarget(repo, SETTINGS.environment(environment), service or None))
+
+    def keys(self) -> set[tuple[str, ...]]:
+        reference = self.reference
+        unlinked = [
+            start
+            for (start, _), deploy in zip(reference.outages, reference.blame, strict=True)
+            if deploy is None
         ]
-        return {key for place, at in places if at in period for key in self.question.keys(place)}
+        period = self.question.period
+        return {
+            key
+            for event in (*reference.deploys, *unlinked)
+            if us(event["time"]) in period
+            for key in self.groups_of(event)
+        }
 
-    def figures(self, key: tuple[str, ...], period: Period) -> dict[str, Any]:
-        """The figures of one group in a period, with the names of a series."""
-
-        def included(place: Place, at: int) -> bool:
-            return at in period and key in self.question.keys(place)
-
-        deploys = [row for row in self.deploys(key) if row.at in period]
-        incidents = [
-            incident_row(one)
-            for one in self.facts.incidents
-            if included(one.occurrence.place, one.occurrence.began_at)
-        ]
-        return figures(
-            deploys,
-            unlinked=count_unlinked(incidents),
-            period=period,
-            observed_from=period.observed_from(self.first(key)),
-            window=SETTINGS.window_us,
-        )
-
-    def deploys(self, key: tuple[str, ...]) -> list[DeployRow]:
-        """The deploys of one group up to the moment of the question, in order."""
-        period, keys = self.question.period, self.question.keys
-        chosen = [deploy_row(one) for one in self.facts.deploys if key in keys(one.deploy.place)]
-        until = period.now if period.ended_at is None else min(period.now, period.ended_at - 1)
-        return sorted((row for row in chosen if row.at <= until), key=lambda row: (row.at, row.id))
-
-    def rolling(self, key: tuple[str, ...], buckets: list[Period]) -> Sequence[Mapping[str, Beside]]:
-        """What a chart with these buckets draws, as the pure function has it."""
-        span = timedelta(weeks=self.question.rolling_weeks)
-        return beside(self.deploys(key), buckets, self.question.period.now - SETTINGS.window_us, span)
-
-    def first(self, key: tuple[str, ...]) -> int | None:
-        """The first event of the repositories of a group: that of its team, its own, or the chosen ones."""
+    def figures(
+        self, key: tuple[str, ...], began: str, ended: str | None, *, whole: bool = True
+    ) -> dict[str, Any]:
         values = dict(zip(self.question.by, key, strict=True))
         teams = {values[TEAM]} if TEAM in values else self.question.teams
-        repos = {event.repo if hasattr(event, "repo") else event.place.repo for event in self._events()}
-        chosen = {
-            repo
-            for repo in repos
-            if (not self.question.repos or repo in self.question.repos)
-            and values.get(REPO, repo) == repo
-            and (not teams or teams & self.question.teams_known.ever_of(repo))
-        }
-        return min((at for repo in chosen if (at := self.history.first_at(repo)) is not None), default=None)
 
-    def _events(self) -> Sequence[Any]:
-        return [*self.history.deploys, *self.history.starts, *self.history.ends]
+        def observes(repo: str) -> bool:
+            chosen = not self.question.repos or repo in self.question.repos
+            owned = not teams or bool(teams & self.question.teams_known.ever_of(repo))
+            return chosen and values.get(REPO, repo) == repo and owned
+
+        includes: Callable[[Mapping[str, Any]], bool] = lambda event: key in self.groups_of(event)  # noqa: E731
+        return self.reference.over(began, ended, includes, observes, whole=whole).figures()
 
 
-def renamed(numbers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the numbers of a series under the names of `metrics.figures`, without those that it lacks."""
-    frequency, lead, fail, recovery, rework = numbers.values()
-    return {
-        "deploymentFrequency": {
-            "value": frequency["value"],
-            "numerator": frequency["deploys"],
-            "denominator": frequency["days"],
-        },
-        "changeLeadTime": {
-            "median": lead["median"],
-            "p90": lead["p90"],
-            "count": lead["commits"],
-            "unknownDeploys": lead["unknownDeploys"],
-            "unknownCommits": lead["unknown"],
-        },
-        "changeFailRate": {
-            "value": fail["value"],
-            "numerator": fail["failed"],
-            "denominator": fail["settled"],
-            **{name: fail[name] for name in ("pending", "failedYoung", "unlinked", "attributedIn72h")},
-        },
-        "failedDeploymentRecoveryTime": {
-            **{name: recovery[name] for name in ("median", "p90", "open", "withoutIncident", "byRemedy")},
-            "count": recovery["recovered"],
-        },
-        "deploymentReworkRate": {
-            "value": rework["value"],
-            "numerator": rework["rework"],
-            "denominator": rework["deploys"],
-        },
-    }
-
-
-def compare(found: Mapping[str, Any], expected: dict[str, Any]) -> None:
-    frequency = expected["deploymentFrequency"]
-    kept = {name: frequency[name] for name in ("value", "numerator", "denominator")}
-    alike(renamed(found), {**expected, "deploymentFrequency": kept})
+def compare(found: Struct, expected: dict[str, Any]) -> None:
+    """Check that the figures of a group or a bucket are the expected ones."""
+    numbers = msgspec.to_builtins(found)
+    alike({name: numbers[name] for name in FIGURES}, expected)
 
 
 # The value of a figure over a span, and what it is based on.
@@ -220,23 +156,39 @@ ROLLED = {
 }
 
 
-def compare_rolling(buckets: Sequence[Mapping[str, Any]], lines: Sequence[Mapping[str, Beside]]) -> None:
-    """Compare the rolling values of buckets with the lines of a chart; none are asked for without lines."""
-    for bucket, line in zip_longest(buckets, lines, fillvalue={}):
-        assert ("rolling" in bucket) == bool(line)
-        for figure, (value, whole) in ROLLED.items() if line else ():
-            found, expected = bucket["rolling"][figure], line[figure].rolling
-            assert found[value] == (None if expected is None else pytest.approx(expected.value))
-            assert found[whole] < LEAST_ROLLING if expected is None else found[whole] == expected.whole
+def compare_rolling(found: Rolling, expected: dict[str, Any]) -> None:
+    """Check that rolling values are the expected figures, or None of too few events."""
+    numbers = msgspec.to_builtins(found)
+    for figure, (value, whole) in ROLLED.items():
+        wanted = expected[figure]
+        enough = wanted[whole] >= LEAST_ROLLING
+        alike(
+            {figure: numbers[figure]},
+            {figure: {whole: wanted[whole], value: wanted[value] if enough else None}},
+        )
 
 
-FIGURES = (
-    "deploymentFrequency",
-    "changeLeadTime",
-    "changeFailRate",
-    "failedDeploymentRecoveryTime",
-    "deploymentReworkRate",
-)
+def begin_of_span(bucket: SeriesBucket, weeks: int, now: str) -> str:
+    """The beginning of the weeks up to the end of a bucket, on the clock, or of a longer bucket."""
+    until = min(parsed(bucket.to or now), parsed(now))
+    back = (until.astimezone(SETTINGS.zone).replace(tzinfo=None) - timedelta(weeks=weeks)).replace(
+        tzinfo=SETTINGS.zone
+    )
+    return min(back.astimezone(UTC), parsed(bucket.from_)).isoformat()
+
+
+def parsed(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def correct(session: Session, events: Events, said: dict[str, tuple[str, str | None]]) -> None:
+    """Store corrections of some of the events."""
+    for body in events:
+        for id_ in (body["id"], f"{body['id']} rework"):
+            if id_ in said:
+                corrections.write(session, StoredCorrection(id_, *said[id_], "why", "Kim", LATE))
+                changed = (body["id"], body["repo"], body.get("incidentId"))
+                change_log.note_changes(session, [changed], LATE)
 
 
 @settings(
@@ -268,11 +220,7 @@ def test_series_are_the_figures_of_each_group(
             catch_up(session, LATE)
             delete_event(session, events[0], LATE)
             events = events[1:]
-        for body in events:
-            if body["id"] in said:
-                what, named = said[body["id"]]
-                corrections.write(session, StoredCorrection(body["id"], what, named, "why", "Kim", LATE))
-                change_log.note_changes(session, [(body["id"], body["repo"], body.get("incidentId"))], LATE)
+        correct(session, events, said)
         catch_up(session, LATE)
         if data.draw(st.booleans()):
             pack_everything(session)
@@ -283,33 +231,39 @@ def test_series_are_the_figures_of_each_group(
             more = {**more, "teams": OF_REPOSITORIES}
         question = asked(as_lists({**parameters, **more}), SETTINGS, more["teams"], LATE)
         # The stored rows, and the events while the rows are for other settings.
-        answered = answer(session, question.question, SETTINGS, limit=1000)
+        answered = of_groups(session, question.question, SETTINGS, limit=1000)
         session.execute(statements.DELETE_SETTINGS)
-        by_events = answer(session, question.question, SETTINGS, limit=1000)
-        given_corrections = corrections.all_corrections(session)
+        by_events = of_groups(session, question.question, SETTINGS, limit=1000)
+        given_corrections = {id_: tuple(one) for id_, one in corrections.all_corrections(session).items()}
 
-    period = question.question.period
-    history = read_history(events, SETTINGS, now=period.now, corrections=given_corrections)
-    expected = Expected(history, derive(history, SETTINGS), question)
-    keys = sorted(expected.keys(period), key=question.question.order) if question.question.by else [()]
-    assert [key_of(group["by"]) for group in answered["groups"]] == keys
-    for group, key in zip(answered["groups"], keys, strict=True):
-        compare(group["total"], expected.figures(key, period))
-        parts = [
-            Period(us(bucket["from"]), bucket["to"] and us(bucket["to"]), period.now, SETTINGS.zone)
-            for bucket in group["buckets"]
-        ]
-        for bucket, part in zip(group["buckets"], parts, strict=True):
-            compare({name: bucket[name] for name in FIGURES}, expected.figures(key, part))
-        lines = expected.rolling(key, parts) if question.question.rolling_weeks else ()
-        compare_rolling(group["buckets"], lines)
-        if more["compare"]:
-            before = Period(us(answered["before"]["from"]), period.began_at, period.now, SETTINGS.zone)
-            compare(group["before"], expected.figures(key, before))
+    asked_for = question.question
+    reference = Reference(
+        events,
+        {"now": answered.now, "from": answered.from_},
+        zone="Europe/Berlin",
+        corrections=given_corrections,
+    )
+    expected = Expected(reference, asked_for)
+    keys = sorted(expected.keys(), key=asked_for.order) if asked_for.by else [()]
+    assert [key_of(group.by) for group in answered.groups] == keys
+    for group, key in zip(answered.groups, keys, strict=True):
+        compare(group.total, expected.figures(key, answered.from_, answered.to))
+        for bucket in group.buckets:
+            compare(bucket, expected.figures(key, bucket.from_, bucket.to, whole=False))
+            assert (bucket.rolling is not None) == bool(asked_for.rolling_weeks)
+            if bucket.rolling is not None:
+                assert parsed(bucket.rolling.from_) == parsed(
+                    begin_of_span(bucket, asked_for.rolling_weeks, answered.now)
+                )
+                spanned = expected.figures(key, bucket.rolling.from_, bucket.to, whole=False)
+                compare_rolling(bucket.rolling, spanned)
+        assert (group.before is not None) == asked_for.compare
+        if group.before is not None and answered.before is not None:
+            compare(group.before, expected.figures(key, answered.before.from_, answered.from_))
     assert by_events == answered
 
 
-def key_of(by: Mapping[str, str]) -> tuple[str, ...]:
+def key_of(by: Mapping[Dimension, str]) -> tuple[str, ...]:
     """Return the folded key of a group."""
     return tuple(
         SETTINGS.environment(value) if name == ENVIRONMENT else folded(value) for name, value in by.items()
@@ -323,9 +277,8 @@ def test_a_packed_week_follows_its_deploys(store: Opened) -> None:
     ).question
 
     def deploys() -> int:
-        (group,) = answer(session, question, SETTINGS, limit=9)["groups"]
-        found: int = group["total"]["deploymentFrequency"]["deploys"]
-        return found
+        (group,) = of_groups(session, question, SETTINGS, limit=9).groups
+        return group.total.deployment_frequency.deploys
 
     def packed() -> list[tuple[int, bytes]]:
         weeks = session.execute("SELECT began, deploys FROM packed_weeks").fetchall()
@@ -338,7 +291,11 @@ def test_a_packed_week_follows_its_deploys(store: Opened) -> None:
         pack_everything(session)
         assert deploys() == 1
         ((began, held),) = packed()
-        session.execute("UPDATE packed_weeks SET deploys = ? WHERE began = ?", (held * 3, began))
+        # Three deploys, of which each has a time.
+        times = "SELECT times, lead_counts FROM packed_weeks WHERE began = ?"
+        ((at, leads),) = session.execute(times, (began,)).fetchall()
+        tripled = "UPDATE packed_weeks SET deploys = ?, times = ?, lead_counts = ? WHERE began = ?"
+        session.execute(tripled, (held * 3, at * 3, leads * 3, began))
         assert deploys() == 3
         add_event(session, late := {**body, "id": "2", "commitSHA": "b" * 40, "time": text(101)}, LATE)
         catch_up(session, LATE)
@@ -355,9 +312,8 @@ def test_a_week_that_changes_while_it_is_read_is_read_again(store: Opened) -> No
     question = asked({"now": [text(24 * 20)], "from": ["2026-03-09"]}, SETTINGS, Teams(), LATE).question
 
     def deploys() -> int:
-        (group,) = answer(session, question, SETTINGS, limit=9)["groups"]
-        found: int = group["total"]["deploymentFrequency"]["deploys"]
-        return found
+        (group,) = of_groups(session, question, SETTINGS, limit=9).groups
+        return group.total.deployment_frequency.deploys
 
     with rolled_back(store) as session:
         body = {"kind": "deployed", "repo": "a/b", "commitSHA": "a" * 40, "time": text(100)}
@@ -368,10 +324,11 @@ def test_a_week_that_changes_while_it_is_read_is_read_again(store: Opened) -> No
             "SELECT began, ended FROM packed_weeks WHERE began <= ? AND ended > ?",
             (us(text(100)), us(text(100))),
         ).fetchall()
-        collected = packing.collect(session, packed_weeks.Week(SETTINGS.environment(""), began, ended))
+        week = packed_weeks.Week(SETTINGS.environment(""), began, ended)
+        collected = packing.collect(session, week, SETTINGS.renames)
         add_event(session, {**body, "id": "2", "commitSHA": "b" * 40, "time": text(101)}, LATE)
         catch_up(session, LATE)
-        packing.keep(session, collected)
+        packing.keep(session, collected, SETTINGS.renames)
         assert deploys() == 2
         session.execute("DELETE FROM figures_deploys")
         assert deploys() == 2, "the week is packed"
@@ -384,20 +341,21 @@ def test_a_packed_week_follows_what_became_of_its_deploys(store: Opened) -> None
     def counts() -> tuple[int, int, int, int]:
         catch_up(session, LATE)
         pack_everything(session)
-        (group,) = answer(session, question, SETTINGS, limit=9)["groups"]
-        fail, recovery = (group["total"][name] for name in ("changeFailRate", "failedDeploymentRecoveryTime"))
-        return fail["failed"], recovery["open"], recovery["recovered"], recovery["byRemedy"]["count"]
+        (group,) = of_groups(session, question, SETTINGS, limit=9).groups
+        recovery = group.total.failed_deployment_recovery_time
+        failed = group.total.change_fail_rate.failed
+        return failed, recovery.open, recovery.recovered, recovery.by_remedy.count
 
-    place = {"repo": "a/b", "incidentId": "I"}
+    target = {"repo": "a/b", "incidentId": "I"}
     with rolled_back(store) as session:
         for number, hours in (("1", 60), ("2", 61)):
             sha = number * 40
             deploy = {"kind": "deployed", "repo": "a/b", "commitSHA": sha, "time": text(hours)}
             add_event(session, {**deploy, "id": number}, LATE)
         assert counts() == (0, 0, 0, 0)
-        add_event(session, {"kind": "incidentStarted", "id": "s", "time": text(62), **place}, LATE)
+        add_event(session, {"kind": "incidentStarted", "id": "s", "time": text(62), **target}, LATE)
         assert counts() == (1, 1, 0, 0)
-        add_event(session, {"kind": "incidentResolved", "id": "r", "time": text(200), **place}, LATE)
+        add_event(session, {"kind": "incidentResolved", "id": "r", "time": text(200), **target}, LATE)
         assert counts() == (1, 0, 1, 0)
         corrections.write(session, StoredCorrection("s", "not-an-incident", None, "why", "Kim", LATE))
         change_log.note_changes(session, [("s", "a/b", "I")], LATE)

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from gitdailies_core.deploys.routing import Place
 from gitdailies_core.sources.deploy_messages import Deploy, Push
 from gitdailies_core.sources.protocol import Message
+from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_relay.accepting.acceptance import Delivery
-from gitdailies_relay.accepting.brought import WAIT
+from gitdailies_relay.accepting.deploys import WAIT
 from gitdailies_relay.accepting.interpret import Interpretation, RoutedMessage
-from gitdailies_relay.operations import discard, erase, reports
+from gitdailies_relay.operations import acting, erase
 from gitdailies_relay.store.outbox import DELIVERED, Attempt
 from gitdailies_relay.store.store import RelayStore, transaction
 from gitdailies_server.storage.database import Database
@@ -25,11 +25,12 @@ from gitdailies_server.storage.timestamps import now_us
 
 from tests.support import databases
 from tests.support.empty_stores import RELAY
+from tests.support.relay import reports
 from tests.support.relay.bench import BEGAN
 
 REPO = "larkspur/checkout"
 SUBJECT = f"{REPO} production"
-PRODUCTION = Place(REPO, "production")
+PRODUCTION = DeployTarget(REPO, "production")
 
 
 class Sent(NamedTuple):
@@ -47,7 +48,7 @@ class Relay:
         self._loop = loop
         self._later = 0
 
-    def take(self, *messages: Message, place: Place = PRODUCTION, replay: bool = False) -> list[str]:
+    def take(self, *messages: Message, place: DeployTarget = PRODUCTION, replay: bool = False) -> list[str]:
         """Accept messages as deliveries of one batch; return the reasons."""
 
         async def together() -> list[str]:
@@ -64,7 +65,7 @@ class Relay:
         self.store.clock.now = lambda: now_us() + later  # type: ignore[method-assign]
 
         async def end() -> None:
-            await self.store.end_holds(await self.store.standing("default"))
+            await self.store.end_holds(await self.store.standing())
 
         self._loop.run_until_complete(end())
 
@@ -147,7 +148,7 @@ def pushed(*numbers: int, before: int, branch: str = "main", total: int | None =
 _counts = iter(range(10**9))
 
 
-def _delivery(message: Message, place: Place) -> Delivery:
+def _delivery(message: Message, place: DeployTarget) -> Delivery:
     name = f"d{next(_counts)}"
     at = place if isinstance(message, Deploy) else None
     routed = RoutedMessage(message, f"key {name}", place=at)
@@ -177,6 +178,15 @@ def test_a_deploy_waits_for_its_push(relay: Relay) -> None:
     assert relay.explained()["events"][1]["event"]["time"] == "2026-03-04T09:03:00Z"
     assert relay.explained()["deliveries"][1]["reason"] == "its push came later"
     assert (relay.status()["held"], relay.status()["waitingForPush"]) == (0, 0)
+
+
+def test_a_deploy_that_was_held_behind_another_says_so(relay: Relay) -> None:
+    """Its own push was there. Only the deploy before it waited for one."""
+    relay.take(pushed(1, before=0), deployed(1), deployed(3), pushed(4, before=3), deployed(4))
+    assert relay.explained()["deliveries"][2]["reason"].startswith("held: a deploy before it")
+    relay.take(pushed(2, 3, before=1))
+    reasons = [one["reason"] for one in relay.explained()["deliveries"][1:3]]
+    assert reasons == ["its push came later", "it came after a deploy that waited for its push"]
 
 
 def test_a_deploy_goes_without_commits_after_ten_minutes(relay: Relay) -> None:
@@ -322,7 +332,7 @@ def test_a_damaged_deploy_holds_up_no_other(relay: Relay, database: Callable[[],
 
     assert relay.status()["held"] == 0
     assert relay.rows("SELECT count(*) FROM outbox") == [(3,)]
-    assert discard.discard_ids(database(), [damaged], person="kim", reason="a test").events == [damaged]
+    assert acting.discard_ids(database(), [damaged], person="kim", reason="a test").events == [damaged]
     assert relay.rows("SELECT count(*) FROM outbox") == [(2,)]
 
 
@@ -348,7 +358,7 @@ def test_a_discarded_deploy_is_none(relay: Relay, database: Callable[[], Databas
     relay.take(pushed(1, before=0), deployed(1))
     relay.take(deployed(3), deployed(4), pushed(4, before=3))
     (_, waiting, _) = relay.explained()["events"]
-    discard.discard_ids(database(), [waiting["id"]], person="kim", reason="a test")
+    acting.discard_ids(database(), [waiting["id"]], person="kim", reason="a test")
     assert relay.rows("SELECT sha FROM waiting_deploys") == [(sha(4),)]
     relay.take(pushed(2, 3, before=1))
 
@@ -365,7 +375,7 @@ def test_discarding_the_last_one_that_waits_lets_those_behind_it_go(
     relay.take(pushed(1, before=0), deployed(1))
     relay.take(deployed(3), deployed(1, minute=4))
     (_, waiting, _) = relay.explained()["events"]
-    discard.discard_ids(database(), [waiting["id"]], person="kim", reason="a test")
+    acting.discard_ids(database(), [waiting["id"]], person="kim", reason="a test")
 
     assert [one.sha for one in relay.sent()] == [1, 1]
 

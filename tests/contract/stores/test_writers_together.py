@@ -6,19 +6,19 @@ import asyncio
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Self
 
 import pytest
-from gitdailies_core.deploys.routing import Place
 from gitdailies_core.sources.deploy_messages import Deploy, Push
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change
+from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_core.values.secret import Secret
 from gitdailies_relay.accepting.acceptance import Delivery
 from gitdailies_relay.accepting.interpret import Interpretation, RoutedMessage
 from gitdailies_relay.accepting.source_days import DAY_US, source_days
-from gitdailies_relay.operations import reports
-from gitdailies_relay.operations.source_health import read_days
+from gitdailies_relay.operations.status import read_days
 from gitdailies_relay.store import exclusion
 from gitdailies_relay.store.outbox import DELIVERED, Attempt
 from gitdailies_relay.store.store import AttemptGroup, Item, RelayStore
@@ -30,11 +30,12 @@ from gitdailies_server.storage.write_scope import Name, Scope, scope_of
 from tests.support import databases
 from tests.support.empty_stores import RELAY
 from tests.support.forms import short_and_long
+from tests.support.relay import reports
 from tests.support.relay.bench import BEGAN, delivery
 from tests.support.relay.interleaving import Later, Stage
 
 ENDED = BEGAN + timedelta(hours=1)
-PRODUCTION = Place("larkspur/shop", "production", None)
+PRODUCTION = DeployTarget("larkspur/shop", "production", None)
 SEED = 20261127
 
 
@@ -62,7 +63,7 @@ def merged(incident: str, into: str) -> Delivery:
     made = delivery(incident, RESOLVED, ENDED)
     (routed,) = made.interpretation.messages
     assert isinstance(routed.message, Change)
-    change = routed.message._replace(merged=True, merged_into=into, started_at=None)
+    change = replace(routed.message, merged=True, merged_into=into, started_at=None)
     routed = routed._replace(message=change)
     return made._replace(interpretation=made.interpretation._replace(messages=(routed,)))
 

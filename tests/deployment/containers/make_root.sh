@@ -13,7 +13,7 @@ import tomllib
 with open("pyproject.toml", "rb") as file:
     whole = tomllib.load(file)
 extras = whole["project"]["optional-dependencies"]
-print(*whole["project"]["dependencies"], *extras["relay"], *extras["webhooks"], sep="\n")
+print(*whole["project"]["dependencies"], *extras["relay"], *extras["dora"], sep="\n")
 print(*whole["build-system"]["requires"], sep="\n")
 END
 known=$(cat "$made/requirements.txt" "$0" | sha256sum)

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 import yaml
-from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
+from gitdailies_core.ci.reporting.settings import DEPLOY_INPUTS, STEP_INPUTS
 
 from scripts import dist
 from tests.support.servers import answer, serving
 from tests.support.shell_scripts import KEY, ROOT, TOOLS, repository, tool
-from tests.support.steps import Webhooks, fits_schema, published, webhooks
+from tests.support.steps import DoraServer, dora, fits_schema, published
 
 SCRIPT = published("bitbucket") / "report_deploy.sh"
 README = (ROOT / "ci-steps" / "bitbucket" / "README.md").read_text("utf-8")
@@ -29,8 +29,8 @@ COPIED, FETCHED, PIPE, SERVICES = PAGES
 
 
 @pytest.fixture(scope="module")
-def incoming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Webhooks]:
-    with webhooks(tmp_path_factory.mktemp("webhooks")) as running:
+def incoming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DoraServer]:
+    with dora(tmp_path_factory.mktemp("dora")) as running:
         yield running
 
 
@@ -62,7 +62,7 @@ def pipeline(folder: Path, text: str, deploy: str = "exit 0", **variables: str) 
     return done.returncode, done.stdout, sha
 
 
-def test_it_arrives_in_incoming_webhooks(incoming: Webhooks, tmp_path: Path) -> None:
+def test_it_arrives_at_the_dora_server(incoming: DoraServer, tmp_path: Path) -> None:
     """The first pipeline of the page reports the commit to the deployment that the step names."""
     code, log, sha = pipeline(
         tmp_path,
@@ -127,23 +127,6 @@ def test_the_listed_checksum(tmp_path: Path) -> None:
     """The list that the page names has the checksum of the built file."""
     assert "`dist/SHA256SUMS`" in README
     assert checksum(tmp_path) == hashlib.sha256(SCRIPT.read_bytes()).hexdigest()
-
-
-def test_two_services(tmp_path: Path) -> None:
-    """Two lines report two services of one run, as two deploys."""
-    with serving() as server:
-        code, log, _ = pipeline(
-            tmp_path, SERVICES, gitdailies_webhook_url=server.url, gitdailies_webhook_key=KEY
-        )
-
-    bodies = [json.loads(request.body) for request in server.requests]
-    assert code == 0, log
-    assert [(body["service"], body["environment"]) for body in bodies] == [
-        ("checkout", "production"),
-        ("ledger", "production"),
-    ]
-    assert len({body["id"] for body in bodies}) == 2
-    assert all(len(body["commits"]) == 2 for body in bodies)
 
 
 def test_a_failed_deploy(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.github_action.acting import REPOSITORY, Run, act, bodies
-from tests.support.servers import answer, free_port, serving
+from tests.support.servers import answer, serving
 
 KEY = "planted-a7c4e1-key"
 HEAD = "b7d3e9f0a1c25846d9e8f7061524334251607f8e"
@@ -49,10 +49,15 @@ def reported(run: Run) -> None:
         (
             "pull_request",
             "pull_request",
-            {"commitSHA": HEAD, "branch": "retry-cards", "environment": "preview"},
+            {"commitSHA": HEAD, "branch": "retry-cards", "environment": "preview", "trigger": "other"},
             "environment: preview, because the job is of pull request 7 and names none",
         ),
-        ("pull_request", "pull_request_merged", {"commitSHA": MERGED, "branch": "main"}, "was merged as"),
+        (
+            "pull_request",
+            "pull_request_merged",
+            {"commitSHA": MERGED, "branch": "main", "trigger": "other"},
+            "was merged as",
+        ),
         (
             "workflow_run",
             "workflow_run_success",
@@ -61,6 +66,7 @@ def reported(run: Run) -> None:
                 "branch": "main",
                 "commitTime": "2026-03-04T07:41:00Z",
                 "run": "github-actions:555001",
+                "trigger": "push",
             },
             "environment: none is named, so the deploy counts as production",
         ),
@@ -72,6 +78,7 @@ def reported(run: Run) -> None:
                 "environment": "production-eu",
                 "time": "2026-03-04T08:55:12Z",
                 "run": "github-actions:8801",
+                "trigger": "other",
             },
             "",
         ),
@@ -174,57 +181,6 @@ def test_wrong_key(strict: str, level: str, code: int, tmp_path: Path) -> None:
     assert shown == level
     assert "the key is refused (answered 401: no key *** here); check webhook-key" in text
     assert len(server.requests) == 1
-
-
-def test_server_down(tmp_path: Path) -> None:
-    """After the retries a receiver that is down gives a warning, and the job passes."""
-    run = act(tmp_path, "deploy", key=KEY, url=f"http://127.0.0.1:{free_port()}/webhooks", retries="1")
-
-    check(run, code=0, ok="false", outcome="failed", status="")
-    [(level, text)] = [one for one in run.annotations if one[0] != "notice"]
-    assert level == "warning"
-    assert "connection refused (2 attempts)" in text
-
-
-def test_429_then_202(tmp_path: Path) -> None:
-    """A receiver that asks for a pause gets it, and then the same bytes again."""
-    answers = [answer("429 Too Many Requests", Retry_After="1"), TAKEN]
-    with serving(lambda connection, request: answers.pop(0)) as server:
-        run = act(tmp_path, "deploy", key=KEY, url=server.url)
-
-    reported(run)
-    assert len(server.requests) == 2
-    assert server.requests[0] == server.requests[1]
-
-
-def test_matrix(tmp_path: Path) -> None:
-    """Two services of one run are two deploys, and neither is taken for the other."""
-    with serving(TAKEN) as server:
-        run = act(tmp_path, "matrix", key=KEY, url=server.url)
-
-    assert run.code == 0, run.log
-    assert {body["service"] for body in bodies(server.requests)} == {"api", "worker"}
-    assert len({request.headers["idempotency-key"] for request in server.requests}) == 2
-    assert {name: outputs["ok"] for name, outputs in run.outputs.items()} == {"api": "true", "worker": "true"}
-    assert KEY not in run.log
-
-
-def test_dry_run(tmp_path: Path) -> None:
-    """A dry run needs neither address nor key, says what it would send, and sends nothing."""
-    run = act(tmp_path, "deploy", key=None, dry_run="true", environment="staging")
-
-    check(run, code=0, ok="true", outcome="dry-run", status="")
-    assert json.loads(run.report["payload"])["environment"] == "staging"
-
-
-def test_wrong_input(tmp_path: Path) -> None:
-    """A wrong input is named, and nothing is sent in its place."""
-    with serving(TAKEN) as server:
-        run = act(tmp_path, "deploy", key=KEY, url=server.url, sha="main")
-
-    check(run, code=0, ok="false", outcome="failed", status="")
-    assert "sha: expected a commit of 40 or 64 hexadecimal digits, got 'main'" in run.report["reason"]
-    assert server.requests == []
 
 
 def test_a_key_that_is_no_secret_is_masked(tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import yaml
-from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
+from gitdailies_core.ci.reporting.settings import DEPLOY_INPUTS, STEP_INPUTS
 
 from tests.support.gitlab.pipelines import BUILT, HERE, ROOM, pipeline
-from tests.support.servers import answer, free_port, serving
+from tests.support.servers import answer, serving
 from tests.support.shell_scripts import KEY, programs
-from tests.support.steps import Webhooks, fits_schema, webhooks
+from tests.support.steps import DoraServer, dora, fits_schema
 
 TEMPLATE = BUILT / "templates" / "report-deploy.yml"
 DOCUMENTS = list(yaml.safe_load_all(TEMPLATE.read_text("utf-8")))
@@ -25,13 +25,13 @@ OF_THE_JOB = {"needs", "rules", "job-name", "stage", "image", "git-depth"}
 
 
 @pytest.fixture(scope="module")
-def incoming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Webhooks]:
-    with webhooks(tmp_path_factory.mktemp("webhooks")) as running:
+def incoming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DoraServer]:
+    with dora(tmp_path_factory.mktemp("dora")) as running:
         yield running
 
 
 @pytest.mark.parametrize("name", ["local_file", "component"])
-def test_it_arrives_in_incoming_webhooks(name: str, incoming: Webhooks, tmp_path: Path) -> None:
+def test_it_arrives_at_the_dora_server(name: str, incoming: DoraServer, tmp_path: Path) -> None:
     """Included as a file and as a component, it reports the pipeline's commit with the inputs set, once."""
     run = pipeline(tmp_path, name, gitdailies_webhook_url=incoming.url, gitdailies_webhook_key=incoming.key)
     [event] = [event for event in incoming.events if event["commitSHA"] == run.sha]
@@ -110,22 +110,6 @@ def test_a_wrong_key(name: str, outcome: str, tmp_path: Path) -> None:
     assert KEY not in run.log
 
 
-def test_a_missing_key(tmp_path: Path) -> None:
-    """Without a key, the job is marked and says which variable to set; the pipeline passes."""
-    run = pipeline(tmp_path, "local_file", gitdailies_webhook_url="http://127.0.0.1:9/webhooks")
-
-    assert (run.code, run.jobs["report-deploy"]) == (0, "WARN"), run.log
-    assert "set GITDAILIES_WEBHOOK_KEY as a masked CI/CD variable" in run.log
-
-
-def test_a_receiver_that_is_down(tmp_path: Path) -> None:
-    """In strict mode a receiver that is down fails the job."""
-    url = f"http://127.0.0.1:{free_port()}/webhooks"
-    run = pipeline(tmp_path, "strict", gitdailies_webhook_url=url, gitdailies_webhook_key=KEY)
-
-    assert run.jobs["report-deploy"] == "FAIL", run.log
-
-
 def test_no_python(tmp_path: Path) -> None:
     """In an image without Python the job is marked, and the pipeline passes."""
     folder = programs(tmp_path, None)
@@ -138,14 +122,6 @@ def test_no_python(tmp_path: Path) -> None:
 
     assert (run.code, run.jobs.get("report-deploy")) == (0, "WARN"), run.log
     assert "Python 3.9 or later was not found" in run.log
-
-
-def test_a_dry_run(tmp_path: Path) -> None:
-    """A dry run prints the event that would be sent, without address and key."""
-    run = pipeline(tmp_path, "dry_run")
-
-    assert (run.code, run.jobs["report-deploy"]) == (0, "PASS"), run.log
-    assert "GitDailies: dry run, not sent: deploy of larkspur/checkout-api" in run.log
 
 
 def test_after_script(tmp_path: Path) -> None:

@@ -8,14 +8,14 @@ from typing import Any
 from gitdailies_core import reasons
 from gitdailies_core.events.events import INCIDENT_STARTED, Event
 from gitdailies_core.incidents.memory import MemoryRecords
-from gitdailies_core.incidents.routing import Target
 from gitdailies_core.incidents.state_machine import Decision, close, decide
 from gitdailies_core.reasons import Reason
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED, Change, Service
+from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_core.values.times import text_of
 
-CHECKOUT = Target("larkspur/checkout-api", "production", "checkout-api")
-LEDGER = Target("larkspur/ledger", "production", "ledger-worker")
+CHECKOUT = DeployTarget("larkspur/checkout-api", "production", "checkout-api")
+LEDGER = DeployTarget("larkspur/ledger", "production", "ledger-worker")
 LOW = Reason(reasons.FILTERED, "filtered: urgency is low; only high counts")
 UNMAPPED = Reason(reasons.UNMAPPED, "unmapped: no line under services for 'checkout-api'")
 
@@ -77,12 +77,12 @@ def by_repo(events: Sequence[Event]) -> list[tuple[Any, ...]]:
 class Relay:
     """A relay without its store: it decides on changes, remembers records and collects the sent events."""
 
-    targets: Sequence[Target] = (CHECKOUT,)
+    targets: Sequence[DeployTarget] = (CHECKOUT,)
     records: MemoryRecords = field(default_factory=MemoryRecords)
     sent: list[Event] = field(default_factory=list)
 
     def take(
-        self, change: Change, *, to: Sequence[Target] | None = None, refusal: Reason | None = None
+        self, change: Change, *, to: Sequence[DeployTarget] | None = None, refusal: Reason | None = None
     ) -> Decision:
         targets = self.targets if to is None else to
         decision = decide(

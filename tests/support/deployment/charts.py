@@ -12,6 +12,8 @@ import yaml
 
 CHART = Path(__file__).resolve().parents[3] / "deployment" / "chart"
 NOTES = "NOTES.txt"
+# The claim of the DORA server keeps its first name: under another one, its volume would be new and empty.
+CLAIMS = {"gitdailies-relay": "gitdailies-relay", "gitdailies-dora": "gitdailies-webhooks"}
 # Such as that an icon would be nice.
 _ADVICE = 1
 

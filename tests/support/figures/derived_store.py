@@ -9,11 +9,11 @@ from typing import Any
 
 import orjson
 from gitdailies_core.events.events import Event
+from gitdailies_dora.derived.update.advance import advance
+from gitdailies_dora.events.records import change_log, corrections, spellings
+from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_server.storage.database import Database, Session
 from gitdailies_server.storage.timestamps import to_us
-from gitdailies_webhooks.derived.update.advance import advance
-from gitdailies_webhooks.events import change_log, corrections, spellings
-from gitdailies_webhooks.figures.settings import FigureSettings
 
 SETTINGS = FigureSettings(window=timedelta(hours=24), timezone="Europe/Berlin")
 LATE = 2_000_000_000_000_000

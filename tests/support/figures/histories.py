@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gitdailies_connection.config.settings import TeamSettings
+from gitdailies_connection.config.sections.settings import TeamSettings
 from gitdailies_core.events.events import Event
-from gitdailies_webhooks.figures.teams import Teams
+from gitdailies_dora.figures.history.teams import Teams
 from hypothesis import strategies as st
 
 HOUR = 3600
@@ -35,9 +35,23 @@ def text(hours: float) -> str:
 TIMES = st.builds(
     lambda steps, second: text(steps * 8 + second / HOUR),
     st.integers(0, 15),
-    st.sampled_from((0, 0, 0, 0, 1, -1, HOUR, HOUR + 1)),
+    st.sampled_from((0, 0, 0, 0, 1, -1, 600, -600, HOUR, HOUR + 1, 2 * HOUR)),
 )
-COMMITS = st.lists(st.tuples(st.sampled_from(SHAS), st.none() | TIMES), max_size=4)
+PARENTS = st.lists(st.sampled_from(SHAS), max_size=2)
+
+
+def commits(parents: st.SearchStrategy[list[str] | None]) -> st.SearchStrategy[list[dict[str, Any]]]:
+    commit = {
+        "sha": st.sampled_from(SHAS),
+        "time": st.none() | TIMES,
+        "parents": parents,
+        "outside": st.sampled_from((None, None, None, False, True)),
+    }
+    return st.lists(st.fixed_dictionaries(commit), max_size=4)
+
+
+# Lists without parents, lists where each entry has them, and lists of both kinds of entries.
+COMMITS = commits(st.none()) | commits(PARENTS) | commits(st.none() | PARENTS)
 PLACE = {
     "repo": st.sampled_from(REPOS),
     "environment": st.sampled_from(ENVIRONMENTS),
@@ -49,9 +63,10 @@ DEPLOYS = st.fixed_dictionaries(
         "kind": st.just("deployed"),
         **PLACE,
         "commitSHA": st.sampled_from(SHAS) | st.sampled_from(SHAS[:3]),
-        "run": st.sampled_from((None, "ci:1", "ci:1", "ci:2")),
+        "run": st.sampled_from((None, "ci:1", "ci:1", "ci:2", "cd:1")),
         "attempt": st.sampled_from((None, None, "1", "2")),
-        "reporter": st.sampled_from((None, "step/ci", "step/ci", "relay/ci")),
+        "reporter": st.sampled_from((None, "step/ci", "step/ci", "relay/ci", "relay/cd")),
+        "trigger": st.sampled_from((None, None, "push", "tag", "manual")),
         "tier": st.sampled_from((None, None, "production", "staging")),
         "branch": st.sampled_from((None, "main", "hotfix/one")),
         "reverts": st.none() | st.none() | st.lists(st.sampled_from(SHAS), max_size=2),
@@ -77,9 +92,6 @@ ENDS = st.fixed_dictionaries(
 
 
 def _stored(number: int, event: dict[str, Any]) -> dict[str, Any]:
-    commits = event.get("commits")
-    if commits is not None:
-        event = {**event, "commits": [{"sha": sha, "time": time} for sha, time in commits]}
     # Ids sort otherwise than they come.
     return Event.from_wire({**event, "id": f"e{number * 7 % 61:02d}"}).to_wire()
 
@@ -87,14 +99,36 @@ def _stored(number: int, event: dict[str, Any]) -> dict[str, Any]:
 HISTORIES = st.lists(DEPLOYS | DEPLOYS | STARTS | ENDS, min_size=8, max_size=30).map(
     lambda events: [_stored(number, event) for number, event in enumerate(events)]
 )
+
+
+def _in_weeks(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The events of one place, each in one of five weeks, at the same hours."""
+    found = []
+    for number, event in enumerate(events):
+        weeks = timedelta(weeks=number * 3 % 5)
+        moment = (datetime.fromisoformat(event["time"]) + weeks).isoformat().replace("+00:00", "Z")
+        found.append({**event, "repo": REPOS[0], "environment": "production", "time": moment})
+    return found
+
+
+# Five weeks of one repository, in which clocks are set, with more incidents than others have.
+WEEKS = st.lists(DEPLOYS | STARTS | STARTS, min_size=10, max_size=50).map(
+    lambda events: [_stored(number, event) for number, event in enumerate(_in_weeks(events))]
+)
 IDS = st.integers(0, 30).map(lambda number: f"e{number * 7 % 61:02d}")
 # Corrections of some events, whatever kind each of them is: what is said, and the deploy that is named.
-CORRECTIONS = st.dictionaries(
+_OUTCOMES = st.dictionaries(
     IDS,
     st.tuples(st.just("deploy"), IDS)
     | st.tuples(st.sampled_from(("no-deploy", "not-an-incident", "failed", "not-failed")), st.none()),
     max_size=8,
 )
+_REWORKS = st.dictionaries(
+    IDS.map(lambda id_: f"{id_} rework"),
+    st.tuples(st.sampled_from(("rework", "not-rework")), st.none()),
+    max_size=4,
+)
+CORRECTIONS = st.tuples(_OUTCOMES, _REWORKS).map(lambda both: {**both[0], **both[1]})
 QUESTIONS = st.fixed_dictionaries(
     {
         "now": st.integers(8, 18).map(lambda steps: text(steps * 8)),

@@ -16,23 +16,32 @@ import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC
-from statistics import fmean, stdev
+from statistics import fmean, median, stdev
 from typing import Any, NamedTuple
 
-from gitdailies_webhooks.figures.events import ROLLBACK, Commit, Deploy, End, History, Place, Start
-from gitdailies_webhooks.figures.facts import derive
-from gitdailies_webhooks.figures.metrics import (
+from gitdailies_core.values.deploy_target import DeployTarget
+from gitdailies_dora.figures.answers.numbers import (
     FAIL_RATE,
     FREQUENCY,
     LEAD_TIME,
     RECOVERY,
     REWORK,
-    count_unlinked,
-    figures,
-    select_rows,
+    Figures,
 )
-from gitdailies_webhooks.figures.selection import Period, Selection
-from gitdailies_webhooks.figures.settings import PRODUCTION, FigureSettings
+from gitdailies_dora.figures.answers.selection import Period, Selection
+from gitdailies_dora.figures.answers.tracks import rows_of
+from gitdailies_dora.figures.history.events import (
+    ROLLBACK,
+    Commit,
+    Deploy,
+    End,
+    History,
+    Start,
+)
+from gitdailies_dora.figures.history.facts import derive
+from gitdailies_dora.figures.history.settings import PRODUCTION, FigureSettings
+
+from tests.support.figures.asking import Computed
 
 MINUTE = 60_000_000
 HOUR, DAY = 60 * MINUTE, 1440 * MINUTE
@@ -87,25 +96,25 @@ def draw(team: Team, chance: random.Random, days: int) -> History:
     """Draw the events of *days* days; the team begins at some time of the first day."""
     began = BEGINNING + int(chance.random() * DAY)
     deploys: list[Deploy] = []
-    incidents: list[tuple[int, Place]] = []
+    incidents: list[tuple[int, DeployTarget]] = []
     for number in range(team.repositories):
-        place = Place(f"larkspur/{number}", PRODUCTION, None)
-        _draw_repository(team, chance, place, (began, began + days * DAY), deploys, incidents)
+        target = DeployTarget(f"larkspur/{number}", PRODUCTION, None)
+        _draw_repository(team, chance, target, (began, began + days * DAY), deploys, incidents)
     starts, ends = [], []
-    for number, (at, place) in enumerate(incidents):
+    for number, (at, target) in enumerate(incidents):
         over = at + int(chance.uniform(*_REPAIR))
-        starts.append(Start(f"s{number}", at, place, f"INC-{number}", None))
-        ends.append(End(f"t{number}", over, place.repo, None, None, f"INC-{number}", None, False))
+        starts.append(Start(f"s{number}", at, target, f"INC-{number}", None))
+        ends.append(End(f"t{number}", over, target.repo, None, None, f"INC-{number}", None, False))
     return History(_sorted(deploys), _sorted(starts), _sorted(ends))
 
 
 def _draw_repository(
     team: Team,
     chance: random.Random,
-    place: Place,
+    target: DeployTarget,
     span: tuple[int, int],
     deploys: list[Deploy],
-    incidents: list[tuple[int, Place]],
+    incidents: list[tuple[int, DeployTarget]],
 ) -> None:
     began, ended = span
     # What was there before the first report of all.
@@ -118,15 +127,15 @@ def _draw_repository(
             Commit(f"{chance.getrandbits(160):040x}", at - _skewed(chance, _LEAD, _LEAD_SIGMA))
             for _ in range(chance.randint(1, 4))
         ]
-        _report(chance, deploys, Deploy("", at, place, sha, "deploy", tuple(listed), None))
+        _report(chance, deploys, Deploy("", at, target, sha, "deploy", tuple(listed), None))
         if chance.random() < team.fails:
             if chance.random() < _INCIDENTS:
-                incidents.append((at + int(chance.expovariate(1 / _FOUND_AFTER)), place))
+                incidents.append((at + int(chance.expovariate(1 / _FOUND_AFTER)), target))
             else:
                 earliest = at + int(chance.uniform(*_ROLLED_BACK_AFTER))
                 # Nobody can see that a commit is an earlier one if it was never reported.
                 says = ROLLBACK if not reported or chance.random() < 0.5 else ""
-                back = Deploy("", earliest, place, before, says or "deploy", None, None, says=says)
+                back = Deploy("", earliest, target, before, says or "deploy", None, None, says=says)
                 _report(chance, deploys, back)
                 earliest += MINUTE
                 reported = True
@@ -134,7 +143,7 @@ def _draw_repository(
         before, reported = sha, True
     at = began
     while (at := at + int(chance.expovariate(1 / (team.unrelated * DAY)))) < ended:
-        incidents.append((at, place))
+        incidents.append((at, target))
 
 
 def _moments(team: Team, chance: random.Random, began: int, ended: int) -> Iterator[int]:
@@ -180,22 +189,14 @@ def asked(history: History, now: int, views: Iterable[int]) -> dict[int, dict[st
     return {days: _main_numbers(numbers) for days, numbers in answers(history, now, views).items()}
 
 
-def answers(history: History, now: int, views: Iterable[int]) -> dict[int, dict[str, Any]]:
+def answers(history: History, now: int, views: Iterable[int]) -> dict[int, Figures]:
     """Return all figures of each view, a number of days up to *now*."""
-    settings = FigureSettings()
-    facts, first = derive(until(history, now), settings), until(history, now).first_at()
-    found = {}
-    for days in views:
-        period = Period(now - days * DAY, None, now, UTC)
-        deploys, incidents = select_rows(facts, Selection(period))
-        found[days] = figures(
-            deploys,
-            unlinked=count_unlinked(incidents),
-            period=period,
-            observed_from=period.observed_from(first),
-            window=settings.window_us,
-        )
-    return found
+    settings, known = FigureSettings(), until(history, now)
+    facts = derive(known, settings)
+    return {
+        days: Computed(known, facts, Selection(Period(now - days * DAY, None, now, UTC)), settings).answer()
+        for days in views
+    }
 
 
 def asked_as_before(history: History, now: int, views: Iterable[int]) -> dict[int, dict[str, float | None]]:
@@ -207,7 +208,7 @@ def asked_as_before(history: History, now: int, views: Iterable[int]) -> dict[in
     facts = derive(until(history, now), FigureSettings())
     found: dict[int, dict[str, float | None]] = {}
     for days in views:
-        deploys, _ = select_rows(facts, Selection(Period(now - days * DAY, None, now, UTC)))
+        deploys, _ = rows_of(facts, Selection(Period(now - days * DAY, None, now, UTC)))
         failed = sum(row.failed for row in deploys)
         pending = sum(not row.failed and row.at > now - window for row in deploys)
         judged = len(deploys) - pending
@@ -218,14 +219,15 @@ def asked_as_before(history: History, now: int, views: Iterable[int]) -> dict[in
     return found
 
 
-def _main_numbers(numbers: Mapping[str, Any]) -> dict[str, float | None]:
+def _main_numbers(figures: Figures) -> dict[str, float | None]:
+    recovery = figures.failed_deployment_recovery_time
     return {
-        FREQUENCY: numbers[FREQUENCY]["value"],
-        LEAD_TIME: numbers[LEAD_TIME]["median"],
-        FAIL_RATE: numbers[FAIL_RATE]["value"],
-        RECOVERY: numbers[RECOVERY]["median"],
-        f"{RECOVERY} by remedy": numbers[RECOVERY]["byRemedy"]["median"],
-        REWORK: numbers[REWORK]["value"],
+        FREQUENCY: figures.deployment_frequency.value,
+        LEAD_TIME: figures.change_lead_time.median,
+        FAIL_RATE: figures.change_fail_rate.value,
+        RECOVERY: recovery.median,
+        f"{RECOVERY} by remedy": recovery.by_remedy.median,
+        REWORK: figures.deployment_rework_rate.value,
     }
 
 
@@ -277,3 +279,225 @@ def _cell(mean: Mean) -> str:
     if mean.known < 0.5:
         return "null"
     return f"{(mean.ratio - 1) * 100:+.1f}"
+
+
+# What follows draws teams whose failures and outside incidents are known one by one, for the grid.
+
+REDEPLOY, REVERT, FIX, NOTHING = "redeploy", "revert", "fix forward", "nothing"
+MENDS = (REDEPLOY, REVERT, FIX, NOTHING)
+# A failure that is undone may be noticed by nobody else; one may follow another before both are mended.
+_QUIET, _ANOTHER = 0.3, 0.2
+_WINDOW = 24 * HOUR
+_LIVED, VIEW = 100, 90
+
+
+class Cell(NamedTuple):
+    """Teams that are alike: deploys a day of each repository, minutes until half of the failures are found.
+
+    An incident that no deploy caused comes every *outside* days on average, *load* times as often in office
+    hours as at other times. If not *alike*, the repositories of a team differ by up to four times.
+    """
+
+    deploys: float
+    found: int
+    load: int
+    outside: float
+    fails: float
+    office: bool = False
+    repositories: int = 1
+    alike: bool = True
+
+    @property
+    def is_found_soon(self) -> bool:
+        """Whether half of the failures are found within half of the median gap between deploys."""
+        return self.found <= math.log(2) * 1440 / self.deploys / 2
+
+
+class Drawn(NamedTuple):
+    """A history, the times of deploys that failed and that mended, and how long each caused incident took."""
+
+    history: History
+    failed: list[tuple[int, str]]
+    mended: list[tuple[int, str]]
+    recoveries: list[tuple[int, int]]
+
+
+class Seen(NamedTuple):
+    """What the figures say of a team in the last `VIEW` days, and the truth."""
+
+    figures: Figures
+    failed: int
+    rework: int
+    recovery: float | None
+
+    @property
+    def is_in_range(self) -> bool:
+        """Whether the truth is in the range, in whole percent, as pages and the command show it."""
+        rate = self.figures.change_fail_rate
+        true = self.failed / max(rate.settled, 1)
+        low, true, high = (round(one * 100) for one in (rate.range.low or 0.0, true, rate.range.high or 0.0))
+        return low <= true <= high
+
+
+def is_office(at: int) -> bool:
+    """Whether a time is from nine to five on a working day."""
+    day, hour = divmod((at - BEGINNING) // HOUR, 24)
+    return day % 7 < 5 and 9 <= hour < 17
+
+
+def draw_team(cell: Cell, chance: random.Random) -> Drawn:
+    """Draw the events of a team."""
+    drawn = Drawn(History((), (), ()), [], [], [])
+    deploys: list[Deploy] = []
+    incidents: list[tuple[int, int, DeployTarget]] = []
+    service = chance.choice((None, "api"))
+    for number in range(cell.repositories):
+        one = cell
+        if not cell.alike:
+            factors = [2 ** chance.uniform(-2, 2) for _ in range(3)]
+            one = cell._replace(
+                deploys=min(cell.deploys * factors[0], 10),
+                fails=min(cell.fails * factors[1], 0.3),
+                outside=cell.outside * factors[2],
+            )
+        repo = f"larkspur/{number}"
+        _live(one, chance, DeployTarget(repo, PRODUCTION, service), deploys, incidents, drawn)
+        # No tool of these teams names the service.
+        nowhere = DeployTarget(repo, PRODUCTION, None)
+        outside = _times(chance, one.outside, one.load)
+        incidents += [(at, at + int(chance.uniform(*_REPAIR)), nowhere) for at in outside]
+    starts, ends = [], []
+    for number, (at, over, target) in enumerate(incidents):
+        starts.append(Start(f"s{number}", at, target, f"INC-{number}", None))
+        ends.append(End(f"t{number}", over, target.repo, None, None, f"INC-{number}", None, False))
+    return drawn._replace(history=History(_sorted(deploys), _sorted(starts), _sorted(ends)))
+
+
+def _times(chance: random.Random, days: float, load: float) -> Iterator[int]:
+    """Yield times that are on average *days* apart, *load* times as many an hour in office hours."""
+    mean = 1 + (load - 1) * 40 / 168
+    at = BEGINNING
+    while (at := at + int(chance.expovariate(load / mean / (days * DAY)))) < BEGINNING + _LIVED * DAY:
+        if is_office(at) or chance.random() < 1 / load:
+            yield at
+
+
+def _live(
+    cell: Cell,
+    chance: random.Random,
+    target: DeployTarget,
+    deploys: list[Deploy],
+    incidents: list[tuple[int, int, DeployTarget]],
+    drawn: Drawn,
+) -> None:
+    nowhere = target._replace(service=None)
+    # Nobody deploys outside office hours, or nearly so.
+    times = list(_times(chance, 1 / cell.deploys, 1000 if cell.office else 1))
+    good, earliest, again = f"{chance.getrandbits(160):040x}", 0, False
+    waiting: list[tuple[int, str]] = []
+    for number, at in enumerate(times):
+        if at < earliest:
+            continue  # what was planned meanwhile goes with the next deploy
+        sha = f"{chance.getrandbits(160):040x}"
+        _made(deploys, at, target, sha)
+        if not again and chance.random() >= cell.fails:
+            good = sha
+            continue
+        drawn.failed.append((at, target.repo))
+        mend = chance.choice(MENDS)
+        noticed = at + int(chance.expovariate(math.log(2) / (cell.found * MINUTE)))
+        waiting.append((noticed, sha))
+        # The next one may fail, too, before both are mended.
+        following = times[number + 1] if number + 1 < len(times) else None
+        again = not again and following is not None and following - at < 12 * HOUR
+        again = again and chance.random() < _ANOTHER
+        if again:
+            continue
+        mended = max(noticed for noticed, _ in waiting) + int(chance.uniform(10 * MINUTE, 65 * MINUTE))
+        over = mended + int(chance.uniform(1, 10) * MINUTE)
+        quiet = mend in (REDEPLOY, REVERT) and len(waiting) == 1 and chance.random() < _QUIET
+        if not quiet:
+            for noticed, _ in waiting:
+                incidents.append((noticed, over, nowhere))
+                drawn.recoveries.append((noticed, over - noticed))
+        if mend != NOTHING:
+            drawn.mended.append((mended, target.repo))
+            undone = tuple(sha for _, sha in waiting) if mend == REVERT else ()
+            says = ROLLBACK if mend == REDEPLOY and chance.random() < 0.5 else ""
+            back = good if mend == REDEPLOY else f"{chance.getrandbits(160):040x}"
+            _made(deploys, mended, target, back, says=says, reverts=undone)
+            earliest, good = mended + MINUTE, back
+        else:
+            good = sha
+        waiting = []
+
+
+def _made(
+    deploys: list[Deploy],
+    at: int,
+    target: DeployTarget,
+    sha: str,
+    says: str = "",
+    reverts: tuple[str, ...] = (),
+) -> None:
+    listed = None if says else (Commit(sha, at - HOUR),)
+    number = len(deploys)
+    deploys.append(
+        Deploy(
+            f"d{number}", at, target, sha, says or "deploy", listed, None, says=says, reverts=reverts
+        )._replace(run=f"ci:{number}", reporter="step/ci")
+    )
+
+
+def seen(cell: Cell, team: int) -> Seen:
+    """Draw one team of a cell, and look at it."""
+    drawn = draw_team(cell, random.Random(f"{cell} {team}"))
+    now = BEGINNING + _LIVED * DAY
+    began = now - VIEW * DAY
+
+    def within(times: Iterable[tuple[int, Any]], until: int) -> list[Any]:
+        return [what for at, what in times if began <= at <= until]
+
+    recoveries = within(drawn.recoveries, now)
+    return Seen(
+        answers(drawn.history, now, [VIEW])[VIEW],
+        len(within(drawn.failed, now - _WINDOW)),
+        len(within(drawn.mended, now)),
+        median(recoveries) / 1e6 if recoveries else None,
+    )
+
+
+class Measured(NamedTuple):
+    """A cell: sums of its teams with a value, shares of all teams, and the median width of the range."""
+
+    failed: int
+    value: float
+    true: int
+    rework: int
+    true_rework: int
+    recovery: float
+    true_recovery: float
+    with_value: float
+    in_range: float
+    width: float
+
+
+def measured(cell: Cell, teams: int) -> Measured:
+    """Look at the teams of a cell."""
+    found = [seen(cell, number) for number in range(teams)]
+    valued = [one for one in found if one.figures.change_fail_rate.value is not None]
+    rates = [one.figures.change_fail_rate for one in valued]
+    timed = [one for one in found if one.recovery and one.figures.failed_deployment_recovery_time.median]
+    ranges = [one.figures.change_fail_rate.range for one in found]
+    return Measured(
+        sum(rate.failed for rate in rates),
+        sum((rate.value or 0) * rate.settled for rate in rates),
+        sum(one.failed for one in valued),
+        sum(one.figures.deployment_rework_rate.rework for one in found),
+        sum(one.rework for one in found),
+        sum(one.figures.failed_deployment_recovery_time.median or 0 for one in timed),
+        sum(one.recovery or 0 for one in timed),
+        len(valued) / teams,
+        sum(one.is_in_range for one in found) / teams,
+        median((one.high or 0) - (one.low or 0) for one in ranges),
+    )

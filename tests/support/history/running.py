@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.webhooks.running import Receiver
+from tests.support.dora.running import Receiver
 
 KIB_IN_MIB = 1024
 # From /proc, since getrusage includes the memory of the process that started this one.

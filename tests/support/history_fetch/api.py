@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -41,7 +42,9 @@ class _Handler(JsonHandler):
         # Each vendor has a header of its own. The answer repeats a refused token.
         headers = dict(self.headers.items())
         path = urlsplit(self.path).path
-        if not (api.admits(path, headers) if api.admits else any(api.token in v for v in headers.values())):
+        kind, _, text = headers.get("Authorization", "").partition(" ")
+        proofs = [*headers.values(), b64decode(text).decode() if kind == "Basic" else ""]
+        if not (api.admits(path, headers) if api.admits else any(api.token in proof for proof in proofs)):
             self.send_json(401, {"error": {"message": f"no such token: {self.headers.items()}"}})
             return
         trouble = api.troubles.get(len(api.asked), "")

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from gitdailies_core.ci import step
-from gitdailies_core.ci.table import Platform
+from gitdailies_core.ci.reporting.platform import Platform
 
 from tests.support.history_fetch.api import Api
+from tests.support.processes import run
 
 BEGIN, END = datetime(2025, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
 COUNT = 260
@@ -53,15 +52,8 @@ def command(
     asked = [source, "--api-url", api.url, "--since", "2025-01-01", "--until", "2026-01-01", *options]
     for name, value in arguments.items():
         asked += ["--with", f"{name}={value}"]
-    ran = subprocess.run(
-        [sys.executable, "-m", "gitdailies_cli", "history", "fetch", *asked],
-        cwd=folder,
-        env={**os.environ, token_env: api.token, **(environ or {})},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert ran.returncode == 0, ran.stderr
+    variables = {token_env: api.token, **(environ or {})}
+    ran = run("history", "fetch", *asked, folder=folder, environ=variables)
     assert api.token not in ran.stdout + ran.stderr
     return ran
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -19,30 +18,16 @@ from gitdailies_core.sources.protocol import Change
 from gitdailies_core.sources.request import Request
 from gitdailies_relay.accepting.interpret import interpret
 
+from tests.support.processes import ended
+
 
 def fetched(
     folder: Path, url: str, source: str, *arguments: str, configuration: str, **environ: str
 ) -> subprocess.CompletedProcess[str]:
     """Run `gitdailies history fetch` over the year 2025 of the API at *url*, in *folder*."""
-    process = begun(folder, url, source, *arguments, configuration=configuration, **environ)
-    out, err = process.communicate(timeout=120)
-    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
-
-
-def begun(
-    folder: Path, url: str, source: str, *arguments: str, configuration: str, **environ: str
-) -> subprocess.Popen[str]:
-    """Begin what `fetched` runs to its end."""
     (folder / "gitdailies.yml").write_text(configuration)
     asked = [source, "--api-url", url, "--since", "2025-01-01", "--until", "2026-01-01", *arguments]
-    return subprocess.Popen(
-        [sys.executable, "-m", "gitdailies_cli", "history", "fetch", *asked],
-        cwd=folder,
-        env={**os.environ, **environ},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return ended("history", "fetch", *asked, folder=folder, environ={**os.environ, **environ})
 
 
 def live(

@@ -14,26 +14,26 @@ from pathlib import Path
 from typing import Any
 
 from gitdailies_connection.config.secret_source import SecretSource
-from gitdailies_connection.config.settings import Destination
+from gitdailies_connection.config.sections.settings import Destination, RelaySettings, StoreSetting
 from gitdailies_connection.http.event_lists import EventResult
 from gitdailies_connection.http.sender import ReceiverAnswer
 from gitdailies_core.errors import DeliveryError
-from gitdailies_core.events.dialect import OURS
-from gitdailies_core.incidents.routing import Target
+from gitdailies_core.events.receivers import OURS
 from gitdailies_core.retry import Outcome
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change
+from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_core.values.secret import Secret
 from gitdailies_core.values.times import parse
 from gitdailies_relay.accepting.acceptance import Delivery
 from gitdailies_relay.accepting.interpret import Interpretation, RoutedMessage
 from gitdailies_relay.delivery.batches import is_about_events
 from gitdailies_relay.delivery.worker import DeliveryWorker
-from gitdailies_relay.operations import reports
-from gitdailies_relay.operations.failed import failed as read_failed
 from gitdailies_relay.store import store
 from gitdailies_relay.store.store import RelayStore
 from gitdailies_server.storage.sqlite import SqliteDatabase
 from gitdailies_server.storage.timestamps import now_us
+
+from tests.support.relay import reports
 
 TAKEN = Outcome(202)
 BEGAN = parse("2026-03-04T09:00:00Z", "began")
@@ -64,7 +64,7 @@ class FakeSender:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def send_list(self, events: list[bytes], *, key: Secret) -> tuple[Outcome, list[EventResult]]:
-        """Answer as incoming webhooks do: what is not about an event is the answer to the whole list."""
+        """Answer as the DORA server does: what is not about an event is the answer to the whole list."""
         self.lists.append(len(events))
         outcomes = [self.send(body, key=key, event_id=json.loads(body)["id"]) for body in events]
         for outcome in outcomes:
@@ -128,7 +128,7 @@ class Bench:
         return status
 
     def dead_letters(self) -> list[dict[str, Any]]:
-        dead: list[dict[str, Any]] = self.store.report(read_failed)["deadLetters"]
+        dead: list[dict[str, Any]] = self.store.report(reports.failed)["deadLetters"]
         return dead
 
     def outbox(self) -> list[tuple[Any, ...]]:
@@ -149,7 +149,7 @@ def delivery(incident: str, state: str, at: datetime) -> Delivery:
     change = Change.make(
         state=state, word=state, incident=incident, at=at, started_at=BEGAN if state == RESOLVED else None
     )
-    routed = RoutedMessage(change, f"m{next(_numbers)}", (Target("larkspur/shop"),))
+    routed = RoutedMessage(change, f"m{next(_numbers)}", (DeployTarget("larkspur/shop"),))
     return Delivery(f"d{next(_numbers)}", now_us(), "default", Interpretation("test", "", b"", "", (routed,)))
 
 
@@ -180,8 +180,10 @@ def bench(
             destination=destination,
             sender=sender,
             environ=environ,
-            in_flight=in_flight,
-            give_up_seconds=give_up_seconds,
+            relay=RelaySettings(
+                StoreSetting("sqlite"), in_flight=in_flight, give_up_days=give_up_seconds / 86400
+            ),
+            count_attempt=lambda _verdict, _seconds, _age: None,
         )
         running = asyncio.create_task(worker.run())
         try:

@@ -20,6 +20,12 @@ SECRETS = {
 }
 SOURCES = """
   github: {adapter: github, secrets: [{file: github-secret}]}
+  monorepo:
+    adapter: github
+    secrets: [{file: github-secret}]
+    route:
+      .github/workflows/api.yml: {service: api}
+      .github/workflows/web.yml: {service: web}
   gitlab: {adapter: gitlab, secrets: [{file: gitlab-secret}]}
   flux: {adapter: flux, secrets: [{file: cluster-secret}]}
   argocd: {adapter: argocd, secrets: [{file: cluster-secret}]}
@@ -30,7 +36,7 @@ _numbers = itertools.count(5000)
 
 
 def add_sources(folder: Path) -> None:
-    """Add both sources, and their secrets, to the gitdailies.yml of *folder*."""
+    """Add these sources, and their secrets, to the gitdailies.yml of *folder*."""
     for name, text in SECRETS.items():
         (folder / name).write_text(text + "\n")
         (folder / name).chmod(0o600)
@@ -68,6 +74,8 @@ def deployment_status(
     transient: bool = False,
     state: str = "success",
     task: str = "deploy",
+    workflow: str = ".github/workflows/deploy.yml",
+    started: str = "push",
 ) -> Delivery:
     """Make a `deployment_status`; without *run*, of a deployment that was made by the API."""
     stem = "deployment_status.success.actions" if run else "deployment_status.success.api-made"
@@ -87,7 +95,8 @@ def deployment_status(
         state=state, environment=environment, created_at=moment, updated_at=moment
     )
     if run:
-        body["workflow_run"].update(id=run, run_attempt=attempt, head_sha=sha)
+        body["workflow_run"].update(id=run, run_attempt=attempt, head_sha=sha, path=workflow, event=started)
+        body["workflow"]["path"] = workflow
     return github("deployment_status", body)
 
 
@@ -108,8 +117,9 @@ def push(
     *,
     branch: str = "main",
     messages: Sequence[str] = (),
+    files: Sequence[str] = (),
 ) -> Delivery:
-    """Make a push of *commits*, oldest first, each with its time and perhaps a message of its own."""
+    """Make a push of *commits*, oldest first, each with its time, and perhaps a message and a file."""
     texts = messages or ["Weigh parcels"] * len(commits)
     body = json.loads(example("github", "push.main"))
     body["repository"].update(full_name=repo, pushed_at=int(commits[-1][1].timestamp()))
@@ -118,11 +128,16 @@ def push(
         before=before,
         after=commits[-1][0],
         commits=[
-            {"id": sha, "timestamp": at.isoformat(), "message": text}
-            for (sha, at), text in zip(commits, texts, strict=True)
+            {"id": sha, "timestamp": at.isoformat(), "message": text, **_changed(files, number)}
+            for number, ((sha, at), text) in enumerate(zip(commits, texts, strict=True))
         ],
     )
     return github("push", body)
+
+
+def _changed(files: Sequence[str], number: int) -> dict[str, list[str]]:
+    """The file that a commit changed, as GitHub and GitLab name it; nothing without *files*."""
+    return {"added": [], "modified": [files[number]], "removed": []} if files else {}
 
 
 def gitlab_push(
@@ -132,6 +147,7 @@ def gitlab_push(
     *,
     branch: str = "main",
     messages: Sequence[str] = (),
+    files: Sequence[str] = (),
 ) -> Delivery:
     """Make GitLab's hook of the same push."""
     texts = messages or ["Weigh parcels"] * len(commits)
@@ -144,20 +160,40 @@ def gitlab_push(
         checkout_sha=commits[-1][0],
         total_commits_count=len(commits),
         commits=[
-            {"id": sha, "timestamp": at.isoformat(), "message": text, "title": text}
-            for (sha, at), text in zip(commits, texts, strict=True)
+            {
+                "id": sha,
+                "timestamp": at.isoformat(),
+                "message": text,
+                "title": text,
+                **_changed(files, number),
+            }
+            for number, ((sha, at), text) in enumerate(zip(commits, texts, strict=True))
         ],
     )
     return _of_gitlab("Push Hook", body)
 
 
-def gitlab(name: str, repo: str, sha: str, *, job: int, pipeline: int, at: datetime) -> Delivery:
-    """Make a Job hook or a Deployment hook of one job, from GitLab's example *name*."""
+def gitlab(
+    name: str,
+    repo: str,
+    sha: str,
+    *,
+    job: int,
+    pipeline: int,
+    at: datetime,
+    retries: int = 0,
+    before: str = NOTHING,
+) -> Delivery:
+    """Make a Job hook or a Deployment hook of one job, from GitLab's example *name*.
+
+    *before* is the commit before the push that started the pipeline, *retries* how often the job ran again.
+    """
     body = json.loads(example("gitlab", name))
     body["project"].update(path_with_namespace=repo, web_url=f"https://gitlab.com/{repo}")
     if body["object_kind"] == "build":
         moment = at.isoformat()
         body.update(sha=sha, build_id=job, pipeline_id=pipeline)
+        body.update(retries_count=retries, before_sha=before)
         body.update(build_finished_at=moment, build_finished_at_iso=moment)
     else:
         moment = at.strftime("%Y-%m-%d %H:%M:%S +0000")
@@ -188,10 +224,10 @@ def flux(repo: str, sha: str, *, at: datetime, name: str = "checkout") -> Delive
     return Delivery("flux", raw, headers)
 
 
-def argocd(repo: str, sha: str, *, history: int, at: datetime) -> Delivery:
-    """Make the message of Argo CD's template about a sync that changed something."""
+def argocd(repo: str, sha: str, *, history: int, at: datetime, app: str = "checkout") -> Delivery:
+    """Make the message of Argo CD's template about a sync of *app* that changed something."""
     body = json.loads(example("argocd", "deploy.succeeded.annotated"))
-    body["uid"] = f"uid of {repo}"
+    body.update(app=app, uid=f"uid of {repo} {app}")
     body["annotations"].update({"gitdailies.com/repo": repo, "gitdailies.com/commit": sha})
     body["finished_at"] = at.strftime("%Y-%m-%dT%H:%M:%SZ")
     body["history"][-1].update(id=history, revision=f"{history:040x}")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gitdailies_core import retry
+from gitdailies_core.values import http_answers
 from gitdailies_relay.delivery import worker
 
 from tests.support.relay.receiver import Receiver, receiving
@@ -28,6 +28,6 @@ def relay(tmp_path: Path, receiver: Receiver) -> Iterator[Relay]:
 @pytest.fixture
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Try again within milliseconds, in the worker of this process."""
-    monkeypatch.setattr(retry, "FIRST_DELAY_SECONDS", 0.02)
-    monkeypatch.setattr(retry, "LONGEST_DELAY_SECONDS", 0.05)
+    monkeypatch.setattr(http_answers, "FIRST_DELAY_SECONDS", 0.02)
+    monkeypatch.setattr(http_answers, "LONGEST_DELAY_SECONDS", 0.05)
     monkeypatch.setattr(worker, "POLL_SECONDS", 0.02)

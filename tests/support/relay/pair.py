@@ -1,4 +1,4 @@
-"""Incoming webhooks and a relay before them, each a process of the command line."""
+"""The DORA server and a relay before it, each a process of the command line."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 
 import requests
 from gitdailies_connection.config.load import load
-from gitdailies_relay.operations import reports
+from gitdailies_dora.accounts.keys.key_store import create_key
 from gitdailies_relay.store import store
 from gitdailies_server.storage.database import Database
-from gitdailies_webhooks.accounts.key_store import create_key
 
-from tests.support.empty_stores import WEBHOOKS
+from tests.support.empty_stores import DORA
 from tests.support.processes import Server, eventually, run, start
+from tests.support.relay import reports
 from tests.support.relay.deliveries import Delivery
 from tests.support.relay.running import KEY_FILE, configure
 from tests.support.servers import free_port
@@ -33,10 +33,10 @@ class Pair:
     port: int
     reading: str
     relay: Server
-    webhooks: Server
+    dora: Server
 
-    def start_webhooks(self) -> None:
-        self.webhooks = _webhooks(self.folder, self.port)
+    def start_dora(self) -> None:
+        self.dora = _dora(self.folder, self.port)
 
     def start_relay(self) -> None:
         self.relay = _relay(self.folder)
@@ -81,7 +81,7 @@ class Pair:
             return reports.status(session)
 
     def everything(self) -> list[dict[str, Any]]:
-        """Return all events of incoming webhooks, oldest received first."""
+        """Return all events of the DORA server, oldest received first."""
         answer = requests.get(
             f"http://127.0.0.1:{self.port}/api/events",
             headers={"webhook-key": self.reading},
@@ -112,15 +112,15 @@ class Pair:
         ]
 
     def new_key(self, name: str) -> str:
-        return create_key(self.folder / "webhooks.db", name)[0].reveal()
+        return create_key(self.folder / "dora.db", name)[0].reveal()
 
     def write_key(self, key: str) -> None:
         (self.folder / KEY_FILE).write_text(key + "\n")
 
 
-def _webhooks(folder: Path, port: int) -> Server:
-    store = f"sqlite:{folder / 'webhooks.db'}"
-    return start("webhooks", "--listen", f"127.0.0.1:{port}", "--store", store, folder=folder)
+def _dora(folder: Path, port: int) -> Server:
+    store = f"sqlite:{folder / 'dora.db'}"
+    return start("dora", "--listen", f"127.0.0.1:{port}", "--store", store, folder=folder)
 
 
 def _relay(folder: Path) -> Server:
@@ -130,17 +130,17 @@ def _relay(folder: Path) -> Server:
 @contextmanager
 def running_pair(folder: Path, **settings: str) -> Iterator[Pair]:
     port = free_port()
-    WEBHOOKS.put(folder / "webhooks.db")
-    reading, _ = create_key(folder / "webhooks.db", "reader", ["read"])
-    sending, _ = create_key(folder / "webhooks.db", "relay")
+    DORA.put(folder / "dora.db")
+    reading, _ = create_key(folder / "dora.db", "reader", ["read"])
+    sending, _ = create_key(folder / "dora.db", "relay")
     configure(folder, url=f"http://127.0.0.1:{port}/webhooks", key=sending.reveal(), **settings)
     servers = []
     try:
-        servers.append(_webhooks(folder, port))
+        servers.append(_dora(folder, port))
         servers.append(_relay(folder))
         pair = Pair(folder, port, reading.reveal(), servers[1], servers[0])
         yield pair
-        servers = [pair.relay, pair.webhooks]
+        servers = [pair.relay, pair.dora]
         assert pair.relay.process.poll() is not None or pair.relay.terminate() == 0
     finally:
         for server in servers:

@@ -37,7 +37,7 @@ Script = Callable[[Arrival], bytes | None]
 class Receiver:
     """`script` decides the answer; None cuts the connection after the request was read.
 
-    A list is answered as incoming webhooks do: with a result an event, or whole where the answer
+    A list is answered as the DORA server does: with a result an event, or whole where the answer
     to one of its events is not about that event. `lists` says how many events each had.
     """
 

@@ -15,13 +15,12 @@ import requests
 import structlog
 from gitdailies_connection.config.load import load
 from gitdailies_relay import server
-from gitdailies_relay.operations import reports
-from gitdailies_relay.operations.failed import failed
 from gitdailies_relay.store import store
 from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.support.empty_stores import RELAY
+from tests.support.relay import reports
 from tests.support.relay.deliveries import SECRETS
 
 TEMPLATE = Path(__file__).parent / "data" / "gitdailies.yml"
@@ -82,7 +81,7 @@ class Relay:
 
     def failed(self) -> dict[str, Any]:
         with store.reading(self.database) as connection:
-            return failed(connection)
+            return reports.failed(connection)
 
     def explain(self, incident: str) -> dict[str, Any]:
         with store.reading(self.database) as connection:

@@ -110,7 +110,7 @@ END
 exec "EXECUTABLE" "$@"
 """,
     "curl": """
-for one; do shift; set -- "$@" "$(echo "$one" | sed 's/:8700/:WEBHOOKS/')"; done
+for one; do shift; set -- "$@" "$(echo "$one" | sed 's/:8700/:DORA/')"; done
 exec "CURL" "$@"
 """,
 }
@@ -194,9 +194,10 @@ def mirror(key: str) -> str:
 
 
 def _repository(folder: Path, names: Callable[[str], str]) -> None:
-    (folder / "scripts").mkdir(parents=True)
-    for name in ("__init__.py", "names.py", "project.py", "push_mirrors.py"):
-        shutil.copy(ROOT / "scripts" / name, folder / "scripts")
+    (folder / "scripts" / "releasing").mkdir(parents=True)
+    shutil.copy(ROOT / "scripts" / "__init__.py", folder / "scripts")
+    for name in ("__init__", "project", "push_mirrors"):
+        shutil.copy(ROOT / "scripts" / "releasing" / f"{name}.py", folder / "scripts" / "releasing")
     (folder / "project.toml").write_text(names((ROOT / "project.toml").read_text("utf-8")))
     (folder / ".github" / "workflows").mkdir(parents=True)
     shutil.copy(WORKFLOW, folder / ".github" / "workflows")
@@ -240,10 +241,10 @@ def _with(action: str) -> str:
 
 def _programs(folder: Path) -> Path:
     folder.mkdir()
-    webhooks, relay, status = free_port(), free_port(), free_port()
+    dora, relay, status = free_port(), free_port(), free_port()
     words = {
-        "PORTS": f"--webhooks-port {webhooks} --relay-port {relay} --status-port {status}",
-        "WEBHOOKS": str(webhooks),
+        "PORTS": f"--dora-port {dora} --relay-port {relay} --status-port {status}",
+        "DORA": str(dora),
         "EXECUTABLE": sys.executable,
         "CURL": program("curl"),
     }

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import project
-from scripts.releasing import changelog
+from scripts.releasing import changelog, project
 from tests.rooms.test_house import TRACKED
 from tests.support.releasing.owner import OWNER, ROOT, VERSION, owned
 

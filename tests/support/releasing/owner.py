@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from scripts import project
+from scripts.releasing import project
 from scripts.releasing.published import Published
 
 ROOT = Path(__file__).parents[3]

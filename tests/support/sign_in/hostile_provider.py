@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from gitdailies_connection.config.sign_in import OpenIdSettings
+from gitdailies_connection.config.sections.sign_in import OpenIdSettings
 from joserfc import jwt
 from joserfc.jwk import ECKey, Key, RSAKey
 

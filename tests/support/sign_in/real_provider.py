@@ -16,7 +16,7 @@ from urllib.parse import urljoin
 import pytest
 import requests
 from gitdailies_connection.config.secret_source import SecretSource
-from gitdailies_connection.config.sign_in import OpenIdSettings
+from gitdailies_connection.config.sections.sign_in import OpenIdSettings
 
 from tests.support.programs import program
 from tests.support.shell_scripts import TOOLS

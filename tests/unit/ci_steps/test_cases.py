@@ -5,59 +5,37 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_core.ci.detection import deploys_of
-from gitdailies_core.ci.facts import Deploys
-from gitdailies_core.ci.git_facts import GitFacts
-from gitdailies_core.ci.inputs import Inputs
 from gitdailies_core.ci.platforms import BY_MODULE, PLATFORMS
-from gitdailies_core.errors import GitDailiesError
 
-from tests.support.steps import CASES
+from tests.support.ci_cases import CASES, KEYS, outcome, read, write
 
 FILES = sorted(CASES.glob("*/*.json"))
-
-
-def read(file: Path) -> dict[str, Any]:
-    case: dict[str, Any] = json.loads(file.read_text("utf-8"))
-    return case
-
-
-def outcome(case: dict[str, Any]) -> dict[str, Any]:
-    """Resolve a case and write the outcome in the form of `expected`."""
-    given = dict(case.get("inputs", {}))
-    known = case.get("git", {})
-    history = tuple((name, tuple(above), tuple(undone)) for name, above, undone in known.get("history", ()))
-    lists = {"commits": tuple(known.get("commits", ())), "history": history}
-    git = GitFacts(**{**known, **lists}) if known else None
-    try:
-        found = deploys_of(
-            environ=case["environ"],
-            event=case.get("event"),
-            inputs=Inputs.make(repos=given.pop("repos", ()), **given),
-            git=git,
-        )
-    except GitDailiesError as error:
-        return {"error": str(error)}
-    if not isinstance(found, Deploys):
-        return {"skipped": found.reason}
-    notes = {"notes": list(found.notes)} if found.notes else {}
-    return {"events": [event.to_wire() for event in found.events], **notes}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}-{file.stem}")
 def test_case(file: Path) -> None:
     """The job of each case made exactly the deploys, the skip or the error that its file says."""
     case = read(file)
+    assert case.get("expected"), (
+        f"{file.name}: run `python -m tests.support.ci_cases --write {file.parent.name}`"
+    )
 
     assert outcome(case) == case["expected"]
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}-{file.stem}")
-def test_the_same_again(file: Path) -> None:
-    """No case's outcome changes when it is resolved again: no clock and no chance has a part in it."""
-    case = read(file)
+def test_a_case_has_no_other_keys() -> None:
+    """The keys of the cases are those that `tests/support/ci_cases` explains."""
+    assert {key for file in FILES for key in read(file)} == KEYS
 
-    assert outcome(case) == outcome(case)
+
+def test_what_a_new_case_expects_is_written(tmp_path: Path) -> None:
+    """A case without `expected` gets the outcome, and one that has it is left as it is."""
+    case, file = read(CASES / "drone/branch.json"), tmp_path / "branch.json"
+    file.write_text(json.dumps({**case, "expected": {}}))
+
+    assert write(file)
+    assert read(file) == case
+    assert not write(file)
 
 
 @pytest.mark.parametrize("module", BY_MODULE)
@@ -66,10 +44,10 @@ def test_every_platform_has_cases(module: str) -> None:
     cases = [read(file) for file in FILES if file.parent.name == module]
 
     assert len(cases) >= 5, f"expected five cases or more in tests/support/ci_cases/{module}"
-    assert any("events" in case["expected"] for case in cases)
-    assert any("skipped" in case["expected"] for case in cases)
+    assert any("events" in case["expected"] for case in cases), "expected a case of a branch or a push"
+    assert any("skipped" in case["expected"] for case in cases), "expected a case of a job that failed"
     tagged = any("tag v1.4.0" in note for case in cases for note in case["expected"].get("notes", ()))
-    assert tagged or module == "octopus"
+    assert tagged or module == "octopus", "expected a case of the tag v1.4.0"
 
 
 def test_no_case_is_of_an_unknown_platform() -> None:
@@ -196,7 +174,7 @@ def test_a_pull_request_without_environment_is_a_preview(module: str) -> None:
     cases = [read(file) for file in FILES if file.parent.name == module]
     found = [case for case in cases if any(" because the job is of " in note for note in noted(case))]
 
-    assert found
+    assert found, "expected a case of a pull request that names no environment"
     for case in found:
         assert {event["environment"] for event in case["expected"]["events"]} == {"preview"}
 
@@ -208,7 +186,7 @@ def test_a_fork_has_no_branch_of_ours(module: str) -> None:
     words = ("comes from a fork", ", of a fork", "another repository")
     found = [case for case in cases if any(word in note for note in noted(case) for word in words)]
 
-    assert found
+    assert found, "expected a case of a pull request from a fork, with a note that says so"
     for case in found:
         assert not any("branch" in event for event in case["expected"]["events"])
 

@@ -2,16 +2,15 @@
 
 import shutil
 import subprocess
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from gitdailies_core.ci import checkout, git_log
-from gitdailies_core.ci.deploy import USUAL_COMMITS
-from gitdailies_core.ci.facts import Deploys
-from gitdailies_core.ci.git_facts import GitFacts
-from gitdailies_core.ci.inputs import Inputs
+from gitdailies_core.ci.deploys import checkout, git_log
+from gitdailies_core.ci.deploys.deploy import USUAL_COMMITS
+from gitdailies_core.ci.deploys.git_facts import GitFacts
+from gitdailies_core.ci.job.facts import Deploys
+from gitdailies_core.ci.job.inputs import Inputs
 from gitdailies_core.ci.platforms.github_actions import GITHUB_ACTIONS
 from gitdailies_core.errors import UsageError
 
@@ -44,28 +43,33 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def facts(directory: Path) -> GitFacts:
-    """Return what is read of a checkout that can be read."""
-    found = git_log.read(str(directory))
-    assert found.facts is not None, found.problem
+def facts(directory: Path, sha: str = "", paths: Sequence[str] = ()) -> GitFacts:
+    """Return what is read of a checkout that can be read, with the log from HEAD or from *sha* on."""
+    program = git_log.Git()
+    head = git_log.read_head(program, str(directory))
+    assert head.facts is not None, head.problem
+    found = git_log.read_log(program, str(directory), head.facts, sha or head.facts.sha, paths)
+    assert (found.problem, found.facts is None) == ("", False)
+    assert found.facts
     return found.facts
 
 
 def test_read(repository: Path) -> None:
-    """HEAD, branch and remote are read, and the commits newest first without the merge."""
+    """HEAD, branch and remote are read, and the commits newest first, each with its parents."""
     found = facts(repository)
     head, first = git(repository, "rev-parse", "HEAD"), git(repository, "rev-parse", "HEAD~1")
     second = git(repository, "rev-parse", "retry")
     assert found.history == ((head, (first, second), ()), (second, (first,), ()), (first, (), ()))
-    assert replace(found, history=()) == GitFacts(
+    assert found._replace(history=()) == GitFacts(
         sha=git(repository, "rev-parse", "HEAD"),
         branch="main",
         remote="https://bot:s3cr3t@github.com/larkspur/checkout-api.git",
-        commit_time="2026-03-03T08:00:00Z",
         commits=(
-            {"sha": second, "time": "2026-03-02T08:00:00Z"},
-            {"sha": first, "time": "2026-03-01T08:00:00Z"},
+            {"sha": head, "time": "2026-03-03T08:00:00Z", "parents": [first, second]},
+            {"sha": second, "time": "2026-03-02T08:00:00Z", "parents": [first]},
+            {"sha": first, "time": "2026-03-01T08:00:00Z", "parents": []},
         ),
+        at=head,
     )
 
 
@@ -77,12 +81,14 @@ def test_detached(repository: Path) -> None:
 
 
 def test_shallow(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A shallow clone gives the time of its HEAD, and no commits, since earlier ones are missing."""
+    """A shallow clone gives the commits that it has, with the parents that git hides, and no commit time."""
     clone = tmp_path_factory.mktemp("clone") / "checkout-api"
     git(repository, "clone", "-q", "--depth=1", f"file://{repository}", str(clone))
+    parents = git(repository, "rev-parse", "HEAD^1", "HEAD^2").split()
 
-    assert facts(clone).commits == ()
-    assert facts(clone).commit_time == "2026-03-03T08:00:00Z"
+    found = facts(clone, paths=["src/**"])
+    assert found.commits == ({"sha": found.sha, "time": "2026-03-03T08:00:00Z", "parents": parents},)
+    assert (found.whole, found.commit_time) == (False, None)
 
 
 def landed(repository: Path, count: int) -> None:
@@ -118,7 +124,7 @@ def test_old_commits_that_landed_late(repository: Path) -> None:
     landed(repository, USUAL_COMMITS + 50)
     git(repository, "merge", "-q", "--no-ff", "-m", "merge", "old", at="2026-04-03T08:00:00Z")
 
-    assert facts(repository).commits[0] == {"sha": slow, "time": "2026-01-02T08:00:00Z"}
+    assert [one["sha"] for one in facts(repository).commits[:2]] == [facts(repository).sha, slow]
 
 
 def test_reverts(repository: Path) -> None:
@@ -159,15 +165,16 @@ def test_no_message_is_read_as_a_commit(repository: Path, hostile: str) -> None:
     """Whatever a message holds, the commits are those of the repository."""
     git(repository, "commit", "-q", "--allow-empty", "-m", hostile, at="2026-03-04T08:00:00Z")
 
-    assert [len(one["sha"]) for one in facts(repository).commits] == [40] * 3
+    assert [len(one["sha"]) for one in facts(repository).commits] == [40] * 4
 
 
 def test_no_commit(tmp_path: Path) -> None:
     """A repository without a commit gives nothing, and says so."""
     git(tmp_path, "init", "-q")
 
-    assert git_log.read(str(tmp_path)).facts is None
-    assert "git could not read the checkout" in git_log.read(str(tmp_path)).problem
+    found = git_log.read_head(git_log.Git(), str(tmp_path))
+    assert found.facts is None
+    assert "git could not read the checkout" in found.problem
 
 
 def test_no_git(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +233,7 @@ def test_a_folder_of_the_checkout(repository: Path) -> None:
 
     assert isinstance(found, Deploys)
     assert found.events[0].get("repo") == "larkspur/checkout-api"
-    assert commits_of(repository / "services/api", git(repository, "rev-parse", "HEAD")) == 2
+    assert commits_of(repository / "services/api", git(repository, "rev-parse", "HEAD")) == 3
 
 
 def test_a_checkout_above_the_job_is_not_its_own(repository: Path) -> None:
@@ -236,7 +243,7 @@ def test_a_checkout_above_the_job_is_not_its_own(repository: Path) -> None:
     sha = git(repository, "rev-parse", "HEAD")
 
     assert commits_of(work / "api", sha, {"GITHUB_WORKSPACE": str(work)}) == 0
-    assert commits_of(work / "api", sha, {"GITHUB_WORKSPACE": str(repository)}) == 2
+    assert commits_of(work / "api", sha, {"GITHUB_WORKSPACE": str(repository)}) == 3
 
 
 @pytest.fixture
@@ -254,8 +261,8 @@ def test_several_checkouts(workspace: Path) -> None:
     """Of several checkouts the one of the deployed commit is read; without a commit none is guessed."""
     sha = git(workspace / "api", "rev-parse", "HEAD")
 
-    assert commits_of(workspace, sha) == 2
-    assert commits_of(workspace, "0" * 39 + "1") == 0
+    assert commits_of(workspace, sha) == 3
+    assert commits_of(workspace, "0" * 39 + "1", {"GITHUB_EVENT_NAME": "push"}) == 0
     for _ in range(2):
         with pytest.raises(UsageError, match="repo: expected"):
             checkout.deploys_in(str(workspace), None, environ={}, inputs=Inputs())
@@ -304,19 +311,32 @@ def test_commits_of_runs_that_failed(repository: Path) -> None:
 
     assert isinstance(found, Deploys)
     assert [commit["time"] for commit in found.events[0].get("commits")] == [
+        "2026-03-03T08:00:00Z",
         "2026-03-02T08:00:00Z",
         "2026-03-01T08:00:00Z",
     ]
 
 
 def test_a_push_in_a_shallow_clone(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """In a shallow clone the commits are those of the payload."""
+    """In a shallow clone the commits are those that it has, with parents, and those of the payload."""
     clone = tmp_path_factory.mktemp("clone") / "checkout-api"
     git(repository, "clone", "-q", "--depth=1", f"file://{repository}", str(clone))
     sha = git(repository, "rev-parse", "HEAD")
     environ = {"GITHUB_REPOSITORY": "larkspur/checkout-api", "GITHUB_EVENT_NAME": "push", "GITHUB_SHA": sha}
-    payload = {"after": sha, "commits": [{"id": sha, "timestamp": "2026-03-03T08:00:00Z"}]}
+    first, second = git(repository, "rev-parse", "HEAD^1", "HEAD^2").split()
+    pushed = [(second, "2026-03-02T08:00:00Z"), (sha, "2026-03-03T08:00:00Z")]
+    payload = {"after": sha, "commits": [{"id": name, "timestamp": time} for name, time in pushed]}
     found = checkout.deploys_in(str(clone), GITHUB_ACTIONS, environ=environ, event=payload, inputs=Inputs())
 
     assert isinstance(found, Deploys)
-    assert found.events[0].get("commits") == [{"sha": sha, "time": "2026-03-03T08:00:00Z"}]
+    assert found.events[0]["commits"] == [
+        {"sha": sha, "time": "2026-03-03T08:00:00Z", "parents": [first, second]},
+        {"sha": second, "time": "2026-03-02T08:00:00Z"},
+    ]
+    assert "commitTime" not in found.events[0]
+    assert "the checkout is shallow" in found.notes[-1]
+    whole = checkout.deploys_in(
+        str(repository), GITHUB_ACTIONS, environ=environ, event=payload, inputs=Inputs()
+    )
+    assert isinstance(whole, Deploys)
+    assert not any("shallow" in note for note in whole.notes)

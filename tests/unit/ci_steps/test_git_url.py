@@ -1,8 +1,8 @@
 """Addresses of repositories: the slug in any form of them, no user-info in what is shown."""
 
 import pytest
-from gitdailies_core.ci.git_url import slug
-from gitdailies_core.ci.userinfo import without_user
+from gitdailies_core.ci.job.git_url import slug
+from gitdailies_core.ci.job.userinfo import without_user
 
 SLUGS = {
     "https://github.com/larkspur/checkout-api": "larkspur/checkout-api",

@@ -1,16 +1,16 @@
 """How the Action writes its report: commands that cannot be forged, outputs on one line each."""
 
 import pytest
-from gitdailies_core.ci import workflow_commands
-from gitdailies_core.ci.platforms import github_actions
-from gitdailies_core.ci.report import DRY_RUN, FAILED, REPORTED, SKIPPED, Report
+from gitdailies_core.ci.platforms.github_actions import GITHUB_ACTIONS
+from gitdailies_core.ci.reporting.report import DRY_RUN, FAILED, REPORTED, SKIPPED, Report
 
+STEP = GITHUB_ACTIONS.step
 FORGED = "answered 400: 50% of\r\n::error::forged\n##[error]forged"
 
 
 def test_inputs_come_from_their_variables() -> None:
     """Every input is read from INPUT_NAME, and a missing one is empty."""
-    texts = github_actions.inputs({"INPUT_FAIL_ON_ERROR": "true", "INPUT_SHA": "abc"})
+    texts = STEP.inputs({"INPUT_FAIL_ON_ERROR": "true", "INPUT_SHA": "abc"})
 
     assert texts["fail-on-error"] == "true"
     assert texts["sha"] == "abc"
@@ -26,7 +26,7 @@ def test_address_and_key_of_the_job(given: str) -> None:
         "INPUT_WEBHOOK_URL": "https://passed.example/",
         "GITDAILIES_WEBHOOK_URL": "https://job.example/",
     }
-    texts = github_actions.inputs(environ)
+    texts = STEP.inputs(environ)
 
     assert texts["webhook-key"] == "from-the-job"
     assert texts["webhook-url"] == "https://passed.example/"
@@ -34,29 +34,29 @@ def test_address_and_key_of_the_job(given: str) -> None:
 
 def test_masks() -> None:
     """Each line of a key is masked by itself, escaped as the runner reads it."""
-    assert workflow_commands.masks("first%\r\n second \n") == ["::add-mask::first%25", "::add-mask::second"]
+    assert STEP.masks("first%\r\n second \n") == ["::add-mask::first%25", "::add-mask::second"]
 
 
 def test_an_empty_key_is_not_masked() -> None:
     """No mask is made of nothing, since it would only be a warning in the log."""
-    assert workflow_commands.masks(" \r\n") == []
+    assert STEP.masks(" \r\n") == []
 
 
 def test_foreign_text_forges_no_command() -> None:
     """A receiver's text is the data of one command, with its line ends escaped."""
     report = Report(FAILED, (FORGED,), FORGED, code=3)
 
-    assert workflow_commands.commands(report, fails=False) == [
+    assert STEP.log(report, False) == [
         "::warning title=GitDailies::answered 400: 50%25 of%0D%0A::error::forged%0A##[error]forged"
     ]
-    assert workflow_commands.commands(report, fails=True)[0].startswith("::error title=GitDailies::")
+    assert STEP.log(report, True)[0].startswith("::error title=GitDailies::")
 
 
 def test_plain_lines_hold_no_command_either() -> None:
     """A line of the log is one line, without the form of commands that counts anywhere in it."""
     report = Report(REPORTED, (f"reported: deploy to {FORGED}",))
 
-    assert workflow_commands.commands(report, fails=False) == [
+    assert STEP.log(report, False) == [
         "GitDailies: reported: deploy to answered 400: 50% of ::error::forged ## [error]forged"
     ]
 
@@ -66,9 +66,9 @@ def test_no_end_is_silent(outcome: str) -> None:
     """Every outcome writes a line to the log and one to the summary, and all outputs."""
     report = Report(outcome, ("what happened",), code=1 if outcome == FAILED else 0)
 
-    assert any("what happened" in line for line in workflow_commands.commands(report, fails=False))
-    assert "what happened" in workflow_commands.summary(report)
-    assert [line.partition("=")[0] for line in workflow_commands.outputs(report).splitlines()] == [
+    assert any("what happened" in line for line in STEP.log(report, False))
+    assert "what happened" in STEP.files(report)["GITHUB_STEP_SUMMARY"]
+    assert [line.partition("=")[0] for line in STEP.files(report)["GITHUB_OUTPUT"].splitlines()] == [
         "ok",
         "outcome",
         "reason",
@@ -79,7 +79,7 @@ def test_no_end_is_silent(outcome: str) -> None:
 
 def test_outputs_are_one_line_each() -> None:
     """A line end in a reason makes no further output."""
-    text = workflow_commands.outputs(Report(FAILED, ("x",), "first\nok=true", code=1))
+    text = STEP.files(Report(FAILED, ("x",), "first\nok=true", code=1))["GITHUB_OUTPUT"]
 
     assert text.splitlines()[0] == "ok=false"
     assert text.splitlines()[2] == "reason=first ok=true"
@@ -90,14 +90,12 @@ def test_notes_are_notices() -> None:
     """A note about something left out is a notice, and is in the summary."""
     report = Report(REPORTED, ("reported",), notes=("no branch: the run is of tag v1.4.0",))
 
-    assert workflow_commands.commands(report, fails=False)[0] == (
-        "::notice title=GitDailies::no branch: the run is of tag v1.4.0"
-    )
-    assert "- no branch: the run is of tag v1.4.0" in workflow_commands.summary(report)
+    assert STEP.log(report, False)[0] == ("::notice title=GitDailies::no branch: the run is of tag v1.4.0")
+    assert "- no branch: the run is of tag v1.4.0" in STEP.files(report)["GITHUB_STEP_SUMMARY"]
 
 
 def test_the_summary_is_text() -> None:
     """Markdown and HTML in a name are shown as they are."""
-    line = workflow_commands.summary(Report(REPORTED, ("deploy to <img src=x> [a](b) `c`",)))
+    line = STEP.files(Report(REPORTED, ("deploy to <img src=x> [a](b) `c`",)))["GITHUB_STEP_SUMMARY"]
 
     assert r"\<img src=x\> \[a\]\(b\) \`c\`" in line

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from gitdailies_core.ci.input_forms import FORMS
-from gitdailies_core.ci.inputs import WITH_FORM
 from gitdailies_core.ci.platforms import PLATFORMS
-from gitdailies_core.ci.settings import INPUTS
+from gitdailies_core.ci.reporting.settings import INPUTS
 
 # Octopus hands over the parameters of its step, not the environment of a job.
 JOBS = [one for one in PLATFORMS if one.step.ask is None]
@@ -27,8 +25,3 @@ def test_the_platform_s_own_name_goes_first(prefix: str) -> None:
     read = [one.step.inputs({**OWN, **passed}) for one in JOBS]
     assert {texts["environment"] for texts in read} == {"production", "value of environment"}
     assert {texts["service"] for texts in read} == {"value of service"}
-
-
-def test_each_form_is_asked() -> None:
-    """The inputs whose texts are checked are those that have a form."""
-    assert {*FORMS} == WITH_FORM

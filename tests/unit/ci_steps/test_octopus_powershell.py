@@ -9,11 +9,11 @@ import json
 import re
 
 import pytest
-from gitdailies_core.ci.facts import FAILED, SUCCEEDED
+from gitdailies_core.ci.job.facts import SUCCEEDED, UNSUCCESSFUL
 from gitdailies_core.events.events import KINDS
 from gitdailies_core.events.field_types import DEPLOY_TYPES
 from gitdailies_core.events.ids import deploy_id
-from gitdailies_core.retry import ADDRESS_STATUSES, AGAIN_STATUSES, KEY_STATUSES
+from gitdailies_core.values.http_answers import ADDRESS_STATUSES, AGAIN_STATUSES, KEY_STATUSES
 
 from tests.support import powershell
 from tests.support.octopus_agent import ROOM, body
@@ -100,7 +100,7 @@ def test_the_deploy_id(texts: dict[str, str | None]) -> None:
 
 def test_words_are_those_of_core() -> None:
     """Words for success and failure, the statuses that decide, fields and types are those of core."""
-    assert words("FailedWords") == FAILED
+    assert words("FailedWords") == UNSUCCESSFUL
     assert words("GoodWords") == SUCCEEDED
     [deployed] = [kind for kind in KINDS if kind.word == "deployed"]
     documented = {field.name for field in deployed.fields if field.documented}
@@ -123,12 +123,12 @@ def test_every_field_of_a_deploy_is_written() -> None:
         re.findall(r"\$body\['(\w+)'\]", FUNCTIONS["Get-Deploys"])
     )
 
-    assert written == {"kind", *(field.name for field in deployed.fields)} - {"commitTime", "tier"}
+    assert written == {"kind", *(field.name for field in deployed.fields)} - {"commitTime", "tier", "trigger"}
 
 
 def test_the_slug_pattern_reads_what_core_reads() -> None:
     """The body's pattern for addresses finds the same slugs as core in the usual forms."""
-    from gitdailies_core.ci.git_url import slug
+    from gitdailies_core.ci.job.git_url import slug
 
     [pattern] = re.findall(r"-notmatch '(\^\(\?:\[A-Za-z\].+?)'\)", FUNCTIONS["Get-Slug"])
     for address in (

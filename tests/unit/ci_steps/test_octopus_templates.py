@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 import yaml
 from gitdailies_core.ci.platforms.octopus import NAMES
-from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
+from gitdailies_core.ci.reporting.settings import DEPLOY_INPUTS, STEP_INPUTS
 
-from scripts.joiner import one_file
+from scripts import joiner
 from tests.support.octopus_agent import BUILT, FILES, ROOM, TEMPLATES, body
 from tests.support.steps import ROOT, tool
 
 # Of a template that people copy from.
 SAMPLE_ID = "abcdef00-ab00-cd00-ef00-000000abcdef"
 CONTROLS = {"SingleLineText", "MultiLineText", "Checkbox", "Sensitive", "Select"}
-# A deployment has no checkout, so it has no path of one.
-INPUTS = {*DEPLOY_INPUTS, *STEP_INPUTS} - {"path"}
+# A deployment has no checkout, so it has no paths in one. Each of its values has one place.
+INPUTS = {*DEPLOY_INPUTS, *STEP_INPUTS} - {"path", "paths", "debug"}
 PARAMETERS = {f"GitDailies.{name.title().replace('-', '')}" for name in INPUTS}
 
 each = pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
@@ -34,8 +34,8 @@ def test_the_file(file: Path) -> None:
 
 
 def test_nothing_else_in_the_folder() -> None:
-    """The folder holds the three templates alone."""
-    assert sorted(BUILT.iterdir()) == FILES
+    """The folder holds the three templates and the step that is in two of them."""
+    assert sorted(BUILT.iterdir()) == sorted([*FILES, BUILT / "report_deploy.py"])
     assert set(TEMPLATES) == {"Bash", "PowerShell", "Python"}
 
 
@@ -100,7 +100,7 @@ def test_declared_parameters_are_used_parameters() -> None:
     [listed] = re.findall(r"= ((?:'\w+', )+'\w+') \| ForEach-Object \{ , \(Get-Setting", body("PowerShell"))
     assert {f"GitDailies.{name}" for name in (*asked, *re.findall(r"\w+", listed))} == PARAMETERS
     assert set(re.findall(r"Get-Text '([\w.]+)'", body("PowerShell"))) == set(NAMES)
-    assert body("Python") == one_file.step_of(ROOT, "octopus")
+    assert body("Python") == joiner.step_of(ROOT, "octopus")
 
 
 @each
@@ -120,7 +120,7 @@ def test_shellcheck(tmp_path: Path) -> None:
     """shellcheck finds nothing in the Bash body, and the Python in it is the one that the others carry."""
     (tmp_path / "body.sh").write_text(f"#!/bin/bash\n{body('Bash')}")
     tool("shellcheck", str(tmp_path / "body.sh"))
-    assert one_file.step_of(ROOT, "octopus") in body("Bash")
+    assert joiner.step_of(ROOT, "octopus") in body("Bash")
 
 
 def test_the_readme_links_each_template() -> None:

@@ -1,10 +1,10 @@
 """A step's own inputs: empty values, wrong values, and the receiver of the events."""
 
 import pytest
-from gitdailies_core.ci.settings import Settings, flag
+from gitdailies_core.ci.reporting.settings import Settings, flag
 from gitdailies_core.errors import UsageError
-from gitdailies_core.events.dialect import DOCUMENTED, OUR_KEY_PREFIX, OURS
-from gitdailies_webhooks.accounts.keys import PREFIX
+from gitdailies_core.events.receivers import DOCUMENTED, OUR_KEY_PREFIX, OURS
+from gitdailies_dora.accounts.keys.webhook_key import PREFIX
 
 
 @pytest.mark.parametrize("word", ["", "<nil>", "false", "False", "0", "no", "off"])
@@ -41,10 +41,10 @@ def test_wrong(texts: dict[str, str], complaint: str) -> None:
 
 
 def test_defaults() -> None:
-    """With no input at all there is a time-out, there are retries, and nothing is set."""
+    """With no input at all there is a time-out, the time alone limits retries, and nothing is set."""
     settings = Settings.make({})
 
-    assert (settings.timeout_seconds, settings.retries, settings.dry_run) == (10.0, 3, False)
+    assert (settings.timeout_seconds, settings.retries, settings.dry_run) == (10.0, None, False)
     assert (settings.url, bool(settings.key), settings.receiver) == (None, False, DOCUMENTED)
 
 
@@ -64,7 +64,7 @@ def test_receiver(texts: dict[str, str], receiver: str) -> None:
 
 
 def test_keys_of_our_own_are_known() -> None:
-    """The keys that our incoming webhooks make begin as steps expect of them."""
+    """The keys that our DORA server makes begin as steps expect of them."""
     assert PREFIX == OUR_KEY_PREFIX
 
 

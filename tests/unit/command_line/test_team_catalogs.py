@@ -95,7 +95,7 @@ NAMES = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters=
 def test_what_is_printed_can_be_read(owned: list[Owned]) -> None:
     """Whatever a catalog spells, gitdailies.yml takes the printed teams, with every repository of them."""
     text, left_out = as_yaml(owned)
-    teams = read(RECEIVER + text, Path("gitdailies.yml")).webhooks.teams
+    teams = read(RECEIVER + text, Path("gitdailies.yml")).dora.teams
     listed = {(repo, "") for team in teams for repo in team.repos}
     listed |= {pair for team in teams for pair in team.services}
     assert {(one.repo, one.service) for one in owned} <= listed | {

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from gitdailies_cli.receiver.event_lines import Columns, cells
 from gitdailies_cli.receiver.why_lines import lines
+from gitdailies_dora.derived.read.answers import EventReference, FigureVerdict
+from msgspec import structs
 
-START = {
-    "kind": "incidentStarted",
-    "incidentId": "INC-9",
-    "title": "Checkout is slow",
-    "repo": "a/b",
-    "environment": "production",
-    "service": "api",
-    "time": "2026-03-04T09:12:41.123Z",
-    "id": "start-1",
-}
+START = EventReference(
+    id="start-1",
+    kind="incidentStarted",
+    time="2026-03-04T09:12:41.123Z",
+    incident_id="INC-9",
+    title="Checkout is slow",
+    repo="a/b",
+    environment="production",
+    service="api",
+)
 HEAD = "incidentStarted INC-9 Checkout is slow, a/b production api, 2026-03-04T09:12:41Z (event start-1)"
 
 
 def verdict(
     figure: str, *, counts: bool, reason: str = "r", advice: str = "", word: str = "w"
-) -> dict[str, Any]:
-    return {"figure": figure, "counts": counts, "word": word, "reason": reason, "advice": advice}
+) -> FigureVerdict:
+    return FigureVerdict(figure=figure, counts=counts, word=word, reason=reason, advice=advice)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def verdict(
         ([], ["It counts in no figure: nothing is known about it."]),
     ],
 )
-def test_the_lines_of_an_event(given: list[dict[str, Any]], expected: list[str]) -> None:
+def test_the_lines_of_an_event(given: list[FigureVerdict], expected: list[str]) -> None:
     """The event comes first, then whether it counts, why, and what to do where it does not count."""
     assert list(lines(START, given)) == [HEAD, *expected]
 
@@ -85,7 +85,7 @@ def test_the_lines_of_an_event(given: list[dict[str, Any]], expected: list[str])
 def test_a_line_of_a_table_has_no_control_characters() -> None:
     """What a sender wrote cannot control a terminal, and a long value moves only its own line."""
     columns = Columns.of([START])
-    hostile = {**START, "title": "\x1b[31mred", "id": "a-much-longer-id"}
+    hostile = structs.replace(START, title="\x1b[31mred", id="a-much-longer-id")
 
     assert columns.line(cells(START)).endswith("a/b production api  start-1  INC-9 Checkout is slow")
     assert columns.line(cells(hostile)).endswith("a-much-longer-id  INC-9 \N{REPLACEMENT CHARACTER}[31mred")

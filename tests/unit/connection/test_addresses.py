@@ -13,7 +13,7 @@ from gitdailies_connection.addresses import (
     parse_listen,
     parse_network,
 )
-from gitdailies_connection.config.settings import StoreSetting
+from gitdailies_connection.config.sections.settings import StoreSetting
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,24 @@
 """gitdailies.yml: which files load, and the message of every mistake."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from gitdailies_connection.addresses import Listen
-from gitdailies_connection.config.load import load, load_webhooks, read
+from gitdailies_connection.config.load import load, load_dora, load_dora_alone, read
 from gitdailies_connection.config.secret_source import SecretSource
-from gitdailies_connection.config.settings import (
+from gitdailies_connection.config.sections.settings import (
     Configuration,
     DeploySettings,
+    DoraSettings,
     TeamSettings,
-    WebhooksSettings,
 )
 from gitdailies_core.deploys.routing import DeployRoute
 from gitdailies_core.errors import ConfigurationError
-from gitdailies_core.incidents.routing import Filter, Target
+from gitdailies_core.incidents.routing import Filter
 from gitdailies_core.sources.protocol import Change, ProofSettings, Service
+from gitdailies_core.values.deploy_target import DeployTarget
+from gitdailies_core.values.renames import Renames
 from gitdailies_core.values.times import parse
 
 DATA = Path(__file__).parent / "data"
@@ -40,7 +43,7 @@ def test_complaints(file: Path) -> None:
     ("ways", "fault"),
     [
         ("passwords: false", "passwords: expected openid or header if passwords is false, got neither"),
-        ("header: {name: X-User}", "header: expected webhooks.trusted_proxies with the proxy"),
+        ("header: {name: X-User}", "header: expected dora.trusted_proxies with the proxy"),
         (
             "openid: {issuer: 'https://login.example.com', client_id: a}",
             "roles: expected a role for a group, for a domain of mail or for everyone, got none",
@@ -54,9 +57,9 @@ def test_complaints(file: Path) -> None:
 def test_ways_to_sign_in_that_let_nobody_in(tmp_path: Path, ways: str, fault: str) -> None:
     """Settings with which nobody, or no owner, could sign in are refused, with what is missing."""
     file = tmp_path / "gitdailies.yml"
-    file.write_text(f"webhooks:\n  sign_in: {{{ways}}}\n")
+    file.write_text(f"dora:\n  sign_in: {{{ways}}}\n")
     with pytest.raises(ConfigurationError) as caught:
-        load_webhooks(file)
+        load_dora(file)
     assert fault in str(caught.value)
 
 
@@ -100,25 +103,27 @@ def test_every_setting() -> None:
     assert source.secrets == (SecretSource.make(file=DATA / "pagerduty.secret"),)
     assert source.only == Filter(priority=("none",), tags={"team": ("payments",)})
     assert [_routed(configuration, name) for name in ("123", "NO", "1e5", "2")] == [
-        (Target("larkspur/ledger", None, "123"),),
-        (Target("larkspur/norway", None, "NO"),),
-        (Target("larkspur/norway", "no", "1e5"),),
+        (DeployTarget("larkspur/ledger", None, "123"),),
+        (DeployTarget("larkspur/norway", None, "NO"),),
+        (DeployTarget("larkspur/norway", "no", "1e5"),),
         (),
     ]
 
 
-def test_a_file_of_incoming_webhooks_alone(tmp_path: Path) -> None:
+def test_a_file_of_the_dora_server_alone(tmp_path: Path) -> None:
     """Only a sender needs `gitdailies` in the file, and reports that it is missing."""
     file = tmp_path / "gitdailies.yml"
     file.write_text(
-        "webhooks: {window_hours: 48, timezone: Europe/Berlin, production: [eu-*], count_same_commit: true,"
-        " deploys: {hotfix: [hotfix/*]}, mirrors: {Lark/Api: a.git}}\n"
+        "dora: {window_hours: 48, timezone: Europe/Berlin, production: [eu-*], count_same_commit: true,"
+        " deploys: {hotfix: [hotfix/*]}, mirrors: {Lark/Api-1: a.git}}\n"
         "teams: {pay: {name: Payments, repos: [lark/pay-*], services: ['lark/mono: checkout']},"
-        " shop: {repos: [a/b]}}"
+        " shop: {repos: [a/b-before]}}\n"
+        "repositories: {lark/api: {was: [lark/api-2]}, a/b: {was: [A/B-before]},"
+        " lark/api-2: {was: [lark/api-1]}}"
     )
 
     hotfix = DeploySettings(("hotfix/*",))
-    expected = WebhooksSettings(
+    expected = DoraSettings(
         48,
         "Europe/Berlin",
         ("eu-*",),
@@ -129,20 +134,97 @@ def test_a_file_of_incoming_webhooks_alone(tmp_path: Path) -> None:
             TeamSettings("pay", "Payments", ("lark/pay-*",), (("lark/mono", "checkout"),)),
             TeamSettings("shop", "shop", ("a/b",)),
         ),
+        # The first of three names leads to the last, whatever the order of the lines.
+        repositories=Renames((("lark/api-2", "lark/api"), ("A/B-before", "a/b"), ("lark/api-1", "lark/api"))),
     )
-    assert load_webhooks(file) == expected
+    assert load_dora(file) == expected
     with pytest.raises(ConfigurationError, match=r"yml:1: gitdailies: expected url and key of the receiver"):
         load(file)
 
 
+def test_the_paths_of_services_are_known_under_the_present_name(tmp_path: Path) -> None:
+    """Both servers have the globs of each service, by folded names, also from a line of a former name."""
+    file = tmp_path / "gitdailies.yml"
+    paths = (
+        "repositories:\n"
+        "  Lark/Mono: {was: [lark/old], services: {API: {paths: [services/api/**, '!**/*.md']}}}\n"
+        "  lark/old: {services: {web: {paths: [web]}}}\n"
+    )
+    file.write_text(paths)
+    expected = {"lark/mono": {"api": ("services/api/**", "!**/*.md"), "web": ("web",)}}
+    assert load_dora(file).service_paths == expected
+    file.write_text(f"gitdailies: {{url: https://a.example/, key: {{env: KEY}}}}\n{paths}")
+    assert load(file).routes.paths == load(file).dora.service_paths == expected
+
+
+@pytest.mark.parametrize(
+    ("repositories", "place", "text"),
+    [
+        (
+            "a/b: {services: {api: {}}}",
+            "['a/b'].services.api.paths",
+            "expected a list of globs like services/api/**, got nothing",
+        ),
+        ("a/b: {services: {api: {paths: []}}}", "['a/b'].services.api.paths", "expected a list of globs"),
+        ("a/b: {services: {api: {paths: src}}}", "['a/b'].services.api.paths", "expected a list of globs"),
+        (
+            "a/b: {services: {api: {path: [src]}}}",
+            "['a/b'].services.api.path",
+            "expected one of paths, got another name",
+        ),
+        (
+            "a/b: {services: {api: {paths: ['!']}}}",
+            "['a/b'].services.api.paths[0]",
+            "expected a path like services/api/**",
+        ),
+        (
+            "a/b: {services: {api: {paths: ['a/[b]']}}}",
+            "['a/b'].services.api.paths[0]",
+            "with *, ** and ? alone, got 'a/[b]'",
+        ),
+        (
+            "a/b: {services: {api: {paths: [a]}, API: {paths: [b]}}}",
+            "['a/b'].services.API",
+            "expected a service once, got 'API' twice",
+        ),
+        ("a/b: {}", "['a/b']", "expected was, with a list of former names, or services"),
+        ("b: {services: {api: {paths: [a]}}}", ".b", "expected"),
+    ],
+)
+def test_wrong_paths_name_the_place_and_what_to_write(
+    tmp_path: Path, repositories: str, place: str, text: str
+) -> None:
+    """A service without globs, a glob that git reads otherwise, and a service twice are one fault each."""
+    file = tmp_path / "gitdailies.yml"
+    file.write_text(f"repositories: {{{repositories}}}\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load_dora(file)
+    complaint = caught.value.complaints[0]
+    assert complaint.startswith(f"{file}:1: repositories{place}: ")
+    assert text in complaint
+
+
+@pytest.mark.parametrize("read", [load, load_dora, load_dora_alone])
+def test_the_former_name_of_the_section_is_one_fault(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    """`webhooks:` is refused by every reader, in one sentence that names the new word."""
+    file = tmp_path / "gitdailies.yml"
+    file.write_text("relay: {}\nwebhooks: {window_hours: 48, unknown: 1}\n")
+
+    with pytest.raises(ConfigurationError) as caught:
+        read(file)
+    assert caught.value.complaints == (
+        f"{file}:2: webhooks: this section is called `dora` now; rename it, and leave what is in it",
+    )
+
+
 def test_the_receiver_reads_the_file_of_a_relay(tmp_path: Path) -> None:
-    """A file without `webhooks` leaves every setting at its default; a faulty or empty one is refused."""
-    assert load_webhooks(DATA / "good-postgresql.yml") == WebhooksSettings()
+    """A file without `dora` leaves every setting at its default; a faulty or empty one is refused."""
+    assert load_dora(DATA / "good-postgresql.yml") == DoraSettings()
     for text, message in (("relay: {}", "gitdailies: expected url and key"), ("", "got an empty file")):
         file = tmp_path / "gitdailies.yml"
         file.write_text(text)
         with pytest.raises(ConfigurationError, match=message):
-            load_webhooks(file)
+            load_dora(file)
 
 
 def test_options_are_complete() -> None:
@@ -237,7 +319,7 @@ def _with_source(adapter: str) -> str:
     )
 
 
-def _routed(configuration: Configuration, service: str) -> tuple[Target, ...]:
+def _routed(configuration: Configuration, service: str) -> tuple[DeployTarget, ...]:
     change = Change.make(
         state="started",
         word="x",
@@ -252,13 +334,45 @@ def test_the_route_of_deploys() -> None:
     """A line of `route` may be a glob, and names what it changes; `only` filters by environment."""
     text = (
         "gitdailies: {url: 'https://receiver.example', key: {env: KEY}}\n"
-        "sources: {ci: {adapter: pagerduty, secrets: [{env: SECRET}], only: {environment: prod*},\n"
-        "  route: {Deploy-Live: {repo: same, environment: production}, 'job-*': {service: api}}}}\n"
+        "sources: {ci: {adapter: argocd, secrets: [{env: SECRET}], only: {environment: prod*},\n"
+        "  route: {Live: {repo: same, environment: qa}, 'job-*': {service: api}, x: {service: ''}}}}\n"
     )
 
     source = read(text, Path("gitdailies.yml")).sources["ci"]
 
     assert source.only.environment == ("prod*",)
-    assert source.route.line("deploy-live") == DeployRoute("same", "production")
-    assert source.route.line("JOB-7") == DeployRoute(service="api")
-    assert source.route.line("lint") is None
+    assert list(source.route.named("live", "JOB-7", "lint", "X")) == [
+        DeployRoute("same", "qa"),
+        DeployRoute(service="api"),
+        DeployRoute(service=""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("adapter", "route", "complaint"),
+    [
+        ("pagerduty", "{x: {service: api}}",
+         "route: no line of route can do anything at pagerduty; remove route"),
+        ("buildkite", "{x: {service: api}}",
+         "route.x: a line with service alone counts nothing; add environment or repo"),
+        ("gitlab", "{x: {environment: live}}",
+         "route.x: this line does nothing: gitlab names the place of each deploy; add service"),
+        ("argocd", "{x: }",
+         "route.x: this line does nothing; name a service, an environment or a repository"),
+        ("buildkite", "{x: }", ""),
+        ("github", "{x: {service: api}, y: , z: {environment: live}}", ""),
+        ("vercel", "{x: {service: api}}", ""),
+    ],
+)  # fmt: skip
+def test_a_line_of_route_that_can_do_nothing_is_refused(adapter: str, route: str, complaint: str) -> None:
+    """What a line may do is the pack's: count a deploy, count it elsewhere, or give its service."""
+    text = (
+        "gitdailies: {url: 'https://receiver.example', key: {env: KEY}}\n"
+        f"sources: {{ci: {{adapter: {adapter}, secrets: [{{env: SECRET}}], route: {route}}}}}\n"
+    )
+    if not complaint:
+        assert read(text, Path("gitdailies.yml")).sources["ci"].route.lines
+        return
+    with pytest.raises(ConfigurationError) as caught:
+        read(text, Path("gitdailies.yml"))
+    assert str(caught.value) == f"gitdailies.yml:2: sources.ci.{complaint}"

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from gitdailies_connection.config import yaml_document
+from gitdailies_connection.config.document import yaml_document
 from gitdailies_connection.config.load import read as read_configuration
 from gitdailies_core.errors import ConfigurationError
 from hypothesis import example, given, settings

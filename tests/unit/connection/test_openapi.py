@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from gitdailies_connection.check.openapi import differences
-from gitdailies_connection.config.yaml_document import read_openapi
-from gitdailies_core.events.dialect import DOCUMENTED, OURS, Dialect
+from gitdailies_connection.config.document.yaml_document import read_openapi
+from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import KINDS
+from gitdailies_core.events.receivers import DOCUMENTED, OURS
 from gitdailies_core.events.schema import kind_schema
-from gitdailies_webhooks.api import openapi
+from gitdailies_dora.api import openapi
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -53,8 +54,8 @@ def test_own_schema(receiver: str) -> None:
 
 
 @pytest.mark.parametrize("receiver", [OURS, DOCUMENTED])
-def test_incoming_webhooks(receiver: str, tmp_path: Path) -> None:
-    """The published document of incoming webhooks has no difference from our dialect."""
+def test_the_dora_server(receiver: str, tmp_path: Path) -> None:
+    """The published document of the DORA server has no difference from our dialect."""
     (tmp_path / "openapi.json").write_text(json.dumps(openapi.document()))
     document = read_openapi(tmp_path / "openapi.json")
 

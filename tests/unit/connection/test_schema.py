@@ -6,11 +6,18 @@ from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
+from gitdailies_connection.config.document.schema_errors import schema
 from gitdailies_connection.config.load import STORE
-from gitdailies_connection.config.schema_errors import schema
-from gitdailies_connection.config.settings import DeploySettings, Destination, RelaySettings, WebhooksSettings
-from gitdailies_connection.config.sign_in import SignInSettings
+from gitdailies_connection.config.sections.settings import (
+    DeploySettings,
+    Destination,
+    DoraSettings,
+    RelaySettings,
+)
+from gitdailies_connection.config.sections.sign_in import SignInSettings
 from jsonschema import Draft202012Validator
+
+OWN_SECTIONS = ("teams", "repositories", "service_paths", "where")
 
 
 def test_is_a_schema() -> None:
@@ -46,10 +53,10 @@ def test_describes_every_setting() -> None:
 def test_defaults_agree() -> None:
     """Defaults in the schema are those of the settings, and every default of a setting is in the schema."""
     properties = schema()["properties"]
-    for section, settings in (("relay", RelaySettings), ("webhooks", WebhooksSettings)):
+    for section, settings in (("relay", RelaySettings), ("dora", DoraSettings)):
         written = {name: node["default"] for name, node in properties[section]["properties"].items()}
-        # `teams` is a section of its own in the file, and has no default.
-        values = [field for field in settings.__dataclass_fields__.values() if field.name != "teams"]
+        # These are sections of their own in the file or none at all, and have no default.
+        values = [field for field in settings.__dataclass_fields__.values() if field.name not in OWN_SECTIONS]
         assert written == {f.name: STORE if f.name == "store" else _default(f) for f in values}
     destination = {f.name: f.default for f in fields(Destination)}
     written = properties["gitdailies"]["properties"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from gitdailies_connection.config.load import load
-from gitdailies_connection.config.services import ServiceLine, lines_of
+from gitdailies_connection.config.sections.services import ServiceLine, lines_of
 from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.incidents.routing import Route
 

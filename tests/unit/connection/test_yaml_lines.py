@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from gitdailies_connection.config import yaml_document
-from gitdailies_connection.config.yaml_lines import with_entry, without_entry
+from gitdailies_connection.config.document import yaml_document
+from gitdailies_connection.config.document.yaml_lines import with_entry, without_entry
 from gitdailies_core.errors import UsageError
 
 LINES = ["tool:", "  adapter: tool", "  secrets: [{file: tool-secret}]"]
 VALUE = {"adapter": "tool", "secrets": [{"file": "tool-secret"}]}
 TEXTS = {
-    "others": "sources:   # all\n  # one\n  other: {adapter: a}\n\n# the end\nwebhooks: {}\n",
+    "others": "sources:   # all\n  # one\n  other: {adapter: a}\n\n# the end\ndora: {}\n",
     "four spaces": "sources:\n    other:\n        adapter: a\n",
-    "nothing under it": "sources:\n# a comment\nwebhooks: {}\n",
-    "the last line": "webhooks: {}\nsources:\n",
+    "nothing under it": "sources:\n# a comment\ndora: {}\n",
+    "the last line": "dora: {}\nsources:\n",
     "other ends of lines": "sources:\r\n  other: {adapter: a}\r\n",
     "quoted": '"sources":\n  other: {adapter: a}\n',
 }
@@ -31,11 +31,8 @@ def test_what_was_added_is_removed_again(name: str) -> None:
 
 def test_a_heading_that_is_missing_is_added() -> None:
     """A file without the heading gets it at its end."""
-    written = with_entry("webhooks: {}", "sources", "tool", LINES, VALUE)
-    assert (
-        written
-        == "webhooks: {}\n\nsources:\n  tool:\n    adapter: tool\n    secrets: [{file: tool-secret}]\n"
-    )
+    written = with_entry("dora: {}", "sources", "tool", LINES, VALUE)
+    assert written == "dora: {}\n\nsources:\n  tool:\n    adapter: tool\n    secrets: [{file: tool-secret}]\n"
 
 
 @pytest.mark.parametrize(

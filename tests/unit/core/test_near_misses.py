@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from gitdailies_core.errors import InvalidEvent
 from gitdailies_core.events import near_misses
-from gitdailies_core.events.events import KINDS, Event, Kind
+from gitdailies_core.events.events import KINDS, Event
+from gitdailies_core.events.kind import Kind
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -107,10 +108,11 @@ def test_the_name_that_was_meant_is_named(wrong: str, name: str) -> None:
         ({"sha": "abcdef0", "tiem": "x"}, "commits[1].tiem: this field does not exist; did you mean time?"),
         ({"commit": "abcdef0"}, "commits[1].commit: this field does not exist; did you mean sha?"),
         ({"SHA": "abcdef0"}, "commits[1].SHA: this field does not exist; did you mean sha?"),
+        ({"parent": []}, "commits[1].parent: this field does not exist; did you mean parents?"),
     ],
 )
 def test_names_inside_commits(commit: dict[str, str], message: str) -> None:
-    """The same holds inside commits, whose names are sha and time."""
+    """The same holds inside commits, whose names are sha, time, parents and outside."""
     assert refusal({"commits": [{"sha": "abcdef1"}, commit]}, KINDS[0]) == message
 
 

@@ -1,7 +1,9 @@
 """Occurrences: starts and ends, early and late ones, several targets; minutes count from ten o'clock."""
 
+from dataclasses import replace
+
 from gitdailies_core.incidents.records import CLOSED, OPEN, REPEATED
-from gitdailies_core.incidents.routing import Target
+from gitdailies_core.values.deploy_target import DeployTarget
 
 from tests.support.core.lives import (
     CHECKOUT,
@@ -29,7 +31,7 @@ def test_a_start_and_its_end_go_out_once():
 def test_an_end_that_needs_its_start_brings_none_with_it():
     """Alone it sends nothing. When the start comes both are sent, and after the start it ends it."""
     late, usual = Relay(), Relay()
-    end = resolved(5, since=0)._replace(needs_start=True)
+    end = replace(resolved(5, since=0), needs_start=True)
 
     assert late.say(end, end) == []
     assert late.say(started(0, occurrence="named")) == [("A", "starts", 0), ("A", "ends", 5)]
@@ -266,7 +268,7 @@ def test_an_unnamed_end_before_the_open_start_closes_nothing():
 
 def test_two_repositories_of_one_service_get_two_events_each():
     """Every target of a route gets the start and the end, under ids of its own."""
-    web = Target("larkspur/ledger-web", "production", "ledger-worker")
+    web = DeployTarget("larkspur/ledger-web", "production", "ledger-worker")
     relay = Relay(targets=(LEDGER, web))
 
     relay.say(started(0, occurrence="named"), resolved(5, since=0))
@@ -283,7 +285,7 @@ def test_two_repositories_of_one_service_get_two_events_each():
 def test_two_services_of_one_repository_are_two_targets():
     """The service is part of a record's key."""
     relay = Relay()
-    one, other = Target("larkspur/mono", None, "api"), Target("larkspur/mono", None, "web")
+    one, other = DeployTarget("larkspur/mono", None, "api"), DeployTarget("larkspur/mono", None, "web")
 
     relay.take(started(0, occurrence="named"), to=[one])
     relay.take(started(0, occurrence="named"), to=[one, other])
@@ -293,7 +295,7 @@ def test_two_services_of_one_repository_are_two_targets():
 
 def test_two_environments_are_two_targets():
     """The environment is part of a record's key; none differs from every named one."""
-    relay = Relay(targets=[Target("larkspur/mono", name) for name in ("production", "staging", None)])
+    relay = Relay(targets=[DeployTarget("larkspur/mono", name) for name in ("production", "staging", None)])
 
     relay.say(started(0, occurrence="named"), resolved(5, since=0))
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gitdailies_core.events.events import Event
-from gitdailies_core.incidents.routing import Target
+from gitdailies_core.values.deploy_target import DeployTarget
 
 from tests.support.core.lives import CHECKOUT, LEDGER, LOW, Relay, resolved, short, started
 
@@ -14,7 +14,7 @@ def ids(events: list[Event]) -> set[str | None]:
     return {event.id for event in events}
 
 
-def names(relay: Relay, target: Target = CHECKOUT) -> list[str]:
+def names(relay: Relay, target: DeployTarget = CHECKOUT) -> list[str]:
     return [p.name for p in relay.records.occurrences("A") if p.target == target]
 
 

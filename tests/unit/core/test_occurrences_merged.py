@@ -1,10 +1,11 @@
 """Incidents merged into one another; minutes count from ten o'clock."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from gitdailies_core.incidents.records import CLOSED
-from gitdailies_core.incidents.routing import Target
+from gitdailies_core.values.deploy_target import DeployTarget
 
 from tests.support.core.lives import (
     CHECKOUT,
@@ -243,7 +244,7 @@ def test_a_target_added_later_learns_that_its_incident_was_merged():
     assert [short(event) for event in replayed.events] == [("A", "starts", 0)]
     assert len(relay.say(resolved(9, incident="B", since=1))) == 3
 
-    again = relay.take(started(0, occurrence="named"), to=[CHECKOUT, Target("larkspur/third")])
+    again = relay.take(started(0, occurrence="named"), to=[CHECKOUT, DeployTarget("larkspur/third")])
     assert [short(event) for event in again.events] == [("A", "starts", 0), ("A", "ends", 9, "mergedInto=B")]
 
 
@@ -272,7 +273,7 @@ def test_a_cancelled_or_deleted_incident_ends_without_a_recovery():
     """The end says how it ended; one that comes before its start is remembered."""
     for state in ("cancelled", "deleted"):
         end = resolved(5, since=0)
-        end = end._replace(resolution=state)
+        end = replace(end, resolution=state)
         relay = Relay()
         assert relay.say(started(0, occurrence="named"), end)[-1] == ("A", "ends", 5, f"resolution={state}")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from gitdailies_core.incidents.routing import Target
 from gitdailies_core.sources.protocol import Change
+from gitdailies_core.values.deploy_target import DeployTarget
 
 from tests.support.core.lives import (
     CHECKOUT,
@@ -33,7 +33,7 @@ def start(when: float, *services: str, named: bool, **more: Any) -> Change:
 @pytest.mark.parametrize("is_over", [False, True], ids=["open", "over"])
 @pytest.mark.parametrize("targets", [[MOVED], [CHECKOUT, MOVED], [STAGING], [RENAMED], [LEDGER]])
 def test_a_start_that_is_told_again_counts_nowhere_else(
-    named: bool, is_over: bool, targets: list[Target]
+    named: bool, is_over: bool, targets: list[DeployTarget]
 ) -> None:
     """Re-routed, split, in another environment, renamed or handed over: it is a repeat."""
     relay = Relay()
@@ -72,7 +72,7 @@ def test_a_released_start_counts_at_no_service_of_before() -> None:
     relay.take(start(0, "helpdesk", named=True), to=[], refusal=UNMAPPED)
     relay.take(updated(1, since=0, services=["checkout-api"]), to=[CHECKOUT])
     relay.take(resolved(5, since=0, services=["checkout-api"]), to=[CHECKOUT])
-    helpdesk = Target("larkspur/helpdesk", None, "helpdesk")
+    helpdesk = DeployTarget("larkspur/helpdesk", None, "helpdesk")
 
     again = relay.take(start(0, "helpdesk", named=True), to=[helpdesk])
 

@@ -17,8 +17,8 @@ from gitdailies_core.events.ids import incident_event_id
 from gitdailies_core.incidents.decision import Draft
 from gitdailies_core.incidents.merges import is_over
 from gitdailies_core.incidents.records import MERGED, OPEN
-from gitdailies_core.incidents.routing import Target
 from gitdailies_core.sources.protocol import Change
+from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_core.values.times import text_of
 from hypothesis import given, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -38,7 +38,7 @@ from tests.support.core.lives import (
 )
 from tests.support.forms import examples
 
-WEB = Target("larkspur/ledger-web", None, "ledger-worker")
+WEB = DeployTarget("larkspur/ledger-web", None, "ledger-worker")
 PLACES = {"A": (CHECKOUT,), "B": (LEDGER, WEB), "C": (LEDGER,)}
 IN_NOTHING, IN_UNKNOWN = None, "Z"
 
@@ -73,7 +73,7 @@ class Life:
         }
 
 
-def name_of(kind: str, incident: str, target: Target, since: int) -> str:
+def name_of(kind: str, incident: str, target: DeployTarget, since: int) -> str:
     return incident_event_id(
         kind=kind,
         source="pagerduty",

@@ -12,15 +12,15 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str, str], None]]:
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """Put a distribution on the path that registers a name in the group."""
 
-    def put(distribution: str, name: str, value: str) -> None:
+    def put(distribution: str, name: str, value: str, group: str = GROUP) -> None:
         folder = tmp_path / distribution
         info = folder / f"{distribution.replace('-', '_')}-1.0.dist-info"
         info.mkdir(parents=True)
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[{GROUP}]\n{name} = {value}\n")
+        (info / "entry_points.txt").write_text(f"[{group}]\n{name} = {value}\n")
         monkeypatch.syspath_prepend(folder)
         registry._points.cache_clear()
 
@@ -28,7 +28,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     registry._points.cache_clear()
 
 
-def test_names_are_sorted_and_without_repeats(install: Callable[[str, str, str], None]) -> None:
+def test_names_are_sorted_and_without_repeats(install: Callable[..., None]) -> None:
     """The names of all distributions are one list."""
     install("one", "zebra", "json:loads")
     install("two", "ant", "json:dumps")
@@ -37,7 +37,7 @@ def test_names_are_sorted_and_without_repeats(install: Callable[[str, str, str],
     assert registry.names(GROUP) == ["ant", "zebra"]
 
 
-def test_a_name_is_loaded(install: Callable[[str, str, str], None]) -> None:
+def test_a_name_is_loaded(install: Callable[..., None]) -> None:
     """Only the object that the entry point names is imported."""
     install("one", "pretty", "pprint:pformat")
     install("two", "broken", "no_such_module_anywhere:adapter")
@@ -45,7 +45,7 @@ def test_a_name_is_loaded(install: Callable[[str, str, str], None]) -> None:
     assert registry.load("pretty", GROUP)([1]) == "[1]"
 
 
-def test_an_unknown_name_is_refused(install: Callable[[str, str, str], None]) -> None:
+def test_an_unknown_name_is_refused(install: Callable[..., None]) -> None:
     """The message says the nearest name, or lists a few, or says what lists many."""
     with pytest.raises(ConfigurationError, match=r"^adapter: no adapter named 'wasp'; installed: none$"):
         registry.load("wasp", GROUP)
@@ -61,7 +61,7 @@ def test_an_unknown_name_is_refused(install: Callable[[str, str, str], None]) ->
         registry.load("wasp", GROUP)
 
 
-def test_two_distributions_with_one_name_are_refused(install: Callable[[str, str, str], None]) -> None:
+def test_two_distributions_with_one_name_are_refused(install: Callable[..., None]) -> None:
     """Both are named, even where they name the same thing, and nothing is imported."""
     install("gitdailies-ant", "ant", "json:loads")
     install("rival-ant", "ant", "no_such_module_anywhere:adapter")
@@ -73,10 +73,29 @@ def test_two_distributions_with_one_name_are_refused(install: Callable[[str, str
     )
 
 
-@pytest.mark.parametrize("value", ["no_such_module_anywhere:adapter", "json:no_such_name", "antigravity_not"])
-def test_a_broken_adapter_is_named_with_its_distribution(
-    value: str, install: Callable[[str, str, str], None]
+def test_packs_of_two_distributions_with_one_name_are_refused(
+    install: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Both distributions are named, and another pack of either is found."""
+    monkeypatch.syspath_prepend(tmp_path)
+    for module, names in (("ours_of_packs", ["ant", "bee"]), ("theirs_of_packs", ["ant"])):
+        provider = (
+            f"class Provider:\n    names = staticmethod(lambda: {names})\n    load = staticmethod(str)\n"
+        )
+        (tmp_path / f"{module}.py").write_text(provider)
+        install(module.replace("_", "-"), module, f"{module}:Provider", registry.PACKS)
+
+    with pytest.raises(ConfigurationError) as refused:
+        registry.adapter("ant")
+    assert str(refused.value) == (
+        "adapter: 'ant' is claimed by the packs of ours-of-packs and by the packs of theirs-of-packs;"
+        " uninstall one of them, or give yours another name"
+    )
+    assert str(registry.adapter("bee")) == "bee"
+
+
+@pytest.mark.parametrize("value", ["no_such_module_anywhere:adapter", "json:no_such_name", "antigravity_not"])
+def test_a_broken_adapter_is_named_with_its_distribution(value: str, install: Callable[..., None]) -> None:
     """One that cannot be imported is a setting at fault, not a crash."""
     install("rival-ant", "ant", value)
 

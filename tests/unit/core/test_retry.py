@@ -6,11 +6,9 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from gitdailies_core.ci.receiver import Answer
+from gitdailies_core.ci.sending.receiver import Answer
 from gitdailies_core.retry import (
     GIVE_UP_AGE_SECONDS,
-    LONGEST_DELAY_SECONDS,
-    LONGEST_RETRY_AFTER_SECONDS,
     Again,
     Done,
     GiveUp,
@@ -18,6 +16,10 @@ from gitdailies_core.retry import (
     Pause,
     decide,
     delay_seconds,
+)
+from gitdailies_core.values.http_answers import (
+    LONGEST_DELAY_SECONDS,
+    LONGEST_RETRY_AFTER_SECONDS,
     retry_after_seconds,
 )
 from hypothesis import given

@@ -1,12 +1,14 @@
 """Routes from services to targets, and filters."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from gitdailies_core.events.field_types import REPO
-from gitdailies_core.incidents.routing import Filter, Route, Routes, Target, slug
+from gitdailies_core.incidents.routing import Filter, Route, Routes, slug
 from gitdailies_core.reasons import FILTERED, IGNORED_SERVICE, UNMAPPED, Reason
 from gitdailies_core.sources.protocol import Change, Service
+from gitdailies_core.values.deploy_target import DeployTarget
 
 from tests.support.core.lives import at, make
 
@@ -22,7 +24,7 @@ CATCHING = Routes.make({"checkout-api": [Route("larkspur/checkout")], "*": [Rout
 
 def routed(routes: Routes, *services: Service, environment: str | None = None) -> Any:
     change = make("started", 0, incident="A", environment=environment)
-    return routes.route(change._replace(services=services))
+    return routes.route(replace(change, services=services))
 
 
 @pytest.mark.parametrize(
@@ -93,7 +95,7 @@ def test_a_mapped_and_an_unmapped_service_of_one_change() -> None:
     """The one counts, the other is reported."""
     found = routed(TABLE, Service("search"), Service("checkout-api"))
 
-    assert found.targets == (Target("larkspur/checkout-api", "production", "checkout-api"),)
+    assert found.targets == (DeployTarget("larkspur/checkout-api", "production", "checkout-api"),)
     assert found.unmapped == ("no line under services for 'search'",)
 
 
@@ -103,7 +105,17 @@ def test_two_services_of_one_repository_are_two_targets() -> None:
 
     found = routed(routes, Service("a"), Service("b"), Service("a"))
 
-    assert found.targets == (Target("larkspur/mono", None, "a"), Target("larkspur/mono", None, "b"))
+    assert found.targets == (
+        DeployTarget("larkspur/mono", None, "a"),
+        DeployTarget("larkspur/mono", None, "b"),
+    )
+
+
+def test_a_line_gives_the_service_that_deploys_name() -> None:
+    """It takes the place of the tool's own name; an empty one takes that away, and without it that stays."""
+    lines = [Route("a/one", service="api"), Route("a/two", service=""), Route("a/three")]
+    found = routed(Routes.make({"checkout": lines}), Service("Checkout"))
+    assert [target.service for target in found.targets] == ["api", None, "Checkout"]
 
 
 def test_the_route_s_environment_has_precedence_over_the_payload_s() -> None:
@@ -216,7 +228,7 @@ def test_a_delivery_without_service_uses_a_fixed_fallback() -> None:
     """One repository for everything works for vendors that name no service."""
     fixed = Routes.make({"*": [Route("larkspur/all")]})
 
-    assert routed(fixed).targets == (Target("larkspur/all"),)
+    assert routed(fixed).targets == (DeployTarget("larkspur/all"),)
     assert routed(CATCHING).targets == ()
 
 

@@ -6,16 +6,17 @@ Minutes count from ten o'clock. A held start, a noted end and a released start h
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
 from gitdailies_core.incidents import state_machine
 from gitdailies_core.incidents.memory import MemoryRecords
 from gitdailies_core.incidents.records import ABSENT, NOTED, STATES, Decision
-from gitdailies_core.incidents.routing import Target
 from gitdailies_core.incidents.transitions import INPUTS, REFUSAL, TABLE
 from gitdailies_core.reasons import IGNORED, Code, Reason
 from gitdailies_core.sources.protocol import Change
+from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_core.values.times import text_of
 
 from tests.support.core.lives import (
@@ -38,7 +39,7 @@ class Sent(NamedTuple):
     """A change, where routing sends it, and why it is not wanted."""
 
     change: Change
-    to: Sequence[Target] = (CHECKOUT,)
+    to: Sequence[DeployTarget] = (CHECKOUT,)
     refusal: Reason | None = None
 
 
@@ -70,10 +71,10 @@ def by_hand(when: float) -> ByHand:
 
 def of(service: str, change: Change) -> Change:
     """Let *change* speak for one service alone."""
-    return change._replace(services=updated(0, services=[service]).services, whole=False)
+    return replace(change, services=updated(0, services=[service]).services, whole=False)
 
 
-API = Target("larkspur/mono", None, "api")
+API = DeployTarget("larkspur/mono", None, "api")
 START, END = started(0), resolved(5)
 HELD, NOTED_END = refused(START), resolved(5, occurrence="cycle-1")
 MERGE = (started(0, incident="B"), START, merged(5, "B"))

@@ -125,8 +125,8 @@ events:
 
 
 def test_the_mirrors_of_gitdailies_yml_are_used(search: Repository) -> None:
-    """Without `mirrors` in the mapping, those under webhooks of gitdailies.yml give the tags."""
-    Path("gitdailies.yml").write_text("webhooks: {mirrors: {larkspur/search: search.git}}\n")
+    """Without `mirrors` in the mapping, those under dora of gitdailies.yml give the tags."""
+    Path("gitdailies.yml").write_text("dora: {mirrors: {larkspur/search: search.git}}\n")
     mapping = VERSIONS.partition("mirrors:")[0]
     event = first(imported("larkspur/search,2025-03-04,8:55,1.4.2,prod,ok\n", mapping))
 

@@ -6,20 +6,14 @@ from datetime import UTC, datetime
 
 import pytest
 from gitdailies_core.errors import UsageError
-from gitdailies_relay.accepting.delivery_ids import delivery_id
-from gitdailies_relay.api.questions import (
-    Choice,
-    choice_of,
-    confirmation,
-    id_at,
-    listing_of,
-    order_for_many,
-    order_of,
-)
-from gitdailies_relay.api.suggestions import suggestion
+from gitdailies_relay.accepting.acceptance import delivery_id
+from gitdailies_relay.api.questions import choice_of, confirmation, listing_of, order_for_many, order_of
+from gitdailies_relay.operations.deliveries import DeliveryChoice, id_at
+from gitdailies_relay.operations.services import suggestion
 from gitdailies_server.storage.timestamps import from_us, to_us
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.datastructures import QueryParams
 
 SOURCES = ["pagerduty", "datadog"]
 NOW = datetime(2026, 3, 4, 9, 12, 41, tzinfo=UTC)
@@ -45,7 +39,7 @@ MANY = {"action": "replay", "person": "kim", "filter": {"outcome": "unmapped"}}
 def test_a_wrong_parameter_is_named(query: str, named: str) -> None:
     """The error says which parameter is wrong and what is expected."""
     with pytest.raises(UsageError, match=named):
-        listing_of(query, SOURCES)
+        listing_of(QueryParams(query).multi_items(), SOURCES)
 
 
 @pytest.mark.parametrize(
@@ -71,12 +65,12 @@ def test_what_comes_later_is_not_acted_on() -> None:
     """An action on many ends where it was counted, so that new deliveries change nothing."""
     wanted = order_for_many({**MANY, "dryRun": True}, SOURCES, NOW)
     assert wanted.choice.until == NOW
-    assert choice_of(wanted.choice.to_json(), SOURCES) == wanted.choice
+    assert choice_of(wanted.choice.parameters(), SOURCES) == wanted.choice
 
 
 @given(
     st.builds(
-        Choice,
+        DeliveryChoice,
         st.sampled_from([None, *SOURCES]),
         st.sampled_from([None, "unmapped"]),
         st.none() | st.just("shop"),
@@ -87,9 +81,9 @@ def test_what_comes_later_is_not_acted_on() -> None:
         st.booleans(),
     )
 )
-def test_a_choice_is_read_as_it_was_written(choice: Choice) -> None:
+def test_a_choice_is_read_as_it_was_written(choice: DeliveryChoice) -> None:
     """What JSON says of a choice gives the same choice again."""
-    assert choice_of(choice.to_json(), SOURCES) == choice
+    assert choice_of(choice.parameters(), SOURCES) == choice
 
 
 @given(TIMES, TIMES)

@@ -2,67 +2,72 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_relay.api import outcomes
-from gitdailies_relay.operations import attention
+from gitdailies_connection.relay.answers import PausedDelivery, RelayAlert, ServerState, SourceHealth
+from gitdailies_relay.operations import attention, outcomes
+from msgspec.structs import replace
+
+from tests.support.relay.reports import IDLE
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
-CALM: dict[str, Any] = {
-    "paused": [],
-    "refused": 0,
-    "oldestWaitingSince": None,
-    "deadLetters": 0,
-    "quarantined": {},
-    "sources": {"pagerduty": {"silent": False}},
-    "oldestOpenIncidentSince": None,
-}
-RUNNING = {"storeFault": None, "reloadFailed": False, "circuit": "closed", "circuitReason": None}
-PAUSED = [{"source": None, "reason": "the receiver is being moved"}]
-LATE = "2026-03-04T11:29:00Z"
+RUNNING = ServerState(
+    version="1",
+    store="sqlite:relay.db",
+    store_fault=None,
+    circuit="closed",
+    circuit_reason=None,
+    reload_failed=False,
+    receiver="ours",
+    receiver_is_sure=True,
+)
+PAUSED = {"paused": (PausedDelivery("default", None, "manual", "the receiver is being moved", NOW),)}
+TUNED = {"paused": (PausedDelivery("default/datadog", "datadog", "manual", "tuning", NOW),)}
+LATE = datetime(2026, 3, 4, 11, 29, tzinfo=UTC)
+LONG_AGO = datetime(2026, 2, 18, 11, tzinfo=UTC)
+SILENT = {"sources": {"datadog": SourceHealth(silent=True)}}
 
 
-def alerts(status: dict[str, Any], server: dict[str, Any] | None = None) -> list[tuple[str, str]]:
-    shown = attention.with_alerts({**CALM, **status}, {**RUNNING, **(server or {})}, NOW)
-    return [(alert["code"], alert["text"]) for alert in shown["alerts"]]
+def alerts(status: dict[str, Any], server: dict[str, Any]) -> list[RelayAlert]:
+    return list(attention.alerts(replace(IDLE, server=replace(RUNNING, **server), **status), NOW))
 
 
 @pytest.mark.parametrize(
     ("status", "server", "expected"),
     [
         ({}, {}, []),
-        ({}, {"storeFault": "disk full"}, [("store_failing", "The store cannot be written: disk full.")]),
+        ({}, {"store_fault": "disk full"}, [("store_failing", "The store cannot be written: disk full.")]),
         (
             {},
-            {"reloadFailed": True},
+            {"reload_failed": True},
             [("reload_failed", "gitdailies.yml has errors. The previous one is used.")],
         ),
         (
-            {"paused": PAUSED, "oldestWaitingSince": LATE},
+            {**PAUSED, "oldest_waiting_since": LATE},
             {"circuit": "open"},
             [("paused", "Delivery is paused: the receiver is being moved.")],
         ),
         (
-            {"paused": [{"source": "datadog", "reason": "tuning"}]},
+            TUNED,
             {},
             [("paused", "Delivery from datadog is paused: tuning.")],
         ),
         (
             {},
-            {"circuit": "open", "circuitReason": "answer 503"},
+            {"circuit": "open", "circuit_reason": "answer 503"},
             [("receiver_failing", "The receiver fails: answer 503.")],
         ),
         ({"refused": 1}, {}, [("refused", "1 event was refused so far and will be retried.")]),
         (
-            {"oldestWaitingSince": LATE},
+            {"oldest_waiting_since": LATE},
             {},
             [("late", "An event has waited for more than half an hour.")],
         ),
-        ({"oldestWaitingSince": "2026-03-04T11:31:00Z"}, {}, []),
-        ({"deadLetters": 2}, {}, [("dead_letters", "2 dead letters wait for a decision.")]),
+        ({"oldest_waiting_since": LATE + timedelta(minutes=2)}, {}, []),
+        ({"dead_letters": 2}, {}, [("dead_letters", "2 dead letters wait for a decision.")]),
         (
             {"quarantined": {"unmapped": 1, "invalid_json": 3}},
             {},
@@ -72,12 +77,12 @@ def alerts(status: dict[str, Any], server: dict[str, Any] | None = None) -> list
             ],
         ),
         (
-            {"sources": {"datadog": {"silent": True}}},
+            SILENT,
             {},
             [("source_silent", "datadog is silent for longer than usual.")],
         ),
         (
-            {"oldestOpenIncidentSince": "2026-02-18T11:00:00Z"},
+            {"oldest_open_incident_since": LONG_AGO},
             {},
             [("incident_open", "An incident has been open for more than two weeks.")],
         ),
@@ -87,32 +92,31 @@ def test_each_fault_is_one_alert(
     status: dict[str, Any], server: dict[str, Any], expected: list[tuple[str, str]]
 ) -> None:
     """A calm relay has no alerts. A paused relay has one alert, without those that follow from the pause."""
-    assert alerts(status, server) == expected
+    assert [(alert.code, alert.text) for alert in alerts(status, server)] == expected
 
 
 @pytest.mark.parametrize(
     ("status", "server", "outcome", "source"),
     [
-        ({}, {"storeFault": "disk full"}, None, None),
-        ({}, {"reloadFailed": True}, None, None),
-        ({"paused": PAUSED}, {}, "waiting", None),
-        ({"paused": [{"source": "datadog", "reason": "tuning"}]}, {}, "waiting", "datadog"),
+        ({}, {"store_fault": "disk full"}, None, None),
+        ({}, {"reload_failed": True}, None, None),
+        (PAUSED, {}, "waiting", None),
+        (TUNED, {}, "waiting", "datadog"),
         ({}, {"circuit": "open"}, "waiting", None),
         ({"refused": 1}, {}, "waiting", None),
-        ({"oldestWaitingSince": LATE}, {}, "waiting", None),
-        ({"deadLetters": 2}, {}, "dead_letter", None),
+        ({"oldest_waiting_since": LATE}, {}, "waiting", None),
+        ({"dead_letters": 2}, {}, "dead_letter", None),
         ({"quarantined": {"unmapped": 1}}, {}, "unmapped", None),
         ({"quarantined": {"invalid_json": 1}}, {}, "quarantined", None),
-        ({"sources": {"datadog": {"silent": True}}}, {}, None, "datadog"),
-        ({"oldestOpenIncidentSince": "2026-02-18T11:00:00Z"}, {}, None, None),
+        (SILENT, {}, None, "datadog"),
+        ({"oldest_open_incident_since": LONG_AGO}, {}, None, None),
     ],
 )
 def test_an_alert_has_the_filters_of_its_deliveries(
     status: dict[str, Any], server: dict[str, Any], outcome: str | None, source: str | None
 ) -> None:
     """An alert about deliveries has the outcome and the source that select them. Another alert has none."""
-    shown = attention.with_alerts({**CALM, **status}, {**RUNNING, **server}, NOW)
-    assert [(alert["outcome"], alert["source"]) for alert in shown["alerts"]] == [(outcome, source)]
+    assert [(alert.outcome, alert.source) for alert in alerts(status, server)] == [(outcome, source)]
     assert outcome is None or outcome in outcomes.OUTCOMES
 
 

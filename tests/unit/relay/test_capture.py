@@ -1,6 +1,6 @@
 """A source with `capture: true` counts nothing, and its bodies are stored until they are replayed."""
 
-from gitdailies_connection.config.settings import Source
+from gitdailies_connection.config.sections.settings import Source
 from gitdailies_core.contract import checks
 from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import QUARANTINED

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gitdailies_relay.delivery.circuit_breaker import (
+from gitdailies_relay.delivery.isolation import (
     FAILURES_TO_OPEN,
     LONGEST_BACKOFF_SECONDS,
     LONGEST_UNTRIED_SECONDS,
@@ -58,16 +58,6 @@ def test_an_event_that_was_never_tried_waits_less() -> None:
     assert not circuit.probe_due(115.4 + longest, untried=True)
 
 
-def test_it_knows_why_the_last_failure_was_until_a_success() -> None:
-    """The reason is that of the last failure, and a success takes it away."""
-    circuit = opened()
-    circuit.failed(100.0, reason="connection refused")
-    circuit.failed(101.0, reason="answered 503")
-    assert circuit.reason == "answered 503"
-    circuit.succeeded()
-    assert circuit.reason == ""
-
-
 def test_failures_at_the_same_time_count_as_one() -> None:
     """Sixteen failures at once open it for an eighth of a second, as three would, and then for a quarter."""
     circuit = CircuitBreaker()
@@ -100,22 +90,6 @@ def test_one_event_that_was_never_tried_finds_out_whether_the_wish_was_for_all()
     assert circuit.probe_due(160.2, untried=True)
 
 
-def test_a_failed_probe_after_retry_after_waits_again() -> None:
-    """A probe that fails without asking for time does not let the next one follow at once."""
-    circuit = CircuitBreaker()
-    circuit.failed(100.0, 1.0)
-    circuit.failed(101.0)
-    assert not circuit.probe_due(101.1)
-
-
-def test_the_first_success_closes_it() -> None:
-    """The first success says that the receiver had failed, the second one says no more."""
-    circuit = opened()
-    assert circuit.succeeded() is True
-    assert circuit.closed
-    assert circuit.succeeded() is False
-
-
 def test_the_first_answer_after_failures_ends_an_outage_that_a_former_process_saw() -> None:
     """One failure before the first success is enough; after it, no longer."""
     circuit = CircuitBreaker()
@@ -124,17 +98,3 @@ def test_the_first_answer_after_failures_ends_an_outage_that_a_former_process_sa
     assert circuit.succeeded() is True
     circuit.failed(101.0)
     assert circuit.succeeded() is False
-
-
-def test_a_first_answer_without_failures_ends_no_outage() -> None:
-    """A receiver that answers at once was not away."""
-    assert CircuitBreaker().succeeded() is False
-
-
-def test_a_reset_closes_it() -> None:
-    """After a person's wish nothing waits; further failures open it anew."""
-    circuit = opened()
-    circuit.failed(100.0, 600.0)
-    circuit.reset()
-    assert circuit.closed
-    assert circuit.probe_due(100.0)

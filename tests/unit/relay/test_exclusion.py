@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from inspect import getmembers, isfunction
-from typing import Any
+from inspect import getmembers, isfunction, signature
+from typing import Any, cast
 
 import pytest
-from gitdailies_core.deploys.routing import Place
 from gitdailies_core.sources.deploy_messages import Deploy, Push
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change, Message
+from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_relay.accepting.acceptance import Delivery
 from gitdailies_relay.accepting.interpret import Interpretation, RoutedMessage
-from gitdailies_relay.accepting.store_port import AcceptanceStore, NewEvent
+from gitdailies_relay.accepting.store_port import (
+    AcceptanceStore,
+    NewEvent,
+    NewRows,
+    Owner,
+    WaitingDeploy,
+    WantedDeploy,
+)
 from gitdailies_relay.store import exclusion
-from gitdailies_relay.store.scoped import ScopedAcceptanceStore
-from gitdailies_server.storage.write_scope import Name
+from gitdailies_relay.store.postgresql import PostgresqlAcceptanceStore
+from gitdailies_server.storage.postgresql import PostgresqlSession
+from gitdailies_server.storage.write_scope import Name, NotInScope, Scope
 
 from tests.support.relay.bench import BEGAN, delivery
 
@@ -25,7 +33,7 @@ SHA = "a" * 40
 def names(*messages: Message, source: str = "ci", repo: str = "Larkspur/Shop") -> set[Name]:
     routed = tuple(
         RoutedMessage(
-            one, f"key {number}", place=Place(repo, "production") if isinstance(one, Deploy) else None
+            one, f"key {number}", place=DeployTarget(repo, "production") if isinstance(one, Deploy) else None
         )
         for number, one in enumerate(messages)
     )
@@ -92,11 +100,28 @@ def test_what_a_vendor_tells_the_state_of_has_a_name() -> None:
     }
 
 
-def test_every_question_of_an_acceptance_is_asked_for() -> None:
-    """The store that checks a scope has each method of the port but two, so no other one goes around it."""
-    asked = {name for name, _ in getmembers(AcceptanceStore, isfunction) if not name.startswith("_")}
-    checked = {name for name in vars(ScopedAcceptanceStore) if not name.startswith("_")}
-    assert asked - checked == {"prefetch", "stored_events"}
+ARGUMENTS = {
+    "owner": Owner("default", "ci"),
+    "place": DeployTarget("larkspur/shop", "production"),
+    "push": push("larkspur/shop"),
+    "deploy": WaitingDeploy(1, "id", WantedDeploy(DeployTarget("a/b"), SHA, BEGAN, None, None), 0, *"body"),
+    "rows": NewRows(events=[NewEvent("id", "default", "ci", "A", "d1", 1, "{}")]),
+    "at": BEGAN,
+}
+
+
+METHODS = {name for name, _ in getmembers(AcceptanceStore, isfunction) if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("name", sorted(METHODS - {"prefetch", "stored_events"}))
+def test_nothing_is_read_or_written_that_no_name_is_held_for(name: str) -> None:
+    """Each method of the port but two raises before it asks the database about what the scope lacks."""
+    session = PostgresqlSession(cast("Any", None))
+    session.scope = Scope()
+    method = getattr(PostgresqlAcceptanceStore(session), name)
+    given = {one: ARGUMENTS.get(one, "A") for one in signature(method).parameters}
+    with pytest.raises(NotInScope):
+        method(**given)
 
 
 @pytest.mark.parametrize("partition", ["", "default", "default/test"])

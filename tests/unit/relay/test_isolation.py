@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hypothesis.strategies as st
-import pytest
-from gitdailies_core.retry import ADDRESS, KEY, RECEIVER
-from gitdailies_relay.delivery.circuit_breaker import FAILURES_TO_OPEN
-from gitdailies_relay.delivery.isolation import FIRST_PARTITIONS, SEVERAL, Isolation
+from gitdailies_core.values.http_answers import ADDRESS, KEY
+from gitdailies_relay.delivery.isolation import FAILURES_TO_OPEN, FIRST_PARTITIONS, SEVERAL, Isolation
 from hypothesis import given, settings
 
 from tests.support.forms import examples
@@ -38,39 +36,6 @@ class Clocked:
         return self.isolation.circuit.closed
 
 
-def test_partitions_that_fail_while_others_are_taken_open_nothing() -> None:
-    """Once each of twenty failed between two successes, they may fail on and on."""
-    one = Clocked()
-    for number in range(20):
-        one.fails(f"P{number}")
-        one.took("good")
-    for _ in range(10):
-        for number in range(20):
-            one.fails(f"P{number}")
-    assert one.closed
-
-
-def test_the_breaker_opens_when_nothing_succeeds() -> None:
-    """Three failures of any partitions with no success between them open it."""
-    for partitions in ("ABC", "AAA"):
-        one = Clocked()
-        one.took("good")
-        for partition in partitions:
-            assert one.closed
-            one.fails(partition)
-        assert not one.closed
-
-
-def test_what_hangs_while_others_are_taken_opens_nothing() -> None:
-    """Requests that began before the last success time out for reasons of their own."""
-    one = Clocked()
-    one.took("good")
-    for number in range(20):
-        one.fails(f"P{number}", seconds=30.0)
-    assert one.closed
-    assert all(one.isolation.is_suspect(f"P{number}") for number in range(20))
-
-
 def test_after_a_recovery_those_that_failed_before_for_their_own_reasons_are_named() -> None:
     """They keep their backoff; what failed in the outage may be sent again."""
     one = Clocked()
@@ -91,16 +56,6 @@ def test_with_the_first_success_what_an_earlier_process_saw_is_over() -> None:
     assert isolation.taken(["A"], 2.0) is None
 
 
-def test_a_suspect_that_is_taken_is_none_any_more() -> None:
-    """It counts again like any other."""
-    one = Clocked()
-    one.fails("A")
-    one.took("good")
-    assert one.isolation.is_suspect("A")
-    one.took("A")
-    assert not one.isolation.is_suspect("A")
-
-
 def test_a_batch_that_fails_says_nothing_about_each_of_its_events() -> None:
     """It counts as one failure, and none of its partitions is a suspect for it."""
     one = Clocked()
@@ -109,43 +64,6 @@ def test_a_batch_that_fails_says_nothing_about_each_of_its_events() -> None:
     assert one.closed
     one.took("good")
     assert not any(one.isolation.is_suspect(partition) for partition in "ABCDEFGH")
-
-
-@pytest.mark.parametrize("what", [KEY, ADDRESS, RECEIVER])
-def test_two_partitions_that_get_the_same_refusal_pause(what: str) -> None:
-    """One partition never does, however often; a second one does, if none was taken in between."""
-    one = Clocked()
-    assert not any(one.refuses("A", what) for _ in range(20))
-    one.took("good")
-    assert not one.refuses("B", what)
-    one.took("good")
-    assert not one.refuses("C", what)
-    assert one.refuses("D", what)
-
-
-def test_refusals_of_different_kinds_do_not_add_up() -> None:
-    """A key that one event is refused for, and an address that another one is, are two answers."""
-    one = Clocked()
-    assert not one.refuses("A", KEY)
-    assert not one.refuses("B", ADDRESS)
-    assert one.refuses("C", KEY)
-
-
-def test_suspects_pause_nothing() -> None:
-    """Partitions that were refused while others were taken may be refused on and on."""
-    one = Clocked()
-    for number in range(20):
-        one.refuses(f"P{number}", KEY)
-        one.took("good")
-    assert not any(one.refuses(f"P{number}", KEY) for number in range(20))
-
-
-def test_a_refusal_of_what_was_sent_before_another_was_taken_is_its_own() -> None:
-    """Of requests that cross, the later success counts."""
-    one = Clocked()
-    one.took("good")
-    assert not one.refuses("A", seconds=5.0)
-    assert not one.refuses("B", seconds=5.0)
 
 
 def test_another_partition_must_be_taken_after_the_first_refusal() -> None:

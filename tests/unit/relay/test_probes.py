@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from gitdailies_core.retry import ADDRESS, KEY, RECEIVER
-from gitdailies_relay.delivery.pauses import MANUAL, PROBE_SECONDS, ProbeSchedule
-from gitdailies_relay.delivery.probes import ProbeChoice
+from gitdailies_core.values.http_answers import ADDRESS, KEY, RECEIVER
+from gitdailies_relay.delivery.isolation import MANUAL, PROBE_SECONDS, ProbeChoice, ProbeSchedule
 from gitdailies_relay.store.outbox import ReadyEvent
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 
-from gitdailies_core.events.dialect import DOCUMENTED, OURS
-from gitdailies_relay.delivery.receiver_kind import Change, ReceiverKind
+from gitdailies_core.events.receivers import DOCUMENTED, OURS
+from gitdailies_relay.delivery.receiver_kind import KindChange, ReceiverKind
 
 
 def asked(kind: ReceiverKind, answer: str, *, since: float, until: float) -> list[float]:
@@ -66,7 +66,7 @@ def test_a_change_from_ours_is_a_downgrade_and_asked_often() -> None:
     assert (kind.kind, kind.is_sure, kind.is_unknown) == (OURS, False, False)
     assert kind.answered(OURS, 1.0) is None
     change = kind.answered(DOCUMENTED, 5000.0)
-    assert change == Change(OURS, DOCUMENTED)
+    assert change == KindChange(OURS, DOCUMENTED)
     assert change.is_downgrade
     assert gaps(asked(kind, DOCUMENTED, since=5000, until=5600)) == {15.0}
     back = kind.answered(OURS, 6000.0)

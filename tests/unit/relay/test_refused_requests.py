@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gitdailies_relay.intake.refused_requests import KINDS_SECONDS, LONGEST_REASON, OTHERS, RefusalCounts
-from gitdailies_relay.store.refusals import Refused
+from gitdailies_relay.store.refusals import RefusedRequest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,4 +39,4 @@ def test_what_cannot_be_written_is_counted_further() -> None:
     taken = counts.take()
     counts.add("pagerduty", 401, "a", "x" * 1000)
     counts.put_back(taken)
-    assert counts.take() == {Refused(401, "pagerduty", "a", "x" * LONGEST_REASON): 2}
+    assert counts.take() == {RefusedRequest(401, "pagerduty", "a", "x" * LONGEST_REASON): 2}

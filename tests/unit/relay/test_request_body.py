@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from gitdailies_relay.intake import request_body, responses
-from gitdailies_relay.intake.request_body import BodyInParts, MemoryBudget
-from gitdailies_relay.intake.responses import BODY_BYTES, Answer
+from gitdailies_relay.intake.request_body import BODY_BYTES, BodyInParts, MemoryBudget
+from gitdailies_relay.intake.responses import VendorAnswer
 from gitdailies_server.http.exchange import Exchange
 
 
@@ -26,9 +26,9 @@ class Sender:
     def __init__(self, held: MemoryBudget, first: bytes = b"") -> None:
         wire: Any = Wire()
         self.exchange = Exchange(wire, "POST", "/", b"", [], "1.1", keep_alive=True)
-        self.outcome: list[bytes | Answer] = []
+        self.outcome: list[bytes | VendorAnswer] = []
         self.exchange.add(first)
-        BodyInParts(self.exchange, held, self.outcome.append)
+        BodyInParts(self.exchange, held, BODY_BYTES, self.outcome.append)
 
     def send(self, part: bytes, *, last: bool = False) -> None:
         self.exchange.add(part)
@@ -124,7 +124,7 @@ def test_a_body_that_is_too_large_or_lost_leaves_its_room() -> None:
         large, lost = Sender(held, b"x" * BODY_BYTES), Sender(held, b"half")
         large.send(b"x")
         lost.exchange.lose()
-        assert (large.outcome, lost.outcome) == ([responses.TOO_LARGE], [responses.INCOMPLETE])
+        assert (large.outcome, lost.outcome) == ([responses.too_large(BODY_BYTES)], [responses.INCOMPLETE])
         assert held.hold(2 * BODY_BYTES)
 
     asyncio.run(run())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from gitdailies_connection.config import yaml_document
 from gitdailies_connection.config.config_file import Change, ConfigFile
+from gitdailies_connection.config.document import yaml_document
 from gitdailies_connection.config.template import first_file
 from gitdailies_core.errors import UsageError
 from gitdailies_relay.api.service_writing import NewLine, with_line
@@ -18,10 +18,10 @@ FIRST = first_file(url="http://127.0.0.1:8700/webhooks", key={"file": "key"}, ex
 TEXTS = {
     "the first file": FIRST,
     "no example": first_file(url="http://127.0.0.1:8700/webhooks", key={"file": "key"}),
-    "comments": "# a\nservices:   # b\n    # c\n    shop: {repo: a/shop}   # d\n\n# e\nwebhooks:\n",
-    "nothing under it": "services:\n# only a comment\nwebhooks: {timezone: UTC}\n",
-    "the last line": "webhooks: {timezone: UTC}\nservices:",
-    "no services": "webhooks: {timezone: UTC}",
+    "comments": "# a\nservices:   # b\n    # c\n    shop: {repo: a/shop}   # d\n\n# e\ndora:\n",
+    "nothing under it": "services:\n# only a comment\ndora: {timezone: UTC}\n",
+    "the last line": "dora: {timezone: UTC}\nservices:",
+    "no services": "dora: {timezone: UTC}",
     "other ends of lines": "services:\r\n  shop: {repo: a/shop}\r\n",
     "quoted": '"services":\n  "shop": {repo: a/shop}\n',
     "an anchor inside": "services:\n  shop: &s {repo: a/shop}\n  shop-2: *s\n",

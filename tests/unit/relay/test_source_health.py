@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
+from gitdailies_connection.relay.answers import SourceHealth
 from gitdailies_relay.accepting.source_days import DAY_US, SourceDay, source_days
-from gitdailies_relay.operations.source_health import SourceHealth, health_of
+from gitdailies_relay.operations.attention import health_of
+from gitdailies_server.storage.timestamps import from_us
 
 HOUR_US = DAY_US // 24
 FIRST = 20_000 * DAY_US
@@ -19,7 +19,7 @@ def sent_every(hours: float, days: int) -> list[SourceDay]:
 
 
 def health(days: list[SourceDay], hours_later: float) -> SourceHealth:
-    return health_of("pagerduty", days, days[-1].last_at + int(hours_later * HOUR_US))
+    return health_of(days, days[-1].last_at + int(hours_later * HOUR_US))
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,8 @@ def test_a_silence_is_long_when_it_is_twice_the_usual_one(
 ) -> None:
     """Twice the longest of the last four weeks, and at least an hour."""
     found = health(sent_every(every, 14), hours_later)
-    assert found.usual_silence == int(every * HOUR_US)
-    assert found.is_silent == silent
+    assert found.usual_silence_seconds == int(every * 3600)
+    assert found.silent == silent
 
 
 def test_a_quiet_weekend_is_usual() -> None:
@@ -51,18 +51,18 @@ def test_a_quiet_weekend_is_usual() -> None:
     ]
     days = source_days([("pagerduty", at) for at in times])
     weekend = 2 * DAY_US + 15 * HOUR_US
-    assert health(days, 0).usual_silence == weekend
-    assert not health(days, 48).is_silent
-    assert health(days, 2 * weekend / HOUR_US + 1).is_silent
+    assert health(days, 0).usual_silence_seconds == weekend // 1_000_000
+    assert not health(days, 48).silent
+    assert health(days, 2 * weekend / HOUR_US + 1).silent
 
 
 def test_before_a_week_nothing_is_usual() -> None:
     """A source that is new, or sends seldom, is never called silent."""
     for days in (sent_every(1, 6), sent_every(40, 14)):
         found = health(days, 24 * 300)
-        assert (found.usual_silence, found.is_silent) == (None, False)
-        assert found.last_at == days[-1].last_at
-    assert health_of("new", [], FIRST) == SourceHealth("new")
+        assert (found.usual_silence_seconds, found.silent) == (None, False)
+        assert found.last_delivery == from_us(days[-1].last_at)
+    assert health_of([], FIRST) == SourceHealth()
 
 
 def test_what_is_older_than_four_weeks_does_not_count() -> None:
@@ -71,34 +71,5 @@ def test_what_is_older_than_four_weeks_does_not_count() -> None:
     late = source_days(
         [("pagerduty", days[-1].last_at + 20 * DAY_US + number * HOUR_US) for number in range(28 * 24)]
     )
-    assert health([*days, *late], 1).usual_silence == HOUR_US
-    assert health([*days, *late[:7]], 1).usual_silence != HOUR_US
-
-
-def test_batches_add_up_in_any_division() -> None:
-    """The gaps inside days are the same, however the deliveries of a day are divided into commits."""
-    chance = random.Random(7)
-    times = sorted(FIRST + chance.randrange(3 * DAY_US) for _ in range(200))
-    whole = source_days([("s", at) for at in times])
-    for cut in (1, 50, 199):
-        parts = [
-            *source_days([("s", at) for at in times[:cut]]),
-            *source_days([("s", at) for at in times[cut:]]),
-        ]
-        joined: dict[int, SourceDay] = {}
-        for part in parts:
-            before = joined.get(part.day)
-            # As the stores' statements do it.
-            joined[part.day] = (
-                part
-                if before is None
-                else SourceDay(
-                    "s",
-                    part.day,
-                    before.deliveries + part.deliveries,
-                    min(before.first_at, part.first_at),
-                    max(before.last_at, part.last_at),
-                    max(before.longest_gap, part.longest_gap, part.first_at - before.last_at),
-                )
-            )
-        assert [joined[day.day] for day in whole] == whole
+    assert health([*days, *late], 1).usual_silence_seconds == 3600
+    assert health([*days, *late[:7]], 1).usual_silence_seconds != 3600

@@ -13,16 +13,17 @@ import pytest
 from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.retry import Outcome, Pause
 from gitdailies_core.values.secret import Secret
-from gitdailies_relay.delivery.batches import Batch, BatchResult
-from gitdailies_relay.delivery.isolation import FIRST_PARTITIONS, Isolation
-from gitdailies_relay.delivery.senders import send_batch
-from gitdailies_relay.delivery.verdicts import (
+from gitdailies_relay.delivery.batches import (
     REFUSALS_TO_GIVE_UP,
     REFUSED_SECONDS,
-    Moment,
+    Batch,
+    BatchResult,
+    JudgedAt,
     Verdicts,
     decide,
 )
+from gitdailies_relay.delivery.isolation import FIRST_PARTITIONS, Isolation
+from gitdailies_relay.delivery.senders import send_batch
 from gitdailies_relay.store.outbox import (
     DEAD_LETTER,
     DELIVERED,
@@ -70,7 +71,7 @@ class Court:
         self.seconds += 1.0
         batch = Batch(tuple(sent), KEY, is_ours=ours)
         result = BatchResult(batch, self.seconds, outcome, frozenset(refused))
-        return decide(result, self.isolation, Moment(self.now, self.seconds, lambda: 0.5, DAYS))
+        return decide(result, self.isolation, JudgedAt(self.now, self.seconds, lambda: 0.5, DAYS))
 
     def verdict(self, event: ReadyEvent, outcome: Outcome, *, ours: bool = True) -> str:
         (attempt,) = self.judged([event], outcome, ours=ours).attempts
@@ -94,11 +95,6 @@ def test_a_batch_that_is_not_taken_decides_nothing_about_its_events(status: int 
     found = Court().judged(events(3), Outcome(status))
     assert verdicts(found) == ([], [1, 2, 3])
     assert found.pause is None
-
-
-def test_a_batch_that_a_web_page_answers_is_not_taken() -> None:
-    """None of its events is delivered."""
-    assert verdicts(Court().judged(events(3), PAGE)) == ([], [1, 2, 3])
 
 
 def test_a_receiver_that_asks_for_time_gets_the_batch_again() -> None:
@@ -170,18 +166,6 @@ def test_a_lone_refused_event_waits_as_long_as_no_other_is_taken() -> None:
     assert seconds > 3600
 
 
-def test_a_dead_letter_says_how_often_it_was_refused() -> None:
-    """The reason has the receiver's words, and not that the address is wrong."""
-    court, event = Court(), replace(events(1)[0], refusals=7, refused_at=to_us(NOW) - 130_000_000)
-    court.judged([event], Outcome(404))
-    court.judged(events(1, first=9), Outcome(202))
-    (attempt,) = court.judged([event], Outcome(404, "repository x is not known")).attempts
-    assert attempt.verdict == DEAD_LETTER
-    assert attempt.reason == (
-        "refused 8 times while other events were taken: answered 404: repository x is not known"
-    )
-
-
 @pytest.mark.parametrize("status", [400, 422])
 def test_a_receiver_that_refuses_every_event_for_good_pauses(status: int) -> None:
     """With the fifth partition since the start; the dead letters of those before it are put back."""
@@ -221,7 +205,7 @@ def test_a_conflict_under_an_id_of_ours_is_a_repeat(id_: str, ours: bool, verdic
 def test_what_cannot_be_read_is_a_dead_letter_and_the_others_are_sent() -> None:
     """A damaged event of a list has its own verdict; without an outcome nothing is decided of others."""
     one = BatchResult(Batch(events(3), KEY), 0.0, Outcome(202), frozenset(), {2: "expected an object"})
-    found = decide(one, Isolation(), Moment(NOW, 0.0, lambda: 0.5, DAYS))
+    found = decide(one, Isolation(), JudgedAt(NOW, 0.0, lambda: 0.5, DAYS))
     assert verdicts(found) == ([(2, DEAD_LETTER), (1, DELIVERED), (3, DELIVERED)], [])
     assert verdicts(Court().judged(events(2), None)) == ([], [])
 
@@ -264,6 +248,6 @@ def test_an_end_without_a_recovery_goes_only_to_a_receiver_of_ours(receiver: str
     result = send_batch(batch, cast("Any", Sender()), Dialect.make(receiver=receiver))
 
     assert len(sent) == bodies
-    (attempt,) = decide(result, Isolation(), Moment(NOW, 0.0, lambda: 0.5, DAYS)).attempts
+    (attempt,) = decide(result, Isolation(), JudgedAt(NOW, 0.0, lambda: 0.5, DAYS)).attempts
     assert attempt.verdict == DELIVERED
     assert attempt.reason == ("" if bodies else "not sent: cancelled, which is no recovery")

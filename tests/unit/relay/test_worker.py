@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from gitdailies_core import retry
 from gitdailies_core.retry import Outcome
+from gitdailies_core.values import http_answers
 
 from tests.support.relay.bench import TAKEN, Bench, FakeSender, bench, eventually
 
@@ -25,8 +26,8 @@ pytestmark = pytest.mark.usefixtures("quick_retries")
 @pytest.fixture
 def quick_probes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Probe a receiver that fails after a moment, and give up without many attempts."""
-    monkeypatch.setattr("gitdailies_relay.delivery.circuit_breaker.FIRST_BACKOFF_SECONDS", 0.05)
-    monkeypatch.setattr("gitdailies_relay.delivery.circuit_breaker.LONGEST_BACKOFF_SECONDS", 0.05)
+    monkeypatch.setattr("gitdailies_relay.delivery.isolation.FIRST_BACKOFF_SECONDS", 0.05)
+    monkeypatch.setattr("gitdailies_relay.delivery.isolation.LONGEST_BACKOFF_SECONDS", 0.05)
     monkeypatch.setattr(retry, "LEAST_ATTEMPTS", 2)
 
 
@@ -157,26 +158,10 @@ def test_giving_up_by_age_does_not_take_the_receiver_for_well(tmp_path: Path) ->
     bench(tmp_path, body, sender=sender, give_up_seconds=0.1)
 
 
-def test_a_refused_event_is_a_dead_letter_and_the_next_flows(tmp_path: Path) -> None:
-    """A 400 makes the start a dead letter with the receiver's words, and the end is delivered."""
-    sender = answering(A=[REFUSED])
-
-    async def body(on: Bench) -> None:
-        await on.accept("A", "start", "end")
-        await on.accept("B", "start")
-        await on.delivered()
-        (dead,) = on.dead_letters()
-        assert (dead["incident"], dead["attempts"]) == ("A", 1)
-        assert dead["reason"] == "answered 400: no such repository"
-
-    bench(tmp_path, body, sender=sender)
-    assert sender.of("A") == ["started", "resolved"]
-
-
 def test_a_failing_receiver_is_asked_by_probes_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the first failures one request at a time is sent. After a success all are sent, in order."""
-    monkeypatch.setattr("gitdailies_relay.delivery.circuit_breaker.FIRST_BACKOFF_SECONDS", 0.2)
-    monkeypatch.setattr("gitdailies_relay.delivery.circuit_breaker.LONGEST_BACKOFF_SECONDS", 0.2)
+    monkeypatch.setattr("gitdailies_relay.delivery.isolation.FIRST_BACKOFF_SECONDS", 0.2)
+    monkeypatch.setattr("gitdailies_relay.delivery.isolation.LONGEST_BACKOFF_SECONDS", 0.2)
     up = threading.Event()
     sender = FakeSender(lambda _incident, _kind: TAKEN if up.is_set() else DOWN)
 
@@ -207,8 +192,8 @@ def test_the_first_success_makes_due_what_would_have_waited_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Events whose next try is minutes away are sent as soon as a probe succeeds."""
-    monkeypatch.setattr(retry, "FIRST_DELAY_SECONDS", 300.0)
-    monkeypatch.setattr(retry, "LONGEST_DELAY_SECONDS", 300.0)
+    monkeypatch.setattr(http_answers, "FIRST_DELAY_SECONDS", 300.0)
+    monkeypatch.setattr(http_answers, "LONGEST_DELAY_SECONDS", 300.0)
     monkeypatch.setattr(random, "random", lambda: 0.9)
     up = threading.Event()
     sender = FakeSender(lambda _incident, _kind: TAKEN if up.is_set() else DOWN)
@@ -221,18 +206,3 @@ def test_the_first_success_makes_due_what_would_have_waited_long(
         await on.delivered()
 
     bench(tmp_path, body, sender=sender)
-
-
-def test_retry_after_blocks_all_events(tmp_path: Path) -> None:
-    """After one 429 that asks for a second, no event is sent for a second, not even a new one."""
-    sender = answering(A=[Outcome(429, retry_after="1")])
-
-    async def body(on: Bench) -> None:
-        await on.accept("A", "start")
-        await eventually(lambda: not on.worker.circuit.closed)
-        await on.accept("B", "start")
-        await on.delivered()
-
-    bench(tmp_path, body, sender=sender)
-    assert sorted(sender.sent[1:]) == [("A", "started"), ("B", "started")]
-    assert sender.times[1] - sender.times[0] >= 1.0

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_connection.config.settings import Destination
+from gitdailies_connection.config.sections.settings import Destination
 from gitdailies_core.errors import StoreUnavailable
 from gitdailies_core.retry import Outcome
-from gitdailies_relay.delivery import results, worker
+from gitdailies_relay.delivery import worker
 from gitdailies_relay.store import store
 
 from tests.support.relay.bench import DESTINATION, TAKEN, Bench, FakeSender, bench, eventually, write
@@ -75,7 +75,7 @@ def test_a_sender_that_breaks_counts_as_a_failure(tmp_path: Path) -> None:
 
 def test_a_broken_task_does_not_stop_the_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bug in what follows an attempt, or in choosing what to send, costs a moment, never the worker."""
-    decide, ready = results.ResultRecorder._decide, worker.DeliveryWorker._ready
+    decide, ready = worker.DeliveryWorker._decide, worker.DeliveryWorker._ready
     faults = {"decide": 2, "ready": 2}
 
     def broken_decide(self: Any, *rest: Any) -> Any:
@@ -90,7 +90,7 @@ def test_a_broken_task_does_not_stop_the_worker(tmp_path: Path, monkeypatch: pyt
             raise RuntimeError("planted")
         return ready(self, *rest)
 
-    monkeypatch.setattr(results.ResultRecorder, "_decide", broken_decide)
+    monkeypatch.setattr(worker.DeliveryWorker, "_decide", broken_decide)
     monkeypatch.setattr(worker.DeliveryWorker, "_ready", broken_ready)
 
     async def body(on: Bench) -> None:

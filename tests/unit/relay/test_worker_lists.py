@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from gitdailies_core.events.dialect import DOCUMENTED
+from gitdailies_core.events.receivers import DOCUMENTED
 from gitdailies_core.retry import Outcome
 from gitdailies_relay.delivery.batches import MOST_IN_A_BATCH
 
@@ -49,14 +48,6 @@ def test_what_waits_goes_out_in_lists(tmp_path: Path) -> None:
     assert sum(sender.lists) > 150
     assert len(sender.lists) < 20
     assert max(sender.lists) <= MOST_IN_A_BATCH
-
-
-def test_a_documented_receiver_gets_one_event_a_request(tmp_path: Path) -> None:
-    """A receiver that is not known to take lists gets none, however many events wait."""
-    waiting(tmp_path, 40)
-    destination = replace(DESTINATION, receiver=DOCUMENTED)
-    sender = bench(tmp_path, all_gone, in_flight=2, destination=destination)
-    assert (len(sender.sent), sender.lists) == (80, [])
 
 
 def test_one_event_that_breaks_the_receiver_spoils_no_other(tmp_path: Path) -> None:
@@ -156,19 +147,3 @@ def test_stop_gives_back_what_has_not_been_sent(tmp_path: Path) -> None:
     bench(tmp_path, body, sender=sender, in_flight=2, destination=replace(DESTINATION, receiver=DOCUMENTED))
     bench(tmp_path, all_gone, sender=sender)
     assert len(sender.sent) == len(set(sender.sent)) == 120
-
-
-def test_attempts_of_a_batch_are_stored_for_each_event(tmp_path: Path) -> None:
-    """Every event of a batch has its own attempt in the store."""
-
-    async def body(on: Bench) -> None:
-        await on.delivered()
-        rows = on.store.report(
-            lambda s: s.execute(
-                "SELECT count(*), count(DISTINCT event_seq), min(verdict) FROM attempts"
-            ).fetchall()
-        )
-        assert json.dumps(rows) == '[[80, 80, "delivered"]]'
-
-    waiting(tmp_path, 40)
-    bench(tmp_path, body, in_flight=2)

@@ -9,13 +9,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from gitdailies_core import retry
-from gitdailies_core.ci.facts import SUCCEEDED
+from gitdailies_core.ci.job.facts import SUCCEEDED
+from gitdailies_core.values import http_answers
 
+from scripts import joiner
 from scripts.builders import script
 from scripts.builders.launchers import variables
-from scripts.joiner import one_file
-from scripts.joiner.packed import UNPACK, unpacked
 from scripts.platforms import Folder, folder_of, folders
 from tests.support import powershell
 
@@ -45,10 +44,10 @@ def test_it_is_powershell(name: str) -> None:
 
 @pytest.mark.parametrize("folder", SCRIPTS, ids=lambda folder: folder.module)
 def test_a_copy_says_its_version(folder: Folder) -> None:
-    """Each script names its version at the top, also where its Python is packed."""
-    said = f"# Version {one_file.version(ROOT)}. "
+    """Each script names its version at the top."""
+    said = f"# Version {joiner.version(ROOT)}. "
 
-    for text in (script.script_of(folder), script.script_of(folder, pack=True), built(folder.module)):
+    for text in (script.script_of(folder), built(folder.module)):
         assert said in text[:400]
 
 
@@ -62,13 +61,10 @@ def test_a_fault_is_found() -> None:
 
 @pytest.mark.parametrize("folder", SCRIPTS, ids=lambda folder: folder.module)
 def test_it_holds_the_step(folder: Folder) -> None:
-    """The script for Windows holds the step of its platform, and runs it by what needs no quotes."""
-    text = built(folder.module)
-    [held] = re.findall(r"^    '([A-Za-z0-9+/=]+)' \| & \$program", text, re.MULTILINE)
+    """The script for Windows holds the step of its platform as it is, and hands it to Python."""
+    step = joiner.step_of(ROOT, folder.module)
 
-    compile(unpacked(held), "step", "exec")
-    assert f"'{UNPACK}'" in text
-    assert set(UNPACK) & {"'", '"'} == set()
+    assert f"    @'\n{step}'@ | & $program @arguments -I -S '-'\n" in built(folder.module)
 
 
 def test_both_launchers_read_the_same_variables() -> None:
@@ -84,7 +80,7 @@ def names(folder: Folder) -> set[str]:
     """Return every variable of `[fallback]` and of the table's rows that it does not replace."""
     known = variables.known(folder)
     rows = {part for row in known.rows.values() for name in row for part in name.split("/")}
-    whens = {when.name for when in (*known.no_pull, *known.skip, *known.only)}
+    whens = {*known.no_pull, *known.skip, *known.only}
     found = rows | whens | {*known.refuse, known.marker} | ({known.trunk} if known.trunk else set())
     # An owner and a name are one text in PowerShell.
     return {name for name in found if not name.startswith(("PIPELINE_GIT_REPO", "CIRCLE_PROJECT"))}
@@ -101,9 +97,9 @@ def test_words_and_statuses_are_those_of_core() -> None:
 
     assert set(re.findall(r"'(\w+)'", words)) == SUCCEEDED
     assert statuses == [
-        set(retry.ADDRESS_STATUSES),
-        set(retry.KEY_STATUSES),
-        set(retry.AGAIN_STATUSES | retry.RECEIVER_STATUSES),
+        set(http_answers.ADDRESS_STATUSES),
+        set(http_answers.KEY_STATUSES),
+        set(http_answers.AGAIN_STATUSES | http_answers.RECEIVER_STATUSES),
     ]
 
 

@@ -54,7 +54,8 @@ def test_a_folder_without_a_module(copy: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "wrong"), [("tests = ", "# ", "tests"), ("tests = ", "x = 1\ntests = ", "'x'")]
+    ("old", "new", "wrong"),
+    [("tests = ", "# ", "missing tests"), ("tests = ", "x = 1\ntests = ", "unknown x")],
 )
 def test_a_wrong_key(old: str, new: str, wrong: str, copy: Path) -> None:
     """A key of step.toml that is missing or unknown is named."""
@@ -67,8 +68,8 @@ def test_a_wrong_key(old: str, new: str, wrong: str, copy: Path) -> None:
 
 def test_a_module_without_a_platform() -> None:
     """A module that defines no platform, or two, is refused by its name."""
-    with pytest.raises(ValueError, match=r"gitdailies_core\.ci\.table: expected one Platform, got 0"):
-        platforms._in("gitdailies_core.ci.table")
+    with pytest.raises(ValueError, match=r"gitdailies_core\.ci\.job\.table: expected one Platform, got 0"):
+        platforms._in("gitdailies_core.ci.job.table")
 
 
 def test_a_folder_s_files() -> None:

@@ -1,12 +1,14 @@
 """project.toml is read strictly: a wrong key or value is named with its remedy."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from scripts.project import FILE, KEYS, Project, of, read
+from scripts.releasing.project import FILE, KEYS, Home, Project, lines, of, read
 
 ROOT = Path(__file__).parents[3]
 
@@ -77,3 +79,28 @@ def test_a_name_that_is_not_set_is_empty() -> None:
 
     assert project.value("home.owner") == "larkspur"
     assert {project.value(key) for key in KEYS if key != "home.owner"} == {""}
+
+
+def test_every_name_is_a_line() -> None:
+    """The version has no v, and each key of project.toml is a line, set or not."""
+    found = lines("v1.20.3", Project(home=Home(owner="larkspur")))
+
+    assert found[:2] == ["version=1.20.3", "home_owner=larkspur"]
+    assert [line.split("=")[0] for line in found[1:]] == [key.replace(".", "_") for key in KEYS]
+
+
+@pytest.mark.parametrize("tag", ["1.2.3", "v1.2", "v1.2.3-rc1", "v01.2.3", "main", "v1.2.3\nx=y", ""])
+def test_any_other_tag_is_refused(tag: str) -> None:
+    """What is no tag of a release makes no line."""
+    with pytest.raises(ValueError, match=r"expected vX\.Y\.Z"):
+        lines(tag, Project())
+
+
+def test_it_needs_nothing_installed() -> None:
+    """The command runs on the standard library alone, before anything is set up."""
+    command = [sys.executable, "-I", "-S", str(ROOT / "scripts" / "releasing" / "project.py")]
+    done = subprocess.run([*command, "v0.1.0"], capture_output=True, text=True)
+    wrong = subprocess.run([*command, "0.1.0"], capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "version=0.1.0")
+    assert (wrong.returncode, wrong.stdout) == (2, "")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts import push_mirrors
-from scripts.push_mirrors import Fault, with_token
+from scripts.releasing import push_mirrors
+from scripts.releasing.push_mirrors import Fault, with_token
 
 
 @pytest.fixture

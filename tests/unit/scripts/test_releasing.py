@@ -13,9 +13,9 @@ import pytest
 
 from scripts import dist
 from scripts.platforms import folders
-from scripts.project import Project
 from scripts.releasing import changelog, placeholders, plan, published, stamp, trees, uses
 from scripts.releasing.archive import packed
+from scripts.releasing.project import Project
 from scripts.releasing.published import Published
 from scripts.releasing.trees import File
 from tests.support.releasing.owner import NAMES, OWNER, PROJECT, PUBLISHED, ROOT, VERSION
@@ -210,6 +210,7 @@ def test_the_roots_of_the_trees_are_what_the_platforms_want(built: Path) -> None
         "hooks/post-command",
         "plugin.yml",
         "report_deploy.ps1",
+        "report_deploy.py",
         "report_deploy.sh",
     }
     assert found["gitlab-component"] == {
@@ -217,6 +218,7 @@ def test_the_roots_of_the_trees_are_what_the_platforms_want(built: Path) -> None
         "LICENSE",
         "README.md",
         "report_deploy.ps1",
+        "report_deploy.py",
         "report_deploy.sh",
         "templates/report-deploy.yml",
     }

@@ -24,8 +24,6 @@ class Diary(SqliteDatabase):
         self.batches: list[int] = []
         self.opened = 0
         self.fault: Exception | None = None
-        # Whether items' statements run in the event loop.
-        self.quick = False
         with sqlite3.connect(path) as connection:
             connection.execute("CREATE TABLE lines (text TEXT UNIQUE)")
         connection.close()
@@ -52,11 +50,9 @@ class Diary(SqliteDatabase):
             connection.close()
 
 
-@pytest.fixture(params=[False, True], ids=["in the thread", "in the loop"])
-def diary(request: pytest.FixtureRequest, tmp_path: Path) -> Diary:
-    made = Diary(tmp_path / "diary.db")
-    made.quick = request.param
-    return made
+@pytest.fixture
+def diary(tmp_path: Path) -> Diary:
+    return Diary(tmp_path / "diary.db")
 
 
 Body = Callable[[GroupWriter[Any, Any]], Coroutine[Any, Any, None]]
@@ -64,11 +60,7 @@ Body = Callable[[GroupWriter[Any, Any]], Coroutine[Any, Any, None]]
 
 def run(diary: Diary, body: Body) -> None:
     async def whole() -> None:
-        writer: GroupWriter[Any, Any] = GroupWriter(
-            database=diary,
-            apply=diary.apply,
-            quick=lambda item: diary.quick and not getattr(item, "slow", False),
-        )
+        writer: GroupWriter[Any, Any] = GroupWriter(database=diary, apply=diary.apply)
         writer.start()
         try:
             await body(writer)
@@ -95,7 +87,6 @@ def waiting(go: threading.Event) -> Callable[[sqlite3.Connection], str]:
         assert go.wait(10)
         return "waited"
 
-    item.slow = True  # type: ignore[attr-defined]
     return item
 
 
@@ -232,29 +223,6 @@ def test_a_lock_held_by_a_command_is_waited_for(diary: Diary) -> None:
     assert diary.lines() == ["command", "server"]
 
 
-def test_a_result_does_not_wait_for_the_checkpoint(tmp_path: Path) -> None:
-    """Results are there before the checkpoint ends, and the next commit waits for it."""
-    go = threading.Event()
-
-    class Slow(Diary):
-        def checkpoint(self, session: Any) -> None:
-            assert go.wait(10)
-            super().checkpoint(session)
-
-    diary = Slow(tmp_path / "diary.db")
-
-    async def body(writer: GroupWriter[Any, Any]) -> None:
-        assert await asyncio.wait_for(writer.put("a"), 5) == "wrote a"
-        second = writer.put("b")
-        await asyncio.sleep(0.05)
-        assert not second.done()
-        go.set()
-        assert await second == "wrote b"
-
-    run(diary, body)
-    assert diary.lines() == ["a", "b"]
-
-
 def test_stop_writes_what_was_handed_over(diary: Diary) -> None:
     """Items put before stop are written and answered, and later ones are refused."""
 
@@ -315,27 +283,6 @@ def test_before_it_is_started_it_refuses(diary: Diary) -> None:
 
     with pytest.raises(StoreUnavailable, match="the writer is stopped"):
         writer.put("early")
-
-
-def test_where_statements_run(tmp_path: Path) -> None:
-    """A quick item's statements run in the event loop, another's in the writer's thread."""
-    diary = Diary(tmp_path / "diary.db")
-    diary.quick = True
-    places: list[str] = []
-
-    def quick(_connection: sqlite3.Connection) -> None:
-        places.append(threading.current_thread().name)
-
-    def slow(_connection: sqlite3.Connection) -> None:
-        places.append(threading.current_thread().name)
-
-    slow.slow = True  # type: ignore[attr-defined]
-
-    async def body(writer: GroupWriter[Any, Any]) -> None:
-        await settled(writer.put(quick), writer.put(slow), writer.put(quick))
-
-    run(diary, body)
-    assert places == ["MainThread", "store-writer", "MainThread"]
 
 
 def named(items: Sequence[str]) -> Scope:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from gitdailies_core.errors import ConfigurationError
-from gitdailies_server.storage.lock import ServerLock
+from gitdailies_server.storage.sqlite import ServerLock
 
 HOLD = """
-import sys, pathlib, gitdailies_server.storage.lock as lock
+import sys, pathlib, gitdailies_server.storage.sqlite as lock
 held = lock.ServerLock(pathlib.Path(sys.argv[1]))
 held.acquire()
 print("held", flush=True)

@@ -212,28 +212,6 @@ def test_processes_that_open_a_new_file_at_once_wait_for_each_other(tmp_path: Pa
     assert len(list(tmp_path.glob("*.db"))) == 40
 
 
-def test_a_large_commit_leaves_the_log_for_later(folder: Path) -> None:
-    """A large commit that may not checkpoint is in the log until `checkpoint`; others are copied at once."""
-    database = SqliteDatabase(folder / "x.db")
-    with contextlib.closing(database.connect()) as session:
-        session.execute("CREATE TABLE t (text)")
-        copied, limit = database.path.stat().st_size, session.execute("PRAGMA wal_autocheckpoint").fetchone()
-        for may_checkpoint in (False, True):
-            before = database.path.stat().st_size
-            database.begin(session)
-            session.executemany("INSERT INTO t VALUES (?)", [("x" * 8192,)] * 2_000)
-            database.commit(session, may_checkpoint=may_checkpoint)
-            assert (database.path.stat().st_size > before) is may_checkpoint
-            database.checkpoint(session)
-            assert database.path.stat().st_size > before + 8_000_000
-            assert session.execute("PRAGMA wal_autocheckpoint").fetchone() == limit
-        assert copied < 100_000
-
-        database.begin(session)
-        database.commit(session, may_checkpoint=False)
-        assert session.execute("PRAGMA wal_autocheckpoint").fetchone() == limit
-
-
 @pytest.mark.parametrize("page", [4096, 8192])
 def test_a_file_shrinks_by_what_is_asked_whatever_a_page_has(folder: Path, page: int) -> None:
     """With two mebibytes free, the file shrinks by the half a mebibyte that was asked for."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from gitdailies_core.sources import registry
-from gitdailies_sources import draft
+from gitdailies_sources import draft, shipped
 
 PACKS = Path(draft.__file__).parent / "packs"
 PAGER = {
@@ -95,3 +95,40 @@ BODIES = sorted(PACKS.glob("*/examples/*.payload.json"))
 def test_a_draft_of_any_delivery_compiles(file: Path) -> None:
     """Whatever a tool sends, what is drafted from it is a mapping that a person can go on from."""
     registry.compile_source("x", mapping=drafted(json.loads(file.read_bytes())))
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [({"event": "open", "id": 1}, "incident"), ({"status": "done", "sha": "5" * 40}, "deploy")],
+)
+def test_a_draft_of_a_pack_has_every_key_that_a_pack_needs(body: Any, kind: str) -> None:
+    """What it leaves to be corrected is a value, never a key; a body with a commit is about a deploy."""
+    drafted = yaml.safe_load("\n".join(draft.pack("my-tool", body)))
+    assert set(shipped.schema()["required"]) == set(drafted)
+    assert (drafted["title"], drafted["class"], list(drafted["messages"])) == ("My Tool", kind, [kind])
+
+
+def test_a_commit_of_another_name_is_a_deploy_and_a_repository_may_be_an_object() -> None:
+    """The last whole commit is what was deployed; an id of forty digits is no commit."""
+    body = {
+        "status": "completed",
+        "repository": {"url": "git@github.com:larkspur/checkout-api.git"},
+        "from": {"ref": "0" * 40},
+        "to": {"ref": "5" * 40},
+    }
+    found = drafted(body)
+    assert (found["sha"], found["repo"], found["states"]) == (
+        "to.ref",
+        "repository.url",
+        {"completed": "deployed"},
+    )
+    assert drafted({"status": "firing", "fingerprint": "5" * 40})["incident"] == "fingerprint"
+
+
+def test_a_draft_that_was_not_edited_is_named() -> None:
+    """Each text that a draft holds for a person to replace is a fault, and no shipped pack has one."""
+    written = yaml.safe_load("\n".join(draft.pack("pager", PAGER)))
+    assert [fault.split(": ")[1] for fault in draft.unfinished(written)] == ["docs", "setup"]
+    assert not [
+        name for name in shipped.provider.names() if list(draft.unfinished(shipped.document(name).value))
+    ]

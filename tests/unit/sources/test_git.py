@@ -1,6 +1,7 @@
 """Repositories, commits and branches as senders write them."""
 
 import pytest
+from gitdailies_core.sources.images import commit_in
 from gitdailies_sources.language import git
 
 SHA = "5c634cc3313afcc0490256db8ddd0358238a0d9e"
@@ -59,7 +60,7 @@ def test_commit(text: str, sha: str | None) -> None:
     ],
 )
 def test_commit_inside_a_text(text: str, sha: str | None) -> None:
-    assert git.commit_in(text) == sha
+    assert commit_in(text) == sha
 
 
 @pytest.mark.parametrize(

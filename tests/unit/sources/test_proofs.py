@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from gitdailies_core.errors import ConfigurationError, ProofError
+from gitdailies_core.sources.protocol import ProofSettings
 from gitdailies_core.sources.request import Request
 from gitdailies_core.values.secret import Secret
 from gitdailies_sources.language.faults import Faults
@@ -41,9 +42,8 @@ def accepts(
 ) -> bool:
     request = Request.make(headers=headers, body=body, query=query or {}, received_at=at)
     try:
-        choice(given).check(
-            request, [Secret(one) for one in secrets], header=header, user=user, allowed=(), certificates={}
-        )
+        settings = ProofSettings(header=header, user=user)
+        choice(given).check(request, [Secret(one) for one in secrets], settings, {})
     except ProofError:
         return False
     return True

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from gitdailies_core.errors import PayloadError
 from gitdailies_core.sources.request import Request
-from gitdailies_sources.language import conditions, globs, times, values
+from gitdailies_sources.language import globs, times, values
 from gitdailies_sources.language.faults import Faults
 from gitdailies_sources.language.nothing import is_nothing
 from gitdailies_sources.language.scope import Scope
@@ -37,7 +37,7 @@ BODY: dict[str, Any] = {
     "zero": 0,
     "open_end": -1,
     "year_one": "0001-01-01T00:00:00Z",
-    "took": 1500,
+    "job": "job/job/job/a/job/feature%252Fx/",
     "wrong": "yesterday",
 }
 
@@ -77,6 +77,14 @@ def value(given: Any) -> values.Value:
         ({"path": "tags", "prefix": "ENV:"}, ["prod"]),
         ({"path": "listed", "prefix": "service:"}, ["ledger-worker"]),
         ({"path": "url", "last_part": "/"}, ["77"]),
+        ({"path": "job", "after": "job"}, ["job", "a", "feature%2Fx"]),
+        ({"join": [{"path": "job", "after": "job"}], "with": "/"}, ["job/a/feature%2Fx"]),
+        (
+            {"join": [{"text": "jenkins"}, {"path": "job", "after": "job"}, "number"], "with": "-"},
+            ["jenkins-job-a-feature%2Fx-347"],
+        ),
+        ({"join": ["number", "missing"], "with": "-"}, []),
+        ({"path": "missing", "after": "job"}, []),
         ({"commit": "message"}, [SHA]),
         ({"commit": "title"}, []),
         ({"when": {"yes": True}, "then": "number"}, ["347"]),
@@ -143,7 +151,6 @@ AT = datetime(2026, 3, 4, 9, 12, 41, 318000, tzinfo=UTC)
         ({"path": "bare", "zone": "Europe/Berlin"}, AT.replace(microsecond=0)),
         ({"path": "at", "zone": "Europe/Berlin"}, AT),
         ({"first_of": ["missing", "zero", "open_end", "year_one", "at"]}, AT),
-        ({"path": "at", "plus_milliseconds": "took"}, AT.replace(second=42, microsecond=818000)),
         ("zero", None),
         ("open_end", None),
         ("year_one", None),
@@ -197,7 +204,7 @@ def test_a_time_that_cannot_be_read_names_its_path_and_what_it_found() -> None:
 def test_a_condition_holds_if_all_its_paths_do(condition: Any, holds: bool) -> None:
     """Texts are compared without case, globs and lists are allowed, and nothing equals no text."""
     faults = Faults()
-    assert conditions.any_of(condition, (), faults)(scope()) is holds
+    assert values.any_of(condition, (), faults)(scope()) is holds
     assert faults.found == {}
 
 

@@ -12,7 +12,6 @@ from urllib.parse import quote
 
 from gitdailies_core.errors import UsageError
 from gitdailies_core.sources.connecting import (
-    DELETE,
     POST,
     Call,
     Lookup,
@@ -43,8 +42,7 @@ class Connect:
     gives_secret = False
     test_by_hand = ""
 
-    def headers(self, token: Secret) -> Mapping[str, str]:
-        return rest.headers(token)
+    headers = staticmethod(rest.headers)
 
     def find(self, lookup: Lookup, target: Target) -> Iterator[Made]:
         path = _path(target)
@@ -83,7 +81,7 @@ def _path(target: Target) -> str:
 
 def _made(hook: Fields, path: str) -> Made:
     id_ = hook.text("id")
-    return Made("webhook", id_, Call("delete the webhook", DELETE, f"{path}/{id_}", None, (200, 204, 404)))
+    return Made.at(f"{path}/{id_}", "webhook", id_)
 
 
 connect = Connect()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gitdailies_connection.config import yaml_document
+from gitdailies_connection.config.document import yaml_document
 from gitdailies_core.errors import UsageError
 
 _BETWEEN_DOCUMENTS = re.compile(r"^---[ \t]*(?:#.*)?$", re.MULTILINE)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from gitdailies_connection.config.template import plain_or_quoted
-from gitdailies_core.ci import git_url
+from gitdailies_core.ci.job import git_url
 from gitdailies_core.error_text import got
 from gitdailies_core.events.field_types import REPO
 from gitdailies_core.sources.catalogs import CatalogEntry, CatalogService, LeftOut, Unreadable

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from gitdailies_connection.config.settings import NO_TEAM
+from gitdailies_connection.config.sections.settings import NO_TEAM
 from gitdailies_core.sources.catalogs import LeftOut
 
 from gitdailies_cli.commands.catalogs import tables

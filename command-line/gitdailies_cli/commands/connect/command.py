@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import re
 import secrets as random_secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 from urllib.parse import urlsplit
 
 import click
 from gitdailies_connection.addresses import check_receiver, is_loopback
 from gitdailies_connection.config.load import load
 from gitdailies_core.error_text import got
-from gitdailies_core.errors import (
-    ConfigurationError,
-    DeliveryError,
-    GitDailiesError,
-    PayloadError,
-    UsageError,
-)
+from gitdailies_core.errors import ConfigurationError, DeliveryError, GitDailiesError, UsageError
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.connecting import GROUP, Made, Step, Target, Vendor
-from gitdailies_core.sources.history import SecondKey, TokenExchange
 from gitdailies_core.values.secret import Secret
 
 from gitdailies_cli import find_config, output
@@ -32,11 +24,16 @@ from gitdailies_cli.commands.connect import bodies, runner
 from gitdailies_cli.commands.connect.plan import Action, Entry, check_undo, decide
 from gitdailies_cli.commands.connect.relay_watch import RelayWatch
 from gitdailies_cli.commands.connect.runner import Place, VendorApi
-from gitdailies_cli.commands.vendor_options import TOKEN_ENV, TOKEN_FILE, parameters_of, secrets_of, tokens_of
+from gitdailies_cli.commands.vendor_options import (
+    TOKEN_ENV,
+    TOKEN_FILE,
+    opened,
+    parameters_of,
+    secrets_of,
+    tokens_of,
+)
+from gitdailies_cli.common_options import CONFIG
 from gitdailies_cli.output import NOT_DELIVERED
-
-if TYPE_CHECKING:
-    from gitdailies_history.fetch.http_api import HttpApi
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _RELOAD = "send SIGHUP to the relay, as `systemctl reload gitdailies-relay` does"
@@ -86,9 +83,7 @@ class _Asked:
 @TOKEN_FILE
 @click.option("--api-url", help="another URL of the API, for example of another region")
 @click.option("--retries", type=click.IntRange(0), default=8, show_default=True, help="for each request")
-@click.option(
-    "--config", type=click.Path(path_type=Path), help="gitdailies.yml; default: the one in this folder"
-)
+@CONFIG
 def connect(
     vendor: str,
     public_relay_url: str,
@@ -121,29 +116,17 @@ def connect(
     if print_:
         _print(asked)
         return
-    from gitdailies_history.fetch.http_api import HttpApi
-
     tokens = tokens_of(asked.vendor, secrets_of(token_env, token_file))
     secret = None if asked.vendor.gives_secret else _secret(asked.place)
-    http = HttpApi(
-        asked.api_url,
-        tokens,
-        retries=retries,
-        waits=_say_wait,
-        hidden=[secret] if secret is not None else [],
-        # A person waits for it, and nothing has been made yet.
-        patient=False,
-    )
-    try:
-        api = _signed_in(asked.vendor, http, tokens)
+    hidden = [secret] if secret is not None else []
+    # Not patient: a person waits for it, and nothing has been made yet.
+    more = {"retries": retries, "waits": output.say_wait, "hidden": hidden, "patient": False}
+    with opened(asked.vendor, asked.api_url, tokens, **more) as signed:
+        api = VendorApi(signed)
         if undo:
             _undo(asked, api)
         else:
             _connect(asked, api, secret, wait, replace_secret=replace_secret)
-    except PayloadError as error:
-        raise PayloadError(f"{http.url}: {error}") from None
-    finally:
-        http.close()
 
 
 def _asked(
@@ -199,18 +182,6 @@ def _print(asked: _Asked) -> None:
     click.echo(f"# lines for {asked.place.path.name}\nsources:")
     for line in asked.place.entry.lines:
         click.echo(f"  {line}")
-
-
-def _signed_in(vendor: Vendor, http: HttpApi, tokens: Sequence[Secret]) -> VendorApi:
-    token = tokens[0]
-    if isinstance(vendor, TokenExchange):
-        url, proof = vendor.sign_in(http.url, token)
-        answer = http.until_answered(url, proof).content
-        http.access = token = Secret(vendor.access_token(answer), token.origin)
-    headers = dict(vendor.headers(token))
-    if isinstance(vendor, SecondKey):
-        headers[vendor.second_header] = tokens[1].reveal()
-    return VendorApi(http, headers)
 
 
 def _connect(
@@ -297,7 +268,3 @@ def _undo(asked: _Asked, api: VendorApi) -> None:
 
 def _say(text: str) -> None:
     click.echo(output.printable(text))
-
-
-def _say_wait(reason: str, seconds: float) -> None:
-    click.echo(output.printable(f"waits {math.ceil(seconds)} s: {reason}"), err=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
-from gitdailies_connection.config.settings import RelaySettings
+from gitdailies_connection.config.sections.settings import RelaySettings
+from gitdailies_connection.relay.answers import RelayStatus
 
 from gitdailies_cli.relay import status_text
 
@@ -24,16 +26,18 @@ class RelayWatch:
 
     def answers(self) -> bool:
         """Whether a relay runs here."""
-        return status_text.answer(self.relay) is not None
+        return status_text.answer(self.relay, status_text.Served) is not None
 
     def knows_source(self) -> bool:
         """Whether the relay has the source, which it reads from gitdailies.yml at its start and on SIGHUP."""
-        return self.source in self._sources()
+        status = self._status()
+        return status is not None and self.source in status.sources
 
-    def last_delivery(self) -> str | None:
+    def last_delivery(self) -> datetime | None:
         """Return when a delivery of the source came last."""
-        found = self._sources().get(self.source)
-        return found.get("lastDelivery") if isinstance(found, dict) else None
+        status = self._status()
+        health = status.sources.get(self.source) if status is not None else None
+        return health.last_delivery if health is not None else None
 
     def wait_for(self, condition: Callable[[], bool], seconds: float) -> bool:
         """Ask until *condition* holds, for at most *seconds*; return whether it did."""
@@ -44,6 +48,5 @@ class RelayWatch:
             self.sleep(_STEP_SECONDS)
         return True
 
-    def _sources(self) -> dict[str, object]:
-        found = (status_text.answer(self.relay) or {}).get("sources")
-        return found if isinstance(found, dict) else {}
+    def _status(self) -> RelayStatus | None:
+        return status_text.answer(self.relay, RelayStatus)

@@ -6,17 +6,16 @@ Whatever fails, what was made is deleted again. If that fails, too, the error na
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
-from gitdailies_connection.config import yaml_document
 from gitdailies_connection.config.config_file import ConfigFile
-from gitdailies_connection.config.schema_errors import is_secret
+from gitdailies_connection.config.document import yaml_document
+from gitdailies_connection.config.document.schema_errors import is_secret
+from gitdailies_connection.config.document.yaml_lines import with_entry, without_entry
 from gitdailies_connection.config.secret_source import SecretSource
-from gitdailies_connection.config.yaml_lines import with_entry, without_entry
 from gitdailies_core.errors import DeliveryError, GitDailiesError, PayloadError, UsageError
 from gitdailies_core.sources.connecting import Call, Made, Step, Target, Vendor
 from gitdailies_core.sources.fields import Fields
@@ -27,34 +26,29 @@ from gitdailies_cli.commands.connect import bodies
 from gitdailies_cli.commands.connect.plan import Entry, Here
 
 if TYPE_CHECKING:
-    from gitdailies_history.fetch.http_api import HttpApi
+    from gitdailies_history.fetch.api_client import SignedApi
 
 SOURCES = "sources"
 
 
 @dataclass(frozen=True)
 class VendorApi:
-    """The vendor's API with its headers: looks something up, and sends calls."""
+    """The vendor's API: looks something up, and sends calls."""
 
-    http: HttpApi
-    headers: Mapping[str, str] = field(repr=False)
+    api: SignedApi
 
     def get(self, path: str, query: Sequence[tuple[str, str]] = ()) -> Any:
         from gitdailies_history.fetch.http_api import NotThere
 
-        address = f"{self.http.url}{path}?{urlencode(list(query))}" if query else f"{self.http.url}{path}"
         try:
-            return self.http.until_answered(address, self.headers).content
+            return self.api.get(path, query)
         except NotThere:
             return None
 
     def send(self, call: Call) -> Any:
         """Send a call and return the decoded answer; raises DeliveryError, with what the call does."""
         try:
-            address = f"{self.http.url}{call.path}"
-            return self.http.until_answered(
-                address, self.headers, call.method, bodies.sent(call), call.accepted
-            ).content
+            return self.api.ask(call.path, (), call.method, bodies.sent(call), call.accepted).content
         except DeliveryError as error:
             raise type(error)(f"{call.does}: {error}") from None
 
@@ -176,7 +170,7 @@ def take_back(api: VendorApi, made: Sequence[Made]) -> str:
         try:
             api.send(one.delete)
         except GitDailiesError as error:
-            how = f"{one.delete.method} {api.http.url}{one.delete.path}"
+            how = f"{one.delete.method} {api.api.url}{one.delete.path}"
             left.append(
                 f"{one.what} {one.id} could not be deleted again: delete it yourself, {how} ({error})"
             )

@@ -1,6 +1,6 @@
 """The CI platforms, one module each. A new module is found by its file; no list names it.
 
-A joined file has no modules to find. There, `scripts/joiner/one_file.py` writes the choices out.
+A published step has no modules to find. Its last lines name its platforms.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import pkgutil
 from collections.abc import Mapping
 from importlib import import_module
 
-from gitdailies_core.ci.table import Choice, Platform
+from gitdailies_core.ci.reporting.platform import Platform
 
 
 def _in(module: str) -> Platform:
@@ -20,10 +20,6 @@ def _in(module: str) -> Platform:
     return found[0]
 
 
-def _choice(platform: Platform) -> Choice:
-    return Choice(platform.marker, platform.step.lends, lambda: platform)
-
-
 BY_MODULE: Mapping[str, Platform] = {
     module.name: _in(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)
 }
@@ -32,4 +28,3 @@ BY_MODULE: Mapping[str, Platform] = {
 PLATFORMS: tuple[Platform, ...] = tuple(
     sorted(BY_MODULE.values(), key=lambda platform: (platform.turn, platform.word))
 )
-CHOICES: tuple[Choice, ...] = tuple(map(_choice, PLATFORMS))

@@ -11,16 +11,29 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from gitdailies_core.ci import console
-from gitdailies_core.ci.console import Step
-from gitdailies_core.ci.facts import Facts, Run, Variables, branch_of, tag_of
-from gitdailies_core.ci.git_url import slug
-from gitdailies_core.ci.report import Report
-from gitdailies_core.ci.settings import INPUTS
-from gitdailies_core.ci.table import Platform, Table
-from gitdailies_core.ci.userinfo import without_user
+from gitdailies_core.ci.job.facts import (
+    BY_HAND,
+    OF_A_COMMIT,
+    OF_NO_COMMIT,
+    PUSHED,
+    SCHEDULED,
+    Facts,
+    Resource,
+    Run,
+    Variables,
+    branch_of,
+    full_sha,
+    tag_of,
+)
+from gitdailies_core.ci.job.git_url import slug
+from gitdailies_core.ci.job.table import Table
+from gitdailies_core.ci.job.userinfo import without_user
+from gitdailies_core.ci.reporting.console import Step, lines, texts
+from gitdailies_core.ci.reporting.platform import Platform
+from gitdailies_core.ci.reporting.report import Report
+from gitdailies_core.ci.reporting.settings import INPUTS
 
-TABLE = Table(
+AZURE_TABLE = Table(
     # A stage that is run again stays in its build.
     run=("BUILD_BUILDID",),
     attempt=("SYSTEM_STAGEATTEMPT", "SYSTEM_JOBATTEMPT"),
@@ -33,32 +46,60 @@ TABLE = Table(
     environment=("ENVIRONMENT_NAME", "RELEASE_ENVIRONMENTNAME"),
     status=("AGENT_JOBSTATUS",),
     pull=("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID"),
+    started=("BUILD_REASON",),
+    starts={
+        **dict.fromkeys(("IndividualCI", "BatchedCI"), PUSHED),
+        **dict.fromkeys(("PullRequest", "CheckInShelveset", "ValidateShelveset"), OF_A_COMMIT),
+        "Schedule": SCHEDULED,
+        "Manual": BY_HAND,
+        **dict.fromkeys(("ResourceTrigger", "BuildCompletion"), OF_NO_COMMIT),
+    },
 )
 
 
 # The template's parameters, such as `webhookKey`: Azure's names have no hyphens.
-PARAMETERS = {name: name[0] + name.title().replace("-", "")[1:] for name in INPUTS}
+AZURE_PARAMETERS = {name: name[0] + name.title().replace("-", "")[1:] for name in INPUTS}
 
+# Each pipeline of `resources` has variables, with its alias in the middle.
+_RESOURCE, _OF_RESOURCE = "RESOURCES_PIPELINE_", "_SOURCECOMMIT"
 _ISSUE = "##vso[task.logissue type="
 # The agent leaves a reference to an unknown variable as it is.
 _UNSET = r"^\$\([^()]*\)$"
 
 
-def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Azure has none
+def _azure_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Azure has none
     ref = variables.first("BUILD_SOURCEBRANCH")
     fork = (variables.first("SYSTEM_PULLREQUEST_ISFORK") or "").lower() == "true"
     found: dict[str, Any] = {
-        "repo": _repo(variables),
-        "branch": variables.first(*TABLE.branch) or branch_of(ref),
+        "repo": _azure_repo(variables),
+        "branch": variables.first(*AZURE_TABLE.branch) or branch_of(ref),
         "tag": tag_of(ref),
-        "pull": _pull(variables),
+        "pull": _azure_pull(variables),
         "fork": fork,
     }
     if variables.first("RELEASE_RELEASEID", "RELEASE_DEPLOYMENTID"):
         found.update(_of_release(variables))
     else:
-        found["url"] = _url(variables)
-    return TABLE.read(variables, **found)
+        found["url"] = _azure_url(variables)
+        found["resource"] = _azure_resource(variables)
+    return AZURE_TABLE.read(variables, **found)
+
+
+def _azure_resource(variables: Variables) -> Resource | None:
+    """Return the pipeline of `resources` that triggered the run, else the only one."""
+    alias = re.sub(r"\W", "_", variables.first("RESOURCES_TRIGGERINGALIAS") or "").upper()
+    found = [name for name in variables.names(_RESOURCE, _OF_RESOURCE) if alias in ("", name)]
+    sha = full_sha(variables.first(_RESOURCE + found[0] + _OF_RESOURCE)) if len(found) == 1 else None
+    if not sha:
+        return None
+    name = (variables.first("RESOURCES_TRIGGERINGALIAS") if alias else None) or found[0].lower()
+    return Resource(
+        f"the pipeline resource {name}",
+        sha,
+        branch_of(variables.first(f"{_RESOURCE}{found[0]}_SOURCEBRANCH")),
+        f"if the resource was deployed, set sha: $(resources.pipeline.{name}.sourceCommit) and, if its "
+        "repository is another, repo",
+    )
 
 
 def _of_release(variables: Variables) -> dict[str, Any]:
@@ -73,6 +114,8 @@ def _of_release(variables: Variables) -> dict[str, Any]:
     ref = variables.first("BUILD_SOURCEBRANCH", artifact + "SOURCEBRANCH")
     return {
         "run": Run(release or deployment or "", deployment, (deployment,) if deployment else ()),
+        # Each stage is another deployment, also the first time.
+        "rerun": False,
         "sha": variables.first("BUILD_SOURCEVERSION", artifact + "SOURCEVERSION"),
         "branch": branch_of(ref),
         "tag": tag_of(ref),
@@ -80,8 +123,8 @@ def _of_release(variables: Variables) -> dict[str, Any]:
     }
 
 
-def _pull(variables: Variables) -> str | None:
-    number = variables.first(*TABLE.pull)
+def _azure_pull(variables: Variables) -> str | None:
+    number = variables.first(*AZURE_TABLE.pull)
     if number:
         return f"pull request {number}"
     reason = variables.first("BUILD_REASON", "RELEASE_REASON") or ""
@@ -89,8 +132,8 @@ def _pull(variables: Variables) -> str | None:
     return "a pull request" if reason == "PullRequest" or ref.startswith("refs/pull/") else None
 
 
-def _repo(variables: Variables) -> str | None:
-    name, address = variables.first("BUILD_REPOSITORY_NAME"), variables.first(*TABLE.repo_url) or ""
+def _azure_repo(variables: Variables) -> str | None:
+    name, address = variables.first("BUILD_REPOSITORY_NAME"), variables.first(*AZURE_TABLE.repo_url) or ""
     # Other providers put the name there without the owner.
     if variables.first("BUILD_REPOSITORY_PROVIDER") in ("GitHub", "GitHubEnterprise"):
         return name
@@ -105,29 +148,29 @@ def _repo(variables: Variables) -> str | None:
     return slug(address)
 
 
-def _url(variables: Variables) -> str | None:
+def _azure_url(variables: Variables) -> str | None:
     collection, project = variables.first("SYSTEM_COLLECTIONURI"), variables.first("SYSTEM_TEAMPROJECT")
-    run = variables.first(*TABLE.run)
+    run = variables.first(*AZURE_TABLE.run)
     if not (collection and project and run):
         return None
     return f"{collection.rstrip('/')}/{quote(project)}/_build/results?buildId={run}"
 
 
-def _inputs(environ: Mapping[str, str]) -> dict[str, str]:
+def _azure_inputs(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the inputs, by name. The address and the key refer to variables, which may be missing."""
-    read = console.texts(environ)
+    read = texts(environ)
     for name in ("webhook-url", "webhook-key"):
         if re.match(_UNSET, read[name].strip()):
             read[name] = ""
     return read
 
 
-def _log(report: Report, fails: bool) -> list[str]:
+def _azure_log(report: Report, fails: bool) -> list[str]:
     """Return the lines for the log. Errors and warnings also appear on the run's page.
 
     The agent reads its commands anywhere in a line, so a foreign text must not hold one.
     """
-    plain = [line.replace("##", "# #") for line in console.lines(report, fails)]
+    plain = [line.replace("##", "# #") for line in lines(report, fails)]
     notes, warned = len(report.notes), len(report.notes) + len(report.warnings)
     shown = plain[:notes] + [f"{_ISSUE}warning]{line}" for line in plain[notes:warned]]
     if report.ok:
@@ -139,7 +182,8 @@ AZURE = Platform(
     word="azure",
     title="Azure Pipelines",
     marker="TF_BUILD",
-    read=_read,
+    table=AZURE_TABLE,
+    read=_azure_facts,
     step=Step(
         agent="gitdailies-azure-pipelines",
         no_key=(
@@ -147,9 +191,9 @@ AZURE = Platform(
             "pass webhookKey: its reference (runs of forks get no secrets unless the pipeline says so)"
         ),
         folder="BUILD_SOURCESDIRECTORY",
-        inputs=_inputs,
-        names=PARAMETERS,
-        log=_log,
+        inputs=_azure_inputs,
+        names=AZURE_PARAMETERS,
+        log=_azure_log,
     ),
     turn=70,
 )

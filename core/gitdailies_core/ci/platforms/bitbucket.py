@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitdailies_core.ci.console import Step
-from gitdailies_core.ci.facts import Facts, Variables
-from gitdailies_core.ci.table import Platform, Table
+from gitdailies_core.ci.job.facts import Facts, Variables
+from gitdailies_core.ci.job.table import Table
+from gitdailies_core.ci.reporting.console import Step
+from gitdailies_core.ci.reporting.platform import Platform
 
-TABLE = Table(
+BITBUCKET_TABLE = Table(
     # Each repository counts its own builds. The deploy's id holds the repository, too.
     run=("BITBUCKET_BUILD_NUMBER",),
     attempt=("BITBUCKET_STEP_RUN_NUMBER",),
@@ -27,18 +28,19 @@ TABLE = Table(
 )
 
 
-def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Bitbucket has none
-    repo, run = variables.first(*TABLE.repo), variables.first(*TABLE.run)
+def _bitbucket_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Bitbucket has none
+    repo, run = variables.first(*BITBUCKET_TABLE.repo), variables.first(*BITBUCKET_TABLE.run)
     # No variable holds the run's address.
     url = f"https://bitbucket.org/{repo}/pipelines/results/{run}" if repo and run else None
-    return TABLE.read(variables, url=url, status_of="the script")
+    return BITBUCKET_TABLE.read(variables, url=url, status_of="the script")
 
 
 BITBUCKET = Platform(
     word="bitbucket",
     title="Bitbucket Pipelines",
     marker="BITBUCKET_BUILD_NUMBER",
-    read=_read,
+    table=BITBUCKET_TABLE,
+    read=_bitbucket_facts,
     step=Step(
         agent="gitdailies-bitbucket-pipelines",
         no_key=(

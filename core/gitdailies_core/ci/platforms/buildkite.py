@@ -11,14 +11,24 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from gitdailies_core.ci import console
-from gitdailies_core.ci.console import Step
-from gitdailies_core.ci.facts import Facts, Run, Variables, later_attempt, repo_of
-from gitdailies_core.ci.table import Platform, Table
+from gitdailies_core.ci.job.facts import (
+    BY_HAND,
+    OF_A_COMMIT,
+    PUSHED,
+    SCHEDULED,
+    Facts,
+    Run,
+    Variables,
+    later_attempt,
+    repo_of,
+)
+from gitdailies_core.ci.job.table import Table
+from gitdailies_core.ci.reporting.console import SAME_NAMES, Step, texts
+from gitdailies_core.ci.reporting.platform import Platform
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 
-TABLE = Table(
+BUILDKITE_TABLE = Table(
     # A retried job stays in its build.
     run=("BUILDKITE_BUILD_ID",),
     # In builds made by hand this is the word HEAD until the agent's checkout.
@@ -33,6 +43,12 @@ TABLE = Table(
     status=("BUILDKITE_COMMAND_EXIT_STATUS",),
     message=("BUILDKITE_MESSAGE",),
     pull=("BUILDKITE_PULL_REQUEST",),
+    started=("BUILDKITE_SOURCE",),
+    starts={
+        "webhook": PUSHED,
+        "schedule": SCHEDULED,
+        **dict.fromkeys(("api", "ui", "trigger_job"), BY_HAND),
+    },
 )
 
 
@@ -40,43 +56,48 @@ _CONFIGURATION = "BUILDKITE_PLUGIN_CONFIGURATION"
 _KEY_NAME = "webhook-key-env"
 
 
-def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Buildkite has none
-    found: dict[str, Any] = {"run": _run(variables), "pull": None}
-    branch = variables.first(*TABLE.branch)
+def _buildkite_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Buildkite has none
+    found: dict[str, Any] = {"run": _buildkite_run(variables), "pull": None}
+    # A rebuild is a build of its own.
+    rebuilt = variables.first("BUILDKITE_REBUILT_FROM_BUILD_ID")
+    found["rerun"] = bool(rebuilt or (found["run"] and found["run"].attempt))
+    branch = variables.first(*BUILDKITE_TABLE.branch)
     queued_for = variables.first("BUILDKITE_MERGE_QUEUE_BASE_BRANCH")
-    number = variables.first(*TABLE.pull)
+    number = variables.first(*BUILDKITE_TABLE.pull)
     if queued_for:
         found["branch"] = queued_for
     elif number and number.lower() != "false":
-        found["fork"] = _forked(variables, branch)
+        found["fork"] = _buildkite_forked(variables, branch)
         # A pull request from the default branch only carries it to another one that is released.
         if found["fork"] or branch != variables.first("BUILDKITE_PIPELINE_DEFAULT_BRANCH"):
             found["pull"] = f"pull request {number}"
-    return TABLE.read(variables, status_of="the command", **found)
+    facts = BUILDKITE_TABLE.read(variables, status_of="the command", **found)
+    webhook_of_more = found["pull"] or variables.first("BUILDKITE_GITHUB_DEPLOYMENT_ID")
+    return facts._replace(start=OF_A_COMMIT) if webhook_of_more else facts
 
 
-def _run(variables: Variables) -> Run | None:
+def _buildkite_run(variables: Variables) -> Run | None:
     """Return the build. Its variable counts the retries of the job, and no first attempt."""
-    build, retries = variables.first(*TABLE.run), variables.first("BUILDKITE_RETRY_COUNT")
+    build, retries = variables.first(*BUILDKITE_TABLE.run), variables.first("BUILDKITE_RETRY_COUNT")
     again = str(int(retries) + 1) if retries and retries.isdecimal() else None
     return Run(build, later_attempt(again)) if build else None
 
 
-def _forked(variables: Variables, branch: str | None) -> bool:
+def _buildkite_forked(variables: Variables, branch: str | None) -> bool:
     # A setting of the pipeline puts the fork's owner before the branch. No branch's name has a colon.
     if branch and ":" in branch:
         return True
-    own, theirs = variables.first(*TABLE.repo_url), variables.first("BUILDKITE_PULL_REQUEST_REPO")
+    own, theirs = variables.first(*BUILDKITE_TABLE.repo_url), variables.first("BUILDKITE_PULL_REQUEST_REPO")
     here, there = repo_of(own), repo_of(theirs)
     return bool(there and here and there.lower() != here.lower())
 
 
-def _inputs(environ: Mapping[str, str]) -> dict[str, str]:
+def _buildkite_inputs(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the inputs, by name: the plugin's option, else the GITDAILIES_* variable of that name.
 
     Raises UsageError for an option that does not exist, and for a key written into the pipeline.
     """
-    read = console.texts(environ)
+    read = texts(environ)
     for name, value in _options(environ.get(_CONFIGURATION, "")).items():
         if name == "webhook-key":
             raise UsageError(
@@ -85,7 +106,7 @@ def _inputs(environ: Mapping[str, str]) -> dict[str, str]:
         if name == _KEY_NAME:
             read["webhook-key"] = environ.get(str(value).strip(), "")
         elif name in read:
-            read[name] = _text(name, value) or read[name]
+            read[name] = _buildkite_text(name, value) or read[name]
         else:
             expected = ", ".join(sorted({*read, _KEY_NAME} - {"webhook-key"}))
             raise UsageError(f"{name}: expected one of {expected}, got an option that does not exist")
@@ -104,11 +125,11 @@ def _options(text: str) -> dict[str, Any]:
     return options
 
 
-def _text(name: str, value: Any) -> str:
+def _buildkite_text(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, list) and name == "repo":
-        return " ".join(map(str, value))
+    if isinstance(value, list) and name in ("repo", "paths"):
+        return "\n".join(map(str, value))
     if value is None or isinstance(value, (str, int, float)):
         return "" if value is None else str(value)
     raise UsageError(f"{name}: expected a text, got {got(value)}")
@@ -118,7 +139,8 @@ BUILDKITE = Platform(
     word="buildkite",
     title="Buildkite",
     marker="BUILDKITE",
-    read=_read,
+    table=BUILDKITE_TABLE,
+    read=_buildkite_facts,
     step=Step(
         agent="gitdailies-buildkite-plugin",
         no_key=(
@@ -126,8 +148,8 @@ BUILDKITE = Platform(
             "or name its variable in webhook-key-env"
         ),
         folder="BUILDKITE_BUILD_CHECKOUT_PATH",
-        inputs=_inputs,
-        names=console.SAME_NAMES,
+        inputs=_buildkite_inputs,
+        names=SAME_NAMES,
     ),
     turn=60,
 )

@@ -1,9 +1,9 @@
-"""CircleCI. Sources: its "Project values and variables" and "Pipeline values" references.
+"""CircleCI. Sources: its "Project values and variables" and "Pipeline values" references, "Set up rollbacks".
 
 The orb passes pipeline values as `PIPELINE_ID` and `PIPELINE_GIT_*`, because no variable of a GitHub App
-pipeline names the repository that was checked out. On CircleCI Server some are empty. The orb passes its
-parameters as PARAM_NAME. It gets the name of the key's variable, as in CircleCI's "Orb author best
-practices".
+pipeline names the repository that was checked out. On CircleCI Server some are empty. What a person chose on
+the Deploys page is `PIPELINE_DEPLOY_*`. The orb passes its parameters as PARAM_NAME. It gets the name of the
+key's variable, as in CircleCI's "Orb author best practices".
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from gitdailies_core.ci import console
-from gitdailies_core.ci.console import Step
-from gitdailies_core.ci.facts import Facts, Run, Variables
-from gitdailies_core.ci.settings import INPUTS
-from gitdailies_core.ci.table import Platform, Table
+from gitdailies_core.ci.job.facts import BY_HAND, PROMOTED, Facts, Run, Variables, full_sha
+from gitdailies_core.ci.job.table import Table
+from gitdailies_core.ci.reporting.console import Step, texts
+from gitdailies_core.ci.reporting.platform import Platform
+from gitdailies_core.ci.reporting.settings import INPUTS
+from gitdailies_core.error_text import got
 
-TABLE = Table(
+CIRCLECI_TABLE = Table(
     # A workflow that runs again gets a new id, but keeps its pipeline.
     run=("PIPELINE_ID", "CIRCLE_PIPELINE_ID"),
     sha=("PIPELINE_GIT_REVISION", "CIRCLE_SHA1"),
@@ -40,7 +41,7 @@ _OWNER_AND_NAME = (
 
 
 # The orb's parameters. A template cannot read a name with a hyphen.
-PARAMETERS = {name: name.replace("-", "_") for name in INPUTS}
+CIRCLECI_PARAMETERS = {name: name.replace("-", "_") for name in INPUTS}
 
 _REFERENCE = r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))"
 
@@ -51,30 +52,56 @@ _FORK = r"^pull/([0-9]+)(?:/(?:head|merge))?$"
 _TRUNKS = ("main", "master", "trunk")
 
 
-def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  CircleCI has none
+def _circleci_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  CircleCI has none
     repo = None
     for pair in _OWNER_AND_NAME:
         owner, name = map(variables.first, pair)
         if owner and name:
             repo = f"{owner}/{name}"
             break
-    branch = variables.first(*TABLE.branch)
+    branch = variables.first(*CIRCLECI_TABLE.branch)
+    found = _of_deploys(variables)
     forked = re.match(_FORK, branch or "")
     # Only jobs of forked pull requests have its number as a variable.
     number = forked[1] if forked else variables.first("CIRCLE_PR_NUMBER")
     page = (variables.first("CIRCLE_PULL_REQUEST", "CIRCLE_PULL_REQUESTS") or "").split(",")[0].rstrip("/")
     # A branch that has an open pull request, other than the one that others are merged into.
     pull = number or (page.rpartition("/")[2] if branch and branch not in _TRUNKS else None)
-    return TABLE.read(
+    return CIRCLECI_TABLE.read(
         variables,
         repo=repo,
-        run=_run(variables),
+        run=_circleci_run(variables),
         pull=f"pull request {pull}" if pull else None,
         fork=f"the run is of pull request {number}, of a fork" if number else False,
+        **found,
     )
 
 
-def _run(variables: Variables) -> Run | None:
+def _of_deploys(variables: Variables) -> dict[str, Any]:
+    """Read what a person chose on the Deploys page, which starts a pipeline of the default branch's tip.
+
+    The page takes any text as a version. Only a rollback has the version that it is from, or a reason.
+    """
+    version = variables.first("PIPELINE_DEPLOY_TARGET_VERSION")
+    if not version:
+        return {}
+    back = variables.first("PIPELINE_DEPLOY_CURRENT_VERSION", "PIPELINE_DEPLOY_REASON")
+    sha = full_sha(version)
+    found = {
+        "start": PROMOTED,
+        "environment": variables.first("PIPELINE_DEPLOY_ENVIRONMENT_NAME"),
+        "service": variables.first("PIPELINE_DEPLOY_COMPONENT_NAME"),
+        "type": "rollback" if back else None,
+    }
+    if sha:
+        return {**found, "sha": sha, "branch": None, "tag": None, "message": None}
+    tip = full_sha(variables.first(*CIRCLECI_TABLE.sha)) or ""
+    warning = f"the pipeline deploys version {got(version)}, the run is of {tip[:7]}, which is reported; "
+    # A job may check that version out by itself.
+    return {**found, "start": BY_HAND, "warnings": (warning + "set sha to the commit of that version",)}
+
+
+def _circleci_run(variables: Variables) -> Run | None:
     """Return the pipeline. A workflow that runs again has another id than its workspace.
 
     The workspace is the one of the first run, and a pipeline may have several workflows that deploy.
@@ -85,12 +112,12 @@ def _run(variables: Variables) -> Run | None:
         return None
     again = workflow if workflow != first else None
     named = (first, again) if again else (first,)
-    return Run(variables.first(*TABLE.run) or first, again, named)
+    return Run(variables.first(*CIRCLECI_TABLE.run) or first, again, named)
 
 
-def _inputs(environ: Mapping[str, str]) -> dict[str, str]:
+def _circleci_inputs(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the inputs, by name: the orb's parameters, else GITDAILIES_* as on any other platform."""
-    read = console.texts(environ, "PARAM_")
+    read = texts(environ, "PARAM_")
     filled = {name: _filled_in(text, environ) for name, text in read.items()}
     # The parameter holds the name of the variable that holds the key.
     named = environ.get("PARAM_WEBHOOK_KEY", "").strip()
@@ -113,7 +140,8 @@ CIRCLECI = Platform(
     word="circleci",
     title="CircleCI",
     marker="CIRCLECI",
-    read=_read,
+    table=CIRCLECI_TABLE,
+    read=_circleci_facts,
     step=Step(
         agent="gitdailies-circleci-orb",
         no_key=(
@@ -121,8 +149,8 @@ CIRCLECI = Platform(
             "name its variable in webhook_key (forked pull requests get none unless the project passes "
             "secrets to them)"
         ),
-        inputs=_inputs,
-        names=PARAMETERS,
+        inputs=_circleci_inputs,
+        names=CIRCLECI_PARAMETERS,
     ),
     turn=20,
 )

@@ -9,11 +9,19 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-from gitdailies_core.ci.console import Step
-from gitdailies_core.ci.facts import Facts, Variables, branch_of, tag_of
-from gitdailies_core.ci.table import Platform, Table
+from gitdailies_core.ci.job.facts import (
+    OF_A_COMMIT,
+    PERHAPS_PUSHED,
+    Facts,
+    Variables,
+    branch_of,
+    tag_of,
+)
+from gitdailies_core.ci.job.table import Table
+from gitdailies_core.ci.reporting.console import Step
+from gitdailies_core.ci.reporting.platform import Platform
 
-TABLE = Table(
+CODEBUILD_TABLE = Table(
     # A build that is retried gets a new id.
     run=("CODEBUILD_BUILD_ID",),
     # A squashed pull request has the first. The last may be a branch, a tag or pr/7.
@@ -27,18 +35,28 @@ TABLE = Table(
     # Empty in CodePipeline.
     repo_url=("CODEBUILD_SOURCE_REPO_URL",),
     before=("CODEBUILD_WEBHOOK_PREV_COMMIT",),
+    started=("CODEBUILD_WEBHOOK_EVENT",),
+    # A retry has the event of its first build. Without a webhook, nothing says what started the build.
+    starts={
+        "PUSH": PERHAPS_PUSHED,
+        **dict.fromkeys(("RELEASED", "PRERELEASED"), OF_A_COMMIT),
+        **dict.fromkeys(
+            (f"PULL_REQUEST_{what}" for what in ("CREATED", "UPDATED", "REOPENED", "MERGED", "CLOSED")),
+            OF_A_COMMIT,
+        ),
+    },
 )
 # arn:PARTITION:codebuild:REGION:ACCOUNT:build/PROJECT:ID
 _ARN = r"^arn:aws:codebuild:([a-z0-9-]+):([0-9]+):build/([^:]+):"
 
 
-def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  CodeBuild has none
-    ref = variables.first(*TABLE.branch)
+def _codebuild_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  CodeBuild has none
+    ref = variables.first(*CODEBUILD_TABLE.branch)
     merged = variables.first("CODEBUILD_WEBHOOK_EVENT") == "PULL_REQUEST_MERGED"
     number = re.match(
         r"^pr/(\d+)$", variables.first("CODEBUILD_WEBHOOK_TRIGGER", "CODEBUILD_SOURCE_VERSION") or ""
     )
-    return TABLE.read(
+    return CODEBUILD_TABLE.read(
         variables,
         branch=branch_of(variables.first("CODEBUILD_WEBHOOK_BASE_REF") if merged else ref),
         tag=tag_of(ref),
@@ -48,12 +66,13 @@ def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  CodeBuild
         # 1 while the build succeeds. In post_build it may be 0.
         status="failed" if variables.first("CODEBUILD_BUILD_SUCCEEDING") == "0" else None,
         status_of="the build so far",
-        url=_url(variables),
+        url=_codebuild_url(variables),
     )
 
 
-def _url(variables: Variables) -> str | None:
-    build, found = variables.first(*TABLE.run), re.match(_ARN, variables.first("CODEBUILD_BUILD_ARN") or "")
+def _codebuild_url(variables: Variables) -> str | None:
+    build = variables.first(*CODEBUILD_TABLE.run)
+    found = re.match(_ARN, variables.first("CODEBUILD_BUILD_ARN") or "")
     if not (build and found):
         return None
     console = f"https://{found[1]}.console.aws.amazon.com/codesuite/codebuild/{found[2]}"
@@ -64,7 +83,8 @@ CODEBUILD = Platform(
     word="codebuild",
     title="AWS CodeBuild",
     marker="CODEBUILD_BUILD_ID",
-    read=_read,
+    table=CODEBUILD_TABLE,
+    read=_codebuild_facts,
     step=Step(
         agent="gitdailies-codebuild",
         no_key="; set GITDAILIES_WEBHOOK_KEY in env: secrets-manager or parameter-store of the buildspec",

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitdailies_core.ci.console import Step
-from gitdailies_core.ci.facts import Facts, Variables
-from gitdailies_core.ci.table import Platform, Table
+from gitdailies_core.ci.job.facts import (
+    BY_HAND,
+    OF_A_COMMIT,
+    PERHAPS_PUSHED,
+    PROMOTED,
+    SCHEDULED,
+    Facts,
+    Variables,
+)
+from gitdailies_core.ci.job.table import Table
+from gitdailies_core.ci.reporting.console import Step
+from gitdailies_core.ci.reporting.platform import Platform
 
-TABLE = Table(
+DRONE_TABLE = Table(
     # A restart and a promotion are builds of their own.
     run=("DRONE_BUILD_NUMBER",),
     sha=("DRONE_COMMIT_SHA", "DRONE_COMMIT"),
@@ -25,15 +34,27 @@ TABLE = Table(
     message=("DRONE_COMMIT_MESSAGE",),
     before=("DRONE_COMMIT_BEFORE",),
     pull=("DRONE_PULL_REQUEST",),
+    started=("DRONE_BUILD_EVENT",),
+    # A restart has the event of its first build.
+    starts={
+        "push": PERHAPS_PUSHED,
+        "tag": PERHAPS_PUSHED,
+        "pull_request": OF_A_COMMIT,
+        "cron": SCHEDULED,
+        "custom": BY_HAND,
+        "promote": PROMOTED,
+        "rollback": PROMOTED,
+    },
 )
 
 
-def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Drone has none
-    # A promotion of a pull request's build keeps the number, and is no job of it.
-    promoted = variables.first("DRONE_BUILD_EVENT") == "promote"
-    return TABLE.read(
+def _drone_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Drone has none
+    # A promotion of a pull request's build, and a rollback to it, keeps the number, and is no job of it.
+    event_name = variables.first("DRONE_BUILD_EVENT")
+    return DRONE_TABLE.read(
         variables,
-        pull=not promoted,
+        pull=event_name not in ("promote", "rollback"),
+        type="rollback" if event_name == "rollback" else None,
         # No variable tells.
         fork=None,
         status_of="the build so far",
@@ -44,7 +65,8 @@ DRONE = Platform(
     word="drone",
     title="Drone",
     marker="DRONE",
-    read=_read,
+    table=DRONE_TABLE,
+    read=_drone_facts,
     step=Step(
         agent="gitdailies-drone",
         no_key=("; set GITDAILIES_WEBHOOK_KEY from a secret that the event may read"),

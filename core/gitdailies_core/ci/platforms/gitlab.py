@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gitdailies_core.ci import console
-from gitdailies_core.ci.console import Step
-from gitdailies_core.ci.facts import Facts, Run, Variables
-from gitdailies_core.ci.table import Platform, Table
+from gitdailies_core.ci.job.facts import OF_A_COMMIT, OF_NO_COMMIT, Facts, Run, Variables
+from gitdailies_core.ci.job.table import Table
+from gitdailies_core.ci.reporting.console import SAME_NAMES, Step, texts
+from gitdailies_core.ci.reporting.platform import Platform
 from gitdailies_core.events.field_types import TIERS
 
-TABLE = Table(
+GITLAB_TABLE = Table(
     # A retried job stays in its pipeline. The id of a job is its attempt.
     run=("CI_PIPELINE_ID",),
     # Only merged-result pipelines have the first. Their CI_COMMIT_SHA is a temporary merge commit.
@@ -38,33 +38,49 @@ TABLE = Table(
     pull=("CI_MERGE_REQUEST_IID", "CI_EXTERNAL_PULL_REQUEST_IID"),
     # Zeros for a new branch and in pipelines of merge requests.
     before=("CI_COMMIT_BEFORE_SHA",),
+    started=("CI_PIPELINE_SOURCE",),
+    starts={
+        "push": OF_A_COMMIT,
+        "merge_request_event": OF_A_COMMIT,
+        "external_pull_request_event": OF_A_COMMIT,
+        **dict.fromkeys(
+            (
+                *("api", "chat", "ondemand_dast_scan", "ondemand_dast_validation", "parent_pipeline"),
+                *("pipeline", "schedule", "security_orchestration_policy", "trigger", "web", "webide"),
+            ),
+            OF_NO_COMMIT,
+        ),
+    },
 )
 
 # CI_ENVIRONMENT_ACTION other than `start`: https://docs.gitlab.com/ci/yaml/#environmentaction
 _NO_DEPLOY = ("stop", "prepare", "verify", "access")
 
 
-def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  GitLab has none
+def _gitlab_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  GitLab has none
     action = (variables.first("CI_ENVIRONMENT_ACTION") or "").lower()
     tier = (variables.first("CI_ENVIRONMENT_TIER") or "").lower()
-    pipeline, job = variables.first(*TABLE.run), variables.first("CI_JOB_ID")
+    pipeline, job = variables.first(*GITLAB_TABLE.run), variables.first("CI_JOB_ID")
     found: dict[str, Any] = {}
     if variables.first("CI_MERGE_REQUEST_EVENT_TYPE") == "merge_train":
         # A train builds what the target branch becomes.
         found["branch"], found["pull"] = variables.first("CI_MERGE_REQUEST_TARGET_BRANCH_NAME"), None
     else:
-        found["pull"], found["fork"] = _pull(variables), _forked(variables)
-    return TABLE.read(
+        found["pull"], found["fork"] = _gitlab_pull(variables), _gitlab_forked(variables)
+    facts = GITLAB_TABLE.read(
         variables,
         # "Rollback environment" and a retry run a job again, under another id in the same pipeline.
         run=Run(pipeline, job) if pipeline else None,
+        rerun=False,
         tier=tier if tier in TIERS else None,
         skip=f"the environment's action is {action}, which deploys nothing" if action in _NO_DEPLOY else None,
         **found,
     )
+    # A rollback and a retry keep the source of their pipeline, so no deploy is a push for certain.
+    return facts._replace(start=facts.start._replace(trigger="other"))
 
 
-def _pull(variables: Variables) -> str | None:
+def _gitlab_pull(variables: Variables) -> str | None:
     merge, external = variables.first("CI_MERGE_REQUEST_IID"), variables.first("CI_EXTERNAL_PULL_REQUEST_IID")
     if merge or variables.first("CI_PIPELINE_SOURCE") == "merge_request_event":
         return f"merge request {merge}" if merge else "a merge request"
@@ -72,27 +88,27 @@ def _pull(variables: Variables) -> str | None:
 
 
 # Where the branch is from, and the repository that it is to be merged into.
-_ORIGINS = (
+_GITLAB_ORIGINS = (
     ("CI_MERGE_REQUEST_SOURCE_PROJECT_PATH", "CI_PROJECT_PATH"),
     ("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "CI_MERGE_REQUEST_PROJECT_ID"),
     ("CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY", "CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY"),
 )
 
 
-def _forked(variables: Variables) -> bool:
-    for theirs, own in _ORIGINS:
+def _gitlab_forked(variables: Variables) -> bool:
+    for theirs, own in _GITLAB_ORIGINS:
         origin, here = variables.first(theirs), variables.first(own)
         if origin and here and origin.lower() != here.lower():
             return True
     return False
 
 
-def _inputs(environ: Mapping[str, str]) -> dict[str, str]:
+def _gitlab_inputs(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the inputs, by name: the component's, else the GITDAILIES_* variable of that name.
 
     The component passes INPUT_*, because a project's variable overrides a job's of the same name.
     """
-    read = console.texts(environ, "INPUT_")
+    read = texts(environ, "INPUT_")
     named = environ.get("INPUT_WEBHOOK_KEY_ENV", "").strip()
     if named:
         read["webhook-key"] = environ.get(named, "")
@@ -109,7 +125,8 @@ GITLAB = Platform(
     word="gitlab",
     title="GitLab CI",
     marker="GITLAB_CI",
-    read=_read,
+    table=GITLAB_TABLE,
+    read=_gitlab_facts,
     step=Step(
         agent="gitdailies-gitlab-component",
         no_key=(
@@ -117,8 +134,8 @@ GITLAB = Platform(
             "variable in webhook-key-env (a protected variable reaches protected branches and tags alone)"
         ),
         folder="CI_PROJECT_DIR",
-        inputs=_inputs,
-        names=console.SAME_NAMES,
+        inputs=_gitlab_inputs,
+        names=SAME_NAMES,
         warned=_warned,
     ),
     turn=50,

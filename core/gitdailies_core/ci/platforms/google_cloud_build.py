@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitdailies_core.ci.console import Step
-from gitdailies_core.ci.facts import Facts, Variables, repo_of
-from gitdailies_core.ci.table import Platform, Table
+from gitdailies_core.ci.job.facts import Facts, Variables, repo_of
+from gitdailies_core.ci.job.table import Table
+from gitdailies_core.ci.reporting.console import Step
+from gitdailies_core.ci.reporting.platform import Platform
 
-TABLE = Table(
+CLOUD_BUILD_TABLE = Table(
     # A build that is retried gets a new id.
     run=("BUILD_ID",),
     sha=("COMMIT_SHA", "REVISION_ID"),
@@ -23,16 +24,16 @@ TABLE = Table(
 )
 
 
-def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Cloud Build has none
+def _cloud_build_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Cloud Build has none
     project, location = variables.first("PROJECT_ID"), variables.first("LOCATION") or "global"
-    build, url = variables.first(*TABLE.run), None
+    build, url = variables.first(*CLOUD_BUILD_TABLE.run), None
     if project and build:
         url = (
             f"https://console.cloud.google.com/cloud-build/builds;region={location}/{build}?project={project}"
         )
-    repo, theirs = variables.first(*TABLE.repo), repo_of(variables.first("_HEAD_REPO_URL"))
+    repo, theirs = variables.first(*CLOUD_BUILD_TABLE.repo), repo_of(variables.first("_HEAD_REPO_URL"))
     # A repository of Cloud Source Repositories has no owner.
-    return TABLE.read(
+    return CLOUD_BUILD_TABLE.read(
         variables,
         repo=repo if repo and "/" in repo else None,
         fork=bool(theirs and repo and theirs.lower() != repo.lower()),
@@ -45,7 +46,8 @@ GOOGLE_CLOUD_BUILD = Platform(
     title="Google Cloud Build",
     # Where a step writes its outputs. The other variables of Cloud Build have names that Jenkins has, too.
     marker="BUILDER_OUTPUT",
-    read=_read,
+    table=CLOUD_BUILD_TABLE,
+    read=_cloud_build_facts,
     step=Step(
         agent="gitdailies-google-cloud-build",
         no_key="; set GITDAILIES_WEBHOOK_KEY by secretEnv from Secret Manager",

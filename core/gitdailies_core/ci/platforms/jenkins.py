@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from gitdailies_core.ci.console import Step
-from gitdailies_core.ci.facts import Facts, Variables, repo_of
-from gitdailies_core.ci.table import Platform, Table
+from gitdailies_core.ci.job.facts import Facts, Variables, repo_of
+from gitdailies_core.ci.job.table import Table
+from gitdailies_core.ci.reporting.console import Step
+from gitdailies_core.ci.reporting.platform import Platform
 
 # GIT_BRANCH begins with the remote, which is origin unless the job names another one. Only from these
 # branches and remotes it can be told from a branch with a slash.
@@ -18,7 +19,7 @@ _REMOTE = (
     r"^(?:refs/remotes/[^/]+|(?:remotes/)?(?:origin|upstream)|[^/]+(?=/(?:main|master|develop|trunk)$))/"
 )
 
-TABLE = Table(
+JENKINS_TABLE = Table(
     # A replay and a restart from a stage are builds of their own.
     run=("BUILD_TAG", "BUILD_URL"),
     # The GitHub pull request builder checks out a temporary merge commit.
@@ -40,8 +41,8 @@ TABLE = Table(
 )
 
 
-def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Jenkins has none
-    branch, tag = variables.first(*TABLE.branch), variables.first(*TABLE.tag)
+def _jenkins_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Jenkins has none
+    branch, tag = variables.first(*JENKINS_TABLE.branch), variables.first(*JENKINS_TABLE.tag)
     # Only GIT_BRANCH begins with the remote: origin/main, refs/remotes/origin/main. Older git plugins
     # name a tag there.
     if branch and branch == variables.first("GIT_BRANCH"):
@@ -50,17 +51,17 @@ def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Jenkins h
             tag, branch = branch.partition("tags/")[2], None
     if (variables.first("gitlabMergeRequestState") or "").lower() == "merged":
         branch = variables.first("gitlabTargetBranch")
-    return TABLE.read(
+    return JENKINS_TABLE.read(
         variables,
         # An old git plugin has one of these words if it checked out a bare commit.
         branch=None if branch in ("detached", "HEAD") else branch,
         tag=tag,
-        pull=_pull(variables),
-        fork=_forked(variables),
+        pull=_jenkins_pull(variables),
+        fork=_jenkins_forked(variables),
     )
 
 
-def _pull(variables: Variables) -> str | None:
+def _jenkins_pull(variables: Variables) -> str | None:
     """Return the open pull or merge request of a multibranch pipeline, or of GitHub's or GitLab's plugin."""
     number = variables.first("CHANGE_ID", "ghprbPullId")
     if number:
@@ -70,11 +71,14 @@ def _pull(variables: Variables) -> str | None:
     return f"merge request {merge}" if merge and state != "merged" else None
 
 
-def _forked(variables: Variables) -> bool:
+def _jenkins_forked(variables: Variables) -> bool:
     if variables.first("CHANGE_FORK"):
         return True
     pairs = (
-        (repo_of(variables.first("ghprbAuthorRepoGitUrl")), repo_of(variables.first(*TABLE.repo_url))),
+        (
+            repo_of(variables.first("ghprbAuthorRepoGitUrl")),
+            repo_of(variables.first(*JENKINS_TABLE.repo_url)),
+        ),
         (variables.first("gitlabSourceNamespace"), variables.first("gitlabTargetNamespace")),
     )
     return any(theirs and own and theirs.lower() != own.lower() for theirs, own in pairs)
@@ -84,7 +88,8 @@ JENKINS = Platform(
     word="jenkins",
     title="Jenkins",
     marker="JENKINS_URL",
-    read=_read,
+    table=JENKINS_TABLE,
+    read=_jenkins_facts,
     step=Step(
         agent="gitdailies-jenkins",
         no_key=(

@@ -13,9 +13,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Callable
 
-from gitdailies_core.ci import console
-from gitdailies_core.ci.console import Step
-from gitdailies_core.ci.facts import (
+from gitdailies_core.ci.job.facts import (
     Facts,
     Run,
     Target,
@@ -26,12 +24,14 @@ from gitdailies_core.ci.facts import (
     reverts_of,
     undone_by,
 )
-from gitdailies_core.ci.git_url import slug
-from gitdailies_core.ci.report import Report
-from gitdailies_core.ci.settings import INPUTS
-from gitdailies_core.ci.table import Platform, Table
+from gitdailies_core.ci.job.git_url import slug
+from gitdailies_core.ci.job.table import Table
+from gitdailies_core.ci.reporting.console import Step, messages
+from gitdailies_core.ci.reporting.platform import Platform
+from gitdailies_core.ci.reporting.report import Report
+from gitdailies_core.ci.reporting.settings import INPUTS
 
-TABLE = Table(
+OCTOPUS_TABLE = Table(
     # A release that is deployed again is another deployment.
     run=("Octopus.Release.Id",),
     attempt=("Octopus.Deployment.Id",),
@@ -48,14 +48,18 @@ _SERVER, _LINK = "Octopus.Web.ServerUri", "Octopus.Web.DeploymentLink"
 _ERROR = "Octopus.Deployment.Error"
 # No time: the form of Octopus.Deployment.Created depends on the server's language.
 NAMES = (
-    *(*TABLE.run, *TABLE.attempt, *TABLE.environment),
+    *(*OCTOPUS_TABLE.run, *OCTOPUS_TABLE.attempt, *OCTOPUS_TABLE.environment),
     *(_CHANGES, _PACKAGES, _RELEASE, _SERVER, _LINK, _ERROR),
 )
 
 # A template's parameter is a variable of this name. No other step has one with this prefix. A deployment
-# has no checkout.
-PARAMETERS = {name: "GitDailies." + name.title().replace("-", "") for name in INPUTS if name != "path"}
-ASKED = (*NAMES, *PARAMETERS.values())
+# has no checkout, and its variables have one place each.
+OCTOPUS_PARAMETERS = {
+    name: "GitDailies." + name.title().replace("-", "")
+    for name in INPUTS
+    if name not in ("path", "paths", "debug")
+}
+ASKED = (*NAMES, *OCTOPUS_PARAMETERS.values())
 
 _LENDS = "get_octopusvariable"
 # An older agent's Bash function prints this for a variable that does not exist.
@@ -65,16 +69,18 @@ _MARK = "##octopus["
 _REMEDY = "or push build information with its VcsRoot and VcsCommitNumber for the release's packages"
 
 
-def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Octopus has none
+def _octopus_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Octopus has none
     server, link = variables.first(_SERVER), variables.first(_LINK)
     targets, notes = _targets(variables.first(_CHANGES), variables.first(_RELEASE))
     if not targets:
         targets, more = _of_packages(variables.first(_PACKAGES))
         notes = [] if targets else [*notes, *more]
-    return TABLE.read(
+    return OCTOPUS_TABLE.read(
         variables,
         targets=targets,
-        run=_run(variables),
+        run=_octopus_run(variables),
+        # Each deployment of a release is an attempt.
+        rerun=False,
         url=server.rstrip("/") + "/" + link.lstrip("/") if server and link else None,
         status="failed" if variables.first(_ERROR) else None,
         status_of="the deployment",
@@ -83,9 +89,9 @@ def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Octopus h
     )
 
 
-def _run(variables: Variables) -> Run | None:
+def _octopus_run(variables: Variables) -> Run | None:
     """Return the release, and its deployment as the attempt. The deployment alone names its deploys."""
-    release, deployment = variables.first(*TABLE.run), variables.first(*TABLE.attempt)
+    release, deployment = variables.first(*OCTOPUS_TABLE.run), variables.first(*OCTOPUS_TABLE.attempt)
     if not deployment:
         return None
     return Run(release or deployment, deployment if release else None, (deployment,))
@@ -106,7 +112,7 @@ def _targets(text: str | None, release: str | None) -> tuple[tuple[Target, ...],
     found = _by_commit([package for of_release, package in packages if of_release])
     targets = []
     for target in found:
-        brought = [one for _, one in packages if slug(_text(one, "VcsRoot")) == target.repo]
+        brought = [one for _, one in packages if slug(_text_in(one, "VcsRoot")) == target.repo]
         items = [item for package in brought for item in _objects(package.get("Commits"))]
         undone = reverts_of((item.get("Id"), undone_by(item.get("Comment"))) for item in items)
         targets.append(target.but(commits=_commits(items), reverts=undone))
@@ -126,9 +132,12 @@ def _by_commit(packages: list[dict[str, Any]]) -> tuple[Target, ...]:
     """Return each repository and commit of *packages* once."""
     found: dict[tuple[str | None, str | None], Target] = {}
     for package in packages:
-        repo, sha = slug(_text(package, "VcsRoot")), full_sha(_text(package, "VcsCommitNumber"))
+        repo, sha = (
+            slug(_text_in(package, "VcsRoot")),
+            full_sha(_text_in(package, "VcsCommitNumber")),
+        )
         if repo or sha:
-            branch = branch_of(_text(package, "Branch"))
+            branch = branch_of(_text_in(package, "Branch"))
             found.setdefault((repo, sha), Target(repo=repo, sha=sha, branch=branch))
     return tuple(found.values())
 
@@ -150,7 +159,7 @@ def _objects(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _text(package: dict[str, Any], name: str) -> str:
+def _text_in(package: dict[str, Any], name: str) -> str:
     value = package.get(name)
     return value if isinstance(value, str) else ""
 
@@ -164,9 +173,9 @@ def ask(lent: Mapping[str, Any], standard_input: Callable[[], bytes]) -> dict[st
     return {name: _known(_asked(get, name)) for name in ASKED}
 
 
-def inputs(variables: Mapping[str, str]) -> dict[str, str]:
+def _octopus_inputs(variables: Mapping[str, str]) -> dict[str, str]:
     """Return the inputs, by name."""
-    return {name: variables.get(variable, "") for name, variable in PARAMETERS.items()}
+    return {name: variables.get(variable, "") for name, variable in OCTOPUS_PARAMETERS.items()}
 
 
 def _asked(get: Callable[[str], str], name: str) -> str:
@@ -190,9 +199,9 @@ def _pairs(raw: bytes) -> dict[str, str]:
     return read
 
 
-def _log(report: Report, fails: bool) -> list[str]:
+def _octopus_log(report: Report, fails: bool) -> list[str]:
     """Return the lines for the log. A foreign text, such as a receiver's answer, gives no commands."""
-    plain = [line.replace(_MARK, "## octopus[") for line in console.messages(report)]
+    plain = [line.replace(_MARK, "## octopus[") for line in messages(report)]
     if report.ok and not report.warnings:
         return plain
     level = "error" if fails and not report.ok else "warning"
@@ -203,13 +212,14 @@ OCTOPUS = Platform(
     word="octopus",
     title="Octopus Deploy",
     marker="Octopus.Deployment.Id",
-    read=_read,
+    table=OCTOPUS_TABLE,
+    read=_octopus_facts,
     step=Step(
         agent="gitdailies-octopus",
         no_key="; set the template's parameter Webhook key, best to a sensitive variable",
-        inputs=inputs,
-        names=PARAMETERS,
-        log=_log,
+        inputs=_octopus_inputs,
+        names=OCTOPUS_PARAMETERS,
+        log=_octopus_log,
         lends=_LENDS,
         ask=ask,
     ),

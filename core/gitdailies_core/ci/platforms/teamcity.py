@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from gitdailies_core.ci.console import Step
-from gitdailies_core.ci.facts import Facts, Variables, branch_of, tag_of
-from gitdailies_core.ci.table import Platform, Table
+from gitdailies_core.ci.job.facts import Facts, Variables, branch_of, tag_of
+from gitdailies_core.ci.job.table import Table
+from gitdailies_core.ci.reporting.console import Step
+from gitdailies_core.ci.reporting.platform import Platform
 
-TABLE = Table(
+TEAMCITY_TABLE = Table(
     # A build that runs again is a build of its own.
     run=("TEAMCITY_BUILD_ID", "BUILD_URL"),
     sha=("BUILD_VCS_NUMBER",),
@@ -33,12 +34,12 @@ _DEFAULT = "<default>"
 _PULL = r"^(?:refs/)?(?:pull|pull-requests|merge-requests|pullrequest)/([0-9]+)(?:/|$)"
 
 
-def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  TeamCity has none
-    ref = variables.first(*TABLE.branch)
+def _teamcity_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  TeamCity has none
+    ref = variables.first(*TEAMCITY_TABLE.branch)
     found = re.match(_PULL, ref or "")
     pull = f"pull request {found[1]}" if found else None
     branch = None if found or ref == _DEFAULT else branch_of(ref)
-    return TABLE.read(
+    return TEAMCITY_TABLE.read(
         variables,
         branch=branch,
         tag=tag_of(ref),
@@ -52,7 +53,8 @@ TEAMCITY = Platform(
     word="teamcity",
     title="TeamCity",
     marker="TEAMCITY_VERSION",
-    read=_read,
+    table=TEAMCITY_TABLE,
+    read=_teamcity_facts,
     step=Step(
         agent="gitdailies-teamcity",
         no_key="; add the parameter env.GITDAILIES_WEBHOOK_KEY of type Password to the build configuration",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitdailies_core.ci.console import Step
-from gitdailies_core.ci.facts import Facts, Run, Variables
-from gitdailies_core.ci.table import Platform, Table
+from gitdailies_core.ci.job.facts import BY_HAND, OF_A_COMMIT, PUSHED, SCHEDULED, Facts, Run, Variables
+from gitdailies_core.ci.job.table import Table
+from gitdailies_core.ci.reporting.console import Step
+from gitdailies_core.ci.reporting.platform import Platform
 
-TABLE = Table(
+TRAVIS_TABLE = Table(
     # A restarted job keeps its build's id.
     run=("TRAVIS_BUILD_ID",),
     # For a pull request TRAVIS_COMMIT is a temporary merge commit, and TRAVIS_BRANCH the target.
@@ -22,16 +23,18 @@ TABLE = Table(
     status=("TRAVIS_TEST_RESULT",),
     message=("TRAVIS_COMMIT_MESSAGE",),
     pull=("TRAVIS_PULL_REQUEST",),
+    started=("TRAVIS_EVENT_TYPE",),
+    starts={"push": PUSHED, "pull_request": OF_A_COMMIT, "cron": SCHEDULED, "api": BY_HAND},
 )
 # Nothing counts the restarts of a job. All of them have one name.
 _AGAIN = "restarted"
 
 
-def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Travis has none
-    build = variables.first(*TABLE.run)
+def _travis_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Travis has none
+    build = variables.first(*TRAVIS_TABLE.run)
     again = _AGAIN if variables.first("TRAVIS_JOB_RESTARTED_BY") else None
-    own, origin = variables.first(*TABLE.repo), variables.first("TRAVIS_PULL_REQUEST_SLUG")
-    return TABLE.read(
+    own, origin = variables.first(*TRAVIS_TABLE.repo), variables.first("TRAVIS_PULL_REQUEST_SLUG")
+    return TRAVIS_TABLE.read(
         variables,
         run=Run(build, again) if build else None,
         fork=bool(own and origin and own.lower() != origin.lower()),
@@ -43,7 +46,8 @@ TRAVIS = Platform(
     word="travis",
     title="Travis CI",
     marker="TRAVIS",
-    read=_read,
+    table=TRAVIS_TABLE,
+    read=_travis_facts,
     step=Step(
         agent="gitdailies-travis",
         no_key=(

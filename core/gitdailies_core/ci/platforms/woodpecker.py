@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitdailies_core.ci.console import Step
-from gitdailies_core.ci.facts import Facts, Variables
-from gitdailies_core.ci.table import Platform, Table
+from gitdailies_core.ci.job.facts import (
+    BY_HAND,
+    OF_A_COMMIT,
+    PERHAPS_PUSHED,
+    PROMOTED,
+    PUSHED,
+    SCHEDULED,
+    Facts,
+    Variables,
+)
+from gitdailies_core.ci.job.table import Table
+from gitdailies_core.ci.reporting.console import Step
+from gitdailies_core.ci.reporting.platform import Platform
 
-TABLE = Table(
+WOODPECKER_TABLE = Table(
     # A restart and a deployment are pipelines of their own.
     run=("CI_PIPELINE_NUMBER",),
     sha=("CI_COMMIT_SHA",),
@@ -24,19 +34,34 @@ TABLE = Table(
     status=("CI_PIPELINE_STATUS",),
     message=("CI_COMMIT_MESSAGE",),
     pull=("CI_COMMIT_PULL_REQUEST",),
+    started=("CI_PIPELINE_EVENT",),
+    starts={
+        "push": PUSHED,
+        "tag": PERHAPS_PUSHED,
+        "release": OF_A_COMMIT,
+        "cron": SCHEDULED,
+        "manual": BY_HAND,
+        "deployment": PROMOTED,
+        **dict.fromkeys(("pull_request", "pull_request_closed", "pull_request_metadata"), OF_A_COMMIT),
+    },
 )
 
 
-def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Woodpecker has none
+def _woodpecker_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Woodpecker has none
     # A deployment of a pull request's pipeline keeps the number, and is no job of it.
-    of_pull = (variables.first("CI_PIPELINE_EVENT") or "").startswith("pull_request")
-    return TABLE.read(
+    event_name = variables.first("CI_PIPELINE_EVENT") or ""
+    of_pull = event_name.startswith("pull_request")
+    # A restart and a deployment name the pipeline that they are of, and others 0.
+    parent = variables.first("CI_PIPELINE_PARENT")
+    facts = WOODPECKER_TABLE.read(
         variables,
         pull=of_pull,
+        rerun=parent not in (None, "0") and event_name != "deployment",
         # No variable tells.
         fork=None,
         status_of="the pipeline so far",
     )
+    return facts._replace(start=PERHAPS_PUSHED) if parent is None and facts.start is PUSHED else facts
 
 
 WOODPECKER = Platform(
@@ -44,7 +69,8 @@ WOODPECKER = Platform(
     title="Woodpecker CI",
     # CI is `woodpecker` there, and `true` on most other platforms.
     marker="CI_SYSTEM_NAME",
-    read=_read,
+    table=WOODPECKER_TABLE,
+    read=_woodpecker_facts,
     step=Step(
         agent="gitdailies-woodpecker",
         no_key=("; set GITDAILIES_WEBHOOK_KEY from a secret that the event may read"),

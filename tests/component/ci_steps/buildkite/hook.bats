@@ -78,7 +78,7 @@ hook() {
   export GITDAILIES_WEBHOOK_URL=$REFUSING_URL
   hook
   [ "$status" -eq 0 ]
-  [[ "$output" == "GitDailies: WARNING: not reported: "*"check webhook-key" ]]
+  [[ "$output" == "GitDailies: WARNING: not reported: "*"check webhook-key. To send it later: gitdailies deploy "* ]]
 }
 
 @test "a refused key fails the job where errors are to fail" {

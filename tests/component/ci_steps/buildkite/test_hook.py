@@ -1,4 +1,4 @@
-"""The plugin: its hook under bats with real incoming webhooks, its manifest against the linter's rules."""
+"""The plugin: its hook under bats with a real DORA server, its manifest against the linter's rules."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
+from gitdailies_core.ci.reporting.settings import DEPLOY_INPUTS, STEP_INPUTS
 
 from tests.support.servers import answer, serving
 from tests.support.shell_scripts import ROOT, TOOLS, tool
-from tests.support.steps import SHELLS, Webhooks, case, fits_schema, published, webhooks
+from tests.support.steps import SHELLS, DoraServer, case, dora, fits_schema, published
 
 ROOM = ROOT / "ci-steps" / "buildkite"
 HERE = Path(__file__).parent
@@ -29,13 +29,13 @@ BATS = re.findall(r'@test "(.+)"', (HERE / "hook.bats").read_text("utf-8"))
 
 
 @pytest.fixture(scope="module")
-def incoming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Webhooks]:
-    with webhooks(tmp_path_factory.mktemp("webhooks")) as running:
+def incoming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DoraServer]:
+    with dora(tmp_path_factory.mktemp("dora")) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def tap(incoming: Webhooks) -> str:
+def tap(incoming: DoraServer) -> str:
     """Run every test of hook.bats, once."""
     # From PyPI, or from npm, which does not always link it into .bin.
     own = Path(sys.executable).with_name("bats")
@@ -67,8 +67,8 @@ def test_hook(claim: str, tap: str) -> None:
     assert re.search(rf"^ok \d+ {re.escape(claim)}$", tap, re.MULTILINE), tap
 
 
-def test_what_arrived(tap: str, incoming: Webhooks) -> None:
-    """Incoming webhooks have each reported deploy of all these runs exactly once."""
+def test_what_arrived(tap: str, incoming: DoraServer) -> None:
+    """The DORA server has each reported deploy of all these runs exactly once."""
     found = sorted(
         (event["repo"], event.get("environment", ""), event.get("service", ""), event.get("type", ""))
         for event in incoming.events

@@ -10,7 +10,7 @@ from gitdailies_core.events.events import Event
 HOUR = 3600
 REPO = "larkspur/checkout-api"
 
-# Id, commit, time and other fields; d is production, w the service web there, e staging.
+# Id, commit, time and other fields; d is production, w web, e staging.
 DEPLOYS: tuple[tuple[str, str, str, Mapping[str, Any]], ...] = (
     ("d01", "c2", "02T10:00", {}),
     ("d02", "m1", "03T10:00", {}),
@@ -22,10 +22,10 @@ DEPLOYS: tuple[tuple[str, str, str, Mapping[str, Any]], ...] = (
     ("d08", "r1", "04T18:00", {"type": "rollback"}),
     ("d09", "c6", "05T09:00", {}),
     ("d10", "c6", "05T10:00", {}),
-    ("w1", "c2", "02T10:30", {"service": "web"}),
-    ("w2", "s2", "03T15:30", {"service": "web", "commits": {"s2": "03T12:00"}}),
-    ("w3", "r1", "04T12:30", {"service": "web"}),
-    ("w4", "c6", "05T11:00", {"service": "web", "commits": {"r1": "04T11:00", "c6": "05T08:00"}}),
+    ("w1", "c2", "02T10:30", {"environment": "web"}),
+    ("w2", "s2", "03T15:30", {"environment": "web", "commits": {"s2": "03T12:00"}}),
+    ("w3", "r1", "04T12:30", {"environment": "web"}),
+    ("w4", "c6", "05T11:00", {"environment": "web", "commits": {"c6": "05T08:00", "r1": "04T11:00"}}),
     ("e1", "p2", "02T14:00", {"environment": "staging"}),
     ("e2", "s2", "03T13:00", {"environment": "staging"}),
     ("e3", "w2", "03T18:00", {"environment": "staging"}),
@@ -44,9 +44,9 @@ BROUGHT: Mapping[str, Mapping[str, float | None] | str] = {
     "d08": {},
     "d09": {"c6": 1},
     "w1": "no-predecessor",
-    "w2": {"s2": 3.5},
+    "w2": {"p1": 28.5, "p2": 27.5, "c3": 26.5, "s1": 4.5, "s2": 3.5},
     "w3": {"q1": 4.5, "r1": 1.5},
-    "w4": {"c6": 3},
+    "w4": {"h1": 22, "c4": 15, "c5": 107, "c6": 3},
     "e1": "no-predecessor",
     "e2": {"c3": 24, "s1": 2, "s2": 1},
     "e3": {"w1": 2, "w2": 1},
@@ -55,10 +55,12 @@ BROUGHT: Mapping[str, Mapping[str, float | None] | str] = {
 
 # changeLeadTime, by question: median, p90, count, unknown deploys, unknown commits.
 ANSWERS: Mapping[str, tuple[Mapping[str, str], tuple[float, float, int, int, int]]] = {
-    "production": ({}, (3.25 * HOUR, 22.7 * HOUR, 14, 2, 1)),
-    "web": ({"service": "web"}, (3.25 * HOUR, 4.2 * HOUR, 4, 1, 0)),
+    "production": ({}, (3.5 * HOUR, 29.5 * HOUR, 10, 1, 1)),
+    "web": ({"environment": "web"}, (15 * HOUR, 28.5 * HOUR, 11, 1, 0)),
     "staging": ({"environment": "staging"}, (12.5 * HOUR, 24.5 * HOUR, 11, 1, 0)),
 }
+# The same of web without a repository: w4 lists a commit that w3 had, and one that is new.
+WEB_ALONE = (3 * HOUR, 3 * HOUR, 1, 3, 0)
 PERIOD = {"from": "2026-03-01", "now": "2026-03-06"}
 
 

@@ -22,95 +22,114 @@ QUESTIONS: dict[str, dict[str, str]] = {
 }
 
 _N = None
+_NO_FAILURE = (0, 0, 0, 0)
 
 # Frequency: deploys, days, gaps, median gap, p90 gap. Lead time: median, p90, count, unknown deploys and
-# commits. Fail rate: failed, settled, pending, failed young, unlinked. Recovery: median, p90, count, open,
-# without incident, seconds of each by remedy alone. Rework.
+# commits, nothing new. Fail rate: failed, settled, pending, failed pending, unlinked, and the failed by
+# evidence: named, corrected, remedied, time. Recovery: median, p90, count, open, without incident, seconds of
+# each by remedy alone. Rework: all, deploys, inferred.
 _TABLE: dict[str, tuple[tuple[Any, ...], ...]] = {
     "shop": (
         (21, 18.5, 20, 82800, 125820),
-        (7200, 138240, 15, 4, 2),
-        (11, 18, 1, 2, 1),
+        (7200, 146880, 14, 4, 2, 5),
+        (11, 18, 1, 2, 1, (2, 0, 2, 7)),
         (6300, 29520, 9, 2, 1, 21600),
-        (6, 21),
+        (7, 21, 1),
     ),
     "shop-api": (
         (12, 18.5, 11, 86400, 286200),
-        (5400, 95040, 10, 1, 2),
-        (6, 10, 0, 2, 0),
+        (5400, 95040, 10, 0, 2, 3),
+        (6, 10, 0, 2, 0, (2, 0, 1, 3)),
         (6300, 46440, 7, 1, 0),
-        (4, 12),
+        (5, 12, 1),
     ),
     "shop-staging": (
         (3, 18.5, 2, 475200, 785280),
-        (4200, 6600, 2, 1, 0),
-        (1, 3, 0, 0, 1),
+        (4200, 6600, 2, 1, 0, 0),
+        (1, 3, 0, 0, 1, (0, 0, 0, 1)),
         (3600, 3600, 1, 0, 0),
-        (0, 3),
+        (0, 3, 0),
     ),
     "ledger": (
         (2, 17.5, 1, 172800, 172800),
-        (3600, 3600, 1, 1, 0),
-        (0, 2, 0, 0, 2),
+        (_N, _N, 0, 2, 0, 0),
+        (0, 2, 0, 0, 2, (0, 0, 0, 0)),
         (_N, _N, 0, 0, 0),
-        (0, 2),
+        (0, 2, 0),
     ),
     "everything": (
         (23, 18.5, 22, 81000, 121500),
-        (5400, 129600, 16, 5, 2),
-        (11, 20, 1, 2, 3),
+        (7200, 146880, 14, 6, 2, 5),
+        (11, 20, 1, 2, 3, (2, 0, 2, 7)),
         (6300, 29520, 9, 2, 1, 21600),
-        (6, 23),
+        (7, 23, 1),
     ),
     "shop-later": (
         (22, 21, 21, 82800, 124200),
-        (5400, 129600, 16, 4, 2),
-        (13, 22, 0, 0, 1),
+        (7200, 138240, 15, 4, 2, 5),
+        (13, 22, 0, 0, 1, (3, 0, 2, 8)),
         (6750.5, 97200, 10, 1, 1, 21600),
-        (6, 22),
+        (7, 22, 1),
     ),
     "one-day": (
         (3, 1, 2, 3600, 6480),
-        (7200, 70560, 3, 0, 0),
-        (1, 3, 0, 0, 0),
+        (7200, 70560, 3, 0, 0, 0),
+        (1, 3, 0, 0, 0, (1, 0, 0, 0)),
         (3600, 3600, 1, 0, 0),
-        (0, 3),
+        (1, 3, 1),
     ),
-    "before": ((0, 0, 0, _N, _N), (_N, _N, 0, 0, 0), (0, 0, 0, 0, 0), (_N, _N, 0, 0, 0), (0, 0)),
-    "just-now": ((0, 0, 0, _N, _N), (_N, _N, 0, 0, 0), (0, 0, 0, 0, 0), (_N, _N, 0, 0, 0), (0, 0)),
+    "before": (
+        (0, 0, 0, _N, _N),
+        (_N, _N, 0, 0, 0, 0),
+        (0, 0, 0, 0, 0, _NO_FAILURE),
+        (_N, _N, 0, 0, 0),
+        (0, 0, 0),
+    ),
+    "just-now": (
+        (0, 0, 0, _N, _N),
+        (_N, _N, 0, 0, 0, 0),
+        (0, 0, 0, 0, 0, _NO_FAILURE),
+        (_N, _N, 0, 0, 0),
+        (0, 0, 0),
+    ),
 }
 
 
 def expected(name: str) -> dict[str, Any]:
     """Return the five figures of a question, as they are answered."""
     frequency, lead, fail, recovery, rework = _TABLE[name]
+    remedied = recovery[5:]
     return {
         "deploymentFrequency": {
             "value": _ratio(*frequency[:2]),
-            "unit": "deploys/day",
-            **dict(zip(("numerator", "denominator", "count", "medianGap", "gapP90"), frequency, strict=True)),
+            "deploys": frequency[0],
+            "days": frequency[1],
+            "gaps": dict(zip(("count", "median", "p90"), frequency[2:], strict=True)),
         },
         "changeLeadTime": dict(
-            zip(("median", "p90", "count", "unknownDeploys", "unknownCommits"), lead, strict=True)
+            zip(
+                ("median", "p90", "commits", "unknownDeploys", "unknownCommits", "nothingNew"),
+                lead,
+                strict=True,
+            )
         ),
         "changeFailRate": {
-            "value": _ratio(*fail[:2]),
-            **dict(
-                zip(("numerator", "denominator", "pending", "failedYoung", "unlinked"), fail, strict=True)
-            ),
+            **dict(zip(("failed", "settled", "pending", "failedPending", "unlinked"), fail, strict=False)),
+            "evidence": dict(zip(("named", "corrected", "remedied", "time"), fail[5], strict=True)),
             "attributedIn72h": 0,
         },
         "failedDeploymentRecoveryTime": {
-            **dict(zip(("median", "p90", "count", "open", "withoutIncident"), recovery[:5], strict=True)),
+            **dict(zip(("median", "p90", "recovered", "open", "withoutIncident"), recovery[:5], strict=True)),
             "byRemedy": {
-                **dict.fromkeys(("median", "p90"), recovery[5] if recovery[5:] else None),
-                "count": len(recovery[5:]),
+                **dict.fromkeys(("median", "p90"), remedied[0] if remedied else None),
+                "count": len(remedied),
             },
         },
         "deploymentReworkRate": {
-            "value": _ratio(*rework),
-            "numerator": rework[0],
-            "denominator": rework[1],
+            "value": _ratio(*rework[:2]),
+            "rework": rework[0],
+            "deploys": rework[1],
+            "inferred": rework[2],
         },
     }
 
@@ -128,21 +147,21 @@ WHY: dict[str, str] = {
     "d04": "counted counted failed recovered planned",
     "d05": "counted counted failed recovered rework",
     "d06": "counted nothing-new succeeded not-failed rework",
-    "d07": "counted no-commits succeeded not-failed rework",
+    "d07": "counted nothing-new succeeded not-failed rework",
     "d08": "counted nothing-new failed recovered planned",
     "d09": "counted counted failed open planned",
     "d10": "counted counted succeeded not-failed planned",
     "d11": "counted counted failed recovered planned",
-    "d12": "counted counted succeeded not-failed planned",
-    "d13": "counted counted failed-young recovered rework",
-    "d14": "counted counted failed-young recovered planned",
+    "d12": "counted counted succeeded not-failed inferred",
+    "d13": "counted counted failed-pending recovered rework",
+    "d14": "counted counted failed-pending recovered planned",
     "d15": "later",
     "w1": "counted no-predecessor succeeded not-failed planned",
     "w2": "counted counted failed without-incident planned",
     "w3": "counted nothing-new failed recovered rework",
     "w4": "counted counted succeeded not-failed planned",
     "w5": "counted no-commits failed open planned",
-    "w6": "counted counted pending not-failed planned",
+    "w6": "counted earlier-lists-none pending not-failed planned",
     "n1": "counted no-predecessor failed recovered planned",
     "n2": "counted counted failed remedied planned",
     "n3": "counted nothing-new succeeded not-failed rework",
@@ -183,11 +202,11 @@ WHY: dict[str, str] = {
     "i30": "environment",
     "i31": "failed recovered",
     "i32": "recovered",
-    "i33": "failed-young recovered",
+    "i33": "failed-pending recovered",
     "i34": "recovered",
     "i35": "failed open",
     "i36": "later",
-    "i37": "failed-young recovered",
+    "i37": "failed-pending recovered",
     "i38": "repository",
     "i39": "recovered",
     "i40": "later",

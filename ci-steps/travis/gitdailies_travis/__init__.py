@@ -1,1 +1,0 @@
-"""Deploys of the past, read through Travis' API, as the step would have reported them."""

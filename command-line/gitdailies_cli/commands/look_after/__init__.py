@@ -1,0 +1,1 @@
+"""Commands for stores, keys, services and teams."""

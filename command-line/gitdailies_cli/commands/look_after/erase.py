@@ -1,0 +1,146 @@
+"""`gitdailies erase`: erase events, all that is old, or a text, from the stores of both servers."""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from gitdailies_core.errors import UsageError
+
+from gitdailies_cli import output
+from gitdailies_cli.commands import stores
+from gitdailies_cli.common_options import CONFIG, moment, person
+
+if TYPE_CHECKING:
+    from gitdailies_server.storage.erasing import Erased, Erasure
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_MOST_NAMED = 20
+
+
+@click.command()
+@click.option("--event", "events", metavar="ID", multiple=True, help="an event, or a delivery of the relay")
+@click.option("--before", metavar="DATE", help="all that is older, as 2026-01-01 or 2026-01-01T00:00:00Z")
+@click.option(
+    "--person", metavar="TEXT", help="a name, a mail address, any text; - reads it from standard input"
+)
+@click.option("--dry-run", is_flag=True, help="say what there is, and erase nothing")
+@click.option("--yes", is_flag=True, help="do not ask")
+@stores.STORE
+@CONFIG
+@click.option("--json", "as_json", is_flag=True, help="print JSON")
+def erase(
+    events: tuple[str, ...],
+    before: str | None,
+    person: str | None,
+    dry_run: bool,
+    yes: bool,
+    store: str | None,
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    """Erase stored events and text for good, from the stores of the relay and of the DORA server.
+
+    The servers may run. With --person, the text is replaced wherever it is stored, and nothing that counts
+    changes. A repeat of an erased event is answered as known, and is not stored again.
+
+    \b
+    gitdailies erase --person kim@larkspur.example --dry-run
+    gitdailies erase --before 2026-01-01 --yes
+    """
+    erasure = _erasure(events, before, person)
+    found = stores.find(store, config)
+    planned = [_run(one, erasure, dry=True) for one in found]
+    nowhere = [id_ for id_ in events if all(id_ in one.unknown for one in planned)]
+    if nowhere:
+        known = ", ".join(map(str, found))
+        raise UsageError(
+            f"--event: expected events or deliveries of {known}, got {len(nowhere)} unknown ones; "
+            "nothing was erased"
+        )
+    if dry_run:
+        _print(found, planned, [""] * len(found), as_json=as_json, done=False)
+        return
+    if not yes:
+        _print(found, planned, [""] * len(found), as_json=False, done=False)
+        if not any(one.counts for one in planned):
+            return
+        stores.ask("Erase this for good?", "erase")
+    erased = [_run(one, erasure, dry=False) for one in found]
+    faults = [one.database.scrub() for one in found]
+    _print(found, erased, faults, as_json=as_json, done=True)
+    if any(faults):
+        sys.exit(4)
+
+
+def _erasure(events: tuple[str, ...], before: str | None, person: str | None) -> Erasure:
+    from gitdailies_core.values.erased_text import ErasedText
+    from gitdailies_server.storage.erasing import Erasure
+
+    if bool(events) + (before is not None) + (person is not None) != 1:
+        raise UsageError("erase: say what: --event, --before or --person, one of them")
+    if person is not None:
+        try:
+            return Erasure(text=ErasedText.make(sys.stdin.readline() if person == "-" else person))
+        except ValueError as error:
+            raise UsageError(f"--person: {error}") from None
+    return Erasure(events=tuple(dict.fromkeys(id_.strip() for id_ in events)), before=_moment(before))
+
+
+def _moment(text: str | None) -> datetime | None:
+    from gitdailies_server.storage.timestamps import utc_now
+
+    before = moment(f"{text}T00:00:00Z" if text and _DAY.fullmatch(text) else text, "--before")
+    if before is not None and before > utc_now():
+        raise UsageError(f"--before: expected a time in the past, got {text}")
+    return before
+
+
+def _run(one: stores.Store, erasure: Erasure, *, dry: bool) -> Erased:
+    import gitdailies_dora.erasing
+    import gitdailies_relay.operations.erase
+
+    stores.migrate(one.kind, one.database)
+    if one.kind == stores.RELAY:
+        return gitdailies_relay.operations.erase.erase(one.database, erasure, dry=dry)
+    return gitdailies_dora.erasing.erase(one.database, erasure, actor=person(), dry=dry)
+
+
+def _print(
+    found: list[stores.Store], results: list[Erased], faults: list[str], *, as_json: bool, done: bool
+) -> None:
+    if as_json:
+        lines = zip(found, results, faults, strict=True)
+        output.as_json({"erased": done, "stores": [_fields(*line) for line in lines]})
+        return
+    for one, result, fault in zip(found, results, faults, strict=True):
+        counts = (
+            ", ".join(output.counted(count, name) for name, count in _positive(result.counts)) or "nothing"
+        )
+        click.echo(f"{one}: {'erased' if done else 'there is'} {counts.replace('bodys', 'bodies')}")
+        for name, count in _positive(result.left):
+            click.echo(f"  left, since it counts: {name}, {count:,} times")
+        if result.events:
+            shown = ", ".join(map(output.printable, result.events[:_MOST_NAMED]))
+            click.echo(f"  erase with --event, if you wish: {shown}")
+        if fault:
+            click.echo(f"gitdailies: {fault}", err=True)
+
+
+def _fields(one: stores.Store, result: Erased, fault: str) -> dict[str, Any]:
+    return {
+        "store": str(one.setting),
+        "server": one.kind,
+        "counts": dict(_positive(result.counts)),
+        "left": dict(_positive(result.left)),
+        "events": result.events,
+        "fault": fault,
+    }
+
+
+def _positive(counts: Any) -> list[tuple[str, int]]:
+    return sorted((name, count) for name, count in counts.items() if count)

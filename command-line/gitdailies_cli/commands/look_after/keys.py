@@ -1,0 +1,99 @@
+"""`gitdailies keys`: the webhook keys in a store of the DORA server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+from gitdailies_core.values import times
+
+from gitdailies_cli import output
+from gitdailies_cli.commands.run.dora import STORE, database
+from gitdailies_cli.common_options import moment, person
+
+if TYPE_CHECKING:
+    from gitdailies_dora.accounts.keys.webhook_key import Key
+
+_STORE = click.option("--store", default=STORE, show_default=True, help="sqlite:PATH or postgresql://…")
+
+
+@click.group()
+def keys() -> None:
+    """Create, list and delete webhook keys. A key is shown only once, when it is created.
+
+    \b
+    gitdailies keys create ci --store sqlite:dora.db
+    """
+
+
+@keys.command()
+@click.argument("name")
+@_STORE
+@click.option(
+    "--allow",
+    multiple=True,
+    help="a permission: send, read, delete, correct, or one kind of event to send; "
+    "may be repeated; default: send",
+)
+@click.option("--expires", help="when the key expires, such as 2027-01-01T00:00:00Z; default: never")
+@click.option("--quiet", is_flag=True, help="print only the key")
+@click.option("--json", "as_json", is_flag=True, help="print JSON")
+def create(
+    name: str, store: str, allow: tuple[str, ...], expires: str | None, quiet: bool, as_json: bool
+) -> None:
+    """Create the key NAME and print it. It is shown only once."""
+    from gitdailies_dora.accounts.keys.key_store import create_key
+
+    until = moment(expires, "--expires")
+    secret, key = create_key(database(store), name, allow, until, person())
+    if quiet:
+        click.echo(secret.reveal())
+    elif as_json:
+        output.as_json({"name": key.name, "key": secret.reveal(), "allow": sorted(key.allow)})
+    else:
+        click.echo(f"{secret.reveal()}\n")
+        click.echo("Shown only once. Send it in the header webhook-key.")
+
+
+@keys.command(name="list")
+@_STORE
+@click.option("--json", "as_json", is_flag=True, help="print JSON")
+def list_(store: str, as_json: bool) -> None:
+    """List active keys with their permissions and their last use."""
+    from gitdailies_dora.accounts.keys.key_store import list_keys
+
+    found = list_keys(database(store))
+    if as_json:
+        output.as_json({"keys": [_fields(key) for key in found]})
+    elif not found:
+        click.echo("no keys; create one with `gitdailies keys create NAME`")
+    else:
+        columns = ("name", "key", "permissions", "created", "by", "last used", "expires")
+        output.table("webhook keys", columns, [_for_people(_fields(key)) for key in found])
+
+
+def _for_people(fields: dict[str, str | None]) -> list[str | None]:
+    return [output.moment(value) if name.endswith("At") else value for name, value in fields.items()]
+
+
+def _fields(key: Key) -> dict[str, str | None]:
+    return {
+        "name": key.name,
+        "key": key.shown,
+        "allow": ", ".join(sorted(key.allow)),
+        "createdAt": times.text_of(key.created_at),
+        "createdBy": key.created_by,
+        "lastUsedAt": times.optional_text(key.last_used_at),
+        "expiresAt": times.optional_text(key.expires_at),
+    }
+
+
+@keys.command()
+@click.argument("name")
+@_STORE
+def delete(name: str, store: str) -> None:
+    """Delete the key NAME. Every server refuses it from now on."""
+    from gitdailies_dora.accounts.keys.key_store import delete_key
+
+    key = delete_key(database(store), name, person())
+    click.echo(f"deleted: {key.name} ({key.shown})")

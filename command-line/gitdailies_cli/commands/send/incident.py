@@ -1,0 +1,111 @@
+"""`gitdailies incident`: report the start or the end of an incident by hand."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import click
+from gitdailies_core.ci.job.userinfo import without_users
+from gitdailies_core.errors import InvalidEvent
+from gitdailies_core.events.events import INCIDENT_RESOLVED, INCIDENT_STARTED, Event
+from gitdailies_core.events.ids import content_id
+
+from gitdailies_cli.reporting import delivery_options, option_names_in_errors, report
+
+SOURCE = "command-line"
+OPTIONS = {
+    "incidentId": "ID",
+    "url": "--page",
+    "causedBy": "--caused-by",
+    **{
+        name: f"--{name}"
+        for name in ("repo", "environment", "service", "time", "id", "title", "severity", "resolution")
+    },
+}
+
+
+@click.group()
+def incident() -> None:
+    """Report an incident by hand.
+
+    \b
+    gitdailies incident start INC-7 --repo larkspur/checkout-api
+    gitdailies incident resolve INC-7 --repo larkspur/checkout-api
+    """
+
+
+def _common(function: Any) -> Any:
+    for option in reversed(
+        (
+            click.argument("incident_id", metavar="ID"),
+            click.option("--repo", "repos", multiple=True, required=True, help="owner/name; may be repeated"),
+            click.option("--environment", help="the environment"),
+            click.option("--service", help="the service, if the repository has several"),
+            click.option("--time", help="the time, such as 2026-03-04T09:12:41Z; default: now"),
+            click.option(
+                "--id",
+                "event_id",
+                help="the id of the event; default: derived from its content if --time is given, else new",
+            ),
+            click.option("--page", help="the address of a page about the incident"),
+        )
+    ):
+        function = option(function)
+    return delivery_options(function)
+
+
+@incident.command()
+@_common
+@click.option("--title", help="the title of the incident")
+@click.option("--severity", help="the severity, in your own words")
+@click.option("--caused-by", help="the SHA of the commit that caused it")
+def start(
+    incident_id: str, title: str | None, severity: str | None, caused_by: str | None, **given: Any
+) -> None:
+    """Report that incident ID started."""
+    _send(INCIDENT_STARTED, incident_id, given, title=title, severity=severity, causedBy=caused_by)
+
+
+@incident.command()
+@_common
+@click.option("--resolution", help="how the incident was resolved")
+@click.option("--caused-by", help="the SHA of the commit that caused it")
+def resolve(incident_id: str, resolution: str | None, caused_by: str | None, **given: Any) -> None:
+    """Report that incident ID was resolved."""
+    _send(INCIDENT_RESOLVED, incident_id, given, resolution=resolution, causedBy=caused_by)
+
+
+def _send(kind: str, incident_id: str, given: dict[str, Any], **more: str | None) -> None:
+    events: list[Event] = []
+    faults: dict[str, InvalidEvent] = {}
+    for repo in given.pop("repos"):
+        try:
+            event = Event.make(
+                kind,
+                incidentId=incident_id,
+                # A user and a password in an address are neither sent nor shown.
+                repo=without_users(repo),
+                environment=given["environment"],
+                service=given["service"],
+                time=given["time"],
+                url=without_users(given["page"] or ""),
+                id=given["event_id"],
+                source=SOURCE,
+                **more,
+            )
+        except InvalidEvent as error:
+            faults |= {str(fault): fault for fault in error.faults}
+            continue
+        if event.id is None:
+            # With --time, every call means the same event; without it, each call is a new event.
+            event = event.replace(
+                id=content_id(event.digest()) if event.time else f"cli-{secrets.token_hex(16)}"
+            )
+        events.append(event)
+    if faults:
+        with option_names_in_errors(OPTIONS):
+            raise InvalidEvent.of(list(faults.values()))
+    for name in ("environment", "service", "time", "page", "event_id"):
+        del given[name]
+    report(events, [], **given)

@@ -1,0 +1,287 @@
+"""`gitdailies sources`: the source packs, their pages, and what helps to describe a tool that is in none."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from gitdailies_core.error_text import got
+from gitdailies_core.errors import UnreadableBody, UsageError
+from gitdailies_core.sources import registry
+from gitdailies_core.values import strict_json
+
+from gitdailies_cli import output
+from gitdailies_cli.common_options import ago, moment
+
+_CONFIG = click.option(
+    "--config", type=click.Path(path_type=Path), help="the path of gitdailies.yml, for your own sources"
+)
+# One wrong field breaks a hundred variants of an example. These are enough to find it.
+_MOST_ALIKE = 3
+_JSON = click.option("--json", "as_json", is_flag=True, help="print JSON")
+
+
+@click.group(invoke_without_command=True)
+@_CONFIG
+@_JSON
+@click.pass_context
+def sources(ctx: click.Context, config: Path | None, as_json: bool) -> None:
+    """List the tools that the relay can read; show, draft and test how it reads them.
+
+    The sources of gitdailies.yml that have a mapping of their own are listed, too.
+
+    \b
+    gitdailies sources
+    gitdailies sources show opsgenie
+    """
+    if ctx.invoked_subcommand is None:
+        _list(config, as_json=as_json)
+
+
+def _list(config: Path | None, *, as_json: bool) -> None:
+    from gitdailies_sources import shipped
+    from gitdailies_sources.source_pack import SourcePack
+
+    from gitdailies_cli import find_config
+
+    columns = ("name", "title", "class", "verified")
+    documents = [shipped.document(name).value for name in shipped.provider.names()]
+    packs = [{column: str(given[column]) for column in columns} for given in documents]
+    adapters = [
+        {"name": name, "title": name, "class": "incident", "verified": "adapter in code"}
+        for name in registry.names()
+    ]
+    for row in (*packs, *adapters):
+        registry.check_owner(row["name"])
+    path = find_config.find(config)
+    described = [] if path is None else find_config.load_configuration(path).sources.values()
+    adapters += [
+        {
+            "name": source.name,
+            "title": source.name,
+            "class": source.pack.kind,
+            "verified": f"mapping in {path}",
+        }
+        for source in described
+        if source.mapping is not None and isinstance(source.pack, SourcePack)
+    ]
+    rows = sorted([*packs, *adapters], key=lambda row: row["name"])
+    if as_json:
+        output.as_json(rows)
+        return
+    output.table("sources", columns, [[row[column] for column in columns] for row in rows])
+
+
+@sources.command(short_help="how a tool is proved and read, and what to set up")
+@click.argument("name")
+@click.option(
+    "--effective", is_flag=True, help="print the document with your override, each line with its origin"
+)
+@_CONFIG
+def show(name: str, effective: bool, config: Path | None) -> None:
+    """Show how a tool is proved and read, and what to set up.
+
+    NAME is a source pack or, with --effective, a source of gitdailies.yml.
+    """
+    from gitdailies_sources import shipped
+
+    if effective:
+        for line in _effective(name, config):
+            click.echo(line)
+        return
+    adapter = registry.adapter(name)
+    if name not in shipped.provider.names():
+        for word, meaning in adapter.table.items():
+            click.echo(f"{word}: {meaning}")
+        return
+    click.echo(shipped.page(name))
+
+
+def _effective(name: str, config: Path | None) -> list[str]:
+    from gitdailies_connection.config.document import yaml_document
+    from gitdailies_connection.config.document.schema_errors import is_secret
+    from gitdailies_sources import reading, shipped
+
+    from gitdailies_cli import find_config
+
+    path = find_config.find(config)
+    source = find_config.load_configuration(path).sources.get(name) if path is not None else None
+    pack = source.adapter if source is not None else name
+    origins: dict[tuple[str | int, ...], str] = {}
+    if source is not None and path is not None:
+        own = yaml_document.parse(yaml_document.read_text(path), path.name, hidden=is_secret)
+        for place, (line, _column) in own.places.items():
+            if place[:2] == ("sources", name):
+                origins[place[2:]] = f"{path.name}:{line}"
+    if source is not None and source.mapping is not None:
+        inside = {place[1:]: text for place, text in origins.items() if place[:1] == ("mapping",)}
+        return list(reading.with_origins(source.mapping, inside))
+    if pack not in shipped.provider.names():
+        raise UsageError(f"{name}: expected a source pack or a source with a mapping, got an adapter in code")
+    registry.check_owner(pack)
+    document = shipped.document(pack)
+    inside = {place: f"{document.file}:{line}" for place, (line, _column) in document.places.items()}
+    override = source.override if source is not None and source.override is not None else {}
+    inside.update({place: text for place, text in origins.items() if place[:1] == ("override",)})
+    return list(reading.with_origins(reading.merged(document.value, override), inside))
+
+
+@sources.command(short_help="draft a mapping for a tool without a pack")
+@click.argument("name")
+@click.option(
+    "--from", "origin", required=True, metavar="FILE|last", help="a body; last: the last quarantined delivery"
+)
+@click.option("--pack", "as_pack", is_flag=True, help="draft the source.yaml of a pack: see CONTRIBUTING.md")
+@_CONFIG
+@click.pass_context
+def new(ctx: click.Context, name: str, origin: str, as_pack: bool, config: Path | None) -> None:
+    """Draft a mapping for a tool without a pack.
+
+    It reads one delivery, and writes lines to edit.
+
+    \b
+    gitdailies sources new pager --from delivery.json
+    """
+    from gitdailies_sources import draft
+
+    body = _last_body(ctx, name, config) if origin == "last" else _body(origin)
+    try:
+        value = strict_json.loads(body)
+    except UnreadableBody as error:
+        raise UsageError(f"{origin}: {error}") from None
+    if as_pack:
+        for line in draft.pack(name, value):
+            click.echo(line)
+        return
+    click.echo("# Paste under sources in gitdailies.yml, correct it, then try it:")
+    click.echo(f"#   gitdailies translate {name} {origin if origin != 'last' else 'FILE'}")
+    click.echo(f"  {name}:")
+    click.echo(f"    secrets: [{{env: {name.upper().replace('-', '_')}_TOKEN}}]")
+    click.echo("    mapping:")
+    for line in draft.mapping(value):
+        click.echo(f"      {line}")
+
+
+def _body(file: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file}: cannot read it: {(error.strerror or '').lower()}") from None
+
+
+def _last_body(ctx: click.Context, name: str, config: Path | None) -> bytes:
+    from gitdailies_relay.operations.stored_bodies import last_body
+
+    from gitdailies_cli.relay import options
+
+    body = last_body(options.store(ctx, config), name)
+    if body is None:
+        raise UsageError(
+            f"{name}: no stored delivery; set capture: true for this source, send one, and try again"
+        )
+    return body
+
+
+@sources.command(short_help="try a source on what the relay has stored")
+@click.argument("name")
+@click.option("--since", default="7d", show_default=True, help="days like 7d, hours like 12h, or a time")
+@_CONFIG
+@_JSON
+@click.pass_context
+def preview(ctx: click.Context, name: str, since: str, config: Path | None, as_json: bool) -> None:
+    """Try a source on what the relay has stored.
+
+    The source is read from gitdailies.yml as it is written now. The relay stores the bodies of
+    quarantined and ignored deliveries. Nothing is sent.
+
+    \b
+    gitdailies sources preview pager --since 7d
+    """
+    from gitdailies_relay.operations import stored_bodies as stored
+
+    from gitdailies_cli.relay import options
+
+    settings = options.configuration(ctx, config)
+    source = settings.sources.get(name)
+    if source is None:
+        known = ", ".join(settings.sources) or "none"
+        raise UsageError(f"NAME: expected a source of gitdailies.yml ({known}), got {got(name)}")
+    found = stored.preview(options.store(ctx, config), source, settings.routes, _since(since))
+    if as_json:
+        output.as_json(
+            {
+                "source": name,
+                "deliveries": found.deliveries,
+                "counted": dict(found.counted),
+                "ignored": [
+                    {"word": word, "reason": reason, "count": count}
+                    for (word, reason), count in found.ignored.most_common()
+                ],
+                "unreadable": [
+                    {"reason": reason, "count": count} for reason, count in found.unreadable.most_common()
+                ],
+                "wouldCount": found.would_count,
+            }
+        )
+        return
+    click.echo(f"{name}: {found.deliveries:,} stored deliver{'y' if found.deliveries == 1 else 'ies'}")
+    output.table("counted", ("what", "count"), found.counted.most_common())
+    ignored = [(word, reason, count) for (word, reason), count in found.ignored.most_common()]
+    output.table("ignored", ("word", "reason", "count"), ignored)
+    output.table("unreadable", ("reason", "count"), found.unreadable.most_common())
+    if found.would_count:
+        click.echo(
+            f"{len(found.would_count)} of them did not count so far, and would now; "
+            f"count them with: gitdailies relay replay --source {name}, and the same with --ignored"
+        )
+
+
+def _since(text: str) -> datetime:
+    found = ago(text, datetime.now(UTC)) or moment(text, "--since")
+    assert found is not None
+    return found
+
+
+@sources.command(short_help="check a pack by its examples")
+@click.argument("name")
+@_JSON
+def test(name: str, as_json: bool) -> None:
+    """Check a pack, or an adapter in code, by its examples.
+
+    Its proofs and broken variants of the examples are checked, too.
+    """
+    from gitdailies_core.contract import checks
+    from gitdailies_sources import draft, shipped
+
+    adapter = registry.adapter(name)
+    faults = list(checks.faults(adapter))
+    if name in shipped.provider.names():
+        faults += draft.unfinished(shipped.document(name).value)
+    if adapter.name != name:
+        faults.append(f"adapter.name: expected {name!r}, the name of its entry point, got {adapter.name!r}")
+    if as_json:
+        output.as_json({"source": name, "faults": faults})
+    else:
+        for line in _shortened(faults):
+            click.echo(output.printable(line))
+        click.echo(f"{name}: {output.counted(len(faults), 'fault') if faults else 'keeps the contract'}")
+    if faults:
+        sys.exit(1)
+
+
+def _shortened(faults: Sequence[str]) -> Iterator[str]:
+    """Yield the faults, but of many alike the first few and how many more there are."""
+    counts: Counter[str] = Counter()
+    for fault in faults:
+        # Where it is, without the change that was made to an example there.
+        place = fault.partition(": ")[0].partition(" with ")[0]
+        counts[place] += 1
+        if counts[place] <= _MOST_ALIKE:
+            yield fault
+    for place, count in counts.items():
+        if count > _MOST_ALIKE:
+            yield f"{place}: {count - _MOST_ALIKE} more faults like these"

@@ -1,0 +1,313 @@
+"""`gitdailies demo`: example events for `gitdailies up`, in the form of each vendor.
+
+One table of samples makes both: a request that is sent, and with --curl one line of POSIX shell. That
+line reads keys and secrets from where gitdailies.yml says, so none is printed. It makes new ids and times
+each time it runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import click
+from gitdailies_core.errors import ConfigurationError, DeliveryError, Refused
+
+from gitdailies_cli import find_config
+from gitdailies_cli.commands.start import container
+
+if TYPE_CHECKING:
+    from gitdailies_connection.config.secret_source import SecretSource
+    from gitdailies_connection.config.sections.settings import Configuration
+
+SEND_KEY, READ_KEY = find_config.SEND_KEY, find_config.READ_KEY
+DORA, RELAY = "dora", "relay"
+_TIMEOUT_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Values:
+    """What is new in each event. *new* returns random hexadecimal text, for a number of bytes."""
+
+    new: Callable[[int], str]
+    now: str
+    now_ms: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An example: its server and path, the header that proves it, and its body."""
+
+    about: str
+    server: str
+    path: str
+    header: str
+    body: Callable[[Values], Mapping[str, Any]]
+    signed: bool = False
+
+
+def _deploy(values: Values) -> Mapping[str, Any]:
+    return {
+        "kind": "deployed",
+        "repo": "larkspur/checkout-api",
+        "branch": "main",
+        "environment": "production",
+        "commitSHA": values.new(20),
+    }
+
+
+def _pagerduty(values: Values) -> Mapping[str, Any]:
+    return {
+        "event": {
+            "id": values.new(10),
+            "event_type": "incident.triggered",
+            "resource_type": "incident",
+            "occurred_at": values.now,
+            "data": {
+                "id": f"Q{values.new(10)}",
+                "type": "incident",
+                "status": "triggered",
+                "created_at": values.now,
+                "title": "Checkout returns 502 for card payments",
+                "service": {"id": "PCHKAPI", "type": "service_reference", "summary": "checkout-api"},
+                "urgency": "high",
+            },
+        }
+    }
+
+
+def _datadog(values: Values) -> Mapping[str, Any]:
+    return {
+        "schema": "datadog-monitor",
+        "event_id": values.new(10),
+        "transition": "Triggered",
+        "alert_type": "error",
+        "monitor_id": "51840021",
+        "cycle_key": values.new(10),
+        "title": "[Triggered on {env:prod,service:checkout-api}] Checkout error rate is high",
+        "date_ms": values.now_ms,
+        "service": "checkout-api",
+        "env": "production",
+        "tags": "env:production,service:checkout-api",
+    }
+
+
+def _squadcast(values: Values) -> Mapping[str, Any]:
+    return {
+        "version": "v2",
+        "event": {
+            "id": values.new(10),
+            "type": "incident.triggered",
+            "resource": "incident",
+            "timestamp": values.now,
+        },
+        "data": {
+            "resource_type": "incident",
+            "resource_data": {
+                "id": values.new(10),
+                "message": "Checkout error rate is high",
+                "service": {"id": "65aa1203d7e3f40019b7c2b4", "name": "Checkout API", "slug": "checkout-api"},
+                "status": "triggered",
+                "created_at": values.now,
+            },
+        },
+    }
+
+
+_TOKEN = "x-relay-token"  # noqa: S105  the name of a header
+SAMPLES: Mapping[str, Sample] = {
+    "deploy": Sample("a deploy", DORA, "/webhooks", "webhook-key", _deploy),
+    "pagerduty": Sample(
+        "an incident in PagerDuty",
+        RELAY,
+        "/hooks/pagerduty",
+        "x-pagerduty-signature",
+        _pagerduty,
+        signed=True,
+    ),
+    "datadog": Sample("an alert in Datadog", RELAY, "/hooks/datadog", _TOKEN, _datadog),
+    "squadcast": Sample("an incident in Squadcast", RELAY, "/hooks/squadcast", _TOKEN, _squadcast),
+}
+# What is sent where nothing is named.
+FIRST = ("deploy", "pagerduty")
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[" + "|".join(SAMPLES) + "]...", type=click.Choice(list(SAMPLES)))
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=find_config.data_folder(),
+    show_default=True,
+    help="the folder of `gitdailies up`",
+)
+@click.option("--curl", is_flag=True, help="print a curl command for each event, and send nothing")
+def demo(names: Sequence[str], data: Path, curl: bool) -> None:
+    """Send example events to a running `gitdailies up`: a deploy and a PagerDuty incident, or those named.
+
+    \b
+    gitdailies demo
+    gitdailies demo datadog
+    gitdailies demo pagerduty --curl
+    """
+    settings = _settings(data)
+    dora, relay = _servers(data, settings)
+    chosen = names or FIRST
+    if curl:
+        for name in chosen:
+            click.echo(curl_command(SAMPLES[name], _secret(data, settings, name), dora, relay))
+        return
+    for line in send(data, dora, relay, chosen):
+        click.echo(line)
+    click.echo(where_to_look(dora))
+
+
+def _values_now() -> Values:
+    # Vendors tell whole seconds. The next one is after a deploy that was sent just before.
+    second = int(datetime.now(UTC).timestamp()) + 1
+    return Values(
+        secrets.token_hex, f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%SZ}", f"{second}000"
+    )
+
+
+def send(data: Path, dora: str, relay: str, names: Sequence[str]) -> list[str]:
+    """Send the samples *names* to servers like `http://127.0.0.1:8700`; return a line for each.
+
+    Raises DeliveryError if there is no answer, and Refused for an answer other than 2xx.
+    """
+    import requests
+
+    settings, lines = _settings(data), []
+    with requests.Session() as session:
+        # To this machine, so no proxy of the environment is asked.
+        session.trust_env = False
+        for name in names:
+            sample = SAMPLES[name]
+            url = _address(sample, dora, relay)
+            body = json.dumps(sample.body(_values_now())).encode()
+            secret = _secret(data, settings, name).read(os.environ).reveal()
+            headers = {"content-type": "application/json", sample.header: _proof(sample, secret, body)}
+            try:
+                answer = session.post(url, data=body, headers=headers, timeout=_TIMEOUT_SECONDS)
+            except requests.RequestException:
+                raise DeliveryError(f"{url}: no answer; start `gitdailies up` in this folder first") from None
+            if not answer.ok:
+                raise Refused(f"{url}: expected the {name} event to be accepted, got {answer.status_code}")
+            lines.append(f"{name}: accepted by {url}")
+    return lines
+
+
+def where_to_look(pages: str) -> str:
+    """Say where the events that were sent are shown."""
+    return f"open {pages}/events to see what arrived, and {pages}/dora for the figures"
+
+
+def curl_command(sample: Sample, source: SecretSource, dora: str, relay: str) -> str:
+    """Write a sample as one line of shell, which takes the secret from *source*."""
+    values = Values(
+        lambda count: f"$(openssl rand -hex {count})", "$(date -u +%Y-%m-%dT%H:%M:%SZ)", "$(date +%s)000"
+    )
+    # For double quotes in the shell, where only our own $(…) run.
+    body = json.dumps(sample.body(values), separators=(",", ":")).replace('"', '\\"')
+    secret = f"${source.env}" if source.file is None else _read(shown(source.file))
+    json_type = '-H "content-type: application/json"'
+    url = _address(sample, dora, relay)
+    if not sample.signed:
+        return f'curl -sS {json_type} -H "{sample.header}: {secret}" --data-binary "{body}" {url}'
+    signature = f'$(printf %s "$body" | openssl dgst -sha256 -hmac "{secret}" | sed "s/.*= //")'
+    return (
+        f'body="{body}"; curl -sS {json_type} -H "{sample.header}: v1={signature}"'
+        f' --data-binary "$body" {url}'
+    )
+
+
+def list_events(data: str, dora: str) -> str:
+    """Write a curl command that lists all events."""
+    return f'curl -sS -H "webhook-key: {_read(f"{data}/{READ_KEY}")}" {dora}/api/events'
+
+
+def command(data: Path) -> str:
+    """Return how a person types this command for the folder *data*, as they typed `gitdailies up`."""
+    line = f"{_typed()} demo"
+    return line if data == find_config.data_folder() else f"{line} --data {quote(shown(data))}"
+
+
+def events_command(data: Path) -> str:
+    """Return how a person lists the events of the servers of *data*."""
+    line = f"{_typed()} events"
+    file = data / find_config.FILE
+    return line if data == find_config.data_folder() else f"{line} --config {quote(shown(file))}"
+
+
+def _typed() -> str:
+    """Return how a person types `gitdailies`, as they did for `gitdailies up`."""
+    called = Path(sys.argv[0])
+    found = shutil.which(called.name)
+    if called.name == "__main__.py":
+        name = f"{quote(sys.executable)} -m gitdailies_cli"
+    elif found is not None and called.exists() and Path(found).samefile(called):
+        name = called.name
+    else:
+        inside = os.path.relpath(called)
+        name = quote(str(called.absolute()) if inside.startswith(os.pardir) else inside)
+    return f"{container.prefix()}{name}"
+
+
+def shown(data: Path) -> str:
+    """Return the path of the data folder for a person in the current folder."""
+    return str(data) if data.is_absolute() else os.path.relpath(data)
+
+
+def _settings(data: Path) -> Configuration:
+    """Return what gitdailies.yml of `gitdailies up` says."""
+    from gitdailies_connection.config.load import load
+
+    file = data / find_config.FILE
+    if not file.is_file():
+        raise ConfigurationError(f"{file}: no such file; start `gitdailies up` in this folder first")
+    return load(file)
+
+
+def _servers(data: Path, settings: Configuration) -> tuple[str, str]:
+    """Return the addresses of the two servers, which `gitdailies up` wrote into its gitdailies.yml."""
+    dora, relay = urlsplit(settings.gitdailies.url).port or 80, settings.relay.listen.port
+    if 0 in (dora, relay):
+        raise ConfigurationError(
+            f"{data / find_config.FILE}: expected the ports of both servers, got 0, which is another port at "
+            "each start; start `gitdailies up` with --dora-port and --relay-port"
+        )
+    return f"http://127.0.0.1:{dora}", f"http://127.0.0.1:{relay}"
+
+
+def _secret(data: Path, settings: Configuration, name: str) -> SecretSource:
+    """Return the key of the sender, or the first secret of the source that the sample *name* is for."""
+    if SAMPLES[name].server == DORA:
+        return settings.gitdailies.key
+    source = settings.sources.get(name)
+    if source is None or not source.secrets:
+        raise ConfigurationError(f"{data / find_config.FILE}: expected a secret of sources.{name}, got none")
+    return source.secrets[0]
+
+
+def _address(sample: Sample, dora: str, relay: str) -> str:
+    return f"{dora if sample.server == DORA else relay}{sample.path}"
+
+
+def _proof(sample: Sample, secret: str, body: bytes) -> str:
+    return f"v1={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}" if sample.signed else secret
+
+
+def _read(file: str) -> str:
+    return f"$({container.prefix()}cat {quote(file)})"

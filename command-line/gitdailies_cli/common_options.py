@@ -1,0 +1,55 @@
+"""What several commands ask for: the options for the file and the log, times, and who runs the command."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import click
+from gitdailies_core.errors import UsageError
+from gitdailies_core.values import times
+
+TEXT, JSON = "text", "json"
+_SPAN = re.compile(r"([0-9]{1,5})([dhm])")
+_UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
+
+CONFIG = click.option(
+    "--config", type=click.Path(path_type=Path), help="gitdailies.yml; default: the one in this folder"
+)
+LOG_FORMAT = click.option(
+    "--log-format",
+    type=click.Choice([TEXT, JSON]),
+    help="the form of log lines; default: text on a terminal, else json",
+)
+
+
+def configure_log(form: str | None) -> None:
+    """Set the log up in the form that was asked for, or in the one that the reader can read."""
+    from gitdailies_server.logging import setup
+
+    setup.configure(text=sys.stderr.isatty() if form is None else form == TEXT)
+
+
+def ago(text: str, now: datetime) -> datetime | None:
+    """Return the moment that lies `7d`, `12h` or `30m` before *now*, or None if *text* is no such span."""
+    found = _SPAN.fullmatch(text)
+    return now - int(found[1]) * _UNITS[found[2]] if found else None
+
+
+def moment(text: str | None, option: str) -> datetime | None:
+    """Read a time of an *option*; raises UsageError."""
+    try:
+        return None if text is None else times.parse(text, option)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def person() -> str:
+    """Return who runs the command, for the audit trail; "" where the system does not know."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return ""

@@ -1,0 +1,272 @@
+"""The settings of gitdailies.yml as frozen values; `load` reads the file into them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from gitdailies_core.deploys.routing import DeployRoutes
+from gitdailies_core.deploys.service_paths import NO_PATHS, ServicePaths
+from gitdailies_core.events.dialect import Dialect
+from gitdailies_core.events.receivers import DOCUMENTED
+from gitdailies_core.incidents.routing import Filter, Routes
+from gitdailies_core.sources.protocol import Adapter, ProofSettings
+from gitdailies_core.values.renames import NO_RENAMES, Renames
+from gitdailies_core.values.secret import Secret
+
+from gitdailies_connection.addresses import Listen, Network, origin
+from gitdailies_connection.config.document.errors import Place
+from gitdailies_connection.config.secret_source import SecretSource
+from gitdailies_connection.config.sections.sign_in import SignInSettings
+
+SQLITE = "sqlite"
+POSTGRESQL = "postgresql"
+# In addresses, the name of the group of all that is in no team.
+NO_TEAM = "none"
+
+
+@dataclass(frozen=True)
+class Destination:
+    """The receiver of events: its address, its key, and how events are written for it.
+
+    `receiver` is `ours`, `documented`, or None; with None, the sender asks the receiver which it is.
+    """
+
+    url: str
+    key: SecretSource
+    receiver: str | None = None
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    rename: Mapping[str, str] = field(default_factory=dict)
+    drop: tuple[str, ...] = ()
+    add: tuple[str, ...] = ()
+    path: str | None = None
+    proxy: str | None = None
+    ca_file: Path | None = None
+    timeout_seconds: float = 10.0
+    allow_http: bool = False
+
+    @property
+    def address(self) -> str:
+        """The address for POST: `url`, with its path replaced by `dialect.path` if that is set."""
+        return self.url if self.path is None else origin(self.url) + self.path
+
+    def dialect(self, receiver: str | None = None) -> Dialect:
+        """Return the dialect for *receiver*, or for the receiver set here, or for `documented`."""
+        return Dialect.make(
+            receiver=receiver or self.receiver or DOCUMENTED,
+            kinds=self.kinds,
+            rename=self.rename,
+            drop=self.drop,
+            add=self.add,
+            path=self.path,
+        )
+
+
+@dataclass(frozen=True)
+class StoreSetting:
+    """A database: the file of SQLite, or the address of PostgreSQL, which may contain a password."""
+
+    kind: str
+    path: Path | None = None
+    url: Secret | None = None
+
+    @classmethod
+    def parse(cls, text: str, folder: Path) -> StoreSetting:
+        """Parse `sqlite:PATH`, relative to *folder*, or `postgresql://…`.
+
+        Raises ValueError, which does not repeat the address.
+        """
+        if text.startswith("sqlite:"):
+            path = text.removeprefix("sqlite:")
+            if not path.startswith("//") and path.strip("/. ") and path != ":memory:":
+                return cls(SQLITE, path=folder / path)
+        try:
+            parts = urlsplit(text)
+            if parts.scheme in ("postgresql", "postgres") and parts.path.strip("/") and parts.port != 0:
+                shown = f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
+                return cls(POSTGRESQL, url=Secret(text, shown))
+        except ValueError:
+            pass
+        raise ValueError("expected sqlite:PATH or postgresql://HOST/DATABASE, got something else")
+
+    @property
+    def has_password(self) -> bool:
+        """Whether the address contains a password, as `USER:PASSWORD@` or as a parameter."""
+        if self.url is None:
+            return False
+        parts = urlsplit(self.url.reveal())
+        return parts.password is not None or "password" in parse_qs(parts.query, keep_blank_values=True)
+
+    @property
+    def user(self) -> str:
+        """The user that the address names, or ""."""
+        return "" if self.url is None else unquote(urlsplit(self.url.reveal()).username or "")
+
+    def __str__(self) -> str:
+        return f"{SQLITE}:{self.path}" if self.url is None else self.url.origin
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What holds where gitdailies.yml names no address and no store.
+
+    *data* is the folder of stores; with None it is `gitdailies-data` next to the file.
+    """
+
+    host: str = "127.0.0.1"
+    data: Path | None = None
+
+
+@dataclass(frozen=True)
+class RelaySettings:
+    """How the relay listens, stores and retries. With `status_key`, programs may ask about deliveries."""
+
+    store: StoreSetting
+    listen: Listen = field(default_factory=lambda: Listen("127.0.0.1", 8701))
+    status: Listen = field(default_factory=lambda: Listen("127.0.0.1", 8702))
+    status_hosts: tuple[str, ...] = ()
+    status_key: SecretSource | None = None
+    give_up_days: float = 7
+    quarantine_days: float = 30
+    filtered_days: float = 7
+    delivered_days: float = 7
+    closed_occurrence_days: float = 90
+    in_flight: int = 16
+    queue_bytes: int = 64 * 1024 * 1024
+    lease_seconds: float = 60
+    connections: int = 512
+    trusted_proxies: tuple[Network, ...] = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """One sender of webhooks, served at /hooks/NAME; `options` has every option of its adapter.
+
+    With `keep_people`, stored bodies keep the fields of people. `mapping` describes a tool that is in no
+    pack, `override` replaces single fields of a pack, and `pack` is what they were compiled to. With
+    `capture`, every delivery is quarantined. `user` and `allowed` are settings of the proof. `route` says
+    which words of the tool are deploys, and where they count. `count_all` says that every alert counts. A
+    start is sent only where the incident is still open `hold_seconds` after it came.
+    """
+
+    name: str
+    adapter: str
+    secrets: tuple[SecretSource, ...]
+    header: str = ""
+    only: Filter = field(default_factory=Filter)
+    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    keep_people: bool = False
+    mapping: Any = None
+    override: Any = None
+    pack: Adapter | None = field(default=None, compare=False, repr=False)
+    user: str = ""
+    allowed: tuple[str, ...] = ()
+    capture: bool = False
+    route: DeployRoutes = field(default_factory=DeployRoutes)
+    count_all: bool = False
+    hold_seconds: float = 0
+
+    @cached_property
+    def proof(self) -> ProofSettings:
+        """What the source says about its proof, besides the secrets."""
+        return ProofSettings(header=self.header, allowed=self.allowed, user=self.user)
+
+    @cached_property
+    def hold(self) -> timedelta:
+        """How long a start must stay open to be sent."""
+        return timedelta(seconds=self.hold_seconds)
+
+
+@dataclass(frozen=True)
+class DeploySettings:
+    """What a deploy is: one of a branch that fits one of the globs `hotfix` is a hotfix."""
+
+    hotfix: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RelayAddress:
+    """A relay whose deliveries the pages show: a name for people, its status address, and its key."""
+
+    name: str
+    url: str
+    key: SecretSource
+
+
+@dataclass(frozen=True)
+class TeamSettings:
+    """A team: its repositories, and single services of others, each a repository and a service.
+
+    All of them may hold `*`. `key` is its name in addresses, and `name` the one that is shown.
+    """
+
+    key: str
+    name: str
+    repos: tuple[str, ...] = ()
+    services: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class DoraSettings:
+    """How the DORA server computes figures, how people sign in, the proxies, the teams, and the relays.
+
+    `production` may hold globs. `mirrors` are paths by repository. `teams` has its own place in the file.
+    `corrections` says who may correct what events count for on the pages: viewers, too, or owners alone.
+    `failures` says whether the time of an incident makes a deploy fail (all) or not (evidence).
+    `repositories` are former names, and `service_paths` globs, which have a place of their own in it, too.
+    `where` says the file and the line, or the option, of each setting that makes the figures and is set.
+    """
+
+    window_hours: float = 24
+    timezone: str = "UTC"
+    production: tuple[str, ...] = ("production", "prod", "prd", "live")
+    count_same_commit: bool = False
+    deploys: DeploySettings = field(default_factory=DeploySettings)
+    mirrors: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
+    trusted_proxies: tuple[Network, ...] = ()
+    teams: tuple[TeamSettings, ...] = ()
+    repositories: Renames = NO_RENAMES
+    service_paths: ServicePaths = field(default_factory=lambda: NO_PATHS)
+    corrections: str = "viewers"
+    relay: tuple[RelayAddress, ...] = ()
+    sign_in: SignInSettings = field(default_factory=SignInSettings)
+    failures: str = "all"
+    where: Mapping[Place, str] = field(default_factory=lambda: MappingProxyType({}), compare=False)
+
+    @property
+    def in_force(self) -> Mapping[Place, Any]:
+        """What each setting that makes the figures is, by its place in the file, as JSON has it."""
+        found: dict[Place, Any] = {
+            ("dora", "window_hours"): self.window_hours,
+            ("dora", "timezone"): self.timezone,
+            ("dora", "production"): list(self.production),
+            ("dora", "deploys", "hotfix"): list(self.deploys.hotfix),
+            ("dora", "count_same_commit"): self.count_same_commit,
+            ("dora", "failures"): self.failures,
+        }
+        for team in self.teams:
+            found["teams", team.key] = [team.name, *team.repos, *map(": ".join, team.services)]
+        for former, present in self.repositories.pairs:
+            found.setdefault(("repositories", present, "was"), []).append(former)
+        for repo, services in self.service_paths.items():
+            for service, globs in services.items():
+                found["repositories", repo, "services", service, "paths"] = list(globs)
+        return found
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """All of gitdailies.yml."""
+
+    path: Path
+    gitdailies: Destination
+    relay: RelaySettings
+    routes: Routes
+    sources: Mapping[str, Source]
+    dora: DoraSettings = field(default_factory=DoraSettings)

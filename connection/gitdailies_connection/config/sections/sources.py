@@ -1,0 +1,314 @@
+"""Read `sources`: the tools that send webhooks, and what of theirs counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+from typing import Any
+
+from gitdailies_core.deploys.routing import SAME, DeployRoute, DeployRoutes
+from gitdailies_core.error_text import got
+from gitdailies_core.errors import ConfigurationError, MappingError, ProofError
+from gitdailies_core.events.field_types import REPO
+from gitdailies_core.incidents.routing import NONE, Filter
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.protocol import (
+    ROUTE_FOR_SERVICE,
+    ROUTE_REQUIRED,
+    Adapter,
+    Certified,
+    KnowsValues,
+    Option,
+    ProofSettings,
+)
+from gitdailies_core.sources.request import Request
+from gitdailies_core.values.nearest_name import did_you_mean
+from gitdailies_core.values.secret import Secret
+
+from gitdailies_connection.config.document.errors import Place
+from gitdailies_connection.config.reader import SettingsReader
+from gitdailies_connection.config.secret_source import SecretSource
+from gitdailies_connection.config.sections.settings import Source
+
+# The kind of a pack whose messages are alerts: it says itself what it is.
+ALERT = "alert"
+LONGEST_HOLD_SECONDS = 86_400
+_CHOICES = ("only", "count")
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+_SECRETS = "a list of {env: NAME} or {file: PATH}"
+
+
+def adapter_of(source: Source) -> Adapter:
+    """Return what translates a source's deliveries: its own mapping, a pack with its override, or an adapter.
+
+    Raises ConfigurationError.
+    """
+    return source.pack if source.pack is not None else registry.adapter(source.adapter)
+
+
+def is_of_alerts(source: Source) -> bool:
+    """Whether a source sends alerts. `only` says which of them are incidents."""
+    return _is_of_alerts(adapter_of(source))
+
+
+def _is_of_alerts(adapter: Adapter) -> bool:
+    return getattr(adapter, "kind", "") == ALERT
+
+
+def counts_by_route_alone(source: Source) -> bool:
+    """Whether no deploy of a source counts without a line of `route`."""
+    return _route_uses(adapter_of(source)) == {ROUTE_REQUIRED}
+
+
+def _route_uses(adapter: Adapter) -> frozenset[str]:
+    # An adapter in code has no deploys.
+    return getattr(adapter, "route_uses", frozenset())
+
+
+def sources(reading: SettingsReader, *, load: Callable[[str], Adapter]) -> Mapping[str, Source]:
+    """Read `sources`; *load* loads an adapter by name."""
+    found = {}
+    for name in reading.names(("sources",)):
+        place: Place = ("sources", name)
+        header = reading.of((*place, "header"), str, "")
+        mapping, override = reading.get((*place, "mapping")), reading.get((*place, "override"))
+        pack = _pack(reading, place)
+        adapter = pack or _adapter(reading, place, load)
+        user = reading.of((*place, "user"), str, "")
+        allowed = reading.of((*place, "allowed"), tuple, ())
+        settings = ProofSettings(header, allowed, user)
+        needs_secrets = not (isinstance(adapter, Certified) and adapter.needs_no_secret(settings))
+        if needs_secrets and reading.absent((*place, "secrets")):
+            reading.fault((*place, "secrets"), f"expected {_SECRETS}, got nothing")
+        elif adapter is not None and (not needs_secrets or reading.get((*place, "secrets")) is not None):
+            _probe(reading, place, adapter, settings)
+        if adapter is not None:
+            _check_values(reading, (*place, "only"), adapter)
+        only, count_all = _filter(reading, (*place, "only")), reading.get((*place, "count")) is not None
+        _refuse_every_alert(reading, place, adapter, chosen=count_all or only.chooses_incidents)
+        route = _deploy_routes(reading, (*place, "route"))
+        if adapter is not None:
+            _refuse_idle_lines(reading, (*place, "route"), adapter)
+        found[name] = Source(
+            name=name,
+            # A mapping has no adapter, and goes by the name of its source.
+            adapter=reading.of((*place, "adapter"), str, name if mapping is not None else ""),
+            secrets=tuple(
+                secret(reading, (*place, "secrets", index))
+                for index, _ in enumerate(reading.get((*place, "secrets")) or ())
+            ),
+            header=header,
+            only=only,
+            options=_options(reading, place, adapter.options if adapter is not None else None),
+            keep_people=reading.of((*place, "keep_people"), bool, default=False),
+            mapping=mapping,
+            override=override,
+            pack=pack,
+            user=user,
+            allowed=allowed,
+            capture=reading.of((*place, "capture"), bool, default=False),
+            route=route,
+            count_all=count_all,
+            hold_seconds=reading.of((*place, "hold"), _seconds, 0.0),
+        )
+    return MappingProxyType(found)
+
+
+def secret(reading: SettingsReader, place: Place) -> SecretSource:
+    """Read `{env: NAME}` or `{file: PATH}`."""
+    return reading.of(place, lambda value: SecretSource.of(value, reading.folder), SecretSource(None, None))
+
+
+def _adapter(reading: SettingsReader, place: Place, load: Callable[[str], Adapter]) -> Adapter | None:
+    name = reading.get((*place, "adapter"))
+    if name is None:
+        return None
+    try:
+        return load(name)
+    except ConfigurationError as error:
+        reading.fault((*place, "adapter"), str(error).removeprefix("adapter: "))
+    except Exception as error:  # noqa: BLE001  importing an unknown package may raise anything
+        reading.fault(
+            (*place, "adapter"), f"expected an adapter that loads, got {type(error).__name__}: {error}"
+        )
+    return None
+
+
+def _pack(reading: SettingsReader, place: Place) -> Adapter | None:
+    """Compile a source's mapping, or its pack with an override. None if it has neither, or a fault."""
+    mapping, override = (*place, "mapping"), (*place, "override")
+    has_mapping, has_override = not reading.absent(mapping), not reading.absent(override)
+    if reading.absent((*place, "adapter")) and not has_mapping:
+        # One fault for a misspelled name, not a second one for the name that is missing.
+        if not any(did_you_mean(name, ("adapter", "mapping")) for name in reading.wrong_names(place)):
+            reading.fault(
+                (*place, "adapter"),
+                "expected the name of an adapter or a source pack, or a mapping in its place, got nothing",
+            )
+        return None
+    if not has_mapping and not has_override:
+        return None
+    if has_mapping and not reading.absent((*place, "adapter")):
+        reading.fault(mapping, "expected adapter or mapping, got both; an adapter takes override")
+        return None
+    if has_mapping and has_override:
+        reading.fault(override, "expected no override beside mapping, got one; change the mapping itself")
+        return None
+    given = reading.get(mapping if has_mapping else override)
+    name = str(place[-1]) if has_mapping else reading.get((*place, "adapter"))
+    if given is None or name is None:
+        return None
+    if has_mapping and set(given) == {"proof"} and reading.get((*place, "capture")) is not True:
+        reading.fault(mapping, "expected state and incident beside proof, or capture: true, got proof alone")
+    try:
+        if has_mapping:
+            return registry.compile_source(name, mapping=given)
+        return registry.compile_source(name, override=given)
+    except MappingError as error:
+        for inner, text in error.places.items():
+            reading.fault((*place, *inner), text)
+    except ConfigurationError as error:
+        reading.fault((*place, "adapter"), str(error).removeprefix("adapter: "))
+    return None
+
+
+def _probe(reading: SettingsReader, place: Place, adapter: Adapter, settings: ProofSettings) -> None:
+    """Give the adapter an unsigned delivery. It must refuse it, and it reports a missing `header`."""
+    request = Request.make(headers={}, body=b"{}")
+    try:
+        adapter.verify(request, [Secret("no sender has this")], settings)
+        instead = "one that accepts it"
+    except ProofError:
+        return
+    except ConfigurationError as error:
+        name, colon, text = str(error).partition(": ")
+        named = colon and name in ("header", "allowed")
+        reading.fault((*place, name if named else "header"), text if named else str(error))
+        return
+    except Exception as error:  # noqa: BLE001  an adapter may raise anything
+        instead = type(error).__name__
+    expected = "expected an adapter that refuses a delivery without proof"
+    reading.fault((*place, "adapter"), f"{expected}, got {instead}")
+
+
+def _deploy_routes(reading: SettingsReader, place: Place) -> DeployRoutes:
+    return DeployRoutes.make(
+        {
+            word: DeployRoute(
+                reading.of((*place, word, "repo"), _deploy_repo, ""),
+                reading.get((*place, word, "environment")),
+                reading.get((*place, word, "service")),
+            )
+            for word in reading.names(place)
+        }
+    )
+
+
+def _refuse_idle_lines(reading: SettingsReader, place: Place, adapter: Adapter) -> None:
+    """Report each line of `route` that can do nothing for a deploy of *adapter*."""
+    uses = _route_uses(adapter) - {""}
+    words = reading.names(place)
+    if words and not uses:
+        reading.fault(place, f"no line of route can do anything at {adapter.name}; remove route")
+        return
+    for word in words:
+        given = {name for name in DeployRoute._fields if not reading.absent((*place, word, name))}
+        if not given and ROUTE_REQUIRED not in uses:
+            text = "this line does nothing; name a service, an environment or a repository"
+        elif given == {"service"} and uses == {ROUTE_REQUIRED}:
+            text = "a line with service alone counts nothing; add environment or repo"
+        elif "service" not in given and uses == {ROUTE_FOR_SERVICE}:
+            text = f"this line does nothing: {adapter.name} names the place of each deploy; add service"
+        else:
+            continue
+        reading.fault((*place, word), text)
+
+
+def _deploy_repo(text: str) -> str:
+    if text != SAME and not REPO.accepts(text):
+        raise ValueError(f"expected {REPO.expected}, or {SAME}, got {got(text)}")
+    return text
+
+
+def _refuse_every_alert(
+    reading: SettingsReader, place: Place, adapter: Adapter | None, *, chosen: bool
+) -> None:
+    """Refuse a source of alerts that does not say which of them count."""
+    if adapter is None or chosen or not _is_of_alerts(adapter):
+        return
+    if any(reading.get((*place, name)) is None and not reading.absent((*place, name)) for name in _CHOICES):
+        return  # it has a fault of its own
+    reading.fault(
+        (*place, "only"),
+        f"expected which alerts of {adapter.name} are incidents, got nothing; set only, for example"
+        " {severity: critical}, or count: all",
+    )
+
+
+def _seconds(text: str) -> float:
+    """Read `7m`, `90s` or `1h`. The schema has checked the form."""
+    seconds = int(text[:-1]) * _UNITS[text[-1]]
+    if seconds > LONGEST_HOLD_SECONDS:
+        raise ValueError(f"expected at most 24h, got {got(text)}")
+    return float(seconds)
+
+
+def _check_values(reading: SettingsReader, place: Place, adapter: Adapter) -> None:
+    """Report each text of `only` that no incident of the vendor ever has: it would filter all of them."""
+    if not isinstance(adapter, KnowsValues):
+        return
+    for name, known in adapter.values.items():
+        value = reading.get((*place, name))
+        listed = isinstance(value, list)
+        for index, text in enumerate(value if listed else [value] if value is not None else ()):
+            wanted = text.casefold()
+            if wanted == NONE or any(fnmatchcase(one.casefold(), wanted) for one in known):
+                continue
+            words = f"{', '.join(known)} or {NONE}"
+            where = (*place, name, index) if listed else (*place, name)
+            reading.fault(where, f"expected {words}, got {got(text)}{did_you_mean(text, known)}")
+
+
+def _filter(reading: SettingsReader, place: Place) -> Filter:
+    return Filter(
+        urgency=reading.of((*place, "urgency"), _lines, ()),
+        priority=reading.of((*place, "priority"), _lines, ()),
+        severity=reading.of((*place, "severity"), _lines, ()),
+        service=reading.of((*place, "service"), _lines, ()),
+        title=reading.of((*place, "title"), _lines, ()),
+        environment=reading.of((*place, "environment"), _lines, ()),
+        tags=MappingProxyType(
+            {name: reading.of((*place, "tags", name), _lines, ()) for name in reading.names((*place, "tags"))}
+        ),
+    )
+
+
+def _lines(value: str | list[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _options(
+    reading: SettingsReader, place: Place, options: Mapping[str, Option] | None
+) -> Mapping[str, Any]:
+    if options is None:
+        return {}
+    chosen = {name: option.values[0] for name, option in options.items()}
+    for name in reading.names((*place, "options")):
+        where = (*place, "options", name)
+        if name not in options:
+            known = f"one of {', '.join(options)}" if options else "no options, since this adapter has none"
+            reading.fault(where, f"expected {known}, got another name{did_you_mean(name, options)}")
+            continue
+        value = reading.get(where)
+        # 1 equals true in Python, but not in YAML.
+        if not any(value == allowed and type(value) is type(allowed) for allowed in options[name].values):
+            reading.fault(where, f"expected {_choice(options[name])}, got {got(value)}")
+            continue
+        chosen[name] = value
+    return MappingProxyType(chosen)
+
+
+def _choice(option: Option) -> str:
+    words = [value if isinstance(value, str) else got(value) for value in option.values]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

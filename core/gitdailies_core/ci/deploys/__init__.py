@@ -1,0 +1,1 @@
+"""Which deploys a job made, by its facts and its checkout."""

@@ -1,0 +1,1 @@
+"""Sending deploys to the receiver, on the standard library alone."""

@@ -1,0 +1,126 @@
+"""The receiver of a step's events: where it is, and what it answers."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+from urllib.parse import SplitResult, urlsplit, urlunsplit
+
+from gitdailies_core.ci.job.userinfo import without_user
+from gitdailies_core.error_text import got
+from gitdailies_core.errors import UsageError
+from gitdailies_core.values.hosts import is_private
+from gitdailies_core.values.secret import Secret, redact
+
+TIMEOUT_SECONDS = 10.0
+# All attempts and waits together. The deploy job waits for them.
+LONGEST_SECONDS = 60.0
+
+_LONGEST_KEY = 1000
+_LONGEST_MESSAGE = 300
+_CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+"
+
+
+class Receiver(NamedTuple):
+    """Where events go, and how many attempts are made. Build it with `make`.
+
+    `takes` is one of `RECEIVERS`: whether it gets all fields. `retries` is None where only time is a limit.
+    """
+
+    url: str
+    key: Secret
+    takes: str
+    agent: str
+    timeout_seconds: float
+    retries: int | None
+    longest_seconds: float
+
+    @classmethod
+    def make(
+        cls,
+        *,
+        url: str,
+        key: Secret,
+        takes: str,
+        agent: str,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        retries: int | None = None,
+        longest_seconds: float = LONGEST_SECONDS,
+    ) -> Receiver:
+        """Check the address and the key. Spaces and line ends around them are removed.
+
+        *takes* is one of `RECEIVERS`, which says what fields it gets.
+
+        Raises UsageError. It shows neither the key nor a user name in the address.
+        """
+        parts = _address(url.strip())
+        plain = key.reveal().strip()
+        if not _visible(plain) or len(plain) > _LONGEST_KEY:
+            raise UsageError(
+                "webhook-key: expected printable characters without spaces, got "
+                + ("nothing" if not plain else "something else")
+            )
+        return cls(
+            url=urlunsplit(parts),
+            key=Secret(plain, key.origin),
+            takes=takes,
+            agent=agent,
+            timeout_seconds=timeout_seconds,
+            retries=retries,
+            longest_seconds=longest_seconds,
+        )
+
+
+class Answer(NamedTuple):
+    """The answer to one attempt, or why there is none.
+
+    `page`: it is a 2xx with a web page. `final`: another attempt would end in the same way.
+    """
+
+    status: int | None
+    message: str
+    retry_after: str = ""
+    body: Any = None
+    final: bool = False
+    page: bool = False
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether the receiver has the event."""
+        return self.status is not None and 200 <= self.status < 300 and not self.page
+
+
+def shown(text: str, key: Secret) -> str:
+    """Return what a receiver said as one short line without the key."""
+    line = redact(text, key).strip()
+    if not line.isprintable():
+        line = re.sub(_CONTROL, " ", line).strip()
+    return line if len(line) <= _LONGEST_MESSAGE else line[:_LONGEST_MESSAGE] + "\u2026"
+
+
+def warning_about(url: str) -> str:
+    """Return a warning if the key goes to *url* readable for everyone on the way, or ""."""
+    parts = urlsplit(url)
+    if parts.scheme != "http" or is_private(parts.hostname or ""):
+        return ""
+    return "webhook-url: http sends the key and the deploys unencrypted; use https"
+
+
+def _address(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        plain = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
+        # Reading the port raises ValueError if it is not a number.
+        usable = plain and parts.port != 0 and _visible(url)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UsageError(
+            f"webhook-url: expected an http or https address without a user, got {got(without_user(url))}"
+        )
+    return parts
+
+
+def _visible(text: str) -> bool:
+    """Whether *text* is of ASCII characters that are seen, and of one at least."""
+    return text.isascii() and text.isprintable() and " " not in text and text != ""

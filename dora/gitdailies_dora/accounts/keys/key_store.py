@@ -1,0 +1,227 @@
+"""Webhook keys and the read tokens of people in the store: create, list, delete, find.
+
+A read token is a key with a person, that may only read. It ends with the person.
+
+Functions that take a location open the store for one short transaction. The others run inside one.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from gitdailies_core.error_text import got
+from gitdailies_core.errors import UsageError
+from gitdailies_core.values.secret import Secret
+from gitdailies_core.values.times import optional_text, text_of
+from gitdailies_server.storage.database import Session
+from gitdailies_server.storage.timestamps import from_us, to_us, utc_now
+
+from gitdailies_dora.accounts.audit import write_audit
+from gitdailies_dora.accounts.keys import webhook_key as keys
+from gitdailies_dora.accounts.keys.webhook_key import Key
+from gitdailies_dora.accounts.keys.wrong_requests import forget_wrong
+from gitdailies_dora.sql.database import StoreLocation, existing_database, transaction
+
+_COLUMNS = (
+    "id, name, prefix, last4, allow, created_at, created_by, person_id, last_used_at, expires_at, deleted_at"
+)
+
+# A key that is no read token.
+_OF_NOBODY = "person_id IS NULL"
+# Of one person.
+MOST_TOKENS = 20
+
+# Keys that match a condition, oldest first; the condition takes the place of `{}`.
+_SELECT = f"SELECT {_COLUMNS} FROM keys WHERE {{}} ORDER BY id"  # noqa: S608  the columns above
+# Find one key, by the hash of it.
+_BY_HASH = f"SELECT {_COLUMNS} FROM keys WHERE hash = ?"  # noqa: S608  the columns above
+# Store a new key and return it.
+_INSERT = (
+    "INSERT INTO keys (name, prefix, last4, hash, allow, created_at, created_by, expires_at, person_id)"  # noqa: S608  the columns above
+    f" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING {_COLUMNS}"
+)
+# Delete a key; its row stays for the events and audit lines that refer to it.
+_DELETE = "UPDATE keys SET deleted_at = ? WHERE id = ?"
+
+
+def create_key(
+    location: StoreLocation,
+    name: str,
+    allow: Iterable[str] = (),
+    expires_at: datetime | None = None,
+    created_by: str = "",
+) -> tuple[Secret, Key]:
+    """Create a key in a store. The secret that is returned is the only copy of the key itself.
+
+    Raises UsageError for a name that another valid key has, an unknown right or a past expiry.
+    """
+    request, now = KeyRequest.make(name, allow, expires_at, now=utc_now()), utc_now()
+    with transaction(location) as session:
+        return add_key(session, request, actor=created_by, now=now)
+
+
+def list_keys(location: StoreLocation, *, deleted: bool = False) -> list[Key]:
+    """Return the keys of a store, oldest first; with *deleted*, deleted ones too.
+
+    Raises UsageError for an SQLite file that does not exist, as `delete_key` does.
+    """
+    with transaction(existing_database(location)) as session:
+        return all_keys(session, deleted=deleted)
+
+
+def delete_key(location: StoreLocation, name_or_prefix: str, deleted_by: str = "") -> Key:
+    """Delete a key, given its name, the beginning that lists show, or the key itself.
+
+    Every request with the key is refused from the moment this returns. Raises UsageError if no key, or
+    more than one, fits.
+    """
+    lookup = _lookup(name_or_prefix)
+    with transaction(existing_database(location)) as session:
+        found = _rows(session, f"{lookup.condition} AND deleted_at IS NULL", lookup.value)
+        if len(found) != 1:
+            others = found or all_keys(session)
+            names = ", ".join(f"{key.name} ({key.shown})" for key in others) or "none"
+            if found:
+                raise UsageError(f"key: more than one key fits; give the name of one: {names}")
+            raise UsageError(f"key: {lookup.not_found}; keys of this store: {names}")
+        remove_key(session, found[0], actor=deleted_by, now=utc_now())
+    return found[0]
+
+
+@dataclass(frozen=True)
+class KeyRequest:
+    """A key to create; build it with `make`."""
+
+    name: str
+    allow: frozenset[str]
+    expires_at: datetime | None
+
+    @classmethod
+    def make(
+        cls, name: str, allow: Iterable[str], expires_at: datetime | None, *, now: datetime
+    ) -> KeyRequest:
+        """Check the request; raises UsageError."""
+        if expires_at is not None and expires_at <= now:
+            raise UsageError(f"expires: expected a time in the future, got {text_of(expires_at)}")
+        return cls(keys.checked_name(name), keys.checked_rights(allow), expires_at)
+
+
+def add_key(
+    session: Session, request: KeyRequest, *, actor: str, now: datetime, person_id: int | None = None
+) -> tuple[Secret, Key]:
+    """Create a key inside a transaction, or the read token of a person.
+
+    Raises UsageError for a name that another key has, or another token of the person, and if the person has
+    too many tokens.
+    """
+    live = all_keys(session) if person_id is None else tokens_of(session, person_id)
+    what = "key" if person_id is None else "token"
+    if any(key.name == request.name for key in live):
+        raise UsageError(
+            f"name: another {what} has the name {got(request.name)}; delete that {what} first, "
+            "or choose another name"
+        )
+    if person_id is not None and len(live) >= MOST_TOKENS:
+        raise UsageError(f"name: you have {MOST_TOKENS} tokens; delete one that you no longer use first")
+    raw = keys.generate(secrets.choice)
+    prefix, last4 = keys.shown_parts(raw)
+    allow = sorted(request.allow)
+    row = session.execute(
+        _INSERT,
+        (
+            request.name,
+            prefix,
+            last4,
+            keys.hash_of(raw),
+            " ".join(allow),
+            to_us(now),
+            actor,
+            to_us(request.expires_at),
+            person_id,
+        ),
+    ).fetchone()
+    key = _key(row)
+    detail = {"name": key.name, "allow": allow, "expiresAt": optional_text(key.expires_at)}
+    write_audit(session, now, actor=actor, action=f"{what}.created", subject=key.shown, detail=detail)
+    origin = f"webhook key {key.name}" if person_id is None else f"read token {key.name}"
+    return Secret(raw, origin=origin), key
+
+
+def all_keys(session: Session, *, deleted: bool = False) -> list[Key]:
+    """Return the keys without read tokens, oldest first; with *deleted*, deleted ones too."""
+    return _rows(session, _OF_NOBODY if deleted else f"{_OF_NOBODY} AND deleted_at IS NULL")
+
+
+def tokens_of(session: Session, person_id: int) -> list[Key]:
+    """Return the read tokens of a person, oldest first."""
+    return _rows(session, "person_id = ? AND deleted_at IS NULL", person_id)
+
+
+def find_key_by_id(session: Session, id_: int) -> Key | None:
+    """Find a key by its number; None if there is none, or if it is deleted or a read token."""
+    found = _rows(session, f"id = ? AND {_OF_NOBODY} AND deleted_at IS NULL", id_)
+    return found[0] if found else None
+
+
+def remove_key(session: Session, key: Key, *, actor: str, now: datetime) -> None:
+    """Delete a key inside a transaction."""
+    session.execute(_DELETE, (to_us(now), key.id))
+    forget_wrong(session, key.id)
+    detail, what = {"name": key.name}, "token" if key.is_token else "key"
+    write_audit(session, now, actor=actor, action=f"{what}.deleted", subject=key.shown, detail=detail)
+
+
+def remove_tokens_of(session: Session, person_id: int, *, actor: str, now: datetime) -> None:
+    """Delete every read token of a person inside a transaction."""
+    for token in tokens_of(session, person_id):
+        remove_key(session, token, actor=actor, now=now)
+
+
+def find_key(session: Session, hash_: bytes) -> Key | None:
+    """Find a key by its hash, also one that is deleted or expired."""
+    row = session.execute(_BY_HASH, (hash_,)).fetchone()
+    return None if row is None else _key(row)
+
+
+class _Lookup(NamedTuple):
+    """How to find the key that a person named, and the message if there is none; it shows no key."""
+
+    condition: str
+    value: str | bytes
+    not_found: str
+
+
+def _lookup(text: str) -> _Lookup:
+    if keys.well_formed(text):
+        return _Lookup("hash = ?", keys.hash_of(text), "this store has no such key")
+    if text.startswith(keys.PREFIX):
+        # Lists show the beginning, "…" and four more characters. Only the beginning is compared.
+        prefix = text[: keys.SHOWN]
+        return _Lookup("prefix = ?", prefix, f"no key begins with {got(prefix)}")
+    return _Lookup(f"name = ? AND {_OF_NOBODY}", text, f"no key has the name {got(text)}")
+
+
+def _rows(session: Session, condition: str, *values: Any) -> list[Key]:
+    return [_key(row) for row in session.execute(_SELECT.format(condition), values)]
+
+
+def _key(row: tuple[Any, ...]) -> Key:
+    id_, name, prefix, last4, allow, created_at, created_by, person_id, *moments = row
+    last_used_at, expires_at, deleted_at = (None if m is None else from_us(m) for m in moments)
+    return Key(
+        id=id_,
+        name=name,
+        prefix=prefix,
+        last4=last4,
+        allow=frozenset(allow.split()),
+        created_at=from_us(created_at),
+        created_by=created_by,
+        last_used_at=last_used_at,
+        expires_at=expires_at,
+        deleted_at=deleted_at,
+        person_id=person_id,
+    )

@@ -1,0 +1,108 @@
+"""The key of a request: who may read, send, correct and delete. Wrong keys are limited by address."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
+
+from gitdailies_core.errors import StoreUnavailable
+from gitdailies_core.events.receivers import KEY_HEADER
+from starlette.requests import Request
+
+from gitdailies_dora.accounts.keys import webhook_key as keys
+from gitdailies_dora.accounts.keys.webhook_key import Key, without_keys
+from gitdailies_dora.accounts.rate_limit import KEYS, FailureLimit, network_of
+from gitdailies_dora.api.json_bodies import query_of
+from gitdailies_dora.events import query
+from gitdailies_dora.events.problem import Refusal, refusal
+from gitdailies_dora.operations.installation import Installation
+
+Value = TypeVar("Value")
+
+
+class KeyAccess:
+    """Finds the valid key of a request."""
+
+    def __init__(self, here: Installation) -> None:
+        self._here = here
+        self._failures = FailureLimit(KEYS)
+
+    async def key_that_reads(self, request: Request) -> Key:
+        """Return the key of a request that reads, and record its use; raises Refusal."""
+        key = await self.of(request)
+        if not key.may_read():
+            raise refusal("forbidden", "key: this key may not read; create one with --allow read")
+        with suppress(StoreUnavailable):  # reading works while the disk is full
+            await self._here.store.mark_key_used(key, self._here.clock())
+        return key
+
+    async def key_that_corrects(self, request: Request) -> Key:
+        """Return the key of a request that corrects, and record its use; raises Refusal.
+
+        Such a request has no parameters.
+        """
+        query.refuse_parameters(query_of(request))
+        key = await self.of(request)
+        if not key.may_correct():
+            raise refusal("forbidden", "key: this key may not correct; create one with --allow correct")
+        await self._here.store.mark_key_used(key, self._here.clock())
+        return key
+
+    async def write(self, key: Key, work: Callable[..., Value], **given: Any) -> Value:
+        """Have *work* write what a request with *key* asks for, and return what it returns."""
+        work = partial(work, **given, actor=key.name, now=self._here.clock())
+        return await self._here.store.write(work)
+
+    async def of(self, request: Request) -> Key:
+        """Return the valid key of a request; raises Refusal.
+
+        Requests without a valid key are limited by address. Requests with a valid key never are.
+        """
+        try:
+            return await self._valid_key(request)
+        except Refusal as wrong:
+            address = network_of("" if request.client is None else request.client.host)
+            tick = time.monotonic()
+            if wait := self._failures.wait_seconds(address, tick):
+                raise refusal(
+                    "too-many",
+                    "too many requests without a valid key from this address",
+                    Retry_After=str(math.ceil(wait)),
+                ) from None
+            self._failures.record(address, tick)
+            self._here.unknown_keys.note(address, without_keys(wrong.problem.detail), self._here.clock())
+            raise
+
+    async def _valid_key(self, request: Request) -> Key:
+        given = _keys_given(request)
+        if not given:
+            raise unauthorized("nothing")
+        if not all(keys.well_formed(text) for text in given):
+            raise unauthorized("text that is not a key; check that it was copied completely")
+        if len(given) > 1:
+            raise refusal("request", f"{KEY_HEADER}: this request has two keys; send one of them")
+        key = await self._here.store.find_key(keys.hash_of(given[0]))
+        if key is None or not key.is_valid(self._here.clock()):
+            raise unauthorized("one that is unknown, deleted or expired")
+        return key
+
+
+def _keys_given(request: Request) -> list[str]:
+    """Return the keys of a request, from our header and from Bearer tokens; the same key in both is one."""
+    ours = request.headers.getlist(KEY_HEADER)
+    pairs = (text.partition(" ") for text in request.headers.getlist("authorization"))
+    tokens = [token.strip() for scheme, _, token in pairs if scheme.lower() == "bearer"]
+    return [*ours, *(token for token in tokens if token not in ours)]
+
+
+def unauthorized(found: str) -> Refusal:
+    """Return the error about a request that has *found* in place of a valid key."""
+    return refusal(
+        "unauthorized",
+        f"{KEY_HEADER}: expected a valid key in this header or as a Bearer token, got {found}",
+        WWW_Authenticate="WebhookKey, Bearer",
+    )

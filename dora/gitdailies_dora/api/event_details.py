@@ -1,0 +1,246 @@
+"""One event, one deploy and one incident over HTTP, for keys that may read, and what people say about them.
+
+Keys that may correct say what caused an incident, and whether a deploy failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Annotated, Literal
+
+from gitdailies_core.error_text import got
+from msgspec import Meta, Struct
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gitdailies_dora.api.access import KeyAccess
+from gitdailies_dora.api.endpoint import NOW, endpoint, path_id
+from gitdailies_dora.api.json_bodies import Body, json_response, query_of, read_object
+from gitdailies_dora.derived import correcting
+from gitdailies_dora.derived.correcting import LONGEST_REASON, REASON_PATTERN, Wish
+from gitdailies_dora.derived.read.answers import CorrectionWord, DeployDetail, EventDetail, IncidentDetail
+from gitdailies_dora.derived.read.events import detail
+from gitdailies_dora.derived.read.question import moment_of
+from gitdailies_dora.events import query
+from gitdailies_dora.events.problem import refusal
+from gitdailies_dora.figures.history.corrections import (
+    DEPLOY,
+    NO_DEPLOY,
+    NOT_AN_INCIDENT,
+    NOT_REWORK,
+    OF_DEPLOY,
+    OF_REWORK,
+    REWORK,
+)
+from gitdailies_dora.operations.installation import Installation
+
+Answer = Callable[..., Struct | None]
+
+
+class DismissalBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why it is not an incident."""
+
+    # `checked_reason` checks it, with a better sentence.
+    reason: Annotated[
+        str,
+        Meta(extra_json_schema={"minLength": 1, "maxLength": LONGEST_REASON, "pattern": REASON_PATTERN}),
+    ]
+
+
+class CauseBody(DismissalBody, frozen=True, kw_only=True):
+    """Which deploy caused an incident, and why."""
+
+    deploy: Annotated[str | None, Meta(description="the id of the deploy that caused it; null for none")]
+
+
+class OutcomeBody(DismissalBody, frozen=True, kw_only=True):
+    """Whether a deploy failed, and why."""
+
+    outcome: Annotated[str, Meta(extra_json_schema={"enum": list(OF_DEPLOY)})]
+
+
+class ReworkBody(DismissalBody, frozen=True, kw_only=True):
+    """Whether a deploy is rework, and why."""
+
+    rework: Annotated[bool, Meta(description="whether it mended what users met, and was not planned")]
+
+
+class Deleted(Struct, frozen=True, kw_only=True):
+    """An event that was deleted."""
+
+    status: Literal["deleted"] = "deleted"
+    id: str
+
+
+class Corrected(Struct, frozen=True, kw_only=True):
+    """A correction that was made or undone."""
+
+    status: Literal["corrected", "undone"]
+    id: str
+    what: CorrectionWord
+
+
+_EVENT, _DEPLOY = path_id("the event's id"), path_id("the id of its event")
+_INCIDENT = path_id("the id of its start; the sender's id of the incident gives the newest occurrence")
+_START = path_id("the id of the event that started it")
+
+
+class DetailsApi:
+    """The endpoints of single events."""
+
+    def __init__(self, here: Installation, access: KeyAccess) -> None:
+        self._here = here
+        self._access = access
+
+    @endpoint("GET /api/events/{id}", EventDetail, parameters=(_EVENT, NOW))
+    async def event(self, request: Request) -> Response:
+        """One event, with why it counts and what is related to it."""
+        return await self._answer(request, detail.event, "event")
+
+    @endpoint("GET /api/deploys/{id}", DeployDetail, parameters=(_DEPLOY, NOW))
+    async def deploy(self, request: Request) -> Response:
+        """One deploy: its commits, what became of it, and its timeline."""
+        return await self._answer(request, detail.deploy, "deploy")
+
+    @endpoint("GET /api/incidents/{id}", IncidentDetail, parameters=(_INCIDENT, NOW))
+    async def incident(self, request: Request) -> Response:
+        """One occurrence of an incident: what it is attributed to, and its timeline."""
+        return await self._answer(request, detail.incident, "incident")
+
+    @endpoint("DELETE /api/events/{id}", Deleted, parameters=(_EVENT,))
+    async def delete_event(self, request: Request) -> Response:
+        """Delete one event; the audit trail keeps a copy."""
+        query.refuse_parameters(query_of(request))
+        key = await self._access.of(request)
+        if not key.may_delete():
+            raise refusal("forbidden", "key: this key may not delete events; create one with --allow delete")
+        id_ = request.path_params["id"]
+        if not await self._here.store.delete(id_, actor=key.name, now=self._here.clock()):
+            raise refusal("not-found", f"id: no event has the id {got(id_)}")
+        self._here.log.info("deleted", id=id_, key=key.name)
+        return json_response(Deleted(id=id_))
+
+    async def _answer(self, request: Request, read: Answer, what: str) -> Response:
+        given = query.parameters(query_of(request), ("now",))
+        await self._access.key_that_reads(request)
+        settings = self._here.figures
+        moment_of(given, settings, self._here.now())  # a wrong one is refused before the rows are updated
+        await self._here.deriver.catch_up()
+        now = moment_of(given, settings, self._here.now())
+        id_ = request.path_params["id"]
+        found = await self._here.store.ask(partial(read, id_=id_, settings=settings, now=now))
+        if found is None:
+            raise refusal("not-found", f"id: no {what} has the id {got(id_)}")
+        return json_response(found)
+
+    @endpoint(
+        "PUT /api/incidents/{id}/cause",
+        Corrected,
+        parameters=(_START,),
+        body=CauseBody,
+        example={"deploy": None, "reason": "the network provider failed"},
+    )
+    async def set_cause(self, request: Request) -> Response:
+        """Say which deploy caused an incident, whatever the events say.
+
+        For keys that may correct. It holds for every moment, and takes the place of an earlier correction of
+        the same event. The audit trail keeps it.
+        """
+
+        def wish(id_: str, body: CauseBody) -> Wish:
+            return Wish(id_, NO_DEPLOY if body.deploy is None else DEPLOY, body.deploy, body.reason)
+
+        return await self._correct(request, CauseBody, wish)
+
+    @endpoint(
+        "PUT /api/incidents/{id}/dismissal",
+        Corrected,
+        parameters=(_START,),
+        body=DismissalBody,
+        example={"reason": "a drill"},
+    )
+    async def set_dismissal(self, request: Request) -> Response:
+        """Say that this is not an incident, whatever the events say.
+
+        For keys that may correct. It holds for every moment, and takes the place of an earlier correction of
+        the same event. The audit trail keeps it.
+        """
+        return await self._correct(
+            request, DismissalBody, lambda id_, body: Wish(id_, NOT_AN_INCIDENT, None, body.reason)
+        )
+
+    @endpoint(
+        "PUT /api/deploys/{id}/outcome",
+        Corrected,
+        parameters=(_DEPLOY,),
+        body=OutcomeBody,
+        example={"outcome": OF_DEPLOY[0], "reason": "it was rolled back by hand"},
+    )
+    async def set_outcome(self, request: Request) -> Response:
+        """Say whether a deploy failed, whatever the events say.
+
+        For keys that may correct. It holds for every moment, and takes the place of an earlier correction of
+        the same event. The audit trail keeps it.
+        """
+
+        def wish(id_: str, body: OutcomeBody) -> Wish:
+            if body.outcome not in OF_DEPLOY:
+                words = ", ".join(OF_DEPLOY)
+                raise refusal("request", f"outcome: expected one of {words}, got {got(body.outcome)}")
+            return Wish(id_, body.outcome, None, body.reason)
+
+        return await self._correct(request, OutcomeBody, wish)
+
+    @endpoint(
+        "PUT /api/deploys/{id}/rework",
+        Corrected,
+        parameters=(_DEPLOY,),
+        body=ReworkBody,
+        example={"rework": True, "reason": "it fixed the checkout"},
+    )
+    async def set_rework(self, request: Request) -> Response:
+        """Say whether a deploy is rework, whatever the events say. It changes the rework rate alone.
+
+        For keys that may correct. It holds for every moment. The audit trail keeps it.
+        """
+
+        def wish(id_: str, body: ReworkBody) -> Wish:
+            return Wish(id_, REWORK if body.rework else NOT_REWORK, None, body.reason)
+
+        return await self._correct(request, ReworkBody, wish)
+
+    @endpoint("DELETE /api/incidents/{id}/cause", Corrected, parameters=(_START,))
+    async def undo_cause(self, request: Request) -> Response:
+        """Undo the correction: the incident is attributed as its events tell."""
+        return await self._undo(request, (DEPLOY, NO_DEPLOY))
+
+    @endpoint("DELETE /api/incidents/{id}/dismissal", Corrected, parameters=(_START,))
+    async def undo_dismissal(self, request: Request) -> Response:
+        """Undo the correction: the occurrence counts again."""
+        return await self._undo(request, (NOT_AN_INCIDENT,))
+
+    @endpoint("DELETE /api/deploys/{id}/outcome", Corrected, parameters=(_DEPLOY,))
+    async def undo_outcome(self, request: Request) -> Response:
+        """Undo the correction: the deploy is judged as events tell."""
+        return await self._undo(request, OF_DEPLOY)
+
+    @endpoint("DELETE /api/deploys/{id}/rework", Corrected, parameters=(_DEPLOY,))
+    async def undo_rework(self, request: Request) -> Response:
+        """Undo the correction: the deploy is rework or not as events tell."""
+        return await self._undo(request, OF_REWORK)
+
+    async def _correct(
+        self, request: Request, type_: type[Body], wish: Callable[[str, Body], Wish]
+    ) -> Response:
+        key = await self._access.key_that_corrects(request)
+        wished = wish(request.path_params["id"], await read_object(request, type_))
+        await self._here.deriver.catch_up()
+        settings = self._here.figures
+        made = await self._access.write(key, correcting.correct, wish=wished, settings=settings)
+        return json_response(Corrected(status="corrected", id=wished.event, what=made.what))
+
+    async def _undo(self, request: Request, whats: Sequence[str]) -> Response:
+        key, event = await self._access.key_that_corrects(request), request.path_params["id"]
+        made = await self._access.write(key, correcting.undo, event=event, whats=whats)
+        return json_response(Corrected(status="undone", id=event, what=made.what))

@@ -1,0 +1,114 @@
+"""Rows of incidents, as they are stored, and the latest deploys before incidents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from gitdailies_server.storage.database import Session
+
+from gitdailies_dora.derived.model import statements
+from gitdailies_dora.derived.model.deploys import StoredDeploy, read_deploys_by_id
+from gitdailies_dora.figures.history.corrections import NOT_AN_INCIDENT
+from gitdailies_dora.figures.history.events import HOUR_US
+from gitdailies_dora.sql.bulk import lookup_many
+
+IncidentKey = tuple[str, str]  # repository and incident id, which all occurrences of an incident share
+
+# The `until` of what holds for good.
+FOREVER = 2**62
+
+
+class StoredIncident(NamedTuple):
+    """A row of `figures_incidents`: an occurrence in a span of time in which it is attributed alike."""
+
+    id: str
+    since: int
+    until: int
+    repo: str
+    environment: str
+    service: str
+    incident_id: str
+    at: int
+    end_id: str | None
+    ended_at: int | None
+    merged: int
+    cause: str | None
+    deploy: str | None
+    deploy_service: str | None
+    deploy_at: int | None
+    how: str
+    wide: str | None
+
+    @property
+    def incident(self) -> IncidentKey:
+        return (self.repo, self.incident_id)
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return (self.id, self.since)
+
+    @property
+    def counts_at(self) -> int:
+        """The time whose figures it is in: that of its deploy, or its own."""
+        return self.at if self.deploy_at is None else self.deploy_at
+
+    @property
+    def spans(self) -> list[tuple[str, int, int]]:
+        """Where and when it concerns figures: its start, its deploy, and deploys that may have fixed it."""
+        times = [(self.at, self.at), (self.counts_at, self.counts_at)]
+        if self.ended_at is not None:
+            times.append((self.ended_at - HOUR_US, self.ended_at))
+        return [(self.environment, *span) for span in times]
+
+    def is_known(self, now: int) -> bool:
+        """Whether the row holds at a moment. One that is no incident holds from its start on."""
+        if self.how == NOT_AN_INCIDENT:
+            return self.at <= now
+        return self.since <= now < self.until
+
+
+class KnownSpan(NamedTuple):
+    """An incident of a deploy, as far as it is over at a moment."""
+
+    began_at: int
+    ended_at: int | None
+    merged: bool
+
+    @classmethod
+    def at(cls, now: int, began_at: int, ended_at: int | None, merged: int) -> KnownSpan:
+        """Return an incident as it was at *now*: one that ended later is open."""
+        is_over = ended_at is not None and ended_at <= now
+        return cls(began_at, ended_at if is_over else None, is_over and bool(merged))
+
+
+def latest_deploys(
+    session: Session, incidents: Sequence[tuple[str, str, str, int]], within: int
+) -> dict[int, StoredDeploy]:
+    """Return the latest deploy less than *within* before each incident, by its position.
+
+    An incident is its repository, environment, service ("" for none) and time.
+    """
+    of_service, of_any = [], []
+    given = [(number, *one) for number, one in enumerate(incidents) if one[2]]
+    asked = lookup_many(session, "number, repo, environment, service, at", given, statements.NAMED_UNTIL)
+    named = {number for number, known in asked if known is not None}
+    for number, (repo, environment, service, at) in enumerate(incidents):
+        where = number, repo, environment
+        if number in named:
+            of_service += [(*where, one, at, at - within) for one in (service, "")]
+        else:
+            of_any.append((*where, at, at - within))
+    ids: list[tuple[int, str]] = []
+    for columns, rows, query in (
+        ("number, repo, environment, service, at, since", of_service, statements.LATEST_DEPLOY_OF_SERVICE),
+        ("number, repo, environment, at, since", of_any, statements.LATEST_DEPLOY_OF_ANY_SERVICE),
+    ):
+        ids += [
+            (number, id_) for number, id_ in lookup_many(session, columns, rows, query) if id_ is not None
+        ]
+    deploys = read_deploys_by_id(session, {id_ for _, id_ in ids})
+    latest: dict[int, StoredDeploy] = {}
+    for number, id_ in ids:
+        latest[number] = max(latest.get(number, deploys[id_]), deploys[id_], key=lambda one: one.order)
+    return latest

@@ -1,0 +1,600 @@
+"""Every SQL statement of the derived rows, by name.
+
+`?` is a parameter. In a `Lookup`, `given` is the table of the rows that the caller looks up. Times are
+whole microseconds since 1970. A target is a repository, an environment and a service ("" for none), folded.
+
+Aliases: d is a row of figures_deploys, c of figures_commits, i of figures_incidents, g of git_deploys,
+e of events.
+"""
+
+from __future__ import annotations
+
+from gitdailies_dora.sql.bulk import Lookup
+
+# --- Deploys ---
+
+# Names that begin with "+" are columns of numbers (`bulk.insert_many`).
+DEPLOY_COLUMNS = (
+    "id, repo, environment, service, +at, sha, exact, run, attempt, reporter, says, +counts, rule, repeats,"
+    " type, +known, +rework, unknown, +unknown_commits, leads, +own_new, mentions, reverts, +remedied_at,"
+    " judged"
+)
+DELETE_DEPLOY = "DELETE FROM figures_deploys WHERE id = ?"
+
+# The counting deploys for a timeline, and whether each failed at a moment, which is given three times: 1 if
+# only time says so, else 2. An incident attributed in the way after the first moment makes none fail.
+SELECT_DEPLOYS = """
+SELECT d.id, d.at, CASE d.judged WHEN 'failed' THEN 2 WHEN 'not-failed' THEN 0 ELSE CASE
+ WHEN d.remedied_at <= ? THEN 2 ELSE coalesce((SELECT
+  max(CASE WHEN i.how <> 'by-time' THEN 2 WHEN i.how <> ? THEN 1 ELSE 0 END)
+  FROM figures_incidents i WHERE i.deploy = d.id AND i.since <= ? AND i.until > ?), 0) END END
+FROM figures_deploys d WHERE d.counts = 1 AND {where} ORDER BY d.at, d.id
+"""
+# The deploys that did not fail, whatever is attributed to them: corrections say so.
+NOT_FAILED = "SELECT id FROM figures_deploys WHERE judged <> '' AND judged = 'not-failed'"
+# Where and when deploys with these ids happened.
+TIMES_OF_DEPLOYS = Lookup("d.environment, d.at", "figures_deploys d", "d.id = given.id")
+# What corrections say of deploys with these ids.
+JUDGED = Lookup("d.id, d.judged", "figures_deploys d", "d.id = given.id")
+
+# Whether a deploy brought something, known or not.
+_BROUGHT_SOMETHING = (
+    "CASE WHEN d.counts = 1 AND (d.unknown <> '' OR d.unknown_commits > 0 OR d.leads <> '') THEN 1 ELSE 0 END"
+)
+
+# Whether a deploy remedied another by its reverts.
+_UNDOES = "EXISTS (SELECT 1 FROM figures_remedies r WHERE r.remedy = d.id AND r.sha <> '')"
+
+# What later deploys and incidents can see of deploys with these ids.
+DEPLOYS_BY_ID = Lookup(
+    "d.id, d.repo, d.environment, d.service, d.at, d.sha, d.exact, d.run, d.attempt, d.reporter, d.says,"
+    f" d.counts, d.type, d.own_new, d.mentions, d.reverts, {_BROUGHT_SOMETHING}, d.repeats, d.known,"
+    f" d.reverts <> '' AND {_UNDOES}",
+    "figures_deploys d",
+    "d.id = given.id",
+)
+
+# The rest of the rows of deploys with these ids, for the reasons why they count.
+DEPLOY_RESULTS = Lookup(
+    "d.id, d.service, d.counts, d.rule, d.repeats, d.type, d.known, d.unknown, d.unknown_commits, d.leads,"
+    " d.rework",
+    "figures_deploys d",
+    "d.id = given.id",
+)
+
+# The last deploy before a position in its target, the last counting one, and when the next of any kind is.
+DEPLOYS_AROUND = """
+given.number,
+(SELECT d.id FROM figures_deploys d WHERE d.repo = given.repo
+  AND d.environment = given.environment AND d.service = given.service
+  AND (d.at, d.id) < (given.at, given.id) ORDER BY d.at DESC, d.id DESC LIMIT 1),
+(SELECT d.id FROM figures_deploys d WHERE d.repo = given.repo
+  AND d.environment = given.environment AND d.service = given.service AND d.counts = 1
+  AND (d.at, d.id) < (given.at, given.id) ORDER BY d.at DESC, d.id DESC LIMIT 1),
+(SELECT d.at FROM figures_deploys d WHERE d.repo = given.repo
+  AND d.environment = given.environment AND d.service = given.service
+  AND (d.at, d.id) > (given.at, given.id) ORDER BY d.at, d.id LIMIT 1)
+"""
+
+# Whether there is a deploy after a position in its target, and when the next counting one is.
+DEPLOYS_AFTER = """
+given.number,
+(SELECT 1 FROM figures_deploys d WHERE d.repo = given.repo AND d.environment = given.environment
+  AND d.service = given.service AND (d.at, d.id) > (given.at, given.id)
+  ORDER BY d.at, d.id LIMIT 1),
+(SELECT d.at FROM figures_deploys d WHERE d.repo = given.repo
+  AND d.environment = given.environment AND d.service = given.service AND d.counts = 1
+  AND (d.at, d.id) > (given.at, given.id) ORDER BY d.at, d.id LIMIT 1)
+"""
+
+# Of a SHA before a position in its target: the first deploy that did not bring it, the first counting one of
+# these, and the deploy that brought it, if that is of it: the first that has the commit. No counting one is
+# before that, and thousands of repeats may be behind it, so it is not looked for then. `+ 0` keeps a planner
+# without statistics from the indexes of counting deploys, which do not have the SHA.
+FIRST_OF_SHA = """
+given.number,
+(SELECT d.id FROM figures_deploys d WHERE d.repo = given.repo
+  AND d.environment = given.environment AND d.service = given.service AND d.sha = given.sha
+  AND d.own_new = 0 AND (d.at, d.id) < (given.at, given.id) ORDER BY d.at, d.id LIMIT 1),
+CASE WHEN (SELECT CASE WHEN c.own = 1 AND c.brought = 1 THEN c.deploy END FROM figures_commits c
+ WHERE c.repo = given.repo AND c.environment = given.environment AND c.sha = given.sha
+  AND c.service = given.service AND (c.at, c.deploy) < (given.at, given.id)
+ ORDER BY c.at, c.deploy LIMIT 1) IS NULL THEN
+(SELECT d.id FROM figures_deploys d WHERE d.repo = given.repo
+  AND d.environment = given.environment AND d.service = given.service AND d.sha = given.sha
+  AND d.own_new = 0 AND d.counts + 0 = 1 AND (d.at, d.id) < (given.at, given.id)
+  ORDER BY d.at, d.id LIMIT 1) END,
+(SELECT CASE WHEN c.own = 1 AND c.brought = 1 THEN c.deploy END FROM figures_commits c
+ WHERE c.repo = given.repo AND c.environment = given.environment AND c.sha = given.sha
+  AND c.service = given.service AND (c.at, c.deploy) < (given.at, given.id)
+ ORDER BY c.at, c.deploy LIMIT 1)
+"""
+
+# Of the deploys of a SHA before a position that did not bring it: whether one had this exact environment, and
+# whether one had this reporter if that is `asked`. Of all of them: the first counting one with this run and
+# attempt if a run is named. With times that no index has (`+ 0`), the index of runs is the best one for it.
+SAME_OF_SHA = """
+given.number,
+(SELECT 1 FROM figures_deploys d WHERE d.repo = given.repo AND d.environment = given.environment
+  AND d.service = given.service AND d.sha = given.sha AND d.own_new = 0
+  AND d.exact = given.exact AND (d.at, d.id) < (given.at, given.id) ORDER BY d.at, d.id LIMIT 1),
+CASE WHEN given.asked = 1 THEN
+(SELECT 1 FROM figures_deploys d WHERE d.repo = given.repo AND d.environment = given.environment
+  AND d.service = given.service AND d.sha = given.sha AND d.own_new = 0
+  AND d.reporter = given.reporter AND (d.at, d.id) < (given.at, given.id) ORDER BY d.at, d.id LIMIT 1) END,
+CASE WHEN given.run <> '' THEN
+(SELECT d.id FROM figures_deploys d WHERE d.repo = given.repo
+  AND d.environment = given.environment AND d.service = given.service AND d.run = given.run
+  AND d.attempt = given.attempt
+ AND d.sha = given.sha AND d.run <> '' AND d.counts = 1 AND (given.says = '' OR d.says = given.says)
+ AND (d.at + 0 < given.at OR (d.at + 0 = given.at AND d.id < given.id)) ORDER BY d.at + 0, d.id LIMIT 1) END
+"""
+
+# The latest counting deploy before a position that is no rollback and of another commit, since a moment.
+LATEST_OTHER = """
+given.number,
+(SELECT d.id FROM figures_deploys d WHERE d.repo = given.repo
+  AND d.environment = given.environment AND d.service = given.service AND d.counts = 1
+  AND d.type <> 'rollback' AND d.at > given.since
+ AND substr(d.sha, 1, length(given.sha)) <> given.sha AND substr(given.sha, 1, length(d.sha)) <> d.sha
+ AND (d.at, d.id) < (given.at, given.id) ORDER BY d.at DESC, d.id DESC LIMIT 1)
+"""
+
+# Repeats of a deploy between two moments.
+REPEATS_BETWEEN = Lookup(
+    "d.id, d.repeats",
+    "figures_deploys d",
+    "d.repo = given.repo AND d.environment = given.environment AND d.service = given.service"
+    " AND d.at >= given.since AND d.at <= given.until AND d.counts = 0 AND d.repeats = given.id",
+)
+
+# The deploys of a target before a position, since a moment.
+DEPLOYS_SINCE = Lookup(
+    "given.number, d.id",
+    "figures_deploys d",
+    "d.repo = given.repo AND d.environment = given.environment AND d.service = given.service"
+    " AND d.at >= given.since AND (d.at, d.id) < (given.at, given.id)",
+)
+
+# The last service of a repository and environment before another one, in alphabetical order.
+SERVICE_BEFORE = """
+given.number,
+(SELECT d.service FROM figures_deploys d WHERE d.repo = given.repo AND d.environment = given.environment
+  AND d.service > '' AND d.service < given.service ORDER BY d.service DESC LIMIT 1)
+"""
+# The deploys of a target: a page of the latest ones, and all of them.
+LATEST_OF_TARGET = (
+    "SELECT id FROM figures_deploys WHERE repo = ? AND environment = ? AND service = ?"
+    " ORDER BY at DESC, id DESC LIMIT ? OFFSET ?"
+)
+DEPLOYS_OF_TARGET = Lookup(
+    "d.id",
+    "figures_deploys d",
+    "d.repo = given.repo AND d.environment = given.environment AND d.service = given.service",
+)
+
+# The first deploy of the next environment and service of a repository in alphabetical order.
+NEXT_SERVICE = (
+    "SELECT environment, service, at, id FROM figures_deploys"
+    " WHERE repo = ? AND (environment, service) > (?, ?) ORDER BY environment, service, at, id LIMIT 1"
+)
+# The counting deploys of a repository with new or unknown commits, from a position on, before another one.
+LISTING_BETWEEN = (
+    "SELECT id FROM figures_deploys WHERE repo = ? AND counts = 1 AND (mentions <> '' OR leads <> '')"
+    " AND (at, id) >= (?, ?) AND (at, id) < (?, ?)"
+)
+
+# The latest counting deploy of another service than an incident's, in the window before it.
+LATEST_OF_OTHERS = (
+    "SELECT id FROM figures_deploys WHERE counts = 1 AND repo = ? AND environment = ?"
+    " AND service NOT IN (?, '') AND at > ? AND at <= ? ORDER BY at DESC, id DESC LIMIT 1"
+)
+
+# Deploys after a position in its target, in order.
+NEXT_DEPLOYS = (
+    f"SELECT id, at, counts, type, sha, {_BROUGHT_SOMETHING} FROM figures_deploys d"  # noqa: S608  a constant
+    " WHERE repo = ? AND environment = ? AND service = ? AND (at, id) > (?, ?) ORDER BY at, id LIMIT ?"
+)
+NEXT_COUNTING = (
+    "SELECT id, at, counts, type, sha FROM figures_deploys"
+    " WHERE repo = ? AND environment = ? AND service = ? AND counts = 1 AND (at, id) > (?, ?)"
+    " ORDER BY at, id LIMIT ?"
+)
+# Deploys of a SHA after a position in its target, up to a moment, that did not bring it.
+LATER_OF_SHA = Lookup(
+    "d.id, d.at, d.counts",
+    "figures_deploys d",
+    "d.repo = given.repo AND d.environment = given.environment AND d.service = given.service"
+    " AND d.sha = given.sha AND d.own_new = 0 AND d.at >= given.at AND d.at <= ?",
+)
+
+# The latest counting deploy of one service between two moments.
+LATEST_DEPLOY_OF_SERVICE = """
+given.number,
+(SELECT d.id FROM figures_deploys d WHERE d.repo = given.repo
+  AND d.environment = given.environment AND d.service = given.service AND d.counts = 1
+ AND d.at <= given.at AND d.at > given.since ORDER BY d.at DESC, d.id DESC LIMIT 1)
+"""
+
+# Whether a deploy of a service, counted or repeat, is at or before a moment; one before a position, and when
+# the first one after it is.
+NAMED_UNTIL = """
+given.number,
+(SELECT 1 FROM figures_deploys d WHERE d.repo = given.repo AND d.environment = given.environment
+ AND d.service = given.service AND d.at <= given.at ORDER BY d.at, d.id LIMIT 1)
+"""
+NAMED_AROUND = """
+given.number,
+(SELECT 1 FROM figures_deploys d WHERE d.repo = given.repo AND d.environment = given.environment
+  AND d.service = given.service AND (d.at, d.id) < (given.at, given.id) ORDER BY d.at, d.id LIMIT 1),
+(SELECT d.at FROM figures_deploys d WHERE d.repo = given.repo AND d.environment = given.environment
+  AND d.service = given.service AND (d.at, d.id) > (given.at, given.id) ORDER BY d.at, d.id LIMIT 1)
+"""
+
+# The same for any service.
+LATEST_DEPLOY_OF_ANY_SERVICE = """
+given.number,
+(SELECT d.id FROM figures_deploys d WHERE d.repo = given.repo AND d.environment = given.environment
+ AND d.counts = 1 AND d.at <= given.at AND d.at > given.since ORDER BY d.at DESC, d.id DESC LIMIT 1)
+"""
+
+# How many counting deploys there are, up to a number; a target and a period follow after AND.
+COUNT_DEPLOYS = (
+    "SELECT count(*) FROM (SELECT 1 FROM figures_deploys WHERE counts = 1 AND {where} LIMIT ?) AS found"
+)
+
+# When the first counting deploy happened; a target follows after AND.
+FIRST_DEPLOY = "SELECT at FROM figures_deploys WHERE counts = 1 AND {where} ORDER BY at LIMIT 1"
+
+# The first environment in alphabetical order, and the first one after another.
+FIRST_ENVIRONMENT = "SELECT environment FROM figures_deploys WHERE counts = 1 ORDER BY environment LIMIT 1"
+NEXT_ENVIRONMENT = (
+    "SELECT environment FROM figures_deploys WHERE counts = 1 AND environment > ?"
+    " ORDER BY environment LIMIT 1"
+)
+
+LONGER_DEPLOYED = Lookup(
+    "DISTINCT given.number, d.sha",
+    "figures_deploys d",
+    "d.repo = given.repo AND d.environment = given.environment AND d.service = given.service"
+    " AND d.own_new = 0 AND d.sha > given.sha AND d.sha < given.behind",
+)
+
+# --- Commits ---
+
+COMMIT_COLUMNS = "repo, environment, sha, service, +at, deploy, +own, +brought"
+DELETE_COMMIT = (
+    "DELETE FROM figures_commits WHERE repo = ? AND environment = ? AND sha = ? AND service = ? AND at = ?"
+    " AND deploy = ?"
+)
+
+_BEFORE_THAT_BROUGHT = (
+    "d.repo = given.repo AND d.environment = given.environment AND d.service = given.service AND d.counts = 1"
+    " AND (d.unknown <> '' OR d.unknown_commits > 0 OR d.leads <> '')"
+    " AND (d.at, d.id) < (given.at, given.id)"
+)
+# The latest deploy before a position in its target that brought something, and its commit if it listed none.
+LATEST_BROUGHT = f"""
+given.number,
+(SELECT d.at FROM figures_deploys d WHERE {_BEFORE_THAT_BROUGHT} ORDER BY d.at DESC, d.id DESC LIMIT 1),
+(SELECT d.id FROM figures_deploys d WHERE {_BEFORE_THAT_BROUGHT} ORDER BY d.at DESC, d.id DESC LIMIT 1),
+(SELECT CASE WHEN d.mentions = '' THEN d.sha ELSE '' END FROM figures_deploys d WHERE {_BEFORE_THAT_BROUGHT}
+ ORDER BY d.at DESC, d.id DESC LIMIT 1)
+"""  # noqa: S608  a constant
+
+# 1 if an earlier deploy of a target was of a commit or listed it, else 2 if one named it as a parent.
+COMMIT_BEFORE = """
+given.number,
+CASE WHEN (SELECT 1 FROM figures_commits c WHERE c.repo = given.repo AND c.environment = given.environment
+  AND c.sha = given.sha AND c.service = given.service AND c.brought <> 2
+ AND (c.at, c.deploy) < (given.at, given.id) LIMIT 1) IS NOT NULL THEN 1
+WHEN (SELECT 1 FROM figures_commits c WHERE c.repo = given.repo AND c.environment = given.environment
+  AND c.sha = given.sha AND c.service = given.service AND c.brought = 2
+ AND (c.at, c.deploy) < (given.at, given.id) LIMIT 1) IS NOT NULL THEN 2 END
+"""
+# The first deploy that listed a commit.
+BROUGHT_BEFORE = """
+given.number,
+(SELECT c.deploy FROM figures_commits c WHERE c.repo = given.repo
+  AND c.environment = given.environment AND c.sha = given.sha AND c.service = given.service
+ AND c.brought = 1 AND (c.at, c.deploy) < (given.at, given.id) ORDER BY c.at, c.deploy LIMIT 1)
+"""
+# The deploys of a target that had a commit since a moment.
+MENTIONS_AFTER = Lookup(
+    "c.deploy, c.at",
+    "figures_commits c",
+    "c.repo = given.repo AND c.environment = given.environment AND c.sha = given.sha"
+    " AND c.service = given.service AND c.at >= given.at",
+)
+# The deploys of any service that are of a commit, or brought it.
+CANDIDATES = Lookup(
+    "given.number, c.service, c.at, c.deploy",
+    "figures_commits c",
+    "c.repo = given.repo AND c.environment = given.environment AND c.sha = given.sha"
+    " AND (c.own = 1 OR c.brought = 1)",
+)
+LONGER_MENTIONED_ANYWHERE = Lookup(
+    "DISTINCT given.number, c.sha",
+    "figures_commits c",
+    "c.repo = given.repo AND c.environment = given.environment AND c.sha > given.sha"
+    " AND c.sha < given.behind",
+)
+LONGER_MENTIONED = LONGER_MENTIONED_ANYWHERE._replace(
+    where=f"{LONGER_MENTIONED_ANYWHERE.where} AND c.service = given.service"
+)
+
+LENGTHS = Lookup("n.repo, n.length", "figures_lengths n", "n.repo = given.repo")
+
+# --- Remedies ---
+
+REVERT_COLUMNS = "repo, environment, sha, service, +at, deploy"
+DELETE_REVERT = (
+    "DELETE FROM figures_reverts WHERE repo = ? AND environment = ? AND sha = ? AND service = ? AND at = ?"
+    " AND deploy = ?"
+)
+REVERTS_AFTER = Lookup(
+    "v.deploy, v.at",
+    "figures_reverts v",
+    "v.repo = given.repo AND v.environment = given.environment AND v.service = given.service"
+    " AND v.sha = given.sha AND v.at >= given.at",
+)
+LONGER_REVERTED = Lookup(
+    "DISTINCT given.number, v.sha",
+    "figures_reverts v",
+    "v.repo = given.repo AND v.environment = given.environment AND v.service = given.service"
+    " AND v.sha > given.sha AND v.sha < given.behind",
+)
+REMEDY_COLUMNS = "deploy, +at, remedy, sha"
+REMEDIES_BY = Lookup("r.deploy, r.at, r.remedy, r.sha", "figures_remedies r", "r.remedy = given.id")
+REMEDIES_OF = Lookup("r.deploy, r.at, r.remedy, r.sha", "figures_remedies r", "r.deploy = given.id")
+DELETE_REMEDY = "DELETE FROM figures_remedies WHERE deploy = ? AND at = ? AND remedy = ?"
+SET_REMEDIED = (
+    "UPDATE figures_deploys SET remedied_at ="
+    " (SELECT min(r.at) FROM figures_remedies r WHERE r.deploy = figures_deploys.id) WHERE id = ?"
+)
+
+# --- Incidents ---
+
+INCIDENT_COLUMNS = (
+    "id, +since, +until, repo, environment, service, incident_id, +at, end_id, +ended_at, +merged, cause,"
+    " deploy, deploy_service, +deploy_at, how, wide"
+)
+DELETE_INCIDENT = "DELETE FROM figures_incidents WHERE id = ? AND since = ?"
+
+# The incidents for a timeline, as known at a moment, which is the first two parameters; a target and a period
+# follow.
+SELECT_INCIDENTS = (
+    "SELECT id, at, ended_at, deploy FROM figures_incidents"
+    " WHERE since <= ? AND until > ? AND {where} ORDER BY at, id"
+)
+
+# When the first incident started; a target follows after WHERE.
+FIRST_INCIDENT = "SELECT at FROM figures_incidents WHERE since < until AND {where} ORDER BY at LIMIT 1"
+
+_INCIDENT = (
+    "i.id, i.since, i.until, i.repo, i.environment, i.service, i.incident_id, i.at, i.end_id, i.ended_at,"
+    " i.merged, i.cause, i.deploy, i.deploy_service, i.deploy_at, i.how, i.wide"
+)
+
+# Whether incidents started since a moment, and whether any names its cause.
+INCIDENTS_SINCE = """
+given.number,
+(SELECT 1 FROM figures_incidents i WHERE i.repo = given.repo AND i.environment = given.environment
+ AND i.at >= given.since LIMIT 1),
+(SELECT 1 FROM figures_incidents i WHERE i.repo = given.repo AND i.environment = given.environment
+ AND i.cause IS NOT NULL LIMIT 1)
+"""
+
+# Incidents that have no cause for a time and started between two moments.
+INCIDENTS_BETWEEN = Lookup(
+    _INCIDENT,
+    "figures_incidents i",
+    "i.repo = given.repo AND i.environment = given.environment"
+    " AND i.at >= given.since AND i.at <= given.until AND i.cause IS NULL",
+    "i.at",
+)
+
+# Of one service, also those that another deploy would not concern.
+INCIDENTS_OF_SERVICE = INCIDENTS_BETWEEN._replace(
+    where=f"{INCIDENTS_BETWEEN.where} AND i.service = given.service"
+)
+
+# Incidents whose cause for a time is this SHA, or longer than it.
+INCIDENTS_CAUSED_BY = Lookup(
+    _INCIDENT,
+    "figures_incidents i",
+    "i.repo = given.repo AND i.environment = given.environment AND i.cause = given.sha",
+)
+LONGER_CAUSES = Lookup(
+    "DISTINCT given.number, i.cause",
+    "figures_incidents i",
+    "i.repo = given.repo AND i.environment = given.environment"
+    " AND i.cause > given.sha AND i.cause < given.behind",
+)
+
+# Every occurrence of an incident; incidents by the id of their start; those attributed to a deploy.
+OCCURRENCES = Lookup(
+    _INCIDENT, "figures_incidents i", "i.repo = given.repo AND i.incident_id = given.incident_id"
+)
+INCIDENTS_BY_ID = Lookup(_INCIDENT, "figures_incidents i", "i.id = given.id")
+# Of these starts, those whose incident is open at a moment, which is given three times.
+OPEN_STARTS = Lookup(
+    "i.id",
+    "figures_incidents i",
+    "i.id = given.id AND i.since <= ? AND i.until > ? AND (i.ended_at IS NULL OR i.ended_at > ?)",
+)
+INCIDENTS_OF_DEPLOY = Lookup(_INCIDENT, "figures_incidents i", "i.deploy = given.id")
+
+# --- Figures: each is for one environment and one span of time ---
+
+# What deploys add to the figures but for their failures; a target and a period follow after AND.
+DEPLOYS = (
+    "SELECT id, repo, service, at, rework, CASE WHEN unknown = '' THEN 0 ELSE 1 END, unknown_commits, leads"
+    " FROM figures_deploys WHERE counts = 1 AND {where}"
+)
+
+# Deploys that a later one had remedied at a moment, unless a correction says that they did not fail; a target
+# and a period follow.
+REMEDIED = (
+    "SELECT id, at, repo, service, remedied_at - at FROM figures_deploys"
+    " WHERE counts = 1 AND remedied_at <= ? AND judged <> 'not-failed' AND {where}"
+)
+# Deploys that failed because a correction says so; a target and a period follow.
+JUDGED_FAILED = (
+    "SELECT id, at, repo, service, NULL FROM figures_deploys"
+    " WHERE counts = 1 AND judged <> '' AND judged = 'failed' AND {where}"
+)
+
+# Deploys that incidents are attributed to, each with the span of one incident, as known at a moment, which
+# is the first two parameters; a target and a period of deploys follow.
+SPANS = (
+    "SELECT deploy, deploy_at, repo, deploy_service, how, at, ended_at, merged FROM figures_incidents"
+    " WHERE since <= ? AND until > ? AND deploy IS NOT NULL AND {where}"
+)
+
+# Incidents that were attributed to no deploy at a moment, which is the first two parameters; a target and a
+# period follow.
+UNLINKED = (
+    "SELECT repo, service, at, wide, how FROM figures_incidents"
+    " WHERE since <= ? AND until > ? AND deploy IS NULL AND {where}"
+)
+# The same for those that were attributed to a deploy by time alone, with its service.
+BY_TIME = (
+    "SELECT repo, deploy_service, at FROM figures_incidents"
+    " WHERE since <= ? AND until > ? AND how = 'by-time' AND {where}"
+)
+
+# Incidents that ended after a moment, until another one. The row of an end says of which occurrence it is.
+ENDS = "SELECT repo, incident_id, id FROM events WHERE kind = 'incidentResolved' AND time > ? AND time <= ?"
+_ENDED = (
+    "i.repo = given.repo AND i.incident_id = given.incident_id AND i.environment = given.environment"
+    " AND i.end_id = given.end_id"
+)
+# From when on each row of them holds; and those that were attributed to a deploy at a moment, which is given
+# twice.
+ENDED_SINCE = Lookup("i.since, i.ended_at", "figures_incidents i", _ENDED)
+ENDED_OF_DEPLOY = Lookup(
+    "i.id, i.repo, i.environment, i.deploy_service, i.at, i.ended_at, i.deploy_at, i.deploy",
+    "figures_incidents i",
+    # With IS NOT NULL, SQLite would read every linked incident of the repository, by their index.
+    f"{_ENDED} AND i.merged = 0 AND coalesce(i.deploy, '') <> '' AND i.since <= ? AND i.until > ?",
+)
+# The counting deploys of a target after one of them, between two moments, that may have fixed an incident.
+FIXES_BETWEEN = Lookup(
+    "given.id, d.at, d.id, d.rework",
+    "figures_deploys d",
+    "d.repo = given.repo AND d.environment = given.environment AND d.service = given.service"
+    " AND d.counts = 1 AND d.at >= given.since AND d.at < given.until"
+    " AND (d.at, d.id) > (given.deploy_at, given.deploy) AND (d.known = 0 OR d.type = 'rollback')",
+)
+
+# Incidents that are open at a moment, which is the first two parameters; a target follows. No row holds
+# before its incident started, and the few open ones have an index of their own.
+OPEN_INCIDENTS = (
+    "SELECT repo, service, environment FROM figures_incidents"
+    " WHERE since <= ? AND until > ? AND ended_at IS NULL AND {where}"
+)
+# The same for those that ended later than that moment, which is the first four parameters.
+OPEN_THEN = (
+    "SELECT repo, service, environment FROM figures_incidents"
+    " WHERE since <= ? AND until > ? AND at <= ? AND ended_at > ? AND {where}"
+)
+
+# The first environment of incidents in alphabetical order, and the first one after another.
+FIRST_ENVIRONMENT_OF_INCIDENTS = "SELECT environment FROM figures_incidents ORDER BY environment LIMIT 1"
+NEXT_ENVIRONMENT_OF_INCIDENTS = (
+    "SELECT environment FROM figures_incidents WHERE environment > ? ORDER BY environment LIMIT 1"
+)
+
+# The time of the first event of each spelling of a repository.
+FIRST_TIMES = "given.name, (SELECT e.time FROM events e WHERE e.repo = given.name ORDER BY e.time LIMIT 1)"
+
+# The packed weeks that answer a question: its last and its first time follow, and its moment.
+USABLE_WEEKS = (
+    "SELECT began, ended - 1 FROM packed_weeks"
+    " WHERE environment = ? AND began <= ? AND ended > ? AND holds_from <= ? ORDER BY began"
+)
+# Some columns of some of these weeks: the first, the last and the moment follow.
+WEEKS = (
+    "SELECT began, ended - 1, {columns} FROM packed_weeks"
+    " WHERE environment = ? AND began >= ? AND began <= ? AND holds_from <= ? ORDER BY began"
+)
+
+# --- Events ---
+
+# The bodies of all events of a repository, and of those with these ids.
+BODIES_OF_REPOSITORY = "SELECT body FROM events WHERE repo = ?"
+BODIES_BY_ID = Lookup("e.body", "events e", "e.id = given.id")
+
+# The deploys of a repository between two moments, up to a number: all, those that name a service, those that
+# name none, and those whose commit counted before.
+DEPLOYS_BETWEEN = Lookup(
+    "e.body",
+    "events e",
+    "e.repo = given.name AND e.time >= given.since AND e.time <= given.until AND e.incident_id IS NULL"
+    " AND e.seq <= ?",
+    "e.time",
+)
+NAMED_BETWEEN = DEPLOYS_BETWEEN._replace(where=f"{DEPLOYS_BETWEEN.where} AND e.service IS NOT NULL")
+UNNAMED_BETWEEN = DEPLOYS_BETWEEN._replace(where=f"{DEPLOYS_BETWEEN.where} AND e.service IS NULL")
+_KNOWN = "(SELECT 1 FROM figures_deploys d WHERE d.id = e.id AND d.known = 1 LIMIT 1) = 1"
+KNOWN_BETWEEN = DEPLOYS_BETWEEN._replace(select="e.id", where=f"{DEPLOYS_BETWEEN.where} AND {_KNOWN}")
+# Of these events, those that name a service, and those that name none.
+WITH_SERVICE = Lookup("e.id", "events e", "e.id = given.id AND e.service IS NOT NULL")
+WITHOUT_SERVICE = Lookup("e.id", "events e", "e.id = given.id AND e.service IS NULL")
+
+# The starts and ends of these incidents.
+BODIES_OF_INCIDENT = Lookup(
+    "given.incident_id, e.repo, e.body", "events e", "e.incident_id = given.incident_id"
+)
+
+# Events by their ids, for the DORA page.
+EVENTS_BY_ID = Lookup("e.id, e.seq, e.body", "events e", "e.id = given.id")
+
+# One event by its id.
+EVENT_BY_ID = "SELECT seq, repo, body FROM events WHERE id = ?"
+
+# A page of the events of a repository between two moments, after the cursor (time, id).
+EVENTS_OF_PERIOD = (
+    "SELECT time, id, seq, repo, body FROM events WHERE repo = ? AND time >= ? AND time <= ?"
+    " AND (time > ? OR (time = ? AND id > ?)) ORDER BY time, id LIMIT ?"
+)
+
+# The time of the first event of a repository, by one spelling of its name, and of the first of a kind.
+FIRST_TIME_OF_REPOSITORY = "SELECT time FROM events WHERE repo = ? ORDER BY time LIMIT 1"
+FIRST_TIME_OF_KIND = "SELECT time FROM events WHERE kind = ? ORDER BY time LIMIT 1"
+
+# One row for each event of a repository, up to a number.
+SOME_OF_REPOSITORY = "SELECT 1 FROM events WHERE repo = ? LIMIT ?"
+
+# --- Settings with which the rows were made ---
+
+SELECT_SETTINGS = "SELECT value FROM figures_settings WHERE name = 'figures'"
+DELETE_SETTINGS = "DELETE FROM figures_settings WHERE name = 'figures'"
+INSERT_SETTINGS = "INSERT INTO figures_settings (name, value) VALUES ('figures', ?)"
+
+# Whether there is any event, or any row.
+ANYTHING = "SELECT 1 FROM events UNION ALL SELECT 1 FROM figures_deploys LIMIT 1"
+
+# Delete some rows of each table.
+DELETE_SOME_ROWS = (
+    "DELETE FROM figures_deploys WHERE id IN (SELECT id FROM figures_deploys LIMIT ?)",
+    "DELETE FROM figures_incidents WHERE id IN (SELECT id FROM figures_incidents LIMIT ?)",
+    *(
+        f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} LIMIT ?)"  # noqa: S608  these
+        for table, key in (
+            ("figures_commits", "repo, environment, sha, service, at, deploy"),
+            ("figures_reverts", "repo, environment, sha, service, at, deploy"),
+            ("figures_remedies", "deploy, at, remedy"),
+            ("figures_lengths", "repo, length"),
+            ("packed_weeks", "environment, began"),
+        )
+    ),
+)
+
+# --- Commits from git ---
+
+INSERT_GIT_COMMITS = "INSERT INTO git_deploys (id, repo, at, unknown, commits) VALUES (?, ?, ?, ?, ?)"
+DELETE_GIT_COMMITS = "DELETE FROM git_deploys WHERE id = ?"
+GIT_COMMITS_OF_REPOSITORY = "SELECT id, unknown, commits FROM git_deploys WHERE repo = ?"
+GIT_COMMITS_BY_DEPLOY = Lookup("g.id, g.unknown, g.commits", "git_deploys g", "g.id = given.id")

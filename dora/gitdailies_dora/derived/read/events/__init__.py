@@ -1,0 +1,1 @@
+"""Lists of events, and one event with all that is related to it."""

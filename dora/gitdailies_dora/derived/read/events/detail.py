@@ -1,0 +1,336 @@
+"""One event, one deploy and one incident with everything that is related, as the API and the pages show it.
+
+`related` reads the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from gitdailies_core.events.events import DEPLOYED, INCIDENT_STARTED
+from gitdailies_core.values.times import text_of
+from gitdailies_server.storage.database import Session
+from gitdailies_server.storage.timestamps import from_us
+from msgspec import Raw, structs
+
+from gitdailies_dora.derived.model.deploys import StoredDeploy
+from gitdailies_dora.derived.model.incidents import StoredIncident
+from gitdailies_dora.derived.read import answers
+from gitdailies_dora.derived.read.events.related import Found, RelatedReader
+from gitdailies_dora.events.listing import with_arrival
+from gitdailies_dora.figures.history.corrections import NOT_AN_INCIDENT, REWORK, key_of
+from gitdailies_dora.figures.history.facts import Outage, evidence_of, first_outage
+from gitdailies_dora.figures.history.settings import DEFINITIONS, FigureSettings
+from gitdailies_dora.figures.words import timeline
+from gitdailies_dora.figures.words.reasons import UNKNOWN
+
+
+def event(session: Session, id_: str, settings: FigureSettings, now: int) -> answers.EventDetail | None:
+    """Return an event with its verdicts and what is related to it; None if no event has this id."""
+    reader = RelatedReader(session, settings, now)
+    found = reader.event(id_)
+    if found is None:
+        return None
+    if found.kind == DEPLOYED:
+        related = _deploy(reader, found).related
+    elif found.kind == INCIDENT_STARTED:
+        related = _incident(reader, found).related
+    else:
+        related = _end(reader, found)
+    return answers.EventDetail(
+        definitions=DEFINITIONS, event=_full(found), verdicts=reader.verdicts(found.id), related=related
+    )
+
+
+def deploy(session: Session, id_: str, settings: FigureSettings, now: int) -> answers.DeployDetail | None:
+    """Return a deploy with its commits, outcome and timeline; None if no deploy has this id."""
+    reader = RelatedReader(session, settings, now)
+    found = reader.event(id_)
+    if found is None or found.kind != DEPLOYED:
+        return None
+    return structs.replace(_deploy(reader, found), verdicts=reader.verdicts(found.id))
+
+
+def incident(session: Session, id_: str, settings: FigureSettings, now: int) -> answers.IncidentDetail | None:
+    """Return an occurrence of an incident, by the id of its start; None if there is none.
+
+    The sender's id of the incident (`incidentId`) gives its newest occurrence.
+    """
+    reader = RelatedReader(session, settings, now)
+    found = reader.event(id_)
+    if found is None or found.kind != INCIDENT_STARTED:
+        newest = reader.start_of(id_)
+        found = None if newest is None else reader.event(newest)
+    if found is None:
+        return None
+    return structs.replace(_incident(reader, found), verdicts=reader.verdicts(found.id))
+
+
+def failed_deploy(reader: RelatedReader, id_: str) -> answers.FailedDeploy | None:
+    """Return the line of the review about a deploy, without the verdicts, which take as long as the rest."""
+    event = reader.event(id_)
+    if event is None or event.kind != DEPLOYED:
+        return None
+    found = _deploy(reader, event)
+    return answers.FailedDeploy(
+        deploy=event.reference,
+        state=found.state,
+        evidence=found.evidence,
+        incidents=found.related.incidents,
+        remedied_by=found.related.remedied_by,
+        recovery_seconds=found.recovery_seconds,
+        recovered_by=found.recovered_by,
+    )
+
+
+def unlinked_incident(reader: RelatedReader, id_: str, most_near: int) -> answers.UnlinkedIncident | None:
+    """Return the line of the review about an incident, with the *most_near* nearest deploys."""
+    event = reader.event(id_)
+    if event is None or event.kind != INCIDENT_STARTED:
+        return None
+    found = _incident(reader, event)
+    return answers.UnlinkedIncident(
+        incident=event.reference,
+        state=found.state,
+        attributed_to=found.related.deploy,
+        near=found.attribution.near[:most_near],
+    )
+
+
+class _References:
+    """References to events, which are read at once."""
+
+    def __init__(self, reader: RelatedReader, ids: Iterable[str | None]) -> None:
+        self._found = reader.references(ids)
+
+    def one(self, id_: str | None) -> answers.EventReference | None:
+        return None if id_ is None else self._found.get(id_)
+
+    def many(self, ids: Iterable[str]) -> tuple[answers.EventReference, ...]:
+        return tuple(ref for id_ in ids if (ref := self.one(id_)) is not None)
+
+    def incidents(self, rows: Iterable[StoredIncident]) -> tuple[answers.IncidentReference, ...]:
+        """Return references to starts, each with when the occurrence ended; None while it is open."""
+        return tuple(
+            answers.IncidentReference(
+                **structs.asdict(ref), ended_at=None if row.ended_at is None else _text(row.ended_at)
+            )
+            for row in rows
+            if (ref := self.one(row.id)) is not None
+        )
+
+
+def _deploy(reader: RelatedReader, found: Found) -> answers.DeployDetail:
+    """Return the detail of a deploy: its state, commits, related events and timeline; no verdicts."""
+    outcome = reader.outcome(found.id)
+    incidents = reader.incidents_of(found.id)
+    remedied_by = reader.remedied_by(found.id)
+    remedies = reader.remedied(found.id)
+    fixed = reader.start_of(found.texts.get("fixes"))
+    repeats, type_, unknown, judged = reader.result(found.id)
+    before, after = reader.neighbors(outcome)
+    changes = reader.changes(found, outcome)
+    refs = _References(
+        reader,
+        (
+            *(before, after, repeats, fixed),
+            *(row.id for row in incidents),
+            *(id_ for id_, _ in remedied_by),
+            *remedies,
+        ),
+    )
+    troubles = [_trouble(row) for row in incidents]
+    hows, by_evidence = {row.how for row in incidents}, reader.settings.by_evidence
+    evidence = evidence_of(judged, hows, remedied=bool(remedied_by), by_evidence=by_evidence)
+    recovery: tuple[float | None, str | None] = (None, None)
+    if evidence:
+        outage = first_outage(map(_AttributedIncident.of, troubles))
+        recovery = _recovery(outage, [at - found.at for _, at in remedied_by])
+    return answers.DeployDetail(
+        definitions=DEFINITIONS,
+        as_of=_text(reader.now),
+        event=_full(found),
+        state=_deploy_state(reader, found, outcome, failed=bool(evidence)),
+        evidence=evidence or None,
+        settled_at=_text(found.at + reader.settings.window_us),
+        type=type_,
+        commits=tuple(_commit(change, found.at) for change in changes),
+        commits_unknown=UNKNOWN.get(unknown),
+        recovery_seconds=recovery[0],
+        recovered_by=recovery[1],
+        related=answers.RelatedEvents(
+            before=refs.one(before),
+            after=refs.one(after),
+            repeats=refs.one(repeats),
+            fixes=refs.one(fixed),
+            incidents=refs.incidents(incidents),
+            remedied_by=refs.many(id_ for id_, _ in remedied_by),
+            remedies=refs.many(remedies),
+        ),
+        timeline=_timeline(reader, found, changes, troubles, remedied_by),
+        correction=_correction(reader, found.id),
+        rework_correction=_correction(reader, key_of(found.id, REWORK)),
+    )
+
+
+def _incident(reader: RelatedReader, found: Found) -> answers.IncidentDetail:
+    """Return the detail of an occurrence: its state, attribution, related events, timeline; no verdicts."""
+    occurrences = reader.occurrences(found)
+    row = next((one for one in occurrences if one.id == found.id), None)
+    trouble = None if row is None else _trouble(row)
+    end = None if trouble is None or trouble.end is None else trouble.end
+    ended = None if end is None else reader.event(end.id)
+    cause = None if row is None or row.deploy is None else reader.event(row.deploy)
+    merged_into = reader.start_of(None if ended is None else ended.texts.get("mergedInto"))
+    near = [] if row is None else reader.near(row)
+    changes, remedied_by = [], []
+    if cause is not None:
+        changes = reader.changes(cause, reader.outcome(cause.id))
+        remedied_by = reader.remedied_by(cause.id)
+    refs = _References(
+        reader,
+        (
+            *(merged_into, None if row is None else row.wide),
+            *(one.id for one in occurrences),
+            *(id_ for id_, _ in remedied_by),
+            *near,
+        ),
+    )
+    return answers.IncidentDetail(
+        definitions=DEFINITIONS,
+        as_of=_text(reader.now),
+        event=_full(found),
+        state=_incident_state(found, row, occurrences),
+        duration_seconds=None if end is None else (end.at - found.at) / 1_000_000,
+        attribution=answers.Attribution(
+            how=None if row is None else row.how,
+            caused_by=None if row is None else row.cause,
+            wide=None if row is None else refs.one(row.wide),
+            near=refs.many(near),
+        ),
+        related=answers.RelatedEvents(
+            deploy=None if cause is None else cause.reference,
+            resolution=None if ended is None else ended.reference,
+            merged_into=refs.one(merged_into),
+            incidents=refs.incidents(one for one in occurrences if one.id != found.id),
+            remedied_by=refs.many(id_ for id_, _ in remedied_by),
+        ),
+        timeline=_timeline(reader, cause, changes, [] if trouble is None else [trouble], remedied_by),
+        correction=_correction(reader, found.id),
+    )
+
+
+def _end(reader: RelatedReader, found: Found) -> answers.RelatedEvents:
+    """Return what is related to the end of an incident."""
+    ended = [row for row in reader.occurrences(found) if row.end_id == found.id]
+    merged_into = reader.start_of(found.texts.get("mergedInto"))
+    causes = [row.deploy for row in ended if row.deploy is not None]
+    refs = _References(reader, (merged_into, *causes, *(row.id for row in ended)))
+    return answers.RelatedEvents(
+        deploy=refs.one(causes[0]) if causes else None,
+        incidents=refs.incidents(ended),
+        merged_into=refs.one(merged_into),
+    )
+
+
+def _deploy_state(reader: RelatedReader, found: Found, outcome: StoredDeploy | None, *, failed: bool) -> str:
+    if outcome is None:
+        return answers.WAITING
+    if not outcome.counts:
+        return answers.REPEAT
+    if failed:
+        return answers.FAILED
+    return answers.PENDING if found.at > reader.now - reader.settings.window_us else answers.SUCCEEDED
+
+
+def _incident_state(found: Found, row: StoredIncident | None, occurrences: Sequence[StoredIncident]) -> str:
+    if row is None:
+        return answers.DUPLICATE if any(one.at <= found.at for one in occurrences) else answers.WAITING
+    if row.how == NOT_AN_INCIDENT:
+        return answers.DISMISSED
+    if row.ended_at is None:
+        return answers.OPEN
+    return answers.CLOSED if row.merged else answers.RESOLVED
+
+
+def _correction(reader: RelatedReader, key: str) -> answers.EventCorrection | None:
+    """Return a correction, by its `key_of`, with who made it, when and why."""
+    made = reader.correction(key)
+    if made is None:
+        return None
+    at = _text(made.at)
+    return answers.EventCorrection(
+        what=made.what, deploy=made.deploy, reason=made.reason, by=made.actor, at=at
+    )
+
+
+def _timeline(
+    reader: RelatedReader,
+    cause: Found | None,
+    changes: Sequence[timeline.DeployedCommit],
+    troubles: Sequence[timeline.Trouble],
+    remedied_by: Sequence[tuple[str, int]],
+) -> tuple[answers.TimelineStep, ...]:
+    deployed = None if cause is None else timeline.Happening(cause.id, cause.at)
+    remedies = [timeline.Happening(id_, at) for id_, at in remedied_by]
+    return tuple(
+        answers.TimelineStep(
+            time=_text(node.at),
+            what=node.what,
+            id=node.id or None,
+            sha=node.sha or None,
+            of=node.of or None,
+            after_seconds=None if node.after is None else node.after / 1_000_000,
+            gap=node.gap or None,
+        )
+        for node in timeline.timeline_of(deployed, changes, troubles, remedies, reader.now)
+    )
+
+
+class _AttributedIncident(NamedTuple):
+    """An incident of a deploy, as the figures see it."""
+
+    began_at: int
+    ended_at: int | None
+    merged: bool
+
+    @classmethod
+    def of(cls, trouble: timeline.Trouble) -> _AttributedIncident:
+        return cls(trouble.start.at, None if trouble.end is None else trouble.end.at, trouble.merged)
+
+
+def _trouble(row: StoredIncident) -> timeline.Trouble:
+    end = None
+    if row.end_id is not None and row.ended_at is not None:
+        end = timeline.Happening(row.end_id, row.ended_at)
+    return timeline.Trouble(timeline.Happening(row.id, row.at), end, bool(row.merged))
+
+
+def _recovery(outage: Outage | None, remedied_after: list[int]) -> tuple[float | None, str | None]:
+    """Return for how many seconds the deploy was failed, and what says so: incident, remedy, or None."""
+    if outage is not None:
+        seconds = None if outage.duration_us is None else outage.duration_us / 1_000_000
+        return seconds, None if seconds is None else answers.INCIDENT
+    if remedied_after:
+        return min(remedied_after) / 1_000_000, answers.REMEDY
+    return None, None
+
+
+def _commit(change: timeline.DeployedCommit, deployed_at: int) -> answers.CommitDetail:
+    lead = change.lead_time(deployed_at)
+    return answers.CommitDetail(
+        sha=change.sha,
+        time=None if change.at is None else _text(change.at),
+        new=change.new,
+        lead_time_seconds=None if lead is None else lead / 1_000_000,
+    )
+
+
+def _full(found: Found) -> Raw:
+    """Return the JSON of an event in full, with when it was received."""
+    return Raw(with_arrival(found.body, found.received_at).encode())
+
+
+def _text(at: int) -> str:
+    return text_of(from_us(at))

@@ -1,0 +1,186 @@
+"""Filters of a list of events that need more than its columns: a team, and the outcome of an event.
+
+An outcome is what the rows say of a deploy, or of the start of an incident. Its titles are the words that the
+list shows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from gitdailies_core.error_text import got
+from gitdailies_core.events.events import DEPLOYED, INCIDENT_STARTED
+from gitdailies_core.values.nearest_name import did_you_mean
+from gitdailies_server.storage.database import Session
+
+from gitdailies_dora.derived.model import rows, team_targets
+from gitdailies_dora.derived.read.question import team_key
+from gitdailies_dora.events.problem import refusal
+from gitdailies_dora.events.query import Condition, Wanted
+from gitdailies_dora.events.records import change_log, spellings
+from gitdailies_dora.figures.history.facts import CORRECTED as CORRECTED_BY
+from gitdailies_dora.figures.history.facts import NAMED, REMEDIED, TIME
+from gitdailies_dora.figures.history.incidents import BY_CAUSE, BY_HAND
+from gitdailies_dora.figures.history.settings import FigureSettings
+from gitdailies_dora.figures.history.teams import Teams
+from gitdailies_dora.figures.words.rates import EVIDENCE_WORDS
+
+KIND, ENVIRONMENT = "kind", "environment"
+OPEN, CORRECTED, MAY_HAVE_FAILED = "open", "corrected", "may-have-failed"
+
+_KNOWN = "i.since <= :now AND i.until > :now"
+_INCIDENT_OF_IT = f"EXISTS (SELECT 1 FROM figures_incidents i WHERE i.deploy = d.id AND {_KNOWN} AND i.how"  # noqa: S608  constants
+# Why a deploy is held to have failed, as `facts.evidence_of` says.
+_EVIDENCE = f"""
+CASE WHEN d.judged = 'not-failed' THEN '' WHEN d.judged = 'failed' THEN '{CORRECTED_BY}'
+WHEN {_INCIDENT_OF_IT} = '{BY_HAND}') THEN '{CORRECTED_BY}'
+WHEN {_INCIDENT_OF_IT} = '{BY_CAUSE}') THEN '{NAMED}'
+WHEN d.remedied_at <= :now THEN '{REMEDIED}'
+WHEN {_INCIDENT_OF_IT} <> :none) THEN '{TIME}' ELSE '' END
+"""
+_FAILED, _NOT_FAILED = f"d.counts = 1 AND {_EVIDENCE} <> ''", f"d.counts = 1 AND {_EVIDENCE} = ''"
+_HAS_CORRECTION = "EXISTS (SELECT 1 FROM corrections c WHERE c.event IN (events.id, events.id || ' rework'))"
+
+
+class OutcomeFilter(NamedTuple):
+    """An outcome: its title, and the condition that an event has it.
+
+    `:now` and `:settled` are moments, and `:none` is the way of attribution that makes no deploy fail.
+    """
+
+    title: str
+    condition: str
+
+
+def _deploy(title: str, condition: str) -> OutcomeFilter:
+    found = f"SELECT 1 FROM figures_deploys d WHERE d.id = events.id AND d.at <= :now AND {condition}"  # noqa: S608  constants
+    return OutcomeFilter(title, f"EXISTS ({found})")
+
+
+def _incident(title: str, condition: str) -> OutcomeFilter:
+    found = f"SELECT 1 FROM figures_incidents i WHERE i.id = events.id AND i.at <= :now AND {condition}"  # noqa: S608  constants
+    return OutcomeFilter(title, f"EXISTS ({found})")
+
+
+_CORRECTED = OutcomeFilter("corrected", _HAS_CORRECTION)
+# The outcomes of each kind of event, by the word in an address.
+OUTCOMES: Mapping[str, Mapping[str, OutcomeFilter]] = MappingProxyType(
+    {
+        DEPLOYED: {
+            "failed": _deploy("failed", _FAILED),
+            "failed-for-certain": _deploy("failed for certain", f"{_FAILED} AND {_EVIDENCE} <> '{TIME}'"),
+            **{
+                f"failed-{one}": _deploy(f"failed: {word}", f"d.counts = 1 AND {_EVIDENCE} = '{one}'")
+                for one, word in EVIDENCE_WORDS.items()
+            },
+            MAY_HAVE_FAILED: _deploy("may have failed", f"d.counts = 1 AND {_EVIDENCE} = '{TIME}'"),
+            "not-failed": _deploy("did not fail", f"d.at <= :settled AND {_NOT_FAILED}"),
+            "pending": _deploy("pending", f"d.at > :settled AND {_NOT_FAILED}"),
+            "counted": _deploy("counted", "d.counts = 1"),
+            "repeat": _deploy("repeat", "d.counts = 0"),
+            CORRECTED: _CORRECTED,
+        },
+        INCIDENT_STARTED: {
+            OPEN: _incident("open", f"{_KNOWN} AND (i.ended_at IS NULL OR i.ended_at > :now)"),
+            "attributed": _incident("attributed", f"{_KNOWN} AND i.deploy IS NOT NULL"),
+            "unlinked": _incident("unlinked", f"{_KNOWN} AND i.deploy IS NULL AND i.how <> 'no-cause'"),
+            "no-deploy": _incident("no deploy", f"{_KNOWN} AND i.deploy IS NULL AND i.how = 'no-cause'"),
+            "not-an-incident": _incident("not an incident", "i.how = 'not-an-incident'"),
+            "duplicate": OutcomeFilter(
+                "duplicate",
+                "NOT EXISTS (SELECT 1 FROM figures_incidents i WHERE i.id = events.id)"
+                " AND events.repo IS NOT NULL AND events.time <= :now"
+                " AND events.seq <= (SELECT seq FROM figures_read)",
+            ),
+            CORRECTED: _CORRECTED,
+        },
+    }
+)
+# Whether an event counts in an environment, by its kind; production has many names.
+_COUNTS_IN: Mapping[str, str] = MappingProxyType(
+    {
+        DEPLOYED: "EXISTS (SELECT 1 FROM figures_deploys d WHERE d.id = events.id AND d.environment = ?)",
+        INCIDENT_STARTED: (
+            "EXISTS (SELECT 1 FROM figures_incidents i WHERE i.id = events.id AND i.environment = ?)"
+        ),
+    }
+)
+_FOLDED_SERVICE = "lower(trim(coalesce(service, '')))"
+_GIVEN = re.compile(r":(now|settled|none)")
+
+
+class Resolved(NamedTuple):
+    """What is wanted, with its conditions. Every event received before `as_of` (µs) has its outcome."""
+
+    wanted: Wanted
+    as_of: int
+
+
+def needed(wanted: Wanted) -> bool:
+    """Whether a list has a filter of this module."""
+    return bool(wanted.team or wanted.outcome)
+
+
+def check(wanted: Wanted, teams: Teams) -> None:
+    """Raise Refusal for a team or an outcome that does not exist, or that the kind does not have."""
+    if wanted.team:
+        team_key(wanted.team, teams)
+    if wanted.outcome:
+        _kinds(wanted)
+
+
+def _kinds(wanted: Wanted) -> list[str]:
+    """Return the kinds of events that may have the outcome."""
+    kind = wanted.filters.get(KIND)
+    if kind and kind not in OUTCOMES:
+        raise refusal("request", f"outcome: events of the kind {kind} have none; choose another kind")
+    possible = {name: words for name, words in OUTCOMES.items() if kind in (None, "", name)}
+    found = [name for name, words in possible.items() if wanted.outcome in words]
+    if not found:
+        words = list(dict.fromkeys(word for of_kind in possible.values() for word in of_kind))
+        near = did_you_mean(wanted.outcome, words)
+        raise refusal(
+            "request", f"outcome: expected one of {', '.join(words)}, got {got(wanted.outcome)}{near}"
+        )
+    return found
+
+
+def resolved(session: Session, wanted: Wanted, teams: Teams, settings: FigureSettings, now: int) -> Resolved:
+    """Look up what the filters mean at *now* (µs).
+
+    Raises Refusal while the rows are for other settings: then no event has an outcome.
+    """
+    also: list[Condition] = []
+    if wanted.team:
+        names = spellings.names(session, settings.renames)
+        also.append(team_targets.of_team(teams, team_key(wanted.team, teams), names, _FOLDED_SERVICE))
+    if not wanted.outcome:
+        return Resolved(replace(wanted, also=tuple(also)), now)
+    if rows.outdated(session, settings):
+        raise rows.not_ready(session)
+    kinds, filters = _kinds(wanted), dict(wanted.filters)
+    given = {"now": now, "settled": now - settings.window_us, "none": rows.no_evidence(settings)}
+    also.append(_any_of({kind: _timed(OUTCOMES[kind][wanted.outcome].condition, given) for kind in kinds}))
+    environment = filters.pop(ENVIRONMENT, None)
+    if environment is not None:
+        value = (settings.environment(environment),)
+        also.append(_any_of({kind: Condition(_COUNTS_IN[kind], value) for kind in kinds}))
+    if len(kinds) == 1:
+        filters[KIND] = kinds[0]
+    as_of = change_log.complete_until(session, now)
+    return Resolved(replace(wanted, filters=filters, also=tuple(also)), as_of)
+
+
+def _timed(text: str, given: Mapping[str, Any]) -> Condition:
+    return Condition(_GIVEN.sub("?", text), tuple(given[name] for name in _GIVEN.findall(text)))
+
+
+def _any_of(by_kind: Mapping[str, Condition]) -> Condition:
+    text = " OR ".join(f"(events.kind = ? AND {one.text})" for one in by_kind.values())
+    return Condition(
+        f"({text})", tuple(value for kind, one in by_kind.items() for value in (kind, *one.values))
+    )

@@ -1,0 +1,1 @@
+"""Figures of one selection, and what the page of a repository shows."""

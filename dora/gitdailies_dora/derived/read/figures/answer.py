@@ -1,0 +1,233 @@
+"""Answers to questions about figures, from the derived rows: no event is read, and nothing is derived.
+
+While the rows are for other settings, the events answer, if they are not too many.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import NamedTuple, TypeVar
+
+import msgspec
+from gitdailies_core.values.times import text_of
+from gitdailies_server.storage.database import Session
+from gitdailies_server.storage.timestamps import from_us
+from msgspec import UNSET, structs
+
+from gitdailies_dora.derived.model.repositories import MOST_EVENTS
+from gitdailies_dora.derived.read.figures import sums
+from gitdailies_dora.derived.read.figures.known_names import unknown_in
+from gitdailies_dora.derived.read.figures.names import Names
+from gitdailies_dora.derived.read.figures.series_question import cursor, rolling_text
+from gitdailies_dora.derived.read.figures.sums import first_times
+from gitdailies_dora.derived.read.question import Question
+from gitdailies_dora.events.problem import refusal
+from gitdailies_dora.figures.answers import series
+from gitdailies_dora.figures.answers.comparison import CONFIDENCE
+from gitdailies_dora.figures.answers.numbers import Figures
+from gitdailies_dora.figures.answers.report import (
+    FiguresAnswer,
+    FiguresFilter,
+    FiguresPeriod,
+    SeriesAnswer,
+    SeriesBefore,
+    SeriesBucket,
+    SeriesGroup,
+)
+from gitdailies_dora.figures.answers.series import ALL, MOST_NUMBERS, MOST_ROLLING, Plan, SeriesQuestion
+from gitdailies_dora.figures.answers.sums import Key, Sums
+from gitdailies_dora.figures.history.settings import DEFINITIONS, FigureSettings
+
+_NARROW = "choose a longer interval, a shorter period, or fewer repositories, teams or services"
+
+
+class Read(NamedTuple):
+    """What a question found: the sums of each group, and the groups in order.
+
+    `firsts` are the times of the first event of each repository. Every event received before `as_of` is in
+    the sums.
+    """
+
+    planned: Plan
+    sums: Sums
+    keys: list[Key]
+    firsts: dict[str, int]
+    as_of: int
+
+
+def read(
+    session: Session,
+    question: SeriesQuestion,
+    settings: FigureSettings,
+    most: int | None = MOST_EVENTS,
+    *,
+    fresh: bool = False,
+) -> Read:
+    """Add up what a question asks for; raises Refusal for too many groups and buckets.
+
+    Raises Refusal, too, if the rows are for other settings and more than *most* events would have to be read.
+    With *fresh*, the events are read if the rows are behind.
+    """
+    planned = series.plan(question)
+    _refuse_many(1, planned)
+    firsts = first_times(session, settings)
+    found, as_of = sums.read(session, question, planned, settings, most, fresh=fresh)
+    keys = series.ordered(question, planned, found)
+    _refuse_many(len(keys), planned)
+    return Read(planned, found, keys, firsts, as_of)
+
+
+def of_selection(
+    session: Session,
+    question: Question,
+    settings: FigureSettings,
+    most: int | None = MOST_EVENTS,
+    *,
+    fresh: bool = False,
+) -> FiguresAnswer:
+    """Return the answer of `GET /api/metrics`. Raises Refusal as `read` does."""
+    period, asked = question.selection.period, SeriesQuestion.of(question.selection)
+    found = read(session, asked, settings, most, fresh=fresh)
+    first = series.first_of(asked, found.firsts, ALL)
+    figures = series.summary(asked, found.planned, found.sums, (ALL,), first).total
+    unknown = () if figures.deployment_frequency.deploys else unknown_in(session, question, settings)
+    observed_from = period.observed_from(first)
+    return FiguresAnswer(
+        definitions=DEFINITIONS,
+        period=FiguresPeriod(
+            from_=_text(period.began_at),
+            to=None if period.ended_at is None else _text(period.ended_at),
+            now=_text(period.now),
+            observed_from=None if observed_from is None else _text(observed_from),
+            days=period.days,
+            timezone=settings.timezone,
+        ),
+        filter=filter_of(Names(session, asked, settings), question, settings),
+        as_of=_text(found.as_of),
+        window_seconds=settings.window.total_seconds(),
+        figures=figures,
+        unknown=unknown or UNSET,
+    )
+
+
+def filter_of(names: Names, question: Question, settings: FigureSettings) -> FiguresFilter:
+    """Return what a question is about, with the repository as its first event spells it."""
+    selection = question.selection
+    return FiguresFilter(
+        repo=None if selection.repo is None else names.repo(selection.repo, question.repo),
+        environment=question.environment if selection.environment else settings.production_name,
+        service=question.service or None,
+        team=selection.team,
+    )
+
+
+def of_groups(
+    session: Session,
+    question: SeriesQuestion,
+    settings: FigureSettings,
+    *,
+    limit: int,
+    after: Key | None = None,
+    most: int | None = MOST_EVENTS,
+) -> SeriesAnswer:
+    """Return the answer of `GET /api/metrics/series`: a page of groups, and `next` for the following one."""
+    found = read(session, question, settings, most)
+    keys = found.keys if after is None else _behind(question, found.keys, after)
+    page = keys[:limit]
+    shown = set(page)
+    names = Names(session, question, settings)
+    differences, groups = [], []
+    for key in found.keys:
+        first = series.first_of(question, found.firsts, key)
+        differences.append(series.differences(found.planned, found.sums, (key,), first))
+        if key in shown:
+            summary = series.summary(question, found.planned, found.sums, (key,), first)
+            buckets = series.buckets(found.planned, found.sums, key, first)
+            groups.append(SeriesGroup(names.of(key), *summary, buckets))
+    changes = dict(zip(found.keys, series.changes(differences)[0], strict=True))
+    groups = [structs.replace(one, change=changes[key]) for one, key in zip(groups, page, strict=True)]
+    period, before = question.period, found.planned.before
+    return SeriesAnswer(
+        definitions=DEFINITIONS,
+        as_of=_text(found.as_of),
+        timezone=settings.timezone,
+        window_seconds=settings.window.total_seconds(),
+        by=question.by,
+        interval=question.interval or None,
+        rolling=rolling_text(question.rolling_weeks),
+        from_=_text(period.began_at),
+        to=None if period.ended_at is None else _text(period.ended_at),
+        now=_text(period.now),
+        before=None if before is None else SeriesBefore(_text(before.began_at)),
+        confidence=CONFIDENCE if question.compare else None,
+        filter=names.filters(),
+        groups=tuple(groups),
+        next=cursor(page[-1]) if len(keys) > limit else None,
+    )
+
+
+def version(answered: SeriesAnswer) -> str:
+    """Return a short text that changes with the numbers of an answer, and with the minute that it is of.
+
+    The days of a period that is not over grow all the time. Within a minute, the difference is not visible.
+    """
+    minute, before = answered.as_of[:16], answered.before
+    lasting = structs.replace(
+        answered,
+        groups=tuple(map(_lasting, answered.groups)),
+        as_of=minute,
+        now=minute,
+        from_=answered.from_[:16],
+        before=None if before is None else SeriesBefore(before.from_[:16]),
+    )
+    return sha256(msgspec.json.encode(lasting)).hexdigest()[:24]
+
+
+def _lasting(group: SeriesGroup) -> SeriesGroup:
+    """Return a group without the numbers that grow with every moment."""
+    buckets = tuple(
+        structs.replace(
+            _counted(bucket),
+            from_="",
+            rolling=None if bucket.rolling is None else structs.replace(bucket.rolling, from_=""),
+        )
+        for bucket in group.buckets
+    )
+    before = None if group.before is None else _counted(group.before)
+    return structs.replace(group, total=_counted(group.total), before=before, buckets=buckets)
+
+
+_Span = TypeVar("_Span", Figures, SeriesBucket)
+
+
+def _counted(span: _Span) -> _Span:
+    """Return the figures of a span without its days, and what is divided by them."""
+    frequency = structs.replace(span.deployment_frequency, value=None, days=0.0)
+    return structs.replace(span, deployment_frequency=frequency)
+
+
+def _behind(question: SeriesQuestion, keys: Sequence[Key], after: Key) -> Sequence[Key]:
+    return keys[bisect_right(keys, question.order(after), key=question.order) :]
+
+
+def _text(at: int) -> str:
+    return text_of(from_us(at))
+
+
+def _refuse_many(groups: int, planned: Plan) -> None:
+    buckets = max(len(planned.buckets), 1)
+    if groups * buckets > MOST_NUMBERS:
+        raise refusal(
+            "request",
+            f"interval: expected at most {MOST_NUMBERS:,} groups times buckets, got {groups:,} × {buckets:,};"
+            f" {_NARROW}",
+        )
+    sums = sum(map(len, planned.rolling))
+    if groups * sums > MOST_ROLLING:
+        raise refusal(
+            "request",
+            f"rolling: expected at most {MOST_ROLLING:,} groups times sums, got {groups:,} × {sums:,};"
+            f" choose a shorter span, {_NARROW.removeprefix('choose ')}",
+        )

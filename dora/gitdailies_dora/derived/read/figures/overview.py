@@ -1,0 +1,57 @@
+"""What the overview shows: one row for each repository, by team, and everything together.
+
+All of it is read at one moment.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+from gitdailies_server.storage.database import Session
+
+from gitdailies_dora.accounts.audit import AuditLine, setting_changes
+from gitdailies_dora.derived.read.figures.answer import Read, read
+from gitdailies_dora.derived.read.figures.known_names import unknown_in_teams
+from gitdailies_dora.derived.read.figures.names import Choices, Names, choices
+from gitdailies_dora.derived.read.figures.sums import open_incidents
+from gitdailies_dora.figures.answers.selection import Selection
+from gitdailies_dora.figures.answers.series import Clear, SeriesQuestion, clear_of
+from gitdailies_dora.figures.answers.sums import Key
+from gitdailies_dora.figures.history.settings import FigureSettings
+
+
+class Overview(NamedTuple):
+    """What was read. `open_now` counts open incidents by group, and of all under `ALL`."""
+
+    question: SeriesQuestion
+    found: Read
+    names: dict[str, str]
+    clear: Clear
+    open_now: Counter[Key]
+    choices: Choices
+    unknown: list[str]
+    changed: list[AuditLine]
+
+
+def overview(
+    session: Session, question: SeriesQuestion, selection: Selection, settings: FigureSettings, *, live: bool
+) -> Overview:
+    """Read what the overview shows for a question by team and repository, of one environment.
+
+    *selection* is the target and the period of the same question.
+    """
+    found = read(session, question, settings)
+    shown = Names(session, question, settings)
+    return Overview(
+        question=question,
+        found=found,
+        names={repo: shown.shown("repo", repo) for repo in found.firsts},
+        clear=clear_of(question, found.planned, found.sums, found.keys, found.firsts),
+        open_now=Counter(
+            key for target in open_incidents(session, question, live=live) for key in question.keys(target)
+        ),
+        choices=choices(session, selection, settings),
+        unknown=unknown_in_teams(session, question.teams_known.settings, settings),
+        changed=setting_changes(session, found.planned.segments[0].began_at, question.period.until),
+    )

@@ -1,0 +1,121 @@
+"""What the page of one repository shows: figures, buckets, marks on tracks, and names to choose from.
+
+All of it is read at one moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from gitdailies_server.storage.database import Session
+
+from gitdailies_dora.accounts.audit import AuditLine, setting_changes
+from gitdailies_dora.derived.model import repositories, rows, statements
+from gitdailies_dora.derived.read.answers import EventReference
+from gitdailies_dora.derived.read.figures.answer import filter_of, read
+from gitdailies_dora.derived.read.figures.names import Choices, Names, choices
+from gitdailies_dora.derived.read.question import Question
+from gitdailies_dora.events.listing import texts_of
+from gitdailies_dora.figures.answers import series
+from gitdailies_dora.figures.answers.numbers import P25, P75
+from gitdailies_dora.figures.answers.report import FiguresFilter, SeriesBucket
+from gitdailies_dora.figures.answers.series import ALL, SeriesQuestion, Summary
+from gitdailies_dora.figures.answers.tally import in_seconds
+from gitdailies_dora.figures.answers.tracks import DeployRow, IncidentRow, Tracks, rows_of, tracks_of
+from gitdailies_dora.figures.answers.trend import Bucket
+from gitdailies_dora.figures.history.facts import derive
+from gitdailies_dora.figures.history.settings import FigureSettings
+from gitdailies_dora.sql.bulk import lookup_many
+
+
+class ShownBucket(NamedTuple):
+    """A bucket, its figures, and the quartiles of its recovery times in seconds."""
+
+    bucket: Bucket
+    figures: SeriesBucket
+    recovery_p25: float | None
+    recovery_p75: float | None
+
+
+class TimelineEvent(NamedTuple):
+    """An event on the tracks and its number."""
+
+    seq: int
+    about: EventReference
+
+
+class RepositoryPage(NamedTuple):
+    """What was read; every event received before `as_of` is in it.
+
+    `before` is the time at which the period before began; None without one. `began_at` is the time of the
+    first deploy or incident of the target, before the period or in it. `events` are those on the tracks, by
+    id, and `shares` those of `Sums.shares`.
+    """
+
+    target: FiguresFilter
+    figures: Summary
+    before: int | None
+    buckets: Sequence[ShownBucket]
+    shares: Sequence[float]
+    as_of: int
+    tracks: Tracks
+    began_at: int | None
+    events: dict[str, TimelineEvent]
+    choices: Choices
+    changed: list[AuditLine]
+
+
+def repository_page(
+    session: Session, question: Question, asked: SeriesQuestion, settings: FigureSettings
+) -> RepositoryPage:
+    """Read what the page shows; *asked* is the same question, about everything together in buckets."""
+    selection = question.selection
+    found = read(session, asked, settings)
+    planned, sums, first = found.planned, found.sums, series.first_of(asked, found.firsts, ALL)
+    recoveries = [in_seconds(sums.over(ALL, part).recoveries, P25, P75) for _, part in planned.buckets]
+    figures = series.buckets(planned, sums, ALL, first)
+    (change,), _ = series.changes([series.differences(planned, sums, (ALL,), first)])
+    drawn = tracks_of(*_rows(session, question, settings), selection.period, settings.window_us)
+    return RepositoryPage(
+        target=filter_of(Names(session, asked, settings), question, settings),
+        figures=series.summary(asked, planned, sums, (ALL,), first)._replace(change=change),
+        before=None if planned.before is None else planned.before.began_at,
+        buckets=[
+            ShownBucket(bucket, of_bucket, *quartiles)
+            for (bucket, _), of_bucket, quartiles in zip(planned.buckets, figures, recoveries, strict=True)
+        ],
+        shares=sums.shares((ALL,), asked.period),
+        as_of=found.as_of,
+        tracks=drawn,
+        began_at=rows.first_event_at(session, selection),
+        events=_events(session, _ids(drawn), settings),
+        choices=choices(session, selection, settings),
+        changed=setting_changes(session, planned.segments[0].began_at, selection.period.until),
+    )
+
+
+def _rows(
+    session: Session, question: Question, settings: FigureSettings
+) -> tuple[list[DeployRow], list[IncidentRow]]:
+    """Read the deploys and incidents of the period; the events, while the rows are for other settings."""
+    selection = question.selection
+    if not rows.outdated(session, settings):
+        return rows.read_deploys(session, selection, settings), rows.read_incidents(session, selection)
+    now, most = selection.period.now, repositories.MOST_EVENTS
+    history = repositories.history_of(session, selection.repo, settings, now, most)
+    return rows_of(derive(history, settings), selection)
+
+
+def _ids(drawn: Tracks) -> set[str]:
+    single = {mark.id for marks in drawn.tracks.values() for mark in marks if mark.id is not None}
+    return single | {event.id for event in drawn.listed}
+
+
+def _events(session: Session, ids: Iterable[str], settings: FigureSettings) -> dict[str, TimelineEvent]:
+    wanted = [(id_,) for id_ in sorted(ids)]
+    found = lookup_many(session, "id", wanted, statements.EVENTS_BY_ID)
+    return {
+        id_: TimelineEvent(seq, EventReference.of(texts_of(body, settings.renames)))
+        for id_, seq, body in found
+    }

@@ -1,0 +1,161 @@
+"""The sums of a question, read from packed weeks and from the derived rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from gitdailies_core.values.deploy_target import DeployTarget
+from gitdailies_core.values.renames import Renames
+from gitdailies_server.storage.database import Session
+
+from gitdailies_dora.derived.model import repositories, rows, statements
+from gitdailies_dora.derived.model.columns import TimeSpan, Where, read_rows, read_weeks
+from gitdailies_dora.derived.model.deploys import target_key
+from gitdailies_dora.events.records import change_log, spellings
+from gitdailies_dora.figures.answers import series
+from gitdailies_dora.figures.answers.columns import (
+    AROUND,
+    Columns,
+    Rows,
+    joined,
+    of_facts,
+    target_of,
+)
+from gitdailies_dora.figures.answers.series import Plan, SeriesQuestion
+from gitdailies_dora.figures.answers.sums import Cuts, Key, Sums
+from gitdailies_dora.figures.history.facts import EVIDENCE, TIME, derive
+from gitdailies_dora.figures.history.settings import FigureSettings
+from gitdailies_dora.sql.bulk import lookup_many
+
+_MOST_ENVIRONMENTS = 1000
+# The rows of this many repositories are read by an index, and no packed week.
+_FEW = 5
+# When the last counting deploy of a target before a span is, and the first one after it until a moment.
+_OUTSIDE = """
+given.number,
+(SELECT d.at FROM figures_deploys d WHERE d.repo = given.repo AND d.environment = given.environment
+  AND d.service = given.service AND d.counts = 1 AND d.at < given.first
+  ORDER BY d.at DESC, d.id DESC LIMIT 1),
+(SELECT d.at FROM figures_deploys d WHERE d.repo = given.repo AND d.environment = given.environment
+  AND d.service = given.service AND d.counts = 1 AND d.at > given.last AND d.at <= given.now
+  ORDER BY d.at, d.id LIMIT 1)
+"""
+
+
+def read(
+    session: Session,
+    question: SeriesQuestion,
+    planned: Plan,
+    settings: FigureSettings,
+    most: int | None,
+    *,
+    fresh: bool = False,
+) -> tuple[Sums, int]:
+    """Add up the deploys and incidents of a question; every event received before a moment is in the sums.
+
+    With *fresh*, the events are read if the rows are behind. Raises Refusal if the rows are for other
+    settings, and more than *most* events would have to be read.
+    """
+    now = question.period.now
+    cuts = series.cuts(planned, question, settings.window_us)
+    behind = change_log.behind_since(session, now)
+    if not rows.outdated(session, settings) and not (fresh and behind is not None):
+        as_of = now if behind is None else min(behind, now)
+        return _add_up(session, question, planned, cuts, settings), as_of
+    repo = next(iter(question.repos)) if len(question.repos) == 1 else None
+    history = repositories.history_of(session, repo, settings, now, most)
+    return series.add_up(of_facts(derive(history, settings)), question, cuts), now
+
+
+def _add_up(
+    session: Session, question: SeriesQuestion, planned: Plan, cuts: Cuts, settings: FigureSettings
+) -> Sums:
+    """Add up the deploys and incidents of a question, each in its segment."""
+    span = TimeSpan(planned.segments[0].began_at, planned.segments[-1].last)
+    found = joined(
+        part
+        for environment in environments(session, question)
+        for part in _parts(
+            session, question, Where(environment, question.repos), span, cuts, settings.renames
+        )
+    )
+    if settings.by_evidence:
+        others = found.failures["evidence"] != EVIDENCE.index(TIME)
+        found = found._replace(failures=found.failures[others])
+    keys = [question.keys(target_of(text)) for text in found.targets]
+    return Sums(found._replace(around=_around(session, found, keys, span, question.period.now)), keys, cuts)
+
+
+def _around(
+    session: Session, found: Columns, keys: Sequence[Sequence[Key]], span: TimeSpan, now: int
+) -> Rows:
+    """Read the last deploy before *span* and the first one after it, of each target with deploys in it."""
+    deployed = set(found.deploys["target"].tolist())
+    given = [
+        (number, *target_key(target_of(text)), *span, now)
+        for number, text in enumerate(found.targets)
+        if number in deployed and keys[number]
+    ]
+    columns = "number, repo, environment, service, first, last, now"
+    outside = lookup_many(session, columns, given, _OUTSIDE)
+    return np.array([(at, number) for number, *both in outside for at in both if at is not None], AROUND)
+
+
+def _parts(
+    session: Session, question: SeriesQuestion, where: Where, span: TimeSpan, cuts: Cuts, renames: Renames
+) -> Iterator[Columns]:
+    """Yield the rows of an environment: those of packed weeks, and the others from the derived rows.
+
+    A week is packed with all repositories, so that the rows of a few are read faster by themselves.
+    """
+    now = question.period.now
+    first, others = span.first, []
+    if not 0 < len(where.repos) <= _FEW:
+        for week, packed in read_weeks(session, where, span, now, cuts):
+            others.append(TimeSpan(first, week.first - 1))
+            yield packed
+            first = week.last + 1
+    for other in (*others, TimeSpan(first, span.last)):
+        if other.first <= other.last:
+            yield read_rows(session, where, other, now, renames)
+
+
+def open_incidents(session: Session, question: SeriesQuestion, *, live: bool) -> list[DeployTarget]:
+    """Return the target of each incident that is open at the moment of the question.
+
+    A *live* question is about the present moment, and no incident has ended later than that.
+    """
+    now = question.period.now
+    found: list[DeployTarget] = []
+    for environment in environments(session, question):
+        target = Where(environment, question.repos)
+        asked: list[tuple[str, tuple[int, ...]]] = [(statements.OPEN_INCIDENTS, (now,) * 2)]
+        if not live:
+            asked.append((statements.OPEN_THEN, (now,) * 4))
+        for statement, moments in asked:
+            rows_ = session.execute(statement.format(where=target.condition()), (*moments, *target.values))
+            found += [DeployTarget(repo, where, service or None) for repo, service, where in rows_.fetchall()]
+    return [target for target in found if question.keys(target)]
+
+
+def environments(session: Session, question: SeriesQuestion) -> list[str]:
+    """Return the environments of a question: those that it names, or all."""
+    if question.environments:
+        return sorted(question.environments)
+    found = set(rows.environments(session, _MOST_ENVIRONMENTS))
+    row = session.execute(statements.FIRST_ENVIRONMENT_OF_INCIDENTS).fetchone()
+    while row is not None and len(found) < _MOST_ENVIRONMENTS:
+        found.add(row[0])
+        row = session.execute(statements.NEXT_ENVIRONMENT_OF_INCIDENTS, (row[0],)).fetchone()
+    return sorted(found)
+
+
+def first_times(session: Session, settings: FigureSettings) -> dict[str, int]:
+    """Return the time of the first event of each repository, by its folded name."""
+    names = spellings.names(session, settings.renames)
+    found: dict[str, int] = {}
+    for name, at in lookup_many(session, "name", [(name,) for name in names], statements.FIRST_TIMES):
+        repo = names[name]
+        found[repo] = min(at, found.get(repo, at))
+    return found

@@ -1,0 +1,419 @@
+"""The review of a week, from rows: `figures.review` decides which lines there are.
+
+Each line has a key, by which a person marks it as done. An index finds the deploys and incidents of the week.
+Lines that are open come first, and only those that are shown are read in full.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import orjson
+from gitdailies_core.events.events import INCIDENT_RESOLVED, INCIDENT_STARTED
+from gitdailies_core.values.deploy_target import DeployTarget
+from gitdailies_core.values.renames import folded
+from gitdailies_core.values.times import text_of
+from gitdailies_server.storage.database import Session
+from gitdailies_server.storage.timestamps import from_us
+from msgspec import structs
+
+from gitdailies_dora.derived.model import rows
+from gitdailies_dora.derived.model.deploys import lead_times_of
+from gitdailies_dora.derived.read import answers
+from gitdailies_dora.derived.read.events import detail, possible_duplicates
+from gitdailies_dora.derived.read.events.related import RelatedReader
+from gitdailies_dora.derived.read.review_question import ReviewQuestion
+from gitdailies_dora.events.records import acknowledgements, change_log
+from gitdailies_dora.events.records.corrections import all_corrections, correction_of
+from gitdailies_dora.figures.answers.selection import Selection
+from gitdailies_dora.figures.history import incidents
+from gitdailies_dora.figures.history.corrections import NOT_AN_INCIDENT
+from gitdailies_dora.figures.history.repeats import LATE_US
+from gitdailies_dora.figures.history.settings import DEFINITIONS, PRODUCTION, FigureSettings
+from gitdailies_dora.figures.words import review, silence
+from gitdailies_dora.figures.words.reasons import service_line
+from gitdailies_dora.figures.words.review import Doubles, NewName, SlowChange
+from gitdailies_dora.figures.words.silence import Sighting, Sign, Silence
+
+_MOST_ENVIRONMENTS, _MOST_PAIRS, _MOST_SIGNS, _NEAR = 100, 2000, 10_000, 3
+# The events of half a year say how long a source of incidents pauses.
+_LOOKED_BACK_US = 26 * 7 * 86_400 * 1_000_000
+
+# The counting deploys to an environment in a period, in order.
+_SIGHTINGS = (
+    "SELECT id, at, repo, environment, service, reporter FROM figures_deploys"
+    " WHERE counts = 1 AND environment = ? AND at >= ? AND at < ? ORDER BY at, id"
+)
+# The incidents of an environment that started in a period, as known at a moment (the last two parameters),
+# and those that are none, as corrections say.
+_INCIDENTS = (
+    "SELECT id, repo, service, deploy, how FROM figures_incidents"
+    " WHERE environment = ? AND at >= ? AND at < ? AND ((since <= ? AND until > ?) OR how = ?)"
+    " ORDER BY at, id"
+)
+# The newest events of one kind in a period, up to a number.
+_SIGNS = (
+    "SELECT id, time, repo, service, body FROM events"
+    " WHERE kind = ? AND time >= ? AND time < ? ORDER BY time DESC LIMIT ?"
+)
+# The lead times of these deploys, where they have any.
+_LEAD_TIMES = (
+    "SELECT id, at, leads, repo, service FROM figures_deploys"
+    " WHERE counts = 1 AND environment = ? AND at >= ? AND at < ? AND leads <> '' ORDER BY at, id"
+)
+# Of these deploys, the ones whose commit another run deployed soon after to the same environment, in order.
+_TWO_RUNS = (
+    "SELECT d.id, o.id, d.repo, d.service FROM figures_deploys d"
+    " JOIN figures_deploys o ON o.repo = d.repo AND o.environment = d.environment AND o.service = d.service"
+    " AND o.sha = d.sha AND o.exact = d.exact AND o.run <> d.run AND d.run <> '' AND o.run <> ''"
+    " WHERE d.counts = 1 AND d.environment = ? AND d.at >= ? AND d.at < ? AND o.at BETWEEN d.at AND d.at + ?"
+    " ORDER BY d.at, d.id, o.at, o.id"
+)
+# Whether a name was there before a moment: a repository, an environment of it, a service, a reporter.
+_REPO_BEFORE = "SELECT 1 FROM figures_deploys WHERE counts = 1 AND repo = ? AND at < ? LIMIT 1"
+_ENVIRONMENT_BEFORE = (
+    "SELECT 1 FROM figures_deploys WHERE counts = 1 AND repo = ? AND environment = ? AND at < ? LIMIT 1"
+)
+_SERVICE_BEFORE = (
+    "SELECT 1 FROM figures_deploys"
+    " WHERE counts = 1 AND repo = ? AND environment = ? AND service = ? AND at < ? LIMIT 1"
+)
+_REPORTER_BEFORE = (
+    "SELECT 1 FROM figures_deploys"
+    " WHERE counts = 1 AND repo = ? AND environment = ? AND reporter = ? AND at < ? ORDER BY at DESC LIMIT 1"
+)
+
+Line = TypeVar("Line", bound=answers.ReviewLine)
+
+
+class _LineCandidate(NamedTuple, Generic[Line]):
+    """A line that may be shown: its key, what reads it, and the event that a correction of it is about."""
+
+    key: str
+    read: Callable[[], Line | None]
+    event: str = ""
+
+
+def answer(session: Session, question: ReviewQuestion, settings: FigureSettings) -> answers.Review:
+    """Return the answer to `GET /api/review`. Raises Refusal while the rows are for other settings."""
+    period = question.week.period
+    # Before the rows are read: what is derived meanwhile may be missing in them.
+    as_of = change_log.complete_until(session, period.now)
+    found = _Lines(session, RelatedReader(session, settings, period.now), question)
+    failed, unlinked, uncounted = found.failed(), found.unlinked(), found.uncounted()
+    twice_, doubtful, slowest, silent = found.twice(), found.doubtful(), found.slowest(), found.silent()
+    sections: tuple[Sequence[_LineCandidate[Any]], ...] = (
+        failed,
+        unlinked,
+        uncounted,
+        twice_,
+        doubtful,
+        slowest,
+        silent,
+    )
+    everything = [one for candidates in sections for one in candidates]
+    decided = _decisions(session, everything)
+
+    def lines(candidates: Sequence[_LineCandidate[Line]]) -> tuple[Line, ...]:
+        shown = sorted(candidates, key=lambda one: one.key in decided)[: review.MOST_LINES]
+        return tuple(
+            structs.replace(line, key=one.key, done=decided.get(one.key))
+            for one in shown
+            if (line := one.read()) is not None
+        )
+
+    left = [max(len(candidates) - review.MOST_LINES, 0) for candidates in sections]
+    return answers.Review(
+        definitions=DEFINITIONS,
+        week=question.week.name,
+        filter=answers.ReviewFilter(repo=question.repo or None, team=question.scope.team or None),
+        from_=_text(period.began_at),
+        to=_text(period.ended_at or period.now),
+        as_of=_text(as_of),
+        open=sum(one.key not in decided for one in everything),
+        done=sum(one.key in decided for one in everything),
+        sections=answers.ReviewSections(
+            failed=lines(failed),
+            unlinked=lines(unlinked),
+            uncounted=lines(uncounted),
+            twice=lines(twice_),
+            doubtful=lines(doubtful),
+            slowest=lines(slowest),
+            silent=lines(silent),
+        ),
+        left=answers.LinesLeft(**dict(zip(review.SECTIONS, left, strict=True))),
+    )
+
+
+def _decisions(
+    session: Session, candidates: Sequence[_LineCandidate[Any]]
+) -> dict[str, answers.LineDecision]:
+    """Return who decided a line, by its key: by correcting its event, or by acknowledging the line."""
+    decided: dict[str, answers.LineDecision] = {}
+    for key, made in acknowledgements.of_lines(session, (one.key for one in candidates)).items():
+        decided[key] = answers.LineDecision(
+            how=answers.ACKNOWLEDGED, by=made.actor, at=_text(made.at), reason=made.reason
+        )
+    corrected = all_corrections(session)
+    for one in candidates:
+        if one.event in corrected and (stored := correction_of(session, one.event)) is not None:
+            decided[one.key] = answers.LineDecision(
+                how=answers.CORRECTED, by=stored.actor, at=_text(stored.at), reason=stored.reason
+            )
+    return decided
+
+
+class _Lines:
+    """The lines of each section."""
+
+    def __init__(self, session: Session, reader: RelatedReader, question: ReviewQuestion) -> None:
+        self._session = session
+        self._reader = reader
+        self._question = question
+        self._week = question.week
+        period = question.week.period
+        self._began = period.began_at
+        self._until = min(period.ended_at or period.now, period.now + 1)
+        self._current = self._sightings(PRODUCTION, self._began, self._until)
+        self._here = {one.id for one in self._current}
+        self._deploys = [
+            row
+            for row in rows.read_deploys(session, Selection(period), reader.settings)
+            if row.id in self._here
+        ]
+
+    def failed(self) -> list[_LineCandidate[answers.FailedDeploy]]:
+        """The deploys that failed, and those that a person judged."""
+        corrected = all_corrections(self._session)
+        return [
+            _LineCandidate(
+                f"{review.FAILED}:{row.id}", partial(detail.failed_deploy, self._reader, row.id), row.id
+            )
+            for row in self._deploys
+            if row.failed or row.id in corrected
+        ]
+
+    def unlinked(self) -> list[_LineCandidate[answers.UnlinkedIncident]]:
+        """The incidents that are attributed to no deploy, and those that a person decided about.
+
+        One whose own event says that no deploy caused it needs no decision.
+        """
+        now, corrected = self._reader.now, all_corrections(self._session)
+        asked = (PRODUCTION, self._began, self._until, now, now, NOT_AN_INCIDENT)
+        return [
+            _LineCandidate(
+                f"{review.UNLINKED}:{id_}",
+                partial(detail.unlinked_incident, self._reader, id_, _NEAR),
+                id_,
+            )
+            for id_, repo, service, deploy, how in self._session.execute(_INCIDENTS, asked).fetchall()
+            if self._question.scope.includes(repo, service)
+            and (id_ in corrected or (deploy is None and how != incidents.NO_CAUSE))
+        ]
+
+    def uncounted(self) -> list[_LineCandidate[answers.UncountedName]]:
+        """The names that appeared in this week."""
+        others = [name for name in rows.environments(self._session, _MOST_ENVIRONMENTS) if name != PRODUCTION]
+        sightings = [
+            *self._current,
+            *(one for name in others for one in self._sightings(name, self._began, self._until)),
+        ]
+        known, repos = self._known(sightings)
+        found = review.new_names(sorted(sightings, key=lambda one: (one.at, one.id)), known, repos)
+        return [
+            self._of_event(
+                f"{review.UNCOUNTED}:{self._week.name}:{one.what}:{one.repo}:{one.name}",
+                one.first,
+                partial(_new_name, one),
+            )
+            for one in found
+        ]
+
+    def twice(self) -> list[_LineCandidate[answers.DoubleReports]]:
+        """The reporters that may have counted deploys twice."""
+        pairs = possible_duplicates.pairs(self._session, PRODUCTION, self._began, self._until, _MOST_PAIRS)
+        found = review.doubles(pair for pair in pairs if self._question.scope.includes_repo(pair.repo))
+        return [
+            self._of_event(
+                f"{review.TWICE}:{self._week.name}:{one.repo}:{one.reporter}:{one.other_reporter}",
+                one.last.id,
+                partial(self._doubles, one),
+            )
+            for one in found
+        ]
+
+    def _doubles(self, one: Doubles, ref: answers.EventReference) -> answers.DoubleReports:
+        return answers.DoubleReports(
+            repo=ref.repo or one.repo,
+            reporters=(one.reporter, one.other_reporter),
+            times=one.times,
+            events=(ref, *self._references([one.last.other])),
+        )
+
+    def doubtful(self) -> list[_LineCandidate[answers.DoubtfulTarget]]:
+        """Targets to which two workflows deploy, and deploys with many commits older than their target."""
+        asked = PRODUCTION, self._began, self._until, LATE_US
+        # By what is doubtful, repository and service: how many times or commits, and the last deploys.
+        found: dict[tuple[str, str, str], tuple[int, tuple[str, ...]]] = {}
+        for one, other, repo, service in self._session.execute(_TWO_RUNS, asked).fetchall():
+            events = map(self._reader.event, (one, other) if one in self._here else ())
+            texts = [event.texts for event in events if event is not None]
+            if len(texts) == 2 and review.are_two_workflows(*texts):
+                times, _ = found.get((review.WORKFLOWS, repo, service), (0, ()))
+                found[review.WORKFLOWS, repo, service] = times + 1, (one, other)
+        for id_, at, leads, repo, service in self._lead_times():
+            if len(leads) > review.MOST_OLD_COMMITS:
+                target = Selection(self._week.period, repo, service=service)
+                since = rows.first_event_at(self._session, target) or at
+                old = sum(at - lead < since for lead in leads)
+                if old > review.MOST_OLD_COMMITS:
+                    found[review.OLD_COMMITS, repo, service] = old, (id_,)
+        here = PRODUCTION, self._began, self._until, self._reader.now, self._reader.now, NOT_AN_INCIDENT
+        for id_, repo, service, _, how in self._session.execute(_INCIDENTS, here).fetchall():
+            by_time = how == incidents.BY_TIME and self._question.scope.includes(repo, service)
+            if by_time and rows.services_beside(self._session, repo, PRODUCTION, service, self._until):
+                times, _ = found.get((review.SERVICES, repo, service), (0, ()))
+                found[review.SERVICES, repo, service] = times + 1, (id_,)
+        return [
+            self._of_event(
+                ":".join((review.DOUBTFUL, self._week.name, *doubt)),
+                deploys[0],
+                partial(self._doubtful, doubt, number, deploys),
+            )
+            for doubt, (number, deploys) in found.items()
+        ]
+
+    def _doubtful(
+        self, doubt: tuple[str, str, str], number: int, deploys: Sequence[str], ref: answers.EventReference
+    ) -> answers.DoubtfulTarget:
+        what, repo, service = doubt
+        others = rows.services_beside(self._session, repo, PRODUCTION, service, self._until)
+        line = service_line(DeployTarget(repo, None, service), others) if others else ""
+        shown, repo = (ref, *self._references(deploys[1:])), ref.repo or ""
+        return answers.DoubtfulTarget(
+            what=what, repo=repo, service=service, number=number, deploys=shown, line=line
+        )
+
+    def slowest(self) -> list[_LineCandidate[answers.SlowestChange]]:
+        """The changes with the longest lead times."""
+        changes = [SlowChange(id_, at, max(leads)) for id_, at, leads, *_ in self._lead_times()]
+        return [
+            self._of_event(
+                f"{review.SLOWEST}:{one.deploy}",
+                one.deploy,
+                partial(_slow_change, one),
+            )
+            for one in review.slowest(changes)
+        ]
+
+    def silent(self) -> list[_LineCandidate[answers.SilentSender]]:
+        """The repositories, reporters and sources that stopped; none in a week that goes on."""
+        period, weeks = self._week.period, self._week.weeks_before()
+        if period.until != period.ended_at:
+            return []
+        before = self._sightings(PRODUCTION, weeks[0][0], weeks[-1][1])
+        found = [*silence.silent_deploys(before, self._current, weeks), *self._silent_sources()]
+        return [
+            self._of_event(
+                f"{review.SILENT}:{self._week.name}:{one.what}:{one.repo}:{one.name}",
+                one.last,
+                partial(_silence, one, (self._until - one.last_at) / 1_000_000),
+            )
+            for one in found
+        ]
+
+    def _silent_sources(self) -> list[Silence]:
+        """The sources of incidents that became silent, if their last incident is in the scope."""
+        since = self._until - _LOOKED_BACK_US
+        found = [
+            row
+            for kind in (INCIDENT_STARTED, INCIDENT_RESOLVED)
+            for row in self._session.execute(_SIGNS, (kind, since, self._until, _MOST_SIGNS)).fetchall()
+        ]
+        signs, targets = [], {}
+        for id_, at, repo, service, body in sorted(found, key=lambda row: (row[1], row[0])):
+            if source := orjson.loads(body).get("source"):
+                signs.append(Sign(id_, at, source))
+                targets[id_] = self._reader.settings.repo(repo or ""), folded(service or "")
+        gone = silence.silent_sources(signs, self._began, self._until)
+        return [one for one in gone if self._question.scope.includes(*targets[one.last])]
+
+    def _of_event(
+        self, key: str, id_: str, line: Callable[[answers.EventReference], Line]
+    ) -> _LineCandidate[Line]:
+        """Return a candidate whose line is made of the reference to an event."""
+        return _LineCandidate(key, lambda: next(map(line, self._references([id_])), None))
+
+    def _lead_times(self) -> Iterator[tuple[str, int, list[int], str, str]]:
+        asked = PRODUCTION, self._began, self._until
+        for id_, at, leads, repo, service in self._session.execute(_LEAD_TIMES, asked).fetchall():
+            if id_ in self._here:
+                yield id_, at, lead_times_of(leads), repo, service
+
+    def _sightings(self, environment: str, since: int, until: int) -> list[Sighting]:
+        found = self._session.execute(_SIGHTINGS, (environment, since, until)).fetchall()
+        scope = self._question.scope
+        return [one for one in map(Sighting._make, found) if scope.includes(one.repo, one.service)]
+
+    def _known(self, sightings: Sequence[Sighting]) -> tuple[set[tuple[str, str, str]], set[str]]:
+        """Return the names and the repositories of deploys that were there before the week."""
+        began, known = self._began, set()
+        repos = {repo for repo in {one.repo for one in sightings} if self._is_here(_REPO_BEFORE, repo, began)}
+        targets: dict[tuple[str, str], list[Sighting]] = defaultdict(list)
+        for one in sightings:
+            targets[one.repo, one.environment].append(one)
+        for (repo, environment), here in targets.items():
+            if self._is_here(_ENVIRONMENT_BEFORE, repo, environment, began):
+                known.add((review.ENVIRONMENT, repo, environment))
+            known |= {
+                (review.SERVICE, repo, service)
+                for service in {one.service for one in here}
+                if self._is_here(_SERVICE_BEFORE, repo, environment, service, began)
+            }
+            known |= {
+                (silence.REPORTER, repo, reporter)
+                for reporter in {one.reporter for one in here}
+                if self._is_here(_REPORTER_BEFORE, repo, environment, reporter, began)
+            }
+        return known, repos
+
+    def _is_here(self, statement: str, *values: Any) -> bool:
+        return self._session.execute(statement, values).fetchone() is not None
+
+    def _references(self, ids: Iterable[str]) -> list[answers.EventReference]:
+        return list(self._reader.references(ids).values())
+
+
+def _new_name(one: NewName, ref: answers.EventReference) -> answers.UncountedName:
+    return answers.UncountedName(
+        what=one.what,
+        repo=ref.repo or one.repo,
+        name=one.name,
+        deploys=one.deploys,
+        first=ref,
+    )
+
+
+def _slow_change(one: SlowChange, ref: answers.EventReference) -> answers.SlowestChange:
+    return answers.SlowestChange(deploy=ref, lead_time_seconds=one.lead_time / 1_000_000)
+
+
+def _silence(
+    one: Silence,
+    quiet_seconds: float,
+    ref: answers.EventReference,
+) -> answers.SilentSender:
+    return answers.SilentSender(
+        what=one.what,
+        repo=ref.repo or one.repo,
+        name=one.name,
+        last=ref,
+        quiet_seconds=quiet_seconds,
+    )
+
+
+def _text(at: int) -> str:
+    return text_of(from_us(at))

@@ -1,0 +1,228 @@
+"""Why events count or not, from the derived rows of the events and of the few that concern them.
+
+`figures.reasons` gives the verdicts. It is given a small history: the events themselves, with the facts of
+the deploys and incidents that they are compared with, as these were at the moment of the question.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from gitdailies_core.values.deploy_target import DeployTarget
+from gitdailies_server.storage.database import Session
+
+from gitdailies_dora.derived.model import statements
+from gitdailies_dora.derived.model.columns import TimeSpan, Where, fixes_forward
+from gitdailies_dora.derived.model.deploys import lead_times_of, read_deploys_by_id
+from gitdailies_dora.derived.model.incidents import StoredIncident
+from gitdailies_dora.derived.model.repositories import parse_bodies
+from gitdailies_dora.derived.model.rows import services_beside
+from gitdailies_dora.events.records import change_log
+from gitdailies_dora.figures.answers.selection import Selection
+from gitdailies_dora.figures.history import incidents
+from gitdailies_dora.figures.history.corrections import NOT_AN_INCIDENT
+from gitdailies_dora.figures.history.events import Deploy, End, History, Start
+from gitdailies_dora.figures.history.facts import DeployFacts, Facts, first_outage_of
+from gitdailies_dora.figures.history.incidents import NO_DEPLOY, Incident, Link, Occurrence, reach
+from gitdailies_dora.figures.history.lead_time import NewCommit, NewCommits
+from gitdailies_dora.figures.history.remedies import PLANNED, Remedy
+from gitdailies_dora.figures.history.repeats import Repeat
+from gitdailies_dora.figures.history.settings import FigureSettings
+from gitdailies_dora.figures.words.reasons import ALL, Reasons, Verdict
+from gitdailies_dora.sql.bulk import Lookup, lookup_many
+
+_BEHIND = Verdict(ALL, False, "behind", "it arrived a moment ago and is not counted yet; ask again")
+
+
+class Event(NamedTuple):
+    """A stored event: its number, id, folded repository and body."""
+
+    seq: int
+    id: str
+    repo: str
+    body: str
+
+
+class _Row(NamedTuple):
+    """What a deploy counts as, as its row has it."""
+
+    id: str
+    service: str
+    counts: int
+    rule: str
+    repeats: str
+    type: str
+    known: int
+    unknown: str
+    unknown_commits: int
+    leads: str
+    rework: int
+
+    @property
+    def new(self) -> NewCommits:
+        """As many new commits as it has, with their lead times."""
+        times = [*lead_times_of(self.leads), *[None] * self.unknown_commits]
+        return NewCommits(self.unknown, tuple(NewCommit("", lead) for lead in times))
+
+
+def verdicts(
+    session: Session, events: Sequence[Event], selection: Selection, settings: FigureSettings
+) -> list[tuple[Verdict, ...]]:
+    """Return the verdicts on each of *events*; the rows are those of *settings*."""
+    until = change_log.read_until(session)
+    now = selection.period.now
+    history = parse_bodies(session, (event.body for event in events), settings, now)
+    facts, known = _Reading(session, now, settings).facts(history)
+    reasons = Reasons(known, facts, selection, settings)
+    derived = {found.deploy.id for found in facts.deploys} | facts.repeats.keys()
+    waiting = {deploy.id for deploy in history.deploys} - derived
+    return [
+        (_BEHIND,) if event.seq > until or event.id in waiting else reasons.of(event.id) for event in events
+    ]
+
+
+class _Reading:
+    """Reads rows as they were at the moment *now*."""
+
+    def __init__(self, session: Session, now: int, settings: FigureSettings) -> None:
+        self._session = session
+        self._now = now
+        self._settings = settings
+        # The start of the incident that each deploy seems to have fixed forward, by the id of the deploy.
+        self._fixes: dict[str, str] = {}
+
+    def facts(self, history: History) -> tuple[Facts, History]:
+        """Return the facts that concern a history, and the history with its deploys as they count."""
+        deploys = {deploy.id: deploy for deploy in history.deploys}
+        rows = self._rows(deploys)
+        self._fixes = self._fixed(history)
+        incidents = self._incidents(history)
+        incidents += self._known(_given(self._fixes.values()), "id", statements.INCIDENTS_BY_ID)
+        linked = {row.deploy for row in incidents if row.deploy is not None}
+        counting = {id_ for id_, row in rows.items() if row.counts} | linked
+        attributed = self._known(_given(counting), "id", statements.INCIDENTS_OF_DEPLOY)
+        incidents = list({row.key: row for row in [*incidents, *attributed]}.values())
+        remedied_by = self._remedies(counting, statements.REMEDIES_OF)
+        by = {remedy for _, _, remedy, _ in remedied_by}
+        remedied = self._remedies(counting | by, statements.REMEDIES_BY)
+        others = linked | by | {deploy for deploy, *_ in remedied}
+        others |= {row.repeats for row in rows.values() if row.repeats}
+        others |= {row.wide for row in incidents if row.wide is not None}
+        others |= {row.deploy for row in incidents if row.deploy is not None}
+        stored = read_deploys_by_id(self._session, others - deploys.keys())
+        known = {id_: outcome.to_deploy() for id_, outcome in stored.items()}
+        for id_, row in rows.items():
+            target = deploys[id_].target._replace(service=row.service or None)
+            known[id_] = deploys[id_]._replace(target=target, type=row.type, known=bool(row.known))
+        return self._joined(rows, known, incidents, counting, remedied_by, remedied), history._replace(
+            deploys=tuple(known.get(deploy.id, deploy) for deploy in history.deploys)
+        )
+
+    def _joined(
+        self,
+        rows: Mapping[str, _Row],
+        known: Mapping[str, Deploy],
+        stored: Iterable[StoredIncident],
+        counting: set[str],
+        remedied_by: Iterable[tuple[str, int, str, str]],
+        remedied: Iterable[tuple[str, int, str, str]],
+    ) -> Facts:
+        ordered = sorted(stored, key=lambda row: (row.at, row.id))
+        incidents = [self._incident(row, known) for row in ordered if row.how != NOT_AN_INCIDENT]
+        dismissed = [self._incident(row, known).occurrence for row in ordered if row.how == NOT_AN_INCIDENT]
+        of_deploy: dict[str, list[Incident]] = defaultdict(list)
+        for incident in incidents:
+            if incident.link.deploy is not None:
+                of_deploy[incident.link.deploy.id].append(incident)
+        remedies: dict[str, list[Deploy]] = defaultdict(list)
+        for deploy, _, remedy, _ in remedied_by:
+            remedies[deploy].append(known[remedy])
+        undone: dict[str, list[Remedy]] = defaultdict(list)
+        for deploy, _, remedy, sha in remedied:
+            if deploy in known:
+                undone[remedy].append(Remedy(known[deploy], sha))
+        judged = dict(lookup_many(self._session, "id", _given(counting), statements.JUDGED))
+        by_start = {incident.occurrence.start.id: incident for incident in incidents}
+        deploys = tuple(
+            DeployFacts(
+                known[id_],
+                rows[id_].new if id_ in rows else NewCommits("", ()),
+                tuple(of_deploy.get(id_, ())),
+                tuple(sorted(remedies.get(id_, ()), key=lambda one: one.order)),
+                first_outage_of(of_deploy.get(id_, ()), judged.get(id_, "")),
+                judged.get(id_, ""),
+                rows[id_].rework if id_ in rows else PLANNED,
+                by_start.get(self._fixes.get(id_, "")),
+                self._settings.by_evidence,
+            )
+            for id_ in counting
+            if id_ in known
+        )
+        repeats = {
+            id_: Repeat(known[id_], row.rule, known[row.repeats])
+            for id_, row in rows.items()
+            if not row.counts
+        }
+        by_time = {id_: tuple(sorted(found, key=lambda one: one.order)) for id_, found in undone.items()}
+        return Facts(deploys, tuple(incidents), by_time, repeats, tuple(dismissed))
+
+    def _fixed(self, history: History) -> dict[str, str]:
+        times: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for deploy in history.deploys:
+            times[deploy.target.repo, deploy.target.environment or ""].append(deploy.at)
+        found: dict[str, str] = {}
+        for (repo, environment), at in times.items():
+            where, span = Where(environment, [repo]), TimeSpan(min(at), max(at))
+            found |= fixes_forward(self._session, where, span, self._now, self._settings.renames)
+        return found
+
+    def _rows(self, ids: Iterable[str]) -> dict[str, _Row]:
+        found = lookup_many(self._session, "id", _given(ids), statements.DEPLOY_RESULTS)
+        return {row[0]: _Row(*row) for row in found}
+
+    def _incidents(self, history: History) -> list[StoredIncident]:
+        """Return every occurrence of the incidents of a history."""
+        wanted = {(start.target.repo, start.incident) for start in history.starts}
+        wanted |= {(end.repo, end.incident) for end in history.ends}
+        return self._known(sorted(wanted), "repo, incident_id", statements.OCCURRENCES)
+
+    def _known(self, given: Sequence[Any], columns: str, lookup: Lookup) -> list[StoredIncident]:
+        rows = (StoredIncident(*row) for row in lookup_many(self._session, columns, given, lookup))
+        return [row for row in rows if row.is_known(self._now)]
+
+    def _remedies(self, ids: Iterable[str], lookup: Lookup) -> list[tuple[str, int, str, str]]:
+        found = lookup_many(self._session, "id", _given(ids), lookup)
+        return [(deploy, at, by, sha) for deploy, at, by, sha in found if at <= self._now]
+
+    def _incident(self, row: StoredIncident, known: Mapping[str, Deploy]) -> Incident:
+        target = DeployTarget(row.repo, row.environment, row.service or None)
+        start = Start(row.id, row.at, target, row.incident_id, row.cause)
+        end = None
+        if row.end_id is not None and row.ended_at is not None and row.ended_at <= self._now:
+            merged = bool(row.merged)
+            end = End(row.end_id, row.ended_at, row.repo, None, None, row.incident_id, None, merged)
+        deploy = None if row.deploy is None else known[row.deploy]
+        wide = None if row.wide is None else known.get(row.wide)
+        service = row.service if row.how == incidents.BY_TIME else ""
+        services = services_beside(self._session, row.repo, row.environment, service, row.at)
+        link = Link(deploy, row.how, wide, self._of_another_service(row), services)
+        return Incident(Occurrence(start, end), link)
+
+    def _of_another_service(self, row: StoredIncident) -> Deploy | None:
+        if row.how != NO_DEPLOY or not row.service:
+            return None
+        asked = (
+            row.repo,
+            row.environment,
+            row.service,
+            row.at - reach(self._settings.window_us, row.wide),
+            row.at,
+        )
+        found = self._session.execute(statements.LATEST_OF_OTHERS, asked).fetchone()
+        return None if found is None else read_deploys_by_id(self._session, found)[found[0]].to_deploy()
+
+
+def _given(ids: Iterable[str]) -> list[tuple[str]]:
+    return [(id_,) for id_ in sorted(ids)]

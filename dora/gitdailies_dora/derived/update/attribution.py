@@ -1,0 +1,125 @@
+"""The deploys that an occurrence of an incident is attributed to, as time goes by. Pure.
+
+What is known at a moment decides: the end of the incident may name another cause than its start, and a
+deploy of the commit that caused it may come later. From each such moment on it is attributed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from gitdailies_dora.derived.model.incidents import FOREVER
+from gitdailies_dora.figures.history.corrections import NOT_AN_INCIDENT
+from gitdailies_dora.figures.history.incidents import (
+    BY_CAUSE,
+    BY_HAND,
+    BY_TIME,
+    NO_CAUSE,
+    NO_DEPLOY,
+    NO_SUCH_COMMIT,
+    NO_SUCH_DEPLOY,
+    Occurrence,
+)
+from gitdailies_dora.figures.history.settings import WIDE_WINDOW_US
+
+
+class Candidate(NamedTuple):
+    """A deploy that an incident may be attributed to; `service` is "" for none."""
+
+    at: int
+    id: str
+    service: str
+
+
+class Cause(NamedTuple):
+    """The SHA that is named as the cause from a moment on; None for none."""
+
+    since: int
+    sha: str | None
+
+
+class Span(NamedTuple):
+    """From `since` until `until`, an occurrence is attributed to `deploy`; `how`, or why to none.
+
+    `wide` is the deploy that a window of 72 hours would attribute it to.
+    """
+
+    since: int
+    until: int
+    cause: str | None
+    deploy: Candidate | None
+    how: str
+    wide: str | None = None
+
+
+def causes(occurrence: Occurrence) -> tuple[Cause, ...]:
+    """Return what is named as the cause of an occurrence: by its start, and by its end from then on."""
+    end = occurrence.end
+    first, last = occurrence.start.caused_by, occurrence.caused_by
+    if end is None or first == last:
+        return (Cause(occurrence.began_at, last),)
+    if end.at == occurrence.began_at:
+        return (Cause(end.at, last),)
+    return (Cause(occurrence.began_at, first), Cause(end.at, last))
+
+
+def by_time(began_at: int, since: int, until: int, latest: Candidate | None, window: int) -> Span:
+    """Attribute an incident without a cause; *latest* is the latest deploy in the window or in 72 hours."""
+    age = None if latest is None else began_at - latest.at
+    if latest is not None and age is not None and age < window:
+        return Span(since, until, None, latest, BY_TIME)
+    wide = latest.id if latest is not None and age is not None and age < WIDE_WINDOW_US else None
+    return Span(since, until, None, None, NO_DEPLOY, wide)
+
+
+def by_cause(
+    began_at: int, service: str, sha: str, since: int, until: int, candidates: Sequence[Candidate]
+) -> list[Span]:
+    """Attribute an incident to one of the deploys that are of its cause or brought it, moment by moment."""
+    later = [one for one in candidates if one.at > began_at]
+    of_service = [one for one in later if service and one.service == service]
+    # Of the later ones, only the first can be what it is attributed to, and the first of the service.
+    moments = {one.at for first in (later, of_service) for one in sorted(first)[:1]}
+    spans: list[Span] = []
+    for moment in sorted({since, *(at for at in moments if since < at < until)}):
+        found = _at(began_at, service, (one for one in candidates if one.at <= moment))
+        if spans and spans[-1].deploy == found:
+            continue
+        if spans:
+            spans[-1] = spans[-1]._replace(until=moment)
+        spans.append(Span(moment, until, sha, found, BY_CAUSE if found else NO_SUCH_COMMIT))
+    return spans
+
+
+def by_hand(began_at: int, deploy: Candidate | None) -> list[Span]:
+    """Attribute an incident to the deploy that a correction names, from the time of this deploy on.
+
+    It is None if it is not here, or does not count at the target of the incident.
+    """
+    if deploy is None:
+        return [Span(began_at, FOREVER, None, None, NO_SUCH_DEPLOY)]
+    if deploy.at <= began_at:
+        return [Span(began_at, FOREVER, None, deploy, BY_HAND)]
+    return [
+        Span(began_at, deploy.at, None, None, NO_SUCH_DEPLOY),
+        Span(deploy.at, FOREVER, None, deploy, BY_HAND),
+    ]
+
+
+def by_nothing(since: int, until: int, cause: str | None = None) -> Span:
+    """Attribute an incident to no deploy: a correction or its `causedBy` says that none caused it."""
+    return Span(since, until, cause, None, NO_CAUSE)
+
+
+def dismissed(began_at: int) -> Span:
+    """Return the span of an occurrence that is no incident. It is empty, so that it is in no figure."""
+    return Span(began_at, began_at, None, None, NOT_AN_INCIDENT)
+
+
+def _at(began_at: int, service: str, known: Iterable[Candidate]) -> Candidate | None:
+    found = list(known)
+    of_service = [one for one in found if service and one.service == service]
+    candidates = of_service or found
+    before = [one for one in candidates if one.at <= began_at]
+    return max(before) if before else min(candidates, default=None)

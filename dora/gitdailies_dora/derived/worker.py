@@ -1,0 +1,232 @@
+"""Keeps the derived rows up to date while a server runs: within a second of an event, little by little."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from gitdailies_core.errors import GitDailiesError, StoreUnavailable
+from gitdailies_server.logging.setup import describe_error
+from gitdailies_server.storage.database import Session
+from gitdailies_server.storage.timestamps import to_us
+
+from gitdailies_dora.derived.model import rows
+from gitdailies_dora.derived.update import packed_weeks
+from gitdailies_dora.derived.update.advance import Progress, advance
+from gitdailies_dora.events.records import change_log
+from gitdailies_dora.events.store import EventStore
+from gitdailies_dora.figures.history.settings import DEFINITIONS, FigureSettings
+from gitdailies_dora.sql import statistics
+
+if TYPE_CHECKING:
+    from gitdailies_dora.derived.update.packing import Packed
+
+# Without a request, the rows are at most this old.
+PAUSE_SECONDS = 1.0
+# A request waits this long at most for newer rows.
+WAIT_SECONDS = 2.0
+# With more events to derive than this, a request does not wait: it would take too long.
+WAIT_EVENTS = 2000
+# How long after a long list the next one may come. An import sends thousands of them, one after the other.
+LIST_SECONDS = 0.5
+# Without a change, weeks that are over by now are looked for this often.
+PACK_SECONDS = 600.0
+# How long a step may take: arriving events wait for it.
+_STEP_SECONDS = 0.04
+# The number of events of such a step. A step has a dozen statements and a commit, however few events it has.
+_LEAST, _MOST = 200, 1000
+# A step is this much longer once no event has arrived for a while. An event costs half as much in it.
+_LONGER = 4
+_QUIET_US = 1_000_000
+
+
+def _collect(session: Session, settings: FigureSettings, now: int) -> Packed | None:
+    """Read the next week to pack; None if there is none."""
+    week = packed_weeks.next_week(session, settings.zone, now)
+    if week is None:
+        return None
+    # It loads NumPy, which a server without such a week may never need.
+    from gitdailies_dora.derived.update import packing
+
+    return packing.collect(session, week, settings.renames)
+
+
+def _found(session: Session, settings: FigureSettings, now: int) -> tuple[str, bool, bool]:
+    """Read who made the rows, if a newer release did; whether they are outdated; and whether events wait."""
+    waiting = change_log.count_pending(session, now=now, most=1) > 0
+    return rows.newer_definitions(session), rows.outdated(session, settings), waiting
+
+
+class Deriver:
+    """Updates the derived rows. `start` it in the event loop of its store, `stop` it before the store closes.
+
+    *changed* is called with each repository whose rows changed.
+    """
+
+    def __init__(
+        self,
+        store: EventStore,
+        settings: FigureSettings,
+        clock: Callable[[], datetime],
+        log: Any,
+        changed: Callable[[str], None] = lambda _repo: None,
+    ) -> None:
+        self.settings = settings
+        self._store = store
+        self._clock = clock
+        self._log = log
+        self._changed = changed
+        self._turn = asyncio.Lock()
+        self._is_reset = False
+        self._newer = ""
+        self._most = _LEAST
+        self._growth = statistics.Growth()
+        self._task: asyncio.Task[None] | None = None
+        self._stopped = False
+        # How many long lists are being taken, and the moment until which the next one may come.
+        self._lists = 0
+        self._lists_until = 0.0
+        # The moment of the monotonic clock at which to look for weeks to pack.
+        self._pack_again = 0.0
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Stop for good: wait for steps that requests began, and ignore later calls of `derive`.
+
+        A request that began with earlier settings would otherwise delete the rows of the current ones.
+        """
+        self._stopped = True
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        async with self._turn:
+            pass
+
+    @contextmanager
+    def taking_list(self) -> Iterator[None]:
+        """Tell that a long list is being taken: meanwhile, and shortly after it, little is derived.
+
+        Deriving and taking lists share one interpreter and one writer, and an import waits for its lists.
+        """
+        self._lists += 1
+        try:
+            yield
+        finally:
+            self._lists -= 1
+            self._lists_until = time.monotonic() + LIST_SECONDS
+
+    async def catch_up(self) -> None:
+        """Update the rows for a request, unless that takes longer than a request may wait."""
+        now = to_us(self._clock())
+        waiting = await self._store.read(partial(change_log.count_pending, now=now, most=WAIT_EVENTS))
+        if 0 < waiting < WAIT_EVENTS or not self._is_reset:
+            with suppress(TimeoutError, StoreUnavailable):
+                await asyncio.wait_for(self.derive(), WAIT_SECONDS)
+
+    async def derive(self, *, patient: bool = False) -> None:
+        """Update the rows with every event that is due; one caller at a time.
+
+        While long lists arrive, a *patient* caller makes one step and leaves the others for later.
+        """
+        if self._stopped:
+            return
+        async with self._turn:
+            now = to_us(self._clock())
+            # One question, since an idle server asks it every second.
+            newer, outdated, pending = await self._store.read(
+                partial(_found, settings=self.settings, now=now)
+            )
+            self._say_newer(newer)
+            while outdated and not self._is_reset:
+                reset = partial(rows.reset, settings=self.settings, most=_MOST)
+                self._is_reset = await self._store.write(reset)
+                pending = True
+            while pending:
+                longer = not self._takes_lists()
+                progress, most = await self._store.write(partial(self._advance, now=now, longer=longer))
+                self._pack_again = 0.0
+                for repo in progress.repos:
+                    self._changed(repo)
+                if self._growth.add(progress.events):
+                    # One by one, because arriving events wait for each.
+                    for table in statistics.TABLES:
+                        await self._store.write(partial(statistics.refresh, table=table))
+                pending = progress.events == most and not (patient and self._takes_lists())
+
+    def _say_newer(self, newer: str) -> None:
+        """Log once that a newer release made the rows, which this server leaves alone."""
+        if newer and not self._newer:
+            self._newer = newer
+            reason = (
+                f"they follow definitions {newer}, and this server knows {DEFINITIONS}; upgrade this server"
+            )
+            self._log.error("figures are left to a newer release", reason=reason)
+
+    async def pack(self) -> bool:
+        """Pack one week, if one is over that is not packed; return whether there was one.
+
+        Where none is left, it looks again after a step of deriving, or after a while.
+        """
+        if self._stopped or time.monotonic() < self._pack_again:
+            return False
+        async with self._turn:
+            now = to_us(self._clock())
+            if await self._store.read(partial(change_log.count_pending, now=now, most=1)):
+                return False
+            found = await self._store.read(partial(_collect, settings=self.settings, now=now))
+            if found is None:
+                self._pack_again = time.monotonic() + PACK_SECONDS
+            else:
+                await self._store.write(partial(self._keep, found=found))
+        return found is not None
+
+    def _keep(self, session: Session, found: Packed) -> None:
+        from gitdailies_dora.derived.update import packing
+
+        if not rows.outdated(session, self.settings):
+            packing.keep(session, found, self.settings.renames)
+
+    def _advance(self, session: Session, now: int, *, longer: bool) -> tuple[Progress, int]:
+        """Derive the next events; return also up to how many. Measure how many of them fit into a step.
+
+        The step may be a longer one, if no other server receives events.
+        """
+        began = time.perf_counter()
+        factor = _LONGER if longer and self._is_quiet(session) else 1
+        most = self._most * factor
+        # A server that started later with other settings now owns the rows. This one answers from events.
+        if rows.outdated(session, self.settings):
+            return Progress(0, frozenset()), most
+        progress = advance(session, self.settings, now, most)
+        fits = self._most * _STEP_SECONDS * factor / (time.perf_counter() - began)
+        if progress.events == most or fits < self._most:
+            self._most = min(max(int(fits), _LEAST, self._most // 2), _MOST, self._most * 2)
+        return progress, most
+
+    def _is_quiet(self, session: Session) -> bool:
+        last = change_log.last_received(session)
+        return last is None or to_us(self._clock()) - last > _QUIET_US
+
+    def _takes_lists(self) -> bool:
+        return self._lists > 0 or time.monotonic() < self._lists_until
+
+    async def _run(self) -> None:
+        while True:
+            pause = PAUSE_SECONDS
+            try:
+                await self.derive(patient=True)
+                if await self.pack():
+                    pause = 0.0
+            except GitDailiesError as error:
+                self._log.error("figures are behind", reason=describe_error(error))
+            except Exception as error:  # noqa: BLE001  a fault of one step must not end the next
+                self._log.error("figures are behind", reason=describe_error(error))
+            await asyncio.sleep(pause)

@@ -1,0 +1,217 @@
+"""Erase from the receiver's store: events, all that is old, or a text.
+
+A hash of each erased event's id stays, so that a repeat is answered as known and does not come back.
+Afterwards the derived rows are those of a history without the erased events.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+
+from gitdailies_core.values.erased_text import MARK, ErasedText
+from gitdailies_core.values.times import parse
+from gitdailies_server.storage.database import Database, Session
+from gitdailies_server.storage.erasing import BATCH, Erased, Erasure, Turns, count_rows, replace_text
+from gitdailies_server.storage.timestamps import to_us, utc_now
+
+from gitdailies_dora.accounts.audit import write_audit
+from gitdailies_dora.accounts.people import folded
+from gitdailies_dora.derived.model import git_commits, rows
+from gitdailies_dora.derived.update.advance import advance
+from gitdailies_dora.events.records import change_log, corrections, spellings
+from gitdailies_dora.events.records.erased_ids import remember
+from gitdailies_dora.sql.database import migrate
+from gitdailies_dora.sql.held_text import HELD
+
+_ROW = "RETURNING id, repo, incident_id"
+_DELETE_EVENT = f"DELETE FROM events WHERE id = ? {_ROW}"  # noqa: S608  a constant
+_DELETE_OLD_EVENTS = (
+    "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE time < ? ORDER BY seq LIMIT ?)"  # noqa: S608
+    f" {_ROW}"
+)
+# Copies of deleted events, and corrections, in the audit log.
+_COPIES_OF = (
+    "SELECT seq FROM audit WHERE action IN ('event.deleted', 'correction.made', 'correction.undone')"
+    " AND subject = ?"
+)
+_COPIES = (
+    "SELECT seq, detail, subject FROM audit WHERE action = 'event.deleted' AND detail <> '{}' AND at >= ?"
+)
+_CLEAR_COPY = "UPDATE audit SET detail = '{}', subject = ? WHERE seq = ?"
+_DELETE_OLD_LINES = "DELETE FROM audit WHERE seq IN (SELECT seq FROM audit WHERE at < ? LIMIT ?)"
+# Wrong requests that name an id, and old ones.
+_DELETE_WRONG = "DELETE FROM wrong_requests WHERE detail LIKE ? ESCAPE '!'"
+_DELETE_OLD_WRONG = (
+    "DELETE FROM wrong_requests WHERE seq IN (SELECT seq FROM wrong_requests WHERE last_at < ? LIMIT ?)"
+)
+# People who were removed long ago. Their sessions and links ended then.
+_DELETE_OLD_PEOPLE = "DELETE FROM people WHERE id IN (SELECT id FROM people WHERE removed_at < ? LIMIT ?)"
+# What was decided about lines of the review long ago.
+_DELETE_OLD_DECISIONS = (
+    "DELETE FROM acknowledgements WHERE line IN (SELECT line FROM acknowledgements WHERE at < ? LIMIT ?)"
+)
+_DELETE_IDENTITIES = "DELETE FROM identities WHERE person_id NOT IN (SELECT id FROM people)"
+# What an erasure of all that is older than a moment will find.
+_OLD = {
+    "event": ("SELECT count(*) FROM events WHERE time < ?",),
+    "audit text": ("SELECT count(*) FROM audit WHERE at < ?",),
+    "wrong request": ("SELECT count(*) FROM wrong_requests WHERE last_at < ?",),
+    "account": ("SELECT count(*) FROM people WHERE removed_at < ?",),
+    "acknowledgement": ("SELECT count(*) FROM acknowledgements WHERE at < ?",),
+}
+# Names, of people and of keys.
+_PEOPLE = "SELECT id, name, removed_at IS NULL FROM people"
+_KEYS = "SELECT id, name, deleted_at IS NULL FROM keys"
+_RENAME_PERSON = "UPDATE people SET name = ?, folded = ? WHERE id = ?"
+_RENAME_KEY = "UPDATE keys SET name = ? WHERE id = ?"
+# Whether an event that was erased is still to be taken out of the figures.
+_NOTED = "SELECT 1 FROM figures_changes WHERE due_at <= ? LIMIT 1"
+# What is known of repositories that have no events any more.
+_DELETE_LENGTHS = (
+    "DELETE FROM figures_lengths WHERE NOT EXISTS"
+    " (SELECT 1 FROM figures_deploys d WHERE d.repo = figures_lengths.repo) AND NOT EXISTS"
+    " (SELECT 1 FROM figures_incidents i WHERE i.repo = figures_lengths.repo)"
+)
+_HAS_SETTINGS = "SELECT 1 FROM figures_settings WHERE name = 'figures' LIMIT 1"
+
+
+def erase(database: Database, erasure: Erasure, *, actor: str = "", dry: bool = False) -> Erased:
+    """Erase; the server may be running. With *dry*, only count. Raises StoreUnavailable.
+
+    An audit line says who erased how much, and not what.
+    """
+    migrate(database)
+    turns, erased = Turns(database, dry=dry), Erased()
+    if erasure.text is not None:
+        replace_text(turns, HELD, erasure.text, erased)
+        with turns.turn() as session:
+            _erase_names(session, erasure.text, erased)
+    elif erasure.before is not None:
+        if dry:
+            erased.counts += count_rows(database, _OLD, to_us(erasure.before))
+        else:
+            erased.counts += turns.repeat(partial(_erase_old, before=erasure.before))
+        erased.counts += _erase_old_copies(turns, erasure.before)
+    for id_ in erasure.events:
+        with turns.turn() as session:
+            counted = _erase_one(session, id_)
+        if not counted:
+            erased.unknown.append(id_)
+        erased.counts += counted
+    if not dry:
+        _derive(turns)
+        if erased.counts:
+            with turns.turn() as session:
+                detail = {"erased": dict(+erased.counts)}
+                write_audit(
+                    session, utc_now(), actor=actor, action="events.erased", subject="", detail=detail
+                )
+    return erased
+
+
+def _erase_one(session: Session, id_: str) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    counts["event"] += _forget(session, session.execute(_DELETE_EVENT, (id_,)).fetchall())
+    copies = session.execute(_COPIES_OF, (id_,)).fetchall()
+    for (seq,) in copies:
+        session.execute(_CLEAR_COPY, (MARK, seq))
+        counts["audit text"] += 1
+    if counts:
+        remember(session, [id_], to_us(utc_now()))
+        counts["wrong request"] += session.execute(_DELETE_WRONG, (_containing(id_),)).rowcount
+    return +counts
+
+
+def _erase_old(session: Session, before: datetime) -> Counter[str]:
+    counts, moment, batch = Counter[str](), to_us(before), BATCH
+    counts["event"] += _forget(session, session.execute(_DELETE_OLD_EVENTS, (moment, batch)).fetchall())
+    for name, statement in (
+        ("audit text", _DELETE_OLD_LINES),
+        ("wrong request", _DELETE_OLD_WRONG),
+        ("account", _DELETE_OLD_PEOPLE),
+        ("acknowledgement", _DELETE_OLD_DECISIONS),
+    ):
+        counts[name] += session.execute(statement, (moment, batch)).rowcount
+    session.execute(_DELETE_IDENTITIES)
+    return +counts
+
+
+def _forget(session: Session, deleted: Sequence[tuple[str, str | None, str | None]]) -> int:
+    """Remember the ids of deleted events as hashes, and have the figures derived without them."""
+    now = to_us(utc_now())
+    ids = [id_ for id_, _, _ in deleted]
+    remember(session, ids, now)
+    git_commits.delete(session, ids)
+    corrections.delete(session, ids)
+    spellings.forget(session, (repo for _, repo, _ in deleted))
+    change_log.note_changes(
+        session, [(id_, repo, incident) for id_, repo, incident in deleted if repo is not None], now
+    )
+    return len(deleted)
+
+
+def _erase_old_copies(turns: Turns, before: datetime) -> Counter[str]:
+    """Erase copies of events that happened before a moment and were deleted after it."""
+    counts: Counter[str] = Counter()
+    with turns.turn() as session:
+        for seq, detail, subject in session.execute(_COPIES, (to_us(before),)).fetchall():
+            if _time_of(detail) < before:
+                session.execute(_CLEAR_COPY, (MARK, seq))
+                remember(session, [subject], to_us(utc_now()))
+                counts["audit text"] += 1
+    return counts
+
+
+def _time_of(detail: str) -> datetime:
+    content = json.loads(detail)
+    event = content.get("event", {})
+    return parse(event.get("time", content.get("receivedAt")), "time")
+
+
+def _erase_names(session: Session, text: ErasedText, erased: Erased) -> None:
+    for id_, name, may_sign_in in session.execute(_PEOPLE).fetchall():
+        if not text.is_in(name):
+            continue
+        if may_sign_in:
+            erased.left["accounts"] += 1
+        else:
+            session.execute(_RENAME_PERSON, (marked := text.out_of(name), folded(marked), id_))
+            erased.counts["account"] += 1
+    taken = {name for _, name, is_live in session.execute(_KEYS).fetchall() if is_live}
+    for id_, name, is_live in session.execute(_KEYS).fetchall():
+        if text.is_in(name):
+            marked = text.out_of(name)
+            if is_live and marked in taken:
+                marked = f"{marked} {id_}"
+            taken.add(marked)
+            session.execute(_RENAME_KEY, (marked, id_))
+            erased.counts["key"] += 1
+
+
+def _derive(turns: Turns) -> None:
+    """Derive the figures without what was erased, step by step, as a running server does, too."""
+    with turns.turn() as session:
+        if session.execute(_HAS_SETTINGS).fetchone() is None:
+            # Nothing was derived yet, so nothing has to be derived again.
+            change_log.restart(session)
+            return
+    more = True
+    while more:
+        with turns.turn() as session:
+            now, settings = to_us(utc_now()), rows.stored_settings(session)
+            if rows.outdated(session, settings):
+                # Rows of an earlier version. The server derives all of them again.
+                more = not rows.reset(session, settings, BATCH)
+            elif more := session.execute(_NOTED, (now,)).fetchone() is not None:
+                advance(session, settings, now, BATCH)
+            else:
+                session.execute(_DELETE_LENGTHS)
+
+
+def _containing(id_: str) -> str:
+    escaped = "".join(f"!{c}" if c in "!%_" else c for c in id_)
+    return f"%{escaped}%"

@@ -1,0 +1,285 @@
+"""Lists of events: filtered, searched, in the order of arrival or of time, page by page.
+
+Each function runs inside a transaction of its caller. A list is put together from parts. Each part is what
+one look into an index finds, in the order of that index: an incident, a spelling of a repository, or a kind.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import orjson
+from gitdailies_core.values.renames import NO_RENAMES, Renames
+from gitdailies_core.values.times import text_of
+from gitdailies_server.storage.database import Session
+from gitdailies_server.storage.timestamps import from_us
+
+from gitdailies_dora.events.intake import RECEIVED_AT
+from gitdailies_dora.events.query import (
+    EARLIEST,
+    END,
+    EVERYTHING,
+    FILTERS,
+    HAPPENED,
+    LATEST,
+    Condition,
+    Listing,
+    Position,
+    Wanted,
+)
+from gitdailies_dora.events.records import spellings
+
+# So many events of a period are sorted by their arrival. Of a longer one, all are read in that order.
+NARROW = 10_000
+
+# Events that meet some conditions, in an order.
+_LIST = "SELECT seq, time, received_at, body FROM events WHERE {} ORDER BY {} LIMIT ?"
+# The same, with the name of their key.
+_NEWEST = (
+    "SELECT seq, time, received_at, body, events.id, keys.name, kind FROM events"
+    " JOIN keys ON keys.id = events.key_id WHERE {} ORDER BY {} LIMIT ?"
+)
+# The number of the event that was stored last. Events get their numbers in the order of their commits.
+_LAST_NUMBER = "SELECT max(seq) FROM events"
+# How many events meet some conditions, up to a number.
+_COUNT = "SELECT count(*) FROM (SELECT 1 FROM events WHERE {} LIMIT ?) AS found"
+# Every kind of event that is here, one step in the index for each.
+_KINDS = """
+WITH RECURSIVE known(kind) AS (
+ SELECT min(kind) FROM events
+ UNION ALL
+ SELECT (SELECT min(kind) FROM events WHERE kind > known.kind) FROM known WHERE known.kind IS NOT NULL
+)
+SELECT kind FROM known WHERE kind IS NOT NULL
+"""
+
+# What an index finds. Other conditions are written so that no index fits them: `+ 0`, `coalesce`.
+_FOUND_BY = "{} = ?"
+_IN_PERIOD, _FILTERED_BY_PERIOD = "time >= ? AND time < ?", "time + 0 >= ? AND time + 0 < ?"
+_EQUAL, _EQUAL_IN_ANY_CASE = "coalesce({}, '') = ?", "lower(coalesce({}, '')) = lower(?)"
+_STORED_BEFORE = "events.seq + 0 <= ?"
+_CONTAINS = "lower(events.body) LIKE lower(?) ESCAPE '!'"
+_LIKE_SPECIAL = re.compile(r"[!%_]")
+_INCIDENT, _REPO, _KIND = "incidentId", "repo", "kind"
+
+
+@dataclass(frozen=True)
+class ListedEvent:
+    """An event of the API's list: its place in the list, and its JSON."""
+
+    position: Position
+    body: str
+
+
+@dataclass(frozen=True)
+class StoredEvent:
+    """An event of a page: its number, its JSON, when it came and with which key."""
+
+    seq: int
+    id: str
+    body: str
+    time: datetime
+    received_at: datetime
+    key: str
+    position: Position
+    kind: str = ""
+
+
+class _ListPart(NamedTuple):
+    """What one look into an index finds: its conditions, and their values."""
+
+    conditions: tuple[str, ...]
+    values: tuple[Any, ...]
+
+    def and_(self, condition: str, *values: Any) -> _ListPart:
+        return _ListPart((*self.conditions, condition), (*self.values, *values))
+
+
+class _ListPlan(NamedTuple):
+    """The parts of a list. `sorted_here`: they are small, and their index has another order than the list."""
+
+    parts: list[_ListPart]
+    sorted_here: bool
+
+
+def list_events(session: Session, listing: Listing, *, after: Position, limit: int) -> list[ListedEvent]:
+    """Read the next *limit* events of a listing behind the position *after*."""
+    rows = _read(session, _LIST, listing.wanted, after, limit, newest=listing.backward)
+    renames = listing.wanted.renames
+    return [
+        ListedEvent(Position(time, seq), with_arrival(shown(body, renames), received_at))
+        for seq, time, received_at, body in rows
+    ]
+
+
+def shown(body: str, renames: Renames) -> str:
+    """Return the JSON of an event with the present name of its repository."""
+    if not renames.pairs:
+        return body
+    event = orjson.loads(body)
+    repo = event.get("repo")
+    if repo is None or renames.present(repo) == repo:
+        return body
+    return orjson.dumps({**event, "repo": renames.present(repo)}).decode()
+
+
+def with_arrival(body: str, received_at: int) -> str:
+    """Return the JSON of an event with the time (µs) at which it was received."""
+    # The stored text is a JSON object that is not empty and that has no field of this name.
+    return f'{body[:-1]},"{RECEIVED_AT}":"{text_of(from_us(received_at))}"}}'
+
+
+def texts_of(body: str, renames: Renames = NO_RENAMES) -> dict[str, str]:
+    """Return the fields of an event that are text, by their names; *body* is its JSON.
+
+    The repository has its present name.
+    """
+    texts = {name: value for name, value in orjson.loads(body).items() if isinstance(value, str)}
+    return {**texts, "repo": renames.present(texts["repo"])} if "repo" in texts else texts
+
+
+def last_number(session: Session) -> int:
+    """Return the number of the event that was stored last, 0 if there is none."""
+    (number,) = session.execute(_LAST_NUMBER).fetchone()
+    return int(number or 0)
+
+
+def up_to(listing: Listing, number: int) -> Listing:
+    """Return a listing without the events that were stored after the one with *number*."""
+    also = (*listing.wanted.also, Condition(_STORED_BEFORE, (number,)))
+    return replace(listing, wanted=replace(listing.wanted, also=also))
+
+
+def newest_events(
+    session: Session, wanted: Wanted = EVERYTHING, *, before: Position = END, limit: int
+) -> list[StoredEvent]:
+    """Read up to *limit* events before a position, the last in their order first."""
+    return list(map(_stored, _read(session, _NEWEST, wanted, before, limit, newest=True)))
+
+
+def event_numbered(session: Session, seq: int) -> StoredEvent | None:
+    """Return the event with a number, or None."""
+    found = newest_events(session, before=Position(LATEST, seq + 1), limit=1)
+    return found[0] if found and found[0].seq == seq else None
+
+
+def event_with_id(session: Session, id_: str) -> StoredEvent | None:
+    """Return the event with an id, or None."""
+    return _one(session, "events.id = ?", id_)
+
+
+def newest_start(session: Session, incident: str) -> StoredEvent | None:
+    """Return the newest start of an incident, by the sender's id of it, or None."""
+    return _one(session, "incident_id = ? AND kind = 'incidentStarted'", incident)
+
+
+def _one(session: Session, condition: str, value: str) -> StoredEvent | None:
+    rows = session.execute(_NEWEST.format(condition, "time + 0 DESC, seq DESC"), (value, 1)).fetchall()
+    return next(map(_stored, rows), None)
+
+
+def _stored(row: tuple[Any, ...]) -> StoredEvent:
+    seq, time, received_at, body, id_, key, kind = row
+    return StoredEvent(seq, id_, body, from_us(time), from_us(received_at), key, Position(time, seq), kind)
+
+
+def _read(
+    session: Session, statement: str, wanted: Wanted, cursor: Position, limit: int, *, newest: bool
+) -> list[tuple[Any, ...]]:
+    """Read rows that begin with number and time, on one side of *cursor*."""
+    plan = _plan(session, wanted)
+    aside, sign, direction = " + 0" if plan.sorted_here else "", "<" if newest else ">", " DESC" * newest
+    by_time = wanted.order == HAPPENED
+    columns, values = (
+        (f"time{aside}", "seq") if by_time else (f"seq{aside}",),
+        cursor if by_time else cursor[1:],
+    )
+    behind = f"({', '.join(columns)}) {sign} ({', '.join('?' * len(columns))})"
+    order = ", ".join(f"{column}{direction}" for column in columns)
+    found: list[tuple[Any, ...]] = []
+    for part in plan.parts:
+        whole = part.and_(behind, *values)
+        query = statement.format(" AND ".join(whole.conditions), order)
+        found += session.execute(query, (*whole.values, limit)).fetchall()
+    found.sort(key=lambda row: (row[1], row[0]) if by_time else row[0], reverse=newest)
+    return found[:limit]
+
+
+def _plan(session: Session, wanted: Wanted) -> _ListPlan:
+    """Decide how the database finds the events of a list.
+
+    An incident has few events: sorting them keeps the database from reading all in order. So does sorting
+    the events of a short period. Else the index gives the order of the list.
+    """
+    found_by, parts = _looked_up(session, wanted)
+    by_time, sorted_here = wanted.order == HAPPENED, found_by == _INCIDENT
+    if not by_time and not sorted_here:
+        by_time = sorted_here = _is_narrow(session, parts, wanted)
+        if not by_time and found_by == _KIND:  # then the numbers of the events are the index
+            found_by, parts = "", [_ListPart((), ())]
+    period = _IN_PERIOD if by_time and found_by != _INCIDENT else _FILTERED_BY_PERIOD
+    if period == _IN_PERIOD or _has_period(wanted):
+        parts = [part.and_(period, *_period(wanted)) for part in parts]
+    return _ListPlan([_filtered(session, part, wanted, found_by) for part in parts], sorted_here)
+
+
+def _looked_up(session: Session, wanted: Wanted) -> tuple[str, list[_ListPart]]:
+    """Return the filter for which there is an index, and a part for each of its values.
+
+    Each spelling of a repository is a value of its own, and each kind if no other filter has an index.
+    """
+    incident, repo, kind = (wanted.filters.get(name) for name in (_INCIDENT, _REPO, _KIND))
+    if incident:
+        found_by, values = _INCIDENT, [incident]
+    elif repo:
+        found_by, values = _REPO, spellings.spellings(session, wanted.renames.key(repo), wanted.renames)
+    else:
+        found_by, values = _KIND, [kind] if kind else [word for (word,) in session.execute(_KINDS).fetchall()]
+    condition = _FOUND_BY.format(FILTERS[found_by][0])
+    return found_by, [_ListPart((condition,), (value,)) for value in values]
+
+
+def _filtered(session: Session, part: _ListPart, wanted: Wanted, found_by: str) -> _ListPart:
+    """Return a part with the conditions for which there is no index; "" finds events without a field."""
+    for name, value in wanted.filters.items():
+        if name == found_by:
+            continue
+        column, exact = FILTERS[name]
+        if name == _REPO and value:
+            names = spellings.spellings(session, wanted.renames.key(value), wanted.renames)
+            marks = ", ".join("?" * len(names))
+            part = part.and_(f"coalesce(repo, '') IN ({marks})" if names else "1 = 0", *names)
+        else:
+            part = part.and_((_EQUAL if exact else _EQUAL_IN_ANY_CASE).format(column), value)
+    for condition in wanted.also:
+        part = part.and_(condition.text, *condition.values)
+    if wanted.search:
+        part = part.and_(_CONTAINS, "%" + _LIKE_SPECIAL.sub(r"!\g<0>", wanted.search) + "%")
+    return part
+
+
+def _is_narrow(session: Session, parts: Sequence[_ListPart], wanted: Wanted) -> bool:
+    """Whether a period is given, and there are few events in it."""
+    left = NARROW if _has_period(wanted) else -1
+    for part in parts:
+        if left < 0:
+            break
+        counted = part.and_(_IN_PERIOD, *_period(wanted))
+        query = _COUNT.format(" AND ".join(counted.conditions))
+        left -= int(session.execute(query, (*counted.values, left + 1)).fetchone()[0])
+    return left >= 0
+
+
+def _has_period(wanted: Wanted) -> bool:
+    return wanted.since is not None or wanted.until is not None
+
+
+def _period(wanted: Wanted) -> tuple[int, int]:
+    return (
+        EARLIEST if wanted.since is None else wanted.since,
+        LATEST if wanted.until is None else wanted.until,
+    )

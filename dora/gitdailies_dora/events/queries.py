@@ -1,0 +1,190 @@
+"""The statements about single events; `listing` has those of lists.
+
+Each function runs inside a transaction of its caller.
+
+They are statements of the driver, without SQLAlchemy in between: every event takes this path.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+import orjson
+from gitdailies_core.events.events import DEPLOYED, KINDS
+from gitdailies_core.events.kind import Kind
+from gitdailies_core.values.times import text_of
+from gitdailies_server.storage.database import Session
+from gitdailies_server.storage.timestamps import from_us, to_us
+
+from gitdailies_dora.accounts.audit import write_audit
+from gitdailies_dora.accounts.keys.webhook_key import Key
+from gitdailies_dora.events.intake import (
+    RECEIVED_AT,
+    Candidate,
+    EntryResult,
+    ExistingEvent,
+    Submission,
+    decide,
+)
+from gitdailies_dora.events.records import change_log, corrections, erased_ids, spellings
+from gitdailies_dora.events.strict_order import INCIDENT_FIELD, LatestEvent, LatestEvents
+from gitdailies_dora.sql.bulk import insert_many, takes_lists
+
+# Fewer parameters than any build of SQLite accepts in one statement.
+_AT_ONCE = 450
+
+# The last use of a key is recorded to the minute. Only people read it, so it is not worth a write for
+# each request.
+USED_EVERY = timedelta(minutes=1)
+
+# The columns of a stored event, as `bulk.insert_many` takes them.
+_COLUMNS = (
+    "id, kind, +time, +time_given, repo, environment, service, incident_id, +received_at, +key_id,"
+    " #digest, body"
+)
+# Delete an event and return what its audit line needs.
+_DELETE = "DELETE FROM events WHERE id = ? RETURNING body, received_at, key_id, repo, incident_id"
+# The number of an event.
+_SEQ_OF = "SELECT seq FROM events WHERE id = ?"
+# Stored events by id, and erased ones by hash; `{}` is the list of either.
+_STORED = "SELECT id, digest, time, time_given, body FROM events WHERE id {}"
+_ERASED = "SELECT hash, NULL, 0, 0, '' FROM erased_events WHERE hash {}"
+# The newest event of a kind.
+_LATEST_OF_KIND = "SELECT id, time FROM events WHERE kind = ? ORDER BY time DESC LIMIT 1"
+# Whether a key was deleted, and when it was used last.
+_KEY_DELETED_AT = "SELECT deleted_at FROM keys WHERE id = ?"
+_MARK_KEY_USED = "UPDATE keys SET last_used_at = ? WHERE id = ?"
+
+
+def accept(
+    session: Session,
+    submission: Submission,
+    *,
+    key: Key,
+    now: datetime,
+    strict_order: bool,
+) -> tuple[EntryResult, ...] | None:
+    """Decide a submission and store its new events; None if its key was deleted while it arrived."""
+    row = session.execute(_KEY_DELETED_AT, (key.id,)).fetchone()
+    if row is None or row[0] is not None:
+        return None
+    outcomes = evaluate(session, submission, strict_order=strict_order)
+    received_at = to_us(now)
+    new = [_values(one.created, key.id, received_at) for one in outcomes if one.created is not None]
+    insert_many(session, "events", _COLUMNS, new, in_order=True)
+    spellings.note(session, (one.created.event.get("repo") for one in outcomes if one.created))
+    mark_key_used(session, key, now)
+    return outcomes
+
+
+def evaluate(session: Session, submission: Submission, *, strict_order: bool) -> tuple[EntryResult, ...]:
+    """Decide a submission against the stored events, and write nothing."""
+    ids = [entry.id for entry in submission.entries if isinstance(entry, Candidate)]
+    existing, erased = _existing(session, ids)
+    return decide(
+        submission.entries,
+        existing=existing,
+        erased=erased,
+        latest=latest_events(session) if strict_order else None,
+    )
+
+
+def mark_key_used(session: Session, key: Key, now: datetime) -> None:
+    """Record that *key* was used, unless this minute is recorded already."""
+    if is_stale(key, now):
+        session.execute(_MARK_KEY_USED, (to_us(now), key.id))
+
+
+def is_stale(key: Key, now: datetime) -> bool:
+    """Return whether the recorded last use of *key* is too old."""
+    return key.last_used_at is None or now - key.last_used_at >= USED_EVERY
+
+
+def latest_events(session: Session, kinds: tuple[Kind, ...] = KINDS) -> LatestEvents:
+    """Find the newest deploy and the newest incident event."""
+    words = [kind.word for kind in kinds if kind.field(INCIDENT_FIELD)]
+    incidents = [event for word in words if (event := _latest(session, word)) is not None]
+    return LatestEvents(_latest(session, DEPLOYED), max(incidents, key=lambda event: event.at, default=None))
+
+
+def delete(session: Session, id_: str, *, actor: str, now: datetime) -> bool:
+    """Delete an event and copy it into an audit line; return False if there is no event with that id."""
+    row = session.execute(_DELETE, (id_,)).fetchone()
+    if row is None:
+        return False
+    body, received_at, key_id, repo, incident = row
+    corrections.delete(session, [id_])
+    spellings.forget(session, [repo])
+    if repo is not None:
+        change_log.note_changes(session, [(id_, repo, incident)], to_us(now))
+    detail = {"event": json.loads(body), RECEIVED_AT: text_of(from_us(received_at)), "key": key_id}
+    write_audit(session, now, actor=actor, action="event.deleted", subject=id_, detail=detail)
+    return True
+
+
+def seqs_of(session: Session, ids: Sequence[str]) -> dict[str, int]:
+    """Return the numbers of stored events by their ids; those that are not stored are left out."""
+    found = ((id_, session.execute(_SEQ_OF, (id_,)).fetchone()) for id_ in ids)
+    return {id_: row[0] for id_, row in found if row is not None}
+
+
+def _existing(session: Session, ids: Sequence[str]) -> tuple[dict[str, ExistingEvent], set[str]]:
+    """Return the stored events with these ids, and the ids of those that were erased."""
+    existing: dict[str, ExistingEvent] = {}
+    erased: set[str] = set()
+    lists = takes_lists(session) and len(ids) > 1
+    # In most stores nothing was ever erased, and a long list need not be hashed.
+    is_any_erased = len(ids) <= _AT_ONCE or erased_ids.is_any(session)
+    for chunk in [list(ids)] if lists else _chunks(ids):
+        by_hash = erased_ids.hashes(chunk) if is_any_erased else {}
+        given = [(_STORED, chunk), *([(_ERASED, list(by_hash))] if is_any_erased else [])]
+        if lists:
+            # With one parameter for each id, every length of a list would be a prepared statement.
+            query = " UNION ALL ".join(text.format("= ANY(?::text[])") for text, _ in given)
+            found = session.execute(query, tuple(values for _, values in given))
+        else:
+            query = " UNION ALL ".join(text.format(f"IN ({_marks(values)})") for text, values in given)
+            found = session.execute(query, tuple(value for _, values in given for value in values))
+        for id_, digest, time, time_given, body in found:
+            if digest is None:
+                erased.add(by_hash[id_])
+            else:
+                existing[id_] = ExistingEvent(digest.hex(), from_us(time), bool(time_given), body)
+    return existing, erased
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
+    rest = iter(ids)
+    while chunk := list(islice(rest, _AT_ONCE)):
+        yield chunk
+
+
+def _latest(session: Session, kind: str) -> LatestEvent | None:
+    row = session.execute(_LATEST_OF_KIND, (kind,)).fetchone()
+    return None if row is None else LatestEvent(row[0], kind, from_us(row[1]))
+
+
+def _values(candidate: Candidate, key_id: int, received_at: int) -> tuple[Any, ...]:
+    event = candidate.event
+    return (
+        candidate.id,
+        event.kind,
+        to_us(candidate.time),
+        int(candidate.time_given),
+        event.get("repo"),
+        event.get("environment"),
+        event.get("service"),
+        event.get(INCIDENT_FIELD),
+        received_at,
+        key_id,
+        bytes.fromhex(candidate.digest),
+        orjson.dumps(event.to_wire()).decode(),
+    )

@@ -1,0 +1,231 @@
+"""Read query strings: names and values are checked, and unknown names are refused. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from types import MappingProxyType
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from gitdailies_core.error_text import got
+from gitdailies_core.events.events import KINDS
+from gitdailies_core.events.kind import Kind
+from gitdailies_core.events.receivers import KEY_HEADER
+from gitdailies_core.values.renames import NO_RENAMES, Renames
+
+from gitdailies_dora.accounts.keys.webhook_key import contains_key
+from gitdailies_dora.events.problem import refusal
+from gitdailies_dora.figures.answers.selection import parse_moment
+
+MOST_LISTED = 1_000_000
+LISTED = 1000
+_MOST_PARAMETERS = 50
+_LONGEST_NUMBER = 18
+# The largest `after`: more events than any store holds.
+LATEST_AFTER = 10**_LONGEST_NUMBER - 1
+
+# The schema of a parameter that takes any text. PostgreSQL cannot store a null character.
+TEXT: Mapping[str, str] = MappingProxyType({"type": "string", "pattern": r"^[^\u0000]*$"})
+
+# Filters: the name in the query, the column in the store, whether upper and lower case differ.
+FILTERS: Mapping[str, tuple[str, bool]] = MappingProxyType(
+    {
+        "kind": ("kind", True),
+        "repo": ("repo", False),
+        "environment": ("environment", False),
+        "service": ("service", False),
+        "incidentId": ("incident_id", True),
+    }
+)
+
+# The order of a list: as events were received, or as they happened.
+RECEIVED, HAPPENED = "received", "happened"
+ORDERS = (RECEIVED, HAPPENED)
+# Where a list begins: with the first event in its order, or with the last.
+FORWARD, BACKWARD = "forward", "backward"
+DIRECTIONS = (FORWARD, BACKWARD)
+# Before and after every time that an event may have.
+EARLIEST, LATEST = -(2**62), 2**62
+# Filters that need teams or derived rows: `derived.event_filters`.
+TEAM, OUTCOME = "team", "outcome"
+_PARAMETERS = ("limit", "after", *FILTERS, TEAM, OUTCOME, "from", "to", "q", "order", "direction")
+_POSITION = re.compile(r"(-?[0-9]{1,18}),([0-9]{1,18})")
+
+# Names under which people put keys into addresses, without "-" and "_" and in lower case.
+_KEY_NAMES = frozenset({"key", "webhookkey", "apikey", "token", "accesstoken", "auth", "authorization"})
+
+
+class Position(NamedTuple):
+    """The place of an event in a list: its time (µs) and its number. By arrival, the number alone counts."""
+
+    time: int
+    seq: int
+
+    def text(self, order: str) -> str:
+        """Return the cursor of this position, as it is in an address."""
+        return f"{self.time},{self.seq}" if order == HAPPENED else str(self.seq)
+
+
+BEGINNING, END = Position(EARLIEST, 0), Position(LATEST, LATEST)
+
+
+class Condition(NamedTuple):
+    """A condition of SQL with `?` for each of its values."""
+
+    text: str
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The events to list, and their order.
+
+    An empty filter matches events without that field. An event at `since` is wanted, one at `until` is
+    not. `search` is text that an event contains anywhere, in any case. `team` and `outcome` are names, "" for
+    any. `also` is what they mean, once `derived.event_filters` has looked that up. A repository has the
+    events of its former names, too, by `renames`.
+    """
+
+    filters: Mapping[str, str] = field(default_factory=dict)
+    since: int | None = None
+    until: int | None = None
+    search: str = ""
+    order: str = RECEIVED
+    team: str = ""
+    outcome: str = ""
+    also: tuple[Condition, ...] = ()
+    renames: Renames = NO_RENAMES
+
+
+EVERYTHING = Wanted()
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Up to *limit* of the wanted events behind a position, the first in their order first.
+
+    A list that goes *backward* begins with the last event.
+    """
+
+    limit: int
+    after: Position
+    wanted: Wanted
+    backward: bool = False
+
+
+def refuse_keys(query: str) -> None:
+    """Raise Refusal for a key in the address, since servers and proxies log addresses."""
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name.lower().replace("-", "").replace("_", "") in _KEY_NAMES or contains_key(value):
+            raise refusal(
+                "key-in-url",
+                f"query: a key does not belong in the address; send it in the header {KEY_HEADER}, "
+                "and replace this key, since logs may contain it now",
+            )
+
+
+def listing(
+    query: str, kinds: tuple[Kind, ...] = KINDS, zone: tzinfo = UTC, renames: Renames = NO_RENAMES
+) -> Listing:
+    """Read the query of a list of events; a date in it is its midnight in *zone*. Raises Refusal."""
+    given = parameters(query, _PARAMETERS)
+    words = tuple(kind.word for kind in kinds)
+    if given.get("kind", words[0]) not in words:
+        raise refusal("request", f"kind: expected one of {', '.join(words)}, got {got(given['kind'])}")
+    wanted = wanted_of(given, zone, renames)
+    backward = one_of("direction", given.get("direction", FORWARD), DIRECTIONS) == BACKWARD
+    first = END if backward else BEGINNING
+    return Listing(
+        limit=number("limit", given.get("limit", str(LISTED)), 1, MOST_LISTED),
+        after=position(given["after"], wanted.order) if "after" in given else first,
+        wanted=wanted,
+        backward=backward,
+    )
+
+
+def wanted_of(given: Mapping[str, str], zone: tzinfo, renames: Renames = NO_RENAMES) -> Wanted:
+    """Read which events are wanted, from the parameters that an address may have. Raises Refusal."""
+    order = one_of("order", given.get("order", RECEIVED), ORDERS)
+    try:
+        since, until = (
+            parse_moment(given[name], name, zone) if given.get(name) else None for name in ("from", "to")
+        )
+    except ValueError as error:
+        raise refusal("request", str(error)) from None
+    filters = {name: value for name, value in given.items() if name in FILTERS}
+    return Wanted(
+        filters,
+        since,
+        until,
+        given.get("q", ""),
+        order,
+        team=given.get(TEAM, ""),
+        outcome=given.get(OUTCOME, ""),
+        renames=renames,
+    )
+
+
+def position(text: str, order: str) -> Position:
+    """Read the cursor of a list; raises Refusal."""
+    if order == RECEIVED:
+        return Position(EARLIEST, number("after", text, 0, LATEST_AFTER))
+    found = _POSITION.fullmatch(text)
+    if found is None:
+        raise refusal("request", f"after: expected the `next` of the page before, got {got(text)}")
+    return Position(int(found[1]), int(found[2]))
+
+
+def one_of(name: str, text: str, words: Sequence[str]) -> str:
+    """Check that a parameter has one of *words*; raises Refusal."""
+    if text not in words:
+        raise refusal("request", f"{name}: expected one of {', '.join(words)}, got {got(text)}")
+    return text
+
+
+def validate_only(query: str) -> bool:
+    """Return whether the query of a POST asks to check the events without storing them."""
+    text = parameters(query, ("validate",)).get("validate", "false")
+    if text not in ("true", "false"):
+        raise refusal("request", f"validate: expected true or false, got {got(text)}")
+    return text == "true"
+
+
+def refuse_parameters(query: str) -> None:
+    """Raise Refusal for a query with any parameter."""
+    parameters(query, ())
+
+
+def parameters(query: str, names: Sequence[str]) -> dict[str, str]:
+    """Read a query whose parameters are among *names*, each at most once; raises Refusal."""
+    given = repeated_parameters(query, names)
+    for name, values in given.items():
+        if len(values) > 1:
+            raise refusal("request", f"{name}: given twice; give it once")
+    return {name: values[0] for name, values in given.items()}
+
+
+def repeated_parameters(query: str, names: Sequence[str]) -> dict[str, list[str]]:
+    """Read a query whose parameters are among *names*, each with all its values; raises Refusal."""
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
+    except ValueError:
+        raise refusal("request", "query: expected name=value pairs in UTF-8, got other text") from None
+    given: dict[str, list[str]] = {}
+    for name, value in pairs:
+        if name not in names:
+            known = f"expected one of {', '.join(names)}" if names else "expected no parameters"
+            raise refusal("request", f"query: {known}, got {got(name)}")
+        if "\x00" in value:
+            raise refusal("request", f"{name}: expected text without null characters, got one")
+        given.setdefault(name, []).append(value)
+    return given
+
+
+def number(name: str, text: str, low: int, high: int) -> int:
+    """Read a whole number between two bounds; raises Refusal."""
+    if text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER and low <= int(text) <= high:
+        return int(text)
+    raise refusal("request", f"{name}: expected a whole number from {low} to {high}, got {got(text)}")

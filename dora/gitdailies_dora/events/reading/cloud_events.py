@@ -1,0 +1,159 @@
+"""Read events that come as CloudEvents 1.0, in structured, batched or binary mode. Pure.
+
+The fields of the event have precedence. If it has no id, time, source or kind, the CloudEvent's are used.
+Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from gitdailies_core.error_text import got
+from gitdailies_core.errors import InvalidEvent
+from gitdailies_core.events.events import KINDS
+from gitdailies_core.events.kind import Kind
+from gitdailies_core.values import strict_json
+from gitdailies_core.values.times import parse, text_of
+
+from gitdailies_dora.events.problem import Problem, of_error
+from gitdailies_dora.events.reading import cd_events
+
+if TYPE_CHECKING:
+    from cloudevents.core.base import BaseCloudEvent
+    from cloudevents.core.exceptions import BaseCloudEventException
+
+STRUCTURED = "application/cloudevents+json"
+BATCH = "application/cloudevents-batch+json"
+_VERSION_HEADER = "ce-specversion"
+_REQUIRED = ("specversion", "id", "source", "type")
+_DATA = ("data", "data_base64")
+_LONGEST_ID = 255
+_VISIBLE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) != "%")
+
+
+def unwrap(headers: Mapping[str, str], body: bytes, kinds: tuple[Kind, ...] = KINDS) -> Any:
+    """Return the event of a request, or the list of a batch; return any other body as it is, in bytes.
+
+    In a batch, a CloudEvent that is not valid is a Problem. Raises UnreadableBody for a CloudEvent that is
+    not JSON, InvalidEvent for one that is not valid or that does not contain one of our events.
+    """
+    media = headers.get("content-type", "").split(";")[0].strip().lower()
+    if media == STRUCTURED:
+        return _structured_event(strict_json.loads(body, duplicates=False), kinds)
+    if media == BATCH:
+        batch = strict_json.loads(body, duplicates=False)
+        if not isinstance(batch, list):
+            raise InvalidEvent(f"event: expected a list of CloudEvents, got {got(batch)}")
+        return [_one_of_batch(one, kinds) for one in batch]
+    if _VERSION_HEADER in headers:
+        return _binary_event(headers, body, kinds)
+    return body
+
+
+def _one_of_batch(value: Any, kinds: tuple[Kind, ...]) -> dict[str, Any] | Problem:
+    try:
+        return _structured_event(value, kinds)
+    except InvalidEvent as error:
+        return of_error(error)
+
+
+def _structured_event(value: Any, kinds: tuple[Kind, ...]) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InvalidEvent(f"event: expected a CloudEvent, got {got(value)}")
+    # Imported with the first CloudEvent: most senders send none.
+    from cloudevents.core.exceptions import BaseCloudEventException
+    from cloudevents.core.v1.event import CloudEvent
+
+    attributes = {name: given for name, given in value.items() if name not in _DATA and given is not None}
+    if isinstance(attributes.get("time"), str):
+        attributes["time"] = _time(attributes["time"])
+    data = value.get("data")
+    if "data_base64" in value:
+        try:
+            data = strict_json.loads(base64.b64decode(value["data_base64"], validate=True), duplicates=False)
+        except (TypeError, ValueError, binascii.Error):
+            raise InvalidEvent(f"data_base64: expected base64, got {got(value['data_base64'])}") from None
+    _require_attributes(attributes)
+    try:
+        return _event(CloudEvent(attributes, data), data, kinds, timed="time" in attributes)
+    except BaseCloudEventException as error:
+        raise _invalid(error) from None
+
+
+def _binary_event(headers: Mapping[str, str], body: bytes, kinds: tuple[Kind, ...]) -> dict[str, Any]:
+    from cloudevents.core.bindings.http import HTTPMessage, from_binary
+    from cloudevents.core.exceptions import BaseCloudEventException
+    from cloudevents.core.formats.json import JSONFormat
+    from cloudevents.core.v1.event import CloudEvent
+
+    data = strict_json.loads(body, duplicates=False)
+    # The SDK accepts times in more forms than RFC 3339.
+    time = headers.get("ce-time")
+    given = {name: text for name, text in headers.items() if name.startswith("ce-") and name != "ce-time"}
+    if time is not None:
+        given["ce-time"] = text_of(_time(time))
+    _require_attributes({name.removeprefix("ce-"): text for name, text in given.items()})
+    try:
+        cloud_event = from_binary(HTTPMessage(given, b"{}"), JSONFormat(), CloudEvent)
+        return _event(cloud_event, data, kinds, timed=time is not None)
+    except BaseCloudEventException as error:
+        raise _invalid(error) from None
+
+
+def _require_attributes(attributes: Mapping[str, Any]) -> None:
+    """Refuse a CloudEvent without a required attribute.
+
+    The library would invent it, and an id that is new at every delivery makes an event count twice.
+    """
+    for name in _REQUIRED:
+        if not isinstance(attributes.get(name), str) or not attributes[name]:
+            raise InvalidEvent(
+                f"{name}: expected text, which every CloudEvent has, got {got(attributes.get(name))}", name
+            )
+
+
+def _event(cloud_event: BaseCloudEvent, data: Any, kinds: tuple[Kind, ...], *, timed: bool) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise InvalidEvent(f"data: expected an event, got {got(data)}")
+    type_ = cloud_event.get_type()
+    event = dict(cd_events.event_of(type_, data) if cd_events.is_cd_event(type_) else data)
+    # The kind is the last part of a type like `com.example.deployed`.
+    _complete(event, "kind", type_.rpartition(".")[2])
+    _complete(event, "id", _id(cloud_event.get_source(), cloud_event.get_id()))
+    moment = cloud_event.get_time()
+    if timed and moment is not None:
+        _complete(event, "time", text_of(moment))
+    kind = next((kind for kind in kinds if kind.word == event["kind"]), None)
+    if kind is not None and kind.field("source") is not None:
+        _complete(event, "source", cloud_event.get_source()[:_LONGEST_ID])
+    return event
+
+
+def _complete(event: dict[str, Any], name: str, value: str) -> None:
+    if event.get(name) in (None, ""):
+        event[name] = value
+
+
+def _id(source: str, id_: str) -> str:
+    """Make an event id of source and id, which together are unique, in the form of our ids."""
+    name = quote(f"{source}#{id_}", safe=_VISIBLE, errors="replace")
+    return name if len(name) <= _LONGEST_ID else hashlib.sha256(name.encode()).hexdigest()
+
+
+def _time(text: str) -> datetime:
+    try:
+        return parse(text, "time")
+    except ValueError as error:
+        raise InvalidEvent(str(error), "time") from None
+
+
+def _invalid(error: BaseCloudEventException) -> InvalidEvent:
+    # The library's message has a line for each attribute, without its value.
+    reasons = "; ".join(str(error).split("\n"))
+    return InvalidEvent(f"event: not a valid CloudEvent 1.0: {reasons[:300]}")

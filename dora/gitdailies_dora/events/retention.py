@@ -1,0 +1,62 @@
+"""Delete expired events, a few at a time. Off unless `--keep-days` is given."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from gitdailies_core.errors import StoreUnavailable
+from gitdailies_core.values.times import text_of
+from gitdailies_server.storage.database import Session
+from gitdailies_server.storage.timestamps import to_us
+
+from gitdailies_dora.accounts.audit import write_audit
+from gitdailies_dora.events.records import change_log, corrections, spellings
+from gitdailies_dora.events.store import EventStore
+
+EVERY_SECONDS = 3600.0
+# No event is accepted while a commit of deletions takes place, so each is small.
+_AT_ONCE = 500
+
+# Delete the next events that happened before a moment.
+_DELETE_EXPIRED = (
+    "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE time < ? ORDER BY seq LIMIT ?)"
+    " RETURNING id, repo, incident_id"
+)
+
+
+def expire(session: Session, before: datetime, now: datetime) -> int:
+    """Delete some of the events that happened before a moment; return how many.
+
+    The audit trail records the number and the time, not the events.
+    """
+    deleted = session.execute(_DELETE_EXPIRED, (to_us(before), _AT_ONCE)).fetchall()
+    if deleted:
+        corrections.delete(session, (id_ for id_, _, _ in deleted))
+        spellings.forget(session, (repo for _, repo, _ in deleted))
+        change_log.note_changes(session, (event for event in deleted if event[1] is not None), to_us(now))
+        detail = {"events": len(deleted), "before": text_of(before)}
+        write_audit(session, now, actor="retention", action="events.expired", subject="", detail=detail)
+    return len(deleted)
+
+
+async def expire_all(store: EventStore, days: float, now: datetime) -> int:
+    """Delete every event that happened more than *days* ago; return how many."""
+    work, total = partial(expire, before=now - timedelta(days=days), now=now), 0
+    while count := await store.write(work):
+        total += count
+    return total
+
+
+async def expire_hourly(store: EventStore, days: float, clock: Callable[[], datetime], log: Any) -> None:
+    """Delete expired events every hour until cancelled; try a store that is unavailable an hour later."""
+    while True:
+        try:
+            if count := await expire_all(store, days, clock()):
+                log.info("events expired", events=count, days=days)
+        except StoreUnavailable as error:
+            log.error("events not expired", reason=str(error))
+        await asyncio.sleep(EVERY_SECONDS)

@@ -1,0 +1,171 @@
+"""The store of a running server: one writer that commits in groups, and connections that read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar, cast
+
+from gitdailies_server.storage.database import Database, Session
+from gitdailies_server.storage.group_commit import GroupWriter
+
+from gitdailies_dora.accounts.keys.key_store import find_key
+from gitdailies_dora.accounts.keys.webhook_key import Key
+from gitdailies_dora.events import listing as lists
+from gitdailies_dora.events import queries
+from gitdailies_dora.events.intake import EntryResult, Submission
+from gitdailies_dora.events.listing import ListedEvent
+from gitdailies_dora.events.query import Listing, Position
+from gitdailies_dora.events.readers import Readers
+from gitdailies_dora.sql.database import ReadPool, StoreLocation, database_at, migrate
+
+Result = TypeVar("Result")
+
+# How many rows of a list are in memory at once.
+_PAGE = 1000
+# Threads that look up keys and check events, and those for other short reads. Neither waits for the other.
+_INTAKE_THREADS, _READ_THREADS = 4, 4
+
+
+def open_store(
+    location: StoreLocation,
+    *,
+    strict_order: bool = False,
+    timed: Callable[[float, int], None] = lambda _seconds, _items: None,
+) -> EventStore:
+    """Open a store for a server: lock it and bring it to the schema of this version.
+
+    *timed* is called with the seconds of each commit and its number of items.
+
+    Raises ConfigurationError if another server uses the store or a newer version wrote it,
+    StoreUnavailable if it cannot be read or written.
+    """
+    database = database_at(location)
+    database.lock()
+    try:
+        migrate(database)
+    except BaseException:
+        database.unlock()
+        raise
+    return EventStore(database, strict_order=strict_order, timed=timed)
+
+
+class EventStore:
+    """An open store. `start` it in the event loop that uses it, and `close` it there.
+
+    Intake never waits for readers: it has a writer, threads and connections of its own. Reads that take
+    a moment, such as that of a session, are for `read`; all others are for `ask`.
+    """
+
+    def __init__(
+        self, database: Database, *, strict_order: bool, timed: Callable[[float, int], None]
+    ) -> None:
+        self.database = database
+        self._strict_order = strict_order
+        self._intake_pool, self._read_pool = ReadPool(database), ReadPool(database)
+        self._intake_threads = ThreadPoolExecutor(_INTAKE_THREADS, "dora-intake")
+        self._read_threads = ThreadPoolExecutor(_READ_THREADS, "dora-reads")
+        self._readers = Readers(database, self._read_pool)
+        self._writer: GroupWriter[Callable[[Session], Any], Any] = GroupWriter(
+            database=database,
+            apply=lambda session, works: [work(session) for work in works],
+            name="dora-writer",
+            timed=timed,
+        )
+
+    def start(self) -> None:
+        """Start the writer; it passes results to the running event loop."""
+        self._writer.start()
+
+    async def close(self) -> None:
+        """Commit what was passed to `write`, close the database and unlock it."""
+        await self._writer.stop()
+        self._readers.close()
+        for threads in (self._intake_threads, self._read_threads):
+            threads.shutdown()
+        for pool in (self._intake_pool, self._read_pool):
+            pool.close()
+        self.database.unlock()
+
+    @property
+    def fault(self) -> str:
+        """The reason why the last commit failed, "" if it succeeded."""
+        return self._writer.fault
+
+    async def find_key(self, hash_: bytes) -> Key | None:
+        """Find a key by its hash; a key that any process has deleted is returned as deleted."""
+        find = partial(find_key, hash_=hash_)
+        # Reading an SQLite file takes microseconds. Waking up a thread would take longer.
+        if self.database.is_local:
+            return self._intake_pool.read(find)
+        return await self._in_intake(find)
+
+    async def accept(self, submission: Submission, key: Key, now: datetime) -> tuple[EntryResult, ...] | None:
+        """Store the valid events of a submission; return once they are synced, None if *key* is deleted."""
+        return await self.write(
+            partial(queries.accept, submission=submission, key=key, now=now, strict_order=self._strict_order)
+        )
+
+    async def evaluate(self, submission: Submission) -> tuple[EntryResult, ...]:
+        """Return the outcomes that `accept` would have, and store nothing."""
+        return await self._in_intake(
+            partial(queries.evaluate, submission=submission, strict_order=self._strict_order)
+        )
+
+    async def delete(self, id_: str, *, actor: str, now: datetime) -> bool:
+        """Delete an event and add an audit line; return False if there is no event with that id."""
+        return await self.write(partial(queries.delete, id_=id_, actor=actor, now=now))
+
+    async def mark_key_used(self, key: Key, now: datetime) -> None:
+        """Record that a key was used for a request that writes nothing itself."""
+        if queries.is_stale(key, now):
+            await self.write(partial(queries.mark_key_used, key=key, now=now))
+
+    async def pages(self, listing: Listing) -> AsyncIterator[list[ListedEvent]]:
+        """Yield a listing page by page.
+
+        Each page is a read of its own. One long read would keep SQLite from checkpointing its log.
+        """
+        left, after = listing.limit, listing.after
+        while left:
+            page = await self.ask(
+                partial(lists.list_events, listing=listing, after=after, limit=min(left, _PAGE)),
+                patient=after != listing.after,
+            )
+            if not page:
+                return
+            yield page
+            left, after = left - len(page), page[-1].position
+
+    async def has_more(self, listing: Listing, after: Position) -> bool:
+        """Return whether a listing has an event behind the cursor *after*."""
+        work = partial(lists.list_events, listing=listing, after=after, limit=1)
+        return bool(await self.ask(work, patient=True))
+
+    async def write(self, work: Callable[[Session], Result]) -> Result:
+        """Run *work* inside a transaction; return once it is synced."""
+        return cast("Result", await self._writer.put(work))
+
+    async def read(self, work: Callable[[Session], Result]) -> Result:
+        """Run *work*, which takes a moment, on a snapshot of the store, in a thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._read_threads, self._read_pool.read, work)
+
+    def report(self, work: Callable[[Session], Result]) -> Result:
+        """Run *work*, which takes a moment, on a snapshot of the store, in the caller's thread."""
+        return self._read_pool.read(work)
+
+    async def ask(self, work: Callable[[Session], Result], *, patient: bool = False) -> Result:
+        """Run *work*, which may take long, on a snapshot of the store (`Readers.ask`)."""
+        return await self._readers.ask(work, patient=patient)
+
+    async def compute(self, work: Callable[[], Result]) -> Result:
+        """Run *work*, which needs no store, in a thread of intake."""
+        return await asyncio.get_running_loop().run_in_executor(self._intake_threads, work)
+
+    async def _in_intake(self, work: Callable[[Session], Result]) -> Result:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._intake_threads, self._intake_pool.read, work)

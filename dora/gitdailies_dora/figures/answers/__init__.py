@@ -1,0 +1,1 @@
+"""Answers to questions about figures: selections, sums over segments of time, series, comparisons. Pure."""

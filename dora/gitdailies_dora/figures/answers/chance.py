@@ -1,0 +1,326 @@
+"""How many deploys failed by chance alone: incidents that no deploy caused come at any time. Pure.
+
+An incident that a deploy caused comes soon after it. One that none caused comes as often in the half of all
+moments that is *long after* the last deploy as in the half that is *soon after* one. So the incidents of a
+target that came long after a deploy say how many came by chance, and how many deploys have one by chance.
+
+People deploy in office hours, and load causes incidents then. So moments are compared twice: with all of the
+period, and with those of the same hour and weekday in other weeks. The middle of both is the answer.
+
+Targets are numbers, as in `columns`. Times and durations are whole microseconds.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from math import exp, log, log1p
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gitdailies_dora.figures.answers.columns import Columns, Durations, Index, positions
+from gitdailies_dora.figures.answers.selection import Period, at_local_time, local_time
+
+Numbers: TypeAlias = NDArray[np.float64]
+
+# With fewer incidents in all pools, the estimate is not worth saying.
+LEAST_INCIDENTS = 4
+# In a shorter period, hardly a moment has the same hour and weekday in another week. In a longer one, the
+# first week says little about the last one, and there are too many to compare.
+_LEAST_DAYS, _MOST_DAYS = 14, 366
+_CONFIDENCE = 0.975
+_HOUR = 3_600_000_000
+_HOURS_A_WEEK = 168
+_NEVER = 2**62
+# Pairs of an incident and a week that are compared at once: a few MiB.
+_MOST_PAIRS = 100_000
+# Beyond this a sum would overflow, and every deploy failed by chance long before.
+_MOST_EXPECTED = 50.0
+
+
+class Shares(NamedTuple):
+    """The target of each incident in a pool, and the share of all moments that are sooner after a deploy."""
+
+    target: Durations
+    share: Numbers
+
+
+NO_SHARES = Shares(np.empty(0, np.int64), np.empty(0))
+
+
+class Pools(NamedTuple):
+    """What the incidents of targets say about chance in a period, with one entry for each target.
+
+    `incidents` are those that may have come by chance, `observed` the time, and `gaps` the time after settled
+    deploys that did not fail. `late` counts incidents that came long after a deploy, and `expected` the
+    deploys that failed by chance. Both have a row for each comparison. `shares` are of all targets, and
+    of none where only some are asked for.
+    """
+
+    incidents: Numbers
+    observed: Numbers
+    gaps: Numbers
+    late: Numbers
+    expected: Numbers
+    shares: Shares = NO_SHARES
+
+    def of(self, targets: Index) -> Pools:
+        """Return the pools of some targets."""
+        each = self.incidents[targets], self.observed[targets], self.gaps[targets]
+        return Pools(*each, self.late[:, targets], self.expected[:, targets])
+
+    def by_chance(self, by_time: int) -> float | None:
+        """Return how many of *by_time* deploys, whose only evidence is time, failed by chance alone."""
+        if not by_time:
+            return 0.0
+        if self.incidents.sum() < LEAST_INCIDENTS:
+            return None
+        return float(np.minimum(self.expected.sum(axis=1), by_time).mean())
+
+    def most_by_chance(self, by_time: int) -> int:
+        """Return how many of *by_time* deploys chance alone may have made fail, in 39 of 40 cases."""
+        return max(
+            self._most(late, expected, by_time)
+            for late, expected in zip(self.late, self.expected, strict=True)
+        )
+
+    def _most(self, late: Numbers, expected: Numbers, by_time: int) -> int:
+        """Return the upper bound of a negative binomial distribution, at most *by_time*.
+
+        Of each target, a number of incidents was seen, and each of them stands for a weight of deploys.
+        """
+        if not by_time:
+            return 0
+        total, has_any = float(expected.sum()), late > 0
+        if total:
+            weight = float((expected[has_any] ** 2 / late[has_any]).sum()) / total
+            size = total / weight + 0.5
+        else:
+            observed = float(self.observed.sum())
+            weight, size = 2 * float(self.gaps.sum()) / observed if observed else 0.0, 0.5
+        # A logarithm, since the first probability of a large one is too small for a float.
+        number, below, logarithm = 0, 0.0, -size * log1p(weight)
+        while number < by_time and weight:
+            below += exp(logarithm)
+            if below >= _CONFIDENCE:
+                break
+            logarithm += log((number + size) / (number + 1) * (weight / (1 + weight)))
+            number += 1
+        return number
+
+
+def shown_rate(deploys: float, incidents: float, fails: float, window_days: float) -> float:
+    """Return the rate of deploys that fail, or that only an incident of no deploy follows within a window.
+
+    There are *deploys* a day and *incidents* of no deploy a week, both at any moment. *fails* is the rate
+    of those that fail. An incident counts against the latest deploy before it.
+    """
+    outside = incidents / 7
+    # What comes next, a deploy or an incident, and whether within the window.
+    either = deploys + outside
+    by_chance = -math.expm1(-either * window_days) * outside / either if outside else 0.0
+    return fails + (1 - fails) * by_chance
+
+
+class _Timeline:
+    """The deploys of each target in order; those of one instant are one. `next` is when the next one is."""
+
+    def __init__(self, found: Columns, chosen: NDArray[np.bool_], now: int) -> None:
+        deploys, around = found.deploys, found.around
+        target = np.concatenate([np.repeat(deploys["target"], deploys["deploys"]), around["target"]])
+        at = np.concatenate([found.times, around["at"]])
+        kept = chosen[target] & (at <= now)
+        self._origin = int(at[kept].min(initial=now))
+        # A target and a time are one number. Together they fit: thirty years of nine thousand targets.
+        self.span = now - self._origin + 1
+        keys = np.sort(self._key(target[kept], at[kept]))
+        self._keys = keys[np.diff(keys, prepend=-1) > 0]
+        self.target, since = self.parts(self._keys, len(chosen))
+        self.at = since + self._origin
+        self.next = np.full(len(self.at), _NEVER)
+        same = np.flatnonzero(self.target[1:] == self.target[:-1])
+        self.next[same] = self.at[same + 1]
+
+    def parts(self, keys: Durations, targets: int) -> tuple[Durations, Durations]:
+        """Return the target and the rest of each of some sorted keys: faster than a division."""
+        begins = np.searchsorted(keys, np.arange(targets + 1) * self.span)
+        target = np.repeat(np.arange(targets), np.diff(begins))
+        return target, keys - target * self.span
+
+    def _key(self, target: NDArray[Any], at: Durations) -> Durations:
+        return target.astype(np.int64) * self.span + (at - self._origin)
+
+    def last(self, target: NDArray[Any], at: Durations) -> Index:
+        """Return the position of the latest deploy of each target at a time or before it; -1 for none."""
+        keys = self._key(target, at)
+        # Neighbors are found in the same part of the memory.
+        order, found = np.argsort(keys), np.empty(len(keys), np.intp)
+        found[order] = np.searchsorted(self._keys, keys[order], "right") - 1
+        known = np.flatnonzero(found >= 0)
+        found[known[self.target[found[known]] != target[known]]] = -1
+        return found
+
+    def first_at(self, target: NDArray[Any]) -> Durations:
+        """Return the time of the first deploy of each target, which has one."""
+        return self.at[np.searchsorted(self._keys, target * self.span)]
+
+    def between(self, target: NDArray[Any], first: Durations, behind: Durations) -> tuple[Index, Index]:
+        """Return the positions after that of *first* up to before that of *behind*: begins and counts."""
+        begins = np.searchsorted(self._keys, self._key(target, first), "right")
+        return begins, np.searchsorted(self._keys, self._key(target, behind), "left") - begins
+
+
+class _Suspects(NamedTuple):
+    """Incidents that may have come by chance: target, time, and how long after the last deploy of it.
+
+    They are in order of the target, and of how long after.
+    """
+
+    target: Durations
+    at: Durations
+    after: Durations
+
+
+def pools(found: Columns, period: Period, window: int, chosen: NDArray[np.bool_]) -> Pools:
+    """Return the pools of a period, of *chosen* targets with a deploy in it; zeros for all others."""
+    number, now, until = len(found.targets), period.now, period.until
+    behind = now + 1 if period.ended_at is None else min(period.ended_at, now + 1)
+    line = _Timeline(found, chosen, now)
+    inside = (line.at >= period.began_at) & (line.at < behind)
+    here = np.zeros(number, np.bool_)
+    here[line.target[inside]] = True
+    observed = np.maximum(np.minimum(line.next, until) - np.maximum(line.at, period.began_at), 0)
+    observed *= here[line.target]
+
+    def added(values: NDArray[Any], target: NDArray[Any]) -> Numbers:
+        return np.bincount(target, weights=values, minlength=number).astype(np.float64)
+
+    in_all = added(observed, line.target)
+    suspects = _suspects(found, line, here, period.began_at, behind)
+    of = suspects.target
+    sooner = _sooner_in_all(suspects, line, observed, in_all, period)
+    late = [_halves(sooner, in_all[of].astype(np.int64))]
+    shares = Shares(of, np.where(in_all[of] > 0, sooner / np.maximum(in_all[of], 1), 0.5))
+    rates = [_ratio(2 * added(late[0], suspects.target), in_all)]
+    if _LEAST_DAYS <= period.days <= _MOST_DAYS:
+        in_hours, near = _late_in_same_hours(suspects, line, period, window)
+        late.append(in_hours)
+        soon = np.minimum(line.next, np.minimum(line.at + window, until)) - np.maximum(
+            line.at, period.began_at
+        )
+        rates.append(
+            _ratio(2 * added(in_hours * near, suspects.target), added(np.maximum(soon, 0), line.target))
+        )
+    lates = np.array([added(one, suspects.target) for one in late])
+    failed = line.last(found.failures["target"], found.failures["at"])
+    judged = inside & (line.at <= now - window)
+    # Of another target, or of a time that the period does not have: there is none.
+    judged[failed[failed >= 0]] = False
+    gaps, target = np.minimum(line.next - line.at, window)[judged], line.target[judged]
+    expected = [added(np.expm1(np.minimum(rate[target] * gaps, _MOST_EXPECTED)), target) for rate in rates]
+    incidents = added(np.ones(len(suspects.at)), suspects.target)
+    return Pools(incidents, in_all, added(gaps, target), lates, np.array(expected), shares)
+
+
+def _suspects(found: Columns, line: _Timeline, here: NDArray[np.bool_], first: int, behind: int) -> _Suspects:
+    rows = found.incidents
+    rows = rows[(rows["chance"] == 1) & (rows["at"] >= first) & (rows["at"] < behind)]
+    rows = rows[here[rows["target"]]]
+    last = line.last(rows["target"], rows["at"])
+    target, at = rows["target"].astype(np.int64), rows["at"]
+    after, known = at - line.at[last], np.flatnonzero(last >= 0)
+    known = known[np.argsort((target * line.span + after)[known])]
+    return _Suspects(target[known], at[known], after[known])
+
+
+def _halves(shorter: Durations, whole: Durations) -> Numbers:
+    """Return 1 where more than half of the moments are shorter after a deploy, ½ where it is just half."""
+    found: Numbers = (np.sign(2 * shorter - whole) + 1) / 2
+    return found
+
+
+def _sooner_in_all(
+    suspects: _Suspects, line: _Timeline, observed: Durations, in_all: Numbers, period: Period
+) -> Durations:
+    """Return how much of the observed time of its target is sooner after a deploy than each incident."""
+    seen = observed > 0
+    target, lasted = line.target[seen], (np.minimum(line.next, period.until) - line.at)[seen]
+    # The first one may have begun before the period.
+    before = np.bincount(target, weights=lasted - observed[seen], minlength=len(in_all)).astype(np.int64)
+    ordered = np.sort(target * line.span + lasted)
+    sums = np.append(0, np.cumsum(line.parts(ordered, len(in_all))[1]))
+    begins = np.searchsorted(ordered, np.arange(len(in_all) + 1) * line.span)
+    of, after = suspects.target, suspects.after
+    shorter = np.searchsorted(ordered, of * line.span + after)
+    time: Durations = sums[shorter] - sums[begins[of]] + after * (begins[of + 1] - shorter)
+    time -= np.minimum(after, before[of])
+    return time
+
+
+def _ratio(part: Numbers, whole: Numbers) -> Numbers:
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+
+
+def _late_in_same_hours(
+    suspects: _Suspects, line: _Timeline, period: Period, window: int
+) -> tuple[Numbers, Numbers]:
+    """Compare incidents with the moments of the same hour and weekday in the other weeks.
+
+    Return also which part of these moments is within the window of a deploy.
+    """
+    edges = _hours(period)
+    weeks = (len(edges) - 1) // _HOURS_A_WEEK
+    begins, ends = (
+        np.ascontiguousarray(side.reshape(weeks, _HOURS_A_WEEK).T) for side in (edges[:-1], edges[1:])
+    )
+    step = max(_MOST_PAIRS // weeks, 1)
+    parts = [
+        _Suspects(*(values[at : at + step] for values in suspects)) for at in range(0, len(suspects.at), step)
+    ]
+    found, near = [np.empty(0)], [np.empty(0)]
+    for part in parts:
+        week, hour = np.divmod(np.searchsorted(edges, part.at, "right") - 1, _HOURS_A_WEEK)
+        since = np.maximum(line.first_at(part.target), period.began_at)
+        low = np.minimum(np.maximum(begins[hour], since[:, None]), period.until)
+        high = np.maximum(np.minimum(ends[hour], period.until), low)
+        high[np.arange(len(week)), week] = low[np.arange(len(week)), week]
+        whole = (high - low).sum(axis=1)
+        halves = _halves(_shorter(part.target, part.after, line, low, high), whole)
+        late, share = np.flatnonzero((halves > 0) & (whole > 0)), np.zeros(len(week))
+        windows = np.full(len(late), window)
+        share[late] = _shorter(part.target[late], windows, line, low[late], high[late]) / whole[late]
+        found.append(halves)
+        near.append(share)
+    return np.concatenate(found), np.concatenate(near)
+
+
+def _shorter(of: Durations, after: Durations, line: _Timeline, low: Durations, high: Durations) -> Durations:
+    """Return for how long, in the spans of each suspect, the last deploy is less long ago than for it."""
+    shape, each = low.shape, low.shape[1]
+    target, after, low, high = np.repeat(of, each), np.repeat(after, each), low.ravel(), high.ravel()
+    last = line.last(target, low)
+    found = np.clip(after - (low - line.at[last]), 0, np.minimum(line.next[last], high) - low)
+    # Of the few spans with a deploy inside, also what follows each of these.
+    several = np.flatnonzero(line.next[last] < high)
+    begins, counts = line.between(target[several], low[several], high[several])
+    deploys, spans = positions(begins, counts), np.repeat(several, counts)
+    ends = np.minimum(line.next[deploys], high[spans])
+    np.add.at(found, spans, np.minimum(after[spans], ends - line.at[deploys]))
+    sums: Durations = found.reshape(shape).sum(axis=1)
+    return sums
+
+
+def _hours(period: Period) -> Durations:
+    """Return when each clock hour of the weeks of a period begins, and when the last one ends."""
+    shown = local_time(period.began_at, period.zone)
+    monday = shown.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=shown.weekday())
+    weeks = (local_time(period.until, period.zone) - monday) // timedelta(weeks=1) + 1
+    dates = [monday + timedelta(days=day) for day in range(7 * weeks + 1)]
+    days = np.array([at_local_time(date, period.zone) for date in dates], np.int64)
+    edges = days[:-1, None] + np.arange(24) * _HOUR
+    for day in np.flatnonzero(np.diff(days) != 24 * _HOUR):
+        hours = [at_local_time(dates[day] + timedelta(hours=hour), period.zone) for hour in range(24)]
+        edges[day] = np.clip(hours, days[day], days[day + 1])
+    return np.append(edges.ravel(), days[-1])

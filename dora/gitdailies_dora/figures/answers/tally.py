@@ -1,0 +1,281 @@
+"""What deploys and incidents add up to, and the five figures of such a sum.
+
+Sums can be added, so that those of repositories make teams. Medians are never made of medians: a sum holds
+the time of every deploy, every lead time and every recovery.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gitdailies_dora.figures.answers import comparison
+from gitdailies_dora.figures.answers.chance import Pools
+from gitdailies_dora.figures.answers.columns import NONE, Durations, positions
+from gitdailies_dora.figures.answers.comparison import (
+    CONFIDENCE,
+    HIGHER,
+    LEAST_DEPLOYS,
+    LEAST_WEEKS,
+    UNCLEAR,
+    WORTH_SAYING,
+    Difference,
+    Part,
+    Values,
+    Verdict,
+    both,
+    wilson,
+)
+from gitdailies_dora.figures.answers.numbers import (
+    MEDIAN,
+    P25,
+    P75,
+    P90,
+    ByRemedy,
+    ChangeFailRate,
+    ChangeLeadTime,
+    DeploymentFrequency,
+    DeploymentReworkRate,
+    Evidence,
+    FailedDeploymentRecoveryTime,
+    Figures,
+    Gaps,
+    RateInterval,
+    percentile,
+    ratio,
+    seconds,
+)
+from gitdailies_dora.figures.answers.report import Longer, SeriesChange
+from gitdailies_dora.figures.history.facts import EVIDENCE, TIME
+
+# Of the deploys of a period, about this many are compared: enough to see a difference of a tenth.
+MOST_COMPARED = 400
+NO_INTERVAL = RateInterval(None, None)
+_MIXER = np.uint64(0x9E3779B97F4A7C15)
+_LONGER: Mapping[Verdict, Longer] = MappingProxyType(
+    {"higher": "longer", "lower": "shorter", "unclear": "unclear", "few": "few"}
+)
+
+
+class Tally(NamedTuple):
+    """Sums over some deploys and incidents.
+
+    `times` are those of the deploys, in order. `unsettled` deploys are younger than the window. `evidence`
+    counts settled deploys that failed, in the order of `EVIDENCE`, and `failed_pending` the others.
+    `lead_times`, `recoveries` and `remedied` are in microseconds. `unlinked` and `attributed_in72h` count
+    incidents.
+    """
+
+    deploys: int = 0
+    rework: int = 0
+    inferred: int = 0
+    unsettled: int = 0
+    unknown_deploys: int = 0
+    nothing_new: int = 0
+    unknown_commits: int = 0
+    times: Durations = NONE
+    lead_times: Durations = NONE
+    evidence: tuple[int, ...] = (0,) * len(EVIDENCE)
+    failed_pending: int = 0
+    recoveries: Durations = NONE
+    remedied: Durations = NONE
+    open: int = 0
+    unlinked: int = 0
+    attributed_in72h: int = 0
+
+    @property
+    def settled(self) -> int:
+        return self.deploys - self.unsettled
+
+    @property
+    def failed(self) -> int:
+        """The settled deploys that failed."""
+        return sum(self.evidence)
+
+    @property
+    def certain(self) -> int:
+        """The settled deploys that failed by more than the time of an incident."""
+        return self.failed - self.evidence[EVIDENCE.index(TIME)]
+
+
+def merged(tallies: Sequence[Tally]) -> Tally:
+    """Add several sums."""
+    if len(tallies) == 1:
+        return tallies[0]
+    if not tallies:
+        return Tally()
+    found = Tally._make(map(_added, zip(*tallies, strict=True)))
+    return found._replace(times=np.sort(found.times))
+
+
+def _added(column: tuple[Any, ...]) -> Any:
+    if isinstance(column[0], int):
+        return sum(column)
+    if isinstance(column[0], tuple):
+        return tuple(map(sum, zip(*column, strict=True)))
+    return np.concatenate(column)
+
+
+def median(durations: Durations) -> float | None:
+    """Return the median in seconds; None without durations."""
+    return in_seconds(durations, MEDIAN)[0]
+
+
+def in_seconds(durations: Durations, *hundredths: int) -> list[float | None]:
+    """Return percentiles in seconds; None without durations."""
+    if not len(durations):
+        return [None] * len(hundredths)
+    ordered = np.sort(durations)
+    return [seconds(percentile(ordered, cut)) for cut in hundredths]
+
+
+def drawn_lead_times(times: Durations, of_each: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Return the median lead time of each deploy that has one; of about `MOST_COMPARED` if there are more.
+
+    *times* has the lead times of one deploy after another, and *of_each* how many each has. Which ones are
+    drawn depends on nothing but their lead times, so that it is the same in any order.
+    """
+    counts = of_each[of_each > 0].astype(np.int64)
+    begins = np.cumsum(counts) - counts
+    step = -(-len(counts) // MOST_COMPARED)
+    if step > 1:
+        sums = np.add.reduceat(times, begins).astype(np.uint64)
+        # The high bits of this product look random (Knuth's multiplicative hash).
+        drawn = np.flatnonzero(((sums * _MIXER) >> np.uint64(40)) % np.uint64(step) == 0)
+        times, counts = times[positions(begins[drawn], counts[drawn])], counts[drawn]
+        begins = np.cumsum(counts) - counts
+    ordered = times[np.lexsort((times, np.repeat(np.arange(len(counts)), counts)))]
+    low, high = ordered[begins + (counts - 1) // 2], ordered[begins + counts // 2]
+    medians: NDArray[np.float64] = low + (high - low) / 2
+    return medians
+
+
+def figures_of(found: Tally, days: float, since: str | None, pools: Pools | None = None) -> Figures:
+    """Return the five figures of a sum.
+
+    *days* are the observed ones. They began at *since*, if that is later than the period; else it is None.
+    *pools* say what chance did to the deploys of the sum; None if that is not known.
+    """
+    gaps = found.times[1:] - found.times[:-1]
+    gap, gap_p90 = in_seconds(gaps, MEDIAN, P90)
+    p25, middle, p75, p90 = in_seconds(found.lead_times, P25, MEDIAN, P75, P90)
+    recovery, recovery_p90 = in_seconds(found.recoveries, MEDIAN, P90)
+    remedied, remedied_p90 = in_seconds(found.remedied, MEDIAN, P90)
+    timed = len(found.recoveries) + len(found.remedied) + found.open
+    return Figures(
+        DeploymentFrequency(
+            # So short a time gives no rate: one deploy within an hour is not 24 a day.
+            value=ratio(found.deploys, days) if days >= 1 else None,
+            deploys=found.deploys,
+            days=days,
+            since=since,
+            gaps=Gaps(median=gap, p90=gap_p90, count=len(gaps)),
+        ),
+        ChangeLeadTime(
+            median=middle,
+            p25=p25,
+            p75=p75,
+            p90=p90,
+            commits=len(found.lead_times),
+            unknown_commits=found.unknown_commits,
+            unknown_deploys=found.unknown_deploys,
+            nothing_new=found.nothing_new,
+        ),
+        _fail_rate(found, pools),
+        FailedDeploymentRecoveryTime(
+            median=recovery,
+            p90=recovery_p90,
+            recovered=len(found.recoveries),
+            open=found.open,
+            by_remedy=ByRemedy(median=remedied, p90=remedied_p90, count=len(found.remedied)),
+            without_incident=found.failed + found.failed_pending - timed,
+        ),
+        DeploymentReworkRate(
+            value=ratio(found.rework, found.deploys),
+            rework=found.rework,
+            deploys=found.deploys,
+            inferred=found.inferred,
+            range=RateInterval(
+                ratio(found.rework - found.inferred, found.deploys), ratio(found.rework, found.deploys)
+            ),
+            interval=_interval(found.rework, found.deploys),
+        ),
+    )
+
+
+def _fail_rate(found: Tally, pools: Pools | None) -> ChangeFailRate:
+    evidence = Evidence(*found.evidence)
+    by_chance, range_ = None, NO_INTERVAL
+    if pools is not None:
+        by_chance = pools.by_chance(evidence.time)
+        least = found.failed - pools.most_by_chance(evidence.time)
+        range_ = RateInterval(ratio(least, found.settled), ratio(found.failed, found.settled))
+    others = None if by_chance is None else found.failed - by_chance
+    return ChangeFailRate(
+        value=None if others is None else ratio(others, found.settled),
+        failed=found.failed,
+        settled=found.settled,
+        interval=NO_INTERVAL if others is None else _interval(others, found.settled),
+        range=range_,
+        by_chance=by_chance,
+        evidence=evidence,
+        pending=found.unsettled - found.failed_pending,
+        failed_pending=found.failed_pending,
+        unlinked=found.unlinked,
+        attributed_in72h=found.attributed_in72h,
+    )
+
+
+def _interval(some: float, whole: int) -> RateInterval:
+    found = wilson(some, whole)
+    return NO_INTERVAL if found is None else RateInterval(*found)
+
+
+class Side(NamedTuple):
+    """One of two periods that are compared: its sum, `drawn_lead_times`, and the deploys of each week."""
+
+    tally: Tally
+    lead_times: NDArray[np.float64]
+    weeks: Sequence[int]
+
+
+def differences(before: Side, now: Side) -> tuple[Difference, ...]:
+    """Return how each of the five figures differs from before."""
+    was, is_ = before.tally, now.tally
+    return (
+        comparison.compare_by_ranks(before.weeks, now.weeks, LEAST_WEEKS),
+        _of_durations(before.lead_times, now.lead_times, was.lead_times, is_.lead_times),
+        of_failures(comparison.compare_rates, was, is_),
+        _of_durations(was.recoveries, is_.recoveries, was.recoveries, is_.recoveries),
+        comparison.compare_rates(Part(was.rework, was.deploys), Part(is_.rework, is_.deploys)),
+    )
+
+
+def _of_durations(
+    before: Values, after: Values, shown_before: Durations, shown_after: Durations
+) -> Difference:
+    """Compare durations; a difference is none that the medians that people read do not show."""
+    found = comparison.compare_by_ranks(before, after, LEAST_DEPLOYS)
+    if found.p > 1 - CONFIDENCE:
+        return found
+    old, new = median(shown_before) or 0, median(shown_after) or 0
+    more = new - old if found.word == HIGHER else old - new
+    return found if more > 0 and more >= old * WORTH_SAYING else found._replace(word=UNCLEAR)
+
+
+def of_failures(compare: Callable[[Part, Part], Difference], one: Tally, other: Tally) -> Difference:
+    """Compare the fail rates of two sums. What failed for certain must agree, where there is any of it."""
+    found = compare(Part(one.failed, one.settled), Part(other.failed, other.settled))
+    if not (one.certain or other.certain):
+        return found
+    return both(found, compare(Part(one.certain, one.settled), Part(other.certain, other.settled)))
+
+
+def changes(words: Sequence[Verdict]) -> SeriesChange:
+    """Return what became of each figure, from the word for each difference."""
+    frequency, lead_time, fail_rate, recovery, rework = words
+    return SeriesChange(frequency, _LONGER[lead_time], fail_rate, _LONGER[recovery], rework)

@@ -1,0 +1,1 @@
+"""The history of deploys and incidents: what counts, what repeats, what failed, and why. Pure."""

@@ -1,0 +1,77 @@
+"""Corrections: what people say that a deploy or an incident was, whatever its events say.
+
+A correction says what happened. So it applies to every moment that a question is about. The order of
+arrival of events does not change it.
+
+| correction | of | means |
+| --- | --- | --- |
+| `deploy` | an incident | it is attributed to the deploy that the correction names |
+| `no-deploy` | an incident | no deploy caused it; `causedBy: none` on an event says the same |
+| `not-an-incident` | an incident | the occurrence is in no figure |
+| `failed` | a deploy | it failed, although no event tells so |
+| `not-failed` | a deploy | it did not fail; its incidents and remedies time no recovery |
+| `rework` | a deploy | it mended what users met; that says nothing of a failure |
+| `not-rework` | a deploy | it was planned, whatever it looks like |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple, TypeAlias
+
+DEPLOY, NO_DEPLOY, NOT_AN_INCIDENT = "deploy", "no-deploy", "not-an-incident"
+FAILED, NOT_FAILED = "failed", "not-failed"
+REWORK, NOT_REWORK = "rework", "not-rework"
+OF_INCIDENT, OF_DEPLOY = (DEPLOY, NO_DEPLOY, NOT_AN_INCIDENT), (FAILED, NOT_FAILED)
+OF_REWORK = (REWORK, NOT_REWORK)
+
+# What `causedBy` is in place of a SHA, if no deploy caused the incident.
+NAMED_NONE = "none"
+
+
+class Correction(NamedTuple):
+    """A correction of a deploy, or of the occurrence that an event starts.
+
+    `deploy` is the id of the deploy that caused an incident, None for every other correction.
+    """
+
+    what: str
+    deploy: str | None = None
+
+
+# By the id of the event that each is about, as `key_of` writes it: a deploy, or the start of an occurrence.
+Corrections: TypeAlias = Mapping[str, Correction]
+NONE: Corrections = MappingProxyType({})
+
+
+def key_of(id_: str, what: str) -> str:
+    """Return where a correction is kept: a deploy has one of its outcome, and one of its rework.
+
+    No id has a space.
+    """
+    return f"{id_} {REWORK}" if what in OF_REWORK else id_
+
+
+def says(corrections: Corrections, id_: str, what: str) -> bool:
+    """Whether there is this correction of an event."""
+    found = corrections.get(id_)
+    return found is not None and found.what == what
+
+
+def of_incident(corrections: Corrections, start: str) -> Correction | None:
+    """Return the correction of the occurrence that an event starts, or None."""
+    found = corrections.get(start)
+    return found if found is not None and found.what in OF_INCIDENT else None
+
+
+def outcome(corrections: Corrections, id_: str) -> str:
+    """Return what a correction says of a deploy: failed, not-failed, or "" if there is none."""
+    found = corrections.get(id_)
+    return found.what if found is not None and found.what in OF_DEPLOY else ""
+
+
+def rework(corrections: Corrections, id_: str) -> str:
+    """Return what a correction says of the plan of a deploy: rework, not-rework, or "" if there is none."""
+    found = corrections.get(key_of(id_, REWORK))
+    return found.what if found is not None else ""

@@ -1,0 +1,80 @@
+"""What a person can do about a verdict: a sentence for each word of a reason, "" where nothing is to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from gitdailies_dora.figures.history import ancestry, lead_time
+
+_MIRROR = "fetch the mirror of its repository, and push what is not pushed yet"
+_CAUSE = "on its page, choose the deploy that caused it, or send its commit in causedBy"
+
+ADVICE: Mapping[str, str] = MappingProxyType(
+    {
+        # It counts.
+        "counted": "",
+        "failed": "",
+        "succeeded": "",
+        "recovered": "",
+        "remedied": "",
+        "rework": "",
+        "planned": "",
+        "inferred": "if it was planned, say so on its page",
+        # The question was about something else.
+        "repository": "choose its repository, or all of them",
+        "environment": (
+            "if it is production, add its environment to dora.production; else choose that environment "
+            "to see its figures"
+        ),
+        "service": "choose its service, or all of them",
+        "team": "choose its team, or add its repository to the team in gitdailies.yml",
+        "period": "choose a period that includes its time",
+        "later": "compare its time with the clock of the machine that sent it",
+        "kind": "",
+        "behind": "ask again in a moment",
+        # The commits of a deploy are not known.
+        lead_time.NO_PREDECESSOR: "nothing; the next deploy here that lists its commits has lead times",
+        lead_time.NO_COMMITS: (
+            "report from a full checkout, name a mirror in dora.mirrors, or send the pushes of its "
+            "repository to the relay"
+        ),
+        lead_time.EARLIER_LISTS_NONE: (
+            "report from a checkout with the whole history, such as with fetch-depth: 0, or name a mirror in "
+            "dora.mirrors; a mirror knows more than 250 new commits, too"
+        ),
+        lead_time.NO_PATHS: (
+            "let it name its service, and write the paths of that into gitdailies.yml, for the mirror and "
+            "for later pushes; or report it from the CI step, with the inputs `service` and `paths`"
+        ),
+        lead_time.LIST_CUT: "report from a checkout with the whole history, such as with fetch-depth: 0",
+        ancestry.NOT_IN_MIRROR: _MIRROR,
+        ancestry.EARLIER_NOT_IN_MIRROR: _MIRROR,
+        ancestry.UNREADABLE: "run `gitdailies check`, which looks at the mirror",
+        ancestry.TOO_MANY: "",
+        "unknown-commits": "send each commit with its time; a full checkout has them",
+        "nothing-new": "",
+        # A deploy or an incident that is not judged, or counts otherwise.
+        "pending": "wait until it is settled",
+        "failed-pending": "wait until it is settled",
+        "repeat": "nothing; a deploy of its own has a run or an attempt of its own",
+        "open": "resolve the incident where it was reported",
+        "without-incident": "report the deploy that repaired it, with the type rollback or hotfix",
+        "merged": "",
+        "later-outage": "",
+        "not-failed": "",
+        "not-an-incident": "undo the correction on its page, if it is one",
+        "window": (
+            "on its page, choose the deploy that caused it, report the deploys of its repository and "
+            "environment, or set a longer dora.window_hours in gitdailies.yml"
+        ),
+        "other-service": (
+            "if that deploy caused it, choose it on the page of the incident, and write the line into "
+            "gitdailies.yml, which later incidents follow"
+        ),
+        "unlinked": _CAUSE,
+        "no-cause": "undo the correction on its page, if a deploy did cause it",
+        "duplicate": "nothing; the event before it counts",
+        "nothing-happened": "send the start, and compare incidentId, repo, environment and service of both",
+    }
+)

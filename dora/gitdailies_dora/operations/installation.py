@@ -1,0 +1,54 @@
+"""What one DORA server is made of, for everything that answers its requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from gitdailies_connection.config.sections.settings import DoraSettings
+from gitdailies_core.events.events import KINDS
+from gitdailies_core.events.kind import Kind
+from gitdailies_server.storage.timestamps import to_us, utc_now
+
+from gitdailies_dora.accounts.keys.unknown_keys import UnknownKeys
+from gitdailies_dora.derived.worker import Deriver
+from gitdailies_dora.events.store import EventStore
+from gitdailies_dora.figures.history.settings import FigureSettings
+from gitdailies_dora.figures.history.teams import Teams
+from gitdailies_dora.operations.metrics import ReceiverMetrics
+from gitdailies_dora.operations.readiness import Readiness
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installation:
+    """One server: its store, log and clock, and the settings that it runs with until they change.
+
+    *public* is the address of a proxy in front of it, or "". *kinds* are the events that it takes.
+    """
+
+    store: EventStore
+    log: Any
+    deriver: Deriver
+    readiness: Readiness
+    settings: DoraSettings = field(default_factory=DoraSettings)
+    measured: ReceiverMetrics = field(default_factory=ReceiverMetrics)
+    clock: Callable[[], datetime] = utc_now
+    public: str = ""
+    kinds: tuple[Kind, ...] = KINDS
+    unknown_keys: UnknownKeys = field(default_factory=UnknownKeys)
+
+    @cached_property
+    def teams(self) -> Teams:
+        return Teams(self.settings.teams)
+
+    @property
+    def figures(self) -> FigureSettings:
+        """The settings of the figures."""
+        return self.deriver.settings
+
+    def now(self) -> int:
+        """Return the present moment, in microseconds since 1970."""
+        return to_us(self.clock())

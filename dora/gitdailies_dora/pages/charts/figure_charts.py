@@ -1,0 +1,265 @@
+"""The chart of each figure from its trend: the marks, their titles, and the columns of the table below.
+
+Every number that a chart draws is in the table below it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from markupsafe import Markup
+
+from gitdailies_dora.figures.answers.trend import Bucket
+from gitdailies_dora.figures.words.durations import NOTHING, duration
+from gitdailies_dora.pages.charts import axis
+from gitdailies_dora.pages.charts import trend_charts as charts
+from gitdailies_dora.pages.charts.trend_charts import Point
+from gitdailies_dora.pages.frame.formatting import amount, count, days, out_of
+
+Kind = Literal["counts", "durations", "rates"]
+COUNTS: Kind = "counts"
+DURATIONS: Kind = "durations"
+RATES: Kind = "rates"
+
+_SCALES: Mapping[Kind, Callable[[Sequence[float | None]], axis.Scale]] = {
+    COUNTS: axis.counts,
+    DURATIONS: axis.durations,
+    RATES: axis.ratios,
+}
+# The heading of the column of the spread.
+_SPREADS: Mapping[Kind, str] = {DURATIONS: "Middle half", RATES: "Range (95 %)"}
+# The units that are not longer than the rolling span.
+_SHORT = frozenset({"day", "week"})
+GRAY = "Gray: not settled yet."
+# The least part of a chart that is drawn gray: a narrower one looks like a fault of the drawing.
+_LEAST_GRAY = 0.03
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A figure in a chart: its title, its kind, and the words for one and for several of what is counted.
+
+    *result* says what the counted ones of a rate did, like failed. A figure that *may_change* is gray where
+    deploys are not settled.
+    """
+
+    title: str
+    kind: Kind
+    one: str
+    several: str
+    result: str = ""
+    may_change: bool = False
+
+
+class Rolled(NamedTuple):
+    """A figure of four weeks: a median of `whole` seconds, or a rate that counts `some` of the `whole`."""
+
+    value: float
+    some: int
+    whole: int
+
+
+class BucketValue(NamedTuple):
+    """What is drawn of a figure in one bucket: its value, and how many events are behind it.
+
+    `some` of these are counted by a rate. `days` are those of a count. `spread` is the middle half of
+    durations in seconds, or the interval of a rate (95 %). It and `rolled` are None of too few events.
+    """
+
+    value: float | None
+    number: int
+    some: int = 0
+    days: float = 0.0
+    spread: tuple[float, float] | None = None
+    rolled: Rolled | None = None
+
+
+class Trends(NamedTuple):
+    """The buckets of a period, the name of their unit, and the words for them.
+
+    `labels` are short ones for below the chart, and `titles` name a bucket in a sentence. A bucket that was
+    not `counted` is before the first event. `marks` has where a setting changed, in buckets from the left,
+    and its name.
+    """
+
+    unit: str
+    buckets: Sequence[Bucket]
+    labels: Sequence[str]
+    titles: Sequence[str]
+    counted: Sequence[bool]
+    settled_until: int
+    marks: Sequence[tuple[float, str]] = ()
+
+
+class Drawn(NamedTuple):
+    """A chart, "" if there is nothing to draw, its caption, and columns for its table with their cells."""
+
+    chart: Markup | str
+    caption: str
+    columns: list[str]
+    cells: list[list[str]]
+
+
+def drawn(measure: Measure, values: Sequence[BucketValue], trends: Trends) -> Drawn:
+    """Draw a figure; *values* has what is drawn of each bucket."""
+    unit = trends.unit
+    points = _points(measure, values, trends)
+    if measure.kind == COUNTS:
+        columns: list[str] = []
+        cells: list[list[str]] = [[] for _ in points]
+    else:
+        columns = ["Rolling 4 weeks" if unit in _SHORT else _span(unit), _SPREADS[measure.kind]]
+        cells = [_cells(measure.kind, found) for found in values]
+    shown = [point.value for point in points] + [point.rolling for point in points]
+    if all(value is None for value in shown):
+        return Drawn("", "", columns, cells)
+    unsettled = _unsettled(trends) if measure.may_change else None
+    if measure.kind == DURATIONS:
+        shown += [end for point in points if point.spread for end in point.spread]
+    scale = _SCALES[measure.kind](shown)
+    caption = _caption(measure, unit, points, scale, grays=unsettled is not None)
+    label = f"{measure.title} by {unit}. {_finding(measure.kind, unit, points)} The table has the numbers."
+    marks = sorted({mark for mark, _ in trends.marks})
+    if marks:
+        caption += " Dashed: a setting changed."
+    if measure.kind == COUNTS:
+        return Drawn(charts.bars(label, points, scale, marks), caption, columns, cells)
+    rolling = [point.rolling for point in points if point.rolling is not None]
+    chart = charts.plot(
+        label,
+        points,
+        scale,
+        end=_end(measure.kind, rolling[-1]) if rolling else (),
+        unsettled=unsettled,
+        marks=marks,
+    )
+    return Drawn(chart, caption, columns, cells)
+
+
+def _points(measure: Measure, values: Sequence[BucketValue], trends: Trends) -> list[Point]:
+    points = []
+    for at, (bucket, found) in enumerate(zip(trends.buckets, values, strict=True)):
+        title = trends.titles[at] + ("" if bucket.whole else " (partly)")
+        if changed := [name for mark, name in trends.marks if int(mark) == at]:
+            title += f" ({', '.join(changed)} changed)"
+        if not trends.counted[at]:
+            points.append(Point(f"{title}: before the first event", trends.labels[at], None))
+            continue
+        points.append(
+            Point(
+                f"{title}: {_sentence(measure, found, trends.unit)}",
+                trends.labels[at],
+                found.value,
+                found.spread,
+                found.number,
+                None if found.rolled is None else found.rolled.value,
+                bucket.whole,
+            )
+        )
+    return points
+
+
+def _sentence(measure: Measure, found: BucketValue, unit: str) -> str:
+    """Write all numbers of a bucket that are drawn."""
+    behind = amount(found.number, measure.one, measure.several)
+    if measure.kind == COUNTS:
+        return f"{behind} in {days(found.days)}"
+    if not found.number:
+        said = f"no {measure.one}"
+    elif measure.kind == DURATIONS:
+        said = f"median {duration(found.value)} of {behind}"
+    else:
+        said = out_of(found.some, found.number, measure.result)
+    rolling, spread = _cells(measure.kind, found)
+    if found.number and found.spread is not None:
+        said += f", {_SPREADS[measure.kind].lower()} {spread}"
+    if found.rolled is not None:
+        said += f"; {_span(unit).lower()}: {rolling}"
+    return said
+
+
+def _cells(kind: Kind, found: BucketValue) -> list[str]:
+    """Write the rolling value and the spread of a bucket."""
+    spread = rolling = NOTHING
+    if found.spread is not None:
+        low, high = found.spread
+        spread = f"{low * 100:.0f} to {high * 100:.0f} %" if kind == RATES else _between(low, high)
+    if found.rolled is not None:
+        value, some, whole = found.rolled
+        rolling = out_of(some, whole) if kind == RATES else f"{duration(value)} of {count(whole)}"
+    return [rolling, spread]
+
+
+def _between(low: float, high: float) -> str:
+    return f"{duration(low)} to {duration(high)}"
+
+
+def _write(kind: Kind, value: float) -> str:
+    if kind == DURATIONS:
+        return duration(value)
+    return f"{value * 100:.0f} %" if kind == RATES else count(value)
+
+
+def _end(kind: Kind, value: float) -> Sequence[str]:
+    """Return the lines for the end of a line: each unit of a duration has its own."""
+    words = _write(kind, value).split(" ")
+    return [" ".join(words[at : at + 2]) for at in range(0, len(words), 2)]
+
+
+def _span(unit: str) -> str:
+    """Return the words for the span of a rolling value."""
+    return "Four weeks" if unit in _SHORT else f"{unit.capitalize()} or four weeks"
+
+
+def _caption(measure: Measure, unit: str, points: Sequence[Point], scale: axis.Scale, *, grays: bool) -> str:
+    """Say what is drawn; *grays* if there is a gray field."""
+    several = measure.several
+    if measure.kind == COUNTS:
+        return f"Bars: {several}. Paler: part of a {unit}."
+    figure = "median" if measure.kind == DURATIONS else "rate"
+    span = "four weeks" if unit in _SHORT else f"a {unit}, or in four weeks if it was shorter"
+    before = "the four weeks" if unit in _SHORT else f"the {unit}, or four weeks if it was shorter,"
+    spread = "middle half" if measure.kind == DURATIONS else "range (95\u00a0%)"
+    line = f"Line: rolling {figure} of {before} up to each point."
+    if all(point.rolling is None for point in points):
+        line = f"No trend line: it needs five {several} in {span}."
+    dots = f" Dots: {unit}s, larger with more {several}."
+    ends = [point.spread[1] for point in points if point.value is not None and point.spread is not None]
+    bars = f" Thin bars: {spread}." if ends else ""
+    if any(end > scale.top for end in ends):
+        bars = f" Thin bars: {spread}; an arrow: goes beyond the chart."
+    return line + dots + bars + (f" {GRAY}" if grays else "")
+
+
+def _finding(kind: Kind, unit: str, points: Sequence[Point]) -> str:
+    """Say in a sentence what the chart shows."""
+    values = [point.value for point in points if point.value is not None]
+    if kind == COUNTS:
+        whole = [point.value for point in points if point.value is not None and point.whole]
+        last = f" {count(whole[-1])} in the last whole {unit}." if whole else ""
+        return f"From {count(min(values))} to {count(max(values))} a {unit}.{last}"
+    rolling = [point.rolling for point in points if point.rolling is not None]
+    name = "four-week" if unit in _SHORT else "rolling"
+    if not rolling:
+        low, high = _write(kind, min(values)), _write(kind, max(values))
+        return f"Too few for a {name} line; single {unit}s from {low} to {high}."
+    if len(rolling) == 1:
+        return f"The {name} value is {_write(kind, rolling[0])}."
+    first, last, low, high = (
+        _write(kind, value) for value in (rolling[0], rolling[-1], min(rolling), max(rolling))
+    )
+    return f"The {name} line is {first} at first and {last} at the end, from {low} to {high}."
+
+
+def _unsettled(trends: Trends) -> float | None:
+    """Return from where on deploys are not settled, in buckets; None if that is too little to be seen."""
+    buckets = trends.buckets
+    for at, bucket in enumerate(buckets):
+        period = bucket.period
+        if trends.settled_until < period.until:
+            length = max(period.until - period.began_at, 1)
+            begin = at + max(trends.settled_until - period.began_at, 0) / length
+            return begin if len(buckets) - begin >= _LEAST_GRAY * len(buckets) else None
+    return None

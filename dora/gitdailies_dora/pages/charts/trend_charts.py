@@ -1,0 +1,193 @@
+"""Charts of a trend: bars of counts, and dots with their spread and a rolling line.
+
+Each bucket has a field as high as the chart, which is not visible. Its title has the numbers: browsers show
+it under the pointer, and `page.js` reads it out for the keyboard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import sqrt
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from gitdailies_dora.pages.charts import svg
+from gitdailies_dora.pages.charts.axis import Scale, thinned
+
+# In units of the drawing, which is scaled to the width of the page.
+WIDTH, HEIGHT = 400, 190
+_TOP, _RIGHT, _BOTTOM = 10, 12, 28
+_FONT, _LINE, _LETTER, _BOLD = 14, 17, 8.6, 10
+
+# How many labels, and how many letters in all of them, have room below a chart.
+_MOST_LABELS, _LETTERS = 5, 30
+
+_LEAST_RADIUS, _MOST_RADIUS = 1.6, 6.0
+_BAR = 0.7
+# The size of the arrow of a bar that goes on beyond the axis.
+_ARROW = 4
+_UNSETTLED = "not settled"
+
+
+class Point(NamedTuple):
+    """One bucket: its title with all numbers, its label below the chart, and what is drawn of it.
+
+    `value` is None where there is nothing to draw. `spread` is the low and the high end of a thin bar.
+    `weight` is the number of events behind the value. It is not `whole` if the period has a part of it.
+    """
+
+    title: str
+    label: str
+    value: float | None
+    spread: tuple[float, float] | None = None
+    weight: int = 1
+    rolling: float | None = None
+    whole: bool = True
+
+
+def bars(label: str, points: Sequence[Point], scale: Scale, marks: Sequence[float] = ()) -> Markup:
+    """Draw a bar for each bucket, paler if the bucket is not whole, and *marks* as `plot` does."""
+    frame = _Frame(points, scale)
+    drawn = [
+        svg.rect(
+            frame.x(at) - frame.slot * _BAR / 2,
+            frame.y(point.value),
+            frame.slot * _BAR,
+            frame.bottom - frame.y(point.value),
+            "amount" if point.whole else "amount pale",
+        )
+        for at, point in enumerate(points)
+        if point.value
+    ]
+    return svg.svg(
+        "chart", label, WIDTH, HEIGHT, [*frame.axes(), *drawn, *frame.marks(marks), *frame.fields()]
+    )
+
+
+def plot(
+    label: str,
+    points: Sequence[Point],
+    scale: Scale,
+    *,
+    end: Sequence[str] = (),
+    unsettled: float | None = None,
+    marks: Sequence[float] = (),
+) -> Markup:
+    """Draw the rolling line, and a dot for each bucket, its area by the weight, on the bar of its spread.
+
+    *end* is written after the end of the line, one word group a line. A gray field begins at *unsettled*,
+    counted in buckets from the left. So are *marks*, thin lines from top to bottom.
+    """
+    frame = _Frame(points, scale, end, above=_FONT if unsettled is not None else 0)
+    drawn = [
+        *frame.axes(),
+        *frame.gray(unsettled),
+        *frame.spreads(),
+        *frame.dots(),
+        *frame.line(),
+        *frame.end(end),
+        *frame.marks(marks),
+        *frame.fields(),
+    ]
+    return svg.svg("chart", label, WIDTH, HEIGHT, drawn)
+
+
+class _Frame:
+    """The place of the buckets and the values of one chart."""
+
+    def __init__(
+        self, points: Sequence[Point], scale: Scale, beside: Sequence[str] = (), above: int = 0
+    ) -> None:
+        self._points, self._scale = points, scale
+        self.left = max(len(tick.label) for tick in scale.ticks) * _LETTER + 8
+        self.right = WIDTH - max(_RIGHT, max(map(len, beside), default=0) * _BOLD + 6)
+        self.top, self.bottom = _TOP + above, HEIGHT - _BOTTOM
+        self.slot = (self.right - self.left) / max(len(points), 1)
+
+    def x(self, at: float) -> float:
+        return self.left + (at + 0.5) * self.slot
+
+    def y(self, value: float) -> float:
+        return self.bottom - self._scale.at(value) * (self.bottom - self.top)
+
+    def axes(self) -> Iterator[Markup]:
+        """Draw a line and a label for each tick, and the labels of the buckets that have room."""
+        for tick in self._scale.ticks:
+            y = self.y(tick.value)
+            css = "ground" if tick.value == self._scale.low else "guide"
+            yield svg.path(css, "M", self.left, y, "H", self.right)
+            yield svg.text(self.left - 6, y + _FONT / 3, tick.label, "end")
+        longest = max((len(point.label) for point in self._points), default=1)
+        most = max(min(_MOST_LABELS, _LETTERS // max(longest, 1)), 1)
+        for at in thinned(range(len(self._points)), most):
+            words = self._points[at].label
+            over = self.x(at) + len(words) * _LETTER / 2 > WIDTH
+            yield svg.text(WIDTH if over else self.x(at), HEIGHT - 5, words, "end" if over else "middle")
+
+    def fields(self) -> Iterator[Markup]:
+        for at, point in enumerate(self._points):
+            yield svg.rect(
+                self.left + at * self.slot, self.top, self.slot, self.bottom - self.top, "field", point.title
+            )
+
+    def marks(self, marks: Sequence[float]) -> Iterator[Markup]:
+        for mark in marks:
+            yield svg.path("mark", "M", self.left + mark * self.slot, self.top, "V", self.bottom)
+
+    def gray(self, unsettled: float | None) -> Iterator[Markup]:
+        if unsettled is not None:
+            begin = self.left + min(max(unsettled, 0), len(self._points)) * self.slot
+            yield svg.rect(begin, self.top, self.right - begin, self.bottom - self.top, "unsettled")
+            # Over a narrow field, the words would seem to be about the rest of the chart.
+            if self.right - begin >= len(_UNSETTLED) * _LETTER:
+                yield svg.text(self.right, self.top - 5, _UNSETTLED, "end")
+
+    def spreads(self) -> Iterator[Markup]:
+        for at, point in enumerate(self._points):
+            if point.value is not None and point.spread is not None:
+                low, high = map(self.y, point.spread)
+                yield svg.path("spread", "M", self.x(at), low, "V", high)
+                if point.spread[1] > self._scale.top:
+                    yield self._goes_on(self.x(at))
+
+    def _goes_on(self, x: float) -> Markup:
+        """Draw an arrow at the top: the bar goes on beyond the axis."""
+        down = self.top + _ARROW
+        return svg.path("spread", "M", x - _ARROW, down, "L", x, self.top, "L", x + _ARROW, down)
+
+    def dots(self) -> Iterator[Markup]:
+        most = max((point.weight for point in self._points), default=1)
+        largest = min(_MOST_RADIUS, max(self.slot * 0.6, _LEAST_RADIUS))
+        for at, point in enumerate(self._points):
+            if point.value is not None:
+                radius = max(largest * sqrt(point.weight / max(most, 1)), _LEAST_RADIUS)
+                yield svg.circle(self.x(at), self.y(point.value), radius, "" if point.whole else "pale")
+
+    def line(self) -> Iterator[Markup]:
+        """Join neighbors that have a rolling value; one without such a neighbor is a short line."""
+        joined: list[tuple[int, float]] = []
+        for at, point in enumerate((*self._points, None)):
+            if point is not None and point.rolling is not None:
+                joined.append((at, point.rolling))
+            elif joined:
+                yield self._joined(joined)
+                joined = []
+
+    def _joined(self, joined: Sequence[tuple[int, float]]) -> Markup:
+        (first, value), *others = joined
+        if not others:
+            half = min(self.slot / 2, _MOST_RADIUS)
+            return svg.path("rolling", "M", self.x(first) - half, self.y(value), "h", 2 * half)
+        steps = [step for at, later in others for step in ("L", self.x(at), self.y(later))]
+        return svg.path("rolling", "M", self.x(first), self.y(value), *steps)
+
+    def end(self, words: Sequence[str]) -> Iterator[Markup]:
+        """Write words after the end of the line, within the height of the chart."""
+        values = [point.rolling for point in self._points if point.rolling is not None]
+        if not values:
+            return
+        rest = (len(words) - 1) * _LINE
+        first = min(max(self.y(values[-1]) + _FONT / 3 - rest / 2, self.top + _FONT / 2), self.bottom - rest)
+        for number, word in enumerate(words):
+            yield svg.text(self.right + 6, first + number * _LINE, word, "start", "end")

@@ -1,0 +1,1 @@
+"""The relay's deliveries, its services and its refusals."""

@@ -1,0 +1,193 @@
+"""The pages of deliveries: the list of a relay, and one delivery from its arrival to its answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Iterable, Mapping
+from functools import partial
+
+from gitdailies_connection.relay.answers import DeliveryPage, RelayStatus, ShownDelivery, StoredRequest
+from gitdailies_core.errors import RelayFault, RelayRefusal
+from starlette.responses import Response
+
+from gitdailies_dora.events import queries
+from gitdailies_dora.pages.deliveries.delivery_words import (
+    FILTERS,
+    FOR_MANY,
+    OUTCOMES,
+    STEPS,
+    UNREAD,
+    WANTS_ACTION,
+    address_of,
+    alerts,
+    done_sentence,
+    list_address,
+    pause_address,
+    said,
+    sending,
+    step_title,
+    timeline,
+)
+from gitdailies_dora.pages.frame.forms import THROUGH, Wrong, with_last_day, wrong_of
+from gitdailies_dora.pages.frame.request_context import Visit
+from gitdailies_dora.pages.frame.site import Page, PageGroup
+
+_PAGE = "50"
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+class DeliveryPages(PageGroup):
+    """The list of deliveries, and one delivery."""
+
+    def pages(self) -> list[Page]:
+        return [
+            Page("/deliveries", self.show),
+            Page("/deliveries/{relay}/{id}", self.one),
+        ]
+
+    async def show(self, visit: Visit) -> Response:
+        """List the deliveries of a relay, those that came last first."""
+        relays = self._site.relays
+        if not relays.names:
+            return self._site.render(visit, "deliveries-none.html")
+        relay = chosen_relay(visit, relays.names)
+        filters = filters_of(visit)
+        query = {**with_times(filters), "limit": _PAGE}
+        if after := visit.fields.get("after", "")[:200]:
+            query["after"] = after
+        if visit.is_owner:
+            query["bodies"] = "true"
+        page: DeliveryPage | None = None
+        state: RelayStatus | None = None
+        fault: RelayFault | None = None
+        try:
+            page, state = await asyncio.gather(
+                relays.ask(relay, lambda client: client.get("/deliveries", DeliveryPage, **query)),
+                relays.ask(relay, lambda client: client.get("/status", RelayStatus)),
+            )
+        except RelayFault as error:
+            fault = error
+        # A filter that the relay refuses is a mistake in the form, not a fault of the relay.
+        wrong = wrong_of(fault.reason, FILTERS) if isinstance(fault, RelayRefusal) else Wrong()
+        rows = page.deliveries if page else ()
+        seqs = await self._seqs(event.id for row in rows for event in row.events)
+        return self._site.render(
+            visit,
+            "deliveries.html",
+            status=200 if fault is None else fault.status_hint,
+            relay=relay,
+            relays=relays.names,
+            relay_links=[(name, list_address(name, {}), name == relay) for name in relays.names],
+            heard=relays.last_answers.get(relay),
+            fault=None if wrong.beside else fault,
+            wrong=wrong.beside,
+            state=state,
+            alerts=alerts(relay, state) if state else (),
+            rows=rows,
+            seqs=seqs,
+            more=list_address(relay, filters, after=page.next) if page and page.next else None,
+            looked_back_to=page.looked_back_to if page else None,
+            newest=list_address(relay, filters) if after else None,
+            filters=filters,
+            outcomes=OUTCOMES,
+            wants_action=WANTS_ACTION,
+            for_many=FOR_MANY.get(filters.get("outcome", ""), ()) if visit.is_owner and rows else (),
+            many_address=partial(_many_address, relay, filters),
+            steps=STEPS,
+            said=said,
+            done=_done(visit),
+            pause_address=partial(pause_address, relay),
+            silent=sum(source.silent for source in state.sources.values()) if state else 0,
+            sending=sending(state) if state else (),
+            unread=UNREAD,
+            paused={pause.source or "": pause for pause in state.paused} if state else {},
+            address_of=partial(address_of, relay),
+            step_title=step_title,
+        )
+
+    async def one(self, visit: Visit) -> Response:
+        """Show a delivery. Only an owner sees its body, its headers, and what is behind a button."""
+        relays = self._site.relays
+        relay, id_ = visit.request.path_params["relay"], visit.request.path_params["id"]
+        if relay not in relays.names:
+            return self._site.not_found(visit)
+        query = {"bodies": "true"} if visit.is_owner else {}
+        try:
+            found = await relays.ask(
+                relay, lambda client: client.get(f"/deliveries/{id_}", ShownDelivery, **query)
+            )
+        except RelayFault as fault:
+            return self._fault_page(visit, fault)
+        if found is None:
+            return self._site.message(
+                visit, 404, "No such delivery", "The relay does not have this delivery, or no longer has it."
+            )
+        return self._site.render(
+            visit,
+            "delivery.html",
+            relay=relay,
+            delivery=found,
+            body=_body(found.stored),
+            title=found.messages[0].word
+            if found.messages and found.messages[0].word
+            else UNREAD.capitalize(),
+            outcome=OUTCOMES.get(found.outcome, (found.outcome, "")),
+            wants_action=found.outcome in WANTS_ACTION,
+            moments=timeline(found, is_owner=visit.is_owner),
+            seqs=await self._seqs(event.id for event in found.events),
+            steps=[(step, step_title(step, found.outcome)) for step in found.steps if step in STEPS],
+            back=list_address(relay, {}),
+            address=partial(address_of, relay, found.id),
+            services_address=f"/settings/services?relay={relay}",
+            done=_done(visit),
+        )
+
+    def _fault_page(self, visit: Visit, fault: RelayFault) -> Response:
+        text = f"The request to the relay failed: {fault}. {fault.remedy}"
+        return self._site.message(visit, 502, "The relay does not answer", text)
+
+    async def _seqs(self, ids: Iterable[str]) -> Mapping[str, int]:
+        """Return the numbers of events by their ids, for links."""
+        return await self._site.store.read(partial(queries.seqs_of, ids=list(dict.fromkeys(ids))[:500]))
+
+
+def chosen_relay(visit: Visit, names: tuple[str, ...]) -> str:
+    """Return the relay that an address names, or the first one."""
+    name = visit.fields.get("relay", "")
+    return name if name in names else names[0]
+
+
+def filters_of(visit: Visit) -> dict[str, str]:
+    """Return the filters of an address that are set."""
+    fields = {name: visit.fields.get(name, "").strip()[:300] for name in (*FILTERS, THROUGH)}
+    return with_last_day({name: text for name, text in fields.items() if text})
+
+
+def with_times(filters: Mapping[str, str]) -> dict[str, str]:
+    """Return filters as a relay reads them: a date is its midnight in UTC."""
+    return {
+        name: f"{text}T00:00:00Z" if name in ("from", "to") and _DATE.fullmatch(text) else text
+        for name, text in filters.items()
+    }
+
+
+def _body(stored: StoredRequest | None) -> str | None:
+    """Return a stored body, JSON with line breaks; None where there is none."""
+    if stored is None or not isinstance(stored.body, str):
+        encoded = stored.body_base64 if stored else None
+        return f"not UTF-8, in base64: {encoded}" if isinstance(encoded, str) else None
+    try:
+        return json.dumps(json.loads(stored.body), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return stored.body
+
+
+def _many_address(relay: str, filters: Mapping[str, str], action: str) -> str:
+    return list_address(relay, filters, action=action).replace("/deliveries?", "/deliveries/actions?", 1)
+
+
+def _done(visit: Visit) -> str:
+    given = (visit.fields.get(name, "") for name in ("did", "deliveries", "events"))
+    return done_sentence(*given)

@@ -1,0 +1,283 @@
+"""The pages of events: a list with filters and a search, and one event."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+from urllib.parse import urlencode
+
+from gitdailies_connection.relay.answers import DeliveryPage
+from gitdailies_core.errors import RelayFault
+from gitdailies_core.events.events import DEPLOYED, INCIDENT_STARTED
+from gitdailies_core.events.ids import is_self_made
+from gitdailies_server.storage.timestamps import to_us
+from starlette.responses import Response
+
+from gitdailies_dora.accounts.keys.webhook_key import without_keys
+from gitdailies_dora.derived.read.events import detail, event_filters, event_list
+from gitdailies_dora.derived.read.events.possible_duplicates import beside
+from gitdailies_dora.events import listing, queries
+from gitdailies_dora.events.listing import StoredEvent
+from gitdailies_dora.events.problem import Refusal
+from gitdailies_dora.events.query import (
+    END,
+    FILTERS,
+    HAPPENED,
+    OUTCOME,
+    TEAM,
+    Wanted,
+    position,
+    wanted_of,
+)
+from gitdailies_dora.events.strict_order import LatestEvents
+from gitdailies_dora.figures.history.settings import PRODUCTION
+from gitdailies_dora.pages.events.event_view import (
+    NOTHING,
+    EventView,
+    deploy_view,
+    end_view,
+    incident_view,
+)
+from gitdailies_dora.pages.frame.event_summary import TITLES, EventSummary, event_summary
+from gitdailies_dora.pages.frame.formatting import BEHIND_US, moment, zone_name
+from gitdailies_dora.pages.frame.forms import THROUGH, Wrong, team_choices, with_last_day, wrong_of
+from gitdailies_dora.pages.frame.request_context import Visit
+from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup
+
+_PAGE = 50
+# The page of an event does not wait longer for a relay, which may hang.
+_RELAY_SECONDS = 1.0
+_PARAMETERS = (*FILTERS, TEAM, OUTCOME, "from", "to", THROUGH, "q", "order")
+_WAIT = (
+    "What events count as is being derived from all events again. Reload in a minute, or choose all results."
+)
+# The results to choose from, by the title of the kind.
+_OUTCOMES = {
+    TITLES[kind]: {word: outcome.title for word, outcome in words.items() if word != event_filters.CORRECTED}
+    for kind, words in event_filters.OUTCOMES.items()
+}
+# The filters as the form names them, where that is not the name in the address.
+_NAMES: Mapping[str, str] = {
+    "q": "search",
+    "repo": "repository",
+    "incidentId": "incident",
+    "outcome": "result",
+    "from": "start",
+    "to": "end",
+}
+# Those that a person fills in.
+_FIELDS = ("repo", "environment", "service", "team", "outcome", "from", "to")
+
+
+class EventPages(PageGroup):
+    """The pages of events."""
+
+    def pages(self) -> list[Page]:
+        return [
+            Page("/events", self.show),
+            Page("/events/id", self.named),
+            Page("/deploys/{id:path}", self.named),
+            Page("/incidents/{id:path}", self.incident),
+            Page("/events/{seq:int}", self.one),
+            Page("/events/{seq:int}/delete", self.confirm_delete, needs=OWNERS),
+            Page("/events/{seq:int}/delete", self.delete, "POST", needs=OWNERS),
+        ]
+
+    async def show(self, visit: Visit) -> Response:
+        """List events, the newest by time or by arrival first."""
+        fields = {name: visit.fields.get(name, "").strip() for name in _PARAMETERS}
+        given = with_last_day({name: text for name, text in fields.items() if text})
+        given.setdefault("order", HAPPENED)
+        before = visit.fields.get("before", "")
+        try:
+            wanted = wanted_of(given, self._site.settings.zone, self._site.settings.renames)
+            event_filters.check(wanted, self._site.teams)
+            after = position(before, wanted.order) if before else END
+        except Refusal as refused:
+            return self._list(visit, given, [], wrong=wrong_of(refused.problem.detail, _FIELDS))
+        await self._site.catch_up()
+        wanted, notice = await self._resolved(wanted)
+        listed = partial(
+            event_list.listed,
+            wanted=wanted,
+            before=after,
+            limit=_PAGE + 1,
+            settings=self._site.settings,
+            now=to_us(self._site.clock()),
+        )
+        rows = [] if notice.startswith(_WAIT) else await self._site.store.ask(listed)
+        more = rows[_PAGE - 1].event.position.text(wanted.order) if len(rows) > _PAGE else ""
+        renames = self._site.settings.renames
+        events = [event_summary(row.event, renames, row.result, bad=row.bad) for row in rows[:_PAGE]]
+        none = not events and await self._site.store.read(queries.latest_events) == LatestEvents()
+        return self._list(visit, given, events, more=more, paged=bool(before), notice=notice, none=none)
+
+    def _list(
+        self,
+        visit: Visit,
+        given: Mapping[str, str],
+        events: list[EventSummary],
+        *,
+        more: str = "",
+        paged: bool = False,
+        notice: str = "",
+        wrong: Wrong | None = None,
+        none: bool = False,
+    ) -> Response:
+        """Show events, with the form as it was filled in; *none* says that there are none at all."""
+        shown = {name: text for name, text in given.items() if (name, text) != ("order", HAPPENED)}
+        return self._site.render(
+            visit,
+            "events.html",
+            status=200 if wrong is None else 400,
+            events=events,
+            more=urlencode({**shown, "before": more}) if more else None,
+            newest=urlencode(shown),
+            without=[(_NAMES.get(name, name), _without(shown, name)) for name in shown if name != "order"],
+            zone=zone_name(to_us(self._site.clock()), self._site.settings.zone),
+            filters=shown,
+            none=none,
+            order=given["order"],
+            titles=TITLES,
+            paged=paged,
+            is_wrong=wrong is not None,
+            error=wrong.above if wrong else "",
+            wrong=wrong.beside if wrong else {},
+            notice=notice,
+            waiting=notice.startswith(_WAIT),
+            team_choices=team_choices(self._site.teams),
+            outcomes=_OUTCOMES,
+        )
+
+    async def _resolved(self, wanted: Wanted) -> tuple[Wanted, str]:
+        """Look up what the filters mean; return a sentence, too, if not every event has its outcome yet."""
+        if not event_filters.needed(wanted):
+            return wanted, ""
+        site, now = self._site, to_us(self._site.clock())
+        resolve = partial(
+            event_filters.resolved, wanted=wanted, teams=site.teams, settings=site.settings, now=now
+        )
+        try:
+            found = await site.store.ask(resolve)
+        except Refusal as refused:
+            if not wanted.outcome or refused.problem.word != "busy":
+                raise
+            return wanted, _WAIT
+        if now - found.as_of <= BEHIND_US:
+            return found.wanted, ""
+        since = moment(found.as_of, site.settings.zone)
+        return found.wanted, f"Still counting: events received since {since} have no result yet."
+
+    async def one(self, visit: Visit) -> Response:
+        """Show the event with a number."""
+        return await self._event(visit, await self._row(visit))
+
+    async def named(self, visit: Visit) -> Response:
+        """Show the event with an id: the page of an event whose id the path or the query names."""
+        id_ = visit.request.path_params.get("id") or visit.fields.get("id", "")
+        row = await self._site.store.read(partial(listing.event_with_id, id_=id_))
+        return await self._event(visit, row)
+
+    async def incident(self, visit: Visit) -> Response:
+        """Show an incident, by the id of its start or by the sender's id."""
+        id_ = visit.request.path_params["id"]
+        row = await self._site.store.read(partial(listing.event_with_id, id_=id_))
+        if row is None or row.kind != INCIDENT_STARTED:
+            row = await self._site.store.read(partial(listing.newest_start, incident=id_)) or row
+        return await self._event(visit, row)
+
+    async def with_wrong_correction(self, visit: Visit, id_: str, refused: Refusal) -> Response | None:
+        """Show an event with its correction as it was filled in; None if there is no such event."""
+        row = await self._site.store.read(partial(listing.event_with_id, id_=id_))
+        if row is None:
+            return None
+        wrong = wrong_of(refused.problem.detail, ("deploy", "reason", "what"))
+        return await self._event(visit, row, wrong, refused.problem.status)
+
+    async def _event(
+        self, visit: Visit, row: StoredEvent | None, wrong: Wrong | None = None, status: int = 200
+    ) -> Response:
+        """Show an event: what it counts for, what is related to it, and whether it was counted twice."""
+        if row is None:
+            return self._site.not_found(visit)
+        await self._site.catch_up()
+        settings = self._site.settings
+        event = event_summary(row, settings.renames)
+        view = await self._view(event)
+        twice = await self._site.store.ask(partial(beside, id_=row.id))
+        texts = event.texts
+        elsewhere = settings.environment(texts.get("environment"), texts.get("tier")) != PRODUCTION
+        relay = await self._relay_of(row.id, texts.get("reporter", ""))
+        return self._site.render(
+            visit,
+            "event.html",
+            status,
+            event=event,
+            view=view,
+            may_correct=self._site.may_correct(visit),
+            twice=twice,
+            elsewhere=elsewhere,
+            relay=relay,
+            correct_open=wrong is not None,
+            error=wrong.above if wrong else "",
+            wrong=wrong.beside if wrong else {},
+            typed={name: without_keys(visit.fields.get(name, "")) for name in ("what", "deploy", "reason")},
+        )
+
+    async def _view(self, event: EventSummary) -> EventView:
+        """Return what the page shows beside an event; nothing for one that was deleted meanwhile."""
+        ask, settings, about = self._site.store.ask, self._site.settings, event.about
+        now = to_us(self._site.clock())
+        if event.kind == DEPLOYED:
+            deploy = await ask(partial(detail.deploy, id_=event.id, settings=settings, now=now))
+            return NOTHING if deploy is None else deploy_view(deploy, about, settings)
+        if event.kind == INCIDENT_STARTED:
+            incident = await ask(partial(detail.incident, id_=event.id, settings=settings, now=now))
+            return NOTHING if incident is None else incident_view(incident, about, settings)
+        end = await ask(partial(detail.event, id_=event.id, settings=settings, now=now))
+        return NOTHING if end is None else end_view(end, about, settings)
+
+    async def _relay_of(self, id_: str, reporter: str) -> str:
+        """Return the relay that has a delivery of an event; "" if none has, or none answers at once.
+
+        Only an event in the form of a relay is asked for. An import of past incidents has this form, too.
+        """
+        relays = self._site.relays
+        if not (reporter.startswith("relay/") or is_self_made(id_)):
+            return ""
+        for name in relays.names:
+            try:
+                asked = relays.ask(
+                    name, lambda client: client.get("/deliveries", DeliveryPage, q=id_, limit="1")
+                )
+                page = await asyncio.wait_for(asked, _RELAY_SECONDS)
+            except (RelayFault, TimeoutError):
+                continue
+            if page is not None and page.deliveries:
+                return name
+        return ""
+
+    async def confirm_delete(self, visit: Visit) -> Response:
+        """Ask for confirmation."""
+        row = await self._row(visit)
+        if row is None:
+            return self._site.not_found(visit)
+        event = event_summary(row, self._site.settings.renames)
+        return self._site.render(visit, "event-delete.html", event=event)
+
+    async def delete(self, visit: Visit) -> Response:
+        """Delete an event; the audit trail keeps a copy."""
+        row = await self._row(visit)
+        if row is not None:
+            await self._site.store.delete(row.id, actor=visit.user.name, now=self._site.clock())
+            self._site.log.info("deleted", id=row.id, person=visit.user.name)
+        return self._site.redirect("/events")
+
+    async def _row(self, visit: Visit) -> StoredEvent | None:
+        seq = min(visit.request.path_params["seq"], 2**62)
+        return await self._site.store.read(partial(listing.event_numbered, seq=seq))
+
+
+def _without(shown: Mapping[str, str], name: str) -> str:
+    return urlencode({other: text for other, text in shown.items() if other != name})

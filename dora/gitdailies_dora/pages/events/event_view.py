@@ -1,0 +1,453 @@
+"""Turn the detail of an event, as the API has it, into what its page shows: sentences, links and times."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import NamedTuple
+
+from gitdailies_core.events.events import DEPLOYED
+from gitdailies_core.values.times import parse
+from gitdailies_server.storage.timestamps import to_us
+
+from gitdailies_dora.derived.read import answers
+from gitdailies_dora.figures.answers.numbers import REWORK
+from gitdailies_dora.figures.history import corrections, incidents
+from gitdailies_dora.figures.history.facts import TIME
+from gitdailies_dora.figures.history.settings import FigureSettings
+from gitdailies_dora.figures.words import reasons, timeline
+from gitdailies_dora.pages.frame.event_links import Piece, commit_url, event_url, linked
+from gitdailies_dora.pages.frame.event_titles import name_of, title_of
+from gitdailies_dora.pages.frame.formatting import duration, moment, unbroken_units, window, zone_name
+from gitdailies_dora.pages.frame.phrases import FIGURE_NAMES
+
+# What a verdict is about.
+FIGURES = {**FIGURE_NAMES, reasons.ALL: "Every figure"}
+
+_SHORT_SHA = 12
+_GAPS = {
+    timeline.LEAD_TIME: "{} lead time of its newest commit",
+    timeline.UNTIL_NOTICED: "{} until it was noticed",
+    timeline.STILL_OPEN: "{} later, still open",
+    timeline.BETWEEN: "{} later",
+}
+_TYPES = {"rollback": "Rollback", "hotfix": "Hotfix"}
+# Why an incident is attributed to the deploy, or to none.
+_HOW = {
+    incidents.BY_CAUSE: "the incident names its commit as the cause",
+    incidents.BY_TIME: "it is the latest deploy in the window before the incident",
+    incidents.NO_SUCH_COMMIT: "the incident names a commit as its cause, and no deploy has this commit",
+    incidents.BY_HAND: "a correction says so",
+    incidents.NO_SUCH_DEPLOY: "a correction names a deploy that does not exist or does not count there",
+    incidents.NO_CAUSE: "a correction, or its causedBy, says that no deploy caused it",
+    corrections.NOT_AN_INCIDENT: "a correction says that it is not an incident",
+}
+_STATES = {
+    answers.FAILED: "failed",
+    answers.PENDING: "pending",
+    answers.SUCCEEDED: "did not fail",
+    answers.REPEAT: "repeat",
+    answers.OPEN: "open",
+    answers.RESOLVED: "resolved",
+    answers.CLOSED: "closed without a recovery",
+    answers.DUPLICATE: "duplicate",
+    answers.DISMISSED: "not an incident",
+    answers.WAITING: "not counted yet",
+}
+_BAD, _MAY_HAVE_FAILED = (answers.FAILED, answers.OPEN), "may have failed"
+# A time in the sentence of a reason, as the API has it.
+_TIME = re.compile(r"(?<= )\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z(?=[\s,;:.]|$)")
+
+
+# What a person may say, and its words.
+_DEPLOY_CHOICES = ((corrections.FAILED, "It failed"), (corrections.NOT_FAILED, "It did not fail"))
+_REWORK_CHOICES = ((corrections.REWORK, "It is rework"), (corrections.NOT_REWORK, "It is no rework"))
+_INCIDENT_CHOICES = (
+    (corrections.NO_DEPLOY, "No deploy caused it"),
+    (corrections.NOT_AN_INCIDENT, "It is not an incident"),
+)
+DECIDED = {
+    corrections.DEPLOY: "this deploy caused it",
+    corrections.NO_DEPLOY: "no deploy caused it",
+    corrections.NOT_AN_INCIDENT: "it is not an incident",
+    corrections.FAILED: "it failed",
+    corrections.NOT_FAILED: "it did not fail",
+    corrections.REWORK: "it is rework",
+    corrections.NOT_REWORK: "it is no rework",
+}
+
+
+class EventLink(NamedTuple):
+    """A related event: its text, its address, and what more is known of it."""
+
+    text: str
+    href: str
+    note: str = ""
+
+
+class Step(NamedTuple):
+    """A node of the timeline: when, what, and where it leads. `gap` is the line above it, or ""."""
+
+    time: str
+    iso: str
+    what: str
+    text: str
+    href: str
+    outside: str
+    outside_text: str
+    gap: str
+
+
+class ShownVerdict(NamedTuple):
+    """Whether an event counts for a figure, by its name, why in pieces, and what to do, "" for nothing."""
+
+    name: str
+    counts: bool
+    pieces: list[Piece]
+    advice: str
+
+
+class ShownCommit(NamedTuple):
+    """A commit of a deploy: its short SHA and address, its time and lead time, and whether it counts."""
+
+    sha: str
+    href: str
+    time: str
+    lead: str
+    result: str
+
+
+class ShownCorrection(NamedTuple):
+    """What a person decided, in words: what, by whom, when and why."""
+
+    what: str
+    by: str
+    at: str
+    reason: str
+
+
+class ShownAttribution(NamedTuple):
+    """The deploy that made an incident and why, or why there is none.
+
+    `none_before` is the length of the window if no deploy was in it, else "". `near` are the nearest deploys,
+    each with its id.
+    """
+
+    deploy: EventLink | None
+    because: str
+    none_before: str
+    caused_by: str | None
+    caused_by_url: str
+    wide: EventLink | None
+    near: list[tuple[str, EventLink]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventView:
+    """What the page of an event shows, besides the event. `state` is "" for the end of an incident.
+
+    A deploy is undecided if only time says that it failed. `rework` is the word of the verdict on it.
+    """
+
+    verdicts: Sequence[ShownVerdict]
+    is_deploy: bool = False
+    state: str = ""
+    bad: bool = False
+    summary: Sequence[Piece] = ()
+    before: EventLink | None = None
+    after: EventLink | None = None
+    fixes: EventLink | None = None
+    merged_into: EventLink | None = None
+    cause: EventLink | None = None
+    remedies: Sequence[EventLink] = ()
+    attribution: ShownAttribution | None = None
+    correction: ShownCorrection | None = None
+    choices: Sequence[tuple[str, str]] = ()
+    is_undecided: bool = False
+    rework: str = ""
+    rework_correction: ShownCorrection | None = None
+    rework_choices: Sequence[tuple[str, str]] = ()
+    steps: Sequence[Step] = ()
+    commits: Sequence[ShownCommit] = ()
+    commits_unknown: str | None = None
+    occurrences: Sequence[EventLink] = ()
+
+
+NOTHING = EventView(verdicts=())
+
+
+def deploy_view(
+    found: answers.DeployDetail, about: answers.EventReference, settings: FigureSettings
+) -> EventView:
+    """Return what the page of the deploy *about* shows."""
+    zone, related = settings.zone, found.related
+    is_undecided = found.evidence == TIME
+    may_be_corrected = found.state not in (answers.WAITING, answers.REPEAT)
+    return EventView(
+        is_deploy=True,
+        state=_MAY_HAVE_FAILED if is_undecided else _STATES[found.state],
+        bad=found.state in _BAD,
+        is_undecided=is_undecided,
+        summary=_deploy_summary(found, zone),
+        before=_link(related.before, about.time, "earlier"),
+        after=_link(related.after, about.time, "later"),
+        fixes=_link(related.fixes),
+        remedies=[_link_to(ref) for ref in related.remedies],
+        commits=[_commit(commit, about, zone, known=not found.commits_unknown) for commit in found.commits],
+        commits_unknown=found.commits_unknown,
+        steps=_steps(found.timeline, [about, *related.all()], about, zone, found.type),
+        verdicts=_verdicts(found.verdicts, [about, *related.all()], zone),
+        correction=_correction(found.correction, zone),
+        choices=_DEPLOY_CHOICES if may_be_corrected else (),
+        rework=next((one.word for one in found.verdicts if one.figure == REWORK), ""),
+        rework_correction=_correction(found.rework_correction, zone),
+        rework_choices=_REWORK_CHOICES if may_be_corrected else (),
+    )
+
+
+def incident_view(
+    found: answers.IncidentDetail, about: answers.EventReference, settings: FigureSettings
+) -> EventView:
+    """Return what the page of the incident *about* shows."""
+    zone, related, attribution = settings.zone, found.related, found.attribution
+    references = [about, *related.all(), *attribution.near]
+    references += [attribution.wide] if attribution.wide is not None else []
+    return EventView(
+        state=_STATES[found.state],
+        bad=found.state in _BAD,
+        summary=_incident_summary(found, about, zone),
+        attribution=_attribution(found, about, window(settings.window.total_seconds())),
+        merged_into=_link(related.merged_into),
+        occurrences=[_occurrence(ref, zone) for ref in related.incidents],
+        steps=_steps(found.timeline, references, about, zone),
+        verdicts=_verdicts(found.verdicts, references, zone),
+        correction=_correction(found.correction, zone),
+        choices=() if found.state in (answers.WAITING, answers.DUPLICATE) else _INCIDENT_CHOICES,
+    )
+
+
+def end_view(
+    found: answers.EventDetail, about: answers.EventReference, settings: FigureSettings
+) -> EventView:
+    """Return what the page of the end of an incident shows."""
+    zone, related = settings.zone, found.related
+    return EventView(
+        occurrences=[_occurrence(ref, zone) for ref in related.incidents],
+        cause=_link(related.deploy),
+        merged_into=_link(related.merged_into),
+        verdicts=_verdicts(found.verdicts, [about, *related.all()], zone),
+    )
+
+
+def _deploy_summary(found: answers.DeployDetail, zone: tzinfo) -> list[Piece]:
+    if found.state == answers.WAITING:
+        return [Piece("It arrived a moment ago and is not counted yet. Reload this page.")]
+    if found.state == answers.REPEAT:
+        return [Piece("It repeats "), _piece(found.related.repeats), Piece(" and counts for nothing.")]
+    if found.state == answers.PENDING:
+        until = _zoned(_us(found.settled_at), zone)
+        return [Piece(f"It has not failed so far, and is judged from {until} on.")]
+    if found.state == answers.SUCCEEDED and found.correction is not None:
+        return [Piece("It did not fail: a correction says so.")]
+    if found.state == answers.SUCCEEDED:
+        return [Piece("Neither an incident nor a later deploy made it fail.")]
+    return _failure(found)
+
+
+def _failure(found: answers.DeployDetail) -> list[Piece]:
+    related = found.related
+    causes = related.incidents or related.remedied_by
+    if not causes:
+        return [Piece("Failed: a correction says so.")]
+    said = "May have failed, going by time alone: " if found.evidence == TIME else "Failed: "
+    by = [Piece(said if related.incidents else "Failed: remedied by ")]
+    for at, ref in enumerate(causes):
+        by += [Piece(", ")] * (at > 0) + [_piece(ref)]
+    if found.recovered_by == answers.INCIDENT:
+        return [*by, Piece(f", recovered after {duration(found.recovery_seconds)}.")]
+    if found.recovered_by == answers.REMEDY:
+        took = duration(found.recovery_seconds)
+        return [*by, Piece(f", {took} after it. No incident tells a recovery.")]
+    still = any(ref.ended_at is None for ref in related.incidents)
+    return [*by, Piece(". It has not recovered yet." if still else ". No recovery is known.")]
+
+
+def _incident_summary(
+    found: answers.IncidentDetail, about: answers.EventReference, zone: tzinfo
+) -> list[Piece]:
+    if found.state == answers.WAITING:
+        return [Piece("It arrived a moment ago and is not counted yet. Reload this page.")]
+    if found.state == answers.DUPLICATE:
+        return [Piece("The incident was already open, so this start changes nothing.")]
+    if found.state == answers.DISMISSED:
+        return [Piece("A correction says that it is not an incident. It counts in no figure.")]
+    if found.state == answers.OPEN:
+        return [Piece(f"Open for {duration((_us(found.as_of) - _us(about.time)) / 1_000_000)}.")]
+    took = duration(found.duration_seconds)
+    end = found.related.resolution
+    if found.state == answers.CLOSED or end is None:
+        return [Piece(f"Merged, canceled or deleted after {took}, without a recovery of its own.")]
+    return [Piece(f"Resolved after {took}, {_zoned(_us(end.time), zone)}.")]
+
+
+def _attribution(
+    found: answers.IncidentDetail, about: answers.EventReference, before: str
+) -> ShownAttribution | None:
+    """Return the deploy that made an incident, or why there is none; *before* is the length of the window."""
+    attribution = found.attribution
+    if attribution.how is None:
+        return None
+    return ShownAttribution(
+        deploy=_link(found.related.deploy, about.time, "before the incident"),
+        because=_HOW.get(attribution.how, ""),
+        none_before=before if attribution.how == incidents.NO_DEPLOY else "",
+        caused_by=attribution.caused_by,
+        caused_by_url=commit_url("", "", attribution.caused_by or ""),
+        wide=_link(attribution.wide, about.time, "before the incident"),
+        near=[(ref.id, _link_to(ref, about.time)) for ref in attribution.near],
+    )
+
+
+def _correction(made: answers.EventCorrection | None, zone: tzinfo) -> ShownCorrection | None:
+    """Return what a person decided about an event, with who, when and why."""
+    if made is None:
+        return None
+    return ShownCorrection(DECIDED[made.what], made.by, _zoned(_us(made.at), zone), made.reason)
+
+
+def _occurrence(ref: answers.IncidentReference, zone: tzinfo) -> EventLink:
+    began = _us(ref.time)
+    note = _zoned(began, zone)
+    if ref.ended_at is None:
+        return EventLink(name_of(ref), event_url(ref.id, ref.kind), f"started {note}, open")
+    took = duration((_us(ref.ended_at) - began) / 1_000_000)
+    return EventLink(name_of(ref), event_url(ref.id, ref.kind), f"started {note}, ended after {took}")
+
+
+def _link(ref: answers.EventReference | None, than: str = "", word: str = "") -> EventLink | None:
+    return None if ref is None else _link_to(ref, than, word)
+
+
+def _link_to(ref: answers.EventReference, than: str = "", word: str = "") -> EventLink:
+    """Return a link to a related event, with how much earlier or later it is than the time *than*."""
+    note = ""
+    if than:
+        apart = _us(ref.time) - _us(than)
+        side = word or ("later" if apart > 0 else "earlier")
+        note = f"{duration(abs(apart) / 1_000_000)} {side}"
+    return EventLink(name_of(ref), event_url(ref.id, ref.kind), note)
+
+
+def _piece(ref: answers.EventReference | None) -> Piece:
+    return Piece("a deploy") if ref is None else Piece(name_of(ref), event_url(ref.id, ref.kind))
+
+
+def _commit(
+    commit: answers.CommitDetail, deploy: answers.EventReference, zone: tzinfo, *, known: bool
+) -> ShownCommit:
+    if commit.lead_time_seconds is not None:
+        result = "yes"
+    elif not commit.new:
+        result = "no: it was here before" if known else "no: what is new is not known"
+    else:
+        result = "no: it has no time" if commit.time is None else "no: its time is after the deploy"
+    return ShownCommit(
+        sha=commit.sha[:_SHORT_SHA],
+        href=commit_url(deploy.url, deploy.repo, commit.sha),
+        time="" if commit.time is None else _zoned(_us(commit.time), zone),
+        lead=duration(commit.lead_time_seconds),
+        result=result,
+    )
+
+
+def _verdicts(
+    verdicts: Iterable[answers.FigureVerdict], references: Sequence[answers.EventReference], zone: tzinfo
+) -> list[ShownVerdict]:
+    return [
+        ShownVerdict(
+            FIGURES[verdict.figure],
+            verdict.counts,
+            [_readable(piece, zone) for piece in linked(verdict.reason, references)],
+            "" if verdict.counts else verdict.advice,
+        )
+        for verdict in verdicts
+    ]
+
+
+def _readable(piece: Piece, zone: tzinfo) -> Piece:
+    """Write the times of a sentence as the rest of the page does. A name stays as it is."""
+    if piece.href:
+        return piece
+    return Piece(unbroken_units(_TIME.sub(lambda at: _zoned(_us(at[0]), zone), piece.text)))
+
+
+def _steps(
+    timeline: Iterable[answers.TimelineStep],
+    references: Sequence[answers.EventReference],
+    about: answers.EventReference,
+    zone: tzinfo,
+    type_: str = "",
+) -> list[Step]:
+    """Return the timeline of the event *about*; *type_* is what a deploy counts as."""
+    by_id = {ref.id: ref for ref in references}
+    return [_step(one, by_id, about, zone, type_) for one in timeline]
+
+
+def _step(
+    step: answers.TimelineStep,
+    by_id: Mapping[str, answers.EventReference],
+    about: answers.EventReference,
+    zone: tzinfo,
+    type_: str,
+) -> Step:
+    event = by_id.get(step.of or step.id or "")
+    text, href, outside, outside_text = "Now", "", "", ""
+    if step.sha is not None:
+        text, href = f"Commit {step.sha[:_SHORT_SHA]}", _commit_of(step.sha, by_id.values())
+    elif step.id is not None:
+        if step.id != about.id:  # a page has no link to itself
+            href = event_url(step.id, event.kind if event is not None and step.of is None else "")
+        text = _happened(step.what, event, type_ if event is about else "")
+        if event is not None and step.of is None and event.url.startswith(("https://", "http://")):
+            outside = event.url
+            outside_text = "CI run" if event.kind == DEPLOYED else "at the vendor"
+    gap = _GAPS[step.gap].format(duration(step.after_seconds)) if step.gap else ""
+    at = _us(step.time)
+    return Step(_to_the_second(at, zone), step.time, step.what, text, href, outside, outside_text, gap)
+
+
+def _happened(what: str, event: answers.EventReference | None, type_: str) -> str:
+    if what in (timeline.DEPLOY, timeline.REMEDY):
+        if event is None:
+            return "Deploy"
+        kind = _TYPES.get(type_, _TYPES.get(event.type, "Deploy"))
+        environment = f" to {event.environment}" if event.environment else ""
+        return f"{kind} {title_of(event).short}{environment}"
+    words = {
+        timeline.STARTED: "Incident started",
+        timeline.RESOLVED: "Incident resolved",
+        timeline.CLOSED: "Incident closed without a recovery",
+    }
+    if event is None:
+        return words[what]
+    named = title_of(event).short if what == timeline.STARTED else event.incident_id
+    return f"{words[what]}: {named}" if named else words[what]
+
+
+def _commit_of(sha: str, events: Iterable[answers.EventReference]) -> str:
+    urls = [commit_url(one.url, one.repo, sha) for one in events if one.kind == DEPLOYED]
+    return next((url for url in urls if url.startswith("http")), commit_url("", "", sha))
+
+
+def _zoned(at: int, zone: tzinfo) -> str:
+    return f"{moment(at, zone)} {zone_name(at, zone)}"
+
+
+def _to_the_second(at: int, zone: tzinfo) -> str:
+    return f"{moment(at, zone)}:{at // 1_000_000 % 60:02d} {zone_name(at, zone)}"
+
+
+def _us(text: str) -> int:
+    return to_us(parse(text, "time"))

@@ -1,0 +1,1 @@
+"""What every page shares: the site, its visitors, forms, formats and links."""

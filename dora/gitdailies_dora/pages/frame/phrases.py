@@ -1,0 +1,141 @@
+"""Sentences about figures: a rate with its interval, and what became of a figure since the period before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import tzinfo
+
+from gitdailies_core.values.times import parse
+from gitdailies_server.storage.timestamps import to_us
+
+from gitdailies_dora.figures.answers import comparison
+from gitdailies_dora.figures.answers.numbers import (
+    FAIL_RATE,
+    FREQUENCY,
+    LEAD_TIME,
+    RECOVERY,
+    REWORK,
+    ByRemedy,
+    ChangeLeadTime,
+    DeploymentFrequency,
+    Figures,
+    RateInterval,
+)
+from gitdailies_dora.figures.answers.report import SeriesChange
+from gitdailies_dora.figures.words.durations import NOTHING
+from gitdailies_dora.figures.words.rates import fail_rate
+from gitdailies_dora.pages.frame.formatting import (
+    amount,
+    count,
+    days,
+    duration,
+    fraction,
+    moment,
+    rate,
+    unbroken,
+    zone_name,
+)
+
+FIGURE_NAMES: Mapping[str, str] = {
+    FREQUENCY: "Deployment frequency",
+    LEAD_TIME: "Change lead time",
+    FAIL_RATE: "Change fail rate",
+    RECOVERY: "Failed deployment recovery time",
+    REWORK: "Deployment rework rate",
+}
+FEW, UNCLEAR, NONE_BEFORE = "too few to compare", "no clear change", "No earlier value to compare with"
+TOO_SHORT = "too few whole weeks to compare"
+_NOT_CLEAR: Mapping[str, str] = {comparison.FEW: FEW, comparison.UNCLEAR: UNCLEAR, TOO_SHORT: TOO_SHORT}
+_COUNTS: Mapping[str, str] = {comparison.HIGHER: "more", comparison.LOWER: "fewer"}
+
+
+def between(interval: RateInterval) -> str:
+    """Write the interval of a rate: 95 % range 5.7 to 7.8 %."""
+    if interval.low is None or interval.high is None:
+        return ""
+    low, high = interval.low * 100, interval.high * 100
+    places = 1 if high < 10 else 0
+    return unbroken("95 %") + " range " + unbroken(f"{low:.{places}f} to {high:.{places}f} %")
+
+
+def by_remedy(found: ByRemedy) -> str:
+    """Write the recovery of deploys that failed without an incident; "" if there are none."""
+    if not found.count:
+        return ""
+    return f"{duration(found.median)}, {median_of(found.count, 'remedied deploy', 'remedied deploys')}"
+
+
+def median_of(number: int, one: str, several: str) -> str:
+    """Write of how many durations a number is the median; a single one is none."""
+    return f"one {one}" if number == 1 else f"median of {count(number)} {several}"
+
+
+def without_lead_time(found: ChangeLeadTime) -> list[str]:
+    """Write how many deploys have no lead time, by whether that is as it should be."""
+    return [
+        f"{words} {amount(number, 'deploy', 'deploys')}"
+        for words, number in (("unknown for", found.unknown_deploys), ("nothing new in", found.nothing_new))
+        if number
+    ]
+
+
+def observed(began: str, days: float, zone: tzinfo) -> dict[str, str]:
+    """Return from which moment on days count, in a zone, and how many there are."""
+    at = to_us(parse(began, "since"))
+    day, time = moment(at, zone).split(" ")
+    return {"day": day, "time": unbroken(f"{time} {zone_name(at, zone)}"), "days": span(days)}
+
+
+def frequency(
+    found: DeploymentFrequency,
+    since: Mapping[str, str] | None = None,
+    unit: tuple[int, str] | None = None,
+) -> tuple[str, str]:
+    """Write how often there are deploys, and the time if it is less than a day, which gives no rate."""
+    if 0 < found.days < 1:
+        within = f"in {span(found.days)}" if since is None else f"since {since['day']} {since['time']}"
+        return amount(found.deploys, "deploy", "deploys"), within
+    return rate(found.value, unit), ""
+
+
+def span(number: float) -> str:
+    """Write a number of days; less than one as a duration."""
+    return duration(number * 86_400) if 0 < number < 1 else days(number)
+
+
+def change(figure: str, changed: SeriesChange, before: Figures) -> str:
+    """Write what became of a figure, with the value and the counts of the period before."""
+    earlier, word = value(figure, before), changed.by_figure[figure]
+    if word == comparison.FEW and earlier.startswith(NOTHING):
+        return NONE_BEFORE
+    if (figure, word) == (FREQUENCY, comparison.FEW):
+        word = TOO_SHORT  # whole weeks are compared, however many deploys they have
+    said = _NOT_CLEAR.get(word) or f"clearly {_word(figure, word)}"
+    return f"{said}; before: {', '.join(map(unbroken, earlier.split(', ')))}"
+
+
+def _word(figure: str, word: str) -> str:
+    """Return the word of a change: more deploys, a higher rate, a longer time."""
+    if figure == FREQUENCY:
+        return _COUNTS[word]
+    return word
+
+
+def value(figure: str, figures: Figures) -> str:
+    """Write the main number of a figure with the count behind it."""
+    if figure == FREQUENCY:
+        found = figures.deployment_frequency
+        often, within = frequency(found)
+        deploys = amount(found.deploys, "deploy", "deploys")
+        if within:
+            return f"{often} {within}"
+        return f"{often}, {deploys}" if found.deploys else often
+    if figure == LEAD_TIME:
+        lead = figures.change_lead_time
+        return f"{duration(lead.median)}, {amount(lead.commits, 'commit', 'commits')}"
+    if figure == RECOVERY:
+        recovery = figures.failed_deployment_recovery_time
+        return f"{duration(recovery.median)}, {count(recovery.recovered)} recovered"
+    if figure == FAIL_RATE:
+        return fail_rate(figures.change_fail_rate)
+    return fraction(figures.deployment_rework_rate.rework, figures.deployment_rework_rate.deploys)

@@ -1,0 +1,58 @@
+"""The relays that the pages ask, each in threads of its own, so that one that hangs holds up nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any, TypeVar
+
+from gitdailies_connection.config.sections.settings import RelayAddress
+from gitdailies_connection.relay.client import RelayClient
+from gitdailies_core.errors import RelayFault
+
+Value = TypeVar("Value")
+
+# Questions to one relay at once, and how long one waits for its turn and its answer.
+_AT_ONCE = 4
+_LONGEST_SECONDS = 40.0
+
+
+class Relays:
+    """The relays of the configuration, by their names, in its order.
+
+    `last_answers` says when each answered last, since this server started.
+    """
+
+    def __init__(
+        self,
+        addresses: Sequence[RelayAddress],
+        environ: Mapping[str, str],
+        log: Any,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.names = tuple(address.name for address in addresses)
+        self.last_answers: dict[str, datetime] = {}
+        self._clients = {address.name: RelayClient(address, environ) for address in addresses}
+        self._threads = {
+            name: ThreadPoolExecutor(_AT_ONCE, thread_name_prefix=f"relay-{name}") for name in self.names
+        }
+        self._log = log
+        self._clock = clock
+
+    async def ask(self, name: str, question: Callable[[RelayClient], Value]) -> Value:
+        """Ask the relay *name*, and return its answer; raises RelayFault."""
+        asked = asyncio.get_running_loop().run_in_executor(self._threads[name], question, self._clients[name])
+        try:
+            value = await asyncio.wait_for(asked, _LONGEST_SECONDS)
+        except TimeoutError:
+            raise self._logged(name, RelayFault("it is busy", "Load this page again in a minute.")) from None
+        except RelayFault as fault:
+            raise self._logged(name, fault) from None
+        self.last_answers[name] = self._clock()
+        return value
+
+    def _logged(self, name: str, fault: RelayFault) -> RelayFault:
+        self._log.warning("relay not asked", relay=name, reason=str(fault))
+        return fault

@@ -1,0 +1,316 @@
+"""What all pages share: the signed-in person, the right to open a page, templates, headers."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache, partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+from urllib.parse import quote, urlsplit
+
+from gitdailies_connection.addresses import is_loopback
+from gitdailies_core.errors import GitDailiesError
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from gitdailies_dora.accounts import people, people_store
+from gitdailies_dora.accounts.keys.webhook_key import without_keys
+from gitdailies_dora.accounts.people import ABSOLUTE
+from gitdailies_dora.events.problem import PROBLEMS, Problem, of_error
+from gitdailies_dora.operations.installation import Installation
+from gitdailies_dora.pages.frame.documentation import link
+from gitdailies_dora.pages.frame.formatting import amount, kept_whole, visible
+from gitdailies_dora.pages.frame.forms import last_day, role_words
+from gitdailies_dora.pages.frame.relays import Relays
+from gitdailies_dora.pages.frame.request_context import (
+    FORM_FIELD,
+    FormFields,
+    Visit,
+    cookie_header,
+    cookie_name,
+    form_of,
+    origin_of,
+    query_of,
+    refuse_cross_site,
+)
+from gitdailies_dora.pages.frame.visitors import SCREEN, Visitors
+
+STATIC = Path(__file__).parents[1] / "static"
+# A folder for each room of pages. A name is in one of them only.
+TEMPLATES = Path(__file__).parents[1] / "templates"
+
+# No script, style, font or picture from elsewhere, no form to elsewhere, no frame around our pages.
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+# The bar at the top: path, text, whether only owners see it.
+NAVIGATION: tuple[tuple[str, str, bool], ...] = (
+    ("/dora", "Overview", False),
+    ("/review", "Review", False),
+    ("/events", "Events", False),
+    ("/deliveries", "Deliveries", False),
+    ("/settings", "Settings", False),
+    ("/connect", "Connect", True),
+)
+
+# Pages that belong to one of the bar, and whose path does not begin with its path.
+BELOW: Mapping[str, tuple[str, ...]] = {"/events": ("/deploys", "/incidents"), "/settings": ("/docs",)}
+
+# The script of a page that renews itself sends this header. A session ends although such a page is open.
+RENEWAL = "x-renewal"
+
+EVERYONE, SIGNED_IN, OWNERS = "everyone", "signed in", "owners"
+# Figures, which a screen with a link may show as well.
+FIGURES = "signed in, or a screen"
+Value = TypeVar("Value")
+Handler: TypeAlias = Callable[[Visit], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A path, a method, their handler, and who may open it."""
+
+    path: str
+    handler: Handler
+    method: str = "GET"
+    needs: str = SIGNED_IN
+
+
+class Site:
+    """The pages of one server; `catch_up` brings the figures up to date."""
+
+    def __init__(self, here: Installation) -> None:
+        self.store, self.log, self.clock, self.public = here.store, here.log, here.clock, here.public
+        self.settings, self.catch_up, self.teams = here.figures, here.deriver.catch_up, here.teams
+        self.unknown_keys = here.unknown_keys
+        self.configured = here.settings
+        self.ways_in = here.settings.sign_in
+        self.correct_needs = OWNERS if here.settings.corrections == "owners" else SIGNED_IN
+        self.relays = Relays(here.settings.relay, os.environ, here.log, here.clock)
+        self.secure = here.public.startswith("https:")
+        self._visitors = Visitors(here.store, here.clock, self.ways_in)
+        self._role_words = role_words(viewers_correct=self.correct_needs != OWNERS)
+
+    def endpoint(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
+        """Wrap a page: identify the visitor, refuse what they may not do, show our errors as pages."""
+
+        async def respond(request: Request) -> Response:
+            visit = await self._visit(request)
+            try:
+                if page.method == "POST":
+                    visit = replace(visit, fields=await form_of(request))
+                    refuse_cross_site(visit, self.public)
+                else:
+                    visit = replace(visit, fields=query_of(request))
+                return await self._allowed(page, visit)
+            except GitDailiesError as error:
+                return self._error_page(visit, page, error)
+
+        return respond
+
+    def render(self, visit: Visit, template: str, status: int = 200, **context: Any) -> Response:
+        """Render a page for a visitor, with the headers and the cookie of every page."""
+        headers = {"content-security-policy": POLICY}
+        if cookie_name(secure=visit.secure) not in visit.request.cookies:
+            headers.update(cookie_header(visit.token, secure=visit.secure, seconds=None))
+        text = (
+            _templates()
+            .get_template(template)
+            .render(
+                visit=visit,
+                person=visit.person,
+                viewers_correct=self.correct_needs != OWNERS,
+                role_words=self._role_words,
+                form_field=FORM_FIELD,
+                navigation=[
+                    (
+                        path,
+                        word,
+                        any(f"{visit.path}/".startswith(f"{one}/") for one in (path, *BELOW.get(path, ()))),
+                    )
+                    for path, word, owners in NAVIGATION
+                    if visit.is_owner or not owners
+                ],
+                **context,
+            )
+        )
+        return HTMLResponse(text, status, headers=headers)
+
+    def may_correct(self, visit: Visit) -> bool:
+        """Whether a visitor may correct what events count for."""
+        return visit.person is not None and (visit.is_owner or self.correct_needs != OWNERS)
+
+    def message(self, visit: Visit, status: int, title: str, text: str) -> Response:
+        """Render a page with a title and a text."""
+        return self.render(visit, "message.html", status, title=title, text=text)
+
+    def too_many(self, visit: Visit, wait: float) -> Response:
+        """Ask a visitor to wait; *wait* is in seconds."""
+        seconds = math.ceil(wait)
+        text = f"Wait {seconds} seconds, then try again."
+        response = self.message(visit, 429, "Too many attempts", text)
+        response.headers["retry-after"] = str(seconds)
+        return response
+
+    def not_found(self, visit: Visit) -> Response:
+        return self.message(visit, 404, "Not found", "This address does not exist.")
+
+    async def unknown_address(self, request: Request) -> Response:
+        """Respond to an address that no page has."""
+        return self.not_found(await self._visit(request))
+
+    def problem(self, request: Request, problem: Problem) -> Response:
+        """Show a problem. The visitor is not identified, since that may be what failed."""
+        return self._problem_page(self._anonymous(request), problem)
+
+    def redirect(self, path: str, headers: Mapping[str, str] | None = None) -> Response:
+        """Redirect a visitor to another page, which the browser requests with GET."""
+        return RedirectResponse(path, 303, headers={"content-security-policy": POLICY, **(headers or {})})
+
+    async def sign_in(self, visit: Visit, person: people.Person, path: str) -> Response:
+        """Begin a session with a new token; the cookie that the visitor had is not used again."""
+        token = people.new_token(secrets.token_urlsafe)
+        now = self.clock()
+        await self.store.write(
+            partial(people_store.sign_in, hash_=people.hash_of(token), person=person, now=now)
+        )
+        seconds = int(ABSOLUTE.total_seconds())
+        return self.redirect(path, cookie_header(token, secure=visit.secure, seconds=seconds))
+
+    def delete_cookie(self, visit: Visit, path: str) -> Response:
+        """Redirect a visitor and delete their cookie."""
+        return self.redirect(path, cookie_header("", secure=visit.secure, seconds=0))
+
+    async def _visit(self, request: Request) -> Visit:
+        visit = self._anonymous(request)
+        known = await self._visitors.of_proxy(request.headers)
+        if known is None and cookie_name(secure=visit.secure) in request.cookies:
+            known = await self._visitors.of_session(visit.token, is_used=RENEWAL not in request.headers)
+        if known is None or (known.person is None and not known.denied):
+            cookie = cookie_name(secure=visit.secure, suffix=SCREEN)
+            token = request.cookies.get(cookie, "")
+            return replace(visit, screen=await self._visitors.of_screen(token)) if token else visit
+        return replace(visit, person=known.person, by_proxy=known.by_proxy, denied=known.denied)
+
+    def _anonymous(self, request: Request) -> Visit:
+        origin = origin_of(request, self.public)
+        token = request.cookies.get(cookie_name(secure=origin.startswith("https:")), "")
+        return Visit(
+            request=request,
+            token=token or people.new_token(secrets.token_urlsafe),
+            person=None,
+            origin=origin,
+            fields=FormFields(),
+        )
+
+    async def _allowed(self, page: Page, visit: Visit) -> Response:
+        if visit.denied:
+            return self.message(visit, 403, "You may not sign in", visit.denied)
+        if page.needs == FIGURES and visit.screen:
+            return await page.handler(visit)
+        if page.needs != EVERYONE and visit.person is None:
+            back = _with_query(visit) if page.method == "GET" else "/"
+            return self.redirect(f"/sign-in?next={quote(back, safe='/')}")
+        if page.needs == OWNERS and not visit.is_owner:
+            return self.message(
+                visit, 403, "For owners only", "Only owners may open this page. Ask an owner for help."
+            )
+        return await page.handler(visit)
+
+    def _error_page(self, visit: Visit, page: Page, error: GitDailiesError) -> Response:
+        problem = of_error(error) if error.status_hint != 400 else Problem("request", str(error))
+        if problem.word == "fault":
+            raise error
+        write = self.log.error if problem.status >= 500 else self.log.info
+        # The route, not the path, which may contain the token of a one-time link.
+        write("refused", path=page.path, problem=problem.word, status=problem.status, reason=str(error))
+        return self._problem_page(visit, problem)
+
+    def _problem_page(self, visit: Visit, problem: Problem) -> Response:
+        title, text = PROBLEMS[problem.word].page_title, _sentence(without_keys(problem.detail))
+        response = self.message(visit, problem.status, title, text)
+        response.headers.update(dict(problem.headers))
+        return response
+
+
+class PageGroup:
+    """Pages that belong together; `pages` returns them."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def _write(self, visit: Visit, work: Callable[..., Value], **given: Any) -> Value:
+        """Have *work* change the store, now and in the name of the person who visits."""
+        site = self._site
+        return await site.store.write(partial(work, actor=visit.user.name, now=site.clock(), **given))
+
+
+@cache
+def _templates() -> Environment:
+    """Return the templates of all sites: to compile one takes longer than to answer with it."""
+    templates = Environment(
+        loader=FileSystemLoader(sorted(TEMPLATES.iterdir())),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=visible,
+    )
+    templates.filters.update(
+        moment=moment, minute=minute, day=day, pretty=pretty, whole=kept_whole, last_day=last_day
+    )
+    templates.tests["of_this_machine"] = of_this_machine
+    templates.globals.update(
+        style=_versioned("style.css"), script=_versioned("page.js"), docs=link, amount=amount
+    )
+    return templates
+
+
+def moment(at: datetime) -> str:
+    """Write a moment to the minute, with UTC behind it."""
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def minute(at: datetime) -> str:
+    """Write a moment to the minute, for a column whose heading says UTC."""
+    return f"{at:%Y-%m-%d %H:%M}"
+
+
+def day(at: datetime) -> str:
+    """Write the day of a moment."""
+    return f"{at:%Y-%m-%d}"
+
+
+def pretty(value: Any) -> str:
+    """Write JSON with line breaks."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _sentence(detail: str) -> str:
+    """Return the detail of a problem for a person: about a form, a sentence, since the title names it."""
+    text = detail.removeprefix("form: ")
+    return detail if text == detail else f"{text[:1].upper()}{text[1:]}."
+
+
+def _with_query(visit: Visit) -> str:
+    """Return the full path that a visitor requested, so that signing in leads to a shared address."""
+    return f"{visit.path}?{visit.query}" if visit.query else visit.path
+
+
+def _versioned(name: str) -> str:
+    return f"/static/{name}?v={sha256((STATIC / name).read_bytes()).hexdigest()[:12]}"
+
+
+def of_this_machine(link: str) -> bool:
+    """Whether a link opens only on the machine of the server."""
+    return is_loopback(urlsplit(link).hostname or "")

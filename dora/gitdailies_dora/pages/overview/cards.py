@@ -1,0 +1,400 @@
+"""The card of each figure: its number, the counts behind it, and its trend as a chart and a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+
+from markupsafe import Markup
+
+from gitdailies_dora.derived.read.figures.repository_page import ShownBucket
+from gitdailies_dora.figures.answers import numbers
+from gitdailies_dora.figures.answers.numbers import (
+    ChangeFailRate,
+    ChangeLeadTime,
+    DeploymentFrequency,
+    DeploymentReworkRate,
+    FailedDeploymentRecoveryTime,
+    Figures,
+    RateInterval,
+)
+from gitdailies_dora.figures.words.rates import behind, fail_rate
+from gitdailies_dora.pages.charts import figure_charts
+from gitdailies_dora.pages.charts.figure_charts import (
+    COUNTS,
+    DURATIONS,
+    RATES,
+    BucketValue,
+    Measure,
+    Rolled,
+    Trends,
+)
+from gitdailies_dora.pages.frame import phrases
+from gitdailies_dora.pages.frame.event_links import Piece
+from gitdailies_dora.pages.frame.formatting import (
+    FEW,
+    count,
+    decimal,
+    duration,
+    part_in_percent,
+    percent,
+    unbroken,
+)
+
+Figure = TypeVar("Figure")
+# A label, and the number of a figure that it names.
+Cells: TypeAlias = tuple[tuple[str, Callable[[Figure], str]], ...]
+
+# The middle half of fewer durations says nothing that they do not.
+LEAST_FOR_HALF = 3
+
+
+class Headline(NamedTuple):
+    """A number at the top of a card, and what it is of, in small letters below it."""
+
+    value: str
+    of: str = ""
+
+
+class CardContext(NamedTuple):
+    """The window in words, and from when days count, if that is later than the period begins.
+
+    `listed` has the address of the list of the events behind a count, by its label.
+    """
+
+    window: str
+    observed: Mapping[str, str] | None = None
+    listed: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class CardLayout(Generic[Figure]):
+    """How the card of a figure looks.
+
+    *of* takes the figure from the five. *headlines* writes the numbers at the top; without one, *nothing*
+    says why. *counts* are shown below it, *columns* in the table of the trend. *measure* says how it is
+    drawn, and *value* what of a bucket. *basis* is the count behind the number; a small one is shown with a
+    warning, unless the figure is *exact* with any count.
+    """
+
+    name: str
+    explanation: str
+    of: Callable[[Figures], Figure]
+    headlines: Callable[[Figure, CardContext], list[Headline]]
+    nothing: str
+    basis: Callable[[Figure], int]
+    counts: Cells[Figure]
+    columns: Cells[Figure]
+    measure: Measure
+    value: Callable[[ShownBucket], BucketValue]
+    exact: bool = False
+
+
+def _frequency(found: DeploymentFrequency, context: CardContext) -> list[Headline]:
+    return [Headline(*phrases.frequency(found, context.observed))] if found.days else []
+
+
+def _lead_time(found: ChangeLeadTime, _: CardContext) -> list[Headline]:
+    return [] if found.median is None else [Headline(duration(found.median))]
+
+
+def _fail_rate(found: ChangeFailRate, context: CardContext) -> list[Headline]:
+    lines = []
+    if found.settled:
+        lines.append(Headline(fail_rate(found), behind(found, context.window) if found.failed else ""))
+    failed, unsettled = found.failed_pending, found.failed_pending + found.pending
+    if unsettled:
+        has = "has" if 1 in (failed, unsettled) else "have"
+        some = f"{count(failed)} of {count(unsettled)}"
+        lines.append(Headline(some, f"{has} failed so far, in the last {unbroken(context.window)}"))
+    return lines
+
+
+def _recovery(found: FailedDeploymentRecoveryTime, _: CardContext) -> list[Headline]:
+    by_remedy = found.by_remedy.median
+    lines = [] if found.median is None else [Headline(duration(found.median))]
+    if by_remedy is not None:
+        lines = [one._replace(of="by incidents") for one in lines]
+        lines.append(Headline(duration(by_remedy), "by rollback or hotfix"))
+    return lines
+
+
+def _rework(found: DeploymentReworkRate, _: CardContext) -> list[Headline]:
+    return [_part(found.rework, found.deploys, "rework")] if found.deploys else []
+
+
+def _part(some: int, whole: int, result: str) -> Headline:
+    written = [result, "" if whole < FEW else unbroken(part_in_percent(some, whole))]
+    return Headline(f"{count(some)} of {count(whole)}", ", ".join(filter(None, written)))
+
+
+def _p90(seconds: float | None, basis: int) -> str:
+    """Write a 90th percentile. Of few, one in ten is none."""
+    return duration(None if basis < FEW else seconds)
+
+
+def _half(low: float | None, high: float | None, of: int) -> tuple[float, float] | None:
+    return None if low is None or high is None or of < LEAST_FOR_HALF else (low, high)
+
+
+def _range(interval: RateInterval) -> tuple[float, float] | None:
+    return None if interval.low is None or interval.high is None else (interval.low, interval.high)
+
+
+def _rolled(value: float | None, some: int, whole: int) -> Rolled | None:
+    return None if value is None else Rolled(value, some, whole)
+
+
+def _frequency_of(bucket: ShownBucket) -> BucketValue:
+    found = bucket.figures.deployment_frequency
+    return BucketValue(found.deploys, found.deploys, days=found.days)
+
+
+def _lead_time_of(bucket: ShownBucket) -> BucketValue:
+    found, rolling = bucket.figures.change_lead_time, bucket.figures.rolling
+    rolled = None
+    if rolling is not None:
+        over = rolling.change_lead_time
+        rolled = _rolled(over.median, over.commits, over.commits)
+    return BucketValue(
+        found.median, found.commits, spread=_half(found.p25, found.p75, found.commits), rolled=rolled
+    )
+
+
+def _fail_rate_of(bucket: ShownBucket) -> BucketValue:
+    found, rolling = bucket.figures.change_fail_rate, bucket.figures.rolling
+    rolled = None
+    if rolling is not None:
+        over = rolling.change_fail_rate
+        shown = None if over.settled < FEW else numbers.ratio(over.failed, over.settled)
+        rolled = _rolled(shown, over.failed, over.settled)
+    value = numbers.ratio(found.failed, found.settled)
+    return BucketValue(value, found.settled, found.failed, rolled=rolled)
+
+
+def _recovery_of(bucket: ShownBucket) -> BucketValue:
+    found, rolling = bucket.figures.failed_deployment_recovery_time, bucket.figures.rolling
+    rolled = None
+    if rolling is not None:
+        over = rolling.failed_deployment_recovery_time
+        rolled = _rolled(over.median, over.recovered, over.recovered)
+    spread = _half(bucket.recovery_p25, bucket.recovery_p75, found.recovered)
+    return BucketValue(found.median, found.recovered, spread=spread, rolled=rolled)
+
+
+def _rework_of(bucket: ShownBucket) -> BucketValue:
+    found, rolling = bucket.figures.deployment_rework_rate, bucket.figures.rolling
+    rolled = None
+    if rolling is not None:
+        over = rolling.deployment_rework_rate
+        rolled = _rolled(over.value, over.rework, over.deploys)
+    return BucketValue(found.value, found.deploys, found.rework, spread=_range(found.interval), rolled=rolled)
+
+
+_UNKNOWN: Cells[ChangeLeadTime] = (
+    ("Commits", lambda found: count(found.commits)),
+    ("Deploys with nothing new", lambda found: count(found.nothing_new)),
+    ("Unknown deploys", lambda found: count(found.unknown_deploys)),
+    ("Unknown commits", lambda found: count(found.unknown_commits)),
+)
+_FAILED: Cells[ChangeFailRate] = (
+    ("Failed for certain", lambda found: count(found.failed - found.evidence.time)),
+    ("May have failed", lambda found: count(found.evidence.time)),
+    ("Settled", lambda found: count(found.settled)),
+    ("Pending", lambda found: count(found.pending)),
+    ("Recent failures", lambda found: count(found.failed_pending)),
+    ("Unlinked incidents", lambda found: count(found.unlinked)),
+)
+_RECOVERED: Cells[FailedDeploymentRecoveryTime] = (
+    ("Recovered", lambda found: count(found.recovered)),
+    ("Failed, still open", lambda found: count(found.open)),
+    ("By rollback or hotfix", lambda found: count(found.by_remedy.count)),
+    ("Recovery unknown", lambda found: count(found.without_incident)),
+)
+_REWORKED: Cells[DeploymentReworkRate] = (
+    ("Rework", lambda found: count(found.rework)),
+    ("Inferred", lambda found: count(found.inferred)),
+    ("Deploys", lambda found: count(found.deploys)),
+)
+
+FREQUENCY = CardLayout[DeploymentFrequency](
+    numbers.FREQUENCY,
+    "All deploys, including rollbacks and hotfixes, divided by the days of the period up to now. Days "
+    "count from the day of the first event on. Gap: the time between a deploy and the next.",
+    lambda figures: figures.deployment_frequency,
+    _frequency,
+    "nothing happened yet",
+    lambda found: found.deploys,
+    (
+        ("Deploys", lambda found: count(found.deploys)),
+        ("Days", lambda found: decimal(found.days)),
+        ("Median gap", lambda found: duration(found.gaps.median)),
+        ("90th percentile gap", lambda found: _p90(found.gaps.p90, found.deploys)),
+    ),
+    (
+        ("Deploys", lambda found: count(found.deploys)),
+        ("Days", lambda found: decimal(found.days)),
+        ("Deploys a day", lambda found: decimal(found.value)),
+        ("Median gap", lambda found: duration(found.gaps.median)),
+    ),
+    Measure("Deployment frequency", COUNTS, "deploy", "deploys"),
+    _frequency_of,
+    exact=True,
+)
+LEAD_TIME = CardLayout[ChangeLeadTime](
+    numbers.LEAD_TIME,
+    "The time from a commit to the first deploy with it in its repository, environment and "
+    "service. Deploys with nothing new: rollbacks, and those of a commit that was there, bring none. "
+    "Unknown deploys: the first one there, and those without a list of commits. "
+    "Unknown commits: those without a time, or with a time after their deploy.",
+    lambda figures: figures.change_lead_time,
+    _lead_time,
+    "no commit with a known lead time",
+    lambda found: found.commits,
+    (("90th percentile", lambda found: _p90(found.p90, found.commits)), *_UNKNOWN),
+    (
+        ("Median", lambda found: duration(found.median)),
+        ("90th percentile", lambda found: duration(found.p90)),
+        *_UNKNOWN,
+    ),
+    Measure("Change lead time", DURATIONS, "commit", "commits"),
+    _lead_time_of,
+)
+FAIL_RATE = CardLayout[ChangeFailRate](
+    numbers.FAIL_RATE,
+    "Failed deploys divided by settled deploys, without those that failed by chance alone. Settled: at "
+    "least {window} old. Failed for certain: an incident names the deploy, a person says so, or a later "
+    "deploy remedied it: a rollback, a hotfix or a revert. May have failed: an incident came within "
+    "{window}, and nothing else says so. By chance: how many of these would have had an incident anyway. "
+    "The chart has all that failed or may have failed: chance is known for a whole period alone. Pending "
+    "and recent failures: younger than {window}, so in neither number. Unlinked incidents: attributed to "
+    "no deploy.",
+    lambda figures: figures.change_fail_rate,
+    _fail_rate,
+    "no settled deploy",
+    lambda found: found.settled,
+    (("By chance, about", lambda found: count(found.by_chance)), *_FAILED),
+    _FAILED,
+    Measure("Change fail rate", RATES, "settled deploy", "settled deploys", "failed", may_change=True),
+    _fail_rate_of,
+)
+RECOVERY = CardLayout[FailedDeploymentRecoveryTime](
+    numbers.RECOVERY,
+    "For each failed deploy, the time from the start of its first incident until none of the incidents "
+    "that overlap is open. Failed, still open: an incident of the deploy has not ended yet. By rollback "
+    "or hotfix: the deploy failed without an incident; the time from the deploy to the first later "
+    "deploy that remedied it. Recovery unknown: all incidents of the deploy were merged or canceled. "
+    "Open incidents: all that are open now, also those that are attributed to no deploy.",
+    lambda figures: figures.failed_deployment_recovery_time,
+    _recovery,
+    "no failed deploy that has recovered",
+    lambda found: found.recovered,
+    (("90th percentile", lambda found: _p90(found.p90, found.recovered)), *_RECOVERED),
+    (
+        ("Median", lambda found: duration(found.median)),
+        ("90th percentile", lambda found: duration(found.p90)),
+        *_RECOVERED,
+    ),
+    Measure("Failed deployment recovery time", DURATIONS, "recovered deploy", "recovered deploys"),
+    _recovery_of,
+)
+REWORK = CardLayout[DeploymentReworkRate](
+    numbers.REWORK,
+    "Rollbacks, hotfixes, reverts and fixes, divided by all deploys. A deploy that goes back to an earlier "
+    "commit is a rollback. Inferred: a deploy that came shortly before the end of an incident of an "
+    "earlier one seems to be a fix.",
+    lambda figures: figures.deployment_rework_rate,
+    _rework,
+    "no deploy",
+    lambda found: found.deploys,
+    _REWORKED,
+    (("Rate", lambda found: percent(found.value)), *_REWORKED),
+    Measure("Deployment rework rate", RATES, "deploy", "deploys", "rework"),
+    _rework_of,
+)
+LAYOUTS: tuple[CardLayout[Any], ...] = (FREQUENCY, LEAD_TIME, FAIL_RATE, RECOVERY, REWORK)
+
+
+class Card(NamedTuple):
+    """A figure as the template shows it; `chart` is "" if there is nothing to draw.
+
+    `few` is a sentence if the number is based on few events, and `wide` one if a window of 72 hours would
+    attribute more incidents; else they are "".
+    """
+
+    name: str
+    title: str
+    explanation: str
+    headlines: list[Headline]
+    nothing: str
+    few: str
+    wide: str
+    counts: list[tuple[str, Piece]]
+    chart: Markup | str
+    caption: str
+    columns: list[str]
+    rows: list[list[str]]
+
+
+def cards(
+    figures: Figures, buckets: Sequence[ShownBucket], trends: Trends, context: CardContext, open_now: Piece
+) -> list[Card]:
+    """Return the card of every figure; *open_now* is the number of open incidents, a link to their list."""
+    more = {numbers.RECOVERY: [("Open incidents", open_now)]}
+    wide = {numbers.FAIL_RATE: _wide(figures.change_fail_rate)}
+    return [
+        _card(layout, figures, buckets, trends, context, more.get(layout.name, []), wide.get(layout.name, ""))
+        for layout in LAYOUTS
+    ]
+
+
+def _card(  # noqa: PLR0917  each is a part of the card
+    layout: CardLayout[Figure],
+    figures: Figures,
+    buckets: Sequence[ShownBucket],
+    trends: Trends,
+    context: CardContext,
+    more: list[tuple[str, Piece]],
+    wide: str,
+) -> Card:
+    found = layout.of(figures)
+    headlines = layout.headlines(found, context)
+    drawn = figure_charts.drawn(layout.measure, list(map(layout.value, buckets)), trends)
+    # The columns of the chart come right after the value.
+    at = 1 if drawn.columns else 0
+    columns = [heading for heading, _ in layout.columns]
+    rows = [[write(layout.of(bucket.figures)) for _, write in layout.columns] for bucket in buckets]
+    return Card(
+        name=layout.name,
+        title=layout.measure.title,
+        explanation=layout.explanation.format(window=context.window),
+        headlines=headlines,
+        nothing="" if headlines else layout.nothing,
+        few="" if layout.exact else _few(layout.measure, layout.basis(found)),
+        wide=wide,
+        counts=[
+            *((label, Piece(write(found), context.listed.get(label, ""))) for label, write in layout.counts),
+            *more,
+        ],
+        chart=drawn.chart,
+        caption=drawn.caption,
+        columns=[*columns[:at], *drawn.columns, *columns[at:]],
+        rows=[[*row[:at], *cells, *row[at:]] for row, cells in zip(rows, drawn.cells, strict=True)],
+    )
+
+
+def _wide(found: ChangeFailRate) -> str:
+    if not found.attributed_in72h:
+        return ""
+    some = f"{count(found.attributed_in72h)} of {count(found.unlinked)} unlinked incidents"
+    return f"With a window of 72 h, {some} would be attributed."
+
+
+def _few(measure: Measure, number: int) -> str:
+    if not 0 < number < FEW:
+        return ""
+    return (
+        f"Based on a single {measure.one}." if number == 1 else f"Based on {number} {measure.several} only."
+    )

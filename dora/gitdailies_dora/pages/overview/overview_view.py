@@ -1,0 +1,374 @@
+"""Turn the data of the overview into what its template shows. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import tzinfo
+from itertools import groupby
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from gitdailies_server.storage.timestamps import to_us
+
+from gitdailies_dora.derived.read.figures.names import MOST_SEEN, Choices
+from gitdailies_dora.derived.read.figures.overview import Overview
+from gitdailies_dora.figures.answers import series
+from gitdailies_dora.figures.answers.comparison import is_clear
+from gitdailies_dora.figures.answers.numbers import FIGURES, ChangeFailRate, Figures, ratio
+from gitdailies_dora.figures.answers.selection import Period
+from gitdailies_dora.figures.answers.series import ALL, Summary
+from gitdailies_dora.figures.answers.sums import Key
+from gitdailies_dora.figures.answers.tally import Tally, median
+from gitdailies_dora.figures.history.settings import PRODUCTION, FigureSettings
+from gitdailies_dora.figures.words.quick_check import quick_check
+from gitdailies_dora.figures.words.rates import fail_rate
+from gitdailies_dora.pages.charts import sparks
+from gitdailies_dora.pages.frame import phrases
+from gitdailies_dora.pages.frame.event_links import Piece, open_incidents_url, urls_of_counts
+from gitdailies_dora.pages.frame.formatting import (
+    BEHIND_US,
+    LEAST_FOR_PERCENT,
+    amount,
+    count,
+    days,
+    dora_url,
+    duration,
+    fraction,
+    moment,
+    percent,
+    rate_unit,
+    unbroken,
+    unbroken_units,
+    window,
+)
+from gitdailies_dora.pages.overview.cards import CardContext
+from gitdailies_dora.pages.overview.chance_view import explained
+from gitdailies_dora.pages.overview.overview_cards import Units, cards
+
+# The most repositories on a page.
+ROWS = 50
+# A screen on a wall cannot be scrolled. A line for a team takes as much room as one for a repository.
+WALL_ROWS, WALL_LINES = 8, 10
+# The right end of the intervals of fail rates, if the common rate is not higher.
+_USUAL_TOP = 0.4
+SHOWN, _OUTSIDE = 10, 5
+
+
+class Sort(NamedTuple):
+    """A way to sort rows: its word in the address, the heading of its column, and what decides.
+
+    A larger value comes first, and a row without one last.
+    """
+
+    word: str
+    title: str
+    value: Callable[[Tally, int], float | None]
+
+
+# The first one holds unless another is asked for. `name` sorts by the alphabet.
+SORTS: Mapping[str, Sort] = MappingProxyType(
+    {
+        one.word: one
+        for one in (
+            Sort("deploys", "Deploys", lambda found, _: found.deploys),
+            Sort("name", "Repository", lambda _found, _: None),
+            Sort("lead", "Lead time", lambda found, _: median(found.lead_times)),
+            Sort("fail", "Fail rate", lambda found, _: ratio(found.failed, found.settled)),
+            Sort("recovery", "Recovery", lambda found, _: median(found.recoveries)),
+            Sort("rework", "Rework", lambda found, _: ratio(found.rework, found.deploys)),
+            Sort("open", "Open now", lambda _, open_now: open_now),
+        )
+    }
+)
+FIRST_SORT = next(iter(SORTS))
+
+
+def context(
+    found: Overview,
+    filters: Mapping[str, str],
+    settings: FigureSettings,
+    *,
+    sort: str,
+    page: int,
+    on_wall: bool = False,
+) -> dict[str, Any]:
+    """Return everything that the overview shows besides the form."""
+    question, read = found.question, found.found
+    rows = _sorted(found, sort)
+    pages = wall_pages(rows, with_teams=bool(question.teams_known)) if on_wall else _in_pages(rows)
+    page = min(page, len(pages))
+    environment = _environment(found, settings)
+    whole = _summary(found, ALL, (ALL,))
+    drawn = _Drawing(found, filters, environment, whole)
+    shown = pages[page - 1]
+    active = {key[1] for key in rows}
+    zone = settings.zone
+    observed = _observed(whole.total, zone)
+    place = {name: filters.get(name, "") for name in ("service", "team")} | {"environment": environment}
+    listed = {} if filters.get("now") else urls_of_counts(place, question.period, settings.window_us)
+    shown_in = CardContext(window(settings.window.total_seconds()), observed, listed)
+    return {
+        "place": {"environment": environment, "team": _teams(found), "repo": ""},
+        "empty": not rows,
+        "as_of": moment(read.as_of, zone),
+        "behind": question.period.now - read.as_of > BEHIND_US,
+        "period": period_words(question.period, settings),
+        "before": None if read.planned.before is None else moment(read.planned.before.began_at, zone),
+        "observed": observed,
+        "cards": cards(whole, drawn.open_now(found.open_now[ALL], " open now"), _by_unit(found), shown_in),
+        "chance": explained(whole.total.change_fail_rate, read.sums.shares((ALL,), question.period)),
+        "unit": question.interval,
+        "sorts": [
+            (one.word, one.title, dora_url(filters, sort=one.word, page=None), one.word == sort)
+            for one in SORTS.values()
+        ],
+        "sort": sort,
+        "common": None if drawn.common is None else unbroken(percent(drawn.common)),
+        "top": unbroken(f"0 to {drawn.top * 100:.0f} %"),
+        "teams": _by_team(found, rows, shown, drawn),
+        "with_teams": bool(question.teams_known),
+        "unknown": found.unknown,
+        "changed": [(moment(to_us(one.at), zone), one.subject) for one in found.changed],
+        "number": count(len(active)),
+        "quick_check": quick_check(whole.total),
+        "outside": _outside(found, drawn, len(active)),
+        "in_two": count(len(rows) - len(active)),
+        "idle": [
+            (dora_url(filters, repo=name, sort=None, page=None), name)
+            for repo in question.selected(sorted(found.names.keys() - active), ALL)
+            for name in (found.names[repo],)
+        ],
+        "page": page,
+        "pages": len(pages),
+        "newer": dora_url(filters, page=str(page - 1)) if page > 1 else "",
+        "older": dora_url(filters, page=str(page + 1)) if page < len(pages) else "",
+        **seen_environments(found.choices, filters),
+        "is_production": question.environments == {PRODUCTION},
+    }
+
+
+def _in_pages(rows: Sequence[Key]) -> list[Sequence[Key]]:
+    return [rows[at : at + ROWS] for at in range(0, max(len(rows), 1), ROWS)]
+
+
+def wall_pages(rows: Sequence[Key], *, with_teams: bool) -> list[Sequence[Key]]:
+    """Cut the rows into pages that fit on a screen, together with the lines of their teams.
+
+    A team that fits on a page is not cut, unless the page before it would stay more than half empty.
+    """
+    pages: list[list[Key]] = [[]]
+    for _, same in groupby(rows, key=lambda key: key[0] if with_teams else ""):
+        team = list(same)
+        is_whole = _fits([], team, with_teams=with_teams) and _lines(pages[-1]) * 2 >= WALL_LINES
+        if with_teams and is_whole and not _fits(pages[-1], team, with_teams=with_teams):
+            pages.append([])
+        for key in team:
+            if not _fits(pages[-1], [key], with_teams=with_teams):
+                pages.append([])
+            pages[-1].append(key)
+    return [*pages]
+
+
+def _fits(page: Sequence[Key], more: Sequence[Key], *, with_teams: bool) -> bool:
+    rows = [*page, *more]
+    return len(rows) <= WALL_ROWS and (not with_teams or _lines(rows) <= WALL_LINES)
+
+
+def _lines(rows: Sequence[Key]) -> int:
+    """Return how many lines rows take with those of their teams."""
+    return len(rows) + len({key[0] for key in rows})
+
+
+def _sorted(found: Overview, sort: str) -> list[Key]:
+    """Return the keys of rows: teams in the order of the file, and their repositories as asked.
+
+    An incident is open now, whatever the period is. So its repository has a row without deploys, too.
+    """
+    read, question = found.found, found.question
+    keys = {*read.keys, *(key for key in found.open_now if key != ALL)}
+
+    def order(key: Key) -> tuple[Any, ...]:
+        value = None
+        if sort != "name":
+            value = SORTS[sort].value(read.sums.over(key, read.planned.total), found.open_now[key])
+        team = question.teams_known.position(key[0])
+        return team, value is None, -(value or 0), found.names.get(key[1], key[1]).casefold()
+
+    return sorted(keys, key=order)
+
+
+class _Drawing:
+    """What the drawings of all rows have in common."""
+
+    def __init__(self, found: Overview, filters: Mapping[str, str], environment: str, whole: Summary) -> None:
+        self.filters = filters
+        self.environment = environment
+        self.whole = whole
+        # One unit for all rows, on every page: that of the mean row.
+        often = self.whole.total.deployment_frequency.value or 0
+        self.unit = rate_unit(often / max(len(found.found.keys), 1))
+        self.common = whole.total.change_fail_rate.value
+        self.top = 1.0 if (self.common or 0) > _USUAL_TOP * 0.75 else _USUAL_TOP
+
+    def row(
+        self, found: Overview, keys: Sequence[Key], title: str, href: str, *, of_team: bool = False
+    ) -> dict[str, Any]:
+        """Return one row: a repository, or a team with the keys of its repositories."""
+        question, read = found.question, found.found
+        figures = _summary(found, keys[0][:1] if of_team else keys[0], keys)
+        total = figures.total
+        frequency, lead, fail = total.deployment_frequency, total.change_lead_time, total.change_fail_rate
+        recovery, rework = total.failed_deployment_recovery_time, total.deployment_rework_rate
+        observed = _observed(total, question.period.zone)
+        often, within = phrases.frequency(frequency, observed, self.unit)
+        counts = read.sums.deploys(keys, [part for _, part in read.planned.buckets])
+        whole = [bucket.whole for bucket, _ in read.planned.buckets]
+        return {
+            "title": title,
+            "href": href,
+            "rate": often,
+            "deploys": within or (count(frequency.deploys) if frequency.deploys else ""),
+            "spark": sparks.bars(
+                f"deploys by {question.interval}: {', '.join(map(str, counts))}", counts, whole, max(counts)
+            ),
+            "lead": duration(lead.median),
+            "commits": amount(lead.commits, "commit", "commits") if lead.commits else "",
+            "fail": unbroken_units(fail_rate(fail)),
+            "range": self._interval(fail),
+            "recovery": duration(recovery.median),
+            "recovered": f"{count(recovery.recovered)} recovered" if recovery.recovered else "",
+            "by_remedy": "" if recovery.recovered else phrases.by_remedy(recovery.by_remedy),
+            "rework": unbroken_units(fraction(rework.rework, rework.deploys)),
+            "inferred": f"{count(rework.inferred)} inferred" if rework.inferred else "",
+            "open": self.open_now(
+                sum(found.open_now[key] for key in keys),
+                **({"team": keys[0][0]} if question.teams_known else {}),
+                **({} if of_team else {"repo": title}),
+            ),
+            "changes": {figure: _clear(figures, figure) for figure in FIGURES},
+        }
+
+    def open_now(self, number: int, words: str = "", **place: str) -> Piece:
+        """Return the number of open incidents, as a link to their list unless it is of an earlier moment."""
+        chosen = {name: self.filters[name] for name in ("team", "service") if name in self.filters}
+        listed = number and not self.filters.get("now")
+        href = open_incidents_url(self.environment, **{**chosen, **place}) if listed else ""
+        return Piece(count(number) + words, href)
+
+    def _interval(self, fail: ChangeFailRate) -> Any:
+        low, high = fail.range.low, fail.range.high
+        is_few = fail.settled < LEAST_FOR_PERCENT
+        if is_few or fail.value is None or low is None or high is None:
+            return ""
+        return sparks.interval(fail_rate(fail), low, fail.value, high, common=self.common, top=self.top)
+
+
+def _summary(found: Overview, group: Key, keys: Sequence[Key]) -> Summary:
+    """Return the figures of a group, which several keys make, and what became of them."""
+    question, read = found.question, found.found
+    first = series.first_of(question, read.firsts, *keys)
+    shown = series.summary(question, read.planned, read.sums, keys, first)
+    return shown._replace(change=found.clear.changes.get(group))
+
+
+def _clear(figures: Summary, figure: str) -> str:
+    """Write what became of a figure, if that is clear; else ""."""
+    if figures.change is None or figures.before is None:
+        return ""
+    if not is_clear(figures.change.by_figure[figure]):
+        return ""
+    return phrases.change(figure, figures.change, figures.before)
+
+
+def _by_team(
+    found: Overview, rows: Sequence[Key], shown: Sequence[Key], drawn: _Drawing
+) -> list[dict[str, Any]]:
+    """Return the groups of one page, each with its rows; without teams, there is one without a title."""
+    teams = found.question.teams_known
+    groups: list[dict[str, Any]] = []
+    for team in dict.fromkeys(key[0] for key in shown):
+        keys = [key for key in rows if key[0] == team]
+        href = dora_url(drawn.filters, team=team, page=None)
+        title = f"{teams.title(team)}\u00a0({count(len(keys))})"
+        if keys[0] not in shown:
+            title += ", continued"
+        groups.append(
+            {
+                "total": drawn.row(found, keys, title, href, of_team=True) if teams else None,
+                "rows": [
+                    drawn.row(found, [key], name := found.names.get(key[1], key[1]), _repo_url(drawn, name))
+                    for key in shown
+                    if key[0] == team
+                ],
+            }
+        )
+    return groups
+
+
+def _repo_url(drawn: _Drawing, name: str) -> str:
+    return dora_url(drawn.filters, repo=name, team=None, sort=None, page=None)
+
+
+def _outside(found: Overview, drawn: _Drawing, number: int) -> dict[str, Any] | None:
+    """Say which fail rates of a *number* of repositories differ from the common one."""
+    if not drawn.whole.total.change_fail_rate.settled or number < 2:
+        return None
+    # A repository is in the rows of several teams.
+    names = [found.names.get(repo, repo) for repo in dict.fromkeys(key[1] for key in found.clear.apart)]
+    return {
+        "number": count(len(names)),
+        "of": count(number),
+        "names": [(_repo_url(drawn, name), name) for name in names[:_OUTSIDE]],
+        "more": max(len(names) - _OUTSIDE, 0),
+    }
+
+
+def _by_unit(found: Overview) -> Units:
+    """Return the sums of all repositories in each unit of the period."""
+    read = found.found
+    return Units(
+        found.question.interval,
+        [read.sums.over(ALL, part) for _, part in read.planned.buckets],
+        [bucket.whole for bucket, _ in read.planned.buckets],
+    )
+
+
+def _environment(found: Overview, settings: FigureSettings) -> str:
+    (environment,) = found.question.environments
+    return environment or settings.production_name
+
+
+def _teams(found: Overview) -> str:
+    known = found.question.teams_known
+    return ", ".join(known.title(team) for team in sorted(found.question.teams, key=known.position))
+
+
+def _observed(total: Figures, zone: tzinfo) -> dict[str, str] | None:
+    """Return from when days count, if that is later than the period begins."""
+    frequency = total.deployment_frequency
+    return None if frequency.since is None else phrases.observed(frequency.since, frequency.days, zone)
+
+
+def seen_environments(choices: Choices, filters: Mapping[str, str]) -> dict[str, Any]:
+    """Return environments with events as links to their figures, and how many more there are."""
+    return {
+        "seen": [
+            (
+                dora_url(filters, environment=name, page=None),
+                f"{name} ({count(number)}{'+' if number == MOST_SEEN else ''})",
+            )
+            for name, number in choices.seen[:SHOWN]
+        ],
+        "more_seen": max(len(choices.seen) - SHOWN, 0),
+    }
+
+
+def period_words(period: Period, settings: FigureSettings) -> dict[str, Any]:
+    """Return a period as a page shows it, in the time zone of days."""
+    return {
+        "from": moment(period.began_at, period.zone),
+        "until": moment(period.until, period.zone),
+        "over": period.until == period.ended_at,
+        "days": days(period.days),
+        "zone": settings.timezone,
+    }

@@ -1,0 +1,274 @@
+"""Turn the data of the DORA page into what its template shows: text, addresses and drawings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, tzinfo
+from functools import partial
+from typing import Any
+
+from gitdailies_core.events.events import KINDS
+from gitdailies_core.values.times import parse
+from gitdailies_server.storage.timestamps import to_us
+
+from gitdailies_dora.derived.read.answers import EventReference
+from gitdailies_dora.derived.read.figures.repository_page import RepositoryPage, TimelineEvent
+from gitdailies_dora.derived.read.question import Question
+from gitdailies_dora.figures.answers.numbers import FIGURES
+from gitdailies_dora.figures.answers.report import FiguresFilter
+from gitdailies_dora.figures.answers.selection import DEFAULT_DAYS, Period
+from gitdailies_dora.figures.answers.tracks import ENDED, LISTED, PENDING, SUCCEEDED, Listed
+from gitdailies_dora.figures.answers.trend import Bucket
+from gitdailies_dora.figures.history.settings import DEFINITIONS, PRODUCTION, FigureSettings
+from gitdailies_dora.figures.words.quick_check import quick_check
+from gitdailies_dora.pages.charts import tracks
+from gitdailies_dora.pages.charts.axis import thinned
+from gitdailies_dora.pages.charts.figure_charts import GRAY, Trends
+from gitdailies_dora.pages.frame import phrases
+from gitdailies_dora.pages.frame.event_links import Piece, open_incidents_url, urls_of_counts
+from gitdailies_dora.pages.frame.event_titles import title_of
+from gitdailies_dora.pages.frame.formatting import (
+    BEHIND_US,
+    count,
+    dora_url,
+    duration,
+    moment,
+    url_time,
+    window,
+)
+from gitdailies_dora.pages.overview.cards import LAYOUTS, CardContext, cards
+from gitdailies_dora.pages.overview.chance_view import explained
+from gitdailies_dora.pages.overview.overview_view import SHOWN, period_words, seen_environments
+
+PRESETS = (7, 30, 90, 365)
+_EXPORTS = (("csv", "CSV"), ("json", "JSON"), ("md", "Markdown"))
+_MOST_REPOS, _MOST_TICKS = 500, 5
+
+_TITLES = {kind.word: kind.title for kind in KINDS}
+
+# The label of a bucket by its unit: under a chart, and in a table.
+_SHORT = {
+    "day": "{0.day} {0:%b}",
+    "week": "{0.day} {0:%b}",
+    "month": "{0:%b} {0.year}",
+    "quarter": "{0:%b} {0.year}",
+    "year": "{0.year}",
+    "decade": "{0.year}",
+    "century": "{0.year}",
+    "millennium": "{0.year}",
+}
+_LONG = {
+    "day": "{0:%a} {0.day} {0:%b} {0.year}",
+    "week": "{0.day} {0:%b} {0.year}",
+    "quarter": "{0:%b} {0.year}",
+}
+# What the page calls a state elsewhere, too.
+_STATES = {SUCCEEDED: "did not fail"}
+_HEADINGS = {"day": "Day", "week": "Week of", "quarter": "Quarter from", "decade": "Decade from"}
+
+
+def form(filters: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the form and the choice of periods show."""
+    same = {
+        name: filters.get(name, "")
+        for name in ("repo", "team", "environment", "service", "now", "sort", "view")
+    }
+    chosen = filters.get("days") or str(DEFAULT_DAYS)
+    by_days = not (filters.get("from") or filters.get("to"))
+    return {
+        "filters": filters,
+        "wrong": {},
+        "leave": dora_url(filters, view=None),
+        "wall": dora_url(filters, view="wall", page=None),
+        "exports": [
+            (dora_url(filters, sort=None, page=None, format=form).replace("/dora", "/dora/export", 1), title)
+            for form, title in _EXPORTS
+        ],
+        "presets": [
+            (dora_url(same, days=str(preset)), preset, by_days and chosen == str(preset))
+            for preset in PRESETS
+        ],
+        "repos": (),
+        "environments": (),
+        "services": (),
+        "seen": (),
+    }
+
+
+def context(
+    found: RepositoryPage,
+    filters: Mapping[str, str],
+    question: Question,
+    unit: str,
+    settings: FigureSettings,
+    open_now: int,
+) -> dict[str, Any]:
+    """Return everything that the page shows; buckets are of a *unit*, and *open_now* incidents are open."""
+    period, zone = question.selection.period, settings.zone
+    part_url = partial(_part_url, filters, period)
+    listed = [_listed(event, found.events, zone) for event in found.tracks.listed]
+    total = sum(found.tracks.counts.values())
+    cut = [one.bucket for one in found.buckets]
+    buckets = [_bucket(unit, bucket, part_url) for bucket in cut]
+    labels = [_SHORT[unit].format(bucket.local_begin) for bucket in cut]
+    figures, before, changed = found.figures
+    frequency = figures.deployment_frequency
+    observed = None if frequency.since is None else phrases.observed(frequency.since, frequency.days, zone)
+    place = ("repo", "service", "team", "environment")
+    filled = {name: getattr(found.target, name) or "" for name in place}
+    listed_at = urls_of_counts(filled, period, settings.window_us) if question.live else {}
+    shown = cards(
+        figures,
+        found.buckets,
+        _trends(found, unit, cut, labels, period.now - settings.window_us),
+        CardContext(window(settings.window.total_seconds()), observed, listed_at),
+        # Their list is about the present moment.
+        Piece(count(open_now), _open_incidents(found.target) if open_now and question.live else ""),
+    )
+    repos = found.choices.repos
+    return {
+        **form(filters),
+        "shown": True,
+        "place": found.target,
+        "team_title": _team(question),
+        "period": period_words(period, settings),
+        "as_of": moment(found.as_of, zone),
+        "definitions": DEFINITIONS,
+        "behind": period.now - found.as_of > BEHIND_US,
+        "observed": observed,
+        "quick_check": quick_check(figures),
+        "changed": [(moment(to_us(one.at), zone), one.subject) for one in found.changed],
+        "open_now": count(open_now),
+        "before": None if found.before is None else moment(found.before, zone),
+        "changes": {}
+        if before is None or changed is None
+        else {figure: phrases.change(figure, changed, before) for figure in FIGURES},
+        "cards": shown,
+        "chance": explained(figures.change_fail_rate, found.shares),
+        "heading": _HEADINGS.get(unit, unit.capitalize()),
+        "buckets": buckets,
+        "word": unit,
+        "gray": GRAY,
+        "has_line": any(layout.value(one).rolled is not None for one in found.buckets for layout in LAYOUTS),
+        "tracks": tracks.tracks(found.tracks, period, found.events, part_url),
+        "ticks": tracks.ticks(period, _tick_labels(cut, labels)),
+        "listed": listed,
+        "total": count(total),
+        "left": count(total - len(listed)) if total > LISTED else "",
+        "empty": total == 0,
+        "elsewhere": _elsewhere(found, filters, period, zone),
+        "anything": bool(repos),
+        "repos": repos,
+        "links": [(dora_url(filters, repo=name), name) for name in repos[:_MOST_REPOS]],
+        "more_repos": max(len(repos) - _MOST_REPOS, 0),
+        "environments": found.choices.environments,
+        **seen_environments(found.choices, filters),
+        "is_production": question.selection.environment == PRODUCTION,
+        "services": sorted({one.about.service for one in found.events.values() if one.about.service}),
+    }
+
+
+def _trends(
+    found: RepositoryPage, unit: str, cut: Sequence[Bucket], labels: list[str], settled_until: int
+) -> Trends:
+    """Return what the charts draw; they begin with the first event."""
+    heading = _HEADINGS.get(unit, "")
+    # "Week of 2 Mar 2026", and a day by its name alone.
+    before = f"{heading} " if " " in heading else ""
+    began_at = found.began_at
+    return Trends(
+        unit=unit,
+        buckets=cut,
+        labels=labels,
+        titles=[before + _title(unit, bucket) for bucket in cut],
+        counted=[began_at is not None and bucket.period.until >= began_at for bucket in cut],
+        settled_until=settled_until,
+        marks=[
+            (number + (to_us(one.at) - period.began_at) / (period.until - period.began_at), one.subject)
+            for number, period in enumerate(bucket.period for bucket in cut)
+            for one in reversed(found.changed)
+            if period.began_at <= to_us(one.at) < period.until
+        ],
+    )
+
+
+def _team(question: Question) -> str:
+    """Return the name of the team that is asked for, or ""."""
+    selection = question.selection
+    return "" if selection.team is None else selection.teams.title(selection.team)
+
+
+def _open_incidents(place: FiguresFilter) -> str:
+    given = {"repo": place.repo, "service": place.service, "team": place.team}
+    chosen = {name: text for name, text in given.items() if text}
+    return open_incidents_url(place.environment or "", **chosen)
+
+
+def _part_url(filters: Mapping[str, str], period: Period, began_at: int, ended_at: int | None) -> str:
+    """Return the address of the page for a part of the period."""
+    over = ended_at is not None and ended_at <= period.until
+    until = url_time(ended_at, period.zone) if ended_at is not None and over else filters.get("to")
+    return dora_url(filters, days=None, **{"from": url_time(began_at, period.zone), "to": until})
+
+
+def _bucket(unit: str, bucket: Bucket, part_url: Any) -> dict[str, Any]:
+    return {
+        "title": _title(unit, bucket),
+        "href": part_url(bucket.period.began_at, bucket.period.ended_at),
+        "whole": bucket.whole,
+    }
+
+
+def _title(unit: str, bucket: Bucket) -> str:
+    return _LONG.get(unit, _SHORT[unit]).format(bucket.local_begin)
+
+
+def _tick_labels(buckets: Sequence[Bucket], labels: list[str]) -> dict[int, str]:
+    # The first bucket has no label if it is not whole: the label would be too close to the next.
+    found = {
+        bucket.period.began_at: label
+        for bucket, label in zip(buckets, labels, strict=True)
+        if bucket.whole or bucket is not buckets[0] or len(buckets) == 1
+    }
+    wanted = set(thinned(list(found.values()), _MOST_TICKS))
+    return {at: label for at, label in found.items() if label in wanted}
+
+
+def _listed(event: Listed, events: Mapping[str, TimelineEvent], zone: tzinfo) -> dict[str, Any]:
+    seq, about = events.get(event.id, TimelineEvent(0, EventReference(id=event.id, kind="", time="")))
+    state = _STATES.get(event.state, event.state)
+    if event.ended_at is not None:
+        state = f"{state} after {duration((event.ended_at - event.at) / 1_000_000)}"
+    return {
+        "seq": seq,
+        "kind": about.kind,
+        "title": _TITLES.get(about.kind, about.kind),
+        "short": title_of(about).short,
+        "repo": about.repo,
+        "service": about.service,
+        "at": moment(event.at, zone),
+        "iso": datetime.isoformat(parse(about.time, "time")) if about.time else "",
+        "state": state,
+        "bad": event.state not in (SUCCEEDED, PENDING, ENDED),
+    }
+
+
+def _elsewhere(
+    found: RepositoryPage, filters: Mapping[str, str], period: Period, zone: tzinfo
+) -> list[tuple[str, str]]:
+    """Return addresses, each with its text, where an empty page may find events."""
+    links = []
+    if found.began_at is not None and found.began_at < period.began_at:
+        since = dora_url(filters, days=None, to=None, now=None, **{"from": url_time(found.began_at, zone)})
+        links.append((since, f"since the first event, {moment(found.began_at, zone)}"))
+    here, choices = found.target, found.choices
+    if here.service:
+        links.append((dora_url(filters, service=None), "all services"))
+    if here.repo:
+        links.append((dora_url(filters, repo=None, service=None), "all repositories"))
+    there = [name for name, _ in choices.seen[:SHOWN]]
+    if not there and found.began_at is None and not (here.repo or here.service):
+        own = (here.environment or "").casefold()
+        there = [name for name in choices.environments if name.casefold() != own]
+    links += [(dora_url(filters, environment=name), f"environment {name}") for name in there]
+    return links

@@ -1,0 +1,314 @@
+"""The review of a week as people read it: a sentence with links for each line, as a page and as Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import tzinfo
+from functools import singledispatch
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from gitdailies_core.values.times import parse
+from gitdailies_server.storage.timestamps import to_us
+
+from gitdailies_dora.derived.read import answers
+from gitdailies_dora.figures.history import corrections
+from gitdailies_dora.figures.history.facts import TIME
+from gitdailies_dora.figures.words import review
+from gitdailies_dora.figures.words.silence import SOURCE
+from gitdailies_dora.pages.frame.event_links import Piece, event_url, repository_url
+from gitdailies_dora.pages.frame.event_titles import name_of, short, title_of
+from gitdailies_dora.pages.frame.formatting import BEHIND_US, amount, count, duration, moment
+
+PATH = "/review"
+TITLES = {
+    review.FAILED: "Failed deploys",
+    review.UNLINKED: "Incidents without a deploy",
+    review.UNCOUNTED: "New names",
+    review.TWICE: "Possibly counted twice",
+    review.DOUBTFUL: "Doubtful targets",
+    review.SLOWEST: "Slowest changes",
+    review.SILENT: "Gone silent",
+}
+# What each section asks of the reader.
+_QUESTIONS = {
+    review.FAILED: "Is the cause right? Do you know what repaired it? Of one that may have failed, "
+    "only the time of an incident says so: did the deploy cause it?",
+    review.UNLINKED: "Which deploy caused it, if any?",
+    review.UNCOUNTED: "Should they count as production, or belong to another name?",
+    review.TWICE: "Do two reporters report the same deploy? Then let only one of them report it.",
+    review.DOUBTFUL: "Are two workflows two services? Then let each name its own. Are old commits of another "
+    "repository or service? Then correct what the deploy names. A first list needs nothing.",
+    review.SLOWEST: "What kept these changes waiting?",
+    review.SILENT: "Is there nothing to report, or is a reporter or a source broken? A source of incidents "
+    "is listed once it has been quiet for 30 days, and for three times its longest pause of the last half "
+    "year.",
+}
+# A slow change is slow, whatever is decided. All of its section are listed.
+_ONLY_LOOKED_AT = frozenset({review.SLOWEST})
+_NOTHING, _NOTHING_YET = "Nothing to decide.", "Nothing to decide so far."
+_STATES = {"open": "still open", "resolved": "resolved", "closed": "closed without a recovery"}
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>|#])")
+
+
+class Line(NamedTuple):
+    """A line: its key, its sentence, who decided it ("" while it is open), and what may be chosen.
+
+    `event` is the id of the event that a correction is about, "" for a line that is only acknowledged.
+    `undo` says how a decision is undone: corrected, acknowledged or "".
+    """
+
+    key: str
+    pieces: list[Piece]
+    done: str
+    undo: str
+    event: str
+    choices: list[tuple[str, str]]
+
+
+class Section(NamedTuple):
+    """A section with its lines; `left` is how many more there are, "" for none.
+
+    `is_decision` says that an open line waits for a decision. Else it is only to be looked at.
+    """
+
+    name: str
+    title: str
+    question: str
+    lines: list[Line]
+    left: str
+    is_decision: bool
+
+
+def sections(answer: answers.Review, zone: tzinfo) -> list[Section]:
+    """Return the sections of the answer that have lines: those that wait for a decision come first."""
+    found = []
+    for name in sorted(review.SECTIONS, key=_ONLY_LOOKED_AT.__contains__):
+        left: int = getattr(answer.left, name)
+        if lines := answer.sections.of(name):
+            shown = [_line(line, zone) for line in lines]
+            more = count(left) if left else ""
+            is_decision = name not in _ONLY_LOOKED_AT
+            found.append(Section(name, TITLES[name], _QUESTIONS[name], shown, more, is_decision))
+    return found
+
+
+def review_url(week: str, filters: answers.ReviewFilter) -> str:
+    """Return the address of the review of a week, with the filters that are given."""
+    given = {name: text for name, text in (("repo", filters.repo), ("team", filters.team)) if text}
+    return f"{PATH}?{urlencode({'week': week, **given})}"
+
+
+def still_counting(answer: answers.Review, now: int, zone: tzinfo) -> str:
+    """Return a sentence that says until when an answer is complete, or "" if it is complete at *now* (µs)."""
+    as_of = to_us(parse(answer.as_of, "asOf"))
+    if now - as_of <= BEHIND_US:
+        return ""
+    since = moment(as_of, zone)
+    return f"Still counting: this review does not yet include everything that was received since {since}."
+
+
+def summary(answer: answers.Review, notice: str) -> str:
+    """Say how many lines wait, and for what; *notice* is the sentence of `still_counting`."""
+    looked_at = sum(line.done is None for name in _ONLY_LOOKED_AT for line in answer.sections.of(name))
+    to_decide = answer.open - looked_at
+    parts = [f"{count(to_decide)} to decide"] if to_decide else []
+    parts += [f"{count(looked_at)} to look at"] if looked_at else []
+    parts += [f"{count(answer.done)} done"] if answer.done else []
+    if answer.open:
+        return f"{', '.join(parts)}."
+    return " ".join([_NOTHING_YET if notice else _NOTHING, *(f"{part}." for part in parts)])
+
+
+def markdown(answer: answers.Review, now: int, zone: tzinfo, origin: str) -> str:
+    """Write the review for a chat; links lead to *origin*, the address of the pages."""
+    notice = still_counting(answer, now, zone)
+    url = origin + review_url(answer.week, answer.filter)
+    of = ", ".join(text for text in (answer.filter.repo, answer.filter.team) if text)
+    parts = [
+        f"## Review of [{answer.week}]({url})" + (f", {_escaped(of)}" if of else ""),
+        summary(answer, notice),
+    ]
+    if notice:
+        parts.append(notice)
+    for section in sections(answer, zone):
+        parts.append(f"### {section.title}")
+        lines = [_markdown_line(line, origin) for line in section.lines]
+        if section.left:
+            lines.append(f"- and {section.left} more")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts).replace("\u00a0", " ") + "\n"
+
+
+def _markdown_line(line: Line, origin: str) -> str:
+    text = "".join(_linked(piece, origin) for piece in line.pieces)
+    box = "x" if line.done else " "
+    return f"- [{box}] {text}" + (f" _{_escaped(line.done)}_" if line.done else "")
+
+
+def _linked(piece: Piece, origin: str) -> str:
+    text = _escaped(piece.text)
+    return f"[{text}]({origin}{piece.href})" if piece.href else text
+
+
+def _escaped(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\1", text)
+
+
+def _line(line: answers.ReviewLine, zone: tzinfo) -> Line:
+    event, choices = "", list[tuple[str, str]]()
+    if isinstance(line, answers.FailedDeploy):
+        event, choices = line.deploy.id, [(corrections.NOT_FAILED, "It did not fail")]
+        if line.evidence == TIME:
+            choices.insert(0, (corrections.FAILED, "It failed"))
+    elif isinstance(line, answers.UnlinkedIncident):
+        event, choices = line.incident.id, _causes(line)
+    return Line(
+        key=line.key,
+        pieces=_sentence(line),
+        done="" if line.done is None else _done(line.done, zone),
+        undo="" if line.done is None else line.done.how,
+        event=event,
+        choices=choices if line.done is None else [],
+    )
+
+
+def _done(done: answers.LineDecision, zone: tzinfo) -> str:
+    at = moment(to_us(parse(done.at, "at")), zone)
+    reason = f": {done.reason}" if done.reason else ""
+    return f"{done.how} by {done.by}, {at}{reason}"
+
+
+def _causes(line: answers.UnlinkedIncident) -> list[tuple[str, str]]:
+    """Return what one click decides: the value of the form, and the words on the button."""
+    return [
+        *((f"{corrections.DEPLOY} {ref.id}", f"Deploy {title_of(ref).short}") for ref in line.near),
+        (corrections.NO_DEPLOY, "No deploy"),
+        (corrections.NOT_AN_INCIDENT, "Not an incident"),
+    ]
+
+
+@singledispatch
+def _sentence(line: answers.ReviewLine) -> list[Piece]:
+    raise TypeError(f"line: expected one of the review, got {type(line).__name__}")
+
+
+@_sentence.register
+def _failed(line: answers.FailedDeploy) -> list[Piece]:
+    pieces = [*_named(line.deploy)]
+    if line.state != "failed":
+        return [*pieces, Piece(" did not fail.")]
+    pieces += [Piece(" may have failed" if line.evidence == TIME else " failed")]
+    if line.incidents:
+        pieces += [Piece(": "), *_several(line.incidents)]
+    if line.remedied_by:
+        pieces += [Piece(", repaired by "), *_several(line.remedied_by[:1])]
+    if line.recovery_seconds is None:
+        return [*pieces, Piece(". No recovery is known.")]
+    took = duration(line.recovery_seconds)
+    by_remedy = line.recovered_by == answers.REMEDY
+    return [*pieces, Piece(f" after {took}." if by_remedy else f", recovered after {took}.")]
+
+
+@_sentence.register
+def _unlinked(line: answers.UnlinkedIncident) -> list[Piece]:
+    state = _STATES.get(line.state, "")
+    pieces = [*_named(line.incident)]
+    if title := line.incident.title:
+        pieces.append(Piece(f": {short(title)}"))
+    if line.attributed_to is not None:
+        return [*pieces, Piece(" is attributed to "), _link(line.attributed_to), Piece(".")]
+    return [*pieces, Piece(f", {state}." if state else ".")]
+
+
+@_sentence.register
+def _uncounted(line: answers.UncountedName) -> list[Piece]:
+    number = amount(line.deploys, "deploy", "deploys")
+    not_counted = "; it does not count as production" if line.what == review.ENVIRONMENT else ""
+    return [
+        Piece(f"{line.what.capitalize()} {line.name} of "),
+        _repository(line.repo),
+        Piece(f" is new: {number}{not_counted}. The first is "),
+        _link(line.first),
+        Piece("."),
+    ]
+
+
+@_sentence.register
+def _twice(line: answers.DoubleReports) -> list[Piece]:
+    one, other = (name or "a reporter without a name" for name in line.reporters)
+    times = "once" if line.times == 1 else f"{count(line.times)} times"
+    return [
+        Piece(f"{one} and {other} reported different deploys of "),
+        _repository(line.repo),
+        Piece(f" within ten minutes, {times}. The last are "),
+        _link(line.events[0]),
+        Piece(" and "),
+        _link(line.events[1]),
+        Piece("."),
+    ]
+
+
+@_sentence.register
+def _doubtful(line: answers.DoubtfulTarget) -> list[Piece]:
+    of = [Piece(f"{line.service} of "), _repository(line.repo)] if line.service else [_repository(line.repo)]
+    if line.what == review.OLD_COMMITS:
+        older = f" brought {count(line.number)} commits that are older than the first event of "
+        return [_link(line.deploys[0]), Piece(older), *of, Piece(".")]
+    if line.what == review.SERVICES:
+        number = amount(line.number, "incident", "incidents")
+        named = [Piece(f"{number} of {line.service}: no deploy of "), _repository(line.repo)]
+        told = (
+            f" names it, and they name several services. {line.line} would tell whose they are. The last is "
+        )
+        return [*named, Piece(told), _link(line.deploys[0]), Piece(".")]
+    times = "once" if line.number == 1 else f"{count(line.number)} times"
+    last = [Piece(f", {times} in this week. The last are "), *_several(line.deploys), Piece(".")]
+    return [Piece("Two workflows deployed one commit to "), *of, *last]
+
+
+@_sentence.register
+def _slowest(line: answers.SlowestChange) -> list[Piece]:
+    lead = duration(line.lead_time_seconds)
+    return [Piece(f"{lead} from its commit to "), *_named(line.deploy), Piece(".")]
+
+
+@_sentence.register
+def _silent(line: answers.SilentSender) -> list[Piece]:
+    if line.what == SOURCE:
+        return [
+            Piece(f"{line.name} has sent nothing about an incident for {duration(line.quiet_seconds)}."),
+            Piece(" The last is "),
+            *_named(line.last),
+            Piece("."),
+        ]
+    who = [_repository(line.repo)]
+    if line.name:
+        who = [Piece(f"{line.name} of "), *who]
+    return [
+        *who,
+        Piece(" deployed in each of the four weeks before, but not in this week. The last deploy is "),
+        _link(line.last),
+        Piece("."),
+    ]
+
+
+def _named(ref: answers.EventReference) -> list[Piece]:
+    repo = [Piece(" of "), _repository(ref.repo)] if ref.repo else []
+    return [_link(ref), *repo]
+
+
+def _several(refs: Sequence[answers.EventReference]) -> list[Piece]:
+    pieces: list[Piece] = []
+    for at, ref in enumerate(refs):
+        pieces += [Piece(", ")] * (at > 0) + [_link(ref)]
+    return pieces
+
+
+def _link(ref: answers.EventReference) -> Piece:
+    return Piece(name_of(ref), event_url(ref.id, ref.kind))
+
+
+def _repository(repo: str) -> Piece:
+    return Piece(repo, repository_url(repo))

@@ -1,0 +1,1 @@
+"""Settings, people, tokens, sign-in, and the reference of the API."""

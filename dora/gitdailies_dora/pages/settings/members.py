@@ -1,0 +1,203 @@
+"""The pages of people, of the audit trail, and of the settings that make the figures."""
+
+from __future__ import annotations
+
+import secrets
+from functools import partial
+
+from gitdailies_connection.config.document.errors import setting_name
+from gitdailies_core.errors import UsageError
+from starlette.responses import Response
+
+from gitdailies_dora.accounts import audit, people, people_store
+from gitdailies_dora.accounts.people import Person
+from gitdailies_dora.accounts.single_sign_on import identities
+from gitdailies_dora.pages.frame.forms import RoleForm, field_error
+from gitdailies_dora.pages.frame.request_context import Visit
+from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup
+
+PEOPLE, AUDIT = "/settings/people", "/settings/audit"
+_LINES = 100
+
+# The actions of the audit trail, as the page shows them.
+ACTIONS = {
+    "key.created": "created the webhook key",
+    "key.deleted": "deleted the webhook key",
+    "event.deleted": "deleted the event",
+    "correction.made": "corrected the event",
+    "correction.undone": "undid the correction of the event",
+    "review.decided": "decided a line of the review",
+    "review.reopened": "opened a line of the review again",
+    "events.expired": "deleted expired events",
+    "events.erased": "erased stored text",
+    "person.invited": "invited a person with the role",
+    "person.joined": "joined as",
+    "person.removed": "removed",
+    "person.let-in": "let in again",
+    "password.changed": "changed the password of",
+    "password.offered": "created a link for a new password for",
+    "password.reset": "chose a new password with a link, as",
+    "role.changed": "changed the role of",
+    "delivery.replay": "replayed the delivery",
+    "delivery.requeue": "requeued the delivery",
+    "delivery.discard": "discarded the delivery",
+    "delivery.close": "closed by hand the incident of the delivery",
+    "delivery.pause": "paused the delivery of",
+    "delivery.resume": "resumed the delivery of",
+    "settings.changed": "changed the setting",
+    "service.mapped": "wrote a line for the service",
+    "example.sent": "sent an example of",
+    "token.created": "created the read token",
+    "token.deleted": "deleted the read token",
+    "screen.created": "created the link of the screen",
+    "screen.removed": "removed the link of the screen",
+    "sessions.ended": "signed out everywhere else, as",
+}
+
+
+class PeoplePages(PageGroup):
+    """The pages of people, invitations, the audit trail, and the settings that make the figures."""
+
+    def pages(self) -> list[Page]:
+        return [
+            Page(PEOPLE, self.show, needs=OWNERS),
+            Page(f"{PEOPLE}/invite", self.show_invite, needs=OWNERS),
+            Page(f"{PEOPLE}/invite", self.invite, "POST", needs=OWNERS),
+            Page(f"{PEOPLE}/{{id:int}}", self.edit, needs=OWNERS),
+            Page(f"{PEOPLE}/{{id:int}}/role", self.change_role, "POST", needs=OWNERS),
+            Page(f"{PEOPLE}/{{id:int}}/password", self.offer_new_password, "POST", needs=OWNERS),
+            Page(f"{PEOPLE}/{{id:int}}/remove", self.confirm_remove, needs=OWNERS),
+            Page(f"{PEOPLE}/{{id:int}}/remove", self.remove, "POST", needs=OWNERS),
+            Page(f"{PEOPLE}/{{id:int}}/let-in", self.let_in, "POST", needs=OWNERS),
+            Page("/settings/figures", self.in_force),
+            Page(AUDIT, self.trail, needs=OWNERS),
+        ]
+
+    async def show(self, visit: Visit) -> Response:
+        """List the people who may sign in."""
+        found = await self._site.store.read(people_store.all_people)
+        owners = sum(person.is_owner for person in found)
+        return self._site.render(
+            visit,
+            "people.html",
+            people=found,
+            owners=owners,
+            barred=await self._site.store.read(identities.barred),
+            passwords=self._site.ways_in.passwords,
+            single=self._site.ways_in.is_single,
+        )
+
+    async def show_invite(self, visit: Visit) -> Response:
+        """Show the form that creates a one-time link."""
+        if not self._site.ways_in.passwords:
+            return self._site.not_found(visit)
+        return self._site.render(visit, "invite.html", form=RoleForm())
+
+    async def invite(self, visit: Visit) -> Response:
+        """Create a one-time link and show it once."""
+        if not self._site.ways_in.passwords:
+            return self._site.not_found(visit)
+        form = RoleForm(visit.fields)
+        if not form.validate():
+            return self._site.render(visit, "invite.html", 422, form=form)
+        token = people.new_token(secrets.token_urlsafe)
+        role = people.checked_role(form.role.data or "")
+        await self._write(visit, people_store.invite, hash_=people.hash_of(token), role=role, by=visit.user)
+        link = f"{visit.origin}{people.JOIN}{token}"
+        return self._site.render(visit, "invited.html", link=link, role=form.role.data)
+
+    async def edit(self, visit: Visit) -> Response:
+        """Show a person, with the forms for another role and a new password."""
+        person = await self._person_here(visit)
+        if person is None:
+            return self._site.not_found(visit)
+        return self._member(visit, person, RoleForm(data={"role": person.role}))
+
+    async def change_role(self, visit: Visit) -> Response:
+        """Change what a person may do, from their next request on."""
+        person = await self._person_here(visit)
+        if person is None:
+            return self._site.not_found(visit)
+        form = RoleForm(visit.fields)
+        if not form.validate():
+            return self._member(visit, person, form, 422)
+        role = people.checked_role(form.role.data or "")
+        try:
+            await self._write(visit, people_store.change_role, id_=person.id, role=role)
+        except UsageError as error:
+            form.role.errors = [field_error(error)]
+            return self._member(visit, person, form, 422)
+        self._site.log.info("role changed", person=person.name, role=role, by=visit.user.name)
+        # An owner who became a viewer may not open the list of people.
+        return self._site.redirect(
+            PEOPLE if role == people.OWNER or person.id != visit.user.id else "/settings"
+        )
+
+    async def offer_new_password(self, visit: Visit) -> Response:
+        """Create a one-time link with which a person chooses a new password, and show it once."""
+        person = await self._person_here(visit)
+        if person is None:
+            return self._site.not_found(visit)
+        token, now = people.new_token(secrets.token_urlsafe), self._site.clock()
+        await self._site.store.write(
+            partial(
+                people_store.offer_new_password,
+                hash_=people.hash_of(token),
+                person=person,
+                by=visit.user,
+                now=now,
+            )
+        )
+        link = f"{visit.origin}{people.JOIN}{token}"
+        return self._site.render(visit, "password-link.html", link=link, member=person)
+
+    async def confirm_remove(self, visit: Visit) -> Response:
+        """Ask for confirmation."""
+        person = await self._person(visit)
+        if person is None:
+            return self._site.not_found(visit)
+        return self._site.render(visit, "person-remove.html", member=person)
+
+    async def remove(self, visit: Visit) -> Response:
+        """Take a person's access away and end their sessions."""
+        person = await self._person(visit)
+        if person is not None:
+            await self._write(visit, people_store.remove, id_=person.id)
+            self._site.log.info("person removed", person=person.name, by=visit.user.name)
+        return self._site.redirect(PEOPLE)
+
+    async def let_in(self, visit: Visit) -> Response:
+        """Allow the account of a removed person to sign in again."""
+        id_ = min(visit.request.path_params["id"], 2**63 - 1)
+        await self._write(visit, identities.let_in, person_id=id_)
+        return self._site.redirect(PEOPLE)
+
+    async def trail(self, visit: Visit) -> Response:
+        """Show the audit trail, newest first."""
+        given = visit.fields.get("before", "")
+        before = int(given) if given.isascii() and given.isdigit() and len(given) < 18 else None
+        lines = await self._site.store.read(partial(audit.read_audit, before=before, limit=_LINES + 1))
+        more = lines[_LINES - 1].seq if len(lines) > _LINES else None
+        return self._site.render(visit, "audit.html", lines=lines[:_LINES], more=more, actions=ACTIONS)
+
+    async def in_force(self, visit: Visit) -> Response:
+        """Show the settings that make the figures, where each is set, and when they changed."""
+        configured = self._site.configured
+        settings = [
+            (setting_name(place), value, configured.where.get(place, ""))
+            for place, value in configured.in_force.items()
+        ]
+        changes = await self._site.store.read(audit.setting_changes)
+        return self._site.render(visit, "figure-settings.html", settings=settings, changes=changes)
+
+    def _member(self, visit: Visit, person: Person, form: RoleForm, status: int = 200) -> Response:
+        return self._site.render(visit, "person.html", status, member=person, form=form)
+
+    async def _person_here(self, visit: Visit) -> Person | None:
+        """Return a person whose role and password are kept here, and not by a provider."""
+        person = await self._person(visit)
+        return None if person is None or person.provider else person
+
+    async def _person(self, visit: Visit) -> Person | None:
+        id_ = min(visit.request.path_params["id"], 2**63 - 1)
+        return await self._site.store.read(partial(people_store.find_person, id_=id_))

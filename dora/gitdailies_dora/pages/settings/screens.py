@@ -1,0 +1,105 @@
+"""Settings → Screens: links with which a screen on a wall shows figures, each shown once."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from functools import partial
+
+from gitdailies_core.errors import UsageError
+from starlette.responses import Response
+
+from gitdailies_dora.accounts import people, screen_store
+from gitdailies_dora.accounts.screens import LONGEST_DAYS, WALL, Screen
+from gitdailies_dora.pages.frame.forms import NewScreen, field_error
+from gitdailies_dora.pages.frame.request_context import Visit, cookie_header
+from gitdailies_dora.pages.frame.site import EVERYONE, OWNERS, Page, PageGroup
+from gitdailies_dora.pages.frame.visitors import SCREEN
+
+SCREENS = "/settings/screens"
+_SUGGESTED = timedelta(days=365)
+_FIGURES = "/dora?view=wall"
+
+
+class ScreenPages(PageGroup):
+    """The pages of links for screens, and the page that such a link opens."""
+
+    def pages(self) -> list[Page]:
+        return [
+            Page(SCREENS, self.show, needs=OWNERS),
+            Page(SCREENS, self.create, "POST", needs=OWNERS),
+            Page(f"{SCREENS}/{{id:int}}/remove", self.confirm_remove, needs=OWNERS),
+            Page(f"{SCREENS}/{{id:int}}/remove", self.remove, "POST", needs=OWNERS),
+            Page(f"{WALL}{{token}}", self.open, needs=EVERYONE),
+        ]
+
+    async def show(self, visit: Visit) -> Response:
+        """List the links, with the form for a new one."""
+        day = (self._site.clock() + _SUGGESTED).date()
+        return await self._list(visit, NewScreen(data={"expires": day}))
+
+    async def create(self, visit: Visit) -> Response:
+        """Create a link and show it once; this response is the only place that contains it."""
+        form = NewScreen(visit.fields)
+        form.now = self._site.clock()
+        expires_at = form.expires_at
+        if not form.validate() or expires_at is None:
+            return await self._list(visit, form, 422)
+        token, name = people.new_token(secrets.token_urlsafe), form.name.data or ""
+        hash_ = people.hash_of(token)
+        try:
+            await self._write(visit, screen_store.add, hash_=hash_, name=name, expires_at=expires_at)
+        except UsageError as error:
+            form.name.errors = [field_error(error)]
+            return await self._list(visit, form, 422)
+        self._site.log.info("screen created", screen=name, person=visit.user.name)
+        return self._site.render(
+            visit, "screen-once.html", name=name, link=f"{visit.origin}{WALL}{token}", until=expires_at
+        )
+
+    async def confirm_remove(self, visit: Visit) -> Response:
+        """Ask for confirmation."""
+        screen = await self._screen(visit)
+        if screen is None:
+            return self._site.not_found(visit)
+        return self._site.render(visit, "screen-remove.html", screen=screen)
+
+    async def remove(self, visit: Visit) -> Response:
+        """Remove a link; its screen shows nothing new from the moment of the response."""
+        screen = await self._screen(visit)
+        if screen is not None:
+            await self._write(visit, screen_store.remove, screen=screen)
+            self._site.log.info("screen removed", screen=screen.name, person=visit.user.name)
+        return self._site.redirect(SCREENS)
+
+    async def open(self, visit: Visit) -> Response:
+        """Keep the token of a link in a cookie, and lead to the figures without it in the address."""
+        token, now = visit.request.path_params["token"], self._site.clock()
+        find = partial(screen_store.find, hash_=people.hash_of(token), now=now)
+        screen = await self._site.store.read(find)
+        if screen is None:
+            return self._site.message(
+                visit,
+                410,
+                "This link does not work",
+                "It was removed, or it is too old. An owner can create another one under Settings → Screens.",
+            )
+        seconds = int((screen.expires_at - now).total_seconds())
+        cookie = cookie_header(token, secure=visit.secure, seconds=seconds, suffix=SCREEN)
+        return self._site.redirect(_FIGURES, cookie)
+
+    async def _screen(self, visit: Visit) -> Screen | None:
+        id_ = visit.request.path_params["id"]
+        found = await self._site.store.read(screen_store.all_screens)
+        return next((screen for screen in found if screen.id == id_), None)
+
+    async def _list(self, visit: Visit, form: NewScreen, status: int = 200) -> Response:
+        now, screens = self._site.clock(), await self._site.store.read(screen_store.all_screens)
+        return self._site.render(
+            visit,
+            "screens.html",
+            status,
+            form=form,
+            screens=[(screen, screen.is_valid(now)) for screen in screens],
+            longest=LONGEST_DAYS,
+        )

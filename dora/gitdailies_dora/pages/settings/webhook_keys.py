@@ -1,0 +1,189 @@
+"""Settings → API Access → Manage Incoming Webhooks: webhook keys, each shown once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from datetime import timedelta
+from functools import partial
+from itertools import count
+
+from gitdailies_core.errors import UsageError
+from gitdailies_core.events.events import KINDS
+from starlette.responses import Response
+
+from gitdailies_dora.accounts.keys import key_store
+from gitdailies_dora.accounts.keys import webhook_key as keys
+from gitdailies_dora.accounts.keys.key_store import KeyRequest
+from gitdailies_dora.accounts.keys.webhook_key import Key
+from gitdailies_dora.accounts.keys.wrong_requests import keys_gone_wrong, wrong_requests
+from gitdailies_dora.pages.frame.forms import EVERY, NONE, SOME, NewKey, field_error
+from gitdailies_dora.pages.frame.request_context import Visit
+from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup
+
+MANAGE = "/settings/api-access/incoming-webhooks"
+
+# A key with the same name by the same person within this time means that the form was sent again by a
+# reload of the page.
+_RELOADED = timedelta(minutes=10)
+# How lately a key was used that is in use, as the page says that asks to delete it.
+_IN_USE = timedelta(days=1)
+_NUMBERED = re.compile(r"-[0-9]{1,4}$")
+# How long the list of keys points at wrong requests.
+RECENTLY = timedelta(days=7)
+
+
+class SettingsPages(PageGroup):
+    """The pages of settings and of webhook keys."""
+
+    def pages(self) -> list[Page]:
+        return [
+            Page("/settings", self.settings),
+            Page("/settings/api-access", self.api_access, needs=OWNERS),
+            Page(MANAGE, self.manage, needs=OWNERS),
+            Page(f"{MANAGE}/new-key", self.new_key, needs=OWNERS),
+            Page(f"{MANAGE}/new-key", self.create_key, "POST", needs=OWNERS),
+            Page(f"{MANAGE}/keys/{{id:int}}", self.edit_key, needs=OWNERS),
+            Page(f"{MANAGE}/keys/{{id:int}}/delete", self.confirm_delete, needs=OWNERS),
+            Page(f"{MANAGE}/keys/{{id:int}}/delete", self.delete_key, "POST", needs=OWNERS),
+        ]
+
+    async def settings(self, visit: Visit) -> Response:
+        """Show the settings that this person may open."""
+        return self._site.render(visit, "settings.html")
+
+    async def api_access(self, visit: Visit) -> Response:
+        """Show what programs need to use this server."""
+        return self._site.render(visit, "api-access.html", manage=MANAGE)
+
+    async def manage(self, visit: Visit) -> Response:
+        """Show the address for events, and the keys."""
+        found = await self._site.store.read(partial(key_store.all_keys, deleted=True))
+        now = self._site.clock()
+        wrong = await self._site.store.read(partial(keys_gone_wrong, since=now - RECENTLY))
+        return self._site.render(
+            visit,
+            "manage.html",
+            manage=MANAGE,
+            address=f"{visit.origin}/webhooks",
+            live=[key for key in found if key.is_valid(now)],
+            expired=[key for key in found if key.deleted_at is None and not key.is_valid(now)],
+            deleted=[key for key in reversed(found) if key.deleted_at is not None][:100],
+            permissions=permissions,
+            wrong=wrong,
+        )
+
+    async def new_key(self, visit: Visit) -> Response:
+        """Show the form; with `like`, it is filled in for the successor of a key."""
+        like = await self._like(visit)
+        if like is None:
+            return await self._form(visit, NewKey())
+        taken = {key.name for key in await self._site.store.read(key_store.all_keys)}
+        return await self._form(visit, NewKey(data=_successor(like, taken)))
+
+    async def create_key(self, visit: Visit) -> Response:
+        """Create a key and show it once; this response is the only place that contains it."""
+        form, now = NewKey(visit.fields), self._site.clock()
+        form.now = now
+        if not form.validate():
+            return await self._form(visit, form, 422)
+        request = KeyRequest.make(form.name.data or "", form.allow, form.expires_at, now=now)
+        try:
+            secret, key = await self._write(visit, key_store.add_key, request=request)
+        except UsageError as error:
+            found = await self._site.store.read(key_store.all_keys)
+            same = next((key for key in found if key.name == request.name), None)
+            if same and same.created_by == visit.user.name and now - same.created_at < _RELOADED:
+                return self._site.redirect(f"{MANAGE}/keys/{same.id}")
+            form.name.errors = [field_error(error)]
+            return await self._form(visit, form, 422)
+        self._site.log.info("key created", key=key.name, person=visit.user.name)
+        return self._site.render(
+            visit,
+            "key-once.html",
+            manage=MANAGE,
+            key=key,
+            raw=secret.reveal(),
+            address=f"{visit.origin}/webhooks",
+        )
+
+    async def edit_key(self, visit: Visit) -> Response:
+        """Show one key and what can be done with it."""
+        key = await self._key(visit)
+        if key is None:
+            return self._site.not_found(visit)
+        wrong = await self._site.store.read(partial(wrong_requests, key_id=key.id))
+        return self._site.render(
+            visit,
+            "key.html",
+            manage=MANAGE,
+            key=key,
+            permissions=permissions,
+            expired=not key.is_valid(self._site.clock()),
+            wrong=wrong,
+        )
+
+    async def confirm_delete(self, visit: Visit) -> Response:
+        """Ask for confirmation."""
+        key = await self._key(visit)
+        if key is None:
+            return self._site.not_found(visit)
+        used = key.last_used_at
+        in_use = used is not None and self._site.clock() - used < _IN_USE
+        return self._site.render(visit, "key-delete.html", manage=MANAGE, key=key, in_use=in_use)
+
+    async def delete_key(self, visit: Visit) -> Response:
+        """Delete a key; every request with it is refused from the moment of the response."""
+        key = await self._key(visit)
+        if key is not None:
+            await self._write(visit, key_store.remove_key, key=key)
+            self._site.log.info("key deleted", key=key.name, person=visit.user.name)
+        return self._site.redirect(MANAGE)
+
+    async def _key(self, visit: Visit) -> Key | None:
+        # The largest number of a column in SQLite and PostgreSQL.
+        id_ = min(visit.request.path_params["id"], 2**63 - 1)
+        return await self._site.store.read(partial(key_store.find_key_by_id, id_=id_))
+
+    async def _like(self, visit: Visit) -> Key | None:
+        """Return the key that a new one is to replace, if the address or the form names one."""
+        like = visit.fields.get("like", "")
+        if not (like.isascii() and like.isdigit() and len(like) < 10):
+            return None
+        return await self._site.store.read(partial(key_store.find_key_by_id, id_=int(like)))
+
+    async def _form(self, visit: Visit, form: NewKey, status: int = 200) -> Response:
+        like = await self._like(visit)
+        return self._site.render(visit, "key-new.html", status, manage=MANAGE, form=form, like=like)
+
+
+def permissions(key: Key) -> str:
+    """Return the permissions of a key, for people."""
+    titles = {kind.word: kind.title for kind in KINDS}
+    words = {
+        keys.SEND: "send everything",
+        keys.READ: "read",
+        keys.DELETE: "delete",
+        keys.CORRECT: "correct",
+    }
+    sends = [titles[word] for word in titles if word in key.allow]
+    parts = [f"send {', '.join(sends)}"] if sends and keys.SEND not in key.allow else []
+    return "; ".join(
+        [*([words[keys.SEND]] if keys.SEND in key.allow else parts)]
+        + [words[word] for word in (keys.READ, keys.DELETE, keys.CORRECT) if word in key.allow]
+    )
+
+
+def _successor(key: Key, taken: Collection[str]) -> dict[str, object]:
+    """Return the form of a key like *key*, with the next free name: ci, ci-2, ci-3."""
+    stem = _NUMBERED.sub("", key.name)
+    names = (f"{stem[: 100 - len(end)]}{end}" for end in (f"-{number}" for number in count(2)))
+    kinds = sorted(key.allow - {keys.SEND, keys.READ, keys.DELETE, keys.CORRECT})
+    return {
+        "name": next(name for name in names if name not in taken),
+        "sends": EVERY if keys.SEND in key.allow else SOME if kinds else NONE,
+        "kinds": kinds,
+        "reads": keys.READ in key.allow,
+        "deletes": keys.DELETE in key.allow,
+        "corrects": keys.CORRECT in key.allow,
+    }

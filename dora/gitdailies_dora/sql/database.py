@@ -1,0 +1,135 @@
+"""Open the receiver's database: its schema, one transaction for a command, many reads for a server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+from gitdailies_connection.config.sections import settings
+from gitdailies_core.errors import UsageError
+from gitdailies_server.storage import migrations
+from gitdailies_server.storage.database import Database, Session, unavailable
+from gitdailies_server.storage.sqlite import SqliteDatabase, file_exists
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+_SCHEMA = "gitdailies_webhooks"
+_IDLE_SESSIONS = 8
+
+Result = TypeVar("Result")
+
+# The path of an SQLite file, or a database of either kind.
+StoreLocation: TypeAlias = Path | Database
+
+
+def database_of(store: settings.StoreSetting) -> Database:
+    """Return the database that a `--store` address names."""
+    if store.path is not None:
+        return SqliteDatabase(store.path)
+    from gitdailies_dora.sql.postgresql import ReceiverDatabase
+
+    assert store.url is not None
+    return ReceiverDatabase(store.url, _SCHEMA)
+
+
+def database_at(location: StoreLocation) -> Database:
+    """Return the database at *location*."""
+    return SqliteDatabase(location) if isinstance(location, Path) else location
+
+
+def existing_database(location: StoreLocation) -> Database:
+    """Return the database at *location*; raises UsageError for an SQLite file that does not exist."""
+    database = database_at(location)
+    if isinstance(database, SqliteDatabase) and not file_exists(database.path):
+        raise UsageError(
+            f"store: {database.path} does not exist; name the file of a store, "
+            "or start a server with it, which creates it"
+        )
+    return database
+
+
+def migrate(database: Database) -> None:
+    """Bring the store to the schema of this version.
+
+    Raises ConfigurationError for a store of a newer version or of another kind of server,
+    StoreUnavailable for one that cannot be written.
+    """
+    migrations.upgrade(database, MIGRATIONS, table="keys")
+
+
+@contextmanager
+def transaction(location: StoreLocation) -> Iterator[Session]:
+    """Open the store for one transaction; create it or migrate it first where that is needed.
+
+    It takes no lock, so it works while a server runs. The server sees the change with its next request.
+    Raises StoreUnavailable for a store that cannot be written.
+    """
+    database = database_at(location)
+    migrate(database)
+    with closing(database.connect()) as session:
+        try:
+            database.begin(session)
+            yield session
+            database.commit(session)
+        except BaseException as error:
+            with suppress(*database.errors):
+                database.rollback(session)
+            if isinstance(error, database.errors):
+                raise unavailable(database, "read and write it", error) from error
+            raise
+
+
+class ReadPool:
+    """Read-only connections that stay open between uses; any number of threads may use the pool."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._idle: list[Session] = []
+        self._lock = threading.Lock()
+        self._closed = False
+        # Every transaction of SQLite reads one snapshot. PostgreSQL does so at this isolation level.
+        self._begin = "BEGIN" if database.is_local else "BEGIN ISOLATION LEVEL REPEATABLE READ"
+
+    def read(self, work: Callable[[Session], Result]) -> Result:
+        """Run *work* on a snapshot of the store; raises StoreUnavailable."""
+        while (session := self._idle_session()) is not None:
+            try:
+                return self._run(session, work)
+            except self._database.errors:
+                # The database may have restarted since this connection was opened. The next one, or a
+                # new one, shows whether it can be read.
+                continue
+        try:
+            return self._run(self._database.connect(read_only=True), work)
+        except self._database.errors as error:
+            raise unavailable(self._database, "read", error) from error
+
+    def close(self) -> None:
+        """Close idle connections, and from now on every connection after its use."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for session in idle:
+            session.close()
+
+    def _idle_session(self) -> Session | None:
+        with self._lock:
+            return self._idle.pop() if self._idle else None
+
+    def _run(self, session: Session, work: Callable[[Session], Result]) -> Result:
+        reusable = False
+        try:
+            session.execute(self._begin)
+            result = work(session)
+            session.execute("ROLLBACK")
+            with self._lock:
+                if not self._closed and len(self._idle) < _IDLE_SESSIONS:
+                    self._idle.append(session)
+                    reusable = True
+            return result
+        finally:
+            if not reusable:
+                with suppress(*self._database.errors):
+                    session.close()

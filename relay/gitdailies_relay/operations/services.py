@@ -1,0 +1,259 @@
+"""Services: those without a line, the YAML to paste for them, and the lines of gitdailies.yml.
+
+Bodies are translated again with the current routes, so that a service with a new line is not listed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from gitdailies_connection.config.sections.services import lines_of
+from gitdailies_connection.config.sections.settings import Source
+from gitdailies_connection.config.sections.sources import adapter_of
+from gitdailies_connection.config.template import quoted
+from gitdailies_connection.relay.answers import (
+    LineTarget,
+    ServiceReport,
+    ServiceUse,
+    SuggestedService,
+    UnmappedService,
+)
+from gitdailies_core.errors import GitDailiesError
+from gitdailies_core.incidents.routing import FALLBACK, Routes
+from gitdailies_core.reasons import UNMAPPED
+from gitdailies_core.sources.protocol import Change, Service
+from gitdailies_core.sources.request import Request
+from gitdailies_core.values import patterns
+from gitdailies_core.values.times import text_of
+from gitdailies_server.storage.database import Session
+from gitdailies_server.storage.timestamps import from_us
+from msgspec import structs
+
+from gitdailies_relay.accepting.interpret import decode
+
+# The unmapped deliveries that wait for a replay.
+_QUARANTINED = (
+    "SELECT source, received_at, content_type, body FROM quarantine"
+    " WHERE code = ? AND replayed_at IS NULL ORDER BY delivery DESC LIMIT ?"
+)
+_ALL = 2**62
+# Where the repository has to be written. The configuration refuses this word, so no one forgets it.
+PLACEHOLDER = "REPOSITORY"
+# How many bodies are read to find unmapped services, and events to find mapped ones, the newest first.
+MOST_BODIES = 1000
+MOST_EVENTS = 5000
+_NEWEST_EVENTS = "SELECT seq, stored_at, body FROM events ORDER BY seq DESC LIMIT ?"
+_WAITING = "SELECT count(*) FROM quarantine WHERE code = 'unmapped' AND replayed_at IS NULL"
+# Words that tell services of one repository apart, not repositories.
+_COMMON = frozenset({"prod", "production", "staging", "live", "service", "app", "the", "team"})
+_WORD = re.compile(r"[^\W_]+")
+
+
+@dataclass
+class _Counted:
+    """What deliveries say of one service without a line, as they are read."""
+
+    service: Service
+    last_at: int
+    deliveries: int = 0
+    incidents: set[str] = field(default_factory=set)
+
+
+def unmapped_services(
+    session: Session, sources: Mapping[str, Source], routes: Routes, *, most: int = _ALL
+) -> list[UnmappedService]:
+    """Return the services of quarantined deliveries that have no line, those with most deliveries first.
+
+    The newest *most* deliveries are read. A service has the name that the oldest of them gives it.
+    """
+    found: dict[tuple[str, str], _Counted] = {}
+    for name, received_at, content_type, body in session.execute(_QUARANTINED, (UNMAPPED, most)):
+        source = sources.get(name)
+        if source is None:
+            continue
+        in_delivery: set[tuple[str, str]] = set()
+        for change, service in _without_line(source, routes, content_type, body):
+            key = (name, service.name.casefold())
+            counted = found.setdefault(key, _Counted(service, received_at))
+            counted.service = service
+            counted.incidents.add(change.incident)
+            counted.deliveries += key not in in_delivery
+            counted.last_at = max(counted.last_at, received_at)
+            in_delivery.add(key)
+    services = [
+        UnmappedService(
+            source,
+            one.service.name or None,
+            one.service.aliases,
+            one.deliveries,
+            len(one.incidents),
+            from_us(one.last_at),
+        )
+        for (source, _), one in found.items()
+    ]
+    return sorted(services, key=lambda one: (-one.deliveries, one.source, one.service or ""))
+
+
+def lines_to_paste(found: Sequence[UnmappedService], *, fallback: bool = False) -> Iterator[str]:
+    """Write lines to paste under `services` in gitdailies.yml, each name once.
+
+    *fallback*: gitdailies.yml has a line "*" already, so that another one would be refused.
+    """
+    if not found:
+        yield "# every service that was named has a line"
+        return
+    yield f"# Paste under services in gitdailies.yml, with OWNER/NAME in place of {PLACEHOLDER},"
+    yield "# or with {ignore: true} for a service that shall not count;"
+    yield "# send SIGHUP to the relay, then: gitdailies relay replay --unmapped"
+    by_name: dict[str, list[UnmappedService]] = {}
+    for one in found:
+        by_name.setdefault((one.service or "").casefold(), []).append(one)
+    for same in sorted(by_name.values(), key=lambda same: not same[0].service):
+        # Several sources have the name alone in common.
+        ids = same[0].aliases if len(same) == 1 else ()
+        name = (*ids, same[0].service)[0]
+        yield from (f"  # {_comment(one, name)}" for one in same)
+        if name:
+            yield f"  {line_for(name)}"
+        elif fallback:
+            yield '  # The delivery names no service, but the line "*" needs its name for {service}.'
+            yield '  # Write OWNER/NAME in the line "*", or have the vendor send the service.'
+        else:
+            yield "  # The delivery names no service. Have the vendor send it; the vendor's page says how."
+            yield '  # A line "*" would take it, and with it every service that has no line of its own.'
+
+
+def line_for(name: str, repo: str = PLACEHOLDER) -> str:
+    """Write the line of a service for gitdailies.yml."""
+    return f"{quoted(name)}: {{repo: {repo}}}"
+
+
+def _comment(service: UnmappedService, line: str | None) -> str:
+    text = f"{service.source}, {_count(service.deliveries, 'delivery', 'deliveries')}"
+    text += f" about {_count(service.incidents, 'incident', 'incidents')}"
+    text += f", last {text_of(service.last_received_at)}"
+    names = (*service.aliases, service.service)
+    others = ", ".join(quoted(name) for name in names if name and name != line)
+    return text + (f"; also known as {others}" if others else "")
+
+
+def _without_line(
+    source: Source, routes: Routes, content_type: str, body: bytes
+) -> Iterator[tuple[Change, Service]]:
+    """Yield each change with a service that no line matches."""
+    request = Request.make(headers={"content-type": content_type}, body=body, decode=decode)
+    try:
+        messages = adapter_of(source).translate(request, source.options)
+    except GitDailiesError:
+        # It could be read when it was quarantined. `relay replay` says what is wrong now.
+        return
+    for change in messages:
+        if isinstance(change, Change):
+            for service in change.services or (None,):
+                services = (service,) if service else ()
+                if routes.route(replace(change, services=services)).unmapped:
+                    yield change, service or Service("")
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+def report(
+    session: Session, sources: Mapping[str, Source], routes: Routes, file: Path, *, writable: bool
+) -> ServiceReport:
+    """Return the services without a line, and each line with its targets and its last use."""
+    (waiting,) = session.execute(_WAITING).fetchone()
+    seen, looked_back_to = _seen(session)
+    repos = _known_repos(routes, seen)
+    lines = lines_of(file)
+    return ServiceReport(
+        file=file.name,
+        writable=writable,
+        waiting=waiting,
+        complete=waiting <= MOST_BODIES,
+        looked_back_to=looked_back_to,
+        unmapped=tuple(
+            _suggested(one, repos) for one in unmapped_services(session, sources, routes, most=MOST_BODIES)
+        ),
+        mapped=tuple(
+            ServiceUse(
+                name,
+                lines[name].file.name if name in lines else None,
+                lines[name].number if name in lines else None,
+                not targets,
+                tuple(LineTarget(route.repo, route.environment) for route in targets),
+                _last_seen(name, {route.repo for route in targets}, seen, routes),
+            )
+            for name, targets in routes.table.items()
+        ),
+    )
+
+
+def _suggested(one: UnmappedService, repos: Sequence[str]) -> SuggestedService:
+    repo = suggestion(one.service or "", one.aliases, repos)
+    line = line_for((*one.aliases, one.service)[0], repo or PLACEHOLDER) if one.service else None
+    return SuggestedService(**structs.asdict(one), suggestion=repo, line=line)
+
+
+_Seen = Mapping[tuple[str, str], int]
+
+
+def _seen(session: Session) -> tuple[_Seen, datetime | None]:
+    """Return when one of the newest events named a service, in small letters, and a repository.
+
+    The second is the time of the oldest of them, or None if there was none before it: the first has number 1.
+    """
+    found: dict[tuple[str, str], int] = {}
+    rows = session.execute(_NEWEST_EVENTS, (MOST_EVENTS,)).fetchall()
+    for _, stored_at, body in rows:
+        event = json.loads(body)
+        service, repo = str(event.get("service") or ""), str(event.get("repo") or "")
+        found.setdefault((service.casefold(), repo), stored_at)
+    number, oldest, _ = rows[-1] if rows else (1, 0, "")
+    return found, from_us(oldest) if number > 1 else None
+
+
+def _last_seen(name: str, repos: Iterable[str], seen: _Seen, routes: Routes) -> datetime | None:
+    """Return when a line was used last. An event has a service's name, a line may have an id or a pattern."""
+    of_name = [at for (service, _), at in seen.items() if service == name]
+    if not of_name and name != FALLBACK and patterns.is_pattern(name):
+        of_name = [at for (service, _), at in seen.items() if service and routes.line_for(service) == name]
+    elif not of_name and name != FALLBACK:
+        of_name = [at for (_, repo), at in seen.items() if repo in set(repos)]
+    return from_us(max(of_name)) if of_name else None
+
+
+def _known_repos(routes: Routes, seen: _Seen) -> list[str]:
+    fixed = [route.repo for found in routes.table.values() for route in found if route.is_fixed]
+    return sorted({*fixed, *(repo for _, repo in seen if repo)})
+
+
+def suggestion(name: str, aliases: Sequence[str], repos: Iterable[str]) -> str | None:
+    """Return the repository whose name has most words of a service, None where none is or several are alike.
+
+    It is only a suggestion. Nothing counts for a repository that no person wrote down.
+    """
+    scored = sorted(
+        ((max(_alike(_words(text), _words(repo.partition("/")[2])) for text in (name, *aliases)), repo))
+        for repo in repos
+    )
+    if not scored or scored[-1][0] < 0.5:
+        return None
+    best, repo = scored[-1]
+    return None if len(scored) > 1 and scored[-2][0] == best else repo
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(word.casefold() for word in _WORD.findall(text)) - _COMMON
+
+
+def _alike(first: frozenset[str], second: frozenset[str]) -> float:
+    """Return the share of words that both have: 0 for none, 1 for the same words."""
+    both = first | second
+    return len(first & second) / len(both) if both else 0.0

@@ -1,0 +1,24 @@
+"""The fixtures of the DORA server, for these tests."""
+
+from tests.support.dora.fixtures import (
+    address,
+    database,
+    has_tables,
+    kind,
+    log_lines,
+    receiver,
+    strict,
+)
+from tests.support.dora.visitor import owner, viewer
+
+__all__ = [
+    "address",
+    "database",
+    "has_tables",
+    "kind",
+    "log_lines",
+    "owner",
+    "receiver",
+    "strict",
+    "viewer",
+]

@@ -1,0 +1,227 @@
+"""The change fail rate as people meet it: one form and one number everywhere, and what may have failed."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from gitdailies_cli.commands.see.metrics import metrics
+from gitdailies_dora.figures.answers.numbers import ChangeFailRate
+from gitdailies_dora.figures.words import rates
+from msgspec import convert
+
+from tests.support.databases import KINDS
+from tests.support.dora.running import Receiver
+from tests.support.dora.visitor import Visitor
+from tests.support.figures.asking import REPO
+
+# Hours after the deploys of some days: most incidents come soon after one.
+HOURS = {2: 1, 4: 2, 6: 1, 9: 3, 11: 20, 15: 22, 18: 1, 20: 15, 22: 2, 25: 2}
+SINCE = f"{datetime.now(UTC) - timedelta(days=60):%Y-%m-%d}"
+PERIOD = f"from={SINCE}"
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Each test of this module runs on either database."""
+    return str(request.param)
+
+
+def history() -> Iterator[dict[str, Any]]:
+    """Forty daily deploys up to the day before yesterday, in which ten have an incident within 24 hours.
+
+    The first of these is rolled back, an incident names the second as its cause, and the third is fixed
+    forward.
+    """
+    first = datetime.now(UTC).replace(microsecond=0) - timedelta(days=42)
+    place = {"repo": REPO, "environment": "production"}
+
+    def at(day: int, hour: float) -> str:
+        return f"{first + timedelta(days=day, hours=hour):%Y-%m-%dT%H:%M:%SZ}"
+
+    def deployed(id_: str, day: int, hour: float = 0, **more: str) -> dict[str, Any]:
+        return (
+            {"kind": "deployed", "id": id_, "commitSHA": f"{day:040x}", "time": at(day, hour)} | place | more
+        )
+
+    for day in range(40):
+        yield deployed(f"d{day}", day)
+    for day, hour in HOURS.items():
+        named = {"causedBy": f"{day:040x}"} if day == 4 else {}
+        incident = {"incidentId": f"I{day}", **place}
+        yield {"kind": "incidentStarted", "id": f"s{day}", "time": at(day, hour), **incident, **named}
+        yield {"kind": "incidentResolved", "id": f"e{day}", "time": at(day, hour + 0.5), **incident}
+    yield deployed("back", 1, 26, type="rollback")
+    yield deployed("fix", 6, 1.25, commitSHA="f" * 40)
+
+
+@pytest.fixture
+def key(receiver: Receiver) -> str:
+    key = receiver.key("all", "send", "read", "correct")
+    assert receiver.post(key, list(history())).status_code == 202
+    # A second repository makes the overview.
+    other = {"kind": "deployed", "id": "other", "repo": "larkspur/idle", "time": "2026-01-01T00:00:00Z"}
+    assert receiver.post(key, {**other, "commitSHA": "e" * 40}).status_code == 202
+    return key
+
+
+def fail_rate(receiver: Receiver, key: str) -> dict[str, Any]:
+    found: dict[str, Any] = receiver.get(key, "/api/metrics", repo=REPO, **{"from": SINCE}).json()
+    rate: dict[str, Any] = found["figures"]["changeFailRate"]
+    return rate
+
+
+def text_of(page: str) -> str:
+    """Return the text of a page, without the line breaks and the markup in it."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", page)).replace("\u00a0", " ").split())
+
+
+def test_the_rate_is_the_same_in_every_form(receiver: Receiver, owner: Visitor, key: str) -> None:
+    """Page, overview, row, wall and Markdown have one sentence; JSON, CSV and gauges its numbers."""
+    rate = fail_rate(receiver, key)
+    found = convert(rate, ChangeFailRate)
+    written, behind = rates.fail_rate(found), rates.behind(found, "24 h")
+    assert re.fullmatch(r"about \d+ % failed, between \d+ and \d+ %", written)
+    assert 0 < (found.by_chance or 0) < found.evidence.time
+    page, overview, wall, one = (
+        text_of(owner.get(f"/dora?{PERIOD}{more}").text)
+        for more in (f"&repo={REPO}", "", "&view=wall", f"&view=wall&repo={REPO}")
+    )
+    spaced = written.replace(", ", ",")
+    for shown in (page, overview, wall, one):
+        assert written in shown or spaced in shown
+        assert behind in shown
+    assert overview.count(spaced) + overview.count(written) == 2  # in its card, and in the row
+    markdown = owner.get(f"/dora/export?{PERIOD}&format=md").text
+    assert written in markdown
+    asked = {"from": SINCE, "repo": REPO}
+    (value,) = (
+        row["value"]
+        for row in csv.DictReader(io.StringIO(receiver.get(key, "/api/metrics", **asked, format="csv").text))
+        if (row["figure"], row["field"]) == ("changeFailRate", "value")
+    )
+    assert float(value) == pytest.approx(rate["value"], rel=1e-3)
+    gauges = receiver.get(key, "/api/metrics/prometheus", **asked).text
+    gauge = re.search(r"^gitdailies_change_fail_rate_value\{.*\} (\S+)$", gauges, re.MULTILINE)
+    assert gauge is not None
+    assert float(gauge[1]) == pytest.approx(rate["value"], rel=1e-3)
+    command = CliRunner().invoke(
+        metrics, ["--url", receiver.url, "--from", SINCE, "--repo", REPO], env={"GITDAILIES_READ_KEY": key}
+    )
+    assert written in command.output, command.output
+    assert behind.partition("; ")[0] in command.output
+
+
+def test_each_count_leads_to_its_events(receiver: Receiver, owner: Visitor, key: str) -> None:
+    """The list behind a count of the card has as many events as the count says."""
+    fail_rate(receiver, key)
+    page = owner.get(f"/dora?{PERIOD}&repo={REPO}").text
+    links = re.findall(r'<dt>([^<]+)</dt><dd><a href="(/events[^"]+)">(\d+)<', page)
+    assert {"By chance, about", "Failed for certain", "May have failed", "Settled"} <= {
+        one[0] for one in links
+    }
+    for label, href, number in links:
+        events = owner.get(html.unescape(href)).text.count('<td class="result">')
+        if label == "By chance, about":
+            assert events == fail_rate(receiver, key)["evidence"]["time"]
+        else:
+            assert (label, events) == (label, int(number))
+
+
+def test_what_may_have_failed_is_shown_so_and_decided(receiver: Receiver, owner: Visitor, key: str) -> None:
+    """A deploy that only time accuses is said to in the list and on its page, until a person decides it."""
+    before = fail_rate(receiver, key)
+    listed = owner.get("/events?kind=deployed&outcome=may-have-failed").text
+    assert listed.count('<span class="badge bad">may have failed</span>') == before["evidence"]["time"] == 8
+    timeline = owner.get(f"/dora?{PERIOD}&repo={REPO}").text.partition('id="timeline-title"')[2]
+    assert timeline.count("may have failed") == 8
+    page = owner.get("/deploys/d9").text
+    assert '<span class="badge bad">may have failed</span>' in page
+    assert "May have failed, going by time alone: incident I9" in text_of(page)
+    assert re.findall(r'name="what" value="((?:not-)?failed)"', page) == ["failed", "not-failed"]
+    assert "may have failed" not in owner.get("/deploys/d4").text
+    refused = owner.post(
+        "/corrections", form="/deploys/d9", event="d9", what="failed", reason="", back="/dora"
+    )
+    assert refused.status_code == 400
+    for id_, what in (("d9", "failed"), ("d11", "not-failed")):
+        sent = {"event": id_, "what": what, "reason": "we looked", "back": "/dora"}
+        assert owner.post("/corrections", form=f"/deploys/{id_}", **sent).status_code == 303
+    evidence = fail_rate(receiver, key)["evidence"]
+    assert (evidence["time"], evidence["corrected"]) == (6, before["evidence"]["corrected"] + 1)
+    assert "may have failed" not in owner.get("/deploys/d9").text
+
+
+def test_the_review_asks_whether_it_failed(receiver: Receiver, owner: Visitor, key: str) -> None:
+    """The review of its week offers both answers of a deploy that may have failed, and asks for a reason."""
+    at = receiver.get(key, "/api/deploys/d9").json()["event"]["time"]
+    year, week, _ = datetime.fromisoformat(at).isocalendar()
+    page = owner.get(f"/review?week={year}-W{week:02}").text
+    (line,) = re.findall(r"<li[^>]*>((?:(?!</li>).)*/deploys/d9(?:(?!</li>).)*)</li>", page, re.DOTALL)
+    assert "may have failed: incident I9" in text_of(line)
+    assert re.findall(r'name="what" value="((?:not-)?failed)"', line) == ["failed", "not-failed"]
+    assert re.search(r'<input type="text" name="reason"[^>]* required', line)
+
+
+def test_a_fix_forward_is_shown_as_inferred_and_decided(receiver: Receiver, owner: Visitor, key: str) -> None:
+    """The page says that it seems to be a fix; a person says that it is none, and undoes that."""
+
+    def inferred() -> tuple[int, int]:
+        answer = receiver.get(key, "/api/metrics", repo=REPO, **{"from": SINCE}).json()
+        found = answer["figures"]["deploymentReworkRate"]
+        return found["rework"], found["inferred"]
+
+    assert inferred() == (2, 1)
+    page = owner.get("/deploys/fix").text
+    assert "Is it rework?" in page
+    assert re.findall(r'name="what" value="((?:not-)?rework)"', page) == ["rework", "not-rework"]
+    assert "Is it rework?" not in owner.get("/deploys/d9").text
+    sent = {"event": "fix", "reason": "planned", "back": "/dora"}
+    wrong = owner.post("/corrections", form="/deploys/fix", **{**sent, "what": "not-rework", "reason": ""})
+    assert (wrong.status_code, wrong.text.count('id="reason-error"')) == (400, 1)
+    assert owner.post("/corrections", form="/deploys/fix", what="not-rework", **sent).status_code == 303
+    assert inferred() == (1, 0)
+    assert "it is no rework. Reason: planned" in text_of(owner.get("/deploys/fix").text)
+    undone = owner.post("/corrections/undo", form="/deploys/fix", what="rework", **sent)
+    assert (undone.status_code, inferred()) == (303, (2, 1))
+
+
+def test_the_card_explains_how_chance_was_taken_off(receiver: Receiver, owner: Visitor, key: str) -> None:
+    """The sentence has the numbers of the page, and the strip has a dot for each incident of the pool."""
+    fail_rate(receiver, key)
+    for query, css in ((f"{PERIOD}&repo={REPO}", "strip"), (PERIOD, "strip")):
+        page = owner.get(f"/dora?{query}").text
+        (strip,) = re.findall(rf'<svg class="{css}".*?</svg>', page, re.DOTALL)
+        # Nine are linked by time alone; the one that names its cause is not among them.
+        assert strip.count("<circle") == 9
+        assert "3 of 9 incidents came long after a deploy, so about 3 of the other 6" in text_of(page)
+    assert "strip" not in owner.get(f"/dora?{PERIOD}&view=wall").text
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "said"),
+    [
+        ("", 200, "truly fails in 5 %. A count of all incidents within 24 h shows about 13 %: 2.6 times"),
+        (
+            "?deploys=70&fails=1",
+            200,
+            "truly fails in 1 %. A count of all incidents within 24 h shows about 2 %",
+        ),
+        ("?incidents=0", 200, "shows about 5 %: 1.0 times the truth"),
+        ("?deploys=0", 400, "Expected a whole number from 1 to 10000, got '0'."),
+        ("?fails=101", 400, "Expected a whole number from 0 to 100, got '101'."),
+        ("?incidents=1e3", 400, "Expected a whole number from 0 to 10000, got '1e3'."),
+    ],
+)
+def test_a_form_says_how_wrong_a_plain_count_is(owner: Visitor, query: str, status: int, said: str) -> None:
+    """It computes what a team with these numbers would read, and refuses what cannot be."""
+    answer = owner.get(f"/dora/how-wrong{query}")
+    assert answer.status_code == status
+    assert said in text_of(answer.text)

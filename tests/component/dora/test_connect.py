@@ -1,0 +1,114 @@
+"""The first page, and Connect: what sends, what is silent, and what to paste next."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from gitdailies_connection.config.load import read
+from gitdailies_dora.events.listing import StoredEvent
+from gitdailies_dora.events.query import BEGINNING
+from gitdailies_dora.events.senders import senders_of
+from gitdailies_dora.figures.words.silence import PAUSES
+from gitdailies_dora.pages.settings.samples import relay_settings
+from hypothesis import given
+from hypothesis import strategies as some
+
+from tests.component.dora.test_pages_security import on_each
+from tests.support.dora.payloads import body
+from tests.support.dora.running import Receiver
+from tests.support.dora.visitor import Visitor
+
+
+def leads(visitor: Visitor, path: str = "/") -> str:
+    answer = visitor.get(path, allow_redirects=False)
+    return answer.headers.get("location", str(answer.status_code))
+
+
+@on_each
+def test_the_first_page(kind: str, receiver: Receiver, owner: Visitor, viewer: Visitor) -> None:
+    """Before the first event, owners come to Connect and viewers read whom to ask; then all see figures."""
+    stranger = Visitor(receiver)
+    assert [leads(owner), leads(viewer), leads(stranger)] == ["/connect", "200", "/sign-in?next=/"]
+    assert "No events yet" in (page := viewer.get("/").text)
+    assert "Ask an owner" in page
+    assert "Ask an owner to connect a pipeline." in viewer.get("/review").text
+    assert receiver.post(receiver.key("ci"), body("deploy")).status_code == 202
+    assert [leads(owner), leads(viewer), leads(stranger)] == ["/dora", "/dora", "/sign-in?next=/"]
+    assert "No events yet" not in viewer.get("/review").text
+    assert [leads(owner, "/start"), leads(viewer, "/start")] == ["/connect", "/"]
+
+
+def test_connect_is_for_owners(receiver: Receiver, owner: Visitor, viewer: Visitor) -> None:
+    """A viewer sees neither the page nor a link to it, before and after the first event."""
+    for name in ("first", "second"):
+        assert [leads(viewer, path) for path in ("/connect", "/connect/newest")] == ["403", "403"]
+        for path in ("/", "/dora", "/events", "/settings"):
+            assert "/connect" not in viewer.get(path).text, path
+        receiver.post(receiver.key(name), body("deploy"))
+
+
+def test_what_sends_and_what_is_missing(receiver: Receiver, owner: Visitor) -> None:
+    """Reporters are listed with their key, a key that was never used is marked, and gaps come first."""
+    key = receiver.key("pipeline")
+    receiver.key("forgotten")
+    receiver.post(key, body("deploy", reporter="step/github-actions"))
+    page = owner.get("/connect").text
+    assert "step/github-actions" in page
+    assert page.count('"last used">never<') == 1
+    assert "Incidents: none so far" in page
+    assert "Deploys: none so far" not in page
+    receiver.post(key, body("incident-started"))
+    page = owner.get("/connect").text
+    assert "Incidents: none so far" not in page
+    assert "Incidents of another tool" in page
+    assert key not in page
+
+
+def event(at: datetime, kind: str = "deployed", **said: str) -> StoredEvent:
+    return StoredEvent(1, "e", json.dumps({"kind": kind, **said}), at, at, "ci", BEGINNING)
+
+
+def test_the_settings_to_paste_load() -> None:
+    """What owners paste for incidents is a right gitdailies.yml."""
+    loaded = read(relay_settings("https://dora.example.com"), Path("gitdailies.yml"))
+    assert list(loaded.sources) == ["pagerduty"]
+
+
+NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
+
+
+def test_senders_are_told_apart() -> None:
+    """Each reporter and source is a sender, starts and ends are of one, and the last one comes first."""
+    found = senders_of(
+        [
+            event(NOON, reporter="step/jenkins"),
+            event(NOON + timedelta(hours=1), "incidentStarted"),
+            event(NOON + timedelta(hours=2), "incidentResolved"),
+            event(NOON + timedelta(hours=3)),
+            event(NOON + timedelta(hours=4), "incidentStarted", source="pagerduty", reporter="relay"),
+        ]
+    )
+    assert [(one.deploys, one.reporter, one.events) for one in found] == [
+        (False, "pagerduty", 1),
+        (True, "", 1),
+        (False, "", 2),
+        (True, "step/jenkins", 1),
+    ]
+
+
+@given(
+    pauses=some.lists(some.integers(1, 10**7), max_size=20),
+    quiet=some.integers(0, 10**8),
+    kind=some.sampled_from(("deployed", "incidentStarted")),
+)
+def test_silence(pauses: list[int], quiet: int, kind: str) -> None:
+    """A sender is silent after three times its longest pause: of deploys a week, of incidents 30 days."""
+    moments = [NOON]
+    for seconds in pauses:
+        moments.append(moments[-1] + timedelta(seconds=seconds))
+    (sender,) = senders_of([event(at, kind) for at in reversed(moments)])
+    silent = sender.is_silent(moments[-1] + timedelta(seconds=quiet))
+    days = 7 if kind == "deployed" and pauses else 30
+    assert silent == (quiet > max(days * 86_400, PAUSES * max(pauses, default=0)))

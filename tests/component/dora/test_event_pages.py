@@ -1,0 +1,234 @@
+"""The pages of deploys, incidents and ends: what they say in each state and show to whom; the list."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+
+import pytest
+from gitdailies_core.values.times import text_of
+from gitdailies_server.storage.timestamps import utc_now
+
+from tests.component.dora.test_corrections import members
+from tests.support.dora.running import Receiver
+from tests.support.dora.visitor import Visitor
+from tests.support.figures.asking import deploy, ended, started
+
+ODD_IDS = ("a/b", "..", ".", "a?b=c#d", "a%2Fb", "<b>&amp;", "cause", "x/cause")
+
+
+@pytest.fixture
+def people(receiver: Receiver) -> tuple[Visitor, Visitor]:
+    """An owner and a viewer."""
+    return members(receiver)
+
+
+def send(receiver: Receiver, *events: dict[str, Any]) -> None:
+    assert receiver.post(receiver.key("ci"), list(events)).status_code == 202
+
+
+def text(page: str) -> str:
+    """Return the words of a page, each separated by one space."""
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
+
+
+def test_ids_of_every_form_have_a_page(receiver: Receiver, people: tuple[Visitor, Visitor]) -> None:
+    """Each link of the list leads to the page of its event, whatever characters the id has."""
+    owner, _ = people
+    send(
+        receiver,
+        *(deploy(id_, f"0{n}T08:00:00") for n, id_ in enumerate(ODD_IDS, 1)),
+        *(started(f"s{id_}", f"1{n}T08:00:00", id_) for n, id_ in enumerate(ODD_IDS)),
+        *(ended(f"e{id_}", f"1{n}T09:00:00", id_) for n, id_ in enumerate(ODD_IDS)),
+    )
+    links = re.findall(r'<a href="(/(?:deploys|incidents|events/id)[^"]*)"', owner.get("/events").text)
+    found = set()
+    for link in set(map(html.unescape, links)):
+        page = owner.get(link)
+        assert page.status_code == 200, link
+        found.add(html.unescape(re.search(r'<code id="event-id">(.*?)</code>', page.text)[1]))
+    assert found == {*ODD_IDS, *(f"s{id_}" for id_ in ODD_IDS), *(f"e{id_}" for id_ in ODD_IDS)}
+    # The sender's id of an incident leads to it, too.
+    assert "sa/b" in owner.get("/incidents/a%2Fb").text
+    for path in ("/deploys/none", "/incidents/none", "/events/id?id=none", "/events/id"):
+        assert owner.get(path).status_code == 404
+
+
+def test_a_viewer_sees_no_body_no_key_and_no_delete(
+    receiver: Receiver, people: tuple[Visitor, Visitor]
+) -> None:
+    """What was received as it was, the name of the key and the deletion are for owners."""
+    owner, viewer = people
+    send(receiver, {**deploy("d1", "02T08:00:00"), "environment": "production", "team": "a field of our own"})
+    for visitor, sees in ((owner, True), (viewer, False)):
+        page = visitor.get("/deploys/d1").text
+        assert [word in page for word in ("a field of our own", "with the key “ci”", "Delete event")] == [
+            sees
+        ] * 3
+        assert "What it counts for" in page
+
+
+def test_a_heading_is_short_and_the_whole_commit_is_below_it(
+    receiver: Receiver, people: tuple[Visitor, Visitor]
+) -> None:
+    """A deploy is headed by the beginning of its commit, which is whole in a place that can be copied."""
+    owner, _ = people
+    sha = "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"
+    send(receiver, deploy("d1", "02T08:00:00", sha))
+    page = owner.get("/deploys/d1").text
+    assert re.findall(r"<h1>(.*?)</h1>", page) == [f"Deploy {sha[:12]}"]
+    assert f'<code id="commit">{sha}</code>' in page
+    assert '<a href="/deploys/d1">Deploy' not in page, "what happened has no link to the same page"
+    assert 'data-copy="commit"' in page
+    assert f" {sha[:12]} · " in re.search("<title>(.*?)</title>", page)[1]
+
+
+def test_each_state_has_its_sentence(receiver: Receiver, people: tuple[Visitor, Visitor]) -> None:
+    """Pending, repeated, remedied, open, merged, reopened and unlinked: each is said in a sentence."""
+    owner, _ = people
+    now = text_of(utc_now())
+    send(
+        receiver,
+        deploy("first", "02T08:00:00", "a" * 40),
+        deploy("again", "02T08:10:00", "a" * 40),
+        deploy("bad", "03T08:00:00"),
+        deploy("back", "03T08:55:00", type="rollback"),
+        started("open", "05T08:00:00", "OPEN", causedBy="e" * 40),
+        started("once", "06T08:00:00", "TWICE"),
+        ended("over", "06T09:00:00", "TWICE"),
+        started("twice", "06T10:00:00", "TWICE"),
+        ended("merged", "06T11:00:00", "TWICE", resolution="merged", mergedInto="OPEN"),
+        {**deploy("young", "02T08:00:00", "b" * 40), "time": now},
+    )
+    sentences = {
+        "/deploys/again": "It repeats deploy aaaaaaaaaaaa and counts for nothing.",
+        "/deploys/bad": "55 min after it. No incident tells a recovery.",
+        "/deploys/young": "It has not failed so far, and is judged from",
+        "/events/id?id=young": "Failed deployment recovery time Does not count: it has not failed so far",
+        "/deploys/first": "Neither an incident nor a later deploy made it fail.",
+        "/incidents/open": "no deploy has this commit ( eeeeeeee",
+        "/events/id?id=once": "Attributed to No deploy in the 24 h before the incident.",
+        "/incidents/once": "Resolved after 1 h,",
+        "/incidents/twice": "Merged, canceled or deleted after 1 h, without a recovery of its own.",
+        "/events/id?id=merged": "The incident that it ends incident TWICE",
+    }
+    for path, sentence in sentences.items():
+        assert sentence in text(owner.get(path).text), path
+    assert "Open for" in owner.get("/incidents/open").text
+    # Times of the reasons are in the page's zone, as all others.
+    for path, reason in (
+        ("/deploys/again", "deploy aaaaaaaaaaaa of 2026-03-02 08:00 UTC"),
+        ("/deploys/young", "outside the rate until 20"),
+    ):
+        counted = text(owner.get(path).text).partition("What it counts for")[2].partition("For owners")[0]
+        assert reason in counted, path
+        assert re.search(r"\d\dT\d\d:", counted) is None, path
+    reopened = owner.get("/incidents/once").text
+    assert "It was reopened" in reopened
+    assert '<a href="/incidents/twice">' in reopened
+    assert '<a href="/incidents/open">' in owner.get("/incidents/twice").text
+
+
+def test_the_list_has_its_filters_in_the_address(receiver: Receiver, people: tuple[Visitor, Visitor]) -> None:
+    """Dates, text and order select and sort; a list goes on with Older, and a wrong filter is named."""
+    owner, _ = people
+    days = [deploy(f"d{n:02}", f"{n % 28 + 1:02}T08:00:00") for n in range(60)]
+    send(receiver, *days, started("s", "15T08:30:00", title="Checkout fails"))
+
+    def listed(query: str) -> list[str]:
+        return re.findall(r'<th scope="row">.*?<a href="/(?:deploys|incidents)/(\w+)"', owner.get(query).text)
+
+    assert listed("/events?from=2026-03-15&to=2026-03-16") == ["s", "d42", "d14"]
+    assert listed("/events?q=checkout+FAILS") == ["s"]
+    assert listed("/events?order=received")[0] == "s"
+    assert listed("/events?order=received&kind=deployed")[:2] == ["d59", "d58"]
+    first = owner.get("/events?kind=deployed").text
+    older = html.unescape(re.search(r'<a href="([^"]*)">Older', first)[1])
+    both = [*listed("/events?kind=deployed"), *listed(older)]
+    assert (len(both), sorted(both)) == (60, [event["id"] for event in days])
+    assert 'No event matches. <a href="/events">Show all events</a>.' in owner.get("/events?q=nothing").text
+    several = text(owner.get("/events?q=nothing&kind=deployed").text)
+    assert "Show all events , or try it without the kind , without the search ." in several
+    for query, fault in (
+        ("from=soon", 'from-error" role="alert">Expected a date'),
+        ("order=up", "order: expected one of"),
+    ):
+        answer = owner.get(f"/events?{query}")
+        assert (answer.status_code, fault in answer.text) == (400, True)
+
+
+def commits_of(page: str) -> list[str]:
+    """The last column of the table of commits: whether each counts."""
+    return [
+        text(row).split(" ", 1)[1] for row in re.findall(r'<tr><th scope="row">(.*?)</tr>', page, re.DOTALL)
+    ]
+
+
+def test_commits_of_a_deploy_whose_new_ones_are_unknown_do_not_count(
+    receiver: Receiver, people: tuple[Visitor, Visitor]
+) -> None:
+    """Page, interface and verdict agree about a first deploy, and about a list that leads to nothing."""
+    owner, _ = people
+    times = [{"sha": sha * 40, "time": f"2026-03-0{day}T08:00:00Z"} for sha, day in (("b", 2), ("a", 1))]
+    send(
+        receiver,
+        deploy("d1", "02T09:00:00", "a" * 40, commits=times[1:]),
+        deploy("d2", "03T09:00:00", "b" * 40, commits=[{**times[0], "parents": ["f" * 40]}]),
+    )
+    key = receiver.key("reader", "read")
+    for id_ in ("d1", "d2"):
+        page = owner.get(f"/deploys/{id_}").text
+        (commit,) = commits_of(page)
+        assert commit.endswith("no: what is new is not known")
+        assert "it was here before" not in page
+        assert "lead time of its newest commit" not in page
+        detail = receiver.get(key, f"/api/deploys/{id_}").json()
+        assert [(one["new"], one["leadTimeSeconds"]) for one in detail["commits"]] == [(False, None)]
+
+
+def test_a_deploy_shows_the_list_that_it_has_from_another_report(
+    receiver: Receiver, people: tuple[Visitor, Visitor]
+) -> None:
+    """Its page and the interface have the commits that its lead time is of."""
+    owner, _ = people
+    listed = [{"sha": "b" * 40, "time": "2026-03-03T08:00:00Z"}]
+    send(
+        receiver,
+        deploy("d1", "02T09:00:00", "a" * 40, commits=[{"sha": "a" * 40}]),
+        deploy("d2", "03T09:00:00", "b" * 40, reporter="relay/argocd"),
+        deploy("d3", "03T09:02:00", "b" * 40, reporter="step/ci", commits=listed),
+        deploy("d4", "04T09:00:00", "c" * 40, commits=[]),
+    )
+    (commit,) = commits_of(owner.get("/deploys/d2").text)
+    assert commit.endswith("yes")
+    detail = receiver.get(receiver.key("reader", "read"), "/api/deploys/d2").json()
+    assert [(one["sha"], one["leadTimeSeconds"]) for one in detail["commits"]] == [("b" * 40, 3600)]
+    assert "Commits None is listed." in text(owner.get("/deploys/d4").text)
+
+
+@pytest.mark.parametrize(
+    ("other", "differ"),
+    [
+        ({"type": "hotfix"}, "type"),
+        ({"commitSHA": "b" * 40, "reporter": "step/ci"}, "commit"),
+        ({"commitSHA": "a" * 9, "service": "web", "type": "rollback"}, "service and type"),
+        ({"commitSHA": "b" * 40, "run": "ci:2", "reporter": "step/ci"}, "commit and run"),
+        ({"commitSHA": "b" * 40}, ""),
+        ({"commitSHA": "b" * 40, "type": "hotfix", "reporter": "step/ci"}, ""),
+    ],
+)
+def test_two_reports_of_what_may_be_one_deploy_say_in_what_they_differ(
+    receiver: Receiver, people: tuple[Visitor, Visitor], other: dict[str, Any], differ: str
+) -> None:
+    """Without a reporter, one commit is enough to ask; another commit is another deploy."""
+    owner, _ = people
+    before = deploy("d0", "01T09:00:00", "c" * 40)
+    named = deploy("n", "01T10:00:00", "d" * 40, service="api")
+    first, second = deploy("d1", "02T09:00:00", "a" * 40, run="ci:1"), deploy("d2", "02T09:04:00", "a" * 40)
+    send(receiver, before, named, first, {**second, **other})
+    for id_ in ("d1", "d2"):
+        page = text(owner.get(f"/deploys/{id_}").text)
+        assert ("Counted twice?" in page) == bool(differ)
+        if differ:
+            assert f"They differ in {differ}, so both count." in page

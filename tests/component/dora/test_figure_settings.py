@@ -1,0 +1,126 @@
+"""The settings that make the figures: shown with their places, audited as they change, marked in charts."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from gitdailies_connection.config.load import load_dora
+from gitdailies_connection.config.sections.settings import DoraSettings, TeamSettings
+from gitdailies_dora.accounts.audit import setting_changes
+from gitdailies_dora.figures.history.settings import FigureSettings
+from gitdailies_dora.sql.database import ReadPool
+
+from tests.support.dora.running import Receiver, at, in_thread
+from tests.support.dora.visitor import Visitor
+from tests.support.processes import eventually
+
+FILE = """\
+dora:
+  window_hours: 48
+  production: [live, "prod-*"]
+  deploys:
+    hotfix: [hotfix/*]
+teams:
+  pay:
+    name: Payments
+    repos: [larkspur/pay-*]
+repositories:
+  larkspur/shop:
+    was: [larkspur/store]
+    services:
+      api:
+        paths: [api/**]
+"""
+PAGE = "/settings/figures"
+
+
+def rows(page: str, caption: str) -> list[tuple[str, ...]]:
+    """Return the text of each cell of the table that is labeled by *caption*, by row."""
+    table = page[page.index(f'aria-labelledby="{caption}"') :].partition("</table>")[0]
+    found = re.findall(r"<tr>(.*?)</tr>", table.partition("<tbody>")[2], re.DOTALL)
+    return [
+        tuple(
+            " ".join(html.unescape(re.sub(r"<[^>]+>", "", cell)).split())
+            for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)
+        )
+        for row in found
+    ]
+
+
+def test_each_setting_is_shown_with_its_line(receiver: Receiver, owner: Visitor, tmp_path: Path) -> None:
+    """Each setting that makes the figures is there with its value, and the file and line, or the default."""
+    file = tmp_path / "gitdailies.yml"
+    file.write_text(FILE)
+    receiver.reload(load_dora(file))
+    found = [row[:3] for row in rows(owner.get(PAGE).text, "in-force")]
+    assert found == [
+        ("dora.window_hours", "48", f"{file}:2"),
+        ("dora.timezone", "UTC", "nowhere: the default"),
+        ("dora.production", "live, prod-*", f"{file}:3"),
+        ("dora.deploys.hotfix", "hotfix/*", f"{file}:5"),
+        ("dora.count_same_commit", "no", "nowhere: the default"),
+        ("dora.failures", "all", "nowhere: the default"),
+        ("teams.pay", "Payments, larkspur/pay-*", f"{file}:7"),
+        ("repositories['larkspur/shop'].was", "larkspur/store", f"{file}:12"),
+        ("repositories['larkspur/shop'].services.api.paths", "api/**", f"{file}:15"),
+    ]
+
+
+def test_a_change_is_audited_with_both_values_and_marked(receiver: Receiver, owner: Visitor) -> None:
+    """A reload with another window is a line of the trail, and is named and marked beside the figures."""
+    now = datetime.now(UTC)
+    events = [
+        {
+            "kind": "deployed",
+            "repo": repo,
+            "commitSHA": f"{hours:040}",
+            "time": (now - timedelta(hours=hours)).isoformat().replace("+00:00", "Z"),
+        }
+        for repo, hours in (("larkspur/shop", 30), ("larkspur/shop", 60), ("larkspur/ledger", 40))
+    ]
+    assert receiver.post(receiver.key("ci"), events).status_code == 202
+    pages = "/dora?days=7", "/dora?days=7&repo=larkspur/shop"
+    for page in pages:
+        assert "What makes the figures was changed" not in owner.get(page).text
+    receiver.reload(replace(DoraSettings(), window_hours=72, teams=(TeamSettings("pay", "Pay", ("a/b",)),)))
+
+    def changes() -> list[tuple[str, ...]]:
+        """What the page says; a reload writes it down a moment after it takes the settings."""
+        page = owner.get(PAGE).text
+        return [row[1:] for row in rows(page, "changes")] if "No changes yet." not in page else []
+
+    window, added = ("dora.window_hours", "24", "72"), ("teams.pay", "–", "Pay, a/b")
+    eventually(lambda: changes() == [added, window])
+    trail = owner.get("/settings/audit").text
+    assert re.search(
+        r"gitdailies\.yml</td>\s*<td[^>]*>changed the setting <strong>dora\.window_hours<", trail
+    )
+    for page in pages:
+        assert "What makes the figures was changed" in owner.get(page).text
+    one = owner.get(pages[1]).text
+    assert one.count('class="mark"') == one.count("Dashed: a setting changed.") > 1
+    assert "(dora.window_hours, teams.pay changed)" in one
+    receiver.reload(replace(DoraSettings(), window_hours=72, corrections="owners"))
+    eventually(lambda: changes() == [("teams.pay", "Pay, a/b", "–"), added, window])
+
+
+def test_a_start_with_other_settings_is_a_change(tmp_path: Path) -> None:
+    """A server with other settings than the last one writes that down; one with the same does not."""
+    zones = "UTC", "UTC", "Europe/Berlin", "Europe/Berlin"
+    for zone in zones:
+        with in_thread(tmp_path / "w.db", settings=FigureSettings(timezone=zone)):
+            pass
+    reader = ReadPool(at(f"sqlite:{tmp_path}/w.db"))
+    trail = [(line.subject, line.detail) for line in reader.read(setting_changes)]
+    reader.close()
+    assert trail == [("dora.timezone", {"before": "UTC", "after": "Europe/Berlin"})]
+
+
+def test_viewers_read_the_settings_and_nobody_else(receiver: Receiver, viewer: Visitor) -> None:
+    """The page is for everybody who signs in, and has no form."""
+    assert "<form" not in viewer.get(PAGE).text.partition("<main")[2]
+    assert Visitor(receiver).get(PAGE, allow_redirects=False).status_code == 303

@@ -1,0 +1,203 @@
+"""What supervisors see of the DORA server: readiness, and metrics on a listener of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import requests
+from gitdailies_connection.addresses import Listen
+from gitdailies_connection.config.sections.settings import DoraSettings
+from gitdailies_core.errors import ConfigurationError
+from gitdailies_dora.derived.worker import Deriver
+from gitdailies_dora.events.store import open_store
+from gitdailies_dora.operations import readiness
+from gitdailies_dora.operations.readiness import Readiness
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support.databases import KINDS, postgresql_url
+from tests.support.dora.payloads import body
+from tests.support.dora.running import Receiver, at, in_thread
+from tests.support.empty_stores import DORA
+from tests.support.processes import eventually
+from tests.support.servers import free_port
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return tmp_path / "dora.db"
+
+
+@pytest.fixture
+def busy(store: Path) -> Iterator[Receiver]:
+    with in_thread(store, status=Listen("127.0.0.1", free_port())) as receiver:
+        yield receiver
+
+
+def samples(receiver: Receiver) -> dict[str, float]:
+    """Return each sample by its name without our prefix, and its labels."""
+    text = requests.get(f"{receiver.status_url}/metrics", timeout=30).text
+    found = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()))
+            name = sample.name.removeprefix("gitdailies_dora_")
+            found[f"{name}{{{labels}}}" if labels else name] = sample.value
+    return found
+
+
+def status(url: str) -> int:
+    return requests.get(url, timeout=30).status_code
+
+
+def test_readiness_really_writes(busy: Receiver, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another process holds the file, both listeners say not ready, yet alive; then ready again."""
+    monkeypatch.setattr(readiness, "ANSWER_SECONDS", 0.5)
+    urls = (busy.url, busy.status_url)
+    assert [status(f"{url}/readyz") for url in urls] == [200, 200]
+    with closing(sqlite3.connect(store, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        eventually(lambda: [status(f"{url}/readyz") for url in urls] == [503, 503])
+        answer = requests.get(f"{busy.url}/readyz", timeout=30).json()
+        assert answer["status"] == "unavailable"
+        assert answer["reason"]
+        assert [status(f"{url}/healthz") for url in urls] == [200, 200]
+    eventually(lambda: [status(f"{url}/readyz") for url in urls] == [200, 200])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_readiness_changes_nothing(kind: str, tmp_path: Path) -> None:
+    """Probes of a new and of a used store leave events and figures as they are."""
+    with postgresql_url(DORA) as url:
+        location = at(url if kind == "postgresql" else f"sqlite:{tmp_path / 'w.db'}")
+        with in_thread(location) as receiver:
+            key = receiver.key("ci", "send", "read")
+            for number in range(3):
+                assert receiver.post(key, body("deploy", id=f"d-{number}")).status_code == 202
+                assert status(f"{receiver.url}/readyz") == 200
+            assert len(receiver.events(key)) == 3
+
+
+def test_a_server_that_stops_is_not_ready(store: Path) -> None:
+    """From the moment it begins to stop it says so, although its store can still be written."""
+
+    async def probes() -> list[str]:
+        opened = open_store(store)
+        opened.start()
+        probe = Readiness(opened)
+        before = await probe.fault()
+        probe.stopping = True
+        after = await probe.fault()
+        await opened.close()
+        return [before, after]
+
+    assert asyncio.run(probes()) == ["", "the server is stopping"]
+
+
+def test_an_old_fault_does_not_stay_with_an_idle_server(store: Path) -> None:
+    """The fault of the last commit is gone when a scrape asks again and the store is back."""
+
+    async def faults() -> list[str]:
+        opened = open_store(store)
+        opened.start()
+        probe = Readiness(opened)
+        assert await probe.fault() == ""
+        moved = await asyncio.to_thread(store.rename, store.with_suffix(".moved"))
+        assert await probe.fault()
+        await asyncio.to_thread(moved.rename, store)
+        left = opened.fault
+        await probe.ask_again()
+        after = opened.fault
+        await opened.close()
+        return [left, after]
+
+    left, after = asyncio.run(faults())
+    assert "was deleted while the server runs" in left
+    assert after == ""
+
+
+def test_requests_events_and_commits_are_counted(busy: Receiver) -> None:
+    """Each request counts by what it is for and its status, each event by its result, each commit."""
+    key = busy.key("ci")
+    assert busy.post(key, body("deploy", id="d-1")).status_code == 202
+    assert busy.post(key, body("deploy", id="d-1")).status_code == 202
+    assert busy.post(key, {"kind": "deployed"}).status_code == 422
+    assert busy.post(key, body("deploy"), "/webhooks?validate=true").status_code == 200
+    assert busy.post("gdk_wrong", body("deploy")).status_code == 401
+    assert status(f"{busy.url}/sign-in") == 200
+    assert status(f"{busy.url}/api/events") == 401
+    found = samples(busy)
+    counted = {
+        'events_total{result="created"}': 1,
+        'events_total{result="unchanged"}': 1,
+        'events_total{result="invalid"}': 1,
+        'requests_total{part="events",status="202"}': 2,
+        'requests_total{part="events",status="200"}': 1,
+        'requests_total{part="events",status="401"}': 1,
+        'requests_total{part="events",status="422"}': 1,
+        'requests_total{part="api",status="401"}': 1,
+        'requests_total{part="pages",status="200"}': 1,
+    }
+    assert {name: found.get(name) for name in counted} == counted
+    assert found["commit_seconds_count"] >= 2
+    assert found["store_bytes"] > 0
+    assert found["store_failing"] == 0
+    eventually(lambda: samples(busy)["figures_behind_seconds"] == 0)
+
+
+def test_nothing_from_outside_becomes_a_label(busy: Receiver) -> None:
+    """Paths, keys and words that a client chose are nowhere in the exposition."""
+    busy.post("gdk_planted", {"kind": "planted"}, "/webhooks/planted")
+    busy.post(busy.key("ci"), {"kind": "planted"})
+    status(f"{busy.url}/planted?planted=1")
+    assert "planted" not in requests.get(f"{busy.status_url}/metrics", timeout=30).text
+
+
+def test_figures_that_are_behind_and_a_faulty_file_are_exposed(
+    busy: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While nothing is derived the gauge grows; a faulty gitdailies.yml shows until it is right again."""
+
+    async def nothing(_: Deriver, **_options: bool) -> None:
+        pass
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr(Deriver, "derive", nothing)
+        busy.post(busy.key("ci"), body("deploy", id="d-1"))
+        eventually(lambda: samples(busy)["figures_behind_seconds"] > 0)
+    eventually(lambda: samples(busy)["figures_behind_seconds"] == 0)
+    busy.reload(ConfigurationError("gitdailies.yml: faulty"))
+    eventually(lambda: samples(busy)["reload_failed"] == 1)
+    busy.reload(DoraSettings())
+    eventually(lambda: samples(busy)["reload_failed"] == 0)
+
+
+def test_an_unreadable_store_is_exposed(busy: Receiver, store: Path) -> None:
+    """While the file is not at its path, a gauge says so, and the counters stay."""
+    key = busy.key("ci", "send")
+    moved = store.with_suffix(".moved")
+    store.rename(moved)
+    eventually(lambda: samples(busy)["store_failing"] == 1)
+    # The fault of this commit is the last one: nothing is sent after it.
+    eventually(lambda: busy.post(key, body("deploy")).status_code == 503)
+    moved.rename(store)
+    eventually(lambda: samples(busy)["store_failing"] == 0)
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("127.0.0.1", 200), ("localhost:1", 200), ("dora.internal", 200), ("evil.example", 421)],
+)
+def test_metrics_answer_only_to_names_of_ours(busy: Receiver, host: str, expected: int) -> None:
+    """A web page that has its own name resolve to this machine gets no metrics."""
+    answer = requests.get(f"{busy.status_url}/metrics", headers={"host": host}, timeout=30)
+    assert answer.status_code == expected
+
+
+def test_the_public_listener_has_no_metrics(busy: Receiver) -> None:
+    """On the address that proxies make public, /metrics is an unknown path."""
+    assert status(f"{busy.url}/metrics") == 404

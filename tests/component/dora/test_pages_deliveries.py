@@ -1,0 +1,324 @@
+"""The pages of deliveries over a real relay: what they show to whom, and actions with their audit lines."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from gitdailies_dora.accounts.first_owner import invite_owner
+
+from tests.support.dora.payloads import body
+from tests.support.dora.running import Receiver
+from tests.support.dora.visitor import Visitor
+from tests.support.dora.with_relay import STATUS_KEY, pages_and_relay
+from tests.support.processes import eventually
+from tests.support.relay.deliveries import pagerduty, signed
+from tests.support.relay.running import Relay
+
+MARKUP = "<script>alert(1)</script>"
+SECRET = "pd-secret-4f1c0b7a9e"
+
+
+@dataclass
+class Both:
+    """A relay, the pages that ask it, and an owner's visit to them."""
+
+    relay: Relay
+    receiver: Receiver
+    owner: Visitor
+
+    def viewer(self) -> Visitor:
+        page = self.owner.post("/settings/people/invite", role="viewer").text
+        visitor = Visitor(self.receiver)
+        visitor.join(re.search(r"/join/[\w-]+", page)[0], "Vic")
+        return visitor
+
+    def ids(self, query: str = "") -> list[str]:
+        return re.findall(r'href="/deliveries/relay/(d\w+)">', self.owner.get(f"/deliveries{query}").text)
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> Iterator[Both]:
+    with pages_and_relay(tmp_path) as (relay, receiver):
+        owner = Visitor(receiver)
+        assert owner.join(invite_owner(receiver.store), "Kim").status_code == 303
+        yield Both(relay, receiver, owner)
+
+
+def hostile() -> bytes:
+    """Return a delivery with markup in its texts and the source's secret in its title."""
+    sent = json.loads(pagerduty("incident.triggered", "Q<i>2</i>", service=MARKUP).body)
+    sent["event"]["data"]["title"] = f"{MARKUP} {SECRET}"
+    return json.dumps(sent).encode()
+
+
+def test_a_delivery_leads_to_its_event(both: Both) -> None:
+    """One that counted is listed as passed on, and a link leads to the event that it became."""
+    pagerduty("incident.triggered", "Q1").post(both.relay.url)
+    page = eventually(
+        lambda: text if "the receiver took 1 event" in (text := both.owner.get("/deliveries").text) else ""
+    )
+    (event,) = set(re.findall(r'href="(/events/\d+)"', page))
+    shown = both.owner.get(event).text
+    assert "Checkout returns 502" in shown
+    (back,) = re.findall(r'href="([^"]*)">find its delivery<', shown)
+    assert re.findall(r'href="/deliveries/relay/(d\w+)">', both.owner.get(html.unescape(back)).text)
+
+
+def test_an_event_without_a_delivery_leads_to_none(both: Both) -> None:
+    """An event that came straight here has no link to a delivery, in whatever form it came."""
+    key = both.receiver.key("ci")
+    imported = {"id": f"incident-{'0' * 32}", "incidentId": "Q7"}
+    for event in (body("deploy"), body("incident-started", **imported)):
+        assert both.receiver.post(key, event).status_code == 202
+        page = both.owner.get(f"/events/id?id={event['id']}").text
+        assert "What it counts for" in page
+        assert "find its delivery" not in page
+
+
+def test_an_empty_list_says_what_to_do(both: Both) -> None:
+    """Before the first delivery, the page leads to Connect and names the address of a source that exists."""
+    page = both.owner.get("/deliveries").text
+    assert '<a href="/connect">Connect a tool</a>' in page
+    assert "/hooks/pagerduty</code>" in page
+    assert "<td>nothing sent yet</td>" in page, "what is zero is not counted"
+    assert "/connect" not in both.viewer().get("/deliveries").text
+
+
+def test_an_alert_leads_to_its_deliveries(both: Both) -> None:
+    """The sentence about what waits for a decision is a link to the list of exactly these deliveries."""
+    pagerduty("incident.triggered", "Q1").post(both.relay.url)
+    pagerduty("incident.triggered", "Q2", service="attic").post(both.relay.url)
+    page = eventually(
+        lambda: text if "waits for a decision" in (text := both.owner.get("/deliveries").text) else ""
+    )
+    (link,) = re.findall(r'<li><a href="([^"]*)">1 delivery waits for a decision: unmapped.</a></li>', page)
+    listed = both.owner.get(html.unescape(link))
+    assert listed.status_code == 200
+    rows = re.findall(r"<tr>.*?</tr>", listed.text.partition("What became of it")[2], re.DOTALL)
+    assert ["Unmapped" in row for row in rows] == [True]
+
+
+def test_texts_of_a_tool_are_shown_as_texts_and_no_secret_at_all(both: Both) -> None:
+    """Markup in words, services, reasons and bodies is escaped, and the source's secret is nowhere."""
+    signed(hostile()).post(both.relay.url)
+    (id_,) = both.ids()
+    for path in ("/deliveries", f"/deliveries/relay/{id_}", "/deliveries?q=alert"):
+        page = both.owner.get(path)
+        assert page.status_code == 200, path
+        assert MARKUP not in page.text
+        assert "<i>2</i>" not in page.text
+        assert SECRET not in page.text
+        assert STATUS_KEY not in page.text
+    assert "&lt;script&gt;" in both.owner.get(f"/deliveries/relay/{id_}").text
+
+
+def test_a_viewer_sees_outcomes_and_no_body_no_address_no_button(both: Both) -> None:
+    """A viewer reads what became of a delivery; bodies, headers, names of secrets and forms are not there."""
+    signed(hostile()).post(both.relay.url)
+    signed(b"{}", text="wrong").post(both.relay.url)
+    (id_,) = both.ids()
+    eventually(lambda: "127.0.0.1" in both.owner.get("/deliveries/refused").text)
+    viewer = both.viewer()
+    page = viewer.get(f"/deliveries/relay/{id_}").text
+    assert "Unmapped" in page
+    for hidden in ("escalation_policy", "user-agent", "pagerduty-secret", f"/deliveries/relay/{id_}/"):
+        assert hidden not in page, hidden
+        assert hidden not in viewer.get("/deliveries").text
+    assert (
+        re.findall(r'href="/deliveries/relay/(d\w+)"', viewer.get("/deliveries?q=escalation_policy").text)
+        == []
+    )
+    assert both.ids("?q=escalation_policy") == [id_]
+    refused = viewer.get("/deliveries/refused").text
+    assert "expected a signature" in refused
+    assert "127.0.0.1" not in refused
+
+
+def test_a_viewer_may_not_act(both: Both) -> None:
+    """Each action of an owner is refused to a viewer, also with a right form token, and changes nothing."""
+    pagerduty("incident.triggered", "Q1", service="attic").post(both.relay.url)
+    (id_,) = both.ids()
+    viewer = both.viewer()
+    for step in ("replay", "requeue", "discard", "close"):
+        answer = viewer.post(f"/deliveries/relay/{id_}/{step}", form="/events", reason="x")
+        assert answer.status_code == 403
+        assert viewer.get(f"/deliveries/relay/{id_}/{step}").status_code == 403
+    for path in ("/deliveries/actions", "/deliveries/pauses"):
+        assert viewer.post(path, form="/events", action="discard", reason="x").status_code == 403
+    assert "Unmapped" in both.owner.get(f"/deliveries/relay/{id_}").text
+
+
+@pytest.mark.parametrize("forged", [{"form_token": "0" * 64}, {"form_token": ""}])
+def test_a_form_of_another_site_does_nothing(both: Both, forged: dict[str, str]) -> None:
+    """Without the token of our own page, or from another origin, no action is taken."""
+    pagerduty("incident.triggered", "Q1", service="attic").post(both.relay.url)
+    (id_,) = both.ids()
+    paths = [f"/deliveries/relay/{id_}/{step}" for step in ("discard", "replay")]
+    paths += ["/deliveries/actions", "/deliveries/pauses"]
+    for path in paths:
+        assert both.owner.post(path, form="/events", reason="x", **forged).status_code == 403
+        other = {"origin": "https://elsewhere.example"}
+        assert both.owner.post(path, form="/events", headers=other, reason="x").status_code == 403
+    assert "Unmapped" in both.owner.get(f"/deliveries/relay/{id_}").text
+
+
+def test_a_discarded_delivery_has_its_reason_and_an_audit_line(both: Both) -> None:
+    """Discarding asks why, is shown with name and reason, and the audit trail names person and delivery."""
+    pagerduty("incident.triggered", "Q1", service="attic").post(both.relay.url)
+    (id_,) = both.ids()
+    path = f"/deliveries/relay/{id_}/discard"
+    asked = both.owner.get(path).text
+    assert re.findall(r"<h1>(.*?)</h1>", asked) == ["Discard this delivery?"]
+    for fact in ("pagerduty", "incident.triggered", "Q1", "Unmapped", id_):
+        assert f"<dd>{fact}</dd>" in asked
+    refused = both.owner.post(path, reason=" ")
+    assert (refused.status_code, 'aria-describedby="reason-hint reason-error"' in refused.text) == (422, True)
+    done = both.owner.post(path, reason=f"a drill {MARKUP}")
+    assert done.status_code == 303
+    page = both.owner.get(done.headers["location"]).text
+    assert "Discarded by Kim" in page
+    assert MARKUP not in page
+    trail = both.owner.get("/settings/audit").text
+    assert f"discarded the delivery <strong>{id_}</strong>" in trail
+
+
+def test_all_that_fit_are_acted_on_after_their_number_was_shown(both: Both) -> None:
+    """The page shows the number; what fits otherwise meanwhile is counted again; then all are discarded."""
+    for incident in ("Q1", "Q2", "Q3"):
+        pagerduty("incident.triggered", incident, service="attic").post(both.relay.url)
+    path = "/deliveries/actions?action=discard&outcome=unmapped&relay=relay"
+    form = both.owner.get(path).text
+    assert "Discard 3 deliveries?" in form
+    assert "They are never sent or replayed" in form
+    assert "Map services first" in both.owner.get(path.replace("discard", "replay")).text
+    listed = both.owner.get("/deliveries?outcome=unmapped").text
+    assert re.findall(r'<a class="button main"[^>]*>(.*?)</a>', listed) == ["Map services"]
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
+    both.owner.post(f"/deliveries/relay/{both.ids()[0]}/discard", reason="by itself")
+    again = both.owner.post("/deliveries/actions", form=path, **{**fields, "reason": "a drill"})
+    assert again.status_code == 409
+    assert "Discard 2 deliveries?" in again.text
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', again.text))
+    done = both.owner.post("/deliveries/actions", form=path, **{**fields, "reason": "a drill"})
+    assert "Discarded 2 deliveries." in both.owner.get(done.headers["location"]).text
+    assert both.ids("?outcome=unmapped") == []
+
+
+def test_a_wrong_filter_is_named_beside_its_field(both: Both) -> None:
+    """A filter that the relay does not take is a mistake in the form, not a fault of the relay."""
+    for query, said in (
+        ("outcome=lost", "Expected one of passed_on, "),
+        ("source=none", "Expected "),
+        ("from=yesterday", "Expected "),
+    ):
+        name = query.partition("=")[0]
+        page = both.owner.get(f"/deliveries?{query}")
+        assert page.status_code == 400, query
+        assert f'<p class="error" id="{name}-error" role="alert">{said}' in page.text, query
+        assert "The request to the relay" not in page.text
+        assert "No deliver" not in page.text
+    act = both.owner.get("/deliveries/actions?action=replay&outcome=lost")
+    assert (act.status_code, "expected one of passed_on, " in act.text) == (400, True)
+
+
+def test_wrong_requests_are_listed_with_what_to_do(both: Both) -> None:
+    """A wrong proof at the relay, a wrong event and an unknown key here each have a line with the reason."""
+    signed(b"{}", text="wrong").post(both.relay.url)
+    key = both.receiver.key("ci")
+    assert both.receiver.post(key, {**body("deploy"), "repo": "zzz"}).status_code == 422
+    assert both.receiver.post("gdk_unknown", body("deploy")).status_code == 401
+    page = eventually(
+        lambda: text if "expected a signature" in (text := both.owner.get("/deliveries/refused").text) else ""
+    )
+    assert "Compare the secret at the tool" in page
+    assert re.search(r'keys/\d+">ci</a>', page)
+    assert "repo: expected" in page
+    assert "text that is not a key" in page
+    columns = re.findall(r"<thead><tr>(.*?)</tr></thead>", page)
+    assert (len(columns), len(set(columns))) == (3, 1), "the tables have the same columns"
+    assert re.findall(r'<span class="badge bad">(\d+)</span>', page) == ["401", "422", "401"]
+    assert "gdk_unknown" not in page
+
+
+def test_a_service_is_mapped_by_form(both: Both) -> None:
+    """An owner saves a line; what waited counts and is shown, and the audit trail has a line."""
+    for incident in ("Q1", "Q2"):
+        pagerduty("incident.triggered", incident, service=MARKUP).post(both.relay.url)
+    page = both.owner.get("/settings/services").text
+    assert "Not mapped yet: 1 service" in page
+    assert "never</td>" in page, "no event was ever seen"
+    assert MARKUP not in page
+    wrong = both.owner.post("/settings/services", service=MARKUP, repo="attic")
+    assert wrong.status_code == 422
+    assert "services" in wrong.text
+    assert MARKUP not in wrong.text
+    done = both.owner.post("/settings/services", service=MARKUP, repo="larkspur/attic")
+    assert done.status_code == 303
+    shown = both.owner.get(done.headers["location"]).text
+    assert "Replayed 2 deliveries. 2 events wait to be sent." in shown
+    assert shown.count("larkspur/attic") == 2
+    assert "wrote a line for the service" in both.owner.get("/settings/audit").text
+
+
+def test_only_an_owner_maps_a_service(both: Both) -> None:
+    """A viewer sees services and no form; a form that is sent anyway, or from elsewhere, writes nothing."""
+    pagerduty("incident.triggered", "Q1", service="attic").post(both.relay.url)
+    file = both.relay.store.parent / "gitdailies.yml"
+    before, viewer = file.read_bytes(), both.viewer()
+    page = viewer.get("/settings/services").text
+    assert "attic" in page
+    assert 'action="/settings/services"' not in page
+    given = {"form": "/events", "service": "attic", "repo": "larkspur/attic"}
+    assert viewer.post("/settings/services", **given).status_code == 403
+    assert both.owner.post("/settings/services", **given, form_token="0" * 64).status_code == 403
+    assert file.read_bytes() == before
+
+
+def test_an_example_shows_the_whole_path(both: Both) -> None:
+    """An owner sends an example of a source and is led to its delivery; a viewer has no button."""
+    sent = both.owner.post("/deliveries/relay/sources/pagerduty/example", form="/deliveries")
+    assert sent.status_code == 303
+    page = eventually(
+        lambda: text if "Sent: answer 202" in (text := both.owner.get(sent.headers["location"]).text) else ""
+    )
+    assert "An example was sent." in page
+    assert "The secret matched" in page
+    assert "sent an example of" in both.owner.get("/settings/audit").text
+    assert both.owner.post("/deliveries/relay/sources/nothing/example", form="/deliveries").status_code == 502
+    viewer = both.viewer()
+    assert viewer.post("/deliveries/relay/sources/pagerduty/example", form="/events").status_code == 403
+    assert "Send an example" not in viewer.get("/deliveries").text
+
+
+def test_a_source_is_paused_with_a_reason_and_resumed(both: Both) -> None:
+    """The list says that it is paused and why; resuming sends what waited; the audit trail has both."""
+    form = "/deliveries/pauses?action=pause&source=pagerduty&relay=relay"
+    given = {"relay": "relay", "source": "pagerduty"}
+    assert "Pause sending for pagerduty?" in both.owner.get(form).text
+    of_all = both.owner.get("/deliveries/pauses?action=pause").text
+    assert "Pause sending for every source?" in of_all
+    assert '<button class="main">Pause all</button>' in of_all
+    refused = both.owner.post("/deliveries/pauses", form=form, action="pause", **given)
+    assert (refused.status_code, "Enter a reason." in refused.text) == (422, True)
+    done = both.owner.post("/deliveries/pauses", form=form, action="pause", reason=MARKUP, **given)
+    page = both.owner.get(done.headers["location"]).text
+    assert "Delivery from pagerduty is paused: &lt;script&gt;" in page
+    pagerduty("incident.triggered", "Q1").post(both.relay.url)
+    assert both.ids("?outcome=waiting") == both.ids()
+    viewed = both.viewer().get("/deliveries").text
+    assert ("is paused" in viewed, "/deliveries/pauses" in viewed) == (True, False)
+    done = both.owner.post("/deliveries/pauses", form=form, action="resume", **given)
+    page = both.owner.get(done.headers["location"]).text
+    assert ("Resumed." in page, "is paused" in page) == (True, False)
+    eventually(lambda: both.ids("?outcome=passed_on"))
+    trail = both.owner.get("/settings/audit").text
+    for did in ("paused", "resumed"):
+        assert f"{did} the delivery of <strong>pagerduty</strong>" in trail
+    wrong = both.owner.post("/deliveries/pauses", form=form, relay="relay", source="x", action="resume")
+    assert wrong.status_code == 502

@@ -1,0 +1,258 @@
+"""The DORA page on both databases: it shows the numbers of the interface, to every role at any time."""
+
+from __future__ import annotations
+
+import html
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from gitdailies_dora.events.records import change_log
+
+from tests.support.databases import KINDS
+from tests.support.dora.payloads import body
+from tests.support.dora.running import Receiver
+from tests.support.dora.visitor import Visitor
+from tests.support.figures.asking import worked
+
+on_each = pytest.mark.parametrize("kind", KINDS)
+PERIOD = "from=2026-03-01&to=2026-04-06&now=2026-04-05T12:00:00Z"
+BESIDE = {
+    "deploymentFrequency": {"Deploys": "deploys"},
+    "changeLeadTime": {
+        "Commits": "commits",
+        "Unknown deploys": "unknownDeploys",
+        "Unknown commits": "unknownCommits",
+    },
+    "changeFailRate": {
+        "Settled": "settled",
+        "Pending": "pending",
+        "Recent failures": "failedPending",
+        "Unlinked incidents": "unlinked",
+    },
+    "failedDeploymentRecoveryTime": {
+        "Recovered": "recovered",
+        "Failed, still open": "open",
+        "Recovery unknown": "withoutIncident",
+    },
+    "deploymentReworkRate": {"Rework": "rework", "Deploys": "deploys"},
+}
+
+
+def counts_by_figure(page: str) -> dict[str, dict[str, str]]:
+    """Return the counts that are shown with each figure, by the figure's name."""
+    cards = re.findall(r'<h2 id="(\w+)">.*?<dl class="counts">(.*?)</dl>', page, re.DOTALL)
+    count = r"<dt>(.*?)</dt><dd>(?:<a [^>]*>)?(.*?)(?:<span.*?</span></a>)?</dd>"
+    return {name: dict(re.findall(count, numbers)) for name, numbers in cards}
+
+
+@on_each
+@pytest.mark.parametrize(
+    "where",
+    ["repo=larkspur/shop", "repo=larkspur/ledger", "repo=larkspur/shop&environment=staging", "service=api"],
+)
+def test_the_numbers_are_those_of_the_interface(
+    kind: str, receiver: Receiver, owner: Visitor, where: str
+) -> None:
+    """For every filter the page and `GET /api/metrics` have the same counts, for a past moment too."""
+    key = receiver.key("all", "send", "read")
+    assert receiver.post(key, worked()).status_code == 202
+    for query in (f"{where}&{PERIOD}", f"{where}&from=2026-03-01"):
+        asked = dict(pair.split("=") for pair in query.split("&") if pair)
+        figures = receiver.get(key, "/api/metrics", **asked).json()["figures"]
+        shown = counts_by_figure(owner.get(f"/dora?{query}").text)
+        for figure, labels in BESIDE.items():
+            expected = {label: str(figures[figure][number]) for label, number in labels.items()}
+            assert {label: shown[figure][label] for label in labels} == expected, figure
+
+
+def test_it_counts_what_has_just_come(receiver: Receiver, owner: Visitor) -> None:
+    """An event that was accepted is in the figures of the next look."""
+    key = receiver.key("ci")
+    event = {name: text for name, text in body("deploy").items() if name not in ("id", "time")}
+    for number in (1, 2, 3):
+        assert receiver.post(key, {**event, "commitSHA": str(number) * 40}).status_code == 202
+        assert counts_by_figure(owner.get("/dora").text)["deploymentFrequency"]["Deploys"] == str(number)
+
+
+def test_the_page_of_a_repository_is_headed_by_its_name(receiver: Receiver, owner: Visitor) -> None:
+    """The heading and the title of the page name the repository, as it was written."""
+    events = [ago(5, "a", repo="larkspur/Shop"), ago(5, "b", repo="larkspur/ledger")]
+    assert receiver.post(receiver.key("ci"), events).status_code == 202
+    page = owner.get("/dora?repo=larkspur/shop").text
+    assert re.findall(r"<h1>(.*?)</h1>", page) == ["larkspur/Shop"]
+    assert re.findall(r"<title>(.*?) ·", page) == ["larkspur/Shop"]
+    assert re.findall(r"<h1>(.*?)</h1>", owner.get("/dora?days=x").text) == ["DORA metrics"]
+
+
+def test_open_incidents_are_those_of_their_list(receiver: Receiver, owner: Visitor) -> None:
+    """The number of open incidents is that of the list behind it, and apart from the deploys that failed."""
+    events = [
+        ago(50, "a"),
+        ago(49, incident="ONE", severity="SEV-1"),
+        ago(49, incident="TWO"),
+        ago(2000, incident="OLD"),
+        ago(49, incident="ELSEWHERE", environment="staging"),
+        ago(49, incident="OTHER", repo="larkspur/ledger"),
+    ]
+    assert receiver.post(receiver.key("ci"), events).status_code == 202
+    page = owner.get("/dora?repo=larkspur/shop&days=7").text
+    shown = counts_by_figure(page)["failedDeploymentRecoveryTime"]
+    assert shown["Failed, still open"] == "1"
+    assert shown["Open incidents"] == "3"
+    (link,) = re.findall(r'<dd><a href="(/events[^"]*)">3<', page)
+    listed = owner.get(html.unescape(link)).text
+    assert sorted(set(re.findall(r'<a href="/incidents/[^"]*">(\w+)<', listed))) == ["OLD", "ONE", "TWO"]
+    moment = (datetime.now(UTC) - timedelta(hours=1000)).isoformat().replace("+00:00", "Z")
+    then = owner.get(f"/dora?repo=larkspur/shop&days=100&now={moment}").text
+    assert counts_by_figure(then)["failedDeploymentRecoveryTime"]["Open incidents"] == "1"
+
+
+def test_what_is_still_counted_is_no_nothing(
+    receiver: Receiver, owner: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While events are counted, cards and empty places say so, and none says that there are no deploys."""
+    hour_ago = int((datetime.now(UTC) - timedelta(hours=1)).timestamp() * 1e6)
+    monkeypatch.setattr(change_log, "behind_since", lambda *_: hour_ago)
+    key = receiver.key("ci")
+    for repos in (("larkspur/shop",), ("larkspur/shop", "larkspur/ledger")):
+        for repo in repos:
+            sent = ago(5000, "a", repo=repo, environment="qa")
+            assert receiver.post(key, sent).status_code == 202
+        for view in ("", "&view=wall"):
+            page = owner.get(f"/dora?days=7{view}").text
+            assert "No deploys" not in page
+            assert page.count("still counting</span></p>") == (5 if len(repos) == 2 else 0)
+            said = "Still counting: no deploys" if len(repos) == 2 or view else ">Still counting</h2>"
+            assert page.count(said) == 1
+    assert receiver.post(key, ago(5, "b")).status_code == 202
+    of_one = owner.get("/dora?days=7&repo=larkspur/shop&view=wall").text
+    assert of_one.count('<p class="line">still counting</p>') + of_one.count(">still counting</span>") == 5
+    assert ">no settled deploy<" not in of_one
+
+
+def headlines(page: str) -> dict[str, list[str]]:
+    """Return the numbers at the top of each card with what they are of, by the figure's name."""
+    cards = re.findall(r'<h2 id="(\w+)">.*?</h2>(.*?)<dl', page, re.DOTALL)
+    return {
+        name: [
+            " ".join(re.sub("<[^>]*>", "", line).split())
+            for line in re.findall(r'<p class="(?:value|line)">(.*?)</p>', top)
+        ]
+        for name, top in cards
+    }
+
+
+def test_the_first_days_of_a_user_are_not_misleading(receiver: Receiver, owner: Visitor) -> None:
+    """Three deploys since yesterday, one of them failed: days count since then, and nothing is judged yet."""
+    key = receiver.key("ci")
+    assert receiver.post(key, [ago(30, "a"), ago(20, "b"), ago(6, "c")]).status_code == 202
+    assert receiver.post(key, ago(5, incident="INC")).status_code == 202
+    page = owner.get("/dora?days=7").text
+    shown = headlines(page)
+    assert shown["changeFailRate"] == ["0 of 1 failed", "1 of 2 has failed so far, in the last 24 h"]
+    assert "Based on a single settled deploy." in page
+    assert re.match(r"[12]\.?\d* a day", shown["deploymentFrequency"][0])
+    assert "There are events only since" in page
+    assert "compared with the same length of time before it, from" in page
+    assert "the definitions 2026-2." in page
+    empty = headlines(owner.get("/dora?days=7&service=none&from=2026-03-01&to=2026-03-02").text)
+    assert empty == {}
+
+
+def test_a_rate_has_its_numbers_beside_it(receiver: Receiver, owner: Visitor) -> None:
+    """The rate says how many of how many; recovery by incidents and by rollback are told apart."""
+    assert receiver.post(receiver.key("ci"), worked()).status_code == 202
+    shown = headlines(owner.get(f"/dora?{PERIOD}&repo=larkspur/shop").text)
+    (rate,) = shown["changeFailRate"]
+    assert rate.startswith(
+        "about 42 % failed, between 21 and 46 % 24 deploys: 4 failed for certain (1 rolled"
+    )
+    assert shown["deploymentReworkRate"] == ["7 of 24 rework, 29 %"]
+    assert [line.split(" by ")[1] for line in shown["failedDeploymentRecoveryTime"]] == [
+        "incidents",
+        "rollback or hotfix",
+    ]
+
+
+def test_other_environments_are_always_named(receiver: Receiver, owner: Visitor) -> None:
+    """By the filter stands which other environments have deploys, also while production has some."""
+    key = receiver.key("ci")
+    events = [ago(5, "a"), ago(5, "b", environment="prod-eu"), ago(4, "c", environment="prod-eu")]
+    assert receiver.post(key, [*events, ago(3, "d", environment="staging")]).status_code == 202
+    seen = re.findall(r'<p class="seen">(.*?)</p>', owner.get("/dora").text, re.DOTALL)[0]
+    assert re.findall(r">([^<>]+\(\d+\))<", seen) == ["prod-eu (2)", "staging (1)"]
+    assert "not counted here" in seen
+    seen = re.findall(r'<p class="seen">(.*?)</p>', owner.get("/dora?environment=staging").text, re.DOTALL)[0]
+    assert re.findall(r">([^<>]+\(\d+\))<", seen) == ["prod-eu (2)", "production (1)"]
+
+
+def ago(hours: float, sha: str = "", incident: str = "", **fields: str) -> dict[str, str]:
+    """A deploy of a commit, or the start of an incident, some hours ago."""
+    time = (datetime.now(UTC) - timedelta(hours=hours)).isoformat().replace("+00:00", "Z")
+    where = {"repo": "larkspur/shop", "time": time, **fields}
+    if incident:
+        return {"kind": "incidentStarted", "incidentId": incident, **where}
+    return {"kind": "deployed", "commitSHA": sha * 40, **where}
+
+
+def test_hostile_names_are_shown_as_they_are(receiver: Receiver, owner: Visitor) -> None:
+    """Markup in a title, a repository, a service or a filter is text on the page."""
+    key = receiver.key("ci")
+    hostile = "<script>alert(1)</script>"
+    at = {"time": "2026-03-04T09:00:00Z"}
+    deploy = body("deploy", repo=f"larkspur/{hostile[:-9]}x", service=hostile, **at)
+    start = body("incident-started", repo=deploy["repo"], title=f'"{hostile}', service=hostile, **at)
+    assert receiver.post(key, [deploy, start]).status_code == 202
+    for query in ("from=2026-03-01", f"from=2026-03-01&service={hostile}&repo={hostile}"):
+        page = owner.get(f"/dora?{query}").text
+        assert hostile not in page
+        assert "&lt;script&gt;" in page
+
+
+def test_neither_style_nor_script_is_in_the_page(receiver: Receiver, owner: Visitor) -> None:
+    """Charts carry no style and no script, and the page's policy allows none."""
+    key = receiver.key("all", "send", "read")
+    assert receiver.post(key, worked()).status_code == 202
+    for query, drawing, number in (("&repo=larkspur/shop", "chart", 5), ("", "spark", 7)):
+        answer = owner.get(f"/dora?{PERIOD}{query}")
+        assert answer.text.count(f'class="{drawing}"') == number
+        assert (
+            re.findall(r"<style|\sstyle=|<script(?! src=\"/static/)|\son\w+=|javascript:", answer.text) == []
+        )
+        assert "unsafe" not in answer.headers["content-security-policy"]
+        assert key not in answer.text
+
+
+def test_a_key_in_the_address_is_refused_and_not_repeated(receiver: Receiver, owner: Visitor) -> None:
+    """A key in a filter is answered with 400, and the page does not repeat it."""
+    key = receiver.key("ci")
+    answer = owner.get(f"/dora?repo={key}")
+    assert answer.status_code == 400
+    assert key not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("from=2999-03-01", 'from-error" role="alert">Expected a time up to now'),
+        ("from=2999-03-01&to=2999-03-02", 'from-error" role="alert">Expected a time up to now'),
+        ("now=2999-03-01", "now: expected a time up to 20"),
+        (
+            "from=2025-01-01&now=2020-01-01",
+            'from-error" role="alert">Expected a time up to now, 2020-01-01T00:00:00Z',
+        ),
+        (
+            "from=2026-03-02&to=2026-03-01",
+            'through-error" role="alert">Expected a time after from, 2026-03-02T00:00:00Z',
+        ),
+    ],
+)
+def test_an_impossible_period_is_reported(
+    receiver: Receiver, owner: Visitor, query: str, message: str
+) -> None:
+    """If a period ends before it begins, or begins after now, the page says which end is wrong."""
+    assert receiver.post(receiver.key("ci"), worked()).status_code == 202
+    answer = owner.get(f"/dora?{query}")
+    assert answer.status_code == 400
+    assert message in answer.text

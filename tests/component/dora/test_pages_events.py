@@ -1,0 +1,259 @@
+"""The page of an event: its verdict for each figure, with the reason."""
+
+from __future__ import annotations
+
+import ast
+import html
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gitdailies_core.values.times import text_of
+from gitdailies_dora.figures.words import reasons
+from gitdailies_dora.pages.events.event_view import FIGURES
+from gitdailies_server.storage.timestamps import utc_now
+
+from tests.support.databases import KINDS
+from tests.support.dora.payloads import body
+from tests.support.dora.running import Receiver
+from tests.support.dora.visitor import Visitor
+from tests.support.figures.asking import worked
+
+pytestmark = pytest.mark.matrix
+
+
+def lines(page: str) -> list[str]:
+    """Return the facts of a page, each as `name: text`."""
+    found = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page, re.DOTALL)
+    return [f"{name}: {html.unescape(re.sub(r'<[^>]*>', '', text))}" for name, text in found]
+
+
+def verdicts(page: str) -> list[str]:
+    """Return the verdicts of the page, one line for each figure."""
+    return [line for line in lines(page) if line.split(": ")[0] in FIGURES.values()]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_event_says_what_it_counts_for(kind: str, receiver: Receiver, owner: Visitor) -> None:
+    """A deploy that an incident followed counts as failed, the first has no lead time, and both say so."""
+    key = receiver.key("ci")
+    for event in ("deploy", "incident-started"):
+        assert receiver.post(key, body(event)).status_code == 202
+
+    pages = [owner.get(path).text for path in ("/events/1", "/events/2")]
+    deploy, incident = (lines(page) for page in pages)
+    shown = [": ".join(line.split(": ")[:2]) for line in (*deploy, *incident)]
+    assert "Deployment frequency: Counts" in shown
+    assert "Change lead time: Does not count" in shown
+    assert "Change fail rate: Counts" in shown
+    assert "Failed deployment recovery time: Does not count" in shown
+    # As the API and `gitdailies why` advise. Where nothing is to do, nothing is said.
+    advice = re.findall("What to do: (.*?)</dd>", pages[0])
+    assert advice == ["nothing; the next deploy here that lists its commits has lead times."]
+
+
+def test_an_event_of_another_environment_is_judged_there(receiver: Receiver, owner: Visitor) -> None:
+    """A deploy to staging counts among those of staging, on its own page, which says so."""
+    places = ({"environment": "staging"}, {"environment": "live", "tier": "production"})
+    events = [body("deploy", id=f"d{number}", **place) for number, place in enumerate(places)]
+    assert receiver.post(receiver.key("ci"), events).status_code == 202
+
+    staging, live = (owner.get(f"/events/{number}").text for number in (1, 2))
+    assert any(line.startswith("Deployment frequency: Counts: ") for line in lines(staging))
+    assert "It is in staging, which is not production." in staging
+    assert "which is not production" not in live
+
+
+def test_every_verdict_has_a_name_on_the_page() -> None:
+    """The page has a name for exactly the figures that have verdicts."""
+    found = {
+        ast.unparse(node.args[0])
+        for node in ast.walk(ast.parse(Path(reasons.__file__).read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Verdict"
+    }
+    assert {eval(figure, vars(reasons)) for figure in found} == set(FIGURES)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_event_of_a_history_has_its_verdicts(kind: str, receiver: Receiver, owner: Visitor) -> None:
+    """Each page of the worked history opens. None leaves out its event or the deploy it is attributed to."""
+    assert receiver.post(receiver.key("ci"), worked()).status_code == 202
+    for number, event in enumerate(worked(), 1):
+        page = owner.get(f"/events/{number}")
+        shown = verdicts(page.text)
+        assert (page.status_code, len(shown)) == (200, 5 if event["kind"] == "deployed" else len(shown))
+        assert shown, event["id"]
+        assert not [line for line in shown if "left out" in line or "outside" in line], event["id"]
+
+
+REPO = "larkspur/checkout-api"
+
+
+def deploy(id_: str, time: str, **more: Any) -> dict[str, Any]:
+    return body("deploy", id=id_, time=f"2026-03-{time}Z", service=None, **more)
+
+
+def started(id_: str, time: str, **more: Any) -> dict[str, Any]:
+    return body("incident-started", id=id_, time=f"2026-03-{time}Z", **{"repo": REPO, **more})
+
+
+def ended(id_: str, time: str, **more: Any) -> dict[str, Any]:
+    return body("incident-resolved", id=id_, time=f"2026-03-{time}Z", **{"repo": REPO, **more})
+
+
+DEPLOY = deploy("d", "04T08:00:00", commitSHA="a" * 40)
+START, END = started("s", "04T08:00:01"), ended("e", "04T09:00:01")
+STAGING = {"environment": "staging"}
+UNLINKED = (
+    "Change fail rate: Does not count: unlinked, since there is no deploy of its repository, environment and "
+    "service in the 72\u00a0h before it (the window is 24\u00a0h)"
+)
+
+
+def test_an_open_incident_asks_for_attention(receiver: Receiver, owner: Visitor) -> None:
+    """In the list, an open incident has the same badge with a deploy that caused it as without one."""
+    alone = started("s2", "20T08:00:00", incidentId="ALONE")
+    assert receiver.post(receiver.key("all"), [DEPLOY, START, alone]).status_code == 202
+    found = re.findall(r'<span class="badge bad">(open, \w+)<', owner.get("/events").text)
+    assert found == ["open, unlinked", "open, attributed"]
+
+
+@pytest.mark.parametrize(
+    ("events", "beginnings"),
+    [
+        (
+            (DEPLOY, START),
+            [
+                "Change fail rate: Counts: attributed to deploy aaaaaaaaaaaa of 2026-03-04 08:00 UTC, the",
+                "Failed deployment recovery time: Does not count: deploy aaaaaaaaaaaa is not recovered yet",
+            ],
+        ),
+        ((DEPLOY, START, END), ["Failed deployment recovery time: Counts: ends the incident that started"]),
+        (
+            (DEPLOY, started("s", "30T00:00:00", causedBy="a" * 8)),
+            [
+                "Change fail rate: Counts: attributed to deploy aaaaaaaaaaaa of 2026-03-04 08:00 UTC, named",
+                "Failed deployment recovery time: Does not count: deploy aaaaaaaaaaaa is not recovered yet",
+            ],
+        ),
+        (
+            (DEPLOY, started("s", "04T08:00:01", causedBy="b" * 8)),
+            ["Change fail rate: Does not count: unlinked, since no deploy of its repository and environment"],
+        ),
+        (
+            (START,),
+            [UNLINKED],
+        ),
+        (
+            (START, END),
+            ["Failed deployment recovery time: Does not count: ends the incident that started"],
+        ),
+        (
+            (DEPLOY, START, started("s2", "04T08:30:00")),
+            ["Every figure: Does not count: the incident was open already, since 2026-03-04 08:00 UTC"],
+        ),
+        (
+            (DEPLOY, START, END, ended("e2", "04T10:00:00")),
+            ["Every figure: Does not count: the incident was over already"],
+        ),
+        ((END,), ["Every figure: Does not count: no start of it is here"]),
+        (
+            (DEPLOY, START, ended("e", "03T00:00:00")),
+            ["Every figure: Does not count: it comes before the incident's start"],
+        ),
+        (
+            (DEPLOY, started("s", "04T08:00:01", **STAGING), ended("e", "04T09:00:01", environment="live")),
+            ["Every figure: Does not count: the incident started in another environment or service"],
+        ),
+        (
+            (deploy("d", "04T08:00:00", **STAGING), started("s", "04T08:00:01", **STAGING), END),
+            ["Failed deployment recovery time: Counts: ends the incident that started"],
+        ),
+        (
+            (DEPLOY, deploy("r", "04T08:30:00", type="rollback")),
+            [
+                "Deployment frequency: Counts: one deploy",
+                "Change lead time: Does not count: it brought no new commit",
+                "Change fail rate: Counts: neither an incident nor a later deploy",
+                "Failed deployment recovery time: Does not count: it did not fail",
+                "Deployment rework rate: Counts: a rollback; it remedies deploy aaaaaaaaaaaa",
+            ],
+        ),
+    ],
+)
+def test_an_event_is_judged_by_all_that_is_here(
+    receiver: Receiver, owner: Visitor, events: tuple[dict[str, Any], ...], beginnings: list[str]
+) -> None:
+    """An event's verdicts use the events that it is attributed to, ends, repeats or undoes, of any time."""
+    assert receiver.post(receiver.key("ci"), list(events)).status_code == 202
+    page = owner.get(f"/events/{len(events)}")
+    shown = verdicts(page.text)
+    assert page.status_code == 200
+    assert len(shown) == len(beginnings), shown
+    assert [line[: len(beginning)] for line, beginning in zip(shown, beginnings, strict=True)] == beginnings
+
+
+def test_an_event_of_a_clock_that_is_ahead_counts_later(receiver: Receiver, owner: Visitor) -> None:
+    """An event that has not happened yet counts in nothing, and its page says so."""
+    ahead = body("deploy", time=text_of(utc_now() + timedelta(minutes=4)))
+    assert receiver.post(receiver.key("ci"), ahead).status_code == 202
+    assert verdicts(owner.get("/events/1").text) == [
+        "Every figure: Does not count: later than now, or than the moment asked for"
+    ]
+
+
+STEP, RELAY = "step/github-actions", "relay/argocd"
+
+
+@pytest.mark.parametrize(
+    ("second", "minutes", "is_asked"),
+    [
+        ({"reporter": RELAY}, 9, True),
+        ({}, 9, True),
+        ({"reporter": RELAY, "service": "web"}, 9, True),
+        ({"reporter": STEP}, 9, False),
+        ({"reporter": RELAY}, 11, False),
+        ({"reporter": RELAY, "environment": "staging"}, 9, False),
+        ({"reporter": RELAY, "repo": "larkspur/other"}, 9, False),
+        ({"reporter": RELAY, "type": "rollback"}, 9, False),
+        # A repeat is not counted at all.
+        ({"reporter": RELAY, "commitSHA": "a1" * 20}, 9, False),
+    ],
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_page_of_a_deploy_asks_whether_it_was_counted_twice(
+    kind: str, second: dict[str, str], minutes: int, is_asked: bool, receiver: Receiver, owner: Visitor
+) -> None:
+    """Two reporters name two commits within ten minutes: both pages name both, and the other deploy."""
+    began = utc_now() - timedelta(hours=3)
+    common = {"kind": "deployed", "repo": "larkspur/Shop", "environment": "production"}
+    deploys = [
+        {**common, "commitSHA": "a1" * 20, "time": text_of(began), "reporter": STEP},
+        {**common, "commitSHA": "b2" * 20, "time": text_of(began + timedelta(minutes=minutes)), **second},
+    ]
+    assert receiver.post(receiver.key("ci"), deploys).status_code == 202
+
+    names = [deploy.get("reporter", "a reporter without a name") for deploy in deploys]
+    for own, other in ((1, 2), (2, 1)):
+        page = html.unescape(owner.get(f"/events/{own}").text)
+        assert ("Counted twice?" in page) == is_asked
+        if is_asked:
+            text = " ".join(page.split())
+            told = f'{names[other - 1]} reported <a href="/events/{other}">another deploy</a>'
+            assert f"Within ten minutes, {told}" in text
+            assert f"{names[own - 1]} reported this one" in text
+
+
+@pytest.mark.parametrize("path", ["/events", "/dora"])
+def test_a_wrong_filter_comes_back_with_its_mistake(receiver: Receiver, owner: Visitor, path: str) -> None:
+    """The same form has what was typed, and the message beside its field. A day is a date field."""
+    page = owner.get(f"{path}?from=last+tuesday&repo=larkspur/web")
+    assert page.status_code == 400
+    assert 'name="from" value="last tuesday" aria-describedby="from-error" aria-invalid="true"' in page.text
+    assert re.search(r'<p class="error" id="from-error" role="alert">Expected [^<]+</p>', page.text)
+    assert 'value="larkspur/web"' in page.text
+    assert 'type="date" id="from"' in owner.get(path).text
+    moment = owner.get(f"{path}?from=2026-03-04T10:00:00Z")
+    assert (moment.status_code, 'type="text" id="from"' in moment.text) == (200, True)

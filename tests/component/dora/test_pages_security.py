@@ -1,0 +1,455 @@
+"""The safety of the pages: sessions, forms of other sites, hostile text, guesses, headers, and the log."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import requests
+from gitdailies_core.errors import StoreUnavailable
+from gitdailies_dora.accounts import people, people_store
+from gitdailies_dora.accounts.first_owner import invite_owner
+from gitdailies_dora.pages.frame.site import EVERYONE, OWNERS, Site
+from gitdailies_dora.pages.routes import pages
+from gitdailies_dora.sql.database import transaction
+from gitdailies_server.storage.timestamps import to_us
+
+from tests.support.databases import KINDS
+from tests.support.dora.bare import bare_installation
+from tests.support.dora.payloads import body
+from tests.support.dora.running import Receiver, in_thread
+from tests.support.dora.visitor import PASSWORD, Visitor
+
+pytestmark = pytest.mark.matrix
+
+MANAGE = "/settings/api-access/incoming-webhooks"
+
+
+on_each = pytest.mark.parametrize("kind", KINDS)
+
+
+def key_of(owner: Visitor, name: str = "ci") -> str:
+    page = owner.post(f"{MANAGE}/new-key", name=name, sends="every")
+    return re.search(r"gdk_\w{38}", page.text)[0]
+
+
+def test_every_page_asks_who_it_is(receiver: Receiver, owner: Visitor) -> None:
+    """Each page but the way in sends a stranger to sign in, and shows a viewer no page of owners."""
+    link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="viewer").text)[0]
+    viewer, stranger = Visitor(receiver), Visitor(receiver)
+    viewer.join(link, "Vic")
+    asked = [page for page in pages(Site(bare_installation())) if page.needs != EVERYONE]
+    assert len(asked) > 20
+    for page in asked:
+        path = re.sub(r"\{\w+:int\}", "1", page.path)
+        for visitor, expected in ((stranger, 303), (viewer, 403 if page.needs == OWNERS else None)):
+            form = "/sign-in" if visitor is stranger else "/events"
+            asks = visitor.get if page.method == "GET" else visitor.post
+            more = {"allow_redirects": False} if page.method == "GET" else {"form": form}
+            status = asks(path, **more).status_code
+            assert expected in (None, status), (page, status)
+
+
+def test_a_session_that_was_put_upon_somebody_is_not_theirs(receiver: Receiver, owner: Visitor) -> None:
+    """Signing in replaces a planted cookie, and the planted one gives no session."""
+    victim, attacker = Visitor(receiver), Visitor(receiver)
+    for visitor in (victim, attacker):
+        visitor.session.cookies.set("gitdailies", "planted", domain="127.0.0.1")
+    assert victim.sign_in("kim").status_code == 303
+    assert victim.get("/settings").status_code == 200
+    assert "Sign in" in attacker.get("/settings").text
+
+
+@on_each
+def test_signing_out_ends_the_session_in_the_store(kind: str, receiver: Receiver, owner: Visitor) -> None:
+    """A copy of the cookie is worth nothing after its owner signed out."""
+    copy = dict(owner.session.cookies)
+    owner.post("/sign-out", form="/settings")
+    answer = requests.get(receiver.url + "/settings", cookies=copy, timeout=10, allow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=/settings")
+
+
+@on_each
+@pytest.mark.parametrize("age", ["idle", "absolute"])
+def test_sessions_end_by_themselves(kind: str, receiver: Receiver, owner: Visitor, age: str) -> None:
+    """A session ends after twelve idle hours, and after seven days however often it is used."""
+    past = datetime.now(UTC) - (people.IDLE if age == "idle" else people.ABSOLUTE) - timedelta(seconds=1)
+    column = "seen_at" if age == "idle" else "created_at"
+    with transaction(receiver.store) as session:
+        session.execute(f"UPDATE sessions SET {column} = ?", (to_us(past),))
+    assert owner.get("/settings", allow_redirects=False).status_code == 303
+
+
+def test_a_page_that_renews_itself_keeps_no_session(receiver: Receiver, owner: Visitor) -> None:
+    """What a script asks is answered, and does not count as use; what a person asks does."""
+    past = to_us(datetime.now(UTC) - people.IDLE / 2)
+
+    def used_after(headers: dict[str, str]) -> bool:
+        with transaction(receiver.store) as session:
+            session.execute("UPDATE sessions SET seen_at = ?", (past,))
+        assert owner.get("/dora", headers={"accept": "text/html", **headers}).status_code == 200
+        with transaction(receiver.store) as session:
+            return session.execute("SELECT seen_at FROM sessions").fetchone() != (past,)
+
+    assert (used_after({"x-renewal": "yes"}), used_after({})) == (False, True)
+
+
+@on_each
+def test_a_removed_person_is_out_at_once(kind: str, receiver: Receiver, owner: Visitor) -> None:
+    """A removed person's session, password and invitations end at once; the last owner cannot be removed."""
+    second = Visitor(receiver)
+    second.join(
+        re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="owner").text)[0], "Sam"
+    )
+    given = re.search(r"/join/[\w-]+", second.post("/settings/people/invite", role="owner").text)[0]
+    assert owner.post("/settings/people/2/remove").status_code == 303
+    assert second.get("/settings", allow_redirects=False).status_code == 303
+    assert Visitor(receiver).sign_in("Sam").status_code == 401
+    assert Visitor(receiver).get(given).status_code == 410
+    assert "the only owner cannot be removed" in owner.post("/settings/people/1/remove").text
+
+
+def test_the_only_owner_is_not_offered_to_be_removed(receiver: Receiver, owner: Visitor) -> None:
+    """The page has no button to remove the only owner, until there is another one."""
+    assert re.findall(r"people/(\d+)/remove|(the only owner)", owner.get("/settings/people").text) == [
+        ("", "the only owner")
+    ]
+    link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="owner").text)[0]
+    assert Visitor(receiver).join(link, "Sam").status_code == 303
+    assert re.findall(r"people/(\d+)/remove", owner.get("/settings/people").text) == ["1", "2"]
+
+
+def test_a_key_is_replaced_and_deleted_knowingly(receiver: Receiver, owner: Visitor) -> None:
+    """A successor has the next free name and says what it replaces; deleting a key in use says so."""
+    key = key_of(owner, "ci")
+    key_of(owner, "ci-2")
+    page = owner.get(f"{MANAGE}/new-key?like=2").text
+    assert re.findall(r"<h1>(.*?)</h1>", page) == ["Create a successor of “ci-2”"]
+    assert 'value="ci-3"' in page
+    refused = owner.post(f"{MANAGE}/new-key", name="", sends="every", like="2").text
+    assert "Create a successor of “ci-2”" in refused
+    asked = owner.get(f"{MANAGE}/keys/1/delete").text
+    assert "<h1>Delete the key “ci”?</h1>" in asked
+    assert "Events that were sent with it stay." in asked
+    assert "It is in use" not in asked
+    receiver.post(key, body("deploy"))
+    assert "It is in use" in owner.get(f"{MANAGE}/keys/1/delete").text
+    assert " by Kim</td>" in owner.get(MANAGE).text
+    receiver.key("by command")
+    assert " by the command line</td>" in owner.get(MANAGE).text
+
+
+def test_a_viewer_is_not_shown_keys(receiver: Receiver, owner: Visitor) -> None:
+    """The first page shows an owner the names and beginnings of keys, and a viewer none of them."""
+    link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="viewer").text)[0]
+    viewer = Visitor(receiver)
+    viewer.join(link, "Vic")
+    shown = key_of(owner, "larkspur pipeline")[:8]
+    for visitor, visible in ((owner, True), (viewer, False)):
+        page = visitor.get("/").text
+        assert ("There is one key" in page) == visible
+        assert (shown in page, "larkspur pipeline" in page) == (visible, visible)
+
+
+@pytest.mark.parametrize(
+    ("fields", "headers"),
+    [
+        ({"form_token": ""}, {}),
+        ({"form_token": "0" * 64}, {}),
+        ({}, {"origin": "https://evil.example"}),
+        ({}, {"origin": "null"}),
+        ({}, {"sec-fetch-site": "cross-site"}),
+        ({}, {"sec-fetch-site": "same-site"}),
+    ],
+)
+def test_a_form_of_another_site_does_nothing(
+    receiver: Receiver, owner: Visitor, fields: dict[str, str], headers: dict[str, str]
+) -> None:
+    """Without our page's token, or from another origin, a signed-in browser's form is 403."""
+    answer = owner.post(f"{MANAGE}/new-key", headers=headers, name="evil", sends="every", **fields)
+    assert answer.status_code == 403
+    with transaction(receiver.store) as session:
+        assert session.execute("SELECT count(*) FROM keys").fetchone() == (0,)
+
+
+def test_a_token_of_one_visitor_is_none_of_another(receiver: Receiver, owner: Visitor) -> None:
+    """A form token is bound to the cookie it was made for."""
+    token = Visitor(receiver).token("/sign-in")
+    answer = owner.post(f"{MANAGE}/new-key", form_token=token, name="evil", sends="every")
+    assert answer.status_code == 403
+
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7*7}}"
+
+
+@on_each
+def test_hostile_text_is_shown_as_text(kind: str, receiver: Receiver, owner: Visitor) -> None:
+    """Titles, repositories, key and person names, searches and paths are text on every page."""
+    key = key_of(owner, HOSTILE)
+    repo = "larkspur/<script>alert(1)</script>"
+    receiver.post(key, body("incident-started", title=HOSTILE, repo=repo, service=HOSTILE))
+    search = quote(HOSTILE)
+    for path in (
+        "/connect",
+        "/connect/newest",
+        "/events",
+        "/events/1",
+        "/events/1/delete",
+        MANAGE,
+        f"{MANAGE}/keys/1",
+        f"{MANAGE}/keys/1/delete",
+        f"{MANAGE}/new-key?like=1",
+        "/settings/audit",
+        f"/events?q={search}&repo={search}",
+        f"/sign-in?next={search}",
+        f"/{search}",
+    ):
+        page = owner.get(path)
+        assert page.status_code in (200, 404), path
+        assert "<script>alert" not in page.text, path
+        assert "<img src=x" not in page.text, path
+        assert "unsafe" not in page.headers["content-security-policy"], path
+
+
+def test_hidden_characters_are_shown_escaped(receiver: Receiver, owner: Visitor) -> None:
+    """Characters that turn a line around or show nothing are escapes on every page, and the event is kept."""
+    title = "Checkout \u202e\u200bdown"
+    receiver.post(key_of(owner), body("incident-started", title=title, time=None))
+    for path in ("/connect", "/events", "/events/1", "/events/1/delete", "/dora", f"/events?q={title}"):
+        page = owner.get(path)
+        assert page.status_code == 200
+        assert "\u202e" not in page.text, path
+        assert r"Checkout \u202e\u200bdown" in page.text or path == "/dora", path
+    assert "Use 1 to 100 characters" in owner.post(f"{MANAGE}/new-key", name="c\u200bi", sends="every").text
+
+
+def test_no_page_leads_elsewhere_after_signing_in(receiver: Receiver, owner: Visitor) -> None:
+    """`next` may name a page of ours and nothing else."""
+    for target in (
+        "https://evil.example",
+        "//evil.example",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "/\t/evil",
+    ):
+        visitor = Visitor(receiver)
+        answer = visitor.post("/sign-in", name="Kim", password=PASSWORD, next=target)
+        assert answer.headers["location"] == "/", target
+    assert (
+        Visitor(receiver).post("/sign-in", name="Kim", password=PASSWORD, next="/events").headers["location"]
+        == "/events"
+    )
+
+
+def test_guessing_passwords_is_slowed(receiver: Receiver, owner: Visitor) -> None:
+    """After ten wrong passwords from an address the right one waits too; the answer says how long."""
+    visitor = Visitor(receiver)
+    statuses = [visitor.sign_in("Kim", f"wrong password {n}").status_code for n in range(10)]
+    assert statuses == [401] * 10
+    answer = visitor.sign_in("Kim")
+    assert answer.status_code == 429
+    assert 0 < int(answer.headers["retry-after"]) <= 30
+
+
+def test_an_own_sign_in_gives_no_guesses_back(receiver: Receiver, owner: Visitor) -> None:
+    """A viewer who signs in between guesses at the owner's password has no more of them."""
+    link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="viewer").text)[0]
+    Visitor(receiver).join(link, "Vic")
+    statuses = []
+    for _ in range(2):
+        statuses += [Visitor(receiver).sign_in("Kim", f"wrong password {n}").status_code for n in range(6)]
+        Visitor(receiver).sign_in("Vic")
+    assert statuses.count(401) <= 10
+    assert statuses[-1] == 429
+
+
+def test_guessing_keys_is_slowed_and_live_keys_are_not(receiver: Receiver) -> None:
+    """Many requests with wrong keys become 429 with Retry-After, while a live key still works."""
+    key = receiver.key("ci")
+    statuses = [receiver.post(f"{key[:-1]}-", body("deploy")).status_code for _ in range(80)]
+    assert statuses[:50] == [401] * 50
+    refused = receiver.post("wrong", body("deploy"))
+    assert (statuses[-1], refused.status_code) == (429, 429)
+    assert int(refused.headers["retry-after"]) >= 1
+    assert receiver.post(key, body("deploy")).status_code == 202
+
+
+def test_names_cannot_be_found_out(receiver: Receiver, owner: Visitor) -> None:
+    """A wrong password and an unknown name are answered with the same page."""
+    there, not_there = (Visitor(receiver).sign_in(name, "wrong password") for name in ("Kim", "Eve"))
+    strip = lambda page, name: re.sub(r'value="\w{64}"', "", page.text).replace(name, "")  # noqa: E731
+    assert strip(there, "Kim") == strip(not_there, "Eve")
+    assert there.status_code == not_there.status_code == 401
+
+
+def test_a_key_in_an_address_is_refused_and_repeated_nowhere(
+    receiver: Receiver, owner: Visitor, log_lines: pytest.CaptureFixture[str]
+) -> None:
+    """A request with a key in its path or query is refused. The key is in no answer and no log."""
+    key = receiver.key("ci")
+    for path in (f"/webhooks?key={key}", f"/events?q={key}", f"/{key}", f"/join/{key}"):
+        answer = owner.get(path)
+        assert answer.status_code in (400, 404, 405, 410), path
+        assert key not in answer.text
+    assert key[8:] not in log_lines.readouterr().err
+
+
+def test_one_time_links_and_passwords_are_in_no_log(
+    receiver: Receiver, log_lines: pytest.CaptureFixture[str]
+) -> None:
+    """Neither the token of a link, nor a password, nor a cookie is in any line of the log."""
+    link, visitor = invite_owner(receiver.store), Visitor(receiver)
+    visitor.join(link, "Kim")
+    visitor.sign_in("Kim", "wrong " + PASSWORD)
+    visitor.get(link)
+    logged = log_lines.readouterr().err
+    assert "joined" in logged
+    secrets = [link.rpartition("/")[2], PASSWORD, *visitor.session.cookies.values()]
+    assert [secret for secret in secrets if secret in logged] == []
+    with transaction(receiver.store) as session:
+        rows = [
+            str(row)
+            for table in ("people", "sessions", "invitations", "audit")
+            for row in session.execute(f"SELECT * FROM {table}").fetchall()
+        ]
+    assert [secret for secret in secrets if any(secret in row for row in rows)] == []
+
+
+@on_each
+def test_a_link_is_used_once(kind: str, receiver: Receiver) -> None:
+    """A used link is answered 410. All links for the first owner end with the first use of one."""
+    first, second = invite_owner(receiver.store), invite_owner(receiver.store)
+    assert Visitor(receiver).join(first, "Kim").status_code == 303
+    for link in (first, second):
+        assert Visitor(receiver).get(link).status_code == 410
+
+
+@contextmanager
+def behind_tls(folder: Path) -> Iterator[Receiver]:
+    with in_thread(folder / "w.db", public="https://dora.example.com") as running:
+        yield running
+
+
+def test_cookies_and_headers_behind_tls(tmp_path: Path) -> None:
+    """Behind TLS the cookie is Secure and for one host, HSTS is sent, and forms need the public origin."""
+    with behind_tls(tmp_path) as receiver:
+        link = invite_owner(receiver.store)
+        page = requests.get(receiver.url + link, timeout=10)
+        cookie = page.headers["set-cookie"]
+        assert re.fullmatch(r"__Host-gitdailies=[\w-]{43}; Path=/; HttpOnly; SameSite=Lax; Secure", cookie)
+        assert page.headers["strict-transport-security"] == "max-age=31536000"
+        token = re.search(r'name="form_token" value="(\w+)"', page.text)[1]
+        form = {"form_token": token, "name": "Kim", "password": PASSWORD, "again": PASSWORD}
+        headers = {"cookie": cookie.split(";")[0]}
+        for origin, status in ((receiver.url, 403), ("https://dora.example.com", 303)):
+            answer = requests.post(
+                receiver.url + link,
+                data=form,
+                headers={**headers, "origin": origin},
+                timeout=10,
+                allow_redirects=False,
+            )
+            assert answer.status_code == status
+        assert "Max-Age=604800" in answer.headers["set-cookie"]
+
+
+def test_every_answer_has_the_headers(receiver: Receiver, owner: Visitor) -> None:
+    """Pages, problems, JSON and files have the headers against sniffing, framing and foreign content."""
+    for path in ("/connect", "/nowhere", "/openapi.json", "/api/events", "/static/style.css", "/sign-in"):
+        headers = owner.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff", path
+        assert "frame-ancestors 'none'" in headers["content-security-policy"], path
+        assert headers["referrer-policy"] == "same-origin", path
+        assert headers["cache-control"] == ("no-store" if "static" not in path else headers["cache-control"])
+
+
+def test_a_fault_on_a_page_shows_no_trace(
+    receiver: Receiver,
+    owner: Visitor,
+    monkeypatch: pytest.MonkeyPatch,
+    log_lines: pytest.CaptureFixture[str],
+) -> None:
+    """A fault of ours is a page with a number and a way back, without trace or text; under the number the
+    log names the places that led there, from the inside out."""
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("the reason inside")
+
+    monkeypatch.setattr(people_store, "all_people", broken)
+    answer = owner.get("/settings/people")
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert '<a href="/">Go to the start page</a>' in answer.text
+    assert "Traceback" not in answer.text
+    number = re.search(r"internal error (\w{12})", answer.text)[1]
+    (line,) = [line for line in log_lines.readouterr().err.splitlines() if number in line]
+    places = re.findall(r"([\w/]+\.py):\d+", json.loads(line)["reason"])
+    assert places[0] == "test_pages_security.py"
+    assert places[-1] == "gitdailies_dora/api/middleware.py"
+    assert "gitdailies_dora/pages/settings/members.py" in places
+    assert "the reason inside" not in answer.text + line
+
+
+def test_a_store_that_cannot_be_read_is_a_page(
+    receiver: Receiver, owner: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the session cannot be read, a browser gets a page with Retry-After."""
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise StoreUnavailable("store: expected to read it, got a fault")
+
+    monkeypatch.setattr(people_store, "find_session", broken)
+    answer = owner.get("/events")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert "The store is unavailable</h1>" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/nowhere", 404),
+        ("/dora/", 404),
+        ("/events/", 404),
+        ("/events/-1", 404),
+        ("/events/99", 404),
+        (f"{MANAGE}/keys/x", 404),
+        (f"{MANAGE}/keys/99", 404),
+        ("/sign-out", 405),
+        ("/events?key=x", 400),
+    ],
+)
+def test_an_unknown_path_is_a_page_in_a_browser(
+    receiver: Receiver, owner: Visitor, path: str, status: int
+) -> None:
+    """A browser is shown a page with a way back, and a program the problem as JSON."""
+    page = owner.get(path)
+    assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    way_back = ("/dora", "overview") if status == 404 else ("/", "start page")
+    assert '<a href="{}">Go to the {}</a>'.format(*way_back) in page.text
+    problem = requests.get(receiver.url + path, timeout=10, allow_redirects=False)
+    if problem.status_code != 303:  # pages redirect a visitor to sign in
+        assert (problem.status_code, problem.json()["status"]) == (status, status)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/webhooks", 405), ("/api/events", 401), ("/api/nothing", 404)]
+)
+def test_the_interface_answers_programs_that_name_html_first(
+    receiver: Receiver, path: str, status: int
+) -> None:
+    """A program whose library prefers HTML gets a problem of the interface as JSON, not as a page."""
+    answer = Visitor(receiver).get(path, headers={"accept": "text/html, image/gif, *; q=.2, */*; q=.2"})
+    assert (answer.status_code, answer.json()["status"]) == (status, status)
+
+
+def test_host_headers_are_not_repeated_unread(receiver: Receiver, owner: Visitor) -> None:
+    """A Host header that is no host is shown nowhere."""
+    page = owner.get(MANAGE, headers={"host": 'x"><script>alert(1)</script>', "accept": "text/html"})
+    assert "<script>alert" not in page.text

@@ -1,0 +1,206 @@
+"""How the receiver starts, shares its process, and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from gitdailies_connection.addresses import Listen
+from gitdailies_core.errors import ConfigurationError
+from gitdailies_dora.accounts.keys.key_store import create_key, delete_key
+from gitdailies_dora.server import serve
+from gitdailies_dora.sql.database import StoreLocation
+from gitdailies_server.storage.database import Database
+
+from tests.support.dora.payloads import body
+from tests.support.dora.running import Receiver, in_process, in_thread
+
+
+def never(_: str) -> None:
+    raise AssertionError("it said that it listens")
+
+
+def start(listen: Listen, store: StoreLocation, flag: str = "--listen") -> None:
+    asyncio.run(
+        serve(listen=listen, store=store, strict_order=False, ready=never, stop=asyncio.Event(), flag=flag)
+    )
+
+
+def test_a_taken_port_names_the_flag_to_change(tmp_path: Path) -> None:
+    """If another program listens there, the error names the address, the reason and the flag."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigurationError) as refused:
+            start(Listen("127.0.0.1", port), tmp_path / "w.db", "--dora-port")
+    assert str(refused.value) == (
+        f"127.0.0.1:{port}: cannot listen there: address already in use; change --dora-port"
+    )
+    assert not (tmp_path / "w.db").exists()
+
+
+def test_an_address_that_is_not_here(tmp_path: Path) -> None:
+    """An address of another machine is refused in the same words."""
+    with pytest.raises(ConfigurationError, match=r"192\.0\.2\.1:8700: cannot listen there"):
+        start(Listen("192.0.2.1", 8700), tmp_path / "w.db")
+
+
+def test_one_server_a_store(receiver: Receiver) -> None:
+    """A second server on the same file is refused, and the first one still works."""
+    with pytest.raises(ConfigurationError, match="another server uses this file"):
+        start(Listen("127.0.0.1", 0), receiver.store)
+    assert requests.get(receiver.url + "/healthz", timeout=30).status_code == 200
+
+
+def test_a_second_start_finds_everything(tmp_path: Path) -> None:
+    """Events and keys survive a stop and a start."""
+    with in_thread(tmp_path / "w.db") as receiver:
+        key = receiver.key("ci", "send", "read")
+        receiver.post(key, body("deploy"))
+    with in_thread(tmp_path / "w.db") as receiver:
+        assert [event["id"] for event in receiver.events(key)] == ["deploy-1"]
+
+
+def test_it_shares_a_loop_and_leaves_signals_alone(tmp_path: Path) -> None:
+    """Two receivers run in one loop, and the process's own signal handlers stay in place."""
+    seen: list[list[object]] = []
+
+    def handlers() -> None:
+        seen.append([signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)])
+
+    async def both() -> list[int]:
+        handlers()
+        stop, addresses = asyncio.Event(), []
+        tasks = [
+            asyncio.create_task(
+                serve(
+                    listen=Listen("127.0.0.1", 0),
+                    store=tmp_path / name,
+                    strict_order=False,
+                    ready=addresses.append,
+                    stop=stop,
+                )
+            )
+            for name in ("a.db", "b.db")
+        ]
+        await _until(lambda: len(addresses) == 2)
+        handlers()
+        found = [await asyncio.to_thread(requests.get, f"{url}/healthz", timeout=30) for url in addresses]
+        stop.set()
+        await asyncio.gather(*tasks)
+        return [answer.status_code for answer in found]
+
+    assert asyncio.run(both()) == [200, 200]
+    assert seen[0] == seen[1]
+
+
+def test_ipv6_addresses_are_written_so_that_they_can_be_opened(tmp_path: Path) -> None:
+    """On ::1 the address that is announced has brackets and answers."""
+    if not socket.has_ipv6:
+        pytest.skip("this machine has no IPv6")
+    addresses: list[str] = []
+
+    async def once() -> int:
+        stop = asyncio.Event()
+        task = asyncio.create_task(
+            serve(
+                listen=Listen("::1", 0),
+                store=tmp_path / "w.db",
+                strict_order=False,
+                ready=addresses.append,
+                stop=stop,
+            )
+        )
+        await _until(lambda: addresses or task.done())
+        answer = await asyncio.to_thread(requests.get, f"{addresses[0]}/healthz", timeout=30)
+        stop.set()
+        await task
+        return answer.status_code
+
+    assert asyncio.run(once()) == 200
+    assert addresses[0].startswith("http://[::1]:")
+
+
+def test_a_request_under_way_is_answered_before_the_end(tmp_path: Path) -> None:
+    """A request whose body is still coming in when the server stops is taken and answered."""
+    key = create_key(tmp_path / "w.db", "ci")[0].reveal()
+    raw = json.dumps(body("deploy")).encode()
+    head = f"POST /webhooks HTTP/1.1\r\nHost: x\r\nwebhook-key: {key}\r\nContent-Length: {len(raw)}\r\n\r\n"
+    with in_thread(tmp_path / "w.db") as receiver:
+        where = urlsplit(receiver.url)
+        connection = socket.create_connection((where.hostname, where.port), timeout=10)
+        connection.sendall(head.encode() + raw[:10])
+        time.sleep(0.2)
+        answers: list[bytes] = []
+
+        def rest() -> None:
+            time.sleep(0.5)
+            connection.sendall(raw[10:])
+            answers.append(connection.recv(1000))
+
+        late = threading.Thread(target=rest)
+        late.start()
+    late.join()
+    connection.close()
+    assert answers[0].startswith(b"HTTP/1.1 202 ")
+
+
+def test_a_sender_that_hangs_does_not_hold_the_end_up(tmp_path: Path) -> None:
+    """The server ends within 10 seconds, even if a request never ends."""
+    with in_process(f"sqlite:{tmp_path / 'w.db'}") as (receiver, process):
+        key = receiver.key("ci")
+        where = urlsplit(receiver.url)
+        head = f"POST /webhooks HTTP/1.1\r\nHost: x\r\nwebhook-key: {key}\r\nContent-Length: 99\r\n\r\n{{"
+        with socket.create_connection((where.hostname, where.port), timeout=10) as connection:
+            connection.sendall(head.encode())
+            time.sleep(0.2)
+            began = time.monotonic()
+            process.stdin.close()
+            assert process.wait(15) == 0
+            assert time.monotonic() - began < 10
+
+
+def test_log_lines_are_json_objects(tmp_path: Path, log_lines: pytest.CaptureFixture[str]) -> None:
+    """Every line on stderr is one JSON object in ASCII, whatever was sent."""
+    with in_thread(tmp_path / "w.db") as receiver:
+        key = receiver.key("ci", "send", "delete")
+        receiver.post(key, body("deploy", kind="\x1b[31mred\r\n{}"))
+        receiver.post(key, body("deploy", id="é\u2028"))
+        requests.delete(
+            receiver.url + "/api/events/%1b[2J%e2%80%a8", headers={"webhook-key": key}, timeout=30
+        )
+        host, port = receiver.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=30) as raw:
+            raw.sendall(b"\x16\x03\x01 this is not HTTP\r\n\r\n")
+            raw.recv(100)
+    lines = log_lines.readouterr().err.splitlines()
+    read = [json.loads(line) for line in lines]
+    assert all(line.isascii() and line.isprintable() for line in lines)
+    assert {"receiver started", "received", "refused", "receiver stopped"} <= {line["event"] for line in read}
+    assert any(line["level"] == "warning" for line in read), "the web server's own warning is missing"
+
+
+async def _until(true: Callable[[], object]) -> None:
+    async with asyncio.timeout(60):
+        while not true():  # noqa: ASYNC110  a plain callback reports the awaited state
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("kind", ["postgresql"])
+def test_two_servers_on_one_database(kind: str, database: Callable[[], Database]) -> None:
+    """The other server lists and recognizes an event, and a key deleted at one is refused by both."""
+    with in_thread(database()) as one, in_thread(database()) as other:
+        key, reader = one.key("ci"), one.key("dash", "read")
+        assert one.post(key, body("deploy")).json()["status"] == "created"
+        assert other.post(key, body("deploy")).json()["status"] == "unchanged"
+        assert [event["id"] for event in other.events(reader)] == ["deploy-1"]
+        delete_key(database(), "ci")
+        assert [server.post(key, body("deploy")).status_code for server in (one, other)] == [401, 401]

@@ -1,0 +1,113 @@
+"""Renamed repositories: what goes on under the new name, and what GitHub tells of a renaming."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.processes import ended, eventually, run
+from tests.support.relay import deploys
+from tests.support.relay.deliveries import ENDED_AT, pagerduty
+from tests.support.relay.receiver import Receiver
+from tests.support.relay.running import Relay, configure, in_thread
+
+OLD, NEW = "larkspur/checkout-api", "larkspur/till"
+LINE = f"repositories: {{{NEW}: {{was: [{OLD}]}}}}"
+
+
+@pytest.fixture
+def relay(tmp_path: Path, receiver: Receiver) -> Iterator[Relay]:
+    file = configure(tmp_path, url=receiver.url)
+    deploys.add_sources(tmp_path)
+    with in_thread(file) as running:
+        yield running
+
+
+def paste(relay: Relay, line: str) -> None:
+    """Add a line to gitdailies.yml, and have the relay read it."""
+    file = relay.store.parent / "gitdailies.yml"
+    file.write_text(f"{file.read_text()}{line}\n")
+    relay.reload()
+    eventually(lambda: relay.logged("configuration reloaded"))
+
+
+RENAMED = {"repository": {"name": {"from": "checkout-api"}}}
+# GitHub's description of its API has an organization beside the user; octokit's examples have users alone.
+MOVED = {"owner": {"from": {"organization": {"login": "larkspur-labs"}}}}
+
+
+def told(action: str, changes: Any) -> Any:
+    """The delivery by which GitHub tells that the repository has its new name."""
+    repository = {"name": "till", "full_name": NEW, "owner": {"login": "larkspur"}}
+    return deploys.github("repository", {"action": action, "changes": changes, "repository": repository})
+
+
+def checked(relay: Relay) -> list[str]:
+    """What `gitdailies check` tells to do about repositories that have new names."""
+    folder = relay.store.parent
+    text = (folder / "gitdailies.yml").read_text()
+    # The receiver of these tests takes events alone.
+    (folder / "check.yml").write_text(re.sub(r"url: http\S+", "url: http://127.0.0.1:1/webhooks", text))
+    done = ended("check", "check.yml", "--json", folder=folder, environ=os.environ)
+    findings = json.loads(done.stdout)["findings"]
+    return [one["remedy"] for one in findings if " is called " in one["text"]]
+
+
+def test_a_line_with_a_former_name_counts_for_the_present_one(relay: Relay, receiver: Receiver) -> None:
+    """An incident that is open ends where it began, and a new one starts under the present name."""
+    pagerduty("incident.triggered", "Q1").post(relay.url)
+    eventually(lambda: receiver.of("Q1"))
+    paste(relay, LINE)
+    pagerduty("incident.triggered", "Q1").post(relay.url)
+    pagerduty("incident.resolved", "Q1", at=ENDED_AT).post(relay.url)
+    pagerduty("incident.triggered", "Q2").post(relay.url)
+    eventually(lambda: receiver.of("Q2") and len(receiver.of("Q1")) == 2)
+    assert [(one.event["kind"], one.event["repo"]) for one in receiver.of("Q1")] == [
+        ("incidentStarted", OLD),
+        ("incidentResolved", OLD),
+    ]
+    assert [one.event["repo"] for one in receiver.of("Q2")] == [NEW]
+
+
+@pytest.mark.parametrize(
+    ("action", "changes", "former"),
+    [("renamed", RENAMED, OLD), ("transferred", MOVED, "larkspur-labs/till")],
+)
+def test_the_status_has_the_line_until_it_is_pasted(
+    relay: Relay, action: str, changes: Any, former: str
+) -> None:
+    """GitHub's delivery is quarantined with the line to paste; with it, a replay settles the matter."""
+    line = f"repositories: {{{NEW}: {{was: [{former}]}}}}"
+    assert told(action, changes).post(relay.url).status_code == 200
+    (alert,) = relay.status()["alerts"]
+    assert alert["text"].endswith(f": {line}.")
+    assert checked(relay) == [f"add this to gitdailies.yml, here and at the DORA server: {line}"]
+    paste(relay, line)
+    assert checked(relay) == []
+    run("relay", "replay", "--all", "--config", "gitdailies.yml", folder=relay.store.parent)
+    assert relay.status()["alerts"] == []
+    assert told(action, changes).post(relay.url).status_code == 200
+    assert relay.status()["alerts"] == []
+
+
+def test_a_deploy_goes_on_under_the_present_name(relay: Relay, receiver: Receiver) -> None:
+    """It brings the commits pushed under the former name; what still comes under that name counts, too."""
+    one, two, three = ("1" * 40, "2" * 40, "3" * 40)
+    deploys.deployment_status(OLD, one, at=deploys.minutes_ago(9)).post(relay.url)
+    deploys.push(OLD, one, [(two, deploys.minutes_ago(8))]).post(relay.url)
+    paste(relay, LINE)
+    deploys.push(NEW, two, [(three, deploys.minutes_ago(7))]).post(relay.url)
+    of_old = deploys.deployment_status(OLD, two, at=deploys.minutes_ago(6))
+    of_old.post(relay.url)
+    deploys.deployment_status(NEW, three, at=deploys.minutes_ago(5)).post(relay.url)
+    assert of_old.post(relay.url).status_code == 202
+    eventually(lambda: len(receiver.arrivals) == 3)
+    events = {arrival.event["commitSHA"]: arrival.event for arrival in receiver.arrivals}
+    assert [events[sha]["repo"] for sha in (one, two, three)] == [OLD, NEW, NEW]
+    assert [[commit["sha"] for commit in events[sha]["commits"]] for sha in (two, three)] == [[two], [three]]

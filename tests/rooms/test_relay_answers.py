@@ -1,0 +1,56 @@
+"""A field of a delivery has one home: the class of its answer, from which all JSON is written and read."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from gitdailies_connection.relay import answers
+from gitdailies_connection.relay.answers import RelayAnswer
+
+ROOT = Path(__file__).resolve().parents[2]
+USERS = (
+    "connection/gitdailies_connection/relay",
+    "relay/gitdailies_relay/operations",
+    "relay/gitdailies_relay/api/app.py",
+    "command-line/gitdailies_cli/relay",
+    "dora/gitdailies_dora/pages/deliveries/*.py",
+)
+ANSWERS = [one for one in vars(answers).values() if isinstance(one, type) and issubclass(one, RelayAnswer)]
+
+
+def files() -> Iterator[Path]:
+    for user in USERS:
+        found = sorted(ROOT.glob(user))
+        assert found, user
+        for path in found:
+            yield from path.glob("*.py") if path.is_dir() else [path]
+
+
+def names() -> set[str]:
+    """The names in JSON that no other word of the code is like."""
+    fields = (field for one in ANSWERS for field in msgspec.structs.fields(one))
+    return {field.encode_name for field in fields if field.encode_name != field.encode_name.lower()}
+
+
+def test_no_code_writes_or_reads_a_name_in_json_by_hand() -> None:
+    """Commands, API and pages know a field by its attribute, which mypy checks, and never by its text."""
+    known = names()
+    assert {"receivedAt", "lookedBackTo", "openIncidents"} <= known
+    texts = (
+        (path.name, node.value)
+        for path in files()
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+    assert [(name, text) for name, text in texts if text in known] == []
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=lambda one: one.__name__)
+def test_an_answer_has_a_form_that_can_be_read(answer: type[RelayAnswer]) -> None:
+    """msgspec can read every answer: a wrong type in it is found before the first request."""
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(b"7", type=answer)

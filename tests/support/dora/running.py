@@ -1,0 +1,227 @@
+"""A receiver that listens: in a thread of the test, or in a process that a test may kill."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from unittest.mock import patch
+
+import argon2
+import requests
+import structlog
+from gitdailies_connection.addresses import Listen, Network
+from gitdailies_connection.config.sections.settings import (
+    DeploySettings,
+    DoraSettings,
+    RelayAddress,
+    StoreSetting,
+    TeamSettings,
+)
+from gitdailies_connection.config.sections.sign_in import SignInSettings
+from gitdailies_dora.accounts import passwords
+from gitdailies_dora.accounts.keys.key_store import create_key
+from gitdailies_dora.figures.history.settings import FigureSettings
+from gitdailies_dora.server import serve
+from gitdailies_dora.sql.database import StoreLocation, database_of
+from gitdailies_server.storage.database import Database
+
+
+@dataclass
+class Receiver:
+    """An address and a store, with a key for each right."""
+
+    url: str
+    store: StoreLocation
+    # Makes the server read its settings again, and find these or this error.
+    reload: Callable[[DoraSettings | Exception], None] = lambda _: None
+    # What it logged so far, unless its lines are written.
+    log: list[MutableMapping[str, Any]] = field(default_factory=list)
+    # The second listener, if it has one.
+    status_url: str = ""
+
+    def logged(self, event: str) -> list[MutableMapping[str, Any]]:
+        return [entry for entry in self.log if entry["event"] == event]
+
+    def key(self, name: str, *allow: str) -> str:
+        return create_key(self.store, name, allow)[0].reveal()
+
+    def post(self, key: str, body: Any, path: str = "/webhooks", **headers: str) -> requests.Response:
+        """Post JSON (or bytes as they are); header names are written with `_` for `-`."""
+        given = {"webhook-key": key, **{name.replace("_", "-"): text for name, text in headers.items()}}
+        data = {"data": body} if isinstance(body, bytes) else {"json": body}
+        return requests.post(self.url + path, headers=given, timeout=30, **data)
+
+    def get(self, key: str, path: str = "/api/events", **query: str) -> requests.Response:
+        return requests.get(self.url + path, headers={"webhook-key": key}, params=query, timeout=60)
+
+    def events(self, key: str, **query: str) -> list[dict[str, Any]]:
+        return self.get(key, **query).json()["events"]
+
+
+# A hash of the product takes 50 ms on purpose. tests/unit/dora/test_passwords.py has the claims about it.
+_QUICK_HASHER = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+_lines_are_written: list[bool] = []
+
+
+@contextmanager
+def lines_written() -> Iterator[None]:
+    """Let servers in threads write their log lines, as a command does, in place of keeping the entries."""
+    _lines_are_written.append(True)
+    try:
+        yield
+    finally:
+        _lines_are_written.pop()
+
+
+@contextmanager
+def _captured_log() -> Iterator[list[MutableMapping[str, Any]]]:
+    if _lines_are_written:
+        yield []
+    else:
+        with structlog.testing.capture_logs() as log:
+            yield log
+
+
+@contextmanager
+def in_thread(
+    store: StoreLocation,
+    *,
+    strict_order: bool = False,
+    public: str = "",
+    settings: FigureSettings = FigureSettings(),  # noqa: B008  frozen
+    keep_days: float | None = None,
+    mirrors: Mapping[str, Path] = MappingProxyType({}),
+    trusted_proxies: Sequence[Network] = (),
+    status: Listen | None = None,
+    teams: Sequence[TeamSettings] = (),
+    relays: Sequence[RelayAddress] = (),
+    port: int = 0,
+    sign_in: SignInSettings = SignInSettings(),  # noqa: B008  frozen
+) -> Iterator[Receiver]:
+    address: list[str] = []
+    ready, loops, stops = threading.Event(), [], []
+    faults: list[BaseException] = []
+    reloading: list[asyncio.Event] = []
+    waiting: queue.SimpleQueue[DoraSettings | Exception] = queue.SimpleQueue()
+
+    def next_settings() -> DoraSettings:
+        one = waiting.get_nowait()
+        if isinstance(one, Exception):
+            raise one
+        return one
+
+    def reload(one: DoraSettings | Exception) -> None:
+        waiting.put(one)
+        loops[0].call_soon_threadsafe(reloading[0].set)
+        # Settings that the server has not taken yet would be skipped when the next ones arrive.
+        ends = time.monotonic() + 60
+        while not waiting.empty():
+            assert time.monotonic() < ends, "the server did not read its settings again"
+            time.sleep(0.01)
+
+    def listening(url: str) -> None:
+        address.append(url)
+        ready.set()
+
+    async def run() -> None:
+        loops.append(asyncio.get_running_loop())
+        stops.append(asyncio.Event())
+        reloading.append(asyncio.Event())
+        await serve(
+            listen=Listen("127.0.0.1", port),
+            store=store,
+            strict_order=strict_order,
+            ready=listening,
+            stop=stops[0],
+            public=public,
+            status=status,
+            status_hosts=["dora.internal"],
+            keep_days=keep_days,
+            settings=replace(
+                settings_of(settings, mirrors, trusted_proxies, sign_in),
+                teams=tuple(teams),
+                relay=tuple(relays),
+            ),
+            reload=next_settings,
+            reloading=reloading[0],
+        )
+
+    def body() -> None:
+        try:
+            asyncio.run(run())
+        except BaseException as error:
+            faults.append(error)
+        ready.set()
+
+    with _captured_log() as log, patch.object(passwords, "_HASHER", _QUICK_HASHER):
+        thread = threading.Thread(target=body)
+        thread.start()
+        ready.wait(60)
+        if not address:
+            thread.join()
+            raise faults[0]
+        try:
+            yield Receiver(address[0], store, reload, log, f"http://{status}" if status else "")
+        finally:
+            loops[0].call_soon_threadsafe(stops[0].set)
+            thread.join(60)
+            assert not thread.is_alive(), "the server did not stop"
+            assert not faults, faults
+
+
+def settings_of(
+    settings: FigureSettings,
+    mirrors: Mapping[str, Path] = MappingProxyType({}),
+    proxies: Sequence[Network] = (),
+    sign_in: SignInSettings = SignInSettings(),  # noqa: B008  frozen
+) -> DoraSettings:
+    """Return the settings of `dora` in gitdailies.yml."""
+    return DoraSettings(
+        window_hours=settings.window / timedelta(hours=1),
+        timezone=settings.timezone,
+        production=settings.production,
+        count_same_commit=settings.count_same_commit,
+        deploys=DeploySettings(settings.hotfix),
+        mirrors=mirrors,
+        trusted_proxies=tuple(proxies),
+        repositories=settings.renames,
+        sign_in=sign_in,
+    )
+
+
+def at(address: str) -> Database:
+    """Return the database of a `--store` address."""
+    return database_of(StoreSetting.parse(address, Path.cwd()))
+
+
+@contextmanager
+def in_process(store: str, *options: str) -> Iterator[tuple[Receiver, subprocess.Popen[str]]]:
+    script = Path(__file__).with_name("serve_store.py")
+    process = subprocess.Popen(
+        [sys.executable, str(script), store, *options],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        yield Receiver(process.stdout.readline().strip(), at(store)), process
+    finally:
+        process.stdin.close()
+        try:
+            process.wait(60)
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()

@@ -1,0 +1,162 @@
+"""The words of the pages about deliveries, and requests without a valid key."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from gitdailies_connection.relay.answers import (
+    DecidedMessage,
+    MappedService,
+    NotedAction,
+    RelayAlert,
+    SendingAttempt,
+    ShownDelivery,
+    ShownEvent,
+    SourceHealth,
+)
+from gitdailies_dora.accounts.keys.unknown_keys import UnknownKeys
+from gitdailies_dora.pages.deliveries import delivery_words
+from gitdailies_dora.pages.deliveries.delivery_words import (
+    alerts,
+    done_sentence,
+    list_address,
+    said,
+    timeline,
+)
+from gitdailies_relay.operations import outcomes
+from msgspec.structs import replace
+
+from tests.support.relay.reports import IDLE
+
+CAME = datetime(2026, 3, 4, 9, 12, 41, tzinfo=UTC)
+LATER = CAME + timedelta(minutes=5)
+WORD = "incident.triggered"
+
+
+def test_the_pages_know_every_word_of_the_relay() -> None:
+    """Outcomes and actions of the pages are those that a relay sends."""
+    assert set(delivery_words.OUTCOMES) == set(outcomes.OUTCOMES)
+    assert set(delivery_words.STEPS) == set(outcomes.ACTIONS)
+    for outcome, steps in delivery_words.FOR_MANY.items():
+        assert set(steps) <= set(outcomes.STEPS[outcome])
+
+
+def test_an_alert_leads_to_the_deliveries_that_it_is_about() -> None:
+    """Its filters are in the address. Without a filter, or of a source that is gone, it is text."""
+    status = replace(
+        IDLE,
+        sources={"pagerduty": SourceHealth(silent=True)},
+        alerts=(
+            RelayAlert("dead_letters", "1 dead letter waits.", "dead_letter"),
+            RelayAlert("source_silent", "pagerduty is silent.", source="pagerduty"),
+            RelayAlert("paused", "gone is paused.", "waiting", "gone"),
+            RelayAlert("reload_failed", "gitdailies.yml has errors."),
+        ),
+    )
+    assert alerts("eu", status) == [
+        ("1 dead letter waits.", "/deliveries?relay=eu&outcome=dead_letter"),
+        ("pagerduty is silent.", "/deliveries?relay=eu&source=pagerduty"),
+        ("gone is paused.", ""),
+        ("gitdailies.yml has errors.", ""),
+    ]
+
+
+DELIVERY = ShownDelivery(
+    id="d1",
+    received_at=CAME,
+    source="pagerduty",
+    incidents=("Q1",),
+    outcome="passed_on",
+    sentence="Passed on: the receiver took 1 event",
+    steps=("replay",),
+    messages=(
+        DecidedMessage(
+            "d1", CAME, "pagerduty", WORD, "file /run/secrets/pagerduty", "unmapped", "no line", ()
+        ),
+        DecidedMessage("d1", LATER, "pagerduty", WORD, "replay", "stored", "", ("incident-1",)),
+    ),
+    stored=None,
+    events=(
+        ShownEvent(
+            "incident-1",
+            {"kind": "incidentStarted"},
+            "d1",
+            LATER,
+            "delivered",
+            attempts=(SendingAttempt(LATER, 202, "delivered", "", ""),),
+        ),
+    ),
+    actions=(NotedAction(LATER, "Kim", "replayed", "d1", ""),),
+    mapped_by=(MappedService("checkout-api", "gitdailies.yml", 23),),
+    paused=(),
+    open_incidents=(),
+    file="gitdailies.yml",
+)
+
+
+def test_a_timeline_tells_everything_in_order() -> None:
+    """From the arrival over the mapping and the replay to the answer, each moment once."""
+    told = [f"{moment.what} {moment.more}".strip() for moment in timeline(DELIVERY, is_owner=True)]
+    assert told == [
+        "Arrived from pagerduty",
+        "The secret matched pagerduty",
+        "Read as incident.triggered no line",
+        "Mapped: checkout-api by line 23 of gitdailies.yml, in the current file",
+        "Read again as incident.triggered",
+        "An event was stored incidentStarted",
+        "Sent: answer 202 delivered",
+        "Replayed by Kim",
+    ]
+
+
+def test_a_viewer_is_not_told_which_secret_proved_it() -> None:
+    """A viewer's timeline names no secret and no file of one."""
+    assert "pagerduty" not in [moment.more for moment in timeline(DELIVERY, is_owner=False)]
+    assert not [one for one in timeline(DELIVERY, is_owner=False) if "secret" in one.more]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (("replay", "1", "1"), "Replayed 1 delivery. 1 event waits to be sent."),
+        (("replay", "14", "0"), "Replayed 14 deliveries. This gave no event."),
+        (("discard", "2", "3"), "Discarded 2 deliveries."),
+        (("<b>", "1", "1"), ""),
+        (("replay", "-1", "1"), ""),
+        (("replay", "٣", "1"), ""),
+    ],
+)
+def test_only_words_of_ours_and_numbers_are_said(given: tuple[str, str, str], expected: str) -> None:
+    """An address can make the page say nothing but what an action may have done."""
+    assert done_sentence(*given) == expected
+
+
+def test_a_badge_says_the_first_word() -> None:
+    """The sentence beside a badge does not repeat it."""
+    assert said("unmapped", "Unmapped: no line under services") == "no line under services"
+    assert said("unheard_of", "Unheard of: something") == "Unheard of: something"
+
+
+def test_filters_are_in_the_address() -> None:
+    """An address holds what is set, and nothing else."""
+    assert list_address("eu", {"q": "a&b", "source": ""}, after=None) == "/deliveries?relay=eu&q=a%26b"
+
+
+def test_requests_without_a_key_are_few_kinds() -> None:
+    """The same fault from one network is one line with a number, and only the newest kinds are remembered."""
+    found = UnknownKeys(most=2)
+    for number, network in enumerate(["a", "b", "a", "c"]):
+        found.note(network, "nothing", CAME + timedelta(minutes=number))
+    assert [(one.network, one.requests) for one in found.newest()] == [("c", 1), ("a", 2)]
+    assert found.newest()[1].first_at == CAME
+
+
+def test_what_a_filter_chose_is_in_the_words_of_the_list() -> None:
+    """A question about many deliveries names its filters as the list does, with times to the minute."""
+    filters = {"outcome": "unmapped", "q": "Q1", "to": "2026-03-04T09:12:41.984804Z", "bodies": "true"}
+    assert delivery_words.chosen(filters) == [
+        ("Outcome", "Unmapped"),
+        ("Search", "Q1"),
+        ("Received before", "2026-03-04 09:12 UTC"),
+    ]
