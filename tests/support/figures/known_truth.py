@@ -54,9 +54,12 @@ ESTABLISHED = 120
 
 _INCIDENTS = 0.7  # of the failures; the others are only rolled back
 _REPORTED_TWICE = 0.5
+# Who reports every deploy, once.
+_EACH = "step/ci"
 _FOUND_AFTER = 20 * MINUTE
 _ROLLED_BACK_AFTER = (10 * MINUTE, 50 * MINUTE)
 _REPAIR = (15 * MINUTE, 75 * MINUTE)
+_WINDOW = 24 * HOUR
 _LEAD, _LEAD_SIGMA = 8 * HOUR, 0.7
 
 
@@ -80,32 +83,32 @@ WEEKLY = Team("200 weekly repositories", 200, 7, True, 0.15, 200)
 
 
 def truth(team: Team) -> dict[str, float]:
-    """Return the true figures; each failure that is only rolled back makes one deploy more."""
+    """Return the true figures but the fail rate; each failure that is only rolled back is one deploy more."""
     rollbacks = team.fails * (1 - _INCIDENTS)
     return {
         FREQUENCY: team.repositories / team.days * (1 + rollbacks),
         LEAD_TIME: _LEAD / 1e6,
-        FAIL_RATE: team.fails / (1 + rollbacks),
         RECOVERY: fmean(_REPAIR) / 1e6,
         f"{RECOVERY} by remedy": fmean(_ROLLED_BACK_AFTER) / 1e6,
-        REWORK: rollbacks / (1 + rollbacks),
+        f"{REWORK} without inferred": rollbacks / (1 + rollbacks),
     }
 
 
-def draw(team: Team, chance: random.Random, days: int) -> History:
-    """Draw the events of *days* days; the team begins at some time of the first day."""
+def draw(team: Team, chance: random.Random, days: int) -> tuple[History, list[int]]:
+    """Draw the events of *days* days, and when each deploy that fails was; it begins on the first day."""
     began = BEGINNING + int(chance.random() * DAY)
     deploys: list[Deploy] = []
     incidents: list[tuple[int, DeployTarget]] = []
+    failed: list[int] = []
     for number in range(team.repositories):
         target = DeployTarget(f"larkspur/{number}", PRODUCTION, None)
-        _draw_repository(team, chance, target, (began, began + days * DAY), deploys, incidents)
+        failed += _draw_repository(team, chance, target, (began, began + days * DAY), deploys, incidents)
     starts, ends = [], []
     for number, (at, target) in enumerate(incidents):
         over = at + int(chance.uniform(*_REPAIR))
         starts.append(Start(f"s{number}", at, target, f"INC-{number}", None))
         ends.append(End(f"t{number}", over, target.repo, None, None, f"INC-{number}", None, False))
-    return History(_sorted(deploys), _sorted(starts), _sorted(ends))
+    return History(_sorted(deploys), _sorted(starts), _sorted(ends)), failed
 
 
 def _draw_repository(
@@ -115,7 +118,9 @@ def _draw_repository(
     span: tuple[int, int],
     deploys: list[Deploy],
     incidents: list[tuple[int, DeployTarget]],
-) -> None:
+) -> list[int]:
+    """Add the deploys and incidents of a repository, and return when each deploy that fails was."""
+    failed: list[int] = []
     began, ended = span
     # What was there before the first report of all.
     before, earliest = f"{chance.getrandbits(160):040x}", 0
@@ -129,6 +134,7 @@ def _draw_repository(
         ]
         _report(chance, deploys, Deploy("", at, target, sha, "deploy", tuple(listed), None))
         if chance.random() < team.fails:
+            failed.append(at)
             if chance.random() < _INCIDENTS:
                 incidents.append((at + int(chance.expovariate(1 / _FOUND_AFTER)), target))
             else:
@@ -144,6 +150,7 @@ def _draw_repository(
     at = began
     while (at := at + int(chance.expovariate(1 / (team.unrelated * DAY)))) < ended:
         incidents.append((at, target))
+    return failed
 
 
 def _moments(team: Team, chance: random.Random, began: int, ended: int) -> Iterator[int]:
@@ -160,7 +167,7 @@ def _moments(team: Team, chance: random.Random, began: int, ended: int) -> Itera
 
 def _report(chance: random.Random, deploys: list[Deploy], made: Deploy) -> None:
     run = f"ci:{len(deploys)}"
-    reporters = [(made.at, "step/ci")]
+    reporters = [(made.at, _EACH)]
     if chance.random() < _REPORTED_TWICE:
         reporters.append((made.at + int(chance.uniform(-MINUTE, MINUTE) / 2), "relay/ci"))
     for when, reporter in reporters:
@@ -227,12 +234,13 @@ def _main_numbers(figures: Figures) -> dict[str, float | None]:
         FAIL_RATE: figures.change_fail_rate.value,
         RECOVERY: recovery.median,
         f"{RECOVERY} by remedy": recovery.by_remedy.median,
-        REWORK: figures.deployment_rework_rate.value,
+        # No incident of these teams ends by a deploy, so no fix forward that is inferred is one.
+        f"{REWORK} without inferred": figures.deployment_rework_rate.range.low,
     }
 
 
 class Mean(NamedTuple):
-    """The mean of a figure over many histories, relative to the truth, and its standard error.
+    """The mean of a figure over many histories, relative to the mean truth of these, and its standard error.
 
     `known` is the part of the histories in which it is not null.
     """
@@ -246,22 +254,37 @@ Asked = Callable[[History, int, Iterable[int]], dict[int, dict[str, float | None
 
 
 def means(team: Team, histories: int, ask: Asked = asked) -> dict[tuple[int, int, str], Mean]:
-    """Return the mean of each figure, by day of the user, days of the view, and name."""
-    found: dict[tuple[int, int, str], list[float | None]] = {}
+    """Return the mean of each figure, by day of the user, days of the view, and name.
+
+    The fail rate is null where few deploys failed, so its truth is the share that did fail in each history.
+    """
+    found: dict[tuple[int, int, str], list[tuple[float | None, float]]] = {}
     for number in range(histories):
-        history = draw(team, random.Random(f"{team.name} {number}"), ESTABLISHED)
+        history, failed = draw(team, random.Random(f"{team.name} {number}"), ESTABLISHED)
+        began = min(event.at for event in history.deploys)
+        made = [deploy.at for deploy in history.deploys if deploy.reporter == _EACH]
         for day in (*NEW_USER, ESTABLISHED):
-            began = min(event.at for event in history.deploys)
-            for view, numbers in ask(history, began + day * DAY, VIEWS).items():
+            now = began + day * DAY
+            for view, numbers in ask(history, now, VIEWS).items():
+                span = now - view * DAY, now - _WINDOW
+                true = {**truth(team), FAIL_RATE: _within(failed, span) / max(_within(made, span), 1)}
                 for name, value in numbers.items():
-                    found.setdefault((day, view, name), []).append(value)
-    true = truth(team)
-    means_ = {}
-    for key, values in found.items():
-        known = [value / true[key[2]] for value in values if value is not None]
-        error = stdev(known) / math.sqrt(len(known)) if len(known) > 1 else math.inf
-        means_[key] = Mean(fmean(known) if known else math.nan, error, len(known) / len(values))
-    return means_
+                    found.setdefault((day, view, name), []).append((value, true[name]))
+    return {key: _mean(values) for key, values in found.items()}
+
+
+def _within(times: Iterable[int], span: tuple[int, int]) -> int:
+    return sum(span[0] <= at <= span[1] for at in times)
+
+
+def _mean(values: list[tuple[float | None, float]]) -> Mean:
+    known = [(value, true) for value, true in values if value is not None]
+    if len(known) < 2:
+        return Mean(math.nan, math.inf, len(known) / len(values))
+    true = fmean(true for _, true in known)
+    ratio = fmean(value for value, _ in known) / true
+    spread = stdev(value - ratio * true for value, true in known)
+    return Mean(ratio, spread / math.sqrt(len(known)) / true, len(known) / len(values))
 
 
 def table(team: Team, found: Mapping[tuple[int, int, str], Mean]) -> str:
@@ -287,7 +310,6 @@ REDEPLOY, REVERT, FIX, NOTHING = "redeploy", "revert", "fix forward", "nothing"
 MENDS = (REDEPLOY, REVERT, FIX, NOTHING)
 # A failure that is undone may be noticed by nobody else; one may follow another before both are mended.
 _QUIET, _ANOTHER = 0.3, 0.2
-_WINDOW = 24 * HOUR
 _LIVED, VIEW = 100, 90
 
 

@@ -59,7 +59,7 @@ def test_every_figure_is_near_the_truth(team: Team, histories: int) -> None:
 def test_one_weekly_repository_has_counts() -> None:
     """A month of one weekly repository is shown as counts: a rate of four deploys would mean nothing."""
     alone = WEEKLY._replace(repositories=1)
-    history = draw(alone, random.Random("alone"), ESTABLISHED)
+    history, _ = draw(alone, random.Random("alone"), ESTABLISHED)
     now = history.deploys[0].at + ESTABLISHED * DAY
     context = CardContext("24 h")
     for view, figures in answers(history, now, VIEWS).items():
