@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
-from math import exp, log, log1p
+from math import log1p
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gitdailies_dora.figures.answers.columns import Columns, Durations, Index, positions
+from gitdailies_dora.figures.answers.columns import Columns, Durations, Index, Rows, positions
 from gitdailies_dora.figures.answers.selection import Period, at_local_time, local_time
 
 Numbers: TypeAlias = NDArray[np.float64]
@@ -100,15 +100,13 @@ class Pools(NamedTuple):
         else:
             observed = float(self.observed.sum())
             weight, size = 2 * float(self.gaps.sum()) / observed if observed else 0.0, 0.5
-        # A logarithm, since the first probability of a large one is too small for a float.
-        number, below, logarithm = 0, 0.0, -size * log1p(weight)
-        while number < by_time and weight:
-            below += exp(logarithm)
-            if below >= _CONFIDENCE:
-                break
-            logarithm += log((number + size) / (number + 1) * (weight / (1 + weight)))
-            number += 1
-        return number
+        if not weight:
+            return 0
+        numbers = np.arange(by_time)
+        # Logarithms, since the first probability of a large number is too small for a float.
+        steps = np.log((numbers[:-1] + size) / (numbers[:-1] + 1) * (weight / (1 + weight)))
+        below = np.cumsum(np.exp(np.append(0, np.cumsum(steps)) - size * log1p(weight)))
+        return int(np.searchsorted(below, _CONFIDENCE))
 
 
 def shown_rate(deploys: float, incidents: float, fails: float, window_days: float) -> float:
@@ -124,30 +122,35 @@ def shown_rate(deploys: float, incidents: float, fails: float, window_days: floa
     return fails + (1 - fails) * by_chance
 
 
-class _Timeline:
-    """The deploys of each target in order; those of one instant are one. `next` is when the next one is."""
+class Timeline:
+    """The deploys of each target in order, and when the `next` one is.
 
-    def __init__(self, found: Columns, chosen: NDArray[np.bool_], now: int) -> None:
+    Of those of one instant, all but the last one last no time.
+    """
+
+    def __init__(self, found: Columns, now: int) -> None:
         deploys, around = found.deploys, found.around
         target = np.concatenate([np.repeat(deploys["target"], deploys["deploys"]), around["target"]])
         at = np.concatenate([found.times, around["at"]])
-        kept = chosen[target] & (at <= now)
-        self._origin = int(at[kept].min(initial=now))
+        self._origin = int(at.min(initial=now))
         # A target and a time are one number. Together they fit: thirty years of nine thousand targets.
         self.span = now - self._origin + 1
-        keys = np.sort(self._key(target[kept], at[kept]))
-        self._keys = keys[np.diff(keys, prepend=-1) > 0]
-        self.target, since = self.parts(self._keys, len(chosen))
+        self._keys = np.sort(self._key(target, at))
+        begins, self.target, since = self.parts(self._keys, len(found.targets))
         self.at = since + self._origin
-        self.next = np.full(len(self.at), _NEVER)
-        same = np.flatnonzero(self.target[1:] == self.target[:-1])
-        self.next[same] = self.at[same + 1]
+        self.next = np.append(self.at[1:], _NEVER)[: len(self.at)]
+        self.next[begins[1:][np.diff(begins) > 0] - 1] = _NEVER
 
-    def parts(self, keys: Durations, targets: int) -> tuple[Durations, Durations]:
-        """Return the target and the rest of each of some sorted keys: faster than a division."""
-        begins = np.searchsorted(keys, np.arange(targets + 1) * self.span)
-        target = np.repeat(np.arange(targets), np.diff(begins))
-        return target, keys - target * self.span
+    def parts(self, keys: Durations, targets: int) -> tuple[Index, Durations, Durations]:
+        """Return where each target begins in some sorted keys, and the target and the rest of each key.
+
+        It is faster than a division.
+        """
+        numbers = np.arange(targets + 1)
+        begins = np.searchsorted(keys, numbers * self.span)
+        counts = np.diff(begins)
+        rest = keys - np.repeat(numbers[:-1] * self.span, counts)
+        return begins, np.repeat(numbers[:-1], counts), rest
 
     def _key(self, target: NDArray[Any], at: Durations) -> Durations:
         return target.astype(np.int64) * self.span + (at - self._origin)
@@ -160,6 +163,13 @@ class _Timeline:
         found[order] = np.searchsorted(self._keys, keys[order], "right") - 1
         known = np.flatnonzero(found >= 0)
         found[known[self.target[found[known]] != target[known]]] = -1
+        return found
+
+    def those_of(self, rows: Rows) -> Index:
+        """Return the positions of deploys that have rows of their own, in any order."""
+        keys = np.sort(self._key(rows["target"], rows["at"]))
+        at = np.searchsorted(self._keys, keys, "right") - 1
+        found: Index = at[self._keys[at] == keys]
         return found
 
     def first_at(self, target: NDArray[Any]) -> Durations:
@@ -183,14 +193,12 @@ class _Suspects(NamedTuple):
     after: Durations
 
 
-def pools(found: Columns, period: Period, window: int, chosen: NDArray[np.bool_]) -> Pools:
+def pools(found: Columns, line: Timeline, period: Period, window: int, chosen: NDArray[np.bool_]) -> Pools:
     """Return the pools of a period, of *chosen* targets with a deploy in it; zeros for all others."""
     number, now, until = len(found.targets), period.now, period.until
     behind = now + 1 if period.ended_at is None else min(period.ended_at, now + 1)
-    line = _Timeline(found, chosen, now)
     inside = (line.at >= period.began_at) & (line.at < behind)
-    here = np.zeros(number, np.bool_)
-    here[line.target[inside]] = True
+    here = chosen & (np.bincount(line.target[inside], minlength=number) > 0)
     observed = np.maximum(np.minimum(line.next, until) - np.maximum(line.at, period.began_at), 0)
     observed *= here[line.target]
 
@@ -214,17 +222,17 @@ def pools(found: Columns, period: Period, window: int, chosen: NDArray[np.bool_]
             _ratio(2 * added(in_hours * near, suspects.target), added(np.maximum(soon, 0), line.target))
         )
     lates = np.array([added(one, suspects.target) for one in late])
-    failed = line.last(found.failures["target"], found.failures["at"])
-    judged = inside & (line.at <= now - window)
-    # Of another target, or of a time that the period does not have: there is none.
-    judged[failed[failed >= 0]] = False
-    gaps, target = np.minimum(line.next - line.at, window)[judged], line.target[judged]
-    expected = [added(np.expm1(np.minimum(rate[target] * gaps, _MOST_EXPECTED)), target) for rate in rates]
+    judged = inside & (line.at <= now - window) & here[line.target]
+    judged[line.those_of(found.failures)] = False
+    gaps = np.minimum(line.next - line.at, window) * judged
+    expected = [
+        added(np.expm1(np.minimum(rate[line.target] * gaps, _MOST_EXPECTED)), line.target) for rate in rates
+    ]
     incidents = added(np.ones(len(suspects.at)), suspects.target)
-    return Pools(incidents, in_all, added(gaps, target), lates, np.array(expected), shares)
+    return Pools(incidents, in_all, added(gaps, line.target), lates, np.array(expected), shares)
 
 
-def _suspects(found: Columns, line: _Timeline, here: NDArray[np.bool_], first: int, behind: int) -> _Suspects:
+def _suspects(found: Columns, line: Timeline, here: NDArray[np.bool_], first: int, behind: int) -> _Suspects:
     rows = found.incidents
     rows = rows[(rows["chance"] == 1) & (rows["at"] >= first) & (rows["at"] < behind)]
     rows = rows[here[rows["target"]]]
@@ -242,16 +250,17 @@ def _halves(shorter: Durations, whole: Durations) -> Numbers:
 
 
 def _sooner_in_all(
-    suspects: _Suspects, line: _Timeline, observed: Durations, in_all: Numbers, period: Period
+    suspects: _Suspects, line: Timeline, observed: Durations, in_all: Numbers, period: Period
 ) -> Durations:
     """Return how much of the observed time of its target is sooner after a deploy than each incident."""
-    seen = observed > 0
-    target, lasted = line.target[seen], (np.minimum(line.next, period.until) - line.at)[seen]
+    lasted = (np.minimum(line.next, period.until) - line.at) * (observed > 0)
     # The first one may have begun before the period.
-    before = np.bincount(target, weights=lasted - observed[seen], minlength=len(in_all)).astype(np.int64)
-    ordered = np.sort(target * line.span + lasted)
-    sums = np.append(0, np.cumsum(line.parts(ordered, len(in_all))[1]))
-    begins = np.searchsorted(ordered, np.arange(len(in_all) + 1) * line.span)
+    early = np.flatnonzero(line.at < period.began_at)
+    before = np.zeros(len(in_all), np.int64)
+    np.add.at(before, line.target[early], (lasted - observed)[early])
+    ordered = np.sort(line.target * line.span + lasted)
+    begins, _, durations = line.parts(ordered, len(in_all))
+    sums = np.append(0, np.cumsum(durations))
     of, after = suspects.target, suspects.after
     shorter = np.searchsorted(ordered, of * line.span + after)
     time: Durations = sums[shorter] - sums[begins[of]] + after * (begins[of + 1] - shorter)
@@ -264,7 +273,7 @@ def _ratio(part: Numbers, whole: Numbers) -> Numbers:
 
 
 def _late_in_same_hours(
-    suspects: _Suspects, line: _Timeline, period: Period, window: int
+    suspects: _Suspects, line: Timeline, period: Period, window: int
 ) -> tuple[Numbers, Numbers]:
     """Compare incidents with the moments of the same hour and weekday in the other weeks.
 
@@ -296,7 +305,7 @@ def _late_in_same_hours(
     return np.concatenate(found), np.concatenate(near)
 
 
-def _shorter(of: Durations, after: Durations, line: _Timeline, low: Durations, high: Durations) -> Durations:
+def _shorter(of: Durations, after: Durations, line: Timeline, low: Durations, high: Durations) -> Durations:
     """Return for how long, in the spans of each suspect, the last deploy is less long ago than for it."""
     shape, each = low.shape, low.shape[1]
     target, after, low, high = np.repeat(of, each), np.repeat(after, each), low.ravel(), high.ravel()

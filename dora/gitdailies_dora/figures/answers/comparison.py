@@ -169,11 +169,13 @@ def compare_by_ranks(before: Values, after: Values, least: int) -> Difference:
     if min(first, second) < least:
         return Difference(FEW)
     number = first + second
-    _, place, sizes = np.unique(np.concatenate([before, after]), return_inverse=True, return_counts=True)
+    after = np.sort(after)
+    every = np.sort(np.concatenate([before, after]))
     # Equal values share the mean of their ranks.
-    ranks = np.cumsum(sizes) - (sizes - 1) / 2
-    beyond = float(ranks[place[first:]].sum()) - second * (number + 1) / 2
-    ties = float((sizes.astype(np.float64) ** 3 - sizes).sum())
+    ranks = (np.searchsorted(every, after) + np.searchsorted(every, after, "right") + 1) / 2
+    beyond = float(ranks.sum()) - second * (number + 1) / 2
+    sizes = np.diff(np.flatnonzero(np.diff(every, prepend=np.nan, append=np.nan))).astype(np.float64)
+    ties = float((sizes**3 - sizes).sum())
     alike = first * second / 12 * (number + 1 - ties / (number * (number - 1)))
     if not beyond or not alike:
         return Difference(UNCLEAR)

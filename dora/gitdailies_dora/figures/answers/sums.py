@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gitdailies_dora.figures.answers import chance, columns
-from gitdailies_dora.figures.answers.chance import Pools
+from gitdailies_dora.figures.answers.chance import Pools, Timeline
 from gitdailies_dora.figures.answers.columns import (
     NO_TIME,
     NONE,
@@ -39,7 +39,7 @@ Key: TypeAlias = tuple[str, ...]
 # Groups are made when they are asked for. Those with this many lead times in all are kept.
 _MOST_KEPT = 3_000_000
 
-# What adds up of deploys: by the name in `DEPLOYS`, that in a sum.
+# What adds up of deploys besides them and their lead times: by the name in `DEPLOYS`, that in a sum.
 _COUNTS = {
     "rework": "rework",
     "inferred": "inferred",
@@ -47,6 +47,7 @@ _COUNTS = {
     "unknown_commits": "unknown_commits",
     "nothing_new": "nothing_new",
 }
+_SUMMED = ("deploys", "leads", *_COUNTS)
 
 _NOTHING: Index = np.empty(0, np.intp)
 
@@ -101,6 +102,7 @@ class Sums:
             for key in of_target:
                 self._targets[key].append(target)
         self._pools: dict[Period, Pools] = {}
+        self._line: Timeline | None = None
         self._groups: OrderedDict[Key, _Group] = OrderedDict()
         self._kept = 0
         self._chosen = _chosen(found, keys, cuts)
@@ -133,7 +135,9 @@ class Sums:
         if period not in self._pools:
             chosen = np.zeros(len(self._found.targets), np.bool_)
             chosen[list(chain.from_iterable(self._targets.values()))] = True
-            self._pools[period] = chance.pools(self._found, period, self._cuts.window, chosen)
+            # One line serves both periods of a comparison.
+            self._line = self._line or Timeline(self._found, period.now)
+            self._pools[period] = chance.pools(self._found, self._line, period, self._cuts.window, chosen)
         return self._pools[period].of(self._targets_of(keys))
 
     def shares(self, keys: Sequence[Key], period: Period) -> list[float]:
@@ -262,8 +266,8 @@ class _Group:
         self._values, self._rows, found = values, deploys.rows, values.columns
         self._segments, self._settled = cuts.segments, cuts.settled
         rows, at = found.deploys.take(deploys.rows), deploys.begins
-        self._deploys, self._leads_at = (_sums(rows[name], at) for name in ("deploys", "leads"))
-        self._counts = {name: _sums(rows[name], at) for name in _COUNTS}
+        self._deploys, self._leads_at, *counts = _sums(at, *(rows[name] for name in _SUMMED))
+        self._counts = dict(zip(_COUNTS.values(), counts, strict=True))
         self._leads = values.lead_times(deploys.rows)
         # In order of time, and so is each segment.
         self._times = np.sort(values.of_each(found.times, deploys.rows))
@@ -271,10 +275,10 @@ class _Group:
         self._failures = at.tolist()
         self._recoveries, self._recoveries_at = _known(rows["recovery"], at)
         self._remedied, self._remedied_at = _known(rows["remedied"], at)
-        self._open = _sums(rows["open"], at)
-        self._evidence = [_sums(rows["evidence"] == number, at) for number in range(len(EVIDENCE))]
+        evidence = (rows["evidence"] == number for number in range(len(EVIDENCE)))
+        self._open, *self._evidence = _sums(at, rows["open"], *evidence)
         self._unlinked = unlinked.begins.tolist()
-        self._wide = _sums(found.incidents["wide"].take(unlinked.rows), unlinked.begins)
+        (self._wide,) = _sums(unlinked.begins, found.incidents["wide"].take(unlinked.rows))
 
     @property
     def size(self) -> int:
@@ -301,7 +305,7 @@ class _Group:
         deploys, failures = self._deploys, self._failures
         failed_pending = failures[behind] - failures[unsettled]
         return Tally(
-            **{_COUNTS[name]: at[behind] - at[first] for name, at in self._counts.items()},
+            **{name: at[behind] - at[first] for name, at in self._counts.items()},
             deploys=deploys[behind] - deploys[first],
             unsettled=deploys[behind] - deploys[unsettled],
             times=self._times[self._deploys[first] : self._deploys[behind]],
@@ -323,13 +327,16 @@ class _Group:
         return slice(at[first], at[behind])
 
 
-def _sums(values: NDArray[np.unsignedinteger], at: Index) -> list[int]:
-    """Return the sum of the values before each position."""
-    found: list[int] = np.concatenate([[0], np.cumsum(values, dtype=np.int64)])[at].tolist()
+def _sums(at: Index, *columns: NDArray[np.unsignedinteger]) -> list[list[int]]:
+    """Return the sums of some columns before each position."""
+    sums = np.zeros((len(columns), len(columns[0]) + 1), np.int64)
+    np.cumsum(columns, axis=1, out=sums[:, 1:])
+    found: list[list[int]] = sums[:, at].tolist()
     return found
 
 
 def _known(durations: Durations, at: Index) -> tuple[Durations, list[int]]:
     """Return the durations that there are, and how many are before each position."""
     is_known = durations != NO_TIME
-    return durations[is_known], _sums(is_known, at)
+    (before,) = _sums(at, is_known)
+    return durations[is_known], before

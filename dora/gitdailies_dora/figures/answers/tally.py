@@ -148,7 +148,10 @@ def drawn_lead_times(times: Durations, of_each: NDArray[np.integer]) -> NDArray[
         drawn = np.flatnonzero(((sums * _MIXER) >> np.uint64(40)) % np.uint64(step) == 0)
         times, counts = times[positions(begins[drawn], counts[drawn])], counts[drawn]
         begins = np.cumsum(counts) - counts
-    ordered = times[np.lexsort((times, np.repeat(np.arange(len(counts)), counts)))]
+    # In order of the deploy and the time: as one number, they are sorted faster.
+    longest = int(times.max(initial=0)) + 1
+    deploy = np.repeat(np.arange(len(counts)) * longest, counts)
+    ordered = np.sort(deploy + times) - deploy
     low, high = ordered[begins + (counts - 1) // 2], ordered[begins + counts // 2]
     medians: NDArray[np.float64] = low + (high - low) / 2
     return medians
