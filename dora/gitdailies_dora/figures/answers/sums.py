@@ -39,7 +39,7 @@ Key: TypeAlias = tuple[str, ...]
 # Groups are made when they are asked for. Those with this many lead times in all are kept.
 _MOST_KEPT = 3_000_000
 
-# What adds up of deploys besides them and their lead times: by the name in `DEPLOYS`, that in a sum.
+# What adds up of deploys: by the name in `DEPLOYS`, that in a sum.
 _COUNTS = {
     "rework": "rework",
     "inferred": "inferred",
@@ -47,7 +47,6 @@ _COUNTS = {
     "unknown_commits": "unknown_commits",
     "nothing_new": "nothing_new",
 }
-_SUMMED = ("deploys", "leads", *_COUNTS)
 
 _NOTHING: Index = np.empty(0, np.intp)
 
@@ -241,6 +240,8 @@ class _Values:
 
     def of_each(self, values: NDArray[Any], rows: Index) -> NDArray[Any]:
         """Return those of *values* that some rows have; *values* has one for each deploy."""
+        if len(values) == len(self.columns.deploys):
+            return values.take(rows)
         return columns.runs(values, self._deploys_begin, rows)
 
     @cached_property
@@ -266,8 +267,8 @@ class _Group:
         self._values, self._rows, found = values, deploys.rows, values.columns
         self._segments, self._settled = cuts.segments, cuts.settled
         rows, at = found.deploys.take(deploys.rows), deploys.begins
-        self._deploys, self._leads_at, *counts = _sums(at, *(rows[name] for name in _SUMMED))
-        self._counts = dict(zip(_COUNTS.values(), counts, strict=True))
+        self._deploys, self._leads_at = (_sums(rows[name], at) for name in ("deploys", "leads"))
+        self._counts = {name: _sums(rows[column], at) for column, name in _COUNTS.items()}
         self._leads = values.lead_times(deploys.rows)
         # In order of time, and so is each segment.
         self._times = np.sort(values.of_each(found.times, deploys.rows))
@@ -275,10 +276,10 @@ class _Group:
         self._failures = at.tolist()
         self._recoveries, self._recoveries_at = _known(rows["recovery"], at)
         self._remedied, self._remedied_at = _known(rows["remedied"], at)
-        evidence = (rows["evidence"] == number for number in range(len(EVIDENCE)))
-        self._open, *self._evidence = _sums(at, rows["open"], *evidence)
+        self._open = _sums(rows["open"], at)
+        self._evidence = [_sums(rows["evidence"] == number, at) for number in range(len(EVIDENCE))]
         self._unlinked = unlinked.begins.tolist()
-        (self._wide,) = _sums(unlinked.begins, found.incidents["wide"].take(unlinked.rows))
+        self._wide = _sums(found.incidents["wide"].take(unlinked.rows), unlinked.begins)
 
     @property
     def size(self) -> int:
@@ -327,16 +328,18 @@ class _Group:
         return slice(at[first], at[behind])
 
 
-def _sums(at: Index, *columns: NDArray[np.unsignedinteger]) -> list[list[int]]:
-    """Return the sums of some columns before each position."""
-    sums = np.zeros((len(columns), len(columns[0]) + 1), np.int64)
-    np.cumsum(columns, axis=1, out=sums[:, 1:])
-    found: list[list[int]] = sums[:, at].tolist()
+def _sums(values: NDArray[Any], at: Index) -> list[int]:
+    """Return the sum of the values before each position."""
+    parts = np.zeros(len(at), np.int64)
+    # What is between two equal positions is nothing.
+    begins = np.flatnonzero(at[1:] > at[:-1])
+    if len(begins):
+        parts[begins + 1] = np.add.reduceat(values[: at[-1]], at[begins], dtype=np.int64)
+    found: list[int] = np.cumsum(parts).tolist()
     return found
 
 
 def _known(durations: Durations, at: Index) -> tuple[Durations, list[int]]:
     """Return the durations that there are, and how many are before each position."""
     is_known = durations != NO_TIME
-    (before,) = _sums(at, is_known)
-    return durations[is_known], before
+    return durations[is_known], _sums(is_known, at)

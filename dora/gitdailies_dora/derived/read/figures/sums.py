@@ -91,11 +91,11 @@ def _around(
     session: Session, found: Columns, keys: Sequence[Sequence[Key]], span: TimeSpan, now: int
 ) -> Rows:
     """Read the last deploy before *span* and the first one after it, of each target with deploys in it."""
-    deployed = set(found.deploys["target"].tolist())
+    deployed = np.bincount(found.deploys["target"], minlength=len(found.targets))
     given = [
         (number, *target_key(target_of(text)), *span, now)
         for number, text in enumerate(found.targets)
-        if number in deployed and keys[number]
+        if deployed[number] and keys[number]
     ]
     columns = "number, repo, environment, service, first, last, now"
     outside = lookup_many(session, columns, given, _OUTSIDE)
