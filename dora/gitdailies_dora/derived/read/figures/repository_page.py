@@ -50,7 +50,7 @@ class RepositoryPage(NamedTuple):
 
     `before` is the time at which the period before began; None without one. `began_at` is the time of the
     first deploy or incident of the target, before the period or in it. `events` are those on the tracks, by
-    id, and `shares` those of `Sums.shares`.
+    id, and `shares` those of `Sums.shares`. `untold` is what `rows.untold_lists` says.
     """
 
     target: FiguresFilter
@@ -64,6 +64,7 @@ class RepositoryPage(NamedTuple):
     events: dict[str, TimelineEvent]
     choices: Choices
     changed: list[AuditLine]
+    untold: bool
 
 
 def repository_page(
@@ -92,6 +93,7 @@ def repository_page(
         events=_events(session, _ids(drawn), settings),
         choices=choices(session, selection, settings),
         changed=setting_changes(session, planned.segments[0].began_at, selection.period.until),
+        untold=not rows.outdated(session, settings) and rows.untold_lists(session, selection),
     )
 
 
