@@ -157,6 +157,7 @@ def context(
         "total": count(total),
         "left": count(total - len(listed)) if total > LISTED else "",
         "empty": total == 0,
+        "unknown": found.unknown,
         "elsewhere": _elsewhere(found, filters, period, zone),
         "anything": bool(repos),
         "repos": repos,
