@@ -51,11 +51,16 @@ def moved(
     """
     name = (target.service or "").casefold()
     of_service = [r for r in met if (r.target.service or "").casefold() == name]
-    if of_service or not change.whole:
+    if of_service:
         return of_service
     named = {service.name.casefold() for service in change.services}
-    named |= {(one.service or "").casefold() for one in targets}
-    gone = [r for r in met if (r.target.service or "").casefold() not in named]
+    own = {(one.service or "").casefold() for one in targets}
+    # The line of the service may name it otherwise now.
+    before = [r for r in met if (r.target.service or "").casefold() in named - own]
+    here = [r for r in before if r.target[:2] == target[:2]]
+    if here or not change.whole:
+        return here
+    gone = [r for r in met if (r.target.service or "").casefold() not in named | own]
     if len(gone) == len(met):
         return gone
     return [r for r in gone if r.target[:2] == target[:2]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from gitdailies_dora.events.records import change_log
@@ -83,6 +84,37 @@ def test_the_page_of_a_repository_is_headed_by_its_name(receiver: Receiver, owne
     assert re.findall(r"<h1>(.*?)</h1>", page) == ["larkspur/Shop"]
     assert re.findall(r"<title>(.*?) ·", page) == ["larkspur/Shop"]
     assert re.findall(r"<h1>(.*?)</h1>", owner.get("/dora?days=x").text) == ["DORA metrics"]
+
+
+@on_each
+def test_a_repository_with_several_services_says_that_all_commits_count(
+    kind: str, receiver: Receiver, owner: Visitor
+) -> None:
+    """The card of the lead time, and the reason, say that a list tells no service, until one tells it."""
+    key = receiver.key("all", "deployed", "read")
+    listed = [
+        {"sha": letter * 40, "time": (datetime.now(UTC) - timedelta(hours=hours)).isoformat()}
+        for letter, hours in (("c", 31), ("b", 41), ("a", 51))
+    ]
+    note = "the latest list does not say which are of its service"
+    for events, noted in (
+        (
+            [
+                ago(50, "a", service="web", commits=listed[2:]),
+                ago(40, "b", service="web", commits=listed[1:]),
+            ],
+            False,
+        ),
+        ([ago(45, "a", service="api")], True),
+        ([ago(30, "c", service="web", commits=[{**one, "outside": False} for one in listed])], False),
+    ):
+        assert receiver.post(key, events).status_code == 202
+        for place in ("repo=larkspur/shop", "repo=larkspur/shop&service=WEB", "repo=larkspur/shop&days=2"):
+            assert (note in owner.get(f"/dora?{place}").text) == noted, place
+    assert note not in owner.get("/dora?repo=larkspur/shop&service=api").text
+    why = receiver.get(key, "/api/metrics/why", repo="larkspur/shop").json()["events"]
+    about = [one for event in why for one in event["verdicts"] if one["word"] == "all-services"]
+    assert [one["advice"] for one in about] == ["set the inputs `service` and `paths` of the CI step"]
 
 
 def test_open_incidents_are_those_of_their_list(receiver: Receiver, owner: Visitor) -> None:
@@ -187,7 +219,7 @@ def test_other_environments_are_always_named(receiver: Receiver, owner: Visitor)
     assert re.findall(r">([^<>]+\(\d+\))<", seen) == ["prod-eu (2)", "production (1)"]
 
 
-def ago(hours: float, sha: str = "", incident: str = "", **fields: str) -> dict[str, str]:
+def ago(hours: float, sha: str = "", incident: str = "", **fields: Any) -> dict[str, Any]:
     """A deploy of a commit, or the start of an incident, some hours ago."""
     time = (datetime.now(UTC) - timedelta(hours=hours)).isoformat().replace("+00:00", "Z")
     where = {"repo": "larkspur/shop", "time": time, **fields}

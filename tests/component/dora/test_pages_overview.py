@@ -291,3 +291,20 @@ def test_names_of_teams_that_have_no_events_are_on_the_overview_and_in_the_log(r
     assert visitor.join(invite_owner(receiver.store), "Kim").status_code == 303
     page = html.unescape(visitor.get(f"/?{QUERY}").text)
     assert all(f"<li>{text}</li>" in page for text in expected)
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("environment=prodution", "environment: no event has 'prodution'; did you mean production"),
+        ("repo=larkspur/ledgr", "repo: no event has 'larkspur/ledgr'; did you mean larkspur/ledger"),
+        ("repo=larkspur/shop&service=apii", "service: no event has 'apii'; did you mean api"),
+    ],
+)
+def test_a_filter_that_fits_no_event_is_said_with_the_nearest_name(
+    receiver: Receiver, owner: Visitor, query: str, text: str
+) -> None:
+    """The overview and the page of one repository say it, and neither says it where the filter fits."""
+    assert receiver.post(receiver.key("all", "send", "read"), worked()).status_code == 202
+    assert text in html.unescape(owner.get(f"/dora?{query}&{QUERY}").text)
+    assert "no event has" not in html.unescape(owner.get("/dora?repo=larkspur/ledger&days=1").text)

@@ -187,7 +187,8 @@ def test_every_answer_has_the_figures_of_the_events(
     alike(answer["figures"], found)
     numbers = list(each_number(msgspec.convert(answer, FiguresAnswer).figures))
     in_csv = receiver.get(key, "/api/metrics", **question, format="csv").text
-    shown = {(row["figure"], row["field"]): row["value"] for row in csv.DictReader(io.StringIO(in_csv))}
+    rows = csv.DictReader(io.StringIO(in_csv))
+    shown = {(row["figure"], row["field"]): row["value"] for row in rows if row["field"] != "unknown"}
     assert shown == {
         (figure, field): "" if value is None else value if isinstance(value, str) else repr(value)
         for figure, field, value, _ in numbers
@@ -257,6 +258,29 @@ def test_pages_hold_every_group_once(receiver: Receiver, key: str) -> None:
         after = {"after": page["next"]}
     assert paged == found
     assert len(found) > 2
+
+
+def test_a_name_that_fits_no_event_is_said_in_every_form(receiver: Receiver, key: str) -> None:
+    """Beside filters that fit, each that fits none has the nearest name: in JSON, CSV and Markdown."""
+    wrong = {"repo": "larkspur/ledgr", "environment": "stagin", "service": "Apii"}
+    right = {"repo": "larkspur/shop", "environment": "staging", "service": "API"}
+    period: dict[str, Any] = {name: SHOP[name] for name in ("from", "now")}
+    asked: dict[str, Any] = {**period, **{name: [wrong[name], right[name]] for name in wrong}}
+    texts = [
+        "repo: no event has 'larkspur/ledgr'; did you mean larkspur/ledger",
+        "environment: no event has 'stagin'; did you mean staging",
+        "service: no event has 'apii'; did you mean api",
+    ]
+    assert receiver.get(key, "/api/metrics/series", **asked).json()["unknown"] == texts
+    assert "unknown" not in receiver.get(key, "/api/metrics/series", **period, **right).json()
+    for path, names in (
+        ("/api/metrics/series", {**asked, "by": "repo"}),
+        ("/api/metrics", {**period, **wrong}),
+    ):
+        rows = list(csv.DictReader(io.StringIO(receiver.get(key, path, format="csv", **names).text)))
+        assert [row["value"] for row in rows if row["field"] == "unknown"] == texts
+    written = receiver.get(key, "/api/metrics/series", format="md", **asked).text
+    assert "repo: no event has 'larkspur/ledgr'; did you mean larkspur/ledger.\n" in written
 
 
 def test_a_client_that_has_the_answer_gets_none(receiver: Receiver, key: str) -> None:

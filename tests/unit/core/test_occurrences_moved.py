@@ -49,6 +49,19 @@ def test_a_start_that_is_told_again_counts_nowhere_else(
     assert again.reason.code in ("repeated_start", "late_start")
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_line_that_gives_the_service_a_name_starts_nothing_again(whole: bool) -> None:
+    """What counted under the tool's name of a service is a repeat once its line has the name of deploys."""
+    relay = Relay()
+    relay.take(start(0, "checkout-api", named=True, whole=whole), to=[CHECKOUT])
+
+    again = relay.take(start(0, "checkout-api", named=True, whole=whole), to=[RENAMED])
+
+    assert again.events == ()
+    relay.take(resolved(5, services=["checkout-api"], whole=whole), to=[RENAMED])
+    assert by_repo(relay.sent) == [(CHECKOUT.repo, "starts", 0), (CHECKOUT.repo, "ends", 5)]
+
+
 @pytest.mark.parametrize("named", [True, False], ids=["named", "unnamed"])
 def test_the_next_occurrence_counts_where_the_line_says_then(named: bool) -> None:
     """A route that changed after an end holds for what begins later, and its end follows it."""

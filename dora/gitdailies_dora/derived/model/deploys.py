@@ -24,18 +24,19 @@ Order = tuple[int, str]  # time and id of a deploy
 # only names it as a parent.
 THERE, LISTED_FIRST, ABOVE = 0, 1, 2
 # The marks of these in `mentions`. Of those that it listed first, some are new, and the others were there.
-NEW = "+"
+# The new ones have the second mark if their list does not say which of them are of the service.
+NEW, NEW_UNTOLD = "+", "*"
 _OLD, _ABOVE = "~", "^"
-_MARKS = {NEW: LISTED_FIRST, _OLD: LISTED_FIRST, _ABOVE: ABOVE}
+_MARKS = {NEW: LISTED_FIRST, NEW_UNTOLD: LISTED_FIRST, _OLD: LISTED_FIRST, _ABOVE: ABOVE}
 
 
 class StoredDeploy(NamedTuple):
     """A deploy: where and when it is, what it names, and what it counts as.
 
-    `mentions` are the commits that it lists, with a "+" before the new ones and a "~" before others that it
-    listed first, and the parents of these that it does not list, each behind a "^". `own_new` is set if its
-    own commit was not here, and `brought` if it brought something, known or not. All of this only if it
-    counts. `reverts` are commits that it undoes. Of one that does not count, `repeats` is the deploy
+    `mentions` are the commits that it lists, with a "+" or "*" before the new ones and a "~" before others
+    that it listed first, and the parents of these that it does not list, each behind a "^". `own_new` is set
+    if its own commit was not here, and `brought` if it brought something, known or not. All of this only if
+    it counts. `reverts` are commits that it undoes. Of one that does not count, `repeats` is the deploy
     that it repeats. `known` is set if its commit counted here before, and `undoes` if it remedies one by
     `reverts`.
     """
@@ -66,7 +67,8 @@ class StoredDeploy(NamedTuple):
         """Return what a row holds of a deploy: its *new* commits if it counts, else what it *repeats*."""
         commits = deploy.commits or () if new else ()
         marks = dict.fromkeys(new.first, _OLD) if new else {}
-        marks |= {commit.sha: NEW for commit in new.commits} if new else {}
+        mark = NEW_UNTOLD if new and new.untold else NEW
+        marks |= {commit.sha: mark for commit in new.commits} if new else {}
         listed = dict.fromkeys(commit.sha for commit in commits)
         mentions = [marks.get(sha, "") + sha for sha in listed]
         mentions += (_ABOVE + sha for sha in parents_above(commits))
@@ -179,4 +181,19 @@ def read_deploys_by_id(session: Session, ids: Iterable[str]) -> dict[str, Stored
             known=bool(stored.known),
             undoes=bool(stored.undoes),
         )
+    return found
+
+
+def first_named(session: Session, repos: Iterable[str]) -> dict[str, dict[str, Order]]:
+    """Return, by repository and service, the first stored deploy that names it, counted or repeat."""
+    found: dict[str, dict[str, Order]] = {}
+    for repo in sorted(set(repos)):
+        services: dict[str, Order] = {}
+        row = session.execute(statements.NEXT_SERVICE, (repo, "", "")).fetchone()
+        while row is not None:
+            environment, service, *order = row
+            first = (order[0], order[1])
+            services[service] = min(services.get(service, first), first)
+            row = session.execute(statements.NEXT_SERVICE, (repo, environment, service)).fetchone()
+        found[repo] = {service: first for service, first in services.items() if service}
     return found

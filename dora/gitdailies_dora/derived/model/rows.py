@@ -14,14 +14,25 @@ from gitdailies_core.values.renames import Renames
 from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.derived.model import statements, team_targets
+from gitdailies_dora.derived.model.deploys import first_named
 from gitdailies_dora.events.problem import Refusal, refusal
 from gitdailies_dora.events.records import change_log, spellings
 from gitdailies_dora.figures.answers.selection import Selection
 from gitdailies_dora.figures.answers.tracks import DeployRow, IncidentRow
 from gitdailies_dora.figures.history.incidents import BY_TIME, strange_to
+from gitdailies_dora.figures.history.lead_time import several_services
 from gitdailies_dora.figures.history.settings import DEFINITIONS, FigureSettings
 
 _Values = tuple[Any, ...]
+
+# The latest deploy with lead times in each target, if its list does not say which commits are of its service;
+# a target and a period follow after AND.
+_UNTOLD_LISTS = """
+SELECT repo, at, id FROM (SELECT repo, at, id, mentions,
+ row_number() OVER (PARTITION BY repo, environment, service ORDER BY at DESC, id DESC) AS place
+ FROM figures_deploys WHERE counts = 1 AND leads <> '' AND {where}) AS listing
+WHERE place = 1 AND mentions LIKE '%*%'
+"""
 
 
 def read_deploys(session: Session, selection: Selection, settings: FigureSettings) -> list[DeployRow]:
@@ -35,6 +46,14 @@ def read_deploys(session: Session, selection: Selection, settings: FigureSetting
             query, (now, no_evidence(settings), now, now, *values)
         ).fetchall()
     ]
+
+
+def untold_lists(session: Session, selection: Selection) -> bool:
+    """Whether the commits of several services counted in a selected target, the last time that any did."""
+    where, values = _in_period(session, selection)
+    found = session.execute(_UNTOLD_LISTS.format(where=where), values).fetchall()
+    several = several_services((), first_named(session, {repo for repo, *_ in found}))
+    return any(repo in several and several[repo] <= (at, id_) for repo, at, id_ in found)
 
 
 def no_evidence(settings: FigureSettings) -> str:

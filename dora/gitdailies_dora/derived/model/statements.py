@@ -57,7 +57,7 @@ DEPLOYS_BY_ID = Lookup(
 # The rest of the rows of deploys with these ids, for the reasons why they count.
 DEPLOY_RESULTS = Lookup(
     "d.id, d.service, d.counts, d.rule, d.repeats, d.type, d.known, d.unknown, d.unknown_commits, d.leads,"
-    " d.rework",
+    " d.rework, d.mentions LIKE '%*%'",
     "figures_deploys d",
     "d.id = given.id",
 )

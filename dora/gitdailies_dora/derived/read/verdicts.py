@@ -15,7 +15,7 @@ from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.derived.model import statements
 from gitdailies_dora.derived.model.columns import TimeSpan, Where, fixes_forward
-from gitdailies_dora.derived.model.deploys import lead_times_of, read_deploys_by_id
+from gitdailies_dora.derived.model.deploys import first_named, lead_times_of, read_deploys_by_id
 from gitdailies_dora.derived.model.incidents import StoredIncident
 from gitdailies_dora.derived.model.repositories import parse_bodies
 from gitdailies_dora.derived.model.rows import services_beside
@@ -26,7 +26,7 @@ from gitdailies_dora.figures.history.corrections import NOT_AN_INCIDENT
 from gitdailies_dora.figures.history.events import Deploy, End, History, Start
 from gitdailies_dora.figures.history.facts import DeployFacts, Facts, first_outage_of
 from gitdailies_dora.figures.history.incidents import NO_DEPLOY, Incident, Link, Occurrence, reach
-from gitdailies_dora.figures.history.lead_time import NewCommit, NewCommits
+from gitdailies_dora.figures.history.lead_time import NewCommit, NewCommits, several_services
 from gitdailies_dora.figures.history.remedies import PLANNED, Remedy
 from gitdailies_dora.figures.history.repeats import Repeat
 from gitdailies_dora.figures.history.settings import FigureSettings
@@ -59,12 +59,14 @@ class _Row(NamedTuple):
     unknown_commits: int
     leads: str
     rework: int
+    untold: bool
 
     @property
     def new(self) -> NewCommits:
         """As many new commits as it has, with their lead times."""
         times = [*lead_times_of(self.leads), *[None] * self.unknown_commits]
-        return NewCommits(self.unknown, tuple(NewCommit("", lead) for lead in times))
+        commits = tuple(NewCommit("", lead) for lead in times)
+        return NewCommits(self.unknown, commits, untold=bool(self.untold))
 
 
 def verdicts(
@@ -166,7 +168,9 @@ class _Reading:
             if not row.counts
         }
         by_time = {id_: tuple(sorted(found, key=lambda one: one.order)) for id_, found in undone.items()}
-        return Facts(deploys, tuple(incidents), by_time, repeats, tuple(dismissed))
+        untold = {known[id_].target.repo for id_, row in rows.items() if row.untold}
+        several = several_services((), first_named(self._session, untold))
+        return Facts(deploys, tuple(incidents), by_time, repeats, tuple(dismissed), several)
 
     def _fixed(self, history: History) -> dict[str, str]:
         times: dict[tuple[str, str], list[int]] = defaultdict(list)

@@ -18,6 +18,7 @@ from gitdailies_dora.derived.model.deploys import (
     Order,
     StoredDeploy,
     TargetKey,
+    first_named,
     lead_times_text,
     read_deploys_by_id,
 )
@@ -32,7 +33,7 @@ from gitdailies_dora.derived.update.earlier import (
 )
 from gitdailies_dora.derived.update.packed_weeks import unpack
 from gitdailies_dora.derived.update.reports import OtherReports
-from gitdailies_dora.derived.update.services import first_named, shifted
+from gitdailies_dora.derived.update.services import shifted
 from gitdailies_dora.derived.update.shas import Lengths
 from gitdailies_dora.figures.history.commits import CommitMap
 from gitdailies_dora.figures.history.corrections import NONE, Corrections

@@ -6,7 +6,7 @@ commits from these are derived again when that moment changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from gitdailies_server.storage.database import Session
 
@@ -14,23 +14,6 @@ from gitdailies_dora.derived.model import statements
 from gitdailies_dora.derived.model.deploys import Order
 
 _NEVER: Order = (2**63 - 1, "")
-
-Firsts = dict[str, dict[str, Order]]
-
-
-def first_named(session: Session, repos: Iterable[str]) -> Firsts:
-    """Return, by repository and service, the first stored deploy that names it, counted or repeat."""
-    found: Firsts = {}
-    for repo in sorted(set(repos)):
-        services: dict[str, Order] = {}
-        row = session.execute(statements.NEXT_SERVICE, (repo, "", "")).fetchone()
-        while row is not None:
-            environment, service, *order = row
-            first = (order[0], order[1])
-            services[service] = min(services.get(service, first), first)
-            row = session.execute(statements.NEXT_SERVICE, (repo, environment, service)).fetchone()
-        found[repo] = {service: first for service, first in services.items() if service}
-    return found
 
 
 def shifted(session: Session, before: Mapping[str, Order], after: Mapping[str, Order]) -> set[str]:

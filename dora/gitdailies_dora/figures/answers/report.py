@@ -17,6 +17,10 @@ IntervalName: TypeAlias = Annotated[
 Definitions: TypeAlias = Annotated[str, Meta(description="the version of the definitions, such as 2026-2")]
 AsOf: TypeAlias = Annotated[Time, Meta(description="includes every event received before this")]
 Next: TypeAlias = Annotated[str | None, Meta(description="the `after` of the next page")]
+UnknownNames: TypeAlias = Annotated[
+    tuple[str, ...] | UnsetType,
+    Meta(description="filters that fit no event at all, each with the nearest name; left out if all fit one"),
+]
 Higher: TypeAlias = Literal["higher", "lower", "unclear", "few"]
 Longer: TypeAlias = Literal["longer", "shorter", "unclear", "few"]
 
@@ -52,10 +56,7 @@ class FiguresAnswer(Struct, frozen=True, rename="camel"):
     as_of: AsOf
     window_seconds: float
     figures: Figures
-    unknown: Annotated[
-        tuple[str, ...] | UnsetType,
-        Meta(description="if there are no deploys: filters that fit no event at all, with the nearest name"),
-    ] = UNSET
+    unknown: UnknownNames = UNSET
 
 
 class SeriesChange(Struct, frozen=True, rename="camel"):
@@ -128,3 +129,4 @@ class SeriesAnswer(Struct, frozen=True, rename="camel"):
     filter: SeriesFilter
     groups: tuple[SeriesGroup, ...]
     next: Next
+    unknown: UnknownNames = UNSET

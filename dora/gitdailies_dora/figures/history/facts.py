@@ -16,7 +16,8 @@ Its recovery is timed by its first outage; without an incident, by its first rem
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from gitdailies_dora.figures.history import corrections
@@ -29,7 +30,7 @@ from gitdailies_dora.figures.history.incidents import (
     Occurrence,
     occurrences,
 )
-from gitdailies_dora.figures.history.lead_time import NewCommits, new_commits, several_services
+from gitdailies_dora.figures.history.lead_time import NewCommits, Order, new_commits, several_services
 from gitdailies_dora.figures.history.remedies import PLANNED, Remedy, fixes_forward, remedies, rework_of
 from gitdailies_dora.figures.history.repeats import Repeat, classify_history
 from gitdailies_dora.figures.history.settings import FigureSettings
@@ -88,7 +89,8 @@ class Facts(NamedTuple):
     """Counting deploys and incidents in order, and two tables by the id of a deploy.
 
     `remedied` is what each deploy remedies. `repeats` are the deploys that only repeat another. `dismissed`
-    are occurrences that are no incidents, as corrections say.
+    are occurrences that are no incidents, as corrections say. `several_from` is what `several_services`
+    returns.
     """
 
     deploys: tuple[DeployFacts, ...]
@@ -96,6 +98,7 @@ class Facts(NamedTuple):
     remedied: dict[str, tuple[Remedy, ...]]
     repeats: dict[str, Repeat]
     dismissed: tuple[Occurrence, ...] = ()
+    several_from: Mapping[str, Order] = MappingProxyType({})
 
 
 class OccurrenceSpan(Protocol):
@@ -113,7 +116,8 @@ def derive(history: History, settings: FigureSettings) -> Facts:
     """Derive the facts of a history. Everything is found over all of its events, not over a period."""
     counting, repeats = classify_history(history, settings)
     others = [one.deploy for one in repeats.values()]
-    new = new_commits(counting, several_services((*counting, *others)))
+    several = several_services((*counting, *others))
+    new = new_commits(counting, several)
     given = history.corrections
     linker = Linker(counting, new, settings.window_us, given, others)
     found = sorted(occurrences(history.starts, history.ends), key=lambda one: (one.began_at, one.start.id))
@@ -154,7 +158,7 @@ def derive(history: History, settings: FigureSettings) -> Facts:
         )
         for deploy in counting
     )
-    return Facts(deploys, incidents, remedied, repeats, dismissed)
+    return Facts(deploys, incidents, remedied, repeats, dismissed, several)
 
 
 def evidence_of(judged: str, hows: Collection[str], *, remedied: bool, by_evidence: bool = False) -> str:

@@ -49,7 +49,8 @@ class NewCommits(NamedTuple):
     `own` is set if its own commit was never here before, although the deploy need not list it, and is not
     outside the service. `first` are
     the commits that it listed first, by which causes and reverts find it: merges too, also where they are
-    unknown or old. `reverts` are the commits of its service that it undid.
+    unknown or old. `reverts` are the commits of its service that it undid. `untold` is set if its sender's
+    list does not say which commits are of its service.
     """
 
     unknown: str
@@ -57,6 +58,7 @@ class NewCommits(NamedTuple):
     own: bool = False
     first: tuple[str, ...] = ()
     reverts: tuple[str, ...] = ()
+    untold: bool = False
 
     @property
     def brought_nothing(self) -> bool:
@@ -91,8 +93,11 @@ class TargetCommits:
 
         *several* says whether deploys of its repository named several services until then.
         """
-        untold = several and any(commit.outside is None for commit in deploy.commits or ())
-        found = self._find(deploy)._replace(reverts=() if untold else deploy.reverts)
+        untold = any(commit.outside is None for commit in deploy.commits or ())
+        found = self._find(deploy)._replace(
+            reverts=() if several and untold else deploy.reverts,
+            untold=untold and not deploy.of_any_service,
+        )
         if several and deploy.of_any_service and found.commits and not found.unknown:
             found = found._replace(unknown=NO_PATHS, commits=())
         for commit in deploy.commits or ():

@@ -20,6 +20,7 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "remedied": "",
         "rework": "",
         "planned": "",
+        "all-services": "set the inputs `service` and `paths` of the CI step",
         "inferred": "if it was planned, say so on its page",
         # The question was about something else.
         "repository": "choose its repository, or all of them",

@@ -104,6 +104,7 @@ class Reasons:
         self._window = settings.window_us
         self._remedied = facts.remedied
         self._repeats = facts.repeats
+        self._several_from = facts.several_from
         self._events = {
             event.id: event for events in (history.deploys, history.starts, history.ends) for event in events
         }
@@ -145,7 +146,7 @@ class Reasons:
             return
         facts = self._deploys[deploy.id]
         yield Verdict(numbers.FREQUENCY, True, "counted", "one deploy")
-        yield _lead_time(facts)
+        yield _lead_time(facts, several=lead_time.is_several(facts.deploy, self._several_from))
         yield self._fail_rate(facts)._replace(evidence=facts.evidence)
         yield self._recovery(facts)
         yield self._rework(facts)
@@ -362,7 +363,7 @@ def _remedy(remedy: Remedy) -> str:
     return f"it remedies deploy {deploy.id} of {_text(deploy.at)}{how}"
 
 
-def _lead_time(facts: DeployFacts) -> Verdict:
+def _lead_time(facts: DeployFacts, *, several: bool) -> Verdict:
     new = facts.new
     if new.unknown:
         why, target = UNKNOWN[new.unknown], facts.deploy.target
@@ -377,7 +378,12 @@ def _lead_time(facts: DeployFacts) -> Verdict:
     reason = f"{counted} new commits with a lead time" if counted != 1 else "1 new commit with a lead time"
     if without:
         reason += f", {without} without: no commit time, or one after the deploy"
-    return Verdict(numbers.LEAD_TIME, counted > 0, "counted" if counted else "unknown-commits", reason)
+    if not counted:
+        return Verdict(numbers.LEAD_TIME, False, "unknown-commits", reason)
+    if several and new.untold:
+        reason += "; its list does not say which are of its service, so commits of all services count"
+        return Verdict(numbers.LEAD_TIME, True, "all-services", reason)
+    return Verdict(numbers.LEAD_TIME, True, "counted", reason)
 
 
 def service_line(target: DeployTarget, services: Sequence[str]) -> str:

@@ -47,6 +47,10 @@ Figure = TypeVar("Figure")
 # A label, and the number of a figure that it names.
 Cells: TypeAlias = tuple[tuple[str, Callable[[Figure], str]], ...]
 
+_UNTOLD = (
+    "Commits of all services count: the latest list does not say which are of its service. Set the inputs "
+    "`service` and `paths` of the CI step."
+)
 # The middle half of fewer durations says nothing that they do not.
 LEAST_FOR_HALF = 3
 
@@ -320,8 +324,8 @@ LAYOUTS: tuple[CardLayout[Any], ...] = (FREQUENCY, LEAD_TIME, FAIL_RATE, RECOVER
 class Card(NamedTuple):
     """A figure as the template shows it; `chart` is "" if there is nothing to draw.
 
-    `few` is a sentence if the number is based on few events, and `wide` one if a window of 72 hours would
-    attribute more incidents; else they are "".
+    `few` is a sentence if the number is based on few events, and `note` one about what it is based on; else
+    they are "".
     """
 
     name: str
@@ -330,7 +334,7 @@ class Card(NamedTuple):
     headlines: list[Headline]
     nothing: str
     few: str
-    wide: str
+    note: str
     counts: list[tuple[str, Piece]]
     chart: Markup | str
     caption: str
@@ -339,13 +343,24 @@ class Card(NamedTuple):
 
 
 def cards(
-    figures: Figures, buckets: Sequence[ShownBucket], trends: Trends, context: CardContext, open_now: Piece
+    figures: Figures,
+    buckets: Sequence[ShownBucket],
+    trends: Trends,
+    context: CardContext,
+    open_now: Piece,
+    *,
+    untold: bool = False,
 ) -> list[Card]:
-    """Return the card of every figure; *open_now* is the number of open incidents, a link to their list."""
+    """Return the card of every figure; *open_now* is the number of open incidents, a link to their list.
+
+    *untold* says whether the lists of commits do not say which are of their service.
+    """
     more = {numbers.RECOVERY: [("Open incidents", open_now)]}
-    wide = {numbers.FAIL_RATE: _wide(figures.change_fail_rate)}
+    notes = {numbers.FAIL_RATE: _wide(figures.change_fail_rate), numbers.LEAD_TIME: _UNTOLD if untold else ""}
     return [
-        _card(layout, figures, buckets, trends, context, more.get(layout.name, []), wide.get(layout.name, ""))
+        _card(
+            layout, figures, buckets, trends, context, more.get(layout.name, []), notes.get(layout.name, "")
+        )
         for layout in LAYOUTS
     ]
 
@@ -357,7 +372,7 @@ def _card(  # noqa: PLR0917  each is a part of the card
     trends: Trends,
     context: CardContext,
     more: list[tuple[str, Piece]],
-    wide: str,
+    note: str,
 ) -> Card:
     found = layout.of(figures)
     headlines = layout.headlines(found, context)
@@ -373,7 +388,7 @@ def _card(  # noqa: PLR0917  each is a part of the card
         headlines=headlines,
         nothing="" if headlines else layout.nothing,
         few="" if layout.exact else _few(layout.measure, layout.basis(found)),
-        wide=wide,
+        note=note,
         counts=[
             *((label, Piece(write(found), context.listed.get(label, ""))) for label, write in layout.counts),
             *more,

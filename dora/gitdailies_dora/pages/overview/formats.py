@@ -68,7 +68,8 @@ def as_csv(answer: FiguresAnswer) -> str:
     """Write the figures of a selection as CSV (RFC 4180), one row for each number; null is an empty cell."""
     period = answer.period
     span = Span(TOTAL, period.from_, period.to or period.now, answer.figures)
-    return _csv(SELECTED, _rows(selected(answer), [span], answer))
+    names = selected(answer)
+    return _csv(SELECTED, [*_rows(names, [span], answer), *_unknown(names, span[:3], answer)])
 
 
 def series_as_csv(answer: SeriesAnswer) -> str:
@@ -82,7 +83,15 @@ def series_as_csv(answer: SeriesAnswer) -> str:
             for figure, word in group.change.by_figure.items():
                 row = (TOTAL, answer.from_, until, figure, "change", word, "")
                 rows.append((*names, *row, answer.as_of, answer.definitions))
+    rows += _unknown([""] * len(answer.by), (TOTAL, answer.from_, until), answer)
     return _csv(answer.by, rows)
+
+
+def _unknown(
+    names: Iterable[str], span: Sequence[str], answer: FiguresAnswer | SeriesAnswer
+) -> Iterator[Sequence[str]]:
+    for text in answer.unknown or ():
+        yield (*names, *span, "", "unknown", text, "", answer.as_of, answer.definitions)
 
 
 def _rows(
@@ -123,6 +132,8 @@ def as_markdown(answer: SeriesAnswer) -> str:
     ]
     if not answer.groups:
         lines += ["", "No deploys and no incidents."]
+    for text in answer.unknown or ():
+        lines += ["", f"{_escaped(text)}."]
     for group in answer.groups:
         if group.buckets:
             name = ", ".join(_names(answer, group)) or "All"

@@ -124,6 +124,7 @@ def context(
         CardContext(window(settings.window.total_seconds()), observed, listed_at),
         # Their list is about the present moment.
         Piece(count(open_now), _open_incidents(found.target) if open_now and question.live else ""),
+        untold=found.untold,
     )
     repos = found.choices.repos
     return {
@@ -156,6 +157,7 @@ def context(
         "total": count(total),
         "left": count(total - len(listed)) if total > LISTED else "",
         "empty": total == 0,
+        "unknown": found.unknown,
         "elsewhere": _elsewhere(found, filters, period, zone),
         "anything": bool(repos),
         "repos": repos,

@@ -160,6 +160,27 @@ def test_pushes_of_a_repository_with_several_services_are_unknown() -> None:
     assert leads(first, other, bare(112, commits=pushed, service="b", reporter="step/ci"))["d112"] == FOUR
 
 
+def test_a_list_of_a_sender_that_counts_the_commits_of_all_services_says_so() -> None:
+    """Once deploys name two services, a reason says that all commits count, until the list tells whose."""
+    first, other = bare(108, service="b", commits=whole(108)), bare(110, service="a")
+    named = {"service": "b", "reporter": "step/ci"}
+    last = bare(112, commits=whole(112), **named)
+    assert [word_of(first, last), word_of(first, other, last)] == ["counted", "all-services"]
+    told = [one | {"outside": False} for one in whole(112)]
+    assert word_of(first, other, bare(112, commits=told, **named)) == "counted"
+    # The list may be that of the report that it repeats.
+    hook = bare(112, service="b", reporter="relay/github")
+    step = last | {"id": "step", "time": f"2026-03-{moment(112.7)}Z"}
+    assert word_of(first, other, hook, step) == "all-services"
+
+
+def word_of(*events: dict[str, Any]) -> str:
+    """The word about the lead time of d112."""
+    found = compute(events, {"now": "2026-04-01T00:00:00Z"})
+    reasons = Reasons(found.history, found.facts, found.selection, found.settings)
+    return next(one.word for one in reasons.of("d112") if one.figure == "changeLeadTime")
+
+
 def test_what_is_missing_to_know_whose_commits_these_are_is_a_line_to_write() -> None:
     """The reason of a deploy whose list tells no service has the line of gitdailies.yml, which is valid."""
     relayed = {"reporter": "relay/github", "commits": whole(112)}

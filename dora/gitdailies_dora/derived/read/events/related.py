@@ -12,7 +12,7 @@ from gitdailies_core.events.events import INCIDENT_STARTED
 from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.derived.model import rows, statements
-from gitdailies_dora.derived.model.deploys import NEW, StoredDeploy, read_deploys_by_id
+from gitdailies_dora.derived.model.deploys import NEW, NEW_UNTOLD, StoredDeploy, read_deploys_by_id
 from gitdailies_dora.derived.model.incidents import FOREVER, StoredIncident
 from gitdailies_dora.derived.model.repositories import parse_bodies
 from gitdailies_dora.derived.read.answers import EventReference, FigureVerdict
@@ -156,7 +156,10 @@ class RelatedReader:
         first: dict[str, Commit] = {}
         for commit in sorted(deploy.commits or (), key=lambda commit: commit.outside is True):
             first.setdefault(commit.sha, commit)
-        return [DeployedCommit(sha, commit.at, listed.get(sha) == NEW) for sha, commit in first.items()]
+        return [
+            DeployedCommit(sha, commit.at, listed.get(sha) in (NEW, NEW_UNTOLD))
+            for sha, commit in first.items()
+        ]
 
     def _deploys(self, bodies: Iterable[str], until: int) -> tuple[Deploy, ...]:
         return parse_bodies(self._session, bodies, self.settings, until).deploys

@@ -92,7 +92,7 @@ def of_selection(
     found = read(session, asked, settings, most, fresh=fresh)
     first = series.first_of(asked, found.firsts, ALL)
     figures = series.summary(asked, found.planned, found.sums, (ALL,), first).total
-    unknown = () if figures.deployment_frequency.deploys else unknown_in(session, question, settings)
+    unknown = () if figures.deployment_frequency.deploys else unknown_in(session, asked, settings)
     observed_from = period.observed_from(first)
     return FiguresAnswer(
         definitions=DEFINITIONS,
@@ -165,6 +165,7 @@ def of_groups(
         filter=names.filters(),
         groups=tuple(groups),
         next=cursor(page[-1]) if len(keys) > limit else None,
+        unknown=unknown_in(session, question, settings) or UNSET,
     )
 
 

@@ -6,13 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from gitdailies_connection.config.sections.settings import TeamSettings
-from gitdailies_core.values.renames import folded
 from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.derived.model import rows
+from gitdailies_dora.derived.model.deploys import first_named
 from gitdailies_dora.derived.read.figures.names import repositories
 from gitdailies_dora.derived.read.figures.sums import environments
-from gitdailies_dora.derived.read.question import Question
 from gitdailies_dora.figures.answers.series import SeriesQuestion
 from gitdailies_dora.figures.history.settings import PRODUCTION, FigureSettings
 from gitdailies_dora.figures.words.unknown_names import KnownNames, in_teams, of_filter
@@ -37,30 +36,26 @@ def unknown_in_teams(session: Session, teams: Sequence[TeamSettings], settings: 
     return list(in_teams(teams, known))
 
 
-def unknown_in(session: Session, question: Question, settings: FigureSettings) -> tuple[str, ...]:
-    """Return a sentence about each filter of a question that fits no event at all."""
-    selection, found = question.selection, []
+def unknown_in(session: Session, asked: SeriesQuestion, settings: FigureSettings) -> tuple[str, ...]:
+    """Return a sentence about each name in the filters of a question that fits no event at all."""
     repos = repositories(session, settings)
-    if selection.repo is not None and selection.repo not in repos:
-        found.append(of_filter("repo", question.repo, repos.values()))
+    found = [of_filter("repo", name, repos.values()) for name in sorted(asked.repos - repos.keys())]
     if rows.outdated(session, settings):
         return tuple(found)
-    if selection.environment not in (None, PRODUCTION):
-        names = environments(session, SeriesQuestion(selection.period, environments=frozenset()))
-        if selection.environment not in names:
-            shown = (*settings.production, *filter(None, names))
-            found.append(of_filter("environment", question.environment, shown))
-    if selection.service is not None:
-        of_repo = [selection.repo] if selection.repo in repos else repos
-        services = {name for names in _services(session, of_repo).values() for name in names}
-        if folded(question.service) not in services:
-            found.append(of_filter("service", question.service, services))
+    if wanted := asked.environments - {PRODUCTION}:
+        names = environments(session, SeriesQuestion(asked.period, environments=frozenset()))
+        shown = (*settings.production, *filter(None, names))
+        found += (of_filter("environment", name, shown) for name in sorted(wanted.difference(names)))
+    of_repo = asked.repos & repos.keys() or repos.keys()
+    # Those that deploys name are found in a few steps, as they mostly are.
+    if asked.services and asked.services.difference(*first_named(session, of_repo).values()):
+        services: set[str] = set().union(*_services(session, of_repo).values())
+        found += (of_filter("service", name, services) for name in sorted(asked.services - services))
     return tuple(found)
 
 
-def _services(session: Session, repos: Iterable[str | None]) -> dict[str, set[str]]:
+def _services(session: Session, repos: Iterable[str]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = defaultdict(set)
     for repo in repos:
-        if repo is not None:
-            found[repo] = {name for (name,) in session.execute(_SERVICES, (repo, repo)) if name}
+        found[repo] = {name for (name,) in session.execute(_SERVICES, (repo, repo)) if name}
     return found

@@ -12,7 +12,7 @@ from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.accounts.audit import AuditLine, setting_changes
 from gitdailies_dora.derived.read.figures.answer import Read, read
-from gitdailies_dora.derived.read.figures.known_names import unknown_in_teams
+from gitdailies_dora.derived.read.figures.known_names import unknown_in, unknown_in_teams
 from gitdailies_dora.derived.read.figures.names import Choices, Names, choices
 from gitdailies_dora.derived.read.figures.sums import open_incidents
 from gitdailies_dora.figures.answers.selection import Selection
@@ -52,6 +52,9 @@ def overview(
             key for target in open_incidents(session, question, live=live) for key in question.keys(target)
         ),
         choices=choices(session, selection, settings),
-        unknown=unknown_in_teams(session, question.teams_known.settings, settings),
+        unknown=[
+            *unknown_in(session, question, settings),
+            *unknown_in_teams(session, question.teams_known.settings, settings),
+        ],
         changed=setting_changes(session, found.planned.segments[0].began_at, question.period.until),
     )

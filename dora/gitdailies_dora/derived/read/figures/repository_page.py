@@ -14,6 +14,7 @@ from gitdailies_dora.accounts.audit import AuditLine, setting_changes
 from gitdailies_dora.derived.model import repositories, rows, statements
 from gitdailies_dora.derived.read.answers import EventReference
 from gitdailies_dora.derived.read.figures.answer import filter_of, read
+from gitdailies_dora.derived.read.figures.known_names import unknown_in
 from gitdailies_dora.derived.read.figures.names import Choices, Names, choices
 from gitdailies_dora.derived.read.question import Question
 from gitdailies_dora.events.listing import texts_of
@@ -50,7 +51,8 @@ class RepositoryPage(NamedTuple):
 
     `before` is the time at which the period before began; None without one. `began_at` is the time of the
     first deploy or incident of the target, before the period or in it. `events` are those on the tracks, by
-    id, and `shares` those of `Sums.shares`.
+    id, and `shares` those of `Sums.shares`. `untold` is what `rows.untold_lists` says, and `unknown` what
+    `unknown_in` returns if there is nothing.
     """
 
     target: FiguresFilter
@@ -64,6 +66,8 @@ class RepositoryPage(NamedTuple):
     events: dict[str, TimelineEvent]
     choices: Choices
     changed: list[AuditLine]
+    untold: bool
+    unknown: tuple[str, ...]
 
 
 def repository_page(
@@ -92,6 +96,8 @@ def repository_page(
         events=_events(session, _ids(drawn), settings),
         choices=choices(session, selection, settings),
         changed=setting_changes(session, planned.segments[0].began_at, selection.period.until),
+        untold=not rows.outdated(session, settings) and rows.untold_lists(session, selection),
+        unknown=() if drawn.listed else unknown_in(session, asked, settings),
     )
 
 
