@@ -15,14 +15,14 @@ import shutil
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import requests
 from gitdailies_server.storage import migrations
-from gitdailies_server.storage.database import Database
+from gitdailies_server.storage.database import Database, Session
 
 from tests.support.figures.asking import worked
 from tests.support.processes import eventually, run, running
@@ -133,6 +133,7 @@ def load(database: Database, folder: Path, stored: Mapping[str, Any], scratch: P
         # Events refer to keys.
         for name in sorted(tables, key=lambda name: (name not in ("keys", "people"), name)):
             columns, rows = tables[name]["columns"], tables[name]["rows"]
+            make_table(database, session, name, columns, rows)
             session.execute(f"DELETE FROM {name}")  # a row that a revision put in
             session.executemany(
                 f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({', '.join('?' for _ in columns)})",
@@ -142,6 +143,21 @@ def load(database: Database, folder: Path, stored: Mapping[str, Any], scratch: P
                 sequence = f"pg_get_serial_sequence('{name}', '{columns[0]}')"
                 session.execute(f"SELECT setval({sequence}, max({columns[0]})) FROM {name}")
         database.commit(session)
+
+
+def make_table(
+    database: Database, session: Session, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> None:
+    """Make a table of derived rows as an earlier revision had it, which today's revisions only drop."""
+    if database.has_table(session, name):
+        return
+    types: list[str] = []
+    for cells in zip(*rows, strict=True):
+        whole = any(isinstance(_read(cell), int) for cell in cells)
+        binary = any(isinstance(_read(cell), bytes) for cell in cells)
+        types.append("BIGINT" if whole else "BYTEA" if binary else "TEXT")
+    made = (f"{column} {type_}" for column, type_ in zip(columns, types, strict=True))
+    session.execute(f"CREATE TABLE {name} ({', '.join(made)})")
 
 
 def rows(stored: Mapping[str, Any], table: str) -> Iterator[dict[str, Any]]:

@@ -134,102 +134,6 @@ CREATE TABLE erased_events (
 	PRIMARY KEY (hash)
 )
  WITHOUT ROWID;
-CREATE TABLE figures_deploys (
-	id TEXT NOT NULL,
-	repo TEXT NOT NULL,
-	environment TEXT NOT NULL,
-	service TEXT NOT NULL,
-	at BIGINT NOT NULL,
-	sha TEXT NOT NULL,
-	exact TEXT NOT NULL,
-	run TEXT NOT NULL,
-	attempt TEXT NOT NULL,
-	reporter TEXT NOT NULL,
-	says TEXT NOT NULL,
-	counts INTEGER NOT NULL,
-	rule TEXT NOT NULL,
-	repeats TEXT NOT NULL,
-	type TEXT NOT NULL,
-	known INTEGER NOT NULL,
-	rework INTEGER NOT NULL,
-	unknown TEXT NOT NULL,
-	unknown_commits INTEGER NOT NULL,
-	leads TEXT NOT NULL,
-	own_new INTEGER NOT NULL,
-	mentions TEXT NOT NULL,
-	reverts TEXT NOT NULL,
-	remedied_at BIGINT, judged TEXT DEFAULT '' NOT NULL,
-	PRIMARY KEY (id)
-);
-CREATE INDEX figures_deploys_place ON figures_deploys (repo, environment, service, at, id);
-CREATE INDEX figures_deploys_counting ON figures_deploys (repo, environment, service, at, id) WHERE counts = 1;
-CREATE INDEX figures_deploys_run ON figures_deploys (repo, environment, service, run, attempt, sha) WHERE counts = 1 AND run <> '';
-CREATE INDEX figures_deploys_repo ON figures_deploys (repo, environment, at, id) WHERE counts = 1;
-CREATE INDEX figures_deploys_at ON figures_deploys (environment, at) WHERE counts = 1;
-CREATE TABLE figures_commits (
-	repo TEXT NOT NULL,
-	environment TEXT NOT NULL,
-	sha TEXT NOT NULL,
-	service TEXT NOT NULL,
-	at BIGINT NOT NULL,
-	deploy TEXT NOT NULL,
-	own INTEGER NOT NULL,
-	brought INTEGER NOT NULL,
-	PRIMARY KEY (repo, environment, sha, service, at, deploy)
-)
- WITHOUT ROWID;
-CREATE TABLE figures_reverts (
-	repo TEXT NOT NULL,
-	environment TEXT NOT NULL,
-	sha TEXT NOT NULL,
-	service TEXT NOT NULL,
-	at BIGINT NOT NULL,
-	deploy TEXT NOT NULL,
-	PRIMARY KEY (repo, environment, sha, service, at, deploy)
-)
- WITHOUT ROWID;
-CREATE TABLE figures_remedies (
-	deploy TEXT NOT NULL,
-	at BIGINT NOT NULL,
-	remedy TEXT NOT NULL,
-	sha TEXT NOT NULL,
-	PRIMARY KEY (deploy, at, remedy)
-)
- WITHOUT ROWID;
-CREATE INDEX figures_remedies_remedy ON figures_remedies (remedy);
-CREATE TABLE figures_lengths (
-	repo TEXT NOT NULL,
-	length INTEGER NOT NULL,
-	PRIMARY KEY (repo, length)
-)
- WITHOUT ROWID;
-CREATE TABLE figures_incidents (
-	id TEXT NOT NULL,
-	since BIGINT NOT NULL,
-	until BIGINT NOT NULL,
-	repo TEXT NOT NULL,
-	environment TEXT NOT NULL,
-	service TEXT NOT NULL,
-	incident_id TEXT NOT NULL,
-	at BIGINT NOT NULL,
-	end_id TEXT,
-	ended_at BIGINT,
-	merged INTEGER NOT NULL,
-	cause TEXT,
-	deploy TEXT,
-	deploy_service TEXT,
-	deploy_at BIGINT,
-	how TEXT NOT NULL,
-	wide TEXT,
-	PRIMARY KEY (id, since)
-);
-CREATE INDEX figures_incidents_repo ON figures_incidents (repo, environment, at);
-CREATE INDEX figures_incidents_at ON figures_incidents (environment, at);
-CREATE INDEX figures_incidents_incident ON figures_incidents (repo, incident_id);
-CREATE INDEX figures_incidents_cause ON figures_incidents (repo, environment, cause) WHERE cause IS NOT NULL;
-CREATE INDEX figures_incidents_deploy ON figures_incidents (deploy) WHERE deploy IS NOT NULL;
-CREATE INDEX figures_incidents_linked_repo ON figures_incidents (repo, environment, deploy_at) WHERE deploy IS NOT NULL;
-CREATE INDEX figures_incidents_linked_at ON figures_incidents (environment, deploy_at) WHERE deploy IS NOT NULL;
 CREATE UNIQUE INDEX keys_live_name ON keys (name) WHERE deleted_at IS NULL AND person_id IS NULL;
 CREATE UNIQUE INDEX keys_token_name ON keys (person_id, name) WHERE deleted_at IS NULL AND person_id IS NOT NULL;
 CREATE TABLE identities (
@@ -276,10 +180,95 @@ CREATE TABLE acknowledgements (
 )
  WITHOUT ROWID;
 CREATE INDEX acknowledgements_at ON acknowledgements (at);
-CREATE INDEX figures_deploys_judged ON figures_deploys (id) WHERE judged <> '';
-CREATE INDEX figures_deploys_remedied ON figures_deploys (environment, at) WHERE counts = 1 AND remedied_at IS NOT NULL;
-CREATE INDEX figures_incidents_unlinked ON figures_incidents (environment, at) WHERE deploy IS NULL;
-CREATE INDEX figures_incidents_open ON figures_incidents (environment) WHERE ended_at IS NULL;
+CREATE TABLE repositories (
+	name TEXT NOT NULL,
+	PRIMARY KEY (name)
+)
+ WITHOUT ROWID;
+CREATE TABLE figures_deploys (
+	id TEXT NOT NULL,
+	repo TEXT NOT NULL,
+	environment TEXT NOT NULL,
+	service TEXT NOT NULL,
+	at BIGINT NOT NULL,
+	sha TEXT NOT NULL,
+	exact TEXT NOT NULL,
+	run TEXT NOT NULL,
+	attempt TEXT NOT NULL,
+	reporter TEXT NOT NULL,
+	says TEXT NOT NULL,
+	counts INTEGER NOT NULL,
+	rule TEXT NOT NULL,
+	repeats TEXT NOT NULL,
+	type TEXT NOT NULL,
+	known INTEGER NOT NULL,
+	rework INTEGER NOT NULL,
+	unknown TEXT NOT NULL,
+	unknown_commits INTEGER NOT NULL,
+	leads TEXT NOT NULL,
+	own_new INTEGER NOT NULL,
+	mentions TEXT NOT NULL,
+	reverts TEXT NOT NULL,
+	remedied_at BIGINT,
+	judged TEXT DEFAULT '' NOT NULL,
+	PRIMARY KEY (id)
+);
+CREATE TABLE figures_commits (
+	repo TEXT NOT NULL,
+	environment TEXT NOT NULL,
+	sha TEXT NOT NULL,
+	service TEXT NOT NULL,
+	at BIGINT NOT NULL,
+	deploy TEXT NOT NULL,
+	own INTEGER NOT NULL,
+	brought INTEGER NOT NULL,
+	PRIMARY KEY (repo, environment, sha, service, at, deploy)
+)
+ WITHOUT ROWID;
+CREATE TABLE figures_reverts (
+	repo TEXT NOT NULL,
+	environment TEXT NOT NULL,
+	sha TEXT NOT NULL,
+	service TEXT NOT NULL,
+	at BIGINT NOT NULL,
+	deploy TEXT NOT NULL,
+	PRIMARY KEY (repo, environment, sha, service, at, deploy)
+)
+ WITHOUT ROWID;
+CREATE TABLE figures_remedies (
+	deploy TEXT NOT NULL,
+	at BIGINT NOT NULL,
+	remedy TEXT NOT NULL,
+	sha TEXT NOT NULL,
+	PRIMARY KEY (deploy, at, remedy)
+)
+ WITHOUT ROWID;
+CREATE TABLE figures_lengths (
+	repo TEXT NOT NULL,
+	length INTEGER NOT NULL,
+	PRIMARY KEY (repo, length)
+)
+ WITHOUT ROWID;
+CREATE TABLE figures_incidents (
+	id TEXT NOT NULL,
+	since BIGINT NOT NULL,
+	until BIGINT NOT NULL,
+	repo TEXT NOT NULL,
+	environment TEXT NOT NULL,
+	service TEXT NOT NULL,
+	incident_id TEXT NOT NULL,
+	at BIGINT NOT NULL,
+	end_id TEXT,
+	ended_at BIGINT,
+	merged INTEGER NOT NULL,
+	cause TEXT,
+	deploy TEXT,
+	deploy_service TEXT,
+	deploy_at BIGINT,
+	how TEXT NOT NULL,
+	wide TEXT,
+	PRIMARY KEY (id, since)
+);
 CREATE TABLE packed_weeks (
 	environment TEXT NOT NULL,
 	began BIGINT NOT NULL,
@@ -295,11 +284,23 @@ CREATE TABLE packed_weeks (
 	rest BLOB NOT NULL,
 	PRIMARY KEY (environment, began)
 );
+CREATE INDEX figures_deploys_place ON figures_deploys (repo, environment, service, at, id);
+CREATE INDEX figures_deploys_counting ON figures_deploys (repo, environment, service, at, id) WHERE counts = 1;
 CREATE INDEX figures_deploys_sha ON figures_deploys (repo, environment, service, sha, at, id) WHERE own_new = 0;
-CREATE TABLE repositories (
-	name TEXT NOT NULL,
-	PRIMARY KEY (name)
-)
- WITHOUT ROWID;
+CREATE INDEX figures_deploys_run ON figures_deploys (repo, environment, service, run, attempt, sha) WHERE counts = 1 AND run <> '';
+CREATE INDEX figures_deploys_repo ON figures_deploys (repo, environment, at, id) WHERE counts = 1;
+CREATE INDEX figures_deploys_at ON figures_deploys (environment, at) WHERE counts = 1;
+CREATE INDEX figures_deploys_judged ON figures_deploys (id) WHERE judged <> '';
+CREATE INDEX figures_deploys_remedied ON figures_deploys (environment, at) WHERE counts = 1 AND remedied_at IS NOT NULL;
+CREATE INDEX figures_remedies_remedy ON figures_remedies (remedy);
+CREATE INDEX figures_incidents_repo ON figures_incidents (repo, environment, at);
+CREATE INDEX figures_incidents_at ON figures_incidents (environment, at);
+CREATE INDEX figures_incidents_incident ON figures_incidents (repo, incident_id);
+CREATE INDEX figures_incidents_cause ON figures_incidents (repo, environment, cause) WHERE cause IS NOT NULL;
+CREATE INDEX figures_incidents_deploy ON figures_incidents (deploy) WHERE deploy IS NOT NULL;
+CREATE INDEX figures_incidents_linked_repo ON figures_incidents (repo, environment, deploy_at) WHERE deploy IS NOT NULL;
+CREATE INDEX figures_incidents_linked_at ON figures_incidents (environment, deploy_at) WHERE deploy IS NOT NULL;
+CREATE INDEX figures_incidents_unlinked ON figures_incidents (environment, at) WHERE deploy IS NULL;
+CREATE INDEX figures_incidents_open ON figures_incidents (environment) WHERE ended_at IS NULL;
 INSERT INTO alembic_version (version_num) VALUES ('0018');
 INSERT INTO figures_read (seq) VALUES (0);

@@ -1,4 +1,4 @@
-"""Sign-in with accounts of other systems, read tokens of people, what people decide, and rare rows."""
+"""Sign-in with accounts of other systems, read tokens of people, and what people decide."""
 
 from __future__ import annotations
 
@@ -8,20 +8,8 @@ from alembic import op
 revision = "0015"
 down_revision = "0014"
 
-_NAME = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _LIVE_KEY = sa.text("deleted_at IS NULL AND person_id IS NULL")
 _LIVE_TOKEN = sa.text("deleted_at IS NULL AND person_id IS NOT NULL")
-# Indexes of what is rare among many deploys and incidents: name, table, columns, and the rows that are in it.
-_RARE = (
-    (
-        "figures_deploys_remedied",
-        "figures_deploys",
-        ["environment", "at"],
-        "counts = 1 AND remedied_at IS NOT NULL",
-    ),
-    ("figures_incidents_unlinked", "figures_incidents", ["environment", "at"], "deploy IS NULL"),
-    ("figures_incidents_open", "figures_incidents", ["environment"], "ended_at IS NULL"),
-)
 
 
 def upgrade() -> None:
@@ -30,11 +18,6 @@ def upgrade() -> None:
     _pending_sign_ins()
     _screens()
     _decisions()
-    _judged_deploys()
-    for name, table, columns, which in _RARE:
-        rows = sa.text(which)
-        op.create_index(name, table, columns, sqlite_where=rows, postgresql_where=rows)
-    _packed_weeks()
 
 
 def _tokens() -> None:
@@ -109,41 +92,3 @@ def _decisions() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("acknowledgements_at", "acknowledgements", ["at"])
-
-
-def _judged_deploys() -> None:
-    op.add_column("figures_deploys", sa.Column("judged", sa.Text, nullable=False, server_default=""))
-    judged = sa.text("judged <> ''")
-    op.create_index(
-        "figures_deploys_judged", "figures_deploys", ["id"], sqlite_where=judged, postgresql_where=judged
-    )
-
-
-def _packed_weeks() -> None:
-    """Sums of figures over weeks, by repository."""
-    op.create_table(
-        "packed_weeks",
-        sa.Column("environment", _NAME, primary_key=True),
-        sa.Column("began", sa.BigInteger, primary_key=True, autoincrement=False),
-        sa.Column("ended", sa.BigInteger, nullable=False),
-        sa.Column("holds_from", sa.BigInteger, nullable=False),
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
-        "packed_sums",
-        sa.Column("environment", _NAME, primary_key=True),
-        sa.Column("began", sa.BigInteger, primary_key=True, autoincrement=False),
-        sa.Column("repo", _NAME, primary_key=True),
-        *(
-            sa.Column(name, sa.BigInteger, nullable=False)
-            for name in ("deploys", "rework", "unknown_deploys", "unknown_commits")
-        ),
-        sa.Column("leads", sa.Text, nullable=False),
-        sa.Column("failed", sa.BigInteger, nullable=False),
-        sa.Column("recoveries", sa.Text, nullable=False),
-        sa.Column("remedied", sa.Text, nullable=False),
-        *(
-            sa.Column(name, sa.BigInteger, nullable=False)
-            for name in ("still_open", "unlinked", "unlinked_72h")
-        ),
-    )

@@ -1,0 +1,165 @@
+"""What is derived from the events: rows from which figures are computed, packed weeks, names of repositories.
+
+Earlier revisions had other tables of them. A store loses those, and the first server that starts derives the
+rows again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0018"
+down_revision = "0017"
+
+_NAME = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+# All that revisions from 0010 on made, whatever its columns were.
+_EARLIER = (
+    *("figures_names", "figures_repos", "figures_deploys", "figures_commits", "figures_reverts"),
+    *("figures_remedies", "figures_lengths", "figures_incidents", "packed_weeks", "packed_sums"),
+)
+# One step in the index for each name: the next larger one.
+_FILL = """
+INSERT INTO repositories (name)
+WITH RECURSIVE known(name) AS (
+ SELECT min(repo) FROM events
+ UNION ALL
+ SELECT (SELECT min(repo) FROM events WHERE repo > known.name) FROM known WHERE known.name IS NOT NULL
+)
+SELECT name FROM known WHERE name IS NOT NULL
+"""
+_COUNTS, _LINKED = "counts = 1", "deploy IS NOT NULL"
+_DEPLOYS, _INCIDENTS = "figures_deploys", "figures_incidents"
+_TARGET = ["repo", "environment", "service"]
+# The table of each index, the end of its name, its columns, and the rows that are in it.
+_INDEXES = (
+    (_DEPLOYS, "place", [*_TARGET, "at", "id"], None),
+    (_DEPLOYS, "counting", [*_TARGET, "at", "id"], _COUNTS),
+    # The first deploy of each commit is found in the table of commits.
+    (_DEPLOYS, "sha", [*_TARGET, "sha", "at", "id"], "own_new = 0"),
+    (_DEPLOYS, "run", [*_TARGET, "run", "attempt", "sha"], "counts = 1 AND run <> ''"),
+    (_DEPLOYS, "repo", ["repo", "environment", "at", "id"], _COUNTS),
+    (_DEPLOYS, "at", ["environment", "at"], _COUNTS),
+    (_DEPLOYS, "judged", ["id"], "judged <> ''"),
+    (_DEPLOYS, "remedied", ["environment", "at"], "counts = 1 AND remedied_at IS NOT NULL"),
+    ("figures_remedies", "remedy", ["remedy"], None),
+    (_INCIDENTS, "repo", ["repo", "environment", "at"], None),
+    (_INCIDENTS, "at", ["environment", "at"], None),
+    (_INCIDENTS, "incident", ["repo", "incident_id"], None),
+    (_INCIDENTS, "cause", ["repo", "environment", "cause"], "cause IS NOT NULL"),
+    (_INCIDENTS, "deploy", ["deploy"], _LINKED),
+    (_INCIDENTS, "linked_repo", ["repo", "environment", "deploy_at"], _LINKED),
+    (_INCIDENTS, "linked_at", ["environment", "deploy_at"], _LINKED),
+    (_INCIDENTS, "unlinked", ["environment", "at"], "deploy IS NULL"),
+    (_INCIDENTS, "open", ["environment"], "ended_at IS NULL"),
+)
+
+
+def upgrade() -> None:
+    op.create_table("repositories", sa.Column("name", sa.Text, primary_key=True), sqlite_with_rowid=False)
+    op.execute(_FILL)
+    for table in _EARLIER:
+        op.drop_table(table, if_exists=True)
+    # Without them, all events are derived again.
+    op.execute("DELETE FROM figures_settings WHERE name = 'figures'")
+    _deploys()
+    _commits()
+    _incidents()
+    _packed_weeks()
+    for table, name, columns, which in _INDEXES:
+        rows = None if which is None else sa.text(which)
+        op.create_index(f"{table}_{name}", table, columns, sqlite_where=rows, postgresql_where=rows)
+
+
+def _deploys() -> None:
+    op.create_table(
+        _DEPLOYS,
+        sa.Column("id", _NAME, primary_key=True),
+        *(sa.Column(name, _NAME, nullable=False) for name in _TARGET),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        *(
+            sa.Column(name, _NAME, nullable=False)
+            for name in ("sha", "exact", "run", "attempt", "reporter", "says")
+        ),
+        sa.Column("counts", sa.Integer, nullable=False),
+        sa.Column("rule", sa.Text, nullable=False),
+        sa.Column("repeats", sa.Text, nullable=False),
+        sa.Column("type", sa.Text, nullable=False),
+        sa.Column("known", sa.Integer, nullable=False),
+        sa.Column("rework", sa.Integer, nullable=False),
+        sa.Column("unknown", sa.Text, nullable=False),
+        sa.Column("unknown_commits", sa.Integer, nullable=False),
+        sa.Column("leads", sa.Text, nullable=False),
+        sa.Column("own_new", sa.Integer, nullable=False),
+        sa.Column("mentions", sa.Text, nullable=False),
+        sa.Column("reverts", sa.Text, nullable=False),
+        sa.Column("remedied_at", sa.BigInteger),
+        sa.Column("judged", sa.Text, nullable=False, server_default=""),
+    )
+
+
+def _commits() -> None:
+    def key() -> list[Any]:
+        return [
+            *(sa.Column(name, _NAME, primary_key=True) for name in ("repo", "environment", "sha", "service")),
+            sa.Column("at", sa.BigInteger, primary_key=True, autoincrement=False),
+            sa.Column("deploy", _NAME, primary_key=True),
+        ]
+
+    op.create_table(
+        "figures_commits",
+        *key(),
+        sa.Column("own", sa.Integer, nullable=False),
+        sa.Column("brought", sa.Integer, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table("figures_reverts", *key(), sqlite_with_rowid=False)
+    op.create_table(
+        "figures_remedies",
+        sa.Column("deploy", _NAME, primary_key=True),
+        sa.Column("at", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("remedy", _NAME, primary_key=True),
+        sa.Column("sha", sa.Text, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "figures_lengths",
+        sa.Column("repo", _NAME, primary_key=True),
+        sa.Column("length", sa.Integer, primary_key=True, autoincrement=False),
+        sqlite_with_rowid=False,
+    )
+
+
+def _incidents() -> None:
+    op.create_table(
+        _INCIDENTS,
+        sa.Column("id", _NAME, primary_key=True),
+        sa.Column("since", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("until", sa.BigInteger, nullable=False),
+        *(sa.Column(name, _NAME, nullable=False) for name in (*_TARGET, "incident_id")),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("end_id", _NAME),
+        sa.Column("ended_at", sa.BigInteger),
+        sa.Column("merged", sa.Integer, nullable=False),
+        sa.Column("cause", _NAME),
+        sa.Column("deploy", _NAME),
+        sa.Column("deploy_service", _NAME),
+        sa.Column("deploy_at", sa.BigInteger),
+        sa.Column("how", sa.Text, nullable=False),
+        sa.Column("wide", _NAME),
+    )
+
+
+def _packed_weeks() -> None:
+    """Past weeks as arrays of numbers, a row for each environment and week."""
+    arrays = ("deploys", "lead_times", "failures", "unlinked", "lead_counts", "times", "rest")
+    op.create_table(
+        "packed_weeks",
+        sa.Column("environment", _NAME, primary_key=True),
+        sa.Column("began", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("ended", sa.BigInteger, nullable=False),
+        sa.Column("holds_from", sa.BigInteger, nullable=False),
+        *(sa.Column(name, sa.LargeBinary, nullable=False) for name in ("places", *arrays)),
+    )
