@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 
@@ -54,25 +54,17 @@ def _adapter(source: Source, certificates: Mapping[str, bytes]) -> Adapter:
     return adapter.with_certificates(certificates) if isinstance(adapter, Certified) else adapter
 
 
+@dataclass
 class Reloader:
     """Applies new configurations to intake and worker. `failed`: the last one had errors."""
 
-    def __init__(
-        self,
-        app: IntakeApp,
-        worker: DeliveryWorker,
-        store: RelayStore,
-        configuration: Configuration,
-        environ: Mapping[str, str],
-        certificates: Mapping[str, bytes] = _NO_CERTIFICATES,
-    ) -> None:
-        self.failed = False
-        self._app = app
-        self._worker = worker
-        self._store = store
-        self._configuration = configuration
-        self._environ = environ
-        self._certificates = certificates
+    app: IntakeApp
+    worker: DeliveryWorker
+    store: RelayStore
+    configuration: Configuration
+    environ: Mapping[str, str]
+    certificates: Mapping[str, bytes]
+    failed: bool = False
 
     async def run(self, reload: Callable[[], Configuration] | None, reloading: asyncio.Event | None) -> None:
         """Whenever *reloading* is set, apply what *reload* returns. One with errors changes nothing."""
@@ -99,20 +91,20 @@ class Reloader:
     async def join_names(self, renames: Renames) -> None:
         """Let deploys go on from what is remembered under former names of their repositories."""
         if renames.pairs:
-            await self._store.run(partial(join_names, renames=renames))
+            await self.store.run(partial(join_names, renames=renames))
 
     async def apply(self, new: Configuration) -> None:
         """Make *new* the active configuration, all of it or nothing; raises ConfigurationError."""
-        old = self._configuration
-        settings = intake_settings(new, self._environ, self._certificates)
+        old = self.configuration
+        settings = intake_settings(new, self.environ, self.certificates)
         if new.gitdailies != old.gitdailies:
-            new.gitdailies.key.read(self._environ)
+            new.gitdailies.key.read(self.environ)
             sender = Sender.to(new.gitdailies, in_flight=most_connections(old.relay.in_flight))
-            await self._worker.redirect(new.gitdailies, sender)
-        self._app.settings = settings
+            await self.worker.redirect(new.gitdailies, sender)
+        self.app.settings = settings
         if new.routes.renames != old.routes.renames:
             await self.join_names(new.routes.renames)
         changed = [name for name, value in vars(new.relay).items() if value != getattr(old.relay, name)]
         if changed:
             LOG.warning("settings of relay need a restart", settings=changed)
-        self._configuration = replace(new, relay=old.relay)
+        self.configuration = replace(new, relay=old.relay)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -108,6 +109,7 @@ class ClientAddress:
         return changed
 
 
+@dataclass
 class Guard:
     """An ASGI middleware that adds headers, refuses keys in addresses and catches bugs.
 
@@ -116,34 +118,25 @@ class Guard:
     proxy says.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        log: Any,
-        respond: Callable[[Request, Problem], Awaitable[Response]],
-        count: Callable[[str, int], None],
-        secure: bool = False,
-    ) -> None:
-        self._app = app
-        self._log = log
-        self._respond = respond
-        self._count = count
-        self._secure = secure
+    app: ASGIApp
+    log: Any
+    respond: Callable[[Request, Problem], Awaitable[Response]]
+    count: Callable[[str, int], None]
+    secure: bool
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         started = False
-        secure = self._secure or scope.get("scheme") == "https"
+        secure = self.secure or scope.get("scheme") == "https"
         guards = (*_HEADERS, *(_SECURE_HEADERS if secure else ()))
 
         async def send_with_headers(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                self._count(scope["path"], message["status"])
+                self.count(scope["path"], message["status"])
                 present = {name.lower() for name, _ in message["headers"]}
                 more = [header for header in guards if header[0] not in present]
                 message = {**message, "headers": [*message["headers"], *more]}
@@ -151,24 +144,24 @@ class Guard:
 
         try:
             query.refuse_keys(scope["query_string"].decode("latin-1"))
-            await self._app(scope, receive, send_with_headers)
+            await self.app(scope, receive, send_with_headers)
         except Refusal as refusal:
-            self._log.info(
+            self.log.info(
                 "refused",
                 path=loggable_path(scope["path"]),
                 problem=refusal.problem.word,
                 reason=refusal.problem.detail,
             )
-            response = await self._respond(Request(scope), refusal.problem)
+            response = await self.respond(Request(scope), refusal.problem)
             await response(scope, receive, send_with_headers)
         except Exception as error:  # noqa: BLE001  any bug: the sender gets a number, the log the details
             fault = secrets.token_hex(6)
-            self._log.error(
+            self.log.error(
                 "fault", fault=fault, path=loggable_path(scope["path"]), reason=describe_error(error)
             )
             if not started:
                 problem = Problem("fault", f"internal error {fault}; the server log has the details")
-                response = await self._respond(Request(scope), problem)
+                response = await self.respond(Request(scope), problem)
                 await response(scope, receive, send_with_headers)
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -94,6 +94,7 @@ class _Hook:
         self.timer: asyncio.TimerHandle | None = None
 
 
+@dataclass
 class IntakeApp:
     """The application of the intake. `settings` may be replaced while it runs.
 
@@ -101,33 +102,22 @@ class IntakeApp:
     A request with the token *example* is an example that the relay sends to itself.
     """
 
-    def __init__(
-        self,
-        *,
-        settings: IntakeSettings,
-        relay: RelaySettings,
-        store: RelayStore,
-        metrics: RelayMetrics,
-        refusals: RefusalCounts,
-        certificates: Certificates,
-        repeats: RateLimitedLog,
-        on_stored: Callable[[], None],
-        example: Secret,
-    ) -> None:
-        self.settings = settings
-        self.stopping = False
-        self.unfinished: set[asyncio.Task[None]] = set()
-        self._store = store
-        self._metrics = metrics
-        self._refusals = refusals
-        self._certificates = certificates
-        self._repeats = repeats
-        self._on_stored = on_stored
-        self._example = example
+    settings: IntakeSettings
+    relay: RelaySettings
+    store: RelayStore
+    metrics: RelayMetrics
+    refusals: RefusalCounts
+    certificates: Certificates
+    repeats: RateLimitedLog
+    on_stored: Callable[[], None]
+    example: Secret
+    stopping: bool = False
+    unfinished: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
         # Bound once, because structlog binds a module's logger again for each line.
         self._log = LOG.bind()
-        self._budget = MemoryBudget(relay.queue_bytes)
-        self._trusted_proxies = relay.trusted_proxies
+        self._budget = MemoryBudget(self.relay.queue_bytes)
         self._ready_until = 0.0
 
     def __call__(self, exchange: Exchange, /) -> None:
@@ -209,11 +199,11 @@ class IntakeApp:
         proof = self._prove(hook, request, source, adapter, secrets)
         exchange.note_authenticated()
         routes = settings.routes
-        if is_example(hook.headers, self._example):
+        if is_example(hook.headers, self.example):
             source, routes = as_example(source)
         interpretation = interpret(request, source, adapter, routes, proof, secrets=secrets.current)
         hook.delivery = Delivery(delivery_id(at), at, DESTINATION, interpretation)
-        self._store.accept_then(hook.delivery, partial(self._stored, hook))
+        self.store.accept_then(hook.delivery, partial(self._stored, hook))
         loop = asyncio.get_running_loop()
         hook.timer = loop.call_later(ANSWER_SECONDS, self._fail, hook, TimeoutError())
 
@@ -233,11 +223,11 @@ class IntakeApp:
                 self._note_reading(source, secrets, changed=secrets.read_again())
                 return prove(request, source, adapter, secrets.current)
         except CertificateMissing as missing:
-            self._certificates.want(missing.address)
+            self.certificates.want(missing.address)
             raise Refusal(responses.NO_CERTIFICATE) from None
         except ProofError as error:
             client = self._client(hook)
-            self._repeats.warn(
+            self.repeats.warn(
                 "delivery refused", source=source.name, client=client, reason="wrong or missing proof"
             )
             raise Refusal(responses.UNPROVEN, str(error)) from None
@@ -252,7 +242,7 @@ class IntakeApp:
 
     def _note_reading(self, source: Source, secrets: SourceSecrets, *, changed: bool) -> None:
         if secrets.fault:
-            self._repeats.warn("secret not read", source=source.name, client="", reason=secrets.fault)
+            self.repeats.warn("secret not read", source=source.name, client="", reason=secrets.fault)
         if changed:
             self._log.info("secrets read again", source=source.name)
 
@@ -275,7 +265,7 @@ class IntakeApp:
         answer = refusal.answer
         if 400 <= answer.status < 500:
             reason = refusal.reason or responses.reason_of(answer)
-            self._refusals.add(hook.source, answer.status, self._client(hook), reason)
+            self.refusals.add(hook.source, answer.status, self._client(hook), reason)
         self._answer(hook, answer)
 
     def _answer(self, hook: _Hook, answer: VendorAnswer) -> None:
@@ -283,16 +273,16 @@ class IntakeApp:
         if hook.timer is not None:
             hook.timer.cancel()
         self._budget.release(hook.size)
-        self._metrics.count_request(hook.source, answer.status)
+        self.metrics.count_request(hook.source, answer.status)
         hook.exchange.answer(*answer)
 
     def _client(self, hook: _Hook) -> str:
         peer, forwarded = hook.exchange.peer, hook.headers.get(FORWARDED_HEADER, "")
-        return client_address(peer[0], forwarded, self._trusted_proxies) if peer else ""
+        return client_address(peer[0], forwarded, self.relay.trusted_proxies) if peer else ""
 
     def _accepted(self, hook: _Hook, proof: str, accepted: Accepted) -> VendorAnswer:
         source = hook.source
-        self._metrics.count_delivery(source, accepted)
+        self.metrics.count_delivery(source, accepted)
         reasons = accepted.texts
         log = self._log.warning if accepted.quarantine_code else self._log.info
         log(
@@ -313,7 +303,7 @@ class IntakeApp:
             return responses.quarantined(accepted.delivery, reason)
         if accepted.events:
             if not accepted.repeated:
-                self._on_stored()
+                self.on_stored()
             return responses.stored(accepted.delivery, accepted.events, reasons, repeated=accepted.repeated)
         return responses.ignored(accepted.delivery, reasons)
 
@@ -326,7 +316,7 @@ class IntakeApp:
         loop = asyncio.get_running_loop()
         if loop.time() >= self._ready_until:
             try:
-                await asyncio.wait_for(self._store.run(_touch, task="readiness"), ANSWER_SECONDS)
+                await asyncio.wait_for(self.store.run(_touch, task="readiness"), ANSWER_SECONDS)
             except (StoreUnavailable, TimeoutError) as error:
                 return responses.unavailable(_reason(error))
             self._ready_until = loop.time() + READY_SECONDS

@@ -40,7 +40,6 @@ from gitdailies_sources.language.globs import Table
 from gitdailies_sources.language.nothing import as_text, is_nothing
 from gitdailies_sources.language.scope import Scope
 
-MOST_ALTERNATIVES = 50
 SAME = "same"
 PRESENT, ABSENT, BECAUSE = "present", "absent", "because"
 _HOW = "expected a path, a template, or one of {first_of: …}, {text: …}, {path: …, map: …}"

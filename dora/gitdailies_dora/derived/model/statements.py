@@ -560,10 +560,6 @@ EVENTS_OF_PERIOD = (
     " AND (time > ? OR (time = ? AND id > ?)) ORDER BY time, id LIMIT ?"
 )
 
-# The time of the first event of a repository, by one spelling of its name, and of the first of a kind.
-FIRST_TIME_OF_REPOSITORY = "SELECT time FROM events WHERE repo = ? ORDER BY time LIMIT 1"
-FIRST_TIME_OF_KIND = "SELECT time FROM events WHERE kind = ? ORDER BY time LIMIT 1"
-
 # One row for each event of a repository, up to a number.
 SOME_OF_REPOSITORY = "SELECT 1 FROM events WHERE repo = ? LIMIT ?"
 

@@ -159,10 +159,30 @@ class RoleForm(Form):
     role = RadioField("Role", choices=_words((people.VIEWER, people.OWNER)), default=people.VIEWER)
 
 
-class NewKey(Form):
-    """Name, rights and expiry of a new key."""
+class _Expiring(Form):
+    """A name, and the last day; *expires* is the field of each form."""
 
     name = StringField("Name", [InputRequired("Enter a name.")])
+    expires: DateField
+
+    now: datetime = datetime.max.replace(tzinfo=UTC)
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """The moment of expiry: the end of the chosen day, in UTC."""
+        return None if self.expires.data is None else _end_of(self.expires.data)
+
+    def validate_name(self, field: Field) -> None:
+        _check(lambda: keys.checked_name(field.data or ""))
+
+    def validate_expires(self, _: Field) -> None:
+        if self.expires_at is not None and self.expires_at <= self.now:
+            raise ValidationError("Choose a day in the future.")
+
+
+class NewKey(_Expiring):
+    """Name, rights and expiry of a new key."""
+
     sends = RadioField("May send", choices=_words(SENDS_WORDS), default=EVERY)
     kinds = SelectMultipleField("Kinds", choices=_words(KIND_WORDS))
     reads = BooleanField("May read events")
@@ -171,7 +191,6 @@ class NewKey(Form):
     expires = DateField("Expires", [Optional()])
 
     words: ClassVar = {**SENDS_WORDS, **KIND_WORDS}
-    now: datetime = datetime.max.replace(tzinfo=UTC)
 
     @property
     def allow(self) -> frozenset[str]:
@@ -184,14 +203,6 @@ class NewKey(Form):
         ]
         return frozenset([*sends, *(word for word, chosen in more if chosen)])
 
-    @property
-    def expires_at(self) -> datetime | None:
-        """The moment when the key expires: the end of the chosen day, in UTC."""
-        return None if self.expires.data is None else _end_of(self.expires.data)
-
-    def validate_name(self, field: Field) -> None:
-        _check(lambda: keys.checked_name(field.data or ""))
-
     def validate_kinds(self, field: Field) -> None:
         if self.sends.data == SOME and not field.data:
             raise ValidationError("Choose at least one kind.")
@@ -200,45 +211,26 @@ class NewKey(Form):
         if field.data == NONE and not (self.reads.data or self.deletes.data or self.corrects.data):
             raise ValidationError("Choose at least one permission.")
 
-    def validate_expires(self, _: Field) -> None:
-        if self.expires_at is not None and self.expires_at <= self.now:
-            raise ValidationError("Choose a day in the future.")
 
+class _ForDays(_Expiring):
+    """A last day that must be chosen, and is not far away."""
 
-class _Expiring(Form):
-    """A name, and a last day that must be chosen."""
-
-    name = StringField("Name", [InputRequired("Enter a name.")])
     expires = DateField("Expires", [InputRequired("Choose a day.")])
-
-    now: datetime = datetime.max.replace(tzinfo=UTC)
     longest_days = 0
 
-    @property
-    def expires_at(self) -> datetime | None:
-        """The moment of expiry: the end of the chosen day, in UTC."""
-        return None if self.expires.data is None else _end_of(self.expires.data)
-
-    def validate_name(self, field: Field) -> None:
-        _check(lambda: keys.checked_name(field.data or ""))
-
-    def validate_expires(self, _: Field) -> None:
-        until = self.expires_at
-        if until is None:
-            return
-        if until <= self.now:
-            raise ValidationError("Choose a day in the future.")
-        if until > self.now + timedelta(days=self.longest_days + 1):
+    def validate_expires(self, field: Field) -> None:
+        super().validate_expires(field)
+        if self.expires_at is not None and self.expires_at > self.now + timedelta(days=self.longest_days + 1):
             raise ValidationError(f"Choose a day within {self.longest_days} days.")
 
 
-class NewToken(_Expiring):
+class NewToken(_ForDays):
     """Name and expiry of a new read token."""
 
     longest_days = LONGEST_TOKEN_DAYS
 
 
-class NewScreen(_Expiring):
+class NewScreen(_ForDays):
     """Name and expiry of a new link for a screen."""
 
     longest_days = LONGEST_DAYS
