@@ -82,10 +82,11 @@ def test_the_page_shows_what_the_interface_answers(shop: Tab, receiver: Receiver
     figures = metrics_of(receiver, SHOP)["figures"]
     rate, recovery = figures["changeFailRate"], figures["failedDeploymentRecoveryTime"]
     expect(page.locator("section.figure h2")).to_have_text([*TITLES, "How to read the figures"])
+    card(page, "Change fail rate").locator("summary", has_text="Numbers by").click()
     shown = card(page, "Change fail rate").inner_text()
     for label, number in (
         ("Settled", "settled"),
-        ("Pending", "pending"),
+        ("Too new to tell", "pending"),
         ("Recent failures", "failedPending"),
         ("Unlinked incidents", "unlinked"),
     ):

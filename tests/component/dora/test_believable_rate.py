@@ -78,6 +78,11 @@ def fail_rate(receiver: Receiver, key: str) -> dict[str, Any]:
     return rate
 
 
+def day(number: int) -> str:
+    """Return the date of the deploys of a day of the history."""
+    return f"{datetime.now(UTC) - timedelta(days=42 - number):%Y-%m-%d}"
+
+
 def text_of(page: str) -> str:
     """Return the text of a page, without the line breaks and the markup in it."""
     return " ".join(html.unescape(re.sub(r"<[^>]+>", "", page)).replace("\u00a0", " ").split())
@@ -141,7 +146,8 @@ def test_what_may_have_failed_is_shown_so_and_decided(receiver: Receiver, owner:
     listed = owner.get("/events?kind=deployed&outcome=may-have-failed").text
     assert listed.count('<span class="badge bad">may have failed</span>') == before["evidence"]["time"] == 8
     timeline = owner.get(f"/dora?{PERIOD}&repo={REPO}").text.partition('id="timeline-title"')[2]
-    assert timeline.count("may have failed") == 8
+    assert timeline.count("may have failed</span>") == 8
+    assert "Failed, or may have failed: 10" in timeline
     page = owner.get("/deploys/d9").text
     assert '<span class="badge bad">may have failed</span>' in page
     assert "May have failed, going by time alone: incident I9" in text_of(page)
@@ -179,6 +185,8 @@ def test_a_fix_forward_is_shown_as_inferred_and_decided(receiver: Receiver, owne
         return found["rework"], found["inferred"]
 
     assert inferred() == (2, 1)
+    overview = text_of(owner.get(f"/dora?{PERIOD}").text)
+    assert overview.count("1 inferred fix") == 2  # in its card, and in the row
     page = owner.get("/deploys/fix").text
     assert "Is it rework?" in page
     assert re.findall(r'name="what" value="((?:not-)?rework)"', page) == ["rework", "not-rework"]
@@ -195,14 +203,59 @@ def test_a_fix_forward_is_shown_as_inferred_and_decided(receiver: Receiver, owne
 
 def test_the_card_explains_how_chance_was_taken_off(receiver: Receiver, owner: Visitor, key: str) -> None:
     """The sentence has the numbers of the page, and the strip has a dot for each incident of the pool."""
-    fail_rate(receiver, key)
+    chance = f"{fail_rate(receiver, key)['byChance']:.0f}"
     for query, css in ((f"{PERIOD}&repo={REPO}", "strip"), (PERIOD, "strip")):
         page = owner.get(f"/dora?{query}").text
         (strip,) = re.findall(rf'<svg class="{css}".*?</svg>', page, re.DOTALL)
         # Nine are linked by time alone; the one that names its cause is not among them.
         assert strip.count("<circle") == 9
-        assert "3 of 9 incidents came long after a deploy, so about 3 of the other 6" in text_of(page)
+        # One sentence is about incidents, the other about deploys, with the number of the line at the top.
+        said = "3 of 9 incidents came long after a deploy, so about 3 of the other 6 came by chance, too."
+        assert f"{said} About {chance} of the 8 deploys that may have failed had only such" in text_of(page)
+        assert "dashed: half of all hours are on each side" in page
     assert "strip" not in owner.get(f"/dora?{PERIOD}&view=wall").text
+
+
+def test_the_card_says_what_to_do(receiver: Receiver, owner: Visitor, key: str) -> None:
+    """After the counts, a link leads to the deploys to decide on; what only repeats the counts is folded."""
+    found = convert(fail_rate(receiver, key), ChangeFailRate)
+    do = "Decide on the 8 that may have failed. The range comes from these alone"
+    for query in (PERIOD, f"{PERIOD}&repo={REPO}"):
+        page = owner.get(f"/dora?{query}").text
+        assert f"{rates.behind(found, '24 h')} {do}" in text_of(page)
+        (href,) = re.findall(r'<a href="([^"]+)">Decide', page)
+        assert owner.get(html.unescape(href)).text.count("may have failed</span>") == 8
+        assert "Decide on" not in owner.get(f"/dora?{query}&view=wall").text
+        # Nothing is decided about a moment in the past.
+        assert "Decide on" not in owner.get(f"/dora?{query}&now={datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}").text
+    card = page.partition('<h2 id="changeFailRate">')[2].partition("</section>")[0]
+    shown, _, folded = card.partition("Numbers by")
+    assert re.findall("<dt>([^<]+)", shown) == ["Unlinked incidents"]
+    assert {"By chance, about", "May have failed", "Unlinked, but not with a window of 72 h"} <= {
+        *re.findall("<dt>([^<]+)", folded)
+    }
+
+
+def test_each_chart_of_the_rate_says_that_it_is_the_upper_end(
+    receiver: Receiver, owner: Visitor, key: str
+) -> None:
+    """A chart counts all that may have failed, so it may end far above the rate: page, overview and walls."""
+    fail_rate(receiver, key)
+    note = "The chart counts all that may have failed: the upper end of the range."
+    for more in ("", "&view=wall", f"&repo={REPO}", f"&repo={REPO}&view=wall"):
+        assert owner.get(f"/dora?{PERIOD}{more}").text.count(note) == 1
+        # Of the first days, both failures are certain.
+        certain = text_of(owner.get(f"/dora?{PERIOD}&to={day(5)}{more}").text)
+        assert ("2 of 6 failed" in certain, note in certain) == (True, False)
+
+
+def test_a_period_before_says_when_events_began(receiver: Receiver, owner: Visitor, key: str) -> None:
+    """The period before goes back beyond the first event, so its counts are of a part of it."""
+    fail_rate(receiver, key)
+    page = text_of(owner.get(f"/dora?days=30&repo={REPO}").text)
+    assert f"; before (from {day(0)}): " in page
+    assert "; before: " not in page
+    assert "; before: " in text_of(owner.get(f"/dora?days=10&repo={REPO}").text)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ BESIDE = {
     },
     "changeFailRate": {
         "Settled": "settled",
-        "Pending": "pending",
+        "Too new to tell": "pending",
         "Recent failures": "failedPending",
         "Unlinked incidents": "unlinked",
     },
@@ -42,9 +42,9 @@ BESIDE = {
 
 def counts_by_figure(page: str) -> dict[str, dict[str, str]]:
     """Return the counts that are shown with each figure, by the figure's name."""
-    cards = re.findall(r'<h2 id="(\w+)">.*?<dl class="counts">(.*?)</dl>', page, re.DOTALL)
+    cards = re.findall(r'<h2 id="(\w+)">(.*?)</section>', page, re.DOTALL)
     count = r"<dt>(.*?)</dt><dd>(?:<a [^>]*>)?(.*?)(?:<span.*?</span></a>)?</dd>"
-    return {name: dict(re.findall(count, numbers)) for name, numbers in cards}
+    return {name: dict(re.findall(count, card)) for name, card in cards}
 
 
 @on_each
@@ -182,7 +182,7 @@ def test_the_first_days_of_a_user_are_not_misleading(receiver: Receiver, owner: 
     assert receiver.post(key, ago(5, incident="INC")).status_code == 202
     page = owner.get("/dora?days=7").text
     shown = headlines(page)
-    assert shown["changeFailRate"] == ["0 of 1 failed", "1 of 2 has failed so far, in the last 24 h"]
+    assert shown["changeFailRate"] == ["0 of 1 failed", "1 too new to tell, 1 failed in the last 24 h"]
     assert "Based on a single settled deploy." in page
     assert re.match(r"[12]\.?\d* a day", shown["deploymentFrequency"][0])
     assert "There are events only since" in page
@@ -195,7 +195,9 @@ def test_the_first_days_of_a_user_are_not_misleading(receiver: Receiver, owner: 
 def test_a_rate_has_its_numbers_beside_it(receiver: Receiver, owner: Visitor) -> None:
     """The rate says how many of how many; recovery by incidents and by rollback are told apart."""
     assert receiver.post(receiver.key("ci"), worked()).status_code == 202
-    shown = headlines(owner.get(f"/dora?{PERIOD}&repo=larkspur/shop").text)
+    page = owner.get(f"/dora?{PERIOD}&repo=larkspur/shop").text
+    shown, counts = headlines(page), counts_by_figure(page)
+    assert counts["failedDeploymentRecoveryTime"]["Timed by the remedy, without an incident"] == "1"
     (rate,) = shown["changeFailRate"]
     assert rate.startswith(
         "about 42 % failed, between 21 and 46 % 24 deploys: 4 failed for certain (1 rolled"
@@ -203,7 +205,7 @@ def test_a_rate_has_its_numbers_beside_it(receiver: Receiver, owner: Visitor) ->
     assert shown["deploymentReworkRate"] == ["7 of 24 rework, 29 %"]
     assert [line.split(" by ")[1] for line in shown["failedDeploymentRecoveryTime"]] == [
         "incidents",
-        "rollback or hotfix",
+        "the remedy, without an incident",
     ]
 
 

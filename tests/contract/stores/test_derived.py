@@ -144,7 +144,7 @@ _FAILED = {"failed", "may have failed"}
 SEVERAL = {
     "failed": _FAILED,
     "failed-for-certain": {"failed"},
-    "counted": {*_FAILED, "did not fail", "pending"},
+    "counted": {*_FAILED, "did not fail", "too new to tell"},
 }
 
 

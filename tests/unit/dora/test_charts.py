@@ -157,7 +157,7 @@ def test_a_caption_names_what_is_drawn_and_no_more() -> None:
         caption = figure_charts._caption(measure, "week", [one], axis.ratios([0.1]), grays=grays)
         assert caption.startswith("No trend line: it needs five deploys in four weeks. Dots: weeks,")
         assert ("an arrow: goes beyond the chart." in caption) is grays
-        assert caption.endswith("Gray: not settled yet.") is grays
+        assert caption.endswith("Gray: too new to tell.") is grays
 
 
 def test_a_line_has_gaps_where_it_has_no_value() -> None:

@@ -180,7 +180,7 @@ def _rows(figures: Figures, window: str) -> list[tuple[str, str, str]]:
 
     frequency, lead, fail = figures.deployment_frequency, figures.change_lead_time, figures.change_fail_rate
     recovery, rework = figures.failed_deployment_recovery_time, figures.deployment_rework_rate
-    by_remedy, unsettled = recovery.by_remedy, fail.failed_pending + fail.pending
+    by_remedy = recovery.by_remedy
     return [
         (
             "deployment frequency",
@@ -204,8 +204,8 @@ def _rows(figures: Figures, window: str) -> list[tuple[str, str, str]]:
             "change fail rate",
             rates.fail_rate(fail),
             (
-                f"{rates.behind(fail, window)}; last {window}: {fail.failed_pending} of {unsettled}"
-                f" failed so far; unlinked incidents: {fail.unlinked}"
+                f"{rates.behind(fail, window)}; {rates.too_new(fail, window)};"
+                f" unlinked incidents: {fail.unlinked}"
             ),
         ),
         (

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # What says that a deploy failed for certain, by its name among the evidence.
 EVIDENCE_WORDS = MappingProxyType(
-    {REMEDIED: "rolled back or fixed", NAMED: "named", CORRECTED: "by correction"}
+    {REMEDIED: "rolled back or fixed", NAMED: "named by an incident", CORRECTED: "by correction"}
 )
 # Of fewer deploys, one more or less would change a rate a lot.
 LEAST_FOR_PERCENT = 20
@@ -50,6 +50,11 @@ def behind(found: ChangeFailRate, window: str) -> str:
     if found.by_chance is None:
         return text
     return f"{text}, about {found.by_chance:.0f} of them would have had one anyway"
+
+
+def too_new(found: ChangeFailRate, window: str) -> str:
+    """Write how many deploys are younger than the window, and how many of that age failed already."""
+    return f"{found.pending:,} too new to tell, {found.failed_pending:,} failed in the last {window}"
 
 
 def _percent(rate: float) -> str:

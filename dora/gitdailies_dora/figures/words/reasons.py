@@ -302,7 +302,7 @@ class Reasons:
         if facts.failed:
             return _recovery(facts)
         pending = self._is_young(facts.deploy) and not facts.judged
-        reason = "it has not failed so far" if pending else "it did not fail"
+        reason = "it is too new to tell" if pending else "it did not fail"
         return Verdict(numbers.RECOVERY, False, "not-failed", reason)
 
     def _rework(self, facts: DeployFacts) -> Verdict:

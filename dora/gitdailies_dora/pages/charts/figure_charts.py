@@ -32,7 +32,7 @@ _SCALES: Mapping[Kind, Callable[[Sequence[float | None]], axis.Scale]] = {
 _SPREADS: Mapping[Kind, str] = {DURATIONS: "Middle half", RATES: "Range (95 %)"}
 # The units that are not longer than the rolling span.
 _SHORT = frozenset({"day", "week"})
-GRAY = "Gray: not settled yet."
+GRAY = "Gray: too new to tell."
 # The least part of a chart that is drawn gray: a narrower one looks like a fault of the drawing.
 _LEAST_GRAY = 0.03
 

@@ -27,7 +27,7 @@ _LEAST_RADIUS, _MOST_RADIUS = 1.6, 6.0
 _BAR = 0.7
 # The size of the arrow of a bar that goes on beyond the axis.
 _ARROW = 4
-_UNSETTLED = "not settled"
+_UNSETTLED = "too new to tell"
 
 
 class Point(NamedTuple):

@@ -46,7 +46,7 @@ _HOW = {
 }
 _STATES = {
     answers.FAILED: "failed",
-    answers.PENDING: "pending",
+    answers.PENDING: "too new to tell",
     answers.SUCCEEDED: "did not fail",
     answers.REPEAT: "repeat",
     answers.OPEN: "open",
@@ -248,7 +248,7 @@ def _deploy_summary(found: answers.DeployDetail, zone: tzinfo) -> list[Piece]:
         return [Piece("It repeats "), _piece(found.related.repeats), Piece(" and counts for nothing.")]
     if found.state == answers.PENDING:
         until = _zoned(_us(found.settled_at), zone)
-        return [Piece(f"It has not failed so far, and is judged from {until} on.")]
+        return [Piece(f"It is too new to tell, until {until}.")]
     if found.state == answers.SUCCEEDED and found.correction is not None:
         return [Piece("It did not fail: a correction says so.")]
     if found.state == answers.SUCCEEDED:

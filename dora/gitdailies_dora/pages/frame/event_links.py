@@ -63,7 +63,7 @@ def urls_of_counts(place: Mapping[str, str], period: Period, window: int) -> dic
         "May have failed": _listed(DEPLOYED, MAY_HAVE_FAILED, judged),
         "By chance, about": _listed(DEPLOYED, MAY_HAVE_FAILED, judged),
         "Settled": _listed(DEPLOYED, "counted", judged),
-        "Pending": _listed(DEPLOYED, "pending", young),
+        "Too new to tell": _listed(DEPLOYED, "pending", young),
         "Recent failures": _listed(DEPLOYED, "failed", young),
         "Unlinked incidents": _listed(INCIDENT_STARTED, "unlinked", whole),
     }

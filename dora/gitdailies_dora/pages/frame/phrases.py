@@ -79,11 +79,13 @@ def without_lead_time(found: ChangeLeadTime) -> list[str]:
     ]
 
 
-def observed(began: str, days: float, zone: tzinfo) -> dict[str, str]:
-    """Return from which moment on days count, in a zone, and how many there are."""
-    at = to_us(parse(began, "since"))
+def observed(found: DeploymentFrequency, zone: tzinfo) -> dict[str, str] | None:
+    """Return from when on days count, in a zone, and how many; None if that is where the period begins."""
+    if found.since is None:
+        return None
+    at = to_us(parse(found.since, "since"))
     day, time = moment(at, zone).split(" ")
-    return {"day": day, "time": unbroken(f"{time} {zone_name(at, zone)}"), "days": span(days)}
+    return {"day": day, "time": unbroken(f"{time} {zone_name(at, zone)}"), "days": span(found.days)}
 
 
 def frequency(

@@ -20,7 +20,7 @@ from gitdailies_dora.figures.answers.numbers import (
     Figures,
     RateInterval,
 )
-from gitdailies_dora.figures.words.rates import behind, fail_rate
+from gitdailies_dora.figures.words.rates import behind, fail_rate, too_new
 from gitdailies_dora.pages.charts import figure_charts
 from gitdailies_dora.pages.charts.figure_charts import (
     COUNTS,
@@ -47,10 +47,6 @@ Figure = TypeVar("Figure")
 # A label, and the number of a figure that it names.
 Cells: TypeAlias = tuple[tuple[str, Callable[[Figure], str]], ...]
 
-_UNTOLD = (
-    "Commits of all services count: the latest list does not say which are of its service. Set the inputs "
-    "`service` and `paths` of the CI step."
-)
 # The middle half of fewer durations says nothing that they do not.
 LEAST_FOR_HALF = 3
 
@@ -78,9 +74,9 @@ class CardLayout(Generic[Figure]):
     """How the card of a figure looks.
 
     *of* takes the figure from the five. *headlines* writes the numbers at the top; without one, *nothing*
-    says why. *counts* are shown below it, *columns* in the table of the trend. *measure* says how it is
-    drawn, and *value* what of a bucket. *basis* is the count behind the number; a small one is shown with a
-    warning, unless the figure is *exact* with any count.
+    says why. *counts* are shown below it, *folded* ones above the table of the trend, and *columns* in it.
+    *measure* says how it is drawn, and *value* what of a bucket. *basis* is the count behind the number; a
+    small one is shown with a warning, unless the figure is *exact* with any count.
     """
 
     name: str
@@ -93,6 +89,7 @@ class CardLayout(Generic[Figure]):
     columns: Cells[Figure]
     measure: Measure
     value: Callable[[ShownBucket], BucketValue]
+    folded: Cells[Figure] = ()
     exact: bool = False
 
 
@@ -108,11 +105,9 @@ def _fail_rate(found: ChangeFailRate, context: CardContext) -> list[Headline]:
     lines = []
     if found.settled:
         lines.append(Headline(fail_rate(found), behind(found, context.window) if found.failed else ""))
-    failed, unsettled = found.failed_pending, found.failed_pending + found.pending
-    if unsettled:
-        has = "has" if 1 in (failed, unsettled) else "have"
-        some = f"{count(failed)} of {count(unsettled)}"
-        lines.append(Headline(some, f"{has} failed so far, in the last {unbroken(context.window)}"))
+    if found.pending or found.failed_pending:
+        number, _, young = too_new(found, unbroken(context.window)).partition(" ")
+        lines.append(Headline(number, young))
     return lines
 
 
@@ -121,7 +116,7 @@ def _recovery(found: FailedDeploymentRecoveryTime, _: CardContext) -> list[Headl
     lines = [] if found.median is None else [Headline(duration(found.median))]
     if by_remedy is not None:
         lines = [one._replace(of="by incidents") for one in lines]
-        lines.append(Headline(duration(by_remedy), "by rollback or hotfix"))
+        lines.append(Headline(duration(by_remedy), "by the remedy, without an incident"))
     return lines
 
 
@@ -207,19 +202,19 @@ _FAILED: Cells[ChangeFailRate] = (
     ("Failed for certain", lambda found: count(found.failed - found.evidence.time)),
     ("May have failed", lambda found: count(found.evidence.time)),
     ("Settled", lambda found: count(found.settled)),
-    ("Pending", lambda found: count(found.pending)),
+    ("Too new to tell", lambda found: count(found.pending)),
     ("Recent failures", lambda found: count(found.failed_pending)),
     ("Unlinked incidents", lambda found: count(found.unlinked)),
 )
 _RECOVERED: Cells[FailedDeploymentRecoveryTime] = (
     ("Recovered", lambda found: count(found.recovered)),
     ("Failed, still open", lambda found: count(found.open)),
-    ("By rollback or hotfix", lambda found: count(found.by_remedy.count)),
+    ("Timed by the remedy, without an incident", lambda found: count(found.by_remedy.count)),
     ("Recovery unknown", lambda found: count(found.without_incident)),
 )
 _REWORKED: Cells[DeploymentReworkRate] = (
     ("Rework", lambda found: count(found.rework)),
-    ("Inferred", lambda found: count(found.inferred)),
+    ("Fixes that are inferred", lambda found: count(found.inferred)),
     ("Deploys", lambda found: count(found.deploys)),
 )
 
@@ -272,24 +267,29 @@ FAIL_RATE = CardLayout[ChangeFailRate](
     "least {window} old. Failed for certain: an incident names the deploy, a person says so, or a later "
     "deploy remedied it: a rollback, a hotfix or a revert. May have failed: an incident came within "
     "{window}, and nothing else says so. By chance: how many of these would have had an incident anyway. "
-    "The chart has all that failed or may have failed: chance is known for a whole period alone. Pending "
-    "and recent failures: younger than {window}, so in neither number. Unlinked incidents: attributed to "
-    "no deploy.",
+    "The chart has all that failed or may have failed: chance is known for a whole period alone. Too new "
+    "to tell, and recent failures: younger than {window}, so in neither number. Unlinked incidents: "
+    "attributed to no deploy.",
     lambda figures: figures.change_fail_rate,
     _fail_rate,
     "no settled deploy",
     lambda found: found.settled,
-    (("By chance, about", lambda found: count(found.by_chance)), *_FAILED),
+    _FAILED[-1:],
     _FAILED,
     Measure("Change fail rate", RATES, "settled deploy", "settled deploys", "failed", may_change=True),
     _fail_rate_of,
+    folded=(
+        ("By chance, about", lambda found: count(found.by_chance)),
+        *_FAILED[:-1],
+        ("Unlinked, but not with a window of 72 h", lambda found: count(found.attributed_in72h)),
+    ),
 )
 RECOVERY = CardLayout[FailedDeploymentRecoveryTime](
     numbers.RECOVERY,
     "For each failed deploy, the time from the start of its first incident until none of the incidents "
-    "that overlap is open. Failed, still open: an incident of the deploy has not ended yet. By rollback "
-    "or hotfix: the deploy failed without an incident; the time from the deploy to the first later "
-    "deploy that remedied it. Recovery unknown: all incidents of the deploy were merged or canceled. "
+    "that overlap is open. Failed, still open: an incident of the deploy has not ended yet. Timed by "
+    "the remedy, without an incident: the time from the deploy to the first later deploy that remedied "
+    "it. Recovery unknown: all incidents of the deploy were merged or canceled. "
     "Open incidents: all that are open now, also those that are attributed to no deploy.",
     lambda figures: figures.failed_deployment_recovery_time,
     _recovery,
@@ -307,7 +307,7 @@ RECOVERY = CardLayout[FailedDeploymentRecoveryTime](
 REWORK = CardLayout[DeploymentReworkRate](
     numbers.REWORK,
     "Rollbacks, hotfixes, reverts and fixes, divided by all deploys. A deploy that goes back to an earlier "
-    "commit is a rollback. Inferred: a deploy that came shortly before the end of an incident of an "
+    "commit is a rollback. Fixes that are inferred: a deploy that came shortly before the end of an incident of an "
     "earlier one seems to be a fix.",
     lambda figures: figures.deployment_rework_rate,
     _rework,
@@ -324,8 +324,7 @@ LAYOUTS: tuple[CardLayout[Any], ...] = (FREQUENCY, LEAD_TIME, FAIL_RATE, RECOVER
 class Card(NamedTuple):
     """A figure as the template shows it; `chart` is "" if there is nothing to draw.
 
-    `few` is a sentence if the number is based on few events, and `note` one about what it is based on; else
-    they are "".
+    `few` is a sentence if the number is based on few events, else "".
     """
 
     name: str
@@ -334,8 +333,8 @@ class Card(NamedTuple):
     headlines: list[Headline]
     nothing: str
     few: str
-    note: str
     counts: list[tuple[str, Piece]]
+    folded: list[tuple[str, Piece]]
     chart: Markup | str
     caption: str
     columns: list[str]
@@ -343,25 +342,12 @@ class Card(NamedTuple):
 
 
 def cards(
-    figures: Figures,
-    buckets: Sequence[ShownBucket],
-    trends: Trends,
-    context: CardContext,
-    open_now: Piece,
-    *,
-    untold: bool = False,
+    figures: Figures, buckets: Sequence[ShownBucket], trends: Trends, context: CardContext, open_now: Piece
 ) -> list[Card]:
-    """Return the card of every figure; *open_now* is the number of open incidents, a link to their list.
-
-    *untold* says whether the lists of commits do not say which are of their service.
-    """
+    """Return the card of every figure; *open_now* is the number of open incidents, a link to their list."""
     more = {numbers.RECOVERY: [("Open incidents", open_now)]}
-    notes = {numbers.FAIL_RATE: _wide(figures.change_fail_rate), numbers.LEAD_TIME: _UNTOLD if untold else ""}
     return [
-        _card(
-            layout, figures, buckets, trends, context, more.get(layout.name, []), notes.get(layout.name, "")
-        )
-        for layout in LAYOUTS
+        _card(layout, figures, buckets, trends, context, more.get(layout.name, [])) for layout in LAYOUTS
     ]
 
 
@@ -372,7 +358,6 @@ def _card(  # noqa: PLR0917  each is a part of the card
     trends: Trends,
     context: CardContext,
     more: list[tuple[str, Piece]],
-    note: str,
 ) -> Card:
     found = layout.of(figures)
     headlines = layout.headlines(found, context)
@@ -381,6 +366,10 @@ def _card(  # noqa: PLR0917  each is a part of the card
     at = 1 if drawn.columns else 0
     columns = [heading for heading, _ in layout.columns]
     rows = [[write(layout.of(bucket.figures)) for _, write in layout.columns] for bucket in buckets]
+    counts, folded = (
+        [(label, Piece(write(found), context.listed.get(label, ""))) for label, write in cells]
+        for cells in (layout.counts, layout.folded)
+    )
     return Card(
         name=layout.name,
         title=layout.measure.title,
@@ -388,23 +377,13 @@ def _card(  # noqa: PLR0917  each is a part of the card
         headlines=headlines,
         nothing="" if headlines else layout.nothing,
         few="" if layout.exact else _few(layout.measure, layout.basis(found)),
-        note=note,
-        counts=[
-            *((label, Piece(write(found), context.listed.get(label, ""))) for label, write in layout.counts),
-            *more,
-        ],
+        counts=counts + more,
+        folded=folded,
         chart=drawn.chart,
         caption=drawn.caption,
         columns=[*columns[:at], *drawn.columns, *columns[at:]],
         rows=[[*row[:at], *cells, *row[at:]] for row, cells in zip(rows, drawn.cells, strict=True)],
     )
-
-
-def _wide(found: ChangeFailRate) -> str:
-    if not found.attributed_in72h:
-        return ""
-    some = f"{count(found.attributed_in72h)} of {count(found.unlinked)} unlinked incidents"
-    return f"With a window of 72 h, {some} would be attributed."
 
 
 def _few(measure: Measure, number: int) -> str:

@@ -9,7 +9,7 @@ from gitdailies_dora.events import query
 from gitdailies_dora.figures.answers.chance import LEAST_INCIDENTS, shown_rate
 from gitdailies_dora.figures.answers.numbers import ChangeFailRate
 from gitdailies_dora.pages.charts import sparks
-from gitdailies_dora.pages.frame.formatting import amount, decimal, part_in_percent
+from gitdailies_dora.pages.frame.formatting import amount, count, decimal, part_in_percent
 
 # What the form asks for, in whole numbers: a name, its words, the usual number, the least and the largest.
 ASKED = (
@@ -43,7 +43,7 @@ def explained(found: ChangeFailRate, shares: Sequence[float]) -> dict[str, Any] 
         "soon": decimal(soon),
         "likely": decimal(min(late, soon)),
         "enough": len(shares) >= LEAST_INCIDENTS and found.by_chance is not None,
-        "by_time": found.evidence.time,
+        "by_time": count(found.evidence.time),
         "by_chance": f"{found.by_chance or 0:.0f}",
         "strip": sparks.strip(
             f"{incidents}: {decimal(soon)} soon after a deploy, {decimal(late)} long after", shares

@@ -19,7 +19,7 @@ from gitdailies_dora.figures.answers.numbers import (
 from gitdailies_dora.figures.answers.series import Summary
 from gitdailies_dora.figures.answers.tally import Tally, median
 from gitdailies_dora.figures.words.durations import NOTHING
-from gitdailies_dora.figures.words.rates import behind, fail_rate
+from gitdailies_dora.figures.words.rates import behind, fail_rate, too_new
 from gitdailies_dora.pages.charts import sparks
 from gitdailies_dora.pages.frame import phrases
 from gitdailies_dora.pages.frame.event_links import Piece
@@ -90,12 +90,7 @@ def cards(whole: Summary, open_now: Piece, units: Units, context: CardContext) -
             fail_rate(fail),
             [
                 behind(fail, context.window) if fail.failed else "",
-                Piece(
-                    f"{count(fail.evidence.time)} may have failed", context.listed.get("May have failed", "")
-                )
-                if fail.evidence.time
-                else "",
-                _unsettled(fail.failed_pending, fail.failed_pending + fail.pending),
+                too_new(fail, context.window) if fail.pending or fail.failed_pending else "",
             ],
         ),
         RECOVERY: (
@@ -112,7 +107,7 @@ def cards(whole: Summary, open_now: Piece, units: Units, context: CardContext) -
             _part(rework.rework, rework.deploys),
             [
                 _percent(rework.rework, rework.deploys, rework.interval),
-                f"{count(rework.inferred)} of these inferred" if rework.inferred else "",
+                amount(rework.inferred, "inferred fix", "inferred fixes") if rework.inferred else "",
             ],
         ),
     }
@@ -155,8 +150,3 @@ def _spark(title: str, drawn: _Drawn, units: Units) -> Markup:
     label = f"{title} by {units.name}: {', '.join(map(drawn.text, values))}"
     heights = [value or 0 for value in values]
     return sparks.bars(label, heights, sure, max(heights, default=0), wide=True)
-
-
-def _unsettled(failed: int, unsettled: int) -> str:
-    """Write how many deploys are not settled, in neither number of the rate."""
-    return f"not judged yet: {count(unsettled)}, {count(failed)} failed so far" if unsettled else ""

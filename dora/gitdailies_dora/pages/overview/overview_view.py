@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import tzinfo
 from itertools import groupby
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -14,7 +13,7 @@ from gitdailies_dora.derived.read.figures.names import MOST_SEEN, Choices
 from gitdailies_dora.derived.read.figures.overview import Overview
 from gitdailies_dora.figures.answers import series
 from gitdailies_dora.figures.answers.comparison import is_clear
-from gitdailies_dora.figures.answers.numbers import FIGURES, ChangeFailRate, Figures, ratio
+from gitdailies_dora.figures.answers.numbers import FIGURES, ChangeFailRate, ratio
 from gitdailies_dora.figures.answers.selection import Period
 from gitdailies_dora.figures.answers.series import ALL, Summary
 from gitdailies_dora.figures.answers.sums import Key
@@ -103,7 +102,7 @@ def context(
     shown = pages[page - 1]
     active = {key[1] for key in rows}
     zone = settings.zone
-    observed = _observed(whole.total, zone)
+    observed = phrases.observed(whole.total.deployment_frequency, zone)
     place = {name: filters.get(name, "") for name in ("service", "team")} | {"environment": environment}
     listed = {} if filters.get("now") else urls_of_counts(place, question.period, settings.window_us)
     shown_in = CardContext(window(settings.window.total_seconds()), observed, listed)
@@ -114,7 +113,9 @@ def context(
         "behind": question.period.now - read.as_of > BEHIND_US,
         "period": period_words(question.period, settings),
         "before": None if read.planned.before is None else moment(read.planned.before.began_at, zone),
+        "before_since": whole.before and phrases.observed(whole.before.deployment_frequency, zone),
         "observed": observed,
+        "decide": listed.get("May have failed", ""),
         "cards": cards(whole, drawn.open_now(found.open_now[ALL], " open now"), _by_unit(found), shown_in),
         "chance": explained(whole.total.change_fail_rate, read.sums.shares((ALL,), question.period)),
         "unit": question.interval,
@@ -219,7 +220,7 @@ class _Drawing:
         total = figures.total
         frequency, lead, fail = total.deployment_frequency, total.change_lead_time, total.change_fail_rate
         recovery, rework = total.failed_deployment_recovery_time, total.deployment_rework_rate
-        observed = _observed(total, question.period.zone)
+        observed = phrases.observed(frequency, question.period.zone)
         often, within = phrases.frequency(frequency, observed, self.unit)
         counts = read.sums.deploys(keys, [part for _, part in read.planned.buckets])
         whole = [bucket.whole for bucket, _ in read.planned.buckets]
@@ -239,7 +240,7 @@ class _Drawing:
             "recovered": f"{count(recovery.recovered)} recovered" if recovery.recovered else "",
             "by_remedy": "" if recovery.recovered else phrases.by_remedy(recovery.by_remedy),
             "rework": unbroken_units(fraction(rework.rework, rework.deploys)),
-            "inferred": f"{count(rework.inferred)} inferred" if rework.inferred else "",
+            "inferred": amount(rework.inferred, "inferred fix", "inferred fixes") if rework.inferred else "",
             "open": self.open_now(
                 sum(found.open_now[key] for key in keys),
                 **({"team": keys[0][0]} if question.teams_known else {}),
@@ -341,12 +342,6 @@ def _environment(found: Overview, settings: FigureSettings) -> str:
 def _teams(found: Overview) -> str:
     known = found.question.teams_known
     return ", ".join(known.title(team) for team in sorted(found.question.teams, key=known.position))
-
-
-def _observed(total: Figures, zone: tzinfo) -> dict[str, str] | None:
-    """Return from when days count, if that is later than the period begins."""
-    frequency = total.deployment_frequency
-    return None if frequency.since is None else phrases.observed(frequency.since, frequency.days, zone)
 
 
 def seen_environments(choices: Choices, filters: Mapping[str, str]) -> dict[str, Any]:

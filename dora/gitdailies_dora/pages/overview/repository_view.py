@@ -63,7 +63,7 @@ _LONG = {
     "quarter": "{0:%b} {0.year}",
 }
 # What the page calls a state elsewhere, too.
-_STATES = {SUCCEEDED: "did not fail"}
+_STATES = {SUCCEEDED: "did not fail", PENDING: "too new to tell"}
 _HEADINGS = {"day": "Day", "week": "Week of", "quarter": "Quarter from", "decade": "Decade from"}
 
 
@@ -112,8 +112,7 @@ def context(
     buckets = [_bucket(unit, bucket, part_url) for bucket in cut]
     labels = [_SHORT[unit].format(bucket.local_begin) for bucket in cut]
     figures, before, changed = found.figures
-    frequency = figures.deployment_frequency
-    observed = None if frequency.since is None else phrases.observed(frequency.since, frequency.days, zone)
+    observed = phrases.observed(figures.deployment_frequency, zone)
     place = ("repo", "service", "team", "environment")
     filled = {name: getattr(found.target, name) or "" for name in place}
     listed_at = urls_of_counts(filled, period, settings.window_us) if question.live else {}
@@ -124,7 +123,6 @@ def context(
         CardContext(window(settings.window.total_seconds()), observed, listed_at),
         # Their list is about the present moment.
         Piece(count(open_now), _open_incidents(found.target) if open_now and question.live else ""),
-        untold=found.untold,
     )
     repos = found.choices.repos
     return {
@@ -141,11 +139,14 @@ def context(
         "changed": [(moment(to_us(one.at), zone), one.subject) for one in found.changed],
         "open_now": count(open_now),
         "before": None if found.before is None else moment(found.before, zone),
+        "before_since": before and phrases.observed(before.deployment_frequency, zone),
         "changes": {}
         if before is None or changed is None
         else {figure: phrases.change(figure, changed, before) for figure in FIGURES},
         "cards": shown,
+        "untold": found.untold,
         "chance": explained(figures.change_fail_rate, found.shares),
+        "decide": listed_at.get("May have failed", ""),
         "heading": _HEADINGS.get(unit, unit.capitalize()),
         "buckets": buckets,
         "word": unit,

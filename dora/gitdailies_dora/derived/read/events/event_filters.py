@@ -79,7 +79,7 @@ OUTCOMES: Mapping[str, Mapping[str, OutcomeFilter]] = MappingProxyType(
             },
             MAY_HAVE_FAILED: _deploy("may have failed", f"d.counts = 1 AND {_EVIDENCE} = '{TIME}'"),
             "not-failed": _deploy("did not fail", f"d.at <= :settled AND {_NOT_FAILED}"),
-            "pending": _deploy("pending", f"d.at > :settled AND {_NOT_FAILED}"),
+            "pending": _deploy("too new to tell", f"d.at > :settled AND {_NOT_FAILED}"),
             "counted": _deploy("counted", "d.counts = 1"),
             "repeat": _deploy("repeat", "d.counts = 0"),
             CORRECTED: _CORRECTED,

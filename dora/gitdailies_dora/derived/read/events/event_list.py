@@ -28,7 +28,7 @@ _OF_DEPLOY = {
     "failed": "failed",
     "failed-pending": "failed",
     "succeeded": "did not fail",
-    "pending": "pending",
+    "pending": "too new to tell",
     "repeat": "repeat",
     "behind": "not counted yet",
 }
