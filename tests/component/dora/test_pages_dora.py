@@ -77,12 +77,13 @@ def test_it_counts_what_has_just_come(receiver: Receiver, owner: Visitor) -> Non
 
 
 def test_the_page_of_a_repository_is_headed_by_its_name(receiver: Receiver, owner: Visitor) -> None:
-    """The heading and the title of the page name the repository, as it was written."""
+    """The heading and the title of the page name the repository, as it was written; its tables name weeks."""
     events = [ago(5, "a", repo="larkspur/Shop"), ago(5, "b", repo="larkspur/ledger")]
     assert receiver.post(receiver.key("ci"), events).status_code == 202
     page = owner.get("/dora?repo=larkspur/shop").text
     assert re.findall(r"<h1>(.*?)</h1>", page) == ["larkspur/Shop"]
     assert re.findall(r"<title>(.*?) ·", page) == ["larkspur/Shop"]
+    assert page.count('<tr><th scope="col">Week of</th>') == 5
     assert re.findall(r"<h1>(.*?)</h1>", owner.get("/dora?days=x").text) == ["DORA metrics"]
 
 
