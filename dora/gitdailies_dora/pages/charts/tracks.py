@@ -18,7 +18,7 @@ from gitdailies_dora.pages.frame.formatting import count, moment
 # The name of a track, the words for several of its events, and for one.
 _WORDS = {
     INCIDENTS: ("Incidents", "incidents", "Incident"),
-    FAILED: ("Failed, or may have failed", "deploys that failed, or may have", "Deploy that failed, or may have"),
+    FAILED: ("Failed, or may have failed", "deploys that failed or may have", "Deploy (failed, or may have)"),
     DEPLOYS: ("Other deploys", "deploys that did not fail", "Deploy"),
 }
 

@@ -307,8 +307,8 @@ RECOVERY = CardLayout[FailedDeploymentRecoveryTime](
 REWORK = CardLayout[DeploymentReworkRate](
     numbers.REWORK,
     "Rollbacks, hotfixes, reverts and fixes, divided by all deploys. A deploy that goes back to an earlier "
-    "commit is a rollback. Fixes that are inferred: a deploy that came shortly before the end of an incident of an "
-    "earlier one seems to be a fix.",
+    "commit is a rollback. Fixes that are inferred: a deploy came shortly before the end of an incident of "
+    "an earlier one, so it seems to be a fix.",
     lambda figures: figures.deployment_rework_rate,
     _rework,
     "no deploy",
@@ -346,12 +346,10 @@ def cards(
 ) -> list[Card]:
     """Return the card of every figure; *open_now* is the number of open incidents, a link to their list."""
     more = {numbers.RECOVERY: [("Open incidents", open_now)]}
-    return [
-        _card(layout, figures, buckets, trends, context, more.get(layout.name, [])) for layout in LAYOUTS
-    ]
+    return [_card(layout, figures, buckets, trends, context, more.get(layout.name, [])) for layout in LAYOUTS]
 
 
-def _card(  # noqa: PLR0917  each is a part of the card
+def _card(
     layout: CardLayout[Figure],
     figures: Figures,
     buckets: Sequence[ShownBucket],
