@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -152,17 +153,20 @@ def test_a_service_of_incidents_that_no_deploy_names_is_asked_about(receiver: Re
     events = [
         deploy("w1", "03T09:00:00", **mono, service="worker"),
         deploy("w2", "31T09:00:00", "b" * 40, **mono, service="web"),
-        started("one", "31T09:30:00", "INC-7", **mono, service="Platform Worker"),
-        started("two", "31T10:30:00", "INC-8", **mono, service="Platform Worker"),
+        started("one", "31T09:30:00", "INC-7", **mono, service="Platform Worker", environment="prod"),
+        started("two", "31T10:30:00", "INC-8", **mono, service="Platform Worker", environment="prod"),
         started("named", "31T10:40:00", "INC-9", **mono, service="Web"),
     ]
     assert receiver.post(key, events).status_code == 202
     (line,) = review(receiver, key)["sections"]["doubtful"]
-    written = '`services: {"platform worker": {"repo": "larkspur/mono", "service": "worker"}}`'
+    own = {"repo": "larkspur/mono", "environment": "prod", "service": "worker"}
+    written = f'`services: {{"Platform Worker": {json.dumps(own)}}}`'
+    by_id = "(if services has a line with its id already, add the service to that line)"
     assert (line["number"], [ref["id"] for ref in line["deploys"]], line["line"]) == (2, ["two"], written)
-    assert "worker" in receiver.get(key, "/api/review", week=WEEK, format="md").text
+    shown = receiver.get(key, "/api/review", week=WEEK, format="md").text
+    assert '"service": "worker"}}\\` would tell (if services has a line with its id already' in shown
     verdict = receiver.get(key, "/api/metrics/why", id="one").json()["events"][0]["verdicts"][0]
-    assert f"of any service, since no deploy there names its own: {written} would tell" in verdict["reason"]
+    assert f"since no deploy there names its own: {written} would tell {by_id}" in verdict["reason"]
     others = receiver.get(key, "/api/metrics/why", id="named").json()["events"][0]["verdicts"][0]["reason"]
     assert "no deploy there names" not in others
 

@@ -291,7 +291,8 @@ class _Lines:
     ) -> answers.DoubtfulTarget:
         what, repo, service = doubt
         others = rows.services_beside(self._session, repo, PRODUCTION, service, self._until)
-        line = service_line(DeployTarget(repo, None, service), others) if others else ""
+        sent = DeployTarget(ref.repo, ref.environment or None, ref.service)
+        line = service_line(sent, others) if others else ""
         shown, repo = (ref, *self._references(deploys[1:])), ref.repo or ""
         return answers.DoubtfulTarget(
             what=what, repo=repo, service=service, number=number, deploys=shown, line=line

@@ -110,13 +110,14 @@ class Deploy(NamedTuple):
 
 
 class Start(NamedTuple):
-    """The start of an incident."""
+    """The start of an incident; `sent` has the names of its target as they were sent."""
 
     id: str
     at: int
     target: DeployTarget
     incident: str
     caused_by: str | None
+    sent: DeployTarget = DeployTarget("")
 
 
 class End(NamedTuple):
@@ -256,7 +257,9 @@ def _deploy(body: Mapping[str, Any], at: int, settings: FigureSettings) -> Deplo
 
 
 def _start(body: Mapping[str, Any], at: int, settings: FigureSettings) -> Start:
-    return Start(body["id"], at, target_of(body, settings), body["incidentId"], _lower(body.get("causedBy")))
+    target, cause = target_of(body, settings), _lower(body.get("causedBy"))
+    sent = DeployTarget(body["repo"], body.get("environment"), body.get("service"))
+    return Start(body["id"], at, target, body["incidentId"], cause, sent)
 
 
 def _end(body: Mapping[str, Any], at: int, settings: FigureSettings) -> End:

@@ -69,10 +69,7 @@ ADVICE: Mapping[str, str] = MappingProxyType(
             "on its page, choose the deploy that caused it, report the deploys of its repository and "
             "environment, or set a longer dora.window_hours in gitdailies.yml"
         ),
-        "other-service": (
-            "if that deploy caused it, choose it on the page of the incident, and write the line into "
-            "gitdailies.yml, which later incidents follow"
-        ),
+        "other-service": "if that deploy caused it, choose it on the page of the incident",
         "unlinked": _CAUSE,
         "no-cause": "undo the correction on its page, if a deploy did cause it",
         "duplicate": "nothing; the event before it counts",

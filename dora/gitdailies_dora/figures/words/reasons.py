@@ -62,6 +62,8 @@ _REPEAT = {
 }
 
 
+# What a line of `services` does. An event does not know whether an id or a name found its line.
+WOULD_TELL = "would tell (if services has a line with its id already, add the service to that line)"
 # How a deploy was found, by the word of the link.
 _FOUND_BY = {incidents.BY_CAUSE: "named by causedBy", incidents.BY_HAND: "named by a correction"}
 # The word of an incident that is attributed to no deploy, and the reason, by the word of the link.
@@ -155,7 +157,7 @@ class Reasons:
     def _of_start(self, start: Start) -> Iterator[Verdict]:
         incident = self._by_start.get(start.id)
         if incident is not None:
-            yield from self._of_incident(incident)
+            yield from self._of_incident(incident, start.sent)
             return
         if start.id in self._dismissed:
             yield _DISMISSED
@@ -168,7 +170,7 @@ class Reasons:
         since = _text(before[-1].began_at) if before else "an earlier start"
         yield Verdict(ALL, False, "duplicate", f"the incident was open already, since {since}")
 
-    def _of_incident(self, incident: Incident) -> Iterator[Verdict]:
+    def _of_incident(self, incident: Incident, sent: DeployTarget) -> Iterator[Verdict]:
         occurrence, link = incident
         deploy = link.deploy
         if deploy is None:
@@ -180,8 +182,8 @@ class Reasons:
             return
         found_by = _FOUND_BY.get(link.how, "the latest in the window")
         if link.services:
-            line = service_line(occurrence.target, link.services)
-            found_by += f" of any service, since no deploy there names its own: {line} would tell"
+            line = service_line(sent, link.services)
+            found_by += f" of any service, since no deploy there names its own: {line} {WOULD_TELL}"
         to_deploy = f"attributed to deploy {deploy.id} of {_text(deploy.at)}, {found_by}"
         if mismatch := self._mismatch(deploy.target, deploy.at):
             reason = f"{to_deploy}, which is left out, since {self._reason(mismatch)}"
@@ -206,13 +208,9 @@ class Reasons:
         none = "there is no deploy of its repository, environment and service in the {} before it"
         window, wide, other = _hours(self._window), incident.link.wide, incident.link.other
         if other is not None:
-            target = incident.occurrence.target
-            line = {"repo": target.repo, "environment": target.environment, "service": other.target.service}
-            near = incident.occurrence.began_at - other.at < self._window
             return (
                 f"{none.format(window)}; the nearest one is deploy {other.id} of {_text(other.at)}, of "
-                f"{other.target.service}: {_line('services', target.service, line)}"
-                f"{'' if near else ' and a window of 72 h'} would join them"
+                f"the service {other.target.service}"
             )
         if self._window >= WIDE_WINDOW_US:
             return none.format(window)
@@ -386,11 +384,14 @@ def _lead_time(facts: DeployFacts, *, several: bool) -> Verdict:
     return Verdict(numbers.LEAD_TIME, True, "counted", reason)
 
 
-def service_line(target: DeployTarget, services: Sequence[str]) -> str:
-    """Return the line of gitdailies.yml for a service that no deploy names: it is one of *services*."""
-    own = target.service or ""
-    guess = next((one for one in services if one in own), " or ".join(services))
-    return _line("services", own, {"repo": target.repo, "service": guess})
+def service_line(sent: DeployTarget, services: Sequence[str]) -> str:
+    """Return the line of gitdailies.yml for a service that no deploy names: it is one of *services*.
+
+    *sent* has the names of an incident of it, as they were sent.
+    """
+    own = sent.service or ""
+    guess = next((one for one in services if one in own.casefold()), " or ".join(services))
+    return _line("services", own, {**sent._asdict(), "service": guess})
 
 
 def _line(section: str, name: str | None, value: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from gitdailies_dora.derived.read import answers
 from gitdailies_dora.figures.history import corrections
 from gitdailies_dora.figures.history.facts import TIME
 from gitdailies_dora.figures.words import review
+from gitdailies_dora.figures.words.reasons import WOULD_TELL
 from gitdailies_dora.figures.words.silence import SOURCE
 from gitdailies_dora.pages.frame.event_links import Piece, event_url, repository_url
 from gitdailies_dora.pages.frame.event_titles import name_of, short, title_of
@@ -259,9 +260,7 @@ def _doubtful(line: answers.DoubtfulTarget) -> list[Piece]:
     if line.what == review.SERVICES:
         number = amount(line.number, "incident", "incidents")
         named = [Piece(f"{number} of {line.service}: no deploy of "), _repository(line.repo)]
-        told = (
-            f" names it, and they name several services. {line.line} would tell whose they are. The last is "
-        )
+        told = f" names it, and they name several services. {line.line} {WOULD_TELL}. The last is "
         return [*named, Piece(told), _link(line.deploys[0]), Piece(".")]
     times = "once" if line.number == 1 else f"{count(line.number)} times"
     last = [Piece(f", {times} in this week. The last are "), *_several(line.deploys), Piece(".")]

@@ -15,6 +15,7 @@ from gitdailies_core.sources.protocol import Service
 from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_dora.figures.answers.selection import parse_period
 from gitdailies_dora.figures.history.settings import FigureSettings
+from gitdailies_dora.figures.words.advice import ADVICE
 from gitdailies_dora.figures.words.reasons import Reasons
 
 from tests.support.core.lives import make
@@ -184,20 +185,26 @@ def test_the_window_is_a_setting() -> None:
         ("03T01:00:00", "failed", "0"),
     ],
 )
-def test_why_names_the_deploy_of_another_service_and_the_line_that_joins_them(
-    at: str, word: str, named: str | None
-) -> None:
-    """It is the latest one in 72 hours. With the line, the incident is of the service of that deploy."""
+def test_why_names_the_deploy_of_another_service_and_no_line(at: str, word: str, named: str | None) -> None:
+    """It is the latest one in 72 hours. Deploys name the incident's service, so no line is to be written."""
     deploys = [deploy("0", "03T00:00:00", service="web"), deploy("1", "05T00:00:00", service="api")]
     found = compute([*deploys, started("s", at, service="Web")], WEEK)
     verdict = Reasons(found.history, found.facts, found.selection, found.settings).of("s")[0]
     assert (verdict.word, f"deploy {named}" in verdict.reason) == (word, named is not None)
-    if word == "other-service":
-        assert ("and a window of 72 h" in verdict.reason) == (at == "06T00:00:00")
-        (line,) = re.findall("`([^`]*)`", verdict.reason)
-        written = read(f"gitdailies: {{url: https://a.example/, key: {{env: KEY}}}}\n{line}", Path()).routes
-        change = replace(make("started", 0, incident="I"), services=(Service("Web"),))
-        assert written.route(change).targets == (DeployTarget(REPO, None, "api"),)
+    assert "services: " not in verdict.reason
+    assert "line" not in ADVICE[verdict.word]
+
+
+def test_the_line_of_a_service_that_no_deploy_names_is_of_its_name_as_sent() -> None:
+    """With the line, an incident of its tool's service is of a service that deploys name."""
+    deploys = [deploy("0", "03T00:00:00", service="web"), deploy("1", "05T00:00:00", service="api")]
+    found = compute([*deploys, started("s", "05T01:00:00", service="Platform API", environment="prod")], WEEK)
+    verdict = Reasons(found.history, found.facts, found.selection, found.settings).of("s")[0]
+    (line,) = re.findall("`([^`]*)`", verdict.reason)
+    assert "Platform API" in line
+    written = read(f"gitdailies: {{url: https://a.example/, key: {{env: KEY}}}}\n{line}", Path()).routes
+    change = replace(make("started", 0, incident="I"), services=(Service("Platform API", aliases=("PS1",)),))
+    assert written.route(change).targets == (DeployTarget(REPO, "prod", "api"),)
 
 
 def test_why_names_the_own_service_where_a_longer_window_would_do() -> None:
