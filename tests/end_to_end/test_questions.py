@@ -83,7 +83,7 @@ def test_why_a_deploy_counts(folder):
 @pytest.mark.parametrize(
     ("id_", "reason", "advice"),
     [
-        ("second", "it repeats deploy first of ", "nothing; a deploy of its own has a run or an attempt"),
+        ("second", "it repeats deploy first of ", "nothing, if it is one deploy; to count a commit again, "),
         (
             "other",
             "its environment is not production; the names of production are",

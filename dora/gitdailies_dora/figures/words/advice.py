@@ -37,8 +37,8 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         # The commits of a deploy are not known.
         lead_time.NO_PREDECESSOR: "nothing; the next deploy here that lists its commits has lead times",
         lead_time.NO_COMMITS: (
-            "report from a full checkout, name a mirror in dora.mirrors, or send the pushes of its "
-            "repository to the relay"
+            "name a mirror in dora.mirrors, or report later deploys from a CI step with a full checkout; "
+            "pushes at the relay tell only what came between two deploys, and nothing of an import"
         ),
         lead_time.EARLIER_LISTS_NONE: (
             "report from a checkout with the whole history, such as with fetch-depth: 0, or name a mirror in "
@@ -46,7 +46,8 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         ),
         lead_time.NO_PATHS: (
             "let it name its service, and write the paths of that into gitdailies.yml, for the mirror and "
-            "for later pushes; or report it from the CI step, with the inputs `service` and `paths`"
+            "for later pushes; or report it from the CI step alone, with the inputs `service` and `paths`: "
+            "where a webhook came first, the list stays that it took from pushes"
         ),
         lead_time.LIST_CUT: "report from a checkout with the whole history, such as with fetch-depth: 0",
         ancestry.NOT_IN_MIRROR: _MIRROR,
@@ -58,7 +59,10 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         # A deploy or an incident that is not judged, or counts otherwise.
         "pending": "wait until it is settled",
         "failed-pending": "wait until it is settled",
-        "repeat": "nothing; a deploy of its own has a run or an attempt of its own",
+        "repeat": (
+            "nothing, if it is one deploy; to count a commit again, give each deploy a run of its own, "
+            "and set dora.count_same_commit"
+        ),
         "open": "resolve the incident where it was reported",
         "without-incident": "report the deploy that repaired it, with the type rollback or hotfix",
         "merged": "",

@@ -54,6 +54,19 @@ def test_there_is_nothing_to_do_about_what_counts(word: str) -> None:
     assert ADVICE[word] == ""
 
 
+@pytest.mark.parametrize(
+    ("word", "helps", "done"),
+    [
+        ("repeat", "dora.count_same_commit", "an attempt of its own"),
+        ("no-commits", "mirror", "send the pushes"),
+        ("no-paths", "from the CI step alone", "or send pushes"),
+    ],
+)
+def test_advice_is_what_helps(word: str, helps: str, done: str) -> None:
+    """It does not name what may be done already, such as a run of its own or pushes that are sent."""
+    assert (helps in ADVICE[word], done in ADVICE[word]) == (True, False)
+
+
 def test_advice_is_a_clause_that_can_end_a_sentence() -> None:
     """Advice begins in lower case, or with a command, and has no end of its own."""
     assert [text for text in ADVICE.values() if text and (text[0].isupper() or text.endswith("."))] == []
