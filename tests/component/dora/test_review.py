@@ -171,6 +171,33 @@ def test_a_service_of_incidents_that_no_deploy_names_is_asked_about(receiver: Re
     assert "no deploy there names" not in others
 
 
+def test_a_deploy_is_named_with_its_service_and_as_what_it_counts(receiver: Receiver, key: str) -> None:
+    """Of one commit in two services, a choice says which. A deploy of an older commit is a rollback."""
+    mono = {"repo": "larkspur/mono"}
+    a, b = "a" * 40, "b" * 40
+    deploys = [
+        deploy("w1", "30T09:00:00", a, **mono, service="web"),
+        deploy("a1", "30T09:00:00", a, **mono, service="api"),
+        deploy("w2", "31T09:00:00", b, **mono, service="web"),
+        deploy("w3", "31T10:00:00", a, **mono, service="web"),
+        started("far", "30T08:00:00", "INC-7", **mono),
+    ]
+    assert receiver.post(key, deploys).status_code == 202
+    owner, _ = members(receiver)
+    page = owner.get("/incidents/far").text
+    assert re.findall("This deploy caused it: ([^<]*) <", page) == [
+        f"deploy {a[:12]} (api)",
+        f"deploy {a[:12]} (web)",
+        f"deploy {b[:12]} (web)",
+    ]
+    seen = owner.get(PAGE).text
+    assert f">Deploy {a[:12]} (api)</button>" in seen
+    assert re.search(f"repaired by <a [^>]*>rollback {a[:12]} \\(web\\)</a>", seen)
+    assert "<h1>Rollback " in owner.get("/deploys/w3").text
+    listed = owner.get("/events?kind=deployed&repo=larkspur/mono").text
+    assert listed.count("</a> (web)</td>") == 3
+
+
 @pytest.mark.parametrize(("number", "asked"), [(50, False), (51, True)])
 def test_a_list_of_commits_older_than_its_target_is_asked_about(
     receiver: Receiver, key: str, number: int, asked: bool

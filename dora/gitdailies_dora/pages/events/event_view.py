@@ -148,11 +148,13 @@ class ShownAttribution(NamedTuple):
 class EventView:
     """What the page of an event shows, besides the event. `state` is "" for the end of an incident.
 
-    A deploy is undecided if only time says that it failed. `rework` is the word of the verdict on it.
+    A deploy is undecided if only time says that it failed. `rework` is the word of the verdict on it, and
+    `type` what it counts as.
     """
 
     verdicts: Sequence[ShownVerdict]
     is_deploy: bool = False
+    type: str = "Deploy"
     state: str = ""
     bad: bool = False
     summary: Sequence[Piece] = ()
@@ -187,6 +189,7 @@ def deploy_view(
     may_be_corrected = found.state not in (answers.WAITING, answers.REPEAT)
     return EventView(
         is_deploy=True,
+        type=_TYPES.get(found.type, "Deploy"),
         state=_MAY_HAVE_FAILED if is_undecided else _STATES[found.state],
         bad=found.state in _BAD,
         is_undecided=is_undecided,

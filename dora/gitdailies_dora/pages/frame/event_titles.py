@@ -32,9 +32,10 @@ def title_of(event: EventReference) -> EventTitle:
 
 
 def name_of(event: EventReference) -> str:
-    """Return the name of an event in a sentence: deploy 4f0c2d6b8e1a, incident INC-1134."""
+    """Return the name of an event in a sentence: deploy 4f0c2d6b8e1a (api), incident INC-1134."""
     if event.kind == DEPLOYED:
-        return f"{event.type if event.type in _TYPES else 'deploy'} {title_of(event).short}"
+        service = f" ({event.service})" if event.service else ""
+        return f"{event.type if event.type in _TYPES else 'deploy'} {title_of(event).short}{service}"
     return f"incident {event.incident_id or event.id}"
 
 

@@ -19,7 +19,7 @@ from gitdailies_dora.figures.words import review
 from gitdailies_dora.figures.words.reasons import WOULD_TELL
 from gitdailies_dora.figures.words.silence import SOURCE
 from gitdailies_dora.pages.frame.event_links import Piece, event_url, repository_url
-from gitdailies_dora.pages.frame.event_titles import name_of, short, title_of
+from gitdailies_dora.pages.frame.event_titles import name_of, short
 from gitdailies_dora.pages.frame.formatting import BEHIND_US, amount, count, duration, moment
 
 PATH = "/review"
@@ -183,8 +183,9 @@ def _done(done: answers.LineDecision, zone: tzinfo) -> str:
 
 def _causes(line: answers.UnlinkedIncident) -> list[tuple[str, str]]:
     """Return what one click decides: the value of the form, and the words on the button."""
+    near = [(f"{corrections.DEPLOY} {ref.id}", name_of(ref)) for ref in line.near]
     return [
-        *((f"{corrections.DEPLOY} {ref.id}", f"Deploy {title_of(ref).short}") for ref in line.near),
+        *((value, name[0].upper() + name[1:]) for value, name in near),
         (corrections.NO_DEPLOY, "No deploy"),
         (corrections.NOT_AN_INCIDENT, "Not an incident"),
     ]

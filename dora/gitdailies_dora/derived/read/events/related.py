@@ -20,7 +20,7 @@ from gitdailies_dora.derived.read.figures import queries
 from gitdailies_dora.events.listing import shown, texts_of
 from gitdailies_dora.events.records.corrections import StoredCorrection, correction_of
 from gitdailies_dora.figures.answers.selection import Selection
-from gitdailies_dora.figures.history.events import HOUR_US, Commit, Deploy
+from gitdailies_dora.figures.history.events import DEPLOY, HOUR_US, Commit, Deploy
 from gitdailies_dora.figures.history.repeats import with_reports
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.figures.words.timeline import DeployedCommit
@@ -209,11 +209,15 @@ class RelatedReader:
         return None if row is None else str(row[0])
 
     def references(self, ids: Iterable[str | None]) -> dict[str, EventReference]:
-        """Return the references to events by id."""
+        """Return the references to events by id. The type of a deploy is what it counts as."""
         wanted = [(id_,) for id_ in sorted({id_ for id_ in ids if id_})]
         found = lookup_many(self._session, "id", wanted, statements.EVENTS_BY_ID)
         renames = self.settings.renames
-        return {id_: EventReference.of(texts_of(body, renames)) for id_, _, body in found}
+        results = lookup_many(self._session, "id", wanted, statements.DEPLOY_RESULTS)
+        types = {id_: {"type": type_} for id_, _, _, _, _, type_, *_ in results if type_ != DEPLOY}
+        return {
+            id_: EventReference.of({**texts_of(body, renames), **types.get(id_, {})}) for id_, _, body in found
+        }
 
 
 def _until(row: StoredIncident, now: int) -> StoredIncident:
