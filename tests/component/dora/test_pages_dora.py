@@ -14,7 +14,7 @@ from tests.support.databases import KINDS
 from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver
 from tests.support.dora.visitor import Visitor
-from tests.support.figures.asking import worked
+from tests.support.figures.asking import deploy, worked
 
 on_each = pytest.mark.parametrize("kind", KINDS)
 PERIOD = "from=2026-03-01&to=2026-04-06&now=2026-04-05T12:00:00Z"
@@ -208,6 +208,19 @@ def test_a_rate_has_its_numbers_beside_it(receiver: Receiver, owner: Visitor) ->
         "incidents",
         "the remedy, without an incident",
     ]
+
+
+def test_markdown_keeps_a_recovery_by_a_remedy_apart(receiver: Receiver) -> None:
+    """Where no incident tells a recovery, the column names the deploy that a later one remedied."""
+    key = receiver.key("ci", "send", "read")
+    deploys = [
+        deploy("bad", "10T09:00:00", "a" * 40),
+        deploy("good", "10T16:00:00", "b" * 40, type="rollback"),
+    ]
+    assert receiver.post(key, deploys).status_code == 202
+    question = {"by": "repo,service", "from": "2026-03-09", "to": "2026-03-16", "format": "md"}
+    markdown = receiver.get(key, "/api/metrics/series", **question).text
+    assert "| 7\u00a0h, one remedied deploy |" in markdown
 
 
 def test_other_environments_are_always_named(receiver: Receiver, owner: Visitor) -> None:

@@ -160,14 +160,13 @@ def _names(answer: SeriesAnswer, group: SeriesGroup) -> list[str]:
 def _cells(figures: Figures, unit: tuple[int, str], change: SeriesChange | None = None) -> list[str]:
     frequency, lead, fail = figures.deployment_frequency, figures.change_lead_time, figures.change_fail_rate
     recovery, rework = figures.failed_deployment_recovery_time, figures.deployment_rework_rate
-    by_remedy = recovery.by_remedy
     cells = [
         rate(frequency.value, unit),
         ", ".join([_median(lead.median, lead.commits), *phrases.without_lead_time(lead)]),
         fail_rate(fail),
         _median(recovery.median, recovery.recovered)
         if recovery.recovered
-        else _median(by_remedy.median, by_remedy.count),
+        else phrases.by_remedy(recovery.by_remedy) or NOTHING,
         fraction(rework.rework, rework.deploys),
     ]
     words = ["unclear"] * len(cells) if change is None else change.by_figure.values()
