@@ -390,14 +390,18 @@ class SuggestedService(UnmappedService, frozen=True):
 
 
 class LineTarget(RelayAnswer, frozen=True):
-    """Where a service counts."""
+    """Where a service counts. `service` is None for its own name, and "" for none."""
 
     repo: str
     environment: str | None
+    service: str | None = None
 
 
 class ServiceUse(RelayAnswer, frozen=True):
-    """A line under services: its file and number, where it counts, and when it was used last."""
+    """A line under services: its file and number, where it counts, and when the last event of it came.
+
+    Where events do not tell the line, as for an id, it is that of the repository.
+    """
 
     name: str
     file: str | None

@@ -167,7 +167,7 @@ def _count(number: int, one: str, many: str) -> str:
 def report(
     session: Session, sources: Mapping[str, Source], routes: Routes, file: Path, *, writable: bool
 ) -> ServiceReport:
-    """Return the services without a line, and each line with its targets and its last use."""
+    """Return the services without a line, and each line with its targets and its last event."""
     (waiting,) = session.execute(_WAITING).fetchone()
     seen, looked_back_to = _seen(session)
     repos = _known_repos(routes, seen)
@@ -187,8 +187,8 @@ def report(
                 lines[name].file.name if name in lines else None,
                 lines[name].number if name in lines else None,
                 not targets,
-                tuple(LineTarget(route.repo, route.environment) for route in targets),
-                _last_seen(name, {route.repo for route in targets}, seen, routes),
+                tuple(LineTarget(route.repo, route.environment, route.service) for route in targets),
+                _last_seen(name, seen, routes),
             )
             for name, targets in routes.table.items()
         ),
@@ -219,13 +219,20 @@ def _seen(session: Session) -> tuple[_Seen, datetime | None]:
     return found, from_us(oldest) if number > 1 else None
 
 
-def _last_seen(name: str, repos: Iterable[str], seen: _Seen, routes: Routes) -> datetime | None:
-    """Return when a line was used last. An event has a service's name, a line may have an id or a pattern."""
-    of_name = [at for (service, _), at in seen.items() if service == name]
+def _last_seen(name: str, seen: _Seen, routes: Routes) -> datetime | None:
+    """Return when the last event of a line came, by its service, its name or else its repository.
+
+    An event has the name of a service, a line may have an id or a pattern.
+    """
+    targets = routes.table[name]
+    given = {(route.service.casefold(), route.repo) for route in targets if route.service}
+    of_name = [at for (service, repo), at in seen.items() if service == name or (service, repo) in given]
+    if not of_name and given:
+        return None
     if not of_name and name != FALLBACK and patterns.is_pattern(name):
         of_name = [at for (service, _), at in seen.items() if service and routes.line_for(service) == name]
     elif not of_name and name != FALLBACK:
-        of_name = [at for (_, repo), at in seen.items() if repo in set(repos)]
+        of_name = [at for (_, repo), at in seen.items() if repo in {one.repo for one in targets}]
     return from_us(max(of_name)) if of_name else None
 
 

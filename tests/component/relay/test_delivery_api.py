@@ -286,6 +286,22 @@ def test_services_are_listed_with_their_lines(api: Api, monkeypatch: pytest.Monk
     assert all(lines[one["line"] - 1].strip().startswith(name) for name, one in mapped.items())
 
 
+def test_a_line_with_a_service_has_the_last_event_of_that_service(tmp_path: Path, receiver: Receiver) -> None:
+    """An event of another service of its repository is none of it; a line with an id alone takes any."""
+    file = with_status_key(tmp_path, url=receiver.url)
+    lines = "".join(
+        f"  {name}: {{repo: larkspur/mono{service}}}\n"
+        for name, service in (("Web", ", service: web"), ("PAPI", ", service: api"), ("PANY", ""))
+    )
+    file.write_text(file.read_text().replace("services:\n", f"services:\n{lines}", 1))
+    with in_thread(file) as relay:
+        pagerduty("incident.triggered", "Q1", service="Web").post(relay.url)
+        eventually(lambda: receiver.of("Q1"))
+        mapped = {one["name"]: one for one in Api(relay).ask("/services")["mapped"]}
+    assert [mapped[name]["lastSeenAt"] is not None for name in ("web", "papi", "pany")] == [True, False, True]
+    assert [mapped[name]["targets"][0]["service"] for name in ("web", "papi", "pany")] == ["web", "api", None]
+
+
 def test_lines_of_an_included_file_are_told_with_it(tmp_path: Path, receiver: Receiver) -> None:
     """A line of another file has its name and number; a service of a pattern has the pattern's line."""
     file = with_status_key(tmp_path, url=receiver.url)
