@@ -107,8 +107,10 @@ def undo(
 def _event(session: Session, id_: str, kind: str) -> tuple[str, str | None, dict[str, Any]]:
     row = session.execute(_EVENT, (id_,)).fetchone()
     if row is None or row[0] != kind or row[1] is None:
-        what = "starts an incident and" if kind == INCIDENT_STARTED else "is a deploy and"
-        raise refusal("not-found", f"id: no event {what} has the id {got(id_)}")
+        what, more = "is a deploy and", ""
+        if kind == INCIDENT_STARTED:
+            what, more = "starts an incident and", "; it is not the incidentId, which may have several"
+        raise refusal("not-found", f"id: no event {what} has the id {got(id_)}{more}")
     return row[1], row[2], orjson.loads(row[3])
 
 

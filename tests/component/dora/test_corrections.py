@@ -101,6 +101,7 @@ WRONG: dict[str, tuple[str, dict[str, Any], int, str]] = {
         "body: object contains unknown field",
     ),
     "no incident": ("/api/incidents/d2/cause", {"deploy": None, "reason": "a"}, 404, "id: no event starts"),
+    "incidentId": ("/api/incidents/INC/cause", {"deploy": None, "reason": "a"}, 404, "not the incidentId"),
     "not a deploy": ("/api/deploys/e/outcome", {"outcome": "failed", "reason": "a"}, 404, "id: no event is"),
     "outcome": (
         "/api/deploys/d2/outcome",

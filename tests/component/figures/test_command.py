@@ -176,10 +176,11 @@ def test_check_names_what_has_no_events_at_the_server(tmp_path: Path) -> None:
         receiver.get(key, "/api/metrics")
         (tmp_path / "gitdailies.yml").write_text(
             f"gitdailies: {{url: {receiver.url}/webhooks, key: {{env: KEY}}}}\n"
-            "repositories: {larkspur/ledger: {was: [larkspur/books]}}\n"
-            "services: {shop: {repo: larkspur/shp}, books: {repo: larkspur/books}, '*': {repo: 'x/{slug}'}}\n"
+            "repositories:\n  larkspur/ledger: {was: [larkspur/books]}\n  larkspur/store: {was: [larkspur/shop]}\n"
+            "services:\n  store: {repo: larkspur/store}\n  shop: {repo: larkspur/stor}\n"
+            "  books: {repo: larkspur/books}\n  '*': {repo: 'x/{slug}'}\n"
             "teams:\n  pay:\n    repos: [larkspur/ledgr]\n"
-            "    services: ['larkspur/shop: api', 'larkspur/shop: wob']\n"
+            "    services: ['larkspur/store: api', 'larkspur/shop: wob']\n"
         )
         ran = [
             ended("check", "--json", folder=tmp_path, environ={"PATH": "/usr/bin:/bin", "KEY": key, **more})
@@ -189,8 +190,8 @@ def test_check_names_what_has_no_events_at_the_server(tmp_path: Path) -> None:
     assert found[1][: len(found[0])] == found[0]
     assert found[1][len(found[0]) :] == [
         "pay lists larkspur/ledgr, which has no events; did you mean larkspur/ledger",
-        "pay lists wob of larkspur/shop, a service without events; did you mean web",
-        "services.shop: larkspur/shp has no events; did you mean larkspur/shop",
+        "pay lists wob of larkspur/store, a service without events; did you mean web",
+        "services.shop: larkspur/stor has no events; did you mean larkspur/store",
     ]
     assert [one.returncode for one in ran] == [0, 0]
 

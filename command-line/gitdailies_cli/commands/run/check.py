@@ -19,7 +19,6 @@ if TYPE_CHECKING:
         Configuration,
         DoraSettings,
         RelayAddress,
-        TeamSettings,
     )
     from gitdailies_connection.config.sections.sign_in import SignInSettings
     from gitdailies_core.incidents.routing import Routes
@@ -80,7 +79,7 @@ def _findings(file: Path | None) -> list[Finding]:
         finding = reachability.Finding(
             reachability.OK, f"{path}: valid; it has only dora, so it sends no events"
         )
-        return [finding, *_dora(dora), *_names(path, dora.teams)]
+        return [finding, *_dora(dora), *_names(path, dora)]
     configuration = find_config.load_configuration(path)
     return [
         *reachability.check(configuration, os.environ),
@@ -88,11 +87,11 @@ def _findings(file: Path | None) -> list[Finding]:
         *_alerts(configuration),
         *_without_route(configuration),
         *_dora(configuration.dora),
-        *_names(path, configuration.dora.teams, configuration.routes),
+        *_names(path, configuration.dora, configuration.routes),
     ]
 
 
-def _names(path: Path | None, teams: Sequence[TeamSettings], routes: Routes | None = None) -> list[Finding]:
+def _names(path: Path | None, dora: DoraSettings, routes: Routes | None = None) -> list[Finding]:
     """Name the repositories and services in the file that have no events at the DORA server.
 
     Only a key that may read shows which have: without one, nothing is compared.
@@ -112,16 +111,18 @@ def _names(path: Path | None, teams: Sequence[TeamSettings], routes: Routes | No
     environments: set[str] = set()
     try:
         for by in _groups(server, "by=repo,environment"):
-            repos[folded(by["repo"])] = by["repo"]
+            # The server may not have read yet that a repository was renamed.
+            repo = dora.repositories.present(by["repo"])
+            repos[folded(repo)] = repo
             environments.add(by["environment"])
         everywhere = urlencode([("environment", name) for name in sorted(environments)])
         for by in _groups(server, f"by=repo,service&{everywhere}") if repos else ():
-            services.setdefault(folded(by["repo"]), set()).add(by["service"])
+            services.setdefault(dora.repositories.key(by["repo"]), set()).add(by["service"])
     except (GitDailiesError, KeyError, TypeError) as error:
         text = f"teams, services: not compared with the events of {server.url}: {error}"
         return [Finding(UNPROVEN, text, "compare again when it answers")]
     known = KnownNames(repos, services)
-    found = [*in_teams(teams, known), *(in_services(routes, known) if routes is not None else ())]
+    found = [*in_teams(dora.teams, known), *(in_services(routes, known) if routes is not None else ())]
     remedy = "leave it if its first event is still to come; else correct the name"
     return [Finding(UNPROVEN, text, remedy) for text in found] if repos else []
 
