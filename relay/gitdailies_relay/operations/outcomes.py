@@ -147,5 +147,6 @@ def _first(events: Mapping[int, ShownEvent]) -> ShownEvent:
 def _waits(event: ShownEvent) -> str:
     when = text_of(event.due_at) if event.due_at is not None else ""
     if event.state == "held":
-        return f"Waiting: its source holds it{f' until {when}' if when else ''}"
+        why = "it waits for its push" if event.held_for == "push" else "its source holds it"
+        return f"Waiting: {why}{f' until {when}' if when else ''}"
     return f"Waiting to be sent{f': the next attempt is at {when}' if when else ''}"

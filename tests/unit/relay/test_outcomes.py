@@ -52,6 +52,12 @@ CASES: dict[str, tuple[DeliveryFacts, str, str, tuple[str, ...]]] = {
         ("discard",),
     ),
     "held": (facts(STORED, events=(replace(SENT, state="held"),)), "waiting", "holds it", ("discard",)),
+    "held for its push": (
+        facts(STORED, events=(replace(SENT, state="held", held_for="push"),)),
+        "waiting",
+        "it waits for its push",
+        ("discard",),
+    ),
     "refused": (
         facts(STORED, events=(SENT, replace(SENT, state="dead_letter", reason="422: repo: expected …"))),
         "dead_letter",
