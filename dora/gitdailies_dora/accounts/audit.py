@@ -66,10 +66,21 @@ def note_settings(session: Session, now: datetime, values: Mapping[str, Any]) ->
             )
 
 
-def setting_changes(session: Session, first: int = 0, last: int = 2**62) -> list[AuditLine]:
-    """Read when settings that make the figures changed, from *first* to *last* in microseconds."""
+def setting_changes(
+    session: Session, first: int = 0, last: int = 2**62, repo: str | None = None
+) -> list[AuditLine]:
+    """Read when settings that make the figures changed, from *first* to *last* in microseconds.
+
+    With *repo*, a folded name, those of other repositories are left out.
+    """
     found = read_audit(session, action=SETTING_CHANGED)
-    return [line for line in found if first <= to_us(line.at) <= last]
+    return [line for line in found if first <= to_us(line.at) <= last and _concerns(line.subject, repo)]
+
+
+def _concerns(setting: str, repo: str | None) -> bool:
+    """Whether a setting is of a repository, or of all of them."""
+    of_one = setting.startswith(("repositories", "dora.mirrors"))
+    return not (repo and of_one) or f"[{repo!a}]" in setting.casefold()
 
 
 def read_audit(

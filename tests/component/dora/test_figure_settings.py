@@ -108,6 +108,23 @@ def test_a_change_is_audited_with_both_values_and_marked(receiver: Receiver, own
     eventually(lambda: changes() == [("teams.pay", "Pay, a/b", "–"), added, window])
 
 
+def test_a_page_of_a_repository_leaves_out_settings_of_others(receiver: Receiver, owner: Visitor) -> None:
+    """A mirror that was added is named on the page of its repository, and on the overview."""
+    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    event = {"kind": "deployed", "repo": "larkspur/shop", "commitSHA": "a" * 40, "time": now}
+    assert receiver.post(receiver.key("ci"), [event, {**event, "repo": "larkspur/ledger"}]).status_code == 202
+    mirrors = {repo: Path("mirror.git") for repo in ("Larkspur/Shop", "larkspur/ledger")}
+    receiver.reload(replace(DoraSettings(), mirrors=mirrors))
+    names = {"dora.mirrors['Larkspur/Shop']", "dora.mirrors['larkspur/ledger']"}
+
+    def named(page: str) -> set[str]:
+        seen = html.unescape(owner.get(page).text)
+        return {name for name in names if f"<code>{name}" in seen}
+
+    eventually(lambda: named("/dora?days=7") == names)
+    assert named("/dora?days=7&repo=larkspur/shop") == {"dora.mirrors['Larkspur/Shop']"}
+
+
 def test_a_start_with_other_settings_is_a_change(tmp_path: Path) -> None:
     """A server with other settings than the last one writes that down; one with the same does not."""
     zones = "UTC", "UTC", "Europe/Berlin", "Europe/Berlin"

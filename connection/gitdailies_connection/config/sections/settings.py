@@ -250,6 +250,8 @@ class DoraSettings:
             ("dora", "count_same_commit"): self.count_same_commit,
             ("dora", "failures"): self.failures,
         }
+        for repo, path in self.mirrors.items():
+            found["dora", "mirrors", repo] = str(path)
         for team in self.teams:
             found["teams", team.key] = [team.name, *team.repos, *map(": ".join, team.services)]
         for former, present in self.repositories.pairs:

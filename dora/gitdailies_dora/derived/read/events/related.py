@@ -216,7 +216,8 @@ class RelatedReader:
         results = lookup_many(self._session, "id", wanted, statements.DEPLOY_RESULTS)
         types = {id_: {"type": type_} for id_, _, _, _, _, type_, *_ in results if type_ != DEPLOY}
         return {
-            id_: EventReference.of({**texts_of(body, renames), **types.get(id_, {})}) for id_, _, body in found
+            id_: EventReference.of({**texts_of(body, renames), **types.get(id_, {})})
+            for id_, _, body in found
         }
 
 

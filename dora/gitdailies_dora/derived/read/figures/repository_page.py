@@ -95,7 +95,9 @@ def repository_page(
         began_at=rows.first_event_at(session, selection),
         events=_events(session, _ids(drawn), settings),
         choices=choices(session, selection, settings),
-        changed=setting_changes(session, planned.segments[0].began_at, selection.period.until),
+        changed=setting_changes(
+            session, planned.segments[0].began_at, selection.period.until, selection.repo
+        ),
         untold=not rows.outdated(session, settings) and rows.untold_lists(session, selection),
         unknown=() if drawn.listed else unknown_in(session, asked, settings),
     )
