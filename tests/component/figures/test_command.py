@@ -73,6 +73,8 @@ def test_a_store_and_its_server_give_the_same_answer(tmp_path: Path) -> None:
     assert "18 deploys: 4 failed for certain (2 rolled back or fixed, 2 named by an incident); 7 had" in table
     assert "; 1 too new to tell, 2 failed in the last 72 h; unlinked incidents: 1" in table
     assert "by a remedy alone: 1, median 6 h" in table
+    rework = answers[0]["figures"]["deploymentReworkRate"]
+    assert f"{rework['rework']} of {rework['deploys']} deploys; inferred: {rework['inferred']}" in table
     assert "days count from" not in table
     assert (
         "days count from 2026-03-16T23:00:00Z on"
@@ -176,7 +178,8 @@ def test_check_names_what_has_no_events_at_the_server(tmp_path: Path) -> None:
         receiver.get(key, "/api/metrics")
         (tmp_path / "gitdailies.yml").write_text(
             f"gitdailies: {{url: {receiver.url}/webhooks, key: {{env: KEY}}}}\n"
-            "repositories:\n  larkspur/ledger: {was: [larkspur/books]}\n  larkspur/store: {was: [larkspur/shop]}\n"
+            "repositories:\n  larkspur/ledger: {was: [larkspur/books]}\n"
+            "  larkspur/store: {was: [larkspur/shop]}\n"
             "services:\n  store: {repo: larkspur/store}\n  shop: {repo: larkspur/stor}\n"
             "  books: {repo: larkspur/books}\n  '*': {repo: 'x/{slug}'}\n"
             "teams:\n  pay:\n    repos: [larkspur/ledgr]\n"

@@ -220,6 +220,6 @@ def _rows(figures: Figures, window: str) -> list[tuple[str, str, str]]:
         (
             "deployment rework rate",
             percent(rework.value),
-            f"{rework.rework} of {rework.deploys} mended earlier ones; {rework.inferred} of these seem to",
+            f"{rework.rework} of {amount(rework.deploys, 'deploy', 'deploys')}; inferred: {rework.inferred}",
         ),
     ]

@@ -47,7 +47,7 @@ def behind(found: ChangeFailRate, window: str) -> str:
     if not evidence.time:
         return text
     text += f"; {evidence.time:,} had an incident within {window}"
-    if found.by_chance is None:
+    if not round(found.by_chance or 0):
         return text
     return f"{text}, about {found.by_chance:.0f} of them would have had one anyway"
 

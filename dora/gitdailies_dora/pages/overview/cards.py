@@ -246,7 +246,7 @@ LEAD_TIME = CardLayout[ChangeLeadTime](
     numbers.LEAD_TIME,
     "The time from a commit to the first deploy with it in its repository, environment and "
     "service. Deploys with nothing new: rollbacks, and those of a commit that was there, bring none. "
-    "Unknown deploys: the first one there, and those without a list of commits. "
+    "Unknown deploys: such as the first one there; the page of each says why. "
     "Unknown commits: those without a time, or with a time after their deploy.",
     lambda figures: figures.change_lead_time,
     _lead_time,
