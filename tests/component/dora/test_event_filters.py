@@ -161,6 +161,8 @@ def test_counts_of_open_incidents_lead_to_their_list(served: tuple[Receiver, str
     assert len(links) == 3  # a card, the team, and its repository
     for link in links:
         assert shown(owner, link) == ["alone"]
+    page = owner.get("/dora?days=3000&repo=larkspur/ledger").text
+    assert '>1<span class="aside">: open incidents</span></a>' in page, "a number that fits one and several"
     assert "outcome=open" not in owner.get("/dora?days=3000&now=2026-03-09").text
 
 
