@@ -7,12 +7,14 @@ import html
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from gitdailies_cli.commands.see.metrics import metrics
+from gitdailies_connection.config.sections.settings import DoraSettings
 from gitdailies_dora.figures.answers.numbers import ChangeFailRate
 from gitdailies_dora.figures.words import rates
 from msgspec import convert
@@ -236,17 +238,58 @@ def test_the_card_says_what_to_do(receiver: Receiver, owner: Visitor, key: str) 
     }
 
 
-def test_each_chart_of_the_rate_says_that_it_is_the_upper_end(
-    receiver: Receiver, owner: Visitor, key: str
-) -> None:
-    """A chart counts all that may have failed, so it may end far above the rate: page, overview and walls."""
+def test_each_chart_of_the_rate_says_what_is_certain(receiver: Receiver, owner: Visitor, key: str) -> None:
+    """Bars are explained on page, overview and walls, unless all that they show failed for certain."""
     fail_rate(receiver, key)
-    note = re.compile(r"(?:Chart: a|\bA)ll that may have failed[.,]")
+    note = re.compile(r"[Pp]ale: may have failed\.")
     for more in ("", "&view=wall", f"&repo={REPO}", f"&repo={REPO}&view=wall"):
-        assert len(note.findall(owner.get(f"/dora?{PERIOD}{more}").text)) == 1
+        page = owner.get(f"/dora?{PERIOD}{more}").text
+        # Walls have no room for captions.
+        assert (
+            len(note.findall(re.sub(r'<p class="caption">.*?</p>', "", page) if "wall" in more else page))
+            == 1
+        )
         # Of the first days, both failures are certain.
         certain = text_of(owner.get(f"/dora?{PERIOD}&to={day(5)}{more}").text)
         assert ("2 of 6 failed" in certain, note.search(certain)) == (True, None)
+
+
+def test_the_bars_of_the_rate_add_up(receiver: Receiver, owner: Visitor, key: str) -> None:
+    """Bars, their titles, their table and the sentence that is read aloud have the numbers of the rate."""
+    rate = fail_rate(receiver, key)
+    failed, settled, may_have = rate["failed"], rate["settled"], rate["evidence"]["time"]
+    assert (failed, may_have) == (10, 8)
+    card = owner.get(f"/dora?{PERIOD}&repo={REPO}").text.partition('<h2 id="changeFailRate">')[2]
+    card = card.partition("</section>")[0]
+    weeks = re.findall(r"<title>Week of [^:]*: (\d+) of (\d+) failed([^<]*)</title>", card)
+    parts = [
+        [sum(map(int, re.findall(rf"(\d+) {word}", said))) for word in ("for certain", "may have")]
+        for _, _, said in weeks
+    ]
+    numbers = [[int(some), int(whole), *of] for (some, whole, _), of in zip(weeks, parts, strict=True)]
+    assert [sum(column) for column in zip(*numbers, strict=True)] == [failed, settled, 2, 8]
+    rows = [re.findall("<td>([^<]*)</td>", row) for row in card.partition("<tbody>")[2].split("</tr>")]
+    shown = [[row[0], *row[2:5]] for row in rows if row and row[0] != "–"]
+    assert shown == [[f"{some} of {whole}", *map(str, of), str(whole)] for some, whole, *of in numbers]
+    assert f"{failed} of {settled} failed: 2 for certain, 8 may have; single weeks from 0 %" in card
+    chart = card.partition('class="chart"')[2].partition("</svg>")[0]
+    assert not re.search(r'<circle|class="(?:rolling|end|spread)"', chart)
+    assert "; for certain: " in owner.get(f"/dora?{PERIOD}").text
+
+
+def test_only_what_is_certain_is_drawn_if_nothing_else_counts(
+    receiver: Receiver, owner: Visitor, key: str
+) -> None:
+    """With `dora.failures: evidence`, a bar has only its dark part."""
+    fail_rate(receiver, key)
+    pale = re.compile(r'<rect class="may" [^>]*height="[1-9]')
+    query = f"/dora?{PERIOD}&repo={REPO}"
+    assert pale.search(owner.get(query).text)
+    receiver.reload(replace(DoraSettings(), failures="evidence"))
+    page = owner.get(query).text
+    assert "2 of 42 failed: 2 for certain; single weeks" in page
+    assert "the share of settled deploys that failed for certain." in page
+    assert not pale.search(page)
 
 
 def test_a_period_before_says_when_events_began(receiver: Receiver, owner: Visitor, key: str) -> None:

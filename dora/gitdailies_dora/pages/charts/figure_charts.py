@@ -11,22 +11,25 @@ from typing import Literal, NamedTuple
 
 from markupsafe import Markup
 
+from gitdailies_dora.figures.answers.numbers import ratio
 from gitdailies_dora.figures.answers.trend import Bucket
 from gitdailies_dora.figures.words.durations import NOTHING, duration
 from gitdailies_dora.pages.charts import axis
 from gitdailies_dora.pages.charts import trend_charts as charts
 from gitdailies_dora.pages.charts.trend_charts import Point
-from gitdailies_dora.pages.frame.formatting import amount, count, days, out_of
+from gitdailies_dora.pages.frame.formatting import FEW, amount, count, days, out_of
 
-Kind = Literal["counts", "durations", "rates"]
+Kind = Literal["counts", "durations", "rates", "parts"]
 COUNTS: Kind = "counts"
 DURATIONS: Kind = "durations"
 RATES: Kind = "rates"
+PARTS: Kind = "parts"  # a rate of settled deploys, part of it for certain
 
 _SCALES: Mapping[Kind, Callable[[Sequence[float | None]], axis.Scale]] = {
     COUNTS: axis.counts,
     DURATIONS: axis.durations,
     RATES: axis.ratios,
+    PARTS: axis.ratios,
 }
 # The heading of the column of the spread.
 _SPREADS: Mapping[Kind, str] = {DURATIONS: "Middle half", RATES: "Range (95 %)"}
@@ -41,8 +44,7 @@ _LEAST_GRAY = 0.03
 class Measure:
     """A figure in a chart: its title, its kind, and the words for one and for several of what is counted.
 
-    *result* says what the counted ones of a rate did, like failed. A figure that *may_change* is gray where
-    deploys are not settled.
+    *result* says what the counted ones of a rate did, like failed.
     """
 
     title: str
@@ -50,7 +52,6 @@ class Measure:
     one: str
     several: str
     result: str = ""
-    may_change: bool = False
 
 
 class Rolled(NamedTuple):
@@ -64,13 +65,15 @@ class Rolled(NamedTuple):
 class BucketValue(NamedTuple):
     """What is drawn of a figure in one bucket: its value, and how many events are behind it.
 
-    `some` of these are counted by a rate. `days` are those of a count. `spread` is the middle half of
-    durations in seconds, or the interval of a rate (95 %). It and `rolled` are None of too few events.
+    `some` of these are counted by a rate, `certain` of them for certain. `days` are those of a count.
+    `spread` is the middle half of durations in seconds, or the interval of a rate (95 %). It and `rolled`
+    are None of too few events.
     """
 
     value: float | None
     number: int
     some: int = 0
+    certain: int = 0
     days: float = 0.0
     spread: tuple[float, float] | None = None
     rolled: Rolled | None = None
@@ -106,35 +109,24 @@ def drawn(measure: Measure, values: Sequence[BucketValue], trends: Trends) -> Dr
     """Draw a figure; *values* has what is drawn of each bucket."""
     unit = trends.unit
     points = _points(measure, values, trends)
-    if measure.kind == COUNTS:
-        columns: list[str] = []
-        cells: list[list[str]] = [[] for _ in points]
-    else:
-        columns = ["Rolling 4 weeks" if unit in _SHORT else _span(unit), _SPREADS[measure.kind]]
-        cells = [_cells(measure.kind, found) for found in values]
+    own = {COUNTS: 0, PARTS: 1}.get(measure.kind, 2)
+    columns = ["Rolling 4 weeks" if unit in _SHORT else _span(unit), _SPREADS.get(measure.kind, "")][:own]
+    cells = [_cells(measure.kind, found)[:own] for found in values]
     shown = [point.value for point in points] + [point.rolling for point in points]
     if all(value is None for value in shown):
         return Drawn("", "", columns, cells)
-    unsettled = _unsettled(trends) if measure.may_change else None
+    unsettled = _unsettled(trends) if measure.kind == PARTS else None
     if measure.kind == DURATIONS:
         shown += [end for point in points if point.spread for end in point.spread]
     scale = _SCALES[measure.kind](shown)
     caption = _caption(measure, unit, points, scale, grays=unsettled is not None)
-    label = f"{measure.title} by {unit}. {_finding(measure.kind, unit, points)} The table has the numbers."
+    label = f"{measure.title} by {unit}. {_finding(measure, unit, points, values)} The table has the numbers."
     marks = sorted({mark for mark, _ in trends.marks})
     if marks:
         caption += " Dashed: a setting changed."
-    if measure.kind == COUNTS:
-        return Drawn(charts.bars(label, points, scale, marks), caption, columns, cells)
     rolling = [point.rolling for point in points if point.rolling is not None]
-    chart = charts.plot(
-        label,
-        points,
-        scale,
-        end=_end(measure.kind, rolling[-1]) if rolling else (),
-        unsettled=unsettled,
-        marks=marks,
-    )
+    end = _end(measure.kind, rolling[-1]) if rolling else ()
+    chart = charts.plot(label, points, scale, end=end, unsettled=unsettled, marks=marks)
     return Drawn(chart, caption, columns, cells)
 
 
@@ -147,6 +139,7 @@ def _points(measure: Measure, values: Sequence[BucketValue], trends: Trends) -> 
         if not trends.counted[at]:
             points.append(Point(f"{title}: before the first event", trends.labels[at], None))
             continue
+        certain = ratio(found.certain, found.number) if measure.kind == PARTS else None
         points.append(
             Point(
                 f"{title}: {_sentence(measure, found, trends.unit)}",
@@ -154,8 +147,9 @@ def _points(measure: Measure, values: Sequence[BucketValue], trends: Trends) -> 
                 found.value,
                 found.spread,
                 found.number,
-                None if found.rolled is None else found.rolled.value,
-                bucket.whole,
+                None if found.rolled is None or measure.kind == PARTS else found.rolled.value,
+                bucket.whole and (measure.kind != PARTS or found.number >= FEW),
+                found.value if measure.kind == COUNTS else certain,
             )
         )
     return points
@@ -170,14 +164,24 @@ def _sentence(measure: Measure, found: BucketValue, unit: str) -> str:
         said = f"no {measure.one}"
     elif measure.kind == DURATIONS:
         said = f"median {duration(found.value)} of {behind}"
+    elif measure.kind == PARTS:
+        said = _of_parts(measure, [found])
     else:
         said = out_of(found.some, found.number, measure.result)
     rolling, spread = _cells(measure.kind, found)
     if found.number and found.spread is not None:
         said += f", {_SPREADS[measure.kind].lower()} {spread}"
-    if found.rolled is not None:
+    if found.rolled is not None and measure.kind != PARTS:
         said += f"; {_span(unit).lower()}: {rolling}"
     return said
+
+
+def _of_parts(measure: Measure, found: Sequence[BucketValue]) -> str:
+    """Write a rate over all buckets with its parts: 3 of 12 failed: 2 for certain, 1 may have."""
+    whole, some, certain = map(sum, zip(*((one.number, one.some, one.certain) for one in found), strict=True))
+    parts = ((certain, "for certain"), (some - certain, "may have"))
+    said = ", ".join(f"{count(number)} {word}" for number, word in parts if number)
+    return f"{count(some)} of {count(whole)} {measure.result}" + (f": {said}" if said else "")
 
 
 def _cells(kind: Kind, found: BucketValue) -> list[str]:
@@ -188,7 +192,7 @@ def _cells(kind: Kind, found: BucketValue) -> list[str]:
         spread = f"{low * 100:.0f} to {high * 100:.0f} %" if kind == RATES else _between(low, high)
     if found.rolled is not None:
         value, some, whole = found.rolled
-        rolling = out_of(some, whole) if kind == RATES else f"{duration(value)} of {count(whole)}"
+        rolling = f"{duration(value)} of {count(whole)}" if kind == DURATIONS else out_of(some, whole)
     return [rolling, spread]
 
 
@@ -199,7 +203,7 @@ def _between(low: float, high: float) -> str:
 def _write(kind: Kind, value: float) -> str:
     if kind == DURATIONS:
         return duration(value)
-    return f"{value * 100:.0f} %" if kind == RATES else count(value)
+    return count(value) if kind == COUNTS else f"{value * 100:.0f} %"
 
 
 def _end(kind: Kind, value: float) -> Sequence[str]:
@@ -217,7 +221,12 @@ def _caption(measure: Measure, unit: str, points: Sequence[Point], scale: axis.S
     """Say what is drawn; *grays* if there is a gray field."""
     several = measure.several
     if measure.kind == COUNTS:
-        return f"Bars: {several}. Paler: part of a {unit}."
+        return f"Bars: {several}. Narrow: part of a {unit}."
+    if measure.kind == PARTS:
+        both = any(point.value != point.dark for point in points)
+        line = f"Bars: the share of {several} that failed"
+        line += "; dark: for certain, pale: may have failed." if both else " for certain."
+        return f"{line} Narrow: part of a {unit}, or fewer than five." + (f" {GRAY}" if grays else "")
     figure = "median" if measure.kind == DURATIONS else "rate"
     span = "four weeks" if unit in _SHORT else f"a {unit}, or in four weeks if it was shorter"
     before = "the four weeks" if unit in _SHORT else f"the {unit}, or four weeks if it was shorter,"
@@ -230,11 +239,12 @@ def _caption(measure: Measure, unit: str, points: Sequence[Point], scale: axis.S
     bars = f" Thin bars: {spread}." if ends else ""
     if any(end > scale.top for end in ends):
         bars = f" Thin bars: {spread}; an arrow: goes beyond the chart."
-    return line + dots + bars + (f" {GRAY}" if grays else "")
+    return line + dots + bars
 
 
-def _finding(kind: Kind, unit: str, points: Sequence[Point]) -> str:
+def _finding(measure: Measure, unit: str, points: Sequence[Point], found: Sequence[BucketValue]) -> str:
     """Say in a sentence what the chart shows."""
+    kind = measure.kind
     values = [point.value for point in points if point.value is not None]
     if kind == COUNTS:
         whole = [point.value for point in points if point.value is not None and point.whole]
@@ -244,7 +254,8 @@ def _finding(kind: Kind, unit: str, points: Sequence[Point]) -> str:
     name = "four-week" if unit in _SHORT else "rolling"
     if not rolling:
         low, high = _write(kind, min(values)), _write(kind, max(values))
-        return f"Too few for a {name} line; single {unit}s from {low} to {high}."
+        said = _of_parts(measure, found) if kind == PARTS else f"Too few for a {name} line"
+        return f"{said}; single {unit}s from {low} to {high}."
     if len(rolling) == 1:
         return f"The {name} value is {_write(kind, rolling[0])}."
     first, last, low, high = (

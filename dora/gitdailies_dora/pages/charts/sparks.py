@@ -16,20 +16,30 @@ _STRIP_WIDTH, _STRIP_HEIGHT, _DOT = 240, 48, 6
 
 
 def bars(
-    label: str, counts: Sequence[float], whole: Sequence[bool], most: float, *, wide: bool = False
+    label: str,
+    counts: Sequence[float],
+    whole: Sequence[bool],
+    *,
+    dark: Sequence[float | None] = (),
+    wide: bool = False,
 ) -> Markup:
-    """Draw a bar for each count, paler if its unit is not whole; *most* is as high as the drawing.
+    """Draw a bar for each count, paler if its unit is not whole.
 
-    A count that is not 0 has a bar of one pixel at least. A *wide* one fills its card.
+    A count that is not 0 has a bar of one pixel at least. A *wide* one fills its card. With *dark*, a bar is
+    dark up to there and pale above it, and narrower if its unit is not whole.
     """
     width = _WIDE if wide else _WIDTH
     slot = width / max(len(counts), 1)
     drawn = [svg.path("", "M", 0, _HEIGHT - 0.5, "H", width)]
     for at, (count, is_whole) in enumerate(zip(counts, whole, strict=True)):
         if count:
-            height = max(_HEIGHT * count / most, 1)
-            css = "" if is_whole else "pale"
-            drawn.append(svg.rect(at * slot, _HEIGHT - height, max(slot - _GAP, 1), height, css))
+            height = max(_HEIGHT * count / max(counts), 1)
+            css, across = "" if is_whole else "pale", max(slot - _GAP, 1)
+            if dark:
+                css, across = "", across if is_whole else across / 2
+                drawn.append(svg.rect(at * slot, _HEIGHT - height, across, height, "may"))
+                height *= (dark[at] or 0) / count
+            drawn.append(svg.rect(at * slot, _HEIGHT - height, across, height, css))
     if wide:
         return svg.svg("spark", label, width, _HEIGHT, drawn)
     return svg.fixed("spark", label, width, _HEIGHT, drawn)

@@ -1,4 +1,4 @@
-"""Charts of a trend: bars of counts, and dots with their spread and a rolling line.
+"""Charts of a trend: bars, and dots with their spread and a rolling line.
 
 Each bucket has a field as high as the chart, which is not visible. Its title has the numbers: browsers show
 it under the pointer, and `page.js` reads it out for the keyboard.
@@ -24,7 +24,7 @@ _FONT, _LINE, _LETTER, _BOLD = 14, 17, 8.6, 10
 _MOST_LABELS, _LETTERS = 5, 30
 
 _LEAST_RADIUS, _MOST_RADIUS = 1.6, 6.0
-_BAR = 0.7
+_BAR, _FLAT = 0.7, 2
 # The size of the arrow of a bar that goes on beyond the axis.
 _ARROW = 4
 _UNSETTLED = "too new to tell"
@@ -34,7 +34,8 @@ class Point(NamedTuple):
     """One bucket: its title with all numbers, its label below the chart, and what is drawn of it.
 
     `value` is None where there is nothing to draw. `spread` is the low and the high end of a thin bar.
-    `weight` is the number of events behind the value. It is not `whole` if the period has a part of it.
+    `weight` is the number of events behind the value. It is not `whole` if the period has a part of it, or
+    if a rate is of few. A bar is `dark` up to there, and pale above it; without, there is a dot.
     """
 
     title: str
@@ -44,25 +45,7 @@ class Point(NamedTuple):
     weight: int = 1
     rolling: float | None = None
     whole: bool = True
-
-
-def bars(label: str, points: Sequence[Point], scale: Scale, marks: Sequence[float] = ()) -> Markup:
-    """Draw a bar for each bucket, paler if the bucket is not whole, and *marks* as `plot` does."""
-    frame = _Frame(points, scale)
-    drawn = [
-        svg.rect(
-            frame.x(at) - frame.slot * _BAR / 2,
-            frame.y(point.value),
-            frame.slot * _BAR,
-            frame.bottom - frame.y(point.value),
-            "amount" if point.whole else "amount pale",
-        )
-        for at, point in enumerate(points)
-        if point.value
-    ]
-    return svg.svg(
-        "chart", label, WIDTH, HEIGHT, [*frame.axes(), *drawn, *frame.marks(marks), *frame.fields()]
-    )
+    dark: float | None = None
 
 
 def plot(
@@ -74,7 +57,7 @@ def plot(
     unsettled: float | None = None,
     marks: Sequence[float] = (),
 ) -> Markup:
-    """Draw the rolling line, and a dot for each bucket, its area by the weight, on the bar of its spread.
+    """Draw the rolling line, and each bucket: a bar, or a dot, its area by the weight, on its spread.
 
     *end* is written after the end of the line, one word group a line. A gray field begins at *unsettled*,
     counted in buckets from the left. So are *marks*, thin lines from top to bottom.
@@ -83,6 +66,7 @@ def plot(
     drawn = [
         *frame.axes(),
         *frame.gray(unsettled),
+        *frame.bars(),
         *frame.spreads(),
         *frame.dots(),
         *frame.line(),
@@ -143,6 +127,17 @@ class _Frame:
             if self.right - begin >= len(_UNSETTLED) * _LETTER:
                 yield svg.text(self.right, self.top - 5, _UNSETTLED, "end")
 
+    def bars(self) -> Iterator[Markup]:
+        """Draw bars. A rate of 0 is a flat one: a gap says that there is nothing to divide by."""
+        for at, point in enumerate(self._points):
+            if point.value is not None and point.dark is not None:
+                width = self.slot * (_BAR if point.whole else _BAR / 2)
+                left, top, between = self.x(at) - width / 2, self.y(point.value), self.y(point.dark)
+                yield svg.rect(left, top, width, between - top, "may")
+                yield svg.rect(left, between, width, self.bottom - between, "dark")
+                if not point.value:
+                    yield svg.rect(left, self.bottom - _FLAT, width, _FLAT, "flat")
+
     def spreads(self) -> Iterator[Markup]:
         for at, point in enumerate(self._points):
             if point.value is not None and point.spread is not None:
@@ -160,7 +155,7 @@ class _Frame:
         most = max((point.weight for point in self._points), default=1)
         largest = min(_MOST_RADIUS, max(self.slot * 0.6, _LEAST_RADIUS))
         for at, point in enumerate(self._points):
-            if point.value is not None:
+            if point.value is not None and point.dark is None:
                 radius = max(largest * sqrt(point.weight / max(most, 1)), _LEAST_RADIUS)
                 yield svg.circle(self.x(at), self.y(point.value), radius, "" if point.whole else "pale")
 

@@ -25,6 +25,7 @@ from gitdailies_dora.pages.charts import figure_charts
 from gitdailies_dora.pages.charts.figure_charts import (
     COUNTS,
     DURATIONS,
+    PARTS,
     RATES,
     BucketValue,
     Measure,
@@ -38,6 +39,7 @@ from gitdailies_dora.pages.frame.formatting import (
     count,
     decimal,
     duration,
+    fraction,
     part_in_percent,
     percent,
     unbroken,
@@ -170,7 +172,7 @@ def _fail_rate_of(bucket: ShownBucket) -> BucketValue:
         shown = None if over.settled < FEW else numbers.ratio(over.failed, over.settled)
         rolled = _rolled(shown, over.failed, over.settled)
     value = numbers.ratio(found.failed, found.settled)
-    return BucketValue(value, found.settled, found.failed, rolled=rolled)
+    return BucketValue(value, found.settled, found.failed, found.failed - found.evidence.time, rolled=rolled)
 
 
 def _recovery_of(bucket: ShownBucket) -> BucketValue:
@@ -267,7 +269,7 @@ FAIL_RATE = CardLayout[ChangeFailRate](
     "least {window} old. Failed for certain: an incident names the deploy, a person says so, or a later "
     "deploy remedied it: a rollback, a hotfix or a revert. May have failed: an incident came within "
     "{window}, and nothing else says so. By chance: how many of these would have had an incident anyway. "
-    "The chart has all that failed or may have failed: chance is known for a whole period alone. Too new "
+    "The bars have all that failed or may have failed: chance is known for a whole period alone. Too new "
     "to tell, and recent failures: younger than {window}, so in neither number. Unlinked incidents: "
     "attributed to no deploy.",
     lambda figures: figures.change_fail_rate,
@@ -275,8 +277,8 @@ FAIL_RATE = CardLayout[ChangeFailRate](
     "no settled deploy",
     lambda found: found.settled,
     _FAILED[-1:],
-    _FAILED,
-    Measure("Change fail rate", RATES, "settled deploy", "settled deploys", "failed", may_change=True),
+    (("Failed", lambda found: fraction(found.failed, found.settled)), *_FAILED),
+    Measure("Change fail rate", PARTS, "settled deploy", "settled deploys", "failed"),
     _fail_rate_of,
     folded=(
         ("By chance, about", lambda found: count(found.by_chance)),

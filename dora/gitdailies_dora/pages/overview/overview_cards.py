@@ -118,7 +118,7 @@ def cards(whole: Summary, open_now: Piece, units: Units, context: CardContext) -
             "value": value,
             "is_empty": value == NOTHING or (figure == FREQUENCY and not frequency.deploys),
             "lines": [line if isinstance(line, Piece) else Piece(line) for line in lines if line],
-            "spark": _spark(phrases.FIGURE_NAMES[figure], _DRAWN[figure], units),
+            "spark": _spark(figure, units),
             "change": "" if before is None or changed is None else phrases.change(figure, changed, before),
         }
         for figure, (value, lines) in shown.items()
@@ -143,10 +143,12 @@ def _percent(some: int, whole: int, interval_of: RateInterval) -> str:
     return f"{known} ({interval})" if interval else known
 
 
-def _spark(title: str, drawn: _Drawn, units: Units) -> Markup:
+def _spark(figure: str, units: Units) -> Markup:
     """Draw a figure in each unit: paler where few events are behind it or the unit is not whole."""
+    drawn = _DRAWN[figure]
     values = [drawn.value(found) for found in units.sums]
     sure = [whole and drawn.of(found) >= FEW for found, whole in zip(units.sums, units.whole, strict=True)]
-    label = f"{title} by {units.name}: {', '.join(map(drawn.text, values))}"
-    heights = [value or 0 for value in values]
-    return sparks.bars(label, heights, sure, max(heights, default=0), wide=True)
+    label = f"{phrases.FIGURE_NAMES[figure]} by {units.name}: {', '.join(map(drawn.text, values))}"
+    certain = [ratio(one.certain, one.settled) for one in units.sums] if figure == FAIL_RATE else []
+    label += f"; for certain: {', '.join(map(drawn.text, certain))}" if certain else ""
+    return sparks.bars(label, [value or 0 for value in values], sure, dark=certain, wide=True)

@@ -230,7 +230,7 @@ class _Drawing:
             "rate": often,
             "deploys": within or (count(frequency.deploys) if frequency.deploys else ""),
             "spark": sparks.bars(
-                f"deploys by {question.interval}: {', '.join(map(str, counts))}", counts, whole, max(counts)
+                f"deploys by {question.interval}: {', '.join(map(str, counts))}", counts, whole
             ),
             "lead": duration(lead.median),
             "commits": amount(lead.commits, "commit", "commits") if lead.commits else "",
