@@ -306,7 +306,7 @@ def test_an_empty_page_tells_what_to_do(tab: Tab, alone: Receiver) -> None:
     tab.look("dora-elsewhere")
     page.get_by_role("link", name="environment staging").click()
     page.get_by_role("link", name="since the first event").click()
-    expect(card(page, "Deployment frequency").locator("dd").first).to_have_text("1 deploys")
+    expect(card(page, "Deployment frequency").locator("dd").first).to_have_text("1: deploys")
 
 
 def test_the_page_works_without_a_script(shop: Tab, browser: Browser, receiver: Receiver) -> None:
