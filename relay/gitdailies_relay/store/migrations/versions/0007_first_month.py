@@ -1,26 +1,78 @@
-"""What a team's first month needs of the store."""
+"""Standard words, and what a team's first month needs of the store.
+
+Tables and columns get new names, which moves no rows. The values that were words of our own are rewritten.
+Nothing is deleted, and a crash leaves the schema before.
+"""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0007"
+down_revision = "0002"
 
-_TRIED = "is_next = 1 AND dead_letter IS NULL AND attempts > 0"
 _SEQUENCE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_TABLES = {"kept": "quarantine", "periods": "occurrences", "pending": "outbox"}
+_COLUMNS = (
+    ("quarantine", "why", "code"),
+    ("outbox", "head", "is_next"),
+    ("outbox", "buried", "dead_letter"),
+    ("outbox", "claimed_until", "leased_until"),
+)
+_MERGED = ["destination", "source", "merged_into"]
+# The old name of each partial index, the new one, and what it is made of.
+_INDEXES = (
+    ("periods_waiting", "occurrences_merged", "occurrences", _MERGED, "state = 'merged'"),
+    ("pending_partition", "outbox_partition", "outbox", ["partition", "seq"], "dead_letter IS NULL"),
+    ("pending_due", "outbox_due", "outbox", ["due_at"], "is_next = 1 AND dead_letter IS NULL"),
+)
+# PostgreSQL names keys and sequences after the table, but does not rename them with it.
+_POSTGRESQL_NAMES = (
+    ("INDEX", "kept_pkey", "quarantine_pkey"),
+    ("INDEX", "kept_delivery_key", "quarantine_delivery_key"),
+    ("SEQUENCE", "kept_seq_seq", "quarantine_seq_seq"),
+    ("INDEX", "periods_pkey", "occurrences_pkey"),
+    ("INDEX", "pending_pkey", "outbox_pkey"),
+    ("SEQUENCE", "pending_seq_seq", "outbox_seq_seq"),
+)
+_CODES = {"shape": "unexpected_payload", "unreadable": "invalid_json"}
+_VERDICTS = {"done": "delivered", "again": "retry", "buried": "dead_letter"}
 
 
 def upgrade() -> None:
-    if op.get_bind().dialect.name == "postgresql":
+    on_postgresql = op.get_bind().dialect.name == "postgresql"
+    if on_postgresql:
         # A large table may take longer than a statement of a running server may.
         op.execute("SET LOCAL statement_timeout = 0")
+    for old, new in _TABLES.items():
+        op.execute(f"ALTER TABLE {old} RENAME TO {new}")
+    for table, old, new in _COLUMNS:
+        op.execute(f"ALTER TABLE {table} RENAME COLUMN {old} TO {new}")
+    for kind, old, new in _POSTGRESQL_NAMES if on_postgresql else ():
+        op.execute(f"ALTER {kind} {old} RENAME TO {new}")
+    for old, new, table, columns, where in _INDEXES:
+        op.drop_index(old, table)
+        _partial(new, table, columns, where)
+    _replace_words("deliveries", "outcome", _CODES)
+    _replace_words("quarantine", "code", _CODES)
+    _replace_words("attempts", "verdict", _VERDICTS)
     _bodies()
     _count_messages()
     _actions()
     _isolate_events()
     _remember_pushes()
+    _list_deliveries()
+
+
+def _replace_words(table: str, column: str, words: dict[str, str]) -> None:
+    for old, new in words.items():
+        op.execute(f"UPDATE {table} SET {column} = '{new}' WHERE {column} = '{old}'")
+
+
+def _partial(name: str, table: str, columns: list[str], where: str) -> None:
+    condition = sa.text(where)
+    op.create_index(name, table, columns, sqlite_where=condition, postgresql_where=condition)
 
 
 def _bodies() -> None:
@@ -28,6 +80,8 @@ def _bodies() -> None:
     op.add_column("quarantine", sa.Column("headers", sa.Text, nullable=False, server_default=""))
     # The body is stored without the fields of people; the digest is that of the body as it came.
     op.add_column("quarantine", sa.Column("digest", sa.Text, nullable=False, server_default=""))
+    op.drop_index("kept_waiting", "quarantine")
+    _partial("quarantine_waiting", "quarantine", ["code", "delivery"], "replayed_at IS NULL")
     op.create_table(
         "ignored",
         sa.Column("seq", _SEQUENCE, primary_key=True),
@@ -42,24 +96,21 @@ def _bodies() -> None:
         sa.Column("headers", sa.Text, nullable=False),
         sa.Column("digest", sa.Text, nullable=False, server_default=""),
     )
-    condition = sa.text("state IN ('open', 'merged')")
-    op.create_index(
-        "occurrences_open",
-        "occurrences",
-        # The state is in it, so that a count looks up no row.
-        ["started_at", "state"],
-        sqlite_where=condition,
-        postgresql_where=condition,
-    )
+    # The state is in it, so that a count looks up no row.
+    _partial("occurrences_open", "occurrences", ["started_at", "state"], "state IN ('open', 'merged')")
 
 
 def _count_messages() -> None:
-    """Count messages by outcome and deliveries by day, so that no report reads every delivery."""
+    """Count messages by outcome and deliveries by day, so that no report reads every delivery.
+
+    Counters are in buckets, so that relays on one database write rows of their own.
+    """
     op.create_table(
         "outcome_counts",
         sa.Column("source", sa.Text, primary_key=True),
         sa.Column("is_replay", sa.Integer, primary_key=True),
         sa.Column("outcome", sa.Text, primary_key=True),
+        sa.Column("bucket", sa.Integer, primary_key=True, server_default="0"),
         sa.Column("messages", sa.BigInteger, nullable=False),
         sqlite_with_rowid=False,
     )
@@ -73,15 +124,12 @@ def _count_messages() -> None:
         "source_days",
         sa.Column("source", sa.Text, primary_key=True),
         sa.Column("day", sa.BigInteger, primary_key=True),
+        sa.Column("bucket", sa.Integer, primary_key=True, server_default="0"),
         sa.Column("deliveries", sa.BigInteger, nullable=False),
         sa.Column("first_at", sa.BigInteger, nullable=False),
         sa.Column("last_at", sa.BigInteger, nullable=False),
         sa.Column("longest_gap", sa.BigInteger, nullable=False),
         sqlite_with_rowid=False,
-    )
-    condition = sa.text("dead_letter IS NOT NULL")
-    op.create_index(
-        "outbox_dead_letters", "outbox", ["seq"], sqlite_where=condition, postgresql_where=condition
     )
     # A delivery with several messages has several rows.
     op.execute(
@@ -115,11 +163,10 @@ def _isolate_events() -> None:
     """Count refusals of an event, find tried and held events apart, and remember what each receiver is."""
     op.add_column("outbox", sa.Column("refusals", sa.Integer, nullable=False, server_default="0"))
     op.add_column("outbox", sa.Column("refused_at", sa.BigInteger))
-    where = sa.text(_TRIED)
-    op.create_index("outbox_tried", "outbox", ["due_at"], sqlite_where=where, postgresql_where=where)
     op.add_column("outbox", sa.Column("held_until", sa.BigInteger))
-    is_held = sa.text("held_until IS NOT NULL")
-    op.create_index("outbox_held", "outbox", ["held_until"], sqlite_where=is_held, postgresql_where=is_held)
+    _partial("outbox_dead_letters", "outbox", ["seq"], "dead_letter IS NOT NULL")
+    _partial("outbox_tried", "outbox", ["due_at"], "is_next = 1 AND dead_letter IS NULL AND attempts > 0")
+    _partial("outbox_held", "outbox", ["held_until"], "held_until IS NOT NULL")
     op.create_table(
         "receivers",
         sa.Column("destination", sa.Text, primary_key=True),
@@ -131,7 +178,7 @@ def _isolate_events() -> None:
 
 
 def _remember_pushes() -> None:
-    """Remember pushes and deploys for the lead time, and ends that are no recovery."""
+    """Remember pushes and deploys for the lead time, ends that are no recovery, deploys that wait for pushes."""
     op.add_column("occurrences", sa.Column("resolution", sa.Text))
     op.create_table(
         "pushed_commits",
@@ -155,3 +202,36 @@ def _remember_pushes() -> None:
         sa.Column("sha", sa.Text, primary_key=True),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "waiting_deploys",
+        sa.Column("event_seq", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("repo", sa.Text, nullable=False),
+        sa.Column("environment", sa.Text, nullable=False),
+        sa.Column("service", sa.Text, nullable=False),
+        sa.Column("deployed_at", sa.BigInteger, nullable=False),
+        sa.Column("sha", sa.Text, nullable=False),
+        sa.Column("branch", sa.Text, nullable=False),
+        sa.Column("previous", sa.Text, nullable=False),
+        sa.Column("message", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("waiting_deploys_repo", "waiting_deploys", ["repo"])
+
+
+def _list_deliveries() -> None:
+    """List deliveries by indexes, and the requests that were refused."""
+    op.create_index("deliveries_delivery", "deliveries", ["delivery"])
+    op.create_index("events_delivery", "events", ["delivery"])
+    op.create_table(
+        "refusals",
+        sa.Column("seq", _SEQUENCE, primary_key=True),
+        sa.Column("status", sa.Integer, nullable=False),
+        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("client", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("requests", sa.BigInteger, nullable=False),
+        sa.Column("first_at", sa.BigInteger, nullable=False),
+        sa.Column("last_at", sa.BigInteger, nullable=False),
+    )
+    op.create_index("refusals_last", "refusals", ["last_at"])

@@ -1,11 +1,11 @@
-"""The first schema. Its names are older than those of today; `0003_standard_words` renames them."""
+"""The first schema. Its names are older than those of today; `0007_first_month` renames them."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001"
+revision = "0002"
 down_revision = None
 
 _SEQUENCE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -33,7 +33,6 @@ def upgrade() -> None:
     )
     _partial("deliveries_stored", "deliveries", ["source", "message"], "outcome = 'stored'", unique=True)
     op.create_index("deliveries_incident", "deliveries", ["incident"])
-    op.create_index("deliveries_received", "deliveries", ["received_at"])
     op.create_table(
         "kept",
         sa.Column("seq", _SEQUENCE, primary_key=True),
@@ -46,6 +45,8 @@ def upgrade() -> None:
         sa.Column("body", sa.LargeBinary, nullable=False),
         sa.Column("replayed_at", sa.BigInteger),
     )
+    # Bodies lie in their rows: counting what waits for a replay would read them all.
+    _partial("kept_waiting", "kept", ["why"], "replayed_at IS NULL")
     op.create_table(
         "periods",
         *(
@@ -82,6 +83,7 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer, nullable=False),
         sa.Column("first_attempt_at", sa.BigInteger),
         sa.Column("buried", sa.Text),
+        sa.Column("claimed_until", sa.BigInteger),
     )
     _partial("pending_partition", "pending", ["partition", "seq"], "buried IS NULL")
     _partial("pending_due", "pending", ["due_at"], "head = 1 AND buried IS NULL")
