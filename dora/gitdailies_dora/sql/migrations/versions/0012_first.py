@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from gitdailies_server.storage.revisions import SEQUENCE, keys, numbers, partial_index, texts
 
 revision = "0012"
 down_revision = None
-
-_SEQUENCE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
@@ -24,10 +23,8 @@ def upgrade() -> None:
 def _keys_and_events() -> None:
     op.create_table(
         "keys",
-        sa.Column("id", _SEQUENCE, primary_key=True),
-        sa.Column("name", sa.Text, nullable=False),
-        sa.Column("prefix", sa.Text, nullable=False),
-        sa.Column("last4", sa.Text, nullable=False),
+        sa.Column("id", SEQUENCE, primary_key=True),
+        *texts("name", "prefix", "last4"),
         sa.Column("hash", sa.LargeBinary, nullable=False, unique=True),
         sa.Column("allow", sa.Text, nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),
@@ -36,11 +33,10 @@ def _keys_and_events() -> None:
         sa.Column("expires_at", sa.BigInteger),
         sa.Column("deleted_at", sa.BigInteger),
     )
-    live = sa.text("deleted_at IS NULL")
-    op.create_index("keys_live_name", "keys", ["name"], unique=True, sqlite_where=live, postgresql_where=live)
+    partial_index("keys_live_name", "keys", ["name"], "deleted_at IS NULL", unique=True)
     op.create_table(
         "events",
-        sa.Column("seq", _SEQUENCE, primary_key=True),
+        sa.Column("seq", SEQUENCE, primary_key=True),
         sa.Column("id", sa.Text, nullable=False, unique=True),
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("time", sa.BigInteger, nullable=False),
@@ -57,49 +53,37 @@ def _keys_and_events() -> None:
     )
     op.create_index("events_time", "events", ["kind", "time"])
     op.create_index("events_repo", "events", ["repo", "time"])
-    there = sa.text("incident_id IS NOT NULL")
-    op.create_index("events_incident", "events", ["incident_id"], sqlite_where=there, postgresql_where=there)
+    partial_index("events_incident", "events", ["incident_id"], "incident_id IS NOT NULL")
     op.create_table(
         "audit",
-        sa.Column("seq", _SEQUENCE, primary_key=True),
+        sa.Column("seq", SEQUENCE, primary_key=True),
         sa.Column("at", sa.BigInteger, nullable=False),
-        sa.Column("actor", sa.Text, nullable=False),
-        sa.Column("action", sa.Text, nullable=False),
-        sa.Column("subject", sa.Text, nullable=False),
-        sa.Column("detail", sa.Text, nullable=False),
+        *texts("actor", "action", "subject", "detail"),
     )
 
 
 def _people() -> None:
     op.create_table(
         "people",
-        sa.Column("id", _SEQUENCE, primary_key=True),
-        sa.Column("name", sa.Text, nullable=False),
-        sa.Column("folded", sa.Text, nullable=False),
-        sa.Column("role", sa.Text, nullable=False),
-        sa.Column("password", sa.Text, nullable=False),
+        sa.Column("id", SEQUENCE, primary_key=True),
+        *texts("name", "folded", "role", "password"),
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.Column("signed_in_at", sa.BigInteger),
         sa.Column("removed_at", sa.BigInteger),
     )
-    there = sa.text("removed_at IS NULL")
-    op.create_index(
-        "people_name", "people", ["folded"], unique=True, sqlite_where=there, postgresql_where=there
-    )
+    partial_index("people_name", "people", ["folded"], "removed_at IS NULL", unique=True)
     op.create_table(
         "invitations",
         sa.Column("hash", sa.LargeBinary, primary_key=True),
         sa.Column("role", sa.Text, nullable=False),
         sa.Column("invited_by", sa.BigInteger, sa.ForeignKey("people.id")),
-        sa.Column("created_at", sa.BigInteger, nullable=False),
-        sa.Column("expires_at", sa.BigInteger, nullable=False),
+        *numbers("created_at", "expires_at"),
     )
     op.create_table(
         "sessions",
         sa.Column("hash", sa.LargeBinary, primary_key=True),
         sa.Column("person_id", sa.BigInteger, sa.ForeignKey("people.id"), nullable=False),
-        sa.Column("created_at", sa.BigInteger, nullable=False),
-        sa.Column("seen_at", sa.BigInteger, nullable=False),
+        *numbers("created_at", "seen_at"),
     )
 
 
@@ -107,26 +91,21 @@ def _git() -> None:
     """Store what git says that deploys brought, and the facts about commits that this follows from."""
     op.create_table(
         "git_commits",
-        sa.Column("repo", sa.Text, primary_key=True),
-        sa.Column("named", sa.Text, primary_key=True),
+        *keys("repo", "named"),
         sa.Column("sha", sa.Text, nullable=False),
     )
     op.create_table(
         "git_pairs",
-        sa.Column("repo", sa.Text, primary_key=True),
-        sa.Column("earlier", sa.Text, primary_key=True),
-        sa.Column("later", sa.Text, primary_key=True),
+        *keys("repo", "earlier", "later"),
         sa.Column("cut", sa.Integer, nullable=False),
-        sa.Column("ahead", sa.Text, nullable=False),
-        sa.Column("behind", sa.Text, nullable=False),
+        *texts("ahead", "behind"),
     )
     op.create_table(
         "git_told",
         sa.Column("id", sa.Text, primary_key=True),
         sa.Column("repo", sa.Text, nullable=False),
         sa.Column("at", sa.BigInteger, nullable=False),
-        sa.Column("unknown", sa.Text, nullable=False),
-        sa.Column("commits", sa.Text, nullable=False),
+        *texts("unknown", "commits"),
     )
 
 
@@ -141,9 +120,8 @@ def _figures() -> None:
     op.execute("INSERT INTO figures_read (seq) VALUES (0)")
     op.create_table(
         "figures_changes",
-        sa.Column("seq", _SEQUENCE, primary_key=True),
-        sa.Column("id", sa.Text, nullable=False),
-        sa.Column("repo", sa.Text, nullable=False),
+        sa.Column("seq", SEQUENCE, primary_key=True),
+        *texts("id", "repo"),
         sa.Column("incident_id", sa.Text),
         sa.Column("due_at", sa.BigInteger, nullable=False),
         sqlite_autoincrement=True,

@@ -10,11 +10,11 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
+from gitdailies_server.storage.revisions import SEQUENCE, numbers, partial_index, texts
 
 revision = "0018"
 down_revision = "0012"
 
-_SEQUENCE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _NAME = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 # One step in the index for each name: the next larger one.
 _FILL = """
@@ -26,8 +26,6 @@ WITH RECURSIVE known(name) AS (
 )
 SELECT name FROM known WHERE name IS NOT NULL
 """
-_LIVE_KEY = sa.text("deleted_at IS NULL AND person_id IS NULL")
-_LIVE_TOKEN = sa.text("deleted_at IS NULL AND person_id IS NOT NULL")
 _COUNTS, _LINKED = "counts = 1", "deploy IS NOT NULL"
 _DEPLOYS, _INCIDENTS = "figures_deploys", "figures_incidents"
 _TARGET = ["repo", "environment", "service"]
@@ -91,8 +89,7 @@ def _git() -> None:
         sa.Column("id", sa.Text, primary_key=True),
         sa.Column("repo", sa.Text, nullable=False),
         sa.Column("at", sa.BigInteger, nullable=False),
-        sa.Column("unknown", sa.Text, nullable=False),
-        sa.Column("commits", sa.Text, nullable=False),
+        *texts("unknown", "commits"),
     )
     op.execute(
         "INSERT INTO git_deploys (id, repo, at, unknown, commits)"
@@ -105,12 +102,10 @@ def _git() -> None:
 def _wrong_requests() -> None:
     op.create_table(
         "wrong_requests",
-        sa.Column("seq", _SEQUENCE, primary_key=True),
+        sa.Column("seq", SEQUENCE, primary_key=True),
         sa.Column("key_id", sa.BigInteger, sa.ForeignKey("keys.id"), nullable=False),
-        sa.Column("problem", sa.Text, nullable=False),
-        sa.Column("detail", sa.Text, nullable=False),
-        sa.Column("first_at", sa.BigInteger, nullable=False),
-        sa.Column("last_at", sa.BigInteger, nullable=False),
+        *texts("problem", "detail"),
+        *numbers("first_at", "last_at"),
     )
     op.create_index("wrong_requests_key", "wrong_requests", ["key_id"])
 
@@ -129,17 +124,9 @@ def _tokens() -> None:
     """A read token is a key with a person. Its name is unique among the tokens of that person."""
     op.add_column("keys", sa.Column("person_id", sa.BigInteger))
     op.drop_index("keys_live_name", "keys")
-    op.create_index(
-        "keys_live_name", "keys", ["name"], unique=True, sqlite_where=_LIVE_KEY, postgresql_where=_LIVE_KEY
-    )
-    op.create_index(
-        "keys_token_name",
-        "keys",
-        ["person_id", "name"],
-        unique=True,
-        sqlite_where=_LIVE_TOKEN,
-        postgresql_where=_LIVE_TOKEN,
-    )
+    live = "deleted_at IS NULL AND person_id IS"
+    partial_index("keys_live_name", "keys", ["name"], f"{live} NULL", unique=True)
+    partial_index("keys_token_name", "keys", ["person_id", "name"], f"{live} NOT NULL", unique=True)
 
 
 def _sign_ins() -> None:
@@ -148,8 +135,7 @@ def _sign_ins() -> None:
         "identities",
         sa.Column("hash", sa.LargeBinary, primary_key=True),
         sa.Column("provider", sa.Text, nullable=False),
-        sa.Column("person_id", sa.BigInteger, nullable=False),
-        sa.Column("created_at", sa.BigInteger, nullable=False),
+        *numbers("person_id", "created_at"),
     )
     op.create_index("identities_person", "identities", ["person_id"])
     op.create_table(
@@ -165,11 +151,10 @@ def _screens() -> None:
     """Links with which a screen on a wall shows figures."""
     op.create_table(
         "screens",
-        sa.Column("id", _SEQUENCE, primary_key=True),
+        sa.Column("id", SEQUENCE, primary_key=True),
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("hash", sa.LargeBinary, nullable=False, unique=True),
-        sa.Column("created_at", sa.BigInteger, nullable=False),
-        sa.Column("expires_at", sa.BigInteger, nullable=False),
+        *numbers("created_at", "expires_at"),
         sa.Column("seen_at", sa.BigInteger),
     )
 
@@ -181,16 +166,14 @@ def _decisions() -> None:
         sa.Column("event", sa.Text, primary_key=True),
         sa.Column("what", sa.Text, nullable=False),
         sa.Column("deploy", sa.Text),
-        sa.Column("reason", sa.Text, nullable=False),
-        sa.Column("actor", sa.Text, nullable=False),
+        *texts("reason", "actor"),
         sa.Column("at", sa.BigInteger, nullable=False),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "acknowledgements",
         sa.Column("line", sa.Text, primary_key=True),
-        sa.Column("reason", sa.Text, nullable=False),
-        sa.Column("actor", sa.Text, nullable=False),
+        *texts("reason", "actor"),
         sa.Column("at", sa.BigInteger, nullable=False),
         sqlite_with_rowid=False,
     )
@@ -214,17 +197,14 @@ def _deploys() -> None:
             for name in ("sha", "exact", "run", "attempt", "reporter", "says")
         ),
         sa.Column("counts", sa.Integer, nullable=False),
-        sa.Column("rule", sa.Text, nullable=False),
-        sa.Column("repeats", sa.Text, nullable=False),
-        sa.Column("type", sa.Text, nullable=False),
+        *texts("rule", "repeats", "type"),
         sa.Column("known", sa.Integer, nullable=False),
         sa.Column("rework", sa.Integer, nullable=False),
         sa.Column("unknown", sa.Text, nullable=False),
         sa.Column("unknown_commits", sa.Integer, nullable=False),
         sa.Column("leads", sa.Text, nullable=False),
         sa.Column("own_new", sa.Integer, nullable=False),
-        sa.Column("mentions", sa.Text, nullable=False),
-        sa.Column("reverts", sa.Text, nullable=False),
+        *texts("mentions", "reverts"),
         sa.Column("remedied_at", sa.BigInteger),
         sa.Column("judged", sa.Text, nullable=False, server_default=""),
     )
@@ -289,7 +269,6 @@ def _packed_weeks() -> None:
         "packed_weeks",
         sa.Column("environment", _NAME, primary_key=True),
         sa.Column("began", sa.BigInteger, primary_key=True, autoincrement=False),
-        sa.Column("ended", sa.BigInteger, nullable=False),
-        sa.Column("holds_from", sa.BigInteger, nullable=False),
+        *numbers("ended", "holds_from"),
         *(sa.Column(name, sa.LargeBinary, nullable=False) for name in ("places", *arrays)),
     )

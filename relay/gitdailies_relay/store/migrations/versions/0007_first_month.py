@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from gitdailies_server.storage.revisions import SEQUENCE, keys, numbers, partial_index, texts
 
 revision = "0007"
 down_revision = "0002"
 
-_SEQUENCE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _TABLES = {"kept": "quarantine", "periods": "occurrences", "pending": "outbox"}
 _COLUMNS = (
     ("quarantine", "why", "code"),
@@ -20,12 +20,13 @@ _COLUMNS = (
     ("outbox", "buried", "dead_letter"),
     ("outbox", "claimed_until", "leased_until"),
 )
+_NEXT = "is_next = 1 AND dead_letter IS NULL"
 _MERGED = ["destination", "source", "merged_into"]
 # The old name of each partial index, the new one, and what it is made of.
 _INDEXES = (
     ("periods_waiting", "occurrences_merged", "occurrences", _MERGED, "state = 'merged'"),
     ("pending_partition", "outbox_partition", "outbox", ["partition", "seq"], "dead_letter IS NULL"),
-    ("pending_due", "outbox_due", "outbox", ["due_at"], "is_next = 1 AND dead_letter IS NULL"),
+    ("pending_due", "outbox_due", "outbox", ["due_at"], _NEXT),
 )
 # PostgreSQL names keys and sequences after the table, but does not rename them with it.
 _POSTGRESQL_NAMES = (
@@ -53,7 +54,7 @@ def upgrade() -> None:
         op.execute(f"ALTER {kind} {old} RENAME TO {new}")
     for old, new, table, columns, where in _INDEXES:
         op.drop_index(old, table)
-        _partial(new, table, columns, where)
+        partial_index(new, table, columns, where)
     _replace_words("deliveries", "outcome", _CODES)
     _replace_words("quarantine", "code", _CODES)
     _replace_words("attempts", "verdict", _VERDICTS)
@@ -70,34 +71,26 @@ def _replace_words(table: str, column: str, words: dict[str, str]) -> None:
         op.execute(f"UPDATE {table} SET {column} = '{new}' WHERE {column} = '{old}'")
 
 
-def _partial(name: str, table: str, columns: list[str], where: str) -> None:
-    condition = sa.text(where)
-    op.create_index(name, table, columns, sqlite_where=condition, postgresql_where=condition)
-
-
 def _bodies() -> None:
     """Store headers and a digest with a body, and the bodies of deliveries that gave no event."""
     op.add_column("quarantine", sa.Column("headers", sa.Text, nullable=False, server_default=""))
     # The body is stored without the fields of people; the digest is that of the body as it came.
     op.add_column("quarantine", sa.Column("digest", sa.Text, nullable=False, server_default=""))
     op.drop_index("kept_waiting", "quarantine")
-    _partial("quarantine_waiting", "quarantine", ["code", "delivery"], "replayed_at IS NULL")
+    partial_index("quarantine_waiting", "quarantine", ["code", "delivery"], "replayed_at IS NULL")
     op.create_table(
         "ignored",
-        sa.Column("seq", _SEQUENCE, primary_key=True),
+        sa.Column("seq", SEQUENCE, primary_key=True),
         sa.Column("delivery", sa.Text, nullable=False, unique=True),
         sa.Column("received_at", sa.BigInteger, nullable=False),
-        sa.Column("source", sa.Text, nullable=False),
-        sa.Column("code", sa.Text, nullable=False),
-        sa.Column("reason", sa.Text, nullable=False),
-        sa.Column("content_type", sa.Text, nullable=False),
+        *texts("source", "code", "reason", "content_type"),
         sa.Column("body", sa.LargeBinary, nullable=False),
         sa.Column("replayed_at", sa.BigInteger),
         sa.Column("headers", sa.Text, nullable=False),
         sa.Column("digest", sa.Text, nullable=False, server_default=""),
     )
     # The state is in it, so that a count looks up no row.
-    _partial("occurrences_open", "occurrences", ["started_at", "state"], "state IN ('open', 'merged')")
+    partial_index("occurrences_open", "occurrences", ["started_at", "state"], "state IN ('open', 'merged')")
 
 
 def _count_messages() -> None:
@@ -125,10 +118,7 @@ def _count_messages() -> None:
         sa.Column("source", sa.Text, primary_key=True),
         sa.Column("day", sa.BigInteger, primary_key=True),
         sa.Column("bucket", sa.Integer, primary_key=True, server_default="0"),
-        sa.Column("deliveries", sa.BigInteger, nullable=False),
-        sa.Column("first_at", sa.BigInteger, nullable=False),
-        sa.Column("last_at", sa.BigInteger, nullable=False),
-        sa.Column("longest_gap", sa.BigInteger, nullable=False),
+        *numbers("deliveries", "first_at", "last_at", "longest_gap"),
         sqlite_with_rowid=False,
     )
     # A delivery with several messages has several rows.
@@ -149,12 +139,9 @@ def _actions() -> None:
     op.add_column("attempts", sa.Column("answer", sa.Text, nullable=False, server_default=""))
     op.create_table(
         "actions",
-        sa.Column("seq", _SEQUENCE, primary_key=True),
+        sa.Column("seq", SEQUENCE, primary_key=True),
         sa.Column("at", sa.BigInteger, nullable=False),
-        sa.Column("person", sa.Text, nullable=False),
-        sa.Column("action", sa.Text, nullable=False),
-        sa.Column("subject", sa.Text, nullable=False),
-        sa.Column("reason", sa.Text, nullable=False),
+        *texts("person", "action", "subject", "reason"),
     )
     op.create_index("actions_subject", "actions", ["subject"])
 
@@ -164,9 +151,11 @@ def _isolate_events() -> None:
     op.add_column("outbox", sa.Column("refusals", sa.Integer, nullable=False, server_default="0"))
     op.add_column("outbox", sa.Column("refused_at", sa.BigInteger))
     op.add_column("outbox", sa.Column("held_until", sa.BigInteger))
-    _partial("outbox_dead_letters", "outbox", ["seq"], "dead_letter IS NOT NULL")
-    _partial("outbox_tried", "outbox", ["due_at"], "is_next = 1 AND dead_letter IS NULL AND attempts > 0")
-    _partial("outbox_held", "outbox", ["held_until"], "held_until IS NOT NULL")
+    partial_index("outbox_dead_letters", "outbox", ["seq"], "dead_letter IS NOT NULL")
+    partial_index(
+        "outbox_tried", "outbox", ["due_at"], "is_next = 1 AND dead_letter IS NULL AND attempts > 0"
+    )
+    partial_index("outbox_held", "outbox", ["held_until"], "held_until IS NOT NULL")
     op.create_table(
         "receivers",
         sa.Column("destination", sa.Text, primary_key=True),
@@ -178,13 +167,11 @@ def _isolate_events() -> None:
 
 
 def _remember_pushes() -> None:
-    """Remember pushes and deploys for the lead time, ends that are no recovery, deploys that wait for pushes."""
+    """Remember pushes and deploys for the lead time, deploys that wait for them, ends without recovery."""
     op.add_column("occurrences", sa.Column("resolution", sa.Text))
     op.create_table(
         "pushed_commits",
-        sa.Column("repo", sa.Text, primary_key=True),
-        sa.Column("sha", sa.Text, primary_key=True),
-        sa.Column("branch", sa.Text, primary_key=True),
+        *keys("repo", "sha", "branch"),
         sa.Column("parent", sa.Text, nullable=False),
         sa.Column("committed_at", sa.BigInteger),
         sa.Column("is_merge", sa.Integer, nullable=False),
@@ -195,9 +182,7 @@ def _remember_pushes() -> None:
     op.create_index("pushed_commits_age", "pushed_commits", ["received_at"])
     op.create_table(
         "deployed_commits",
-        sa.Column("repo", sa.Text, primary_key=True),
-        sa.Column("environment", sa.Text, primary_key=True),
-        sa.Column("service", sa.Text, primary_key=True),
+        *keys("repo", "environment", "service"),
         sa.Column("deployed_at", sa.BigInteger, primary_key=True),
         sa.Column("sha", sa.Text, primary_key=True),
         sqlite_with_rowid=False,
@@ -205,15 +190,9 @@ def _remember_pushes() -> None:
     op.create_table(
         "waiting_deploys",
         sa.Column("event_seq", sa.BigInteger, primary_key=True, autoincrement=False),
-        sa.Column("repo", sa.Text, nullable=False),
-        sa.Column("environment", sa.Text, nullable=False),
-        sa.Column("service", sa.Text, nullable=False),
+        *texts("repo", "environment", "service"),
         sa.Column("deployed_at", sa.BigInteger, nullable=False),
-        sa.Column("sha", sa.Text, nullable=False),
-        sa.Column("branch", sa.Text, nullable=False),
-        sa.Column("previous", sa.Text, nullable=False),
-        sa.Column("message", sa.Text, nullable=False),
-        sa.Column("reason", sa.Text, nullable=False),
+        *texts("sha", "branch", "previous", "message", "reason"),
         sqlite_with_rowid=False,
     )
     op.create_index("waiting_deploys_repo", "waiting_deploys", ["repo"])
@@ -225,13 +204,9 @@ def _list_deliveries() -> None:
     op.create_index("events_delivery", "events", ["delivery"])
     op.create_table(
         "refusals",
-        sa.Column("seq", _SEQUENCE, primary_key=True),
+        sa.Column("seq", SEQUENCE, primary_key=True),
         sa.Column("status", sa.Integer, nullable=False),
-        sa.Column("source", sa.Text, nullable=False),
-        sa.Column("client", sa.Text, nullable=False),
-        sa.Column("reason", sa.Text, nullable=False),
-        sa.Column("requests", sa.BigInteger, nullable=False),
-        sa.Column("first_at", sa.BigInteger, nullable=False),
-        sa.Column("last_at", sa.BigInteger, nullable=False),
+        *texts("source", "client", "reason"),
+        *numbers("requests", "first_at", "last_at"),
     )
     op.create_index("refusals_last", "refusals", ["last_at"])
