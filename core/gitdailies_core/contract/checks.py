@@ -299,19 +299,20 @@ def _table_faults(adapter: Adapter) -> Iterator[str]:
 
 
 def _coverage_faults(adapter: Adapter, cases: Sequence[Example]) -> Iterator[str]:
-    """Yield each word that starts or resolves something, and that no example contains."""
-    shown_words: set[str] = set()
+    """Yield what starts or resolves something, and no example contains: words, or kinds of a pack."""
+    messages: list[Message] = []
     for case in cases:
         try:
-            messages = adapter.translate(case.request, case.options)
-            shown_words.update(message.word for message in messages if not isinstance(message, Ignored))
+            messages += adapter.translate(case.request, case.options)
         except Exception:  # noqa: BLE001, S112  reported with the example
             continue
     if getattr(adapter, "is_pack", False):
-        yield from _kinds_without_example(adapter, cases)
+        yield from _kinds_without_example(adapter, set(map(_kind_of, messages)))
         return
+    # What is no message is reported with the example, too.
+    words = {getattr(message, "word", "") for message in messages if not isinstance(message, Ignored)}
     for word, meaning in adapter.table.items():
-        if meaning in MEANINGS and meaning != UPDATED and word not in shown_words:
+        if meaning in MEANINGS and meaning != UPDATED and word not in words:
             yield f"table[{word!r}]: no example; add a delivery with this word to examples"
 
 
@@ -326,15 +327,8 @@ def _kind_of(message: Message) -> str:
     return "ignored" if isinstance(message, Ignored) else getattr(message, "state", "deployed")
 
 
-def _kinds_without_example(adapter: Adapter, cases: Sequence[Example]) -> Iterator[str]:
+def _kinds_without_example(adapter: Adapter, kinds: set[str]) -> Iterator[str]:
     """Yield what a pack says that it reads, and no example shows: a start, an end, a deploy, a failed one."""
-    kinds: set[str] = set()
-    for case in cases:
-        try:
-            messages = adapter.translate(case.request, case.options)
-        except Exception:  # noqa: BLE001, S112  reported with the example
-            continue
-        kinds.update(map(_kind_of, messages))
     for kind in _COUNTING:
         if kind in adapter.table.values() and kind not in kinds:
             yield f"table: no example that is {kind}; add a delivery to examples"
