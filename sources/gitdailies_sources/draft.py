@@ -17,12 +17,10 @@ from gitdailies_sources.language.nothing import as_text
 
 _DEEPEST = 6
 _MOST = 2000
-# The names of fields by what they usually hold, the best first.
-_STATE = ("event_type", "eventtype", "event", "action", "status", "state", "type", "kind", "phase", "what")
+# The names of fields by what they usually hold, the best first, in small letters and without underscores.
+_STATE = ("eventtype", "event", "action", "status", "state", "type", "kind", "phase", "what")
 _ID = (
-    "incident_id",
     "incidentid",
-    "alert_id",
     "alertid",
     "incident",
     "id",
@@ -35,47 +33,14 @@ _ID = (
     "slug",
 )
 # What names a delivery, rather than an incident.
-_DELIVERY = ("event_id", "eventid", "delivery_id", "deliveryid", "message_id", "messageid", "notification_id")
-_STARTED: Sequence[str] = (
-    "started_at",
-    "startedat",
-    "startsat",
-    "created_at",
-    "createdat",
-    "opened_at",
-    "triggered_at",
-    "opened",
-    "started",
-    "created",
-)
-_RESOLVED: Sequence[str] = (
-    "resolved_at",
-    "resolvedat",
-    "endsat",
-    "ended_at",
-    "closed_at",
-    "closedat",
-    "resolved_on",
-    "closed",
-    "resolved",
-    "ended",
-)
-_UPDATED = (
-    "updated_at",
-    "updatedat",
-    "occurred_at",
-    "timestamp",
-    "time",
-    "when",
-    "at",
-    "date",
-    "sent_at",
-    "now",
-)
+_DELIVERY = ("eventid", "deliveryid", "messageid", "notificationid")
+_STARTED = ("startedat", "startsat", "createdat", "openedat", "triggeredat", "opened", "started", "created")
+_RESOLVED = ("resolvedat", "endsat", "endedat", "closedat", "resolvedon", "closed", "resolved", "ended")
+_UPDATED = ("updatedat", "occurredat", "timestamp", "time", "when", "at", "date", "sentat", "now")
 _TITLE = ("title", "summary", "name", "subject", "message", "description", "text")
 _SERVICE = (
     "service",
-    "service_name",
+    "servicename",
     "component",
     "application",
     "app",
@@ -93,31 +58,28 @@ _PARTS: Sequence[tuple[str, Sequence[str]]] = (
     ("service", _SERVICE),
     ("environment", ("environment", "env", "stage")),
     ("severity", ("severity", "priority", "urgency", "level")),
-    ("url", ("html_url", "permalink", "web_url", "link", "url", "href")),
+    ("url", ("htmlurl", "permalink", "weburl", "link", "url", "href")),
 )
-_SHA = ("sha", "commit_sha", "commitsha", "head_sha", "commit", "revision")
+_SHA = ("sha", "commitsha", "headsha", "commit", "revision")
 _REPO = (
-    "full_name",
-    "path_with_namespace",
+    "fullname",
+    "pathwithnamespace",
     "repository",
     "repo",
-    "repository_url",
-    "repo_url",
-    "clone_url",
-    "git_url",
+    "repositoryurl",
+    "repourl",
+    "cloneurl",
+    "giturl",
     "remote",
     "project",
 )
-_FINISHED = ("finished_at", "finishedat", "finished", "completed_at", "ended_at", "deployed_at", "stopped_at")
+_FINISHED = ("finishedat", "finished", "completedat", "endedat", "deployedat", "stoppedat")
 _DEPLOY_PARTS: Sequence[tuple[str, Sequence[str]]] = (
-    ("ref", ("branch", "ref", "git_branch", "head_branch")),
+    ("ref", ("branch", "ref", "gitbranch", "headbranch")),
     ("environment", ("environment", "env", "stage", "target")),
     ("service", _SERVICE),
-    (
-        "deployment",
-        ("deployment_id", "deploymentid", "deploy_id", "build_id", "job_id", "id", "number", "uuid"),
-    ),
-    ("url", ("html_url", "web_url", "link", "url", "href")),
+    ("deployment", ("deploymentid", "deployid", "buildid", "jobid", "id", "number", "uuid")),
+    ("url", ("htmlurl", "weburl", "link", "url", "href")),
 )
 # Forms of times without a zone.
 _FORMS = (
@@ -172,7 +134,7 @@ def mapping(body: Any) -> Iterator[str]:
     )
     # A tool may call it otherwise, such as `ref`; an id may look like one.
     commit = _best(leaves, _SHA, _is_commit) or next(
-        (path for path, own, one in reversed(leaves) if own.lower() not in _ID and _is_commit(one)), None
+        (path for path, own, one in reversed(leaves) if _folded(own) not in _ID and _is_commit(one)), None
     )
     if commit:
         yield from _deploy(leaves, word, commit, sent)
@@ -284,9 +246,13 @@ def _leaves(value: Any, path: str, depth: int) -> Iterator[tuple[str, str, Any]]
 def _best(leaves: Leaves, names: Sequence[str], fits: Any) -> str | None:
     for name in names:
         for path, own, value in leaves:
-            if own.lower() == name and fits(value):
+            if _folded(own) == name and fits(value):
                 return path
     return None
+
+
+def _folded(name: str) -> str:
+    return name.lower().replace("_", "")
 
 
 def _value(leaves: Leaves, path: str) -> Any:
