@@ -249,7 +249,7 @@ def pause(ctx: click.Context, reason: str, source: str | None, config: Path | No
     gitdailies relay pause --source datadog --reason "monitors are being tuned"
     """
     from gitdailies_relay.operations import acting
-    from gitdailies_relay.store.store import transaction
+    from gitdailies_server.storage.database import transaction
 
     options.known_source(source, options.configuration(ctx, config))
     with transaction(options.store(ctx, config)) as session:
@@ -271,7 +271,7 @@ def pause(ctx: click.Context, reason: str, source: str | None, config: Path | No
 def resume(ctx: click.Context, source: str | None, config: Path | None) -> None:
     """End every pause, whatever caused it, and deliver at once. What waits for a retry is sent, too."""
     from gitdailies_relay.operations import acting
-    from gitdailies_relay.store.store import transaction
+    from gitdailies_server.storage.database import transaction
 
     options.known_source(source, options.configuration(ctx, config))
     with transaction(options.store(ctx, config)) as session:

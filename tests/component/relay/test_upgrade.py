@@ -81,7 +81,9 @@ class OldStore:
 @pytest.fixture(params=databases.KINDS)
 def old(request: pytest.FixtureRequest, tmp_path: Path, receiver: Receiver) -> Iterator[OldStore]:
     with contextlib.ExitStack() as stack:
-        place = "sqlite:relay.db" if request.param == "sqlite" else stack.enter_context(databases.postgresql_url())
+        place = "sqlite:relay.db"
+        if request.param == "postgresql":
+            place = stack.enter_context(databases.postgresql_url())
         config = configure(tmp_path, url=receiver.url, store=place)
         config.write_text(config.read_text().replace("relay:\n", FOR_YEARS))
         database = store.database_of(load(config).relay.store)
