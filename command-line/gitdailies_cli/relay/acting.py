@@ -8,7 +8,7 @@ import click
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 
-from gitdailies_cli import output
+from gitdailies_cli import common_options, output
 from gitdailies_cli.relay import options, status_text
 from gitdailies_cli.relay.options import CONFIG, ID, JSON, SINCE, SOURCE, UNTIL
 
@@ -106,11 +106,7 @@ def replay(
 
 
 def _body(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            read = file.read(_LARGEST_BODY + 1)
-    except OSError as error:
-        raise UsageError(f"--body: cannot read it: {(error.strerror or '').lower()}") from None
+    read = common_options.body_of(str(path))
     if len(read) > _LARGEST_BODY:
         raise UsageError(f"--body: expected at most {_LARGEST_BODY} bytes, got more")
     return read
