@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
 from typing import Any
@@ -45,14 +46,14 @@ _PARTNERS = (".expected.json", ".options.json", ".headers.json", ".query.json")
 _ATTRIBUTES = ("name", "table", "options", "examples", "verify", "translate")
 
 
+@dataclass
 class Example:
     """One example of an adapter: its request, the options and the expected outcome."""
 
-    def __init__(self, name: str, request: Request, options: Mapping[str, Any], expected: Any) -> None:
-        self.name = name
-        self.request = request
-        self.options = options
-        self.expected = expected
+    name: str
+    request: Request
+    options: Mapping[str, Any]
+    expected: Any
 
 
 def examples(adapter: Adapter) -> list[Example]:
