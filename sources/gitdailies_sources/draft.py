@@ -6,6 +6,7 @@ hold is missing from its table.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -107,6 +108,8 @@ PLACEHOLDERS: Mapping[str, str] = {
     "docs": "https://vendor.example/webhooks",
     "setup": "Write what to click at the vendor.",
 }
+# What YAML does not read as a text.
+_NO_TEXTS = ("true", "false", "null", "no", "yes", "on", "off")
 _UNKNOWN = "   # no field looks like one: name it"
 # The path, the name and the value of each field.
 Leaves = Sequence[tuple[str, str, Any]]
@@ -318,13 +321,6 @@ def _time(path: str | None) -> str:
 
 
 def _quoted(text: str) -> str:
-    plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.\-]*", text)
-    return (
-        text
-        if plain and text.lower() not in ("true", "false", "null", "no", "yes", "on", "off")
-        else f'"{_escaped(text)}"'
-    )
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    is_plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.\-]*", text) and text.lower() not in _NO_TEXTS
+    # A text of JSON is one of YAML.
+    return text if is_plain else json.dumps(text, ensure_ascii=False)

@@ -32,7 +32,7 @@ from gitdailies_core.reasons import UNMAPPED as UNMAPPED_CODE
 from gitdailies_server.storage.timestamps import from_us
 
 from gitdailies_relay.accepting.source_days import DAY_US, SourceDay
-from gitdailies_relay.operations.outcomes import DEAD_LETTER, QUARANTINED, UNMAPPED, WAITING
+from gitdailies_relay.operations.outcomes import DEAD_LETTER, QUARANTINED, UNMAPPED, WAITING, counted
 
 LATE_SECONDS = 1800
 OPEN_SECONDS = 14 * 86400
@@ -105,8 +105,3 @@ def _quarantined(status: RelayStatus) -> Iterator[RelayAlert]:
 
 def _age(since: datetime | None, now: datetime) -> float:
     return 0.0 if since is None else (now - since).total_seconds()
-
-
-def counted(count: int, one: str, many: str) -> str:
-    """Return a number with its noun."""
-    return f"{count:,} {one if count == 1 else many}"

@@ -35,7 +35,7 @@ from gitdailies_server.storage.timestamps import from_us
 from msgspec import structs
 
 from gitdailies_relay.accepting.interpret import decode
-from gitdailies_relay.operations.attention import counted
+from gitdailies_relay.operations.outcomes import counted
 
 # The unmapped deliveries that wait for a replay.
 _QUARANTINED = (
