@@ -123,8 +123,9 @@ def _read(folder: Path, module: str) -> _Part:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             origin = node.module or "" if isinstance(node, ast.ImportFrom) else node.names[0].name
             ours = origin.startswith("gitdailies_")
+            known = ours or origin.partition(".")[0] in sys.stdlib_module_names
             wrong = len(node.names) > 1 if isinstance(node, ast.Import) else ours and node not in top
-            if wrong or any(alias.asname for alias in node.names) or not (ours or _is_standard(origin)):
+            if wrong or any(alias.asname for alias in node.names) or not known:
                 raise ValueError(f"{path}:{node.lineno}: expected {_IMPORTS}, got {ast.unparse(node)}")
             if ours:
                 core.append(origin)
@@ -140,10 +141,6 @@ def _read(folder: Path, module: str) -> _Part:
         # A shell may read a script in another encoding.
         raise ValueError(f"{path}: expected ASCII alone, got another character")
     return _Part(path, f"# {place}\n# {about}\n\n{body}", tuple(core), frozenset(library), _defined(tree))
-
-
-def _is_standard(module: str) -> bool:
-    return module.partition(".")[0] in sys.stdlib_module_names
 
 
 def _defined(tree: ast.Module) -> frozenset[str]:

@@ -13,6 +13,7 @@ from gitdailies_core.errors import UsageError
 from gitdailies_core.values import times
 
 TEXT, JSON = "text", "json"
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SPAN = re.compile(r"([0-9]{1,5})([dhm])")
 _UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
 
@@ -39,12 +40,20 @@ def ago(text: str, now: datetime) -> datetime | None:
     return now - int(found[1]) * _UNITS[found[2]] if found else None
 
 
-def moment(text: str | None, option: str) -> datetime | None:
-    """Read a time of an *option*; raises UsageError."""
+def moment(text: str, option: str) -> datetime:
+    """Read a time of an *option*, or a day, which is its midnight in UTC; raises UsageError."""
     try:
-        return None if text is None else times.parse(text, option)
+        return times.parse(f"{text}T00:00:00Z" if _DAY.fullmatch(text) else text, option)
     except ValueError as error:
         raise UsageError(str(error)) from None
+
+
+def body_of(file: str) -> bytes:
+    """Read a body from a file, or from standard input for `-`; raises UsageError."""
+    try:
+        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file}: cannot read it: {(error.strerror or '').lower()}") from None
 
 
 def person() -> str:

@@ -6,6 +6,7 @@ hold is missing from its table.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -17,12 +18,10 @@ from gitdailies_sources.language.nothing import as_text
 
 _DEEPEST = 6
 _MOST = 2000
-# The names of fields by what they usually hold, the best first.
-_STATE = ("event_type", "eventtype", "event", "action", "status", "state", "type", "kind", "phase", "what")
+# The names of fields by what they usually hold, the best first, in small letters and without underscores.
+_STATE = ("eventtype", "event", "action", "status", "state", "type", "kind", "phase", "what")
 _ID = (
-    "incident_id",
     "incidentid",
-    "alert_id",
     "alertid",
     "incident",
     "id",
@@ -35,47 +34,14 @@ _ID = (
     "slug",
 )
 # What names a delivery, rather than an incident.
-_DELIVERY = ("event_id", "eventid", "delivery_id", "deliveryid", "message_id", "messageid", "notification_id")
-_STARTED: Sequence[str] = (
-    "started_at",
-    "startedat",
-    "startsat",
-    "created_at",
-    "createdat",
-    "opened_at",
-    "triggered_at",
-    "opened",
-    "started",
-    "created",
-)
-_RESOLVED: Sequence[str] = (
-    "resolved_at",
-    "resolvedat",
-    "endsat",
-    "ended_at",
-    "closed_at",
-    "closedat",
-    "resolved_on",
-    "closed",
-    "resolved",
-    "ended",
-)
-_UPDATED = (
-    "updated_at",
-    "updatedat",
-    "occurred_at",
-    "timestamp",
-    "time",
-    "when",
-    "at",
-    "date",
-    "sent_at",
-    "now",
-)
+_DELIVERY = ("eventid", "deliveryid", "messageid", "notificationid")
+_STARTED = ("startedat", "startsat", "createdat", "openedat", "triggeredat", "opened", "started", "created")
+_RESOLVED = ("resolvedat", "endsat", "endedat", "closedat", "resolvedon", "closed", "resolved", "ended")
+_UPDATED = ("updatedat", "occurredat", "timestamp", "time", "when", "at", "date", "sentat", "now")
 _TITLE = ("title", "summary", "name", "subject", "message", "description", "text")
 _SERVICE = (
     "service",
-    "service_name",
+    "servicename",
     "component",
     "application",
     "app",
@@ -93,31 +59,28 @@ _PARTS: Sequence[tuple[str, Sequence[str]]] = (
     ("service", _SERVICE),
     ("environment", ("environment", "env", "stage")),
     ("severity", ("severity", "priority", "urgency", "level")),
-    ("url", ("html_url", "permalink", "web_url", "link", "url", "href")),
+    ("url", ("htmlurl", "permalink", "weburl", "link", "url", "href")),
 )
-_SHA = ("sha", "commit_sha", "commitsha", "head_sha", "commit", "revision")
+_SHA = ("sha", "commitsha", "headsha", "commit", "revision")
 _REPO = (
-    "full_name",
-    "path_with_namespace",
+    "fullname",
+    "pathwithnamespace",
     "repository",
     "repo",
-    "repository_url",
-    "repo_url",
-    "clone_url",
-    "git_url",
+    "repositoryurl",
+    "repourl",
+    "cloneurl",
+    "giturl",
     "remote",
     "project",
 )
-_FINISHED = ("finished_at", "finishedat", "finished", "completed_at", "ended_at", "deployed_at", "stopped_at")
+_FINISHED = ("finishedat", "finished", "completedat", "endedat", "deployedat", "stoppedat")
 _DEPLOY_PARTS: Sequence[tuple[str, Sequence[str]]] = (
-    ("ref", ("branch", "ref", "git_branch", "head_branch")),
+    ("ref", ("branch", "ref", "gitbranch", "headbranch")),
     ("environment", ("environment", "env", "stage", "target")),
     ("service", _SERVICE),
-    (
-        "deployment",
-        ("deployment_id", "deploymentid", "deploy_id", "build_id", "job_id", "id", "number", "uuid"),
-    ),
-    ("url", ("html_url", "web_url", "link", "url", "href")),
+    ("deployment", ("deploymentid", "deployid", "buildid", "jobid", "id", "number", "uuid")),
+    ("url", ("htmlurl", "weburl", "link", "url", "href")),
 )
 # Forms of times without a zone.
 _FORMS = (
@@ -145,6 +108,8 @@ PLACEHOLDERS: Mapping[str, str] = {
     "docs": "https://vendor.example/webhooks",
     "setup": "Write what to click at the vendor.",
 }
+# What YAML does not read as a text.
+_NO_TEXTS = ("true", "false", "null", "no", "yes", "on", "off")
 _UNKNOWN = "   # no field looks like one: name it"
 # The path, the name and the value of each field.
 Leaves = Sequence[tuple[str, str, Any]]
@@ -172,7 +137,7 @@ def mapping(body: Any) -> Iterator[str]:
     )
     # A tool may call it otherwise, such as `ref`; an id may look like one.
     commit = _best(leaves, _SHA, _is_commit) or next(
-        (path for path, own, one in reversed(leaves) if own.lower() not in _ID and _is_commit(one)), None
+        (path for path, own, one in reversed(leaves) if _folded(own) not in _ID and _is_commit(one)), None
     )
     if commit:
         yield from _deploy(leaves, word, commit, sent)
@@ -284,9 +249,13 @@ def _leaves(value: Any, path: str, depth: int) -> Iterator[tuple[str, str, Any]]
 def _best(leaves: Leaves, names: Sequence[str], fits: Any) -> str | None:
     for name in names:
         for path, own, value in leaves:
-            if own.lower() == name and fits(value):
+            if _folded(own) == name and fits(value):
                 return path
     return None
+
+
+def _folded(name: str) -> str:
+    return name.lower().replace("_", "")
 
 
 def _value(leaves: Leaves, path: str) -> Any:
@@ -352,13 +321,6 @@ def _time(path: str | None) -> str:
 
 
 def _quoted(text: str) -> str:
-    plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.\-]*", text)
-    return (
-        text
-        if plain and text.lower() not in ("true", "false", "null", "no", "yes", "on", "off")
-        else f'"{_escaped(text)}"'
-    )
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    is_plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.\-]*", text) and text.lower() not in _NO_TEXTS
+    # A text of JSON is one of YAML.
+    return text if is_plain else json.dumps(text, ensure_ascii=False)

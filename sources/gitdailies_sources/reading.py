@@ -130,14 +130,10 @@ def _described(document: Document, node: Mapping[str, Any]) -> dict[Place, str]:
 
 
 def _hint(place: Place, value: Any, text: str) -> str:
-    if _is_no_text(value, text):
+    if text.startswith("expected a path") and isinstance(value, (bool, int, float)):
         return "; put it in quotes"
     is_preset = place[-1:] == ("proof",) and isinstance(value, str)
     return did_you_mean(value, PRESETS) if is_preset else ""
-
-
-def _is_no_text(value: Any, text: str) -> bool:
-    return text.startswith("expected a path") and isinstance(value, (bool, int, float))
 
 
 def _raise(faults: Mapping[Place, str]) -> None:

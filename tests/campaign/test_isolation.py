@@ -19,6 +19,7 @@ from gitdailies_connection.config.load import load
 from gitdailies_core.events.receivers import DOCUMENTED, OURS
 from gitdailies_relay.operations.replay import ReplaySelection, replay
 from gitdailies_relay.store import store
+from gitdailies_server.storage.database import transaction
 
 from tests.support.databases import setting
 from tests.support.processes import Server, eventually, running
@@ -144,7 +145,7 @@ def _all_sent_again(folder: Path) -> bool:
     database = store.database_of(configuration.relay.store)
     # Those that were refused for two minutes are dead letters.
     replay(database, configuration.sources, configuration.routes, ReplaySelection())
-    with store.transaction(database) as session:
+    with transaction(database) as session:
         store.resume(session, "default")
     time.sleep(1.0)
     with store.reading(database) as session:

@@ -154,7 +154,7 @@ RULES = (
             "psycopg",
             "sqlalchemy",
         }
-        | {"cloudevents", "orjson", "prometheus_client", "sqlalchemy", "starlette", "structlog"}
+        | {"orjson", "prometheus_client", "sqlalchemy", "starlette", "structlog"}
         | {"wtforms"},
     ),
     # A row's meaning, order and cut are decided without a file, a clock or a network.

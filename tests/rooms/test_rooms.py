@@ -237,7 +237,7 @@ def test_a_subcommand_loads_what_is_slow_only_when_it_uses_it(name: str) -> None
         (
             "gitdailies_dora",
             {"requests", "urllib3", "sqlalchemy", "alembic", "joserfc", "markdown_it"}
-            | {"numpy", "jinja2", "wtforms", "argon2", "cloudevents", "yaml", "jsonschema"},
+            | {"numpy", "jinja2", "wtforms", "argon2", "yaml", "jsonschema"},
         ),
         ("gitdailies_relay", {"sqlalchemy", "alembic", "psycopg", "numpy", "jinja2"}),
     ],

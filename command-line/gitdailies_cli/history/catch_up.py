@@ -14,7 +14,8 @@ from gitdailies_core.values import times
 
 from gitdailies_cli import find_config, output
 from gitdailies_cli.commands.vendor_options import opened, secrets_of, tokens_of
-from gitdailies_cli.history.fetch import moment_of, read_by
+from gitdailies_cli.common_options import moment
+from gitdailies_cli.history.fetch import read_by
 from gitdailies_cli.output import DONE, NOT_DELIVERED, PARTLY, REFUSED
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def catch_up(
         raise UsageError(
             f"SOURCE: expected a source whose vendor sends again when asked (github), got {source!a}"
         )
-    began = moment_of(since, "--since") if since else datetime.now(UTC) - OLDEST
+    began = moment(since, "--since") if since else datetime.now(UTC) - OLDEST
     (token,) = tokens_of(reader, secrets_of(token_env, token_file))
     with opened(reader, api_url or reader.url, [token], waits=output.say_wait) as api:
         failed: list[FailedDelivery] = []

@@ -33,6 +33,7 @@ from gitdailies_cli.commands.vendor_options import (
     secrets_of,
     tokens_of,
 )
+from gitdailies_cli.common_options import moment
 from gitdailies_cli.history import live, outcome
 from gitdailies_cli.history.handover import Handover, handover_options, summed_up
 
@@ -216,8 +217,8 @@ def _asked(
         configuration=configuration,
         url=url,
         tokens=tokens_of(reader, secrets),
-        since=moment_of(since, "--since"),
-        until=moment_of(until, "--until") if until else None,
+        since=moment(since, "--since"),
+        until=moment(until, "--until") if until else None,
         parameters=parameters_of(reader, with_),
     )
 
@@ -253,20 +254,9 @@ def _apart_from_live(asked: _Asked, live_since: str | None) -> _Asked:
         source=asked.source.name,
         configuration=asked.configuration,
         until=asked.until,
-        live_since=moment_of(live_since, "--live-since") if live_since else None,
+        live_since=moment(live_since, "--live-since") if live_since else None,
     )
     return replace(asked, until=until)
-
-
-def moment_of(text: str, where: str) -> datetime:
-    """Read a day or a time. Raises UsageError."""
-    day = f"{text}T00:00:00Z" if len(text) == len("2025-01-01") else text
-    try:
-        return times.parse(day, where)
-    except ValueError:
-        raise UsageError(
-            f"{where}: expected a day like 2025-01-01 or a time like 2025-01-01T08:00:00Z, got {text!a}"
-        ) from None
 
 
 def _write(plan: Plan, path: Path) -> None:

@@ -8,7 +8,7 @@ import click
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 
-from gitdailies_cli import output
+from gitdailies_cli import common_options, output
 from gitdailies_cli.relay import options, status_text
 from gitdailies_cli.relay.options import CONFIG, ID, JSON, SINCE, SOURCE, UNTIL
 
@@ -106,11 +106,7 @@ def replay(
 
 
 def _body(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            read = file.read(_LARGEST_BODY + 1)
-    except OSError as error:
-        raise UsageError(f"--body: cannot read it: {(error.strerror or '').lower()}") from None
+    read = common_options.body_of(str(path))
     if len(read) > _LARGEST_BODY:
         raise UsageError(f"--body: expected at most {_LARGEST_BODY} bytes, got more")
     return read
@@ -249,7 +245,7 @@ def pause(ctx: click.Context, reason: str, source: str | None, config: Path | No
     gitdailies relay pause --source datadog --reason "monitors are being tuned"
     """
     from gitdailies_relay.operations import acting
-    from gitdailies_relay.store.store import transaction
+    from gitdailies_server.storage.database import transaction
 
     options.known_source(source, options.configuration(ctx, config))
     with transaction(options.store(ctx, config)) as session:
@@ -271,7 +267,7 @@ def pause(ctx: click.Context, reason: str, source: str | None, config: Path | No
 def resume(ctx: click.Context, source: str | None, config: Path | None) -> None:
     """End every pause, whatever caused it, and deliver at once. What waits for a retry is sent, too."""
     from gitdailies_relay.operations import acting
-    from gitdailies_relay.store.store import transaction
+    from gitdailies_server.storage.database import transaction
 
     options.known_source(source, options.configuration(ctx, config))
     with transaction(options.store(ctx, config)) as session:

@@ -34,7 +34,8 @@ def confirm(ctx: click.Context, source: str, only_show: bool, config: Path | Non
     from gitdailies_relay.intake import certificates
     from gitdailies_relay.operations.acting import CONFIRMED, note
     from gitdailies_relay.operations.stored_bodies import handshakes
-    from gitdailies_relay.store.store import reading, transaction
+    from gitdailies_relay.store.store import reading
+    from gitdailies_server.storage.database import transaction
 
     settings = options.configuration(ctx, config)
     if source not in settings.sources:

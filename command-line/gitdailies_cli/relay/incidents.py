@@ -114,7 +114,7 @@ def close(
         database,
         incident,
         source=source,
-        at=moment(at, "--at"),
+        at=None if at is None else moment(at, "--at"),
         reason=reason,
         person=options.person(),
     )

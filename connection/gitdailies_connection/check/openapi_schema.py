@@ -164,14 +164,10 @@ def _discriminate(variant: Variant, name: Any, mapping: Mapping[str, Any], refer
     """Set the words that select this variant: those mapped to it, else the name of its schema."""
     if not isinstance(name, str):
         return
-    words = [word for word, target in mapping.items() if reference is not None and _same(target, reference)]
+    words = [word for word, to in mapping.items() if reference is not None and _reference(to) == reference]
     own = _name({"$ref": reference}) if isinstance(reference, str) else ""
     variant.words = tuple(words) or ((own,) if own else ())
     variant.properties.setdefault(name, {"type": "string"})
-
-
-def _same(target: Any, reference: Any) -> bool:
-    return bool(_reference(target) == reference)
 
 
 def _reference(target: Any) -> Any:

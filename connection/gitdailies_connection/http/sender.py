@@ -6,10 +6,9 @@ It makes no decisions: one attempt gives one outcome, without retry, redirect or
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from gitdailies_core.errors import DeliveryError, UnreadableBody
 from gitdailies_core.events.receivers import DOCUMENTED, ID_HEADER, KEY_HEADER, OURS
@@ -46,7 +45,7 @@ class ReceiverAnswer:
     is_gateway: bool = False
 
 
-class Sender:
+class Sender(AbstractContextManager["Sender"]):
     """Sends to one address. Build it with `to`, and close it when done."""
 
     def __init__(
@@ -172,12 +171,7 @@ class Sender:
         """Close idle connections."""
         self._client.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:

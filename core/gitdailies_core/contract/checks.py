@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
 from typing import Any
@@ -45,14 +46,14 @@ _PARTNERS = (".expected.json", ".options.json", ".headers.json", ".query.json")
 _ATTRIBUTES = ("name", "table", "options", "examples", "verify", "translate")
 
 
+@dataclass
 class Example:
     """One example of an adapter: its request, the options and the expected outcome."""
 
-    def __init__(self, name: str, request: Request, options: Mapping[str, Any], expected: Any) -> None:
-        self.name = name
-        self.request = request
-        self.options = options
-        self.expected = expected
+    name: str
+    request: Request
+    options: Mapping[str, Any]
+    expected: Any
 
 
 def examples(adapter: Adapter) -> list[Example]:
@@ -299,19 +300,20 @@ def _table_faults(adapter: Adapter) -> Iterator[str]:
 
 
 def _coverage_faults(adapter: Adapter, cases: Sequence[Example]) -> Iterator[str]:
-    """Yield each word that starts or resolves something, and that no example contains."""
-    shown_words: set[str] = set()
+    """Yield what starts or resolves something, and no example contains: words, or kinds of a pack."""
+    messages: list[Message] = []
     for case in cases:
         try:
-            messages = adapter.translate(case.request, case.options)
-            shown_words.update(message.word for message in messages if not isinstance(message, Ignored))
+            messages += adapter.translate(case.request, case.options)
         except Exception:  # noqa: BLE001, S112  reported with the example
             continue
     if getattr(adapter, "is_pack", False):
-        yield from _kinds_without_example(adapter, cases)
+        yield from _kinds_without_example(adapter, set(map(_kind_of, messages)))
         return
+    # What is no message is reported with the example, too.
+    words = {getattr(message, "word", "") for message in messages if not isinstance(message, Ignored)}
     for word, meaning in adapter.table.items():
-        if meaning in MEANINGS and meaning != UPDATED and word not in shown_words:
+        if meaning in MEANINGS and meaning != UPDATED and word not in words:
             yield f"table[{word!r}]: no example; add a delivery with this word to examples"
 
 
@@ -326,15 +328,8 @@ def _kind_of(message: Message) -> str:
     return "ignored" if isinstance(message, Ignored) else getattr(message, "state", "deployed")
 
 
-def _kinds_without_example(adapter: Adapter, cases: Sequence[Example]) -> Iterator[str]:
+def _kinds_without_example(adapter: Adapter, kinds: set[str]) -> Iterator[str]:
     """Yield what a pack says that it reads, and no example shows: a start, an end, a deploy, a failed one."""
-    kinds: set[str] = set()
-    for case in cases:
-        try:
-            messages = adapter.translate(case.request, case.options)
-        except Exception:  # noqa: BLE001, S112  reported with the example
-            continue
-        kinds.update(map(_kind_of, messages))
     for kind in _COUNTING:
         if kind in adapter.table.values() and kind not in kinds:
             yield f"table: no example that is {kind}; add a delivery to examples"

@@ -37,12 +37,8 @@ def _always(path: Path) -> bool:  # noqa: ARG001  the same as of a choice
     return True
 
 
-def mutations(
-    request: Request,
-    is_chosen: Callable[[Path], bool] = _always,
-    replacements: Sequence[Any] = REPLACEMENTS,
-) -> Iterator[tuple[str, bytes]]:
-    """Yield copies of the body: each lacks one field, or has one of *replacements* in its place.
+def mutations(request: Request, is_chosen: Callable[[Path], bool] = _always) -> Iterator[tuple[str, bytes]]:
+    """Yield copies of the body: each lacks one field, or has one of REPLACEMENTS in its place.
 
     *is_chosen* says of the path of a field whether it is changed.
     Each copy comes with a description of the change. A body that is not JSON, such as a form, is
@@ -58,7 +54,7 @@ def mutations(
         where = ".".join(str(step) for step in path)
         parent, last = value_at(whole, path[:-1]), path[-1]
         original = parent[last]
-        for replacement in replacements:
+        for replacement in REPLACEMENTS:
             parent[last] = replacement
             yield f"{where} = {json.dumps(replacement)[:40]}", json.dumps(whole).encode()
         del parent[last]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from gitdailies_core.errors import ConfigurationError, ProofError
@@ -29,15 +29,11 @@ def verify_hmac_sha256(
     with another prefix are skipped. Source of the form: PagerDuty's "Verifying webhook
     signatures". Raises ProofError.
     """
-    _check_secrets(secrets)
+    check_secrets(secrets)
     entries = map(str.strip, request.header(header).split(",")[:MOST_SIGNATURES])
-    given = [_bytes(entry[len(prefix) :]) for entry in entries if entry.startswith(prefix)]
-    matched = False
-    for secret in secrets:
-        expected = hmac.digest(secret.reveal().encode(), request.body, hashlib.sha256).hex().encode()
-        for signature in given:
-            matched |= hmac.compare_digest(expected, signature)
-    if not matched:
+    given = [raw(entry[len(prefix) :]) for entry in entries if entry.startswith(prefix)]
+    expected = [hmac_sha256(request.body, secret, prefix="").encode() for secret in secrets]
+    if not any_equal(expected, given):
         raise ProofError(
             f"{header}: expected a signature by a secret of this source, got {'another' if given else 'none'}"
         )
@@ -45,14 +41,11 @@ def verify_hmac_sha256(
 
 def verify_shared_token(request: Request, secrets: Sequence[Secret], *, header: str) -> None:
     """Check that the value of *header* is exactly one of *secrets*. Raises ProofError."""
-    _check_secrets(secrets)
+    check_secrets(secrets)
     if not header:
         raise ConfigurationError("header: expected the name of the header that carries the token, got none")
-    given = _bytes(request.header(header))
-    matched = False
-    for secret in secrets:
-        matched |= secret.matches(given)
-    if not matched:
+    given = raw(request.header(header))
+    if not any_equal([secret.reveal().encode() for secret in secrets], [given]):
         raise ProofError(
             f"{header.lower()}: expected a token of this source, got {'another' if given else 'none'}"
         )
@@ -75,14 +68,24 @@ def sign(adapter: Adapter, body: bytes, secret: Secret, settings: ProofSettings,
     raise ConfigurationError(f"{adapter.name}: only the tool itself can prove a delivery; have it send one")
 
 
-def _bytes(text: str) -> bytes:
-    # A header may hold any text, but compare_digest refuses text that is not ASCII.
-    return text.encode("utf-8", "surrogatepass")
-
-
-def _check_secrets(secrets: Sequence[Secret]) -> None:
-    # With an empty secret, any sender could sign.
+def check_secrets(secrets: Sequence[Secret]) -> None:
+    """Raise ConfigurationError without secrets: with an empty one, any sender could sign."""
     if not secrets or not all(secrets):
         raise ConfigurationError(
             "secrets: expected at least one, none of them empty, got none or an empty one"
         )
+
+
+def raw(text: str) -> bytes:
+    """Return the bytes of a header or field, for a comparison."""
+    # A header may hold any text, but compare_digest refuses text that is not ASCII.
+    return text.encode("utf-8", "surrogatepass")
+
+
+def any_equal(expected: Iterable[bytes], given: Sequence[bytes]) -> bool:
+    """Compare all with all, in constant time."""
+    matched = False
+    for right in expected:
+        for one in given:
+            matched |= hmac.compare_digest(right, one)
+    return matched

@@ -61,6 +61,4 @@ def remove(session: Session, screen: Screen, *, actor: str, now: datetime) -> No
 
 def _screen(row: tuple[Any, ...]) -> Screen:
     id_, name, created_at, expires_at, seen_at = row
-    return Screen(
-        id_, name, from_us(created_at), from_us(expires_at), None if seen_at is None else from_us(seen_at)
-    )
+    return Screen(id_, name, from_us(created_at), from_us(expires_at), from_us(seen_at))

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 from gitdailies_core.deploys.service_paths import NO_PATHS, ServicePaths
 from gitdailies_core.errors import GitDailiesError
 from gitdailies_server.logging.setup import describe_error
-from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_dora.events.store import EventStore
@@ -106,7 +105,7 @@ class MirrorWorker:
     async def _delete_unmirrored(self) -> float:
         # A worker before this one may have passed facts to the store that are not written yet. Wait for
         # them, since they may be about a mirror that is no longer named.
-        await self._store.write(_write_nothing)
+        await self._store.write(lambda _: None)
         mirrored = [*self._mirrors]
         if await self._store.read(partial(rows.unmirrored, mirrored=mirrored)):
             delete = partial(
@@ -154,7 +153,3 @@ class MirrorWorker:
 
     def _now(self) -> int:
         return to_us(self._clock())
-
-
-def _write_nothing(_: Session) -> None:
-    """Write nothing. It returns after everything that was passed to the store before."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 from gitdailies_core.errors import StoreUnavailable
-from gitdailies_server.storage.database import Session
 from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
@@ -55,7 +54,7 @@ class Readiness:
         if loop.time() < self._ready_until:
             return ""
         try:
-            await asyncio.wait_for(self._store.write(_touch), ANSWER_SECONDS)
+            await asyncio.wait_for(self._store.write(lambda session: session.execute(_TOUCH)), ANSWER_SECONDS)
         except StoreUnavailable as error:
             return str(error)
         except TimeoutError:
@@ -83,7 +82,3 @@ async def alive(_: Request) -> Response:
 def state_response(state: Struct, status: int = 200) -> Response:
     """Return the response with the state of a server."""
     return Response(msgspec.json.encode(state), status, media_type="application/json")
-
-
-def _touch(session: Session) -> Any:
-    return session.execute(_TOUCH)

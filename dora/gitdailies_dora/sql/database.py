@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -12,6 +12,7 @@ from gitdailies_connection.config.sections import settings
 from gitdailies_core.errors import UsageError
 from gitdailies_server.storage import migrations
 from gitdailies_server.storage.database import Database, Session, unavailable
+from gitdailies_server.storage.database import transaction as database_transaction
 from gitdailies_server.storage.sqlite import SqliteDatabase, file_exists
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -68,17 +69,8 @@ def transaction(location: StoreLocation) -> Iterator[Session]:
     """
     database = database_at(location)
     migrate(database)
-    with closing(database.connect()) as session:
-        try:
-            database.begin(session)
-            yield session
-            database.commit(session)
-        except BaseException as error:
-            with suppress(*database.errors):
-                database.rollback(session)
-            if isinstance(error, database.errors):
-                raise unavailable(database, "read and write it", error) from error
-            raise
+    with database_transaction(database, "read and write it") as session:
+        yield session
 
 
 class ReadPool:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from gitdailies_core.errors import StoreUnavailable
 from gitdailies_core.values.times import text_of
@@ -27,7 +26,7 @@ CREATE TABLE IF NOT EXISTS pages (address TEXT PRIMARY KEY, body TEXT NOT NULL) 
 """
 
 
-class State:
+class State(AbstractContextManager["State"]):
     """The pages of one fetch. Use it in a `with` block. Methods raise StoreUnavailable."""
 
     def __init__(self, folder: Path) -> None:
@@ -38,12 +37,7 @@ class State:
             self._db = sqlite3.connect(self._path, isolation_level=None)
             self._db.executescript(_SCHEMA)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._db.close()
 
     def begin(self, name: str, until: str | None, now: datetime) -> str:

@@ -199,7 +199,7 @@ def _elements(text: str, position: int, file: str) -> Iterator[Item]:
     decoder = json.JSONDecoder()
     line, counted = 1, 0
     while True:
-        position = _end_of(_BETWEEN.match(text, position), position)
+        position = found.end() if (found := _BETWEEN.match(text, position)) else position
         line, counted = line + text.count("\n", counted, position), position
         if text.startswith("]", position):
             return
@@ -224,10 +224,6 @@ def _row(body: bytes, file: str, line: int, raw: bytes) -> Item:
     if not isinstance(value, dict):
         return Bad(Fault(file, line, "", f"expected an object, got {got(value)}"), raw)
     return Row(file, line, value, raw, strays=True)
-
-
-def _end_of(match: re.Match[str] | None, position: int) -> int:
-    return match.end() if match else position
 
 
 def _broken(text: str) -> bool:

@@ -116,7 +116,7 @@ def _in_turn(instant: list[IncidentEvent], open_: dict[Where, IncidentEvent]) ->
     starts = [one for one in instant if one.kind == INCIDENT_STARTED]
     ends = [one for one in instant if one.kind != INCIDENT_STARTED]
     while starts or ends:
-        fitting = next((one for one in ends if _any_fits(open_, one)), None)
+        fitting = next((one for one in ends if any(_fits(start, one.where) for start in open_)), None)
         if fitting is not None:
             ends.remove(fitting)
             yield fitting
@@ -127,10 +127,6 @@ def _in_turn(instant: list[IncidentEvent], open_: dict[Where, IncidentEvent]) ->
             starts = [one for one in starts if one.where != where]
         else:
             yield ends.pop(0)
-
-
-def _any_fits(open_: dict[Where, IncidentEvent], end: IncidentEvent) -> bool:
-    return any(_fits(one, end.where) for one in open_)
 
 
 def _fits(start: Where, end: Where) -> bool:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from gitdailies_core.errors import InvalidEvent, StoreUnavailable
 from gitdailies_core.events.events import Event
@@ -78,7 +77,7 @@ MOST_NAMED = 5
 _SEPARATOR = "\x1f"  # no text on one line holds it
 
 
-class Plan:
+class Plan(AbstractContextManager["Plan"]):
     """Add events, call `settle`, then read `entries`. Use it in a `with` block, which removes the file.
 
     Raises StoreUnavailable if its file cannot be written, for example on a full disk.
@@ -98,12 +97,7 @@ class Plan:
         self.unpaired_incidents: list[str] = []
         self.repeated = 0
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._db.close()
         self._path.unlink(missing_ok=True)
 

@@ -51,6 +51,7 @@ from gitdailies_core.errors import ConfigurationError, GitDailiesError, StoreUna
 from gitdailies_core.values import strict_json
 from gitdailies_core.values.secret import Secret
 from gitdailies_server.http.allowed_hosts import AllowedHosts
+from gitdailies_server.storage.database import transaction
 from gitdailies_server.storage.timestamps import from_us, now_us
 from msgspec import structs
 from starlette.applications import Starlette
@@ -82,7 +83,7 @@ from gitdailies_relay.operations.deliveries import DeliveryChoice
 from gitdailies_relay.operations.metrics import RelayMetrics
 from gitdailies_relay.operations.outcomes import ACTIONS, CLOSE, REPLAY, UNMAPPED
 from gitdailies_relay.store import refusals
-from gitdailies_relay.store.store import RelayStore, transaction
+from gitdailies_relay.store.store import RelayStore
 
 LOG = structlog.get_logger("gitdailies.relay")
 

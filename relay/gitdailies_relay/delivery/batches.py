@@ -25,12 +25,12 @@ event that was tried before is sent alone, too. Otherwise one event could hold u
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from gitdailies_core import retry
+from gitdailies_core.events.ids import is_self_made
 from gitdailies_core.retry import Outcome
 from gitdailies_core.values import http_answers
 from gitdailies_core.values.secret import Secret
@@ -48,8 +48,6 @@ REFUSED_SECONDS = 120.0
 _CONFLICT = 409
 # The receiver's word that the event itself is wrong. If it says so of every event, it is not the events.
 _REJECTIONS = frozenset({400, 422})
-# An id that this project made from an event's content, and not a user (gitdailies_core.events.ids).
-_SELF_MADE = re.compile(r"(?:deploy|incident|content)-[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -141,16 +139,7 @@ class Batcher:
 
 def is_about_events(outcome: Outcome) -> bool:
     """Whether an answer is about the events, and not about the receiver, the key or the address."""
-    status = outcome.status
-    return (
-        status is not None
-        and retry.is_answer(outcome)
-        and not outcome.is_html
-        and not 300 <= status < 400
-        and status not in http_answers.KEY_STATUSES
-        and status not in http_answers.ADDRESS_STATUSES
-        and status not in http_answers.RECEIVER_STATUSES
-    )
+    return retry.is_answer(outcome) and not http_answers.at_fault(outcome.status, outcome.is_html)
 
 
 @dataclass(frozen=True)
@@ -229,7 +218,7 @@ def _of_one(result: BatchResult, outcome: Outcome, isolation: Isolation, moment:
         jitter=moment.jitter,
         give_up_age_seconds=moment.give_up_age_seconds,
     )
-    kept = _SELF_MADE.fullmatch(event.id) and status == _CONFLICT and result.batch.is_ours
+    kept = is_self_made(event.id) and status == _CONFLICT and result.batch.is_ours
     if isinstance(verdict, retry.Done) or kept:
         note = f"{retry.describe(outcome)}; it has this event, with other content" if kept else ""
         recovery = isolation.taken([event.partition], moment.monotonic)

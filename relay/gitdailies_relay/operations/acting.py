@@ -9,8 +9,7 @@ bring what it would have brought.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -24,7 +23,7 @@ from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import FILTERED
 from gitdailies_core.sources.protocol import RESOLVED, Adapter, Change
 from gitdailies_core.values.times import text_of
-from gitdailies_server.storage.database import Database, Session
+from gitdailies_server.storage.database import Database, Session, transaction, turn
 from gitdailies_server.storage.timestamps import from_us, now_us, to_us
 
 from gitdailies_relay.accepting.acceptance import close_by_hand, delivery_id
@@ -36,7 +35,7 @@ from gitdailies_relay.operations.outcomes import CLOSE, DISCARD, REPLAY, REQUEUE
 from gitdailies_relay.operations.status import paused
 from gitdailies_relay.store import outbox, store
 from gitdailies_relay.store.deploys import forget_deploy
-from gitdailies_relay.store.store import DESTINATION, acceptance_store, transaction
+from gitdailies_relay.store.store import DESTINATION, acceptance_store
 
 _BODIES = (replay.QUARANTINED, FILTERED, replay.IGNORED)
 # What was done, as it is noted.
@@ -128,22 +127,13 @@ def discard_selected(
     end = to_us(until)
     chosen = (source, source, to_us(since) or 0, _FOREVER if end is None else end, _BATCH)
     done = Discarded()
-    for session in _turns(database):
-        events = session.execute(_DEAD_LETTERS, chosen).fetchall()
-        deliveries = session.execute(_QUARANTINED, chosen).fetchall()
-        if not events and not deliveries:
-            break
-        _discard(database, session, events, deliveries, done, person=person, reason=reason)
-    return done
-
-
-def _turns(database: Database) -> Iterator[Session]:
-    """Yield one transaction after another, and leave the relay as much time in between."""
     while True:
-        began = time.monotonic()
-        with transaction(database) as session:
-            yield session
-        time.sleep(time.monotonic() - began)
+        with turn(database) as session:
+            events = session.execute(_DEAD_LETTERS, chosen).fetchall()
+            deliveries = session.execute(_QUARANTINED, chosen).fetchall()
+            if not events and not deliveries:
+                return done
+            _discard(database, session, events, deliveries, done, person=person, reason=reason)
 
 
 def _discard(

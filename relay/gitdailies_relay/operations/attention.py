@@ -32,7 +32,7 @@ from gitdailies_core.reasons import UNMAPPED as UNMAPPED_CODE
 from gitdailies_server.storage.timestamps import from_us
 
 from gitdailies_relay.accepting.source_days import DAY_US, SourceDay
-from gitdailies_relay.operations.outcomes import DEAD_LETTER, QUARANTINED, UNMAPPED, WAITING
+from gitdailies_relay.operations.outcomes import DEAD_LETTER, QUARANTINED, UNMAPPED, WAITING, counted
 
 LATE_SECONDS = 1800
 OPEN_SECONDS = 14 * 86400
@@ -75,12 +75,12 @@ def alerts(status: RelayStatus, now: datetime) -> Iterator[RelayAlert]:
         reason = f": {server.circuit_reason}" if server.circuit_reason else ""
         yield RelayAlert("receiver_failing", f"The receiver fails{reason}.", WAITING)
     if status.refused:
-        were = _counted(status.refused, "event was", "events were")
+        were = counted(status.refused, "event was", "events were")
         yield RelayAlert("refused", f"{were} refused so far and will be retried.", WAITING)
     if not status.paused and _age(status.oldest_waiting_since, now) > LATE_SECONDS:
         yield RelayAlert("late", "An event has waited for more than half an hour.", WAITING)
     if status.dead_letters:
-        wait = _counted(status.dead_letters, "dead letter waits", "dead letters wait")
+        wait = counted(status.dead_letters, "dead letter waits", "dead letters wait")
         yield RelayAlert("dead_letters", f"{wait} for a decision.", DEAD_LETTER)
     yield from _quarantined(status)
     for name, source in status.sources.items():
@@ -97,7 +97,7 @@ def _quarantined(status: RelayStatus) -> Iterator[RelayAlert]:
     for code, count in status.quarantined.items():
         if code == RENAMED:
             continue
-        waits = _counted(count, "delivery waits", "deliveries wait")
+        waits = counted(count, "delivery waits", "deliveries wait")
         outcome = UNMAPPED if code == UNMAPPED_CODE else QUARANTINED
         why = outcome if code == outcome else f"{outcome}, {code.replace('_', ' ')}"
         yield RelayAlert("quarantined", f"{waits} for a decision: {why}.", outcome)
@@ -105,7 +105,3 @@ def _quarantined(status: RelayStatus) -> Iterator[RelayAlert]:
 
 def _age(since: datetime | None, now: datetime) -> float:
     return 0.0 if since is None else (now - since).total_seconds()
-
-
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count:,} {one if count == 1 else many}"

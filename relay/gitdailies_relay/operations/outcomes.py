@@ -115,10 +115,7 @@ def _decided(facts: DeliveryFacts) -> tuple[str, str]:
     if waiting := facts.in_state("waiting", "blocked") or facts.in_state("held"):
         return WAITING, _waits(_first(waiting))
     if sent := facts.in_state("delivered"):
-        return (
-            PASSED_ON,
-            f"Passed on: the receiver took {'1 event' if len(sent) == 1 else f'{len(sent)} events'}",
-        )
+        return PASSED_ON, f"Passed on: the receiver took {counted(len(sent), 'event', 'events')}"
     return _without_events(facts)
 
 
@@ -142,6 +139,11 @@ def _without_events(facts: DeliveryFacts) -> tuple[str, str]:
 
 def _first(events: Mapping[int, ShownEvent]) -> ShownEvent:
     return next(iter(events.values()))
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """Return a number with its noun."""
+    return f"{count:,} {one if count == 1 else many}"
 
 
 def _waits(event: ShownEvent) -> str:

@@ -6,7 +6,6 @@ under which id. An event that was delivered goes out under its old id.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,14 +19,14 @@ from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import FILTERED, NO_ROUTE, UNMAPPED
 from gitdailies_core.sources.protocol import Adapter
 from gitdailies_core.sources.request import Request
-from gitdailies_server.storage.database import Database, Session
+from gitdailies_server.storage.database import Database, Session, turn
 from gitdailies_server.storage.timestamps import from_us, now_us, to_us
 
 from gitdailies_relay.accepting.acceptance import Accepted, Delivery, accept
 from gitdailies_relay.accepting.interpret import REPLAY, decode, interpret
 from gitdailies_relay.accepting.store_port import AcceptanceStore
 from gitdailies_relay.store import outbox
-from gitdailies_relay.store.store import DESTINATION, acceptance_store, transaction
+from gitdailies_relay.store.store import DESTINATION, acceptance_store
 
 # What a selection may name, each a state of a delivery or of an event.
 QUARANTINED: Final = "quarantined"
@@ -70,7 +69,6 @@ _MARK_REPLAYED = "UPDATE {table} SET replayed_at = ? WHERE delivery = ?"
 _FOREVER = 2**62
 # While a batch is written, a running relay stores nothing. Between two batches it has as much time.
 _BATCH = 20
-_PAUSE_SECONDS = 0.01
 
 
 @dataclass(frozen=True)
@@ -146,8 +144,7 @@ def _translate_again(
     select = f"{' UNION ALL '.join(parts)} ORDER BY 1 LIMIT ?"
     after, more = "", True
     while more:
-        began = time.monotonic()
-        with transaction(database) as session:
+        with turn(database) as session:
             rows = session.execute(select, (*(after, *chosen) * len(tables), _BATCH)).fetchall()
             for row in rows:
                 after, table, source, *_ = row
@@ -161,8 +158,6 @@ def _translate_again(
                 else:
                     left_out.append(f"{after}: no source named {source!r} in the configuration")
         more = len(rows) == _BATCH
-        if more:
-            time.sleep(max(_PAUSE_SECONDS, time.monotonic() - began))
     return deliveries, left_out
 
 
@@ -180,15 +175,12 @@ def _send_again(
     events: list[str] = []
     after, more = 0, True
     while more:
-        began = time.monotonic()
-        with transaction(database) as session:
+        with turn(database) as session:
             rows = session.execute(select, (after, *chosen, _BATCH)).fetchall()
             for after, event in rows:
                 send(session, after, now_us())
                 events.append(event)
         more = len(rows) == _BATCH
-        if more:
-            time.sleep(max(_PAUSE_SECONDS, time.monotonic() - began))
     return tuple(events)
 
 

@@ -35,6 +35,7 @@ from gitdailies_server.storage.timestamps import from_us
 from msgspec import structs
 
 from gitdailies_relay.accepting.interpret import decode
+from gitdailies_relay.operations.outcomes import counted
 
 # The unmapped deliveries that wait for a replay.
 _QUARANTINED = (
@@ -134,8 +135,8 @@ def line_for(name: str, repo: str = PLACEHOLDER) -> str:
 
 
 def _comment(service: UnmappedService, line: str | None) -> str:
-    text = f"{service.source}, {_count(service.deliveries, 'delivery', 'deliveries')}"
-    text += f" about {_count(service.incidents, 'incident', 'incidents')}"
+    text = f"{service.source}, {counted(service.deliveries, 'delivery', 'deliveries')}"
+    text += f" about {counted(service.incidents, 'incident', 'incidents')}"
     text += f", last {text_of(service.last_received_at)}"
     names = (*service.aliases, service.service)
     others = ", ".join(quoted(name) for name in names if name and name != line)
@@ -158,10 +159,6 @@ def _without_line(
                 services = (service,) if service else ()
                 if routes.route(replace(change, services=services)).unmapped:
                     yield change, service or Service("")
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"
 
 
 def report(

@@ -6,14 +6,16 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
 from gitdailies_connection.config.sections import settings
 from gitdailies_server.storage import migrations
 from gitdailies_server.storage.database import Database, Session, unavailable
+from gitdailies_server.storage.database import reading as reading_of
 from gitdailies_server.storage.group_commit import GroupWriter
 from gitdailies_server.storage.sqlite import SqliteDatabase
 from gitdailies_server.storage.timestamps import now_us
@@ -358,30 +360,5 @@ def migrate(database: Database) -> None:
     migrations.upgrade(database, MIGRATIONS, table="deliveries")
 
 
-@contextlib.contextmanager
-def reading(database: Database) -> Iterator[Session]:
-    """Open the database for a report; raises StoreUnavailable where it is missing or cannot be read."""
-    with contextlib.closing(database.connect(read_only=True)) as session:
-        try:
-            yield session
-        except database.errors as error:
-            raise unavailable(database, "read it as a relay's store", error) from error
-
-
-@contextlib.contextmanager
-def transaction(database: Database) -> Iterator[Session]:
-    """Open the database for one write transaction of a command. A server may be running.
-
-    Raises StoreUnavailable where it cannot be written.
-    """
-    with contextlib.closing(database.connect()) as session:
-        try:
-            database.begin(session)
-            yield session
-            database.commit(session)
-        except BaseException as error:
-            with contextlib.suppress(*database.errors):
-                database.rollback(session)
-            if isinstance(error, database.errors):
-                raise unavailable(database, "write", error) from error
-            raise
+# Opens a store for a report; raises StoreUnavailable where it is missing or cannot be read.
+reading = partial(reading_of, action="read it as a relay's store")

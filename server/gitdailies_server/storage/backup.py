@@ -27,12 +27,8 @@ def back_up(database: SqliteDatabase, file: Path) -> int:
     try:
         if file.exists():
             raise UsageError(f"{file}: this file exists; name another one")
-        part.unlink(missing_ok=True)
-        os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        with closing(database.connect(read_only=True)) as session:
-            session.execute("VACUUM INTO ?", (str(part),))
+        _copy(database, part)
         check(part)
-        _sync(part)
         part.rename(file)
         _sync(file.parent)
     except (sqlite3.Error, OSError) as error:
@@ -54,13 +50,12 @@ def restore(file: Path, database: SqliteDatabase) -> Path | None:
     lock.acquire()
     part = path.with_name(f"{path.name}.part")
     try:
-        part.unlink(missing_ok=True)
-        _copy(file, part)
+        _copy(SqliteDatabase(file), part)
         check(part)
         kept = _set_aside(path)
         part.rename(path)
         _sync(path.parent)
-    except OSError as error:
+    except (sqlite3.Error, OSError) as error:
         raise StoreUnavailable(f"{path}: cannot restore {file}: {reason(error)}") from error
     finally:
         with suppress(OSError):
@@ -86,14 +81,12 @@ def is_postgresql_dump(file: Path) -> bool:
         return opened.read(5) == b"PGDMP"
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: SqliteDatabase, target: Path) -> None:
     """Copy with SQLite, which also reads the log of *source* if there is one."""
+    target.unlink(missing_ok=True)
     os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    try:
-        with closing(SqliteDatabase(source).connect(read_only=True)) as session:
-            session.execute("VACUUM INTO ?", (str(target),))
-    except sqlite3.Error as error:
-        raise StoreUnavailable(f"{source}: cannot copy it: {reason(error)}") from error
+    with closing(source.connect(read_only=True)) as session:
+        session.execute("VACUUM INTO ?", (str(target),))
     _sync(target)
 
 

@@ -5,7 +5,9 @@ Statements are written once, with `?` for a parameter, in the SQL that both unde
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -16,6 +18,8 @@ from gitdailies_server.storage.write_scope import EVERYTHING, Scope
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+_PAUSE_SECONDS = 0.01
 
 
 class Session(Protocol):
@@ -120,3 +124,45 @@ def reason(error: BaseException) -> str:
 def unavailable(database: Database, action: str, error: Exception) -> StoreUnavailable:
     """Return the error that says why the database cannot do *action*, such as `connect`."""
     return StoreUnavailable(f"{database}: cannot {action}: {reason(error)}")
+
+
+@contextmanager
+def transaction(database: Database, action: str = "write", *, dry: bool = False) -> Iterator[Session]:
+    """Open the database for one write transaction of a command. A server may be running.
+
+    With *dry*, nothing is written. Raises StoreUnavailable where the database cannot do *action*.
+    """
+    with closing(database.connect()) as session:
+        try:
+            database.begin(session)
+            yield session
+            if dry:
+                database.rollback(session)
+            else:
+                database.commit(session)
+        except BaseException as error:
+            with suppress(*database.errors):
+                database.rollback(session)
+            if isinstance(error, database.errors):
+                raise unavailable(database, action, error) from error
+            raise
+
+
+@contextmanager
+def turn(database: Database, action: str = "write", *, dry: bool = False) -> Iterator[Session]:
+    """Open one transaction of many, as `transaction` does; after it, leave a running server as much time."""
+    began = time.monotonic()
+    with transaction(database, action, dry=dry) as session:
+        yield session
+    if not dry:
+        time.sleep(max(_PAUSE_SECONDS, time.monotonic() - began))
+
+
+@contextmanager
+def reading(database: Database, action: str = "read") -> Iterator[Session]:
+    """Open the database for a report; raises StoreUnavailable where it is missing or cannot be read."""
+    with closing(database.connect(read_only=True)) as session:
+        try:
+            yield session
+        except database.errors as error:
+            raise unavailable(database, action, error) from error

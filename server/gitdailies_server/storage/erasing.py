@@ -7,10 +7,9 @@ transaction after another. `replace_text` does what the tables of `Held` say.
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -19,7 +18,7 @@ from gitdailies_core.events.erasing import erase_text
 from gitdailies_core.sources.stored_body import without_text
 from gitdailies_core.values.erased_text import ErasedText
 
-from gitdailies_server.storage.database import Database, Session, unavailable
+from gitdailies_server.storage.database import Database, Session, reading, turn
 from gitdailies_server.storage.held_text import Held, Treatment
 
 # A running server stores nothing while a batch is written.
@@ -63,25 +62,10 @@ class Turns:
     @contextmanager
     def turn(self) -> Iterator[Session]:
         """Open one transaction. After it, leave the server as much time. Raises StoreUnavailable."""
-        database, began = self.database, time.monotonic()
-        with closing(database.connect()) as session:
-            try:
-                if database.is_local:
-                    session.execute("PRAGMA secure_delete=ON").fetchall()
-                database.begin(session)
-                yield session
-                if self.dry:
-                    database.rollback(session)
-                else:
-                    database.commit(session)
-            except BaseException as error:
-                with suppress(*database.errors):
-                    database.rollback(session)
-                if isinstance(error, database.errors):
-                    raise unavailable(database, "erase", error) from error
-                raise
-        if not self.dry:
-            time.sleep(time.monotonic() - began)
+        with turn(self.database, "erase", dry=self.dry) as session:
+            if self.database.is_local:
+                session.execute("PRAGMA secure_delete=ON").fetchall()
+            yield session
 
     def repeat(self, work: Callable[[Session], Counter[str]]) -> Counter[str]:
         """Run *work*, which does a batch, until it counts nothing; return what it counted."""
@@ -97,12 +81,9 @@ class Turns:
 def count_rows(database: Database, queries: Mapping[str, tuple[str, ...]], *values: Any) -> Counter[str]:
     """Count rows by kind, each with its queries, all with the same *values*. Nothing is locked."""
     counts: Counter[str] = Counter()
-    with closing(database.connect(read_only=True)) as session:
-        try:
-            for kind, selects in queries.items():
-                counts[kind] += sum(session.execute(one, values).fetchone()[0] for one in selects)
-        except database.errors as error:
-            raise unavailable(database, "read", error) from error
+    with reading(database) as session:
+        for kind, selects in queries.items():
+            counts[kind] += sum(session.execute(one, values).fetchone()[0] for one in selects)
     return +counts
 
 
@@ -140,15 +121,12 @@ def _pages(database: Database, line: Held) -> Iterator[list[tuple[Any, ...]]]:
     numbered = line.key in ("seq", "id")
     after = -1
     while True:
-        with closing(database.connect(read_only=True)) as session:
-            try:
-                if not numbered:
-                    yield session.execute(select).fetchall()
-                    return
-                page = f"{select} WHERE {line.key} > ? ORDER BY {line.key} LIMIT ?"
-                rows = session.execute(page, (after, BATCH)).fetchall()
-            except database.errors as error:
-                raise unavailable(database, "read", error) from error
+        with reading(database) as session:
+            if not numbered:
+                yield session.execute(select).fetchall()
+                return
+            page = f"{select} WHERE {line.key} > ? ORDER BY {line.key} LIMIT ?"
+            rows = session.execute(page, (after, BATCH)).fetchall()
         if not rows:
             return
         after = rows[-1][0]

@@ -31,7 +31,7 @@ SCHEMA = "schema.sql"
 def revisions(folder: Path) -> list[str]:
     """Return the names of the revisions in *folder*, first to last.
 
-    The name is the start of the file's name, as in `0001_first.py`. Names sort in order of the revisions.
+    The name is the start of the file's name, as in `0012_first.py`. Names sort in order of the revisions.
     """
     return sorted(file.name.partition("_")[0] for file in (folder / "versions").glob("[0-9]*.py"))
 

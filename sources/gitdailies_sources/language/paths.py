@@ -21,8 +21,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from gitdailies_core.error_text import got
+from gitdailies_core.values import patterns
 
-from gitdailies_sources.language import globs
 from gitdailies_sources.language.faults import Mistake
 from gitdailies_sources.language.nothing import as_text
 from gitdailies_sources.language.scope import Scope
@@ -220,15 +220,15 @@ def _where(steps: Sequence[_Step], wanted: str) -> Many:
     if read is None:
         raise Mistake("expected a path to one value before =, got one to several")
 
-    fits = globs.compiled(wanted) if globs.is_glob(wanted) else None
+    glob = patterns.pattern(wanted.strip().lower()) if patterns.is_pattern(wanted) else None
 
     def matching(value: Any, scope: Scope) -> list[Any]:
         if not isinstance(value, list):
             return []
-        if fits is None:
+        if glob is None:
             return [item for item in value if as_text(read(item, scope)) == wanted]
         texts = ((item, as_text(read(item, scope))) for item in value)
-        return [item for item, text in texts if text is not None and fits(text.lower())]
+        return [item for item, text in texts if text is not None and glob.match(text.lower())]
 
     return matching
 

@@ -61,7 +61,7 @@ def _compiled(given: Any, place: Place, faults: Faults) -> Time:
         return Time(then.where, lambda scope: then.read(scope) if holds(scope) else None)
     value = values.compiled(given, place, faults)
     if not isinstance(given, Mapping):
-        return Time(value.where, _reader(value, _lenient))
+        return Time(value.where, _reader(value, lenient_times.read))
     return Time(
         value.where, _reader(value, _with_zone(given.get("zone"), given.get("format"), place, faults))
     )
@@ -97,10 +97,6 @@ def _reader(value: values.Value, convert: Callable[[Any, str], datetime]) -> Cal
         return None
 
     return read
-
-
-def _lenient(raw: Any, where: str) -> datetime:
-    return lenient_times.read(raw, where)
 
 
 def _with_zone(

@@ -33,8 +33,9 @@ from urllib.parse import unquote
 
 from gitdailies_core.error_text import got
 from gitdailies_core.sources.images import commit_in
+from gitdailies_core.values import patterns
 
-from gitdailies_sources.language import globs, paths
+from gitdailies_sources.language import paths
 from gitdailies_sources.language.faults import Faults, Mistake, Place
 from gitdailies_sources.language.globs import Table
 from gitdailies_sources.language.nothing import as_text, is_nothing
@@ -359,8 +360,8 @@ def _one_of(raws: Callable[[Scope], Sequence[Any]], wanted: Sequence[Any]) -> Ch
     texts = [_wanted(one) for one in wanted]
     if not texts:
         raise Mistake("expected at least one text, got an empty list")
-    exact = frozenset(text for text in texts if not globs.is_glob(text))
-    fitting = [globs.compiled(text) for text in texts if globs.is_glob(text)]
+    exact = frozenset(text for text in texts if not patterns.is_pattern(text))
+    globs = [patterns.pattern(text) for text in texts if patterns.is_pattern(text)]
 
     def check(scope: Scope) -> bool:
         for raw in raws(scope):
@@ -368,11 +369,8 @@ def _one_of(raws: Callable[[Scope], Sequence[Any]], wanted: Sequence[Any]) -> Ch
             if text is None:
                 continue
             text = text.lower()
-            if text in exact:
+            if text in exact or any(glob.match(text) for glob in globs):
                 return True
-            for fits in fitting:
-                if fits(text):
-                    return True
         return False
 
     return check

@@ -21,8 +21,7 @@ from gitdailies_core import ConfigurationError, ProofError, Request, Secret, Unr
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import CertificateMissing
 from gitdailies_core.sources.protocol import Handshake
-
-from gitdailies_sources.proofs.comparing import raw
+from gitdailies_core.sources.signatures import raw
 
 WHERE = "Signature"
 TYPE_HEADER = "x-amz-sns-message-type"

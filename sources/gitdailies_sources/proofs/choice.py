@@ -4,18 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from gitdailies_core import ConfigurationError, ProofError, Request, Secret
 from gitdailies_core.sources.protocol import Handshake, ProofSettings, Proven
+from gitdailies_core.sources.signatures import check_secrets
 
 from gitdailies_sources.language import values
 from gitdailies_sources.language.faults import Faults, Mistake, Place
 from gitdailies_sources.proofs.amazon import Sns, handshake
-from gitdailies_sources.proofs.comparing import Makes, Proof, check_secrets
 from gitdailies_sources.proofs.signatures import PRESETS, Hmac
 from gitdailies_sources.proofs.tokens import Basic, FieldToken, HeaderToken, NamedHeader, QueryToken
 from gitdailies_sources.proofs.web_tokens import Jws
+
+
+class Proof(Protocol):
+    """One way to prove a delivery."""
+
+    def is_tried(self, request: Request) -> bool:
+        """Whether the request holds this proof, right or wrong."""
+
+    def check(self, request: Request, secrets: Sequence[Secret], user: str) -> None:
+        """Raise ProofError unless the proof is right."""
+
+    @property
+    def where(self) -> str:
+        """Where the proof is, for messages."""
+
+
+@runtime_checkable
+class Makes(Protocol):
+    """A proof that can be made here as well, for an example."""
+
+    def made(self, body: bytes, secret: Secret, user: str, at: datetime) -> Proven:
+        """Return what proves *body*, sent *at* a time; raises ConfigurationError for an unfit secret."""
 
 
 class _NeedsHeader:

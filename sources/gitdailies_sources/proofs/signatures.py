@@ -12,17 +12,18 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from gitdailies_core import ConfigurationError, ProofError, Request, Secret, got
 from gitdailies_core.sources.protocol import Proven
+from gitdailies_core.sources.signatures import MOST_SIGNATURES, any_equal, check_secrets, raw
 
 from gitdailies_sources.language.faults import Mistake
-from gitdailies_sources.proofs.comparing import MOST_SIGNATURES, any_equal, check_age, check_secrets, raw
 
 TOLERANCE_SECONDS = 300
+_MILLISECONDS = 10**11
 ALGORITHMS: Mapping[str, Any] = MappingProxyType(
     {"sha1": hashlib.sha1, "sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
 )
@@ -103,7 +104,7 @@ class Hmac:
         if self._signed_bare is not None and not found["timestamp"]:
             signed = self._signed_bare
         if "timestamp" in signed.names:
-            check_age(
+            _check_age(
                 request, found["timestamp"][0] if found["timestamp"] else "", self._tolerance, self.where
             )
         if "id" in signed.names and not found["id"]:
@@ -208,3 +209,22 @@ def _decoded_key(secret: Secret) -> bytes:
         return base64.b64decode(secret.reveal().strip().removeprefix("whsec_"), validate=True)
     except (binascii.Error, ValueError):
         return b""
+
+
+def _check_age(request: Request, text: str, seconds: float, where: str) -> None:
+    """Raise ProofError if a timestamp is not within *seconds* of the receipt, earlier or later."""
+    if not text.isascii() or not text.isdigit() or len(text) > 16:
+        raise ProofError(f"{where}: expected a timestamp in seconds, got another text")
+    if not seconds:
+        return
+    if request.received_at is None:
+        raise ProofError(f"{where}: the time of receipt is not known, so the timestamp cannot be checked")
+    number = int(text)
+    try:
+        signed_at = datetime.fromtimestamp(number / 1000 if number >= _MILLISECONDS else number, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise ProofError(f"{where}: expected a timestamp in seconds, got another number") from None
+    if abs(request.received_at - signed_at) > timedelta(seconds=seconds):
+        raise ProofError(
+            f"{where}: expected a timestamp within {seconds:g} seconds of the receipt, got another one"
+        )

@@ -9,10 +9,10 @@ from datetime import datetime
 
 from gitdailies_core import ProofError, Request, Secret, UnreadableBody
 from gitdailies_core.sources.protocol import Proven
+from gitdailies_core.sources.signatures import any_equal, check_secrets, raw
 
 from gitdailies_sources.language.scope import Scope
 from gitdailies_sources.language.values import Value
-from gitdailies_sources.proofs.comparing import any_equal, check_secrets, raw
 
 _AUTHORIZATION = "authorization"
 

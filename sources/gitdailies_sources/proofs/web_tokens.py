@@ -14,9 +14,8 @@ from types import MappingProxyType
 from typing import Any
 
 from gitdailies_core import ProofError, Request, Secret, UnreadableBody
+from gitdailies_core.sources.signatures import any_equal, check_secrets, raw
 from gitdailies_core.values import strict_json
-
-from gitdailies_sources.proofs.comparing import any_equal, check_secrets, raw
 
 ALGORITHMS: Mapping[str, Any] = MappingProxyType(
     {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}

@@ -166,7 +166,7 @@ def test_what_is_fetched_arrives_once(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["nothing", "--since", "2025-01-01"], "SOURCE: expected a source to fetch from ("),
-        (["pager", "--since", "yesterday"], "--since: expected a day like 2025-01-01"),
+        (["pager", "--since", "yesterday"], "--since: expected a time like 2026-03-04T09:12:41Z"),
         (["pager", "--since", "2025-02-01", "--until", "2025-01-01"], "--until: expected a time after"),
         (["pager", "--since", "2025-01-01", "--with", "team=x"], "--with: expected none for pagerduty"),
         (

@@ -18,7 +18,7 @@ from gitdailies_connection.config.load import load
 from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.sections.settings import RelayAddress
 from gitdailies_relay.operations import services
-from gitdailies_relay.store import store
+from gitdailies_server.storage.database import transaction
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.support.dora.with_relay import STATUS_KEY, with_status_key
@@ -244,7 +244,7 @@ def test_a_dead_letter_is_requeued(api: Api) -> None:
 def with_dead_letter(relay: Relay) -> None:
     """Wait until the event was taken, and put it back as a dead letter."""
     eventually(lambda: relay.status()["waiting"] == 0)
-    with store.transaction(SqliteDatabase(relay.store)) as session:
+    with transaction(SqliteDatabase(relay.store)) as session:
         session.execute(
             "INSERT INTO outbox (seq, destination, partition, is_next, due_at, attempts, dead_letter)"
             " SELECT seq, destination, 'default/pagerduty/Q1', 0, 0, 5, '422: refused' FROM events"

@@ -6,9 +6,9 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from gitdailies_relay.store import retention, store
+from gitdailies_relay.store import retention
 from gitdailies_relay.store.retention import SPARE_BYTES, STEP_BYTES, bytes_to_give_back
-from gitdailies_server.storage.database import Size
+from gitdailies_server.storage.database import Size, transaction
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.support.processes import eventually
@@ -36,7 +36,7 @@ def test_a_tenth_or_four_mebibytes_stay_free(size: Size, step: int) -> None:
 
 def grow(file: Path, mebibytes: int) -> None:
     """Make the file larger by bodies older than the retention time."""
-    with store.transaction(SqliteDatabase(file)) as session:
+    with transaction(SqliteDatabase(file)) as session:
         for number in range(mebibytes):
             row = (f"old-{number}", 1, "pagerduty", "unexpected_payload", "", "", bytes(MIB))
             session.execute(

@@ -11,6 +11,7 @@ import pytest
 from gitdailies_core.values import http_answers
 from gitdailies_relay.delivery import batches, isolation, worker
 from gitdailies_relay.store import store
+from gitdailies_server.storage.database import transaction
 
 from tests.support.processes import eventually
 from tests.support.relay.deliveries import ENDED_AT, pagerduty
@@ -132,7 +133,7 @@ def test_resume_sends_what_waits_for_its_time_although_nothing_is_paused(
     started(relay, "A", "B")
     eventually(lambda: relay.status()["server"]["circuit"] == "open")
     receiver.script = Receiver.script
-    with store.transaction(relay.database) as session:
+    with transaction(relay.database) as session:
         store.resume(session, "default")
     eventually(lambda: taken(receiver) == {"A", "B"}, 10)
     assert relay.status()["server"]["circuit"] == "closed"

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import requests
-from gitdailies_relay.store import store
 from gitdailies_server.shared_metrics import VERSION
+from gitdailies_server.storage.database import transaction
 from gitdailies_server.storage.sqlite import SqliteDatabase
 from gitdailies_server.storage.timestamps import now_us
 from prometheus_client.parser import text_string_to_metric_families
@@ -136,10 +136,10 @@ def test_the_queue_is_exposed(busy: Relay) -> None:
 
 def test_age_is_that_of_the_oldest_undelivered(busy: Relay) -> None:
     """Delivered events and dead letters do not make the outbox older, one that waits does."""
-    with store.transaction(SqliteDatabase(busy.store)) as connection:
+    with transaction(SqliteDatabase(busy.store)) as connection:
         connection.execute("UPDATE events SET stored_at = stored_at - 7200000000 WHERE incident != 'failing'")
     assert value(busy, "oldest_undelivered_seconds") < 3600
-    with store.transaction(SqliteDatabase(busy.store)) as connection:
+    with transaction(SqliteDatabase(busy.store)) as connection:
         connection.execute("UPDATE events SET stored_at = stored_at - 7200000000 WHERE incident = 'failing'")
     assert 7200 <= value(busy, "oldest_undelivered_seconds") < 7300
 
@@ -258,7 +258,7 @@ def test_a_source_that_fell_silent_is_exposed(busy: Relay) -> None:
     """Each source has its last delivery; one that is silent too long is marked, also in status."""
     day = 86_400_000_000
     first = now_us() - 30 * day
-    with store.transaction(SqliteDatabase(busy.store)) as session:
+    with transaction(SqliteDatabase(busy.store)) as session:
         session.execute("DELETE FROM source_days")
         session.executemany(
             "INSERT INTO source_days (source, day, deliveries, first_at, last_at, longest_gap)"

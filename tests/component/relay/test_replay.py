@@ -17,10 +17,8 @@ from gitdailies_connection.relay.answers import ReplayResult
 from gitdailies_core.errors import StoreUnavailable
 from gitdailies_relay.operations import replay as replays
 from gitdailies_relay.operations.replay import ReplaySelection, replay
-from gitdailies_relay.store import store
-from gitdailies_relay.store.store import transaction
 from gitdailies_server.storage import sqlite
-from gitdailies_server.storage.database import Database
+from gitdailies_server.storage.database import Database, transaction
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.support.databases import KINDS, setting
@@ -271,7 +269,7 @@ def many(tmp_path: Path) -> Iterator[tuple[Relay, Receiver]]:
             for number in range(2000)
             for delivery in [pagerduty("incident.triggered", f"I{number}", service="attic")]
         ]
-        with store.transaction(SqliteDatabase(relay.store)) as connection:
+        with transaction(SqliteDatabase(relay.store)) as connection:
             columns = "delivery, received_at, source, code, reason, content_type, body"
             connection.executemany(f"INSERT INTO quarantine ({columns}) VALUES (?,?,?,?,?,?,?)", rows)
         add_line(relay, "attic: {repo: larkspur/attic}")
@@ -313,9 +311,9 @@ def test_a_store_that_is_busy_for_long_is_named(relay: Relay, monkeypatch: pytes
     monkeypatch.setattr(sqlite, "_BUSY_SECONDS", 0.05)
     refused = pytest.raises(StoreUnavailable)
     with (
-        store.transaction(SqliteDatabase(relay.store)),
+        transaction(SqliteDatabase(relay.store)),
         refused as caught,
-        store.transaction(SqliteDatabase(relay.store)),
+        transaction(SqliteDatabase(relay.store)),
     ):
         pass
     assert str(caught.value) == f"{relay.store}: cannot write: database is locked"

@@ -20,7 +20,7 @@ from gitdailies_relay.accepting.interpret import Interpretation, RoutedMessage
 from gitdailies_relay.operations.acting import note
 from gitdailies_relay.store import outbox, retention, store
 from gitdailies_relay.store.retention import delete_expired, find_expired
-from gitdailies_server.storage.database import Database, Session
+from gitdailies_server.storage.database import Database, Session, transaction
 from gitdailies_server.storage.sqlite import SqliteDatabase
 from gitdailies_server.storage.timestamps import now_us
 
@@ -265,7 +265,7 @@ def test_a_running_relay_prunes_by_itself(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(retention, "find_expired", sometimes)
     with in_thread(configure(tmp_path)) as relay:
         signed(b"{}").post(relay.url)
-        with store.transaction(relay.database) as session:
+        with transaction(relay.database) as session:
             session.execute("UPDATE quarantine SET received_at = 0")
         eventually(lambda: relay.failed()["quarantined"] == [])
         assert relay.logged("store cannot be pruned")

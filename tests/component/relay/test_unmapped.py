@@ -10,6 +10,7 @@ from gitdailies_connection.config.load import load, read
 from gitdailies_core.errors import ConfigurationError
 from gitdailies_relay.operations.services import PLACEHOLDER, lines_to_paste, unmapped_services
 from gitdailies_relay.store import store
+from gitdailies_server.storage.database import transaction
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.support.processes import eventually, run
@@ -71,7 +72,7 @@ def test_every_service_is_named_once_with_how_often(relay: Relay) -> None:
 def test_a_delivery_without_a_service_asks_for_no_line_of_all_others(relay: Relay) -> None:
     """Where no service is named, the report has no line to paste: `*` would take every other service, too."""
     pagerduty("incident.triggered", "Q1", service="attic").post(relay.url)
-    with store.transaction(SqliteDatabase(relay.store)) as connection:
+    with transaction(SqliteDatabase(relay.store)) as connection:
         (body,) = connection.execute("SELECT body FROM quarantine").fetchone()
         bare = json.loads(body)
         bare["event"]["data"]["service"] = None
@@ -117,7 +118,7 @@ def test_a_body_that_can_be_read_no_more_is_left_out(relay: Relay) -> None:
     """One damaged body, and one of a source that is gone, do not spoil the report."""
     for service in ("attic", "cellar", "roof"):
         pagerduty("incident.triggered", service, service=service).post(relay.url)
-    with store.transaction(SqliteDatabase(relay.store)) as connection:
+    with transaction(SqliteDatabase(relay.store)) as connection:
         connection.execute("UPDATE quarantine SET body = x'ff' WHERE reason LIKE '%attic%'")
         connection.execute("UPDATE quarantine SET source = 'gone' WHERE reason LIKE '%roof%'")
     configuration = load(relay.store.parent / "gitdailies.yml")

@@ -1,8 +1,8 @@
-"""A store of schema 0001 or 0002 under this version: no row is lost, and every incident goes on.
+"""A store of schema 0002 under this version: no row is lost, and every incident goes on.
 
-`data/relay-0001.db` and `data/relay-0002.db` were written by the last version that had that schema, run as
-a process against a receiver that answered WAITS with 500 and the start of BURIED with 400, and ended with
-SIGTERM. Their deliveries are PagerDuty's, with event ids 01OF00010001 to 01OF00010013:
+`data/relay-0002.db` was written by the last version that had that schema, run as a process against a
+receiver that answered WAITS with 500 and the start of BURIED with 400, and ended with SIGTERM. Its
+deliveries are PagerDuty's, with event ids 01OF00010001 to 01OF00010013:
 
 | incident | its state in the file |
 | --- | --- |
@@ -33,21 +33,21 @@ from gitdailies_relay.store import store
 from gitdailies_server.storage import migrations
 from gitdailies_server.storage.database import Database
 
-from tests.support.databases import postgresql_url
+from tests.support import databases
 from tests.support.processes import eventually, run
 from tests.support.relay import reports
 from tests.support.relay.deliveries import ENDED_AT, Delivery, pagerduty
 from tests.support.relay.receiver import Receiver
 from tests.support.relay.running import Relay, configure, in_thread
 
-DATA = Path(__file__).parent / "data"
+FILE = Path(__file__).parent / "data/relay-0002.db"
 CONFIG = "gitdailies.yml"
 # The files grow older every day, and retention is not what is tested here.
 FOR_YEARS = "relay:\n  quarantine_days: 3650\n  delivered_days: 3650\n  closed_occurrence_days: 3650\n"
 WAITING = ["incident-f1c5f72c649d4708b95eec0c67af8fe7", "incident-ccce71a212136b48ccd8f0f84004b2b6"]
 BURIED = "incident-dab4e37c72df5e425331559f2512a49a"
 TABLES = ("deliveries", "kept", "periods", "events", "pending", "attempts", "destinations")
-# The renames of schema 0003: tables, columns, and words in a column.
+# The renames of schema 0007: tables, columns, and words in a column.
 RENAMED_TABLES = {"kept": "quarantine", "periods": "occurrences", "pending": "outbox"}
 RENAMED_COLUMNS = {
     "why": "code",
@@ -78,31 +78,31 @@ class OldStore:
         return sorted(rows, key=lambda row: [str(row[name]).zfill(20) for name in columns[:3]])
 
 
-@pytest.fixture(params=["0001 sqlite", "0002 sqlite", "0002 postgresql"])
+@pytest.fixture(params=databases.KINDS)
 def old(request: pytest.FixtureRequest, tmp_path: Path, receiver: Receiver) -> Iterator[OldStore]:
-    revision, kind = request.param.split()
     with contextlib.ExitStack() as stack:
-        place = "sqlite:relay.db" if kind == "sqlite" else stack.enter_context(postgresql_url())
+        place = "sqlite:relay.db"
+        if request.param == "postgresql":
+            place = stack.enter_context(databases.postgresql_url())
         config = configure(tmp_path, url=receiver.url, store=place)
         config.write_text(config.read_text().replace("relay:\n", FOR_YEARS))
         database = store.database_of(load(config).relay.store)
-        file = DATA / f"relay-{revision}.db"
-        if kind == "sqlite":
-            shutil.copy(file, tmp_path / "relay.db")
+        if request.param == "sqlite":
+            shutil.copy(FILE, tmp_path / "relay.db")
         else:
-            copy_rows(file, database, revision, tmp_path / "earlier")
+            copy_rows(database, tmp_path / "earlier")
         yield OldStore(config, database)
 
 
-def copy_rows(file: Path, database: Database, revision: str, folder: Path) -> None:
-    """Make a PostgreSQL store of schema *revision* with the rows of an SQLite *file*."""
+def copy_rows(database: Database, folder: Path) -> None:
+    """Make a PostgreSQL store of schema 0002 with the rows of the file."""
     (folder / "versions").mkdir(parents=True)
     for script in (store.MIGRATIONS / "versions").glob("*.py"):
-        if script.name[:4] <= revision:
+        if script.name[:4] <= "0002":
             shutil.copy(script, folder / "versions")
     migrations.upgrade(database, folder)
     with (
-        contextlib.closing(sqlite3.connect(file)) as source,
+        contextlib.closing(sqlite3.connect(FILE)) as source,
         contextlib.closing(database.connect()) as session,
     ):
         database.begin(session)

@@ -17,7 +17,7 @@ from gitdailies_relay.operations.erase import erase
 from gitdailies_relay.operations.outcomes import OUTCOMES, outcome_of
 from gitdailies_relay.store import refusals, retention, store
 from gitdailies_relay.store.refusals import RefusedRequest
-from gitdailies_server.storage.database import Database
+from gitdailies_server.storage.database import Database, transaction
 from gitdailies_server.storage.erasing import Erasure
 from gitdailies_server.storage.timestamps import from_us
 
@@ -37,7 +37,7 @@ LARGE = ("deliveries", "quarantine", "ignored", "events", "attempts")
 def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     with databases.opened(request.param, tmp_path_factory.mktemp("listed"), tables=RELAY) as opened:
         made: Database = opened()
-        with store.transaction(made) as session:
+        with transaction(made) as session:
             accept(
                 store.acceptance_store(made, session),
                 [delivery(f"I{number}", STARTED, BEGAN) for number in range(MANY)],
@@ -116,7 +116,7 @@ def test_a_search_stops_where_it_says(database: Database, monkeypatch: pytest.Mo
 def test_refusals_add_up_within_an_hour(database: Database) -> None:
     """The same fault is one group for as long as it goes on; after an hour without it, another begins."""
     wrong, hour = RefusedRequest(401, "pagerduty", "192.0.2.7", "no signature"), refusals.APART_US
-    with store.transaction(database) as session:
+    with transaction(database) as session:
         for at, count in ((hour, 2), (2 * hour, 3), (3 * hour + 1, 4)):
             refusals.write(session, {wrong: count}, at)
         refusals.write(session, {wrong._replace(client="192.0.2.8"): 1}, 2 * hour)
@@ -138,7 +138,7 @@ def test_refusals_are_kept_for_a_time_and_up_to_a_number(
     monkeypatch.setattr(retention, "MOST_REFUSALS", 2)
     now, day = 10**15, 86_400_000_000
     settings = RelaySettings(StoreSetting("sqlite"), quarantine_days=30)
-    with store.transaction(database) as session:
+    with transaction(database) as session:
         session.execute("DELETE FROM refusals")
         for days in (40, 3, 2, 1):
             refusals.write(session, {RefusedRequest(401, "pagerduty", f"{days}", ""): 1}, now - days * day)
@@ -150,7 +150,7 @@ def test_refusals_are_kept_for_a_time_and_up_to_a_number(
 
 def test_old_refusals_are_erased(database: Database) -> None:
     """`gitdailies erase --before` takes refused requests with it, and a text out of their addresses."""
-    with store.transaction(database) as session:
+    with transaction(database) as session:
         session.execute("DELETE FROM refusals")
         refusals.write(session, {RefusedRequest(401, "pagerduty", "192.0.2.7", "old"): 1}, 1000)
         refusals.write(session, {RefusedRequest(401, "pagerduty", "192.0.2.7", "new"): 1}, 10**15)

@@ -34,7 +34,7 @@ def first_version(database: Database, folder: Path) -> None:
     """Make a store as the first version left it: a key that may read, an event, an audit line."""
     only = folder / "first"
     (only / "versions").mkdir(parents=True)
-    shutil.copy(MIGRATIONS / "versions" / "0001_first.py", only / "versions")
+    shutil.copy(MIGRATIONS / "versions" / "0012_first.py", only / "versions")
     migrations.upgrade(database, only)
     with closing(database.connect()) as session:
         database.begin(session)

@@ -12,7 +12,8 @@ import pytest
 from gitdailies_core.values.erased_text import ErasedText
 from gitdailies_relay.operations.erase import erase
 from gitdailies_relay.store.held_text import HELD
-from gitdailies_relay.store.store import MIGRATIONS, reading, transaction
+from gitdailies_relay.store.store import MIGRATIONS, reading
+from gitdailies_server.storage.database import transaction
 from gitdailies_server.storage.erasing import Erasure
 
 from tests.support.databases import KINDS, setting

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from gitdailies_connection.config.sections.settings import StoreSetting
 from gitdailies_relay.store import outbox, store
-from gitdailies_server.storage.database import Database, Session
+from gitdailies_server.storage.database import Database, Session, transaction
 from gitdailies_server.storage.timestamps import now_us
 
 from tests.support.databases import postgresql_url
@@ -56,7 +56,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Database,
     with postgresql_url() as url:
         database = store.database_of(StoreSetting.parse(url, folder))
         store.migrate(database)
-        with store.transaction(database) as session:
+        with transaction(database) as session:
             for statement in FILL:
                 session.execute(statement)
         with closing(database.connect()) as session:

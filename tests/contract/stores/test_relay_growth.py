@@ -9,7 +9,7 @@ import pytest
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED
 from gitdailies_relay.accepting.acceptance import Delivery, accept
 from gitdailies_relay.store import outbox, store
-from gitdailies_server.storage.database import Database, Session
+from gitdailies_server.storage.database import Database, Session, transaction
 from gitdailies_server.storage.timestamps import now_us
 
 from tests.contract.stores.test_relay_store import merged
@@ -78,7 +78,7 @@ def stores(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def filled(database: Database, incidents: int) -> Database:
     store.migrate(database)
     deliveries = [delivery(f"I{number}", STARTED, BEGAN) for number in range(incidents)]
-    with store.transaction(database) as session:
+    with transaction(database) as session:
         accept(store.acceptance_store(database, session), [REPEATED])
         for first in range(0, incidents, AT_ONCE):
             accept(store.acceptance_store(database, session), deliveries[first : first + AT_ONCE])

@@ -83,7 +83,7 @@ def test_an_upgraded_store_knows_the_names_of_its_events(
     database: Callable[[], Database], tmp_path: Path
 ) -> None:
     """The revision that makes the table fills it."""
-    events = filled(database(), "0017", tmp_path / "earlier")
+    events = filled(database(), "0012", tmp_path / "earlier")
     assert known(database()) == sorted({event["repo"] for event in events})
 
 

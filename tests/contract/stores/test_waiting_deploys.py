@@ -18,8 +18,8 @@ from gitdailies_relay.accepting.deploys import WAIT
 from gitdailies_relay.accepting.interpret import Interpretation, RoutedMessage
 from gitdailies_relay.operations import acting, erase
 from gitdailies_relay.store.outbox import DELIVERED, Attempt
-from gitdailies_relay.store.store import RelayStore, transaction
-from gitdailies_server.storage.database import Database
+from gitdailies_relay.store.store import RelayStore
+from gitdailies_server.storage.database import Database, transaction
 from gitdailies_server.storage.erasing import Erasure
 from gitdailies_server.storage.timestamps import now_us
 

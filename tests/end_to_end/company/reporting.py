@@ -33,7 +33,8 @@ from gitdailies_history.plan.plan import Plan
 from gitdailies_relay.accepting import acceptance, deploys
 from gitdailies_relay.accepting.interpret import decode, interpret, prove
 from gitdailies_relay.reloader import intake_settings
-from gitdailies_relay.store.store import DESTINATION, acceptance_store, transaction
+from gitdailies_relay.store.store import DESTINATION, acceptance_store
+from gitdailies_server.storage.database import transaction
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from scripts import joiner

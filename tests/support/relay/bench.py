@@ -28,8 +28,8 @@ from gitdailies_relay.accepting.acceptance import Delivery
 from gitdailies_relay.accepting.interpret import Interpretation, RoutedMessage
 from gitdailies_relay.delivery.batches import is_about_events
 from gitdailies_relay.delivery.worker import DeliveryWorker
-from gitdailies_relay.store import store
 from gitdailies_relay.store.store import RelayStore
+from gitdailies_server.storage.database import transaction
 from gitdailies_server.storage.sqlite import SqliteDatabase
 from gitdailies_server.storage.timestamps import now_us
 
@@ -200,5 +200,5 @@ def bench(
 
 def write(path: Path, statement: str, *values: Any) -> None:
     """Change the store as a command does while the server runs."""
-    with store.transaction(SqliteDatabase(path)) as connection:
+    with transaction(SqliteDatabase(path)) as connection:
         connection.execute(statement, values)

@@ -1,9 +1,12 @@
 """Names with `*`."""
 
+import re
 import time
 
 import pytest
 from gitdailies_core.values import patterns
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 @pytest.mark.parametrize(
@@ -33,3 +36,11 @@ def test_many_stars_are_quick() -> None:
     started = time.process_time()
     assert not patterns.matches("*a" * 20 + "b", "a" * 255)
     assert time.process_time() - started < 1
+
+
+@given(st.lists(st.sampled_from(["a", "b", "*"]), max_size=8), st.text(alphabet="ab", max_size=12))
+def test_a_pattern_fits_as_its_meaning_says(parts: list[str], text: str) -> None:
+    """A star is any characters: the same as in a regular expression."""
+    pattern = "".join(parts)
+    expected = re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), text) is not None
+    assert patterns.matches(pattern, text) is expected

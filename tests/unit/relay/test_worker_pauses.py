@@ -13,6 +13,7 @@ from gitdailies_connection.http.sender import ReceiverAnswer
 from gitdailies_core.events.receivers import DOCUMENTED
 from gitdailies_core.retry import Outcome
 from gitdailies_relay.store import store
+from gitdailies_server.storage.database import transaction
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.support.relay.bench import DESTINATION, TAKEN, Bench, FakeSender, bench, eventually
@@ -54,7 +55,7 @@ def test_what_a_person_paused_only_a_person_resumes(tmp_path: Path) -> None:
         await on.accept("refused", "start", "end")
         await on.accept("taken", "start", "end")
         await eventually(lambda: len(sender.sent) == 2)
-        with store.transaction(SqliteDatabase(path)) as connection:
+        with transaction(SqliteDatabase(path)) as connection:
             store.pause(connection, "default", "manual", "by hand")
         held.set()
         await asyncio.sleep(0.2)
@@ -66,7 +67,7 @@ def test_what_a_person_paused_only_a_person_resumes(tmp_path: Path) -> None:
         await asyncio.sleep(0.2)
         assert paused_by(on) == ["manual"]
         assert len(sender.sent) == 2
-        with store.transaction(SqliteDatabase(path)) as connection:
+        with transaction(SqliteDatabase(path)) as connection:
             store.resume(connection, "default")
         await on.delivered()
 
@@ -82,7 +83,7 @@ def test_a_start_ends_pauses_that_may_be_over(tmp_path: Path) -> None:
     path = tmp_path / "relay.db"
     store.migrate(SqliteDatabase(path))
     for what in ("key", "address"):
-        with store.transaction(SqliteDatabase(path)) as connection:
+        with transaction(SqliteDatabase(path)) as connection:
             store.pause(connection, "default", what, "before")
 
         async def body(on: Bench, name: str = what) -> None:

@@ -55,6 +55,12 @@ def test_a_draft_of_a_tool_with_one_time() -> None:
     assert found["started_at"] == found["resolved_at"] == {"first_of": ["now", "received"]}
 
 
+@pytest.mark.parametrize("name", ["service_name", "serviceName", "servicename"])
+def test_a_name_is_known_in_each_spelling(name: str) -> None:
+    """With and without underscores, in small and large letters."""
+    assert f"service: {name}" in draft.mapping({"status": "open", "id": "4", name: "checkout"})
+
+
 def test_a_draft_of_a_deploy_is_known_by_its_commit() -> None:
     """The repository, the commit and the time of the end are read; a word that is no success is left open."""
     body = {

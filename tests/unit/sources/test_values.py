@@ -11,8 +11,6 @@ from gitdailies_sources.language import globs, times, values
 from gitdailies_sources.language.faults import Faults
 from gitdailies_sources.language.nothing import is_nothing
 from gitdailies_sources.language.scope import Scope
-from hypothesis import given
-from hypothesis import strategies as st
 
 RECEIVED = datetime(2026, 3, 4, 10, 0, 30, tzinfo=UTC)
 SHA = "5c634cc3313afcc0490256db8ddd0358238a0d9e"
@@ -217,16 +215,6 @@ def test_an_exact_word_of_a_table_goes_before_a_glob() -> None:
         "end",
         None,
     ]
-
-
-@given(st.lists(st.sampled_from(["a", "b", "*"]), max_size=8), st.text(alphabet="ab", max_size=12))
-def test_a_glob_fits_as_its_meaning_says(parts: list[str], text: str) -> None:
-    """A star is any characters: the same as a regular expression, found in linear time."""
-    import re
-
-    pattern = "".join(parts)
-    expected = re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), text) is not None
-    assert globs.compiled(pattern)(text) is expected
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +17,6 @@ from gitdailies_cli.common_options import CONFIG, moment, person
 if TYPE_CHECKING:
     from gitdailies_server.storage.erasing import Erased, Erasure
 
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _MOST_NAMED = 20
 
 
@@ -88,14 +86,17 @@ def _erasure(events: tuple[str, ...], before: str | None, person: str | None) ->
             return Erasure(text=ErasedText.make(sys.stdin.readline() if person == "-" else person))
         except ValueError as error:
             raise UsageError(f"--person: {error}") from None
-    return Erasure(events=tuple(dict.fromkeys(id_.strip() for id_ in events)), before=_moment(before))
+    return Erasure(
+        events=tuple(dict.fromkeys(id_.strip() for id_ in events)),
+        before=None if before is None else _past(before),
+    )
 
 
-def _moment(text: str | None) -> datetime | None:
+def _past(text: str) -> datetime:
     from gitdailies_server.storage.timestamps import utc_now
 
-    before = moment(f"{text}T00:00:00Z" if text and _DAY.fullmatch(text) else text, "--before")
-    if before is not None and before > utc_now():
+    before = moment(text, "--before")
+    if before > utc_now():
         raise UsageError(f"--before: expected a time in the past, got {text}")
     return before
 

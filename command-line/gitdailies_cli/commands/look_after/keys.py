@@ -44,7 +44,7 @@ def create(
     """Create the key NAME and print it. It is shown only once."""
     from gitdailies_dora.accounts.keys.key_store import create_key
 
-    until = moment(expires, "--expires")
+    until = None if expires is None else moment(expires, "--expires")
     secret, key = create_key(database(store), name, allow, until, person())
     if quiet:
         click.echo(secret.reveal())

@@ -77,11 +77,8 @@ def _reason(body: bytes) -> str:
 
 def _family(process: int) -> list[int]:
     """Return the number of *process* and those of its children."""
-    return [process, *(number for number in _numbers() if _parent(number) == process)]
-
-
-def _numbers() -> Iterator[int]:
-    return (int(path.name) for path in _PROC.iterdir() if path.name.isdigit())
+    running = (int(path.name) for path in _PROC.iterdir() if path.name.isdigit())
+    return [process, *(number for number in running if _parent(number) == process)]
 
 
 def _parent(number: int) -> int:

@@ -15,7 +15,7 @@ from gitdailies_core.sources import registry
 from gitdailies_core.values import strict_json
 
 from gitdailies_cli import output
-from gitdailies_cli.common_options import ago, moment
+from gitdailies_cli.common_options import ago, body_of, moment
 
 _CONFIG = click.option(
     "--config", type=click.Path(path_type=Path), help="the path of gitdailies.yml, for your own sources"
@@ -148,7 +148,7 @@ def new(ctx: click.Context, name: str, origin: str, as_pack: bool, config: Path 
     """
     from gitdailies_sources import draft
 
-    body = _last_body(ctx, name, config) if origin == "last" else _body(origin)
+    body = _last_body(ctx, name, config) if origin == "last" else body_of(origin)
     try:
         value = strict_json.loads(body)
     except UnreadableBody as error:
@@ -164,13 +164,6 @@ def new(ctx: click.Context, name: str, origin: str, as_pack: bool, config: Path 
     click.echo("    mapping:")
     for line in draft.mapping(value):
         click.echo(f"      {line}")
-
-
-def _body(file: str) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except OSError as error:
-        raise UsageError(f"{file}: cannot read it: {(error.strerror or '').lower()}") from None
 
 
 def _last_body(ctx: click.Context, name: str, config: Path | None) -> bytes:
@@ -210,7 +203,8 @@ def preview(ctx: click.Context, name: str, since: str, config: Path | None, as_j
     if source is None:
         known = ", ".join(settings.sources) or "none"
         raise UsageError(f"NAME: expected a source of gitdailies.yml ({known}), got {got(name)}")
-    found = stored.preview(options.store(ctx, config), source, settings.routes, _since(since))
+    began = ago(since, datetime.now(UTC)) or moment(since, "--since")
+    found = stored.preview(options.store(ctx, config), source, settings.routes, began)
     if as_json:
         output.as_json(
             {
@@ -238,12 +232,6 @@ def preview(ctx: click.Context, name: str, since: str, config: Path | None, as_j
             f"{len(found.would_count)} of them did not count so far, and would now; "
             f"count them with: gitdailies relay replay --source {name}, and the same with --ignored"
         )
-
-
-def _since(text: str) -> datetime:
-    found = ago(text, datetime.now(UTC)) or moment(text, "--since")
-    assert found is not None
-    return found
 
 
 @sources.command(short_help="check a pack by its examples")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +25,7 @@ from gitdailies_core.sources.request import FORM, Request
 from gitdailies_core.values.nearest_name import did_you_mean
 
 from gitdailies_cli import find_config, output
+from gitdailies_cli.common_options import body_of
 
 if TYPE_CHECKING:
     from gitdailies_relay.accepting.interpret import RoutedMessage
@@ -136,14 +136,10 @@ def _pairs(given: Sequence[str], sign: str, expected: str) -> dict[str, str]:
 
 
 def _request(name: str, given: _Given) -> Request:
-    try:
-        body = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-    except OSError as error:
-        raise UsageError(f"{name}: cannot read it: {(error.strerror or '').lower()}") from None
     kind = FORM if given.form or name.endswith(".form") else "application/json"
     headers = {"content-type": kind, **_headers_beside(name), **given.headers}
     # The relay takes the time of receipt where a delivery has none.
-    return Request.make(headers=headers, body=body, query=given.query, received_at=datetime.now(UTC))
+    return Request.make(headers=headers, body=body_of(name), query=given.query, received_at=datetime.now(UTC))
 
 
 def _headers_beside(name: str) -> dict[str, str]:

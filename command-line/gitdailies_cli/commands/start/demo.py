@@ -7,8 +7,6 @@ each time it runs.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import os
 import secrets
@@ -24,6 +22,7 @@ from urllib.parse import urlsplit
 
 import click
 from gitdailies_core.errors import ConfigurationError, DeliveryError, Refused
+from gitdailies_core.sources.signatures import hmac_sha256
 
 from gitdailies_cli import find_config
 from gitdailies_cli.commands.start import container
@@ -187,25 +186,23 @@ def send(data: Path, dora: str, relay: str, names: Sequence[str]) -> list[str]:
 
     Raises DeliveryError if there is no answer, and Refused for an answer other than 2xx.
     """
-    import requests
+    from gitdailies_connection.http.bounded_client import ask
 
     settings, lines = _settings(data), []
-    with requests.Session() as session:
-        # To this machine, so no proxy of the environment is asked.
-        session.trust_env = False
-        for name in names:
-            sample = SAMPLES[name]
-            url = _address(sample, dora, relay)
-            body = json.dumps(sample.body(_values_now())).encode()
-            secret = _secret(data, settings, name).read(os.environ).reveal()
-            headers = {"content-type": "application/json", sample.header: _proof(sample, secret, body)}
-            try:
-                answer = session.post(url, data=body, headers=headers, timeout=_TIMEOUT_SECONDS)
-            except requests.RequestException:
-                raise DeliveryError(f"{url}: no answer; start `gitdailies up` in this folder first") from None
-            if not answer.ok:
-                raise Refused(f"{url}: expected the {name} event to be accepted, got {answer.status_code}")
-            lines.append(f"{name}: accepted by {url}")
+    for name in names:
+        sample = SAMPLES[name]
+        url = _address(sample, dora, relay)
+        body = json.dumps(sample.body(_values_now())).encode()
+        secret = _secret(data, settings, name).read(os.environ)
+        proof = hmac_sha256(body, secret) if sample.signed else secret.reveal()
+        headers = {"content-type": "application/json", sample.header: proof}
+        try:
+            answer = ask("POST", url, headers, body, seconds=_TIMEOUT_SECONDS)
+        except DeliveryError:
+            raise DeliveryError(f"{url}: no answer; start `gitdailies up` in this folder first") from None
+        if not 200 <= answer.status < 300:
+            raise Refused(f"{url}: expected the {name} event to be accepted, got {answer.status}")
+        lines.append(f"{name}: accepted by {url}")
     return lines
 
 
@@ -303,10 +300,6 @@ def _secret(data: Path, settings: Configuration, name: str) -> SecretSource:
 
 def _address(sample: Sample, dora: str, relay: str) -> str:
     return f"{dora if sample.server == DORA else relay}{sample.path}"
-
-
-def _proof(sample: Sample, secret: str, body: bytes) -> str:
-    return f"v1={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}" if sample.signed else secret
 
 
 def _read(file: str) -> str:

@@ -35,18 +35,8 @@ _KEYS_AT_MOST_EVERY = 60.0
 class OpenIdProvider:
     """One provider. What it publishes is kept for an hour, and longer while it cannot be reached."""
 
-    def __init__(
-        self,
-        settings: OpenIdSettings,
-        environ: Mapping[str, str] = os.environ,
-        *,
-        now: Callable[[], float] = time.time,
-        ticks: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, settings: OpenIdSettings, *, ticks: Callable[[], float] = time.monotonic) -> None:
         self.settings = settings
-        self._environ = environ
-        self._now = now
-        self._ticks = ticks
         self._lock = threading.Lock()
         self._metadata = _Kept[ProviderMetadata](ticks)
         self._keys = _Kept[KeySet](ticks)
@@ -65,7 +55,7 @@ class OpenIdProvider:
         Raises DeliveryError if the provider does not answer, SignInRefused and ConfigurationError.
         """
         if self.settings.client_secret is not None:
-            self.settings.client_secret.read(self._environ)
+            self.settings.client_secret.read(os.environ)
         self._published_keys(self.metadata(), again=False)
 
     def account(self, code: str, *, redirect: str, verifier: str, nonce: str) -> Account:
@@ -74,7 +64,7 @@ class OpenIdProvider:
         Raises DeliveryError if the provider does not answer, SignInRefused for anything that is not right.
         """
         about, settings = self.metadata(), self.settings
-        secret = None if settings.client_secret is None else settings.client_secret.read(self._environ)
+        secret = None if settings.client_secret is None else settings.client_secret.read(os.environ)
         headers, body = metadata.token_request(
             about,
             code=code,
@@ -103,7 +93,7 @@ class OpenIdProvider:
                     issuer=about.issuer,
                     client_id=self.settings.client_id,
                     nonce=nonce,
-                    now=int(self._now()),
+                    now=int(time.time()),
                 )
             except id_token.KeyUnknown:
                 if again:

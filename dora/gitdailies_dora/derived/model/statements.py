@@ -11,6 +11,13 @@ from __future__ import annotations
 
 from gitdailies_dora.sql.bulk import Lookup
 
+# The deploys, or the first deploys of a commit, that the caller's row names.
+_OF_TARGET = "d.repo = given.repo AND d.environment = given.environment AND d.service = given.service"
+_OF_COMMIT = (
+    "c.repo = given.repo AND c.environment = given.environment AND c.sha = given.sha"
+    " AND c.service = given.service"
+)
+
 # --- Deploys ---
 
 # Names that begin with "+" are columns of numbers (`bulk.insert_many`).
@@ -63,82 +70,68 @@ DEPLOY_RESULTS = Lookup(
 )
 
 # The last deploy before a position in its target, the last counting one, and when the next of any kind is.
-DEPLOYS_AROUND = """
+DEPLOYS_AROUND = f"""
 given.number,
-(SELECT d.id FROM figures_deploys d WHERE d.repo = given.repo
-  AND d.environment = given.environment AND d.service = given.service
+(SELECT d.id FROM figures_deploys d WHERE {_OF_TARGET}
   AND (d.at, d.id) < (given.at, given.id) ORDER BY d.at DESC, d.id DESC LIMIT 1),
-(SELECT d.id FROM figures_deploys d WHERE d.repo = given.repo
-  AND d.environment = given.environment AND d.service = given.service AND d.counts = 1
+(SELECT d.id FROM figures_deploys d WHERE {_OF_TARGET} AND d.counts = 1
   AND (d.at, d.id) < (given.at, given.id) ORDER BY d.at DESC, d.id DESC LIMIT 1),
-(SELECT d.at FROM figures_deploys d WHERE d.repo = given.repo
-  AND d.environment = given.environment AND d.service = given.service
+(SELECT d.at FROM figures_deploys d WHERE {_OF_TARGET}
   AND (d.at, d.id) > (given.at, given.id) ORDER BY d.at, d.id LIMIT 1)
-"""
+"""  # noqa: S608  a constant
 
 # Whether there is a deploy after a position in its target, and when the next counting one is.
-DEPLOYS_AFTER = """
+DEPLOYS_AFTER = f"""
 given.number,
-(SELECT 1 FROM figures_deploys d WHERE d.repo = given.repo AND d.environment = given.environment
-  AND d.service = given.service AND (d.at, d.id) > (given.at, given.id)
+(SELECT 1 FROM figures_deploys d WHERE {_OF_TARGET} AND (d.at, d.id) > (given.at, given.id)
   ORDER BY d.at, d.id LIMIT 1),
-(SELECT d.at FROM figures_deploys d WHERE d.repo = given.repo
-  AND d.environment = given.environment AND d.service = given.service AND d.counts = 1
+(SELECT d.at FROM figures_deploys d WHERE {_OF_TARGET} AND d.counts = 1
   AND (d.at, d.id) > (given.at, given.id) ORDER BY d.at, d.id LIMIT 1)
-"""
+"""  # noqa: S608  a constant
 
+# The deploy that brought a commit, if the first that has it did so.
+_BROUGHT_BY = f"""\
+(SELECT CASE WHEN c.own = 1 AND c.brought = 1 THEN c.deploy END FROM figures_commits c
+ WHERE {_OF_COMMIT} AND (c.at, c.deploy) < (given.at, given.id) ORDER BY c.at, c.deploy LIMIT 1)"""  # noqa: S608
 # Of a SHA before a position in its target: the first deploy that did not bring it, the first counting one of
 # these, and the deploy that brought it, if that is of it: the first that has the commit. No counting one is
 # before that, and thousands of repeats may be behind it, so it is not looked for then. `+ 0` keeps a planner
 # without statistics from the indexes of counting deploys, which do not have the SHA.
-FIRST_OF_SHA = """
+FIRST_OF_SHA = f"""
 given.number,
-(SELECT d.id FROM figures_deploys d WHERE d.repo = given.repo
-  AND d.environment = given.environment AND d.service = given.service AND d.sha = given.sha
+(SELECT d.id FROM figures_deploys d WHERE {_OF_TARGET} AND d.sha = given.sha
   AND d.own_new = 0 AND (d.at, d.id) < (given.at, given.id) ORDER BY d.at, d.id LIMIT 1),
-CASE WHEN (SELECT CASE WHEN c.own = 1 AND c.brought = 1 THEN c.deploy END FROM figures_commits c
- WHERE c.repo = given.repo AND c.environment = given.environment AND c.sha = given.sha
-  AND c.service = given.service AND (c.at, c.deploy) < (given.at, given.id)
- ORDER BY c.at, c.deploy LIMIT 1) IS NULL THEN
-(SELECT d.id FROM figures_deploys d WHERE d.repo = given.repo
-  AND d.environment = given.environment AND d.service = given.service AND d.sha = given.sha
+CASE WHEN {_BROUGHT_BY} IS NULL THEN
+(SELECT d.id FROM figures_deploys d WHERE {_OF_TARGET} AND d.sha = given.sha
   AND d.own_new = 0 AND d.counts + 0 = 1 AND (d.at, d.id) < (given.at, given.id)
   ORDER BY d.at, d.id LIMIT 1) END,
-(SELECT CASE WHEN c.own = 1 AND c.brought = 1 THEN c.deploy END FROM figures_commits c
- WHERE c.repo = given.repo AND c.environment = given.environment AND c.sha = given.sha
-  AND c.service = given.service AND (c.at, c.deploy) < (given.at, given.id)
- ORDER BY c.at, c.deploy LIMIT 1)
-"""
+{_BROUGHT_BY}
+"""  # noqa: S608  a constant
 
 # Of the deploys of a SHA before a position that did not bring it: whether one had this exact environment, and
 # whether one had this reporter if that is `asked`. Of all of them: the first counting one with this run and
 # attempt if a run is named. With times that no index has (`+ 0`), the index of runs is the best one for it.
-SAME_OF_SHA = """
+SAME_OF_SHA = f"""
 given.number,
-(SELECT 1 FROM figures_deploys d WHERE d.repo = given.repo AND d.environment = given.environment
-  AND d.service = given.service AND d.sha = given.sha AND d.own_new = 0
+(SELECT 1 FROM figures_deploys d WHERE {_OF_TARGET} AND d.sha = given.sha AND d.own_new = 0
   AND d.exact = given.exact AND (d.at, d.id) < (given.at, given.id) ORDER BY d.at, d.id LIMIT 1),
 CASE WHEN given.asked = 1 THEN
-(SELECT 1 FROM figures_deploys d WHERE d.repo = given.repo AND d.environment = given.environment
-  AND d.service = given.service AND d.sha = given.sha AND d.own_new = 0
+(SELECT 1 FROM figures_deploys d WHERE {_OF_TARGET} AND d.sha = given.sha AND d.own_new = 0
   AND d.reporter = given.reporter AND (d.at, d.id) < (given.at, given.id) ORDER BY d.at, d.id LIMIT 1) END,
 CASE WHEN given.run <> '' THEN
-(SELECT d.id FROM figures_deploys d WHERE d.repo = given.repo
-  AND d.environment = given.environment AND d.service = given.service AND d.run = given.run
-  AND d.attempt = given.attempt
+(SELECT d.id FROM figures_deploys d WHERE {_OF_TARGET} AND d.run = given.run AND d.attempt = given.attempt
  AND d.sha = given.sha AND d.run <> '' AND d.counts = 1 AND (given.says = '' OR d.says = given.says)
  AND (d.at + 0 < given.at OR (d.at + 0 = given.at AND d.id < given.id)) ORDER BY d.at + 0, d.id LIMIT 1) END
-"""
+"""  # noqa: S608  a constant
 
 # The latest counting deploy before a position that is no rollback and of another commit, since a moment.
-LATEST_OTHER = """
+LATEST_OTHER = f"""
 given.number,
-(SELECT d.id FROM figures_deploys d WHERE d.repo = given.repo
-  AND d.environment = given.environment AND d.service = given.service AND d.counts = 1
+(SELECT d.id FROM figures_deploys d WHERE {_OF_TARGET} AND d.counts = 1
   AND d.type <> 'rollback' AND d.at > given.since
  AND substr(d.sha, 1, length(given.sha)) <> given.sha AND substr(given.sha, 1, length(d.sha)) <> d.sha
  AND (d.at, d.id) < (given.at, given.id) ORDER BY d.at DESC, d.id DESC LIMIT 1)
-"""
+"""  # noqa: S608  a constant
 
 # Repeats of a deploy between two moments.
 REPEATS_BETWEEN = Lookup(
@@ -152,8 +145,7 @@ REPEATS_BETWEEN = Lookup(
 DEPLOYS_SINCE = Lookup(
     "given.number, d.id",
     "figures_deploys d",
-    "d.repo = given.repo AND d.environment = given.environment AND d.service = given.service"
-    " AND d.at >= given.since AND (d.at, d.id) < (given.at, given.id)",
+    f"{_OF_TARGET} AND d.at >= given.since AND (d.at, d.id) < (given.at, given.id)",
 )
 
 # The last service of a repository and environment before another one, in alphabetical order.
@@ -167,11 +159,7 @@ LATEST_OF_TARGET = (
     "SELECT id FROM figures_deploys WHERE repo = ? AND environment = ? AND service = ?"
     " ORDER BY at DESC, id DESC LIMIT ? OFFSET ?"
 )
-DEPLOYS_OF_TARGET = Lookup(
-    "d.id",
-    "figures_deploys d",
-    "d.repo = given.repo AND d.environment = given.environment AND d.service = given.service",
-)
+DEPLOYS_OF_TARGET = Lookup("d.id", "figures_deploys d", _OF_TARGET)
 
 # The first deploy of the next environment and service of a repository in alphabetical order.
 NEXT_SERVICE = (
@@ -204,32 +192,29 @@ NEXT_COUNTING = (
 LATER_OF_SHA = Lookup(
     "d.id, d.at, d.counts",
     "figures_deploys d",
-    "d.repo = given.repo AND d.environment = given.environment AND d.service = given.service"
-    " AND d.sha = given.sha AND d.own_new = 0 AND d.at >= given.at AND d.at <= ?",
+    f"{_OF_TARGET} AND d.sha = given.sha AND d.own_new = 0 AND d.at >= given.at AND d.at <= ?",
 )
 
 # The latest counting deploy of one service between two moments.
-LATEST_DEPLOY_OF_SERVICE = """
+LATEST_DEPLOY_OF_SERVICE = f"""
 given.number,
-(SELECT d.id FROM figures_deploys d WHERE d.repo = given.repo
-  AND d.environment = given.environment AND d.service = given.service AND d.counts = 1
+(SELECT d.id FROM figures_deploys d WHERE {_OF_TARGET} AND d.counts = 1
  AND d.at <= given.at AND d.at > given.since ORDER BY d.at DESC, d.id DESC LIMIT 1)
-"""
+"""  # noqa: S608  a constant
 
 # Whether a deploy of a service, counted or repeat, is at or before a moment; one before a position, and when
 # the first one after it is.
-NAMED_UNTIL = """
+NAMED_UNTIL = f"""
 given.number,
-(SELECT 1 FROM figures_deploys d WHERE d.repo = given.repo AND d.environment = given.environment
- AND d.service = given.service AND d.at <= given.at ORDER BY d.at, d.id LIMIT 1)
-"""
-NAMED_AROUND = """
+(SELECT 1 FROM figures_deploys d WHERE {_OF_TARGET} AND d.at <= given.at ORDER BY d.at, d.id LIMIT 1)
+"""  # noqa: S608  a constant
+NAMED_AROUND = f"""
 given.number,
-(SELECT 1 FROM figures_deploys d WHERE d.repo = given.repo AND d.environment = given.environment
-  AND d.service = given.service AND (d.at, d.id) < (given.at, given.id) ORDER BY d.at, d.id LIMIT 1),
-(SELECT d.at FROM figures_deploys d WHERE d.repo = given.repo AND d.environment = given.environment
-  AND d.service = given.service AND (d.at, d.id) > (given.at, given.id) ORDER BY d.at, d.id LIMIT 1)
-"""
+(SELECT 1 FROM figures_deploys d WHERE {_OF_TARGET} AND (d.at, d.id) < (given.at, given.id)
+  ORDER BY d.at, d.id LIMIT 1),
+(SELECT d.at FROM figures_deploys d WHERE {_OF_TARGET} AND (d.at, d.id) > (given.at, given.id)
+  ORDER BY d.at, d.id LIMIT 1)
+"""  # noqa: S608  a constant
 
 # The same for any service.
 LATEST_DEPLOY_OF_ANY_SERVICE = """
@@ -256,8 +241,7 @@ NEXT_ENVIRONMENT = (
 LONGER_DEPLOYED = Lookup(
     "DISTINCT given.number, d.sha",
     "figures_deploys d",
-    "d.repo = given.repo AND d.environment = given.environment AND d.service = given.service"
-    " AND d.own_new = 0 AND d.sha > given.sha AND d.sha < given.behind",
+    f"{_OF_TARGET} AND d.own_new = 0 AND d.sha > given.sha AND d.sha < given.behind",
 )
 
 # --- Commits ---
@@ -269,8 +253,7 @@ DELETE_COMMIT = (
 )
 
 _BEFORE_THAT_BROUGHT = (
-    "d.repo = given.repo AND d.environment = given.environment AND d.service = given.service AND d.counts = 1"
-    " AND (d.unknown <> '' OR d.unknown_commits > 0 OR d.leads <> '')"
+    f"{_OF_TARGET} AND d.counts = 1 AND (d.unknown <> '' OR d.unknown_commits > 0 OR d.leads <> '')"
     " AND (d.at, d.id) < (given.at, given.id)"
 )
 # The latest deploy before a position in its target that brought something, and its commit if it listed none.
@@ -283,28 +266,24 @@ given.number,
 """  # noqa: S608  a constant
 
 # 1 if an earlier deploy of a target was of a commit or listed it, else 2 if one named it as a parent.
-COMMIT_BEFORE = """
+COMMIT_BEFORE = f"""
 given.number,
-CASE WHEN (SELECT 1 FROM figures_commits c WHERE c.repo = given.repo AND c.environment = given.environment
-  AND c.sha = given.sha AND c.service = given.service AND c.brought <> 2
+CASE WHEN (SELECT 1 FROM figures_commits c WHERE {_OF_COMMIT} AND c.brought <> 2
  AND (c.at, c.deploy) < (given.at, given.id) LIMIT 1) IS NOT NULL THEN 1
-WHEN (SELECT 1 FROM figures_commits c WHERE c.repo = given.repo AND c.environment = given.environment
-  AND c.sha = given.sha AND c.service = given.service AND c.brought = 2
+WHEN (SELECT 1 FROM figures_commits c WHERE {_OF_COMMIT} AND c.brought = 2
  AND (c.at, c.deploy) < (given.at, given.id) LIMIT 1) IS NOT NULL THEN 2 END
-"""
+"""  # noqa: S608  a constant
 # The first deploy that listed a commit.
-BROUGHT_BEFORE = """
+BROUGHT_BEFORE = f"""
 given.number,
-(SELECT c.deploy FROM figures_commits c WHERE c.repo = given.repo
-  AND c.environment = given.environment AND c.sha = given.sha AND c.service = given.service
+(SELECT c.deploy FROM figures_commits c WHERE {_OF_COMMIT}
  AND c.brought = 1 AND (c.at, c.deploy) < (given.at, given.id) ORDER BY c.at, c.deploy LIMIT 1)
-"""
+"""  # noqa: S608  a constant
 # The deploys of a target that had a commit since a moment.
 MENTIONS_AFTER = Lookup(
     "c.deploy, c.at",
     "figures_commits c",
-    "c.repo = given.repo AND c.environment = given.environment AND c.sha = given.sha"
-    " AND c.service = given.service AND c.at >= given.at",
+    f"{_OF_COMMIT} AND c.at >= given.at",
 )
 # The deploys of any service that are of a commit, or brought it.
 CANDIDATES = Lookup(
@@ -483,8 +462,7 @@ ENDED_OF_DEPLOY = Lookup(
 FIXES_BETWEEN = Lookup(
     "given.id, d.at, d.id, d.rework",
     "figures_deploys d",
-    "d.repo = given.repo AND d.environment = given.environment AND d.service = given.service"
-    " AND d.counts = 1 AND d.at >= given.since AND d.at < given.until"
+    f"{_OF_TARGET} AND d.counts = 1 AND d.at >= given.since AND d.at < given.until"
     " AND (d.at, d.id) > (given.deploy_at, given.deploy) AND (d.known = 0 OR d.type = 'rollback')",
 )
 

@@ -17,11 +17,6 @@ _FEW = 8
 Value = TypeVar("Value")
 
 
-def commit_key(sha: str) -> int:
-    """Return the number of the first seven digits, which all SHAs of one commit have in common."""
-    return int(sha[:SHORTEST_SHA], 16)
-
-
 def same_commit(one: str, other: str) -> bool:
     """Whether two SHAs, both in lower case, name the same commit."""
     return one.startswith(other) or other.startswith(one)

@@ -82,11 +82,6 @@ class Teams:
     def __bool__(self) -> bool:
         return bool(self.settings)
 
-    @property
-    def name_services(self) -> bool:
-        """Whether a team has single services of a repository."""
-        return any(line.service is not None for line in self._lines)
-
     def of(self, repo: str, service: str | None) -> tuple[str, ...]:
         """Return the keys of the teams of a target, in the order of the file; names are folded.
 

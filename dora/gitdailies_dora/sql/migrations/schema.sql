@@ -36,6 +36,8 @@ CREATE TABLE events (
 	FOREIGN KEY(key_id) REFERENCES keys (id)
 );
 CREATE INDEX events_time ON events (kind, time);
+CREATE INDEX events_repo ON events (repo, time);
+CREATE INDEX events_incident ON events (incident_id) WHERE incident_id IS NOT NULL;
 CREATE TABLE audit (
 	seq INTEGER NOT NULL,
 	at BIGINT NOT NULL,
@@ -74,11 +76,6 @@ CREATE TABLE sessions (
 	PRIMARY KEY (hash),
 	FOREIGN KEY(person_id) REFERENCES people (id)
 );
-CREATE TABLE figures_settings (
-	name TEXT NOT NULL,
-	value TEXT NOT NULL,
-	PRIMARY KEY (name)
-);
 CREATE TABLE git_commits (
 	repo TEXT NOT NULL,
 	named TEXT NOT NULL,
@@ -94,8 +91,11 @@ CREATE TABLE git_pairs (
 	behind TEXT NOT NULL,
 	PRIMARY KEY (repo, earlier, later)
 );
-CREATE INDEX events_repo ON events (repo, time);
-CREATE INDEX events_incident ON events (incident_id) WHERE incident_id IS NOT NULL;
+CREATE TABLE figures_settings (
+	name TEXT NOT NULL,
+	value TEXT NOT NULL,
+	PRIMARY KEY (name)
+);
 CREATE TABLE figures_read (
 	seq BIGINT NOT NULL
 );

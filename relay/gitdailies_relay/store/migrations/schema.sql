@@ -68,7 +68,8 @@ CREATE TABLE "outbox" (
 	due_at BIGINT NOT NULL,
 	attempts INTEGER NOT NULL,
 	first_attempt_at BIGINT,
-	dead_letter TEXT, leased_until BIGINT, refusals INTEGER DEFAULT '0' NOT NULL, refused_at BIGINT, held_until BIGINT,
+	dead_letter TEXT,
+	leased_until BIGINT, refusals INTEGER DEFAULT '0' NOT NULL, refused_at BIGINT, held_until BIGINT,
 	PRIMARY KEY (seq)
 );
 CREATE TABLE attempts (
@@ -91,6 +92,7 @@ CREATE TABLE destinations (
 CREATE INDEX occurrences_merged ON occurrences (destination, source, merged_into) WHERE state = 'merged';
 CREATE INDEX outbox_partition ON outbox (partition, seq) WHERE dead_letter IS NULL;
 CREATE INDEX outbox_due ON outbox (due_at) WHERE is_next = 1 AND dead_letter IS NULL;
+CREATE INDEX quarantine_waiting ON quarantine (code, delivery) WHERE replayed_at IS NULL;
 CREATE TABLE ignored (
 	seq INTEGER NOT NULL,
 	delivery TEXT NOT NULL,
@@ -107,7 +109,26 @@ CREATE TABLE ignored (
 	UNIQUE (delivery)
 );
 CREATE INDEX occurrences_open ON occurrences (started_at, state) WHERE state IN ('open', 'merged');
-CREATE INDEX outbox_dead_letters ON outbox (seq) WHERE dead_letter IS NOT NULL;
+CREATE TABLE outcome_counts (
+	source TEXT NOT NULL,
+	is_replay INTEGER NOT NULL,
+	outcome TEXT NOT NULL,
+	bucket INTEGER DEFAULT '0' NOT NULL,
+	messages BIGINT NOT NULL,
+	PRIMARY KEY (source, is_replay, outcome, bucket)
+)
+ WITHOUT ROWID;
+CREATE TABLE source_days (
+	source TEXT NOT NULL,
+	day BIGINT NOT NULL,
+	bucket INTEGER DEFAULT '0' NOT NULL,
+	deliveries BIGINT NOT NULL,
+	first_at BIGINT NOT NULL,
+	last_at BIGINT NOT NULL,
+	longest_gap BIGINT NOT NULL,
+	PRIMARY KEY (source, day, bucket)
+)
+ WITHOUT ROWID;
 CREATE TABLE actions (
 	seq INTEGER NOT NULL,
 	at BIGINT NOT NULL,
@@ -118,6 +139,7 @@ CREATE TABLE actions (
 	PRIMARY KEY (seq)
 );
 CREATE INDEX actions_subject ON actions (subject);
+CREATE INDEX outbox_dead_letters ON outbox (seq) WHERE dead_letter IS NOT NULL;
 CREATE INDEX outbox_tried ON outbox (due_at) WHERE is_next = 1 AND dead_letter IS NULL AND attempts > 0;
 CREATE INDEX outbox_held ON outbox (held_until) WHERE held_until IS NOT NULL;
 CREATE TABLE receivers (
@@ -167,7 +189,6 @@ CREATE TABLE waiting_deploys (
 CREATE INDEX waiting_deploys_repo ON waiting_deploys (repo);
 CREATE INDEX deliveries_delivery ON deliveries (delivery);
 CREATE INDEX events_delivery ON events (delivery);
-CREATE INDEX quarantine_waiting ON quarantine (code, delivery) WHERE replayed_at IS NULL;
 CREATE TABLE refusals (
 	seq INTEGER NOT NULL,
 	status INTEGER NOT NULL,
@@ -180,24 +201,4 @@ CREATE TABLE refusals (
 	PRIMARY KEY (seq)
 );
 CREATE INDEX refusals_last ON refusals (last_at);
-CREATE TABLE outcome_counts (
-	source TEXT NOT NULL,
-	is_replay INTEGER NOT NULL,
-	outcome TEXT NOT NULL,
-	bucket INTEGER DEFAULT '0' NOT NULL,
-	messages BIGINT NOT NULL,
-	PRIMARY KEY (source, is_replay, outcome, bucket)
-)
- WITHOUT ROWID;
-CREATE TABLE source_days (
-	source TEXT NOT NULL,
-	day BIGINT NOT NULL,
-	bucket INTEGER DEFAULT '0' NOT NULL,
-	deliveries BIGINT NOT NULL,
-	first_at BIGINT NOT NULL,
-	last_at BIGINT NOT NULL,
-	longest_gap BIGINT NOT NULL,
-	PRIMARY KEY (source, day, bucket)
-)
- WITHOUT ROWID;
 INSERT INTO alembic_version (version_num) VALUES ('0007');

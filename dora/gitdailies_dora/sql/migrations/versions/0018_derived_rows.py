@@ -1,7 +1,7 @@
-"""What is derived from the events: rows from which figures are computed, packed weeks, names of repositories.
+"""What a team's first month needs of the store, what people decide, and what is derived from the events.
 
-Earlier revisions had other tables of them. A store loses those, and the first server that starts derives the
-rows again.
+What is derived: rows from which figures are computed, packed weeks, names of repositories. 0012 had other
+tables of them. A store loses those, and the first server that starts derives the rows again.
 """
 
 from __future__ import annotations
@@ -10,16 +10,12 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
+from gitdailies_server.storage.revisions import SEQUENCE, numbers, partial_index, texts
 
 revision = "0018"
-down_revision = "0017"
+down_revision = "0012"
 
 _NAME = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-# All that revisions from 0010 on made, whatever its columns were.
-_EARLIER = (
-    *("figures_names", "figures_repos", "figures_deploys", "figures_commits", "figures_reverts"),
-    *("figures_remedies", "figures_lengths", "figures_incidents", "packed_weeks", "packed_sums"),
-)
 # One step in the index for each name: the next larger one.
 _FILL = """
 INSERT INTO repositories (name)
@@ -58,11 +54,21 @@ _INDEXES = (
 
 
 def upgrade() -> None:
-    op.create_table("repositories", sa.Column("name", sa.Text, primary_key=True), sqlite_with_rowid=False)
-    op.execute(_FILL)
-    for table in _EARLIER:
+    _git()
+    # Find the events of a repository in the order of arrival.
+    op.create_index("events_repo_seq", "events", ["repo", "seq"])
+    # A link for a new password is an invitation with a person.
+    op.add_column("invitations", sa.Column("person_id", sa.BigInteger))
+    _wrong_requests()
+    _erased_events()
+    _tokens()
+    _sign_ins()
+    _screens()
+    _decisions()
+    _repositories()
+    # What is derived. Without the line of the settings, all events are derived again.
+    for table in ("figures_deploys", "figures_commits", "figures_incidents"):
         op.drop_table(table, if_exists=True)
-    # Without them, all events are derived again.
     op.execute("DELETE FROM figures_settings WHERE name = 'figures'")
     _deploys()
     _commits()
@@ -71,6 +77,113 @@ def upgrade() -> None:
     for table, name, columns, which in _INDEXES:
         rows = None if which is None else sa.text(which)
         op.create_index(f"{table}_{name}", table, columns, sqlite_where=rows, postgresql_where=rows)
+
+
+def _git() -> None:
+    """Rename `git_told` to `git_deploys`: what git says that each deploy brought. Every row is kept.
+
+    The rows are copied, since a renamed table would keep the old names of its key and index.
+    """
+    op.create_table(
+        "git_deploys",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("repo", sa.Text, nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        *texts("unknown", "commits"),
+    )
+    op.execute(
+        "INSERT INTO git_deploys (id, repo, at, unknown, commits)"
+        " SELECT id, repo, at, unknown, commits FROM git_told"
+    )
+    op.drop_table("git_told")
+    op.create_index("git_deploys_repo", "git_deploys", ["repo"])
+
+
+def _wrong_requests() -> None:
+    op.create_table(
+        "wrong_requests",
+        sa.Column("seq", SEQUENCE, primary_key=True),
+        sa.Column("key_id", sa.BigInteger, sa.ForeignKey("keys.id"), nullable=False),
+        *texts("problem", "detail"),
+        *numbers("first_at", "last_at"),
+    )
+    op.create_index("wrong_requests_key", "wrong_requests", ["key_id"])
+
+
+def _erased_events() -> None:
+    """Recognize a repeat of an erased event by a hash of its id."""
+    op.create_table(
+        "erased_events",
+        sa.Column("hash", sa.Text, primary_key=True),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sqlite_with_rowid=False,
+    )
+
+
+def _tokens() -> None:
+    """A read token is a key with a person. Its name is unique among the tokens of that person."""
+    op.add_column("keys", sa.Column("person_id", sa.BigInteger))
+    op.drop_index("keys_live_name", "keys")
+    live = "deleted_at IS NULL AND person_id IS"
+    partial_index("keys_live_name", "keys", ["name"], f"{live} NULL", unique=True)
+    partial_index("keys_token_name", "keys", ["person_id", "name"], f"{live} NOT NULL", unique=True)
+
+
+def _sign_ins() -> None:
+    """Sign in with accounts of other systems."""
+    op.create_table(
+        "identities",
+        sa.Column("hash", sa.LargeBinary, primary_key=True),
+        sa.Column("provider", sa.Text, nullable=False),
+        *numbers("person_id", "created_at"),
+    )
+    op.create_index("identities_person", "identities", ["person_id"])
+    op.create_table(
+        "pending_sign_ins",
+        sa.Column("hash", sa.LargeBinary, primary_key=True),
+        sa.Column("browser", sa.LargeBinary, nullable=False),
+        sa.Column("next", sa.Text, nullable=False),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
+    )
+
+
+def _screens() -> None:
+    """Links with which a screen on a wall shows figures."""
+    op.create_table(
+        "screens",
+        sa.Column("id", SEQUENCE, primary_key=True),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("hash", sa.LargeBinary, nullable=False, unique=True),
+        *numbers("created_at", "expires_at"),
+        sa.Column("seen_at", sa.BigInteger),
+    )
+
+
+def _decisions() -> None:
+    """Corrections of events, and lines of the review."""
+    op.create_table(
+        "corrections",
+        sa.Column("event", sa.Text, primary_key=True),
+        sa.Column("what", sa.Text, nullable=False),
+        sa.Column("deploy", sa.Text),
+        *texts("reason", "actor"),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "acknowledgements",
+        sa.Column("line", sa.Text, primary_key=True),
+        *texts("reason", "actor"),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("acknowledgements_at", "acknowledgements", ["at"])
+
+
+def _repositories() -> None:
+    """Name every repository that an event has."""
+    op.create_table("repositories", sa.Column("name", sa.Text, primary_key=True), sqlite_with_rowid=False)
+    op.execute(_FILL)
 
 
 def _deploys() -> None:
@@ -84,17 +197,14 @@ def _deploys() -> None:
             for name in ("sha", "exact", "run", "attempt", "reporter", "says")
         ),
         sa.Column("counts", sa.Integer, nullable=False),
-        sa.Column("rule", sa.Text, nullable=False),
-        sa.Column("repeats", sa.Text, nullable=False),
-        sa.Column("type", sa.Text, nullable=False),
+        *texts("rule", "repeats", "type"),
         sa.Column("known", sa.Integer, nullable=False),
         sa.Column("rework", sa.Integer, nullable=False),
         sa.Column("unknown", sa.Text, nullable=False),
         sa.Column("unknown_commits", sa.Integer, nullable=False),
         sa.Column("leads", sa.Text, nullable=False),
         sa.Column("own_new", sa.Integer, nullable=False),
-        sa.Column("mentions", sa.Text, nullable=False),
-        sa.Column("reverts", sa.Text, nullable=False),
+        *texts("mentions", "reverts"),
         sa.Column("remedied_at", sa.BigInteger),
         sa.Column("judged", sa.Text, nullable=False, server_default=""),
     )
@@ -159,7 +269,6 @@ def _packed_weeks() -> None:
         "packed_weeks",
         sa.Column("environment", _NAME, primary_key=True),
         sa.Column("began", sa.BigInteger, primary_key=True, autoincrement=False),
-        sa.Column("ended", sa.BigInteger, nullable=False),
-        sa.Column("holds_from", sa.BigInteger, nullable=False),
+        *numbers("ended", "holds_from"),
         *(sa.Column(name, sa.LargeBinary, nullable=False) for name in ("places", *arrays)),
     )
