@@ -14,6 +14,7 @@ HOUR = 3600
 # Most in one place, so that events meet.
 REPOS = ("larkspur/shop", "larkspur/shop", "larkspur/shop", "Larkspur/Shop.git", "larkspur/ledger")
 ENVIRONMENTS = (None, None, "production", "production", " Live", "eu", "staging", "STAGING")
+PRODUCTION = (None, "production", " Live")
 SERVICES = (None, "api", "API", "web")
 # One has a single service of a repository of the other.
 TEAMS = Teams(
@@ -96,9 +97,31 @@ def _stored(number: int, event: dict[str, Any]) -> dict[str, Any]:
     return Event.from_wire({**event, "id": f"e{number * 7 % 61:02d}"}).to_wire()
 
 
-HISTORIES = st.lists(DEPLOYS | DEPLOYS | STARTS | ENDS, min_size=8, max_size=30).map(
-    lambda events: [_stored(number, event) for number, event in enumerate(events)]
-)
+def _in_a_row(
+    events: list[tuple[int, dict[str, Any]]], services: tuple[str | None, ...]
+) -> list[dict[str, Any]]:
+    """The events of one place, each some minutes after the one before."""
+    found, hours = [], 0.0
+    for minutes, event in events:
+        hours += minutes / 60
+        service = event["service"] if event["service"] in services else None
+        environment = event["environment"] if event["environment"] in PRODUCTION else None
+        place = {"repo": REPOS[0], "environment": environment, "service": service}
+        found.append({**event, **place, "time": text(hours)})
+    return found
+
+
+EVENTS = DEPLOYS | DEPLOYS | STARTS | ENDS
+STEPS = st.sampled_from((0, 1, 10, 20, 30, 59, 60, 61, 120, 121, 600, 1439, 1440, 2000))
+# Everywhere and at any time, so that places and periods meet, or in one place, so that rules do.
+HISTORIES = (
+    st.lists(EVENTS, min_size=8, max_size=30)
+    | st.builds(
+        _in_a_row,
+        st.lists(st.tuples(STEPS, EVENTS), min_size=8, max_size=30),
+        st.sampled_from(((), (), ("api",), SERVICES)),
+    )
+).map(lambda events: [_stored(number, event) for number, event in enumerate(events)])
 
 
 def _in_weeks(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
