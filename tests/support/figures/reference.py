@@ -39,8 +39,6 @@ Z = 1.959963984540054  # the normal quantile of a two-sided 95 % interval
 
 
 # --- The period ------------------------------------------------------------------------------------------
-
-
 @dataclass
 class Period:
     """The time that is asked for."""
@@ -91,8 +89,6 @@ def read_period(selection: dict, settings: dict) -> Period:
 
 
 # --- What is counted: incidents --------------------------------------------------------------------------
-
-
 def incident_key(e: dict, settings: dict) -> tuple[str, str, str, str]:
     """Incidents of one id are different ones if their repository, environment or service is another."""
     return (
@@ -201,8 +197,6 @@ def latest_in(i: Incident, there: list[Deploy], window: int | None) -> Deploy | 
 
 
 # --- What is counted: the five figures, with the names of their numbers ----------------------------------
-
-
 def percentile(values: list[Fraction], part: Fraction) -> float | None:
     """Percentiles are interpolated between neighbors."""
     if not values:
@@ -358,8 +352,6 @@ def rework_rate(chosen: list[Deploy]) -> dict:
 
 
 # --- Evidence --------------------------------------------------------------------------------------------
-
-
 def judge(counted: list[Deploy], corrections: dict, settings: dict) -> None:
     """A failed deploy has one evidence, the first that fits."""
     for d in counted:
@@ -377,8 +369,6 @@ def judge(counted: list[Deploy], corrections: dict, settings: dict) -> None:
 
 
 # --- Chance ----------------------------------------------------------------------------------------------
-
-
 @dataclass
 class Share:
     """What one target adds to one of the two ways to count."""
@@ -524,8 +514,6 @@ def most_by_chance(way: list[Share]) -> int:
 
 
 # --- Rework ----------------------------------------------------------------------------------------------
-
-
 def find_rework(counted: list[Deploy], incidents: list[Incident], corrections: dict) -> None:
     """Rollbacks, hotfixes, deploys with `fixes`, deploys that remedy an earlier one by `reverts`, and fixes
     forward: the last deploy that began while an incident of an earlier one was open, at most 60 minutes
@@ -554,16 +542,12 @@ def find_rework(counted: list[Deploy], incidents: list[Incident], corrections: d
 
 
 # --- Corrections -----------------------------------------------------------------------------------------
-
-
 def what(corrections: dict, key: str) -> str:
     """What a person says about an event. It takes precedence over all rules."""
     return (corrections.get(key) or [""])[0]
 
 
 # --- The answer ------------------------------------------------------------------------------------------
-
-
 Chosen = Callable[[Deploy | Incident], bool]
 
 
@@ -571,11 +555,7 @@ class Reference:
     """All five figures: for one selection, or with `over` for any part of the same history."""
 
     def __init__(
-        self,
-        events: list[dict],
-        selection: dict,
-        settings: dict,
-        corrections: dict | None = None,
+        self, events: list[dict], selection: dict, settings: dict, corrections: dict | None = None
     ) -> None:
         corrections = corrections or {}
         self.selection, self.settings = selection, settings
@@ -585,7 +565,7 @@ class Reference:
             (read_deploy(e, settings) for e in events if e["kind"] == "deployed"), key=lambda d: d.order
         )
         name_services(every)
-        classify(every, settings, now)
+        classify(every, settings)
         take_lists(every)
         self.counted = counted = [d for d in every if d.kind != "repeat" and d.time <= now]
         for target in {d.target for d in counted}:
@@ -631,7 +611,7 @@ class Reference:
             i for i in self.incidents if i.deploy is None and self.matches(i) and period.holds(i.start)
         ]
         firsts = [seconds(e["time"]) for e in self.seen if self.observes(repo_name(e.get("repo")))]
-        first = min(firsts, default=None)
+        first = min((t for t in firsts if period.to is None or t < period.to), default=None)
         period.observed = period.start if first is None else max(period.start, period.midnight(first))
         return {
             "deploymentFrequency": frequency(chosen, first, period),

@@ -17,8 +17,6 @@ VOID = ("merged", "cancelled", "deleted")
 
 
 # --- The events ------------------------------------------------------------------------------------------
-
-
 @dataclass
 class Commit:
     """One entry of the list of a deploy. `time`, `parents` and `outside` are None if not named."""
@@ -199,8 +197,6 @@ def read_deploy(event: dict, settings: dict) -> Deploy:
 
 
 # --- What is new in a deploy -----------------------------------------------------------------------------
-
-
 def find_new(counted: list[Deploy], every: list[Deploy]) -> None:
     """What each deploy of one target brought. `counted` are its deploys in order. A rollback that is not the
     first one, and a deploy of a commit that the target has, brought nothing new."""
@@ -212,7 +208,7 @@ def find_new(counted: list[Deploy], every: list[Deploy]) -> None:
         entries = d.listed or []
         for sha, its in parents_of(entries).items():
             parents.setdefault(sha, []).extend(its)
-        back = n > 0 and d.kind in ("rollback", "late", "forward")
+        back = n > 0 and (d.kind == "rollback" or d.rule in ("rollback", "late", "forward"))
         if not back:
             d.came = came_with(d, entries, named, has)
         if n == 0:
@@ -274,7 +270,7 @@ def new_of_list(
     plain = once([c for c in new if c not in merges])
     if plain:
         return "known", plain
-    known = reach + [c.sha for c in entries]  # only merges are new
+    known = (reach if whole else has) + [c.sha for c in entries]  # only merges are new
     if all(among(p, known) for c in merges for p in c.parents or []):
         return "nothing-new", []
     return "unknown", []
@@ -333,8 +329,6 @@ def nobody_says_whose(d: Deploy, entries: list[Commit], every: list[Deploy]) -> 
 
 
 # --- Reports without a service ---------------------------------------------------------------------------
-
-
 def name_services(deploys: list[Deploy]) -> None:
     """A deploy that names no service takes one, the first that fits."""
     for d in deploys:
@@ -382,11 +376,9 @@ def only_service(d: Deploy, deploys: list[Deploy]) -> str:
 
 
 # --- Repeats and rollbacks -------------------------------------------------------------------------------
-
-
-def classify(deploys: list[Deploy], settings: dict, now: Fraction) -> None:
+def classify(deploys: list[Deploy], settings: dict) -> None:
     """The deploys of a target are read in the order of time and id. The deploy that a rollback or hotfix
-    repeats then counts as one, if it came within the hour before. What comes after `now` changes no kind."""
+    repeats then counts as one, if it came within the hour before, even with `now` between them."""
     for d in deploys:
         seen = [o for o in deploys if o.target == d.target and o.order < d.order]
         counted = [o for o in seen if o.kind != "repeat"]
@@ -399,13 +391,12 @@ def classify(deploys: list[Deploy], settings: dict, now: Fraction) -> None:
                 and not original.said
                 and original.kind == original.rule
                 and d.time - original.time <= HOUR
-                and d.time <= now
             ):
                 original.kind = d.said
         elif d.said:
             d.kind = d.said
         else:
-            d.rule = d.kind = kind_of_plain(d, counted, [o for o in deploys if o.time <= now])
+            d.rule = d.kind = kind_of_plain(d, counted, deploys)
 
 
 def repeat_of_plain(d: Deploy, seen: list[Deploy], counted: list[Deploy], settings: dict) -> Deploy | None:
@@ -422,15 +413,15 @@ def repeat_of_plain(d: Deploy, seen: list[Deploy], counted: list[Deploy], settin
         return found
     if same:  # 3
         if all(o.name != d.name for o in reports):
-            return same[-1]
+            return same[0]
         if d.time - reports[0].time <= HOUR and all(o.reporter != d.reporter for o in reports):
-            return same[-1]
+            return same[0]
     return without_service(d, reports)  # 4
 
 
 def same_run(d: Deploy, same: list[Deploy]) -> Deploy | None:
     """2. An earlier deploy of its commit counted in the target with the same `run` and `attempt`."""
-    for o in reversed(same):
+    for o in same:
         if d.run and (o.run, o.attempt) == (d.run, d.attempt):
             return o
     return None
@@ -438,8 +429,8 @@ def same_run(d: Deploy, same: list[Deploy]) -> Deploy | None:
 
 def without_service(d: Deploy, reports: list[Deploy]) -> Deploy | None:
     """4. It comes within an hour of another reporter's report of its commit in the target, and one of the
-    two names no service itself. If that report is a repeat, both repeat the same deploy."""
-    for o in reversed(reports):
+    two names no service itself. The earliest counts. If it is a repeat, both repeat the same deploy."""
+    for o in reports:
         one_names_none = bool(o.own_service) != bool(d.own_service)
         if d.time - o.time <= HOUR and other_reporter(o, d) and one_names_none and not other_run(o, d):
             return o.repeated or o
@@ -486,7 +477,7 @@ def arrival(sha: str, counted: list[Deploy]) -> tuple[Fraction, str] | None:
 def is_late(d: Deploy, deploys: list[Deploy]) -> bool:
     """5. A push or a tag started its run, and its commit first came to the repository and environment at
     most two hours before. Reports to other services matter if they are at most a day older."""
-    if trigger_of(d, deploys) not in ("push", "tag"):
+    if not started_by_push(d, deploys):
         return False
     reports = [
         o
@@ -499,26 +490,21 @@ def is_late(d: Deploy, deploys: list[Deploy]) -> bool:
     return all(d.time - o.time <= 2 * HOUR for o in reports)
 
 
-def trigger_of(d: Deploy, deploys: list[Deploy]) -> str:
+def started_by_push(d: Deploy, deploys: list[Deploy]) -> bool:
     """Any report of the same run and attempt tells it, in any environment, from a day before the deploy to
-    an hour after it."""
-    if d.trigger:
-        return d.trigger
-    for o in deploys:
-        if (
-            d.run
-            and o.repo == d.repo
-            and (o.run, o.attempt) == (d.run, d.attempt)
-            and o.trigger
-            and -HOUR <= d.time - o.time <= DAY
-        ):
-            return o.trigger
-    return ""
+    an hour after it, also where another one says otherwise."""
+    of_run = [
+        o
+        for o in deploys
+        if d.run
+        and o.repo == d.repo
+        and (o.run, o.attempt) == (d.run, d.attempt)
+        and -HOUR <= d.time - o.time <= DAY
+    ]
+    return any(o.trigger in ("push", "tag") for o in [d, *of_run])
 
 
 # --- Remedies --------------------------------------------------------------------------------------------
-
-
 def find_remedies(counted: list[Deploy], every: list[Deploy], window: int) -> None:
     """What each deploy remedied. Both must be of the same repository, environment and service."""
     for d in counted:
