@@ -29,7 +29,7 @@ from tests.contract.stores.test_derived import (
     rolled_back,
     store,
 )
-from tests.support.figures.asking import alike
+from tests.support.figures.asking import alike, as_written
 from tests.support.figures.histories import CORRECTIONS, HISTORIES, QUESTIONS
 from tests.support.figures.reference import Reference
 from tests.support.forms import examples
@@ -78,9 +78,7 @@ def test_random_corrections_are_those_of_the_pure_functions(
         agree(session, lived.left.values(), now, SETTINGS)
         test_detail.agree(session, list(lived.left.values()), now, SETTINGS)
         left = {id_: tuple(one) for id_, one in corrections.all_corrections(session).items()}
-        expected = Reference(
-            list(lived.left.values()), parameters, hours=24, zone="Europe/Berlin", corrections=left
-        )
+        expected = Reference(list(lived.left.values()), parameters, as_written(SETTINGS), left)
         alike(msgspec.to_builtins(of_selection(session, asked, SETTINGS).figures), expected.figures())
 
 

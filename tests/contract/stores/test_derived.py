@@ -41,7 +41,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.databases import KINDS, opened
-from tests.support.figures.asking import alike
+from tests.support.figures.asking import alike, as_written
 from tests.support.figures.derived_store import (
     LATE,
     SETTINGS,
@@ -267,7 +267,7 @@ def test_derived_rows_are_those_of_all_events(
         if lived.chosen is SETTINGS:
             agree_on_outcomes(session, asked.selection.period.now)
             answer = of_selection(session, asked, SETTINGS)
-            expected = Reference(list(lived.left.values()), parameters, hours=24, zone="Europe/Berlin")
+            expected = Reference(list(lived.left.values()), parameters, as_written(SETTINGS))
             alike(msgspec.to_builtins(answer.figures), expected.figures())
             team = data.draw(st.sampled_from(("pay", "shop", "none")))
             of_team = question({**parameters, "team": team}, SETTINGS, LATE, teams=TEAMS)
@@ -327,7 +327,7 @@ def test_former_names_count_as_the_present_one(
         assert found == rows_made(session, rewritten, deleted, most, SETTINGS)
         assert by_rows.figures == of_selection(session, question(named, SETTINGS, LATE), SETTINGS).figures
     left = [body for body in rewritten if body["id"] not in deleted]
-    expected = Reference(left, named, hours=24, zone="Europe/Berlin").figures()
+    expected = Reference(left, named, as_written(SETTINGS)).figures()
     alike(msgspec.to_builtins(by_events.figures), expected)
 
 

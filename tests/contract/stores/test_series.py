@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,7 +32,7 @@ from hypothesis import strategies as st
 from msgspec import Struct, structs
 
 from tests.support.databases import KINDS, opened
-from tests.support.figures.asking import alike, us
+from tests.support.figures.asking import alike, as_written, us
 from tests.support.figures.derived_store import (
     LATE,
     SETTINGS,
@@ -43,7 +43,8 @@ from tests.support.figures.derived_store import (
     rolled_back,
 )
 from tests.support.figures.histories import CORRECTIONS, HISTORIES, QUESTIONS, TEAMS, text
-from tests.support.figures.reference import Reference, place
+from tests.support.figures.reference import Chosen, Reference
+from tests.support.figures.reference_deploys import Deploy, Incident
 from tests.support.forms import examples
 
 # No team has single services, so that the database adds up whole repositories.
@@ -107,24 +108,16 @@ class Expected:
     def __init__(self, reference: Reference, question: SeriesQuestion) -> None:
         self.reference, self.question = reference, question
 
-    def groups_of(self, event: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
-        repo, environment, service = place(event)
+    def groups_of(self, one: Deploy | Incident) -> tuple[tuple[str, ...], ...]:
+        repo, environment, service = one.target
         return self.question.keys(DeployTarget(repo, SETTINGS.environment(environment), service or None))
 
     def keys(self) -> set[tuple[str, ...]]:
-        reference = self.reference
-        unlinked = [
-            start
-            for (start, _), deploy in zip(reference.outages, reference.blame, strict=True)
-            if deploy is None
-        ]
         period = self.question.period
-        return {
-            key
-            for event in (*reference.deploys, *unlinked)
-            if us(event["time"]) in period
-            for key in self.groups_of(event)
-        }
+        reference = self.reference
+        found: list[Deploy | Incident] = [d for d in reference.counted if int(d.time * 10**6) in period]
+        found += [i for i in reference.incidents if i.deploy is None and int(i.start * 10**6) in period]
+        return {key for one in found for key in self.groups_of(one)}
 
     def figures(
         self, key: tuple[str, ...], began: str, ended: str | None, *, whole: bool = True
@@ -137,8 +130,8 @@ class Expected:
             owned = not teams or bool(teams & self.question.teams_known.ever_of(repo))
             return chosen and values.get(REPO, repo) == repo and owned
 
-        includes: Callable[[Mapping[str, Any]], bool] = lambda event: key in self.groups_of(event)  # noqa: E731
-        return self.reference.over(began, ended, includes, observes, whole=whole).figures()
+        matches: Chosen = lambda one: key in self.groups_of(one)  # noqa: E731
+        return self.reference.over(began, ended, matches, observes, whole=whole).figures()
 
 
 def compare(found: Struct, expected: dict[str, Any]) -> None:
@@ -240,8 +233,8 @@ def test_series_are_the_figures_of_each_group(
     reference = Reference(
         events,
         {"now": answered.now, "from": answered.from_},
-        zone="Europe/Berlin",
-        corrections=given_corrections,
+        as_written(SETTINGS),
+        given_corrections,
     )
     expected = Expected(reference, asked_for)
     keys = sorted(expected.keys(), key=asked_for.order) if asked_for.by else [()]

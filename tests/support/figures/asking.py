@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha1
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -75,6 +75,18 @@ def compute(
     )
     history = read_history(events, settings, now=now)
     return Computed(history, derive(history, settings), selection, settings)
+
+
+def as_written(settings: FigureSettings) -> dict[str, Any]:
+    """The settings as the reference takes them."""
+    return {
+        "timezone": settings.timezone,
+        "window_hours": settings.window // timedelta(hours=1),
+        "production": settings.production,
+        "count_same_commit": settings.count_same_commit,
+        "hotfix": settings.hotfix,
+        "failures": settings.failures,
+    }
 
 
 def deploy(id_: str, time: str, sha: str = "", **values: Any) -> dict[str, Any]:

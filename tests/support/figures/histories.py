@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 from gitdailies_connection.config.sections.settings import TeamSettings
@@ -14,6 +15,7 @@ HOUR = 3600
 # Most in one place, so that events meet.
 REPOS = ("larkspur/shop", "larkspur/shop", "larkspur/shop", "Larkspur/Shop.git", "larkspur/ledger")
 ENVIRONMENTS = (None, None, "production", "production", " Live", "eu", "staging", "STAGING")
+PRODUCTION = (None, "production", " Live")
 SERVICES = (None, "api", "API", "web")
 # One has a single service of a repository of the other.
 TEAMS = Teams(
@@ -96,9 +98,79 @@ def _stored(number: int, event: dict[str, Any]) -> dict[str, Any]:
     return Event.from_wire({**event, "id": f"e{number * 7 % 61:02d}"}).to_wire()
 
 
-HISTORIES = st.lists(DEPLOYS | DEPLOYS | STARTS | ENDS, min_size=8, max_size=30).map(
-    lambda events: [_stored(number, event) for number, event in enumerate(events)]
-)
+# The commits of a branch, oldest first.
+LINE = [f"{number:07}".ljust(40, "0") for number in range(99)]
+
+
+def _likely(seed: int) -> list[dict[str, Any]]:
+    """A repository where people deploy, go back and mend, as several tools report it."""
+    chance = Random(seed)  # so that each history is another one
+    pick = chance.choice
+    services = pick(((None,), (None,), (None, "api"), (None, "api", "web")))
+    events, open_ids, hours, head = [], [], 0.0, 5
+    for number in range(chance.randint(3, 12)):
+        # Often near the moments that questions are about.
+        hours = pick((hours + pick(MINUTES) / 60, (hours // 8 + 1) * 8 - pick((0, 0.5, 1))))
+        at = max(head + pick((1, 1, 1, 2, 3, -1, -2)), 1)
+        whole, outside = pick((True, True, False)), pick(((None,), (None, False, True), (False, True)))
+        commits = [
+            {
+                "sha": LINE[n],
+                "time": text(hours - pick((1, 9))),
+                "parents": [LINE[n - 1], *pick(([], [], [LINE[n - 2]]))]
+                if whole or pick((True, False))
+                else None,
+                "outside": pick(outside),
+            }
+            for n in range(at, max(at - pick((1, 2, 3, 4)), 0), -1)
+        ]
+        deploy = {
+            "kind": "deployed",
+            "commitSHA": LINE[at],
+            "commits": pick((None, [], *[commits] * 5, commits * 2)),
+            "commitTime": pick((None, text(hours - 1))),
+            "environment": pick(PRODUCTION),
+            "service": pick(services),
+            "run": pick((None, "ci:1", f"ci:{number}", f"ci:{number}")),
+            "reporter": pick((None, "step/ci", "relay/ci")),
+            "trigger": pick((None, "push", "manual")),
+            "type": pick((*[None] * 7, "rollback", "hotfix")),
+            "branch": pick((*[None] * 4, "main", "hotfix/one")),
+            "reverts": pick((*[None] * 5, [LINE[max(at - pick((1, 2, 3)), 0)]])),
+            "fixes": pick((*[None] * 9, "one")),
+            "time": text(hours),
+        }
+        again = {
+            **deploy,
+            "commits": pick((None, commits)),
+            "service": pick(services),
+            "run": pick((None, deploy["run"], "cd:1")),
+            "reporter": pick((None, "step/cd", "relay/cd")),
+            "trigger": pick((None, "push")),
+            "type": pick((*[None] * 3, "rollback", "hotfix")),
+            "environment": pick((*PRODUCTION, "eu")),
+            "time": text(hours + pick(MINUTES) / 60),
+        }
+        events += [deploy] if chance.random() < 0.6 else [deploy, again]
+        incident = {"environment": pick(PRODUCTION), "service": pick(services)}
+        for id_ in [id_ for id_ in open_ids if chance.random() < 0.6]:
+            open_ids.remove(id_)
+            ended = {"resolution": pick((*[None] * 5, "merged")), "time": text(hours + pick(MINUTES) / 60)}
+            events.append({"kind": "incidentResolved", "incidentId": id_, **ended})
+        if chance.random() < 0.4:
+            open_ids.append(id_ := f"i{number}")
+            incident["causedBy"] = pick((*[None] * 5, LINE[at], LINE[max(at - 2, 0)], "none"))
+            started = {"incidentId": id_, "time": text(hours + pick(MINUTES) / 60)}
+            events.append({"kind": "incidentStarted", **started, **incident})
+        head = pick((at, max(head, at)))
+    return [{"repo": REPOS[0], **event} for event in events]
+
+
+MINUTES = (0, 1, 10, 20, 59, 60, 61, 120, 121, 600, 1439, 1440)
+# Everywhere and at any time, so that places and periods meet, or likely ones, so that rules do.
+HISTORIES = (
+    st.lists(DEPLOYS | DEPLOYS | STARTS | ENDS, min_size=8, max_size=30) | st.integers(0, 2**64).map(_likely)
+).map(lambda events: [_stored(number, event) for number, event in enumerate(events)])
 
 
 def _in_weeks(events: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,751 +1,624 @@
-"""The figures a second time, slowly and straight from the definitions; nothing is shared with the package.
+"""A slow reference of the figures, "definitions 2026-2", written from docs/figures.md alone.
 
-Every rule is a comprehension over all events. The package sorts events; this searches them. Only
-the repeats are found one after another, since each depends on what the ones before it are.
+Its author had seen nothing else of the project. Nothing is shared with the package.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable
 from copy import copy
-from datetime import datetime, timedelta
-from statistics import NormalDist
-from types import MappingProxyType
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.support.figures.reference_chance import Chance, Target, chance
+from tests.support.figures.reference_deploys import (
+    DAY,
+    HOUR,
+    Deploy,
+    Incident,
+    among,
+    classify,
+    find_new,
+    find_remedies,
+    fits,
+    moment_at,
+    name_services,
+    place_of,
+    plain_name,
+    read_deploy,
+    repo_name,
+    seconds,
+    take_lists,
+)
 
-Body = Mapping[str, Any]
-
-# What a deploy is, beside deploy, rollback and hotfix.
-REPEAT, BACK, AGAIN, AGAIN_HOTFIX = "repeat", "back", "again", "hotfix again"
-EVIDENCE = ("named", "corrected", "remedied", "time")
-WITHOUT_RECOVERY = ("merged", "cancelled", "deleted")
+Z = 1.959963984540054  # the normal quantile of a two-sided 95 % interval
 
 
-def once(find: Callable[[Any, Body], Any]) -> Callable[[Any, Body], Any]:
-    """Find something of a deploy once, however many spans of time it is asked for."""
+# --- The period ------------------------------------------------------------------------------------------
+@dataclass
+class Period:
+    """The time that is asked for."""
 
-    def found(self: Reference, deploy: Body) -> Any:
-        key = find.__name__, deploy["id"]
-        if key not in self.found:
-            self.found[key] = find(self, deploy)
-        return self.found[key]
+    zone: ZoneInfo
+    now: Fraction
+    start: Fraction
+    end: Fraction
+    to: Fraction | None
+    observed: Fraction = Fraction(0)  # when the observed days begin
 
+    def holds(self, time: Fraction) -> bool:
+        """It ends before `to`. What is later than now is not in it."""
+        return self.start <= time <= self.now and (self.to is None or time < self.to)
+
+    def clock(self, time: Fraction) -> datetime:
+        """The time on the clock of the time zone, without its offset."""
+        return moment_at(time).astimezone(self.zone).replace(tzinfo=None)
+
+    def clock_days(self, start: Fraction, end: Fraction) -> Fraction:
+        """Days by the clock: a day of 23 or 25 hours is one day."""
+        return Fraction((self.clock(end) - self.clock(start)) // timedelta(microseconds=1), DAY * 10**6)
+
+    def midnight(self, time: Fraction) -> Fraction:
+        """The beginning of a day of the time zone."""
+        return time_of(self.clock(time).date().isoformat(), self.zone)
+
+
+def time_of(text: str, zone: ZoneInfo) -> Fraction:
+    """A date means its midnight in the time zone."""
+    if len(text) == 10:
+        return seconds(datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC).isoformat())
+    return seconds(text)
+
+
+def read_period(selection: dict, settings: dict) -> Period:
+    """Without `from`, the period is 90 days long, by the clock. Without `to`, it goes on until now."""
+    zone = ZoneInfo(settings["timezone"])
+    now = time_of(selection["now"], zone)
+    to = time_of(selection["to"], zone) if selection.get("to") else None
+    period = Period(zone, now, now, now if to is None else min(to, now), to)
+    if selection.get("from"):
+        period.start = time_of(selection["from"], zone)
+    else:
+        earlier = period.clock(period.end) - timedelta(days=90)
+        period.start = seconds(earlier.replace(tzinfo=zone).astimezone(UTC).isoformat())
+    return period
+
+
+# --- What is counted: incidents --------------------------------------------------------------------------
+def incident_key(e: dict, settings: dict) -> tuple[str, str, str, str]:
+    """Incidents of one id are different ones if their repository, environment or service is another."""
+    return (
+        repo_name(e.get("repo")),
+        e["incidentId"],
+        place_of(plain_name(e.get("environment")), settings),
+        plain_name(e.get("service")),
+    )
+
+
+def ends_incident(e: dict, key: tuple[str, str, str, str], settings: dict) -> bool:
+    """An end closes each incident of its id and repository that it does not contradict: an environment or
+    service that it does not name may be any, and so may a service that the start does not name."""
+    repo, incident, place, service = key
+    its_repo, its_incident, its_place, its_service = incident_key(e, settings)
+    return (
+        (its_repo, its_incident) == (repo, incident)
+        and (not plain_name(e.get("environment")) or its_place == place)
+        and (not its_service or not service or its_service == service)
+    )
+
+
+def occurrences(events: list[dict], corrections: dict, settings: dict) -> list[Incident]:
+    """A start while the incident is open, and an end while it is closed, do nothing. At one instant, an open
+    incident takes its end first, and a closed one its start."""
+    starts = [e for e in events if e["kind"] == "incidentStarted"]
+    ends = [e for e in events if e["kind"] == "incidentResolved"]
+    found = []
+    for key in sorted({incident_key(e, settings) for e in starts}):
+        group = [e for e in starts if incident_key(e, settings) == key]
+        group += [e for e in ends if ends_incident(e, key, settings)]
+        left = sorted(group, key=lambda e: (seconds(e["time"]), e["id"]))
+        opened: dict | None = None
+        while left:
+            now = [e for e in left if seconds(e["time"]) == seconds(left[0]["time"])]
+            wanted = "incidentResolved" if opened else "incidentStarted"
+            e = next((e for e in now if e["kind"] == wanted), None)
+            if e is None:
+                left = left[len(now) :]
+                continue
+            left.remove(e)
+            if opened is None:
+                opened = e
+            else:
+                found.append(occurrence(opened, e, settings))
+                opened = None
+        if opened is not None:
+            found.append(occurrence(opened, None, settings))
+    return [i for i in found if what(corrections, i.id) != "not-an-incident"]
+
+
+def occurrence(start: dict, end: dict | None, settings: dict) -> Incident:
+    """A cause that the end names replaces that of the start."""
+    return Incident(
+        id=start["id"],
+        start=seconds(start["time"]),
+        end=None if end is None else seconds(end["time"]),
+        repo=repo_name(start.get("repo")),
+        place=place_of(plain_name(start.get("environment")), settings),
+        service=plain_name(start.get("service")),
+        caused_by=((end or {}).get("causedBy") or start.get("causedBy") or "").lower(),
+        resolution=((end or {}).get("resolution") or "").lower(),
+    )
+
+
+def attribute(incidents: list[Incident], counted: list[Deploy], corrections: dict, window: int) -> None:
+    """Each incident belongs to at most one deploy."""
+    for i in incidents:
+        there = [d for d in counted if (d.repo, d.place) == (i.repo, i.place)]
+        said = what(corrections, i.id)
+        if said == "deploy":  # it must count in the repository and environment of the incident
+            i.deploy, i.how = next((d for d in there if d.id == corrections[i.id][1]), None), "person"
+        elif said == "no-deploy" or i.caused_by == "none":
+            pass
+        elif i.caused_by:
+            i.deploy, i.how = named(i, there), "named"
+        else:
+            i.guessed = True
+            i.deploy, i.how = latest_in(i, there, window), "time"
+        if i.deploy is None:
+            i.how = ""
+        else:
+            i.deploy.incidents.append(i)
+
+
+def named(i: Incident, there: list[Deploy]) -> Deploy | None:
+    """The latest deploy of that commit, or the one that brought it, at or before the start, else the
+    earliest after it. If any of these is of the service of the incident, the others are not meant."""
+    fit = [d for d in there if fits(d.sha, i.caused_by) or among(i.caused_by, d.came)]
+    if i.service and any(d.service == i.service for d in fit):
+        fit = [d for d in fit if d.service == i.service]
+    before = [d for d in fit if d.time <= i.start]
+    after = [d for d in fit if d.time > i.start]
+    return before[-1] if before else after[0] if after else None
+
+
+def latest_in(i: Incident, there: list[Deploy], window: int | None) -> Deploy | None:
+    """The latest deploy in the window before the start. The service is compared only if a deploy there is of
+    that service at or before the start. Then the deploy must be of it or of none."""
+    before = [d for d in there if d.time <= i.start]
+    if i.service and any(d.service == i.service for d in before):
+        before = [d for d in before if d.service in (i.service, "")]
+    if window is not None:
+        before = [d for d in before if i.start - d.time < window]
+    return before[-1] if before else None
+
+
+# --- What is counted: the five figures, with the names of their numbers ----------------------------------
+def percentile(values: list[Fraction], part: Fraction) -> float | None:
+    """Percentiles are interpolated between neighbors."""
+    if not values:
+        return None
+    values = sorted(values)
+    at = part * (len(values) - 1)
+    low = math.floor(at)
+    high = min(low + 1, len(values) - 1)
+    return float(values[low] + (values[high] - values[low]) * (at - low))
+
+
+def summary(values: list[Fraction], *names: str) -> dict:
+    """The percentiles of these names, such as `p90`."""
+    return {n: percentile(values, Fraction(50 if n == "median" else int(n[1:]), 100)) for n in names}
+
+
+def ratio(part: float | Fraction, whole: int) -> float | None:
+    """If there is nothing to divide by, the figure is null."""
+    return float(part / whole) if whole else None
+
+
+def between(low: int, high: int, whole: int) -> dict:
+    return {"low": ratio(low, whole), "high": ratio(high, whole)}
+
+
+def wilson(part: float | Fraction, whole: int) -> dict:
+    """The 95 % interval of a rate by sampling alone (Wilson)."""
+    if not whole:
+        return {"low": None, "high": None}
+    p, n = float(part) / whole, whole
+    middle = p + Z * Z / (2 * n)
+    half = Z * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n))
+    return {
+        "low": max(0.0, (middle - half) / (1 + Z * Z / n)),
+        "high": min(1.0, (middle + half) / (1 + Z * Z / n)),
+    }
+
+
+def frequency(chosen: list[Deploy], first: Fraction | None, period: Period) -> dict:
+    """Deploys of every type ÷ observed days. Under one observed day, there is no `value`."""
+    begin = period.observed
+    days = Fraction(0) if first is None else max(period.clock_days(begin, period.end), Fraction(0))
+    later = period.start < begin < period.end
+    gaps = [b.time - a.time for a, b in pairwise(chosen)]
+    return {
+        "value": float(len(chosen) / days) if days >= 1 else None,
+        "deploys": len(chosen),
+        "days": float(days),
+        "since": moment_at(begin).isoformat().replace("+00:00", "Z") if later else None,
+        "gaps": {**summary(gaps, "median", "p90"), "count": len(gaps)},
+    }
+
+
+def lead_time(chosen: list[Deploy]) -> dict:
+    """The time from a commit to its deploy, for each commit that a deploy brought."""
+    times, unknown = [], 0
+    for d in chosen:
+        for c in d.brought:
+            if c.time is None or c.time > d.time:
+                unknown += 1
+            else:
+                times.append(d.time - c.time)
+    return {
+        **summary(times, "median", "p25", "p75", "p90"),
+        "commits": len(times),
+        "unknownCommits": unknown,
+        "unknownDeploys": sum(d.lead == "unknown" for d in chosen),
+        "nothingNew": sum(d.lead == "nothing-new" for d in chosen),
+    }
+
+
+def fail_rate(
+    chosen: list[Deploy],
+    counted: list[Deploy],
+    incidents: list[Incident],
+    unlinked: list[Incident],
+    period: Period,
+    window: int,
+    *,
+    whole: bool,
+) -> dict:
+    """Failed deploys ÷ settled deploys, without those that failed by chance alone. A deploy that is at least
+    one window old is settled. What chance did is known for a whole period alone."""
+    settled = [d for d in chosen if period.now - d.time >= window]
+    young = [d for d in chosen if period.now - d.time < window]
+    failed = [d for d in settled if d.evidence]
+    evidence = {e: sum(d.evidence == e for d in failed) for e in ("named", "corrected", "remedied", "time")}
+    by_chance, most = None, 0
+    if whole:
+        by_chance, most = chance(chosen, counted, incidents, period, window, evidence["time"])
+    in72 = 0
+    for i in unlinked:
+        there = [d for d in counted if (d.repo, d.place) == (i.repo, i.place)]
+        in72 += i.guessed and latest_in(i, there, 72 * HOUR) is not None
+    nothing = {"low": None, "high": None}
+    return {
+        "value": None if by_chance is None else ratio(len(failed) - by_chance, len(settled)),
+        "failed": len(failed),
+        "settled": len(settled),
+        "interval": nothing if by_chance is None else wilson(len(failed) - by_chance, len(settled)),
+        "range": between(len(failed) - most, len(failed), len(settled)) if whole else nothing,
+        "byChance": by_chance,
+        "evidence": evidence,
+        "pending": sum(not d.evidence for d in young),
+        "failedPending": sum(bool(d.evidence) for d in young),
+        "unlinked": len(unlinked),
+        "attributedIn72h": in72,
+    }
+
+
+def recovery(chosen: list[Deploy]) -> dict:
+    """For each failed deploy, from the start of its first incident until none of its incidents is open;
+    without an incident, from the deploy to its first remedy, kept apart."""
+    times, by_remedy, still_open, without = [], [], 0, 0
+    for d in chosen:
+        if not d.evidence:
+            continue
+        own = sorted((i for i in d.incidents if not i.void), key=lambda i: i.start)
+        if own:
+            end = own[0].end
+            for i in own[1:]:
+                if end is not None and i.start <= end:
+                    end = None if i.end is None else max(end, i.end)
+            if end is None:
+                still_open += 1
+            else:
+                times.append(end - own[0].start)
+        elif d.remedies:
+            by_remedy.append(min(r.time for r in d.remedies) - d.time)
+        else:
+            without += 1
+    return {
+        **summary(times, "median", "p90"),
+        "recovered": len(times),
+        "open": still_open,
+        "byRemedy": {**summary(by_remedy, "median", "p90"), "count": len(by_remedy)},
+        "withoutIncident": without,
+    }
+
+
+def rework_rate(chosen: list[Deploy]) -> dict:
+    """Deploys that mend what users met, and were not planned ÷ all deploys."""
+    rework = sum(bool(d.rework) for d in chosen)
+    inferred = sum(d.rework == "inferred" for d in chosen)
+    return {
+        "value": ratio(rework, len(chosen)),
+        "rework": rework,
+        "deploys": len(chosen),
+        "inferred": inferred,
+        "range": between(rework - inferred, rework, len(chosen)),
+        "interval": wilson(rework, len(chosen)),
+    }
+
+
+# --- Evidence --------------------------------------------------------------------------------------------
+def judge(counted: list[Deploy], corrections: dict, settings: dict) -> None:
+    """A failed deploy has one evidence, the first that fits."""
+    for d in counted:
+        said = what(corrections, d.id)
+        if said == "not-failed":
+            d.evidence = ""
+        elif said == "failed" or any(i.how == "person" for i in d.incidents):
+            d.evidence = "corrected"
+        elif any(i.how == "named" for i in d.incidents):
+            d.evidence = "named"
+        elif d.remedies:
+            d.evidence = "remedied"
+        elif d.incidents and settings["failures"] == "all":
+            d.evidence = "time"
+
+
+# --- Chance ----------------------------------------------------------------------------------------------
+@dataclass
+class Share:
+    """What one target adds to one of the two ways to count."""
+
+    b: float
+    k: float
+    g: Fraction
+    t: Fraction
+
+
+def chance(
+    chosen: list[Deploy],
+    counted: list[Deploy],
+    incidents: list[Incident],
+    period: Period,
+    window: int,
+    by_time: int,
+) -> tuple[float | None, int]:
+    """How many failed by chance, and the most that is likely. A target counts if it has a deploy in the
+    period."""
+    if not by_time:
+        return 0.0, 0
+    pools = 0
+    ways: list[list[Share]] = [[], []]
+    days = period.clock_days(period.start, period.end)
+    for target in sorted({d.target for d in chosen}):
+        deploys = [d for d in counted if d.target == target]
+        pool = pool_of(target, counted, incidents, period)
+        pools += len(pool)
+        for way in (0, 1):
+            ways[way].append(share(way, deploys, pool, period, window))
+    if not 14 <= days <= 366:
+        ways = ways[:1]
+    sums = [min(math.fsum(s.b for s in way), by_time) for way in ways]
+    most = max(min(most_by_chance(way), by_time) for way in ways)
+    return (None if pools < 4 else sum(sums) / len(sums)), most
+
+
+def pool_of(
+    target: tuple, counted: list[Deploy], incidents: list[Incident], period: Period
+) -> list[Incident]:
+    """The incidents of the period that are attributed to one of its deploys by time alone, and those that no
+    deploy in the window precedes, if the latest deploy before them that they could be attributed to is of
+    this target."""
+    pool = []
+    for i in incidents:
+        if i.guessed and period.holds(i.start):
+            there = [d for d in counted if (d.repo, d.place) == (i.repo, i.place)]
+            d = i.deploy or latest_in(i, there, None)
+            if d is not None and d.target == target:
+                pool.append(i)
+    return pool
+
+
+def stretches(deploys: list[Deploy], period: Period) -> list[tuple[Fraction, Fraction, Fraction]]:
+    """The observed time of a target as (begin, end, time of the last deploy)."""
+    times = sorted({d.time for d in deploys})
+    found = []
+    for n, t in enumerate(times):
+        begin = max(t, period.start)
+        end = min(times[n + 1] if n + 1 < len(times) else period.end, period.end)
+        if begin < end:
+            found.append((begin, end, t))
     return found
 
 
-class Reference:
-    def __init__(
-        self,
-        events: Sequence[Body],
-        question: Mapping[str, str],
-        *,
-        hours: float = 24,
-        zone: str = "UTC",
-        count_same_commit: bool = False,
-        hotfix: str = "",
-        corrections: Mapping[str, Sequence[str | None]] = MappingProxyType({}),
-        only_evidence: bool = False,
-    ) -> None:
-        self.corrections = corrections
-        self.only_evidence = only_evidence
-        self.question = question
-        # Whether the question is about a whole period, and not about a part of it.
-        self.whole = True
-        self.includes: Callable[[Body], bool] | None = None
-        self.observes: Callable[[str], bool] = lambda _repo: True
-        self.found: dict[tuple[str, str], Any] = {}
-        self.count_same_commit = count_same_commit
-        self.hotfix = hotfix
-        self.window = timedelta(hours=hours)
-        self.zone = ZoneInfo(zone)
-        self.now = datetime.fromisoformat(question["now"])
-        past = [event for event in events if when(event) <= self.now]
-        self.past = past
-        self.repeated: dict[str, str] = {}
-        # A repeat within an hour may list the commits of a deploy, and name its service and type.
-        deploys = [e for e in events if e["kind"] == "deployed"]
-        reports = [e for e in deploys if when(e) <= self.now + timedelta(hours=2)]
-        # Which services there are, events of any time tell.
-        self.services = {place(e) for e in deploys if e.get("service")}
-        soon = [self.with_service(e, reports) for e in reports if when(e) <= self.now + timedelta(hours=1)]
-        self.again: set[str] = set()
-        kinds = self.classified(soon)
-        every = [deploy for deploy in soon if when(deploy) <= self.now]
-        self.kinds = {deploy["id"]: kinds[deploy["id"]] for deploy in every}
-        self.named = [(when(d), place(d), order(d)) for d in every if d.get("service")]
-        self.deploys = [self.with_list(d, soon) for d in every if self.kinds[d["id"]] != REPEAT]
-        self.starts = [event for event in past if event["kind"] == "incidentStarted"]
-        self.ends = [event for event in past if event["kind"] == "incidentResolved"]
-        self.outages = [
-            (s, e) for s, e in self.occurrences() if corrections.get(s["id"], ("",))[0] != "not-an-incident"
+def within(moments: list[tuple[Fraction, Fraction, Fraction]], age: Fraction | int) -> Fraction:
+    """How much of these moments is less than this age after the last deploy."""
+    return sum((max(min(e, t + age) - b, Fraction(0)) for b, e, t in moments), Fraction(0))
+
+
+def share(way: int, deploys: list[Deploy], pool: list[Incident], period: Period, window: int) -> Share:
+    """*k*, *b*, *g* and *T* of one target. `way` 0 is among all moments, 1 among those of the same clock
+    hour and weekday in the other weeks."""
+    times = sorted({d.time for d in deploys})
+    observed = stretches(deploys, period)
+    total = sum((e - b for b, e, _ in observed), Fraction(0))
+    near = within(observed, window)
+    k, weight = Fraction(0), Fraction(0)
+    for i in pool:
+        before = [t for t in times if t <= i.start]
+        age = i.start - before[-1]
+        moments = observed if way == 0 else same_hours(observed, i.start, period)
+        whole = sum((e - b for b, e, _ in moments), Fraction(0))
+        younger = within(moments, age)
+        count = Fraction(int(2 * younger > whole))
+        if not whole or 2 * younger == whole:
+            count = Fraction(1, 2)
+        k += count
+        weight += count * (within(moments, window) / whole if whole else 0)
+    rate = 0.0
+    if way == 0 and total:
+        rate = float(2 * k / total)
+    if way == 1 and near:
+        rate = float(2 * weight / near)
+    b, g = 0.0, Fraction(0)
+    for n, t in enumerate(times):
+        here = [d for d in deploys if d.time == t]
+        if not period.holds(t) or period.now - t < window or any(d.evidence for d in here):
+            continue
+        free = min(times[n + 1] - t, Fraction(window)) if n + 1 < len(times) else Fraction(window)
+        g += free
+        b += math.expm1(rate * float(free))
+    return Share(b, float(k), g, total)
+
+
+def same_hours(observed: list[tuple], start: Fraction, period: Period) -> list[tuple]:
+    """The observed moments of the same clock hour and weekday in the other weeks."""
+    clock = period.clock(start)
+    monday = clock.date() - timedelta(days=clock.weekday())
+    found = []
+    for b, e, t in observed:
+        at = b
+        while at < e:
+            until = min((at // 900 + 1) * 900, e)  # every offset is a multiple of a quarter of an hour
+            c = period.clock(at)
+            same = (c.weekday(), c.hour) == (clock.weekday(), clock.hour)
+            if same and c.date() - timedelta(days=c.weekday()) != monday:
+                found.append((at, until, t))
+            at = until
+    return found
+
+
+def most_by_chance(way: list[Share]) -> int:
+    """The smallest number that a negative binomial distribution does not exceed in 97.5 % of cases. Its size
+    is *K* + ½ and its mean (*K* + ½) * *w*."""
+    total = math.fsum(s.b for s in way)
+    if total:
+        w = math.fsum(s.b * s.b / s.k for s in way if s.b) / total
+        size = total / w + 0.5
+    else:
+        t = sum(s.t for s in way)
+        w = float(2 * sum(s.g for s in way) / t) if t else 0.0
+        size = 0.5
+    p = 1 / (1 + w)
+    n, term = 0, p**size
+    below = term
+    while below < 0.975 and n < 10**6:
+        n += 1
+        term *= (size + n - 1) / n * (1 - p)
+        below += term
+    return n
+
+
+# --- Rework ----------------------------------------------------------------------------------------------
+def find_rework(counted: list[Deploy], incidents: list[Incident], corrections: dict) -> None:
+    """Rollbacks, hotfixes, deploys with `fixes`, deploys that remedy an earlier one by `reverts`, and fixes
+    forward: the last deploy that began while an incident of an earlier one was open, at most 60 minutes
+    before its end, also where that incident makes no deploy fail."""
+    for d in counted:
+        if d.mends or d.fixes or d.reverted:
+            d.rework = "rework"
+        said = what(corrections, d.id + " rework")
+        if said:
+            d.rework = "rework" if said == "rework" else ""
+    already = [d for d in counted if d.rework == "rework"]
+    for i in incidents:
+        if i.deploy is None or i.end is None or i.void:
+            continue
+        such = [
+            d
+            for d in counted
+            if d.target == i.deploy.target
+            and d.order > i.deploy.order
+            and i.start <= d.time < i.end
+            and i.end - d.time <= HOUR
+            and d.kind not in ("late", "forward")
         ]
-        self.blame = [self.link(start, end) for start, end in self.outages]
+        if such and not any(d in already for d in such) and not what(corrections, such[-1].id + " rework"):
+            such[-1].rework = "inferred"
+
+
+# --- Corrections -----------------------------------------------------------------------------------------
+def what(corrections: dict, key: str) -> str:
+    """What a person says about an event. It takes precedence over all rules."""
+    return (corrections.get(key) or [""])[0]
+
+
+# --- The answer ------------------------------------------------------------------------------------------
+Chosen = Callable[[Deploy | Incident], bool]
+
+
+class Reference:
+    """All five figures: for one selection, or with `over` for any part of the same history."""
+
+    def __init__(
+        self, events: list[dict], selection: dict, settings: dict, corrections: dict | None = None
+    ) -> None:
+        corrections = corrections or {}
+        self.selection, self.settings = selection, settings
+        self.window = window = settings["window_hours"] * HOUR
+        now = read_period(selection, settings).now
+        every = sorted(
+            (read_deploy(e, settings) for e in events if e["kind"] == "deployed"), key=lambda d: d.order
+        )
+        name_services(every)
+        classify(every, settings)
+        take_lists(every)
+        self.counted = counted = [d for d in every if d.kind != "repeat" and d.time <= now]
+        for target in {d.target for d in counted}:
+            find_new([d for d in counted if d.target == target], every)
+        find_remedies(counted, every, window)
+        self.seen = [e for e in events if seconds(e["time"]) <= now]
+        self.incidents = occurrences(self.seen, corrections, settings)
+        attribute(self.incidents, counted, corrections, window)
+        judge(counted, corrections, settings)
+        find_rework(counted, self.incidents, corrections)
+
+        repo = repo_name(selection.get("repo"))
+        place = place_of(plain_name(selection.get("environment")), settings)
+        service = plain_name(selection.get("service"))
+
+        def matches(x: Deploy | Incident) -> bool:
+            """It fits the parameters of the request. Without `environment`, that is production."""
+            return (not repo or x.repo == repo) and x.place == place and (not service or x.service == service)
+
+        self.matches: Chosen = matches
+        self.observes: Callable[[str], bool] = lambda name: not repo or name == repo
+        self.whole = True  # not a bucket or rolling weeks, for which chance is not known
 
     def over(
         self,
         began: str,
         ended: str | None,
-        includes: Callable[[Body], bool],
+        matches: Chosen,
         observes: Callable[[str], bool],
         *,
         whole: bool = True,
     ) -> Reference:
         """The same history for a span of time and a group of events, with the days of some repositories."""
         part = copy(self)
-        part.question = {"now": self.question["now"], "from": began, "to": ended or ""}
-        part.includes, part.observes, part.whole = includes, observes, whole
+        part.selection = {"now": self.selection["now"], "from": began, "to": ended or ""}
+        part.matches, part.observes, part.whole = matches, observes, whole
         return part
 
-    def occurrences(self) -> list[tuple[Body, Body | None]]:
-        found = []
-        for row in {(s["incidentId"], *place(s)) for s in self.starts}:
-            mine = [s for s in self.starts if (s["incidentId"], *place(s)) == row]
-            meant = [e for e in self.ends if e["incidentId"] == row[0] and fits(e, row[1:])]
-            is_open = None
-            while mine or meant:
-                # The earliest event that is left; at one instant, one that changes the state comes first.
-                wanted = mine if is_open is None else meant
-                event = min(
-                    [*mine, *meant], key=lambda e: (when(e), not any(e is w for w in wanted), e["id"])
-                )
-                if any(event is s for s in mine):
-                    mine = [s for s in mine if s is not event]
-                    if is_open is None:
-                        is_open = event
-                else:
-                    meant = [e for e in meant if e is not event]
-                    if is_open is not None:
-                        found.append((is_open, event))
-                        is_open = None
-            if is_open is not None:
-                found.append((is_open, None))
-        return found
-
-    def with_service(self, deploy: Body, reports: Sequence[Body]) -> Body:
-        """A deploy that names no service, with that of another report of it, else with the only one there."""
-        if deploy.get("service"):
-            return deploy
-        there = [d for d in reports if d.get("service") and place(d)[:2] == place(deploy)[:2]]
-        alike = sorted((d for d in there if one_deploy(d, deploy)), key=order)
-        earlier = [d for d in alike if order(d) < order(deploy)]
-        names = {service for *where, service in self.services if tuple(where) == place(deploy)[:2]}
-        if earlier or alike:
-            names = {place((earlier or alike)[0])[2]}
-        return {**deploy, "service": names.pop(), "takes it": True} if len(names) == 1 else deploy
-
-    def classified(self, deploys: Sequence[Body]) -> dict[str, str]:
-        """Whether each deploy is a deploy, a rollback, a hotfix, nothing new or a repeat, by its id."""
-        kinds: dict[str, str] = {}
-        for deploy in sorted(deploys, key=order):
-            here = [d for d in deploys if place(d) == place(deploy) and order(d) < order(deploy)]
-            here.sort(key=order)
-            counting = [d for d in here if kinds[d["id"]] != REPEAT]
-            kinds[deploy["id"]] = self.kind(deploy, here, counting)
-            if kinds[deploy["id"]] in (BACK, AGAIN, AGAIN_HOTFIX):
-                self.again.add(deploy["id"])
-        done = dict(kinds)
-        for deploy in deploys:
-            told = [d for d in self.soon_repeats(deploy, deploys) if says(d)]
-            if kinds[deploy["id"]] != REPEAT and told and not says(deploy):
-                done[deploy["id"]] = says(told[0])
-            elif kinds[deploy["id"]] == BACK and self.is_late(deploy, deploys, kinds):
-                done[deploy["id"]] = AGAIN
-        return done
-
-    def is_late(self, deploy: Body, deploys: Sequence[Body], kinds: Mapping[str, str]) -> bool:
-        """Whether a push or a tag started it, and its commit came there at most two hours before it.
-
-        What came to another service more than a day before it does not matter.
-        """
-        same = [d for d in deploys if place(d)[:2] == place(deploy)[:2] and order(d) < order(deploy)]
-        same = [d for d in same if one_commit(d["commitSHA"], deploy["commitSHA"])]
-        ages = {d["id"]: when(deploy) - when(d) for d in same}
-        here = [ages[d["id"]] for d in same if place(d) == place(deploy) and kinds[d["id"]] != REPEAT]
-        there = [age for age in ages.values() if age <= timedelta(days=1)]
-        of_run = [
-            d
-            for d in deploys
-            if deploy.get("run")
-            and bare(d["repo"]) == bare(deploy["repo"])
-            and run(d) == run(deploy)
-            and timedelta(hours=-24) <= when(d) - when(deploy) <= timedelta(hours=1)
+    def figures(self) -> dict[str, Any]:
+        period = read_period(self.selection, self.settings)
+        chosen = [d for d in self.counted if self.matches(d) and period.holds(d.time)]
+        unlinked = [
+            i for i in self.incidents if i.deploy is None and self.matches(i) and period.holds(i.start)
         ]
-        started = any(d.get("trigger") in ("push", "tag") for d in (deploy, *of_run))
-        return started and max([*here, *there]) <= timedelta(hours=2)
-
-    def soon_repeats(self, deploy: Body, every: Sequence[Body]) -> list[Body]:
-        """The repeats of a deploy within an hour."""
-        found = [
-            d
-            for d in every
-            if self.repeated.get(d["id"]) == deploy["id"] and when(d) - when(deploy) <= timedelta(hours=1)
-        ]
-        return sorted(found, key=order)
-
-    def with_list(self, deploy: Body, every: Sequence[Body]) -> Body:
-        """A deploy without a list, with that of the first report of it within an hour that names one."""
-        if lists(deploy):
-            return deploy
-        soon = [d for d in self.soon_repeats(deploy, every) if listed(d)]
-        if not soon:
-            return deploy
-        first = min(soon, key=order)
-        return {**deploy, "commits": listed(first), "list from": first.get("reporter")}
-
-    def repeats(self, deploy: Body, other: Body) -> str:
-        self.repeated[deploy["id"]] = self.repeated.get(other["id"], other["id"])
-        return REPEAT
-
-    def kind(self, deploy: Body, here: list[Body], counting: list[Body]) -> str:
-        same = [d for d in here if one_commit(d["commitSHA"], deploy["commitSHA"])]
-        counted = [d for d in counting if d in same]
-        same_run = [d for d in counted if deploy.get("run") and run(d) == run(deploy)]
-        alike = [d for d in same if one_deploy(d, deploy)]
-        mixed = [d for d in alike if deploy.get("service") and d.get("takes it") != deploy.get("takes it")]
-        if says(deploy):
-            same_run = [d for d in same_run if says(d) == says(deploy)]
-            again = [d for d in alike if d in counting and d["id"] in self.again]
-            of = [*same_run[:1], *again[-1:], *mixed[:1]]
-            return self.repeats(deploy, of[0]) if of else says(deploy)
-        is_there = bool(counting) and one_commit(counting[-1]["commitSHA"], deploy["commitSHA"])
-        if is_there and self.count_same_commit:
-            runs = (counting[-1].get("run"), deploy.get("run"))
-            is_there = None in runs or runs[0] == runs[1]
-        if is_there or same_run:
-            return self.repeats(deploy, counting[-1] if is_there else same_run[0])
-        hotfix = bool(self.hotfix) and (deploy.get("branch") or "").startswith(self.hotfix)
-        if not counted:
-            return "hotfix" if hotfix else "deploy"
-        if not any(exact(d) == exact(deploy) for d in same):
-            return self.repeats(deploy, counted[0])
-        soon = when(deploy) - when(same[0]) <= timedelta(hours=1)
-        if soon and not any(d.get("reporter") == deploy.get("reporter") for d in same):
-            return self.repeats(deploy, counted[0])
-        if mixed:
-            return self.repeats(deploy, mixed[0])
-        replaced = [d for d in counting if one_commit(d["commitSHA"], counting[-1]["commitSHA"])]
-        if order(counted[0]) < order(replaced[0]):
-            return BACK
-        return AGAIN_HOTFIX if hotfix else AGAIN
-
-    def known(self, deploy: Body) -> bool:
-        return deploy["id"] in self.again
-
-    def is_rollback(self, deploy: Body) -> bool:
-        return self.kinds[deploy["id"]] in ("rollback", BACK)
-
-    def is_hotfix(self, deploy: Body) -> bool:
-        return self.kinds[deploy["id"]] in ("hotfix", AGAIN_HOTFIX)
-
-    def earlier(self, deploy: Body) -> list[Body]:
-        """The counting deploys of the place before a deploy, the latest last."""
-        before = [d for d in self.deploys if place(d) == place(deploy) and order(d) < order(deploy)]
-        return sorted(before, key=order)
-
-    def brings_nothing(self, deploy: Body) -> bool:
-        """Whether what a deploy lists does not matter, since it goes back or its commit counted before."""
-        return self.known(deploy) or (self.is_rollback(deploy) and bool(self.earlier(deploy)))
-
-    @once
-    def brought(self, deploy: Body) -> list[str]:
-        """The commits of a deploy that no earlier one listed or was of, by which causes find it."""
-        if self.brings_nothing(deploy):
-            return []
-        known = [
-            sha for d in self.earlier(deploy) for sha in (d["commitSHA"], *(c["sha"] for c in listed(d)))
-        ]
-        found: list[str] = []
-        for commit in listed(deploy):
-            if not commit.get("outside") and not among(commit["sha"], [*known, *found]):
-                found.append(commit["sha"])
-        return found
-
-    @once
-    def there(self, deploy: Body) -> list[str]:
-        """What is there before a deploy: what earlier ones were of, listed, or named as a parent of these."""
-        found: list[str] = []
-        for d in self.earlier(deploy):
-            found.append(d["commitSHA"])
-            for commit in listed(d):
-                found += [commit["sha"], *(commit.get("parents") or ())]
-        return found
-
-    @once
-    def new(self, deploy: Body) -> list[Body] | None:
-        """The commits that a deploy brought to its place for the first time; None if they are unknown."""
-        return None if self.is_of_any_service(deploy) else self.found_new(deploy)
-
-    @once
-    def is_of_any_service(self, deploy: Body) -> bool:
-        """Whether a list of pushes does not tell which of the repository's services its commits are of."""
-        relayed = (deploy.get("list from", deploy.get("reporter")) or "").startswith("relay/")
-        return bool(self.found_new(deploy)) and relayed and self.is_untold(deploy)
-
-    def is_untold(self, deploy: Body) -> bool:
-        """Whether a list does not tell which of the repository's services its commits are of."""
-        services = {w[2] for _, w, named in self.named if w[0] == place(deploy)[0] and named <= order(deploy)}
-        return len(services) > 1 and any(c.get("outside") is None for c in listed(deploy))
-
-    def found_new(self, deploy: Body) -> list[Body] | None:
-        earlier, there, commits = self.earlier(deploy), list(self.there(deploy)), listed(deploy)
-        if self.brings_nothing(deploy):
-            return []
-        if not earlier:
-            return None
-        if among(deploy["commitSHA"], there):
-            return []
-        if not lists(deploy):
-            return None
-        inside = [c for c in commits if not c.get("outside")]
-        if not inside:
-            return []
-        whole = all(c.get("parents") is not None for c in commits)
-        tied = [c for c in inside if any(among(sha, there) for sha in (c["sha"], *(c.get("parents") or ())))]
-        last = [d for d in earlier if self.new(d) != []][-1]
-        bare = not listed(last)
-        reached = [sha for c in commits for sha in (c["sha"], *(c.get("parents") or ()))]
-        if not tied or (bare and not among(last["commitSHA"], reached)):
-            if whole or bare:
-                return None
-        elif whole:
-            while grown := [
-                sha
-                for c in commits
-                if among(c["sha"], there)
-                for sha in (c["sha"], *(c["parents"] or ()))
-                if sha not in there
-            ]:
-                there += grown
-        else:
-            first = min(i for i, c in enumerate([*commits, None]) if c is None or among(c["sha"], there))
-            there += [c["sha"] for c in commits[first:]]
-        news = [c for c in inside if not among(c["sha"], there)]
-        plain = [c for c in news if len(c.get("parents") or ()) < 2]
-        if news and not plain:
-            known = [*there, *(c["sha"] for c in commits)]
-            return [] if all(among(sha, known) for c in news for sha in c["parents"]) else None
-        return [c for i, c in enumerate(plain) if not among(c["sha"], [one["sha"] for one in plain[:i]])]
-
-    def link(self, start: Body, end: Body | None) -> Body | None:
-        here = [d for d in self.deploys if place(d)[:2] == place(start)[:2]]
-        cause = (end or {}).get("causedBy") or start.get("causedBy")
-        if self.corrected(start):
-            named = [d for d in here if d["id"] == self.corrections[start["id"]][1]]
-            return named[0] if named else None
-        if cause == "none":
-            return None
-        if cause:
-            guilty = [d for d in here if one_commit(d["commitSHA"], cause) or among(cause, self.brought(d))]
-            own = [d for d in guilty if start.get("service") and place(d)[2] == place(start)[2]]
-            guilty = own or guilty
-            before = [d for d in guilty if when(d) <= when(start)]
-            after = [d for d in guilty if when(d) > when(start)]
-            return max(before, key=order) if before else min(after, key=order, default=None)
-        return self.latest_before(start, self.window)
-
-    def corrected(self, start: Body) -> bool:
-        return self.corrections.get(start["id"], ("",))[0] in ("deploy", "no-deploy")
-
-    def latest_before(self, start: Body, window: timedelta) -> Body | None:
-        near = [
-            d
-            for d in self.deploys
-            if place(d)[:2] == place(start)[:2]
-            and timedelta(0) <= when(start) - when(d) < window
-            and (not d.get("service") or not self.compares(start) or place(d)[2] == place(start)[2])
-        ]
-        return max(near, key=order, default=None)
-
-    def compares(self, start: Body) -> bool:
-        """Whether a deploy named the service of an incident before it."""
-        here = [at for at, where, _ in self.named if where == place(start)]
-        return bool(start.get("service")) and any(at <= when(start) for at in here)
-
-    def remedies(self, deploy: Body) -> list[Body]:
-        """The deploys that a deploy remedies."""
-        earlier = self.earlier(deploy)
-        found = []
-        if self.is_rollback(deploy) or self.is_hotfix(deploy):
-            others = [
-                d
-                for d in earlier
-                if not self.is_rollback(d) and not one_commit(d["commitSHA"], deploy["commitSHA"])
-            ]
-            found += [d for d in others[-1:] if when(deploy) - when(d) < self.window]
-        return found + self.undone_by(deploy)
-
-    @once
-    def undone_by(self, deploy: Body) -> list[Body]:
-        """The deploys whose commits a deploy undoes, without those that only undid others themselves."""
-        earlier, found = self.earlier(deploy), []
-        for sha in () if self.is_untold(deploy) else deploy.get("reverts") or ():
-            first_with = [
-                d
-                for d in earlier
-                if among(sha, self.brought(d))
-                or (one_commit(sha, d["commitSHA"]) and not self.brings_nothing(d) and not self.was_there(d))
-            ]
-            found += [d for d in first_with[:1] if not self.undone_by(d)]
-        return found
-
-    def undone(self, deploy: Body, sha: str) -> list[Body]:
-        """The deploy that first brought a commit, before one that undoes it."""
-        first_with = [
-            d
-            for d in self.earlier(deploy)
-            if among(sha, self.brought(d))
-            or (one_commit(sha, d["commitSHA"]) and not self.brings_nothing(d) and not self.was_there(d))
-        ]
-        return first_with[:1]
-
-    def was_there(self, deploy: Body) -> bool:
-        """Whether the commit of a deploy was there before it, or is outside its service."""
-        outside = [c["sha"] for c in listed(deploy) if c.get("outside")]
-        return among(deploy["commitSHA"], [*self.there(deploy), *outside])
-
-    @once
-    def remedied_by(self, deploy: Body) -> list[Body]:
-        found = [d for d in self.deploys if any(r is deploy for r in self.remedies(d))]
-        return sorted(found, key=order)
-
-    def incidents_of(self, deploy: Body) -> list[tuple[Body, Body | None]]:
-        return [o for o, blamed in zip(self.outages, self.blame, strict=True) if blamed is deploy]
-
-    def way(self, start: Body, end: Body | None) -> str:
-        """What decides which deploy an incident is attributed to, if any: a person, a name, or its time."""
-        if self.corrected(start):
-            return "corrected"
-        return "named" if (end or {}).get("causedBy") or start.get("causedBy") else "time"
-
-    def evidence(self, deploy: Body) -> str:
-        """Why a deploy failed, "" if it did not."""
-        said = self.corrections.get(deploy["id"], ("",))[0]
-        if said == "not-failed":
-            return ""
-        ways = [self.way(*incident) for incident in self.incidents_of(deploy)]
-        if said == "failed" or "corrected" in ways:
-            return "corrected"
-        if "named" in ways:
-            return "named"
-        if self.remedied_by(deploy):
-            return "remedied"
-        return "time" if ways and not self.only_evidence else ""
-
-    @once
-    def is_rework(self, deploy: Body) -> bool:
-        """Whether a deploy is rework by anything but the rule of fixes forward."""
-        said = self.corrections.get(deploy["id"] + " rework", ("",))[0]
-        if said:
-            return said == "rework"
-        back = self.is_rollback(deploy) or self.is_hotfix(deploy) or deploy.get("fixes")
-        return bool(back or self.undone_by(deploy))
-
-    def inferred(self) -> list[str]:
-        """The ids of the deploys that are rework by the rule of fixes forward alone."""
-        found = []
-        for (start, end), cause in zip(self.outages, self.blame, strict=True):
-            if end is None or cause is None or end.get("resolution") in WITHOUT_RECOVERY:
-                continue
-            such = [
-                d
-                for d in self.deploys
-                if place(d) == place(cause)
-                and order(d) > order(cause)
-                and when(start) <= when(d) < when(end) <= when(d) + timedelta(minutes=60)
-                and self.kinds[d["id"]] not in (AGAIN, AGAIN_HOTFIX)
-            ]
-            if such and not any(self.is_rework(d) for d in such):
-                last = max(such, key=order)["id"]
-                if self.corrections.get(last + " rework", ("",))[0] != "not-rework":
-                    found.append(last)
-        return found
-
-    def chance(self, deploys: Sequence[Body], by_time: int) -> Chance:
-        """What chance did to deploys of a period, of which *by_time* failed by time alone."""
-        ended = self.moment("to")
-        began, until = self.moment("from"), self.now if ended is None or ended > self.now else ended
-        suspects = []
-        for (start, end), cause in zip(self.outages, self.blame, strict=True):
-            if (
-                began <= when(start)
-                and (ended is None or when(start) < ended)
-                and self.way(start, end) == "time"
-            ):
-                suspects.append((start, cause or self.latest_before(start, timedelta(days=9999))))
-        targets = []
-        for here in sorted({place(d) for d in deploys}):
-            mine = [d for d in deploys if place(d) == here]
-            settled = [when(d) for d in mine if self.now - when(d) >= self.window]
-            failed = [when(d) for d in mine if self.evidence(d)]
-            targets.append(
-                Target(
-                    sorted({when(d) for d in self.deploys if place(d) == here}),
-                    sorted(set(settled) - set(failed)),
-                    [when(start) for start, cause in suspects if cause and place(cause) == here],
-                )
-            )
-        return chance(targets, by_time, (began, until), self.window, self.zone)
-
-    def observed_from(self) -> datetime | None:
-        repo, ended = self.question.get("repo"), self.moment("to")
-        seen = [
-            when(e)
-            for e in self.past
-            if self.observes(bare(e["repo"]))
-            and (not repo or bare(e["repo"]) == bare(repo))
-            and (ended is None or when(e) < ended)
-        ]
-        if not seen or (ended is not None and min(seen) >= ended):
-            return None
-        day = min(seen).astimezone(self.zone).replace(hour=0, minute=0, second=0, microsecond=0)
-        return max(self.moment("from"), day.replace(fold=0), key=lambda moment: moment.timestamp())
-
-    def selected(self, events: Sequence[Body]) -> list[Body]:
-        filters = self.question
-        began, ended = self.moment("from"), self.moment("to")
-        return [
-            e
-            for e in events
-            if began <= when(e)
-            and (ended is None or when(e) < ended)
-            and (not filters.get("repo") or bare(e["repo"]) == bare(filters["repo"]))
-            and (self.includes(e) if self.includes else environment(e) == environment(filters))
-            and (not filters.get("service") or bare(e.get("service") or "") == bare(filters["service"]))
-        ]
-
-    def moment(self, name: str) -> Any:
-        text = self.question.get(name)
-        if not text:
-            return None
-        if len(text) == 10:
-            return datetime.fromisoformat(text).replace(tzinfo=self.zone)
-        return datetime.fromisoformat(text)
-
-    def days(self) -> float:
-        began, ended = self.observed_from(), self.moment("to")
-        until = self.now if ended is None or ended > self.now else ended
-        if began is None or until.timestamp() <= began.timestamp():
-            return 0
-        shown = [moment.astimezone(self.zone).replace(tzinfo=None) for moment in (began, until)]
-        return max((shown[1] - shown[0]).total_seconds() / 86400, 0)
-
-    def figures(self) -> dict[str, Any]:  # noqa: PLR0912, PLR0915  one rule after another, as in the definitions
-        deploys = sorted(self.selected(self.deploys), key=when)
-        gaps = [(when(deploys[i + 1]) - when(deploys[i])).total_seconds() for i in range(len(deploys) - 1)]
-        leads, unknown_deploys, unknown_commits, nothing_new = [], 0, 0, 0
-        for deploy in deploys:
-            new = self.new(deploy)
-            if new is None:
-                unknown_deploys += 1
-                continue
-            nothing_new += not new
-            for commit in new:
-                if not commit.get("time") or when(commit) > when(deploy):
-                    unknown_commits += 1
-                else:
-                    leads.append((when(deploy) - when(commit)).total_seconds())
-        settled, failed_pending, pending, still_open, without = 0, 0, 0, 0, 0
-        recoveries, remedied, evidence = [], [], dict.fromkeys(EVIDENCE, 0)
-        for deploy in deploys:
-            mine = self.incidents_of(deploy)
-            young = self.now - when(deploy) < self.window
-            settled += not young
-            remedies = self.remedied_by(deploy)
-            why = self.evidence(deploy)
-            if not why:
-                pending += young
-                continue
-            evidence[why] += not young
-            failed_pending += young
-            counted = [(s, e) for s, e in mine if (e or {}).get("resolution") not in WITHOUT_RECOVERY]
-            if not counted:
-                if remedies:
-                    remedied.append((when(remedies[0]) - when(deploy)).total_seconds())
-                else:
-                    without += 1
-                continue
-            begin = moment = min(when(s) for s, _ in counted)
-            while True:  # move on to the last end of what is open at this moment, until none is later
-                going = [e for s, e in counted if begin <= when(s) <= moment]
-                if None in going:
-                    still_open += 1
-                    break
-                last = max(moment, *(when(e) for e in going))
-                if last == moment:
-                    recoveries.append((moment - begin).total_seconds())
-                    break
-                moment = last
-        failed = sum(evidence.values())
-        rework = [d for d in deploys if self.is_rework(d)]
-        inferred = [d for d in deploys if d["id"] in self.inferred()]
-        parts = (len(rework), len(rework) + len(inferred), len(deploys))
-        by_chance, most = self.chance(deploys, evidence["time"]) if self.whole else (None, 0)
-        others = None if by_chance is None else failed - by_chance
-        unlinked = [o for o, blamed in zip(self.outages, self.blame, strict=True) if blamed is None]
-        wide = [
-            start
-            for start, end in unlinked
-            if not ((end or {}).get("causedBy") or start.get("causedBy"))
-            and not self.corrected(start)
-            and self.latest_before(start, timedelta(hours=72)) is not None
-        ]
-        days = self.days()
+        firsts = [seconds(e["time"]) for e in self.seen if self.observes(repo_name(e.get("repo")))]
+        first = min((t for t in firsts if period.to is None or t < period.to), default=None)
+        period.observed = period.start if first is None else max(period.start, period.midnight(first))
         return {
-            "deploymentFrequency": {
-                "value": len(deploys) / days if days >= 1 else None,
-                "deploys": len(deploys),
-                "days": days,
-                "gaps": {"median": share(gaps, 0.5), "p90": share(gaps, 0.9), "count": len(gaps)},
-            },
-            "changeLeadTime": {
-                "median": share(leads, 0.5),
-                "p25": share(leads, 0.25),
-                "p75": share(leads, 0.75),
-                "p90": share(leads, 0.9),
-                "commits": len(leads),
-                "unknownCommits": unknown_commits,
-                "unknownDeploys": unknown_deploys,
-                "nothingNew": nothing_new,
-            },
-            "changeFailRate": {
-                "value": others / settled if settled and others is not None else None,
-                "failed": failed,
-                "settled": settled,
-                "interval": wilson(others, settled),
-                "range": between(failed - most, failed, settled if self.whole else 0),
-                "byChance": by_chance,
-                "evidence": evidence,
-                "pending": pending,
-                "failedPending": failed_pending,
-                "unlinked": len(self.selected([start for start, _ in unlinked])),
-                "attributedIn72h": len(self.selected(wide)),
-            },
-            "failedDeploymentRecoveryTime": {
-                "median": share(recoveries, 0.5),
-                "p90": share(recoveries, 0.9),
-                "recovered": len(recoveries),
-                "open": still_open,
-                "byRemedy": {
-                    "median": share(remedied, 0.5),
-                    "p90": share(remedied, 0.9),
-                    "count": len(remedied),
-                },
-                "withoutIncident": without,
-            },
-            "deploymentReworkRate": {
-                "value": parts[1] / parts[2] if deploys else None,
-                "rework": parts[1],
-                "deploys": len(deploys),
-                "inferred": len(inferred),
-                "range": between(*parts),
-                "interval": wilson(*parts[1:]),
-            },
+            "deploymentFrequency": frequency(chosen, first, period),
+            "changeLeadTime": lead_time(chosen),
+            "changeFailRate": fail_rate(
+                chosen, self.counted, self.incidents, unlinked, period, self.window, whole=self.whole
+            ),
+            "failedDeploymentRecoveryTime": recovery(chosen),
+            "deploymentReworkRate": rework_rate(chosen),
         }
-
-
-def when(event: Body) -> datetime:
-    return datetime.fromisoformat(event["time"])
-
-
-def order(event: Body) -> tuple[datetime, str]:
-    return (when(event), event["id"])
-
-
-def environment(event: Body) -> str:
-    name = (event.get("environment") or "production").strip().lower()
-    if name in ("production", "prod", "prd", "live") or event.get("tier") == "production":
-        return "production"
-    return name
-
-
-def exact(event: Body) -> str | None:
-    return (event.get("environment") or "").strip().lower() or None
-
-
-def bare(name: str) -> str:
-    return name.lower().removesuffix(".git")
-
-
-def says(deploy: Body) -> str:
-    """What a deploy says that it is, if that is rollback or hotfix."""
-    word: str = deploy.get("type") or ""
-    return word if word in ("rollback", "hotfix") else ""
-
-
-def run(deploy: Body) -> tuple[str | None, str]:
-    return (deploy.get("run"), deploy.get("attempt") or "1")
-
-
-def one_deploy(one: Body, other: Body) -> bool:
-    """Whether two reporters may report one deploy here: no two runs of one platform."""
-    runs = {d["run"] for d in (one, other) if d.get("run")}
-    platforms = [name.split(":")[0] for name in runs if ":" in name]
-    return (
-        one.get("reporter") != other.get("reporter")
-        and abs(when(one) - when(other)) <= timedelta(hours=1)
-        and one_commit(one["commitSHA"], other["commitSHA"])
-        and (len(runs) < 2 or len(platforms) < 2 or platforms[0] != platforms[1])
-    )
-
-
-def place(event: Body) -> tuple[str, str, str]:
-    return (bare(event["repo"]), environment(event), bare(event.get("service") or ""))
-
-
-def fits(end: Body, where: tuple[str, ...]) -> bool:
-    repo, env, service = where
-    return (
-        bare(end["repo"]) == repo
-        and (not end.get("environment") or environment(end) == env)
-        and (not end.get("service") or not service or bare(end["service"]) == service)
-    )
-
-
-def lists(deploy: Body) -> bool:
-    return deploy.get("commits") is not None or bool(deploy.get("commitTime"))
-
-
-def listed(deploy: Body) -> Sequence[Body]:
-    if deploy.get("commits") is not None:
-        found: Sequence[Body] = deploy["commits"]
-        return found
-    if deploy.get("commitTime"):
-        return [{"sha": deploy["commitSHA"], "time": deploy["commitTime"]}]
-    return []
-
-
-def among(sha: str, others: Sequence[str]) -> bool:
-    return any(one_commit(sha, other) for other in others)
-
-
-def one_commit(one: str, other: str) -> bool:
-    length = min(len(one), len(other))
-    return one[:length] == other[:length]
-
-
-def between(low: float, high: float, whole: int) -> dict[str, float | None]:
-    return {"low": low / whole, "high": high / whole} if whole else {"low": None, "high": None}
-
-
-def wilson(some: float | None, whole: int) -> dict[str, float | None]:
-    """The ends of the 95 % interval: the rates from which *some* is 1.96 standard deviations off."""
-    if not whole or some is None:
-        return {"low": None, "high": None}
-    z = NormalDist().inv_cdf(0.975)
-    # (some/whole - p)² = z² p (1 - p) / whole, solved for p.
-    a, b, c = 1 + z * z / whole, -(2 * some / whole + z * z / whole), (some / whole) ** 2
-    root = max(b * b - 4 * a * c, 0) ** 0.5
-    return {"low": (-b - root) / (2 * a), "high": (-b + root) / (2 * a)}
-
-
-def share(numbers: Sequence[float], part: float) -> float | None:
-    if not numbers:
-        return None
-    ordered = sorted(numbers)
-    rank = part * (len(ordered) - 1)
-    low = int(rank + 1e-9)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (ordered[high] - ordered[low]) * max(0.0, rank - low)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,31 +13,22 @@ from gitdailies_dora.figures.history.settings import FigureSettings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.figures.asking import alike, compute, worked
+from tests.support.figures.asking import alike, as_written, compute, worked
 from tests.support.figures.histories import HISTORIES, QUESTIONS, WEEKS
 from tests.support.figures.reference import Reference
 from tests.support.figures.worked import expected as by_hand
 from tests.support.forms import examples
 
-ZONE, HOURS = "Europe/Berlin", 24
-SHORT = FigureSettings(timezone=ZONE, window=timedelta(hours=HOURS))
-# The settings that change what counts, and the same for the reference.
-OPTIONS = st.sampled_from((False, True)).flatmap(
-    lambda same: st.sampled_from(
-        [
-            (
-                FigureSettings(
-                    timezone=ZONE,
-                    window=timedelta(hours=HOURS),
-                    count_same_commit=same,
-                    hotfix=(f"{branch}*",) if branch else (),
-                    failures="evidence" if branch else "all",
-                ),
-                {"count_same_commit": same, "hotfix": branch, "only_evidence": bool(branch)},
-            )
-            for branch in ("", "hotfix/")
-        ]
-    )
+SHORT = FigureSettings(timezone="Europe/Berlin", window=timedelta(hours=24))
+# The settings that change what counts.
+OPTIONS = st.builds(
+    FigureSettings,
+    timezone=st.just(SHORT.timezone),
+    window=st.just(SHORT.window),
+    production=st.sampled_from((SHORT.production, SHORT.production, ("Live", "E*"), ("st?g*", "prod*"))),
+    count_same_commit=st.booleans(),
+    hotfix=st.sampled_from(((), ("hotfix/*",), ("HOT*", "main"))),
+    failures=st.sampled_from(("all", "evidence")),
 )
 
 Events = list[dict[str, Any]]
@@ -50,18 +42,18 @@ crowded = settings(
 @pytest.mark.parametrize("name", by_hand.QUESTIONS)
 def test_the_reference_agrees_with_what_was_worked_by_hand(name: str) -> None:
     """The reference, too, gives the numbers of the derivation."""
-    alike(Reference(worked(), by_hand.QUESTIONS[name], hours=72, zone=ZONE).figures(), by_hand.expected(name))
+    settings_ = as_written(replace(SHORT, window=timedelta(hours=72)))
+    alike(Reference(worked(), by_hand.QUESTIONS[name], settings_).figures(), by_hand.expected(name))
 
 
 @settings(crowded, max_examples=examples(1000))
 @given(HISTORIES, QUESTIONS, OPTIONS)
 def test_the_figures_are_those_of_the_reference(
-    events: Events, question: dict[str, str], options: tuple[FigureSettings, dict[str, Any]]
+    events: Events, question: dict[str, str], options: FigureSettings
 ) -> None:
     """No history gives a figure that the definitions, read slowly, do not give."""
-    settings_, same = options
-    figures = compute(events, question, settings_).figures()
-    alike(figures, Reference(events, question, hours=HOURS, zone=ZONE, **same).figures())
+    figures = compute(events, question, options).figures()
+    alike(figures, Reference(events, question, as_written(options)).figures())
 
 
 @settings(crowded, max_examples=examples(200))
@@ -70,7 +62,7 @@ def test_chance_is_that_of_the_reference_over_weeks(events: Events, service: str
     """In a period of weeks, too, chance did what the definitions, read slowly, say."""
     question = {"now": "2026-05-02T00:00:00Z", "from": "2026-03-26", "to": until, "service": service}
     figures = compute(events, question, SHORT).figures()
-    alike(figures, Reference(events, question, hours=HOURS, zone=ZONE).figures())
+    alike(figures, Reference(events, question, as_written(SHORT)).figures())
 
 
 @crowded
