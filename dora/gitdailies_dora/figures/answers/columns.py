@@ -95,6 +95,11 @@ class Columns(NamedTuple):
     lead_counts: Counts
     around: Rows = np.empty(0, AROUND)
 
+    @property
+    def size(self) -> int:
+        """The bytes of all arrays."""
+        return sum(array.nbytes for array in self[1:] if isinstance(array, np.ndarray))
+
 
 def text_of_target(target: DeployTarget) -> str:
     """Write a target as one text. Names have no tabs."""
