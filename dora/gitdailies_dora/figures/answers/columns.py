@@ -305,6 +305,16 @@ def begins_of(counts: NDArray[Any]) -> Durations:
     return found
 
 
+def sums_between(values: NDArray[Any], at: Index) -> Durations:
+    """Return the sum of the values between each position and the next one, in order."""
+    found = np.zeros(len(at) - 1, np.int64)
+    # What is between two equal positions is nothing.
+    some = np.flatnonzero(at[1:] > at[:-1])
+    if len(some):
+        found[some] = np.add.reduceat(values[: at[-1]], at[some], dtype=np.int64)
+    return found
+
+
 def runs(values: NDArray[Any], begins: Durations, chosen: Index) -> NDArray[Any]:
     """Return the values of some runs, one after another; *begins* as `begins_of` has them."""
     if not len(chosen):
