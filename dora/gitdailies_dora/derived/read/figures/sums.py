@@ -39,7 +39,7 @@ _MOST_ENVIRONMENTS = 1000
 # The rows of this many repositories are read by an index, and no packed week.
 _FEW = 5
 # The packed weeks that are kept have at most this many bytes, or are of one environment.
-_MOST_KEPT = 32_000_000
+_MOST_KEPT = 48_000_000
 # When the last counting deploy of a target before a span is, and the first one after it until a moment.
 _OUTSIDE = """
 given.number,
