@@ -154,6 +154,8 @@ class Timeline:
     def during(self, period: Period, behind: int) -> Timeline:
         """Return the deploys that are the last ones at any time of a period, which is over at *behind*."""
         mine = (self.next >= period.began_at) & (self.at < behind)
+        if mine.all():
+            return self
         return Timeline(self._keys[mine], self.next[mine], self._origin, self.span, self.targets)
 
     def parts(self, keys: Durations) -> tuple[Index, Durations, Durations]:
@@ -187,8 +189,9 @@ class Timeline:
     def those_of(self, rows: Rows) -> Index:
         """Return the positions of deploys that have rows of their own, in any order."""
         keys = np.sort(self._key(rows["target"], rows["at"]))
-        first, behind = np.searchsorted(self._keys, keys), np.searchsorted(self._keys, keys, "right")
-        found: Index = behind[first < behind] - 1
+        behind = np.searchsorted(self._keys, keys, "right")
+        keys, at = keys[behind > 0], behind[behind > 0] - 1
+        found: Index = at[self._keys[at] == keys]
         return found
 
     def first_at(self, target: NDArray[Any]) -> Durations:
