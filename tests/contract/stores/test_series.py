@@ -315,7 +315,7 @@ def test_a_packed_week_follows_its_deploys(store: Opened) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_a_reader_kept_of_packed_weeks_is_never_old(kind: str, tmp_path: Path) -> None:
-    """Asked again, it answers from what it kept; after a change of a deploy or of the settings, it does not."""
+    """Asked again, it answers from what it kept; after a change of a deploy or a setting, from the store."""
     again = replace(SETTINGS, count_same_commit=True)
     body = {"kind": "deployed", "repo": "a/b", "commitSHA": "a" * 40, "run": "1", "time": text(100)}
     late = {**body, "id": "2", "commitSHA": "b" * 40, "time": text(101)}

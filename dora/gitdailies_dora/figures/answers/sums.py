@@ -191,7 +191,7 @@ class Sums:
 
     @cached_property
     def _sums(self) -> Mapping[str, Sequence[Sequence[int]]]:
-        """By name, the sums before each segment of each group: of all groups at once, since that is faster."""
+        """By name, the sums before each segment of each group. Of all groups at once, that is faster."""
         found = self._values.columns
         deploys, failures, unlinked = map(_InOrder, zip(*self._chosen.values(), self._none, strict=True))
         names = {**_COUNTS, "leads": "leads"}
@@ -362,4 +362,5 @@ class _Group:
 
 def _known(durations: Durations) -> Durations:
     """Return the durations that there are."""
-    return durations[durations != NO_TIME]
+    known: Durations = durations[durations != NO_TIME]
+    return known
