@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
 from operator import add
@@ -39,22 +39,16 @@ Key: TypeAlias = tuple[str, ...]
 # Groups are made when they are asked for. Those with this many lead times in all are kept.
 _MOST_KEPT = 3_000_000
 
-# What is counted of deploys: by its name in a sum, that in `DEPLOYS`.
+# What adds up of deploys: by the name in `DEPLOYS`, that in a sum.
 _COUNTS = {
-    "deploys": "deploys",
     "rework": "rework",
     "inferred": "inferred",
-    "unknown_deploys": "unknown",
+    "unknown": "unknown_deploys",
     "unknown_commits": "unknown_commits",
     "nothing_new": "nothing_new",
 }
 
-# What is measured of failures, likewise.
-_DURATIONS = {"recoveries": "recovery", "remedies": "remedied"}
-
 _NOTHING: Index = np.empty(0, np.intp)
-# By name, the sum of the rows before each segment of a group, and of all rows.
-_Before: TypeAlias = Mapping[str, Sequence[int]]
 
 
 class Chosen(NamedTuple):
@@ -111,8 +105,6 @@ class Sums:
         self._groups: OrderedDict[Key, _Group] = OrderedDict()
         self._kept = 0
         self._chosen = _chosen(found, keys, cuts)
-        self._numbers = {key: number for number, key in enumerate(self._chosen)}
-        self._none = (Chosen(_NOTHING, np.zeros(len(cuts.edges), np.intp)),) * 3
 
     def keys(self, segments: range) -> list[Key]:
         """Return the groups that have a deploy, or an incident of no deploy, in *segments*."""
@@ -175,8 +167,8 @@ class Sums:
 
     def _group(self, key: Key) -> _Group:
         if key not in self._groups:
-            deploys, failures, _ = self._chosen.get(key, self._none)
-            found = _Group(self._values, deploys.rows, failures.rows, self._before(key), self._cuts)
+            deploys, failures, unlinked = self._chosen.get(key, (self._none,) * 3)
+            found = _Group(self._values, deploys, failures, unlinked, self._cuts)
             self._groups[key] = found
             self._kept += found.size
             while self._kept > _MOST_KEPT and len(self._groups) > 1:
@@ -184,48 +176,9 @@ class Sums:
                 self._kept -= dropped.size
         return self._groups[key]
 
-    def _before(self, key: Key) -> _Before:
-        # The last sums are those of a group that has no rows.
-        number = self._numbers.get(key, -1)
-        return {name: sums[number] for name, sums in self._sums.items()}
-
     @cached_property
-    def _sums(self) -> Mapping[str, Sequence[Sequence[int]]]:
-        """By name, the sums before each segment of each group. Of all groups at once, that is faster."""
-        found = self._values.columns
-        deploys, failures, unlinked = map(_InOrder, zip(*self._chosen.values(), self._none, strict=True))
-        names = {**_COUNTS, "leads": "leads"}
-        evidence = failures.of(found.failures["evidence"])
-        return {
-            **{name: deploys.before(deploys.of(found.deploys[column])) for name, column in names.items()},
-            **{name: failures.before(evidence == number) for number, name in enumerate(EVIDENCE)},
-            **{
-                name: failures.before(failures.of(found.failures[column]) != NO_TIME)
-                for name, column in _DURATIONS.items()
-            },
-            "open": failures.before(failures.of(found.failures["open"])),
-            "failures": failures.at.tolist(),
-            "unlinked": unlinked.at.tolist(),
-            "wide": unlinked.before(unlinked.of(found.incidents["wide"])),
-        }
-
-
-class _InOrder:
-    """The rows of one group after another, by segments. `at` has the beginnings of the segments of each."""
-
-    def __init__(self, groups: Sequence[Chosen]) -> None:
-        self._rows = np.concatenate([group.rows for group in groups])
-        self.at = np.array([group.begins for group in groups])
-        self._positions = (self.at + columns.begins_of(self.at[:, -1])[:-1, None]).ravel()
-
-    def of(self, values: NDArray[Any]) -> NDArray[Any]:
-        return values.take(self._rows)
-
-    def before(self, values: NDArray[Any]) -> list[list[int]]:
-        """Return the sums of the values before each segment of each group."""
-        found = np.append(0, np.cumsum(columns.sums_between(values, self._positions))).reshape(self.at.shape)
-        sums: list[list[int]] = (found - found[:, :1]).tolist()
-        return sums
+    def _none(self) -> Chosen:
+        return Chosen(np.empty(0, np.intp), np.zeros(len(self._cuts.edges), np.intp))
 
 
 def _chosen(
@@ -301,31 +254,46 @@ class _Values:
 
 
 class _Group:
-    """The rows of one group, and how far each sum is *before* each cut."""
+    """The rows of one group, and how far each sum is at each cut."""
 
-    def __init__(self, values: _Values, rows: Index, failures: Index, before: _Before, cuts: Cuts) -> None:
-        self._values, self._rows, self._before, found = values, rows, before, values.columns
+    def __init__(
+        self,
+        values: _Values,
+        deploys: Chosen,
+        failures: Chosen,
+        unlinked: Chosen,
+        cuts: Cuts,
+    ) -> None:
+        self._values, self._rows, found = values, deploys.rows, values.columns
         self._segments, self._settled = cuts.segments, cuts.settled
-        self._leads = values.lead_times(rows)
+        rows, at = found.deploys.take(deploys.rows), deploys.begins
+        self._deploys, self._leads_at = (_sums(rows[name], at) for name in ("deploys", "leads"))
+        self._counts = {name: _sums(rows[column], at) for column, name in _COUNTS.items()}
+        self._leads = values.lead_times(deploys.rows)
         # In order of time, and so is each segment.
-        self._times = np.sort(values.of_each(found.times, rows))
-        self._recoveries, self._remedied = (
-            _known(found.failures[column].take(failures)) for column in _DURATIONS.values()
-        )
+        self._times = np.sort(values.of_each(found.times, deploys.rows))
+        rows, at = found.failures.take(failures.rows), failures.begins
+        self._failures = at.tolist()
+        self._recoveries, self._recoveries_at = _known(rows["recovery"], at)
+        self._remedied, self._remedied_at = _known(rows["remedied"], at)
+        self._open = _sums(rows["open"], at)
+        self._evidence = [_sums(rows["evidence"] == number, at) for number in range(len(EVIDENCE))]
+        self._unlinked = unlinked.begins.tolist()
+        self._wide = _sums(found.incidents["wide"].take(unlinked.rows), unlinked.begins)
 
     @property
     def size(self) -> int:
         return len(self._leads) + len(self._rows)
 
     def numbers(self, parts: Iterable[range]) -> list[int]:
-        sums, at = self._before["deploys"], self._segments
+        sums, at = self._deploys, self._segments
         return [sums[at[part.stop]] - sums[at[part.start]] for part in parts]
 
     def leads_in(self, segments: range) -> Durations:
-        return self._leads[self._slice("leads", *self._ends(segments))]
+        return self._leads[self._slice(self._leads_at, segments)]
 
     def lead_counts_in(self, segments: range) -> Counts:
-        return self._lead_counts[self._slice("deploys", *self._ends(segments))]
+        return self._lead_counts[self._slice(self._deploys, segments)]
 
     @cached_property
     def _lead_counts(self) -> Counts:
@@ -335,32 +303,37 @@ class _Group:
         first, behind = self._ends(segments)
         # The sums of what is not settled begin here.
         unsettled = min(max(first, self._settled), behind)
-
-        def added(name: str, first: int = first, behind: int = behind) -> int:
-            return self._before[name][behind] - self._before[name][first]
-
+        deploys, failures = self._deploys, self._failures
+        failed_pending = failures[behind] - failures[unsettled]
         return Tally(
-            **{name: added(name) for name in _COUNTS},
-            unsettled=added("deploys", unsettled),
-            times=self._times[self._slice("deploys", first, behind)],
-            lead_times=self._leads[self._slice("leads", first, behind)],
-            evidence=tuple(added(name, behind=unsettled) for name in EVIDENCE),
-            failed_pending=added("failures", unsettled),
-            recoveries=self._recoveries[self._slice("recoveries", first, behind)],
-            remedied=self._remedied[self._slice("remedies", first, behind)],
-            open=added("open"),
-            unlinked=added("unlinked"),
-            attributed_in72h=added("wide"),
+            **{name: at[behind] - at[first] for name, at in self._counts.items()},
+            deploys=deploys[behind] - deploys[first],
+            unsettled=deploys[behind] - deploys[unsettled],
+            times=self._times[self._deploys[first] : self._deploys[behind]],
+            lead_times=self._leads[self._leads_at[first] : self._leads_at[behind]],
+            evidence=tuple(at[unsettled] - at[first] for at in self._evidence),
+            failed_pending=failed_pending,
+            recoveries=self._recoveries[self._recoveries_at[first] : self._recoveries_at[behind]],
+            remedied=self._remedied[self._remedied_at[first] : self._remedied_at[behind]],
+            open=self._open[behind] - self._open[first],
+            unlinked=self._unlinked[behind] - self._unlinked[first],
+            attributed_in72h=self._wide[behind] - self._wide[first],
         )
 
     def _ends(self, segments: range) -> tuple[int, int]:
         return self._segments[segments.start], self._segments[segments.stop]
 
-    def _slice(self, name: str, first: int, behind: int) -> slice:
-        return slice(self._before[name][first], self._before[name][behind])
+    def _slice(self, at: Sequence[int], segments: range) -> slice:
+        first, behind = self._ends(segments)
+        return slice(at[first], at[behind])
 
 
-def _known(durations: Durations) -> Durations:
-    """Return the durations that there are."""
-    known: Durations = durations[durations != NO_TIME]
-    return known
+def _sums(values: NDArray[Any], at: Index) -> list[int]:
+    """Return the sum of the values before each position; there is none before the first one."""
+    return [0, *np.cumsum(columns.sums_between(values, at)).tolist()]
+
+
+def _known(durations: Durations, at: Index) -> tuple[Durations, list[int]]:
+    """Return the durations that there are, and how many are before each position."""
+    is_known = durations != NO_TIME
+    return durations[is_known], _sums(is_known, at)
