@@ -38,8 +38,8 @@ from gitdailies_dora.sql.database import kept_for
 _MOST_ENVIRONMENTS = 1000
 # The rows of this many repositories are read by an index, and no packed week.
 _FEW = 5
-# The packed weeks that are kept have at most this many bytes, or are of one environment.
-_MOST_KEPT = 48_000_000
+# The most bytes of packed weeks that are kept. The process holds them beside what a question reads.
+_MOST_KEPT = 32_000_000
 # When the last counting deploy of a target before a span is, and the first one after it until a moment.
 _OUTSIDE = """
 given.number,
@@ -149,8 +149,9 @@ def _packed(
         # Before others are read, since both would need memory at once.
         kept.pop(where.environment, None)
         found = joined(read_weeks(session, where, weeks, now))
-    kept[where.environment] = state, found
-    while len(kept) > 1 and sum(one.size for _, one in kept.values()) > _MOST_KEPT:
+    if found.size <= _MOST_KEPT:
+        kept[where.environment] = state, found
+    while sum(one.size for _, one in kept.values()) > _MOST_KEPT:
         del kept[next(iter(kept))]
     return found
 
