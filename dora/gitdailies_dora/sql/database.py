@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
+from weakref import WeakKeyDictionary
 
 from gitdailies_connection.config.sections import settings
 from gitdailies_core.errors import UsageError
@@ -20,6 +21,9 @@ _SCHEMA = "gitdailies_webhooks"
 _IDLE_SESSIONS = 8
 
 Result = TypeVar("Result")
+
+# What questions keep for the next one, by connection: one thread at a time uses it, and it has one store.
+_KEPT: WeakKeyDictionary[Session, dict[str, Any]] = WeakKeyDictionary()
 
 # The path of an SQLite file, or a database of either kind.
 StoreLocation: TypeAlias = Path | Database
@@ -73,6 +77,14 @@ def transaction(location: StoreLocation) -> Iterator[Session]:
         yield session
 
 
+def kept_for(session: Session) -> dict[str, Any]:
+    """Return what questions keep for the next one on this connection.
+
+    Only those of a `ReadPool` keep anything: what they read was committed, and is never rolled back.
+    """
+    return _KEPT.get(session, {})
+
+
 class ReadPool:
     """Read-only connections that stay open between uses; any number of threads may use the pool."""
 
@@ -94,7 +106,9 @@ class ReadPool:
                 # new one, shows whether it can be read.
                 continue
         try:
-            return self._run(self._database.connect(read_only=True), work)
+            session = self._database.connect(read_only=True)
+            _KEPT[session] = {}
+            return self._run(session, work)
         except self._database.errors as error:
             raise unavailable(self._database, "read", error) from error
 

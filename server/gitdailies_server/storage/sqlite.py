@@ -43,6 +43,10 @@ _LARGEST_IN_USE = 256 * 1024 * 1024
 _ITEM_ERRORS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
 
 
+class _Connection(sqlite3.Connection):
+    """A connection that weak references may point to, unlike those of sqlite3 itself."""
+
+
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """Open *path*; create the file (mode 0600) and its folder (0700) if they do not exist.
 
@@ -92,6 +96,7 @@ def _open(path: Path, how: str, *first: str) -> sqlite3.Connection:
         timeout=_BUSY_SECONDS,
         check_same_thread=False,
         cached_statements=256,
+        factory=_Connection,
     )
     try:
         for pragma in (*first, *_PRAGMAS):

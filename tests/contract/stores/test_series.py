@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,9 @@ from gitdailies_dora.figures.answers.report import Dimension, SeriesBucket
 from gitdailies_dora.figures.answers.rolling import LEAST_ROLLING
 from gitdailies_dora.figures.answers.series import DIMENSIONS, ENVIRONMENT, REPO, TEAM, SeriesQuestion
 from gitdailies_dora.figures.answers.trend import INTERVALS
+from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.figures.history.teams import Teams
+from gitdailies_dora.sql.database import ReadPool
 from gitdailies_server.storage.database import Session
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -300,6 +304,57 @@ def test_a_packed_week_follows_its_deploys(store: Opened) -> None:
         delete_event(session, late, LATE)
         catch_up(session, LATE)
         assert (len(packed()), deploys()) == (0, 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_reader_kept_of_packed_weeks_is_never_old(kind: str, tmp_path: Path) -> None:
+    """Asked again, it answers from what it kept; after a change of a deploy or a setting, from the store."""
+    again = replace(SETTINGS, count_same_commit=True)
+    body = {"kind": "deployed", "repo": "a/b", "commitSHA": "a" * 40, "run": "1", "time": text(100)}
+    late = {**body, "id": "2", "commitSHA": "b" * 40, "time": text(101)}
+    with opened(kind, tmp_path, "gitdailies_webhooks") as database, closing(database().connect()) as session:
+        create_key(database(), "ci")
+        reader = ReadPool(database())
+
+        def deploys(chosen: FigureSettings = SETTINGS, **more: str) -> list[int]:
+            given = {"now": text(24 * 20), "from": "2026-03-09", **more}
+            question = asked(as_lists(given), chosen, OF_REPOSITORIES, LATE).question
+            (group,) = reader.read(partial(of_groups, question=question, settings=chosen, limit=9)).groups
+            found = [one.deployment_frequency.deploys for one in (group.total, *group.buckets)]
+            return [number for number in found if number]
+
+        def derived(chosen: FigureSettings = SETTINGS) -> None:
+            catch_up(session, LATE, chosen=chosen)
+            pack_everything(session)
+            database().commit(session)
+            database().begin(session)
+
+        database().begin(session)
+        assert rows.reset(session, SETTINGS, 1)
+        add_event(session, {**body, "id": "1"}, LATE)
+        add_event(session, {**body, "id": "3", "run": "2", "time": text(103)}, LATE)
+        add_event(session, {**body, "id": "4", "commitSHA": "c" * 40, "time": text(130)}, LATE)
+        derived()
+        assert deploys() == [2]
+        session.execute("UPDATE packed_weeks SET deploys = lead_counts, times = lead_counts")
+        derived()
+        assert deploys() == [2], "nothing is read again"
+        session.execute("DELETE FROM packed_weeks")
+        derived()
+        assert deploys(interval="day") == [2, 1, 1]
+        assert deploys(interval="week") == [2, 2]
+        for chosen, number in ((again, 3), (SETTINGS, 2)):
+            while not rows.reset(session, chosen, 100):
+                pass
+            derived(chosen)
+            assert deploys(chosen) == [number]
+        add_event(session, late, LATE)
+        derived()
+        assert deploys() == [4]
+        delete_event(session, late, LATE)
+        derived()
+        assert deploys() == [2]
+        reader.close()
 
 
 def test_a_week_that_changes_while_it_is_read_is_read_again(store: Opened) -> None:

@@ -6,7 +6,7 @@ A packed week holds the bytes of `figures.answers.columns`, as `update.packing` 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -194,29 +194,32 @@ def _incidents(session: Session, where: Where, span: TimeSpan, now: int) -> Iter
         yield IncidentValues(where.target(repo, service), at, chance=True)
 
 
-def read_weeks(
-    session: Session, where: Where, span: TimeSpan, now: int, cuts: Cuts
-) -> Iterator[tuple[TimeSpan, Columns]]:
-    """Yield the packed weeks of an environment that answer a question about *span* at the moment *now*.
+class PackedWeek(NamedTuple):
+    """The times of a packed week, and whether no segment of a question begins or ends within them."""
 
-    They are in order. A week with a cut inside has a row for each deploy. Until the last week, the session
-    must not be used for anything else.
+    span: TimeSpan
+    is_whole: bool
+
+
+def packed_weeks(session: Session, where: Where, span: TimeSpan, now: int, cuts: Cuts) -> list[PackedWeek]:
+    """Return the packed weeks of an environment that answer a question about *span* at *now*, in order."""
+    found = session.execute(statements.USABLE_WEEKS, (where.environment, span.last, span.first, now))
+    return [PackedWeek(TimeSpan(*week), cuts.is_whole(*week)) for week in found.fetchall()]
+
+
+def read_weeks(session: Session, where: Where, weeks: Sequence[PackedWeek], now: int) -> Iterator[Columns]:
+    """Yield what is packed of all *weeks* that answer a question. One that is not whole has single deploys.
+
+    Until the last week, the session must not be used for anything else.
     """
-    environment = where.environment
-    usable = [
-        TimeSpan(*week)
-        for week in session.execute(
-            statements.USABLE_WEEKS, (environment, span.last, span.first, now)
-        ).fetchall()
-    ]
-    for is_whole, alike in groupby(usable, lambda week: cuts.is_whole(*week)):
+    for is_whole, alike in groupby(weeks, lambda week: week.is_whole):
         some = list(alike)
         names = ["places", *(name for name in ARRAYS if not (is_whole and name == "rest"))]
         statement = statements.WEEKS.format(columns=", ".join(names))
-        between = environment, some[0].first, some[-1].first, now
-        for began, last, *stored in stream_bytes(session, statement, between):
+        between = where.environment, some[0].span.first, some[-1].span.first, now
+        for stored in stream_bytes(session, statement, between):
             found = _week(dict(zip(names, stored, strict=True)))
-            yield TimeSpan(began, last), found.columns if is_whole else by_deploy(found)
+            yield found.columns if is_whole else by_deploy(found)
 
 
 def _week(stored: dict[str, bytes]) -> WeekByTarget:

@@ -494,7 +494,7 @@ USABLE_WEEKS = (
 )
 # Some columns of some of these weeks: the first, the last and the moment follow.
 WEEKS = (
-    "SELECT began, ended - 1, {columns} FROM packed_weeks"
+    "SELECT {columns} FROM packed_weeks"
     " WHERE environment = ? AND began >= ? AND began <= ? AND holds_from <= ? ORDER BY began"
 )
 

@@ -39,7 +39,8 @@ _SOME_DUE_NOTES = "SELECT 1 FROM figures_changes WHERE due_at <= ? LIMIT ?"
 
 # The number of the last note of all, also when it is done; and one row for each note that is left.
 _LAST_NOTE_OF_SQLITE = "SELECT seq FROM sqlite_sequence WHERE name = 'figures_changes'"
-_LAST_NOTE_OF_POSTGRESQL = "SELECT last_value FROM figures_changes_seq_seq"
+# A sequence begins at its first value, which is the last one, too, once it was given.
+_LAST_NOTE_OF_POSTGRESQL = "SELECT last_value + is_called::int FROM figures_changes_seq_seq"
 _SOME_NOTES = "SELECT 1 FROM figures_changes LIMIT ?"
 _MOST_NOTES = 100
 

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from gitdailies_dora.figures.answers.columns import Columns, Durations, Index, Rows, positions
+from gitdailies_dora.figures.answers.columns import Columns, Durations, Index, Rows, positions, sums_between
 from gitdailies_dora.figures.answers.selection import Period, at_local_time, local_time
 
 Numbers: TypeAlias = NDArray[np.float64]
@@ -123,34 +123,55 @@ def shown_rate(deploys: float, incidents: float, fails: float, window_days: floa
 
 
 class Timeline:
-    """The deploys of each target in order, and when the `next` one is.
+    """The deploys of each target in order, and when the `next` one is. Each target `begins` at a position.
 
     Of those of one instant, all but the last one last no time.
     """
 
-    def __init__(self, found: Columns, now: int) -> None:
+    def __init__(self, keys: Durations, following: Durations, origin: int, span: int, targets: int) -> None:
+        # A target and a time are one number. Together they fit: thirty years of nine thousand targets.
+        self._keys, self._origin, self.span, self.targets = keys, origin, span, targets
+        self.begins, self.target, since = self.parts(keys)
+        self.at, self.next = since + origin, following
+
+    @classmethod
+    def of(cls, found: Columns, now: int, chosen: NDArray[np.bool_]) -> Timeline:
+        """Return the deploys of *chosen* targets up to *now*, and those around them."""
         deploys, around = found.deploys, found.around
         target = np.concatenate([np.repeat(deploys["target"], deploys["deploys"]), around["target"]])
         at = np.concatenate([found.times, around["at"]])
-        self._origin = int(at.min(initial=now))
-        # A target and a time are one number. Together they fit: thirty years of nine thousand targets.
-        self.span = now - self._origin + 1
-        self._keys = np.sort(self._key(target, at))
-        begins, self.target, since = self.parts(self._keys, len(found.targets))
-        self.at = since + self._origin
-        self.next = np.append(self.at[1:], _NEVER)[: len(self.at)]
-        self.next[begins[1:][np.diff(begins) > 0] - 1] = _NEVER
+        origin = int(at.min(initial=now))
+        span = now - origin + 1
+        if not chosen.all():
+            mine = chosen[target]
+            target, at = target[mine], at[mine]
+        keys = np.sort(target.astype(np.int64) * span + (at - origin))
+        line = cls(keys, keys, origin, span, len(found.targets))
+        line.next = np.append(line.at[1:], _NEVER)[: len(keys)]
+        line.next[line.begins[1:][np.diff(line.begins) > 0] - 1] = _NEVER
+        return line
 
-    def parts(self, keys: Durations, targets: int) -> tuple[Index, Durations, Durations]:
+    def during(self, period: Period, behind: int) -> Timeline:
+        """Return the deploys that are the last ones at any time of a period, which is over at *behind*."""
+        mine = (self.next >= period.began_at) & (self.at < behind)
+        if mine.all():
+            return self
+        return Timeline(self._keys[mine], self.next[mine], self._origin, self.span, self.targets)
+
+    def parts(self, keys: Durations) -> tuple[Index, Durations, Durations]:
         """Return where each target begins in some sorted keys, and the target and the rest of each key.
 
         It is faster than a division.
         """
-        numbers = np.arange(targets + 1)
+        numbers = np.arange(self.targets + 1)
         begins = np.searchsorted(keys, numbers * self.span)
         counts = np.diff(begins)
         rest = keys - np.repeat(numbers[:-1] * self.span, counts)
         return begins, np.repeat(numbers[:-1], counts), rest
+
+    def sums(self, values: NDArray[Any]) -> Numbers:
+        """Return the sum of the values of each target, one for each deploy; they are whole numbers."""
+        return sums_between(values, self.begins).astype(np.float64)
 
     def _key(self, target: NDArray[Any], at: Durations) -> Durations:
         return target.astype(np.int64) * self.span + (at - self._origin)
@@ -168,7 +189,8 @@ class Timeline:
     def those_of(self, rows: Rows) -> Index:
         """Return the positions of deploys that have rows of their own, in any order."""
         keys = np.sort(self._key(rows["target"], rows["at"]))
-        at = np.searchsorted(self._keys, keys, "right") - 1
+        behind = np.searchsorted(self._keys, keys, "right")
+        keys, at = keys[behind > 0], behind[behind > 0] - 1
         found: Index = at[self._keys[at] == keys]
         return found
 
@@ -193,43 +215,42 @@ class _Suspects(NamedTuple):
     after: Durations
 
 
-def pools(found: Columns, line: Timeline, period: Period, window: int, chosen: NDArray[np.bool_]) -> Pools:
-    """Return the pools of a period, of *chosen* targets with a deploy in it; zeros for all others."""
+def pools(found: Columns, line: Timeline, period: Period, window: int) -> Pools:
+    """Return the pools of a period, of the targets of *line* with a deploy in it; zeros for all others."""
     number, now, until = len(found.targets), period.now, period.until
     behind = now + 1 if period.ended_at is None else min(period.ended_at, now + 1)
-    inside = (line.at >= period.began_at) & (line.at < behind)
-    here = chosen & (np.bincount(line.target[inside], minlength=number) > 0)
+    line = line.during(period, behind)
+    inside = line.at >= period.began_at
+    here = line.sums(inside) > 0
     observed = np.maximum(np.minimum(line.next, until) - np.maximum(line.at, period.began_at), 0)
     observed *= here[line.target]
 
     def added(values: NDArray[Any], target: NDArray[Any]) -> Numbers:
         return np.bincount(target, weights=values, minlength=number).astype(np.float64)
 
-    in_all = added(observed, line.target)
+    in_all = line.sums(observed)
     suspects = _suspects(found, line, here, period.began_at, behind)
     of = suspects.target
     sooner = _sooner_in_all(suspects, line, observed, in_all, period)
     late = [_halves(sooner, in_all[of].astype(np.int64))]
     shares = Shares(of, np.where(in_all[of] > 0, sooner / np.maximum(in_all[of], 1), 0.5))
-    rates = [_ratio(2 * added(late[0], suspects.target), in_all)]
+    rates = [_ratio(2 * added(late[0], of), in_all)]
     if _LEAST_DAYS <= period.days <= _MOST_DAYS:
         in_hours, near = _late_in_same_hours(suspects, line, period, window)
         late.append(in_hours)
         soon = np.minimum(line.next, np.minimum(line.at + window, until)) - np.maximum(
             line.at, period.began_at
         )
-        rates.append(
-            _ratio(2 * added(in_hours * near, suspects.target), added(np.maximum(soon, 0), line.target))
-        )
-    lates = np.array([added(one, suspects.target) for one in late])
-    judged = inside & (line.at <= now - window) & here[line.target]
+        rates.append(_ratio(2 * added(in_hours * near, of), line.sums(np.maximum(soon, 0))))
+    lates = np.array([added(one, of) for one in late])
+    judged = inside & (line.at <= now - window)
     judged[line.those_of(found.failures)] = False
     gaps = np.minimum(line.next - line.at, window) * judged
     expected = [
         added(np.expm1(np.minimum(rate[line.target] * gaps, _MOST_EXPECTED)), line.target) for rate in rates
     ]
-    incidents = added(np.ones(len(suspects.at)), suspects.target)
-    return Pools(incidents, in_all, added(gaps, line.target), lates, np.array(expected), shares)
+    incidents = added(np.ones(len(of)), of)
+    return Pools(incidents, in_all, line.sums(gaps), lates, np.array(expected), shares)
 
 
 def _suspects(found: Columns, line: Timeline, here: NDArray[np.bool_], first: int, behind: int) -> _Suspects:
@@ -257,9 +278,9 @@ def _sooner_in_all(
     # The first one may have begun before the period.
     early = np.flatnonzero(line.at < period.began_at)
     before = np.zeros(len(in_all), np.int64)
-    np.add.at(before, line.target[early], (lasted - observed)[early])
+    np.add.at(before, line.target[early], lasted[early] - observed[early])
     ordered = np.sort(line.target * line.span + lasted)
-    begins, _, durations = line.parts(ordered, len(in_all))
+    begins, _, durations = line.parts(ordered)
     sums = np.append(0, np.cumsum(durations))
     of, after = suspects.target, suspects.after
     shorter = np.searchsorted(ordered, of * line.span + after)

@@ -95,6 +95,11 @@ class Columns(NamedTuple):
     lead_counts: Counts
     around: Rows = np.empty(0, AROUND)
 
+    @property
+    def size(self) -> int:
+        """The bytes of all arrays."""
+        return sum(array.nbytes for array in self[1:] if isinstance(array, np.ndarray))
+
 
 def text_of_target(target: DeployTarget) -> str:
     """Write a target as one text. Names have no tabs."""
@@ -297,6 +302,16 @@ def begins_of(counts: NDArray[Any]) -> Durations:
     """Return where each run of values begins, and where the last one ends, from how many each has."""
     found = np.zeros(len(counts) + 1, np.int64)
     np.cumsum(counts, out=found[1:])
+    return found
+
+
+def sums_between(values: NDArray[Any], at: Index) -> Durations:
+    """Return the sum of the values between each position and the next one, in order."""
+    found = np.zeros(len(at) - 1, np.int64)
+    # What is between two equal positions is nothing.
+    some = np.flatnonzero(at[1:] > at[:-1])
+    if len(some):
+        found[some] = np.add.reduceat(values[: at[-1]], at[some], dtype=np.int64)
     return found
 
 

@@ -174,7 +174,8 @@ def compare_by_ranks(before: Values, after: Values, least: int) -> Difference:
     # Equal values share the mean of their ranks.
     ranks = (np.searchsorted(every, after) + np.searchsorted(every, after, "right") + 1) / 2
     beyond = float(ranks.sum()) - second * (number + 1) / 2
-    sizes = np.diff(np.flatnonzero(np.diff(every, prepend=np.nan, append=np.nan))).astype(np.float64)
+    changed = np.flatnonzero(every[1:] != every[:-1]) + 1
+    sizes = np.diff(np.concatenate([[0], changed, [number]])).astype(np.float64)
     ties = float((sizes**3 - sizes).sum())
     alike = first * second / 12 * (number + 1 - ties / (number * (number - 1)))
     if not beyond or not alike:

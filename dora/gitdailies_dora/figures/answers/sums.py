@@ -132,11 +132,11 @@ class Sums:
     def pools(self, keys: Iterable[Key], period: Period) -> Pools:
         """Return what the targets of several groups say about chance in a period."""
         if period not in self._pools:
-            chosen = np.zeros(len(self._found.targets), np.bool_)
-            chosen[list(chain.from_iterable(self._targets.values()))] = True
-            # One line serves both periods of a comparison.
-            self._line = self._line or Timeline(self._found, period.now)
-            self._pools[period] = chance.pools(self._found, self._line, period, self._cuts.window, chosen)
+            if self._line is None:
+                chosen = np.zeros(len(self._found.targets), np.bool_)
+                chosen[list(chain.from_iterable(self._targets.values()))] = True
+                self._line = Timeline.of(self._found, period.now, chosen)
+            self._pools[period] = chance.pools(self._found, self._line, period, self._cuts.window)
         return self._pools[period].of(self._targets_of(keys))
 
     def shares(self, keys: Sequence[Key], period: Period) -> list[float]:
@@ -329,14 +329,8 @@ class _Group:
 
 
 def _sums(values: NDArray[Any], at: Index) -> list[int]:
-    """Return the sum of the values before each position."""
-    parts = np.zeros(len(at), np.int64)
-    # What is between two equal positions is nothing.
-    begins = np.flatnonzero(at[1:] > at[:-1])
-    if len(begins):
-        parts[begins + 1] = np.add.reduceat(values[: at[-1]], at[begins], dtype=np.int64)
-    found: list[int] = np.cumsum(parts).tolist()
-    return found
+    """Return the sum of the values before each position; there is none before the first one."""
+    return [0, *np.cumsum(columns.sums_between(values, at)).tolist()]
 
 
 def _known(durations: Durations, at: Index) -> tuple[Durations, list[int]]:

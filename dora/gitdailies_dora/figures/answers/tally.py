@@ -129,7 +129,8 @@ def in_seconds(durations: Durations, *hundredths: int) -> list[float | None]:
     """Return percentiles in seconds; None without durations."""
     if not len(durations):
         return [None] * len(hundredths)
-    ordered = np.sort(durations)
+    ordered = durations.copy()
+    ordered.sort()
     return [seconds(percentile(ordered, cut)) for cut in hundredths]
 
 

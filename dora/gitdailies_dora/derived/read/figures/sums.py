@@ -6,11 +6,17 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from gitdailies_core.values.deploy_target import DeployTarget
-from gitdailies_core.values.renames import Renames
 from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.derived.model import repositories, rows, statements
-from gitdailies_dora.derived.model.columns import TimeSpan, Where, read_rows, read_weeks
+from gitdailies_dora.derived.model.columns import (
+    PackedWeek,
+    TimeSpan,
+    Where,
+    packed_weeks,
+    read_rows,
+    read_weeks,
+)
 from gitdailies_dora.derived.model.deploys import target_key
 from gitdailies_dora.events.records import change_log, spellings
 from gitdailies_dora.figures.answers import series
@@ -27,10 +33,13 @@ from gitdailies_dora.figures.answers.sums import Cuts, Key, Sums
 from gitdailies_dora.figures.history.facts import EVIDENCE, TIME, derive
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.sql.bulk import lookup_many
+from gitdailies_dora.sql.database import kept_for
 
 _MOST_ENVIRONMENTS = 1000
 # The rows of this many repositories are read by an index, and no packed week.
 _FEW = 5
+# The most bytes of packed weeks that are kept. The process holds them beside what a question reads.
+_MOST_KEPT = 32_000_000
 # When the last counting deploy of a target before a span is, and the first one after it until a moment.
 _OUTSIDE = """
 given.number,
@@ -76,9 +85,7 @@ def _add_up(
     found = joined(
         part
         for environment in environments(session, question)
-        for part in _parts(
-            session, question, Where(environment, question.repos), span, cuts, settings.renames
-        )
+        for part in _parts(session, question, Where(environment, question.repos), span, cuts, settings)
     )
     if settings.by_evidence:
         others = found.failures["evidence"] != EVIDENCE.index(TIME)
@@ -103,22 +110,50 @@ def _around(
 
 
 def _parts(
-    session: Session, question: SeriesQuestion, where: Where, span: TimeSpan, cuts: Cuts, renames: Renames
+    session: Session,
+    question: SeriesQuestion,
+    where: Where,
+    span: TimeSpan,
+    cuts: Cuts,
+    settings: FigureSettings,
 ) -> Iterator[Columns]:
     """Yield the rows of an environment: those of packed weeks, and the others from the derived rows.
 
     A week is packed with all repositories, so that the rows of a few are read faster by themselves.
     """
     now = question.period.now
-    first, others = span.first, []
-    if not 0 < len(where.repos) <= _FEW:
-        for week, packed in read_weeks(session, where, span, now, cuts):
-            others.append(TimeSpan(first, week.first - 1))
-            yield packed
-            first = week.last + 1
-    for other in (*others, TimeSpan(first, span.last)):
+    few = 0 < len(where.repos) <= _FEW
+    weeks = [] if few else packed_weeks(session, where, span, now, cuts)
+    if weeks:
+        yield _packed(session, where, weeks, now, settings)
+    begins = [span.first, *(week.span.last + 1 for week in weeks)]
+    ends = [*(week.span.first - 1 for week in weeks), span.last]
+    for other in map(TimeSpan, begins, ends):
         if other.first <= other.last:
-            yield read_rows(session, where, other, now, renames)
+            yield read_rows(session, where, other, now, settings.renames)
+
+
+def _packed(
+    session: Session, where: Where, weeks: Sequence[PackedWeek], now: int, settings: FigureSettings
+) -> Columns:
+    """Return what is packed of some weeks. They are kept for the next question, which is often about them.
+
+    A week is packed from the rows, and one whose rows change is packed again. So it is the same for as long
+    as the version of the rows and the settings are.
+    """
+    version, kept = change_log.rows_version(session), kept_for(session)
+    state = version, settings, weeks
+    if version is not None and where.environment in kept and kept[where.environment][0] == state:
+        found: Columns = kept.pop(where.environment)[1]
+    else:
+        # Before others are read, since both would need memory at once.
+        kept.pop(where.environment, None)
+        found = joined(read_weeks(session, where, weeks, now))
+    if found.size <= _MOST_KEPT:
+        kept[where.environment] = state, found
+    while sum(one.size for _, one in kept.values()) > _MOST_KEPT:
+        del kept[next(iter(kept))]
+    return found
 
 
 def open_incidents(session: Session, question: SeriesQuestion, *, live: bool) -> list[DeployTarget]:
