@@ -18,7 +18,7 @@ from gitdailies_core.errors import StoreUnavailable
 from gitdailies_relay.operations import replay as replays
 from gitdailies_relay.operations.replay import ReplaySelection, replay
 from gitdailies_server.storage import sqlite
-from gitdailies_server.storage.database import Database, transaction
+from gitdailies_server.storage.database import Database, transaction, turn
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.support.databases import KINDS, setting
@@ -284,13 +284,13 @@ def test_a_running_relay_stores_deliveries_during_a_long_replay(
     On a busy machine it is at most a quarter of the time that the replay takes as a whole.
     """
     relay, _ = many
-    real, transactions = transaction, []
+    real, transactions = turn, []
 
     def counted(database: Database) -> Any:
         transactions.append(database)
         return real(database)
 
-    monkeypatch.setattr(replays, "transaction", counted)
+    monkeypatch.setattr(replays, "turn", counted)
     thread = threading.Thread(target=replayed, args=(relay,), kwargs={"unmapped": True})
     thread.start()
     began, times = time.monotonic(), []
