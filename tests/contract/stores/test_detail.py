@@ -142,6 +142,20 @@ def test_nothing_is_told_of_an_id_of_another_kind(connection: Session) -> None:
     assert detail.event(connection, "2", SETTINGS, now) is None
 
 
+def test_a_commit_that_is_listed_as_a_merge_and_not_is_no_merge(connection: Session) -> None:
+    """Its lead time is that of the entry which counts, also where the merge comes first and has no time."""
+    lived = LivedStore(connection)
+    lived.add(deploy("1", "2026-03-04T09:00:00Z"))
+    before = lived.left["1"]["commitSHA"]
+    entry = {"sha": "b" * 40, "parents": [before]}
+    merge, plain = {**entry, "parents": [before, "c" * 40]}, {**entry, "time": "2026-03-04T10:00:00Z"}
+    lived.add({**deploy("2", "2026-03-04T11:00:00Z"), "commits": [merge, plain]})
+    lived.derive(9)
+    found = detail.deploy(connection, "2", SETTINGS, 2_000_000_000_000_000)
+    assert found is not None
+    assert [(one.new, one.lead_time_seconds) for one in found.commits] == [(True, 3600.0)]
+
+
 def test_the_senders_id_of_an_incident_gives_its_newest_occurrence(connection: Session) -> None:
     """An incident that was reopened is found by the sender's id, and leads to its earlier occurrence."""
     lived = LivedStore(connection)

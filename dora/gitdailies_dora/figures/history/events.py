@@ -40,6 +40,10 @@ class Commit(NamedTuple):
     parents: tuple[str, ...] | None = None
     outside: bool | None = None
 
+    @property
+    def is_merge(self) -> bool:
+        return len(self.parents or ()) > 1
+
 
 class GitCommits(NamedTuple):
     """The commits of a deploy that git found.

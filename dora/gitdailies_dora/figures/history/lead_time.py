@@ -156,7 +156,7 @@ class TargetCommits:
         else:
             there = self._there(commits) if whole else self._from_newest(commits)
             new = [commit for commit in inside if commit.sha not in there]
-        merges = [commit for commit in new if len(commit.parents or ()) > 1]
+        merges = [commit for commit in new if commit.is_merge]
         if merges and len(merges) == len(new):
             listed = CommitSet()
             for commit in commits:
@@ -165,7 +165,7 @@ class TargetCommits:
                 self.has(sha) or sha in there or sha in listed for one in merges for sha in one.parents or ()
             )
             return "" if known else LIST_CUT, []
-        return "", [commit for commit in new if len(commit.parents or ()) < 2]
+        return "", [commit for commit in new if not commit.is_merge]
 
     def _there(self, commits: Sequence[Commit]) -> CommitSet:
         """Return what the target has of a list with parents: all that its commits lead to."""

@@ -152,9 +152,9 @@ class RelatedReader:
             ]
             bodies = [body for (body,) in lookup_many(self._session, "id", ids, statements.BODIES_BY_ID)]
             deploy = with_reports(deploy, self._deploys(bodies, FOREVER), late=False)
-        # Of a commit that is listed twice, the first one counts that is not outside the service.
+        # Of a commit that is listed twice, the first one counts that is neither outside nor a merge.
         first: dict[str, Commit] = {}
-        for commit in sorted(deploy.commits or (), key=lambda commit: commit.outside is True):
+        for commit in sorted(deploy.commits or (), key=lambda one: (one.outside is True, one.is_merge)):
             first.setdefault(commit.sha, commit)
         return [
             DeployedCommit(sha, commit.at, listed.get(sha) in (NEW, NEW_UNTOLD))
