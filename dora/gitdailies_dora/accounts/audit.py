@@ -78,7 +78,7 @@ def setting_changes(
 
 
 def _concerns(setting: str, repo: str | None) -> bool:
-    """Whether a setting is of a repository, or of all of them."""
+    """Whether a setting belongs to a repository, or to all of them."""
     of_one = setting.startswith(("repositories", "dora.mirrors"))
     return not (repo and of_one) or f"[{repo!a}]" in setting.casefold()
 
