@@ -371,6 +371,19 @@ def deploy(id_: str, time: str) -> dict[str, Any]:
     return Event.make("deployed", id=id_, repo="a/b", commitSHA=sha, time=time).to_wire()
 
 
+def test_a_fix_of_two_incidents_seems_to_fix_the_one_that_started_first(connection: Session) -> None:
+    """Rows and pure functions name the same one, also where the other one ended last."""
+    lived = LivedStore(connection)
+    lived.add(deploy("1", "2026-03-04T09:00:00Z"))
+    lived.add(deploy("2", "2026-03-04T10:45:00Z"))
+    for id_, start, end in (("one", "10:00", "10:50"), ("two", "10:10", "11:20")):
+        where = {"repo": "a/b", "incidentId": id_}
+        lived.add({"kind": "incidentStarted", "id": id_, **where, "time": f"2026-03-04T{start}:00Z"})
+        lived.add({"kind": "incidentResolved", "id": f"end-{id_}", **where, "time": f"2026-03-04T{end}:00Z"})
+    lived.derive(9)
+    agree(connection, lived.left.values(), 2_000_000_000_000_000, SETTINGS)
+
+
 def test_an_event_in_the_future_counts_when_its_time_has_come(connection: Session) -> None:
     """An event three minutes ahead is in no answer before its moment, and in each from then on."""
     now = to_us(Event.from_wire(deploy("x", "2026-03-04T09:00:00Z")).time)

@@ -124,18 +124,21 @@ def ended_soon(
 def fixes_forward(
     session: Session, where: Where, span: TimeSpan, now: int, renames: Renames
 ) -> dict[str, str]:
-    """Return the start of the incident that each fix forward in *span* seems to have fixed, by its own id."""
+    """Return the start of the incident that each fix forward in *span* seems to have fixed, by its own id.
+
+    Of several, it is the one that started first.
+    """
     ended = ended_soon(session, where, span, now, renames)
-    asked = [
-        (*one[:4], max(one[4], one[5] - HOUR_US), *one[5:])
-        for one in lookup_many(session, ENDED_COLUMNS, ended, statements.ENDED_OF_DEPLOY, now, now)
-    ]
+    of_deploys = lookup_many(session, ENDED_COLUMNS, ended, statements.ENDED_OF_DEPLOY, now, now)
+    in_order = sorted(of_deploys, key=lambda one: (one[4], one[0]))
+    asked = [(*one[:4], max(one[4], one[5] - HOUR_US), *one[5:]) for one in in_order]
     such: dict[str, list[tuple[int, str, int]]] = defaultdict(list)
     columns_ = "id, repo, environment, service, since, until, deploy_at, deploy"
     for id_, *deploy in lookup_many(session, columns_, asked, statements.FIXES_BETWEEN):
         such[id_].append((deploy[0], deploy[1], deploy[2]))
     fixes = {id_: fix_forward([one[1:] for one in sorted(found)]) for id_, found in such.items()}
-    return {fix: id_ for id_, fix in fixes.items() if fix is not None}
+    found_ = ((fixes.get(one[0]), one[0]) for one in reversed(in_order))
+    return {fix: id_ for fix, id_ in found_ if fix is not None}
 
 
 def _failures(session: Session, where: Where, span: TimeSpan, now: int) -> Iterator[FailureValues]:
