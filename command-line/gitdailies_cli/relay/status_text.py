@@ -83,7 +83,7 @@ def pairs(status: RelayStatus, address: Listen) -> dict[str, str]:
         "quarantined": _with_hint(quarantined),
         "open incidents": _open(status),
         "last attempt": _attempt(status.last_attempt) if status.last_attempt else "-",
-        "store": f"{_size(status.bytes)}, of which {_size(status.free_bytes)} can be used again",
+        "store": f"{_size(status.bytes)}; {_size(status.free_bytes)} of it can be used again",
     }
 
 

@@ -290,7 +290,7 @@ def test_a_packed_week_follows_its_deploys(store: Opened) -> None:
         pack_everything(session)
         assert deploys() == 1
         ((began, held),) = packed()
-        # Three deploys, of which each has a time.
+        # Each of the three deploys has a time.
         times = "SELECT times, lead_counts FROM packed_weeks WHERE began = ?"
         ((at, leads),) = session.execute(times, (began,)).fetchall()
         tripled = "UPDATE packed_weeks SET deploys = ?, times = ?, lead_counts = ? WHERE began = ?"

@@ -128,11 +128,14 @@ class Timeline:
     Of those of one instant, all but the last one last no time.
     """
 
-    def __init__(self, keys: Durations, following: Durations, origin: int, span: int, targets: int) -> None:
+    def __init__(
+        self, keys: Durations, origin: int, span: int, targets: int, following: Durations | None = None
+    ) -> None:
         # A target and a time are one number. Together they fit: thirty years of nine thousand targets.
         self._keys, self._origin, self.span, self.targets = keys, origin, span, targets
         self.begins, self.target, since = self.parts(keys)
-        self.at, self.next = since + origin, following
+        self.at = since + origin
+        self.next = self._following() if following is None else following
 
     @classmethod
     def of(cls, found: Columns, now: int, chosen: NDArray[np.bool_]) -> Timeline:
@@ -146,17 +149,19 @@ class Timeline:
             mine = chosen[target]
             target, at = target[mine], at[mine]
         keys = np.sort(target.astype(np.int64) * span + (at - origin))
-        line = cls(keys, keys, origin, span, len(found.targets))
-        line.next = np.append(line.at[1:], _NEVER)[: len(keys)]
-        line.next[line.begins[1:][np.diff(line.begins) > 0] - 1] = _NEVER
-        return line
+        return cls(keys, origin, span, len(found.targets))
+
+    def _following(self) -> Durations:
+        found: Durations = np.append(self.at[1:], _NEVER)[: len(self.at)]
+        found[self.begins[1:][np.diff(self.begins) > 0] - 1] = _NEVER
+        return found
 
     def during(self, period: Period, behind: int) -> Timeline:
         """Return the deploys that are the last ones at any time of a period, which is over at *behind*."""
         mine = (self.next >= period.began_at) & (self.at < behind)
         if mine.all():
             return self
-        return Timeline(self._keys[mine], self.next[mine], self._origin, self.span, self.targets)
+        return Timeline(self._keys[mine], self._origin, self.span, self.targets, self.next[mine])
 
     def parts(self, keys: Durations) -> tuple[Index, Durations, Durations]:
         """Return where each target begins in some sorted keys, and the target and the rest of each key.
