@@ -1,6 +1,8 @@
 # Two commands on a fresh machine: `make run` and `make test`. Each sets up what it needs.
 
-PYTHON ?= python3
+# The first Python that is new enough and can make virtual environments. Debian has venv in a package of its own.
+PYTHON ?= $(firstword $(foreach one,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
+	$(one) -c 'import ensurepip, sys; sys.version_info >= (3, 11) and print("$(one)")' 2>/dev/null)))
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -25,10 +27,10 @@ help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 $(READY): pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "PYTHON: expected Python 3.11 or newer, got $$($(PYTHON) --version)"; exit 2; }
+	@sh scripts/check_python.sh '$(PYTHON)'
 	@echo "setting up $(VENV): once, a minute or two"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@# What an interrupted start left has a Python, but no pip.
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@{ $(BIN)/python -m pip install --disable-pip-version-check --editable '.[all]'; echo $$? >$(VENV)/.ended; } | \
 		sed -n -u 's/^ *Collecting \([^ ]*\).*/  \1/p; s/^Installing collected packages.*/  installing them/p'
 	@exit $$(cat $(VENV)/.ended)

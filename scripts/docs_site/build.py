@@ -16,6 +16,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gitdailies_dora.pages.frame.documentation import place
+
 from scripts.docs_site import pages, publish, tree
 from scripts.docs_site.tree import Tree
 from scripts.releasing import published
@@ -81,7 +83,7 @@ def settings_of(ordered: Tree, texts: Mapping[str, str], address: str) -> Mappin
     for part in ordered.parts:
         entries: list[Any] = []
         for group in part.groups:
-            listed = [{pages.title(texts[page]): tree.place(page)} for page in group.pages]
+            listed = [{pages.title(texts[page]): place(page)} for page in group.pages]
             entries += [{group.title: listed}] if group.title else listed
         navigation.append({part.title: entries})
     found: dict[str, Any] = {

@@ -11,7 +11,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from scripts.docs_site.tree import Tree, place
+from gitdailies_dora.pages.frame.documentation import place
+
+from scripts.docs_site.tree import Tree
 
 FILES = "files"
 LINK = re.compile(r"(\[(?:[^\[\]]|\[[^\]]*\])*\])\((?![a-z][a-z+.-]*:|#)([^)\s#]+)(#[^)\s]*)?\)")

@@ -1,29 +1,16 @@
 """The pages of the site, their order and their addresses, from `docs/site.toml`.
 
-A page is a Markdown file of the repository. On the site, pages of `docs/` keep their path below it. Others
-are in the folders `tools`, `ci` and `project`.
+A page is a Markdown file of the repository. `gitdailies_dora.pages.frame.documentation` has its place.
 """
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 FILE = "docs/site.toml"
-# The first pattern that fits gives the page's path on the site.
-_PLACES = (
-    (r"docs/README\.md", "index.md"),
-    (r"docs/(.+)", r"\1"),
-    (r"([\w-]+)-adapter/README\.md", r"tools/\1.md"),
-    (r"sources/gitdailies_sources/packs/([\w-]+)/README\.md", r"tools/\1.md"),
-    (r"ci-steps/([\w-]+)/README\.md", r"ci/\1.md"),
-    (r"(github-action|circleci-orb)/README\.md", r"ci/\1.md"),
-    (r"deployment/chart/README\.md", "project/chart.md"),
-    (r"([A-Z]+)\.md", r"project/\1.md"),
-)
 
 
 @dataclass(frozen=True)
@@ -73,16 +60,6 @@ def read(root: Path) -> Tree:
         for part in written["part"]
     ]
     return Tree(written["name"], tuple(parts))
-
-
-def place(page: str) -> str:
-    """Return the path on the site of the repository's *page*. Raises ValueError if it has none."""
-    for pattern, target in _PLACES:
-        if found := re.fullmatch(pattern, page):
-            return found.expand(target).lower()
-    raise ValueError(
-        f"{page}: expected a page with a place on the site; add one to scripts/docs_site/tree.py"
-    )
 
 
 def _found(root: Path, pattern: str) -> list[str]:

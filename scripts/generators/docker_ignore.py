@@ -1,4 +1,4 @@
-"""Limit the image's build to the packages that `pyproject.toml` names."""
+"""Limit the image's build to the packages that `pyproject.toml` names, and the documentation."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
+from gitdailies_dora.pages.frame.documentation import FILES
+
 _HEAD = """\
-# The packages of pyproject.toml and nothing else; `python scripts/generate.py` writes this file.
+# The packages of pyproject.toml and the documentation; `python scripts/generate.py` writes this file.
 *
 !pyproject.toml
-!README.md
+!hatch_build.py
 !LICENSE
 """
 
 
 def texts(root: Path) -> Mapping[str, str]:
-    """Return the file that leaves everything but the packages out of the build."""
+    """Return the file that leaves everything else out of the build."""
     read = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
     packages = read["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
-    lines = "".join(f"!{package}\n" for package in packages)
+    lines = "".join(f"!{each}\n" for each in (*packages, *FILES))
     return {"deployment/Dockerfile.dockerignore": f"{_HEAD}{lines}**/__pycache__\n"}

@@ -21,7 +21,8 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Tab
 from tests.support.dora.running import Receiver
 
-IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
+ROOT = Path(__file__).resolve().parents[2]
+IMAGES = ROOT / "docs" / "images"
 WANTED = os.environ.get("GITDAILIES_DOCS_PICTURES")
 LARGEST = 200_000
 NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)
@@ -109,9 +110,9 @@ def test_every_picture_is_shown_and_every_one_that_is_shown_exists() -> None:
     """No picture is left over, and each has words for those who do not see it."""
     shown = [
         (words, (page.parent / path).resolve())
-        for page in IMAGES.parent.rglob("*.md")
+        for page in (ROOT / "README.md", *IMAGES.parent.rglob("*.md"))
         for words, path in re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", page.read_text("utf-8"))
     ]
 
-    assert {path for _, path in shown} == set(IMAGES.glob("*.png"))
+    assert {path for _, path in shown} == set(IMAGES.iterdir())
     assert all(len(words.split()) >= 6 for words, _ in shown)

@@ -17,6 +17,7 @@ from urllib.parse import unquote, urldefrag
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from gitdailies_dora.pages.frame.documentation import place
 from playwright.sync_api import Browser, sync_playwright
 
 from scripts.docs_site import publish, tree
@@ -85,7 +86,7 @@ def test_every_page_is_built(site: Path) -> None:
     missing = [
         page
         for page in tree.read(ROOT).pages()
-        for path in (site / tree.place(page), (site / tree.place(page)).with_suffix(".html"))
+        for path in (site / place(page), (site / place(page)).with_suffix(".html"))
         if not path.is_file()
     ]
 

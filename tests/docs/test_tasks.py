@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from gitdailies_connection.config.load import load
+from gitdailies_dora.pages.frame.documentation import place
 
 from scripts.docs_site import pages, tree
 
@@ -65,7 +66,7 @@ def test_the_site_has_every_page_once() -> None:
 
     assert {named(page) for page in PAGES} <= set(listed)
     assert len(listed) == len(set(listed))
-    assert len({tree.place(page) for page in listed}) == len(listed)
+    assert len({place(page) for page in listed}) == len(listed)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)

@@ -20,6 +20,7 @@ from gitdailies_dora.pages.frame.site import STATIC, Page, Site
 from gitdailies_dora.pages.overview.figures_page import DoraPage
 from gitdailies_dora.pages.overview.review import ReviewPage
 from gitdailies_dora.pages.settings.connect import ConnectPages
+from gitdailies_dora.pages.settings.help_page import HelpPages
 from gitdailies_dora.pages.settings.members import PeoplePages
 from gitdailies_dora.pages.settings.reference import ReferencePage
 from gitdailies_dora.pages.settings.screens import ScreenPages
@@ -30,7 +31,7 @@ from gitdailies_dora.pages.settings.webhook_keys import SettingsPages
 
 _GROUPS = (
     *(SignInPages, SingleSignOnPages, ConnectPages, EventPages, CorrectionPages, ReviewPage, DoraPage),
-    *(SettingsPages, PeoplePages, TokenPages, ScreenPages),
+    *(SettingsPages, PeoplePages, TokenPages, ScreenPages, HelpPages),
     # Addresses of its own come before those with a relay's name in them.
     *(ServicePages, RefusedPages, DeliveryActionPages, DeliveryPages),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from gitdailies_dora.pages.frame.documentation import place
 
 from scripts.docs_site import pages, tree
 from scripts.docs_site.tree import Group, Part, Tree
@@ -92,8 +93,8 @@ def test_programs_get_a_list_of_all_pages() -> None:
 
 def test_a_page_without_a_place_is_named() -> None:
     """The error says where to add one."""
-    with pytest.raises(ValueError, match=r"relay/x\.md: expected a page with a place on the site; add one"):
-        tree.place("relay/x.md")
+    with pytest.raises(ValueError, match=r"relay/x\.md: expected a file with a place"):
+        place("relay/x.md")
 
 
 def test_a_page_that_is_missing_is_named(tmp_path: Path) -> None:
