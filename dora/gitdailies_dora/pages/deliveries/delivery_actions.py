@@ -164,7 +164,7 @@ class DeliveryActionPages(PageGroup):
             "action": action,
             "person": visit.user.name,
             "reason": "not yet",
-            "filter": {**with_times(filters), "bodies": "true"},
+            "filter": {**with_times(filters, self._site.settings.zone), "bodies": "true"},
             "dryRun": True,
         }
         counted: CountedDeliveries | None = None
@@ -183,7 +183,7 @@ class DeliveryActionPages(PageGroup):
             title=STEPS[action],
             meaning=MEANINGS[action][counted is None or counted.count != 1],
             counted=counted,
-            chosen=[] if counted is None else chosen(counted.filter),
+            chosen=[] if counted is None else chosen(counted.filter, self._site.settings.zone),
             needs_reason=action in NEEDS_REASON,
             reason=visit.fields.get("reason", ""),
             filters=filters,
@@ -224,7 +224,7 @@ class DeliveryActionPages(PageGroup):
             )
         except RelayFault:
             return []
-        return [] if found is None else about(found, incident)
+        return [] if found is None else about(found, incident, self._site.settings.zone)
 
     def _pause_form(
         self, visit: Visit, *, error: str = "", reason_error: str = "", status: int = 200

@@ -6,13 +6,17 @@ import asyncio
 import json
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime, tzinfo
 from functools import partial
 
 from gitdailies_connection.relay.answers import DeliveryPage, RelayStatus, ShownDelivery, StoredRequest
 from gitdailies_core.errors import RelayFault, RelayRefusal
+from gitdailies_core.values.times import text_of
+from gitdailies_server.storage.timestamps import from_us
 from starlette.responses import Response
 
 from gitdailies_dora.events import queries
+from gitdailies_dora.figures.answers.selection import at_local_time
 from gitdailies_dora.pages.deliveries.delivery_words import (
     FILTERS,
     FOR_MANY,
@@ -54,7 +58,7 @@ class DeliveryPages(PageGroup):
             return self._site.render(visit, "deliveries-none.html")
         relay = chosen_relay(visit, relays.names)
         filters = filters_of(visit)
-        query = {**with_times(filters), "limit": _PAGE}
+        query = {**with_times(filters, self._site.settings.zone), "limit": _PAGE}
         if after := visit.fields.get("after", "")[:200]:
             query["after"] = after
         if visit.is_owner:
@@ -100,7 +104,7 @@ class DeliveryPages(PageGroup):
             done=_done(visit),
             pause_address=partial(pause_address, relay),
             silent=sum(source.silent for source in state.sources.values()) if state else 0,
-            sending=sending(state) if state else (),
+            sending=sending(state, self._site.settings.zone) if state else (),
             unread=UNREAD,
             paused={pause.source or "": pause for pause in state.paused} if state else {},
             address_of=partial(address_of, relay),
@@ -165,10 +169,18 @@ def filters_of(visit: Visit) -> dict[str, str]:
     return with_last_day({name: text for name, text in fields.items() if text})
 
 
-def with_times(filters: Mapping[str, str]) -> dict[str, str]:
-    """Return filters as a relay reads them: a date is its midnight in UTC."""
+def _midnight(date: str, zone: tzinfo) -> str:
+    try:
+        return text_of(from_us(at_local_time(datetime.fromisoformat(date), zone)))
+    except ValueError:
+        # The relay says what is wrong.
+        return date
+
+
+def with_times(filters: Mapping[str, str], zone: tzinfo) -> dict[str, str]:
+    """Return filters as a relay reads them: a date is its midnight in *zone*."""
     return {
-        name: f"{text}T00:00:00Z" if name in ("from", "to") and _DATE.fullmatch(text) else text
+        name: _midnight(text, zone) if name in ("from", "to") and _DATE.fullmatch(text) else text
         for name, text in filters.items()
     }
 

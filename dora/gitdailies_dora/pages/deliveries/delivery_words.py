@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime, tzinfo
 from pathlib import PurePath
 from types import MappingProxyType
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from gitdailies_connection.relay.answers import RelayAlert, RelayStatus, ShownDe
 from gitdailies_core.values.times import parse
 from gitdailies_server.storage.timestamps import to_us
 
-from gitdailies_dora.pages.frame.formatting import amount, moment
+from gitdailies_dora.pages.frame.formatting import amount, clock_time
 
 # The title of each outcome, and what it means.
 OUTCOMES: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -116,27 +116,27 @@ _FILTER_NAMES: Mapping[str, str] = MappingProxyType(
 )
 
 
-def chosen(filters: Mapping[str, str]) -> list[tuple[str, str]]:
+def chosen(filters: Mapping[str, str], zone: tzinfo) -> list[tuple[str, str]]:
     """Return the name and the value of each filter in the words of the list, times to the minute."""
     return [
-        (_FILTER_NAMES.get(name, name.capitalize()), _worded(name, value))
+        (_FILTER_NAMES.get(name, name.capitalize()), _worded(name, value, zone))
         for name, value in filters.items()
         if name != "bodies"
     ]
 
 
-def _worded(name: str, value: str) -> str:
+def _worded(name: str, value: str, zone: tzinfo) -> str:
     if name == "outcome":
         return OUTCOMES.get(value, (value, ""))[0]
-    return f"{moment(to_us(parse(value, name)), UTC)} UTC" if name in ("from", "to") else value
+    return clock_time(to_us(parse(value, name)), zone) if name in ("from", "to") else value
 
 
-def about(delivery: ShownDelivery, incident: str) -> list[tuple[str, str]]:
+def about(delivery: ShownDelivery, incident: str, zone: tzinfo) -> list[tuple[str, str]]:
     """Return what tells a delivery from the others, for the page that asks to confirm a step on it."""
     words = dict.fromkeys(message.word for message in delivery.messages if message.word)
     facts = [
         ("Source", delivery.source),
-        ("Received", f"{moment(to_us(delivery.received_at), UTC)} UTC"),
+        ("Received", clock_time(to_us(delivery.received_at), zone)),
         ("What", ", ".join(words) or UNREAD),
         ("Incident", incident or ", ".join(delivery.incidents[:3])),
         ("Outcome", OUTCOMES.get(delivery.outcome, (delivery.outcome, ""))[0]),
@@ -204,12 +204,12 @@ def _moments(delivery: ShownDelivery, *, is_owner: bool) -> Iterator[Moment]:
         yield Moment(action.at, f"{action.action.capitalize()} by {action.person}", action.reason)
 
 
-def sending(state: RelayStatus) -> list[str]:
+def sending(state: RelayStatus, zone: tzinfo) -> list[str]:
     """Say how the sending of events stands: the last answer, and what waits, if anything does."""
     last = "nothing sent yet"
     if attempt := state.last_attempt:
         answer = f"last answer {attempt.status}" if attempt.status else "last attempt without an answer"
-        last = f"{answer}, at {moment(to_us(attempt.at), UTC)} UTC"
+        last = f"{answer}, at {clock_time(to_us(attempt.at), zone)}"
     counts = (
         (state.waiting, "event waits", "events wait"),
         (state.dead_letters, "dead letter", "dead letters"),

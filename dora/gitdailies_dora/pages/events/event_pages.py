@@ -40,7 +40,7 @@ from gitdailies_dora.pages.events.event_view import (
     incident_view,
 )
 from gitdailies_dora.pages.frame.event_summary import TITLES, EventSummary, event_summary
-from gitdailies_dora.pages.frame.formatting import BEHIND_US, moment, zone_name
+from gitdailies_dora.pages.frame.formatting import BEHIND_US, moment
 from gitdailies_dora.pages.frame.forms import THROUGH, Wrong, team_choices, with_last_day, wrong_of
 from gitdailies_dora.pages.frame.request_context import Visit
 from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup
@@ -135,7 +135,6 @@ class EventPages(PageGroup):
             more=urlencode({**shown, "before": more}) if more else None,
             newest=urlencode(shown),
             without=[(_NAMES.get(name, name), _without(shown, name)) for name in shown if name != "order"],
-            zone=zone_name(to_us(self._site.clock()), self._site.settings.zone),
             filters=shown,
             none=none,
             order=given["order"],

@@ -20,7 +20,14 @@ from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.figures.words import reasons, timeline
 from gitdailies_dora.pages.frame.event_links import Piece, commit_url, event_url, linked
 from gitdailies_dora.pages.frame.event_titles import name_of, title_of
-from gitdailies_dora.pages.frame.formatting import duration, moment, unbroken_units, window, zone_name
+from gitdailies_dora.pages.frame.formatting import (
+    clock_time,
+    duration,
+    moment,
+    unbroken_units,
+    window,
+    zone_name,
+)
 from gitdailies_dora.pages.frame.phrases import FIGURE_NAMES
 
 # What a verdict is about.
@@ -250,7 +257,7 @@ def _deploy_summary(found: answers.DeployDetail, zone: tzinfo) -> list[Piece]:
     if found.state == answers.REPEAT:
         return [Piece("It repeats "), _piece(found.related.repeats), Piece(" and counts for nothing.")]
     if found.state == answers.PENDING:
-        until = _zoned(_us(found.settled_at), zone)
+        until = clock_time(_us(found.settled_at), zone)
         return [Piece(f"It is too new to tell, until {until}.")]
     if found.state == answers.SUCCEEDED and found.correction is not None:
         return [Piece("It did not fail: a correction says so.")]
@@ -292,7 +299,7 @@ def _incident_summary(
     end = found.related.resolution
     if found.state == answers.CLOSED or end is None:
         return [Piece(f"Merged, canceled or deleted after {took}, without a recovery of its own.")]
-    return [Piece(f"Resolved after {took}, {_zoned(_us(end.time), zone)}.")]
+    return [Piece(f"Resolved after {took}, {clock_time(_us(end.time), zone)}.")]
 
 
 def _attribution(
@@ -317,12 +324,12 @@ def _correction(made: answers.EventCorrection | None, zone: tzinfo) -> ShownCorr
     """Return what a person decided about an event, with who, when and why."""
     if made is None:
         return None
-    return ShownCorrection(DECIDED[made.what], made.by, _zoned(_us(made.at), zone), made.reason)
+    return ShownCorrection(DECIDED[made.what], made.by, clock_time(_us(made.at), zone), made.reason)
 
 
 def _occurrence(ref: answers.IncidentReference, zone: tzinfo) -> EventLink:
     began = _us(ref.time)
-    note = _zoned(began, zone)
+    note = clock_time(began, zone)
     if ref.ended_at is None:
         return EventLink(name_of(ref), event_url(ref.id, ref.kind), f"started {note}, open")
     took = duration((_us(ref.ended_at) - began) / 1_000_000)
@@ -359,7 +366,7 @@ def _commit(
     return ShownCommit(
         sha=commit.sha[:_SHORT_SHA],
         href=commit_url(deploy.url, deploy.repo, commit.sha),
-        time="" if commit.time is None else _zoned(_us(commit.time), zone),
+        time="" if commit.time is None else clock_time(_us(commit.time), zone),
         lead=duration(commit.lead_time_seconds),
         result=result,
     )
@@ -383,7 +390,7 @@ def _readable(piece: Piece, zone: tzinfo) -> Piece:
     """Write the times of a sentence as the rest of the page does. A name stays as it is."""
     if piece.href:
         return piece
-    return Piece(unbroken_units(_TIME.sub(lambda at: _zoned(_us(at[0]), zone), piece.text)))
+    return Piece(unbroken_units(_TIME.sub(lambda at: clock_time(_us(at[0]), zone), piece.text)))
 
 
 def _steps(
@@ -442,10 +449,6 @@ def _happened(what: str, event: answers.EventReference | None, type_: str) -> st
 def _commit_of(sha: str, events: Iterable[answers.EventReference]) -> str:
     urls = [commit_url(one.url, one.repo, sha) for one in events if one.kind == DEPLOYED]
     return next((url for url in urls if url.startswith("http")), commit_url("", "", sha))
-
-
-def _zoned(at: int, zone: tzinfo) -> str:
-    return f"{moment(at, zone)} {zone_name(at, zone)}"
 
 
 def _to_the_second(at: int, zone: tzinfo) -> str:

@@ -154,6 +154,11 @@ def moment(at: int, zone: tzinfo) -> str:
     return f"{local_time(at, zone):%Y-%m-%d %H:%M}"
 
 
+def clock_time(at: int, zone: tzinfo) -> str:
+    """Write a moment to the minute, in a time zone and with the zone's name."""
+    return f"{moment(at, zone)} {zone_name(at, zone)}"
+
+
 def zone_name(at: int, zone: tzinfo) -> str:
     """Write what a clock in a zone calls it at a time: UTC, CET, +03."""
     return from_us(at).astimezone(zone).tzname() or ""

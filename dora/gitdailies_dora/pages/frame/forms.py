@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
@@ -169,8 +169,8 @@ class _Expiring(Form):
 
     @property
     def expires_at(self) -> datetime | None:
-        """The moment of expiry: the end of the chosen day, in UTC."""
-        return None if self.expires.data is None else _end_of(self.expires.data)
+        """The moment of expiry: the end of the chosen day, in the time zone of *now*."""
+        return None if self.expires.data is None else _end_of(self.expires.data, self.now.tzinfo)
 
     def validate_name(self, field: Field) -> None:
         _check(lambda: keys.checked_name(field.data or ""))
@@ -236,7 +236,7 @@ class NewScreen(_ForDays):
     longest_days = LONGEST_DAYS
 
 
-def _end_of(day: date) -> datetime:
-    """Return the end of a day in UTC."""
-    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return start + min(timedelta(days=1), datetime.max.replace(tzinfo=UTC) - start)
+def _end_of(day: date, zone: tzinfo | None) -> datetime:
+    """Return the end of a day in a time zone."""
+    start = datetime(day.year, day.month, day.day, tzinfo=zone)
+    return start + min(timedelta(days=1), datetime.max.replace(tzinfo=zone) - start)

@@ -8,7 +8,7 @@ import os
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
@@ -17,7 +17,9 @@ from urllib.parse import quote, urlsplit
 
 from gitdailies_connection.addresses import is_loopback
 from gitdailies_core.errors import GitDailiesError
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from gitdailies_server.storage.timestamps import to_us
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -27,7 +29,7 @@ from gitdailies_dora.accounts.people import ABSOLUTE
 from gitdailies_dora.events.problem import PROBLEMS, Problem, of_error
 from gitdailies_dora.operations.installation import Installation
 from gitdailies_dora.pages.frame.documentation import link
-from gitdailies_dora.pages.frame.formatting import amount, kept_whole, visible
+from gitdailies_dora.pages.frame.formatting import amount, kept_whole, visible, zone_name
 from gitdailies_dora.pages.frame.forms import last_day, role_words
 from gitdailies_dora.pages.frame.relays import Relays
 from gitdailies_dora.pages.frame.request_context import (
@@ -101,6 +103,10 @@ class Site:
         self._visitors = Visitors(here.store, here.clock, self.ways_in)
         self._role_words = role_words(viewers_correct=self.correct_needs != OWNERS)
 
+    def local_now(self) -> datetime:
+        """Return the present moment, in the configured time zone."""
+        return self.clock().astimezone(self.settings.zone)
+
     def endpoint(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
         """Wrap a page: identify the visitor, refuse what they may not do, show our errors as pages."""
 
@@ -132,6 +138,7 @@ class Site:
                 viewers_correct=self.correct_needs != OWNERS,
                 role_words=self._role_words,
                 form_field=FORM_FIELD,
+                timezone=self.settings.zone,
                 navigation=[
                     (
                         path,
@@ -267,7 +274,7 @@ def _templates() -> Environment:
         finalize=visible,
     )
     templates.filters.update(
-        moment=moment, minute=minute, day=day, pretty=pretty, whole=kept_whole, last_day=last_day
+        clock=clock, day=day, zone=zone, utc=utc, pretty=pretty, whole=kept_whole, last_day=last_day
     )
     templates.tests["of_this_machine"] = of_this_machine
     templates.globals.update(
@@ -276,19 +283,27 @@ def _templates() -> Environment:
     return templates
 
 
-def moment(at: datetime) -> str:
-    """Write a moment to the minute, with UTC behind it."""
-    return f"{at:%Y-%m-%d %H:%M} UTC"
+@pass_context
+def clock(context: Context, at: datetime, form: str = "%H:%M") -> str:
+    """Write a moment as clocks in the configured time zone show it."""
+    return f"{at.astimezone(context['timezone']):{form}}"
 
 
-def minute(at: datetime) -> str:
-    """Write a moment to the minute, for a column whose heading says UTC."""
-    return f"{at:%Y-%m-%d %H:%M}"
+@pass_context
+def day(context: Context, at: datetime) -> str:
+    """Write the day of a moment in the configured time zone."""
+    return clock(context, at, "%Y-%m-%d")
 
 
-def day(at: datetime) -> str:
-    """Write the day of a moment."""
-    return f"{at:%Y-%m-%d}"
+@pass_context
+def zone(context: Context, at: datetime) -> str:
+    """Write what clocks in the configured time zone call it at a moment."""
+    return zone_name(to_us(at), context["timezone"])
+
+
+def utc(at: datetime) -> str:
+    """Write a moment to the second in UTC."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def pretty(value: Any) -> str:

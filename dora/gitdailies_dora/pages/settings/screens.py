@@ -35,13 +35,13 @@ class ScreenPages(PageGroup):
 
     async def show(self, visit: Visit) -> Response:
         """List the links, with the form for a new one."""
-        day = (self._site.clock() + _SUGGESTED).date()
+        day = (self._site.local_now() + _SUGGESTED).date()
         return await self._list(visit, NewScreen(data={"expires": day}))
 
     async def create(self, visit: Visit) -> Response:
         """Create a link and show it once; this response is the only place that contains it."""
         form = NewScreen(visit.fields)
-        form.now = self._site.clock()
+        form.now = self._site.local_now()
         expires_at = form.expires_at
         if not form.validate() or expires_at is None:
             return await self._list(visit, form, 422)

@@ -32,12 +32,12 @@ class TokenPages(PageGroup):
 
     async def show(self, visit: Visit) -> Response:
         """List the tokens of the person, with the form for a new one."""
-        day = (self._site.clock() + _SUGGESTED).date()
+        day = (self._site.local_now() + _SUGGESTED).date()
         return await self._list(visit, NewToken(data={"expires": day}))
 
     async def create(self, visit: Visit) -> Response:
         """Create a token and show it once; this response is the only place that contains it."""
-        form, now = NewToken(visit.fields), self._site.clock()
+        form, now = NewToken(visit.fields), self._site.local_now()
         form.now = now
         if not form.validate():
             return await self._list(visit, form, 422)

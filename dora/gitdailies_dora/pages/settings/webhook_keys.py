@@ -83,7 +83,7 @@ class SettingsPages(PageGroup):
 
     async def create_key(self, visit: Visit) -> Response:
         """Create a key and show it once; this response is the only place that contains it."""
-        form, now = NewKey(visit.fields), self._site.clock()
+        form, now = NewKey(visit.fields), self._site.local_now()
         form.now = now
         if not form.validate():
             return await self._form(visit, form, 422)
