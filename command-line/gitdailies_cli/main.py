@@ -69,6 +69,7 @@ SECTIONS = {
             "write the services of a catalog as YAML for gitdailies.yml",
         ),
         "teams": ("commands.look_after.teams", "print the teams of a catalog as YAML for gitdailies.yml"),
+        "mirrors": ("commands.look_after.mirrors", "make and fetch mirrors of git, for lead times"),
         "backup": (
             "commands.look_after.backup",
             "write a whole copy of an SQLite store, beside its running server",

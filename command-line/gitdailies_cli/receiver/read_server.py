@@ -7,10 +7,11 @@ Address and key are found like those to send with: an option, a variable, gitdai
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import click
 from gitdailies_core.errors import DeliveryError, Refused, UsageError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 READ_KEY = "GITDAILIES_READ_KEY"
 URL = "--url"
+_SERIES = "/api/metrics/series?from=2000-01-01&limit=1000"
 _SECONDS = 30
 # A page of events may be large, and so may a review.
 _LARGEST = 16 * 1024 * 1024
@@ -105,6 +107,15 @@ def find_server(url: str | None, key_env: str, config: Path | None) -> ReadServe
         raise UsageError(f"no server is set: use {URL}, {URL_VARIABLE} or a gitdailies.yml")
     server = _server(find_config.load_configuration(path).gitdailies.url, str(path))
     return ReadServer(server, _key_of(key_env) or _key_of_folder(key_env, path, server), str(path))
+
+
+def groups_of(server: ReadServer, query: str) -> Iterator[dict[str, str]]:
+    """Yield the names of each group that ever had a deploy or an incident, page by page."""
+    page: dict[str, str] | None = {}
+    while page is not None:
+        answer = server.ask(f"{_SERIES}&{query}&{urlencode(page)}".rstrip("&")).json()
+        yield from (group["by"] for group in answer["groups"])
+        page = {"after": answer["next"]} if answer["next"] else None
 
 
 def _server(address: str, where: str) -> str:

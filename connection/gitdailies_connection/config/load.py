@@ -6,6 +6,7 @@ cannot.
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -31,6 +32,7 @@ from gitdailies_connection.config.document.schema_errors import is_secret, schem
 from gitdailies_connection.config.reader import SettingsReader
 from gitdailies_connection.config.sections import repositories, services, sources, teams
 from gitdailies_connection.config.sections.settings import (
+    MIRROR_NAME,
     SQLITE,
     Configuration,
     Defaults,
@@ -233,6 +235,7 @@ def _dora(reading: SettingsReader, renames: Renames, paths: ServicePaths) -> Dor
     default = DoraSettings()
     timezone = reading.of((*place, "timezone"), str, default.timezone)
     reading.of((*place, "timezone"), timezones.zone, None)
+    mirrors, mirror_folders = _mirrors(reading, (*place, "mirrors"), renames)
     settings = DoraSettings(
         window_hours=reading.of((*place, "window_hours"), float, default.window_hours),
         timezone=timezone,
@@ -240,7 +243,8 @@ def _dora(reading: SettingsReader, renames: Renames, paths: ServicePaths) -> Dor
         count_same_commit=reading.of((*place, "count_same_commit"), bool, default.count_same_commit),
         failures=reading.of((*place, "failures"), str, default.failures),
         deploys=DeploySettings(reading.of((*place, "deploys", "hotfix"), tuple, default.deploys.hotfix)),
-        mirrors=_mirrors(reading, (*place, "mirrors"), renames),
+        mirrors=mirrors,
+        mirror_folders=mirror_folders,
         trusted_proxies=_networks(reading, (*place, "trusted_proxies")),
         teams=teams.teams(reading, renames),
         repositories=renames,
@@ -273,14 +277,34 @@ def _relays(reading: SettingsReader, place: Place) -> tuple[RelayAddress, ...]:
     return tuple(found.values())
 
 
-def _mirrors(reading: SettingsReader, place: Place, renames: Renames) -> Mapping[str, Path]:
-    """Read the path of each repository's mirror, by its present name in lower case."""
+def _mirrors(
+    reading: SettingsReader, place: Place, renames: Renames
+) -> tuple[Mapping[str, Path], Mapping[str, Path]]:
+    """Read the path of each repository's mirror, by its present name in lower case, and those of owners.
+
+    A line for all repositories of an owner is for each folder that is there; one of a repository goes first.
+    """
     found: dict[str, Path] = {}
+    folders: dict[str, Path] = {}
     for name in reading.names(place):
+        path = reading.of((*place, name), lambda path: reading.folder / path, Path())
+        owner = name.removesuffix("/*")
+        if owner != name:
+            if path.name.count(MIRROR_NAME) != 1 or "*" in owner or not REPO.accepts(f"{owner}/a"):
+                expected = f"an owner and a path like mirrors/{MIRROR_NAME}.git"
+                reading.fault((*place, name), f"expected {expected}, got {got(name)} and {got(path.name)}")
+            folders[owner.casefold()] = path
+            continue
         if not REPO.accepts(name):
             reading.fault((*place, name), f"expected {REPO.expected}, got {got(name)}")
         present = renames.present(name).casefold()
         if present in found:
             reading.fault((*place, name), f"expected one mirror of {present}, got a second one")
-        found[present] = reading.of((*place, name), lambda path: reading.folder / path, Path())
-    return MappingProxyType(found)
+        found[present] = path
+    for owner, path in folders.items():
+        before, _, behind = path.name.partition(MIRROR_NAME)
+        for one in sorted(path.parent.glob(f"{glob.escape(before)}*{glob.escape(behind)}")):
+            repo = f"{owner}/{one.name[len(before) : len(one.name) - len(behind)]}"
+            if REPO.accepts(repo) and one.is_dir():
+                found.setdefault(renames.present(repo).casefold(), one)
+    return MappingProxyType(found), MappingProxyType(folders)

@@ -17,7 +17,7 @@ from gitdailies_connection.config.sections.settings import (
 from gitdailies_connection.config.sections.sign_in import SignInSettings
 from jsonschema import Draft202012Validator
 
-OWN_SECTIONS = ("teams", "repositories", "service_paths", "where")
+OWN_SECTIONS = ("teams", "repositories", "service_paths", "where", "mirror_folders")
 
 
 def test_is_a_schema() -> None:

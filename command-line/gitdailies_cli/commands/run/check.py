@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from gitdailies_connection.config.sections.sign_in import SignInSettings
     from gitdailies_core.incidents.routing import Routes
 
-    from gitdailies_cli.receiver.read_server import ReadServer
 
-_SERIES = "/api/metrics/series?from=2000-01-01&limit=1000"
 _MARKS = {"ok": "ok      ", "fault": "FAULT   ", "unproven": "unproven"}
 
 
@@ -96,7 +94,7 @@ def _names(path: Path | None, dora: DoraSettings, routes: Routes | None = None) 
 
     Only a key that may read shows which have: without one, nothing is compared.
     """
-    from gitdailies_cli.receiver.read_server import READ_KEY, find_server
+    from gitdailies_cli.receiver.read_server import READ_KEY, find_server, groups_of
 
     try:
         server = find_server(None, READ_KEY, path)
@@ -110,13 +108,13 @@ def _names(path: Path | None, dora: DoraSettings, routes: Routes | None = None) 
     services: dict[str, set[str]] = {}
     environments: set[str] = set()
     try:
-        for by in _groups(server, "by=repo,environment"):
+        for by in groups_of(server, "by=repo,environment"):
             # The server may not have read yet that a repository was renamed.
             repo = dora.repositories.present(by["repo"])
             repos[folded(repo)] = repo
             environments.add(by["environment"])
         everywhere = urlencode([("environment", name) for name in sorted(environments)])
-        for by in _groups(server, f"by=repo,service&{everywhere}") if repos else ():
+        for by in groups_of(server, f"by=repo,service&{everywhere}") if repos else ():
             services.setdefault(dora.repositories.key(by["repo"]), set()).add(by["service"])
     except (GitDailiesError, KeyError, TypeError) as error:
         text = f"teams, services: not compared with the events of {server.url}: {error}"
@@ -125,15 +123,6 @@ def _names(path: Path | None, dora: DoraSettings, routes: Routes | None = None) 
     found = [*in_teams(dora.teams, known), *(in_services(routes, known) if routes is not None else ())]
     remedy = "leave it if its first event is still to come; else correct the name"
     return [Finding(UNPROVEN, text, remedy) for text in found] if repos else []
-
-
-def _groups(server: ReadServer, query: str) -> Iterator[dict[str, str]]:
-    """Yield the names of each group with a deploy or an incident, page by page."""
-    page: dict[str, str] | None = {}
-    while page is not None:
-        answer = server.ask(f"{_SERIES}&{query}&{urlencode(page)}".rstrip("&")).json()
-        yield from (group["by"] for group in answer["groups"])
-        page = {"after": answer["next"]} if answer["next"] else None
 
 
 def _dora(settings: DoraSettings) -> list[Finding]:

@@ -28,6 +28,8 @@ from gitdailies_connection.config.sections.sign_in import SignInSettings
 SQLITE = "sqlite"
 POSTGRESQL = "postgresql"
 # In addresses, the name of the group of all that is in no team.
+# Stands for the name of a repository in the path of a mirror.
+MIRROR_NAME = "{name}"
 NO_TEAM = "none"
 
 
@@ -216,7 +218,8 @@ class TeamSettings:
 class DoraSettings:
     """How the DORA server computes figures, how people sign in, the proxies, the teams, and the relays.
 
-    `production` may hold globs. `mirrors` are paths by repository. `teams` has its own place in the file.
+    `production` may hold globs. `mirrors` are paths by repository, and `mirror_folders`
+    by owner, with `MIRROR_NAME` in place of the repository's name. `teams` has its own place in the file.
     `corrections` says who may correct what events count for on the pages: viewers, too, or owners alone.
     `failures` says whether the time of an incident makes a deploy fail (all) or not (evidence).
     `repositories` are former names, and `service_paths` globs, which have a place of their own in it, too.
@@ -229,6 +232,7 @@ class DoraSettings:
     count_same_commit: bool = False
     deploys: DeploySettings = field(default_factory=DeploySettings)
     mirrors: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
+    mirror_folders: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
     trusted_proxies: tuple[Network, ...] = ()
     teams: tuple[TeamSettings, ...] = ()
     repositories: Renames = NO_RENAMES
