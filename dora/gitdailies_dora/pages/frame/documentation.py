@@ -46,6 +46,7 @@ DOCS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "figures": ("docs/figures.md", "How each figure is defined"),
         "exactness": ("docs/how-wrong-is-your-change-fail-rate.md", "How wrong is your change fail rate?"),
         "keys": ("docs/dora-server.md#keys", "Keys and what they may do"),
+        "erase": ("docs/do/erase.md", "Erase what is stored"),
         "screens": ("docs/dora-server.md#a-screen-on-the-wall", "A screen on the wall"),
     }
 )
