@@ -24,7 +24,7 @@ from gitdailies_server.storage.sqlite import SqliteDatabase
 from tests.support.databases import KINDS, setting
 from tests.support.processes import eventually, run, running
 from tests.support.relay.deliveries import ENDED_AT, SECRETS, STARTED_AT, Delivery, datadog, pagerduty, signed
-from tests.support.relay.receiver import Receiver, receiving
+from tests.support.relay.receiver import Arrival, Receiver, answer, receiving
 from tests.support.relay.running import KEY_FILE, Relay, configure, in_thread
 
 DATA = Path(__file__).parent / "data"
@@ -258,6 +258,43 @@ def test_a_source_that_is_gone_is_left_out_by_name(relay: Relay) -> None:
 
     assert result.left_out == (f"{quarantined}: no source named 'pagerduty' in the configuration",)
     assert [one["delivery"] for one in relay.failed()["quarantined"]] == [quarantined]
+
+
+def test_a_dead_letter_goes_out_as_it_was_translated(relay: Relay, receiver: Receiver) -> None:
+    """A corrected line is for what is in quarantine. A dead letter keeps its repository, id and place.
+
+    Its body is not stored: it counted when it came. Only the names of its fields are those of now.
+    """
+
+    def refuse_the_shop(arrival: Arrival) -> bytes:
+        return answer("422 X" if arrival.event["repo"] == "larkspur/shop" else "202 X")
+
+    receiver.script = refuse_the_shop
+    pagerduty("incident.triggered", "fine").post(relay.url)
+    eventually(lambda: incidents(receiver) == ["fine"])
+    (refused,) = pagerduty("incident.triggered", "dead", service="shop").post(relay.url).json()["events"]
+    eventually(lambda: relay.status()["deadLetters"] == 1)
+    pagerduty("incident.triggered", "unmapped", service="attic").post(relay.url)
+    config = relay.store.with_name("gitdailies.yml")
+    changed = config.read_text().replace("larkspur/shop", "larkspur/web-shop")
+    config.write_text(
+        changed.replace("receiver: ours", "receiver: ours\n  dialect: {rename: {title: summary}}", 1)
+    )
+    add_line(relay, "attic: {repo: larkspur/attic}")
+    relay.reload()
+    eventually(lambda: relay.logged("configuration reloaded"))
+    receiver.script = Receiver.script
+
+    result = replayed(relay, source="pagerduty")
+    pagerduty("incident.resolved", "dead", service="shop", at=ENDED_AT).post(relay.url)
+    eventually(lambda: len(receiver.taken()) == 4)
+    assert result.events == (refused,)
+    (before, again, end) = receiver.of("dead")
+    assert (before.id, again.id) == (refused, refused)
+    renamed = {"summary" if name == "title" else name: value for name, value in before.event.items()}
+    assert again.event == renamed
+    assert end.event["repo"] == "larkspur/shop"
+    assert [one.event["repo"] for one in receiver.of("unmapped")] == ["larkspur/attic"]
 
 
 @pytest.fixture
