@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from gitdailies_core.errors import UsageError
 
 from tests.support.databases import postgresql_url
 from tests.support.empty_stores import RELAY
+from tests.support.history_fetch.api import Api, listening
+from tests.support.history_fetch.incidents import fetched
+from tests.support.history_fetch.pagerduty import BEGIN, Incident, answers
 from tests.support.processes import eventually
 from tests.support.relay.deliveries import ENDED_AT, STARTED_AT, Delivery, pagerduty, signed
 from tests.support.relay.receiver import Receiver, answer
@@ -151,6 +155,39 @@ def test_dead_letters_are_requeued_one_by_one_or_all(refusing: Relay, receiver: 
     eventually(lambda: refusing.status()["waiting"] == 0)
     assert refusing.status()["deadLetters"] == 0
     assert done(refusing, "requeue", "--all") == "nothing to requeue\n"
+
+
+def test_a_wrong_repository_is_corrected_by_discarding_and_fetching(relay: Relay, receiver: Receiver) -> None:
+    """Start and end have the wrong repository. Fetched from the tool, each counts once at the right one."""
+    receiver.script = lambda one: answer("422 X" if one.event["repo"] == "larkspur/shop" else "202 X")
+    pagerduty("incident.triggered", "fine").post(relay.url)
+    eventually(receiver.taken)
+
+    def died(count: int) -> bool:
+        return bool(relay.status()["deadLetters"] == count)
+
+    incident = Incident("Q000001", "shop", "high", (BEGIN, BEGIN + timedelta(minutes=40)))
+    file = relay.store.with_name("gitdailies.yml")
+    wrong = file.read_text()
+    for number, (_, webhook) in enumerate(incident.deliveries(), 1):
+        signed(json.dumps(webhook).encode()).post(relay.url)
+        eventually(partial(died, number))
+        file.write_text(wrong.replace("larkspur/shop", "larkspur/web-shop"))
+        relay.reload()
+        eventually(lambda: relay.logged("configuration reloaded"))
+    dead = [one["id"] for one in relay.failed()["deadLetters"]]
+    done(relay, "discard", *dead, "--reason", "wrong repository")
+    environ = {"PAGERDUTY_API_TOKEN": "larkspur-token-000042"}
+    with listening(Api(answers([incident]), environ["PAGERDUTY_API_TOKEN"])) as api:
+        for _ in range(2):
+            ran = fetched(file.parent, api.url, "pagerduty", configuration=file.read_text(), **environ)
+            assert ran.returncode == 0, ran.stderr
+
+    assert relay.failed()["deadLetters"] == []
+    assert [(one["kind"], one["repo"]) for one in receiver.taken()[1:]] == [
+        ("incidentStarted", "larkspur/web-shop"),
+        ("incidentResolved", "larkspur/web-shop"),
+    ]
 
 
 def test_what_is_discarded_is_neither_sent_nor_counted_as_failed(refusing: Relay, receiver: Receiver) -> None:
