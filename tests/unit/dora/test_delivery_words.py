@@ -155,7 +155,7 @@ def test_requests_without_a_key_are_few_kinds() -> None:
 def test_what_a_filter_chose_is_in_the_words_of_the_list() -> None:
     """A question about many deliveries names its filters as the list does, with times to the minute."""
     filters = {"outcome": "unmapped", "q": "Q1", "to": "2026-03-04T09:12:41.984804Z", "bodies": "true"}
-    assert delivery_words.chosen(filters) == [
+    assert delivery_words.chosen(filters, UTC) == [
         ("Outcome", "Unmapped"),
         ("Search", "Q1"),
         ("Received before", "2026-03-04 09:12 UTC"),
