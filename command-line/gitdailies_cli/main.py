@@ -63,7 +63,7 @@ SECTIONS = {
         "check": ("commands.run.check", "check configuration, secrets, reachability, dialect and mirrors"),
     },
     "Look after": {
-        "keys": ("commands.look_after.keys", "create, list and delete webhook keys"),
+        "keys": ("commands.look_after.keys", "create, list, replace and delete webhook keys"),
         "services": (
             "commands.look_after.services",
             "write the services of a catalog as YAML for gitdailies.yml",

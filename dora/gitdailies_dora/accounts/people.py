@@ -12,9 +12,12 @@ from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.field_types import HIDDEN
 
-OWNER, VIEWER = "owner", "viewer"
-# A viewer reads figures and events. An owner also manages keys and people, and reads the audit trail.
-ROLES = (OWNER, VIEWER)
+OWNER, MEMBER, READER = "owner", "member", "reader"
+# A reader reads figures and events. A member also corrects what events count for. An owner also manages keys
+# and people, and reads the audit trail.
+ROLES = (OWNER, MEMBER, READER)
+# What earlier versions stored for a member.
+_BEFORE = {"viewer": MEMBER}
 
 # The path of a one-time link, before its token.
 JOIN = "/join/"
@@ -52,6 +55,10 @@ class Person:
     @property
     def is_owner(self) -> bool:
         return self.role == OWNER
+
+    @property
+    def is_reader(self) -> bool:
+        return self.role == READER
 
 
 @dataclass(frozen=True)
@@ -114,6 +121,11 @@ def checked_name(name: str) -> str:
 def folded(name: str) -> str:
     """Return a name as it is compared: trimmed, and without case."""
     return name.strip().casefold()
+
+
+def stored_role(word: str) -> str:
+    """Return the role of a row."""
+    return _BEFORE.get(word, word)
 
 
 def checked_role(role: str) -> str:

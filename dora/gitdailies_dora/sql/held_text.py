@@ -68,7 +68,7 @@ HELD: tuple[Held, ...] = (
         "id",
     ),
     Held("keys", "created_by", "who made a key", "for good", "–", _T.TEXT, "key", "id"),
-    _harmless("keys", "prefix last4 hash allow", "the hash of a key, its ends, its rights", "for good"),
+    _harmless("keys", "prefix last4 hash allow", "the hash of a key, its ends, its rights and limits", "for good"),
     Held(
         "wrong_requests",
         "detail",

@@ -151,7 +151,7 @@ def test_an_unknown_id_is_named_and_an_account_that_may_sign_in_is_left(
         for name, removed_at in (("Kim Larkspur", None), ("Kim Larkspur jr", 5)):
             session.execute(
                 "INSERT INTO people (name, folded, role, password, created_at, removed_at)"
-                " VALUES (?,?,'viewer','',1,?)",
+                " VALUES (?,?,'member','',1,?)",
                 (name, name.casefold(), removed_at),
             )
     assert erasing.erase(database(), Erasure(events=("nothing",))).unknown == ["nothing"]
