@@ -73,6 +73,11 @@ def erase(
         if not any(one.counts for one in planned):
             return
         stores.ask("Erase this for good?", "erase")
+    carry_out(found, erasure, as_json=as_json)
+
+
+def carry_out(found: list[stores.Store], erasure: Erasure, *, as_json: bool = False) -> None:
+    """Erase from the stores and print how much; ends with 4 where a file could not be rewritten."""
     erased = [_run(one, erasure, dry=False) for one in found]
     faults = [one.database.scrub() for one in found]
     _print(found, erased, faults, as_json=as_json, done=True)
