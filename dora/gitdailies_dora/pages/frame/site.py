@@ -16,6 +16,7 @@ from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote, urlsplit
 
 from gitdailies_connection.addresses import is_loopback
+from gitdailies_connection.published import release
 from gitdailies_core.errors import GitDailiesError
 from gitdailies_server.storage.timestamps import to_us
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
@@ -281,7 +282,11 @@ def _templates() -> Environment:
     )
     templates.tests["of_this_machine"] = of_this_machine
     templates.globals.update(
-        style=_versioned("style.css"), script=_versioned("page.js"), docs=link, amount=amount
+        style=_versioned("style.css"),
+        script=_versioned("page.js"),
+        docs=link,
+        amount=amount,
+        release=release(),
     )
     return templates
 
