@@ -56,6 +56,9 @@ def history() -> None:
 @click.option(
     SKIP_BAD, type=click.Path(path_type=Path), help="write faulty rows to this new file and send the others"
 )
+@click.option(
+    "--undo", is_flag=True, help="delete what an import of the same files sent; the key must be one that may"
+)
 @handover_options
 def import_(
     files: tuple[str, ...],
@@ -63,6 +66,7 @@ def import_(
     format_: str | None,
     timezone: str | None,
     skip_bad: Path | None,
+    undo: bool,
     handover: Handover,
 ) -> None:
     """Send the events of CSV, NDJSON or JSON files, deploys first, each once. Use - for standard input.
@@ -72,6 +76,7 @@ def import_(
     \b
     gitdailies history import deploys.csv --timezone Europe/Berlin --dry-run
     gitdailies history import pagerduty.csv --mapping pagerduty.yml --skip-bad faulty.csv
+    gitdailies history import deploys.csv --timezone Europe/Berlin --undo
     """
     from gitdailies_history.files import input_files
     from gitdailies_history.plan.plan import Plan
@@ -102,6 +107,9 @@ def import_(
             "unpaired": plan.unpaired,
         }
         names = plan.unpaired_incidents
+        if undo and where:
+            outcome.show_undone(handover.undo(where, plan, folder), as_json=handover.as_json)
+            return
         report = handover.send(where, plan, total, folder, watch) if where else None
         summary = None if where else summed_up(plan)
     if summary is not None:
