@@ -19,7 +19,7 @@ from gitdailies_history.files.rows import ReadOptions
 from gitdailies_history.plan.faults import FaultLog
 from gitdailies_history.sending.checkpoint import locked
 
-from gitdailies_cli import find_config
+from gitdailies_cli import find_config, output
 from gitdailies_cli.history import outcome
 from gitdailies_cli.history.catch_up import catch_up
 from gitdailies_cli.history.fetch import fetch
@@ -108,7 +108,8 @@ def import_(
         }
         names = plan.unpaired_incidents
         if undo and where:
-            outcome.show_undone(handover.undo(where, plan, folder), as_json=handover.as_json)
+            undone = handover.undo(where, plan, folder)
+            output.as_json(undone) if handover.as_json else output.pairs(undone)
             return
         report = handover.send(where, plan, total, folder, watch) if where else None
         summary = None if where else summed_up(plan)

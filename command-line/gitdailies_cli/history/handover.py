@@ -77,6 +77,8 @@ class Handover:
     def undo(self, where: tuple[Destination, Secret], plan: Plan, folder: Path) -> dict[str, int]:
         """Delete the events of a plan that earlier runs made at the receiver; count what became of each.
 
+        `gone` were deleted before. `left` were there before the import, or were sent otherwise.
+
         Raises UsageError for a receiver that is not ours, and Refused for a key that may not delete.
         """
         from gitdailies_connection.http.sender import Sender

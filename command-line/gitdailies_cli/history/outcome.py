@@ -59,16 +59,6 @@ def show_report(
         )
 
 
-def show_undone(counts: dict[str, int], *, as_json: bool) -> None:
-    """Print what became of the events of an import that was undone."""
-    if as_json:
-        output.as_json(counts)
-        return
-    left = ", not sent from here, or there before; give the files and options of that import"
-    about = {"gone": ", deleted before", "left": left if counts["left"] else ""}
-    output.pairs({name: f"{count:,}{about.get(name, '') if count else ''}" for name, count in counts.items()})
-
-
 def show_summary(summary: Summary, rows: dict[str, int], unpaired: Sequence[str], *, as_json: bool) -> None:
     """Print a summary of the events that would be sent."""
     if as_json:

@@ -68,44 +68,35 @@ class Sample:
 
 
 def _deploy(values: Values) -> Mapping[str, Any]:
-    return {
-        "kind": "deployed",
-        "repo": REPO,
-        "branch": "main",
-        "environment": "production",
-        "commitSHA": values.new(20),
-    }
+    at = {"repo": REPO, "branch": "main", "environment": "production"}
+    return {"kind": "deployed", **at, "commitSHA": values.new(20)}
 
 
 def _pagerduty(values: Values) -> Mapping[str, Any]:
-    return {
-        "event": {
-            "id": values.new(10),
-            "event_type": "incident.resolved" if values.ended else "incident.triggered",
-            "resource_type": "incident",
-            "occurred_at": values.now,
-            "data": {
-                "id": f"Q{values.incident}",
-                "type": "incident",
-                "status": "resolved" if values.ended else "triggered",
-                "created_at": values.began,
-                "title": "Checkout returns 502 for card payments",
-                "service": {"id": "PCHKAPI", "type": "service_reference", "summary": "checkout-api"},
-                "urgency": "high",
-            },
-        }
+    about = {
+        "id": f"Q{values.incident}",
+        "type": "incident",
+        "status": "resolved" if values.ended else "triggered",
+        "created_at": values.began,
+        "title": "Checkout returns 502 for card payments",
+        "service": {"id": "PCHKAPI", "type": "service_reference", "summary": "checkout-api"},
+        "urgency": "high",
     }
+    word = f"incident.{about['status']}"
+    event = {"id": values.new(10), "event_type": word, "resource_type": "incident", "occurred_at": values.now}
+    return {"event": {**event, "data": about}}
 
 
 def _datadog(values: Values) -> Mapping[str, Any]:
+    transition, alert = ("Recovered", "success") if values.ended else ("Triggered", "error")
     return {
         "schema": "datadog-monitor",
         "event_id": values.new(10),
-        "transition": "Recovered" if values.ended else "Triggered",
-        "alert_type": "success" if values.ended else "error",
+        "transition": transition,
+        "alert_type": alert,
         "monitor_id": "51840021",
         "cycle_key": values.incident,
-        "title": "[Triggered on {env:prod,service:checkout-api}] Checkout error rate is high",
+        "title": f"[{transition} on {{env:prod,service:checkout-api}}] Checkout error rate is high",
         "date_ms": values.now_ms,
         "service": "checkout-api",
         "env": "production",
@@ -114,25 +105,16 @@ def _datadog(values: Values) -> Mapping[str, Any]:
 
 
 def _squadcast(values: Values) -> Mapping[str, Any]:
-    return {
-        "version": "v2",
-        "event": {
-            "id": values.new(10),
-            "type": "incident.resolved" if values.ended else "incident.triggered",
-            "resource": "incident",
-            "timestamp": values.now,
-        },
-        "data": {
-            "resource_type": "incident",
-            "resource_data": {
-                "id": values.incident,
-                "message": "Checkout error rate is high",
-                "service": {"id": "65aa1203d7e3f40019b7c2b4", "name": "Checkout API", "slug": "checkout-api"},
-                "status": "resolved" if values.ended else "triggered",
-                "created_at": values.began,
-            },
-        },
+    about = {
+        "id": values.incident,
+        "message": "Checkout error rate is high",
+        "service": {"id": "65aa1203d7e3f40019b7c2b4", "name": "Checkout API", "slug": "checkout-api"},
+        "status": "resolved" if values.ended else "triggered",
+        "created_at": values.began,
     }
+    event = {"id": values.new(10), "type": f"incident.{about['status']}", "resource": "incident"}
+    data = {"resource_type": "incident", "resource_data": about}
+    return {"version": "v2", "event": {**event, "timestamp": values.now}, "data": data}
 
 
 _TOKEN = "x-relay-token"  # noqa: S105  the name of a header

@@ -157,18 +157,8 @@ class SettingsPages(PageGroup):
 
 
 def permissions(key: Key) -> str:
-    """Return the permissions of a key, for people."""
-    titles = {kind.word: kind.title for kind in KINDS}
-    words = {
-        keys.SEND: "send everything",
-        keys.READ: "read",
-        keys.DELETE: "delete",
-        keys.CORRECT: "correct",
-    }
-    sends = [titles[word] for word in titles if word in key.allow]
-    parts = [f"send {', '.join(sends)}"] if sends and keys.SEND not in key.allow else []
-    return "; ".join(
-        [*([words[keys.SEND]] if keys.SEND in key.allow else parts)]
-        + [words[word] for word in (keys.READ, keys.DELETE, keys.CORRECT) if word in key.allow]
-        + [f"only for {', '.join(names)}" for names in key.limits if names]
-    )
+    """Return the permissions of a key and its limits, for people."""
+    titles = [kind.title for kind in KINDS if kind.word in key.allow and keys.SEND not in key.allow]
+    parts = ["send everything"] if keys.SEND in key.allow else [f"send {', '.join(titles)}"] * bool(titles)
+    parts += [word for word in (keys.READ, keys.DELETE, keys.CORRECT) if word in key.allow]
+    return "; ".join([*parts, *(f"only for {', '.join(names)}" for names in key.limits if names)])
