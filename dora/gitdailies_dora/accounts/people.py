@@ -16,8 +16,8 @@ OWNER, MEMBER, READER = "owner", "member", "reader"
 # A reader reads figures and events. A member also corrects what events count for. An owner also manages keys
 # and people, and reads the audit trail.
 ROLES = (OWNER, MEMBER, READER)
-# What earlier versions stored for a member.
-_BEFORE = {"viewer": MEMBER}
+# The role of a row whose word is of an earlier version.
+STORED = {"viewer": MEMBER}
 
 # The path of a one-time link, before its token.
 JOIN = "/join/"
@@ -55,10 +55,6 @@ class Person:
     @property
     def is_owner(self) -> bool:
         return self.role == OWNER
-
-    @property
-    def is_reader(self) -> bool:
-        return self.role == READER
 
 
 @dataclass(frozen=True)
@@ -121,11 +117,6 @@ def checked_name(name: str) -> str:
 def folded(name: str) -> str:
     """Return a name as it is compared: trimmed, and without case."""
     return name.strip().casefold()
-
-
-def stored_role(word: str) -> str:
-    """Return the role of a row."""
-    return _BEFORE.get(word, word)
 
 
 def checked_role(role: str) -> str:

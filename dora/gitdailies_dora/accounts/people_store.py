@@ -122,7 +122,9 @@ def find_invitation(session: Session, hash_: bytes, now: datetime) -> Invitation
     row = session.execute(_INVITATION, (hash_,)).fetchone()
     if row is None:
         return None
-    invitation = Invitation(people.stored_role(row[0]), row[1], from_us(row[2]), from_us(row[3]), row[4])
+    invitation = Invitation(
+        people.STORED.get(row[0], row[0]), row[1], from_us(row[2]), from_us(row[3]), row[4]
+    )
     return invitation if invitation.is_valid(now) else None
 
 
@@ -271,6 +273,5 @@ def _one_of_all(session: Session, id_: int) -> tuple[Person, list[Person]]:
 
 def _person(row: tuple[Any, ...]) -> Person:
     id_, name, role, created_at, signed_in_at, provider = row
-    return Person(
-        id_, name, people.stored_role(role), from_us(created_at), from_us(signed_in_at), provider or ""
-    )
+    role = people.STORED.get(role, role)
+    return Person(id_, name, role, from_us(created_at), from_us(signed_in_at), provider or "")

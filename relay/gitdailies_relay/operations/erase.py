@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 
@@ -102,12 +103,9 @@ def _ids_of(database: Database, repo: str) -> Iterator[str]:
             rows = session.execute(select, (after, BATCH)).fetchall()
         for seq, id_, body in rows:
             after = seq
-            try:
-                event = json.loads(bytes(body))
-            except ValueError:
-                continue
-            if folded(str(event.get("repo", ""))) == repo:
-                yield id_
+            with suppress(ValueError):
+                if folded(str(json.loads(bytes(body)).get("repo", ""))) == repo:
+                    yield id_
         if not rows:
             return
 

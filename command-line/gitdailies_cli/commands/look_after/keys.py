@@ -41,15 +41,11 @@ def keys() -> None:
     "--repo",
     "repos",
     multiple=True,
-    metavar="OWNER/NAME",
-    help="send events of this repository alone; * matches any text, as in larkspur/pay-*; may be repeated",
+    metavar="NAME",
+    help="send of such repositories alone, as larkspur/pay-*",
 )
 @click.option(
-    "--environment",
-    "environments",
-    multiple=True,
-    metavar="NAME",
-    help="send events of this environment alone, with * as for --repo; may be repeated",
+    "--environment", "environments", multiple=True, metavar="NAME", help="send of such environments alone"
 )
 @click.option("--expires", help="when the key expires, such as 2027-01-01T00:00:00Z; default: never")
 @click.option("--quiet", is_flag=True, help="print only the key")

@@ -77,10 +77,8 @@ class Limits(NamedTuple):
 
         *repos* and *environments* are the names, folded, that mean those of the event.
         """
-        for field, limits, names in (
-            ("repo", self.repos, repos),
-            ("environment", self.environments, environments),
-        ):
+        pairs = zip(("repo", "environment"), self, (repos, environments), strict=True)
+        for field, limits, names in pairs:
             if limits and not any(patterns.matches(limit, name) for limit in limits for name in names):
                 return field, " or ".join(limits)
         return None
@@ -198,14 +196,11 @@ def checked_limits(limits: Limits, allow: Iterable[str]) -> Limits:
 
 def stored(words: str) -> tuple[frozenset[str], Limits]:
     """Return the rights and the limits of a row, which are words of one text."""
-    rights, limits = set(), {field: list[str]() for field in Limits._fields}
-    for word in words.split():
-        field, _, name = word.partition("=")
-        if name:
-            limits[field].append(unquote(name))
-        else:
-            rights.add(word)
-    return frozenset(rights), Limits(*map(tuple, limits.values()))
+    pairs = [word.partition("=")[::2] for word in words.split()]
+    repos, environments = (
+        tuple(unquote(name) for field, name in pairs if field == one) for one in Limits._fields
+    )
+    return frozenset(word for word, name in pairs if not name), Limits(repos, environments)
 
 
 def checked_name(name: str) -> str:

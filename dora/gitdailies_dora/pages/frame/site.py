@@ -251,7 +251,7 @@ class Site:
 
 def _may(person: people.Person, needs: str) -> bool:
     """Return whether a person may open a page that needs *needs*; an owner is a member, too."""
-    return person.is_owner or not (needs == OWNERS or (needs == MEMBERS and person.is_reader))
+    return person.is_owner or not (needs == OWNERS or (needs == MEMBERS and person.role == people.READER))
 
 
 class PageGroup:
@@ -282,12 +282,9 @@ def _templates() -> Environment:
     )
     templates.tests["of_this_machine"] = of_this_machine
     templates.globals.update(
-        style=_versioned("style.css"),
-        script=_versioned("page.js"),
-        docs=link,
-        amount=amount,
-        release=release(),
+        style=_versioned("style.css"), script=_versioned("page.js"), docs=link, amount=amount
     )
+    templates.globals["release"] = release()
     return templates
 
 

@@ -145,14 +145,9 @@ class SettingsPages(PageGroup):
         return self._site.render(visit, "key-new.html", status, manage=MANAGE, form=form)
 
     def _show_once(self, visit: Visit, secret: Secret, key: Key, old: Key | None = None) -> Response:
+        raw, address = secret.reveal(), f"{visit.origin}/webhooks"
         return self._site.render(
-            visit,
-            "key-once.html",
-            manage=MANAGE,
-            key=key,
-            old=old,
-            raw=secret.reveal(),
-            address=f"{visit.origin}/webhooks",
+            visit, "key-once.html", manage=MANAGE, key=key, old=old, raw=raw, address=address
         )
 
 
