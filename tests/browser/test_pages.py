@@ -194,7 +194,7 @@ LOOKED_AT = {
     "manage": MANAGE,
     "key": f"{MANAGE}/keys/1",
     "key-delete": f"{MANAGE}/keys/1/delete",
-    "key-new": f"{MANAGE}/new-key?like=3",
+    "key-new": f"{MANAGE}/new-key",
     "people": "/settings/people",
     "invite": "/settings/people/invite",
     "person": "/settings/people/1",
