@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,7 +15,7 @@ VERSION = version(published.PACKAGE)
 COMMIT = "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d59e7f1a2b"
 
 
-def told(monkeypatch: pytest.MonkeyPatch, origin: dict[str, object] | None, variable: str = "") -> str:
+def told(monkeypatch: pytest.MonkeyPatch, origin: Mapping[str, object] | None, variable: str = "") -> str:
     """Return the release of a package that was installed from *origin*, in an image with *variable*."""
 
     class Installed:
