@@ -63,7 +63,7 @@ SECTIONS = {
         "check": ("commands.run.check", "check configuration, secrets, reachability, dialect and mirrors"),
     },
     "Look after": {
-        "keys": ("commands.look_after.keys", "create, list and delete webhook keys"),
+        "keys": ("commands.look_after.keys", "create, list, replace and delete webhook keys"),
         "services": (
             "commands.look_after.services",
             "write the services of a catalog as YAML for gitdailies.yml",
@@ -130,8 +130,18 @@ class Lazy(click.Group):
             formatter.write_text(where)
 
 
+def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from gitdailies_connection.published import release
+
+        click.echo(f"gitdailies, version {release()}")
+        context.exit()
+
+
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="gitdailies-integrations", prog_name="gitdailies")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="show the version"
+)
 def gitdailies() -> None:
     """Send deploys and incidents to GitDailies, each counted once.
 

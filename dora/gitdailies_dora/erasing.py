@@ -13,13 +13,14 @@ from datetime import datetime
 from functools import partial
 
 from gitdailies_core.values.erased_text import MARK, ErasedText
+from gitdailies_core.values.renames import NO_RENAMES, folded
 from gitdailies_core.values.times import parse
-from gitdailies_server.storage.database import Database, Session
+from gitdailies_server.storage.database import Database, Session, reading
 from gitdailies_server.storage.erasing import BATCH, Erased, Erasure, Turns, count_rows, replace_text
 from gitdailies_server.storage.timestamps import to_us, utc_now
 
+from gitdailies_dora.accounts import people
 from gitdailies_dora.accounts.audit import write_audit
-from gitdailies_dora.accounts.people import folded
 from gitdailies_dora.derived.model import git_commits, rows
 from gitdailies_dora.derived.update.advance import advance
 from gitdailies_dora.events.records import change_log, corrections, spellings
@@ -41,6 +42,9 @@ _COPIES_OF = (
 _COPIES = (
     "SELECT seq, detail, subject FROM audit WHERE action = 'event.deleted' AND detail <> '{}' AND at >= ?"
 )
+# The ids of the events of a repository, and the copies of deleted ones.
+_OF_REPO = "SELECT id FROM events WHERE repo = ? ORDER BY seq"
+_DELETED = "SELECT subject, detail FROM audit WHERE action = 'event.deleted' ORDER BY seq"
 _CLEAR_COPY = "UPDATE audit SET detail = '{}', subject = ? WHERE seq = ?"
 _DELETE_OLD_LINES = "DELETE FROM audit WHERE seq IN (SELECT seq FROM audit WHERE at < ? LIMIT ?)"
 # Wrong requests that name an id, and old ones.
@@ -96,12 +100,14 @@ def erase(database: Database, erasure: Erasure, *, actor: str = "", dry: bool = 
         else:
             erased.counts += turns.repeat(partial(_erase_old, before=erasure.before))
         erased.counts += _erase_old_copies(turns, erasure.before)
-    for id_ in erasure.events:
+    ids = _ids_of(database, erasure.repo) if erasure.repo else erasure.events
+    for start in range(0, len(ids), BATCH):
         with turns.turn() as session:
-            counted = _erase_one(session, id_)
-        if not counted:
-            erased.unknown.append(id_)
-        erased.counts += counted
+            for id_ in ids[start : start + BATCH]:
+                counted = _erase_one(session, id_)
+                if not counted:
+                    erased.unknown.append(id_)
+                erased.counts += counted
     if not dry:
         _derive(turns)
         if erased.counts:
@@ -111,6 +117,17 @@ def erase(database: Database, erasure: Erasure, *, actor: str = "", dry: bool = 
                     session, utc_now(), actor=actor, action="events.erased", subject="", detail=detail
                 )
     return erased
+
+
+def _ids_of(database: Database, repo: str) -> Sequence[str]:
+    """Return the ids of the events of a repository, stored or deleted."""
+    with reading(database) as session:
+        spelled = [name for name, key in spellings.names(session, NO_RENAMES).items() if key == repo]
+        found = [id_ for name in spelled for (id_,) in session.execute(_OF_REPO, (name,)).fetchall()]
+        for id_, detail in session.execute(_DELETED).fetchall():
+            if folded(json.loads(detail).get("event", {}).get("repo", "")) == repo:
+                found.append(id_)
+    return list(dict.fromkeys(found))
 
 
 def _erase_one(session: Session, id_: str) -> Counter[str]:
@@ -179,7 +196,7 @@ def _erase_names(session: Session, text: ErasedText, erased: Erased) -> None:
         if may_sign_in:
             erased.left["accounts"] += 1
         else:
-            session.execute(_RENAME_PERSON, (marked := text.out_of(name), folded(marked), id_))
+            session.execute(_RENAME_PERSON, (marked := text.out_of(name), people.folded(marked), id_))
             erased.counts["account"] += 1
     taken = {name for _, name, is_live in session.execute(_KEYS).fetchall() if is_live}
     for id_, name, is_live in session.execute(_KEYS).fetchall():

@@ -109,8 +109,8 @@ def test_the_keyboard_is_enough(owner: Tab, receiver: Receiver) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Your new key: by keyboard")
 
 
-def test_a_viewer_sees_events_and_no_settings_of_others(owner: Tab, browser, receiver: Receiver) -> None:
-    """An invited viewer reads events; keys, people and audit trail are neither linked nor shown."""
+def test_a_member_sees_events_and_no_settings_of_others(owner: Tab, browser, receiver: Receiver) -> None:
+    """An invited member reads events; keys, people and audit trail are neither linked nor shown."""
     page = owner.page
     follow(page, "Settings", "People")
     page.get_by_role("link", name="Invite").click()
@@ -194,7 +194,7 @@ LOOKED_AT = {
     "manage": MANAGE,
     "key": f"{MANAGE}/keys/1",
     "key-delete": f"{MANAGE}/keys/1/delete",
-    "key-new": f"{MANAGE}/new-key?like=3",
+    "key-new": f"{MANAGE}/new-key",
     "people": "/settings/people",
     "invite": "/settings/people/invite",
     "person": "/settings/people/1",

@@ -27,7 +27,7 @@ def receiver(tmp_path: Path) -> Iterator[Receiver]:
     port = free_port()
     ways = SignInSettings(
         openid=real_provider.settings(port, tmp_path, title="Larkspur"),
-        roles=RoleSettings({"engineering": "viewer"}),
+        roles=RoleSettings({"engineering": "member"}),
     )
     with (
         in_thread(tmp_path / "dora.db", sign_in=ways) as running,
@@ -54,7 +54,7 @@ def test_a_person_signs_in_and_is_removed(receiver: Receiver, tab: Tab) -> None:
     through_the_provider(page, "vic")
     expect(page).to_have_url(re.compile(r"/events\?kind=deployed$"))
     page.goto(f"{receiver.url}/settings")
-    expect(page.locator(".cards")).to_contain_text("Signed in as Vic, viewer, with http://localhost")
+    expect(page.locator(".cards")).to_contain_text("Signed in as Vic, member, with http://localhost")
     tab.look("settings-openid")
 
     page.get_by_role("button", name="Sign out").click()

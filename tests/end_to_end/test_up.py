@@ -61,17 +61,22 @@ def started(tmp_path_factory):
 
 
 def test_each_line_gives_one_event_at_every_paste_also_as_curl(started):
-    """The lines for a deploy and for each vendor give one event at each paste, and so do their curl forms."""
+    """The lines give a deploy, or an incident of each vendor and its end; their curl forms give no end."""
     assert len(started.lines) == 4
     sources = []
     for command_line in started.lines:
         for line in (command_line, started.paste(f"{command_line} --curl")):
             before = {event["id"] for event in started.events()}
             started.paste(line)
-            new = until(lambda before=before: [e for e in started.events() if e["id"] not in before])
+            ends = line == command_line and " deploy" not in line
+            new = until(
+                lambda before=before, ends=ends: (
+                    len(found := [e for e in started.events() if e["id"] not in before]) > ends and found
+                )
+            )
 
-            assert len(new) == 1
-            assert new[0]["repo"] == "larkspur/checkout-api"
+            assert [event["kind"] for event in new[1:]] == ["incidentResolved"] * ends
+            assert {event["repo"] for event in new} == {"larkspur/checkout-api"}
             sources.append(new[0].get("source", new[0]["kind"]))
     assert sources == [name for name in ("deployed", "pagerduty", "datadog", "squadcast") for _ in range(2)]
 
@@ -88,15 +93,32 @@ def test_a_demo_without_names_sends_a_deploy_and_an_incident(started):
     """`gitdailies demo` sends both, and names the page that shows them."""
     before = {event["id"] for event in started.events()}
     sent = command("demo", cwd=started.folder)
-    new = until(lambda: len(found := [e for e in started.events() if e["id"] not in before]) == 2 and found)
+    new = until(lambda: len(found := [e for e in started.events() if e["id"] not in before]) == 3 and found)
 
     assert (sent.returncode, sent.stderr) == (0, "")
     assert f"http://127.0.0.1:{started.ports[0]}/events" in sent.stdout
-    assert {event["kind"] for event in new} == {"deployed", "incidentStarted"}
+    assert [event["kind"] for event in new] == ["deployed", "incidentStarted", "incidentResolved"]
     # The incident is attributed to the deploy: it is the next second that it names.
     (incident,) = (event["id"] for event in new if event["kind"] == "incidentStarted")
     (deploy,) = (event["id"] for event in new if event["kind"] == "deployed")
     until(lambda: f"attributed to deploy {deploy}" in command("why", incident, cwd=started.folder).stdout)
+
+
+def test_a_demo_is_undone(started):
+    """`demo --undo` erases all of it from both stores, beside the running servers, and nothing else."""
+    key = (started.data / "webhook-key").read_text().strip()
+    mine = {"kind": "deployed", "repo": "larkspur/mine", "commitSHA": "4f0c2d6b8e1a", "id": "mine"}
+    post(f"http://127.0.0.1:{started.ports[0]}/webhooks", json.dumps(mine).encode(), {"webhook-key": key})
+    command("demo", cwd=started.folder)
+    started.paste(started.paste(f"{started.lines[1]} --curl"))
+    until(lambda: started.events()[-1]["kind"] == "incidentStarted")
+    undone = command("demo", "--undo", cwd=started.folder)
+
+    assert (undone.returncode, undone.stderr) == (0, "")
+    assert re.findall(r"\((.+)\): erased \d+ ", undone.stdout) == ["the DORA server", "relay"]
+    assert [event["id"] for event in started.events()] == ["mine"]
+    assert "no open incidents" in command("relay", "incidents", "--config", started.data / "gitdailies.yml",
+                                           cwd=started.folder).stdout  # fmt: skip
 
 
 def test_a_demo_without_a_server_names_what_to_start(tmp_path):
@@ -158,7 +180,7 @@ def test_explain_tells_the_story_of_a_pasted_incident(started):
         )
     )
 
-    for part in ("incident.triggered", "pagerduty-secret", incident["id"], "202 delivered", "open from"):
+    for part in ("incident.triggered", "pagerduty-secret", incident["id"], "202 delivered", "closed from"):
         assert part in printed
 
 
@@ -231,7 +253,7 @@ def test_a_second_start_finds_everything(started):
     """After Ctrl-C and a second start, the events are still stored and the printed commands still work."""
     count = len(started.events())
     started.paste(started.lines[1])
-    before = until(lambda: len(found := started.events()) > count and found)
+    before = until(lambda: len(found := started.events()) > count + 1 and found)
     secrets = {name: (started.data / name).read_text() for name in SECRETS}
 
     assert started.process.stop() == 0
@@ -241,7 +263,7 @@ def test_a_second_start_finds_everything(started):
     assert started.events() == before
     assert {name: (started.data / name).read_text() for name in SECRETS} == secrets
     started.paste(started.lines[2])
-    until(lambda: len(started.events()) == len(before) + 1)
+    until(lambda: len(started.events()) == len(before) + 2)
 
 
 def test_other_ports_are_written_where_commands_look(started):

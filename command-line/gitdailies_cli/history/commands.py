@@ -19,7 +19,7 @@ from gitdailies_history.files.rows import ReadOptions
 from gitdailies_history.plan.faults import FaultLog
 from gitdailies_history.sending.checkpoint import locked
 
-from gitdailies_cli import find_config
+from gitdailies_cli import find_config, output
 from gitdailies_cli.history import outcome
 from gitdailies_cli.history.catch_up import catch_up
 from gitdailies_cli.history.fetch import fetch
@@ -56,6 +56,9 @@ def history() -> None:
 @click.option(
     SKIP_BAD, type=click.Path(path_type=Path), help="write faulty rows to this new file and send the others"
 )
+@click.option(
+    "--undo", is_flag=True, help="delete what an import of the same files sent; the key must be one that may"
+)
 @handover_options
 def import_(
     files: tuple[str, ...],
@@ -63,6 +66,7 @@ def import_(
     format_: str | None,
     timezone: str | None,
     skip_bad: Path | None,
+    undo: bool,
     handover: Handover,
 ) -> None:
     """Send the events of CSV, NDJSON or JSON files, deploys first, each once. Use - for standard input.
@@ -72,6 +76,7 @@ def import_(
     \b
     gitdailies history import deploys.csv --timezone Europe/Berlin --dry-run
     gitdailies history import pagerduty.csv --mapping pagerduty.yml --skip-bad faulty.csv
+    gitdailies history import deploys.csv --timezone Europe/Berlin --undo
     """
     from gitdailies_history.files import input_files
     from gitdailies_history.plan.plan import Plan
@@ -102,6 +107,10 @@ def import_(
             "unpaired": plan.unpaired,
         }
         names = plan.unpaired_incidents
+        if undo and where:
+            undone = handover.undo(where, plan, folder)
+            output.as_json(undone) if handover.as_json else output.pairs(undone)
+            return
         report = handover.send(where, plan, total, folder, watch) if where else None
         summary = None if where else summed_up(plan)
     if summary is not None:

@@ -8,8 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import click
+from gitdailies_core.errors import Refused, UsageError
+from gitdailies_core.events.receivers import OURS
 
 from gitdailies_cli import find_config
 from gitdailies_cli.reporting import delivery_options
@@ -70,6 +73,33 @@ class Handover:
                 stream.report.stopped = INTERRUPTED_BY
         checkpoint.close()
         return stream.report
+
+    def undo(self, where: tuple[Destination, Secret], plan: Plan, folder: Path) -> dict[str, int]:
+        """Delete the events of a plan that earlier runs made at the receiver; count what became of each.
+
+        `gone` were deleted before. `left` were there before the import, or were sent otherwise.
+
+        Raises UsageError for a receiver that is not ours, and Refused for a key that may not delete.
+        """
+        from gitdailies_connection.http.sender import Sender
+        from gitdailies_history.sending.checkpoint import Checkpoint
+
+        (destination, key), counts = where, {"deleted": 0, "gone": 0, "left": 0}
+        checkpoint = Checkpoint(folder, destination.address)
+        with Sender.to(destination) as sender:
+            if (destination.receiver or sender.receiver()) != OURS:
+                raise UsageError("--undo: only the DORA server of this project can delete events")
+            for entry in plan.entries():
+                if not checkpoint.known([entry.id], "made"):
+                    counts["left"] += 1
+                    continue
+                answer = sender.fetch("DELETE", f"/api/events/{quote(entry.id, safe='')}", key=key)
+                if answer.status not in (200, 404):
+                    raise Refused(f"{answer.message(key)}; deleted before that: {counts['deleted']}")
+                counts["deleted" if answer.status == 200 else "gone"] += 1
+                checkpoint.take_back(entry.id)
+        checkpoint.close()
+        return counts
 
 
 def summed_up(plan: Plan) -> Summary:

@@ -119,14 +119,14 @@ class Sender(AbstractContextManager["Sender"]):
         return self._exchange("POST", self.url.rstrip("/") + "/ping", _headers(key), b"")
 
     def fetch(
-        self, method: str = "GET", *, key: Secret | None = None, largest: int = LARGEST_ANSWER
+        self, method: str = "GET", path: str = "", *, key: Secret | None = None, largest: int = LARGEST_ANSWER
     ) -> Response:
         """Send a request without body, with *key* if needed; raises DeliveryError if no answer came.
 
-        At most *largest* bytes of the answer are read.
+        With *path*, it is another one of the same server. At most *largest* bytes of the answer are read.
         """
         headers = {KEY_HEADER: key.reveal()} if key else {}
-        return self._exchange(method, self.url, headers, largest=largest)
+        return self._exchange(method, origin(self.url) + path if path else self.url, headers, largest=largest)
 
     def receiver(self) -> str:
         """Detect whether the receiver is `ours` or only `documented`, without sending the key.

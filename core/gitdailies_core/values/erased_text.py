@@ -1,6 +1,7 @@
 """A text that is to be erased, such as a name or a mail address: find it, and put a mark in its place.
 
-The text is found in any case, also inside a longer word, and where an address has it percent-encoded.
+The text is found in any case, and where an address has it percent-encoded; as whole words, or inside longer
+ones, too.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from urllib.parse import quote, quote_plus
 MARK = "[erased]"
 # A shorter text would be found in nearly everything.
 SHORTEST = 3
+# No letter or digit is beside it, but for the escapes of an address and of JSON that was not decoded.
+_BEGINS = r"(?:(?<![^\W_])|(?<=%[0-9a-f]{2})|(?<=\\[bfnrt]))"
+_ENDS = r"(?![^\W_])"
 
 
 @dataclass(frozen=True)
@@ -24,8 +28,11 @@ class ErasedText:
     pattern: Pattern[str] = field(repr=False)
 
     @classmethod
-    def make(cls, text: str) -> ErasedText:
-        """Take *text* without the spaces around it; raises ValueError if it is too short."""
+    def make(cls, text: str, *, inside_words: bool = False) -> ErasedText:
+        """Take *text* without the spaces around it; raises ValueError if it is too short.
+
+        It is found where it is one or several whole words, or, with *inside_words*, anywhere.
+        """
         wanted = text.strip()
         if len(wanted) < SHORTEST:
             raise ValueError(f"expected at least {SHORTEST} characters, got {len(wanted)}")
@@ -33,7 +40,12 @@ class ErasedText:
         # As JSON writes it inside a body that cannot be decoded.
         forms |= {json.dumps(wanted)[1:-1], json.dumps(wanted, ensure_ascii=False)[1:-1]}
         longest_first = sorted(forms, key=lambda form: (-len(form), form))
-        return cls(re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE))
+        found = "|".join(map(re.escape, longest_first))
+        if not inside_words:
+            # Beside a sign at its edge, a letter makes no longer word.
+            begins, ends = (_BEGINS if wanted[0].isalnum() else ""), (_ENDS if wanted[-1].isalnum() else "")
+            found = f"{begins}(?:{found}){ends}"
+        return cls(re.compile(found, re.IGNORECASE))
 
     def is_in(self, text: str) -> bool:
         """Return whether *text* contains it."""

@@ -12,9 +12,12 @@ from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.field_types import HIDDEN
 
-OWNER, VIEWER = "owner", "viewer"
-# A viewer reads figures and events. An owner also manages keys and people, and reads the audit trail.
-ROLES = (OWNER, VIEWER)
+OWNER, MEMBER, READER = "owner", "member", "reader"
+# A reader reads figures and events. A member also corrects what events count for. An owner also manages keys
+# and people, and reads the audit trail.
+ROLES = (OWNER, MEMBER, READER)
+# The role of a row whose word is of an earlier version.
+STORED = {"viewer": MEMBER}
 
 # The path of a one-time link, before its token.
 JOIN = "/join/"

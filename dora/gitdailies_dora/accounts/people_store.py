@@ -122,7 +122,9 @@ def find_invitation(session: Session, hash_: bytes, now: datetime) -> Invitation
     row = session.execute(_INVITATION, (hash_,)).fetchone()
     if row is None:
         return None
-    invitation = Invitation(row[0], row[1], from_us(row[2]), from_us(row[3]), row[4])
+    invitation = Invitation(
+        people.STORED.get(row[0], row[0]), row[1], from_us(row[2]), from_us(row[3]), row[4]
+    )
     return invitation if invitation.is_valid(now) else None
 
 
@@ -179,7 +181,7 @@ def change_role(session: Session, id_: int, role: str, *, actor: str, now: datet
     if person.role == role:
         return person
     if person.is_owner and not any(other.is_owner for other in others):
-        raise UsageError("role: the only owner cannot become a viewer; make another person an owner first")
+        raise UsageError("role: the only owner stays one; make another person an owner first")
     session.execute(_SET_ROLE, (role, id_))
     session.execute(_DELETE_INVITATIONS_OF_PERSON, (id_,))
     detail = {"from": person.role, "to": role}
@@ -271,4 +273,5 @@ def _one_of_all(session: Session, id_: int) -> tuple[Person, list[Person]]:
 
 def _person(row: tuple[Any, ...]) -> Person:
     id_, name, role, created_at, signed_in_at, provider = row
+    role = people.STORED.get(role, role)
     return Person(id_, name, role, from_us(created_at), from_us(signed_in_at), provider or "")

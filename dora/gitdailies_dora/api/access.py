@@ -9,8 +9,11 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
+from gitdailies_core.error_text import got
 from gitdailies_core.errors import StoreUnavailable
+from gitdailies_core.events.events import Event
 from gitdailies_core.events.receivers import KEY_HEADER
+from gitdailies_core.values.renames import folded
 from starlette.requests import Request
 
 from gitdailies_dora.accounts.keys import webhook_key as keys
@@ -18,7 +21,8 @@ from gitdailies_dora.accounts.keys.webhook_key import Key, without_keys
 from gitdailies_dora.accounts.rate_limit import KEYS, FailureLimit, network_of
 from gitdailies_dora.api.json_bodies import query_of
 from gitdailies_dora.events import query
-from gitdailies_dora.events.problem import Refusal, refusal
+from gitdailies_dora.events.problem import Problem, Refusal, refusal
+from gitdailies_dora.figures.history.settings import PRODUCTION, FigureSettings, exact_environment
 from gitdailies_dora.operations.installation import Installation
 
 Value = TypeVar("Value")
@@ -89,6 +93,31 @@ class KeyAccess:
         if key is None or not key.is_valid(self._here.clock()):
             raise unauthorized("one that is unknown, deleted or expired")
         return key
+
+
+def forbidden(event: Event, *, key: Key, settings: FigureSettings) -> Problem | None:
+    """Return why *key* may not send an event, or None if it may.
+
+    A repository has its former names, too. What counts as production is within a limit that names
+    production, or its own name where that says production as well.
+    """
+    if not key.may_send(event.kind):
+        return Problem(
+            "forbidden", f"kind: expected a kind that this key may send, got {got(event.kind)}", "kind"
+        )
+    if not any(key.limits):
+        return None
+    repo, own = event.get("repo"), exact_environment(event.get("environment"))
+    environments = {settings.environment(own, event.get("tier"))}
+    if PRODUCTION in environments:
+        environments = {"production", settings.production_name.casefold()}
+        environments |= {own} if own and settings.environment(own) == PRODUCTION else set()
+    fault = key.limits.fault({folded(repo), settings.repo(repo)}, environments)
+    if fault is None:
+        return None
+    field, limit = fault
+    found = got(event.get(field)) if event.get(field) else "none, which means production"
+    return Problem("forbidden", f"{field}: this key may send events of {limit} alone, got {found}", field)
 
 
 def _keys_given(request: Request) -> list[str]:

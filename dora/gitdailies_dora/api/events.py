@@ -26,7 +26,7 @@ from starlette.responses import Response, StreamingResponse
 
 from gitdailies_dora.accounts.keys.webhook_key import Key, without_keys
 from gitdailies_dora.accounts.keys.wrong_requests import note_wrong
-from gitdailies_dora.api.access import KeyAccess, unauthorized
+from gitdailies_dora.api.access import KeyAccess, forbidden, unauthorized
 from gitdailies_dora.api.endpoint import (
     ANY_CASE,
     MOMENT,
@@ -237,7 +237,7 @@ class EventApi:
             return intake.parse(
                 cloud_events.unwrap(request.headers, raw, self._kinds),
                 key_header=request.headers.get(ID_HEADER, ""),
-                may_send=key.may_send,
+                forbidden=partial(forbidden, key=key, settings=self._here.figures),
                 now=now,
                 new_id=partial(_new_id, now),
                 kinds=self._kinds,

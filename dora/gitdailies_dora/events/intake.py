@@ -173,14 +173,15 @@ def parse(
     body: Any,
     *,
     key_header: str,
-    may_send: Callable[[str], bool],
+    forbidden: Callable[[Event], Problem | None],
     now: datetime,
     new_id: Callable[[], str],
     kinds: tuple[Kind, ...] = KINDS,
 ) -> Submission:
     """Read one event or a list; *key_header* is the text of the header Idempotency-Key, or "".
 
-    *body* is bytes, or what they mean where that is read already; an item may be a problem.
+    *body* is bytes, or what they mean where that is read already; an item may be a problem. *forbidden* says
+    why the key may not send an event.
 
     A wrong event becomes a problem among the entries. Raises UnreadableBody for a body that is not JSON,
     BodyTooLarge for too many events, Refusal if header and body contradict each other.
@@ -189,13 +190,13 @@ def parse(
     value = _decode(body) if isinstance(body, bytes) else body
     if not isinstance(value, list):
         item = _with_header(value, key_header) if key_header else value
-        return Submission((_entry(item, may_send=may_send, now=now, new_id=new_id, kinds=kinds),), False)
+        return Submission((_entry(item, forbidden=forbidden, now=now, new_id=new_id, kinds=kinds),), False)
     if key_header:
         raise refusal("request", f"{ID_HEADER}: cannot be used with a list; give each event an id")
     if len(value) > MOST_EVENTS:
         raise BodyTooLarge(f"body: expected at most {MOST_EVENTS} events, got {len(value)}")
     return Submission(
-        tuple(_entry(item, may_send=may_send, now=now, new_id=new_id, kinds=kinds) for item in value), True
+        tuple(_entry(item, forbidden=forbidden, now=now, new_id=new_id, kinds=kinds) for item in value), True
     )
 
 
@@ -261,7 +262,7 @@ def _with_header(value: Any, key_header: str) -> Any:
 def _entry(
     item: Any,
     *,
-    may_send: Callable[[str], bool],
+    forbidden: Callable[[Event], Problem | None],
     now: datetime,
     new_id: Callable[[], str],
     kinds: tuple[Kind, ...],
@@ -271,10 +272,8 @@ def _entry(
     try:
         item, event = _read(item, kinds)
         kind = kind_of(event.kind, kinds)
-        if not may_send(event.kind):
-            return Problem(
-                "forbidden", f"kind: expected a kind that this key may send, got {got(event.kind)}", "kind"
-            )
+        if (problem := forbidden(event)) is not None:
+            return problem
         given = event.time
         refuse_implausible(event, given, now)
     except InvalidEvent as error:

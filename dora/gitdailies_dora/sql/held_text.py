@@ -5,7 +5,7 @@ from __future__ import annotations
 from gitdailies_server.storage.held_text import Held, Treatment
 
 _EVENTS = "until erased or deleted, or `--keep-days`"
-_BOTH = "`--event`, `--before`"
+_BOTH = "`--event`, `--repo`, `--before`"
 _WITH_EVENTS = "as long as the event"
 _T = Treatment
 
@@ -68,7 +68,9 @@ HELD: tuple[Held, ...] = (
         "id",
     ),
     Held("keys", "created_by", "who made a key", "for good", "–", _T.TEXT, "key", "id"),
-    _harmless("keys", "prefix last4 hash allow", "the hash of a key, its ends, its rights", "for good"),
+    _harmless(
+        "keys", "prefix last4 hash allow", "the hash of a key, its ends, its rights and limits", "for good"
+    ),
     Held(
         "wrong_requests",
         "detail",

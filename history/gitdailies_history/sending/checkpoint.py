@@ -22,6 +22,7 @@ PRAGMA synchronous=FULL;
 PRAGMA cache_size=-32768;
 CREATE TABLE IF NOT EXISTS receivers (number INTEGER PRIMARY KEY, address TEXT UNIQUE NOT NULL);
 CREATE TABLE IF NOT EXISTS sent (receiver INT, id BLOB, PRIMARY KEY (receiver, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS made (receiver INT, id BLOB, PRIMARY KEY (receiver, id)) WITHOUT ROWID;
 """
 _ID_BYTES = 16
 
@@ -39,22 +40,30 @@ class Checkpoint:
             query = "SELECT number FROM receivers WHERE address = ?"
             self._receiver: int = self._db.execute(query, (address,)).fetchone()[0]
 
-    def known(self, ids: Sequence[str]) -> frozenset[str]:
-        """Return those of *ids* that were sent."""
+    def known(self, ids: Sequence[str], table: str = "sent") -> frozenset[str]:
+        """Return those of *ids* that were sent; with *table* `made`, those that were new at the receiver."""
         named = {_short(id_): id_ for id_ in ids}
         marks = ", ".join("?" * len(named))
-        query = f"SELECT id FROM sent WHERE receiver = ? AND id IN ({marks})"  # noqa: S608  question marks
+        query = f"SELECT id FROM {table} WHERE receiver = ? AND id IN ({marks})"  # noqa: S608  question marks
         with self._storage_errors():
             found = self._db.execute(query, (self._receiver, *named))
             return frozenset(named[short] for (short,) in found)
 
-    def add(self, ids: Iterable[str]) -> None:
-        """Record that *ids* were sent. They are on stable storage when this returns."""
+    def add(self, ids: Iterable[str], made: Iterable[str]) -> None:
+        """Record that *ids* were sent, and *made* of them. They are on stable storage when this returns."""
         with self._storage_errors():
-            rows = [(self._receiver, _short(id_)) for id_ in ids]
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany("INSERT OR IGNORE INTO sent VALUES (?, ?)", rows)
+            for table, some in (("sent", ids), ("made", made)):
+                rows = [(self._receiver, _short(id_)) for id_ in some]
+                self._db.executemany(f"INSERT OR IGNORE INTO {table} VALUES (?, ?)", rows)  # noqa: S608
             self._db.execute("COMMIT")
+
+    def take_back(self, id_: str) -> None:
+        """Record that the receiver no longer has an event, so that it can be sent again."""
+        with self._storage_errors():
+            for table in ("sent", "made"):
+                row = (self._receiver, _short(id_))
+                self._db.execute(f"DELETE FROM {table} WHERE receiver = ? AND id = ?", row)  # noqa: S608
 
     def forget(self) -> None:
         """Forget all ids of this address, so that everything is sent again."""

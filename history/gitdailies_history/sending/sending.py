@@ -132,7 +132,8 @@ class Stream:
             except _TooLarge:
                 waiting.extendleft(reversed(batches.halves(batch)))
                 continue
-            self.checkpoint.add(one.entry.id for one in found if one.word != REFUSED)
+            ids = [one.entry.id for one in found if one.word != REFUSED]
+            self.checkpoint.add(ids, [one.entry.id for one in found if one.word == SENT])
             self.report.count(found)
             for one in found:
                 if one.word == REFUSED:

@@ -6,13 +6,16 @@ repeated delivery of something erased gives no event again.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 
 from gitdailies_core.values.erased_text import MARK
-from gitdailies_server.storage.database import Database, Session
+from gitdailies_core.values.renames import folded
+from gitdailies_server.storage.database import Database, Session, reading
 from gitdailies_server.storage.erasing import BATCH, Erased, Erasure, Turns, count_rows, replace_text
 from gitdailies_server.storage.timestamps import to_us
 
@@ -23,6 +26,15 @@ from gitdailies_relay.store.held_text import HELD
 # The events of an id, or of a delivery; the next events that are older than a moment.
 _EVENTS_OF = "SELECT seq, delivery, id FROM events WHERE id = ? OR delivery = ?"
 _OLD_EVENTS = "SELECT seq, delivery, id FROM events WHERE stored_at < ? ORDER BY seq LIMIT ?"
+# Events with what they say, page by page; what is known of repositories beside their events.
+_BODIES_AFTER = "SELECT seq, id, {} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
+_NAMES = "SELECT DISTINCT repo FROM {}"
+_OF_REPO = {
+    "occurrences": "UPDATE occurrences SET state = 'closed' WHERE repo = ?"
+    " AND state IN ('held', 'open', 'merged')",
+    "pushed_commits": "DELETE FROM pushed_commits WHERE repo = ?",
+    "deployed_commits": "DELETE FROM deployed_commits WHERE repo = ?",
+}
 _IN_OUTBOX = "SELECT dead_letter FROM outbox WHERE seq = ?"
 _DELETE_ATTEMPTS = "DELETE FROM attempts WHERE event_seq = ?"
 _DELETE_EVENT = "DELETE FROM events WHERE seq = ?"
@@ -71,13 +83,39 @@ def erase(database: Database, erasure: Erasure, *, dry: bool = False) -> Erased:
         erased.counts += count_rows(database, _OLD, to_us(erasure.before))
     elif erasure.before is not None:
         erased.counts += turns.repeat(partial(_erase_old, before=erasure.before))
-    for id_ in erasure.events:
+    for id_ in _ids_of(database, erasure.repo) if erasure.repo else erasure.events:
         with turns.turn() as session:
             counted = _erase_one(session, id_, database.as_bytes)
             if not counted and session.execute(_KNOWN_DELIVERY, (id_,)).fetchone() is None:
                 erased.unknown.append(id_)
         erased.counts += counted
+    if erasure.repo:
+        with turns.turn() as session:
+            _forget_repo(session, erasure.repo)
     return erased
+
+
+def _ids_of(database: Database, repo: str) -> Iterator[str]:
+    """Yield the ids of the events of a repository. A damaged event is of none."""
+    after, select = 0, _BODIES_AFTER.format(database.as_bytes.format("body"))
+    while True:
+        with reading(database) as session:
+            rows = session.execute(select, (after, BATCH)).fetchall()
+        for seq, id_, body in rows:
+            after = seq
+            with suppress(ValueError):
+                if folded(str(json.loads(bytes(body)).get("repo", ""))) == repo:
+                    yield id_
+        if not rows:
+            return
+
+
+def _forget_repo(session: Session, repo: str) -> None:
+    """Forget what was pushed and deployed, and close what is open: the end that comes gives no event."""
+    for table, statement in _OF_REPO.items():
+        for (name,) in session.execute(_NAMES.format(table)).fetchall():
+            if folded(name) == repo:
+                session.execute(statement, (name,))
 
 
 def _erase_one(session: Session, id_: str, as_bytes: str) -> Counter[str]:

@@ -8,7 +8,7 @@ _IDS = "`relay.closed_occurrence_days`"
 _DELIVERED = "`relay.delivered_days` after the delivery"
 _QUARANTINE = "`relay.quarantine_days`"
 _UNTIL_SENT, _UNTIL_RESUME = "until the delivery", "until `relay resume`"
-_BOTH = "`--event`, `--before`"
+_BOTH = "`--event`, `--repo`, `--before`"
 _T = Treatment
 
 
@@ -53,7 +53,7 @@ HELD: tuple[Held, ...] = (
         "repo sha branch parent reverts",
         "which commits reached which branch, and are of which services; no message, no author",
         _IDS,
-        "–",
+        "`--repo`",
         _T.LEFT,
     ),
     Held(
@@ -61,7 +61,7 @@ HELD: tuple[Held, ...] = (
         "repo environment service sha",
         "which commit was deployed where",
         _IDS,
-        "`--event`",
+        "`--event`, `--repo`",
         _T.LEFT,
     ),
     Held(

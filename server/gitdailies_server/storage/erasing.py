@@ -16,13 +16,15 @@ from typing import Any, NamedTuple
 
 from gitdailies_core.events.erasing import erase_text
 from gitdailies_core.sources.stored_body import without_text
-from gitdailies_core.values.erased_text import ErasedText
+from gitdailies_core.values.erased_text import MARK, ErasedText
 
 from gitdailies_server.storage.database import Database, Session, reading, turn
 from gitdailies_server.storage.held_text import Held, Treatment
 
 # A running server stores nothing while a batch is written.
 BATCH = 250
+# Those of a text that a person sees before they erase, and how many characters on each side of the mark.
+_PLACES, _AROUND = 5, 30
 _SEARCHED = (Treatment.TEXT, Treatment.JSON, Treatment.EVENT, Treatment.BODY, Treatment.COUNTS)
 # The columns of events that count are those of the event itself, which is searched.
 _COUNTED_IN_BODY = "events"
@@ -32,9 +34,10 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 @dataclass(frozen=True)
 class Erasure:
-    """What to erase: events by their ids, all that is older than a moment, or a text; one of the three."""
+    """What to erase, one of these: events by id, those of a folded *repo*, all before a moment, or a text."""
 
     events: tuple[str, ...] = ()
+    repo: str = ""
     before: datetime | None = None
     text: ErasedText | None = None
 
@@ -43,13 +46,15 @@ class Erasure:
 class Erased:
     """What was erased, by kind; where the text had to stay, by kind and field; ids that nothing has.
 
-    `events` are events that keep the text in a field that counts.
+    `events` are events that keep the text in a field that counts. `places` are the first ones: the
+    column, and what is around the mark there.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
     left: Counter[str] = field(default_factory=Counter)
     unknown: list[str] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
+    places: list[str] = field(default_factory=list)
 
 
 class Turns:
@@ -143,7 +148,16 @@ def _changes(line: Held, row: tuple[Any, ...], text: ErasedText, erased: Erased)
             continue
         new = _without(line.treatment, value, row[-1], text, erased)
         if new != value:
+            if len(erased.places) < _PLACES:
+                erased.places.append(f"{line.table}.{column}: {_around_mark(new)}")
             yield _Change(column, key, value, new)
+
+
+def _around_mark(value: str | bytes) -> str:
+    """Return the first mark in a value, on one line, with what is beside it."""
+    text = value if isinstance(value, str) else value.decode(errors="replace")
+    before, mark, after = text.partition(MARK)
+    return " ".join(f"{before[-_AROUND:]}{mark}{after[:_AROUND]}".split())
 
 
 def _without(treatment: Treatment, value: Any, content_type: str, text: ErasedText, erased: Erased) -> Any:

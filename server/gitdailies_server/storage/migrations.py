@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitdailies_connection.published import release
 from gitdailies_core.errors import ConfigurationError, StoreUnavailable
 
 from gitdailies_server.storage.database import Database, Session, unavailable
@@ -68,11 +68,6 @@ def refuse_newer(database: Database, folder: Path) -> None:
         current, _ = _current(database, session, "")
         if current is not None and current not in known:
             raise _newer(database, session, known[-1], current)
-
-
-def release() -> str:
-    """Return the release that is installed."""
-    return version("gitdailies-integrations")
 
 
 def _newer(database: Database, session: Session, known: str, current: str) -> ConfigurationError:

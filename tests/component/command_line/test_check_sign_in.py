@@ -12,7 +12,7 @@ from tests.support.sign_in.hostile_provider import hostile_provider
 YAML = """dora:
   sign_in:
     openid: {{issuer: "{issuer}", client_id: gitdailies{more}}}
-    roles: {{everyone: viewer}}
+    roles: {{everyone: member}}
 """
 
 

@@ -25,6 +25,7 @@ PRINT_DATA = {
     "relay unmapped",
     "keys create",
     "keys list",
+    "keys replace",
     "history import",
     "history fetch",
     "history catch-up",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -80,10 +81,12 @@ def test_the_text_is_read_from_standard_input_and_never_printed(folder: Path) ->
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "say what: --event, --before or --person, one of them"),
+        ((), "say what: --event, --repo, --before or --person, one of them"),
         (("--event", "x", "--before", "2026-01-01"), "one of them"),
         (("--before", "2999-01-01"), "--before: expected a time in the past"),
         (("--before", "soon"), "--before: expected a time like"),
+        (("--repo", " "), "--repo: expected a name like"),
+        (("--event", "x", "--inside-words"), "--inside-words: use it with --person"),
         (("--person", "ab"), "--person: expected at least 3 characters"),
         (("--event", "x", "--store", "sqlite:none.db"), "is no store of a relay or of the DORA server"),
     ],
@@ -91,6 +94,25 @@ def test_the_text_is_read_from_standard_input_and_never_printed(folder: Path) ->
 def test_wrong_usage_names_the_remedy(folder: Path, arguments: tuple[str, ...], message: str) -> None:
     """Each wrong choice ends with code 2 and says what is expected."""
     assert message in run("erase", *arguments, folder=folder, expected=2).stderr
+
+
+def test_a_repository_is_erased(folder: Path) -> None:
+    """All its events go, given by the name in any case, and those of others stay."""
+    with in_thread(folder / "gitdailies-data/dora.db") as receiver:
+        receiver.post(receiver.key("more"), body("deploy", id="other", repo="larkspur/other"))
+    done = run("erase", "--repo", "Larkspur/Other", "--yes", folder=folder)
+    assert "erased 1 event" in done.stdout
+    assert ids(folder) == ["d-1", "i-1"]
+
+
+def test_a_dry_run_shows_places_with_the_mark(folder: Path) -> None:
+    """A person sees what will be left of a text before they erase it, and other words than they meant."""
+    shown = run("erase", "--person", "kim", "--dry-run", folder=folder).stdout
+    assert re.search(r"^  events\.body: .*says \[erased\]@larkspur\.example", shown, re.MULTILINE)
+    run("erase", "--person", "lark", "--dry-run", folder=folder)
+    assert "there is nothing" in run("erase", "--person", "larks", "--dry-run", folder=folder).stdout
+    inside = run("erase", "--person", "larks", "--inside-words", "--dry-run", folder=folder).stdout
+    assert "kim@[erased]pur.example" in inside
 
 
 def test_both_stores_are_found(folder: Path) -> None:

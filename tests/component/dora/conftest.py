@@ -9,7 +9,7 @@ from tests.support.dora.fixtures import (
     receiver,
     strict,
 )
-from tests.support.dora.visitor import owner, viewer
+from tests.support.dora.visitor import member, owner
 
 __all__ = [
     "address",
@@ -17,8 +17,8 @@ __all__ = [
     "has_tables",
     "kind",
     "log_lines",
+    "member",
     "owner",
     "receiver",
     "strict",
-    "viewer",
 ]

@@ -27,25 +27,25 @@ def leads(visitor: Visitor, path: str = "/") -> str:
 
 
 @on_each
-def test_the_first_page(kind: str, receiver: Receiver, owner: Visitor, viewer: Visitor) -> None:
-    """Before the first event, owners come to Connect and viewers read whom to ask; then all see figures."""
+def test_the_first_page(kind: str, receiver: Receiver, owner: Visitor, member: Visitor) -> None:
+    """Before the first event, owners come to Connect and members read whom to ask; then all see figures."""
     stranger = Visitor(receiver)
-    assert [leads(owner), leads(viewer), leads(stranger)] == ["/connect", "200", "/sign-in?next=/"]
-    assert "No events yet" in (page := viewer.get("/").text)
+    assert [leads(owner), leads(member), leads(stranger)] == ["/connect", "200", "/sign-in?next=/"]
+    assert "No events yet" in (page := member.get("/").text)
     assert "Ask an owner" in page
-    assert "Ask an owner to connect a pipeline." in viewer.get("/review").text
+    assert "Ask an owner to connect a pipeline." in member.get("/review").text
     assert receiver.post(receiver.key("ci"), body("deploy")).status_code == 202
-    assert [leads(owner), leads(viewer), leads(stranger)] == ["/dora", "/dora", "/sign-in?next=/"]
-    assert "No events yet" not in viewer.get("/review").text
-    assert [leads(owner, "/start"), leads(viewer, "/start")] == ["/connect", "/"]
+    assert [leads(owner), leads(member), leads(stranger)] == ["/dora", "/dora", "/sign-in?next=/"]
+    assert "No events yet" not in member.get("/review").text
+    assert [leads(owner, "/start"), leads(member, "/start")] == ["/connect", "/"]
 
 
-def test_connect_is_for_owners(receiver: Receiver, owner: Visitor, viewer: Visitor) -> None:
-    """A viewer sees neither the page nor a link to it, before and after the first event."""
+def test_connect_is_for_owners(receiver: Receiver, owner: Visitor, member: Visitor) -> None:
+    """A member sees neither the page nor a link to it, before and after the first event."""
     for name in ("first", "second"):
-        assert [leads(viewer, path) for path in ("/connect", "/connect/newest")] == ["403", "403"]
+        assert [leads(member, path) for path in ("/connect", "/connect/newest")] == ["403", "403"]
         for path in ("/", "/dora", "/events", "/settings"):
-            assert "/connect" not in viewer.get(path).text, path
+            assert "/connect" not in member.get(path).text, path
         receiver.post(receiver.key(name), body("deploy"))
 
 

@@ -139,12 +139,12 @@ def test_a_correction_goes_with_its_event(receiver: Receiver, key: str) -> None:
 
 
 def members(receiver: Receiver) -> tuple[Visitor, Visitor]:
-    """Return an owner and a viewer who are signed in."""
-    owner, viewer = Visitor(receiver), Visitor(receiver)
+    """Return an owner and a member who are signed in."""
+    owner, member = Visitor(receiver), Visitor(receiver)
     owner.join(invite_owner(receiver.store), "Kim")
-    page = owner.post("/settings/people/invite", role="viewer").text
-    viewer.join("/join/" + page.partition("/join/")[2].partition("<")[0], "Vic")
-    return owner, viewer
+    page = owner.post("/settings/people/invite", role="member").text
+    member.join("/join/" + page.partition("/join/")[2].partition("<")[0], "Vic")
+    return owner, member
 
 
 def correct(visitor: Visitor, **fields: str) -> requests.Response:
@@ -154,27 +154,27 @@ def correct(visitor: Visitor, **fields: str) -> requests.Response:
 
 def test_a_member_corrects_on_the_page(receiver: Receiver, key: str) -> None:
     """Every member sees the form, corrects with a reason, and can undo it; the audit trail says who did."""
-    owner, viewer = members(receiver)
-    assert "Change the cause" in viewer.get(PAGE).text
+    owner, member = members(receiver)
+    assert "Change the cause" in member.get(PAGE).text
     assert "corrects how they are counted" in owner.get("/settings/people/invite").text
-    for role in ("viewer", "owner"):
+    for role in ("member", "owner"):
         link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role=role).text)[0]
-        assert "correct how events are counted" in Visitor(receiver).get(link).text, role
-    answer = correct(viewer, what="deploy", deploy=f" {FIRST} ")
+        assert "corrects how they are counted" in Visitor(receiver).get(link).text, role
+    answer = correct(member, what="deploy", deploy=f" {FIRST} ")
     assert answer.status_code == 303
     assert failed(receiver, key) == {FIRST: True, "d2": False}
-    wrong = correct(viewer, what="deploy", deploy="elsewhere", reason="typed <b>")
+    wrong = correct(member, what="deploy", deploy="elsewhere", reason="typed <b>")
     assert (wrong.status_code, '<details class="correct" open>' in wrong.text) == (400, True)
     assert 'value="deploy" required checked' in wrong.text
     assert 'value="elsewhere" aria-describedby="deploy-error"' in wrong.text
     assert 'value="typed &lt;b&gt;"' in wrong.text
-    answer = correct(viewer, what=f"deploy {FIRST}")
+    answer = correct(member, what=f"deploy {FIRST}")
     assert (answer.status_code, answer.headers["location"]) == (303, PAGE)
     assert failed(receiver, key) == {FIRST: True, "d2": False}
-    page = viewer.get(PAGE).text
+    page = member.get(PAGE).text
     assert "Vic decided on" in page
     assert "a drill" in page
-    undone = viewer.post("/corrections/undo", form=PAGE, event=START, back="//evil.example")
+    undone = member.post("/corrections/undo", form=PAGE, event=START, back="//evil.example")
     assert (undone.status_code, undone.headers["location"]) == (303, "/")
     assert failed(receiver, key) == {FIRST: False, "d2": True}
     with transaction(receiver.store) as session:
@@ -183,15 +183,34 @@ def test_a_member_corrects_on_the_page(receiver: Receiver, key: str) -> None:
     assert lines == [("Vic", "correction.undone", START), ("Vic", "correction.made", START)]
 
 
+def test_a_reader_corrects_nothing(receiver: Receiver, key: str) -> None:
+    """A reader sees no form, and a form of theirs is refused. A viewer of earlier versions is a member."""
+    owner, member = members(receiver)
+    owner.post("/settings/people/2/role", "/settings/people/2", role="reader")
+    for page in (PAGE, "/review", "/events", "/dora"):
+        assert member.get(page).status_code == 200
+    assert "Change the cause" not in member.get(PAGE).text
+    refused = [
+        correct(member, what="no-deploy"),
+        member.post("/corrections/undo", form=PAGE, event=START, back=PAGE),
+        member.post("/review/acknowledge", form=PAGE, line="1", back=PAGE),
+    ]
+    assert [(one.status_code, "For members only" in one.text) for one in refused] == [(403, True)] * 3
+    with transaction(receiver.store) as session:
+        session.execute("UPDATE people SET role = 'viewer' WHERE id = 2")
+    assert '<td data-label="role">member</td>' in owner.get("/settings/people").text
+    assert correct(member, what="no-deploy").status_code == 303
+
+
 def test_owners_may_keep_corrections_to_themselves(receiver: Receiver, key: str) -> None:
-    """With `corrections: owners`, a viewer sees no form, and a form of theirs is refused."""
-    owner, viewer = members(receiver)
+    """With `corrections: owners`, a member sees no form, and a form of theirs is refused."""
+    owner, member = members(receiver)
     receiver.reload(DoraSettings(corrections="owners"))
     while not receiver.logged("dora settings reloaded"):
-        viewer.get("/events")
-    assert "Change the cause" not in viewer.get(PAGE).text
-    assert "corrects how they are counted" not in owner.get("/settings/people/invite").text
-    assert correct(viewer, what="no-deploy").status_code == 403
+        member.get("/events")
+    assert "Change the cause" not in member.get(PAGE).text
+    assert "Member: sees figures and events</label>" in owner.get("/settings/people/invite").text
+    assert correct(member, what="no-deploy").status_code == 403
     assert "Change the cause" in owner.get(PAGE).text
     assert correct(owner, what="no-deploy").status_code == 303
     assert failed(receiver, key) == {FIRST: False, "d2": False}

@@ -20,7 +20,7 @@ ODD_IDS = ("a/b", "..", ".", "a?b=c#d", "a%2Fb", "<b>&amp;", "cause", "x/cause")
 
 @pytest.fixture
 def people(receiver: Receiver) -> tuple[Visitor, Visitor]:
-    """An owner and a viewer."""
+    """An owner and a member."""
     return members(receiver)
 
 
@@ -55,13 +55,13 @@ def test_ids_of_every_form_have_a_page(receiver: Receiver, people: tuple[Visitor
         assert owner.get(path).status_code == 404
 
 
-def test_a_viewer_sees_no_body_no_key_and_no_delete(
+def test_a_member_sees_no_body_no_key_and_no_delete(
     receiver: Receiver, people: tuple[Visitor, Visitor]
 ) -> None:
     """What was received as it was, the name of the key and the deletion are for owners."""
-    owner, viewer = people
+    owner, member = people
     send(receiver, {**deploy("d1", "02T08:00:00"), "environment": "production", "team": "a field of our own"})
-    for visitor, sees in ((owner, True), (viewer, False)):
+    for visitor, sees in ((owner, True), (member, False)):
         page = visitor.get("/deploys/d1").text
         assert [word in page for word in ("a field of our own", "with the key “ci”", "Delete event")] == [
             sees

@@ -137,7 +137,7 @@ def test_a_start_with_other_settings_is_a_change(tmp_path: Path) -> None:
     assert trail == [("dora.timezone", {"before": "UTC", "after": "Europe/Berlin"})]
 
 
-def test_viewers_read_the_settings_and_nobody_else(receiver: Receiver, viewer: Visitor) -> None:
+def test_members_read_the_settings_and_nobody_else(receiver: Receiver, member: Visitor) -> None:
     """The page is for everybody who signs in, and has no form."""
-    assert "<form" not in viewer.get(PAGE).text.partition("<main")[2]
+    assert "<form" not in member.get(PAGE).text.partition("<main")[2]
     assert Visitor(receiver).get(PAGE, allow_redirects=False).status_code == 303

@@ -33,7 +33,7 @@ from tests.support.sign_in import real_provider
 from tests.support.sign_in.hostile_provider import HostileProvider, having, without
 
 BEGIN, BACK = "/sign-in/openid", "/sign-in/openid/callback"
-ROLES = RoleSettings({"platform": "owner", "engineering": "viewer"}, {"larkspur.example": "viewer"})
+ROLES = RoleSettings({"platform": "owner", "engineering": "member"}, {"larkspur.example": "member"})
 ACCOUNTS: dict[str, dict[str, Any]] = {
     "olive": {"name": "Olive", "groups": ["platform", "engineering"]},
     "vic": {"name": "Vic", "email": "vic@larkspur.example", "email_verified": True},

@@ -32,8 +32,8 @@ class Both:
     receiver: Receiver
     owner: Visitor
 
-    def viewer(self) -> Visitor:
-        page = self.owner.post("/settings/people/invite", role="viewer").text
+    def member(self) -> Visitor:
+        page = self.owner.post("/settings/people/invite", role="member").text
         visitor = Visitor(self.receiver)
         visitor.join(re.search(r"/join/[\w-]+", page)[0], "Vic")
         return visitor
@@ -87,7 +87,7 @@ def test_an_empty_list_says_what_to_do(both: Both) -> None:
     assert '<a href="/connect">Connect a tool</a>' in page
     assert "/hooks/pagerduty</code>" in page
     assert "<td>nothing sent yet</td>" in page, "what is zero is not counted"
-    assert "/connect" not in both.viewer().get("/deliveries").text
+    assert "/connect" not in both.member().get("/deliveries").text
 
 
 def test_an_alert_leads_to_its_deliveries(both: Both) -> None:
@@ -118,39 +118,39 @@ def test_texts_of_a_tool_are_shown_as_texts_and_no_secret_at_all(both: Both) -> 
     assert "&lt;script&gt;" in both.owner.get(f"/deliveries/relay/{id_}").text
 
 
-def test_a_viewer_sees_outcomes_and_no_body_no_address_no_button(both: Both) -> None:
-    """A viewer reads what became of a delivery; bodies, headers, names of secrets and forms are not there."""
+def test_a_member_sees_outcomes_and_no_body_no_address_no_button(both: Both) -> None:
+    """A member reads what became of a delivery; bodies, headers, names of secrets and forms are not there."""
     signed(hostile()).post(both.relay.url)
     signed(b"{}", text="wrong").post(both.relay.url)
     (id_,) = both.ids()
     eventually(lambda: "127.0.0.1" in both.owner.get("/deliveries/refused").text)
-    viewer = both.viewer()
-    page = viewer.get(f"/deliveries/relay/{id_}").text
+    member = both.member()
+    page = member.get(f"/deliveries/relay/{id_}").text
     assert "Unmapped" in page
     for hidden in ("escalation_policy", "user-agent", "pagerduty-secret", f"/deliveries/relay/{id_}/"):
         assert hidden not in page, hidden
-        assert hidden not in viewer.get("/deliveries").text
+        assert hidden not in member.get("/deliveries").text
     assert (
-        re.findall(r'href="/deliveries/relay/(d\w+)"', viewer.get("/deliveries?q=escalation_policy").text)
+        re.findall(r'href="/deliveries/relay/(d\w+)"', member.get("/deliveries?q=escalation_policy").text)
         == []
     )
     assert both.ids("?q=escalation_policy") == [id_]
-    refused = viewer.get("/deliveries/refused").text
+    refused = member.get("/deliveries/refused").text
     assert "expected a signature" in refused
     assert "127.0.0.1" not in refused
 
 
-def test_a_viewer_may_not_act(both: Both) -> None:
-    """Each action of an owner is refused to a viewer, also with a right form token, and changes nothing."""
+def test_a_member_may_not_act(both: Both) -> None:
+    """Each action of an owner is refused to a member, also with a right form token, and changes nothing."""
     pagerduty("incident.triggered", "Q1", service="attic").post(both.relay.url)
     (id_,) = both.ids()
-    viewer = both.viewer()
+    member = both.member()
     for step in ("replay", "requeue", "discard", "close"):
-        answer = viewer.post(f"/deliveries/relay/{id_}/{step}", form="/events", reason="x")
+        answer = member.post(f"/deliveries/relay/{id_}/{step}", form="/events", reason="x")
         assert answer.status_code == 403
-        assert viewer.get(f"/deliveries/relay/{id_}/{step}").status_code == 403
+        assert member.get(f"/deliveries/relay/{id_}/{step}").status_code == 403
     for path in ("/deliveries/actions", "/deliveries/pauses"):
-        assert viewer.post(path, form="/events", action="discard", reason="x").status_code == 403
+        assert member.post(path, form="/events", action="discard", reason="x").status_code == 403
     assert "Unmapped" in both.owner.get(f"/deliveries/relay/{id_}").text
 
 
@@ -267,21 +267,21 @@ def test_a_service_is_mapped_by_form(both: Both) -> None:
 
 
 def test_only_an_owner_maps_a_service(both: Both) -> None:
-    """A viewer sees services and no form; a form that is sent anyway, or from elsewhere, writes nothing."""
+    """A member sees services and no form; a form that is sent anyway, or from elsewhere, writes nothing."""
     pagerduty("incident.triggered", "Q1", service="attic").post(both.relay.url)
     file = both.relay.store.parent / "gitdailies.yml"
-    before, viewer = file.read_bytes(), both.viewer()
-    page = viewer.get("/settings/services").text
+    before, member = file.read_bytes(), both.member()
+    page = member.get("/settings/services").text
     assert "attic" in page
     assert 'action="/settings/services"' not in page
     given = {"form": "/events", "service": "attic", "repo": "larkspur/attic"}
-    assert viewer.post("/settings/services", **given).status_code == 403
+    assert member.post("/settings/services", **given).status_code == 403
     assert both.owner.post("/settings/services", **given, form_token="0" * 64).status_code == 403
     assert file.read_bytes() == before
 
 
 def test_an_example_shows_the_whole_path(both: Both) -> None:
-    """An owner sends an example of a source and is led to its delivery; a viewer has no button."""
+    """An owner sends an example of a source and is led to its delivery; a member has no button."""
     sent = both.owner.post("/deliveries/relay/sources/pagerduty/example", form="/deliveries")
     assert sent.status_code == 303
     page = eventually(
@@ -291,9 +291,9 @@ def test_an_example_shows_the_whole_path(both: Both) -> None:
     assert "The secret matched" in page
     assert "sent an example of" in both.owner.get("/settings/audit").text
     assert both.owner.post("/deliveries/relay/sources/nothing/example", form="/deliveries").status_code == 502
-    viewer = both.viewer()
-    assert viewer.post("/deliveries/relay/sources/pagerduty/example", form="/events").status_code == 403
-    assert "Send an example" not in viewer.get("/deliveries").text
+    member = both.member()
+    assert member.post("/deliveries/relay/sources/pagerduty/example", form="/events").status_code == 403
+    assert "Send an example" not in member.get("/deliveries").text
 
 
 def test_a_source_is_paused_with_a_reason_and_resumed(both: Both) -> None:
@@ -311,7 +311,7 @@ def test_a_source_is_paused_with_a_reason_and_resumed(both: Both) -> None:
     assert "Delivery from pagerduty is paused: &lt;script&gt;" in page
     pagerduty("incident.triggered", "Q1").post(both.relay.url)
     assert both.ids("?outcome=waiting") == both.ids()
-    viewed = both.viewer().get("/deliveries").text
+    viewed = both.member().get("/deliveries").text
     assert ("is paused" in viewed, "/deliveries/pauses" in viewed) == (True, False)
     done = both.owner.post("/deliveries/pauses", form=form, action="resume", **given)
     page = both.owner.get(done.headers["location"]).text

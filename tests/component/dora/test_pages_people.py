@@ -36,7 +36,7 @@ def audited(receiver: Receiver, action: str) -> list[tuple[str, str]]:
 
 
 @on_each
-def test_a_new_password_by_a_link(kind: str, receiver: Receiver, owner: Visitor, viewer: Visitor) -> None:
+def test_a_new_password_by_a_link(kind: str, receiver: Receiver, owner: Visitor, member: Visitor) -> None:
     """An owner makes a link; the person chooses a password with it, once, and is signed out elsewhere."""
     first, link = (link_in(owner.post(f"{PEOPLE}/2/password", f"{PEOPLE}/2")) for _ in range(2))
     elsewhere = Visitor(receiver)
@@ -45,9 +45,9 @@ def test_a_new_password_by_a_link(kind: str, receiver: Receiver, owner: Visitor,
     assert choose(elsewhere, link, "short").status_code == 422
     assert choose(elsewhere, link, OTHER, "different").status_code == 422
     assert choose(elsewhere, link, "vic").status_code == 422
-    assert signed_in(viewer), "the old password works until then"
+    assert signed_in(member), "the old password works until then"
     assert choose(elsewhere, link).headers["location"] == "/"
-    assert (signed_in(elsewhere), signed_in(viewer)) == (True, False)
+    assert (signed_in(elsewhere), signed_in(member)) == (True, False)
     assert Visitor(receiver).get(link).status_code == 410
     assert [Visitor(receiver).sign_in("Vic", p).status_code for p in (PASSWORD, OTHER)] == [401, 303]
     assert audited(receiver, "password.reset") == [("Vic", "Vic")]
@@ -55,7 +55,7 @@ def test_a_new_password_by_a_link(kind: str, receiver: Receiver, owner: Visitor,
 
 
 def test_a_link_to_a_password_ends_with_its_person(
-    receiver: Receiver, owner: Visitor, viewer: Visitor
+    receiver: Receiver, owner: Visitor, member: Visitor
 ) -> None:
     """A link of a removed person adds nobody and changes nothing."""
     link = link_in(owner.post(f"{PEOPLE}/2/password", f"{PEOPLE}/2"))
@@ -64,49 +64,49 @@ def test_a_link_to_a_password_ends_with_its_person(
 
 
 @on_each
-def test_a_role_changes_at_once(kind: str, receiver: Receiver, owner: Visitor, viewer: Visitor) -> None:
-    """A viewer becomes an owner without a new invitation. An owner who becomes a viewer has no links left."""
-    assert viewer.get(PEOPLE).status_code == 403
+def test_a_role_changes_at_once(kind: str, receiver: Receiver, owner: Visitor, member: Visitor) -> None:
+    """A member becomes an owner without a new invitation. An owner who becomes a member has no links left."""
+    assert member.get(PEOPLE).status_code == 403
     assert owner.post(f"{PEOPLE}/2/role", f"{PEOPLE}/2", role="owner").headers["location"] == PEOPLE
-    assert viewer.get(PEOPLE).status_code == 200
+    assert member.get(PEOPLE).status_code == 200
     links = [
-        link_in(viewer.post(f"{PEOPLE}/invite", role="owner")),
-        link_in(viewer.post(f"{PEOPLE}/1/password", f"{PEOPLE}/1")),
+        link_in(member.post(f"{PEOPLE}/invite", role="owner")),
+        link_in(member.post(f"{PEOPLE}/1/password", f"{PEOPLE}/1")),
     ]
-    owner.post(f"{PEOPLE}/2/role", f"{PEOPLE}/2", role="viewer")
-    assert viewer.get(PEOPLE).status_code == 403
+    owner.post(f"{PEOPLE}/2/role", f"{PEOPLE}/2", role="member")
+    assert member.get(PEOPLE).status_code == 403
     assert [Visitor(receiver).get(link).status_code for link in links] == [410, 410]
     assert audited(receiver, "role.changed") == [("Kim", "Vic")] * 2
 
 
-def test_the_only_owner_stays_one(receiver: Receiver, owner: Visitor, viewer: Visitor) -> None:
-    """The only owner cannot become a viewer. With another owner they can, and see their settings then."""
-    refused = owner.post(f"{PEOPLE}/1/role", f"{PEOPLE}/1", role="viewer")
+def test_the_only_owner_stays_one(receiver: Receiver, owner: Visitor, member: Visitor) -> None:
+    """The only owner takes no other role. With another owner they can, and see their settings then."""
+    refused = owner.post(f"{PEOPLE}/1/role", f"{PEOPLE}/1", role="member")
     assert refused.status_code == 422
-    assert "The only owner cannot become a viewer" in refused.text
+    assert "The only owner stays one" in refused.text
     assert owner.post(f"{PEOPLE}/1/role", f"{PEOPLE}/1", role="admin").status_code == 422
     owner.post(f"{PEOPLE}/2/role", f"{PEOPLE}/2", role="owner")
-    assert owner.post(f"{PEOPLE}/1/role", f"{PEOPLE}/1", role="viewer").headers["location"] == "/settings"
+    assert owner.post(f"{PEOPLE}/1/role", f"{PEOPLE}/1", role="member").headers["location"] == "/settings"
     assert owner.get(PEOPLE).status_code == 403
 
 
-def test_a_viewer_changes_nobody(receiver: Receiver, owner: Visitor, viewer: Visitor) -> None:
-    """A viewer can neither open nor send these forms."""
+def test_a_member_changes_nobody(receiver: Receiver, owner: Visitor, member: Visitor) -> None:
+    """A member can neither open nor send these forms."""
     for path in ("2/role", "1/role", "1/password", "2/password"):
-        assert viewer.post(f"{PEOPLE}/{path}", "/settings/password", role="owner").status_code == 403
-    assert viewer.get(f"{PEOPLE}/1").status_code == 403
+        assert member.post(f"{PEOPLE}/{path}", "/settings/password", role="owner").status_code == 403
+    assert member.get(f"{PEOPLE}/1").status_code == 403
     assert owner.get(f"{PEOPLE}/99").status_code == 404
 
 
-def test_where_a_person_is_signed_in(receiver: Receiver, owner: Visitor, viewer: Visitor) -> None:
+def test_where_a_person_is_signed_in(receiver: Receiver, owner: Visitor, member: Visitor) -> None:
     """A person sees their own sessions alone, and ends all but this one."""
     others = [Visitor(receiver) for _ in range(2)]
     assert [other.sign_in("Vic").status_code for other in others] == [303, 303]
-    page = viewer.get("/settings/sessions").text
+    page = member.get("/settings/sessions").text
     assert (page.count("<tr>"), page.count("this browser")) == (4, 1)
-    assert viewer.post("/settings/sessions").status_code == 303
-    assert [signed_in(visitor) for visitor in (viewer, *others, owner)] == [True, False, False, True]
-    page = viewer.get("/settings/sessions").text
+    assert member.post("/settings/sessions").status_code == 303
+    assert [signed_in(visitor) for visitor in (member, *others, owner)] == [True, False, False, True]
+    page = member.get("/settings/sessions").text
     assert ("Sign out everywhere else" in page, "You are signed in only here." in page) == (False, True)
 
 

@@ -19,7 +19,7 @@ from tests.support.dora.visitor import Visitor
 
 WAYS = SignInSettings(
     header=HeaderSettings("X-Forwarded-User", "X-Forwarded-Groups", "X-Forwarded-Email"),
-    roles=RoleSettings({"platform": "owner"}, {"larkspur.example": "viewer"}),
+    roles=RoleSettings({"platform": "owner"}, {"larkspur.example": "member"}),
 )
 
 
@@ -49,10 +49,10 @@ def test_a_trusted_proxy_names_the_person(kind: str, server: Receiver) -> None:
     """The person joins with the role of the groups, and has another role as soon as the groups change."""
     owner = as_person(server, "kim", "staff, platform")
     assert status(owner) == 200
-    viewer = as_person(server, "vic", email="vic@Larkspur.example")
-    assert (status(viewer), status(viewer, "/settings")) == (403, 200)
-    viewer.session.headers["X-Forwarded-Groups"] = "platform"
-    assert status(viewer) == 200
+    member = as_person(server, "vic", email="vic@Larkspur.example")
+    assert (status(member), status(member, "/settings")) == (403, 200)
+    member.session.headers["X-Forwarded-Groups"] = "platform"
+    assert status(member) == 200
     page = owner.get("/settings/people", headers={}).text
     assert (page.count('scope="row">kim'), page.count('scope="row">vic')) == (1, 1)
     assert "Sign out" not in page, "the proxy would sign in again"

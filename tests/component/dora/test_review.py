@@ -253,17 +253,17 @@ def correct(visitor: Visitor, event: str, what: str) -> None:
 
 def test_a_line_is_decided_and_opened_again(receiver: Receiver, key: str) -> None:
     """A line is done by a correction or by a click, says who decided it, and can be opened again."""
-    _, viewer = members(receiver)
+    _, member = members(receiver)
     line = "failed:slow"
-    assert viewer.post("/review/acknowledge", form=PAGE, line=line, back=PAGE).status_code == 303
+    assert member.post("/review/acknowledge", form=PAGE, line=line, back=PAGE).status_code == 303
     done = review(receiver, key)["sections"]["failed"][0]["done"]
     assert (done["how"], done["by"]) == ("acknowledged", "Vic")
-    assert viewer.post("/review/reopen", form=PAGE, line=line, back=PAGE).status_code == 303
+    assert member.post("/review/reopen", form=PAGE, line=line, back=PAGE).status_code == 303
     assert review(receiver, key)["sections"]["failed"][0]["done"] is None
-    correct(viewer, "alone", "not-an-incident")
+    correct(member, "alone", "not-an-incident")
     found = review(receiver, key)["sections"]["unlinked"][0]
     assert (found["state"], found["done"]["how"]) == ("dismissed", "corrected")
-    correct(viewer, "slow", "not-failed")
+    correct(member, "slow", "not-failed")
     found = review(receiver, key)["sections"]["failed"][0]
     assert (found["state"], found["done"]["reason"]) == ("succeeded", "decided in the review")
     with transaction(receiver.store) as session:

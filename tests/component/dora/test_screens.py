@@ -96,12 +96,12 @@ def test_a_wrong_form_comes_back(
     assert 'aria-invalid="true"' in page.text
 
 
-def test_only_owners_make_links(receiver: Receiver, viewer: Visitor) -> None:
-    """A viewer has neither the list nor the form, and sees the wall view with their own session."""
-    assert viewer.get(SCREENS).status_code == 403
-    assert viewer.post(SCREENS, form="/events", name="x", expires=days(3)).status_code == 403
-    assert viewer.get("/dora?view=wall").status_code == 200
-    assert "view: expected wall" in viewer.get("/dora?view=tv").text
+def test_only_owners_make_links(receiver: Receiver, member: Visitor) -> None:
+    """A member has neither the list nor the form, and sees the wall view with their own session."""
+    assert member.get(SCREENS).status_code == 403
+    assert member.post(SCREENS, form="/events", name="x", expires=days(3)).status_code == 403
+    assert member.get("/dora?view=wall").status_code == 200
+    assert "view: expected wall" in member.get("/dora?view=tv").text
 
 
 def test_a_screen_in_a_browser_of_a_person_changes_nothing(receiver: Receiver, owner: Visitor) -> None:
@@ -115,5 +115,5 @@ def test_a_link_that_only_this_machine_can_open_says_so(receiver: Receiver, owne
     """Without a public address, links that are handed on lead to this machine. The page says what to do."""
     hint = "Its address opens only on this machine."
     assert hint in owner.post(SCREENS, name="kitchen", expires=days(30)).text
-    assert hint in owner.post("/settings/people/invite", role="viewer").text
+    assert hint in owner.post("/settings/people/invite", role="member").text
     assert not of_this_machine("https://dora.example.com/join/some-token")

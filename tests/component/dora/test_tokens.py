@@ -34,9 +34,9 @@ def asked(receiver: Receiver, token: str, path: str = "/api/events", method: str
 
 
 @on_each
-def test_a_viewer_reads_with_a_token(kind: str, receiver: Receiver, owner: Visitor, viewer: Visitor) -> None:
+def test_a_member_reads_with_a_token(kind: str, receiver: Receiver, owner: Visitor, member: Visitor) -> None:
     """A token reads events and figures, sends nothing, deletes nothing, and no page shows it again."""
-    made = create(viewer)
+    made = create(member)
     token = token_in(made)
     boxes = re.findall(r'data-copy="(\w+)"', made.text)
     assert boxes == ["token", "ask", "sample"], "the line that asks is copied by itself"
@@ -45,7 +45,7 @@ def test_a_viewer_reads_with_a_token(kind: str, receiver: Receiver, owner: Visit
     assert [asked(receiver, token, path) for path in paths] == [200, 200, 200]
     assert receiver.post(token, body("deploy")).status_code == 403
     assert asked(receiver, token, "/api/events/none", "DELETE") == 403
-    page = viewer.get(TOKENS).text
+    page = member.get(TOKENS).text
     assert (token in page, "never" in page) == (False, False), "its last use is shown"
     with transaction(receiver.store) as session:
         rows = session.execute("SELECT actor, action, subject FROM audit WHERE action = 'token.created'")
@@ -54,34 +54,34 @@ def test_a_viewer_reads_with_a_token(kind: str, receiver: Receiver, owner: Visit
     assert token not in str(stored)
 
 
-def test_a_token_is_no_webhook_key(receiver: Receiver, owner: Visitor, viewer: Visitor) -> None:
+def test_a_token_is_no_webhook_key(receiver: Receiver, owner: Visitor, member: Visitor) -> None:
     """Owners see keys where keys are, and a person their own tokens alone."""
     key_of(owner, "ci")
-    create(viewer, "ci")
+    create(member, "ci")
     create(owner, "ci")
     assert [key.name for key in list_keys(receiver.store)] == ["ci"]
     page = owner.get("/settings/api-access/incoming-webhooks").text
     assert page.count("gdk_") == 1
-    assert owner.get(TOKENS).text.count("gdk_") == viewer.get(TOKENS).text.count("gdk_") == 1
+    assert owner.get(TOKENS).text.count("gdk_") == member.get(TOKENS).text.count("gdk_") == 1
     assert owner.get("/settings/api-access/incoming-webhooks/keys/2").status_code == 404
 
 
-def test_nobody_deletes_the_token_of_another(receiver: Receiver, owner: Visitor, viewer: Visitor) -> None:
+def test_nobody_deletes_the_token_of_another(receiver: Receiver, owner: Visitor, member: Visitor) -> None:
     """A person deletes their own tokens, at once, and neither another's nor a key."""
     key = key_of(owner, "ci")
-    token = token_in(create(viewer))
+    token = token_in(create(member))
     for id_ in (1, 2, 10**30):
         assert owner.post(f"{TOKENS}/{id_}/delete", TOKENS).status_code == 404
-    assert viewer.post(f"{TOKENS}/1/delete", TOKENS).status_code == 404
+    assert member.post(f"{TOKENS}/1/delete", TOKENS).status_code == 404
     assert (asked(receiver, token), receiver.post(key, body("deploy")).status_code) == (200, 202)
-    assert viewer.post(f"{TOKENS}/2/delete", TOKENS).status_code == 303
+    assert member.post(f"{TOKENS}/2/delete", TOKENS).status_code == 303
     assert asked(receiver, token) == 401
 
 
 @on_each
-def test_a_token_ends_with_its_person(kind: str, receiver: Receiver, owner: Visitor, viewer: Visitor) -> None:
+def test_a_token_ends_with_its_person(kind: str, receiver: Receiver, owner: Visitor, member: Visitor) -> None:
     """Removing a person ends their tokens; a token that is over is refused."""
-    token, own = token_in(create(viewer)), token_in(create(owner))
+    token, own = token_in(create(member)), token_in(create(owner))
     owner.post("/settings/people/2/remove")
     assert (asked(receiver, token), asked(receiver, own)) == (401, 200)
     with transaction(receiver.store) as session:
@@ -101,18 +101,18 @@ def test_a_token_ends_with_its_person(kind: str, receiver: Receiver, owner: Visi
         ("a", "9999-12-31", "Choose a day within 366 days."),
     ],
 )
-def test_wrong_forms(receiver: Receiver, viewer: Visitor, name: str, expires: str, words: str) -> None:
+def test_wrong_forms(receiver: Receiver, member: Visitor, name: str, expires: str, words: str) -> None:
     """A token needs a name and an end; the form says what is missing."""
-    refused = create(viewer, name, expires)
+    refused = create(member, name, expires)
     assert (refused.status_code, words in refused.text) == (422, True)
 
 
-def test_names_and_numbers_are_limited(receiver: Receiver, viewer: Visitor) -> None:
+def test_names_and_numbers_are_limited(receiver: Receiver, member: Visitor) -> None:
     """Two tokens of a person have two names, and nobody has very many."""
-    form = {"form_token": viewer.token(TOKENS), "expires": LATER}
+    form = {"form_token": member.token(TOKENS), "expires": LATER}
 
     def made(name: str) -> int:
-        return viewer.session.post(receiver.url + TOKENS, data={**form, "name": name}, timeout=10).status_code
+        return member.session.post(receiver.url + TOKENS, data={**form, "name": name}, timeout=10).status_code
 
     assert [made(f"t{n}") for n in range(MOST_TOKENS)] == [200] * MOST_TOKENS
     assert (made("t1"), made("one more")) == (422, 422)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import socket
 import sqlite3
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from gitdailies_connection.published import release
 
 from tests.support.processes import run, running
 from tests.support.relay.deliveries import pagerduty
@@ -51,7 +51,7 @@ def test_a_newer_store_is_refused_with_both_versions_named(tmp_path: Path, recei
         (known,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
         connection.commit()
-    this = version("gitdailies-integrations")
+    this = release()
     assert refusal(tmp_path) == (
         f"gitdailies: relay.db: expected a schema up to {known}, which release {this} knows, got 9999; "
         f"release {this} of gitdailies-integrations wrote it: install that one, or restore a backup that "

@@ -151,7 +151,7 @@ def test_an_unknown_id_is_named_and_an_account_that_may_sign_in_is_left(
         for name, removed_at in (("Kim Larkspur", None), ("Kim Larkspur jr", 5)):
             session.execute(
                 "INSERT INTO people (name, folded, role, password, created_at, removed_at)"
-                " VALUES (?,?,'viewer','',1,?)",
+                " VALUES (?,?,'member','',1,?)",
                 (name, name.casefold(), removed_at),
             )
     assert erasing.erase(database(), Erasure(events=("nothing",))).unknown == ["nothing"]
@@ -162,6 +162,23 @@ def test_an_unknown_id_is_named_and_an_account_that_may_sign_in_is_left(
         session.execute("UPDATE people SET removed_at = 6")
     assert [tuple(row) for row in names] == [("Kim Larkspur", "kim larkspur"), ("[erased] jr", "[erased] jr")]
     assert erase(database(), before=datetime(2026, 1, 1, tzinfo=UTC)) == {"account": 2}
+
+
+def test_a_repository_is_erased_whole(database: Callable[[], Database]) -> None:
+    """Each spelling of it goes, deleted events too, and its figures. A repeat is known, and others stay."""
+    names = ("northlight/legder", "Northlight/Legder", "northlight/ledger")
+    with in_thread(database()) as receiver:
+        key = receiver.key("all", "send", "read", "delete")
+        events = [body("deploy", id=f"d{n}", repo=name) for n, name in enumerate(names)]
+        started = body("incident-started", id="i", repo=names[0])
+        receiver.post(key, [*events, started, body("deploy", id="gone", repo=names[0], note="of-legder")])
+        delete(receiver, key, "gone")
+        what = {"event": 3, "audit text": 1}
+        assert dict(+erasing.erase(database(), Erasure(repo=names[0]), dry=True).counts) == what
+        assert erase(database(), repo=names[0]) == what
+        assert [one["id"] for one in receiver.events(key)] == ["d2"]
+        assert receiver.post(key, events[1]).json()["erased"] is True
+        assert tables_with(database(), TABLES, "legder") == set()
 
 
 def test_copies_of_old_events_go_with_them(database: Callable[[], Database]) -> None:

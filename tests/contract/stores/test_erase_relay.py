@@ -141,6 +141,21 @@ def test_all_that_is_old_is_erased(relay: Relay, receiver: Receiver) -> None:
     assert values(relay, "SELECT count(*) FROM outbox") == [0]
 
 
+def test_a_repository_is_erased_whole(relay: Relay, receiver: Receiver) -> None:
+    """Its events, sent or waiting, and its open incidents go. An end that comes later gives no event."""
+    receiver.script = lambda one: ACCEPTED if one.event["incidentId"] == "Q1" else answer("503 Busy", b"")
+    for incident, service in (("Q1", "checkout-api"), ("Q2", "checkout-api"), ("Q3", "shop")):
+        titled("incident.triggered", incident, service=service).post(relay.url)
+    eventually(lambda: receiver.of("Q1"))
+    assert erase(relay.database, Erasure(repo="larkspur/checkout-api"), dry=True).counts["event"] == 2
+    found = erase(relay.database, Erasure(repo="larkspur/checkout-api")).counts
+    assert (found["event"], found["undelivered event"]) == (2, 1)
+    assert set(values(relay, "SELECT incident FROM events")) == {"Q3"}
+    assert values(relay, "SELECT incident FROM occurrences WHERE state = 'open'") == ["Q3"]
+    ended = titled("incident.resolved", "Q1", at=ENDED_AT).post(relay.url)
+    assert (ended.status_code, ended.json().get("events", [])) == (200, [])
+
+
 def test_a_body_that_is_not_json_loses_the_text(relay: Relay) -> None:
     """A quarantined body of other bytes loses the text as well."""
     signed(f'{{"title": "a "quote" by {KIM}"'.encode()).post(relay.url)

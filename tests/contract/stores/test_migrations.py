@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
 from pathlib import Path
 
 import gitdailies_dora.sql.database
 import gitdailies_relay.store.store
 import pytest
+from gitdailies_connection.published import release
 from gitdailies_core.errors import ConfigurationError, StoreUnavailable
 from gitdailies_server.storage import migrations
 from gitdailies_server.storage.database import Database
@@ -193,7 +193,7 @@ def test_a_newer_store_is_refused_with_both_versions_named(
     with pytest.raises(ConfigurationError) as caught:
         migrations.upgrade(made(), older)
 
-    this = version("gitdailies-integrations")
+    this = release()
     assert str(caught.value) == (
         f"{made()}: expected a schema up to 0001, which release {this} knows, got 0002; release {this} of "
         f"gitdailies-integrations wrote it: install that one, or restore a backup that {this} wrote"

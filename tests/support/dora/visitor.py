@@ -1,4 +1,4 @@
-"""A person at the pages without a screen, and an owner and a viewer of a receiver."""
+"""A person at the pages without a screen, and an owner and a member of a receiver."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def owner(receiver: Receiver) -> Visitor:
 
 
 @pytest.fixture
-def viewer(receiver: Receiver, owner: Visitor) -> Visitor:
+def member(receiver: Receiver, owner: Visitor) -> Visitor:
     visitor = Visitor(receiver)
-    link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="viewer").text)[0]
+    link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="member").text)[0]
     assert visitor.join(link, "Vic").status_code == 303
     return visitor

@@ -49,7 +49,7 @@ def test_complaints(file: Path) -> None:
             "roles: expected a role for a group, for a domain of mail or for everyone, got none",
         ),
         (
-            "passwords: false, openid: {issuer: 'https://a.b', client_id: a}, roles: {everyone: viewer}",
+            "passwords: false, openid: {issuer: 'https://a.b', client_id: a}, roles: {everyone: member}",
             "passwords: expected a group or domain with the role owner if passwords is false, got none",
         ),
     ],

@@ -156,6 +156,27 @@ def test_a_text_is_erased_from_bytes_and_forms() -> None:
     assert without_text(same := b'{"a":  1}', "", KIM) is same
 
 
+@pytest.mark.parametrize(
+    ("text", "whole", "anywhere"),
+    [
+        ("analytics and banana import fail, says Ana", "analytics and banana import fail, says *", None),
+        ("ana", "*", "*"),
+        ("ana.lopez@larkspur.example", "*.lopez@larkspur.example", None),
+        ("ANA_LOPEZ, ana2", "*_LOPEZ, ana2", None),
+        ("/users/by%20Ana%20L?x=Ana", "/users/by%20*%20L?x=*", None),
+        ('{"a": "called\\nAna"', '{"a": "called\\n*"', None),
+        ("Añana, лана", "Añana, лана", "Añ*, лана"),
+    ],
+)
+def test_a_text_is_whole_words_or_anywhere(text: str, whole: str, anywhere: str | None) -> None:
+    """By default a longer word keeps the text. Signs, escapes and underscores are between words."""
+    assert ErasedText.make("Ana").out_of(text) == whole.replace("*", "[erased]")
+    if anywhere is not None:
+        assert ErasedText.make("Ana", inside_words=True).out_of(text) == anywhere.replace("*", "[erased]")
+    assert ErasedText.make("Ana", inside_words=True).out_of("banana") == "b[erased]na"
+    assert ErasedText.make("@ana").out_of("by x@ana") == "by x[erased]"
+
+
 def test_the_text_is_in_no_representation() -> None:
     """An error report that prints the value does not name the person; a text of two letters is refused."""
     assert "im" not in repr(KIM)

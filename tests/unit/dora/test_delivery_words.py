@@ -110,8 +110,8 @@ def test_a_timeline_tells_everything_in_order() -> None:
     ]
 
 
-def test_a_viewer_is_not_told_which_secret_proved_it() -> None:
-    """A viewer's timeline names no secret and no file of one."""
+def test_a_member_is_not_told_which_secret_proved_it() -> None:
+    """A member's timeline names no secret and no file of one."""
     assert "pagerduty" not in [moment.more for moment in timeline(DELIVERY, is_owner=False)]
     assert not [one for one in timeline(DELIVERY, is_owner=False) if "secret" in one.more]
 

@@ -30,10 +30,10 @@ NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 NUMBERS = count()
 
 
-def read(value: Any, *, header: str = "", may_send: Any = lambda _: True, **more: Any) -> Submission:
+def read(value: Any, *, header: str = "", forbidden: Any = lambda _: None, **more: Any) -> Submission:
     raw = value if isinstance(value, bytes) else json.dumps(value).encode()
     return intake.parse(
-        raw, key_header=header, may_send=may_send, now=NOW, new_id=lambda: f"new-{next(NUMBERS)}", **more
+        raw, key_header=header, forbidden=forbidden, now=NOW, new_id=lambda: f"new-{next(NUMBERS)}", **more
     )
 
 
@@ -467,14 +467,6 @@ def test_an_unknown_field_may_be_the_environment() -> None:
     assert decide(start)[0] == 422
     assert decide({**start, "source": "pager"})[1]["unknown"] == ["stage"]
     assert decide({**start, "kind": "incidentResolved"})[1]["unknown"] == ["stage"]
-
-
-def test_a_key_that_may_not_send_a_kind() -> None:
-    """An event of a kind that the key may not send is forbidden, and names the kind."""
-    submission = read(body("deploy"), may_send=lambda kind: kind == "incidentStarted")
-    outcomes = intake.decide(submission.entries, existing={}, latest=None)
-    status, answer = as_sent(*intake.response(submission, outcomes))
-    assert (status, answer["detail"]) == (403, "kind: expected a kind that this key may send, got 'deployed'")
 
 
 def test_a_new_kind_needs_its_table_entry_only() -> None:

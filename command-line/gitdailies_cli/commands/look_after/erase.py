@@ -22,10 +22,12 @@ _MOST_NAMED = 20
 
 @click.command()
 @click.option("--event", "events", metavar="ID", multiple=True, help="an event, or a delivery of the relay")
+@click.option("--repo", metavar="OWNER/NAME", help="all events of a repository, such as a misspelt one")
 @click.option("--before", metavar="DATE", help="all that is older, as 2026-01-01 or 2026-01-01T00:00:00Z")
 @click.option(
     "--person", metavar="TEXT", help="a name, a mail address, any text; - reads it from standard input"
 )
+@click.option("--inside-words", is_flag=True, help="with --person: also where it is part of a longer word")
 @click.option("--dry-run", is_flag=True, help="say what there is, and erase nothing")
 @click.option("--yes", is_flag=True, help="do not ask")
 @stores.STORE
@@ -33,8 +35,10 @@ _MOST_NAMED = 20
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
 def erase(
     events: tuple[str, ...],
+    repo: str | None,
     before: str | None,
     person: str | None,
+    inside_words: bool,
     dry_run: bool,
     yes: bool,
     store: str | None,
@@ -48,9 +52,10 @@ def erase(
 
     \b
     gitdailies erase --person kim@larkspur.example --dry-run
+    gitdailies erase --repo larkspur/chekcout-api
     gitdailies erase --before 2026-01-01 --yes
     """
-    erasure = _erasure(events, before, person)
+    erasure = _erasure(events, repo, before, person, inside_words=inside_words)
     found = stores.find(store, config)
     planned = [_run(one, erasure, dry=True) for one in found]
     nowhere = [id_ for id_ in events if all(id_ in one.unknown for one in planned)]
@@ -68,6 +73,11 @@ def erase(
         if not any(one.counts for one in planned):
             return
         stores.ask("Erase this for good?", "erase")
+    carry_out(found, erasure, as_json=as_json)
+
+
+def carry_out(found: list[stores.Store], erasure: Erasure, *, as_json: bool = False) -> None:
+    """Erase from the stores and print how much; ends with 4 where a file could not be rewritten."""
     erased = [_run(one, erasure, dry=False) for one in found]
     faults = [one.database.scrub() for one in found]
     _print(found, erased, faults, as_json=as_json, done=True)
@@ -75,15 +85,25 @@ def erase(
         sys.exit(4)
 
 
-def _erasure(events: tuple[str, ...], before: str | None, person: str | None) -> Erasure:
+def _erasure(
+    events: tuple[str, ...], repo: str | None, before: str | None, person: str | None, *, inside_words: bool
+) -> Erasure:
     from gitdailies_core.values.erased_text import ErasedText
+    from gitdailies_core.values.renames import folded
     from gitdailies_server.storage.erasing import Erasure
 
-    if bool(events) + (before is not None) + (person is not None) != 1:
-        raise UsageError("erase: say what: --event, --before or --person, one of them")
+    if bool(events) + sum(one is not None for one in (repo, before, person)) != 1:
+        raise UsageError("erase: say what: --event, --repo, --before or --person, one of them")
+    if inside_words and person is None:
+        raise UsageError("--inside-words: use it with --person")
+    if repo is not None:
+        if not folded(repo):
+            raise UsageError("--repo: expected a name like larkspur/checkout-api, got nothing")
+        return Erasure(repo=folded(repo))
     if person is not None:
         try:
-            return Erasure(text=ErasedText.make(sys.stdin.readline() if person == "-" else person))
+            wanted = sys.stdin.readline() if person == "-" else person
+            return Erasure(text=ErasedText.make(wanted, inside_words=inside_words))
         except ValueError as error:
             raise UsageError(f"--person: {error}") from None
     return Erasure(
@@ -123,6 +143,8 @@ def _print(
             ", ".join(output.counted(count, name) for name, count in _positive(result.counts)) or "nothing"
         )
         click.echo(f"{one}: {'erased' if done else 'there is'} {counts.replace('bodys', 'bodies')}")
+        for place in () if done else result.places:
+            click.echo(output.printable(f"  {place}"))
         for name, count in _positive(result.left):
             click.echo(f"  left, since it counts: {name}, {count:,} times")
         if result.events:
@@ -139,6 +161,7 @@ def _fields(one: stores.Store, result: Erased, fault: str) -> dict[str, Any]:
         "counts": dict(_positive(result.counts)),
         "left": dict(_positive(result.left)),
         "events": result.events,
+        "places": result.places,
         "fault": fault,
     }
 

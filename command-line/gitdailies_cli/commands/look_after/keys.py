@@ -12,6 +12,7 @@ from gitdailies_cli.commands.run.dora import STORE, database
 from gitdailies_cli.common_options import moment, person
 
 if TYPE_CHECKING:
+    from gitdailies_core.values.secret import Secret
     from gitdailies_dora.accounts.keys.webhook_key import Key
 
 _STORE = click.option("--store", default=STORE, show_default=True, help="sqlite:PATH or postgresql://…")
@@ -19,10 +20,11 @@ _STORE = click.option("--store", default=STORE, show_default=True, help="sqlite:
 
 @click.group()
 def keys() -> None:
-    """Create, list and delete webhook keys. A key is shown only once, when it is created.
+    """Create, list, replace and delete webhook keys. A key is shown only once, when it is created.
 
     \b
     gitdailies keys create ci --store sqlite:dora.db
+    gitdailies keys create payments --repo 'larkspur/pay-*' --environment staging
     """
 
 
@@ -35,21 +37,67 @@ def keys() -> None:
     help="a permission: send, read, delete, correct, or one kind of event to send; "
     "may be repeated; default: send",
 )
+@click.option(
+    "--repo",
+    "repos",
+    multiple=True,
+    metavar="NAME",
+    help="send of such repositories alone, as larkspur/pay-*",
+)
+@click.option(
+    "--environment", "environments", multiple=True, metavar="NAME", help="send of such environments alone"
+)
 @click.option("--expires", help="when the key expires, such as 2027-01-01T00:00:00Z; default: never")
 @click.option("--quiet", is_flag=True, help="print only the key")
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
 def create(
-    name: str, store: str, allow: tuple[str, ...], expires: str | None, quiet: bool, as_json: bool
+    name: str,
+    store: str,
+    allow: tuple[str, ...],
+    repos: tuple[str, ...],
+    environments: tuple[str, ...],
+    expires: str | None,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """Create the key NAME and print it. It is shown only once."""
     from gitdailies_dora.accounts.keys.key_store import create_key
+    from gitdailies_dora.accounts.keys.webhook_key import Limits
 
     until = None if expires is None else moment(expires, "--expires")
-    secret, key = create_key(database(store), name, allow, until, person())
+    limits = Limits.make(repos, environments)
+    secret, key = create_key(database(store), name, allow, until, person(), limits)
+    _show_once(secret, key, quiet=quiet, as_json=as_json)
+
+
+@keys.command()
+@click.argument("name")
+@_STORE
+@click.option("--old-until", help="until when the old key works, too; default: for a week")
+@click.option("--quiet", is_flag=True, help="print only the key")
+@click.option("--json", "as_json", is_flag=True, help="print JSON")
+def replace(name: str, store: str, old_until: str | None, quiet: bool, as_json: bool) -> None:
+    """Create a key in place of NAME, with its name, permissions and limits, and print it.
+
+    Both work for a week. Until then, give the new one to all programs that use the old one.
+    """
+    from gitdailies_dora.accounts.keys.key_store import replace_key
+
+    until = None if old_until is None else moment(old_until, "--old-until")
+    secret, key, old = replace_key(database(store), name, until, person())
+    _show_once(secret, key, quiet=quiet, as_json=as_json)
+    if not (quiet or as_json):
+        until_text = output.moment(times.optional_text(old.expires_at))
+        click.echo(f"The old one is {old.name!r} now. It works until {until_text}.")
+
+
+def _show_once(secret: Secret, key: Key, *, quiet: bool, as_json: bool) -> None:
     if quiet:
         click.echo(secret.reveal())
     elif as_json:
-        output.as_json({"name": key.name, "key": secret.reveal(), "allow": sorted(key.allow)})
+        limits = {field: list(names) for field, names in key.limits._asdict().items() if names}
+        shown = {"name": key.name, "key": secret.reveal(), "allow": sorted(key.allow), **limits}
+        output.as_json(shown)
     else:
         click.echo(f"{secret.reveal()}\n")
         click.echo("Shown only once. Send it in the header webhook-key.")
@@ -59,7 +107,7 @@ def create(
 @_STORE
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
 def list_(store: str, as_json: bool) -> None:
-    """List active keys with their permissions and their last use."""
+    """List active keys with their permissions, their limits and their last use."""
     from gitdailies_dora.accounts.keys.key_store import list_keys
 
     found = list_keys(database(store))
@@ -68,7 +116,7 @@ def list_(store: str, as_json: bool) -> None:
     elif not found:
         click.echo("no keys; create one with `gitdailies keys create NAME`")
     else:
-        columns = ("name", "key", "permissions", "created", "by", "last used", "expires")
+        columns = ("name", "key", "permissions", "only for", "created", "by", "last used", "expires")
         output.table("webhook keys", columns, [_for_people(_fields(key)) for key in found])
 
 
@@ -81,6 +129,7 @@ def _fields(key: Key) -> dict[str, str | None]:
         "name": key.name,
         "key": key.shown,
         "allow": ", ".join(sorted(key.allow)),
+        "limits": ", ".join(key.limits.repos + key.limits.environments),
         "createdAt": times.text_of(key.created_at),
         "createdBy": key.created_by,
         "lastUsedAt": times.optional_text(key.last_used_at),

@@ -12,8 +12,9 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
@@ -33,16 +34,25 @@ if TYPE_CHECKING:
 
 SEND_KEY, READ_KEY = find_config.SEND_KEY, find_config.READ_KEY
 DORA, RELAY = "dora", "relay"
+REPO = "larkspur/checkout-api"
 _TIMEOUT_SECONDS = 10
+# How long an incident lasts.
+_LASTS_SECONDS = 3
 
 
 @dataclass(frozen=True)
 class Values:
-    """What is new in each event. *new* returns random hexadecimal text, for a number of bytes."""
+    """What is new in each event. *new* returns random hexadecimal text, for a number of bytes.
+
+    *incident* and *began* are the same in the start and the end of one.
+    """
 
     new: Callable[[int], str]
     now: str
     now_ms: str
+    incident: str
+    began: str
+    ended: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,44 +68,35 @@ class Sample:
 
 
 def _deploy(values: Values) -> Mapping[str, Any]:
-    return {
-        "kind": "deployed",
-        "repo": "larkspur/checkout-api",
-        "branch": "main",
-        "environment": "production",
-        "commitSHA": values.new(20),
-    }
+    at = {"repo": REPO, "branch": "main", "environment": "production"}
+    return {"kind": "deployed", **at, "commitSHA": values.new(20)}
 
 
 def _pagerduty(values: Values) -> Mapping[str, Any]:
-    return {
-        "event": {
-            "id": values.new(10),
-            "event_type": "incident.triggered",
-            "resource_type": "incident",
-            "occurred_at": values.now,
-            "data": {
-                "id": f"Q{values.new(10)}",
-                "type": "incident",
-                "status": "triggered",
-                "created_at": values.now,
-                "title": "Checkout returns 502 for card payments",
-                "service": {"id": "PCHKAPI", "type": "service_reference", "summary": "checkout-api"},
-                "urgency": "high",
-            },
-        }
+    about = {
+        "id": f"Q{values.incident}",
+        "type": "incident",
+        "status": "resolved" if values.ended else "triggered",
+        "created_at": values.began,
+        "title": "Checkout returns 502 for card payments",
+        "service": {"id": "PCHKAPI", "type": "service_reference", "summary": "checkout-api"},
+        "urgency": "high",
     }
+    word = f"incident.{about['status']}"
+    event = {"id": values.new(10), "event_type": word, "resource_type": "incident", "occurred_at": values.now}
+    return {"event": {**event, "data": about}}
 
 
 def _datadog(values: Values) -> Mapping[str, Any]:
+    transition, alert = ("Recovered", "success") if values.ended else ("Triggered", "error")
     return {
         "schema": "datadog-monitor",
         "event_id": values.new(10),
-        "transition": "Triggered",
-        "alert_type": "error",
+        "transition": transition,
+        "alert_type": alert,
         "monitor_id": "51840021",
-        "cycle_key": values.new(10),
-        "title": "[Triggered on {env:prod,service:checkout-api}] Checkout error rate is high",
+        "cycle_key": values.incident,
+        "title": f"[{transition} on {{env:prod,service:checkout-api}}] Checkout error rate is high",
         "date_ms": values.now_ms,
         "service": "checkout-api",
         "env": "production",
@@ -104,25 +105,16 @@ def _datadog(values: Values) -> Mapping[str, Any]:
 
 
 def _squadcast(values: Values) -> Mapping[str, Any]:
-    return {
-        "version": "v2",
-        "event": {
-            "id": values.new(10),
-            "type": "incident.triggered",
-            "resource": "incident",
-            "timestamp": values.now,
-        },
-        "data": {
-            "resource_type": "incident",
-            "resource_data": {
-                "id": values.new(10),
-                "message": "Checkout error rate is high",
-                "service": {"id": "65aa1203d7e3f40019b7c2b4", "name": "Checkout API", "slug": "checkout-api"},
-                "status": "triggered",
-                "created_at": values.now,
-            },
-        },
+    about = {
+        "id": values.incident,
+        "message": "Checkout error rate is high",
+        "service": {"id": "65aa1203d7e3f40019b7c2b4", "name": "Checkout API", "slug": "checkout-api"},
+        "status": "resolved" if values.ended else "triggered",
+        "created_at": values.began,
     }
+    event = {"id": values.new(10), "type": f"incident.{about['status']}", "resource": "incident"}
+    data = {"resource_type": "incident", "resource_data": about}
+    return {"version": "v2", "event": {**event, "timestamp": values.now}, "data": data}
 
 
 _TOKEN = "x-relay-token"  # noqa: S105  the name of a header
@@ -153,15 +145,30 @@ FIRST = ("deploy", "pagerduty")
     help="the folder of `gitdailies up`",
 )
 @click.option("--curl", is_flag=True, help="print a curl command for each event, and send nothing")
-def demo(names: Sequence[str], data: Path, curl: bool) -> None:
+@click.option("--undo", is_flag=True, help=f"erase all events of {REPO} from the stores of the folder")
+def demo(names: Sequence[str], data: Path, curl: bool, undo: bool) -> None:
     """Send example events to a running `gitdailies up`: a deploy and a PagerDuty incident, or those named.
+
+    An incident ends after some seconds.
 
     \b
     gitdailies demo
     gitdailies demo datadog
     gitdailies demo pagerduty --curl
+    gitdailies demo --undo
     """
     settings = _settings(data)
+    if undo:
+        from gitdailies_core.values.renames import folded
+        from gitdailies_server.storage.erasing import Erasure
+
+        from gitdailies_cli.commands import stores
+        from gitdailies_cli.commands.look_after.erase import carry_out
+
+        dora_store = f"sqlite:{find_config.dora_store(data)}"
+        found = [one for at in (dora_store, str(settings.relay.store)) for one in stores.find(at, None)]
+        carry_out(found, Erasure(repo=folded(REPO)))
+        return
     dora, relay = _servers(data, settings)
     chosen = names or FIRST
     if curl:
@@ -173,37 +180,47 @@ def demo(names: Sequence[str], data: Path, curl: bool) -> None:
     click.echo(where_to_look(dora))
 
 
-def _values_now() -> Values:
-    # Vendors tell whole seconds. The next one is after a deploy that was sent just before.
+def _second() -> tuple[str, str]:
+    """Return the next second, as text and in milliseconds; it is after a deploy that was sent just before."""
     second = int(datetime.now(UTC).timestamp()) + 1
-    return Values(
-        secrets.token_hex, f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%SZ}", f"{second}000"
-    )
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%SZ}", f"{second}000"
 
 
-def send(data: Path, dora: str, relay: str, names: Sequence[str]) -> list[str]:
-    """Send the samples *names* to servers like `http://127.0.0.1:8700`; return a line for each.
+def send(data: Path, dora: str, relay: str, names: Sequence[str]) -> Iterator[str]:
+    """Send the samples *names* to servers like `http://127.0.0.1:8700`, and yield a line for each.
 
-    Raises DeliveryError if there is no answer, and Refused for an answer other than 2xx.
+    Some seconds later, it sends the ends of the incidents. Raises DeliveryError if there is no answer, and
+    Refused for an answer other than 2xx.
     """
+    settings, incidents = _settings(data), []
+    for name in names:
+        moment, url = _second(), _address(SAMPLES[name], dora, relay)
+        values = Values(secrets.token_hex, *moment, secrets.token_hex(10), moment[0])
+        _send(data, settings, url, name, values)
+        yield f"{name}: accepted by {url}"
+        if SAMPLES[name].server == RELAY:
+            incidents.append((name, url, values))
+    time.sleep(_LASTS_SECONDS if incidents else 0)
+    for name, url, values in incidents:
+        now, now_ms = _second()
+        _send(data, settings, url, name, replace(values, now=now, now_ms=now_ms, ended=True))
+        yield f"{name}, its end: accepted by {url}"
+
+
+def _send(data: Path, settings: Configuration, url: str, name: str, values: Values) -> None:
     from gitdailies_connection.http.bounded_client import ask
 
-    settings, lines = _settings(data), []
-    for name in names:
-        sample = SAMPLES[name]
-        url = _address(sample, dora, relay)
-        body = json.dumps(sample.body(_values_now())).encode()
-        secret = _secret(data, settings, name).read(os.environ)
-        proof = hmac_sha256(body, secret) if sample.signed else secret.reveal()
-        headers = {"content-type": "application/json", sample.header: proof}
-        try:
-            answer = ask("POST", url, headers, body, seconds=_TIMEOUT_SECONDS)
-        except DeliveryError:
-            raise DeliveryError(f"{url}: no answer; start `gitdailies up` in this folder first") from None
-        if not 200 <= answer.status < 300:
-            raise Refused(f"{url}: expected the {name} event to be accepted, got {answer.status}")
-        lines.append(f"{name}: accepted by {url}")
-    return lines
+    sample = SAMPLES[name]
+    body = json.dumps(sample.body(values)).encode()
+    secret = _secret(data, settings, name).read(os.environ)
+    proof = hmac_sha256(body, secret) if sample.signed else secret.reveal()
+    headers = {"content-type": "application/json", sample.header: proof}
+    try:
+        answer = ask("POST", url, headers, body, seconds=_TIMEOUT_SECONDS)
+    except DeliveryError:
+        raise DeliveryError(f"{url}: no answer; start `gitdailies up` in this folder first") from None
+    if not 200 <= answer.status < 300:
+        raise Refused(f"{url}: expected the {name} event to be accepted, got {answer.status}")
 
 
 def where_to_look(pages: str) -> str:
@@ -213,8 +230,9 @@ def where_to_look(pages: str) -> str:
 
 def curl_command(sample: Sample, source: SecretSource, dora: str, relay: str) -> str:
     """Write a sample as one line of shell, which takes the secret from *source*."""
+    now = "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
     values = Values(
-        lambda count: f"$(openssl rand -hex {count})", "$(date -u +%Y-%m-%dT%H:%M:%SZ)", "$(date +%s)000"
+        lambda count: f"$(openssl rand -hex {count})", now, "$(date +%s)000", "$(openssl rand -hex 10)", now
     )
     # For double quotes in the shell, where only our own $(…) run.
     body = json.dumps(sample.body(values), separators=(",", ":")).replace('"', '\\"')

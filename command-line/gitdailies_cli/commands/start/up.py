@@ -211,7 +211,8 @@ def _here(address: str) -> str:
 async def _send_demo(data: Path, addresses: dict[str, str], public: str) -> None:
     # In a thread, since the servers that answer run in this event loop.
     try:
-        lines = await asyncio.to_thread(demo.send, data, addresses["dora"], addresses["relay"], demo.FIRST)
+        sent = demo.send(data, addresses["dora"], addresses["relay"], demo.FIRST)
+        lines = await asyncio.to_thread(list, sent)
     except GitDailiesError as error:
         lines = [f"note: the examples were not sent: {error}"]
     click.echo("\n".join([*lines, demo.where_to_look(public or addresses["dora"])]))

@@ -220,7 +220,7 @@ class DoraSettings:
 
     `production` may hold globs. `mirrors` are paths by repository, and `mirror_folders`
     by owner, with `MIRROR_NAME` in place of the repository's name. `teams` has its own place in the file.
-    `corrections` says who may correct what events count for on the pages: viewers, too, or owners alone.
+    `corrections` says who may correct what events count for on the pages: members, too, or owners alone.
     `failures` says whether the time of an incident makes a deploy fail (all) or not (evidence).
     `repositories` are former names, and `service_paths` globs, which have a place of their own in it, too.
     `where` says the file and the line, or the option, of each setting that makes the figures and is set.
@@ -237,7 +237,7 @@ class DoraSettings:
     teams: tuple[TeamSettings, ...] = ()
     repositories: Renames = NO_RENAMES
     service_paths: ServicePaths = field(default_factory=lambda: NO_PATHS)
-    corrections: str = "viewers"
+    corrections: str = "members"
     relay: tuple[RelayAddress, ...] = ()
     sign_in: SignInSettings = field(default_factory=SignInSettings)
     failures: str = "all"

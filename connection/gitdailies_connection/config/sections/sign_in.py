@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from gitdailies_connection.config.secret_source import SecretSource
 
-OWNER, VIEWER = "owner", "viewer"
+OWNER = "owner"
 
 
 @dataclass(frozen=True)

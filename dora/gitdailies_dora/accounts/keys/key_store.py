@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from gitdailies_core.error_text import got
@@ -22,7 +22,7 @@ from gitdailies_server.storage.timestamps import from_us, to_us, utc_now
 
 from gitdailies_dora.accounts.audit import write_audit
 from gitdailies_dora.accounts.keys import webhook_key as keys
-from gitdailies_dora.accounts.keys.webhook_key import Key
+from gitdailies_dora.accounts.keys.webhook_key import NO_LIMITS, Key, Limits
 from gitdailies_dora.accounts.keys.wrong_requests import forget_wrong
 from gitdailies_dora.sql.database import StoreLocation, existing_database, transaction
 
@@ -34,6 +34,8 @@ _COLUMNS = (
 _OF_NOBODY = "person_id IS NULL"
 # Of one person.
 MOST_TOKENS = 20
+# How long a key works that was replaced.
+OVERLAP = timedelta(days=7)
 
 # Keys that match a condition, oldest first; the condition takes the place of `{}`.
 _SELECT = f"SELECT {_COLUMNS} FROM keys WHERE {{}} ORDER BY id"  # noqa: S608  the columns above
@@ -46,6 +48,8 @@ _INSERT = (
 )
 # Delete a key; its row stays for the events and audit lines that refer to it.
 _DELETE = "UPDATE keys SET deleted_at = ? WHERE id = ?"
+# Leave its name to the key that replaces it.
+_STEP_BACK = "UPDATE keys SET name = ?, expires_at = ? WHERE id = ?"
 
 
 def create_key(
@@ -54,12 +58,14 @@ def create_key(
     allow: Iterable[str] = (),
     expires_at: datetime | None = None,
     created_by: str = "",
+    limits: Limits = NO_LIMITS,
 ) -> tuple[Secret, Key]:
     """Create a key in a store. The secret that is returned is the only copy of the key itself.
 
-    Raises UsageError for a name that another valid key has, an unknown right or a past expiry.
+    Raises UsageError for a name that another valid key has, an unknown right, limits of a key that does not
+    only send, or a past expiry.
     """
-    request, now = KeyRequest.make(name, allow, expires_at, now=utc_now()), utc_now()
+    request, now = KeyRequest.make(name, allow, expires_at, limits, now=utc_now()), utc_now()
     with transaction(location) as session:
         return add_key(session, request, actor=created_by, now=now)
 
@@ -79,16 +85,30 @@ def delete_key(location: StoreLocation, name_or_prefix: str, deleted_by: str = "
     Every request with the key is refused from the moment this returns. Raises UsageError if no key, or
     more than one, fits.
     """
-    lookup = _lookup(name_or_prefix)
     with transaction(existing_database(location)) as session:
-        found = _rows(session, f"{lookup.condition} AND deleted_at IS NULL", lookup.value)
-        if len(found) != 1:
-            others = found or all_keys(session)
-            names = ", ".join(f"{key.name} ({key.shown})" for key in others) or "none"
-            if found:
-                raise UsageError(f"key: more than one key fits; give the name of one: {names}")
-            raise UsageError(f"key: {lookup.not_found}; keys of this store: {names}")
-        remove_key(session, found[0], actor=deleted_by, now=utc_now())
+        key = _only(session, name_or_prefix)
+        remove_key(session, key, actor=deleted_by, now=utc_now())
+    return key
+
+
+def replace_key(
+    location: StoreLocation, name_or_prefix: str, old_until: datetime | None = None, replaced_by: str = ""
+) -> tuple[Secret, Key, Key]:
+    """Create a key that replaces another, as `put_in_place` does, given as for `delete_key`."""
+    with transaction(existing_database(location)) as session:
+        key = _only(session, name_or_prefix)
+        return put_in_place(session, key, until=old_until, actor=replaced_by, now=utc_now())
+
+
+def _only(session: Session, name_or_prefix: str) -> Key:
+    lookup = _lookup(name_or_prefix)
+    found = _rows(session, f"{lookup.condition} AND deleted_at IS NULL", lookup.value)
+    if len(found) != 1:
+        others = found or all_keys(session)
+        names = ", ".join(f"{key.name} ({key.shown})" for key in others) or "none"
+        if found:
+            raise UsageError(f"key: more than one key fits; give the name of one: {names}")
+        raise UsageError(f"key: {lookup.not_found}; keys of this store: {names}")
     return found[0]
 
 
@@ -99,15 +119,23 @@ class KeyRequest:
     name: str
     allow: frozenset[str]
     expires_at: datetime | None
+    limits: Limits = NO_LIMITS
 
     @classmethod
     def make(
-        cls, name: str, allow: Iterable[str], expires_at: datetime | None, *, now: datetime
+        cls,
+        name: str,
+        allow: Iterable[str],
+        expires_at: datetime | None,
+        limits: Limits = NO_LIMITS,
+        *,
+        now: datetime,
     ) -> KeyRequest:
         """Check the request; raises UsageError."""
         if expires_at is not None and expires_at <= now:
             raise UsageError(f"expires: expected a time in the future, got {text_of(expires_at)}")
-        return cls(keys.checked_name(name), keys.checked_rights(allow), expires_at)
+        rights = keys.checked_rights(allow)
+        return cls(keys.checked_name(name), rights, expires_at, keys.checked_limits(limits, rights))
 
 
 def add_key(
@@ -129,7 +157,7 @@ def add_key(
         raise UsageError(f"name: you have {MOST_TOKENS} tokens; delete one that you no longer use first")
     raw = keys.generate(secrets.choice)
     prefix, last4 = keys.shown_parts(raw)
-    allow = sorted(request.allow)
+    allow = [*sorted(request.allow), *request.limits.words()]
     row = session.execute(
         _INSERT,
         (
@@ -149,6 +177,30 @@ def add_key(
     write_audit(session, now, actor=actor, action=f"{what}.created", subject=key.shown, detail=detail)
     origin = f"webhook key {key.name}" if person_id is None else f"read token {key.name}"
     return Secret(raw, origin=origin), key
+
+
+def put_in_place(
+    session: Session, key: Key, *, until: datetime | None = None, actor: str, now: datetime
+) -> tuple[Secret, Key, Key]:
+    """Create a key with the name, the rights and the limits of another, inside a transaction.
+
+    It lasts as long as the other was to. The other one has another name from now on, and works until *until*,
+    for a week unless given. Returns the secret, the new key and the other one. Raises UsageError for a read
+    token, and if *until* is past.
+    """
+    if key.is_token:
+        raise UsageError("key: this is a read token; its person creates another one on the pages")
+    until = now + OVERLAP if until is None else until
+    if until <= now:
+        raise UsageError(f"until: expected a time in the future, got {text_of(until)}")
+    last = until if key.expires_at is None else min(until, key.expires_at)
+    old = replace(key, name=f"{key.name[:88]} (old {key.last4})", expires_at=last)
+    session.execute(_STEP_BACK, (old.name, to_us(last), key.id))
+    expires_at = None if key.expires_at is None else now + (key.expires_at - key.created_at)
+    request = KeyRequest(key.name, key.allow, expires_at, key.limits)
+    detail = {"name": key.name, "until": text_of(last)}
+    write_audit(session, now, actor=actor, action="key.replaced", subject=key.shown, detail=detail)
+    return *add_key(session, request, actor=actor, now=now), old
 
 
 def all_keys(session: Session, *, deleted: bool = False) -> list[Key]:
@@ -212,16 +264,18 @@ def _rows(session: Session, condition: str, *values: Any) -> list[Key]:
 def _key(row: tuple[Any, ...]) -> Key:
     id_, name, prefix, last4, allow, created_at, created_by, person_id, *moments = row
     last_used_at, expires_at, deleted_at = (None if m is None else from_us(m) for m in moments)
+    rights, limits = keys.stored(allow)
     return Key(
         id=id_,
         name=name,
         prefix=prefix,
         last4=last4,
-        allow=frozenset(allow.split()),
+        allow=rights,
         created_at=from_us(created_at),
         created_by=created_by,
         last_used_at=last_used_at,
         expires_at=expires_at,
         deleted_at=deleted_at,
         person_id=person_id,
+        limits=limits,
     )

@@ -11,15 +11,19 @@ from __future__ import annotations
 import hashlib
 import re
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
+from urllib.parse import quote, unquote
 
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import KINDS
 from gitdailies_core.events.field_types import HIDDEN
 from gitdailies_core.events.kind import Kind
+from gitdailies_core.values import patterns
+from gitdailies_core.values.renames import folded
 
 PREFIX = "gdk_"
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -33,8 +37,54 @@ _LIKE_A_KEY = re.compile(rf"{PREFIX}[0-9A-Za-z]{{8,}}")
 # check characters.
 SHOWN = len(PREFIX) + 4
 
+LONGEST_LIMIT = 200
 SEND, READ, DELETE, CORRECT = "send", "read", "delete", "correct"
 _NAME = re.compile(rf"[^\x00-\x1f\x7f{HIDDEN}]{{1,100}}")
+
+
+# What is not in the name of a repository or an environment of a limit. Forms list several with commas.
+_NO_LIMIT = re.compile(rf"[,\x00-\x1f\x7f{HIDDEN}]")
+
+
+class Limits(NamedTuple):
+    """The repositories and environments of which a key may send events, as folded names or patterns with `*`.
+
+    None of either means all of them.
+    """
+
+    repos: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
+
+    @classmethod
+    def make(cls, repos: Iterable[str] = (), environments: Iterable[str] = ()) -> Limits:
+        """Check and fold names; raises UsageError."""
+        found = []
+        for field, names in (("repos", repos), ("environments", environments)):
+            for name in names:
+                if not name.strip() or len(name) > LONGEST_LIMIT or _NO_LIMIT.search(name):
+                    raise UsageError(f"{field}: use names or patterns, as in larkspur/*, not {got(name)}")
+            fold = folded if field == "repos" else str.casefold
+            found.append(tuple(dict.fromkeys(fold(name.strip()) for name in names)))
+        return cls(*found)
+
+    def words(self) -> list[str]:
+        """Return the limits as words beside the rights, which a release without limits reads, too."""
+        pairs = zip(self._fields, self, strict=True)
+        return [f"{field}={quote(name, safe='/*')}" for field, names in pairs for name in names]
+
+    def fault(self, repos: Collection[str], environments: Collection[str]) -> tuple[str, str] | None:
+        """Return the field for which an event is refused, and the limit; None if it is within the limits.
+
+        *repos* and *environments* are the names, folded, that mean those of the event.
+        """
+        pairs = zip(("repo", "environment"), self, (repos, environments), strict=True)
+        for field, limits, names in pairs:
+            if limits and not any(patterns.matches(limit, name) for limit in limits for name in names):
+                return field, " or ".join(limits)
+        return None
+
+
+NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True)
@@ -42,7 +92,7 @@ class Key:
     """A stored key, without the key itself.
 
     *allow* contains `send` (every kind of event), the word of a kind (that kind), `read`, `delete`, and
-    `correct` (what a deploy or an incident counts for).
+    `correct` (what a deploy or an incident counts for). *limits* are those of what it may send.
     """
 
     id: int
@@ -56,6 +106,7 @@ class Key:
     expires_at: datetime | None
     deleted_at: datetime | None
     person_id: int | None = None
+    limits: Limits = NO_LIMITS
 
     @property
     def is_token(self) -> bool:
@@ -131,6 +182,25 @@ def checked_rights(allow: Iterable[str], kinds: tuple[Kind, ...] = KINDS) -> fro
         if word not in words:
             raise UsageError(f"allow: expected one of {', '.join(words)}, got {got(word)}")
     return chosen or frozenset({SEND})
+
+
+def checked_limits(limits: Limits, allow: Iterable[str]) -> Limits:
+    """Check that only a key that sends alone is limited; raises UsageError."""
+    if any(limits) and not {READ, DELETE, CORRECT}.isdisjoint(allow):
+        raise UsageError(
+            "allow: only sending can be limited to repositories or environments; "
+            "create another key, without limits, that reads, deletes or corrects"
+        )
+    return limits
+
+
+def stored(words: str) -> tuple[frozenset[str], Limits]:
+    """Return the rights and the limits of a row, which are words of one text."""
+    pairs = [word.partition("=")[::2] for word in words.split()]
+    repos, environments = (
+        tuple(unquote(name) for field, name in pairs if field == one) for one in Limits._fields
+    )
+    return frozenset(word for word, name in pairs if not name), Limits(repos, environments)
 
 
 def checked_name(name: str) -> str:

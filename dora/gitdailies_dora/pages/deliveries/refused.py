@@ -33,7 +33,7 @@ class RefusedPages(PageGroup):
         return [Page("/deliveries/refused", self.show)]
 
     async def show(self, visit: Visit) -> Response:
-        """List refused requests in groups. A viewer sees neither addresses nor keys."""
+        """List refused requests in groups. Only an owner sees addresses and keys."""
         relays = self._site.relays
         relay = chosen_relay(visit, relays.names) if relays.names else ""
         query = {"limit": _PAGE}

@@ -45,13 +45,14 @@ def team_choices(teams: Teams) -> list[tuple[str, str]]:
     return [*teams.titles.items(), (NO_TEAM, NO_TEAM_TITLE)] if teams else []
 
 
-def role_words(*, viewers_correct: bool) -> Mapping[str, str]:
+def role_words(*, members_correct: bool) -> Mapping[str, str]:
     """Return the text of each role. The setting `dora.corrections` says who may correct."""
-    sees = "Viewer: sees figures and events"
-    also = "manages keys and people, and sees the audit trail"
+    sees, corrects = "sees figures and events", "corrects how they are counted"
+    member = f", and {corrects}" if members_correct else ""
     return {
-        people.VIEWER: f"{sees}, and corrects how they are counted" if viewers_correct else sees,
-        people.OWNER: f"Owner: also {'' if viewers_correct else 'corrects events, '}{also}",
+        people.READER: f"Reader: {sees}",
+        people.MEMBER: f"Member: {sees}{member}",
+        people.OWNER: f"Owner: {sees}, {corrects}, manages keys and people, and sees the audit trail",
     }
 
 
@@ -156,7 +157,7 @@ class ChangePassword(NewPassword):
 class RoleForm(Form):
     """The role of a person."""
 
-    role = RadioField("Role", choices=_words((people.VIEWER, people.OWNER)), default=people.VIEWER)
+    role = RadioField("Role", choices=_words(reversed(people.ROLES)), default=people.MEMBER)
 
 
 class _Expiring(Form):
@@ -188,6 +189,8 @@ class NewKey(_Expiring):
     reads = BooleanField("May read events")
     deletes = BooleanField("May delete events")
     corrects = BooleanField("May correct how events are counted")
+    repos = StringField("Only for these repositories")
+    environments = StringField("Only for these environments")
     expires = DateField("Expires", [Optional()])
 
     words: ClassVar = {**SENDS_WORDS, **KIND_WORDS}
@@ -202,6 +205,14 @@ class NewKey(_Expiring):
             (keys.CORRECT, self.corrects.data),
         ]
         return frozenset([*sends, *(word for word, chosen in more if chosen)])
+
+    @property
+    def limits(self) -> keys.Limits:
+        """The chosen limits; raises UsageError."""
+        return keys.Limits.make(_listed(self.repos), _listed(self.environments))
+
+    def validate_repos(self, _: Field) -> None:
+        _check(lambda: keys.checked_limits(self.limits, self.allow))
 
     def validate_kinds(self, field: Field) -> None:
         if self.sends.data == SOME and not field.data:
@@ -234,6 +245,11 @@ class NewScreen(_ForDays):
     """Name and expiry of a new link for a screen."""
 
     longest_days = LONGEST_DAYS
+
+
+def _listed(field: Field) -> list[str]:
+    """Return the names in a text, which has commas between them."""
+    return [name for name in map(str.strip, (field.data or "").split(",")) if name]
 
 
 def _end_of(day: date, zone: tzinfo | None) -> datetime:

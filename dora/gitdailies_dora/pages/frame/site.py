@@ -16,6 +16,7 @@ from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote, urlsplit
 
 from gitdailies_connection.addresses import is_loopback
+from gitdailies_connection.published import release
 from gitdailies_core.errors import GitDailiesError
 from gitdailies_server.storage.timestamps import to_us
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
@@ -71,7 +72,7 @@ BELOW: Mapping[str, tuple[str, ...]] = {"/events": ("/deploys", "/incidents"), "
 # The script of a page that renews itself sends this header. A session ends although such a page is open.
 RENEWAL = "x-renewal"
 
-EVERYONE, SIGNED_IN, OWNERS = "everyone", "signed in", "owners"
+EVERYONE, SIGNED_IN, MEMBERS, OWNERS = "everyone", "signed in", "members", "owners"
 # Figures, which a screen with a link may show as well.
 FIGURES = "signed in, or a screen"
 Value = TypeVar("Value")
@@ -97,11 +98,11 @@ class Site:
         self.unknown_keys = here.unknown_keys
         self.configured = here.settings
         self.ways_in = here.settings.sign_in
-        self.correct_needs = OWNERS if here.settings.corrections == "owners" else SIGNED_IN
+        self.correct_needs = OWNERS if here.settings.corrections == "owners" else MEMBERS
         self.relays = Relays(here.settings.relay, os.environ, here.log, here.clock)
         self.secure = here.public.startswith("https:")
         self._visitors = Visitors(here.store, here.clock, self.ways_in)
-        self._role_words = role_words(viewers_correct=self.correct_needs != OWNERS)
+        self._role_words = role_words(members_correct=self.correct_needs != OWNERS)
 
     def local_now(self) -> datetime:
         """Return the present moment, in the configured time zone."""
@@ -135,7 +136,6 @@ class Site:
             .render(
                 visit=visit,
                 person=visit.person,
-                viewers_correct=self.correct_needs != OWNERS,
                 role_words=self._role_words,
                 form_field=FORM_FIELD,
                 timezone=self.settings.zone,
@@ -155,7 +155,7 @@ class Site:
 
     def may_correct(self, visit: Visit) -> bool:
         """Whether a visitor may correct what events count for."""
-        return visit.person is not None and (visit.is_owner or self.correct_needs != OWNERS)
+        return visit.person is not None and _may(visit.person, self.correct_needs)
 
     def message(self, visit: Visit, status: int, title: str, text: str) -> Response:
         """Render a page with a title and a text."""
@@ -228,10 +228,9 @@ class Site:
         if page.needs != EVERYONE and visit.person is None:
             back = _with_query(visit) if page.method == "GET" else "/"
             return self.redirect(f"/sign-in?next={quote(back, safe='/')}")
-        if page.needs == OWNERS and not visit.is_owner:
-            return self.message(
-                visit, 403, "For owners only", "Only owners may open this page. Ask an owner for help."
-            )
+        if visit.person is not None and not _may(visit.person, page.needs):
+            text = f"Only {page.needs} may open this page. Ask an owner for help."
+            return self.message(visit, 403, f"For {page.needs} only", text)
         return await page.handler(visit)
 
     def _error_page(self, visit: Visit, page: Page, error: GitDailiesError) -> Response:
@@ -248,6 +247,11 @@ class Site:
         response = self.message(visit, problem.status, title, text)
         response.headers.update(dict(problem.headers))
         return response
+
+
+def _may(person: people.Person, needs: str) -> bool:
+    """Return whether a person may open a page that needs *needs*; an owner is a member, too."""
+    return person.is_owner or not (needs == OWNERS or (needs == MEMBERS and person.role == people.READER))
 
 
 class PageGroup:
@@ -280,6 +284,7 @@ def _templates() -> Environment:
     templates.globals.update(
         style=_versioned("style.css"), script=_versioned("page.js"), docs=link, amount=amount
     )
+    templates.globals["release"] = release()
     return templates
 
 

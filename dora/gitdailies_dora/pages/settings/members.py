@@ -23,6 +23,7 @@ _LINES = 100
 ACTIONS = {
     "key.created": "created the webhook key",
     "key.deleted": "deleted the webhook key",
+    "key.replaced": "replaced the webhook key",
     "event.deleted": "deleted the event",
     "correction.made": "corrected the event",
     "correction.undone": "undid the correction of the event",
@@ -128,7 +129,7 @@ class PeoplePages(PageGroup):
             form.role.errors = [field_error(error)]
             return self._member(visit, person, form, 422)
         self._site.log.info("role changed", person=person.name, role=role, by=visit.user.name)
-        # An owner who became a viewer may not open the list of people.
+        # An owner who has another role now may not open the list of people.
         return self._site.redirect(
             PEOPLE if role == people.OWNER or person.id != visit.user.id else "/settings"
         )

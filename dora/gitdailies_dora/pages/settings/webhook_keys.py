@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection
 from datetime import timedelta
 from functools import partial
-from itertools import count
 
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import KINDS
+from gitdailies_core.values.secret import Secret
 from starlette.responses import Response
 
 from gitdailies_dora.accounts.keys import key_store
@@ -17,7 +15,7 @@ from gitdailies_dora.accounts.keys import webhook_key as keys
 from gitdailies_dora.accounts.keys.key_store import KeyRequest
 from gitdailies_dora.accounts.keys.webhook_key import Key
 from gitdailies_dora.accounts.keys.wrong_requests import keys_gone_wrong, wrong_requests
-from gitdailies_dora.pages.frame.forms import EVERY, NONE, SOME, NewKey, field_error
+from gitdailies_dora.pages.frame.forms import NewKey, field_error
 from gitdailies_dora.pages.frame.request_context import Visit
 from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup
 
@@ -28,7 +26,6 @@ MANAGE = "/settings/api-access/incoming-webhooks"
 _RELOADED = timedelta(minutes=10)
 # How lately a key was used that is in use, as the page says that asks to delete it.
 _IN_USE = timedelta(days=1)
-_NUMBERED = re.compile(r"-[0-9]{1,4}$")
 # How long the list of keys points at wrong requests.
 RECENTLY = timedelta(days=7)
 
@@ -44,6 +41,7 @@ class SettingsPages(PageGroup):
             Page(f"{MANAGE}/new-key", self.new_key, needs=OWNERS),
             Page(f"{MANAGE}/new-key", self.create_key, "POST", needs=OWNERS),
             Page(f"{MANAGE}/keys/{{id:int}}", self.edit_key, needs=OWNERS),
+            Page(f"{MANAGE}/keys/{{id:int}}/replace", self.replace_key, "POST", needs=OWNERS),
             Page(f"{MANAGE}/keys/{{id:int}}/delete", self.confirm_delete, needs=OWNERS),
             Page(f"{MANAGE}/keys/{{id:int}}/delete", self.delete_key, "POST", needs=OWNERS),
         ]
@@ -74,20 +72,16 @@ class SettingsPages(PageGroup):
         )
 
     async def new_key(self, visit: Visit) -> Response:
-        """Show the form; with `like`, it is filled in for the successor of a key."""
-        like = await self._like(visit)
-        if like is None:
-            return await self._form(visit, NewKey())
-        taken = {key.name for key in await self._site.store.read(key_store.all_keys)}
-        return await self._form(visit, NewKey(data=_successor(like, taken)))
+        """Show the form."""
+        return self._form(visit, NewKey())
 
     async def create_key(self, visit: Visit) -> Response:
         """Create a key and show it once; this response is the only place that contains it."""
         form, now = NewKey(visit.fields), self._site.local_now()
         form.now = now
         if not form.validate():
-            return await self._form(visit, form, 422)
-        request = KeyRequest.make(form.name.data or "", form.allow, form.expires_at, now=now)
+            return self._form(visit, form, 422)
+        request = KeyRequest.make(form.name.data or "", form.allow, form.expires_at, form.limits, now=now)
         try:
             secret, key = await self._write(visit, key_store.add_key, request=request)
         except UsageError as error:
@@ -96,16 +90,18 @@ class SettingsPages(PageGroup):
             if same and same.created_by == visit.user.name and now - same.created_at < _RELOADED:
                 return self._site.redirect(f"{MANAGE}/keys/{same.id}")
             form.name.errors = [field_error(error)]
-            return await self._form(visit, form, 422)
+            return self._form(visit, form, 422)
         self._site.log.info("key created", key=key.name, person=visit.user.name)
-        return self._site.render(
-            visit,
-            "key-once.html",
-            manage=MANAGE,
-            key=key,
-            raw=secret.reveal(),
-            address=f"{visit.origin}/webhooks",
-        )
+        return self._show_once(visit, secret, key)
+
+    async def replace_key(self, visit: Visit) -> Response:
+        """Create a key in place of another and show it once. A form that is sent again changes nothing."""
+        key = await self._key(visit)
+        if key is None or key.name != visit.fields.get("name"):
+            return self._site.redirect(MANAGE)
+        secret, new, old = await self._write(visit, key_store.put_in_place, key=key)
+        self._site.log.info("key replaced", key=key.name, person=visit.user.name)
+        return self._show_once(visit, secret, new, old)
 
     async def edit_key(self, visit: Visit) -> Response:
         """Show one key and what can be done with it."""
@@ -145,45 +141,19 @@ class SettingsPages(PageGroup):
         id_ = min(visit.request.path_params["id"], 2**63 - 1)
         return await self._site.store.read(partial(key_store.find_key_by_id, id_=id_))
 
-    async def _like(self, visit: Visit) -> Key | None:
-        """Return the key that a new one is to replace, if the address or the form names one."""
-        like = visit.fields.get("like", "")
-        if not (like.isascii() and like.isdigit() and len(like) < 10):
-            return None
-        return await self._site.store.read(partial(key_store.find_key_by_id, id_=int(like)))
+    def _form(self, visit: Visit, form: NewKey, status: int = 200) -> Response:
+        return self._site.render(visit, "key-new.html", status, manage=MANAGE, form=form)
 
-    async def _form(self, visit: Visit, form: NewKey, status: int = 200) -> Response:
-        like = await self._like(visit)
-        return self._site.render(visit, "key-new.html", status, manage=MANAGE, form=form, like=like)
+    def _show_once(self, visit: Visit, secret: Secret, key: Key, old: Key | None = None) -> Response:
+        raw, address = secret.reveal(), f"{visit.origin}/webhooks"
+        return self._site.render(
+            visit, "key-once.html", manage=MANAGE, key=key, old=old, raw=raw, address=address
+        )
 
 
 def permissions(key: Key) -> str:
-    """Return the permissions of a key, for people."""
-    titles = {kind.word: kind.title for kind in KINDS}
-    words = {
-        keys.SEND: "send everything",
-        keys.READ: "read",
-        keys.DELETE: "delete",
-        keys.CORRECT: "correct",
-    }
-    sends = [titles[word] for word in titles if word in key.allow]
-    parts = [f"send {', '.join(sends)}"] if sends and keys.SEND not in key.allow else []
-    return "; ".join(
-        [*([words[keys.SEND]] if keys.SEND in key.allow else parts)]
-        + [words[word] for word in (keys.READ, keys.DELETE, keys.CORRECT) if word in key.allow]
-    )
-
-
-def _successor(key: Key, taken: Collection[str]) -> dict[str, object]:
-    """Return the form of a key like *key*, with the next free name: ci, ci-2, ci-3."""
-    stem = _NUMBERED.sub("", key.name)
-    names = (f"{stem[: 100 - len(end)]}{end}" for end in (f"-{number}" for number in count(2)))
-    kinds = sorted(key.allow - {keys.SEND, keys.READ, keys.DELETE, keys.CORRECT})
-    return {
-        "name": next(name for name in names if name not in taken),
-        "sends": EVERY if keys.SEND in key.allow else SOME if kinds else NONE,
-        "kinds": kinds,
-        "reads": keys.READ in key.allow,
-        "deletes": keys.DELETE in key.allow,
-        "corrects": keys.CORRECT in key.allow,
-    }
+    """Return the permissions of a key and its limits, for people."""
+    titles = [kind.title for kind in KINDS if kind.word in key.allow and keys.SEND not in key.allow]
+    parts = ["send everything"] if keys.SEND in key.allow else [f"send {', '.join(titles)}"] * bool(titles)
+    parts += [word for word in (keys.READ, keys.DELETE, keys.CORRECT) if word in key.allow]
+    return "; ".join([*parts, *(f"only for {', '.join(names)}" for names in key.limits if names)])
