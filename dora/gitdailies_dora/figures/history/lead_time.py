@@ -213,10 +213,8 @@ def several_services(
 
 
 def parents_above(commits: Sequence[Commit]) -> list[str]:
-    """Return the parents that a list names and does not list."""
-    listed = CommitSet()
-    for commit in commits:
-        listed.add(commit.sha)
+    """Return the parents that a list names and does not list. A cut SHA may name another commit as well."""
+    listed = {commit.sha for commit in commits}
     return list({sha: None for one in commits for sha in one.parents or () if sha not in listed})
 
 

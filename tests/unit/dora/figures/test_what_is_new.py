@@ -128,6 +128,13 @@ def test_what_is_outside_a_service_is_there_and_never_counts() -> None:
     assert leads(bare(108), *events)["d112"] == "earlier-lists-none"
 
 
+def test_a_cut_parent_is_every_commit_that_begins_with_it() -> None:
+    """A parent of seven digits fits the listed commit and another one, which the target may then have, too."""
+    listed = {"sha": "d" * 7 + "2" * 33, "time": "2026-03-01T00:00:00Z", "parents": ["d" * 7]}
+    first = deploy("d000", moment(1), sha(1), commits=[listed])
+    assert leads(first, deploy("d001", moment(30), "d" * 7 + "1" * 33))["d001"] == []
+
+
 def test_a_list_with_new_merges_alone_may_be_cut() -> None:
     """A shallow checkout of a merge lacks what it merged: unknown. With it, the merge brings nothing more."""
     merge = entry(112, parents=True) | {"parents": [sha(108), sha(900)]}
