@@ -157,7 +157,7 @@ class Sums:
             np.concatenate([NONE, *map(array.__getitem__, map(slice, before[at], ended[at]))])
             for array, at in ((self._values[1], _VALUES[1]), (self._lead_counts, _DEPLOYS))
         )
-        ends = begins_of((ended - before)[_DEPLOYS])[np.cumsum(list(map(len, groups)))]
+        ends = begins_of((ended - before)[_DEPLOYS])[np.cumsum(list(map(len, groups)), dtype=np.int64)]
         return drawn_lead_times(times, counts, ends)
 
     def _at(self, keys: Sequence[Key], parts: Sequence[range]) -> list[Durations]:
