@@ -62,7 +62,7 @@ FOUND = figures_of(
     TIME,
     Pools(np.array([9.0]), np.array([9.0]), np.array([9.0]), np.array([[2.0]]), np.array([[1.0]])),
 )
-ROLLED = rolling_of(Tally(deploys=9, lead_times=ONE, recoveries=ONE), TIME)
+(ROLLED,) = rolling_of([Tally(deploys=9, lead_times=ONE, recoveries=ONE)], [TIME])
 ANSWER = FiguresAnswer(
     "2026-1",
     FiguresPeriod(TIME, None, TIME, TIME, 9.0, "UTC"),

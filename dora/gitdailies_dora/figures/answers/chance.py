@@ -13,6 +13,7 @@ Targets are numbers, as in `columns`. Times and durations are whole microseconds
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import timedelta
 from math import log1p
 from typing import Any, NamedTuple, TypeAlias
@@ -36,6 +37,8 @@ _HOURS_A_WEEK = 168
 _NEVER = 2**62
 # Pairs of an incident and a week that are compared at once: a few MiB.
 _MOST_PAIRS = 100_000
+# Deploys that are counted at once: arrays of this size fit into the caches of processors.
+_MOST_DEPLOYS = 100_000
 # Beyond this a sum would overflow, and every deploy failed by chance long before.
 _MOST_EXPECTED = 50.0
 
@@ -138,8 +141,8 @@ class Timeline:
         self.next = self._following() if following is None else following
 
     @classmethod
-    def of(cls, found: Columns, now: int, chosen: NDArray[np.bool_]) -> Timeline:
-        """Return the deploys of *chosen* targets up to *now*, and those around them."""
+    def some_at_once(cls, found: Columns, now: int, chosen: NDArray[np.bool_]) -> list[Timeline]:
+        """Return the deploys of *chosen* targets up to *now*, and those around them, of some targets each."""
         deploys, around = found.deploys, found.around
         target = np.concatenate([np.repeat(deploys["target"], deploys["deploys"]), around["target"]])
         at = np.concatenate([found.times, around["at"]])
@@ -148,8 +151,12 @@ class Timeline:
         if not chosen.all():
             mine = chosen[target]
             target, at = target[mine], at[mine]
-        keys = np.sort(target.astype(np.int64) * span + (at - origin))
-        return cls(keys, origin, span, len(found.targets))
+        keys = target.astype(np.int64) * span + (at - origin)
+        keys.sort()
+        begins = np.searchsorted(keys, np.arange(len(found.targets)) * span)
+        firsts = np.unique(begins // _MOST_DEPLOYS, return_index=True)[1]
+        parts = np.split(keys, begins[firsts[1:]])
+        return [cls(part, origin, span, len(found.targets)) for part in parts]
 
     def _following(self) -> Durations:
         found: Durations = np.append(self.at[1:], _NEVER)[: len(self.at)]
@@ -220,8 +227,14 @@ class _Suspects(NamedTuple):
     after: Durations
 
 
-def pools(found: Columns, line: Timeline, period: Period, window: int) -> Pools:
-    """Return the pools of a period, of the targets of *line* with a deploy in it; zeros for all others."""
+def pools(found: Columns, lines: Sequence[Timeline], period: Period, window: int) -> Pools:
+    """Return the pools of a period, of the targets of *lines* with a deploy in it; zeros for all others."""
+    *sums, shares = zip(*(_pools(found, line, period, window) for line in lines), strict=True)
+    of_all = (np.sum(of_some, axis=0) for of_some in sums)
+    return Pools._make((*of_all, Shares(*map(np.concatenate, zip(*shares, strict=True)))))
+
+
+def _pools(found: Columns, line: Timeline, period: Period, window: int) -> Pools:
     number, now, until = len(found.targets), period.now, period.until
     behind = now + 1 if period.ended_at is None else min(period.ended_at, now + 1)
     line = line.during(period, behind)
@@ -249,7 +262,7 @@ def pools(found: Columns, line: Timeline, period: Period, window: int) -> Pools:
         rates.append(_ratio(2 * added(in_hours * near, of), line.sums(np.maximum(soon, 0))))
     lates = np.array([added(one, of) for one in late])
     judged = inside & (line.at <= now - window)
-    judged[line.those_of(found.failures)] = False
+    judged[line.those_of(found.failures[here[found.failures["target"]]])] = False
     gaps = np.minimum(line.next - line.at, window) * judged
     expected = [
         added(np.expm1(np.minimum(rate[line.target] * gaps, _MOST_EXPECTED)), line.target) for rate in rates

@@ -9,15 +9,11 @@ the change fail rate. Until then, only its failures could be known, and the rate
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeAlias
+from typing import Annotated, NamedTuple, TypeAlias
 
 from msgspec import Meta, Struct, field, structs
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 FREQUENCY = "deploymentFrequency"
 LEAD_TIME = "changeLeadTime"
@@ -230,14 +226,9 @@ def _fields(found: Struct) -> Iterator[tuple[str, Struct | float | str | None]]:
     return ((one.encode_name, getattr(found, one.name)) for one in structs.fields(found))
 
 
-def percentile(ordered: Sequence[int] | NDArray[np.int64], hundredths: int) -> float | None:
-    """Return the value below which *hundredths* of *ordered* numbers lie; None without numbers."""
-    if not len(ordered):
-        return None
-    # Whole numbers keep a rank exact that is a whole number.
-    below, rest = divmod(hundredths * (len(ordered) - 1), 100)
-    low = int(ordered[below])
-    return low + (int(ordered[below + 1]) - low) * rest / 100 if rest else low
+def between(low: int, high: int, hundredths: int) -> float:
+    """Return the value that is some *hundredths* of the way from a number to another one."""
+    return low + (high - low) * hundredths / 100 if hundredths else low
 
 
 def ratio(part: float, whole: float) -> float | None:

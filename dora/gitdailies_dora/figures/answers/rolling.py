@@ -7,10 +7,12 @@ a rolling line is smooth by itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta, tzinfo
 
-from gitdailies_dora.figures.answers.columns import Durations
+from gitdailies_dora.figures.answers.columns import NONE
 from gitdailies_dora.figures.answers.numbers import (
+    MEDIAN,
     Rolling,
     RollingFailRate,
     RollingLeadTime,
@@ -19,7 +21,7 @@ from gitdailies_dora.figures.answers.numbers import (
     ratio,
 )
 from gitdailies_dora.figures.answers.selection import Period, at_local_time, local_time
-from gitdailies_dora.figures.answers.tally import Tally, median
+from gitdailies_dora.figures.answers.tally import Tally, in_seconds
 
 # Of fewer values, a rolling value would be moved a lot by one of them.
 LEAST_ROLLING = 5
@@ -30,19 +32,22 @@ def begin_of(bucket: Period, span: timedelta) -> int:
     return min(bucket.began_at, _span_before(bucket.until, bucket.zone, span))
 
 
-def rolling_of(found: Tally, began: str) -> Rolling:
-    """Return the figures of the sum of a span, which *began* at a time."""
-    return Rolling(
-        began,
-        RollingLeadTime(_median(found.lead_times), len(found.lead_times)),
-        RollingFailRate(None, found.failed, found.settled),
-        RollingRecovery(_median(found.recoveries), len(found.recoveries)),
-        RollingRework(_rate(found.rework, found.deploys), found.rework, found.deploys),
+def rolling_of(found: Sequence[Tally], began: Sequence[str]) -> list[Rolling]:
+    """Return the figures of the sums of spans, each of which *began* at a time."""
+    lead_times, recoveries = (
+        in_seconds([one if len(one) >= LEAST_ROLLING else NONE for one in several], MEDIAN)
+        for several in ([one.lead_times for one in found], [one.recoveries for one in found])
     )
-
-
-def _median(durations: Durations) -> float | None:
-    return None if len(durations) < LEAST_ROLLING else median(durations)
+    return [
+        Rolling(
+            at,
+            RollingLeadTime(lead_time, len(one.lead_times)),
+            RollingFailRate(None, one.failed, one.settled),
+            RollingRecovery(recovery, len(one.recoveries)),
+            RollingRework(_rate(one.rework, one.deploys), one.rework, one.deploys),
+        )
+        for one, at, (lead_time,), (recovery,) in zip(found, began, lead_times, recoveries, strict=True)
+    ]
 
 
 def _rate(some: int, whole: int) -> float | None:

@@ -1,18 +1,17 @@
 """The sums of groups over segments of time, from columns of deploys, failures and incidents. Pure.
 
-The rows of a group are ordered by segment, and what adds up is added up from the first row on. So the sum of
-any segments that follow each other is a difference of two numbers, and their lead times are a slice. A row
-may have several deploys, if they are in one segment.
+Rows are ordered by group and segment, and what adds up is added up from the first row on. So the sum of any
+segments that follow each other is a difference of two numbers, and their lead times are a slice. A row may
+have several deploys, if they are in one segment.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from itertools import chain
-from operator import add
+from itertools import chain, islice
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -28,6 +27,7 @@ from gitdailies_dora.figures.answers.columns import (
     Durations,
     Index,
     Rows,
+    begins_of,
 )
 from gitdailies_dora.figures.answers.selection import Period
 from gitdailies_dora.figures.answers.tally import Tally, drawn_lead_times, merged
@@ -36,29 +36,11 @@ from gitdailies_dora.figures.history.facts import EVIDENCE
 # The value of a group for each dimension by which it is made, folded.
 Key: TypeAlias = tuple[str, ...]
 
-# Groups are made when they are asked for. Those with this many lead times in all are kept.
-_MOST_KEPT = 3_000_000
-
-# What adds up of deploys: by the name in `DEPLOYS`, that in a sum.
-_COUNTS = {
-    "rework": "rework",
-    "inferred": "inferred",
-    "unknown": "unknown_deploys",
-    "unknown_commits": "unknown_commits",
-    "nothing_new": "nothing_new",
-}
-
-_NOTHING: Index = np.empty(0, np.intp)
-
-
-class Chosen(NamedTuple):
-    """The rows of one group by segments of time, and the position among them at which each segment begins.
-
-    The last position is where the last segment ends.
-    """
-
-    rows: Index
-    begins: Index
+# What adds up of deploys, and is a number in a sum: the first fields of `Tally`.
+_OF_DEPLOYS = ("deploys", "rework", "inferred", "unknown", "unknown_commits", "nothing_new")
+# Where the sums of a group are: those that are numbers in a `Tally`; the failures, and by evidence; and how
+# many values there are of each array of a `Tally`.
+_DEPLOYS, _NUMBERS, _FAILURES, _BY_EVIDENCE, _VALUES = 0, slice(9), 9, slice(10, 14), (0, 14, 15, 16)
 
 
 class Cuts(NamedTuple):
@@ -84,6 +66,12 @@ class Cuts(NamedTuple):
         """Whether the times from *first* to *last* are in one segment, and all settled or none."""
         return 0 < bisect_right(self.edges, first) == bisect_right(self.edges, last) < len(self.edges)
 
+    def ends(self, parts: Sequence[range]) -> tuple[Index, Index, Index]:
+        """Return the edges where ranges of segments begin, are no longer settled, and end."""
+        first = np.array([self.segments[part.start] for part in parts], np.intp)
+        behind = np.array([self.segments[part.stop] for part in parts], np.intp)
+        return first, np.minimum(np.maximum(first, self.settled), behind), behind
+
 
 class Sums:
     """The sums of each group. Segments are given as a range of their numbers.
@@ -93,50 +81,55 @@ class Sums:
 
     def __init__(self, found: Columns, keys: Sequence[Sequence[Key]], cuts: Cuts) -> None:
         self._found = found
-        found = found._replace(incidents=found.incidents[found.incidents["unlinked"] == 1])
-        self._values = _Values(found)
         self._cuts = cuts
         self._targets: defaultdict[Key, list[int]] = defaultdict(list)
         for target, of_target in enumerate(keys):
             for key in of_target:
                 self._targets[key].append(target)
         self._pools: dict[Period, Pools] = {}
-        self._line: Timeline | None = None
-        self._groups: OrderedDict[Key, _Group] = OrderedDict()
-        self._kept = 0
-        self._chosen = _chosen(found, keys, cuts)
+        self._lines: list[Timeline] = []
+        self._numbers = {key: number for number, key in enumerate(self._targets)}
+        groups = [[self._numbers[key] for key in of_target] for of_target in keys]
+        rows = found.deploys, found.failures, found.incidents[found.incidents["unlinked"] == 1]
+        # The last group has no rows. It is that of any other key.
+        self._ordered = [_Ordered(some, groups, len(self._numbers) + 1, cuts) for some in rows]
+        self._sums = _sums(*rows, *self._ordered)
 
     def keys(self, segments: range) -> list[Key]:
         """Return the groups that have a deploy, or an incident of no deploy, in *segments*."""
-        if not segments:
-            return []
         first, behind = (self._cuts.segments[edge] for edge in (segments.start, segments.stop))
-
-        def has_one(chosen: Chosen) -> bool:
-            return bool(chosen.begins[first] < chosen.begins[behind])
-
-        return [
-            key
-            for key, (deploys, _, unlinked) in self._chosen.items()
-            if has_one(deploys) or has_one(unlinked)
-        ]
+        deploys, _, unlinked = (one.begins[:, first] < one.begins[:, behind] for one in self._ordered)
+        return [key for key, has_one in zip(self._numbers, deploys | unlinked, strict=False) if has_one]
 
     def over(self, key: Key, segments: range) -> Tally:
         """Return the sum of a group over some segments."""
-        return self._group(key).over(segments) if segments else Tally()
+        return self.each([key], [segments])[0]
 
-    def together(self, keys: Iterable[Key], segments: range) -> Tally:
-        """Return the sum of several groups."""
-        return merged([self.over(key, segments) for key in keys])
+    def each(self, keys: Sequence[Key], parts: Sequence[range]) -> list[Tally]:
+        """Return the sum over each of some ranges of segments, one group after another."""
+        before, unsettled, ended = self._at(keys, parts)
+        found, pending = ended - before, ended - unsettled
+        values = (
+            [array[begin:end] for begin, end in zip(before[at].tolist(), ended[at].tolist(), strict=True)]
+            for array, at in zip(self._values, _VALUES, strict=True)
+        )
+        evidence = map(tuple, (found - pending)[_BY_EVIDENCE].T.tolist())
+        numbers = *found[_NUMBERS].tolist(), *pending[[_DEPLOYS, _FAILURES]].tolist()
+        return list(map(Tally, *numbers, evidence, *values))
+
+    def together(self, groups: Sequence[Sequence[Key]], segments: range) -> list[Tally]:
+        """Return the sum of each of some groups, which several keys make."""
+        found = iter(self.each(list(chain.from_iterable(groups)), [segments]))
+        return [merged(list(islice(found, len(keys)))) for keys in groups]
 
     def pools(self, keys: Iterable[Key], period: Period) -> Pools:
         """Return what the targets of several groups say about chance in a period."""
         if period not in self._pools:
-            if self._line is None:
+            if not self._lines:
                 chosen = np.zeros(len(self._found.targets), np.bool_)
                 chosen[list(chain.from_iterable(self._targets.values()))] = True
-                self._line = Timeline.of(self._found, period.now, chosen)
-            self._pools[period] = chance.pools(self._found, self._line, period, self._cuts.window)
+                self._lines = Timeline.some_at_once(self._found, period.now, chosen)
+            self._pools[period] = chance.pools(self._found, self._lines, period, self._cuts.window)
         return self._pools[period].of(self._targets_of(keys))
 
     def shares(self, keys: Sequence[Key], period: Period) -> list[float]:
@@ -151,189 +144,101 @@ class Sums:
     def _targets_of(self, keys: Iterable[Key]) -> Index:
         return np.array(list(chain.from_iterable(self._targets[key] for key in keys)), np.intp)
 
-    def deploys(self, keys: Iterable[Key], parts: Sequence[range]) -> list[int]:
+    def deploys(self, keys: Sequence[Key], parts: Sequence[range]) -> list[int]:
         """Return the number of deploys of several groups in each of some ranges of segments."""
-        found = [0] * len(parts)
-        for key in keys:
-            found = list(map(add, found, self._group(key).numbers(parts)))
+        before, _, ended = (one[_DEPLOYS].reshape(len(keys), -1) for one in self._at(keys, parts))
+        found: list[int] = (ended - before).sum(axis=0).tolist()
         return found
 
-    def drawn(self, keys: Iterable[Key], segments: range) -> NDArray[np.float64]:
-        """Return `drawn_lead_times` of several groups."""
-        groups = [self._group(key) for key in keys] if segments else []
-        times = np.concatenate([NONE, *(group.leads_in(segments) for group in groups)])
-        counts = np.concatenate([NONE, *(group.lead_counts_in(segments) for group in groups)])
-        return drawn_lead_times(times, counts)
-
-    def _group(self, key: Key) -> _Group:
-        if key not in self._groups:
-            deploys, failures, unlinked = self._chosen.get(key, (self._none,) * 3)
-            found = _Group(self._values, deploys, failures, unlinked, self._cuts)
-            self._groups[key] = found
-            self._kept += found.size
-            while self._kept > _MOST_KEPT and len(self._groups) > 1:
-                _, dropped = self._groups.popitem(last=False)
-                self._kept -= dropped.size
-        return self._groups[key]
-
-    @cached_property
-    def _none(self) -> Chosen:
-        return Chosen(np.empty(0, np.intp), np.zeros(len(self._cuts.edges), np.intp))
-
-
-def _chosen(
-    found: Columns, keys: Sequence[Sequence[Key]], cuts: Cuts
-) -> dict[Key, tuple[Chosen, Chosen, Chosen]]:
-    """Return the deploys, failures and incidents of each group that are in a segment."""
-    numbers: dict[Key, int] = {}
-    groups = [[numbers.setdefault(key, len(numbers)) for key in of_target] for of_target in keys]
-    edges = np.array(cuts.edges, np.int64)
-    split = (
-        _in_groups(rows, edges, groups, len(numbers))
-        for rows in (found.deploys, found.failures, found.incidents)
-    )
-    return dict(zip(numbers, zip(*split, strict=True), strict=True))
-
-
-def _in_groups(
-    rows: Rows, edges: NDArray[np.int64], groups: Sequence[Sequence[int]], count: int
-) -> Iterator[Chosen]:
-    """Yield which rows are in each of *count* groups and in a segment, ordered by segment.
-
-    *groups* has the numbers of the groups of each target. Segment n has the times from `edges[n]` on, before
-    `edges[n + 1]`.
-    """
-    segment = np.searchsorted(edges, rows["at"], "right")
-    segment = segment.astype(np.min_scalar_type(len(edges)))
-    # Sorting few different small numbers, which are in order for the most part, is fast.
-    chosen = np.argsort(segment, kind="stable")
-    first, behind = np.searchsorted(segment, np.array((1, len(edges)), segment.dtype), sorter=chosen)
-    chosen = chosen[first:behind]
-    segment, target = segment.take(chosen), rows["target"].take(chosen)
-    numbers = np.arange(1, len(edges) + 1, dtype=segment.dtype)
-    found: list[list[Index]] = [[] for _ in range(count)]
-    # Most targets have one group: a table of first groups, one of second groups, and so on.
-    for turn in range(max(map(len, groups), default=0)):
-        table = np.array(
-            [of_target[turn] if turn < len(of_target) else count for of_target in groups],
-            np.min_scalar_type(count),
+    def drawn(self, groups: Sequence[Sequence[Key]], segments: range) -> list[NDArray[np.float64]]:
+        """Return `drawn_lead_times` of each of some groups, which several keys make."""
+        before, _, ended = self._at(list(chain.from_iterable(groups)), [segments])
+        times, counts = (
+            np.concatenate([NONE, *map(array.__getitem__, map(slice, before[at], ended[at]))])
+            for array, at in ((self._values[1], _VALUES[1]), (self._lead_counts, _DEPLOYS))
         )
-        group = table.take(target)
-        ordered = np.argsort(group, kind="stable")
-        cuts = np.searchsorted(group, np.arange(count + 1, dtype=group.dtype), sorter=ordered)
-        for number in range(count):
-            if cuts[number] < cuts[number + 1]:
-                found[number].append(ordered[cuts[number] : cuts[number + 1]])
-    for parts in found:
-        mine = parts[0] if len(parts) == 1 else np.sort(np.concatenate([_NOTHING, *parts]))
-        yield Chosen(chosen.take(mine), np.searchsorted(segment.take(mine), numbers))
+        ends = begins_of((ended - before)[_DEPLOYS])[np.cumsum(list(map(len, groups)), dtype=np.int64)]
+        return drawn_lead_times(times, counts, ends)
 
-
-class _Values:
-    """Columns, and the values of some of their rows of deploys, one row after another."""
-
-    def __init__(self, found: Columns) -> None:
-        self.columns = found
-
-    def lead_times(self, rows: Index) -> Durations:
-        return columns.runs(self.columns.lead_times, self._leads_begin, rows)
-
-    def of_each(self, values: NDArray[Any], rows: Index) -> NDArray[Any]:
-        """Return those of *values* that some rows have; *values* has one for each deploy."""
-        if len(values) == len(self.columns.deploys):
-            return values.take(rows)
-        return columns.runs(values, self._deploys_begin, rows)
+    def _at(self, keys: Sequence[Key], parts: Sequence[range]) -> list[Durations]:
+        """Return the sums where each range begins, is no longer settled, and ends; as `each` has them."""
+        numbers = np.array([self._numbers.get(key, -1) for key in keys], np.intp)[:, None]
+        return [
+            self._sums[:, numbers, edges].reshape(len(self._sums), -1) for edges in self._cuts.ends(parts)
+        ]
 
     @cached_property
-    def _leads_begin(self) -> Durations:
-        return columns.begins_of(self.columns.deploys["leads"])
-
-    @cached_property
-    def _deploys_begin(self) -> Durations:
-        return columns.begins_of(self.columns.deploys["deploys"])
-
-
-class _Group:
-    """The rows of one group, and how far each sum is at each cut."""
-
-    def __init__(
-        self,
-        values: _Values,
-        deploys: Chosen,
-        failures: Chosen,
-        unlinked: Chosen,
-        cuts: Cuts,
-    ) -> None:
-        self._values, self._rows, found = values, deploys.rows, values.columns
-        self._segments, self._settled = cuts.segments, cuts.settled
-        rows, at = found.deploys.take(deploys.rows), deploys.begins
-        self._deploys, self._leads_at = (_sums(rows[name], at) for name in ("deploys", "leads"))
-        self._counts = {name: _sums(rows[column], at) for column, name in _COUNTS.items()}
-        self._leads = values.lead_times(deploys.rows)
-        # In order of time, and so is each segment.
-        self._times = np.sort(values.of_each(found.times, deploys.rows))
-        rows, at = found.failures.take(failures.rows), failures.begins
-        self._failures = at.tolist()
-        self._recoveries, self._recoveries_at = _known(rows["recovery"], at)
-        self._remedied, self._remedied_at = _known(rows["remedied"], at)
-        self._open = _sums(rows["open"], at)
-        self._evidence = [_sums(rows["evidence"] == number, at) for number in range(len(EVIDENCE))]
-        self._unlinked = unlinked.begins.tolist()
-        self._wide = _sums(found.incidents["wide"].take(unlinked.rows), unlinked.begins)
-
-    @property
-    def size(self) -> int:
-        return len(self._leads) + len(self._rows)
-
-    def numbers(self, parts: Iterable[range]) -> list[int]:
-        sums, at = self._deploys, self._segments
-        return [sums[at[part.stop]] - sums[at[part.start]] for part in parts]
-
-    def leads_in(self, segments: range) -> Durations:
-        return self._leads[self._slice(self._leads_at, segments)]
-
-    def lead_counts_in(self, segments: range) -> Counts:
-        return self._lead_counts[self._slice(self._deploys, segments)]
+    def _values(self) -> tuple[Durations, ...]:
+        """The times, lead times, recoveries and times to a remedy, each by group and segment."""
+        found, (of_deploys, of_failures, _) = self._found, self._ordered
+        times = self._of_each(found.times)
+        # Each segment is in order of time.
+        for begin, *_, end in self._sums[_DEPLOYS].tolist():
+            times[begin:end].sort()
+        leads = columns.runs(found.lead_times, begins_of(found.deploys["leads"]), of_deploys.rows)
+        durations = (found.failures[name].take(of_failures.rows) for name in ("recovery", "remedied"))
+        return times, leads, *(some[some != NO_TIME] for some in durations)
 
     @cached_property
     def _lead_counts(self) -> Counts:
-        return self._values.of_each(self._values.columns.lead_counts, self._rows)
+        return self._of_each(self._found.lead_counts)
 
-    def over(self, segments: range) -> Tally:
-        first, behind = self._ends(segments)
-        # The sums of what is not settled begin here.
-        unsettled = min(max(first, self._settled), behind)
-        deploys, failures = self._deploys, self._failures
-        failed_pending = failures[behind] - failures[unsettled]
-        return Tally(
-            **{name: at[behind] - at[first] for name, at in self._counts.items()},
-            deploys=deploys[behind] - deploys[first],
-            unsettled=deploys[behind] - deploys[unsettled],
-            times=self._times[self._deploys[first] : self._deploys[behind]],
-            lead_times=self._leads[self._leads_at[first] : self._leads_at[behind]],
-            evidence=tuple(at[unsettled] - at[first] for at in self._evidence),
-            failed_pending=failed_pending,
-            recoveries=self._recoveries[self._recoveries_at[first] : self._recoveries_at[behind]],
-            remedied=self._remedied[self._remedied_at[first] : self._remedied_at[behind]],
-            open=self._open[behind] - self._open[first],
-            unlinked=self._unlinked[behind] - self._unlinked[first],
-            attributed_in72h=self._wide[behind] - self._wide[first],
-        )
-
-    def _ends(self, segments: range) -> tuple[int, int]:
-        return self._segments[segments.start], self._segments[segments.stop]
-
-    def _slice(self, at: Sequence[int], segments: range) -> slice:
-        first, behind = self._ends(segments)
-        return slice(at[first], at[behind])
+    def _of_each(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return *values*, one for each deploy, by group and segment."""
+        rows = self._ordered[0].rows
+        if len(values) == len(self._found.deploys):
+            return values.take(rows)
+        return columns.runs(values, begins_of(self._found.deploys["deploys"]), rows).copy()
 
 
-def _sums(values: NDArray[Any], at: Index) -> list[int]:
-    """Return the sum of the values before each position; there is none before the first one."""
-    return [0, *np.cumsum(columns.sums_between(values, at)).tolist()]
+class _Ordered:
+    """The rows of one group after another, each by segments: `rows` has their positions.
+
+    `begins` has a row for each group: where each segment of it begins, and where the last one ends.
+    """
+
+    def __init__(self, rows: Rows, groups: Sequence[Sequence[int]], count: int, cuts: Cuts) -> None:
+        """*groups* has the numbers of the groups of each target, less than *count*."""
+        width, most = len(cuts.edges) + 1, max(map(len, groups), default=0)
+        # The first segment is 1. What is before it, and what is behind the last one, is in no segment.
+        segment = np.searchsorted(np.array(cuts.edges, np.int64), rows["at"], "right")
+        segment = np.tile(segment.astype(np.min_scalar_type(width)), most)
+        # Most targets have one group: the first groups of all rows, then the second ones, and so on.
+        several = [[*of_target, *[count] * (most - len(of_target))] for of_target in groups]
+        table = np.array(several, np.min_scalar_type(count)).reshape(len(groups), most)
+        group = table.T[:, rows["target"]].ravel()
+        cells = np.bincount(group.astype(np.intp) * width + segment, minlength=(count + 1) * width)
+        begins = begins_of(cells)[:-1].reshape(count + 1, width)
+        self.begins: Index = begins[:count, 1:]
+        # Few different small numbers are sorted fast.
+        self.rows: Index = np.lexsort((segment, group))[: begins[count, 0]]
+        if most > 1:
+            self.rows %= len(rows)
+
+    def sums(self, values: NDArray[Any] | None = None) -> Durations:
+        """Return how many rows of each group, or what sum of their *values*, is before each segment."""
+        return self.begins if values is None else begins_of(values.take(self.rows))[self.begins]
 
 
-def _known(durations: Durations, at: Index) -> tuple[Durations, list[int]]:
-    """Return the durations that there are, and how many are before each position."""
-    is_known = durations != NO_TIME
-    return durations[is_known], _sums(is_known, at)
+def _sums(
+    deploys: Rows,
+    failures: Rows,
+    unlinked: Rows,
+    of_deploys: _Ordered,
+    of_failures: _Ordered,
+    of_unlinked: _Ordered,
+) -> Durations:
+    """Return how far each sum is before each segment of each group."""
+    evidence = failures["evidence"]
+    return np.array(
+        [
+            *(of_deploys.sums(deploys[name]) for name in _OF_DEPLOYS),
+            of_failures.sums(failures["open"]),
+            of_unlinked.sums(),
+            of_unlinked.sums(unlinked["wide"]),
+            of_failures.sums(),
+            *(of_failures.sums(evidence == number) for number in range(len(EVIDENCE))),
+            of_deploys.sums(deploys["leads"]),
+            *(of_failures.sums(failures[name] != NO_TIME) for name in ("recovery", "remedied")),
+        ]
+    )

@@ -329,7 +329,7 @@ def _by_unit(found: Overview) -> Units:
     read = found.found
     return Units(
         found.question.interval,
-        [read.sums.over(ALL, part) for _, part in read.planned.buckets],
+        read.sums.each([ALL], [part for _, part in read.planned.buckets]),
         [bucket.whole for bucket, _ in read.planned.buckets],
     )
 

@@ -8,8 +8,16 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from gitdailies_dora.figures.answers.chance import Pools, _hours, shown_rate
-from gitdailies_dora.figures.answers.columns import of_facts
+from gitdailies_core.values.deploy_target import DeployTarget
+from gitdailies_dora.figures.answers import chance
+from gitdailies_dora.figures.answers.chance import Pools, Timeline, _hours, pools, shown_rate
+from gitdailies_dora.figures.answers.columns import (
+    DeployValues,
+    FailureValues,
+    IncidentValues,
+    columns,
+    of_facts,
+)
 from gitdailies_dora.figures.answers.selection import Period, local_time
 from gitdailies_dora.figures.answers.series import ALL, SeriesQuestion, add_up, cuts, plan
 from gitdailies_dora.figures.history.corrections import NONE, Correction, Corrections
@@ -314,3 +322,27 @@ def test_each_incident_has_the_share_of_time_that_is_sooner_after_a_deploy() -> 
     sums = add_up(of_facts(found.facts), asked_for, cuts(planned, asked_for, found.settings.window_us))
     assert sums.shares((ALL,), asked_for.period) == [0.25, 0.75]
     assert sums.shares((), asked_for.period) == []
+
+
+def test_targets_are_counted_some_at_once_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few deploys at once, or all of them: what they say about chance is the same."""
+    random_ = random.Random(5)
+    places = [DeployTarget(f"a/{number}", "", None) for number in range(9)]
+
+    def at() -> int:
+        return random_.randrange(30 * DAY)
+
+    deploys = [DeployValues(random_.choice(places), at(), False, False, False, 0, ()) for _ in range(300)]
+    failed = [FailureValues(one.target, one.at, "time", None, False, None) for one in deploys[::7]]
+    incidents = [IncidentValues(random_.choice(places), at(), True, chance=True) for _ in range(200)]
+    found, period = columns(deploys, failed, incidents), Period(0, 29 * DAY, 30 * DAY, ZoneInfo("UTC"))
+
+    def pools_of(most: int) -> tuple[int, Pools]:
+        monkeypatch.setattr(chance, "_MOST_DEPLOYS", most)
+        lines = Timeline.some_at_once(found, period.now, np.arange(9) != 4)
+        return len(lines), pools(found, lines, period, DAY)
+
+    (one, expected), (several, some) = pools_of(1000), pools_of(50)
+    assert (one, several > 3) == (1, True)
+    for array, other in zip((*expected[:5], *expected.shares), (*some[:5], *some.shares), strict=True):
+        np.testing.assert_array_equal(array, other)

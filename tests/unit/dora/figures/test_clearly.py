@@ -86,7 +86,7 @@ def repository(chance: np.random.Generator, before: Rates, now: Rates) -> dict[s
     question, sums, repos = draw(chance, before, now)
     planned = series.plan(question)
     first = series.first_of(question, {repos[0]: NOW - 3 * DAYS * 24 * HOUR}, series.ALL)
-    (change,), _ = series.changes([series.differences(planned, sums, (series.ALL,), first)])
+    (change,), _ = series.changes(series.differences(planned, sums, [(series.ALL,)], [first]))
     assert change is not None
     return dict(change.by_figure)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 import numpy as np
 import pytest
 from gitdailies_core.values.deploy_target import DeployTarget
+from gitdailies_dora.figures.answers import tally as tally_module
 from gitdailies_dora.figures.answers.columns import (
     NONE,
     Columns,
@@ -23,7 +25,6 @@ from gitdailies_dora.figures.answers.columns import (
     target_of,
 )
 from gitdailies_dora.figures.answers.comparison import clear
-from gitdailies_dora.figures.answers.numbers import percentile, seconds
 from gitdailies_dora.figures.answers.sums import Cuts, Sums
 from gitdailies_dora.figures.answers.tally import (
     MOST_COMPARED,
@@ -148,7 +149,7 @@ def test_columns_of_parts_are_those_of_all(
     )
     for key in KEYS:
         same(parts, together, key, everything)
-    whole = together.together(KEYS, everything)
+    (whole,) = together.together([KEYS], everything)
     added = merged([together.over(key, everything) for key in KEYS])
     assert shown(whole) == shown(added)
     assert whole.deploys == sum(together.over(key, everything).deploys for key in KEYS)
@@ -185,7 +186,8 @@ def test_a_week_is_whole_where_no_cut_is_in_it() -> None:
 def same(found: Sums, expected: Sums, key: tuple[str, ...], segments: range) -> None:
     """Compare all that is asked of a group."""
     assert shown(found.over(key, segments)) == shown(expected.over(key, segments))
-    assert sorted(found.drawn([key], segments)) == sorted(expected.drawn([key], segments))
+    (drawn_,), (of_expected,) = found.drawn([[key]], segments), expected.drawn([[key]], segments)
+    assert sorted(drawn_) == sorted(of_expected)
     assert set(found.keys(segments)) == set(expected.keys(segments))
 
 
@@ -198,18 +200,32 @@ def shown(found: Tally) -> dict[str, Any]:
 def drawn(deploys: Sequence[Sequence[int]]) -> list[float]:
     times = [time for deploy in deploys for time in deploy]
     counts = np.array([len(deploy) for deploy in deploys], np.uint32)
-    return drawn_lead_times(np.array(times, np.int64), counts).tolist()
+    (found,) = drawn_lead_times(np.array(times, np.int64), counts, np.array([len(deploys)]))
+    medians: list[float] = found.tolist()
+    return medians
 
 
-@given(st.lists(st.integers(0, 2**52 - 1), min_size=1), st.integers(1, 5000))
-def test_percentiles_are_those_of_the_sorted_durations(some: list[int], number: int) -> None:
-    """Percentiles of durations, which are not sorted, are those of sorted ones."""
+def percentile(durations: Sequence[int], hundredths: int) -> float | None:
+    """A percentile in seconds, as the definition says: linear between neighbors."""
+    if not durations:
+        return None
+    ordered, (below, rest) = sorted(durations), divmod(hundredths * (len(durations) - 1), 100)
+    low = ordered[below]
+    return (low + (ordered[below + 1] - low) * rest / 100 if rest else low) / 1_000_000
+
+
+@given(st.lists(st.lists(st.integers(0, 2**52 - 1), max_size=9)), st.integers(1, 5000), st.integers(1, 99))
+def test_percentiles_are_those_of_the_sorted_durations(some: list[list[int]], number: int, most: int) -> None:
+    """Percentiles of several durations, which are not sorted, are those of sorted ones, however many."""
     chance = random.Random(number)
-    durations = chance.choices([*some, *(chance.randrange(2**52) for _ in some)], k=number)
-    found = np.array(durations)
-    expected = [seconds(percentile(sorted(durations), cut)) for cut in (25, 50, 75, 90)]
+    several = [*some, [chance.randrange(2**52) for _ in range(number)], []]
+    found = [np.array(durations, np.int64) for durations in several]
+    expected = [[percentile(durations, cut) for cut in (25, 50, 75, 90)] for durations in several]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tally_module, "_MOST_AT_ONCE", most)
+        assert in_seconds(found, 25, 50, 75, 90) == expected
     assert in_seconds(found, 25, 50, 75, 90) == expected
-    assert list(found) == durations
+    assert list(map(list, found)) == several
 
 
 def test_very_many_deploys_are_drawn_alike_in_any_order() -> None:
@@ -222,6 +238,17 @@ def test_very_many_deploys_are_drawn_alike_in_any_order() -> None:
     assert 0.8 < len(found) / MOST_COMPARED < 1.2
     few = deploys[:MOST_COMPARED]
     assert drawn(few) == [sum(deploy) / 2 for deploy in few]
+
+
+@given(st.lists(st.lists(st.lists(st.integers(0, 10**15), max_size=4), max_size=5), max_size=4))
+def test_deploys_of_groups_are_drawn_as_each_by_itself(groups: list[list[list[int]]]) -> None:
+    """The median lead times of several groups at once are those of each one; some deploys have none."""
+    deploys = [deploy for group in groups for deploy in group]
+    counts = np.array([len(deploy) for deploy in deploys], np.uint32)
+    times = np.array([time for deploy in deploys for time in deploy], np.int64)
+    ends = np.cumsum([len(group) for group in groups], dtype=np.int64)
+    found = [one.tolist() for one in drawn_lead_times(times, counts, ends)]
+    assert found == [[median(deploy) for deploy in group if deploy] for group in groups]
 
 
 def test_many_commits_of_one_deploy_count_as_one_wait() -> None:

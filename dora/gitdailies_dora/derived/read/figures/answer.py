@@ -136,18 +136,18 @@ def of_groups(
     found = read(session, question, settings, most)
     keys = found.keys if after is None else _behind(question, found.keys, after)
     page = keys[:limit]
-    shown = set(page)
     names = Names(session, question, settings)
-    differences, groups = [], []
-    for key in found.keys:
-        first = series.first_of(question, found.firsts, key)
-        differences.append(series.differences(found.planned, found.sums, (key,), first))
-        if key in shown:
-            summary = series.summary(question, found.planned, found.sums, (key,), first)
-            buckets = series.buckets(found.planned, found.sums, key, first)
-            groups.append(SeriesGroup(names.of(key), *summary, buckets))
+    firsts = {key: series.first_of(question, found.firsts, key) for key in found.keys}
+    every = [(key,) for key in found.keys]
+    differences = series.differences(found.planned, found.sums, every, list(firsts.values()))
     changes = dict(zip(found.keys, series.changes(differences)[0], strict=True))
-    groups = [structs.replace(one, change=changes[key]) for one, key in zip(groups, page, strict=True)]
+    begun = [firsts[key] for key in page]
+    summaries = series.summaries(question, found.planned, found.sums, [(key,) for key in page], begun)
+    buckets = series.buckets(found.planned, found.sums, page, begun)
+    groups = tuple(
+        SeriesGroup(names.of(key), summary.total, summary.before, changes[key], of_key)
+        for key, summary, of_key in zip(page, summaries, buckets, strict=True)
+    )
     period, before = question.period, found.planned.before
     return SeriesAnswer(
         definitions=DEFINITIONS,
@@ -163,7 +163,7 @@ def of_groups(
         before=None if before is None else SeriesBefore(_text(before.began_at)),
         confidence=CONFIDENCE if question.compare else None,
         filter=names.filters(),
-        groups=tuple(groups),
+        groups=groups,
         next=cursor(page[-1]) if len(keys) > limit else None,
         unknown=unknown_in(session, question, settings) or UNSET,
     )

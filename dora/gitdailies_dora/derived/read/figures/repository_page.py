@@ -77,9 +77,10 @@ def repository_page(
     selection = question.selection
     found = read(session, asked, settings)
     planned, sums, first = found.planned, found.sums, series.first_of(asked, found.firsts, ALL)
-    recoveries = [in_seconds(sums.over(ALL, part).recoveries, P25, P75) for _, part in planned.buckets]
-    figures = series.buckets(planned, sums, ALL, first)
-    (change,), _ = series.changes([series.differences(planned, sums, (ALL,), first)])
+    tallies = sums.each([ALL], [part for _, part in planned.buckets])
+    recoveries = in_seconds([one.recoveries for one in tallies], P25, P75)
+    figures = series.buckets(planned, sums, [ALL], [first])[0]
+    (change,), _ = series.changes(series.differences(planned, sums, [(ALL,)], [first]))
     drawn = tracks_of(*_rows(session, question, settings), selection.period, settings.window_us)
     return RepositoryPage(
         target=filter_of(Names(session, asked, settings), question, settings),

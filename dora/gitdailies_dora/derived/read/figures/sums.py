@@ -124,8 +124,11 @@ def _parts(
     now = question.period.now
     few = 0 < len(where.repos) <= _FEW
     weeks = [] if few else packed_weeks(session, where, span, now, cuts)
-    if weeks:
+    # Single deploys of years, and the weeks of several environments, are more than is kept.
+    if len(question.environments) == 1 and 2 * sum(week.is_whole for week in weeks) > len(weeks):
         yield _packed(session, where, weeks, now, settings)
+    else:
+        yield from read_weeks(session, where, weeks, now)
     begins = [span.first, *(week.span.last + 1 for week in weeks)]
     ends = [*(week.span.first - 1 for week in weeks), span.last]
     for other in map(TimeSpan, begins, ends):
