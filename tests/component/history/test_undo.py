@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def sheet(folder: Path, *hours: int) -> None:
     (folder / "deploys.csv").write_text("\n".join(["kind,repo,commitSHA,environment,time", *rows]) + "\n")
 
 
-def history(folder: Path, url: str, key: str, *more: str, expected: int = 0) -> dict[str, int]:
+def history(folder: Path, url: str, key: str, *more: str, expected: int = 0) -> dict[str, Any]:
     arguments = ("history", "import", "deploys.csv", "--url", url, "--json", *more)
     done = run(*arguments, folder=folder, expected=expected, environ={"GITDAILIES_WEBHOOK_KEY": key})
     return json.loads(done.stdout) if done.stdout else {"error": done.stderr}
