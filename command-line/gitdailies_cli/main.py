@@ -60,6 +60,7 @@ SECTIONS = {
         ),
         "dora": ("commands.run.dora", "run the DORA server, the receiver of events"),
         "alive": ("commands.run.alive", "ask the servers that run here for their health; for containers"),
+        "reload": ("commands.run.reload", "have the servers here read gitdailies.yml again"),
         "check": ("commands.run.check", "check configuration, secrets, reachability, dialect and mirrors"),
     },
     "Look after": {

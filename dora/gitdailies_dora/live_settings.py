@@ -62,7 +62,7 @@ class ReloadableApp:
         *,
         measured: ReceiverMetrics | None = None,
     ) -> None:
-        self._store = store
+        self._store, self.database = store, store.database
         self._clock = clock
         self._log = log
         self._public = public
@@ -143,8 +143,10 @@ async def reload_when_set(
         except Exception as error:  # noqa: BLE001  after any error the server goes on with the old settings
             app.measured.reload_failed = True
             log.error("dora settings not reloaded", reason=describe_error(error))
+            app.database.note_reload(describe_error(error))
         else:
             app.measured.reload_failed = False
+            app.database.note_reload()
             log.info("dora settings reloaded", changed=changed)
             with suppress(GitDailiesError):
                 for text in await app.names_without_events():

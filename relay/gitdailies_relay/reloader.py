@@ -84,8 +84,10 @@ class Reloader:
             if isinstance(error, VariableNotSet):
                 reason += "; a running relay has the variables of its start: restart it, or use {file: PATH}"
             LOG.error("configuration not reloaded", reason=reason)
+            self.store.database.note_reload(reason)
             raise
         self.failed = False
+        self.store.database.note_reload()
         LOG.info("configuration reloaded")
 
     async def join_names(self, renames: Renames) -> None:

@@ -121,6 +121,36 @@ def test_a_demo_is_undone(started):
                                            cwd=started.folder).stdout  # fmt: skip
 
 
+def test_reload_waits_and_prints_what_is_wrong(started):
+    """It ends when both servers have the file. Faults of the file, and of a secret it names, are printed."""
+    file = started.data / "gitdailies.yml"
+    text = file.read_text()
+    done = command("reload", cwd=started.folder)
+    assert (done.returncode, done.stderr, done.stdout.count("its server has reloaded")) == (0, "", 2)
+    try:
+        file.write_text(text.replace("services:", "servces:", 1))
+        wrong = command("reload", cwd=started.folder)
+        file.write_text(text.replace("datadog-token", "no-such-token"))
+        missing = command("reload", cwd=started.folder)
+    finally:
+        file.write_text(text)
+        again = command("reload", cwd=started.folder)
+    assert (wrong.returncode, "did you mean services" in wrong.stderr) == (2, True)
+    assert (missing.returncode, "did not reload: file" in missing.stderr) == (2, True)
+    assert again.returncode == 0
+
+
+def test_reload_without_a_server_says_what_to_type(tmp_path):
+    """Where none runs, also after one was killed, the command ends with 2 and signals nobody."""
+    (tmp_path / "gitdailies-data").mkdir()
+    (tmp_path / "gitdailies-data/dora.db.lock").write_text("1\n")
+    file = tmp_path / "gitdailies.yml"
+    file.write_text("gitdailies: {url: 'http://127.0.0.1:9/webhooks', key: {env: KEY}}\n")
+    nobody = command("reload", cwd=tmp_path)
+    assert nobody.returncode == 2
+    assert "no server with an SQLite store runs here" in nobody.stderr
+
+
 def test_a_demo_without_a_server_names_what_to_start(tmp_path):
     """Without the folder of `gitdailies up`, `demo` ends with 2 and says to start it."""
     nothing = command("demo", cwd=tmp_path)

@@ -86,6 +86,9 @@ class Database(Protocol):
 
     def unlock(self) -> None: ...
 
+    def note_reload(self, fault: str = "") -> None:
+        """Tell `gitdailies reload` that settings were reloaded, or why not, where it can find that."""
+
     def watch(self) -> FileWatch | None:
         """Return what sees that its file is deleted or replaced from now on, or None without a file."""
 

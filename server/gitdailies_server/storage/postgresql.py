@@ -297,6 +297,9 @@ class PostgresqlDatabase:
     def unlock(self) -> None:
         """Do nothing."""
 
+    def note_reload(self, fault: str = "") -> None:
+        """Do nothing: any number of servers share the schema."""
+
     def watch(self) -> None:
         """Return None: there is no file."""
 

@@ -172,6 +172,27 @@ class ServerLock:
         os.write(file, f"{os.getpid()}\n".encode())
         self._file = file
 
+    def note(self, fault: str) -> None:
+        """Write after the process id when settings were reloaded, and *fault* if they were not."""
+        if self._file is not None:
+            text = f"{os.getpid()}\n{time.time_ns()} {' '.join(fault.split())}\n".encode()
+            os.pwrite(self._file, text, 0)
+            os.ftruncate(self._file, len(text))
+
+    def told(self) -> tuple[int, str] | None:
+        """Return the process id of the server that holds the lock, and its last note; None if none does."""
+        try:
+            file = os.open(self._path, os.O_RDONLY)
+        except OSError:
+            return None
+        with os.fdopen(file, errors="replace") as opened:
+            try:
+                fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                process, _, note = opened.read().partition("\n")
+                return (int(process), note) if process.isdigit() else None
+        return None
+
     def release(self) -> None:
         """Release the lock. The file stays, empty: deleting it could race with another server."""
         if self._file is not None:
@@ -222,6 +243,9 @@ class SqliteDatabase:
 
     def unlock(self) -> None:
         self._lock.release()
+
+    def note_reload(self, fault: str = "") -> None:
+        self._lock.note(fault)
         self._watch = None
 
     def watch(self) -> FileWatch | None:
