@@ -215,7 +215,7 @@ def test_the_command_imports_a_room_only_when_a_subcommand_runs() -> None:
 
 
 # They read or write YAML.
-READERS = {"connect", "services", "teams", "translate", "up", "history"}
+READERS = {"connect", "mirrors", "services", "teams", "translate", "up", "history"}
 HEAVY = {"requests", "sqlalchemy", "alembic", "starlette", "httptools", "yaml", "jsonschema", "orjson"}
 HEAVY |= {"numpy", "rich", "structlog", "urllib3"}
 
