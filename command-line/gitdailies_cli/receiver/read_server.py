@@ -109,12 +109,13 @@ def find_server(url: str | None, key_env: str, config: Path | None) -> ReadServe
     return ReadServer(server, _key_of(key_env) or _key_of_folder(key_env, path, server), str(path))
 
 
-def groups_of(server: ReadServer, query: str) -> Iterator[dict[str, str]]:
+def groups_of(server: ReadServer, query: str) -> Iterator[tuple[dict[str, str], int]]:
     """Yield the names of each group that ever had a deploy or an incident, page by page."""
     page: dict[str, str] | None = {}
     while page is not None:
         answer = server.ask(f"{_SERIES}&{query}&{urlencode(page)}".rstrip("&")).json()
-        yield from (group["by"] for group in answer["groups"])
+        for group in answer["groups"]:
+            yield group["by"], group["total"]["deploymentFrequency"]["deploys"]
         page = {"after": answer["next"]} if answer["next"] else None
 
 

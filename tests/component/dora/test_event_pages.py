@@ -187,6 +187,24 @@ def test_commits_of_a_deploy_whose_new_ones_are_unknown_do_not_count(
         assert [(one["new"], one["leadTimeSeconds"]) for one in detail["commits"]] == [(False, None)]
 
 
+def test_a_commit_outside_of_the_service_was_not_here_before(
+    receiver: Receiver, people: tuple[Visitor, Visitor]
+) -> None:
+    """The page and the interface say that it touches nothing of the service."""
+    owner, _ = people
+    listed = [{"sha": sha * 40, "time": "2026-03-03T08:00:00Z", "outside": sha == "c"} for sha in "bc"]
+    send(
+        receiver,
+        deploy("d1", "02T09:00:00", "a" * 40, commits=[{"sha": "a" * 40}]),
+        deploy("d2", "03T09:00:00", "b" * 40, commits=listed),
+    )
+    inside, outside = commits_of(owner.get("/deploys/d2").text)
+    assert inside.endswith("yes")
+    assert outside.endswith("no: it touches none of the service's paths")
+    detail = receiver.get(receiver.key("reader", "read"), "/api/deploys/d2").json()
+    assert [(one["new"], one["outside"]) for one in detail["commits"]] == [(True, False), (False, True)]
+
+
 def test_a_deploy_shows_the_list_that_it_has_from_another_report(
     receiver: Receiver, people: tuple[Visitor, Visitor]
 ) -> None:

@@ -93,10 +93,12 @@ def test_a_repository_with_several_services_says_that_all_commits_count(
 ) -> None:
     """The card of the lead time, and the reason, say that a list tells no service, until one tells it."""
     key = receiver.key("all", "deployed", "read")
-    listed = [
-        {"sha": letter * 40, "time": (datetime.now(UTC) - timedelta(hours=hours)).isoformat()}
-        for letter, hours in (("c", 31), ("b", 41), ("a", 51))
-    ]
+
+    def commit(letter: str, hours: int, **more: bool) -> dict[str, Any]:
+        time = datetime.now(UTC) - timedelta(hours=hours)
+        return {"sha": letter * 40, "time": time.isoformat(), **more}
+
+    listed = [commit("c", 31), commit("b", 41), commit("a", 51)]
     note = "the latest list does not say which are of its service"
     for events, noted in (
         (
@@ -108,6 +110,9 @@ def test_a_repository_with_several_services_says_that_all_commits_count(
         ),
         ([ago(45, "a", service="api")], True),
         ([ago(30, "c", service="web", commits=[{**one, "outside": False} for one in listed])], False),
+        ([ago(20, "d", service="web", commits=[commit("d", 21), *listed])], True),
+        # Nothing is new in it, and it tells whose its commits are.
+        ([ago(10, "e", service="web", commits=[commit("e", 11, outside=True)])], False),
     ):
         assert receiver.post(key, events).status_code == 202
         for place in ("repo=larkspur/shop", "repo=larkspur/shop&service=WEB", "repo=larkspur/shop&days=2"):
@@ -115,7 +120,7 @@ def test_a_repository_with_several_services_says_that_all_commits_count(
     assert note not in owner.get("/dora?repo=larkspur/shop&service=api").text
     why = receiver.get(key, "/api/metrics/why", repo="larkspur/shop").json()["events"]
     about = [one for event in why for one in event["verdicts"] if one["word"] == "all-services"]
-    assert [one["advice"] for one in about] == ["set the inputs `service` and `paths` of the CI step"]
+    assert [one["advice"] for one in about] == 2 * ["set the inputs `service` and `paths` of the CI step"]
 
 
 def test_open_incidents_are_those_of_their_list(receiver: Receiver, owner: Visitor) -> None:

@@ -110,6 +110,23 @@ def test_the_week_has_what_needs_a_decision(receiver: Receiver, key: str) -> Non
     assert failed["recoverySeconds"] == 1800
 
 
+def test_a_reporter_whose_deploys_count_as_repeats_is_not_silent(receiver: Receiver, key: str) -> None:
+    """It still reports; that another one reports the same deploys earlier is no silence."""
+    sender = {"reporter": "relay/github"}
+    usual = [deploy(f"hook-{day}", f"{day}T15:00:00", **sender) for day in ("03", "10", "17", "24")]
+    assert receiver.post(key, usual).status_code == 202
+    silent = f"silent:{WEEK}:reporter:{REPO}:relay/github"
+    assert silent in keys(review(receiver, key))["silent"]
+    sha = "9" * 40
+    twins = [
+        deploy("ours", "31T09:00:00", sha, reporter="step/ci"),
+        deploy("twin", "31T09:05:00", sha, **sender),
+    ]
+    assert receiver.post(key, twins).status_code == 202
+    assert receiver.get(key, "/api/deploys/twin").json()["state"] == "repeat"
+    assert silent not in keys(review(receiver, key))["silent"]
+
+
 def test_two_workflows_of_one_target_are_asked_about(receiver: Receiver, key: str) -> None:
     """Two runs of a push that deployed one commit to one target are of two workflows; a run again is not."""
 

@@ -182,6 +182,7 @@ def test_check_names_what_has_no_events_at_the_server(tmp_path: Path) -> None:
             "  larkspur/store: {was: [larkspur/shop]}\n"
             "services:\n  store: {repo: larkspur/store}\n  shop: {repo: larkspur/stor}\n"
             "  books: {repo: larkspur/books}\n  '*': {repo: 'x/{slug}'}\n"
+            "  wabs: {repo: larkspur/store, service: Webs}\n  wub: {repo: larkspur/store, service: WEB}\n"
             "teams:\n  pay:\n    repos: [larkspur/ledgr]\n"
             "    services: ['larkspur/store: api', 'larkspur/shop: wob']\n"
         )
@@ -195,6 +196,7 @@ def test_check_names_what_has_no_events_at_the_server(tmp_path: Path) -> None:
         "pay lists larkspur/ledgr, which has no events; did you mean larkspur/ledger",
         "pay lists wob of larkspur/store, a service without events; did you mean web",
         "services.shop: larkspur/stor has no events; did you mean larkspur/store",
+        "services.wabs: no deploy of larkspur/store names the service webs; did you mean web",
     ]
     assert [one.returncode for one in ran] == [0, 0]
 

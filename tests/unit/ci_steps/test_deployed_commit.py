@@ -32,13 +32,19 @@ def moved(repository: Path) -> tuple[Path, str, str]:  # noqa: F811
 
 
 def deployed(
-    folder: Path, environ: Mapping[str, str], module: str = "github_actions", path: str = "", **inputs: Any
+    folder: Path,
+    environ: Mapping[str, str],
+    module: str = "github_actions",
+    path: str = "",
+    event: Any = None,
+    **inputs: Any,
 ) -> Deploys:
     """Return what a job of a platform reports. *inputs* may hold `repos`."""
     found = checkout.deploys_in(
         str(folder),
         BY_MODULE[module],
         environ=environ,
+        event=event,
         inputs=Inputs.make(repos=inputs.pop("repos", ()), **inputs),
         path=path or None,
     )
@@ -318,7 +324,32 @@ def test_commits_outside_of_paths(repository: Path) -> None:  # noqa: F811
         {**of_github("push", sha), "GITHUB_WORKSPACE": str(repository / ".git")},
         paths="x",
     )
-    assert "paths: which commits touch them is not known, because no checkout has them" in found.notes
+    unknown = "paths: no lead time, as it is not known which commits touch them"
+    assert f"{unknown}: no checkout has them" in found.notes
+    # A shallow checkout cannot tell either. What it may have of other services has no time.
+    clone = repository / "clone"
+    git(repository, "clone", "-q", "--depth=1", f"file://{repository}", str(clone))
+    before = git(repository, "rev-parse", "HEAD~1")
+    pushed = [{"id": name, "timestamp": "2026-03-03T08:00:00Z"} for name in (before, sha)]
+    event = {"after": sha, "commits": pushed, "head_commit": pushed[-1]}
+    for paths, times in ((None, [True, True]), (paths, [False, False])):
+        found = deployed(clone, of_github("push", sha), event=event, paths=paths, environment="production")
+        (reported,) = found.events
+        assert [one["sha"] for one in reported["commits"]] == [sha, before]
+        assert ["time" in one for one in reported["commits"]] == times
+        assert "commitTime" not in reported
+        assert (f"{unknown}: the checkout is shallow" in found.notes) == (times == [False, False])
+    # Of a deeper one, only the commit at which it ends is not known.
+    git(clone, "fetch", "-q", "--depth=3", "origin", sha)
+    (reported,) = deployed(clone, of_github("push", sha), paths=paths, environment="production").events
+    assert ["outside" in one for one in reported["commits"]] == [True, True, False]
+    assert ["time" in one for one in reported["commits"]] == [True, True, False]
+    # Without a list, the time of the deployed commit alone is left out, too.
+    elsewhere = {**of_github("push", sha), "GITHUB_WORKSPACE": str(repository / ".git")}
+    event = {"after": sha, "head_commit": pushed[-1]}
+    for paths, known in ((None, {"commitTime"}), ("x", set())):
+        (reported,) = deployed(repository / ".git", elsewhere, event=event, paths=paths).events
+        assert {"commits", "commitTime"} & set(reported) == known
 
 
 def test_git_has_one_deadline(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811

@@ -58,7 +58,7 @@ def fetch(url: str | None, key_env: str, config: Path | None, address: str, name
     settings = load_dora(path)
     paths = dict(settings.mirrors)
     if address and settings.mirror_folders:
-        known = (group["repo"] for group in groups_of(find_server(url, key_env, config), "by=repo"))
+        known = (group["repo"] for group, _ in groups_of(find_server(url, key_env, config), "by=repo"))
         paths |= {
             repo: mirror
             for repo, mirror in _of_folders(settings.mirror_folders, (*names, *known))

@@ -106,20 +106,24 @@ def _names(path: Path | None, dora: DoraSettings, routes: Routes | None = None) 
 
     repos: dict[str, str] = {}
     services: dict[str, set[str]] = {}
+    deployed: dict[str, set[str]] = {}
     environments: set[str] = set()
     try:
-        for by in groups_of(server, "by=repo,environment"):
+        for by, _ in groups_of(server, "by=repo,environment"):
             # The server may not have read yet that a repository was renamed.
             repo = dora.repositories.present(by["repo"])
             repos[folded(repo)] = repo
             environments.add(by["environment"])
         everywhere = urlencode([("environment", name) for name in sorted(environments)])
-        for by in groups_of(server, f"by=repo,service&{everywhere}") if repos else ():
-            services.setdefault(dora.repositories.key(by["repo"]), set()).add(by["service"])
+        for by, deploys in groups_of(server, f"by=repo,service&{everywhere}") if repos else ():
+            key = dora.repositories.key(by["repo"])
+            services.setdefault(key, set()).add(by["service"])
+            if deploys and by["service"]:
+                deployed.setdefault(key, set()).add(folded(by["service"]))
     except (GitDailiesError, KeyError, TypeError) as error:
         text = f"teams, services: not compared with the events of {server.url}: {error}"
         return [Finding(UNPROVEN, text, "compare again when it answers")]
-    known = KnownNames(repos, services)
+    known = KnownNames(repos, services, deployed)
     found = [*in_teams(dora.teams, known), *(in_services(routes, known) if routes is not None else ())]
     remedy = "leave it if its first event is still to come; else correct the name"
     return [Finding(UNPROVEN, text, remedy) for text in found] if repos else []

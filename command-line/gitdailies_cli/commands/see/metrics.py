@@ -176,7 +176,7 @@ def _rows(figures: Figures, window: str) -> list[tuple[str, str, str]]:
     """Return the title of each figure, its main number, and the counts behind it."""
     from gitdailies_dora.figures.words.durations import duration
     from gitdailies_dora.pages.frame import phrases
-    from gitdailies_dora.pages.frame.formatting import amount, days, percent
+    from gitdailies_dora.pages.frame.formatting import amount, days, p90, percent
 
     frequency, lead, fail = figures.deployment_frequency, figures.change_lead_time, figures.change_fail_rate
     recovery, rework = figures.failed_deployment_recovery_time, figures.deployment_rework_rate
@@ -187,14 +187,14 @@ def _rows(figures: Figures, window: str) -> list[tuple[str, str, str]]:
             " ".join(phrases.frequency(frequency)).strip().replace("\u00a0", " "),
             (
                 f"{amount(frequency.deploys, 'deploy', 'deploys')} in {days(frequency.days)},"
-                f" median gap {duration(frequency.gaps.median)}, p90 {duration(frequency.gaps.p90)}"
+                f" median gap {duration(frequency.gaps.median)}, p90 {duration(p90(frequency.gaps.p90, frequency.deploys))}"
             ),
         ),
         (
             "change lead time, median",
             duration(lead.median),
             (
-                f"p90 {duration(lead.p90)}, {amount(lead.commits, 'commit', 'commits')};"
+                f"p90 {duration(p90(lead.p90, lead.commits))}, {amount(lead.commits, 'commit', 'commits')};"
                 f" unknown: {amount(lead.unknown_deploys, 'deploy', 'deploys')},"
                 f" {amount(lead.unknown_commits, 'commit', 'commits')};"
                 f" nothing new in {amount(lead.nothing_new, 'deploy', 'deploys')}"
@@ -212,7 +212,7 @@ def _rows(figures: Figures, window: str) -> list[tuple[str, str, str]]:
             "recovery time, median",
             duration(recovery.median),
             (
-                f"p90 {duration(recovery.p90)}, {recovery.recovered} recovered, {recovery.open} open,"
+                f"p90 {duration(p90(recovery.p90, recovery.recovered))}, {recovery.recovered} recovered, {recovery.open} open,"
                 f" {recovery.without_incident} without incident; by a remedy alone:"
                 f" {by_remedy.count}, median {duration(by_remedy.median)}"
             ),

@@ -26,15 +26,16 @@ THERE, LISTED_FIRST, ABOVE = 0, 1, 2
 # The marks of these in `mentions`. Of those that it listed first, some are new, and the others were there.
 # The new ones have the second mark if their list does not say which of them are of the service.
 NEW, NEW_UNTOLD = "+", "*"
-_OLD, _ABOVE = "~", "^"
-_MARKS = {NEW: LISTED_FIRST, NEW_UNTOLD: LISTED_FIRST, _OLD: LISTED_FIRST, _ABOVE: ABOVE}
+_OLD, _ABOVE, _OUTSIDE = "~", "^", "-"
+_MARKS = {NEW: LISTED_FIRST, NEW_UNTOLD: LISTED_FIRST, _OLD: LISTED_FIRST, _ABOVE: ABOVE, _OUTSIDE: THERE}
 
 
 class StoredDeploy(NamedTuple):
     """A deploy: where and when it is, what it names, and what it counts as.
 
     `mentions` are the commits that it lists, with a "+" or "*" before the new ones and a "~" before others
-    that it listed first, and the parents of these that it does not list, each behind a "^". `own_new` is set
+    that it listed first, a "-" before those outside its service, and the parents of these that it does not
+    list, each behind a "^". `own_new` is set
     if its own commit was not here, and `brought` if it brought something, known or not. All of this only if
     it counts. `reverts` are commits that it undoes. Of one that does not count, `repeats` is the deploy
     that it repeats. `known` is set if its commit counted here before, and `undoes` if it remedies one by
@@ -66,7 +67,8 @@ class StoredDeploy(NamedTuple):
     def of(cls, deploy: Deploy, new: NewCommits | None, repeats: str = "") -> StoredDeploy:
         """Return what a row holds of a deploy: its *new* commits if it counts, else what it *repeats*."""
         commits = deploy.commits or () if new else ()
-        marks = dict.fromkeys(new.first, _OLD) if new else {}
+        marks = {commit.sha: _OUTSIDE for commit in commits if commit.outside}
+        marks |= dict.fromkeys(new.first, _OLD) if new else {}
         mark = NEW_UNTOLD if new and new.untold else NEW
         marks |= {commit.sha: mark for commit in new.commits} if new else {}
         listed = dict.fromkeys(commit.sha for commit in commits)

@@ -25,12 +25,12 @@ from gitdailies_dora.figures.history.settings import DEFINITIONS, FigureSettings
 
 _Values = tuple[Any, ...]
 
-# The latest deploy with lead times in each target, if its list does not say which commits are of its service;
-# a target and a period follow after AND.
+# The latest deploy in each target with lead times, or with a list that says which commits are not of its
+# service, if its list does not say which are; a target and a period follow after AND.
 _UNTOLD_LISTS = """
 SELECT repo, at, id FROM (SELECT repo, at, id, mentions,
  row_number() OVER (PARTITION BY repo, environment, service ORDER BY at DESC, id DESC) AS place
- FROM figures_deploys WHERE counts = 1 AND leads <> '' AND {where}) AS listing
+ FROM figures_deploys WHERE counts = 1 AND (leads <> '' OR mentions LIKE '%-%') AND {where}) AS listing
 WHERE place = 1 AND mentions LIKE '%*%'
 """
 

@@ -174,6 +174,7 @@ class CommitDetail(Struct, frozen=True, kw_only=True, rename="camel"):
     sha: str
     time: Time | None
     new: Annotated[bool, about("no earlier deploy to its target had it; false while that is not known")]
+    outside: Annotated[bool, about("it touches none of the paths of the service")]
     lead_time_seconds: Seconds
 
 

@@ -93,10 +93,11 @@ class TargetCommits:
 
         *several* says whether deploys of its repository named several services until then.
         """
-        untold = any(commit.outside is None for commit in deploy.commits or ())
+        untold = [commit for commit in deploy.commits or () if commit.outside is None]
+        # A commit without a time has no lead time, whosever it is.
         found = self._find(deploy)._replace(
             reverts=() if several and untold else deploy.reverts,
-            untold=untold and not deploy.of_any_service,
+            untold=any(commit.at is not None for commit in untold) and not deploy.of_any_service,
         )
         if several and deploy.of_any_service and found.commits and not found.unknown:
             found = found._replace(unknown=NO_PATHS, commits=())

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from gitdailies_dora.figures.history import ancestry, lead_time
 
 _MIRROR = "fetch the mirror of its repository, and push what is not pushed yet"
+_WHOLE = 'report from a checkout with the whole history (`fetch-depth: 0`; on GitLab `GIT_DEPTH: "0"`)'
 _CAUSE = "on its page, choose the deploy that caused it, or send its commit in causedBy"
 
 ADVICE: Mapping[str, str] = MappingProxyType(
@@ -25,8 +26,8 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         # The question was about something else.
         "repository": "choose its repository, or all of them",
         "environment": (
-            "if it is production, add its environment to dora.production; else choose that environment "
-            "to see its figures"
+            "if it is production, write its name into dora.production, beside the names there; else choose "
+            "that environment to see its figures"
         ),
         "service": "choose its service, or all of them",
         "team": "choose its team, or add its repository to the team in gitdailies.yml",
@@ -35,26 +36,33 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "kind": "",
         "behind": "ask again in a moment",
         # The commits of a deploy are not known.
-        lead_time.NO_PREDECESSOR: "nothing; the next deploy here that lists its commits has lead times",
+        lead_time.NO_PREDECESSOR: (
+            "nothing, if the next ones name the same service or all name none: the next one that lists its "
+            "commits has lead times; else let each name its service, which a runner without Python cannot"
+        ),
         lead_time.NO_COMMITS: (
-            "name a mirror in dora.mirrors, or report later deploys from a CI step with a full checkout; "
+            f"name a mirror in dora.mirrors, or {_WHOLE}, by a CI step; "
             "pushes at the relay tell only what came between two deploys, and nothing of an import"
         ),
         lead_time.EARLIER_LISTS_NONE: (
-            "report from a checkout with the whole history, such as with fetch-depth: 0, or name a mirror in "
-            "dora.mirrors; a mirror knows more than 250 new commits, too"
+            f"{_WHOLE}, or name a mirror in dora.mirrors, which knows more than 250 new commits, too; give "
+            "deploys of several services from webhooks their `service`, by a line of `route` for each workflow"
         ),
         lead_time.NO_PATHS: (
-            "let it name its service, and write the paths of that into gitdailies.yml, for the mirror and "
-            "for later pushes; or report it from the CI step alone, with the inputs `service` and `paths`: "
-            "where a webhook came first, the list stays that it took from pushes"
+            "let it name its service, a webhook by a line of `route` for each workflow, and write the paths "
+            "of that into gitdailies.yml, for the mirror and for later pushes; or report it from the CI step "
+            "alone, with the inputs `service` and `paths`, and the whole history (`fetch-depth: 0`; on GitLab "
+            "`GIT_DEPTH: \"0\"`): where a webhook came first, the list stays that it took from pushes"
         ),
-        lead_time.LIST_CUT: "report from a checkout with the whole history, such as with fetch-depth: 0",
+        lead_time.LIST_CUT: _WHOLE,
         ancestry.NOT_IN_MIRROR: _MIRROR,
         ancestry.EARLIER_NOT_IN_MIRROR: _MIRROR,
         ancestry.UNREADABLE: "run `gitdailies check`, which looks at the mirror",
         ancestry.TOO_MANY: "",
-        "unknown-commits": "send each commit with its time; a full checkout has them",
+        "unknown-commits": (
+            f"{_WHOLE}: it has each time, and tells a step with `paths` whose the commits are; where a commit "
+            "is later than its deploy, compare the clocks, and the `time` that was set"
+        ),
         "nothing-new": "",
         # A deploy or an incident that is not judged, or counts otherwise.
         "pending": "wait until it is settled",

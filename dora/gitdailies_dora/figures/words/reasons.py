@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import singledispatchmethod
 from typing import Any, NamedTuple
 
@@ -20,7 +20,12 @@ from gitdailies_dora.figures.history.facts import TIME, DeployFacts, Facts
 from gitdailies_dora.figures.history.incidents import Incident, Occurrence, contradicts
 from gitdailies_dora.figures.history.remedies import NOT_REWORK, REWORK, Remedy
 from gitdailies_dora.figures.history.repeats import Repeat
-from gitdailies_dora.figures.history.settings import PRODUCTION, WIDE_WINDOW_US, FigureSettings
+from gitdailies_dora.figures.history.settings import (
+    PRODUCTION,
+    PRODUCTION_TIER,
+    WIDE_WINDOW_US,
+    FigureSettings,
+)
 from gitdailies_dora.figures.words.durations import duration
 
 # The figure of a verdict that is about every figure.
@@ -62,8 +67,13 @@ _REPEAT = {
 }
 
 
-# What a line of `services` does. An event does not know whether an id or a name found its line.
-WOULD_TELL = "would tell (if services has a line with its id already, add the service to that line)"
+# What a line of `services` does. An event does not know which line, by an id or a name, it took.
+WOULD_TELL = (
+    "would tell of later incidents (if a line with its name or id gave it this service, correct that line); "
+    "for an earlier one, choose the deploy on its page"
+)
+# The place of a service's name, which gitdailies.yml refuses.
+_PLACE = "SERVICE"
 # How a deploy was found, by the word of the link.
 _FOUND_BY = {incidents.BY_CAUSE: "named by causedBy", incidents.BY_HAND: "named by a correction"}
 # The word of an incident that is attributed to no deploy, and the reason, by the word of the link.
@@ -129,7 +139,9 @@ class Reasons:
     def of(self, id_: str) -> tuple[Verdict, ...]:
         """Return the verdicts on an event; one that the history lacks is later than its moment."""
         event = self._events.get(id_)
-        return (self._left_out("later"),) if event is None else tuple(self._verdicts(event))
+        if event is None:
+            return (Verdict(ALL, False, "later", LEFT_OUT["later"]),)
+        return tuple(self._verdicts(event))
 
     @singledispatchmethod
     def _verdicts(self, event: Deploy | Start | End) -> Iterator[Verdict]:
@@ -141,7 +153,7 @@ class Reasons:
         # Its service may be that of another report.
         counted = self._deploys[deploy.id].deploy if repeat is None else repeat.deploy
         if mismatch := self._mismatch(counted.target, deploy.at):
-            yield self._left_out(mismatch)
+            yield self._left_out(mismatch, counted.target)
             return
         if repeat is not None:
             yield _repeat(repeat)
@@ -175,7 +187,7 @@ class Reasons:
         deploy = link.deploy
         if deploy is None:
             if mismatch := self._mismatch(occurrence.target, occurrence.began_at):
-                yield self._left_out(mismatch)
+                yield self._left_out(mismatch, occurrence.target)
             else:
                 word = _UNLINKED.get(link.how, "other-service" if link.other else "window")
                 yield Verdict(numbers.FAIL_RATE, False, word, f"unlinked, since {self._no_link(incident)}")
@@ -186,27 +198,29 @@ class Reasons:
             found_by += f" of any service, since no deploy there names its own: {line} {WOULD_TELL}"
         to_deploy = f"attributed to deploy {deploy.id} of {_text(deploy.at)}, {found_by}"
         if mismatch := self._mismatch(deploy.target, deploy.at):
-            reason = f"{to_deploy}, which is left out, since {self._reason(mismatch)}"
+            reason = f"{to_deploy}, which is left out, since {self._reason(mismatch, deploy.target)}"
             yield Verdict(ALL, False, mismatch, reason)
             return
         if not self._deploys[deploy.id].failed:
             reason = f"{to_deploy}, which did not fail{_why_not(self._deploys[deploy.id])}"
             yield Verdict(numbers.FAIL_RATE, False, "not-failed", reason)
             return
+        by_time = self._deploys[deploy.id].evidence == TIME
+        reason = f"{to_deploy}, which {'may have failed by it' if by_time else 'failed'}"
         if self._is_young(deploy):
-            until = self._settled_at(deploy)
-            reason = f"{to_deploy}, which it made fail and which is outside the rate until {until}"
+            reason += f" and is outside the rate until {self._settled_at(deploy)}"
             yield Verdict(numbers.FAIL_RATE, False, "failed-pending", reason)
         else:
-            yield Verdict(numbers.FAIL_RATE, True, "failed", f"{to_deploy}, which it made fail")
+            yield Verdict(numbers.FAIL_RATE, True, "failed", reason)
         yield _part_in_outage(incident, self._deploys[deploy.id])
 
     def _no_link(self, incident: Incident) -> str:
         """Say why an incident is attributed to no deploy, and what 72 hours would give."""
         if incident.link.how in _WHY_UNLINKED:
             return _WHY_UNLINKED[incident.link.how]
-        none = "there is no deploy of its repository, environment and service in the {} before it"
         window, wide, other = _hours(self._window), incident.link.wide, incident.link.other
+        target = "repository and environment" if other is None else "repository, environment and service"
+        none = f"there is no deploy of its {target} in the {{}} before it"
         if other is not None:
             return (
                 f"{none.format(window)}; the nearest one is deploy {other.id} of {_text(other.at)}, of "
@@ -234,14 +248,12 @@ class Reasons:
         ends = f"ends the incident that started {_text(occurrence.began_at)}"
         if deploy is None:
             if mismatch := self._mismatch(occurrence.target, occurrence.began_at):
-                return Verdict(
-                    ALL, False, mismatch, f"{ends}, which is left out, since {self._reason(mismatch)}"
-                )
+                why = self._reason(mismatch, occurrence.target)
+                return Verdict(ALL, False, mismatch, f"{ends}, which is left out, since {why}")
             return Verdict(numbers.RECOVERY, False, "unlinked", f"{ends}, which is attributed to no deploy")
         if mismatch := self._mismatch(deploy.target, deploy.at):
-            reason = (
-                f"{ends}, attributed to deploy {deploy.id}, which is left out, since {self._reason(mismatch)}"
-            )
+            why = self._reason(mismatch, deploy.target)
+            reason = f"{ends}, attributed to deploy {deploy.id}, which is left out, since {why}"
             return Verdict(ALL, False, mismatch, reason)
         if not self._deploys[deploy.id].failed:
             why = _why_not(self._deploys[deploy.id])
@@ -336,14 +348,16 @@ class Reasons:
     def _settled_at(self, deploy: Deploy) -> str:
         return _text(deploy.at + self._window)
 
-    def _left_out(self, word: str) -> Verdict:
-        return Verdict(ALL, False, word, self._reason(word))
+    def _left_out(self, word: str, target: DeployTarget) -> Verdict:
+        return Verdict(ALL, False, word, self._reason(word, target))
 
-    def _reason(self, word: str) -> str:
-        """Return the sentence for an event that is left out; for production, name its names."""
+    def _reason(self, word: str, target: DeployTarget) -> str:
+        """Return the sentence for an event that is left out; for production, with the line to write."""
         if word == "environment" and self._selection.environment == PRODUCTION:
-            names = ", ".join(self._settings.production)
-            return f"its environment is not production; the names of production are {names}"
+            names = self._settings.production
+            line = _line("dora", "production", [*names, target.environment])
+            said = f"the names of production are {', '.join(names)}"
+            return f"its environment is not production; {said}; {line} would add it"
         return LEFT_OUT[word]
 
     def _mismatch(self, target: DeployTarget, at: int) -> str:
@@ -364,7 +378,12 @@ def _remedy(remedy: Remedy) -> str:
 def _lead_time(facts: DeployFacts, *, several: bool) -> Verdict:
     new = facts.new
     if new.unknown:
-        why, target = UNKNOWN[new.unknown], facts.deploy.target
+        why, target, reporter = UNKNOWN[new.unknown], facts.deploy.target, facts.deploy.reporter or ""
+        if new.unknown == lead_time.NO_PREDECESSOR and several and not target.service:
+            why = "it is the first deploy here that names no service, and others name several"
+        if new.unknown == lead_time.NO_COMMITS and reporter.startswith("relay/"):
+            where = f"{target.repo} {facts.deploy.exact or PRODUCTION_TIER}"
+            why += f"; `gitdailies relay explain '{where}'` says why no push led to it"
         if new.unknown == lead_time.NO_PATHS and target.service:
             paths = {target.service: {"paths": [f"{target.service}/**"]}}
             why += f"; {_line('repositories', target.repo, {'services': paths})} would, with its folders"
@@ -387,17 +406,18 @@ def _lead_time(facts: DeployFacts, *, several: bool) -> Verdict:
 def service_line(sent: DeployTarget, services: Sequence[str]) -> str:
     """Return the line of gitdailies.yml for a service that no deploy names: it is one of *services*.
 
-    *sent* has the names of an incident of it, as they were sent.
+    *sent* has the names of an incident of it, as they were sent. The choices follow where it is not clear.
     """
     own = sent.service or ""
-    guess = next((one for one in services if one in own.casefold()), " or ".join(services))
-    return _line("services", own, {**sent._asdict(), "service": guess})
+    guess = next((one for one in services if one in own.casefold()), _PLACE)
+    said = {key: one for key, one in {**sent._asdict(), "service": guess}.items() if one}
+    choices = f" with {' or '.join(services)} for {_PLACE}" if guess == _PLACE else ""
+    return _line("services", own, said) + choices
 
 
-def _line(section: str, name: str | None, value: Mapping[str, Any]) -> str:
+def _line(section: str, name: str | None, value: Any) -> str:
     """Return a line of gitdailies.yml. JSON is YAML, and quotes what needs it."""
-    said = {key: one for key, one in value.items() if one}
-    return f"`{section}: {json.dumps({name: said}, ensure_ascii=False)}`"
+    return f"`{section}: {json.dumps({name: value}, ensure_ascii=False)}`"
 
 
 def _recovery(facts: DeployFacts) -> Verdict:

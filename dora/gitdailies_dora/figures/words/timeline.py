@@ -28,6 +28,7 @@ class DeployedCommit(NamedTuple):
     sha: str
     at: int | None
     new: bool
+    outside: bool = False
 
     def lead_time(self, deployed_at: int) -> int | None:
         """Return its lead time (µs); None if it has none: not new, no time, or a time after the deploy."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from types import MappingProxyType
 from typing import NamedTuple
 
 from gitdailies_connection.config.sections.settings import TeamSettings
@@ -17,11 +18,12 @@ from gitdailies_core.values.renames import folded
 class KnownNames(NamedTuple):
     """Names that events have: repositories as they are shown, by their folded names, and services of each.
 
-    `services` is None while they are not known.
+    `services` is None while they are not known. `deployed` are the services that deploys name.
     """
 
     repos: Mapping[str, str]
     services: Mapping[str, AbstractSet[str]] | None = None
+    deployed: Mapping[str, AbstractSet[str]] = MappingProxyType({})
 
     def fitting(self, repo: str) -> set[str]:
         """Return the repositories that a name or a pattern fits."""
@@ -51,12 +53,19 @@ def in_teams(teams: Iterable[TeamSettings], known: KnownNames) -> Iterator[str]:
 
 
 def in_services(routes: Routes, known: KnownNames) -> Iterator[str]:
-    """Yield a sentence about each repository without events that a line of `services` names."""
+    """Yield a sentence about each repository without events that a line of `services` names, and about each
+    service that no deploy there names, where they name others.
+    """
     for line, targets in routes.table.items():
-        for repo in (routes.renames.present(target.repo) for target in targets if target.is_fixed):
+        for target in (one for one in targets if one.is_fixed):
+            repo, service = routes.renames.present(target.repo), folded(target.service or "")
+            named = known.deployed.get(folded(repo), ())
             if not known.fitting(repo):
                 near = did_you_mean(repo, known.repos.values())
                 yield f"services.{line}: {repo} has no events{near}"
+            elif service and named and service not in named:
+                near = did_you_mean(service, named)
+                yield f"services.{line}: no deploy of {repo} names the service {service}{near}"
 
 
 def of_filter(name: str, value: str, known: Iterable[str]) -> str:

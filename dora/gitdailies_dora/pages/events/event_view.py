@@ -359,6 +359,8 @@ def _commit(
 ) -> ShownCommit:
     if commit.lead_time_seconds is not None:
         result = "yes"
+    elif commit.outside:
+        result = "no: it touches none of the service's paths"
     elif not commit.new:
         result = "no: it was here before" if known else "no: what is new is not known"
     else:

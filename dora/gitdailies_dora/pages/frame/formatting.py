@@ -57,6 +57,11 @@ def spreadsheet_safe(text: str) -> str:
     return f"'{text}" if _FORMULA.search(text) else text
 
 
+def p90(seconds: float | None, basis: int) -> float | None:
+    """Return a 90th percentile as it is shown. Of few, one in ten is none."""
+    return None if basis < FEW else seconds
+
+
 def count(number: float | None) -> str:
     """Write a whole number, 12,345."""
     return NOTHING if number is None else f"{number:,.0f}"

@@ -40,6 +40,7 @@ from gitdailies_dora.pages.frame.formatting import (
     decimal,
     duration,
     fraction,
+    p90,
     part_in_percent,
     percent,
     unbroken,
@@ -129,11 +130,6 @@ def _rework(found: DeploymentReworkRate, _: CardContext) -> list[Headline]:
 def _part(some: int, whole: int, result: str) -> Headline:
     written = [result, "" if whole < FEW else unbroken(part_in_percent(some, whole))]
     return Headline(f"{count(some)} of {count(whole)}", ", ".join(filter(None, written)))
-
-
-def _p90(seconds: float | None, basis: int) -> str:
-    """Write a 90th percentile. Of few, one in ten is none."""
-    return duration(None if basis < FEW else seconds)
 
 
 def _half(low: float | None, high: float | None, of: int) -> tuple[float, float] | None:
@@ -232,7 +228,7 @@ FREQUENCY = CardLayout[DeploymentFrequency](
         ("Deploys", lambda found: count(found.deploys)),
         ("Days", lambda found: decimal(found.days)),
         ("Median gap", lambda found: duration(found.gaps.median)),
-        ("90th percentile gap", lambda found: _p90(found.gaps.p90, found.deploys)),
+        ("90th percentile gap", lambda found: duration(p90(found.gaps.p90, found.deploys))),
     ),
     (
         ("Deploys", lambda found: count(found.deploys)),
@@ -254,7 +250,7 @@ LEAD_TIME = CardLayout[ChangeLeadTime](
     _lead_time,
     "no commit with a known lead time; a first deploy has none",
     lambda found: found.commits,
-    (("90th percentile", lambda found: _p90(found.p90, found.commits)), *_UNKNOWN),
+    (("90th percentile", lambda found: duration(p90(found.p90, found.commits))), *_UNKNOWN),
     (
         ("Median", lambda found: duration(found.median)),
         ("90th percentile", lambda found: duration(found.p90)),
@@ -297,7 +293,7 @@ RECOVERY = CardLayout[FailedDeploymentRecoveryTime](
     _recovery,
     "no failed deploy that has recovered",
     lambda found: found.recovered,
-    (("90th percentile", lambda found: _p90(found.p90, found.recovered)), *_RECOVERED),
+    (("90th percentile", lambda found: duration(p90(found.p90, found.recovered))), *_RECOVERED),
     (
         ("Median", lambda found: duration(found.median)),
         ("90th percentile", lambda found: duration(found.p90)),

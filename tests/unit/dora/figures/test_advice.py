@@ -60,6 +60,11 @@ def test_there_is_nothing_to_do_about_what_counts(word: str) -> None:
         ("repeat", "dora.count_same_commit", "an attempt of its own"),
         ("no-commits", "mirror", "send the pushes"),
         ("no-paths", "from the CI step alone", "or send pushes"),
+        ("no-paths", "`route`", "fetch-depth: 0,"),
+        ("earlier-lists-none", "`route`", "fetch-depth: 0,"),
+        ("no-commits", '`GIT_DEPTH: "0"`', "fetch-depth: 0,"),
+        ("unknown-commits", "compare the clocks", "send each commit"),
+        ("unknown-commits", '`GIT_DEPTH: "0"`', "send each commit"),
     ],
 )
 def test_advice_is_what_helps(word: str, helps: str, done: str) -> None:

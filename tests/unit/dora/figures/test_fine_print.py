@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from gitdailies_connection.config.load import read
-from gitdailies_core.errors import UsageError
+from gitdailies_core.errors import ConfigurationError, UsageError
 from gitdailies_core.sources.protocol import Service
 from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_dora.figures.answers.selection import parse_period
@@ -205,6 +205,51 @@ def test_the_line_of_a_service_that_no_deploy_names_is_of_its_name_as_sent() -> 
     written = read(f"gitdailies: {{url: https://a.example/, key: {{env: KEY}}}}\n{line}", Path()).routes
     change = replace(make("started", 0, incident="I"), services=(Service("Platform API", aliases=("PS1",)),))
     assert written.route(change).targets == (DeployTarget(REPO, "prod", "api"),)
+
+
+def test_a_service_that_is_not_clear_has_a_place_that_no_file_takes() -> None:
+    """The line has SERVICE where a name is to be written, with the choices beside it, and is refused as it is."""
+    deploys = [deploy("0", "03T00:00:00", service="web"), deploy("1", "05T00:00:00", service="api")]
+    reason = reasons_of("s", *deploys, started("s", "05T01:00:00", service="Mono"))
+    (line,) = re.findall("`([^`]*)`", reason)
+    assert '"service": "SERVICE"' in line
+    assert " with api or web for SERVICE" in reason
+    assert "choose the deploy on its page" in reason
+    assert "correct that line" in reason
+    with pytest.raises(ConfigurationError, match=r"services\.Mono\.service: expected .*, got 'SERVICE'"):
+        read(f"gitdailies: {{url: https://a.example/, key: {{env: KEY}}}}\n{line}", Path())
+
+
+def test_what_is_no_production_has_the_whole_line_that_adds_it() -> None:
+    """It keeps the names that count now."""
+    reason = reasons_of("1", deploy("1", "03T00:00:00", environment="Live EU"))
+    (line,) = re.findall("`([^`]*)`", reason)
+    configured = read(f"gitdailies: {{url: https://a.example/, key: {{env: KEY}}}}\n{line}", Path()).dora
+    assert configured.production == (*FigureSettings().production, "live eu")
+
+
+def test_a_service_is_compared_only_where_deploys_name_one() -> None:
+    """Why an incident is unlinked says nothing of services where no deploy names another."""
+    late = started("s", "06T00:00:00", service="web")
+    assert "of its repository and environment in the" in reasons_of("s", deploy("1", "03T00:00:00"), late)
+    other = [deploy("0", "03T00:00:00", service="web"), deploy("1", "05T00:00:00", service="api")]
+    assert "of its repository, environment and service in the" in reasons_of("s", *other, late)
+
+
+def test_an_incident_says_of_its_deploy_what_that_says_of_itself() -> None:
+    """A deploy that time alone accuses may have failed, on both pages."""
+    late = deploy("1", "03T00:00:00", A)
+    for cause, words in (({}, "may have failed"), ({"causedBy": A}, "which failed")):
+        events = [late, started("s", "03T01:00:00", **cause)]
+        assert words in reasons_of("s", *events)
+        assert words.removeprefix("which ") in reasons_of("1", *events, figure="changeFailRate")
+
+
+def reasons_of(id_: str, *events: dict[str, Any], figure: str = "") -> str:
+    """The first reason about an event, or that of a figure."""
+    found = compute(events, WEEK)
+    verdicts = Reasons(found.history, found.facts, found.selection, found.settings).of(id_)
+    return next(one.reason for one in verdicts if figure in ("", one.figure))
 
 
 def test_why_names_the_own_service_where_a_longer_window_would_do() -> None:

@@ -11,6 +11,7 @@ from gitdailies_connection.config.document import yaml_document
 from gitdailies_connection.config.reader import SettingsReader
 from gitdailies_connection.config.sections.repositories import service_paths
 from gitdailies_core.values.renames import NO_RENAMES
+from gitdailies_dora.figures.words.advice import ADVICE
 from gitdailies_dora.figures.words.reasons import Reasons
 
 from tests.support.figures.asking import REPO, compute, deploy
@@ -181,11 +182,44 @@ def test_a_list_of_a_sender_that_counts_the_commits_of_all_services_says_so() ->
     assert word_of(first, other, hook, step) == "all-services"
 
 
+def test_a_commit_that_may_be_of_another_service_has_no_lead_time() -> None:
+    """A step with paths sends no time of a commit that a shallow checkout cannot tell: none of it counts."""
+    first, other = bare(108, service="b", commits=whole(108)), bare(110, service="a")
+    unsure = [{name: one[name] for name in ("sha", "parents")} for one in whole(112)]
+    last = bare(112, commits=unsure[:4], service="b", reporter="step/ci")
+    assert (word_of(first, other, last), leads(first, other, last)["d112"]) == ("unknown-commits", [])
+    told = [one | {"outside": False} for one in whole(112)[:3]]
+    partly = last | {"commits": [*told, unsure[3]]}
+    assert (word_of(first, other, partly), leads(first, other, partly)["d112"]) == ("counted", FOUR[:3])
+
+
 def word_of(*events: dict[str, Any]) -> str:
     """The word about the lead time of d112."""
     found = compute(events, {"now": "2026-04-01T00:00:00Z"})
     reasons = Reasons(found.history, found.facts, found.selection, found.settings)
     return next(one.word for one in reasons.of("d112") if one.figure == "changeLeadTime")
+
+
+def test_the_first_deploy_without_a_service_is_not_said_to_be_the_first() -> None:
+    """In a repository of several services, it is the first that names none; the advice is to name one."""
+    first = [bare(108, service="a"), bare(110, service="b"), bare(112)]
+    assert "it is the first deploy here that names no service" in reason_of(*first)
+    assert "it is the first deploy here, and" in reason_of(bare(112))
+    assert "a runner without Python cannot" in ADVICE["no-predecessor"]
+
+
+def test_a_deploy_of_the_relay_without_pushes_says_which_command_knows_why() -> None:
+    """It names the repository and the environment as the command takes them."""
+    hook = bare(112, reporter="relay/github", environment="prod")
+    assert f"`gitdailies relay explain '{REPO} prod'`" in reason_of(bare(110), hook)
+    assert "relay explain" not in reason_of(bare(110), hook | {"reporter": "step/ci"})
+
+
+def reason_of(*events: dict[str, Any]) -> str:
+    """The reason about the lead time of d112."""
+    found = compute(events, {"now": "2026-04-01T00:00:00Z"})
+    reasons = Reasons(found.history, found.facts, found.selection, found.settings)
+    return next(one.reason for one in reasons.of("d112") if one.figure == "changeLeadTime")
 
 
 def test_what_is_missing_to_know_whose_commits_these_are_is_a_line_to_write() -> None:

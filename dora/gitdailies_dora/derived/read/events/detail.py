@@ -323,6 +323,7 @@ def _commit(change: timeline.DeployedCommit, deployed_at: int) -> answers.Commit
         sha=change.sha,
         time=None if change.at is None else _text(change.at),
         new=change.new,
+        outside=change.outside,
         lead_time_seconds=None if lead is None else lead / 1_000_000,
     )
 

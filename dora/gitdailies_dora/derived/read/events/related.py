@@ -157,7 +157,7 @@ class RelatedReader:
         for commit in sorted(deploy.commits or (), key=lambda one: (one.outside is True, one.is_merge)):
             first.setdefault(commit.sha, commit)
         return [
-            DeployedCommit(sha, commit.at, listed.get(sha) in (NEW, NEW_UNTOLD))
+            DeployedCommit(sha, commit.at, listed.get(sha) in (NEW, NEW_UNTOLD), commit.outside is True)
             for sha, commit in first.items()
         ]
 
