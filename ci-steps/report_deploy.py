@@ -2202,7 +2202,7 @@ class _Job(NamedTuple):
             raise UsageError(*(missing[:1] if self.platform else missing))
         repo, sha = target.repo or "", target.sha or ""
         environment = self.environment
-        commits = list(target.commits[:MOST_COMMITS])
+        commits = [self._entry(one) for one in target.commits[:MOST_COMMITS]]
         name = self.platform.full_name if self.platform else _NO_PLATFORM
         return DEPLOY.checked(
             {
@@ -2222,11 +2222,16 @@ class _Job(NamedTuple):
                 "trigger": RERUN if facts.rerun else facts.start.trigger,
                 "url": inputs.url or _page(facts.url),
                 "commits": commits or None,
-                "commitTime": None if commits else target.commit_time,
+                "commitTime": None if commits or inputs.paths else target.commit_time,
                 "fixes": inputs.fixes,
                 "reverts": list(target.reverts[:MOST_REVERTS]) or None,
             }
         )
+
+    def _entry(self, commit: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return an entry of the list. One that may be of another service has no time, so no lead time."""
+        unsure = self.inputs.paths and "outside" not in commit
+        return {name: value for name, value in commit.items() if name != "time"} if unsure else commit
 
     def _branch(self, target: Target) -> str | None:
         if self.inputs.no_branch:
@@ -2247,7 +2252,8 @@ class _Job(NamedTuple):
         if self.inputs.paths and target.commits and all(one.get("outside") for one in target.commits):
             notes.append("paths: no commit of the deploy touches one of them")
         if self.inputs.paths and not any("outside" in one for one in target.commits):
-            notes.append("paths: which commits touch them is not known, because no checkout has them")
+            why = "the checkout is shallow" if self.git and not self.git.whole else "no checkout has them"
+            notes.append(f"paths: no lead time, as it is not known which commits touch them: {why}")
         if len(target.commits) > MOST_COMMITS:
             notes.append(f"commits: the newest {MOST_COMMITS} of {len(target.commits)}")
         return notes
@@ -2471,7 +2477,10 @@ def _touching(
 # Where a job has several checkouts, they are side by side in its folder.
 _MOST_FOLDERS = 50
 
-_SHALLOW = "the checkout is shallow; lead times of several pushes need the whole history (fetch-depth: 0)"
+_SHALLOW = (
+    "the checkout is shallow; lead times of several pushes need the whole history (fetch-depth: 0, or on "
+    'GitLab GIT_DEPTH: "0")'
+)
 
 
 class _Wanted(NamedTuple):

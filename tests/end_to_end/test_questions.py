@@ -87,7 +87,7 @@ def test_why_a_deploy_counts(folder):
         (
             "other",
             "its environment is not production; the names of production are",
-            "if it is production, add its environment to dora.production",
+            "if it is production, write its name into dora.production",
         ),
     ],
 )

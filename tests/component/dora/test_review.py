@@ -178,12 +178,16 @@ def test_a_service_of_incidents_that_no_deploy_names_is_asked_about(receiver: Re
     (line,) = review(receiver, key)["sections"]["doubtful"]
     own = {"repo": "larkspur/mono", "environment": "prod", "service": "worker"}
     written = f'`services: {{"Platform Worker": {json.dumps(own)}}}`'
-    by_id = "(if services has a line with its id already, add the service to that line)"
+    slip = "(if a line with its name or id gave it this service, correct that line)"
     assert (line["number"], [ref["id"] for ref in line["deploys"]], line["line"]) == (2, ["two"], written)
     shown = receiver.get(key, "/api/review", week=WEEK, format="md").text
-    assert '"service": "worker"}}\\` would tell (if services has a line with its id already' in shown
+    assert '"service": "worker"}}\\` would tell of later incidents (if a line with its name or id' in shown
+    assert "; for an earlier one, choose the deploy on its page. The last is " in shown
     verdict = receiver.get(key, "/api/metrics/why", id="one").json()["events"][0]["verdicts"][0]
-    assert f"since no deploy there names its own: {written} would tell {by_id}" in verdict["reason"]
+    assert (
+        f"since no deploy there names its own: {written} would tell of later incidents {slip}"
+        in verdict["reason"]
+    )
     others = receiver.get(key, "/api/metrics/why", id="named").json()["events"][0]["verdicts"][0]["reason"]
     assert "no deploy there names" not in others
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from datetime import timedelta
 from pathlib import Path
@@ -73,6 +74,10 @@ def test_a_store_and_its_server_give_the_same_answer(tmp_path: Path) -> None:
     assert "18 deploys: 4 failed for certain (2 rolled back or fixed, 2 named by an incident); 7 had" in table
     assert "; 1 too new to tell, 2 failed in the last 72 h; unlinked incidents: 1" in table
     assert "by a remedy alone: 1, median 6 h" in table
+    assert re.search(r"p90 \d[^,]*, \d+ recovered", table)
+    # Of few, one in ten is none, as on the page.
+    few = run("--store", store, *PERIOD, "--from", "2026-03-26", "--repo", "larkspur/shop").stdout
+    assert re.search(r"p90 –, [1-4] recovered", few)
     rework = answers[0]["figures"]["deploymentReworkRate"]
     assert f"{rework['rework']} of {rework['deploys']} deploys; inferred: {rework['inferred']}" in table
     assert "days count from" not in table

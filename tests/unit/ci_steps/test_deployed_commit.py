@@ -332,8 +332,8 @@ def test_commits_outside_of_paths(repository: Path) -> None:  # noqa: F811
     before = git(repository, "rev-parse", "HEAD~1")
     pushed = [{"id": name, "timestamp": "2026-03-03T08:00:00Z"} for name in (before, sha)]
     event = {"after": sha, "commits": pushed, "head_commit": pushed[-1]}
-    for paths, times in ((None, [True, True]), (paths, [False, False])):
-        found = deployed(clone, of_github("push", sha), event=event, paths=paths, environment="production")
+    for given, times in ((None, [True, True]), (paths, [False, False])):
+        found = deployed(clone, of_github("push", sha), event=event, paths=given, environment="production")
         (reported,) = found.events
         assert [one["sha"] for one in reported["commits"]] == [sha, before]
         assert ["time" in one for one in reported["commits"]] == times
@@ -347,8 +347,8 @@ def test_commits_outside_of_paths(repository: Path) -> None:  # noqa: F811
     # Without a list, the time of the deployed commit alone is left out, too.
     elsewhere = {**of_github("push", sha), "GITHUB_WORKSPACE": str(repository / ".git")}
     event = {"after": sha, "head_commit": pushed[-1]}
-    for paths, known in ((None, {"commitTime"}), ("x", set())):
-        (reported,) = deployed(repository / ".git", elsewhere, event=event, paths=paths).events
+    for given, known in ((None, {"commitTime"}), ("x", set())):
+        (reported,) = deployed(repository / ".git", elsewhere, event=event, paths=given).events
         assert {"commits", "commitTime"} & set(reported) == known
 
 

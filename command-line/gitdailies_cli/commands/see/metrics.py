@@ -181,13 +181,15 @@ def _rows(figures: Figures, window: str) -> list[tuple[str, str, str]]:
     frequency, lead, fail = figures.deployment_frequency, figures.change_lead_time, figures.change_fail_rate
     recovery, rework = figures.failed_deployment_recovery_time, figures.deployment_rework_rate
     by_remedy = recovery.by_remedy
+    gap = duration(p90(frequency.gaps.p90, frequency.deploys))
+    longest = duration(p90(recovery.p90, recovery.recovered))
     return [
         (
             "deployment frequency",
             " ".join(phrases.frequency(frequency)).strip().replace("\u00a0", " "),
             (
                 f"{amount(frequency.deploys, 'deploy', 'deploys')} in {days(frequency.days)},"
-                f" median gap {duration(frequency.gaps.median)}, p90 {duration(p90(frequency.gaps.p90, frequency.deploys))}"
+                f" median gap {duration(frequency.gaps.median)}, p90 {gap}"
             ),
         ),
         (
@@ -212,7 +214,7 @@ def _rows(figures: Figures, window: str) -> list[tuple[str, str, str]]:
             "recovery time, median",
             duration(recovery.median),
             (
-                f"p90 {duration(p90(recovery.p90, recovery.recovered))}, {recovery.recovered} recovered, {recovery.open} open,"
+                f"p90 {longest}, {recovery.recovered} recovered, {recovery.open} open,"
                 f" {recovery.without_incident} without incident; by a remedy alone:"
                 f" {by_remedy.count}, median {duration(by_remedy.median)}"
             ),

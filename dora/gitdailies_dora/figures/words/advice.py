@@ -45,14 +45,14 @@ ADVICE: Mapping[str, str] = MappingProxyType(
             "pushes at the relay tell only what came between two deploys, and nothing of an import"
         ),
         lead_time.EARLIER_LISTS_NONE: (
-            f"{_WHOLE}, or name a mirror in dora.mirrors, which knows more than 250 new commits, too; give "
-            "deploys of several services from webhooks their `service`, by a line of `route` for each workflow"
+            f"{_WHOLE}, or name a mirror in dora.mirrors, which knows more than 250 new commits, too; where "
+            "webhooks report several services, give each workflow a line of `route` with its `service`"
         ),
         lead_time.NO_PATHS: (
             "let it name its service, a webhook by a line of `route` for each workflow, and write the paths "
             "of that into gitdailies.yml, for the mirror and for later pushes; or report it from the CI step "
-            "alone, with the inputs `service` and `paths`, and the whole history (`fetch-depth: 0`; on GitLab "
-            "`GIT_DEPTH: \"0\"`): where a webhook came first, the list stays that it took from pushes"
+            "alone, with the inputs `service` and `paths`, and the whole history (`fetch-depth: 0`; on "
+            'GitLab `GIT_DEPTH: "0"`): where a webhook came first, the list stays that it took from pushes'
         ),
         lead_time.LIST_CUT: _WHOLE,
         ancestry.NOT_IN_MIRROR: _MIRROR,
@@ -60,7 +60,7 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         ancestry.UNREADABLE: "run `gitdailies check`, which looks at the mirror",
         ancestry.TOO_MANY: "",
         "unknown-commits": (
-            f"{_WHOLE}: it has each time, and tells a step with `paths` whose the commits are; where a commit "
+            f"{_WHOLE}: it has each time, and tells a step with `paths` whose the commits are; where one "
             "is later than its deploy, compare the clocks, and the `time` that was set"
         ),
         "nothing-new": "",

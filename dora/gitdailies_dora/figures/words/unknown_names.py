@@ -53,8 +53,9 @@ def in_teams(teams: Iterable[TeamSettings], known: KnownNames) -> Iterator[str]:
 
 
 def in_services(routes: Routes, known: KnownNames) -> Iterator[str]:
-    """Yield a sentence about each repository without events that a line of `services` names, and about each
-    service that no deploy there names, where they name others.
+    """Yield a sentence about each repository and service in a line of `services` that is not known.
+
+    A repository has no events, or no deploy there names the service, and others are named.
     """
     for line, targets in routes.table.items():
         for target in (one for one in targets if one.is_fixed):

@@ -208,7 +208,7 @@ def test_the_line_of_a_service_that_no_deploy_names_is_of_its_name_as_sent() -> 
 
 
 def test_a_service_that_is_not_clear_has_a_place_that_no_file_takes() -> None:
-    """The line has SERVICE where a name is to be written, with the choices beside it, and is refused as it is."""
+    """The line has SERVICE for a name, with the choices beside it, and is refused as it is."""
     deploys = [deploy("0", "03T00:00:00", service="web"), deploy("1", "05T00:00:00", service="api")]
     reason = reasons_of("s", *deploys, started("s", "05T01:00:00", service="Mono"))
     (line,) = re.findall("`([^`]*)`", reason)
