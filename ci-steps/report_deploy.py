@@ -2477,10 +2477,7 @@ def _touching(
 # Where a job has several checkouts, they are side by side in its folder.
 _MOST_FOLDERS = 50
 
-_SHALLOW = (
-    "the checkout is shallow; lead times of several pushes need the whole history (fetch-depth: 0, or on "
-    'GitLab GIT_DEPTH: "0")'
-)
+_SHALLOW = "the checkout is shallow; lead times of several pushes need fetch-depth: 0 (GitLab: GIT_DEPTH: 0)"
 
 
 class _Wanted(NamedTuple):

@@ -121,6 +121,9 @@ def test_a_repository_with_several_services_says_that_all_commits_count(
     why = receiver.get(key, "/api/metrics/why", repo="larkspur/shop").json()["events"]
     about = [one for event in why for one in event["verdicts"] if one["word"] == "all-services"]
     assert [one["advice"] for one in about] == 2 * ["set the inputs `service` and `paths` of the CI step"]
+    assert receiver.post(key, [ago(5, "f", id="bare")]).status_code == 202
+    (bare,) = receiver.get(key, "/api/metrics/why", id="bare").json()["events"]
+    assert "it is the first deploy here that names no service" in bare["verdicts"][1]["reason"]
 
 
 def test_open_incidents_are_those_of_their_list(receiver: Receiver, owner: Visitor) -> None:

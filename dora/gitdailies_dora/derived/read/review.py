@@ -72,10 +72,10 @@ _TWO_RUNS = (
     " WHERE d.counts = 1 AND d.environment = ? AND d.at >= ? AND d.at < ? AND o.at BETWEEN d.at AND d.at + ?"
     " ORDER BY d.at, d.id, o.at, o.id"
 )
-# Of a target, the deploys in a period that count as repeats of others.
+# Of a repository, the deploys in a period that count as repeats of others.
 _REPEATS = (
     "SELECT id, at, repo, environment, service, reporter FROM figures_deploys"
-    " WHERE counts = 0 AND repo = ? AND environment = ? AND service = ? AND at >= ? AND at < ?"
+    " WHERE counts = 0 AND repo = ? AND environment = ? AND at >= ? AND at < ?"
 )
 # Whether a name was there before a moment: a repository, an environment of it, a service, a reporter.
 _REPO_BEFORE = "SELECT 1 FROM figures_deploys WHERE counts = 1 AND repo = ? AND at < ? LIMIT 1"
@@ -322,12 +322,7 @@ class _Lines:
             return []
         before = self._sightings(PRODUCTION, weeks[0][0], weeks[-1][1])
         gone = {one.repo for one in silence.silent_deploys(before, self._current, weeks)}
-        asked = {
-            (one.repo, PRODUCTION, service, self._began, self._until)
-            for one in (*before, *self._current)
-            for service in ("", one.service)
-            if one.repo in gone
-        }
+        asked = [(repo, PRODUCTION, self._began, self._until) for repo in gone]
         repeats = [Sighting._make(row) for one in asked for row in self._session.execute(_REPEATS, one)]
         silent = silence.silent_deploys(before, [*self._current, *repeats], weeks)
         found = [*silent, *self._silent_sources()]

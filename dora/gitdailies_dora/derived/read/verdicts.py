@@ -26,7 +26,7 @@ from gitdailies_dora.figures.history.corrections import NOT_AN_INCIDENT
 from gitdailies_dora.figures.history.events import Deploy, End, History, Start
 from gitdailies_dora.figures.history.facts import DeployFacts, Facts, first_outage_of
 from gitdailies_dora.figures.history.incidents import NO_DEPLOY, Incident, Link, Occurrence, reach
-from gitdailies_dora.figures.history.lead_time import NewCommit, NewCommits, several_services
+from gitdailies_dora.figures.history.lead_time import NO_PREDECESSOR, NewCommit, NewCommits, several_services
 from gitdailies_dora.figures.history.remedies import PLANNED, Remedy
 from gitdailies_dora.figures.history.repeats import Repeat
 from gitdailies_dora.figures.history.settings import FigureSettings
@@ -168,8 +168,8 @@ class _Reading:
             if not row.counts
         }
         by_time = {id_: tuple(sorted(found, key=lambda one: one.order)) for id_, found in undone.items()}
-        untold = {known[id_].target.repo for id_, row in rows.items() if row.untold}
-        several = several_services((), first_named(self._session, untold))
+        asked = [known[id_] for id_, row in rows.items() if row.untold or row.unknown == NO_PREDECESSOR]
+        several = several_services((), first_named(self._session, {one.target.repo for one in asked}))
         return Facts(deploys, tuple(incidents), by_time, repeats, tuple(dismissed), several)
 
     def _fixed(self, history: History) -> dict[str, str]:

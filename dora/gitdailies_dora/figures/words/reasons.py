@@ -20,12 +20,7 @@ from gitdailies_dora.figures.history.facts import TIME, DeployFacts, Facts
 from gitdailies_dora.figures.history.incidents import Incident, Occurrence, contradicts
 from gitdailies_dora.figures.history.remedies import NOT_REWORK, REWORK, Remedy
 from gitdailies_dora.figures.history.repeats import Repeat
-from gitdailies_dora.figures.history.settings import (
-    PRODUCTION,
-    PRODUCTION_TIER,
-    WIDE_WINDOW_US,
-    FigureSettings,
-)
+from gitdailies_dora.figures.history.settings import PRODUCTION, WIDE_WINDOW_US, FigureSettings
 from gitdailies_dora.figures.words.durations import duration
 
 # The figure of a verdict that is about every figure.
@@ -139,9 +134,8 @@ class Reasons:
     def of(self, id_: str) -> tuple[Verdict, ...]:
         """Return the verdicts on an event; one that the history lacks is later than its moment."""
         event = self._events.get(id_)
-        if event is None:
-            return (Verdict(ALL, False, "later", LEFT_OUT["later"]),)
-        return tuple(self._verdicts(event))
+        later = Verdict(ALL, False, "later", LEFT_OUT["later"])
+        return (later,) if event is None else tuple(self._verdicts(event))
 
     @singledispatchmethod
     def _verdicts(self, event: Deploy | Start | End) -> Iterator[Verdict]:
@@ -356,8 +350,8 @@ class Reasons:
         if word == "environment" and self._selection.environment == PRODUCTION:
             names = self._settings.production
             line = _line("dora", "production", [*names, target.environment])
-            said = f"the names of production are {', '.join(names)}"
-            return f"its environment is not production; {said}; {line} would add it"
+            said = f"its environment is not production; the names of production are {', '.join(names)}"
+            return f"{said}; {line} would add it"
         return LEFT_OUT[word]
 
     def _mismatch(self, target: DeployTarget, at: int) -> str:
@@ -382,7 +376,7 @@ def _lead_time(facts: DeployFacts, *, several: bool) -> Verdict:
         if new.unknown == lead_time.NO_PREDECESSOR and several and not target.service:
             why = "it is the first deploy here that names no service, and others name several"
         if new.unknown == lead_time.NO_COMMITS and reporter.startswith("relay/"):
-            where = f"{target.repo} {facts.deploy.exact or PRODUCTION_TIER}"
+            where = f"{target.repo} {facts.deploy.exact or 'production'}"
             why += f"; `gitdailies relay explain '{where}'` says why no push led to it"
         if new.unknown == lead_time.NO_PATHS and target.service:
             paths = {target.service: {"paths": [f"{target.service}/**"]}}

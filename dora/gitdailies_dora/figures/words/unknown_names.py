@@ -53,10 +53,7 @@ def in_teams(teams: Iterable[TeamSettings], known: KnownNames) -> Iterator[str]:
 
 
 def in_services(routes: Routes, known: KnownNames) -> Iterator[str]:
-    """Yield a sentence about each repository and service in a line of `services` that is not known.
-
-    A repository has no events, or no deploy there names the service, and others are named.
-    """
+    """Yield a sentence about each repository without events, and each service without deploys, of a line."""
     for line, targets in routes.table.items():
         for target in (one for one in targets if one.is_fixed):
             repo, service = routes.renames.present(target.repo), folded(target.service or "")
