@@ -110,7 +110,7 @@ def find_server(url: str | None, key_env: str, config: Path | None) -> ReadServe
 
 
 def groups_of(server: ReadServer, query: str) -> Iterator[tuple[dict[str, str], int]]:
-    """Yield the names of each group that ever had a deploy or an incident, page by page."""
+    """Yield the names of each group that ever had a deploy or an incident, and its deploys, page by page."""
     page: dict[str, str] | None = {}
     while page is not None:
         answer = server.ask(f"{_SERIES}&{query}&{urlencode(page)}".rstrip("&")).json()
