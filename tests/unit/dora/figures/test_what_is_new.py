@@ -130,7 +130,7 @@ def test_what_is_outside_a_service_is_there_and_never_counts() -> None:
 
 
 def test_a_cut_parent_is_every_commit_that_begins_with_it() -> None:
-    """A parent of seven digits fits the listed commit and another one, which the target may then have, too."""
+    """A parent of seven digits fits the listed commit and another one, which the target may have, too."""
     listed = {"sha": "d" * 7 + "2" * 33, "time": "2026-03-01T00:00:00Z", "parents": ["d" * 7]}
     first = deploy("d000", moment(1), sha(1), commits=[listed])
     assert leads(first, deploy("d001", moment(30), "d" * 7 + "1" * 33))["d001"] == []
