@@ -12,25 +12,32 @@ from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us, to_us
 
 from gitdailies_dora.accounts.audit import write_audit
-from gitdailies_dora.accounts.screens import MOST_SCREENS, Screen
+from gitdailies_dora.accounts.screens import MOST_SCREENS, MOST_SHARED, SHARED_REVIEW, Screen
 
 _COLUMNS = "id, name, created_at, expires_at, seen_at"
 _ALL = f"SELECT {_COLUMNS} FROM screens ORDER BY id"  # noqa: S608  the columns above
 _BY_HASH = f"SELECT {_COLUMNS} FROM screens WHERE hash = ?"  # noqa: S608  the columns above
 _ADD = "INSERT INTO screens (name, hash, created_at, expires_at) VALUES (?, ?, ?, ?)"
 _SEEN = "UPDATE screens SET seen_at = ? WHERE id = ?"
+_REMOVE_OLD = "DELETE FROM screens WHERE name LIKE ? AND expires_at <= ?"
 _REMOVE = "DELETE FROM screens WHERE id = ?"
 
 
 def add(
     session: Session, hash_: bytes, *, name: str, expires_at: datetime, actor: str, now: datetime
 ) -> None:
-    """Add a link. Raises UsageError for a name that another one has, and if there are too many."""
-    screens = all_screens(session)
-    if any(screen.name == name for screen in screens):
+    """Add a link; those of reviews that are too old go. Raises UsageError for the name of another screen.
+
+    Raises UsageError, too, if there are too many.
+    """
+    session.execute(_REMOVE_OLD, (f"{SHARED_REVIEW}%", to_us(now)))
+    is_review = name.startswith(SHARED_REVIEW)
+    screens = [screen for screen in all_screens(session) if bool(screen.review) == is_review]
+    if not is_review and any(screen.name == name for screen in screens):
         raise UsageError(f"name: another screen has the name {got(name)}; choose another name")
-    if len(screens) >= MOST_SCREENS:
-        raise UsageError(f"name: there are {MOST_SCREENS} screens; remove one that is not used first")
+    most, what = (MOST_SHARED, "links of reviews") if is_review else (MOST_SCREENS, "screens")
+    if len(screens) >= most:
+        raise UsageError(f"name: there are {most} {what}; remove one that is not used first")
     session.execute(_ADD, (name, hash_, to_us(now), to_us(expires_at)))
     detail = {"expiresAt": text_of(expires_at)}
     write_audit(session, now, actor=actor, action="screen.created", subject=name, detail=detail)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
+import orjson
 from gitdailies_server.storage.database import Session
 
 # How many rows SQLite gets at once. Few sizes keep the number of prepared statements small. The
@@ -35,6 +36,16 @@ class Lookup(NamedTuple):
 def takes_lists(session: Session) -> bool:
     """Whether a parameter may be a list of values: on PostgreSQL."""
     return getattr(session, "takes_lists", False)
+
+
+def among_sql(session: Session) -> str:
+    """Return the condition that a column has one of many values, which `among` makes a parameter of."""
+    return "= ANY(:ids)" if takes_lists(session) else "IN (SELECT value FROM json_each(:ids))"
+
+
+def among(session: Session, values: Sequence[str]) -> Any:
+    """Return many values as one parameter."""
+    return list(values) if takes_lists(session) else orjson.dumps(list(values)).decode()
 
 
 def lookup_many(

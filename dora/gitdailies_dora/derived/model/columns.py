@@ -90,7 +90,7 @@ def read_rows(session: Session, where: Where, span: TimeSpan, now: int, renames:
     fixes = fixes_forward(session, where, span, now, renames)
     return columns(
         list(_deploys(session, where, span, fixes)),
-        _failures(session, where, span, now),
+        (found for _, found in failures(session, where, span, now)),
         _incidents(session, where, span, now),
     )
 
@@ -141,7 +141,8 @@ def fixes_forward(
     return {fix: id_ for fix, id_ in found_ if fix is not None}
 
 
-def _failures(session: Session, where: Where, span: TimeSpan, now: int) -> Iterator[FailureValues]:
+def failures(session: Session, where: Where, span: TimeSpan, now: int) -> Iterator[tuple[str, FailureValues]]:
+    """Yield the deploys in *span* that failed, as it was known at the moment *now*, with their ids."""
     found: dict[str, _Failed] = {}
     judged: set[str] = set()
     for statement, moments in ((statements.JUDGED_FAILED, ()), (statements.REMEDIED, (now,))):
@@ -166,9 +167,10 @@ def _failures(session: Session, where: Where, span: TimeSpan, now: int) -> Itera
         said = FAILED if id_ in judged else ""
         evidence = evidence_of(said, hows, remedied=remedied_after is not None)
         if outage is None:
-            yield FailureValues(target, at, evidence, None, False, remedied_after)
+            yield id_, FailureValues(target, at, evidence, None, False, remedied_after)
         else:
-            yield FailureValues(target, at, evidence, outage.duration_us, outage.duration_us is None, None)
+            took = outage.duration_us
+            yield id_, FailureValues(target, at, evidence, took, took is None, None)
 
 
 class _Failed(NamedTuple):

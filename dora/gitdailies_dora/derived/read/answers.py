@@ -10,8 +10,8 @@ from typing import Annotated, Any, Self, TypeAlias
 
 from msgspec import Meta, Raw, Struct, field
 
-from gitdailies_dora.figures.answers.numbers import FIGURES, Count, Seconds, Time
-from gitdailies_dora.figures.answers.report import AsOf, Definitions, Next
+from gitdailies_dora.figures.answers.numbers import FIGURES, Count, Figures, Seconds, Time
+from gitdailies_dora.figures.answers.report import AsOf, Definitions, Next, SeriesChange
 from gitdailies_dora.figures.history import corrections, incidents
 from gitdailies_dora.figures.history.facts import EVIDENCE
 from gitdailies_dora.figures.words import reasons, review, silence, timeline
@@ -287,7 +287,8 @@ class UncountedName(ReviewLine, frozen=True, kw_only=True):
     """A name that appeared in this week."""
 
     what: Annotated[str, one_of(review.ENVIRONMENT, review.SERVICE, silence.REPORTER)]
-    repo: str
+    repo: Annotated[str, about("empty if several repositories have it")]
+    repos: Annotated[Count, about("how many repositories have it")]
     name: str
     deploys: Count
     first: EventReference
@@ -330,6 +331,21 @@ class SilentSender(ReviewLine, frozen=True, kw_only=True, rename="camel"):
     quiet_seconds: Annotated[float, about("from the last event to the end of the week")]
 
 
+class Happening(Struct, frozen=True, kw_only=True, rename="camel"):
+    """An outage of a week, or a deploy that failed without an incident: one title in any repositories."""
+
+    title: Annotated[str, about("that of the incidents, or their id; empty for a deploy")]
+    severity: Annotated[str, about("the worst of the incidents, in the words of their tool")]
+    time: Time
+    ended_at: Annotated[Time | None, about("null while it lasts, and if no end is known")]
+    open: bool
+    how: Annotated[str | None, one_of(*_HOW, None, text="how its deploy was found, or why none was")]
+    teams: Annotated[tuple[str, ...], about("whose repositories they are, as they are shown")]
+    events: Annotated[tuple[EventReference, ...], about("the starts of its incidents, or the deploy")]
+    deploys: Annotated[tuple[EventReference, ...], about("those that its incidents are attributed to")]
+    remedied_by: Annotated[tuple[EventReference, ...], about("the deploys that remedied these")]
+
+
 class ReviewSections(Struct, frozen=True, kw_only=True):
     """The lines of each section."""
 
@@ -367,7 +383,7 @@ class ReviewFilter(Struct, frozen=True, kw_only=True):
 
 
 class Review(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What needs a decision in a week."""
+    """How a week went beside the one before, what happened in it, and what needs a decision."""
 
     definitions: Definitions
     week: str
@@ -375,6 +391,11 @@ class Review(Struct, frozen=True, kw_only=True, rename="camel"):
     from_: Time
     to: Time
     as_of: AsOf
+    figures: Figures
+    before: Annotated[Figures | None, about("those of the week before")]
+    change: Annotated[SeriesChange | None, about("what became of each figure since the week before")]
+    happened: Annotated[tuple[Happening, ...], about("what is open first, then what is severe")]
+    happened_left: Annotated[Count, about("how many more there are")]
     open: Annotated[Count, about("lines without a decision")]
     done: Count
     sections: ReviewSections

@@ -22,7 +22,7 @@ from msgspec import structs
 
 from gitdailies_dora.derived.model import rows
 from gitdailies_dora.derived.model.deploys import lead_times_of
-from gitdailies_dora.derived.read import answers
+from gitdailies_dora.derived.read import answers, week
 from gitdailies_dora.derived.read.events import detail, possible_duplicates
 from gitdailies_dora.derived.read.events.related import RelatedReader
 from gitdailies_dora.derived.read.review_question import ReviewQuestion
@@ -130,6 +130,9 @@ def answer(session: Session, question: ReviewQuestion, settings: FigureSettings)
             if (line := one.read()) is not None
         )
 
+    failures = {row.id: row.at for row in found.deploys if row.failed}
+    happened, more = week.happenings(session, found.reader, question, failures, review.MOST_LINES)
+    figures, before, change = week.figures_of(session, question, settings)
     left = [max(len(candidates) - review.MOST_LINES, 0) for candidates in sections]
     return answers.Review(
         definitions=DEFINITIONS,
@@ -138,6 +141,11 @@ def answer(session: Session, question: ReviewQuestion, settings: FigureSettings)
         from_=_text(period.began_at),
         to=_text(period.ended_at or period.now),
         as_of=_text(as_of),
+        figures=figures,
+        before=before,
+        change=change,
+        happened=happened,
+        happened_left=more,
         open=sum(one.key not in decided for one in everything),
         done=sum(one.key in decided for one in everything),
         sections=answers.ReviewSections(
@@ -176,7 +184,7 @@ class _Lines:
 
     def __init__(self, session: Session, reader: RelatedReader, question: ReviewQuestion) -> None:
         self._session = session
-        self._reader = reader
+        self.reader = reader
         self._question = question
         self._week = question.week
         period = question.week.period
@@ -184,7 +192,7 @@ class _Lines:
         self._until = min(period.ended_at or period.now, period.now + 1)
         self._current = self._sightings(PRODUCTION, self._began, self._until)
         self._here = {one.id for one in self._current}
-        self._deploys = [
+        self.deploys = [
             row
             for row in rows.read_deploys(session, Selection(period), reader.settings)
             if row.id in self._here
@@ -195,9 +203,9 @@ class _Lines:
         corrected = all_corrections(self._session)
         return [
             _LineCandidate(
-                f"{review.FAILED}:{row.id}", partial(detail.failed_deploy, self._reader, row.id), row.id
+                f"{review.FAILED}:{row.id}", partial(detail.failed_deploy, self.reader, row.id), row.id
             )
-            for row in self._deploys
+            for row in self.deploys
             if row.failed or row.id in corrected
         ]
 
@@ -206,12 +214,12 @@ class _Lines:
 
         One whose own event says that no deploy caused it needs no decision.
         """
-        now, corrected = self._reader.now, all_corrections(self._session)
+        now, corrected = self.reader.now, all_corrections(self._session)
         asked = (PRODUCTION, self._began, self._until, now, now, NOT_AN_INCIDENT)
         return [
             _LineCandidate(
                 f"{review.UNLINKED}:{id_}",
-                partial(detail.unlinked_incident, self._reader, id_, _NEAR),
+                partial(detail.unlinked_incident, self.reader, id_, _NEAR),
                 id_,
             )
             for id_, repo, service, deploy, how in self._session.execute(_INCIDENTS, asked).fetchall()
@@ -264,7 +272,7 @@ class _Lines:
         # By what is doubtful, repository and service: how many times or commits, and the last deploys.
         found: dict[tuple[str, str, str], tuple[int, tuple[str, ...]]] = {}
         for one, other, repo, service in self._session.execute(_TWO_RUNS, asked).fetchall():
-            events = map(self._reader.event, (one, other) if one in self._here else ())
+            events = map(self.reader.event, (one, other) if one in self._here else ())
             texts = [event.texts for event in events if event is not None]
             if len(texts) == 2 and review.are_two_workflows(*texts):
                 times, _ = found.get((review.WORKFLOWS, repo, service), (0, ()))
@@ -276,7 +284,7 @@ class _Lines:
                 old = sum(at - lead < since for lead in leads)
                 if old > review.MOST_OLD_COMMITS:
                     found[review.OLD_COMMITS, repo, service] = old, (id_,)
-        here = PRODUCTION, self._began, self._until, self._reader.now, self._reader.now, NOT_AN_INCIDENT
+        here = PRODUCTION, self._began, self._until, self.reader.now, self.reader.now, NOT_AN_INCIDENT
         for id_, repo, service, _, how in self._session.execute(_INCIDENTS, here).fetchall():
             by_time = how == incidents.BY_TIME and self._question.scope.includes(repo, service)
             if by_time and rows.services_beside(self._session, repo, PRODUCTION, service, self._until):
@@ -347,7 +355,7 @@ class _Lines:
         for id_, at, repo, service, body in sorted(found, key=lambda row: (row[1], row[0])):
             if source := orjson.loads(body).get("source"):
                 signs.append(Sign(id_, at, source))
-                targets[id_] = self._reader.settings.repo(repo or ""), folded(service or "")
+                targets[id_] = self.reader.settings.repo(repo or ""), folded(service or "")
         gone = silence.silent_sources(signs, self._began, self._until)
         return [one for one in gone if self._question.scope.includes(*targets[one.last])]
 
@@ -394,13 +402,14 @@ class _Lines:
         return self._session.execute(statement, values).fetchone() is not None
 
     def _references(self, ids: Iterable[str]) -> list[answers.EventReference]:
-        return list(self._reader.references(ids).values())
+        return list(self.reader.references(ids).values())
 
 
 def _new_name(one: NewName, ref: answers.EventReference) -> answers.UncountedName:
     return answers.UncountedName(
         what=one.what,
-        repo=ref.repo or one.repo,
+        repo="" if one.repos > 1 else ref.repo or one.repo,
+        repos=one.repos,
         name=one.name,
         deploys=one.deploys,
         first=ref,

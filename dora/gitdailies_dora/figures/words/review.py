@@ -16,7 +16,7 @@ A line is done if a person has corrected the event that it is about, or has ackn
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime, timedelta, tzinfo
 from itertools import pairwise
@@ -114,13 +114,17 @@ class Pair(NamedTuple):
 
 
 class NewName(NamedTuple):
-    """A name that appeared: what it is of, its repository, the name, how many deploys have it, the first."""
+    """A name that appeared: what it is of, its repository, the name, how many deploys have it, the first.
+
+    `repos` is the number of its repositories. Of several, `repo` is "".
+    """
 
     what: str
     repo: str
     name: str
     deploys: int
     first: str
+    repos: int = 1
 
 
 class Doubles(NamedTuple):
@@ -184,20 +188,20 @@ def new_names(
 
     *known* are what a name is of, its repository and the name; *repos* are the repositories from before. The
     names of a new repository say nothing new, but for environments that are not production: their deploys
-    are not counted.
+    are not counted. A new reporter or environment of several repositories appears once.
     """
     before = set(known)
-    counts: Counter[tuple[str, str, str]] = Counter()
-    first: dict[tuple[str, str, str], str] = {}
+    found: dict[tuple[str, str, str], list[Sighting]] = defaultdict(list)
     for one in sightings:
         for key in names(one):
-            if key in before or (key[0] != ENVIRONMENT and one.repo not in repos):
-                continue
-            counts[key] += 1
-            first.setdefault(key, one.id)
-    return [
-        NewName(what, repo, name, counts[what, repo, name], id_) for (what, repo, name), id_ in first.items()
-    ]
+            if key not in before and (key[0] == ENVIRONMENT or one.repo in repos):
+                what, repo, name = key
+                found[what, repo if what == SERVICE else "", name].append(one)
+    new = []
+    for (what, _, name), some in found.items():
+        of = {one.repo for one in some}
+        new.append(NewName(what, "" if len(of) > 1 else some[0].repo, name, len(some), some[0].id, len(of)))
+    return new
 
 
 def names(one: Sighting) -> list[tuple[str, str, str]]:

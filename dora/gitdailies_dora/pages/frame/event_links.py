@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
 from gitdailies_core.events.events import DEPLOYED, INCIDENT_STARTED
 
 from gitdailies_dora.derived.read.answers import EventReference
-from gitdailies_dora.derived.read.events.event_filters import MAY_HAVE_FAILED, OPEN
+from gitdailies_dora.derived.read.events.event_filters import (
+    BY_REMEDY,
+    INFERRED,
+    MAY_HAVE_FAILED,
+    OPEN,
+    RECOVERED,
+    RECOVERY_UNKNOWN,
+    REWORK,
+    STILL_OPEN,
+)
 from gitdailies_dora.figures.answers.selection import Period
-from gitdailies_dora.pages.frame.event_titles import title_of
+from gitdailies_dora.figures.words.rates import EVIDENCE_WORDS
+from gitdailies_dora.pages.frame.event_titles import name_of, title_of
 from gitdailies_dora.pages.frame.formatting import url_time
 
 _PAGES = {DEPLOYED: "/deploys/", INCIDENT_STARTED: "/incidents/"}
@@ -20,6 +31,53 @@ _PAGES = {DEPLOYED: "/deploys/", INCIDENT_STARTED: "/incidents/"}
 _NAMED = re.compile(r"(?:deploy|rollback|hotfix|incident|remedy,|incident [!-~]+,) $")
 # A browser takes these segments of a path away.
 _DOTS = (".", "..")
+
+# The counts of figures, by their labels: the kind and the outcome of the events, and which part of the
+# period they are in: all of it, what is settled, or what is not.
+_WHOLE, _JUDGED, _YOUNG = "whole", "judged", "young"
+COUNTED: Mapping[str, tuple[str, str, str]] = MappingProxyType(
+    {
+        "Deploys": (DEPLOYED, "counted", _WHOLE),
+        "Deploys with nothing new": (DEPLOYED, "nothing-new", _WHOLE),
+        "Unknown deploys": (DEPLOYED, "lead-time-unknown", _WHOLE),
+        "Failed": (DEPLOYED, "failed", _JUDGED),
+        "Failed for certain": (DEPLOYED, "failed-for-certain", _JUDGED),
+        **{word: (DEPLOYED, f"failed-{one}", _JUDGED) for one, word in EVIDENCE_WORDS.items()},
+        "May have failed": (DEPLOYED, MAY_HAVE_FAILED, _JUDGED),
+        "Settled": (DEPLOYED, "counted", _JUDGED),
+        "Too new to tell": (DEPLOYED, "pending", _YOUNG),
+        "Recent failures": (DEPLOYED, "failed", _YOUNG),
+        "Recovered": (DEPLOYED, RECOVERED, _WHOLE),
+        "Failed, still open": (DEPLOYED, STILL_OPEN, _WHOLE),
+        "Timed by the remedy, without an incident": (DEPLOYED, BY_REMEDY, _WHOLE),
+        "Recovery unknown": (DEPLOYED, RECOVERY_UNKNOWN, _WHOLE),
+        "Rework": (DEPLOYED, REWORK, _WHOLE),
+        "Fixes that are inferred": (DEPLOYED, INFERRED, _WHOLE),
+        "Unlinked incidents": (INCIDENT_STARTED, "of-no-deploy", _WHOLE),
+        "Unlinked, but not with a window of 72 h": (INCIDENT_STARTED, "linked-in-72-h", _WHOLE),
+    }
+)
+# How sentences write counts, and the label of each.
+_NUMBER = r"(?<![\w.,])[\d,]+"
+_SENTENCES = (
+    (rf"({_NUMBER})\sof\s([\d,]+)\sfailed", ("Failed", "Settled")),
+    (rf"({_NUMBER}\sdeploys?)(?=:)", ("Settled",)),
+    (rf"({_NUMBER})\sfailed\sfor\scertain", ("Failed for certain",)),
+    *((rf"({_NUMBER})\s{word}", (word,)) for word in EVIDENCE_WORDS.values()),
+    (rf"({_NUMBER})\shad\san\sincident", ("May have failed",)),
+    (rf"({_NUMBER})\stoo\snew\sto\stell", ("Too new to tell",)),
+    (rf"({_NUMBER})\sfailed\sin\sthe\slast", ("Recent failures",)),
+    (rf"unknown\sfor\s({_NUMBER}\sdeploys?)", ("Unknown deploys",)),
+    (rf"nothing\snew\sin\s({_NUMBER}\sdeploys?)", ("Deploys with nothing new",)),
+    (rf"((?:{_NUMBER}|one)\srecovered(?:\sdeploys?)?)", ("Recovered",)),
+    (rf"((?:{_NUMBER}|one)\sremedied\sdeploys?)", ("Timed by the remedy, without an incident",)),
+    (rf"({_NUMBER}\sinferred\sfix(?:es)?)", ("Fixes that are inferred",)),
+    (rf"({_NUMBER}\sdeploys?)", ("Deploys",)),
+    # Nothing but a rate of rework has no word.
+    (rf"({_NUMBER})\sof\s([\d,]+)", ("Rework", "Deploys")),
+)
+_LABELS = [label for _, labels in _SENTENCES for label in labels]
+_COUNT = re.compile("|".join(pattern for pattern, _ in _SENTENCES))
 
 
 class Piece(NamedTuple):
@@ -44,7 +102,9 @@ def events_url(**filters: str) -> str:
 def open_incidents_url(environment: str, *, repo: str = "", service: str = "", team: str = "") -> str:
     """Return the address of the list of the open incidents of an environment, as they count."""
     named = {"repo": repo, "service": service, "team": team, "environment": environment}
-    return _listed(INCIDENT_STARTED, OPEN, named)
+    return events_url(
+        kind=INCIDENT_STARTED, outcome=OPEN, **{name: text for name, text in named.items() if text}
+    )
 
 
 def urls_of_counts(place: Mapping[str, str], period: Period, window: int) -> dict[str, str]:
@@ -52,30 +112,43 @@ def urls_of_counts(place: Mapping[str, str], period: Period, window: int) -> dic
 
     *place* has the filters of the figures, with their environment; *window* is in microseconds.
     """
-    began, until = (url_time(at, period.zone) for at in (period.began_at, period.until + 1))
-    settled = min(max(period.now - window + 1, period.began_at), period.until + 1)
-    whole, cut = {**place, "from": began, "to": until}, url_time(settled, period.zone)
-    judged, young = {**whole, "to": cut}, {**whole, "from": cut}
+    last = period.until if period.until == period.ended_at else period.until + 1
+    settled = min(max(period.now - window + 1, period.began_at), last)
+    named = urlencode({name: text for name, text in place.items() if text})
+    began, cut, until = (url_time(at, period.zone) for at in (period.began_at, settled, last))
+    spans = {_WHOLE: (began, until), _JUDGED: (began, cut), _YOUNG: (cut, until)}
+    times = {span: urlencode({"from": since, "to": to}) for span, (since, to) in spans.items()}
     return {
-        "Deploys": _listed(DEPLOYED, "counted", whole),
-        "Failed": _listed(DEPLOYED, "failed", judged),
-        "Failed for certain": _listed(DEPLOYED, "failed-for-certain", judged),
-        "May have failed": _listed(DEPLOYED, MAY_HAVE_FAILED, judged),
-        "By chance, about": _listed(DEPLOYED, MAY_HAVE_FAILED, judged),
-        "Settled": _listed(DEPLOYED, "counted", judged),
-        "Too new to tell": _listed(DEPLOYED, "pending", young),
-        "Recent failures": _listed(DEPLOYED, "failed", young),
-        "Unlinked incidents": _listed(INCIDENT_STARTED, "unlinked", whole),
+        label: f"/events?kind={kind}&outcome={outcome}&{named}&{times[span]}"
+        for label, (kind, outcome, span) in COUNTED.items()
     }
 
 
-def _listed(kind: str, outcome: str, filters: Mapping[str, str]) -> str:
-    return events_url(kind=kind, outcome=outcome, **{name: text for name, text in filters.items() if text})
+def opened(sentence: str, listed: Mapping[str, str]) -> list[Piece]:
+    """Return a sentence of figures in pieces, where each count of events leads to their list."""
+    pieces, at = [], 0
+    for found in _COUNT.finditer(sentence):
+        for group, label in enumerate(_LABELS, 1):
+            if found[group] is not None:
+                number = Piece(found[group], listed.get(label, ""))
+                pieces += [Piece(sentence[at : found.start(group)]), number]
+                at = found.end(group)
+    return [piece for piece in (*pieces, Piece(sentence[at:])) if piece.text]
 
 
 def repository_url(repo: str) -> str:
     """Return the address of the figures of a repository."""
     return "/dora?" + urlencode({"repo": repo})
+
+
+def link(event: EventReference) -> Piece:
+    """Return the name of an event, which leads to its page."""
+    return Piece(name_of(event), event_url(event.id, event.kind))
+
+
+def joined(pieces: Sequence[Piece]) -> list[Piece]:
+    """Return pieces with commas between them."""
+    return [piece for one in pieces for piece in (Piece(", "), one)][1:]
 
 
 def commit_url(address: str, repo: str, sha: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import tzinfo
+from datetime import date, tzinfo
 from typing import Any
 from urllib.parse import urlencode
 
@@ -162,6 +162,17 @@ def moment(at: int, zone: tzinfo) -> str:
 def clock_time(at: int, zone: tzinfo) -> str:
     """Write a moment to the minute, in a time zone and with the zone's name."""
     return f"{moment(at, zone)} {zone_name(at, zone)}"
+
+
+def day_and_time(at: int, zone: tzinfo) -> str:
+    """Write a moment of a known week: Tue 24 Nov 14:00."""
+    found = local_time(at, zone)
+    return unbroken(f"{found:%a} {found.day} {found:%b} {found:%H:%M}")
+
+
+def long_day(day: date) -> str:
+    """Write a day in full: 23 November 2026."""
+    return unbroken(f"{day.day} {day:%B %Y}")
 
 
 def zone_name(at: int, zone: tzinfo) -> str:

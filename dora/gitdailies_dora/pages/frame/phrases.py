@@ -107,13 +107,20 @@ def span(number: float) -> str:
 
 def change(figure: str, changed: SeriesChange, before: Figures) -> str:
     """Write what became of a figure, with the value and the counts of the period before."""
-    earlier, word = value(figure, before), changed.by_figure[figure]
-    if word == comparison.FEW and earlier.startswith(NOTHING):
+    said = became(figure, changed, before)
+    if said == NONE_BEFORE:
+        return said
+    return f"{said}; before: {', '.join(map(unbroken, value(figure, before).split(', ')))}"
+
+
+def became(figure: str, changed: SeriesChange, before: Figures) -> str:
+    """Write what became of a figure since the period before."""
+    word = changed.by_figure[figure]
+    if word == comparison.FEW and value(figure, before).startswith(NOTHING):
         return NONE_BEFORE
     if (figure, word) == (FREQUENCY, comparison.FEW):
         word = TOO_SHORT  # whole weeks are compared, however many deploys they have
-    said = _NOT_CLEAR.get(word) or f"clearly {_word(figure, word)}"
-    return f"{said}; before: {', '.join(map(unbroken, earlier.split(', ')))}"
+    return _NOT_CLEAR.get(word) or f"clearly {_word(figure, word)}"
 
 
 def _word(figure: str, word: str) -> str:

@@ -101,7 +101,7 @@ class Site:
         self.correct_needs = OWNERS if here.settings.corrections == "owners" else MEMBERS
         self.relays = Relays(here.settings.relay, os.environ, here.log, here.clock)
         self.secure = here.public.startswith("https:")
-        self._visitors = Visitors(here.store, here.clock, self.ways_in)
+        self.visitors = Visitors(here.store, here.clock, self.ways_in)
         self._role_words = role_words(members_correct=self.correct_needs != OWNERS)
 
     def local_now(self) -> datetime:
@@ -200,13 +200,14 @@ class Site:
 
     async def _visit(self, request: Request) -> Visit:
         visit = self._anonymous(request)
-        known = await self._visitors.of_proxy(request.headers)
+        known = await self.visitors.of_proxy(request.headers)
         if known is None and cookie_name(secure=visit.secure) in request.cookies:
-            known = await self._visitors.of_session(visit.token, is_used=RENEWAL not in request.headers)
+            known = await self.visitors.of_session(visit.token, is_used=RENEWAL not in request.headers)
         if known is None or (known.person is None and not known.denied):
             cookie = cookie_name(secure=visit.secure, suffix=SCREEN)
             token = request.cookies.get(cookie, "")
-            return replace(visit, screen=await self._visitors.of_screen(token)) if token else visit
+            screen = await self.visitors.screen(token) if token else None
+            return visit if screen is None or screen.review else replace(visit, screen=screen.name)
         return replace(visit, person=known.person, by_proxy=known.by_proxy, denied=known.denied)
 
     def _anonymous(self, request: Request) -> Visit:

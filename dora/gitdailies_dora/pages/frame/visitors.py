@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 
 from gitdailies_dora.accounts import people, people_store, screen_store
 from gitdailies_dora.accounts.people import Person
+from gitdailies_dora.accounts.screens import Screen
 from gitdailies_dora.accounts.single_sign_on import identities
 from gitdailies_dora.accounts.single_sign_on.account import (
     Account,
@@ -53,15 +54,13 @@ class Visitors:
             await self._store.write(partial(people_store.mark_session_used, hash_=hash_, now=now))
         return Known(session.person)
 
-    async def of_screen(self, token: str) -> str:
-        """Return the name of the screen whose link has this token, or ""."""
+    async def screen(self, token: str) -> Screen | None:
+        """Return the link with this token, which is used now; None if it does not work."""
         hash_, now = people.hash_of(token), self._clock()
         screen = await self._store.read(partial(screen_store.find, hash_=hash_, now=now))
-        if screen is None:
-            return ""
-        if screen.is_stale(now):
+        if screen is not None and screen.is_stale(now):
             await self._store.write(partial(screen_store.mark_seen, id_=screen.id, now=now))
-        return screen.name
+        return screen
 
     async def of_proxy(self, headers: Headers) -> Known | None:
         """Return the person whom a proxy names, who is added at the first visit; None if it names nobody.

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import timedelta
 from functools import partial
+from urllib.parse import urlencode
 
 from gitdailies_server.storage.timestamps import to_us
 from starlette.responses import Response
 
+from gitdailies_dora.accounts import people, screen_store
+from gitdailies_dora.accounts.screens import LINK_IS_OVER, SHARED, SHARED_FOR, SHARED_REVIEW
 from gitdailies_dora.derived.correcting import checked_reason
 from gitdailies_dora.derived.read import review as derived_review
 from gitdailies_dora.derived.read.review_question import PARAMETERS, review_question
 from gitdailies_dora.events import queries, query
 from gitdailies_dora.events.records import acknowledgements
 from gitdailies_dora.events.strict_order import LatestEvents
-from gitdailies_dora.pages.frame.formatting import unbroken
+from gitdailies_dora.pages.frame.event_links import urls_of_counts
+from gitdailies_dora.pages.frame.formatting import long_day
 from gitdailies_dora.pages.frame.forms import team_choices
 from gitdailies_dora.pages.frame.request_context import Visit, local_path
-from gitdailies_dora.pages.frame.site import Page, PageGroup
-from gitdailies_dora.pages.overview.review_view import PATH, review_url, sections, still_counting, summary
+from gitdailies_dora.pages.frame.site import EVERYONE, Page, PageGroup
+from gitdailies_dora.pages.overview import week_view
+from gitdailies_dora.pages.overview.review_view import (
+    PATH,
+    markdown,
+    review_url,
+    sections,
+    still_counting,
+    summary,
+)
 
 
 class ReviewPage(PageGroup):
@@ -30,39 +43,75 @@ class ReviewPage(PageGroup):
             Page(PATH, self.show),
             Page(f"{PATH}/acknowledge", self.acknowledge, "POST", needs=needs),
             Page(f"{PATH}/reopen", self.reopen, "POST", needs=needs),
+            Page(f"{PATH}/share", self.share, "POST"),
+            Page(f"{SHARED}{{token}}", self.shared, needs=EVERYONE),
         ]
 
     async def show(self, visit: Visit) -> Response:
         """Show the week that the address names, or the last whole one."""
-        given = query.parameters(visit.query, PARAMETERS)
+        return await self._week(visit, visit.query)
+
+    async def share(self, visit: Visit) -> Response:
+        """Make a link that shows one review to anyone for a week; this response alone contains it."""
+        given = {name: visit.fields.get(name, "") for name in PARAMETERS if visit.fields.get(name)}
+        question = review_question(given, self._site.settings, self._site.teams, to_us(self._site.clock()))
+        named = {**given, "week": question.week.name}
+        token, until = people.new_token(secrets.token_urlsafe), self._site.clock() + SHARED_FOR
+        shown = f"{SHARED_REVIEW}{urlencode(named)}"
+        hash_ = people.hash_of(token)
+        await self._write(visit, screen_store.add, hash_=hash_, name=shown, expires_at=until)
+        self._site.log.info("review shared", review=shown, person=visit.user.name)
+        address = f"{visit.origin}{SHARED}{token}"
+        return self._site.render(visit, "review-shared.html", link=address, until=until, back=shown)
+
+    async def shared(self, visit: Visit) -> Response:
+        """Show the review of a link, without any other page behind it."""
+        token = visit.request.path_params["token"]
+        screen = await self._site.visitors.screen(token)
+        if screen is None or not screen.review:
+            return self._site.message(visit, 410, *LINK_IS_OVER)
+        return await self._week(visit, screen.review, shared=True)
+
+    async def _week(self, visit: Visit, query_: str, *, shared: bool = False) -> Response:
+        given = query.parameters(query_, PARAMETERS)
         await self._site.catch_up()
         settings = self._site.settings
         question = review_question(given, settings, self._site.teams, to_us(self._site.clock()))
         read = partial(derived_review.answer, question=question, settings=settings)
         found, week = await self._site.store.ask(read), question.week
-        filters = found.filter
-        is_quiet = not found.open and not found.done
+        filters, now = found.filter, week.period.now
+        is_quiet = not found.open and not found.done and not found.happened
         no_events = is_quiet and await self._site.store.read(queries.latest_events) == LatestEvents()
-        sunday = week.monday + timedelta(days=6)
+        place = {
+            "repo": filters.repo or "",
+            "team": filters.team or "",
+            "environment": settings.production_name,
+        }
         over = week.period.until == week.period.ended_at
-        notice = still_counting(found, week.period.now, settings.zone)
+        notice = still_counting(found, now, settings.zone)
         return self._site.render(
             visit,
             "review.html",
+            shared=shared,
             week=week.name,
             filters=filters,
             team_choices=team_choices(self._site.teams),
             back=review_url(week.name, filters),
             before=review_url(week.name_before, filters),
             after=review_url(week.next_name, filters) if over else "",
-            monday=unbroken(f"{week.monday.day} {week.monday:%B %Y}"),
-            sunday=unbroken(f"{sunday.day} {sunday:%B %Y}"),
+            monday=long_day(week.monday),
+            sunday=long_day(week.monday + timedelta(days=6)),
             over=over,
             no_events=no_events,
             notice=notice,
+            headline=week_view.headline(found, now),
+            figures=week_view.figures(found, urls_of_counts(place, week.period, settings.window_us)),
+            happened=week_view.lines(found, now, settings.zone),
+            happened_left=found.happened_left,
+            markdown=markdown(found, now, settings.zone, visit.origin),
             sections=sections(found, settings.zone),
             summary="" if no_events else summary(found, notice),
-            may_correct=self._site.may_correct(visit),
+            may_correct=self._site.may_correct(visit) and not shared,
         )
 
     async def acknowledge(self, visit: Visit) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 from functools import singledispatch
 from typing import NamedTuple
@@ -13,14 +13,24 @@ from gitdailies_core.values.times import parse
 from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_dora.derived.read import answers
+from gitdailies_dora.figures.answers.selection import local_time
 from gitdailies_dora.figures.history import corrections
 from gitdailies_dora.figures.history.facts import TIME
 from gitdailies_dora.figures.words import review
 from gitdailies_dora.figures.words.reasons import WOULD_TELL
 from gitdailies_dora.figures.words.silence import SOURCE
-from gitdailies_dora.pages.frame.event_links import Piece, event_url, repository_url
+from gitdailies_dora.pages.frame.event_links import Piece, joined, link, repository_url
 from gitdailies_dora.pages.frame.event_titles import name_of, short
-from gitdailies_dora.pages.frame.formatting import BEHIND_US, amount, count, duration, moment
+from gitdailies_dora.pages.frame.formatting import (
+    BEHIND_US,
+    amount,
+    count,
+    day_and_time,
+    duration,
+    long_day,
+    moment,
+)
+from gitdailies_dora.pages.overview import week_view
 
 PATH = "/review"
 TITLES = {
@@ -69,7 +79,7 @@ class Line(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A section with its lines; `left` is how many more there are, "" for none.
+    """A section with its lines; `left` is how many more there are.
 
     `is_decision` says that an open line waits for a decision. Else it is only to be looked at.
     """
@@ -78,7 +88,7 @@ class Section(NamedTuple):
     title: str
     question: str
     lines: list[Line]
-    left: str
+    left: int
     is_decision: bool
 
 
@@ -89,9 +99,8 @@ def sections(answer: answers.Review, zone: tzinfo) -> list[Section]:
         left: int = getattr(answer.left, name)
         if lines := answer.sections.of(name):
             shown = [_line(line, zone) for line in lines]
-            more = count(left) if left else ""
             is_decision = name not in _ONLY_LOOKED_AT
-            found.append(Section(name, TITLES[name], _QUESTIONS[name], shown, more, is_decision))
+            found.append(Section(name, TITLES[name], _QUESTIONS[name], shown, left, is_decision))
     return found
 
 
@@ -127,23 +136,45 @@ def markdown(answer: answers.Review, now: int, zone: tzinfo, origin: str) -> str
     notice = still_counting(answer, now, zone)
     url = origin + review_url(answer.week, answer.filter)
     of = ", ".join(text for text in (answer.filter.repo, answer.filter.team) if text)
+    monday = long_day(local_time(to_us(parse(answer.from_, "from")), zone).date())
+    shown = week_view.figures(answer)
+    figures = [
+        f"- {one.name}: {_linked_all(one.value, origin)}"
+        + (f" (the week before: {one.before})" if one.before else "")
+        + (f", **{one.became}**" if one.is_clear else "")
+        for one in shown
+    ]
+    if not any(one.is_clear for one in shown):
+        figures.append("- Nothing changed clearly.")
+    happened = [
+        f"- {'**Open** ' if one.is_open else ''}{one.when}: {_linked_all(one.pieces, origin)}"
+        for one in week_view.lines(answer, now, zone)
+    ]
     parts = [
-        f"## Review of [{answer.week}]({url})" + (f", {_escaped(of)}" if of else ""),
+        f"## Week of {monday} ([{answer.week}]({url}))" + (f", {_escaped(of)}" if of else ""),
+        _linked_all(week_view.headline(answer, now), origin),
+        *([notice] if notice else []),
+        "\n".join(figures),
+        *(["### What happened", "\n".join([*happened, *_left(answer.happened_left)])] if happened else []),
         summary(answer, notice),
     ]
-    if notice:
-        parts.append(notice)
     for section in sections(answer, zone):
-        parts.append(f"### {section.title}")
+        parts.append(f"### {section.title}" + (f"\n\n{section.question}" if section.is_decision else ""))
         lines = [_markdown_line(line, origin) for line in section.lines]
-        if section.left:
-            lines.append(f"- and {section.left} more")
-        parts.append("\n".join(lines))
+        parts.append("\n".join([*lines, *_left(section.left)]))
     return "\n\n".join(parts).replace("\u00a0", " ") + "\n"
 
 
+def _left(number: int) -> list[str]:
+    return [f"- and {count(number)} more"] if number else []
+
+
+def _linked_all(pieces: Sequence[Piece], origin: str) -> str:
+    return "".join(_linked(piece, origin) for piece in pieces)
+
+
 def _markdown_line(line: Line, origin: str) -> str:
-    text = "".join(_linked(piece, origin) for piece in line.pieces)
+    text = _linked_all(line.pieces, origin)
     box = "x" if line.done else " "
     return f"- [{box}] {text}" + (f" _{_escaped(line.done)}_" if line.done else "")
 
@@ -158,16 +189,18 @@ def _escaped(text: str) -> str:
 
 
 def _line(line: answers.ReviewLine, zone: tzinfo) -> Line:
-    event, choices = "", list[tuple[str, str]]()
+    event, choices, at = "", list[tuple[str, str]](), ""
     if isinstance(line, answers.FailedDeploy):
+        at = line.deploy.time
         event, choices = line.deploy.id, [(corrections.NOT_FAILED, "It did not fail")]
         if line.evidence == TIME:
             choices.insert(0, (corrections.FAILED, "It failed"))
     elif isinstance(line, answers.UnlinkedIncident):
-        event, choices = line.incident.id, _causes(line)
+        event, choices, at = line.incident.id, _causes(line), line.incident.time
+    when = [Piece(f"{day_and_time(to_us(parse(at, 'time')), zone)}: ")] if at else []
     return Line(
         key=line.key,
-        pieces=_sentence(line),
+        pieces=[*when, *_sentence(line)],
         done="" if line.done is None else _done(line.done, zone),
         undo="" if line.done is None else line.done.how,
         event=event,
@@ -203,24 +236,34 @@ def _failed(line: answers.FailedDeploy) -> list[Piece]:
         return [*pieces, Piece(" did not fail.")]
     pieces += [Piece(" may have failed" if line.evidence == TIME else " failed")]
     if line.incidents:
-        pieces += [Piece(": "), *_several(line.incidents)]
+        pieces += [Piece(": "), *_incidents(line.incidents)]
     if line.remedied_by:
-        pieces += [Piece(", repaired by "), *_several(line.remedied_by[:1])]
+        pieces += [Piece(", repaired by "), link(line.remedied_by[0])]
     if line.recovery_seconds is None:
-        return [*pieces, Piece(". No recovery is known.")]
+        is_open = any(one.ended_at is None for one in line.incidents)
+        return [*pieces, Piece(". It has not recovered yet." if is_open else ". No recovery is known.")]
     took = duration(line.recovery_seconds)
     by_remedy = line.recovered_by == answers.REMEDY
     return [*pieces, Piece(f" after {took}." if by_remedy else f", recovered after {took}.")]
+
+
+def _incidents(found: Sequence[answers.IncidentReference]) -> Iterator[Piece]:
+    """Yield incidents with their titles and severities."""
+    for at, one in enumerate(found):
+        told = ", ".join(text for text in (short(one.title), one.severity) if text)
+        yield from ([Piece(", ")] if at else [])
+        yield link(one)
+        yield Piece(f" ({told})" if told else "")
 
 
 @_sentence.register
 def _unlinked(line: answers.UnlinkedIncident) -> list[Piece]:
     state = _STATES.get(line.state, "")
     pieces = [*_named(line.incident)]
-    if title := line.incident.title:
-        pieces.append(Piece(f": {short(title)}"))
+    told = ", ".join(text for text in (short(line.incident.title), line.incident.severity) if text)
+    pieces += [Piece(f": {told}")] if told else []
     if line.attributed_to is not None:
-        return [*pieces, Piece(" is attributed to "), _link(line.attributed_to), Piece(".")]
+        return [*pieces, Piece(" is attributed to "), link(line.attributed_to), Piece(".")]
     return [*pieces, Piece(f", {state}." if state else ".")]
 
 
@@ -228,11 +271,16 @@ def _unlinked(line: answers.UnlinkedIncident) -> list[Piece]:
 def _uncounted(line: answers.UncountedName) -> list[Piece]:
     number = amount(line.deploys, "deploy", "deploys")
     not_counted = "; it does not count as production" if line.what == review.ENVIRONMENT else ""
+    of = (
+        [Piece(amount(line.repos, "repository", "repositories"))]
+        if line.repos > 1
+        else [_repository(line.repo)]
+    )
     return [
         Piece(f"{line.what.capitalize()} {line.name} of "),
-        _repository(line.repo),
+        *of,
         Piece(f" is new: {number}{not_counted}. The first is "),
-        _link(line.first),
+        link(line.first),
         Piece("."),
     ]
 
@@ -245,9 +293,9 @@ def _twice(line: answers.DoubleReports) -> list[Piece]:
         Piece(f"{one} and {other} reported different deploys of "),
         _repository(line.repo),
         Piece(f" within ten minutes, {times}. The last are "),
-        _link(line.events[0]),
+        link(line.events[0]),
         Piece(" and "),
-        _link(line.events[1]),
+        link(line.events[1]),
         Piece("."),
     ]
 
@@ -257,14 +305,15 @@ def _doubtful(line: answers.DoubtfulTarget) -> list[Piece]:
     of = [Piece(f"{line.service} of "), _repository(line.repo)] if line.service else [_repository(line.repo)]
     if line.what == review.OLD_COMMITS:
         older = f" brought {count(line.number)} commits that are older than the first event of "
-        return [_link(line.deploys[0]), Piece(older), *of, Piece(".")]
+        return [link(line.deploys[0]), Piece(older), *of, Piece(".")]
     if line.what == review.SERVICES:
         number = amount(line.number, "incident", "incidents")
         named = [Piece(f"{number} of {line.service}: no deploy of "), _repository(line.repo)]
         told = f" names it, and they name several services. {line.line} {WOULD_TELL}. The last is "
-        return [*named, Piece(told), _link(line.deploys[0]), Piece(".")]
+        return [*named, Piece(told), link(line.deploys[0]), Piece(".")]
     times = "once" if line.number == 1 else f"{count(line.number)} times"
-    last = [Piece(f", {times} in this week. The last are "), *_several(line.deploys), Piece(".")]
+    deploys = joined([link(one) for one in line.deploys])
+    last = [Piece(f", {times} in this week. The last are "), *deploys, Piece(".")]
     return [Piece("Two workflows deployed one commit to "), *of, *last]
 
 
@@ -289,25 +338,14 @@ def _silent(line: answers.SilentSender) -> list[Piece]:
     return [
         *who,
         Piece(" deployed in each of the four weeks before, but not in this week. The last deploy is "),
-        _link(line.last),
+        link(line.last),
         Piece("."),
     ]
 
 
 def _named(ref: answers.EventReference) -> list[Piece]:
     repo = [Piece(" of "), _repository(ref.repo)] if ref.repo else []
-    return [_link(ref), *repo]
-
-
-def _several(refs: Sequence[answers.EventReference]) -> list[Piece]:
-    pieces: list[Piece] = []
-    for at, ref in enumerate(refs):
-        pieces += [Piece(", ")] * (at > 0) + [_link(ref)]
-    return pieces
-
-
-def _link(ref: answers.EventReference) -> Piece:
-    return Piece(name_of(ref), event_url(ref.id, ref.kind))
+    return [link(ref), *repo]
 
 
 def _repository(repo: str) -> Piece:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import secrets
 from datetime import timedelta
-from functools import partial
 
 from gitdailies_core.errors import UsageError
 from starlette.responses import Response
 
 from gitdailies_dora.accounts import people, screen_store
-from gitdailies_dora.accounts.screens import LONGEST_DAYS, WALL, Screen
+from gitdailies_dora.accounts.screens import LINK_IS_OVER, LONGEST_DAYS, SHARED_REVIEW, WALL, Screen
 from gitdailies_dora.pages.frame.forms import NewScreen, field_error
 from gitdailies_dora.pages.frame.request_context import Visit, cookie_header
 from gitdailies_dora.pages.frame.site import EVERYONE, OWNERS, Page, PageGroup
@@ -48,6 +47,8 @@ class ScreenPages(PageGroup):
         token, name = people.new_token(secrets.token_urlsafe), form.name.data or ""
         hash_ = people.hash_of(token)
         try:
+            if name.startswith(SHARED_REVIEW):
+                raise UsageError("name: it is the address of a review; choose another name")
             await self._write(visit, screen_store.add, hash_=hash_, name=name, expires_at=expires_at)
         except UsageError as error:
             form.name.errors = [field_error(error)]
@@ -75,15 +76,9 @@ class ScreenPages(PageGroup):
     async def open(self, visit: Visit) -> Response:
         """Keep the token of a link in a cookie, and lead to the figures without it in the address."""
         token, now = visit.request.path_params["token"], self._site.clock()
-        find = partial(screen_store.find, hash_=people.hash_of(token), now=now)
-        screen = await self._site.store.read(find)
-        if screen is None:
-            return self._site.message(
-                visit,
-                410,
-                "This link does not work",
-                "It was removed, or it is too old. An owner can create another one under Settings → Screens.",
-            )
+        screen = await self._site.visitors.screen(token)
+        if screen is None or screen.review:
+            return self._site.message(visit, 410, *LINK_IS_OVER)
         seconds = int((screen.expires_at - now).total_seconds())
         cookie = cookie_header(token, secure=visit.secure, seconds=seconds, suffix=SCREEN)
         return self._site.redirect(_FIGURES, cookie)

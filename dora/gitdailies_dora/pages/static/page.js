@@ -13,6 +13,7 @@ for (const button of document.querySelectorAll("[data-copy]")) {
       await navigator.clipboard.writeText(source.textContent);
     } catch {
       // Without TLS, browsers allow the clipboard only for pages of the same machine.
+      source.closest("details")?.setAttribute("open", "");
       const range = document.createRange();
       range.selectNodeContents(source);
       const selection = window.getSelection();
@@ -23,6 +24,11 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     button.textContent = "Copied";
     setTimeout(() => { button.innerHTML = words; }, 2000);
   });
+}
+
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => window.print());
 }
 
 for (const link of document.querySelectorAll("[data-without-script]")) {

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from gitdailies_core.error_text import got
 from gitdailies_core.events.events import DEPLOYED, INCIDENT_STARTED
 from gitdailies_core.values.nearest_name import did_you_mean
+from gitdailies_core.values.renames import folded
 from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.derived.model import rows, team_targets
@@ -25,12 +26,22 @@ from gitdailies_dora.events.records import change_log, spellings
 from gitdailies_dora.figures.history.facts import CORRECTED as CORRECTED_BY
 from gitdailies_dora.figures.history.facts import NAMED, REMEDIED, TIME
 from gitdailies_dora.figures.history.incidents import BY_CAUSE, BY_HAND
+from gitdailies_dora.figures.history.remedies import REWORK as REWORKED
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.figures.history.teams import Teams
 from gitdailies_dora.figures.words.rates import EVIDENCE_WORDS
+from gitdailies_dora.sql.bulk import among, among_sql
 
-KIND, ENVIRONMENT = "kind", "environment"
+KIND, REPO, ENVIRONMENT, SERVICE = "kind", "repo", "environment", "service"
 OPEN, CORRECTED, MAY_HAVE_FAILED = "open", "corrected", "may-have-failed"
+# What only several rows together say of a deploy.
+REWORK, INFERRED = "rework", "inferred-fix"
+RECOVERED, STILL_OPEN, BY_REMEDY, RECOVERY_UNKNOWN = (
+    "recovered",
+    "still-open",
+    "by-remedy",
+    "recovery-unknown",
+)
 
 _KNOWN = "i.since <= :now AND i.until > :now"
 _INCIDENT_OF_IT = f"EXISTS (SELECT 1 FROM figures_incidents i WHERE i.deploy = d.id AND {_KNOWN} AND i.how"  # noqa: S608  constants
@@ -43,6 +54,8 @@ WHEN d.remedied_at <= :now THEN '{REMEDIED}'
 WHEN {_INCIDENT_OF_IT} <> :none) THEN '{TIME}' ELSE '' END
 """
 _FAILED, _NOT_FAILED = f"d.counts = 1 AND {_EVIDENCE} <> ''", f"d.counts = 1 AND {_EVIDENCE} = ''"
+# The ids that are looked up first.
+_LISTED = "d.id IN_IDS"
 _HAS_CORRECTION = "EXISTS (SELECT 1 FROM corrections c WHERE c.event IN (events.id, events.id || ' rework'))"
 
 
@@ -82,12 +95,32 @@ OUTCOMES: Mapping[str, Mapping[str, OutcomeFilter]] = MappingProxyType(
             "pending": _deploy("too new to tell", f"d.at > :settled AND {_NOT_FAILED}"),
             "counted": _deploy("counted", "d.counts = 1"),
             "repeat": _deploy("repeat", "d.counts = 0"),
+            "lead-time-unknown": _deploy("lead time unknown", "d.counts = 1 AND d.unknown <> ''"),
+            "nothing-new": _deploy(
+                "nothing new", "d.counts = 1 AND d.unknown = '' AND d.unknown_commits = 0 AND d.leads = ''"
+            ),
+            REWORK: _deploy("rework", f"d.counts = 1 AND (d.rework = {REWORKED} OR {_LISTED})"),
+            **{
+                one: _deploy(title, _LISTED)
+                for one, title in (
+                    (INFERRED, "inferred fix"),
+                    (RECOVERED, "failed and recovered"),
+                    (STILL_OPEN, "failed, still open"),
+                    (BY_REMEDY, "failed, timed by the remedy"),
+                    (RECOVERY_UNKNOWN, "failed, recovery unknown"),
+                )
+            },
             CORRECTED: _CORRECTED,
         },
         INCIDENT_STARTED: {
             OPEN: _incident("open", f"{_KNOWN} AND (i.ended_at IS NULL OR i.ended_at > :now)"),
             "attributed": _incident("attributed", f"{_KNOWN} AND i.deploy IS NOT NULL"),
             "unlinked": _incident("unlinked", f"{_KNOWN} AND i.deploy IS NULL AND i.how <> 'no-cause'"),
+            "linked-in-72-h": _incident(
+                "unlinked, but not with a window of 72 h",
+                f"{_KNOWN} AND i.deploy IS NULL AND i.wide IS NOT NULL",
+            ),
+            "of-no-deploy": _incident("unlinked, or no deploy", f"{_KNOWN} AND i.deploy IS NULL"),
             "no-deploy": _incident("no deploy", f"{_KNOWN} AND i.deploy IS NULL AND i.how = 'no-cause'"),
             "not-an-incident": _incident("not an incident", "i.how = 'not-an-incident'"),
             "duplicate": OutcomeFilter(
@@ -100,17 +133,15 @@ OUTCOMES: Mapping[str, Mapping[str, OutcomeFilter]] = MappingProxyType(
         },
     }
 )
-# Whether an event counts in an environment, by its kind; production has many names.
-_COUNTS_IN: Mapping[str, str] = MappingProxyType(
+# Where an event counts, by its kind: production has many names, and a deploy may be of another's service.
+_COUNTS: Mapping[str, str] = MappingProxyType(
     {
-        DEPLOYED: "EXISTS (SELECT 1 FROM figures_deploys d WHERE d.id = events.id AND d.environment = ?)",
-        INCIDENT_STARTED: (
-            "EXISTS (SELECT 1 FROM figures_incidents i WHERE i.id = events.id AND i.environment = ?)"
-        ),
+        DEPLOYED: "EXISTS (SELECT 1 FROM figures_deploys d WHERE d.id = events.id AND d.{} = ?)",
+        INCIDENT_STARTED: "EXISTS (SELECT 1 FROM figures_incidents i WHERE i.id = events.id AND i.{} = ?)",
     }
 )
 _FOLDED_SERVICE = "lower(trim(coalesce(service, '')))"
-_GIVEN = re.compile(r":(now|settled|none)")
+_GIVEN = re.compile(r":(now|settled|none|ids)")
 
 
 class Resolved(NamedTuple):
@@ -164,18 +195,28 @@ def resolved(session: Session, wanted: Wanted, teams: Teams, settings: FigureSet
         raise rows.not_ready(session)
     kinds, filters = _kinds(wanted), dict(wanted.filters)
     given = {"now": now, "settled": now - settings.window_us, "none": rows.no_evidence(settings)}
-    also.append(_any_of({kind: _timed(OUTCOMES[kind][wanted.outcome].condition, given) for kind in kinds}))
     environment = filters.pop(ENVIRONMENT, None)
-    if environment is not None:
-        value = (settings.environment(environment),)
-        also.append(_any_of({kind: Condition(_COUNTS_IN[kind], value) for kind in kinds}))
+    if any("IN_IDS" in OUTCOMES[kind][wanted.outcome].condition for kind in kinds):
+        from gitdailies_dora.derived.read.events import outcome_lookup
+
+        found = outcome_lookup.looked_up(session, wanted, environment, settings, now)
+        given["ids"] = among(session, sorted(found))
+    also.append(
+        _any_of({kind: _timed(session, OUTCOMES[kind][wanted.outcome].condition, given) for kind in kinds})
+    )
+    counts_as = {"environment": environment, "service": filters.pop(SERVICE, None)}
+    for column, name in counts_as.items():
+        if name is not None:
+            value = (settings.environment(name) if column == ENVIRONMENT else folded(name),)
+            also.append(_any_of({kind: Condition(_COUNTS[kind].format(column), value) for kind in kinds}))
     if len(kinds) == 1:
         filters[KIND] = kinds[0]
     as_of = change_log.complete_until(session, now)
     return Resolved(replace(wanted, filters=filters, also=tuple(also)), as_of)
 
 
-def _timed(text: str, given: Mapping[str, Any]) -> Condition:
+def _timed(session: Session, text: str, given: Mapping[str, Any]) -> Condition:
+    text = text.replace("IN_IDS", among_sql(session))
     return Condition(_GIVEN.sub("?", text), tuple(given[name] for name in _GIVEN.findall(text)))
 
 

@@ -1,0 +1,54 @@
+"""The deploys of an outcome that only several rows together tell: fixes forward, and how a failure ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gitdailies_server.storage.database import Session
+
+from gitdailies_dora.derived.model import rows
+from gitdailies_dora.derived.model.columns import TimeSpan, Where, failures, fixes_forward
+from gitdailies_dora.derived.read.events.event_filters import (
+    BY_REMEDY,
+    INFERRED,
+    RECOVERED,
+    RECOVERY_UNKNOWN,
+    REPO,
+    REWORK,
+    STILL_OPEN,
+)
+from gitdailies_dora.events.query import EARLIEST, Wanted
+from gitdailies_dora.figures.answers.columns import FailureValues
+from gitdailies_dora.figures.history.facts import TIME
+from gitdailies_dora.figures.history.settings import FigureSettings
+
+# So many environments are looked through, if none is named.
+_MOST = 100
+
+
+def looked_up(
+    session: Session, wanted: Wanted, environment: str | None, settings: FigureSettings, now: int
+) -> Iterator[str]:
+    """Yield the ids of the deploys of a period that only several rows together tell."""
+    first = EARLIEST if wanted.since is None else wanted.since
+    span = TimeSpan(first, now if wanted.until is None else min(wanted.until - 1, now))
+    repos = [settings.repo(wanted.filters[REPO])] if wanted.filters.get(REPO) else []
+    for name in (
+        rows.environments(session, _MOST) if environment is None else [settings.environment(environment)]
+    ):
+        where = Where(name, repos)
+        if wanted.outcome in (REWORK, INFERRED):
+            yield from fixes_forward(session, where, span, now, settings.renames)
+            continue
+        for id_, found in failures(session, where, span, now):
+            counts = found.evidence != TIME or not settings.by_evidence
+            if counts and _recovery(found) == wanted.outcome:
+                yield id_
+
+
+def _recovery(found: FailureValues) -> str:
+    if found.recovery is not None:
+        return RECOVERED
+    if found.open:
+        return STILL_OPEN
+    return RECOVERY_UNKNOWN if found.remedied_after is None else BY_REMEDY

@@ -1,0 +1,73 @@
+"""What happened in a week: its outages, and its deploys that failed without one. Pure.
+
+Incidents of one title that touch are one outage, in any repositories. What is open comes first, then what is
+severe, then what took long.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+# How severe the words of tools are. The first digit of another one says it: SEV-2, P1.
+_SEVERITIES: Mapping[str, int] = MappingProxyType(
+    {
+        **dict.fromkeys(("critical", "fatal", "emergency", "blocker", "urgent", "disaster"), 1),
+        **dict.fromkeys(("major", "high", "error"), 2),
+        **dict.fromkeys(("medium", "moderate", "average", "warning"), 3),
+        **dict.fromkeys(("minor", "low", "info"), 4),
+    }
+)
+_UNKNOWN_SEVERITY = 9
+_DIGIT = re.compile(r"[0-9]")
+
+
+class Trouble(NamedTuple):
+    """An incident, or a deploy that failed without one: `how` and `deploy` are "" then.
+
+    `deploy` is the one that an incident is attributed to, and `how` says in which way. `ended_at` is None
+    while it lasts (`is_open`), and if the end is not known.
+    """
+
+    id: str
+    repo: str
+    service: str
+    at: int
+    ended_at: int | None
+    is_open: bool
+    title: str = ""
+    severity: str = ""
+    deploy: str = ""
+    how: str = ""
+
+
+def outages(troubles: Iterable[Trouble]) -> list[list[Trouble]]:
+    """Return what belongs together, the earliest first in each; what hurt most comes first of all."""
+    alike: dict[str, list[list[Trouble]]] = defaultdict(list)
+    for one in sorted(troubles, key=lambda one: (one.at, one.id)):
+        same = alike[one.title.casefold() or one.id]
+        if same and (any(other.is_open for other in same[-1]) or one.at <= _end(same[-1])):
+            same[-1].append(one)
+        else:
+            same.append([one])
+    return sorted((one for same in alike.values() for one in same), key=_weight)
+
+
+def severity_rank(severity: str) -> int:
+    """Return how severe the word of a tool is: 1 is critical, and an unknown word comes last."""
+    digit = _DIGIT.search(severity)
+    return int(digit[0]) if digit else _SEVERITIES.get(severity.strip().casefold(), _UNKNOWN_SEVERITY)
+
+
+def _end(outage: Iterable[Trouble]) -> int:
+    return max(one.at if one.ended_at is None else one.ended_at for one in outage)
+
+
+def _weight(outage: list[Trouble]) -> tuple[bool, int, int, int]:
+    is_over = not any(one.is_open for one in outage)
+    began = outage[0].at
+    took = _end(outage) - began if is_over else 0
+    return is_over, min(severity_rank(one.severity) for one in outage), -took, began

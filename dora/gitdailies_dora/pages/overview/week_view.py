@@ -1,0 +1,133 @@
+"""How a week went, as people read it: figures beside those of the week before, and what happened. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import tzinfo
+from types import MappingProxyType
+from typing import NamedTuple
+
+from gitdailies_core.values.times import parse
+from gitdailies_server.storage.timestamps import to_us
+
+from gitdailies_dora.derived.read import answers
+from gitdailies_dora.figures.answers.comparison import is_clear
+from gitdailies_dora.figures.answers.numbers import FIGURES
+from gitdailies_dora.figures.history.incidents import BY_CAUSE, BY_HAND, BY_TIME, NO_CAUSE
+from gitdailies_dora.figures.words.week import severity_rank
+from gitdailies_dora.pages.frame import phrases
+from gitdailies_dora.pages.frame.event_links import Piece, event_url, joined, link, opened, repository_url
+from gitdailies_dora.pages.frame.event_titles import name_of, short
+from gitdailies_dora.pages.frame.formatting import amount, day_and_time, duration
+
+# What is said of the deploys that an incident is attributed to.
+_BY_EVIDENCE, _BY_TIME = ("Caused by ", ""), ("Soon after ", ", which may have caused it")
+_CAUSES = {BY_CAUSE: _BY_EVIDENCE, BY_HAND: _BY_EVIDENCE, BY_TIME: _BY_TIME}
+# Two weeks have one whole week each.
+_SHORTER = {phrases.TOO_SHORT: phrases.FEW}
+# So many repositories of an outage are named.
+_NAMED = 3
+
+
+class WeekFigure(NamedTuple):
+    """A figure in the week and in the week before, and what became of it; `is_clear` if that is sure."""
+
+    name: str
+    value: list[Piece]
+    before: str
+    became: str
+    is_clear: bool
+
+
+class HappenedLine(NamedTuple):
+    """An outage or a failed deploy: when, and a sentence with links."""
+
+    is_open: bool
+    when: str
+    pieces: list[Piece]
+
+
+def figures(answer: answers.Review, listed: Mapping[str, str] = MappingProxyType({})) -> list[WeekFigure]:
+    """Return the five figures of a week beside those of the week before; *listed* as `opened` takes it."""
+    found, before, change = [], answer.before, answer.change
+    for name in FIGURES:
+        was = became = ""
+        if before is not None and change is not None:
+            was, became = phrases.value(name, before), phrases.became(name, change, before)
+        is_sure = change is not None and is_clear(change.by_figure[name])
+        value = opened(phrases.value(name, answer.figures), listed)
+        found.append(
+            WeekFigure(phrases.FIGURE_NAMES[name], value, was, _SHORTER.get(became, became), is_sure)
+        )
+    return found
+
+
+def headline(answer: answers.Review, now: int) -> list[Piece]:
+    """Say in a sentence or two how the week went: how much happened, and what hurt most."""
+    happened = answer.happened
+    if not happened:
+        return [Piece("No incident, and no deploy failed.")]
+    incidents = sum(one.how is not None for one in happened)
+    numbers = [
+        amount(number, *words)
+        for number, words in (
+            (incidents, ("outage", "outages")),
+            (len(happened) - incidents, ("failed deploy without an incident", "failed deploys without one")),
+        )
+        if number
+    ]
+    still = sum(one.open for one in happened)
+    opened = f" {amount(still, 'is', 'are')} still open." if still else ""
+    worst = min(happened, key=lambda one: (severity_rank(one.severity), -(_seconds(one, now) or 0)))
+    took = _seconds(worst, now)
+    told = [*([worst.severity] if worst.severity else []), *([duration(took)] if took is not None else [])]
+    rest = f" ({', '.join(told)})." if told else "."
+    return [Piece(f"{' and '.join(numbers)}.{opened} What hurt most: "), _title(worst), Piece(rest)]
+
+
+def lines(answer: answers.Review, now: int, zone: tzinfo) -> list[HappenedLine]:
+    """Return what happened, what hurt most first; a line is a time and a sentence."""
+    return [_line(one, now, zone) for one in answer.happened]
+
+
+def _line(one: answers.Happening, now: int, zone: tzinfo) -> HappenedLine:
+    took = _seconds(one, now)
+    lasted = f", {duration(took)}{' so far' if one.open else ''}" if took is not None else ""
+    of = list(dict.fromkeys(ref.repo for ref in one.events if ref.repo))
+    more = len(of) - _NAMED if len(of) > _NAMED + 1 else 0
+    where = joined([Piece(repo, repository_url(repo)) for repo in of[: len(of) - more]])
+    where += [Piece(f" and {more} more")] if more else []
+    severity = [Piece(f", {one.severity}")] if one.severity else []
+    teams = [Piece(f" ({', '.join(one.teams)})")] if one.teams else []
+    pieces = [_title(one), *severity, Piece(" in " if one.title else " of "), *where, *teams, *_cause(one)]
+    began = day_and_time(to_us(parse(one.time, "time")), zone)
+    return HappenedLine(one.open, f"{began}{lasted}", pieces)
+
+
+def _title(one: answers.Happening) -> Piece:
+    first = one.events[0]
+    said = short(one.title) if one.title else f"{name_of(first)[:1].upper()}{name_of(first)[1:]}"
+    return Piece(said, event_url(first.id, first.kind))
+
+
+def _cause(one: answers.Happening) -> list[Piece]:
+    remedies = joined([link(remedy) for remedy in one.remedied_by[:2]])
+    repaired = [Piece(", repaired by "), *remedies] if remedies else []
+    if one.how is None:
+        return [Piece(" failed"), *repaired, Piece(".")]
+    if not one.deploys:
+        said = "No deploy caused it" if one.how == NO_CAUSE else "No deploy is known to have caused it"
+        return [Piece(f". {said}.")]
+    said, rest = _CAUSES.get(one.how, _BY_TIME)
+    return [
+        Piece(f". {said}"),
+        *joined(list(map(link, one.deploys))),
+        *(repaired or [Piece(rest)]),
+        Piece("."),
+    ]
+
+
+def _seconds(one: answers.Happening, now: int) -> float | None:
+    """Return how long something took, or takes so far; None if that is not known."""
+    ended = now if one.open else None if one.ended_at is None else to_us(parse(one.ended_at, "endedAt"))
+    return None if ended is None else (ended - to_us(parse(one.time, "time"))) / 1_000_000

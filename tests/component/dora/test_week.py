@@ -1,0 +1,185 @@
+"""The page of a week: its figures beside those of the week before, what happened, and a link to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gitdailies_dora.accounts.audit import read_audit
+from gitdailies_dora.accounts.first_owner import invite_owner
+from gitdailies_dora.accounts.screens import SHARED_FOR
+from gitdailies_dora.figures.words.week import Trouble, outages, severity_rank
+from gitdailies_dora.sql.database import transaction
+from gitdailies_server.storage.timestamps import to_us
+
+from tests.support.databases import KINDS
+from tests.support.dora.made_up_week import OPEN, REPOS, TEAMS, events_of
+from tests.support.dora.running import Receiver, in_thread
+from tests.support.dora.visitor import Visitor
+from tests.support.empty_stores import DORA
+
+# A week that is over, of which an incident is open still.
+MONDAY = datetime(2026, 3, 30, tzinfo=UTC)
+PAGE = "/review?week=2026-W14"
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Each test of this module that has a server runs on either database."""
+    return str(request.param)
+
+
+@pytest.fixture
+def key(receiver: Receiver) -> str:
+    key = receiver.key("lead", "send", "read")
+    assert receiver.post(key, events_of(MONDAY)).status_code == 202
+    return key
+
+
+@pytest.fixture
+def with_teams(tmp_path: Path) -> Iterator[Receiver]:
+    DORA.put(tmp_path / "dora.db")
+    with in_thread(tmp_path / "dora.db", teams=TEAMS) as running:
+        assert running.post(running.key("lead", "send"), events_of(MONDAY)).status_code == 202
+        yield running
+
+
+def text_of(page: str) -> str:
+    plain = re.sub(r"<[^>]*>", "", page).replace("\xa0", " ")
+    return re.sub(r"\s+", " ", plain)
+
+
+def test_what_hurt_most_comes_first(receiver: Receiver, key: str) -> None:
+    """An open incident is first, then by severity. Incidents of one outage are one, and a rollback counts."""
+    found = receiver.get(key, "/api/review", week="2026-W14").json()
+    happened = found["happened"]
+    assert [one["title"] for one in happened] == [OPEN, "Database of sessions is down", "Payments fail", ""]
+    assert [one["severity"] for one in happened] == ["SEV-3", "SEV-1", "SEV-2", ""]
+    assert [one["open"] for one in happened] == [True, False, False, False]
+    assert [one["how"] for one in happened] == ["by-time", "no-cause", "by-time", None]
+    down, bad, back = happened[1:]
+    assert {ref["repo"] for ref in down["events"]} == {f"larkspur/{repo}" for repo in ("shop", "pay", "auth")}
+    assert (down["time"], down["endedAt"]) == ("2026-03-31T14:00:00Z", "2026-03-31T17:00:00Z")
+    assert [ref["type"] for ref in (*bad["remediedBy"], *back["remediedBy"])] == ["rollback", "rollback"]
+    assert [ref["kind"] for ref in back["events"]] == ["deployed"]
+    figures, before = found["figures"], found["before"]
+    assert figures["deploymentFrequency"]["deploys"] == 29
+    assert before["deploymentFrequency"]["deploys"] == 25
+    assert (found["change"]["changeFailRate"], found["happenedLeft"]) == ("unclear", 0)
+
+
+def test_the_figures_are_those_of_the_interface(receiver: Receiver, key: str) -> None:
+    """The figures of the week and of the week before are what `/api/metrics` answers."""
+    found = receiver.get(key, "/api/review", week="2026-W14", repo="larkspur/pay").json()
+    for figures, day in ((found["figures"], MONDAY), (found["before"], MONDAY - timedelta(days=7))):
+        asked = {"from": f"{day:%Y-%m-%d}", "to": f"{day + timedelta(days=7):%Y-%m-%d}"}
+        answer = receiver.get(key, "/api/metrics", repo="larkspur/pay", **asked).json()["figures"]
+        assert figures == answer
+
+
+def test_a_lead_reads_the_week_on_the_page_and_in_a_chat(with_teams: Receiver) -> None:
+    """Page and Markdown say what happened, whose it was, how long it took, and what to decide."""
+    owner = Visitor(with_teams)
+    owner.join(invite_owner(with_teams.store), "Kim")
+    page = owner.get(PAGE).text
+    shown = text_of(page)
+    markdown = re.search(r'<pre id="markdown"[^>]*>(.*?)</pre>', page, re.DOTALL)[1]
+    for text in (shown, text_of(re.sub(r"\]\([^)]*\)|\[|\*\*", "", markdown))):
+        assert "3 outages and 1 failed deploy without an incident. 1 is still open." in text
+        assert "What hurt most: Database of sessions is down (SEV-1, 3 h)." in text
+        assert "Tue 31 Mar 14:00, 3 h: Database of sessions is down, SEV-1 in larkspur/auth" in text
+        assert "larkspur/shop (Platform, Payments, Storefront). No deploy caused it." in text
+        assert re.search(
+            r"Payments fail, SEV-2 in larkspur/pay \(Payments\)\. Soon after deploy \w+, repaired", text
+        )
+        assert re.search(r"Thu 2 Apr 15:00, 12 min: Deploy \w+ of larkspur/cart \(Storefront\) failed", text)
+        assert "4.14 a day, 29 deploys" in text
+        assert "3 to decide" in text
+        assert "It has not recovered yet." in text
+    assert "Nothing changed clearly." in markdown
+    of_team = text_of(owner.get(f"{PAGE}&team=base").text)
+    assert ("Database of sessions is down" in of_team, "Payments fail" in of_team) == (True, False)
+
+
+def test_a_link_shows_one_review_without_an_account(receiver: Receiver, key: str, viewer: Visitor) -> None:
+    """Anyone with the link reads the review for a week, and finds neither a form nor a link to more."""
+    made = viewer.post("/review/share", form=PAGE, week="2026-W14", repo="larkspur/pay")
+    assert made.status_code == 200
+    link = re.search(r"/shared/[\w-]+", made.text)[0]
+    stranger = Visitor(receiver)
+    page = stranger.get(link)
+    assert page.status_code == 200
+    assert ("Payments fail" in page.text, "larkspur/cart" in page.text) == (True, False)
+    main = page.text.partition("<main")[2]
+    assert ("href=" in main, "<form" in main, "<button" in main) == (False, False, False)
+    assert stranger.get("/dora", allow_redirects=False).status_code == 303
+    assert stranger.get(PAGE, allow_redirects=False).status_code == 303
+    assert stranger.get(link.replace("/shared/", "/wall/")).status_code == 410
+    with transaction(receiver.store) as session:
+        (made_by,) = [line for line in read_audit(session) if line.action == "screen.created"]
+        assert (made_by.actor, made_by.subject) == ("Vic", "/review?week=2026-W14&repo=larkspur%2Fpay")
+        (days,) = session.execute("SELECT expires_at - created_at FROM screens").fetchone()
+        assert SHARED_FOR - timedelta(minutes=1) < timedelta(microseconds=days) <= SHARED_FOR
+        session.execute("UPDATE screens SET expires_at = ?", (to_us(datetime.now(UTC)),))
+    assert stranger.get(link).status_code == 410
+    assert viewer.post("/review/share", form=PAGE, week="2026-W14").status_code == 200
+    with transaction(receiver.store) as session:
+        assert session.execute("SELECT count(*) FROM screens").fetchone() == (1,), "those that are over go"
+
+
+def test_owners_see_links_of_reviews_and_remove_them(receiver: Receiver, key: str, owner: Visitor) -> None:
+    """A link of a review is listed with the screens; no screen can have such a name."""
+    link = re.search(r"/shared/[\w-]+", owner.post("/review/share", form=PAGE, week="2026-W14").text)[0]
+    assert "/review?week=2026-W14" in owner.get("/settings/screens").text
+    assert owner.post("/settings/screens/1/remove").status_code == 303
+    assert Visitor(receiver).get(link).status_code == 410
+    day = f"{datetime.now(UTC) + timedelta(days=3):%Y-%m-%d}"
+    page = owner.post("/settings/screens", name="/review?week=2026-W14", expires=day)
+    assert (page.status_code, "is the address of a review" in page.text) == (422, True)
+
+
+def test_a_new_reporter_of_many_repositories_is_one_line(receiver: Receiver, key: str) -> None:
+    """A reporter that appears in all repositories at once is one question."""
+    new = [
+        {
+            "kind": "deployed",
+            "id": f"new-{repo}",
+            "repo": f"larkspur/{repo}",
+            "environment": "production",
+            "commitSHA": f"{number}" * 40,
+            "reporter": "relay/argocd",
+            "time": (MONDAY + timedelta(days=2, hours=number)).isoformat(),
+        }
+        for number, repo in enumerate(REPOS)
+    ]
+    assert receiver.post(key, new).status_code == 202
+    found: list[dict[str, Any]] = receiver.get(key, "/api/review", week="2026-W14").json()["sections"][
+        "uncounted"
+    ]
+    assert [(one["key"], one["repo"], one["repos"], one["deploys"]) for one in found] == [
+        ("uncounted:2026-W14:reporter::relay/argocd", "", 5, 5)
+    ]
+    text = receiver.get(key, "/api/review", week="2026-W14", format="md").text
+    assert "Reporter relay/argocd of 5 repositories is new: 5 deploys." in text
+
+
+def trouble(id_: str, at: int, ended_at: int | None, title: str = "Down", severity: str = "") -> Trouble:
+    return Trouble(id_, "shop", "", at, ended_at, ended_at is None, title, severity)
+
+
+def test_incidents_that_touch_are_one_outage() -> None:
+    """Those of one title that touch belong together; a later one, or another title, is one of its own."""
+    one, two, later = trouble("a", 0, 10), trouble("b", 10, 20, "down"), trouble("c", 21, 22)
+    other, long = trouble("d", 5, 6, "Slow"), trouble("e", 30, None)
+    assert outages([later, two, one, other]) == [[one, two], [other], [later]]
+    assert outages([long, trouble("f", 50, 60)])[0][1].id == "f", "it goes on meanwhile"
+
+
+def test_the_words_of_tools_are_ranked() -> None:
+    """A digit says how severe something is, and so do the usual words. An unknown one comes last."""
+    words = ("SEV-0", "P1", "critical", "high", "sev 3", "Warning", "low", "purple", "")
+    assert [severity_rank(word) for word in words] == [0, 1, 1, 2, 3, 3, 4, 9, 9]
