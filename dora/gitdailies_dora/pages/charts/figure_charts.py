@@ -44,7 +44,8 @@ _LEAST_GRAY = 0.03
 class Measure:
     """A figure in a chart: its title, its kind, and the words for one and for several of what is counted.
 
-    *result* says what the counted ones of a rate did, like failed.
+    *result* says what the counted ones of a rate did, like failed. A bucket leads to the list of the count
+    that *leads_to* names.
     """
 
     title: str
@@ -52,6 +53,7 @@ class Measure:
     one: str
     several: str
     result: str = ""
+    leads_to: str = "Deploys"
 
 
 class Rolled(NamedTuple):
@@ -84,7 +86,7 @@ class Trends(NamedTuple):
 
     `labels` are short ones for below the chart, and `titles` name a bucket in a sentence. A bucket that was
     not `counted` is before the first event. `marks` has where a setting changed, in buckets from the left,
-    and its name.
+    and its name, and `outages` the same of incidents. `listed` has the addresses of the lists of a bucket.
     """
 
     unit: str
@@ -94,6 +96,8 @@ class Trends(NamedTuple):
     counted: Sequence[bool]
     settled_until: int
     marks: Sequence[tuple[float, str]] = ()
+    outages: Sequence[tuple[float, str]] = ()
+    listed: Sequence[Mapping[str, str]] = ()
 
 
 class Drawn(NamedTuple):
@@ -121,9 +125,14 @@ def drawn(measure: Measure, values: Sequence[BucketValue], trends: Trends) -> Dr
     scale = _SCALES[measure.kind](shown)
     caption = _caption(measure, unit, points, scale, grays=unsettled is not None)
     label = f"{measure.title} by {unit}. {_finding(measure, unit, points, values)} The table has the numbers."
-    marks = sorted({mark for mark, _ in trends.marks})
-    if marks:
+    marks = [
+        *((mark, "mark") for mark in sorted({mark for mark, _ in trends.marks})),
+        *((mark, "mark outage") for mark in sorted({mark for mark, _ in trends.outages})),
+    ]
+    if trends.marks:
         caption += " Dashed: a setting changed."
+    if trends.outages:
+        caption += " Red: an incident began."
     rolling = [point.rolling for point in points if point.rolling is not None]
     end = _end(measure.kind, rolling[-1]) if rolling else ()
     chart = charts.plot(label, points, scale, end=end, unsettled=unsettled, marks=marks)
@@ -136,6 +145,8 @@ def _points(measure: Measure, values: Sequence[BucketValue], trends: Trends) -> 
         title = trends.titles[at] + ("" if bucket.whole else " (partly)")
         if changed := [name for mark, name in trends.marks if int(mark) == at]:
             title += f" ({', '.join(changed)} changed)"
+        if began := [name for mark, name in trends.outages if int(mark) == at]:
+            title += f" ({', '.join(began)})"
         if not trends.counted[at]:
             points.append(Point(f"{title}: before the first event", trends.labels[at], None))
             continue
@@ -150,6 +161,7 @@ def _points(measure: Measure, values: Sequence[BucketValue], trends: Trends) -> 
                 None if found.rolled is None or measure.kind == PARTS else found.rolled.value,
                 bucket.whole and (measure.kind != PARTS or found.number >= FEW),
                 found.value if measure.kind == COUNTS else certain,
+                trends.listed[at].get(measure.leads_to, "") if trends.listed else "",
             )
         )
     return points

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from markupsafe import Markup
 
@@ -22,11 +23,14 @@ def bars(
     *,
     dark: Sequence[float | None] = (),
     wide: bool = False,
+    titles: Sequence[str] = (),
+    urls: Sequence[str] = (),
 ) -> Markup:
     """Draw a bar for each count, paler if its unit is not whole.
 
     A count that is not 0 has a bar of one pixel at least. A *wide* one fills its card. With *dark*, a bar is
-    dark up to there and pale above it, and narrower if its unit is not whole.
+    dark up to there and pale above it, and narrower if its unit is not whole. *titles* are read out under the
+    pointer, and each leads to its one of *urls*.
     """
     width = _WIDE if wide else _WIDTH
     slot = width / max(len(counts), 1)
@@ -40,6 +44,8 @@ def bars(
                 drawn.append(svg.rect(at * slot, _HEIGHT - height, across, height, "may"))
                 height *= (dark[at] or 0) / count
             drawn.append(svg.rect(at * slot, _HEIGHT - height, across, height, css))
+    for at, (title, href) in enumerate(zip_longest(titles, urls, fillvalue="")):
+        drawn.append(svg.rect(at * slot, 0, slot, _HEIGHT, "field", title, href=href))
     if wide:
         return svg.svg("spark", label, width, _HEIGHT, drawn)
     return svg.fixed("spark", label, width, _HEIGHT, drawn)

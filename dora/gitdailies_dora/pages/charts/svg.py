@@ -12,10 +12,12 @@ from markupsafe import Markup, escape
 
 def svg(css: str, label: str, width: float, height: float, marks: Iterable[Markup]) -> Markup:
     """Return a drawing that is read aloud as its label. The page decides its size."""
+    drawn = Markup("").join(marks)
+    role = "group" if "<a " in drawn else "img"
     size = f"{number(width)} {number(height)}"
     return Markup(  # noqa: S704  escaped
-        f'<svg class="{escape(css)}" role="img" aria-label="{escape(label)}" viewBox="0 0 {size}">'
-        f"{Markup('').join(marks)}</svg>"
+        f'<svg class="{escape(css)}" role="{role}" aria-label="{escape(label)}" viewBox="0 0 {size}">'
+        f"{drawn}</svg>"
     )
 
 
@@ -25,12 +27,19 @@ def fixed(css: str, label: str, width: int, height: int, marks: Iterable[Markup]
     return drawing.replace("<svg", Markup(f'<svg width="{width}" height="{height}"'), 1)  # noqa: S704  numbers
 
 
-def rect(x: float, y: float, width: float, height: float, css: str = "", title: str = "") -> Markup:
-    """Return a rectangle; browsers show its *title* under the pointer."""
+def rect(
+    x: float, y: float, width: float, height: float, css: str = "", title: str = "", *, href: str = ""
+) -> Markup:
+    """Return a rectangle; browsers show its *title* under the pointer. With *href*, it is a link.
+
+    A link is no stop of the keyboard: a drawing has many, and the table beside it has the same ones.
+    """
     at = f'x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}"'
     if not title:
         return Markup(f"<rect{_class(css)} {at}/>")  # noqa: S704  numbers
-    return Markup(f"<rect{_class(css)} {at}><title>{escape(title)}</title></rect>")  # noqa: S704  escaped
+    drawn = f"<rect{_class(css)} {at}><title>{escape(title)}</title></rect>"
+    linked = f'<a href="{escape(href)}" tabindex="-1" aria-label="{escape(title)}">{drawn}</a>'
+    return Markup(linked if href else drawn)  # noqa: S704  escaped
 
 
 def circle(x: float, y: float, radius: float, css: str = "") -> Markup:

@@ -46,6 +46,7 @@ class Point(NamedTuple):
     rolling: float | None = None
     whole: bool = True
     dark: float | None = None
+    href: str = ""
 
 
 def plot(
@@ -55,12 +56,12 @@ def plot(
     *,
     end: Sequence[str] = (),
     unsettled: float | None = None,
-    marks: Sequence[float] = (),
+    marks: Sequence[tuple[float, str]] = (),
 ) -> Markup:
     """Draw the rolling line, and each bucket: a bar, or a dot, its area by the weight, on its spread.
 
     *end* is written after the end of the line, one word group a line. A gray field begins at *unsettled*,
-    counted in buckets from the left. So are *marks*, thin lines from top to bottom.
+    counted in buckets from the left. So are *marks*, thin lines from top to bottom, each with its class.
     """
     frame = _Frame(points, scale, end, above=_FONT if unsettled is not None else 0)
     drawn = [
@@ -111,13 +112,12 @@ class _Frame:
 
     def fields(self) -> Iterator[Markup]:
         for at, point in enumerate(self._points):
-            yield svg.rect(
-                self.left + at * self.slot, self.top, self.slot, self.bottom - self.top, "field", point.title
-            )
+            place = self.left + at * self.slot, self.top, self.slot, self.bottom - self.top
+            yield svg.rect(*place, "field", point.title, href=point.href)
 
-    def marks(self, marks: Sequence[float]) -> Iterator[Markup]:
-        for mark in marks:
-            yield svg.path("mark", "M", self.left + mark * self.slot, self.top, "V", self.bottom)
+    def marks(self, marks: Sequence[tuple[float, str]]) -> Iterator[Markup]:
+        for mark, css in marks:
+            yield svg.path(css, "M", self.left + mark * self.slot, self.top, "V", self.bottom)
 
     def gray(self, unsettled: float | None) -> Iterator[Markup]:
         if unsettled is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from urllib.parse import urlencode
 
@@ -12,14 +12,14 @@ from gitdailies_core.errors import RelayFault
 from gitdailies_core.events.events import DEPLOYED, INCIDENT_STARTED
 from gitdailies_core.events.ids import is_self_made
 from gitdailies_server.storage.timestamps import to_us
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from gitdailies_dora.accounts.keys.webhook_key import without_keys
 from gitdailies_dora.derived.read.events import detail, event_filters, event_list
 from gitdailies_dora.derived.read.events.possible_duplicates import beside
 from gitdailies_dora.events import listing, queries
 from gitdailies_dora.events.listing import StoredEvent
-from gitdailies_dora.events.problem import Refusal
+from gitdailies_dora.events.problem import Refusal, refusal
 from gitdailies_dora.events.query import (
     END,
     FILTERS,
@@ -40,7 +40,7 @@ from gitdailies_dora.pages.events.event_view import (
     incident_view,
 )
 from gitdailies_dora.pages.frame.event_summary import TITLES, EventSummary, event_summary
-from gitdailies_dora.pages.frame.formatting import BEHIND_US, moment
+from gitdailies_dora.pages.frame.formatting import BEHIND_US, csv_line, moment
 from gitdailies_dora.pages.frame.forms import THROUGH, Wrong, team_choices, with_last_day, wrong_of
 from gitdailies_dora.pages.frame.request_context import Visit
 from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup
@@ -49,6 +49,12 @@ _PAGE = 50
 # The page of an event does not wait longer for a relay, which may hang.
 _RELAY_SECONDS = 1.0
 _PARAMETERS = (*FILTERS, TEAM, OUTCOME, "from", "to", THROUGH, "q", "order")
+# The columns of events as CSV, and how many events are read at once.
+_CSV = (
+    *("time", "kind", "id", "repo", "environment", "service", "commitSHA", "incidentId", "title"),
+    *("severity", "reporter", "source", "run", "url", "result"),
+)
+_CSV_CHUNK = 500
 _WAIT = (
     "What events count as is being derived from all events again. Reload in a minute, or choose all results."
 )
@@ -76,6 +82,7 @@ class EventPages(PageGroup):
     def pages(self) -> list[Page]:
         return [
             Page("/events", self.show),
+            Page("/events/export", self.export),
             Page("/events/id", self.named),
             Page("/deploys/{id:path}", self.named),
             Page("/incidents/{id:path}", self.incident),
@@ -86,9 +93,7 @@ class EventPages(PageGroup):
 
     async def show(self, visit: Visit) -> Response:
         """List events, the newest by time or by arrival first."""
-        fields = {name: visit.fields.get(name, "").strip() for name in _PARAMETERS}
-        given = with_last_day({name: text for name, text in fields.items() if text})
-        given.setdefault("order", HAPPENED)
+        given = _given(visit)
         before = visit.fields.get("before", "")
         try:
             wanted = wanted_of(given, self._site.settings.zone, self._site.settings.renames)
@@ -112,6 +117,30 @@ class EventPages(PageGroup):
         events = [event_summary(row.event, renames, row.result, bad=row.bad) for row in rows[:_PAGE]]
         none = not events and await self._site.store.read(queries.latest_events) == LatestEvents()
         return self._list(visit, given, events, more=more, paged=bool(before), notice=notice, none=none)
+
+    async def export(self, visit: Visit) -> Response:
+        """Return the events of the same filters as CSV, the newest first."""
+        site, now = self._site, to_us(self._site.clock())
+        wanted = wanted_of(_given(visit), site.settings.zone, site.settings.renames)
+        event_filters.check(wanted, site.teams)
+        await site.catch_up()
+        wanted, notice = await self._resolved(wanted)
+        if notice.startswith(_WAIT):
+            raise refusal("busy", "events: what they count as is being derived again; ask again in a minute")
+
+        async def lines() -> AsyncIterator[str]:
+            after, rows = END, list[event_list.ListedResult]()
+            yield csv_line(_CSV)
+            while after is END or len(rows) == _CSV_CHUNK:
+                part = partial(event_list.listed, wanted=wanted, before=after, limit=_CSV_CHUNK)
+                rows = await site.store.ask(partial(part, settings=site.settings, now=now))
+                for row in rows:
+                    texts = listing.texts_of(row.event.body, site.settings.renames)
+                    yield csv_line([*(texts.get(name, "") for name in _CSV[:-1]), row.result])
+                    after = row.event.position
+
+        headers = {"content-disposition": 'attachment; filename="events.csv"'}
+        return StreamingResponse(lines(), media_type="text/csv; charset=utf-8", headers=headers)
 
     def _list(
         self,
@@ -276,6 +305,11 @@ class EventPages(PageGroup):
     async def _row(self, visit: Visit) -> StoredEvent | None:
         seq = min(visit.request.path_params["seq"], 2**62)
         return await self._site.store.read(partial(listing.event_numbered, seq=seq))
+
+
+def _given(visit: Visit) -> dict[str, str]:
+    fields = {name: visit.fields.get(name, "").strip() for name in _PARAMETERS}
+    return with_last_day({"order": HAPPENED, **{name: text for name, text in fields.items() if text}})
 
 
 def _without(shown: Mapping[str, str], name: str) -> str:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
 from gitdailies_core.events.events import DEPLOYED, INCIDENT_STARTED
+from markupsafe import Markup
 
 from gitdailies_dora.derived.read.answers import EventReference
 from gitdailies_dora.derived.read.events.event_filters import (
@@ -61,7 +62,7 @@ COUNTED: Mapping[str, tuple[str, str, str]] = MappingProxyType(
 _NUMBER = r"(?<![\w.,])[\d,]+"
 _SENTENCES = (
     (rf"({_NUMBER})\sof\s([\d,]+)\sfailed", ("Failed", "Settled")),
-    (rf"({_NUMBER}\sdeploys?)(?=:)", ("Settled",)),
+    (rf"({_NUMBER}\s(?:settled\sdeploys?|deploys?(?=:)))", ("Settled",)),
     (rf"({_NUMBER})\sfailed\sfor\scertain", ("Failed for certain",)),
     *((rf"({_NUMBER})\s{word}", (word,)) for word in EVIDENCE_WORDS.values()),
     (rf"({_NUMBER})\shad\san\sincident", ("May have failed",)),
@@ -107,7 +108,9 @@ def open_incidents_url(environment: str, *, repo: str = "", service: str = "", t
     )
 
 
-def urls_of_counts(place: Mapping[str, str], period: Period, window: int) -> dict[str, str]:
+def urls_of_counts(
+    place: Mapping[str, str], period: Period, window: int, labels: Iterable[str] = ()
+) -> dict[str, str]:
     """Return the address of the list of the events behind each count of a card, by its label.
 
     *place* has the filters of the figures, with their environment; *window* is in microseconds.
@@ -120,8 +123,16 @@ def urls_of_counts(place: Mapping[str, str], period: Period, window: int) -> dic
     times = {span: urlencode({"from": since, "to": to}) for span, (since, to) in spans.items()}
     return {
         label: f"/events?kind={kind}&outcome={outcome}&{named}&{times[span]}"
-        for label, (kind, outcome, span) in COUNTED.items()
+        for label in labels or COUNTED
+        for kind, outcome, span in (COUNTED[label],)
     }
+
+
+def opened_markup(sentence: str, listed: Mapping[str, str]) -> Markup:
+    """Return what `opened` does for a template."""
+    link = Markup('<a href="{}">{}</a>')
+    pieces = opened(sentence, listed)
+    return Markup("").join(link.format(one.href, one.text) if one.href else one.text for one in pieces)
 
 
 def opened(sentence: str, listed: Mapping[str, str]) -> list[Piece]:

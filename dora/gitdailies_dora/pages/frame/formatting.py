@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, tzinfo
 from typing import Any
 from urllib.parse import urlencode
@@ -60,6 +62,13 @@ def spreadsheet_safe(text: str) -> str:
 def p90(seconds: float | None, basis: int) -> float | None:
     """Return a 90th percentile as it is shown. Of few, one in ten is none."""
     return None if basis < FEW else seconds
+
+
+def csv_line(cells: Iterable[str]) -> str:
+    """Write a line of CSV (RFC 4180) that a spreadsheet takes as text."""
+    line = io.StringIO()
+    csv.writer(line).writerow(map(spreadsheet_safe, cells))
+    return line.getvalue()
 
 
 def count(number: float | None) -> str:

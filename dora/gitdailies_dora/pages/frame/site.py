@@ -30,6 +30,7 @@ from gitdailies_dora.accounts.people import ABSOLUTE
 from gitdailies_dora.events.problem import PROBLEMS, Problem, of_error
 from gitdailies_dora.operations.installation import Installation
 from gitdailies_dora.pages.frame.documentation import link
+from gitdailies_dora.pages.frame.event_links import opened_markup
 from gitdailies_dora.pages.frame.formatting import amount, kept_whole, visible, zone_name
 from gitdailies_dora.pages.frame.forms import last_day, role_words
 from gitdailies_dora.pages.frame.relays import Relays
@@ -279,7 +280,8 @@ def _templates() -> Environment:
         finalize=visible,
     )
     templates.filters.update(
-        clock=clock, day=day, zone=zone, utc=utc, pretty=pretty, whole=kept_whole, last_day=last_day
+        clock=clock, day=day, zone=zone, utc=utc, pretty=pretty, whole=kept_whole, last_day=last_day,
+        opened=opened_markup,
     )
     templates.tests["of_this_machine"] = of_this_machine
     templates.globals.update(

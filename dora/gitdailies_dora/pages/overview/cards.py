@@ -274,7 +274,7 @@ FAIL_RATE = CardLayout[ChangeFailRate](
     lambda found: found.settled,
     _FAILED[-1:],
     (("Failed", lambda found: fraction(found.failed, found.settled)), *_FAILED),
-    Measure("Change fail rate", PARTS, "settled deploy", "settled deploys", "failed"),
+    Measure("Change fail rate", PARTS, "settled deploy", "settled deploys", "failed", "Failed"),
     _fail_rate_of,
     folded=(
         ("By chance, about", lambda found: count(found.by_chance)),
@@ -299,7 +299,9 @@ RECOVERY = CardLayout[FailedDeploymentRecoveryTime](
         ("90th percentile", lambda found: duration(found.p90)),
         *_RECOVERED,
     ),
-    Measure("Failed deployment recovery time", DURATIONS, "recovered deploy", "recovered deploys"),
+    Measure(
+        "Failed deployment recovery time", DURATIONS, "recovered deploy", "recovered deploys", "", "Recovered"
+    ),
     _recovery_of,
 )
 REWORK = CardLayout[DeploymentReworkRate](
@@ -313,7 +315,7 @@ REWORK = CardLayout[DeploymentReworkRate](
     lambda found: found.deploys,
     _REWORKED,
     (("Rate", lambda found: percent(found.value)), *_REWORKED),
-    Measure("Deployment rework rate", RATES, "deploy", "deploys", "rework"),
+    Measure("Deployment rework rate", RATES, "deploy", "deploys", "rework", "Rework"),
     _rework_of,
 )
 LAYOUTS: tuple[CardLayout[Any], ...] = (FREQUENCY, LEAD_TIME, FAIL_RATE, RECOVERY, REWORK)

@@ -40,13 +40,15 @@ from gitdailies_dora.pages.overview.overview_view import FIRST_SORT, SORTS
 from gitdailies_dora.pages.settings.samples import deploy_command
 
 WALL = "wall"
+# After so many seconds, figures renew themselves, and a wall turns its page unless `rotate` says otherwise.
+RENEWED, SHORTEST_TURN, LONGEST_TURN = "30", 5, 3600
 # The span of the rolling values in charts.
 ROLLING_WEEKS = 4
 _VIEWS = (WALL,)
-_PARAMETERS = (*FILTERS, THROUGH, "days", "sort", "page", "view")
+_PARAMETERS = (*FILTERS, THROUGH, "days", "sort", "page", "view", "rotate")
 # Those that a person fills in.
 _FIELDS = ("repo", "environment", "service", "team", "from", "to")
-_OF_THE_TABLE = ("sort", "page", "view")
+_OF_THE_TABLE = ("sort", "page", "view", "rotate")
 
 
 class _Asked(NamedTuple):
@@ -135,6 +137,7 @@ class DoraPage:
         view = filters.get("view")
         if view and view not in _VIEWS:
             raise refusal("request", f"view: expected {' or '.join(_VIEWS)}, got {got(view)}")
+        query.number("rotate", filters.get("rotate", RENEWED), SHORTEST_TURN, LONGEST_TURN)
         unit = trend.buckets(one.selection.period)[0]
         given = {name: [text] for name, text in filters.items() if name not in _OF_THE_TABLE}
         given |= {
@@ -195,6 +198,7 @@ def _shown(
             **form,
             "repos": found.choices.repos,
             "environments": found.choices.environments,
+            "rotate": filters.get("rotate", RENEWED),
             **shown,
         }
     every = question.all.question.without_groups()
@@ -203,4 +207,4 @@ def _shown(
     page = repository_page(session, question.one, asked_for, settings)
     open_now = len(open_incidents(session, every, live=question.all.live))
     context = dora_view.context(page, filters, question.one, unit, settings, open_now)
-    return "wall-one.html" if on_wall else "dora.html", context
+    return "wall-one.html" if on_wall else "dora.html", {**context, "rotate": RENEWED, "turned": ""}

@@ -33,15 +33,20 @@ from gitdailies_dora.pages.frame.formatting import (
     percent,
     unbroken,
 )
-from gitdailies_dora.pages.overview.cards import CardContext
+from gitdailies_dora.pages.overview.cards import LAYOUTS, CardContext
 
 
 class Units(NamedTuple):
-    """The sums in each unit of a period, such as a week, and whether the unit is whole."""
+    """The sums in each unit of a period, such as a week, whether the unit is whole, and its title.
+
+    `listed` has the addresses of the lists of each.
+    """
 
     name: str
     sums: Sequence[Tally]
     whole: Sequence[bool]
+    titles: Sequence[str] = ()
+    listed: Sequence[Mapping[str, str]] = ()
 
 
 class _Drawn(NamedTuple):
@@ -60,6 +65,8 @@ _DRAWN = {
     RECOVERY: _Drawn(lambda found: median(found.recoveries), lambda found: len(found.recoveries), duration),
     REWORK: _Drawn(lambda found: ratio(found.rework, found.deploys), lambda found: found.deploys, percent),
 }
+
+_LEADS_TO = {layout.name: layout.measure.leads_to for layout in LAYOUTS}
 
 
 def cards(whole: Summary, open_now: Piece, units: Units, context: CardContext) -> list[dict[str, Any]]:
@@ -151,4 +158,12 @@ def _spark(figure: str, units: Units) -> Markup:
     label = f"{phrases.FIGURE_NAMES[figure]} by {units.name}: {', '.join(map(drawn.text, values))}"
     certain = [ratio(one.certain, one.settled) for one in units.sums] if figure == FAIL_RATE else []
     label += f"; for certain: {', '.join(map(drawn.text, certain))}" if certain else ""
-    return sparks.bars(label, [value or 0 for value in values], sure, dark=certain, wide=True)
+    return sparks.bars(
+        label,
+        [value or 0 for value in values],
+        sure,
+        dark=certain,
+        wide=True,
+        titles=[f"{title}: {drawn.text(value)}" for title, value in zip(units.titles, values, strict=True)],
+        urls=[urls.get(_LEADS_TO[figure], "") for urls in units.listed],
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import groupby
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -18,12 +17,13 @@ from gitdailies_dora.figures.answers.selection import Period
 from gitdailies_dora.figures.answers.series import ALL, Summary
 from gitdailies_dora.figures.answers.sums import Key
 from gitdailies_dora.figures.answers.tally import Tally, median
+from gitdailies_dora.figures.answers.trend import Bucket
 from gitdailies_dora.figures.history.settings import PRODUCTION, FigureSettings
 from gitdailies_dora.figures.words.quick_check import quick_check
 from gitdailies_dora.figures.words.rates import fail_rate
 from gitdailies_dora.pages.charts import sparks
 from gitdailies_dora.pages.frame import phrases
-from gitdailies_dora.pages.frame.event_links import Piece, open_incidents_url, urls_of_counts
+from gitdailies_dora.pages.frame.event_links import COUNTED, Piece, open_incidents_url, urls_of_counts
 from gitdailies_dora.pages.frame.formatting import (
     BEHIND_US,
     LEAST_FOR_PERCENT,
@@ -47,10 +47,27 @@ from gitdailies_dora.pages.overview.overview_cards import Units, cards
 # The most repositories on a page.
 ROWS = 50
 # A screen on a wall cannot be scrolled. A line for a team takes as much room as one for a repository.
-WALL_ROWS, WALL_LINES = 8, 10
+WALL_LINES = 10
 # The right end of the intervals of fail rates, if the common rate is not higher.
 _USUAL_TOP = 0.4
 SHOWN, _OUTSIDE = 10, 5
+
+# The label of a bucket by its unit: under a chart, and in a table.
+BUCKET_LABELS = {
+    "day": "{0.day} {0:%b}",
+    "week": "{0.day} {0:%b}",
+    "month": "{0:%b} {0.year}",
+    "quarter": "{0:%b} {0.year}",
+    "year": "{0.year}",
+    "decade": "{0.year}",
+    "century": "{0.year}",
+    "millennium": "{0.year}",
+}
+_LONG = {
+    "day": "{0:%a} {0.day} {0:%b} {0.year}",
+    "week": "{0.day} {0:%b} {0.year}",
+    "quarter": "{0:%b} {0.year}",
+}
 
 
 class Sort(NamedTuple):
@@ -98,13 +115,12 @@ def context(
     page = min(page, len(pages))
     environment = _environment(found, settings)
     whole = _summary(found, ALL, (ALL,))
-    drawn = _Drawing(found, filters, environment, whole)
+    drawn = _Drawing(found, filters, environment, whole, settings.window_us)
     shown = pages[page - 1]
     active = {key[1] for key in rows}
     zone = settings.zone
     observed = phrases.observed(whole.total.deployment_frequency, zone)
-    place = {name: filters.get(name, "") for name in ("service", "team")} | {"environment": environment}
-    listed = {} if filters.get("now") else urls_of_counts(place, question.period, settings.window_us)
+    listed = {} if on_wall else drawn.listed(question.period)
     shown_in = CardContext(window(settings.window.total_seconds()), observed, listed)
     return {
         "place": {"environment": environment, "team": _teams(found), "repo": ""},
@@ -116,8 +132,14 @@ def context(
         "before_since": whole.before and phrases.observed(whole.before.deployment_frequency, zone),
         "observed": observed,
         "decide": listed.get("May have failed", ""),
-        "cards": cards(whole, drawn.open_now(found.open_now[ALL], " open now"), _by_unit(found), shown_in),
+        "cards": cards(
+            whole,
+            drawn.open_now(found.open_now[ALL], " open now"),
+            _by_unit(found, drawn, listed=bool(listed)),
+            shown_in,
+        ),
         "chance": explained(whole.total.change_fail_rate, read.sums.shares((ALL,), question.period)),
+        "counts_of": listed,
         "unit": question.interval,
         "sorts": [
             (one.word, one.title, dora_url(filters, sort=one.word, page=None), one.word == sort)
@@ -143,9 +165,15 @@ def context(
         "pages": len(pages),
         "newer": dora_url(filters, page=str(page - 1)) if page > 1 else "",
         "older": dora_url(filters, page=str(page + 1)) if page < len(pages) else "",
+        "turned": dora_url(filters, page=str(page % len(pages) + 1)) if len(pages) > 1 else "",
         **seen_environments(found.choices, filters),
         "is_production": question.environments == {PRODUCTION},
     }
+
+
+def bucket_title(unit: str, bucket: Bucket) -> str:
+    """Return the name of a bucket in a table: 23 Nov 2026."""
+    return _LONG.get(unit, BUCKET_LABELS[unit]).format(bucket.local_begin)
 
 
 def _in_pages(rows: Sequence[Key]) -> list[Sequence[Key]]:
@@ -153,31 +181,20 @@ def _in_pages(rows: Sequence[Key]) -> list[Sequence[Key]]:
 
 
 def wall_pages(rows: Sequence[Key], *, with_teams: bool) -> list[Sequence[Key]]:
-    """Cut the rows into pages that fit on a screen, together with the lines of their teams.
+    """Cut the rows into pages that fill a screen, together with the lines of their teams.
 
-    A team that fits on a page is not cut, unless the page before it would stay more than half empty.
+    A team goes on on the next page where its first row would be the last line.
     """
     pages: list[list[Key]] = [[]]
-    for _, same in groupby(rows, key=lambda key: key[0] if with_teams else ""):
-        team = list(same)
-        is_whole = _fits([], team, with_teams=with_teams) and _lines(pages[-1]) * 2 >= WALL_LINES
-        if with_teams and is_whole and not _fits(pages[-1], team, with_teams=with_teams):
+    lines = 0
+    for before, key in zip([None, *rows], rows, strict=False):
+        new = with_teams and (not pages[-1] or before is None or before[0] != key[0])
+        if lines + 1 + new > WALL_LINES:
             pages.append([])
-        for key in team:
-            if not _fits(pages[-1], [key], with_teams=with_teams):
-                pages.append([])
-            pages[-1].append(key)
+            lines, new = 0, with_teams
+        pages[-1].append(key)
+        lines += 1 + new
     return [*pages]
-
-
-def _fits(page: Sequence[Key], more: Sequence[Key], *, with_teams: bool) -> bool:
-    rows = [*page, *more]
-    return len(rows) <= WALL_ROWS and (not with_teams or _lines(rows) <= WALL_LINES)
-
-
-def _lines(rows: Sequence[Key]) -> int:
-    """Return how many lines rows take with those of their teams."""
-    return len(rows) + len({key[0] for key in rows})
 
 
 def _sorted(found: Overview, sort: str) -> list[Key]:
@@ -201,7 +218,9 @@ def _sorted(found: Overview, sort: str) -> list[Key]:
 class _Drawing:
     """What the drawings of all rows have in common."""
 
-    def __init__(self, found: Overview, filters: Mapping[str, str], environment: str, whole: Summary) -> None:
+    def __init__(
+        self, found: Overview, filters: Mapping[str, str], environment: str, whole: Summary, window_us: int
+    ) -> None:
         self.filters = filters
         self.environment = environment
         self.whole = whole
@@ -210,6 +229,16 @@ class _Drawing:
         self.unit = rate_unit(often / max(len(found.found.keys), 1))
         self.common = whole.total.change_fail_rate.value
         self.top = 1.0 if (self.common or 0) > _USUAL_TOP * 0.75 else _USUAL_TOP
+        self.titles = [bucket_title(found.question.interval, one) for one, _ in found.found.planned.buckets]
+        self.window = window_us
+
+    def listed(self, period: Period, labels: Sequence[str] = tuple(COUNTED), **place: str) -> dict[str, str]:
+        """Return the addresses of the lists of counts; none of an earlier moment."""
+        if self.filters.get("now"):
+            return {}
+        chosen = {name: self.filters[name] for name in ("team", "service") if name in self.filters}
+        named = {**chosen, **place, "environment": self.environment}
+        return urls_of_counts(named, period, self.window, labels)
 
     def row(
         self, found: Overview, keys: Sequence[Key], title: str, href: str, *, of_team: bool = False
@@ -224,14 +253,20 @@ class _Drawing:
         often, within = phrases.frequency(frequency, observed, self.unit)
         counts = read.sums.deploys(keys, [part for _, part in read.planned.buckets])
         whole = [bucket.whole for bucket, _ in read.planned.buckets]
+        place = {"team": keys[0][0]} if question.teams_known else {}
+        place |= {} if of_team else {"repo": title}
         return {
             "title": title,
             "href": href,
             "rate": often,
             "deploys": within or (count(frequency.deploys) if frequency.deploys else ""),
             "spark": sparks.bars(
-                f"deploys by {question.interval}: {', '.join(map(str, counts))}", counts, whole
+                f"deploys by {question.interval}: {', '.join(map(str, counts))}",
+                counts,
+                whole,
+                titles=[f"{title}: {number}" for title, number in zip(self.titles, counts, strict=True)],
             ),
+            "listed": self.listed(question.period, **place),
             "lead": duration(lead.median),
             "commits": amount(lead.commits, "commit", "commits") if lead.commits else "",
             "fail": unbroken_units(fail_rate(fail)),
@@ -243,8 +278,7 @@ class _Drawing:
             "inferred": amount(rework.inferred, "inferred fix", "inferred fixes") if rework.inferred else "",
             "open": self.open_now(
                 sum(found.open_now[key] for key in keys),
-                **({"team": keys[0][0]} if question.teams_known else {}),
-                **({} if of_team else {"repo": title}),
+                **place,
             ),
             "changes": {figure: _clear(figures, figure) for figure in FIGURES},
         }
@@ -324,13 +358,15 @@ def _outside(found: Overview, drawn: _Drawing, number: int) -> dict[str, Any] | 
     }
 
 
-def _by_unit(found: Overview) -> Units:
+def _by_unit(found: Overview, drawn: _Drawing, *, listed: bool) -> Units:
     """Return the sums of all repositories in each unit of the period."""
     read = found.found
     return Units(
         found.question.interval,
         read.sums.each([ALL], [part for _, part in read.planned.buckets]),
         [bucket.whole for bucket, _ in read.planned.buckets],
+        drawn.titles,
+        [drawn.listed(bucket.period) for bucket, _ in read.planned.buckets] if listed else [],
     )
 
 

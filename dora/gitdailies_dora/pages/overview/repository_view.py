@@ -7,7 +7,7 @@ from datetime import datetime, tzinfo
 from functools import partial
 from typing import Any
 
-from gitdailies_core.events.events import KINDS
+from gitdailies_core.events.events import INCIDENT_STARTED, KINDS
 from gitdailies_core.values.times import parse
 from gitdailies_server.storage.timestamps import to_us
 
@@ -38,7 +38,13 @@ from gitdailies_dora.pages.frame.formatting import (
 )
 from gitdailies_dora.pages.overview.cards import LAYOUTS, CardContext, cards
 from gitdailies_dora.pages.overview.chance_view import explained
-from gitdailies_dora.pages.overview.overview_view import SHOWN, period_words, seen_environments
+from gitdailies_dora.pages.overview.overview_view import (
+    BUCKET_LABELS,
+    SHOWN,
+    bucket_title,
+    period_words,
+    seen_environments,
+)
 
 PRESETS = (7, 30, 90, 365)
 _EXPORTS = (("csv", "CSV"), ("json", "JSON"), ("md", "Markdown"))
@@ -46,22 +52,6 @@ _MOST_REPOS, _MOST_TICKS = 500, 5
 
 _TITLES = {kind.word: kind.title for kind in KINDS}
 
-# The label of a bucket by its unit: under a chart, and in a table.
-_SHORT = {
-    "day": "{0.day} {0:%b}",
-    "week": "{0.day} {0:%b}",
-    "month": "{0:%b} {0.year}",
-    "quarter": "{0:%b} {0.year}",
-    "year": "{0.year}",
-    "decade": "{0.year}",
-    "century": "{0.year}",
-    "millennium": "{0.year}",
-}
-_LONG = {
-    "day": "{0:%a} {0.day} {0:%b} {0.year}",
-    "week": "{0.day} {0:%b} {0.year}",
-    "quarter": "{0:%b} {0.year}",
-}
 # What the page calls a state elsewhere, too.
 _STATES = {SUCCEEDED: "did not fail", PENDING: "too new to tell"}
 _HEADINGS = {"day": "Day", "week": "Week of", "quarter": "Quarter from", "decade": "Decade from"}
@@ -71,7 +61,7 @@ def form(filters: Mapping[str, str]) -> dict[str, Any]:
     """Return what the form and the choice of periods show."""
     same = {
         name: filters.get(name, "")
-        for name in ("repo", "team", "environment", "service", "now", "sort", "view")
+        for name in ("repo", "team", "environment", "service", "now", "sort", "view", "rotate")
     }
     chosen = filters.get("days") or str(DEFAULT_DAYS)
     by_days = not (filters.get("from") or filters.get("to"))
@@ -109,17 +99,20 @@ def context(
     listed = [_listed(event, found.events, zone) for event in found.tracks.listed]
     total = sum(found.tracks.counts.values())
     cut = [one.bucket for one in found.buckets]
-    buckets = [_bucket(unit, bucket, part_url) for bucket in cut]
-    labels = [_SHORT[unit].format(bucket.local_begin) for bucket in cut]
+    labels = [BUCKET_LABELS[unit].format(bucket.local_begin) for bucket in cut]
     figures, before, changed = found.figures
     observed = phrases.observed(figures.deployment_frequency, zone)
     place = ("repo", "service", "team", "environment")
     filled = {name: getattr(found.target, name) or "" for name in place}
-    listed_at = urls_of_counts(filled, period, settings.window_us) if question.live else {}
+    listed_at, *listed_in = (
+        urls_of_counts(filled, one, settings.window_us) if question.live else {}
+        for one in (period, *(bucket.period for bucket in cut))
+    )
+    buckets = [_bucket(unit, *one, part_url) for one in zip(cut, listed_in, strict=True)]
     shown = cards(
         figures,
         found.buckets,
-        _trends(found, unit, cut, labels, period.now - settings.window_us),
+        _trends(found, unit, cut, labels, period.now - settings.window_us)._replace(listed=listed_in),
         CardContext(window(settings.window.total_seconds()), observed, listed_at),
         # Their list is about the present moment.
         Piece(count(open_now), _open_incidents(found.target) if open_now and question.live else ""),
@@ -149,6 +142,7 @@ def context(
         "decide": listed_at.get("May have failed", ""),
         "heading": _HEADINGS.get(unit, unit.capitalize()),
         "buckets": buckets,
+        "counts_of": listed_at,
         "word": unit,
         "gray": GRAY,
         "has_line": any(layout.value(one).rolled is not None for one in found.buckets for layout in LAYOUTS),
@@ -178,21 +172,32 @@ def _trends(
     heading = _HEADINGS.get(unit, "")
     # "Week of 2 Mar 2026", and a day by its name alone.
     before = f"{heading} " if " " in heading else ""
-    began_at = found.began_at
+    began_at, named = found.began_at, found.events
+    incidents = [
+        (one.at, title_of(about).short)
+        for one in found.tracks.listed
+        if one.id in named and (about := named[one.id].about).kind == INCIDENT_STARTED
+    ]
     return Trends(
         unit=unit,
         buckets=cut,
         labels=labels,
-        titles=[before + _title(unit, bucket) for bucket in cut],
+        titles=[before + bucket_title(unit, bucket) for bucket in cut],
         counted=[began_at is not None and bucket.period.until >= began_at for bucket in cut],
         settled_until=settled_until,
-        marks=[
-            (number + (to_us(one.at) - period.began_at) / (period.until - period.began_at), one.subject)
-            for number, period in enumerate(bucket.period for bucket in cut)
-            for one in reversed(found.changed)
-            if period.began_at <= to_us(one.at) < period.until
-        ],
+        marks=_marks(cut, [(to_us(one.at), one.subject) for one in reversed(found.changed)]),
+        outages=_marks(cut, incidents),
     )
+
+
+def _marks(cut: Sequence[Bucket], moments: Sequence[tuple[int, str]]) -> list[tuple[float, str]]:
+    """Return where moments are, in buckets from the left, with their names."""
+    return [
+        (number + (at - period.began_at) / (period.until - period.began_at), name)
+        for number, period in enumerate(bucket.period for bucket in cut)
+        for at, name in moments
+        if period.began_at <= at < period.until
+    ]
 
 
 def _team(question: Question) -> str:
@@ -214,16 +219,13 @@ def _part_url(filters: Mapping[str, str], period: Period, began_at: int, ended_a
     return dora_url(filters, days=None, **{"from": url_time(began_at, period.zone), "to": until})
 
 
-def _bucket(unit: str, bucket: Bucket, part_url: Any) -> dict[str, Any]:
+def _bucket(unit: str, bucket: Bucket, listed: Mapping[str, str], part_url: Any) -> dict[str, Any]:
     return {
-        "title": _title(unit, bucket),
+        "listed": listed,
+        "title": bucket_title(unit, bucket),
         "href": part_url(bucket.period.began_at, bucket.period.ended_at),
         "whole": bucket.whole,
     }
-
-
-def _title(unit: str, bucket: Bucket) -> str:
-    return _LONG.get(unit, _SHORT[unit]).format(bucket.local_begin)
 
 
 def _tick_labels(buckets: Sequence[Bucket], labels: list[str]) -> dict[int, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from urllib.parse import urlencode
@@ -82,11 +83,14 @@ class ReviewPage(PageGroup):
         filters, now = found.filter, week.period.now
         is_quiet = not found.open and not found.done and not found.happened
         no_events = is_quiet and await self._site.store.read(queries.latest_events) == LatestEvents()
+        earlier, _ = week.weeks_before()[-1]
         place = {
             "repo": filters.repo or "",
             "team": filters.team or "",
             "environment": settings.production_name,
         }
+        spans = week.period, replace(week.period, began_at=earlier, ended_at=week.period.began_at)
+        counts = [urls_of_counts(place, span, settings.window_us) for span in spans]
         over = week.period.until == week.period.ended_at
         notice = still_counting(found, now, settings.zone)
         return self._site.render(
@@ -105,7 +109,7 @@ class ReviewPage(PageGroup):
             no_events=no_events,
             notice=notice,
             headline=week_view.headline(found, now),
-            figures=week_view.figures(found, urls_of_counts(place, week.period, settings.window_us)),
+            figures=week_view.figures(found, *counts),
             happened=week_view.lines(found, now, settings.zone),
             happened_left=found.happened_left,
             markdown=markdown(found, now, settings.zone, visit.origin),

@@ -140,7 +140,7 @@ def markdown(answer: answers.Review, now: int, zone: tzinfo, origin: str) -> str
     shown = week_view.figures(answer)
     figures = [
         f"- {one.name}: {_linked_all(one.value, origin)}"
-        + (f" (the week before: {one.before})" if one.before else "")
+        + (f" (the week before: {_linked_all(one.before, origin)})" if one.before else "")
         + (f", **{one.became}**" if one.is_clear else "")
         for one in shown
     ]

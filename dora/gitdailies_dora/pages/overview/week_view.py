@@ -25,6 +25,7 @@ _BY_EVIDENCE, _BY_TIME = ("Caused by ", ""), ("Soon after ", ", which may have c
 _CAUSES = {BY_CAUSE: _BY_EVIDENCE, BY_HAND: _BY_EVIDENCE, BY_TIME: _BY_TIME}
 # Two weeks have one whole week each.
 _SHORTER = {phrases.TOO_SHORT: phrases.FEW}
+_NONE: Mapping[str, str] = MappingProxyType({})
 # So many repositories of an outage are named.
 _NAMED = 3
 
@@ -34,7 +35,7 @@ class WeekFigure(NamedTuple):
 
     name: str
     value: list[Piece]
-    before: str
+    before: list[Piece]
     became: str
     is_clear: bool
 
@@ -47,13 +48,16 @@ class HappenedLine(NamedTuple):
     pieces: list[Piece]
 
 
-def figures(answer: answers.Review, listed: Mapping[str, str] = MappingProxyType({})) -> list[WeekFigure]:
-    """Return the five figures of a week beside those of the week before; *listed* as `opened` takes it."""
+def figures(
+    answer: answers.Review, listed: Mapping[str, str] = _NONE, listed_before: Mapping[str, str] = _NONE
+) -> list[WeekFigure]:
+    """Return the five figures of a week beside those of the week before, with the addresses of their lists."""
     found, before, change = [], answer.before, answer.change
     for name in FIGURES:
-        was = became = ""
+        was, became = list[Piece](), ""
         if before is not None and change is not None:
-            was, became = phrases.value(name, before), phrases.became(name, change, before)
+            was = opened(phrases.value(name, before), listed_before)
+            became = phrases.became(name, change, before)
         is_sure = change is not None and is_clear(change.by_figure[name])
         value = opened(phrases.value(name, answer.figures), listed)
         found.append(

@@ -154,8 +154,10 @@ if (figures) {
     if (document.hidden || figures.querySelector(".reading")) return;
     asked = Date.now();
     try {
-      const headers = tag ? { ...RENEWAL, "If-None-Match": tag } : RENEWAL;
-      const response = await fetch(location.href, { cache: "no-store", headers, redirect: "error" });
+      // A wall of several pages turns to the next one.
+      const turned = figures.dataset.turned;
+      const headers = tag && !turned ? { ...RENEWAL, "If-None-Match": tag } : RENEWAL;
+      const response = await fetch(turned ?? location.href, { cache: "no-store", headers, redirect: "error" });
       if (response.status === 200) {
         const parsed = new DOMParser().parseFromString(await response.text(), "text/html");
         renew(figures, parsed.querySelector("[data-refresh]"));

@@ -1,0 +1,200 @@
+"""Each number of events on a page leads to a list with as many rows."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from gitdailies_dora.accounts.first_owner import invite_owner
+from gitdailies_dora.pages.frame.event_links import COUNTED
+
+from tests.support.databases import KINDS
+from tests.support.dora.made_up_week import TEAMS, events_of
+from tests.support.dora.running import at, in_thread
+from tests.support.dora.visitor import Visitor
+
+NOW = datetime.now(UTC)
+MONDAY = (NOW - timedelta(days=NOW.weekday() + 7)).replace(hour=0, minute=0, second=0, microsecond=0)
+# A count of events in a sentence.
+_COUNT = re.compile(
+    r".{0,20}(?<![\w.,:–-])[1-9][\d,]*\s(?:settled|deploys?|recovered|remedied|inferred|failed|rolled|named|too new|had an|of \d)\b"
+)
+# What a drawing reads out: the count of its list comes first, or after "of".
+_READ_OUT = (r"([\d,]+) deploys? in ", r"([\d,]+) of [\d,]+ (?:failed|rework)", r"of ([\d,]+) recovered")
+
+
+def extras() -> list[dict[str, object]]:
+    """Return what the made-up week lacks: deploys of today, repeats, services, fixes, and what is unknown."""
+    recent = NOW - timedelta(hours=9)
+    day = MONDAY + timedelta(days=3)
+    return [
+        *(
+            _deploy(f"today-{hours}", NOW - timedelta(hours=hours), repo="larkspur/cart", service="api")
+            for hours in (1, 3, 5, 8)
+        ),
+        _incident("bad-today", NOW - timedelta(hours=2), repo="larkspur/cart", service="api"),
+        _deploy("twice-1", recent, repo="larkspur/ledger", commitSHA="ab" * 20),
+        _deploy("twice-2", recent + timedelta(minutes=5), repo="larkspur/ledger", commitSHA="ab" * 20),
+        # A fix forward: a deploy between the start and the end of an incident of an earlier one.
+        _deploy("broken", day + timedelta(hours=1), repo="larkspur/auth"),
+        _incident("slow", day + timedelta(hours=1, minutes=10), repo="larkspur/auth"),
+        _deploy("fix", day + timedelta(hours=1, minutes=30), repo="larkspur/auth"),
+        _end("slow", day + timedelta(hours=1, minutes=40), repo="larkspur/auth"),
+        # Merged into another: nothing times the recovery.
+        _deploy("merged-deploy", day + timedelta(hours=4), repo="larkspur/auth"),
+        _incident("merged", day + timedelta(hours=4, minutes=5), repo="larkspur/auth"),
+        _end("merged", day + timedelta(hours=4, minutes=9), repo="larkspur/auth", mergedInto="slow"),
+        # Of no deploy in 24 h, but in 72 h.
+        _incident("late", MONDAY + timedelta(days=6, hours=20), repo="larkspur/ledger"),
+        _end("late", MONDAY + timedelta(days=6, hours=21), repo="larkspur/ledger"),
+        _deploy("qa", recent, repo="larkspur/ledger", environment="qa"),
+        _deploy("named", day + timedelta(hours=7), repo="larkspur/shop", commitSHA="cd" * 20),
+        _incident("by-name", day + timedelta(hours=7, minutes=2), repo="larkspur/shop", causedBy="cd" * 20),
+        _end("by-name", day + timedelta(hours=7, minutes=20), repo="larkspur/shop"),
+        _deploy("hot", day + timedelta(hours=8), repo="larkspur/ledger", type="hotfix"),
+    ]
+
+
+def _deploy(id_: str, at: datetime, **more: object) -> dict[str, object]:
+    sha = f"{abs(hash(id_)):040x}"[-40:]
+    given = {"kind": "deployed", "id": id_, "commitSHA": sha, "time": at.isoformat()}
+    return {**given, "environment": "production", "run": f"ci:{id_}", **more}
+
+
+def _incident(id_: str, at: datetime, **more: object) -> dict[str, object]:
+    given = {"kind": "incidentStarted", "id": f"{id_}-start", "incidentId": id_, "time": at.isoformat()}
+    return {**given, "environment": "production", **more}
+
+
+def _end(id_: str, at: datetime, **more: object) -> dict[str, object]:
+    given = {"kind": "incidentResolved", "id": f"{id_}-end", "incidentId": id_, "time": at.isoformat()}
+    return {**given, "environment": "production", **more}
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def owner(address: str) -> Iterator[Visitor]:
+    """An owner of a server with teams and the made-up week."""
+    with in_thread(at(address), teams=TEAMS) as running:
+        key = running.key("all", "send", "read")
+        assert running.post(key, [*events_of(MONDAY), *extras()]).status_code == 202
+        visitor = Visitor(running)
+        assert visitor.join(invite_owner(running.store), "Kim").status_code == 303
+        yield visitor
+
+
+class Lists:
+    """The lists that a visitor opened, and how many rows each has."""
+
+    def __init__(self, visitor: Visitor) -> None:
+        self._visitor = visitor
+        self._rows: dict[str, int] = {}
+
+    def rows(self, path: str) -> int:
+        """Count the rows of a list, over all of its pages."""
+        if path not in self._rows:
+            rows, next_ = 0, path
+            while next_:
+                answer = self._visitor.get(next_)
+                assert answer.status_code == 200, (next_, answer.text)
+                body = answer.text.partition("<tbody>")[2].partition("</tbody>")[0]
+                rows += body.count("<tr>")
+                older = re.search(r'href="([^"]*)">Older<', answer.text)
+                next_ = html.unescape(older[1]) if older else ""
+            self._rows[path] = rows
+        return self._rows[path]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+def main_of(page: str) -> str:
+    return page.partition("<main")[2].partition("</main>")[0].replace("\xa0", " ")
+
+
+def check(page: str, lists: Lists) -> Counter[str]:
+    """Open each number of a page, and count the rows; return how many there were of each outcome."""
+    opened: Counter[str] = Counter()
+    for href, rest, inside in re.findall(r'<a href="(/events\?[^"]*)"([^>]*)>(.*?)</a>', page, re.DOTALL):
+        path = html.unescape(href)
+        if "outcome=" not in path:
+            continue
+        text = re.sub(r"<[^>]*>", "", inside).strip()
+        if "tabindex" in rest:
+            found = [one for pattern in _READ_OUT if (one := re.search(pattern, text.split(": ", 1)[1]))]
+            number = found[0][1] if found else text.split(": ")[-1]
+        else:
+            number = re.match(r"[\d,]+|one|Decide on the (\d+)", text)
+            assert number, (text, path)
+            number = number[1] or number[0]
+        if re.fullmatch(r"[\d,]+|one", number):
+            expected = 1 if number == "one" else int(number.replace(",", ""))
+            assert lists.rows(path) == expected, (text, path)
+            opened[re.search(r"outcome=([\w-]+)", path)[1]] += expected > 0
+    return opened
+
+
+def unopened(page: str) -> list[str]:
+    """Return the counts of events in the text of a page that lead nowhere."""
+    text = re.sub(r"<(a|option|title|svg)\b.*?</\1>", "…", page, flags=re.DOTALL)
+    # What is about a period, what is a drawing's, and what only explains an estimate.
+    about = r'<p class="(?:scope|caption|change).*?</p>|<div class="chance">.*?</details>'
+    text = re.sub(about, "", text, flags=re.DOTALL)
+    return _COUNT.findall(re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", text)))
+
+
+def test_every_number_leads_to_its_events(owner: Visitor) -> None:
+    """The numbers of overview, team, repository, service and review have as many rows as they say."""
+    lists, opened = Lists(owner), Counter[str]()
+    for path in (
+        "/dora",
+        "/dora?team=base&days=30",
+        "/dora?repo=larkspur/auth&days=30",
+        "/dora?repo=larkspur/cart&service=api&days=7",
+        "/dora?repo=larkspur/pay&team=pay&days=30",
+        "/dora?repo=larkspur/ledger&environment=qa&days=7",
+        "/review",
+        "/review?team=store",
+    ):
+        page = main_of(owner.get(path).text)
+        found = check(page, lists)
+        assert found, path
+        assert unopened(page) == [], path
+        opened += found
+    assert len(lists) > 200
+    missing = {outcome for _, outcome, _ in COUNTED.values()} - opened.keys()
+    assert missing <= {"failed-corrected"}, "each kind of number was there"
+
+
+def test_the_wall_has_no_links(owner: Visitor) -> None:
+    """A wall shows the numbers of the overview. Nobody can click there, so they are plain text."""
+    wall = main_of(owner.get("/dora?view=wall").text)
+    assert "/events?" not in wall
+    assert "deploys since" in re.sub(r"\s+", " ", wall)
+
+
+def test_events_are_exported_as_csv(owner: Visitor) -> None:
+    """The file has the rows of the list, also of an outcome, with their results."""
+    lists = Lists(owner)
+    for path in (
+        "kind=deployed&environment=production",
+        "outcome=rework",
+        "outcome=open",
+        "repo=larkspur/pay",
+    ):
+        answer = owner.get(f"/events/export?{path}")
+        assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+        rows = list(csv.DictReader(io.StringIO(answer.text)))
+        assert len(rows) == lists.rows(f"/events?{path}") > 0
+    assert {row["result"] for row in rows} >= {"failed", "did not fail"}
+    assert owner.get("/events/export?outcome=nothing").status_code == 400
