@@ -121,6 +121,7 @@ def context(
     zone = settings.zone
     observed = phrases.observed(whole.total.deployment_frequency, zone)
     listed = {} if on_wall else drawn.listed(question.period)
+    units = _by_unit(found, drawn, listed=bool(listed))
     shown_in = CardContext(window(settings.window.total_seconds()), observed, listed)
     return {
         "place": {"environment": environment, "team": _teams(found), "repo": ""},
@@ -132,12 +133,7 @@ def context(
         "before_since": whole.before and phrases.observed(whole.before.deployment_frequency, zone),
         "observed": observed,
         "decide": listed.get("May have failed", ""),
-        "cards": cards(
-            whole,
-            drawn.open_now(found.open_now[ALL], " open now"),
-            _by_unit(found, drawn, listed=bool(listed)),
-            shown_in,
-        ),
+        "cards": cards(whole, drawn.open_now(found.open_now[ALL], " open now"), units, shown_in),
         "chance": explained(whole.total.change_fail_rate, read.sums.shares((ALL,), question.period)),
         "counts_of": listed,
         "unit": question.interval,

@@ -51,7 +51,7 @@ class HappenedLine(NamedTuple):
 def figures(
     answer: answers.Review, listed: Mapping[str, str] = _NONE, listed_before: Mapping[str, str] = _NONE
 ) -> list[WeekFigure]:
-    """Return the five figures of a week beside those of the week before, with the addresses of their lists."""
+    """Return the five figures of a week and of the week before, with the addresses of their lists."""
     found, before, change = [], answer.before, answer.change
     for name in FIGURES:
         was, became = list[Piece](), ""
