@@ -23,8 +23,8 @@ NOW = datetime.now(UTC)
 MONDAY = (NOW - timedelta(days=NOW.weekday() + 7)).replace(hour=0, minute=0, second=0, microsecond=0)
 # A count of events in a sentence.
 _COUNT = re.compile(
-    r".{0,20}(?<![\w.,:–-])[1-9][\d,]*\s(?:settled|deploys?|recovered|remedied|inferred|failed|rolled|named|too new|had"
-    r" an|of \d)\b"
+    r".{0,20}(?<![\w.,:–-])[1-9][\d,]*\s"
+    r"(?:settled|deploys?|recovered|remedied|inferred|failed|rolled|named|too new|had an|of \d)\b"
 )
 # What a drawing reads out: the count of its list comes first, or after "of".
 _READ_OUT = (r"([\d,]+) deploys? in ", r"([\d,]+) of [\d,]+ (?:failed|rework)", r"of ([\d,]+) recovered")
@@ -50,7 +50,13 @@ def extras() -> list[dict[str, object]]:
         # Merged into another: nothing times the recovery.
         _deploy("merged-deploy", day + timedelta(hours=4), repo="larkspur/auth"),
         _incident("merged", day + timedelta(hours=4, minutes=5), repo="larkspur/auth"),
-        _end("merged", day + timedelta(hours=4, minutes=9), repo="larkspur/auth", mergedInto="slow", resolution="merged"),
+        _end(
+            "merged",
+            day + timedelta(hours=4, minutes=9),
+            repo="larkspur/auth",
+            mergedInto="slow",
+            resolution="merged",
+        ),
         # Of no deploy in 24 h, but in 72 h.
         _incident("late", MONDAY + timedelta(days=6, hours=20), repo="larkspur/ledger"),
         _end("late", MONDAY + timedelta(days=6, hours=21), repo="larkspur/ledger"),
@@ -184,6 +190,24 @@ def test_every_number_leads_to_its_events(owner: Visitor) -> None:
     assert len(lists) > 100
     missing = {outcome for _, outcome, _ in COUNTED.values()} - opened.keys()
     assert missing <= {"failed-corrected"}, "each kind of number was there"
+
+
+def test_a_repository_says_what_is_live(owner: Visitor) -> None:
+    """The page begins with the team, what is open, and the last deploy of each environment with its run."""
+    page = main_of(owner.get("/dora?repo=larkspur/ledger&days=30").text)
+    assert page.index('id="live"') < page.index('class="panel figure"')
+    section = page.partition('id="live"')[2].partition("</section>")[0]
+    lines = [re.sub(r"<[^>]*>", "", one) for one in re.findall(r"<li>(.*?)</li>", section)]
+    recent = f"{NOW - timedelta(hours=9):%Y-%m-%d %H:%M}"
+    assert lines == [
+        f"production: deploy abababababab since {recent}, by ci:twice-1",
+        f"qa: {re.search('deploy [0-9a-f]{12}', lines[1])[0]} since {recent}, by ci:qa",
+    ]
+    assert 'href="/deploys/twice-1"' in section, "a repeat changes nothing"
+    assert '<a href="/dora?team=pay">Payments</a>' in section
+    assert "0 open incidents." in section
+    of_shop = owner.get("/dora?repo=larkspur/shop&days=30").text.partition('id="live"')[2]
+    assert "1 open incident</a>" in of_shop.partition("</section>")[0]
 
 
 def test_the_wall_has_no_links(owner: Visitor) -> None:

@@ -25,7 +25,7 @@ from gitdailies_dora.pages.charts import tracks
 from gitdailies_dora.pages.charts.axis import thinned
 from gitdailies_dora.pages.charts.figure_charts import GRAY, Trends
 from gitdailies_dora.pages.frame import phrases
-from gitdailies_dora.pages.frame.event_links import Piece, open_incidents_url, urls_of_counts
+from gitdailies_dora.pages.frame.event_links import Piece, link, open_incidents_url, urls_of_counts
 from gitdailies_dora.pages.frame.event_titles import title_of
 from gitdailies_dora.pages.frame.formatting import (
     BEHIND_US,
@@ -109,13 +109,14 @@ def context(
         for one in (period, *(bucket.period for bucket in cut))
     )
     buckets = [_bucket(unit, *one, part_url) for one in zip(cut, listed_in, strict=True)]
+    # Their list is about the present moment.
+    opened_now = Piece(count(open_now), _open_incidents(found.target) if open_now and question.live else "")
     shown = cards(
         figures,
         found.buckets,
         _trends(found, unit, cut, labels, period.now - settings.window_us)._replace(listed=listed_in),
         CardContext(window(settings.window.total_seconds()), observed, listed_at),
-        # Their list is about the present moment.
-        Piece(count(open_now), _open_incidents(found.target) if open_now and question.live else ""),
+        opened_now,
     )
     repos = found.choices.repos
     return {
@@ -130,13 +131,19 @@ def context(
         "observed": observed,
         "quick_check": quick_check(figures),
         "changed": [(moment(to_us(one.at), zone), one.subject) for one in found.changed],
-        "open_now": count(open_now),
+        "open_now": opened_now,
         "before": None if found.before is None else moment(found.before, zone),
         "before_since": before and phrases.observed(before.deployment_frequency, zone),
         "changes": {}
         if before is None or changed is None
         else {figure: phrases.change(figure, changed, before) for figure in FIGURES},
         "cards": shown,
+        "live": _live(found, settings),
+        "owners": [
+            (dora_url({"team": key}), question.selection.teams.title(key))
+            for key in sorted(question.selection.teams.ever_of(question.selection.repo or ""))
+            if question.selection.teams
+        ],
         "untold": found.untold,
         "chance": explained(figures.change_fail_rate, found.shares),
         "decide": listed_at.get("May have failed", ""),
@@ -200,6 +207,24 @@ def _marks(cut: Sequence[Bucket], moments: Sequence[tuple[int, str]]) -> list[tu
     ]
 
 
+def _live(found: RepositoryPage, settings: FigureSettings) -> list[dict[str, Any]]:
+    """Return what is live in each environment: the deploy, since when, and its run; production is first."""
+    in_order = sorted(found.live.items(), key=lambda one: (one[1][0] != PRODUCTION, one[1]))
+    return [
+        {
+            "place": ", ".join(
+                filter(None, [settings.production_name if where == PRODUCTION else where, service])
+            ),
+            "deploy": link(event.about),
+            "since": moment(to_us(parse(event.about.time, "time")), settings.zone),
+            "run": event.run,
+            "url": event.about.url if event.about.url.startswith(("https://", "http://")) else "",
+        }
+        for id_, (where, service) in in_order
+        if (event := found.events.get(id_))
+    ]
+
+
 def _team(question: Question) -> str:
     """Return the name of the team that is asked for, or ""."""
     selection = question.selection
@@ -240,7 +265,7 @@ def _tick_labels(buckets: Sequence[Bucket], labels: list[str]) -> dict[int, str]
 
 
 def _listed(event: Listed, events: Mapping[str, TimelineEvent], zone: tzinfo) -> dict[str, Any]:
-    seq, about = events.get(event.id, TimelineEvent(0, EventReference(id=event.id, kind="", time="")))
+    seq, about, _ = events.get(event.id, TimelineEvent(0, EventReference(id=event.id, kind="", time="")))
     state = _STATES.get(event.state, event.state)
     if event.ended_at is not None:
         state = f"{state} after {duration((event.ended_at - event.at) / 1_000_000)}"

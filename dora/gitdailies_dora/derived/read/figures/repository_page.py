@@ -29,6 +29,12 @@ from gitdailies_dora.figures.history.facts import derive
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.sql.bulk import lookup_many
 
+# The last counting deploy of a target up to a moment.
+_LAST = (
+    "SELECT id FROM figures_deploys WHERE repo = ? AND environment = ? AND service = ? AND counts = 1"
+    " AND at <= ? ORDER BY at DESC, id DESC LIMIT 1"
+)
+
 
 class ShownBucket(NamedTuple):
     """A bucket, its figures, and the quartiles of its recovery times in seconds."""
@@ -40,10 +46,11 @@ class ShownBucket(NamedTuple):
 
 
 class TimelineEvent(NamedTuple):
-    """An event on the tracks and its number."""
+    """An event on the tracks, its number, and the run that it names."""
 
     seq: int
     about: EventReference
+    run: str = ""
 
 
 class RepositoryPage(NamedTuple):
@@ -52,7 +59,8 @@ class RepositoryPage(NamedTuple):
     `before` is the time at which the period before began; None without one. `began_at` is the time of the
     first deploy or incident of the target, before the period or in it. `events` are those on the tracks, by
     id, and `shares` those of `Sums.shares`. `untold` is what `rows.untold_lists` says, and `unknown` what
-    `unknown_in` returns if there is nothing.
+    `unknown_in` returns if there is nothing. `live` are the last deploys of each environment and service of
+    one repository, as they are folded, by their ids.
     """
 
     target: FiguresFilter
@@ -68,6 +76,7 @@ class RepositoryPage(NamedTuple):
     changed: list[AuditLine]
     untold: bool
     unknown: tuple[str, ...]
+    live: dict[str, tuple[str, str]]
 
 
 def repository_page(
@@ -82,6 +91,7 @@ def repository_page(
     figures = series.buckets(planned, sums, [ALL], [first])[0]
     (change,), _ = series.changes(series.differences(planned, sums, [(ALL,)], [first]))
     drawn = tracks_of(*_rows(session, question, settings), selection.period, settings.window_us)
+    live = _live(session, selection.repo, selection.period.now)
     return RepositoryPage(
         target=filter_of(Names(session, asked, settings), question, settings),
         figures=series.summary(asked, planned, sums, (ALL,), first)._replace(change=change),
@@ -94,14 +104,27 @@ def repository_page(
         as_of=found.as_of,
         tracks=drawn,
         began_at=rows.first_event_at(session, selection),
-        events=_events(session, _ids(drawn), settings),
+        events=_events(session, _ids(drawn) | live.keys(), settings),
         choices=choices(session, selection, settings),
         changed=setting_changes(
             session, planned.segments[0].began_at, selection.period.until, selection.repo
         ),
         untold=not rows.outdated(session, settings) and rows.untold_lists(session, selection),
         unknown=() if drawn.listed else unknown_in(session, asked, settings),
+        live=live,
     )
+
+
+def _live(session: Session, repo: str | None, now: int) -> dict[str, tuple[str, str]]:
+    found: dict[str, tuple[str, str]] = {}
+    # Production without a service comes before all that `NEXT_SERVICE` finds.
+    place: tuple[str, ...] | None = (repo or "", "", "")
+    while place is not None:
+        if last := session.execute(_LAST, (*place, now)).fetchone():
+            found[last[0]] = (place[1], place[2])
+        row = session.execute(statements.NEXT_SERVICE, place).fetchone()
+        place = None if row is None else (place[0], *row[:2])
+    return found
 
 
 def _rows(
@@ -125,6 +148,7 @@ def _events(session: Session, ids: Iterable[str], settings: FigureSettings) -> d
     wanted = [(id_,) for id_ in sorted(ids)]
     found = lookup_many(session, "id", wanted, statements.EVENTS_BY_ID)
     return {
-        id_: TimelineEvent(seq, EventReference.of(texts_of(body, settings.renames)))
+        id_: TimelineEvent(seq, EventReference.of(texts), texts.get("run", ""))
         for id_, seq, body in found
+        for texts in (texts_of(body, settings.renames),)
     }
