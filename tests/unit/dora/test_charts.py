@@ -33,6 +33,7 @@ def points(greatest: float) -> st.SearchStrategy[list[Point]]:
         st.none() | values,
         st.booleans(),
         st.none() | st.floats(0, 1),
+        st.sampled_from(("", "/events?kind=deployed&from=2026-01-05")),
     )
     return st.lists(point.map(with_its_part), min_size=1, max_size=37)
 

@@ -22,8 +22,8 @@ def svg(css: str, label: str, width: float, height: float, marks: Iterable[Marku
 
 
 def fixed(css: str, label: str, width: int, height: int, marks: Iterable[Markup]) -> Markup:
-    """Return a drawing of a fixed size in pixels."""
-    drawing = svg(css, label, width, height, marks)
+    """Return a drawing of a fixed size in pixels, whose label is shown under the pointer, too."""
+    drawing = svg(css, label, width, height, [Markup("<title>{}</title>").format(label), *marks])
     return drawing.replace("<svg", Markup(f'<svg width="{width}" height="{height}"'), 1)  # noqa: S704  numbers
 
 

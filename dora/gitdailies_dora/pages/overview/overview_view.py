@@ -257,10 +257,9 @@ class _Drawing:
             "rate": often,
             "deploys": within or (count(frequency.deploys) if frequency.deploys else ""),
             "spark": sparks.bars(
-                f"deploys by {question.interval}: {', '.join(map(str, counts))}",
+                f"deploys by {question.interval}, from {self.titles[0]}: {', '.join(map(str, counts))}",
                 counts,
                 whole,
-                titles=[f"{title}: {number}" for title, number in zip(self.titles, counts, strict=True)],
             ),
             "listed": self.listed(question.period, **place),
             "lead": duration(lead.median),
