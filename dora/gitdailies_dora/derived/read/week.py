@@ -46,7 +46,7 @@ def figures_of(session: Session, question: ReviewQuestion, settings: FigureSetti
     )
     found = read(session, asked, settings)
     first = series.first_of(asked, found.firsts, ALL)
-    (change,), _ = series.changes([series.differences(found.planned, found.sums, (ALL,), first)])
+    (change,), _ = series.changes(series.differences(found.planned, found.sums, [(ALL,)], [first]))
     shown = series.summary(asked, found.planned, found.sums, (ALL,), first)
     return shown._replace(change=change)
 

@@ -280,7 +280,13 @@ def _templates() -> Environment:
         finalize=visible,
     )
     templates.filters.update(
-        clock=clock, day=day, zone=zone, utc=utc, pretty=pretty, whole=kept_whole, last_day=last_day,
+        clock=clock,
+        day=day,
+        zone=zone,
+        utc=utc,
+        pretty=pretty,
+        whole=kept_whole,
+        last_day=last_day,
         opened=opened_markup,
     )
     templates.tests["of_this_machine"] = of_this_machine

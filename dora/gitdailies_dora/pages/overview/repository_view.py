@@ -104,17 +104,21 @@ def context(
     observed = phrases.observed(figures.deployment_frequency, zone)
     place = ("repo", "service", "team", "environment")
     filled = {name: getattr(found.target, name) or "" for name in place}
+    on_wall = bool(filters.get("view"))
     listed_at, *listed_in = (
-        urls_of_counts(filled, one, settings.window_us) if question.live else {}
+        urls_of_counts(filled, one, settings.window_us) if question.live and not on_wall else {}
         for one in (period, *(bucket.period for bucket in cut))
     )
     buckets = [_bucket(unit, *one, part_url) for one in zip(cut, listed_in, strict=True)]
     # Their list is about the present moment.
     opened_now = Piece(count(open_now), _open_incidents(found.target) if open_now and question.live else "")
+    trends = _trends(found, unit, cut, labels, period.now - settings.window_us)._replace(listed=listed_in)
+    if on_wall:  # a screen shows no titles of incidents
+        trends = trends._replace(outages=())
     shown = cards(
         figures,
         found.buckets,
-        _trends(found, unit, cut, labels, period.now - settings.window_us)._replace(listed=listed_in),
+        trends,
         CardContext(window(settings.window.total_seconds()), observed, listed_at),
         opened_now,
     )

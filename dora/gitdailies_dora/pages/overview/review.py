@@ -23,7 +23,7 @@ from gitdailies_dora.pages.frame.event_links import urls_of_counts
 from gitdailies_dora.pages.frame.formatting import long_day
 from gitdailies_dora.pages.frame.forms import team_choices
 from gitdailies_dora.pages.frame.request_context import Visit, local_path
-from gitdailies_dora.pages.frame.site import EVERYONE, Page, PageGroup
+from gitdailies_dora.pages.frame.site import EVERYONE, MEMBERS, Page, PageGroup
 from gitdailies_dora.pages.overview import week_view
 from gitdailies_dora.pages.overview.review_view import (
     PATH,
@@ -44,7 +44,7 @@ class ReviewPage(PageGroup):
             Page(PATH, self.show),
             Page(f"{PATH}/acknowledge", self.acknowledge, "POST", needs=needs),
             Page(f"{PATH}/reopen", self.reopen, "POST", needs=needs),
-            Page(f"{PATH}/share", self.share, "POST"),
+            Page(f"{PATH}/share", self.share, "POST", needs=MEMBERS),
             Page(f"{SHARED}{{token}}", self.shared, needs=EVERYONE),
         ]
 
