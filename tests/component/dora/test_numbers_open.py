@@ -210,6 +210,14 @@ def test_a_repository_says_what_is_live(owner: Visitor) -> None:
     assert "1 open incident</a>" in of_shop.partition("</section>")[0]
 
 
+def test_charts_mark_when_incidents_began(owner: Visitor) -> None:
+    """A chart has a line for each incident. A wall, which anyone may see, has neither line nor title."""
+    page, wall = (owner.get(f"/dora?repo=larkspur/pay{view}").text for view in ("", "&view=wall"))
+    assert page.count('class="mark outage"') == 2 * 5
+    assert re.search(r"<title>[^<]*Payments fail[^<]*</title>", page)
+    assert ("mark outage" in wall, "Payments fail" in wall) == (False, False)
+
+
 def test_the_wall_has_no_links(owner: Visitor) -> None:
     """A wall shows the numbers of the overview. Nobody can click there, so they are plain text."""
     wall = main_of(owner.get("/dora?view=wall").text)

@@ -179,13 +179,29 @@ def test_rows_are_sorted_and_in_pages(receiver: Receiver, owner: Visitor) -> Non
     assert len(page.encode()) < 120_000
 
 
+def test_a_wall_turns_its_pages(receiver: Receiver, owner: Visitor) -> None:
+    """A page of a wall names the next one, and the last names the first; `rotate` says when it turns."""
+    assert receiver.post(receiver.key("ci"), many(25)).status_code == 202
+    path, seen = "/dora?view=wall&rotate=20", []
+    for _ in range(3):
+        page = owner.get(path).text
+        assert 'data-refresh="20"' in page
+        seen.append(len(rows(page)))
+        path = html.unescape(re.search(r'data-turned="([^"]*)"', page)[1])
+    assert (seen, "page=1" in path) == ([10, 10, 8], True), "with a line for the team"
+    assert owner.get("/dora?view=wall&rotate=1").status_code == 400
+    assert "data-turned" not in owner.get("/dora?view=wall&repo=larkspur/led-1").text
+
+
 def test_little_is_said_of_little(receiver: Receiver, owner: Visitor) -> None:
     """A young store has counts in place of percent, says since when days count, and compares nothing."""
     assert receiver.post(receiver.key("ci"), many(2)).status_code == 202
     page = owner.get("/dora").text
     assert "There are events only since" in page
     assert "of that day on, " in page
-    since = re.compile(r'<p class="line">(?:<a [^>]*>)?2 deploys(?:</a>)? since 20\d\d-\d\d-\d\d 00:00\u00a0UTC</p>')
+    since = re.compile(
+        r'<p class="line">(?:<a [^>]*>)?2 deploys(?:</a>)? since 20\d\d-\d\d-\d\d 00:00\u00a0UTC</p>'
+    )
     assert [bool(since.search(owner.get(f"/dora{view}").text)) for view in ("", "?view=wall")] == [True, True]
     assert re.findall(r'<p class="change">(.*?)</p>', page) == ["No earlier value to compare with"] * 5
     assert [row[4] for row in rows(page)[1:]] == ["0 of 1 failed", "0 of 1 failed"]

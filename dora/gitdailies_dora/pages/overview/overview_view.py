@@ -257,7 +257,7 @@ class _Drawing:
             "rate": often,
             "deploys": within or (count(frequency.deploys) if frequency.deploys else ""),
             "spark": sparks.bars(
-                f"deploys by {question.interval}, from {self.titles[0]}: {', '.join(map(str, counts))}",
+                f"deploys by {question.interval}, since {self.titles[0]}: {', '.join(map(str, counts))}",
                 counts,
                 whole,
             ),
