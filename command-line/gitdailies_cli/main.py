@@ -38,7 +38,10 @@ SECTIONS = {
             "commands.send.deploy",
             "report a deploy; missing values are read from the CI environment",
         ),
-        "incident": ("commands.send.incident", "report the start or the end of an incident by hand"),
+        "incident": (
+            "commands.send.incident",
+            "report the start or the end of an incident by hand; move incidents",
+        ),
         "history": ("history.commands", "send past events: import them from files, fetch them from a vendor"),
     },
     "See": {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,12 @@ from gitdailies_dora.accounts.first_owner import invite_owner
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Tab, every_look, join
+from tests.support.databases import KINDS
 from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver
 from tests.support.dora.with_relay import pages_and_relay
-from tests.support.relay.deliveries import pagerduty, signed
+from tests.support.processes import eventually
+from tests.support.relay.deliveries import ENDED_AT, pagerduty, signed
 from tests.support.relay.running import Relay
 
 NAME = "Checkout API (prod)"
@@ -39,8 +42,14 @@ class Walk:
 
 
 @pytest.fixture
-def walk(tmp_path: Path, tab: Tab) -> Iterator[Walk]:
-    with pages_and_relay(tmp_path) as (relay, receiver):
+def kind() -> str:
+    """Which database; a test may ask for another one."""
+    return "sqlite"
+
+
+@pytest.fixture
+def walk(tmp_path: Path, tab: Tab, kind: str) -> Iterator[Walk]:
+    with pages_and_relay(tmp_path, kind) as (relay, receiver):
         tab.page.goto(receiver.url + invite_owner(receiver.store))
         join(tab.page, "Kim Larkspur")
         tab.page.wait_for_url(re.compile(re.escape(receiver.url)))
@@ -66,21 +75,89 @@ def test_from_an_unmapped_service_to_the_counted_incident(walk: Walk) -> None:
     expect(page.get_by_text(f"no line under services for '{NAME}'")).to_be_visible()
     page.get_by_role("link", name=re.compile("^Map it")).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Services")
-    repository = page.get_by_label(re.compile("^Repository"))
+    repository = page.get_by_label(re.compile(f"^Repository of {re.escape(NAME)}"))
     expect(repository).to_have_value("larkspur/checkout-api")
-    page.get_by_role("button", name=re.compile("^Save")).click()
+    page.get_by_role("button", name=f"Save the line of {NAME}").click()
     expect(page.get_by_role("status")).to_have_text("Replayed 1 delivery. 1 event waits to be sent.")
     until(page, "the receiver took 1 event")
     page.get_by_role("link", name="incident.triggered").click()
-    expect(page.get_by_text(re.compile(r"by line \d+ of gitdailies.yml"))).to_be_visible()
+    expect(
+        page.get_by_text(re.compile(r"by the line p-checkout.* of services, which said lark"))
+    ).to_be_visible()
+    expect(page.get_by_text(re.compile(r"line \d+ of gitdailies.yml"))).to_be_visible()
     page.get_by_role("link", name=re.compile(r"^event \d+$")).first.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Checkout returns 502")
     page.get_by_role("link", name="find its delivery").click()
     expect(page.get_by_role("link", name="incident.triggered")).to_be_visible()
     assert (
-        f'"{NAME}": {{repo: larkspur/checkout-api}}'
+        f'"P-{NAME}": {{repo: larkspur/checkout-api}}  # {NAME}'
         in (walk.relay.store.parent / "gitdailies.yml").read_text()
     )
+
+
+def of_repositories(walk: Walk, key: str) -> dict[str, tuple[int, int, int]]:
+    """Return for each repository its incidents by their starts, how many have an end, and failed deploys."""
+    found = {}
+    asked = {"from": "2026-03-01", "to": "2026-04-01"}
+    for repo in (MISSPELT, "larkspur/shop-search"):
+        kinds = Counter(event["kind"] for event in walk.receiver.events(key, repo=repo))
+        figures = walk.receiver.get(key, "/api/metrics", repo=repo, **asked).json()["figures"]
+        failed = figures["changeFailRate"]["failed"]
+        found[repo] = (kinds["incidentStarted"], kinds["incidentResolved"], failed)
+    return found
+
+
+MISSPELT = "larkspur/shop-saerch"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_service_of_a_misspelt_repository_is_put_right_in_three_clicks(walk: Walk) -> None:
+    """Edit, Save, Move: open and ended incidents count once, for the right one, and go back by one click."""
+    page, relay = walk.page, walk.relay
+    key = walk.receiver.key("reader", "send", "read")
+    shipped = [
+        {
+            **body("deploy"),
+            "id": f"d{number}",
+            "repo": "larkspur/shop-search",
+            "time": f"2026-03-0{number}T09:00:00Z",
+            "commitSHA": str(number) * 40,
+        }
+        for number in (3, 4)
+    ]
+    assert walk.receiver.post(key, shipped).status_code == 202
+    for incident in ("Q1", "Q2"):
+        pagerduty("incident.triggered", incident, service="search-frontend").post(relay.url)
+    pagerduty("incident.resolved", "Q1", service="search-frontend", at=ENDED_AT).post(relay.url)
+    walk.open("/settings/services")
+    page.get_by_label(re.compile("^Repository of search-frontend")).fill(MISSPELT)
+    page.get_by_role("button", name=re.compile("^Save the line of search-frontend")).click()
+    expect(page.get_by_role("alert")).to_have_text(
+        f"{MISSPELT} has no deploys; did you mean larkspur/shop-search."
+    )
+    page.get_by_role("button", name=re.compile("^It is a new repository")).click()
+    until(page, "the receiver took 1 event")
+    eventually(lambda: of_repositories(walk, key)[MISSPELT] == (2, 1, 0))
+    walk.open("/dora")
+    expect(page.get_by_text(f"{MISSPELT} has incidents and no deploys")).to_be_visible()
+
+    walk.open("/settings/services")
+    page.get_by_text("Edit the line of P-search-frontend").click()
+    page.get_by_label("Repository of P-search-frontend").fill("shop-search")
+    page.get_by_role("button", name="Save the line of P-search-frontend").click()
+    expect(page.get_by_text("1 open, 1 ended")).to_be_visible()
+    page.get_by_role("button", name="Move these incidents").click()
+    expect(page.get_by_role("status")).to_contain_text("2 incidents of larkspur/shop-saerch count for")
+    moved = {MISSPELT: (0, 0, 0), "larkspur/shop-search": (2, 1, 1)}
+    assert of_repositories(walk, key) == moved
+
+    pagerduty("incident.resolved", "Q2", service="search-frontend", at=ENDED_AT).post(relay.url)
+    eventually(lambda: of_repositories(walk, key)["larkspur/shop-search"] == (2, 2, 1))
+    pagerduty("incident.triggered", "Q3", service="search-frontend").post(relay.url)
+    eventually(lambda: of_repositories(walk, key)["larkspur/shop-search"] == (3, 2, 1))
+    page.get_by_role("button", name=re.compile("^Undo the move")).click()
+    expect(page.get_by_text("2 ended")).to_be_visible()
+    assert of_repositories(walk, key) == {MISSPELT: (2, 2, 0), "larkspur/shop-search": (1, 0, 1)}
 
 
 def test_from_a_wrong_request_to_its_reason(walk: Walk) -> None:
@@ -151,8 +228,11 @@ def test_every_page_is_accessible_and_fits(busy: Walk) -> None:
         ("deliveries-pause", "/deliveries/pauses?action=pause"),
         ("refused", "/deliveries/refused"),
         ("services", "/settings/services"),
+        ("move", "/events/move?repo=larkspur/checkout-api"),
     ):
         busy.open(path)
+        for edit in page.get_by_text(re.compile("^Edit")).all():
+            edit.click()
         tab.look(name)
     busy.open("/deliveries?outcome=quarantined")
     page.get_by_role("link", name=re.compile("unreadable|x")).last.click()

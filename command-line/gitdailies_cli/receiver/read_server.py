@@ -6,8 +6,9 @@ Address and key are found like those to send with: an option, a variable, gitdai
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,9 +60,12 @@ class ReadServer:
     key: Secret
     where: str
 
-    def ask(self, path: str) -> Response:
-        """Return the answer (200) to a request for *path*; raises UsageError, Refused and DeliveryError."""
-        answer = self._answer(path)
+    def ask(self, path: str, body: Mapping[str, Any] | None = None) -> Response:
+        """Return the answer (200) to a request for *path*; raises UsageError, Refused and DeliveryError.
+
+        One with a *body*, which is posted, needs a key that may correct.
+        """
+        answer = self._answer(path, body)
         if answer.status == 200:
             return answer
         raise self._refusal(answer)
@@ -75,10 +79,12 @@ class ReadServer:
             return answer
         raise self._refusal(answer)
 
-    def _answer(self, path: str) -> Response:
+    def _answer(self, path: str, body: Mapping[str, Any] | None = None) -> Response:
         from gitdailies_connection.http.sender import Sender
 
         with Sender(f"{self.url}{path}", timeout_seconds=_SECONDS) as sender:
+            if body is not None:
+                return sender.post(json.dumps(body).encode(), key=self.key)
             return sender.fetch(key=self.key, largest=_LARGEST)
 
     def _refusal(self, answer: Response) -> Exception:

@@ -97,11 +97,15 @@ class NotedAction(RelayAnswer, frozen=True):
 
 
 class MappedService(RelayAnswer, frozen=True):
-    """A service, and file and line that say where it counts. Both are None where no line is sure."""
+    """A service, and file and line that say where it counts now. Both are None where no line is sure.
+
+    `repos` are the repositories of the line.
+    """
 
     service: str
     file: str | None
     line: int | None
+    repos: tuple[str, ...] = ()
 
 
 class OpenIncident(RelayAnswer, frozen=True):
@@ -398,10 +402,7 @@ class LineTarget(RelayAnswer, frozen=True):
 
 
 class ServiceUse(RelayAnswer, frozen=True):
-    """A line under services: its file and number, where it counts, and when the last event of it came.
-
-    Where events do not tell the line, as for an id, it is that of the repository.
-    """
+    """A line under services: its file and number, where it counts, and when it last mapped an incident."""
 
     name: str
     file: str | None
@@ -415,7 +416,7 @@ class ServiceReport(RelayAnswer, frozen=True):
     """The services of a relay. `writable`: it writes new lines by itself.
 
     `complete` says whether every waiting body was read; else the newest were. `looked_back_to` is the
-    time of the oldest event that was read for the lines, or None if every event so far was.
+    time of the oldest delivery that was read for the lines, or None if every one so far was.
     """
 
     file: str

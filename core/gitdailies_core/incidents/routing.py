@@ -57,11 +57,15 @@ def slug(name: str) -> str:
 
 
 class Routed(NamedTuple):
-    """The targets of a change, for each service without one why, and the services that shall not count."""
+    """The targets of a change, for each service without one why, and the services that shall not count.
+
+    `lines` says of each line that gave a target which repository it named.
+    """
 
     targets: tuple[DeployTarget, ...]
     unmapped: tuple[str, ...]
     ignored: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
 
     @property
     def is_ignored(self) -> bool:
@@ -127,6 +131,7 @@ class Routes:
         targets: dict[DeployTarget, None] = {}
         unmapped: list[str] = []
         ignored: list[str] = []
+        lines: dict[str, None] = {}
         for service in change.services or (None,):
             names = () if service is None else (*service.aliases, service.name)
             line = self.line_for(*names)
@@ -146,12 +151,13 @@ class Routes:
                     repo = self.renames.present(repo)
                     own = name if route.service is None else route.service or None
                     targets[DeployTarget(repo, route.environment or change.environment, own)] = None
+                    lines[f"mapped by the line {line} of services, which said {repo}"] = None
                 elif name is None:
                     unmapped.append(f"services: expected a service named, for {route.repo!r}, got none")
                 else:
                     got = describe_misfit(REPO, repo)
                     unmapped.append(f"services: expected {REPO.expected}, got {got} from {route.repo!r}")
-        return Routed(tuple(targets), tuple(unmapped), tuple(ignored))
+        return Routed(tuple(targets), tuple(unmapped), tuple(ignored), tuple(lines))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Literal
 
+import msgspec
 from gitdailies_core.error_text import got
 from msgspec import Meta, Struct
 from starlette.requests import Request
@@ -24,6 +25,7 @@ from gitdailies_dora.derived.read.events import detail
 from gitdailies_dora.derived.read.question import moment_of
 from gitdailies_dora.events import query
 from gitdailies_dora.events.problem import refusal
+from gitdailies_dora.events.records.moves import Move
 from gitdailies_dora.figures.history.corrections import (
     DEPLOY,
     NO_DEPLOY,
@@ -64,6 +66,30 @@ class ReworkBody(DismissalBody, frozen=True, kw_only=True):
     """Whether a deploy is rework, and why."""
 
     rework: Annotated[bool, Meta(description="whether it mended what users met, and was not planned")]
+
+
+class MoveBody(DismissalBody, frozen=True, kw_only=True):
+    """Which incidents are of another repository, of which one, and why."""
+
+    repo: Annotated[str, Meta(description="the repository that they count for now")]
+    to: Annotated[str, Meta(description="the one that they are of: its name, or a short name that is unique")]
+    service: Annotated[str, Meta(description="only incidents of this service")] = ""
+    incident: Annotated[str, Meta(description="only this incident, by the sender's id")] = ""
+    new: Annotated[bool, Meta(description="true: move them although no deploy of `to` is known")] = False
+    undo: Annotated[bool, Meta(description="true: move back what was moved from `repo` to `to`")] = False
+    dry_run: Annotated[bool, Meta(description="true: count them, and move none")] = msgspec.field(
+        default=False, name="dryRun"
+    )
+
+
+class Moved(Struct, frozen=True, kw_only=True):
+    """How many incidents were moved, or would be, and how many of them are open."""
+
+    status: Literal["moved", "undone", "counted"]
+    to: str
+    incidents: int
+    open: int
+    events: int
 
 
 class Deleted(Struct, frozen=True, kw_only=True):
@@ -229,6 +255,28 @@ class DetailsApi:
     async def undo_rework(self, request: Request) -> Response:
         """Undo the correction: the deploy is rework or not as events tell."""
         return await self._undo(request, OF_REWORK)
+
+    @endpoint(
+        "POST /api/incidents/move",
+        Moved,
+        body=MoveBody,
+        example={"repo": "larkspur/shop-saerch", "to": "larkspur/shop-search", "reason": "a typo"},
+        also=("not-found", "busy"),
+    )
+    async def move(self, request: Request) -> Response:
+        """Move incidents that were counted for a wrong repository, open ones and ended ones.
+
+        For keys that may correct. Events keep their ids. What arrives later of these incidents follows. The
+        audit trail keeps it, and `undo` moves them back.
+        """
+        key, body = await self._access.key_that_corrects(request), await read_object(request, MoveBody)
+        await self._here.deriver.catch_up()
+        wish = Move(body.repo, body.to, body.service, body.incident, body.undo)
+        given = {"wish": wish, "reason": body.reason, "new": body.new, "dry": body.dry_run}
+        wish, found = await self._access.write(key, correcting.move, settings=self._here.figures, **given)
+        status: Literal["moved", "undone"] = "undone" if wish.undo else "moved"
+        numbers = {"incidents": found.incidents, "open": found.open, "events": len(found.events)}
+        return json_response(Moved(status="counted" if body.dry_run else status, to=wish.to, **numbers))
 
     async def _correct(
         self, request: Request, type_: type[Body], wish: Callable[[str, Body], Wish]

@@ -13,24 +13,29 @@ from typing import Any, NamedTuple
 import orjson
 from gitdailies_core.error_text import got
 from gitdailies_core.events.events import DEPLOYED, INCIDENT_STARTED
-from gitdailies_core.events.field_types import HIDDEN
+from gitdailies_core.events.field_types import HIDDEN, REPO
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_dora.accounts.audit import write_audit
 from gitdailies_dora.accounts.keys.webhook_key import without_keys
 from gitdailies_dora.derived.model.deploys import read_deploys_by_id
+from gitdailies_dora.derived.read.figures.known_names import destination
 from gitdailies_dora.events.problem import refusal
-from gitdailies_dora.events.records import change_log, corrections
+from gitdailies_dora.events.records import change_log, corrections, spellings
 from gitdailies_dora.events.records.corrections import StoredCorrection
-from gitdailies_dora.figures.history.corrections import DEPLOY, OF_INCIDENT, key_of
+from gitdailies_dora.events.records.moves import Move, Moving, find
+from gitdailies_dora.figures.history.corrections import DEPLOY, MOVED, OF_INCIDENT, key_of
 from gitdailies_dora.figures.history.events import target_of
 from gitdailies_dora.figures.history.settings import FigureSettings
+from gitdailies_dora.sql.bulk import execute_many
 
 LONGEST_REASON = 500
 MADE, UNDONE = "correction.made", "correction.undone"
+MOVE, MOVE_BACK = "incidents.moved", "incidents.moved-back"
 
 _EVENT = "SELECT kind, repo, incident_id, body FROM events WHERE id = ?"
+_SET_REPO = "UPDATE events SET repo = ?, body = ? WHERE id = ?"
 _OCCURRENCE = "SELECT 1 FROM figures_incidents WHERE id = ? LIMIT 1"
 _LINE = rf"[^\x00-\x1f\x7f{HIDDEN}]*"
 # One line that is not blank.
@@ -102,6 +107,51 @@ def undo(
         change_log.note_changes(session, [(event, row[1], row[2])], to_us(now))
     write_audit(session, now, actor=actor, action=UNDONE, subject=event, detail={"before": _before(made)})
     return made
+
+
+def move(
+    session: Session,
+    wish: Move,
+    reason: Any,
+    settings: FigureSettings,
+    *,
+    new: bool,
+    actor: str,
+    now: datetime,
+    dry: bool = False,
+) -> tuple[Move, Moving]:
+    """Move incidents to another repository, or undo it; with *dry*, only find them.
+
+    One without deploys is asked about first, unless it is *new*. Return the move by whole names, too.
+    """
+    to, question = destination(session, wish.to, settings) if wish.to or not wish.undo else ("", "")
+    if not wish.undo and not REPO.accepts(to):
+        raise refusal("request", f"to: expected {REPO.expected}, got {got(to)}")
+    if question and not (new or wish.undo):
+        raise refusal("request", f"to: {question}; if it is a new repository, say that it is new")
+    wish = wish._replace(to=to)
+    found = find(session, wish, settings.renames)
+    if not found.events:
+        was = "was moved so" if wish.undo else "fits"
+        raise refusal("not-found", f"repo: no incident of {got(wish.repo)} {was}")
+    if dry:
+        return wish, found
+    why, at, rows, changes = checked_reason(reason), to_us(now), [], []
+    for one in found.events:
+        repo, key = one.came_with if wish.undo else to, key_of(one.id, MOVED)
+        rows.append((repo, orjson.dumps({**orjson.loads(one.body), "repo": repo}).decode(), one.id))
+        changes += [(one.id, name, one.incident) for name in (one.repo, repo)]
+        corrections.delete_one(session, key)
+        if repo != one.came_with:
+            corrections.write(session, StoredCorrection(key, MOVED, one.came_with, why, actor, at))
+    execute_many(session, _SET_REPO, rows)
+    spellings.note(session, (repo for repo, _, _ in rows))
+    spellings.forget(session, {one.repo for one in found.events})
+    change_log.note_changes(session, changes, at)
+    detail = {**wish._asdict(), "reason": why, "incidents": found.incidents, "events": len(rows)}
+    action = MOVE_BACK if wish.undo else MOVE
+    write_audit(session, now, actor=actor, action=action, subject=wish.repo, detail=detail)
+    return wish, found
 
 
 def _event(session: Session, id_: str, kind: str) -> tuple[str, str | None, dict[str, Any]]:

@@ -30,7 +30,7 @@ from gitdailies_dora.events.intake import (
     Submission,
     decide,
 )
-from gitdailies_dora.events.records import change_log, corrections, erased_ids, spellings
+from gitdailies_dora.events.records import change_log, corrections, erased_ids, moves, spellings
 from gitdailies_dora.events.strict_order import INCIDENT_FIELD, LatestEvent, LatestEvents
 from gitdailies_dora.sql.bulk import insert_many, takes_lists
 
@@ -74,9 +74,12 @@ def accept(
         return None
     outcomes = evaluate(session, submission, strict_order=strict_order)
     received_at = to_us(now)
-    new = [_values(one.created, key.id, received_at) for one in outcomes if one.created is not None]
+    created = [one.created for one in outcomes if one.created is not None]
+    for place, repo in moves.follow(session, [(one.id, one.event) for one in created]).items():
+        created[place] = created[place]._replace(event=created[place].event.replace(repo=repo))
+    new = [_values(one, key.id, received_at) for one in created]
     insert_many(session, "events", _COLUMNS, new, in_order=True)
-    spellings.note(session, (one.created.event.get("repo") for one in outcomes if one.created))
+    spellings.note(session, (one.event.get("repo") for one in created))
     mark_key_used(session, key, now)
     return outcomes
 

@@ -15,7 +15,7 @@ import orjson
 from gitdailies_core.deploys.deploy import event_id, event_of
 from gitdailies_core.deploys.pushes import Brought
 from gitdailies_core.errors import InvalidEvent
-from gitdailies_core.events.events import Event
+from gitdailies_core.events.events import INCIDENT_STARTED, Event
 from gitdailies_core.incidents.holding import held
 from gitdailies_core.incidents.records import MERGED, Decision, Key, Occurrence
 from gitdailies_core.incidents.state_machine import close, decide
@@ -307,7 +307,10 @@ class _Acceptance:
         if before is not None and outcome == STORED:
             # A route was added after a part of it was stored. Repeats go on finding the first row.
             outcome = REPLAYED
-        texts = (reason.text if reason else "", AT_RECEIPT if message.at_receipt else "")
+        # An end counts where its start counted, whatever the lines say now.
+        starts = any(event.kind == INCIDENT_STARTED for event in decision.events)
+        lines = routed.lines if starts and ids else ()
+        texts = (reason.text if reason else "", AT_RECEIPT if message.at_receipt else "", *lines)
         self._add_delivery(delivery, routed, outcome, "; ".join(filter(None, texts)), ids)
         if ids and reason is not None and reason.code == HOLD:
             reason = None  # it is stored; the timeline says that it waits, or why it was discarded

@@ -69,6 +69,7 @@ class RoutedMessage(NamedTuple):
 
     A deploy has the place where it counts, or that reason.
     `unmapped` names the services without a route, also where other services of the message have one.
+    `lines` says which lines of services gave the targets.
     """
 
     message: Message
@@ -77,6 +78,7 @@ class RoutedMessage(NamedTuple):
     refusal: Reason | None = None
     unmapped: tuple[str, ...] = ()
     place: DeployTarget | None = None
+    lines: tuple[str, ...] = ()
 
     @property
     def subject(self) -> str:
@@ -231,7 +233,7 @@ def _routed(message: Message, source: Source, routes: Routes, key: str) -> Route
     if isinstance(message, Change):
         routed = routes.route(message)
         refusal = source.only.refusal(message) or routed.refusal
-        return RoutedMessage(message, key, routed.targets, refusal, routed.unmapped)
+        return RoutedMessage(message, key, routed.targets, refusal, routed.unmapped, lines=routed.lines)
     if isinstance(message, Deploy):
         found = source.route.route(message)
         if isinstance(found, Reason):

@@ -238,7 +238,7 @@ class StatusListener:
         return report
 
     async def _map(self, request: Request) -> ActionResult:
-        """Write the line of a service, take it over, and replay the deliveries that waited for it."""
+        """Change the line of a service, take it over, and replay the deliveries that waited for it."""
         file = ConfigFile(self.configuration.path)
         if self.reload is None:
             reason = f"{file.name}: this relay does not write it; write the line by hand, send SIGHUP"
@@ -251,9 +251,9 @@ class StatusListener:
                 await self.reload()
             except GitDailiesError as error:
                 await asyncio.to_thread(file.take_back, change)
-                raise UsageError(f"{file.name}: the line was not written, since {error}") from None
-        LOG.info("service mapped", service=line.service, person=person)
-        ids, more = await self._chosen(DeliveryChoice(outcome=UNMAPPED, service=line.service))
+                raise UsageError(f"{file.name}: the line stays as it was, since {error}") from None
+        LOG.info("service mapped", service=line.service, change=line.change, person=person)
+        ids, more = await self._chosen(DeliveryChoice(outcome=UNMAPPED, service=line.name or line.service))
         return structs.replace(await self._do(Order(REPLAY, person), ids), more=more)
 
     async def _send_example(self, request: Request) -> ExampleDelivery:

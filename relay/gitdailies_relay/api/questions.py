@@ -14,7 +14,7 @@ from gitdailies_core.errors import UsageError
 from gitdailies_core.values import times
 from gitdailies_core.values.nearest_name import did_you_mean
 
-from gitdailies_relay.api.service_writing import NewLine
+from gitdailies_relay.api.service_writing import ADD, CHANGES, REMOVE, NewLine
 from gitdailies_relay.operations.acting import Order
 from gitdailies_relay.operations.deliveries import USUALLY_LISTED, DeliveryChoice
 from gitdailies_relay.operations.outcomes import ACTIONS, CLOSE, DISCARD, OUTCOMES
@@ -115,10 +115,14 @@ def order_for_many(body: Mapping[str, Any], sources: Sequence[str], now: datetim
 
 def line_of(body: Mapping[str, Any]) -> NewLine:
     """Read where a service counts; raises UsageError. `load` checks what is written."""
-    ignore, service = truth_of(body, "ignore"), text_of(body, "service")
-    if ignore:
-        return NewLine(service, ignore=True)
-    return NewLine(service, text_of(body, "repo"), text_of(body, "environment", needed=False))
+    change = text_of(body, "change", needed=False) or ADD
+    if change not in CHANGES:
+        raise UsageError(f"change: expected one of {', '.join(CHANGES)}, got {got(change)}")
+    ignore, name = truth_of(body, "ignore"), text_of(body, "name", needed=False)
+    line = NewLine(text_of(body, "service"), ignore=ignore, name=name, change=change)
+    if ignore or change == REMOVE:
+        return line
+    return replace(line, repo=text_of(body, "repo"), environment=text_of(body, "environment", needed=False))
 
 
 def confirmation(action: str, ids: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Write the line of a service into the text of gitdailies.yml. Pure."""
+"""Write, change and remove the line of a service in the text of gitdailies.yml. Pure."""
 
 from __future__ import annotations
 
@@ -6,22 +6,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gitdailies_connection.config.document import yaml_document
-from gitdailies_connection.config.document.yaml_lines import BY_HAND, FILE, with_entry
+from gitdailies_connection.config.document.yaml_lines import BY_HAND, FILE, changed_entry, with_entry
 from gitdailies_connection.config.sections.services import SERVICES
 from gitdailies_connection.config.template import plain_or_quoted, quoted
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 from gitdailies_core.incidents.routing import FALLBACK
 
+ADD, EDIT, REMOVE = "add", "edit", "remove"
+CHANGES = (ADD, EDIT, REMOVE)
+
 
 @dataclass(frozen=True)
 class NewLine:
-    """Where a service counts, or with `ignore` that it never does. `environment` is "" for none."""
+    """Where a service counts, or with `ignore` that it never does. `environment` is "" for none.
+
+    `name` is that of a service which is given by its id, else "". `change` is one of CHANGES.
+    """
 
     service: str
     repo: str = ""
     environment: str = ""
     ignore: bool = False
+    name: str = ""
+    change: str = ADD
 
     def value(self) -> Mapping[str, str | bool]:
         """Return what is behind the service's name."""
@@ -31,17 +39,15 @@ class NewLine:
 
     def text(self) -> str:
         """Return the line, without its indentation."""
-        if self.ignore:
-            return f"{quoted(self.service)}: {{ignore: true}}"
-        environment = f", environment: {plain_or_quoted(self.environment)}" if self.environment else ""
-        return f"{quoted(self.service)}: {{repo: {plain_or_quoted(self.repo)}{environment}}}"
+        comment = f"  # {' '.join(self.name.split())}" if self.name else ""
+        return f"{quoted(self.service)}: {_braces(self.value())}{comment}"
 
 
 def with_line(text: str, line: NewLine) -> str:
-    """Return *text* with a line more, the first one under `services`.
+    """Return *text* with a line more, the first one under `services`, or with a changed one, or without it.
 
-    Raises UsageError if the service has a line, and if `services` is not written as lines.
-    ConfigurationError is raised for a text that is not valid YAML.
+    Raises UsageError if the service has a line, or has none to change, and if `services` or the line are
+    written in another way. ConfigurationError is raised for a text that is not valid YAML.
     """
     document = yaml_document.parse(text, FILE)
     services = document.value_at((SERVICES,))
@@ -49,8 +55,20 @@ def with_line(text: str, line: NewLine) -> str:
         raise UsageError(f"service: {FALLBACK} is the line of every other service; {BY_HAND}")
     if services is not None and not isinstance(services, dict):
         raise UsageError(f"services: expected a mapping, got {got(services)}; {BY_HAND}")
-    for name in services or {}:
+    for name, before in (services or {}).items():
         if name.casefold() == line.service.casefold():
-            where = document.line((SERVICES, name))
-            raise UsageError(f"service: {got(line.service)} has a line already, line {where} of {FILE}")
+            if line.change == ADD:
+                where = document.line((SERVICES, name))
+                raise UsageError(f"service: {got(line.service)} has a line already, line {where} of {FILE}")
+            value = None if line.change == REMOVE else dict(line.value())
+            if value and not line.ignore and isinstance(before, dict) and "service" in before:
+                value["service"] = before["service"]
+            return changed_entry(text, SERVICES, name, _braces(value or {}), value)
+    if line.change != ADD:
+        raise UsageError(f"service: {got(line.service)} has no line in {FILE} itself; {BY_HAND}")
     return with_entry(text, SERVICES, line.service, [line.text()], line.value())
+
+
+def _braces(value: Mapping[str, str | bool]) -> str:
+    written = (f"{key}: {'true' if one is True else plain_or_quoted(str(one))}" for key, one in value.items())
+    return f"{{{', '.join(written)}}}"

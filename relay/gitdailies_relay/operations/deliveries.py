@@ -24,7 +24,7 @@ from gitdailies_connection.relay.answers import (
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 from gitdailies_core.incidents.routing import FALLBACK, Routes
-from gitdailies_core.values import patterns, times
+from gitdailies_core.values import times
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us, to_us
 
@@ -305,20 +305,15 @@ def _is_in(text: str, texts: Sequence[str]) -> bool:
 def _mapped_by(
     known: DeliveryFacts, routes: Routes, lines: Mapping[str, ServiceLine]
 ) -> Iterator[MappedService]:
-    """Yield the line under services that each service of the events has now, None where none is sure."""
-    repos = {str(event.body.get("repo", "")) for event in known.events.values()}
+    """Yield the line under services that each service of the events has now, None where none is sure.
+
+    A line may name the service's id, which an event does not have. Then the delivery of the start tells it.
+    """
+    said = {line for message in known.messages for line, _ in reading.MAPPED_BY.findall(message.reason)}
     for name in _of_events(known, "service"):
-        found = routes.line_for(name)
-        if name.casefold() != found:
-            # A line may name the service's id, which an event does not have.
-            same = [
-                key
-                for key, targets in routes.table.items()
-                if not patterns.is_pattern(key) and {route.repo for route in targets} & repos
-            ]
-            if same and found not in (None, FALLBACK):
-                found = None
-            elif len(same) == 1:
-                found = same[0]
+        found = next(iter(said)) if len(said) == 1 else routes.line_for(name)
+        if not said and found == FALLBACK:
+            found = None
         line = lines.get(found) if found is not None else None
-        yield MappedService(name, line.file.name if line else None, line.number if line else None)
+        repos = tuple(route.repo_of(name) for route in routes.table.get(found or "", ()))
+        yield MappedService(name, line.file.name if line else None, line.number if line else None, repos)

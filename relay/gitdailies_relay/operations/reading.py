@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -25,6 +26,8 @@ from msgspec.structs import replace
 
 from gitdailies_relay.operations.outcomes import NOT_WANTED, DeliveryFacts
 
+# How the start of an incident notes the line that mapped it, and the repository of the line.
+MAPPED_BY = re.compile(r"mapped by the line (.+?) of services, which said ([^;]+)")
 # Messages, and events with their place in the outbox. A condition follows.
 _MESSAGES = (
     "SELECT incident, delivery, received_at, source, word, proof, outcome, reason, events FROM deliveries"

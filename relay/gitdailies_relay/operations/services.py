@@ -5,12 +5,12 @@ Bodies are translated again with the current routes, so that a service with a ne
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from gitdailies_connection.config.sections.services import lines_of
 from gitdailies_connection.config.sections.settings import Source
@@ -24,11 +24,10 @@ from gitdailies_connection.relay.answers import (
     UnmappedService,
 )
 from gitdailies_core.errors import GitDailiesError
-from gitdailies_core.incidents.routing import FALLBACK, Routes
+from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import UNMAPPED
 from gitdailies_core.sources.protocol import Change, Service
 from gitdailies_core.sources.request import Request
-from gitdailies_core.values import patterns
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us
@@ -36,6 +35,7 @@ from msgspec import structs
 
 from gitdailies_relay.accepting.interpret import decode
 from gitdailies_relay.operations.outcomes import counted
+from gitdailies_relay.operations.reading import MAPPED_BY
 
 # The unmapped deliveries that wait for a replay.
 _QUARANTINED = (
@@ -45,10 +45,10 @@ _QUARANTINED = (
 _ALL = 2**62
 # Where the repository has to be written. The configuration refuses this word, so no one forgets it.
 PLACEHOLDER = "REPOSITORY"
-# How many bodies are read to find unmapped services, and events to find mapped ones, the newest first.
+# How many bodies are read to find unmapped services, and deliveries to find the last use of a line.
 MOST_BODIES = 1000
-MOST_EVENTS = 5000
-_NEWEST_EVENTS = "SELECT seq, stored_at, body FROM events ORDER BY seq DESC LIMIT ?"
+MOST_READ = 20_000
+_NEWEST = "SELECT seq, received_at, reason FROM deliveries ORDER BY seq DESC LIMIT ?"
 _WAITING = "SELECT count(*) FROM quarantine WHERE code = 'unmapped' AND replayed_at IS NULL"
 # Words that tell services of one repository apart, not repositories.
 _COMMON = frozenset({"prod", "production", "staging", "live", "service", "app", "the", "team"})
@@ -70,7 +70,7 @@ def unmapped_services(
 ) -> list[UnmappedService]:
     """Return the services of quarantined deliveries that have no line, those with most deliveries first.
 
-    The newest *most* deliveries are read. A service has the name that the oldest of them gives it.
+    The newest *most* deliveries are read. A service has the names that the oldest of them gives it.
     """
     found: dict[tuple[str, str], _Counted] = {}
     for name, received_at, content_type, body in session.execute(_QUARANTINED, (UNMAPPED, most)):
@@ -79,7 +79,8 @@ def unmapped_services(
             continue
         in_delivery: set[tuple[str, str]] = set()
         for change, service in _without_line(source, routes, content_type, body):
-            key = (name, service.name.casefold())
+            # Several services may have one name; the id comes first.
+            key = (name, (*service.aliases, service.name)[0].casefold())
             counted = found.setdefault(key, _Counted(service, received_at))
             counted.service = service
             counted.incidents.add(change.incident)
@@ -114,10 +115,12 @@ def lines_to_paste(found: Sequence[UnmappedService], *, fallback: bool = False) 
     by_name: dict[str, list[UnmappedService]] = {}
     for one in found:
         by_name.setdefault((one.service or "").casefold(), []).append(one)
-    for same in sorted(by_name.values(), key=lambda same: not same[0].service):
-        # Several sources have the name alone in common.
-        ids = same[0].aliases if len(same) == 1 else ()
-        name = (*ids, same[0].service)[0]
+    groups: list[list[UnmappedService]] = []
+    for same in by_name.values():
+        # Several sources have the name alone in common. Those of one source have ids of their own.
+        groups += [same] if len({one.source for one in same}) > 1 else [[one] for one in same]
+    for same in sorted(groups, key=lambda same: not same[0].service):
+        name = (*(same[0].aliases if len(same) == 1 else ()), same[0].service)[0]
         yield from (f"  # {_comment(one, name)}" for one in same)
         if name:
             yield f"  {line_for(name)}"
@@ -164,28 +167,29 @@ def _without_line(
 def report(
     session: Session, sources: Mapping[str, Source], routes: Routes, file: Path, *, writable: bool
 ) -> ServiceReport:
-    """Return the services without a line, and each line with its targets and its last event."""
+    """Return the services without a line, and each line with its targets and its last use."""
     (waiting,) = session.execute(_WAITING).fetchone()
-    seen, looked_back_to = _seen(session)
-    repos = _known_repos(routes, seen)
+    used = _used(session)
+    fixed = {route.repo for found in routes.table.values() for route in found if route.is_fixed}
+    repos = sorted(fixed | used.repos)
     lines = lines_of(file)
     return ServiceReport(
         file=file.name,
         writable=writable,
         waiting=waiting,
         complete=waiting <= MOST_BODIES,
-        looked_back_to=looked_back_to,
+        looked_back_to=used.looked_back_to,
         unmapped=tuple(
             _suggested(one, repos) for one in unmapped_services(session, sources, routes, most=MOST_BODIES)
         ),
         mapped=tuple(
             ServiceUse(
-                name,
+                lines[name].name if name in lines else name,
                 lines[name].file.name if name in lines else None,
                 lines[name].number if name in lines else None,
                 not targets,
                 tuple(LineTarget(route.repo, route.environment, route.service) for route in targets),
-                _last_seen(name, seen, routes),
+                from_us(used.at.get(name)),
             )
             for name, targets in routes.table.items()
         ),
@@ -194,48 +198,33 @@ def report(
 
 def _suggested(one: UnmappedService, repos: Sequence[str]) -> SuggestedService:
     repo = suggestion(one.service or "", one.aliases, repos)
-    line = line_for((*one.aliases, one.service)[0], repo or PLACEHOLDER) if one.service else None
+    name = (*one.aliases, one.service)[0]
+    line = line_for(name, repo or PLACEHOLDER) if name else None
+    if line and one.aliases and one.service:
+        line += f"  # {' '.join(one.service.split())}"
     return SuggestedService(**structs.asdict(one), suggestion=repo, line=line)
 
 
-_Seen = Mapping[tuple[str, str], int]
+class _Used(NamedTuple):
+    """When the newest deliveries used each line (µs), the repositories of the lines, and how far that goes.
 
-
-def _seen(session: Session) -> tuple[_Seen, datetime | None]:
-    """Return when one of the newest events named a service, in small letters, and a repository.
-
-    The second is the time of the oldest of them, or None if there was none before it: the first has number 1.
+    `looked_back_to` is None if every delivery was read: the first has number 1.
     """
-    found: dict[tuple[str, str], int] = {}
-    rows = session.execute(_NEWEST_EVENTS, (MOST_EVENTS,)).fetchall()
-    for _, stored_at, body in rows:
-        event = json.loads(body)
-        service, repo = str(event.get("service") or ""), str(event.get("repo") or "")
-        found.setdefault((service.casefold(), repo), stored_at)
+
+    at: Mapping[str, int]
+    repos: frozenset[str]
+    looked_back_to: datetime | None
+
+
+def _used(session: Session) -> _Used:
+    rows = session.execute(_NEWEST, (MOST_READ,)).fetchall()
+    found = [(line, repo, at) for _, at, reason in rows for line, repo in MAPPED_BY.findall(reason)]
     number, oldest, _ = rows[-1] if rows else (1, 0, "")
-    return found, from_us(oldest) if number > 1 else None
-
-
-def _last_seen(name: str, seen: _Seen, routes: Routes) -> datetime | None:
-    """Return when the last event of a line came, by its service, its name or else its repository.
-
-    An event has the name of a service, a line may have an id or a pattern.
-    """
-    targets = routes.table[name]
-    given = {(route.service.casefold(), route.repo) for route in targets if route.service}
-    of_name = [at for (service, repo), at in seen.items() if service == name or (service, repo) in given]
-    if not of_name and given:
-        return None
-    if not of_name and name != FALLBACK and patterns.is_pattern(name):
-        of_name = [at for (service, _), at in seen.items() if service and routes.line_for(service) == name]
-    elif not of_name and name != FALLBACK:
-        of_name = [at for (_, repo), at in seen.items() if repo in {one.repo for one in targets}]
-    return from_us(max(of_name)) if of_name else None
-
-
-def _known_repos(routes: Routes, seen: _Seen) -> list[str]:
-    fixed = [route.repo for found in routes.table.values() for route in found if route.is_fixed]
-    return sorted({*fixed, *(repo for _, repo in seen if repo)})
+    return _Used(
+        {line: at for line, _, at in reversed(found)},
+        frozenset(repo for _, repo, _ in found),
+        from_us(oldest) if number > 1 else None,
+    )
 
 
 def suggestion(name: str, aliases: Sequence[str], repos: Iterable[str]) -> str | None:

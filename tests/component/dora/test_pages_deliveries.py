@@ -262,8 +262,27 @@ def test_a_service_is_mapped_by_form(both: Both) -> None:
     assert done.status_code == 303
     shown = both.owner.get(done.headers["location"]).text
     assert "Replayed 2 deliveries. 2 events wait to be sent." in shown
-    assert shown.count("larkspur/attic") == 2
+    assert shown.count('<span class="muted">larkspur/attic') == 2
     assert "wrote a line for the service" in both.owner.get("/settings/audit").text
+
+
+def test_a_changed_line_is_undone_by_one_button(both: Both) -> None:
+    """An edit, an end of counting and a removal each leave the file as it was after their Undo."""
+    file = both.relay.store.parent / "gitdailies.yml"
+    before = file.read_text()
+    was = {"service": "search", "was_repo": "larkspur/platform", "form": "/settings/services"}
+    for given in ({"repo": "larkspur/search"}, {"ignore": "yes"}, {"change": "remove"}):
+        done = both.owner.post("/settings/services", **{"change": "edit", **was, **given})
+        assert "larkspur/platform" not in next(iter(re.findall(r"  search:.*", file.read_text())), "")
+        page = both.owner.get(done.headers["location"]).text
+        notice = page.partition("The line of search was changed.")[2].partition("</form>")[0]
+        fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', notice))
+        del fields["form_token"]
+        both.owner.post("/settings/services", form="/settings/services", **fields)
+        assert re.findall(r'^  "?search"?: (.*)', file.read_text(), re.MULTILINE) == [
+            "{repo: larkspur/platform}"
+        ]
+    assert sorted(file.read_text().replace('"search"', "search").split()) == sorted(before.split())
 
 
 def test_only_an_owner_maps_a_service(both: Both) -> None:

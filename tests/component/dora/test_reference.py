@@ -62,7 +62,9 @@ def test_the_commands_work(receiver: Receiver) -> None:
     """Each command on the page, typed into a shell with a key and an id, is answered as the page says."""
     program("curl")
     key = receiver.key("all", "send", "read", "delete", "correct")
-    receiver.post(key, {**KINDS[1].example, "id": "i-1"})
+    misspelt = {**KINDS[1].example, "id": "i-2", "incidentId": "i-2", "repo": "larkspur/shop-saerch"}
+    deployed = {**KINDS[0].example, "id": "d-2", "repo": "larkspur/shop-search"}
+    assert receiver.post(key, [{**KINDS[1].example, "id": "i-1"}, misspelt, deployed]).status_code == 202
     page, statuses = unescape(page_of(receiver)), {}
     # What deletes comes last, so that the others find something.
     operations = sorted(

@@ -206,6 +206,38 @@ def test_check_names_what_has_no_events_at_the_server(tmp_path: Path) -> None:
     assert [one.returncode for one in ran] == [0, 0]
 
 
+def test_incidents_of_a_wrong_repository_are_named_and_moved(tmp_path: Path) -> None:
+    """`check` names what has incidents and no deploys, `incident move` moves them, and back."""
+    with in_thread(tmp_path / "w.db") as receiver:
+        key = receiver.key("all", "send", "read", "correct")
+        misspelt = started("s9", "04T09:10:00", incident="Q9", repo="larkspur/ledgr")
+        assert receiver.post(key, [*worked(), misspelt]).status_code == 202
+        (tmp_path / "gitdailies.yml").write_text(
+            f"gitdailies: {{url: {receiver.url}/webhooks, key: {{env: KEY}}}}\n"
+        )
+        environ = {"PATH": "/usr/bin:/bin", "KEY": key, "GITDAILIES_READ_KEY": key}
+
+        def command(*words: str) -> subprocess.CompletedProcess[str]:
+            return ended(*words, folder=tmp_path, environ=environ)
+
+        sentence = "larkspur/ledgr has incidents and no deploys; did you mean larkspur/ledger"
+        assert sentence in command("check").stdout
+        move = ("incident", "move", "--from", "larkspur/ledgr", "--to")
+        refused = command(*move, "larkspur/ledgre", "--reason", "a typo")
+        assert (refused.returncode, "did you mean larkspur/ledger" in refused.stderr) == (2, True)
+        assert command(*move, "ledger").returncode == 2, "a reason is needed"
+        for words, says in (
+            (("--dry-run",), "1 incident of larkspur/ledgr, 1 open: would be moved to larkspur/ledger\n"),
+            (("--reason", "a"), "1 incident of larkspur/ledgr, 1 open: moved to larkspur/ledger\n"),
+            (("--undo",), "1 incident of larkspur/ledgr, 1 open: moved back from larkspur/ledger\n"),
+        ):
+            done = command(*move, "ledger", *words)
+            assert (done.stdout, done.stderr, done.returncode) == (says, "", 0)
+        assert command(*move, "ledger", "--undo").returncode == 1
+        command(*move, "ledger", "--reason", "a")
+        assert sentence not in command("check").stdout
+
+
 def test_why_answers_for_each_occurrence_of_an_incident(tmp_path: Path) -> None:
     """An incident that was reopened has a verdict for each start, the newest first; an event has its own."""
     with in_thread(tmp_path / "w.db") as receiver:

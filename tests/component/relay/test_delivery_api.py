@@ -278,28 +278,36 @@ def test_services_are_listed_with_their_lines(api: Api, monkeypatch: pytest.Monk
     assert mapped["checkout-api"]["lastSeenAt"] is not None
     assert mapped["shop"]["lastSeenAt"] is None
     assert mapped["helpdesk"]["ignored"]
-    assert found["lookedBackTo"] is None, "every event so far was read"
+    assert found["lookedBackTo"] is None, "every delivery so far was read"
     pagerduty("incident.triggered", "Q4").post(api.relay.url)
-    monkeypatch.setattr(services, "MOST_EVENTS", 1)
+    monkeypatch.setattr(services, "MOST_READ", 1)
     assert eventually(lambda: api.ask("/services")["lookedBackTo"]) is not None
     lines = (api.relay.store.parent / "gitdailies.yml").read_text().splitlines()
     assert all(lines[one["line"] - 1].strip().startswith(name) for name, one in mapped.items())
 
 
-def test_a_line_with_a_service_has_the_last_event_of_that_service(tmp_path: Path, receiver: Receiver) -> None:
-    """An event of another service of its repository is none of it; a line with an id alone takes any."""
+def test_a_line_says_when_it_last_mapped_an_incident(tmp_path: Path, receiver: Receiver) -> None:
+    """A line with an id knows its incidents, and a line of another service of its repository has none."""
     file = with_status_key(tmp_path, url=receiver.url)
     lines = "".join(
         f"  {name}: {{repo: larkspur/mono{service}}}\n"
-        for name, service in (("Web", ", service: web"), ("PAPI", ", service: api"), ("PANY", ""))
+        for name, service in (("Web", ", service: web"), ("P-Web", ", service: api"), ("PANY", ""))
     )
     file.write_text(file.read_text().replace("services:\n", f"services:\n{lines}", 1))
     with in_thread(file) as relay:
         pagerduty("incident.triggered", "Q1", service="Web").post(relay.url)
         eventually(lambda: receiver.of("Q1"))
         mapped = {one["name"]: one for one in Api(relay).ask("/services")["mapped"]}
-    assert [mapped[name]["lastSeenAt"] is not None for name in ("web", "papi", "pany")] == [True, False, True]
-    assert [mapped[name]["targets"][0]["service"] for name in ("web", "papi", "pany")] == ["web", "api", None]
+    assert [mapped[name]["lastSeenAt"] is not None for name in ("Web", "P-Web", "PANY")] == [
+        False,
+        True,
+        False,
+    ]
+    assert [mapped[name]["targets"][0]["service"] for name in ("Web", "P-Web", "PANY")] == [
+        "web",
+        "api",
+        None,
+    ]
 
 
 def test_lines_of_an_included_file_are_told_with_it(tmp_path: Path, receiver: Receiver) -> None:
@@ -315,7 +323,8 @@ def test_lines_of_an_included_file_are_told_with_it(tmp_path: Path, receiver: Re
         (line,) = [one for one in api.ask("/services")["mapped"] if one["name"] == "team-*"]
 
     assert event.event["repo"] == "larkspur/team-pay-eu"
-    assert found["mappedBy"] == [{"service": "Team-Pay (EU)", "file": "generated.yml", "line": 2}]
+    mapped = {"service": "Team-Pay (EU)", "file": "generated.yml", "line": 2}
+    assert found["mappedBy"] == [{**mapped, "repos": ["larkspur/team-pay-eu"]}]
     assert (line["file"], line["line"], line["lastSeenAt"] is not None) == ("generated.yml", 2, True)
 
 
@@ -371,6 +380,37 @@ def test_a_saved_line_counts_what_waited(writing: Api, receiver: Receiver) -> No
     writing.do("/services", service="cellar", ignore=True)
     assert writing.ask("/services")["waiting"] == 0
     assert receiver.of("Q3") == []
+
+
+def test_a_changed_line_counts_what_comes_next(writing: Api, receiver: Receiver) -> None:
+    """An edit holds from the next incident on; an open one stays, and its delivery names its line."""
+    writing.do("/services", service="P-attic", name="attic", repo="larkspur/atic")
+    pagerduty("incident.triggered", "Q1", service="attic").post(writing.relay.url)
+    (first,) = eventually(partial(receiver.of, "Q1"))
+    writing.do("/services", service="P-attic", repo="larkspur/attic", change="edit")
+    pagerduty("incident.resolved", "Q1", service="attic").post(writing.relay.url)
+    pagerduty("incident.triggered", "Q2", service="attic").post(writing.relay.url)
+    (second,) = eventually(partial(receiver.of, "Q2"))
+    assert (first.event["repo"], second.event["repo"]) == ("larkspur/atic", "larkspur/attic")
+    assert {one.event["repo"] for one in eventually(partial(receiver.of, "Q1"))} == {"larkspur/atic"}
+    found = writing.ask(f"/deliveries/{writing.listed()[-1]['id']}")
+    said = "mapped by the line p-attic of services, which said larkspur/atic"
+    assert said in [message["reason"] for message in found["messages"]]
+    assert found["mappedBy"][0]["repos"] == ["larkspur/attic"]
+    writing.do("/services", service="p-attic", change="remove")
+    assert "P-attic" not in [one["name"] for one in writing.ask("/services")["mapped"]]
+    assert "no line in gitdailies.yml" in writing.do("/services", 400, service="x", change="remove")["reason"]
+    assert "change: expected one of" in writing.do("/services", 400, service="x", change="go")["reason"]
+
+
+def test_services_of_one_name_have_a_line_each(writing: Api) -> None:
+    """The id comes before the name, which may be that of several services."""
+    for id_ in ("P3MAIL0", "P3MAIL1"):
+        body = json.loads(pagerduty("incident.triggered", f"Q{id_}").body)
+        body["event"]["data"]["service"] = {"id": id_, "summary": "Letters"}
+        signed(json.dumps(body).encode()).post(writing.relay.url)
+    found = {one["line"] for one in writing.ask("/services")["unmapped"]}
+    assert found == {f'"{id_}": {{repo: REPOSITORY}}  # Letters' for id_ in ("P3MAIL0", "P3MAIL1")}
 
 
 @pytest.mark.parametrize(

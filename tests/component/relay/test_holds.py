@@ -65,6 +65,9 @@ def relay_of(folder: Path) -> Iterator[Server]:
         yield server
 
 
+LINE = "mapped by the line checkout-api of services, which said larkspur/checkout-api"
+
+
 def test_a_brief_incident_is_shown_and_never_sent(tmp_path: Path, receiver: Receiver) -> None:
     """Start and end are explained with the reason. A resume sends neither, nor does a replay."""
     file = configured(tmp_path, receiver.url, "7m")
@@ -99,7 +102,7 @@ def test_a_brief_incident_is_shown_and_never_sent(tmp_path: Path, receiver: Rece
     (event,) = shown["events"]
     assert (event["state"], event["reason"]) == ("discarded", "it was over after 3m, before the hold of 7m")
     assert [one["reason"] for one in shown["deliveries"]] == [
-        "held: the start is sent if the incident is still open after 7m",
+        f"held: the start is sent if the incident is still open after 7m; {LINE}",
         "held: it was over after 3m, before the hold of 7m",
     ]
     assert "discarded, it was over after 3m, before the hold of 7m" in printed

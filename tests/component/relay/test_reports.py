@@ -120,6 +120,9 @@ def test_status_as_json(busy: Relay) -> None:
         assert status.items() <= reports.status(connection).items()
 
 
+LINE = "mapped by the line checkout-api of services, which said larkspur/checkout-api"
+
+
 def test_failed_as_json(busy: Relay) -> None:
     """Dead letters and quarantined deliveries, each with its reason."""
     assert shape(busy.failed()) == {
@@ -168,10 +171,10 @@ def test_explain_as_json(busy: Relay) -> None:
                 "word": word,
                 "proof": "file pagerduty-secret",
                 "outcome": "stored",
-                "reason": "",
+                "reason": said,
                 "events": ["event"],
             }
-            for word in ("incident.triggered", "incident.resolved")
+            for word, said in (("incident.triggered", LINE), ("incident.resolved", ""))
         ],
         "occurrences": [
             {

@@ -162,7 +162,7 @@ def test_each_line_is_found_in_its_file(tmp_path: Path) -> None:
     )
 
     assert lines_of(file) == {
-        "ledger": ServiceLine(file, 4),
-        "docs": ServiceLine(tmp_path / "a.yml", 2),
+        "ledger": ServiceLine(file, 4, "ledger"),
+        "docs": ServiceLine(tmp_path / "a.yml", 2, "docs"),
     }
     assert lines_of(tmp_path / "gone.yml") == {}

@@ -21,6 +21,7 @@ from gitdailies_dora.pages.deliveries.delivery_words import (
     alerts,
     done_sentence,
     list_address,
+    mapped_now,
     said,
     timeline,
 )
@@ -62,6 +63,7 @@ def test_an_alert_leads_to_the_deliveries_that_it_is_about() -> None:
     ]
 
 
+MAPPED = "mapped by the line checkout-api of services, which said larkspur/shop-saerch"
 DELIVERY = ShownDelivery(
     id="d1",
     received_at=CAME,
@@ -74,13 +76,13 @@ DELIVERY = ShownDelivery(
         DecidedMessage(
             "d1", CAME, "pagerduty", WORD, "file /run/secrets/pagerduty", "unmapped", "no line", ()
         ),
-        DecidedMessage("d1", LATER, "pagerduty", WORD, "replay", "stored", "", ("incident-1",)),
+        DecidedMessage("d1", LATER, "pagerduty", WORD, "replay", "stored", MAPPED, ("incident-1",)),
     ),
     stored=None,
     events=(
         ShownEvent(
             "incident-1",
-            {"kind": "incidentStarted"},
+            {"kind": "incidentStarted", "repo": "larkspur/shop-saerch", "service": "checkout-api"},
             "d1",
             LATER,
             "delivered",
@@ -88,7 +90,7 @@ DELIVERY = ShownDelivery(
         ),
     ),
     actions=(NotedAction(LATER, "Kim", "replayed", "d1", ""),),
-    mapped_by=(MappedService("checkout-api", "gitdailies.yml", 23),),
+    mapped_by=(MappedService("checkout-api", "gitdailies.yml", 23, ("larkspur/shop",)),),
     paused=(),
     open_incidents=(),
     file="gitdailies.yml",
@@ -102,12 +104,19 @@ def test_a_timeline_tells_everything_in_order() -> None:
         "Arrived from pagerduty",
         "The secret matched pagerduty",
         "Read as incident.triggered no line",
-        "Mapped: checkout-api by line 23 of gitdailies.yml, in the current file",
-        "Read again as incident.triggered",
+        f"Read again as incident.triggered {MAPPED}",
         "An event was stored incidentStarted",
         "Sent: answer 202 delivered",
         "Replayed by Kim",
     ]
+
+
+def test_the_line_of_now_leads_to_the_move_of_what_another_line_counted() -> None:
+    """A line that was changed since names another repository; one that was not leads nowhere."""
+    where = "checkout-api: line 23 of gitdailies.yml"
+    assert mapped_now(DELIVERY) == [(where, "larkspur/shop-saerch", "larkspur/shop")]
+    same = MappedService("checkout-api", "gitdailies.yml", 23, ("larkspur/shop-saerch",))
+    assert mapped_now(replace(DELIVERY, mapped_by=(same,))) == [(where, "", "")]
 
 
 def test_a_member_is_not_told_which_secret_proved_it() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gitdailies_connection.config.config_file import Change, ConfigFile
 from gitdailies_connection.config.document import yaml_document
 from gitdailies_connection.config.template import first_file
 from gitdailies_core.errors import UsageError
-from gitdailies_relay.api.service_writing import NewLine, with_line
+from gitdailies_relay.api.service_writing import EDIT, REMOVE, NewLine, with_line
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,6 +53,40 @@ def test_any_name_is_read_as_it_was_given(service: str, repo: str, environment: 
     assert yaml_document.parse(written, "f").value["services"][service] == line.value()
 
 
+def edit(service: str, change: str = EDIT, **more: Any) -> NewLine:
+    return NewLine(service, change=change, **{"repo": "larkspur/attic", **more})
+
+
+LINES = (
+    "services:\n  # ids\n  PATTIC: {repo: a/b, service: web}   # Attic\n  shop: {ignore: true}\ndora: {}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "before", "after"),
+    [
+        (edit("pattic"), "{repo: a/b, service: web}", "{repo: larkspur/attic, service: web}"),
+        (
+            edit("PATTIC", environment="qa"),
+            "{repo: a/b, service: web}",
+            "{repo: larkspur/attic, environment: qa, service: web}",
+        ),
+        (edit("PATTIC", ignore=True), "{repo: a/b, service: web}", "{ignore: true}"),
+        (edit("shop", repo="a/shop"), "{ignore: true}", "{repo: a/shop}"),
+        (edit("shop", REMOVE), "  shop: {ignore: true}\n", ""),
+    ],
+)
+def test_a_line_is_changed_and_its_comment_stays(line: NewLine, before: str, after: str) -> None:
+    """Only the braces change, in any case of the name; what the line says of the service stays."""
+    assert with_line(LINES, line) == LINES.replace(before, after)
+
+
+def test_an_id_has_the_name_as_a_comment() -> None:
+    """The line has the id, which stays, and the name behind it on the same line."""
+    line = NewLine("P0ATTIC", "larkspur/attic", name="The\n Attic")
+    assert with_line("services:\n", line) == 'services:\n  "P0ATTIC": {repo: larkspur/attic}  # The Attic\n'
+
+
 @pytest.mark.parametrize(
     ("text", "line", "said"),
     [
@@ -60,6 +95,11 @@ def test_any_name_is_read_as_it_was_given(service: str, repo: str, environment: 
         ("services: [shop]\n", ATTIC, "expected a mapping"),
         ("services:\n  Attic: {repo: a/b}\n", ATTIC, "has a line already, line 2"),
         ("services:\n", NewLine("*", "a/b"), "the line of every other service"),
+        ("services:\n  shop: {repo: a/b}\n", edit("attic"), "has no line in gitdailies.yml itself"),
+        ("services:\n  attic:\n    repo: a/b\n", edit("attic"), "line 2 is not written in braces alone"),
+        ("services:\n  attic: [{repo: a/b}, {repo: a/c}]\n", edit("attic"), "line 2 is not written in"),
+        ("services:\n  attic: &a {repo: a/b}\n  shop: *a\n", edit("attic"), "change it by hand"),
+        ("services:\n  '*': {repo: 'a/{slug}'}\n", edit("*"), "the line of every other service"),
     ],
 )
 def test_what_cannot_be_added_to_is_left_alone(text: str, line: NewLine, said: str) -> None:

@@ -102,17 +102,19 @@ def _names(path: Path | None, dora: DoraSettings, routes: Routes | None = None) 
         return []
     from gitdailies_connection.check.reachability import UNPROVEN, Finding
     from gitdailies_core.values.renames import folded
-    from gitdailies_dora.figures.words.unknown_names import KnownNames, in_services, in_teams
+    from gitdailies_dora.figures.words.unknown_names import KnownNames, alone, in_services, in_teams
 
     repos: dict[str, str] = {}
     services: dict[str, set[str]] = {}
     deployed: dict[str, set[str]] = {}
     environments: set[str] = set()
+    deploying: set[str] = set()
     try:
-        for by, _ in groups_of(server, "by=repo,environment"):
+        for by, deploys in groups_of(server, "by=repo,environment"):
             # The server may not have read yet that a repository was renamed.
             repo = dora.repositories.present(by["repo"])
             repos[folded(repo)] = repo
+            deploying |= {repo} if deploys else set()
             environments.add(by["environment"])
         everywhere = urlencode([("environment", name) for name in sorted(environments)])
         for by, deploys in groups_of(server, f"by=repo,service&{everywhere}") if repos else ():
@@ -126,7 +128,12 @@ def _names(path: Path | None, dora: DoraSettings, routes: Routes | None = None) 
     known = KnownNames(repos, services, deployed)
     found = [*in_teams(dora.teams, known), *(in_services(routes, known) if routes is not None else ())]
     remedy = "leave it if its first event is still to come; else correct the name"
-    return [Finding(UNPROVEN, text, remedy) for text in found] if repos else []
+    unlike = [] if not deploying else [repo for repo in repos.values() if repo not in deploying]
+    moved = "correct the line of its service, then `gitdailies incident move --from {} --to OWNER/NAME`"
+    return [
+        *(Finding(UNPROVEN, text, remedy) for text in found if repos),
+        *(Finding(UNPROVEN, alone(one, deploying, "incidents and "), moved.format(one)) for one in unlike),
+    ]
 
 
 def _dora(settings: DoraSettings) -> list[Finding]:

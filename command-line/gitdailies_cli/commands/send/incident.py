@@ -1,4 +1,4 @@
-"""`gitdailies incident`: report the start or the end of an incident by hand."""
+"""`gitdailies incident`: report the start or the end of an incident by hand, and move incidents."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from gitdailies_core.errors import InvalidEvent
 from gitdailies_core.events.events import INCIDENT_RESOLVED, INCIDENT_STARTED, Event
 from gitdailies_core.events.ids import content_id
 
+from gitdailies_cli.receiver.read_server import find_server, server_options
 from gitdailies_cli.reporting import delivery_options, option_names_in_errors, report
 
 SOURCE = "command-line"
@@ -27,11 +28,12 @@ OPTIONS = {
 
 @click.group()
 def incident() -> None:
-    """Report an incident by hand.
+    """Report an incident by hand, or move incidents that count for a wrong repository.
 
     \b
     gitdailies incident start INC-7 --repo larkspur/checkout-api
     gitdailies incident resolve INC-7 --repo larkspur/checkout-api
+    gitdailies incident move --from larkspur/shop-saerch --to larkspur/shop-search --reason "a typo"
     """
 
 
@@ -74,6 +76,37 @@ def start(
 def resolve(incident_id: str, resolution: str | None, caused_by: str | None, **given: Any) -> None:
     """Report that incident ID was resolved."""
     _send(INCIDENT_RESOLVED, incident_id, given, resolution=resolution, causedBy=caused_by)
+
+
+@incident.command()
+@click.option("--from", "repo", required=True, help="the repository that they count for")
+@click.option("--to", required=True, help="the one that they are of; a short name is enough if it is unique")
+@click.option("--service", default="", help="only incidents of this service")
+@click.option("--incident", "incident_id", default="", help="only this incident, by its tool's id")
+@click.option("--reason", default="", help="why; it is kept in the audit trail")
+@click.option("--new", is_flag=True, help="move them although no deploy of the repository is known")
+@click.option("--undo", is_flag=True, help="move back what was moved so")
+@click.option("--dry-run", is_flag=True, help="count them, and move none")
+@server_options
+def move(**given: Any) -> None:
+    """Move incidents, open and ended ones, to another repository. Each counts once, there.
+
+    What arrives later of these incidents follows. The key needs --allow correct.
+
+    \b
+    gitdailies incident move --from larkspur/shop-saerch --to shop-search --service search --dry-run
+    gitdailies incident move --from larkspur/shop-saerch --to shop-search --reason "a typo"
+    gitdailies incident move --from larkspur/shop-saerch --to shop-search --undo
+    """
+    server = find_server(given["url"], given["key_env"], given["config"])
+    names = ("repo", "to", "service", "new", "undo")
+    body = {name: given[name] for name in names}
+    reason = given["reason"] or ("undone" if given["undo"] else "counted" if given["dry_run"] else "")
+    body |= {"incident": given["incident_id"], "dryRun": given["dry_run"], "reason": reason}
+    done = server.ask("/api/incidents/move", body).json()
+    number = f"{done['incidents']:,} {'incident' if done['incidents'] == 1 else 'incidents'}"
+    ways = {"counted": "would be moved to", "moved": "moved to", "undone": "moved back from"}
+    click.echo(f"{number} of {given['repo']}, {done['open']:,} open: {ways[done['status']]} {done['to']}")
 
 
 def _send(kind: str, incident_id: str, given: dict[str, Any], **more: str | None) -> None:

@@ -33,6 +33,28 @@ def with_entry(text: str, heading: str, name: str, lines: Sequence[str], value: 
     return written
 
 
+def changed_entry(text: str, heading: str, name: str, braces: str, value: Any) -> str:
+    """Return *text* with other *braces* behind the name of an entry, or without its line if *value* is None.
+
+    *value* is what they mean; a comment stays. Raises UsageError unless the entry is written as
+    `NAME: {…}` on one line, and ConfigurationError for a text that is not valid YAML.
+    """
+    document, lines = yaml_document.parse(text, FILE), text.splitlines(keepends=True)
+    at = document.line((heading, name)) - 1
+    found = re.fullmatch(r"(.+?:\s*)\{[^{}]*\}(\s*(?:#.*)?\s*)", lines[at])
+    if found is not None:
+        lines[at] = "" if value is None else f"{found[1]}{braces}{found[2]}"
+    entries = {**document.value[heading], name: value}
+    wanted = {
+        **document.value,
+        heading: {key: one for key, one in entries.items() if one is not None} or None,
+    }
+    written = "".join(lines)
+    if found is None or yaml_document.parse(written, FILE).value != wanted:
+        raise UsageError(f"{heading}.{name}: line {at + 1} is not written in braces alone; change it by hand")
+    return written
+
+
 def without_entry(text: str, heading: str, name: str, lines: Sequence[str]) -> str:
     """Return *text* without the *lines* of an entry, as `with_entry` wrote them.
 

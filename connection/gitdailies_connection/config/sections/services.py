@@ -26,10 +26,11 @@ _WRITES = "; `gitdailies services import --write` writes one from a catalog"
 
 
 class ServiceLine(NamedTuple):
-    """Where a service has its line: the file, and the number of the line from 1."""
+    """Where a service has its line: the file, the number of the line from 1, and its name there."""
 
     file: Path
     number: int
+    name: str
 
 
 class _Included(NamedTuple):
@@ -60,7 +61,7 @@ def lines_of(file: Path) -> dict[str, ServiceLine]:
     if document is None or not isinstance(value, dict):
         return {}
     found = {
-        name.casefold(): ServiceLine(file, document.line((SERVICES, name)))
+        name.casefold(): ServiceLine(file, document.line((SERVICES, name)), name)
         for name in value
         if name != INCLUDE
     }
@@ -69,7 +70,7 @@ def lines_of(file: Path) -> dict[str, ServiceLine]:
         if included is None or not isinstance(included.value, dict):
             continue
         for name in included.value:
-            line = ServiceLine(file.parent / path, included.line((name,)))
+            line = ServiceLine(file.parent / path, included.line((name,)), name)
             found.setdefault(name.casefold(), line)
     return found
 

@@ -223,6 +223,15 @@ class DeployDetail(_Detail, frozen=True, kw_only=True, rename="camel"):
     verdicts: tuple[FigureVerdict, ...] = ()
 
 
+class EventMove(Struct, frozen=True, kw_only=True):
+    """The repository that an event came with, before a person moved it; who did, when and why."""
+
+    repo: str
+    reason: str
+    by: Annotated[str, about("the person, or the key")]
+    at: Time
+
+
 class Attribution(Struct, frozen=True, kw_only=True, rename="camel"):
     """How an incident was attributed to a deploy."""
 
@@ -243,6 +252,7 @@ class IncidentDetail(_Detail, frozen=True, kw_only=True, rename="camel"):
     related: RelatedEvents
     timeline: tuple[TimelineStep, ...]
     correction: Annotated[EventCorrection | None, about("what a person decided about it")]
+    moved: Annotated[EventMove | None, about("set if it came with another repository")]
     verdicts: tuple[FigureVerdict, ...] = ()
 
 

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from gitdailies_server.storage.database import Session
 
-from gitdailies_dora.figures.history.corrections import NONE, REWORK, Correction, Corrections, key_of
+from gitdailies_dora.figures.history.corrections import MOVED, NONE, REWORK, Correction, Corrections, key_of
 from gitdailies_dora.sql.bulk import execute_many
 
-_ALL = "SELECT event, what, deploy FROM corrections"
+_ALL = "SELECT event, what, deploy FROM corrections WHERE what <> 'moved'"
 _ONE = "SELECT event, what, deploy, reason, actor, at FROM corrections WHERE event = ?"
 _WRITE = (
     "INSERT INTO corrections (event, what, deploy, reason, actor, at) VALUES (?, ?, ?, ?, ?, ?)"
@@ -35,7 +35,7 @@ class StoredCorrection(NamedTuple):
 
 
 def all_corrections(session: Session) -> Corrections:
-    """Return every correction, by the id of the event that it is about."""
+    """Return every correction of what an event counts for, by the id of the event that it is about."""
     found = session.execute(_ALL).fetchall()
     return {event: Correction(what, deploy) for event, what, deploy in found} if found else NONE
 
@@ -58,4 +58,5 @@ def delete_one(session: Session, key: str) -> None:
 
 def delete(session: Session, events: Iterable[str]) -> None:
     """Delete the corrections of events, with these."""
-    execute_many(session, _DELETE, [(key,) for event in events for key in (event, key_of(event, REWORK))])
+    keys = [(key,) for event in events for key in (event, key_of(event, REWORK), key_of(event, MOVED))]
+    execute_many(session, _DELETE, keys)

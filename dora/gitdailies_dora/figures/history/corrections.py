@@ -12,6 +12,7 @@ arrival of events does not change it.
 | `not-failed` | a deploy | it did not fail; its incidents and remedies time no recovery |
 | `rework` | a deploy | it mended what users met; that says nothing of a failure |
 | `not-rework` | a deploy | it was planned, whatever it looks like |
+| `moved` | an event of an incident | it came with the repository in place of a deploy |
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ FAILED, NOT_FAILED = "failed", "not-failed"
 REWORK, NOT_REWORK = "rework", "not-rework"
 OF_INCIDENT, OF_DEPLOY = (DEPLOY, NO_DEPLOY, NOT_AN_INCIDENT), (FAILED, NOT_FAILED)
 OF_REWORK = (REWORK, NOT_REWORK)
+MOVED = "moved"
 
 # What `causedBy` is in place of a SHA, if no deploy caused the incident.
 NAMED_NONE = "none"
@@ -46,11 +48,12 @@ NONE: Corrections = MappingProxyType({})
 
 
 def key_of(id_: str, what: str) -> str:
-    """Return where a correction is kept: a deploy has one of its outcome, and one of its rework.
+    """Return where a correction is kept: one event may be moved and have a cause, or an outcome and rework.
 
     No id has a space.
     """
-    return f"{id_} {REWORK}" if what in OF_REWORK else id_
+    kept = {NOT_REWORK: REWORK, REWORK: REWORK, MOVED: MOVED}.get(what)
+    return f"{id_} {kept}" if kept else id_
 
 
 def says(corrections: Corrections, id_: str, what: str) -> bool:

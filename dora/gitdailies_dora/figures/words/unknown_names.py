@@ -66,6 +66,21 @@ def in_services(routes: Routes, known: KnownNames) -> Iterator[str]:
                 yield f"services.{line}: no deploy of {repo} names the service {service}{near}"
 
 
+def repository_of(text: str, known: Mapping[str, str]) -> str | None:
+    """Return the one known repository that a text names, in any case, or without its owner; else None.
+
+    *known* are the names as they are shown, by their folded names.
+    """
+    wanted = folded(text)
+    short = [repo for repo in known if repo.partition("/")[2] == wanted]
+    return known.get(wanted) or (known[short[0]] if len(short) == 1 else None)
+
+
+def alone(repo: str, known: Iterable[str], has: str = "") -> str:
+    """Return a sentence about a repository that *has* something and no deploys; *known* have deploys."""
+    return f"{repo} has {has}no deploys{did_you_mean(repo, known)}"
+
+
 def of_filter(name: str, value: str, known: Iterable[str]) -> str:
     """Return a sentence about a filter that fits none of the *known* names."""
     return f"{name}: no event has {got(value)}{did_you_mean(value, known)}"

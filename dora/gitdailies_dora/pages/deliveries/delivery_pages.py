@@ -28,6 +28,7 @@ from gitdailies_dora.pages.deliveries.delivery_words import (
     alerts,
     done_sentence,
     list_address,
+    mapped_now,
     pause_address,
     said,
     sending,
@@ -76,6 +77,7 @@ class DeliveryPages(PageGroup):
         # A filter that the relay refuses is a mistake in the form, not a fault of the relay.
         wrong = wrong_of(fault.reason, FILTERS) if isinstance(fault, RelayRefusal) else Wrong()
         rows = page.deliveries if page else ()
+        names = await self._site.filters({} if rows else filters)
         seqs = await self._seqs(event.id for row in rows for event in row.events)
         return self._site.render(
             visit,
@@ -90,6 +92,7 @@ class DeliveryPages(PageGroup):
             state=state,
             alerts=alerts(relay, state) if state else (),
             rows=rows,
+            names=names,
             seqs=seqs,
             more=list_address(relay, filters, after=page.next) if page and page.next else None,
             looked_back_to=page.looked_back_to if page else None,
@@ -140,6 +143,7 @@ class DeliveryPages(PageGroup):
             outcome=OUTCOMES.get(found.outcome, (found.outcome, "")),
             wants_action=found.outcome in WANTS_ACTION,
             moments=timeline(found, is_owner=visit.is_owner),
+            mapped=mapped_now(found),
             seqs=await self._seqs(event.id for event in found.events),
             steps=[(step, step_title(step, found.outcome)) for step in found.steps if step in STEPS],
             back=list_address(relay, {}),

@@ -43,7 +43,7 @@ STEPS: Mapping[str, str] = MappingProxyType(
 MEANINGS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         REPLAY: (
-            "The stored body is read again with the current gitdailies.yml. Nothing counts twice.",
+            "A stored body is read again with the current gitdailies.yml. Nothing counts twice.",
             "The stored bodies are read again with the current gitdailies.yml. Nothing counts twice.",
         ),
         REQUEUE: (
@@ -191,10 +191,6 @@ def _moments(delivery: ShownDelivery, *, is_owner: bool) -> Iterator[Moment]:
         again = "Read again as" if message.proof == "replay" else "Read as"
         said = f"{again} {message.word}" if message.word else "It could not be read"
         yield Moment(message.received_at, said, message.reason)
-    for mapped in delivery.mapped_by:
-        file = mapped.file or delivery.file
-        where = f"line {mapped.line} of {file}" if mapped.line else f"a line of {file}"
-        yield Moment(first, f"Mapped: {mapped.service}", f"by {where}, in the current file")
     for event in delivery.events:
         yield Moment(event.stored_at, "An event was stored", str(event.body.get("kind", "")), event.id)
         for attempt in event.attempts:
@@ -202,6 +198,21 @@ def _moments(delivery: ShownDelivery, *, is_owner: bool) -> Iterator[Moment]:
             yield Moment(attempt.at, f"Sent: {status}", attempt.reason or attempt.verdict, event.id)
     for action in delivery.actions:
         yield Moment(action.at, f"{action.action.capitalize()} by {action.person}", action.reason)
+
+
+def mapped_now(delivery: ShownDelivery) -> list[tuple[str, str, str]]:
+    """Return for each service of a delivery where its line is now, and what may be moved.
+
+    These are the repository of its events, if the line names others, and the first of those; else "".
+    """
+    found = []
+    for mapped in delivery.mapped_by:
+        where = f"line {mapped.line}" if mapped.line else "a line"
+        text = f"{mapped.service}: {where} of {mapped.file or delivery.file}"
+        events = [event.body for event in delivery.events if event.body.get("service") == mapped.service]
+        moves = [str(event["repo"]) for event in events if event["repo"] not in mapped.repos]
+        found.append((text, *((moves[0], mapped.repos[0]) if moves and mapped.repos else ("", ""))))
+    return found
 
 
 def sending(state: RelayStatus, zone: tzinfo) -> list[str]:

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from functools import partial
+from urllib.parse import urlencode
+
+from gitdailies_core.events.events import INCIDENT_STARTED
+from gitdailies_server.storage.database import Session
 from starlette.responses import Response
 
+from gitdailies_dora.accounts.keys.webhook_key import without_keys
 from gitdailies_dora.derived import correcting
 from gitdailies_dora.derived.correcting import Wish
+from gitdailies_dora.derived.read.figures import known_names
 from gitdailies_dora.events.problem import Refusal, refusal
+from gitdailies_dora.events.records import moves
+from gitdailies_dora.events.records.moves import Move, Moving
 from gitdailies_dora.figures.history.corrections import DEPLOY, OF_DEPLOY, OF_INCIDENT, OF_REWORK, REWORK
+from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.pages.events.event_pages import EventPages
+from gitdailies_dora.pages.frame.forms import Wrong, wrong_of
 from gitdailies_dora.pages.frame.request_context import Visit, local_path
 from gitdailies_dora.pages.frame.site import Page, PageGroup, Site
+
+MOVE = "/events/move"
+_LONGEST = 300
 
 
 class CorrectionPages(PageGroup):
@@ -25,6 +39,8 @@ class CorrectionPages(PageGroup):
         return [
             Page("/corrections", self.correct, "POST", needs=needs),
             Page("/corrections/undo", self.undo, "POST", needs=needs),
+            Page(MOVE, self.show_move, needs=needs),
+            Page(MOVE, self.move, "POST", needs=needs),
         ]
 
     async def correct(self, visit: Visit) -> Response:
@@ -60,3 +76,56 @@ class CorrectionPages(PageGroup):
         self._site.log.info("correction undone", id=made.event, what=made.what, person=visit.user.name)
         await self._site.catch_up()
         return self._site.redirect(local_path(visit.fields.get("back", "")))
+
+    async def show_move(self, visit: Visit) -> Response:
+        """Show the incidents of a repository that can be moved, and those that were."""
+        return await self._show_move(visit)
+
+    async def move(self, visit: Visit) -> Response:
+        """Move incidents to another repository, or undo it."""
+        site, wish = self._site, _move_of(visit)
+        await site.catch_up()
+        try:
+            reason = "undone" if wish.undo else visit.fields.get("reason")
+            given = {"wish": wish, "reason": reason, "new": visit.fields.get("new") == "yes"}
+            wish, found = await self._write(visit, correcting.move, settings=site.settings, **given)
+        except Refusal as refused:
+            return await self._show_move(visit, refused)
+        site.log.info("incidents moved", incidents=found.incidents, **wish._asdict(), person=visit.user.name)
+        await site.catch_up()
+        return site.redirect(f"{MOVE}?{urlencode({'repo': wish.repo, 'incident': wish.incident})}")
+
+    async def _show_move(self, visit: Visit, refused: Refusal | None = None) -> Response:
+        site, wish = self._site, _move_of(visit)._replace(undo=False)
+        await site.catch_up()
+        found, moved, repos = await site.store.ask(partial(_read, wish=wish, settings=site.settings))
+        of_repo = {"repo": wish.repo, "kind": INCIDENT_STARTED, "service": wish.service}
+        wrong = Wrong() if refused is None else wrong_of(refused.problem.detail, ("to", "reason"))
+        return site.render(
+            visit,
+            "move.html",
+            status=200 if refused is None else refused.problem.status,
+            wish=wish,
+            found=found,
+            moved=moved,
+            there=sorted({one.repo for one in moved.events}),
+            of_repo=urlencode({name: text for name, text in of_repo.items() if text}),
+            repos=repos,
+            reason=without_keys(visit.fields.get("reason", "")),
+            error=wrong.above,
+            wrong=wrong.beside,
+        )
+
+
+def _read(session: Session, wish: Move, settings: FigureSettings) -> tuple[Moving, Moving, list[str]]:
+    """Return what can be moved, what was moved from the same repository, and where it may be moved to."""
+    moved = moves.find(session, Move(wish.repo, "", incident=wish.incident, undo=True), settings.renames)
+    known = known_names.deploying(session, settings)
+    return moves.find(session, wish, settings.renames), moved, list(known.values())
+
+
+def _move_of(visit: Visit) -> Move:
+    repo, to, service, incident = (
+        visit.fields.get(name, "").strip()[:_LONGEST] for name in ("repo", "to", "service", "incident")
+    )
+    return Move(repo, to, service.strip("*"), incident, visit.fields.get("undo") == "yes")

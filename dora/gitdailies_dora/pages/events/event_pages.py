@@ -17,6 +17,7 @@ from starlette.responses import Response, StreamingResponse
 from gitdailies_dora.accounts.keys.webhook_key import without_keys
 from gitdailies_dora.derived.read.events import detail, event_filters, event_list
 from gitdailies_dora.derived.read.events.possible_duplicates import beside
+from gitdailies_dora.derived.read.figures.known_names import NO_FILTERS, Filters
 from gitdailies_dora.events import listing, queries
 from gitdailies_dora.events.listing import StoredEvent
 from gitdailies_dora.events.problem import Refusal, refusal
@@ -102,6 +103,9 @@ class EventPages(PageGroup):
         except Refusal as refused:
             return self._list(visit, given, [], wrong=wrong_of(refused.problem.detail, _FIELDS))
         await self._site.catch_up()
+        if whole := await self._site.whole_name(visit):
+            return whole
+        names = await self._site.filters(given)
         wanted, notice = await self._resolved(wanted)
         listed = partial(
             event_list.listed,
@@ -116,7 +120,9 @@ class EventPages(PageGroup):
         renames = self._site.settings.renames
         events = [event_summary(row.event, renames, row.result, bad=row.bad) for row in rows[:_PAGE]]
         none = not events and await self._site.store.read(queries.latest_events) == LatestEvents()
-        return self._list(visit, given, events, more=more, paged=bool(before), notice=notice, none=none)
+        return self._list(
+            visit, given, events, more=more, paged=bool(before), notice=notice, none=none, names=names
+        )
 
     async def export(self, visit: Visit) -> Response:
         """Return the events of the same filters as CSV, the newest first."""
@@ -153,6 +159,7 @@ class EventPages(PageGroup):
         notice: str = "",
         wrong: Wrong | None = None,
         none: bool = False,
+        names: Filters = NO_FILTERS,
     ) -> Response:
         """Show events, with the form as it was filled in; *none* says that there are none at all."""
         shown = {name: text for name, text in given.items() if (name, text) != ("order", HAPPENED)}
@@ -167,6 +174,8 @@ class EventPages(PageGroup):
             filters=shown,
             none=none,
             order=given["order"],
+            names=names,
+            may_move=self._site.may_correct(visit) and any(one.kind != DEPLOYED for one in events),
             titles=TITLES,
             paged=paged,
             is_wrong=wrong is not None,

@@ -173,6 +173,7 @@ class EventView:
     remedies: Sequence[EventLink] = ()
     attribution: ShownAttribution | None = None
     correction: ShownCorrection | None = None
+    moved: answers.EventMove | None = None
     choices: Sequence[tuple[str, str]] = ()
     is_undecided: bool = False
     rework: str = ""
@@ -233,6 +234,7 @@ def incident_view(
         occurrences=[_occurrence(ref, zone) for ref in related.incidents],
         steps=_steps(found.timeline, references, about, zone),
         verdicts=_verdicts(found.verdicts, references, zone),
+        moved=found.moved,
         correction=_correction(found.correction, zone),
         choices=() if found.state in (answers.WAITING, answers.DUPLICATE) else _INCIDENT_CHOICES,
     )

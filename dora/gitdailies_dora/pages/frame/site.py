@@ -13,7 +13,7 @@ from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from gitdailies_connection.addresses import is_loopback
 from gitdailies_connection.published import release
@@ -27,6 +27,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from gitdailies_dora.accounts import people, people_store
 from gitdailies_dora.accounts.keys.webhook_key import without_keys
 from gitdailies_dora.accounts.people import ABSOLUTE
+from gitdailies_dora.derived.read.figures.known_names import Filters, of_filters
 from gitdailies_dora.events.problem import PROBLEMS, Problem, of_error
 from gitdailies_dora.operations.installation import Installation
 from gitdailies_dora.pages.frame.documentation import link
@@ -180,6 +181,19 @@ class Site:
     def problem(self, request: Request, problem: Problem) -> Response:
         """Show a problem. The visitor is not identified, since that may be what failed."""
         return self._problem_page(self._anonymous(request), problem)
+
+    async def filters(self, given: Mapping[str, str]) -> Filters:
+        """Look up the names in the filters of a page."""
+        read = partial(of_filters, given=given, settings=self.settings, now=to_us(self.clock()))
+        return await self.store.ask(read)
+
+    async def whole_name(self, visit: Visit) -> Response | None:
+        """Redirect to the same page of the repository whose short name is in the address, if it means one."""
+        name = visit.fields.get("repo", "").strip()
+        if not name or "/" in name or not (repo := (await self.filters({"repo": name})).repo):
+            return None
+        given = [(name, repo if name == "repo" else text) for name, text in visit.fields.multi_items()]
+        return self.redirect(f"{visit.path}?{urlencode(given)}")
 
     def redirect(self, path: str, headers: Mapping[str, str] | None = None) -> Response:
         """Redirect a visitor to another page, which the browser requests with GET."""

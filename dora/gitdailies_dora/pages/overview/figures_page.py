@@ -84,6 +84,8 @@ class DoraPage:
         except Refusal as refused:
             return self._error(visit, refused.problem.detail)
         await self._site.catch_up()
+        if whole := await self._site.whole_name(visit):
+            return whole
         # The rows may now include events later than the first moment.
         shown = partial(_shown, filters=filters, question=self._asked(filters), settings=self._site.settings)
         template, context = await self._answers.ask(frozenset(filters.items()), shown)

@@ -147,6 +147,7 @@ def context(
         "teams": _by_team(found, rows, shown, drawn),
         "with_teams": bool(question.teams_known),
         "unknown": found.unknown,
+        "alone": found.alone,
         "changed": [(moment(to_us(one.at), zone), one.subject) for one in found.changed],
         "number": count(len(active)),
         "quick_check": quick_check(whole.total),

@@ -15,6 +15,7 @@ from gitdailies_dora.accounts import people, screen_store
 from gitdailies_dora.accounts.screens import LINK_IS_OVER, SHARED, SHARED_FOR, SHARED_REVIEW
 from gitdailies_dora.derived.correcting import checked_reason
 from gitdailies_dora.derived.read import review as derived_review
+from gitdailies_dora.derived.read.figures.known_names import NO_FILTERS
 from gitdailies_dora.derived.read.review_question import PARAMETERS, review_question
 from gitdailies_dora.events import queries, query
 from gitdailies_dora.events.records import acknowledgements
@@ -76,12 +77,15 @@ class ReviewPage(PageGroup):
     async def _week(self, visit: Visit, query_: str, *, shared: bool = False) -> Response:
         given = query.parameters(query_, PARAMETERS)
         await self._site.catch_up()
+        if not shared and (whole := await self._site.whole_name(visit)):
+            return whole
         settings = self._site.settings
         question = review_question(given, settings, self._site.teams, to_us(self._site.clock()))
         read = partial(derived_review.answer, question=question, settings=settings)
         found, week = await self._site.store.ask(read), question.week
         filters, now = found.filter, week.period.now
         is_quiet = not found.open and not found.done and not found.happened
+        names = NO_FILTERS if shared else await self._site.filters({"repo": question.repo})
         no_events = is_quiet and await self._site.store.read(queries.latest_events) == LatestEvents()
         earlier, _ = week.weeks_before()[-1]
         place = {
@@ -114,7 +118,8 @@ class ReviewPage(PageGroup):
             happened_left=found.happened_left,
             markdown=markdown(found, now, settings.zone, visit.origin),
             sections=sections(found, settings.zone),
-            summary="" if no_events else summary(found, notice),
+            summary="" if no_events or names.unknown else summary(found, notice),
+            names=names,
             may_correct=self._site.may_correct(visit) and not shared,
         )
 

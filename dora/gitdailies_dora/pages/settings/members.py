@@ -29,6 +29,8 @@ ACTIONS = {
     "correction.undone": "undid the correction of the event",
     "review.decided": "decided a line of the review",
     "review.reopened": "opened a line of the review again",
+    "incidents.moved": "moved the incidents of",
+    "incidents.moved-back": "moved back the incidents of",
     "events.expired": "deleted expired events",
     "events.erased": "erased stored text",
     "person.invited": "invited a person with the role",

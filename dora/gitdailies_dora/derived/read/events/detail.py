@@ -19,7 +19,7 @@ from gitdailies_dora.derived.model.incidents import StoredIncident
 from gitdailies_dora.derived.read import answers
 from gitdailies_dora.derived.read.events.related import Found, RelatedReader
 from gitdailies_dora.events.listing import with_arrival
-from gitdailies_dora.figures.history.corrections import NOT_AN_INCIDENT, REWORK, key_of
+from gitdailies_dora.figures.history.corrections import MOVED, NOT_AN_INCIDENT, REWORK, key_of
 from gitdailies_dora.figures.history.facts import Outage, evidence_of, first_outage
 from gitdailies_dora.figures.history.settings import DEFINITIONS, FigureSettings
 from gitdailies_dora.figures.words import timeline
@@ -218,6 +218,7 @@ def _incident(reader: RelatedReader, found: Found) -> answers.IncidentDetail:
         ),
         timeline=_timeline(reader, cause, changes, [] if trouble is None else [trouble], remedied_by),
         correction=_correction(reader, found.id),
+        moved=_move(reader, found.id),
     )
 
 
@@ -263,6 +264,14 @@ def _correction(reader: RelatedReader, key: str) -> answers.EventCorrection | No
     return answers.EventCorrection(
         what=made.what, deploy=made.deploy, reason=made.reason, by=made.actor, at=at
     )
+
+
+def _move(reader: RelatedReader, id_: str) -> answers.EventMove | None:
+    """Return the move of an event to another repository, or None."""
+    made = reader.correction(key_of(id_, MOVED))
+    if made is None:
+        return None
+    return answers.EventMove(repo=made.deploy or "", reason=made.reason, by=made.actor, at=_text(made.at))
 
 
 def _timeline(

@@ -56,7 +56,10 @@ WHEN {_INCIDENT_OF_IT} <> :none) THEN '{TIME}' ELSE '' END
 _FAILED, _NOT_FAILED = f"d.counts = 1 AND {_EVIDENCE} <> ''", f"d.counts = 1 AND {_EVIDENCE} = ''"
 # The ids that are looked up first.
 _LISTED = "d.id IN_IDS"
-_HAS_CORRECTION = "EXISTS (SELECT 1 FROM corrections c WHERE c.event IN (events.id, events.id || ' rework'))"
+_HAS_CORRECTION = (
+    "EXISTS (SELECT 1 FROM corrections c"
+    " WHERE c.event IN (events.id, events.id || ' rework', events.id || ' moved'))"
+)
 
 
 class OutcomeFilter(NamedTuple):

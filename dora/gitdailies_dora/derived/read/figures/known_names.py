@@ -3,23 +3,59 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from gitdailies_connection.config.sections.settings import TeamSettings
+from gitdailies_core.values.renames import folded
 from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.derived.model import rows
 from gitdailies_dora.derived.model.deploys import first_named
 from gitdailies_dora.derived.read.figures.names import repositories
 from gitdailies_dora.derived.read.figures.sums import environments
+from gitdailies_dora.figures.answers.selection import Selection
 from gitdailies_dora.figures.answers.series import SeriesQuestion
 from gitdailies_dora.figures.history.settings import PRODUCTION, FigureSettings
-from gitdailies_dora.figures.words.unknown_names import KnownNames, in_teams, of_filter
+from gitdailies_dora.figures.words.unknown_names import (
+    KnownNames,
+    alone,
+    in_teams,
+    of_filter,
+    repository_of,
+)
+from gitdailies_dora.sql.bulk import lookup_many
 
+_HAS_DEPLOYS = "given.repo, EXISTS (SELECT 1 FROM figures_deploys d WHERE d.repo = given.repo)"
 _SERVICES = (
     "SELECT DISTINCT service FROM figures_deploys WHERE repo = ?"
     " UNION SELECT DISTINCT service FROM figures_incidents WHERE repo = ?"
 )
+
+
+def deploying(session: Session, settings: FigureSettings) -> dict[str, str]:
+    """Return each repository with deploys in any environment as it is shown, by its folded name."""
+    found = repositories(session, settings)
+    there = dict(lookup_many(session, "repo", [(repo,) for repo in found], _HAS_DEPLOYS))
+    return {repo: shown for repo, shown in found.items() if there[repo]}
+
+
+def destination(session: Session, name: str, settings: FigureSettings) -> tuple[str, str]:
+    """Return the repository that a name means, which may be one without its owner, and what to ask about it.
+
+    Nothing is asked about one that has deploys, and if none has any.
+    """
+    known, name = deploying(session, settings), settings.renames.present(name.strip())
+    found = repository_of(name, known)
+    return found or name, "" if found or not known else alone(name, known.values())
+
+
+def without_deploys(session: Session, settings: FigureSettings) -> dict[str, str]:
+    """Return a sentence about each repository that has incidents and no deploys, by its name."""
+    known, found = deploying(session, settings), repositories(session, settings)
+    # Without deploys at all, a name cannot be compared.
+    others = {repo: shown for repo, shown in found.items() if known and repo not in known}
+    return {shown: alone(shown, known.values(), "incidents and ") for shown in others.values()}
 
 
 def unknown_in_teams(session: Session, teams: Sequence[TeamSettings], settings: FigureSettings) -> list[str]:
@@ -52,6 +88,36 @@ def unknown_in(session: Session, asked: SeriesQuestion, settings: FigureSettings
         services: set[str] = set().union(*_services(session, of_repo).values())
         found += (of_filter("service", name, services) for name in sorted(asked.services - services))
     return tuple(found)
+
+
+class Filters(NamedTuple):
+    """What a page says about its filters: the repository that a short name means, and names that fit nothing.
+
+    `repo` is "" where none, or a whole name, is given. `repos` are all to choose from.
+    """
+
+    repo: str
+    unknown: tuple[str, ...]
+    repos: tuple[str, ...]
+
+
+NO_FILTERS = Filters("", (), ())
+
+
+def of_filters(session: Session, given: Mapping[str, str], settings: FigureSettings, now: int) -> Filters:
+    """Look up the repository, the environment and the service of a page."""
+    known, name = repositories(session, settings), settings.renames.present(given.get("repo", ""))
+    repo = repository_of(name, known) if name else None
+    service, environment = given.get("service", ""), given.get("environment", "")
+    asked = SeriesQuestion(
+        Selection.all_until(now).period,
+        repos=frozenset({folded(repo or name)} if name else ()),
+        services=frozenset({folded(service)} if service else ()),
+        environments=frozenset({settings.environment(environment)} if environment else ()),
+    )
+    is_short = repo is not None and folded(repo) != folded(name)
+    unknown = unknown_in(session, asked, settings) if known else ()
+    return Filters(repo or "" if is_short else "", unknown, tuple(known.values()))
 
 
 def _services(session: Session, repos: Iterable[str]) -> dict[str, set[str]]:

@@ -12,7 +12,7 @@ from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.accounts.audit import AuditLine, setting_changes
 from gitdailies_dora.derived.read.figures.answer import Read, read
-from gitdailies_dora.derived.read.figures.known_names import unknown_in, unknown_in_teams
+from gitdailies_dora.derived.read.figures.known_names import unknown_in, unknown_in_teams, without_deploys
 from gitdailies_dora.derived.read.figures.names import Choices, Names, choices
 from gitdailies_dora.derived.read.figures.sums import open_incidents
 from gitdailies_dora.figures.answers.selection import Selection
@@ -22,7 +22,10 @@ from gitdailies_dora.figures.history.settings import FigureSettings
 
 
 class Overview(NamedTuple):
-    """What was read. `open_now` counts open incidents by group, and of all under `ALL`."""
+    """What was read. `open_now` counts open incidents by group, and of all under `ALL`.
+
+    `alone` has a sentence about each repository that has incidents and no deploys, by its name.
+    """
 
     question: SeriesQuestion
     found: Read
@@ -32,6 +35,7 @@ class Overview(NamedTuple):
     choices: Choices
     unknown: list[str]
     changed: list[AuditLine]
+    alone: dict[str, str]
 
 
 def overview(
@@ -57,4 +61,5 @@ def overview(
             *unknown_in_teams(session, question.teams_known.settings, settings),
         ],
         changed=setting_changes(session, found.planned.segments[0].began_at, question.period.until),
+        alone=without_deploys(session, settings),
     )
