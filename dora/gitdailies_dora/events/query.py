@@ -51,6 +51,14 @@ DIRECTIONS = (FORWARD, BACKWARD)
 EARLIEST, LATEST = -(2**62), 2**62
 # Filters that need teams or derived rows: `derived.event_filters`.
 TEAM, OUTCOME = "team", "outcome"
+# The outcomes of a deploy that only several rows together tell.
+REWORK, INFERRED = "rework", "inferred-fix"
+RECOVERED, STILL_OPEN, BY_REMEDY, RECOVERY_UNKNOWN = (
+    "recovered",
+    "still-open",
+    "by-remedy",
+    "recovery-unknown",
+)
 _PARAMETERS = ("limit", "after", *FILTERS, TEAM, OUTCOME, "from", "to", "q", "order", "direction")
 _POSITION = re.compile(r"(-?[0-9]{1,18}),([0-9]{1,18})")
 

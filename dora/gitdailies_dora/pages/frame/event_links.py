@@ -12,16 +12,8 @@ from gitdailies_core.events.events import DEPLOYED, INCIDENT_STARTED
 from markupsafe import Markup
 
 from gitdailies_dora.derived.read.answers import EventReference
-from gitdailies_dora.derived.read.events.event_filters import (
-    BY_REMEDY,
-    INFERRED,
-    MAY_HAVE_FAILED,
-    OPEN,
-    RECOVERED,
-    RECOVERY_UNKNOWN,
-    REWORK,
-    STILL_OPEN,
-)
+from gitdailies_dora.derived.read.events.event_filters import MAY_HAVE_FAILED, OPEN
+from gitdailies_dora.events.query import BY_REMEDY, INFERRED, RECOVERED, RECOVERY_UNKNOWN, REWORK, STILL_OPEN
 from gitdailies_dora.figures.answers.selection import Period
 from gitdailies_dora.figures.words.rates import EVIDENCE_WORDS
 from gitdailies_dora.pages.frame.event_titles import name_of, title_of

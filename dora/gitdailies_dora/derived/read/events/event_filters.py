@@ -21,7 +21,16 @@ from gitdailies_server.storage.database import Session
 from gitdailies_dora.derived.model import rows, team_targets
 from gitdailies_dora.derived.read.question import team_key
 from gitdailies_dora.events.problem import refusal
-from gitdailies_dora.events.query import Condition, Wanted
+from gitdailies_dora.events.query import (
+    BY_REMEDY,
+    INFERRED,
+    RECOVERED,
+    RECOVERY_UNKNOWN,
+    REWORK,
+    STILL_OPEN,
+    Condition,
+    Wanted,
+)
 from gitdailies_dora.events.records import change_log, spellings
 from gitdailies_dora.figures.history.facts import CORRECTED as CORRECTED_BY
 from gitdailies_dora.figures.history.facts import NAMED, REMEDIED, TIME
@@ -34,14 +43,6 @@ from gitdailies_dora.sql.bulk import among, among_sql
 
 KIND, REPO, ENVIRONMENT, SERVICE = "kind", "repo", "environment", "service"
 OPEN, CORRECTED, MAY_HAVE_FAILED = "open", "corrected", "may-have-failed"
-# What only several rows together say of a deploy.
-REWORK, INFERRED = "rework", "inferred-fix"
-RECOVERED, STILL_OPEN, BY_REMEDY, RECOVERY_UNKNOWN = (
-    "recovered",
-    "still-open",
-    "by-remedy",
-    "recovery-unknown",
-)
 
 _KNOWN = "i.since <= :now AND i.until > :now"
 _INCIDENT_OF_IT = f"EXISTS (SELECT 1 FROM figures_incidents i WHERE i.deploy = d.id AND {_KNOWN} AND i.how"  # noqa: S608  constants

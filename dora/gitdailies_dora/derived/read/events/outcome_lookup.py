@@ -8,16 +8,16 @@ from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.derived.model import rows
 from gitdailies_dora.derived.model.columns import TimeSpan, Where, failures, fixes_forward
-from gitdailies_dora.derived.read.events.event_filters import (
+from gitdailies_dora.events.query import (
     BY_REMEDY,
+    EARLIEST,
     INFERRED,
     RECOVERED,
     RECOVERY_UNKNOWN,
-    REPO,
     REWORK,
     STILL_OPEN,
+    Wanted,
 )
-from gitdailies_dora.events.query import EARLIEST, Wanted
 from gitdailies_dora.figures.answers.columns import FailureValues
 from gitdailies_dora.figures.history.facts import TIME
 from gitdailies_dora.figures.history.settings import FigureSettings
@@ -32,7 +32,7 @@ def looked_up(
     """Yield the ids of the deploys of a period that only several rows together tell."""
     first = EARLIEST if wanted.since is None else wanted.since
     span = TimeSpan(first, now if wanted.until is None else min(wanted.until - 1, now))
-    repos = [settings.repo(wanted.filters[REPO])] if wanted.filters.get(REPO) else []
+    repos = [settings.repo(wanted.filters["repo"])] if wanted.filters.get("repo") else []
     for name in (
         rows.environments(session, _MOST) if environment is None else [settings.environment(environment)]
     ):
