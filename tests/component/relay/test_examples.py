@@ -136,7 +136,11 @@ def relayed(relay: Relay, delivery: Delivery) -> dict[str, Any]:
         if outcome != "repeated"
         for id_ in json.loads(ids)
     ]
-    reasons = "; ".join(reason for _, reason, _ in rows if reason)
+    # The relay also says which line of services gave the repository.
+    texts = [
+        text for _, reason, _ in rows for text in reason.split("; ") if not text.startswith("mapped by ")
+    ]
+    reasons = "; ".join(filter(None, texts))
     found: dict[str, Any] = {"events": events} if events else {}
     return {**found, "ignored": reasons} if reasons else found
 

@@ -37,8 +37,8 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "behind": "ask again in a moment",
         # The commits of a deploy are not known.
         lead_time.NO_PREDECESSOR: (
-            "nothing, if the next ones name the same service or all name none: the next one that lists its "
-            "commits has lead times; else let each name its service, which a runner without Python cannot"
+            "nothing; the next deploy here that lists its commits has lead times; in a repository of several "
+            "services, let each deploy name its service, which a runner without Python cannot"
         ),
         lead_time.NO_COMMITS: (
             f"name a mirror in dora.mirrors, or {_WHOLE}, by a CI step; "

@@ -27,6 +27,7 @@ from gitdailies_dora.events.query import (
     HAPPENED,
     OUTCOME,
     TEAM,
+    Position,
     Wanted,
     position,
     wanted_of,
@@ -135,15 +136,15 @@ class EventPages(PageGroup):
             raise refusal("busy", "events: what they count as is being derived again; ask again in a minute")
 
         async def lines() -> AsyncIterator[str]:
-            after, rows = END, list[event_list.ListedResult]()
             yield csv_line(_CSV)
-            while after is END or len(rows) == _CSV_CHUNK:
+            after: Position | None = END
+            while after is not None:
                 part = partial(event_list.listed, wanted=wanted, before=after, limit=_CSV_CHUNK)
                 rows = await site.store.ask(partial(part, settings=site.settings, now=now))
                 for row in rows:
                     texts = listing.texts_of(row.event.body, site.settings.renames)
                     yield csv_line([*(texts.get(name, "") for name in _CSV[:-1]), row.result])
-                    after = row.event.position
+                after = rows[-1].event.position if len(rows) == _CSV_CHUNK else None
 
         headers = {"content-disposition": 'attachment; filename="events.csv"'}
         return StreamingResponse(lines(), media_type="text/csv; charset=utf-8", headers=headers)

@@ -37,6 +37,8 @@ COUNTED: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "Failed for certain": (DEPLOYED, "failed-for-certain", _JUDGED),
         **{word: (DEPLOYED, f"failed-{one}", _JUDGED) for one, word in EVIDENCE_WORDS.items()},
         "May have failed": (DEPLOYED, MAY_HAVE_FAILED, _JUDGED),
+        # An estimate: some of these.
+        "By chance, about": (DEPLOYED, MAY_HAVE_FAILED, _JUDGED),
         "Settled": (DEPLOYED, "counted", _JUDGED),
         "Too new to tell": (DEPLOYED, "pending", _YOUNG),
         "Recent failures": (DEPLOYED, "failed", _YOUNG),
