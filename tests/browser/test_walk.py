@@ -96,19 +96,19 @@ def test_the_review_is_decided_line_by_line(history: Tab, receiver: Receiver) ->
     """A reason and a click decide a line of the review; once all are decided, there is nothing to decide."""
     page = history.page
     page.goto(f"{receiver.url}/review?week=2026-W12")
-    expect(page.locator(".lead")).to_contain_text("1 to decide")
+    expect(page.locator(".to-decide")).to_contain_text("1 to decide")
     page.get_by_label("Reason of the decision").fill("the provider was down")
     page.get_by_role("button", name="No deploy", exact=True).click()
-    expect(page.locator(".lead")).to_contain_text("Nothing to decide. 1 done.")
+    expect(page.locator(".to-decide")).to_contain_text("Nothing to decide. 1 done.")
     expect(page.locator(".lines li.done")).to_contain_text("corrected by Kim Larkspur")
     page.get_by_role("button", name="Undo").click()
-    expect(page.locator(".lead")).to_contain_text("1 to decide")
+    expect(page.locator(".to-decide")).to_contain_text("1 to decide")
     page.get_by_role("link", name="incident INC-1200").click()
     expect(page.get_by_role("heading", name="The bank is down")).to_be_visible()
     page.goto(f"{receiver.url}/review?week=2026-W11")
     while (more := page.get_by_role("button", name="Done", exact=True)).count():
         more.first.click()
-    expect(page.locator(".lead")).to_contain_text("Nothing to decide.")
+    expect(page.locator(".to-decide")).to_contain_text("Nothing to decide.")
 
 
 @every_look

@@ -18,6 +18,7 @@ from gitdailies_cli import find_config
 from gitdailies_cli.main import COMMANDS, gitdailies
 from gitdailies_connection.config.load import load
 from gitdailies_core.sources import registry
+from gitdailies_dora.pages.frame import documentation
 
 from tests.support.programs import program
 from tests.support.steps import fits_schema
@@ -216,9 +217,10 @@ def test_the_health_check_of_the_image_is_a_command_there_is() -> None:
 
 
 def test_the_image_is_built_from_the_packages_alone() -> None:
-    """What is let into the build are exactly the packages of the project and what its metadata names."""
+    """What is let into the build are the packages of the project, its metadata and the documentation."""
     wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
-    named = [PROJECT["project"]["readme"], *PROJECT["project"]["license-files"], "pyproject.toml"]
+    named = [*PROJECT["project"]["license-files"], "pyproject.toml", "hatch_build.py", *documentation.FILES]
+    assert PROJECT["project"]["readme"] in documentation.files().values()
     assert IGNORED[1] == "*"
     assert {line[1:] for line in IGNORED if line.startswith("!")} == {*wheel, *named}
 

@@ -125,15 +125,15 @@ def move(
     One without deploys is asked about first, unless it is *new*. Return the move by whole names, too.
     """
     to, question = destination(session, wish.to, settings) if wish.to or not wish.undo else ("", "")
-    if not wish.undo and not REPO.accepts(to):
-        raise refusal("request", f"to: expected {REPO.expected}, got {got(to)}")
-    if question and not (new or wish.undo):
-        raise refusal("request", f"to: {question}; if it is a new repository, say that it is new")
     wish = wish._replace(to=to)
     found = find(session, wish, settings.renames)
     if not found.events:
         was = "was moved so" if wish.undo else "fits"
         raise refusal("not-found", f"repo: no incident of {got(wish.repo)} {was}")
+    if not wish.undo and not REPO.accepts(to):
+        raise refusal("request", f"to: expected {REPO.expected}, got {got(to)}")
+    if question and not (new or wish.undo):
+        raise refusal("request", f"to: {question}; if it is a new repository, say that it is new")
     if dry:
         return wish, found
     why, at, rows, changes = checked_reason(reason), to_us(now), [], []

@@ -243,10 +243,10 @@ class SqliteDatabase:
 
     def unlock(self) -> None:
         self._lock.release()
+        self._watch = None
 
     def note_reload(self, fault: str = "") -> None:
         self._lock.note(fault)
-        self._watch = None
 
     def watch(self) -> FileWatch | None:
         self._watch = FileWatch(self.path)

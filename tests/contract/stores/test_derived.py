@@ -29,10 +29,18 @@ from gitdailies_dora.events.query import END, Wanted
 from gitdailies_dora.events.records import change_log, corrections
 from gitdailies_dora.events.records.corrections import StoredCorrection
 from gitdailies_dora.figures.answers.columns import Columns, of_facts
+from gitdailies_dora.figures.answers.numbers import LEAD_TIME, RECOVERY, REWORK
 from gitdailies_dora.figures.answers.selection import Selection
 from gitdailies_dora.figures.answers.tracks import rows_of
 from gitdailies_dora.figures.history.events import read_history
 from gitdailies_dora.figures.history.facts import EVIDENCE, Facts, derive
+from gitdailies_dora.figures.history.lead_time import (
+    EARLIER_LISTS_NONE,
+    LIST_CUT,
+    NO_COMMITS,
+    NO_PATHS,
+    NO_PREDECESSOR,
+)
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.figures.words.reasons import Reasons
 from gitdailies_server.storage.database import Session
@@ -145,6 +153,21 @@ SEVERAL = {
     "failed": _FAILED,
     "failed-for-certain": {"failed"},
     "counted": {*_FAILED, "did not fail", "too new to tell"},
+    "of-no-deploy": {"unlinked", "no deploy"},
+}
+# Outcomes by the verdict on a figure, and its words.
+BY_VERDICT = {
+    "lead-time-unknown": (
+        LEAD_TIME,
+        {NO_PREDECESSOR, NO_COMMITS, EARLIER_LISTS_NONE, LIST_CUT, NO_PATHS},
+    ),
+    "nothing-new": (LEAD_TIME, {"nothing-new"}),
+    "rework": (REWORK, {"rework", "inferred"}),
+    "inferred-fix": (REWORK, {"inferred"}),
+    "recovered": (RECOVERY, {"recovered"}),
+    "still-open": (RECOVERY, {"open"}),
+    "by-remedy": (RECOVERY, {"remedied"}),
+    "recovery-unknown": (RECOVERY, {"without-incident"}),
 }
 
 
@@ -153,6 +176,18 @@ def failed_by(session: Session, evidence: str, now: int) -> set[str]:
     ids = [id_ for (id_,) in session.execute("SELECT id FROM figures_deploys WHERE counts = 1").fetchall()]
     found = {id_: detail.deploy(session, id_, SETTINGS, now) for id_ in ids}
     return {id_ for id_, one in found.items() if one is not None and one.evidence == evidence}
+
+
+def judged(session: Session, figure: str, words: set[str], now: int) -> set[str]:
+    """Return the deploys whose verdict on a figure is one of some words."""
+    every = event_list.listed(session, Wanted({"kind": "deployed"}), END, 1000, SETTINGS, now)
+    asked = [verdicts.Event(one.event.seq, one.event.id, "", one.event.body) for one in every]
+    found = verdicts.verdicts(session, asked, Selection.all_until(now), SETTINGS)
+    return {
+        event.id
+        for event, of in zip(asked, found, strict=True)
+        if any(one.figure == figure and one.word in words for one in of)
+    }
 
 
 def agree_on_outcomes(session: Session, now: int) -> None:
@@ -170,6 +205,11 @@ def agree_on_outcomes(session: Session, now: int) -> None:
                 expected = open_incidents(session, now)
             elif word.removeprefix("failed-") in EVIDENCE:
                 expected = failed_by(session, word.removeprefix("failed-"), now)
+            elif word in BY_VERDICT:
+                expected = judged(session, *BY_VERDICT[word], now)
+            elif word == "linked-in-72-h":
+                # Some of the incidents that are unlinked.
+                expected = found & {row.event.id for row in whole if row.result.endswith("unlinked")}
             else:
                 of_kind = [row for row in whole if row.event.kind == kind]
                 # The list adds that an incident is open.

@@ -77,7 +77,7 @@ def create(
 @click.option("--quiet", is_flag=True, help="print only the key")
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
 def replace(name: str, store: str, old_until: str | None, quiet: bool, as_json: bool) -> None:
-    """Create a key in place of NAME, with its name, permissions and limits, and print it.
+    """Create a key in place of NAME that may do the same, and print it.
 
     Both work for a week. Until then, give the new one to all programs that use the old one.
     """
@@ -107,7 +107,7 @@ def _show_once(secret: Secret, key: Key, *, quiet: bool, as_json: bool) -> None:
 @_STORE
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
 def list_(store: str, as_json: bool) -> None:
-    """List active keys with their permissions, their limits and their last use."""
+    """List active keys with what they may do, and their last use."""
     from gitdailies_dora.accounts.keys.key_store import list_keys
 
     found = list_keys(database(store))
