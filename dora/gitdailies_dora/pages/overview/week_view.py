@@ -21,7 +21,7 @@ from gitdailies_dora.pages.frame.event_titles import name_of, short
 from gitdailies_dora.pages.frame.formatting import amount, day_and_time, duration
 
 # What is said of the deploys that an incident is attributed to.
-_BY_EVIDENCE, _BY_TIME = ("Caused by ", ""), ("Soon after ", ", which may have caused it")
+_BY_EVIDENCE, _BY_TIME = ("Caused by ", ""), ("{} after ", ", which may have caused it")
 _CAUSES = {BY_CAUSE: _BY_EVIDENCE, BY_HAND: _BY_EVIDENCE, BY_TIME: _BY_TIME}
 # Two weeks have one whole week each.
 _SHORTER = {phrases.TOO_SHORT: phrases.FEW}
@@ -80,13 +80,15 @@ def headline(answer: answers.Review, now: int) -> list[Piece]:
         )
         if number
     ]
-    still = sum(one.open for one in happened)
-    opened = f" {amount(still, 'is', 'are')} still open." if still else ""
+    still = [one for one in happened if one.open]
+    more = [Piece(f" and {len(still) - _NAMED} more")] if len(still) > _NAMED else []
+    named = [Piece(" Still open: "), *joined(list(map(_title, still[:_NAMED]))), *more, Piece(".")]
     worst = min(happened, key=lambda one: (severity_rank(one.severity), -(_seconds(one, now) or 0)))
     took = _seconds(worst, now)
     told = [*([worst.severity] if worst.severity else []), *([duration(took)] if took is not None else [])]
     rest = f" ({', '.join(told)})." if told else "."
-    return [Piece(f"{' and '.join(numbers)}.{opened} What hurt most: "), _title(worst), Piece(rest)]
+    worst_of_all = [Piece(f"{' and '.join(numbers)}. What hurt most: "), _title(worst), Piece(rest)]
+    return [*worst_of_all, *(named if still else [])]
 
 
 def lines(answer: answers.Review, now: int, zone: tzinfo) -> list[HappenedLine]:
@@ -124,11 +126,17 @@ def _cause(one: answers.Happening) -> list[Piece]:
         return [Piece(f". {said}.")]
     said, rest = _CAUSES.get(one.how, _BY_TIME)
     return [
-        Piece(f". {said}"),
+        Piece(f". {said.format(_late(one))}"),
         *joined(list(map(link, one.deploys))),
         *(repaired or [Piece(rest)]),
         Piece("."),
     ]
+
+
+def _late(one: answers.Happening) -> str:
+    """Return how long after the latest of its deploys an incident began."""
+    deployed = max(to_us(parse(deploy.time, "time")) for deploy in one.deploys)
+    return duration((to_us(parse(one.time, "time")) - deployed) / 1_000_000)
 
 
 def _seconds(one: answers.Happening, now: int) -> float | None:
