@@ -69,7 +69,7 @@ class ReworkBody(DismissalBody, frozen=True, kw_only=True):
 
 
 class MoveBody(DismissalBody, frozen=True, kw_only=True):
-    """Which incidents are of another repository, of which one, and why."""
+    """Which incidents belong to another repository, its name, and the reason."""
 
     repo: Annotated[str, Meta(description="the repository that they count for now")]
     to: Annotated[str, Meta(description="the one that they are of: its name, or a short name that is unique")]

@@ -26,7 +26,7 @@ from gitdailies_relay.store.held_text import HELD
 # The events of an id, or of a delivery; the next events that are older than a moment.
 _EVENTS_OF = "SELECT seq, delivery, id FROM events WHERE id = ? OR delivery = ?"
 _OLD_EVENTS = "SELECT seq, delivery, id FROM events WHERE stored_at < ? ORDER BY seq LIMIT ?"
-# Events with what they say, page by page; what is known of repositories beside their events.
+# The queries of a repository: its events, a page at a time, and the other tables that name it.
 _BODIES_AFTER = "SELECT seq, id, {} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
 _NAMES = "SELECT DISTINCT repo FROM {}"
 _OF_REPO = {

@@ -154,7 +154,7 @@ def _changes(line: Held, row: tuple[Any, ...], text: ErasedText, erased: Erased)
 
 
 def _around_mark(value: str | bytes) -> str:
-    """Return the first mark in a value, on one line, with what is beside it."""
+    """Return the first mark in a value with the text around it, on one line."""
     text = value if isinstance(value, str) else value.decode(errors="replace")
     before, mark, after = text.partition(MARK)
     return " ".join(f"{before[-_AROUND:]}{mark}{after[:_AROUND]}".split())

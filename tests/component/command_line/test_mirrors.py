@@ -77,7 +77,7 @@ def test_missing_mirrors_are_made_and_all_are_fetched(fetch, deployed: Path) -> 
 
 
 def test_a_mirror_that_cannot_be_made_is_named(fetch, deployed: Path) -> None:
-    """The others are made. The command ends with 1 and says how many are not there."""
+    """The others are made. The command ends with 1 and says how many are missing."""
     (deployed / "origin" / "larkspur" / "shop.git").rename(deployed / "gone")
     ran = fetch("--from", f"file://{deployed}/origin/{{repo}}.git")
 
@@ -88,7 +88,7 @@ def test_a_mirror_that_cannot_be_made_is_named(fetch, deployed: Path) -> None:
 
 
 def test_a_missing_mirror_names_the_option_that_makes_it(fetch) -> None:
-    """Without --from, only what is there is fetched."""
+    """Without --from, only mirrors that exist are fetched."""
     ran = fetch()
 
     assert ran.returncode == 1

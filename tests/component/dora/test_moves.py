@@ -189,7 +189,7 @@ def test_the_page_moves_and_moves_back(receiver: Receiver, key: str) -> None:
     (undo,) = re.findall(r'href="([^"]*)">Undo the move…<', incident)
     assert "1 incident of larkspur/shop-saerch counts for" in owner.get(html.unescape(undo)).text
     assert receiver.get(key, "/api/incidents/s1").json()["moved"]["repo"] == WRONG
-    assert "It is of another repository…" in owner.get("/incidents/s3").text
+    assert "It belongs to another repository…" in owner.get("/incidents/s3").text
     assert "Move incidents of" in owner.get(f"/events?repo={WRONG}").text
     back = {"form": link, "repo": WRONG, "to": RIGHT, "undo": "yes"}
     assert owner.post("/events/move", **back).status_code == 303

@@ -47,7 +47,7 @@ _NO_LIMIT = re.compile(rf"[,\x00-\x1f\x7f{HIDDEN}]")
 
 
 class Limits(NamedTuple):
-    """The repositories and environments of which a key may send events, as folded names or patterns with `*`.
+    """The repositories and environments that a key may send events of: folded names, or patterns with `*`.
 
     None of either means all of them.
     """
@@ -68,7 +68,7 @@ class Limits(NamedTuple):
         return cls(*found)
 
     def words(self) -> list[str]:
-        """Return the limits as words beside the rights, which a release without limits reads, too."""
+        """Return the limits as words to store with the rights. A release without limits reads these, too."""
         pairs = zip(self._fields, self, strict=True)
         return [f"{field}={quote(name, safe='/*')}" for field, names in pairs for name in names]
 

@@ -393,7 +393,7 @@ class ReviewFilter(Struct, frozen=True, kw_only=True):
 
 
 class Review(Struct, frozen=True, kw_only=True, rename="camel"):
-    """How a week went beside the one before, what happened in it, and what needs a decision."""
+    """How a week compares with the one before, what happened in it, and what needs a decision."""
 
     definitions: Definitions
     week: str

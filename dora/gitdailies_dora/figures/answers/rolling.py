@@ -33,7 +33,7 @@ def begin_of(bucket: Period, span: timedelta) -> int:
 
 
 def rolling_of(found: Sequence[Tally], began: Sequence[str]) -> list[Rolling]:
-    """Return the figures of the sums of spans, each of which *began* at a time."""
+    """Return the figures of the sums of spans. *began* has the time at which each span began."""
     lead_times, recoveries = (
         in_seconds([one if len(one) >= LEAST_ROLLING else NONE for one in several], MEDIAN)
         for several in ([one.lead_times for one in found], [one.recoveries for one in found])

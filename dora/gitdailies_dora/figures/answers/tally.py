@@ -55,7 +55,7 @@ from gitdailies_dora.figures.history.facts import EVIDENCE, TIME
 # Of the deploys of a period, about this many are compared: enough to see a difference of a tenth.
 MOST_COMPARED = 400
 NO_INTERVAL = RateInterval(None, None)
-# Values of which percentiles are sorted at once: 8 MB.
+# So many values are sorted at once for percentiles: 8 MB.
 _MOST_AT_ONCE = 1_000_000
 _MIXER = np.uint64(0x9E3779B97F4A7C15)
 _LONGER: Mapping[Verdict, Longer] = MappingProxyType(

@@ -26,7 +26,7 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         # The question was about something else.
         "repository": "choose its repository, or all of them",
         "environment": (
-            "if it is production, write its name into dora.production, beside the names there; else choose "
+            "if it is production, write its name into dora.production, with the names already in it; else choose "
             "that environment to see its figures"
         ),
         "service": "choose its service, or all of them",

@@ -32,7 +32,7 @@ def rect(
 ) -> Markup:
     """Return a rectangle; browsers show its *title* under the pointer. With *href*, it is a link.
 
-    A link is no stop of the keyboard: a drawing has many, and the table beside it has the same ones.
+    The keyboard passes over a link: a drawing has many, and the table below has the same ones.
     """
     at = f'x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}"'
     if not title:

@@ -40,7 +40,7 @@ from gitdailies_dora.pages.overview.overview_view import FIRST_SORT, SORTS
 from gitdailies_dora.pages.settings.samples import deploy_command
 
 WALL = "wall"
-# After so many seconds, figures renew themselves, and a wall turns its page unless `rotate` says otherwise.
+# The seconds after which figures renew themselves. A wall turns its page then, unless `rotate` is given.
 RENEWED, SHORTEST_TURN, LONGEST_TURN = "30", 5, 3600
 # The span of the rolling values in charts.
 ROLLING_WEEKS = 4
