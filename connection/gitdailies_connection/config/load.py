@@ -282,7 +282,7 @@ def _mirrors(
 ) -> tuple[Mapping[str, Path], Mapping[str, Path]]:
     """Read the path of each repository's mirror, by its present name in lower case, and those of owners.
 
-    A line for all repositories of an owner covers each folder that exists. A line of one repository goes first.
+    A line of an owner covers each folder that exists. A line of one repository goes first.
     """
     found: dict[str, Path] = {}
     folders: dict[str, Path] = {}

@@ -26,8 +26,8 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         # The question was about something else.
         "repository": "choose its repository, or all of them",
         "environment": (
-            "if it is production, write its name into dora.production, with the names already in it; else choose "
-            "that environment to see its figures"
+            "if it is production, write its name into dora.production, with the names already in it; else "
+            "choose that environment to see its figures"
         ),
         "service": "choose its service, or all of them",
         "team": "choose its team, or add its repository to the team in gitdailies.yml",
