@@ -3,8 +3,7 @@
 `VERIFIED` lists the names that GitDailies itself is known to use. One public client shows the
 header, `deployed`, `repo`, `branch`, `commitSHA` and `environment`. The documentation shows
 `time`. The names for incidents are not public, so every other name is this project's best
-guess. GitDailies sends its API document on request; `gitdailies check --openapi` compares the
-names with it.
+guess.
 """
 
 from __future__ import annotations
