@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from gitdailies_server.storage.database import Database
-from gitdailies_server.storage.migrations import SCHEMA
+from gitdailies_server.storage.migrations import upgrade
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
 
 def columns(migrations: Path) -> Mapping[str, Mapping[str, str]]:
     """Return the type of each column, by table, of the schema that *migrations* lead to."""
-    with closing(sqlite3.connect(":memory:")) as schema:
-        schema.executescript((migrations / SCHEMA).read_text("utf-8"))
-        return {
-            table: {name: kind for _, name, kind, *_ in schema.execute(f"PRAGMA table_info({table})")}
-            for (table,) in schema.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
-            if table != "alembic_version" and not table.startswith("sqlite_")
-        }
+    with TemporaryDirectory() as folder:
+        database = SqliteDatabase(Path(folder) / "new.db")
+        upgrade(database, migrations)
+        with closing(database.connect()) as schema:
+            return {
+                table: {name: kind for _, name, kind, *_ in schema.execute(f"PRAGMA table_info({table})")}
+                for (table,) in schema.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+                if table != "alembic_version" and not table.startswith("sqlite_")
+            }
 
 
 def columns_with_text(migrations: Path) -> list[str]:

@@ -173,7 +173,7 @@ def _documented(sender: Sender) -> Iterator[Finding]:
     yield Finding(
         UNPROVEN,
         f"gitdailies.dialect: GitDailies does not publish the names {unverified}",
-        "ask GitDailies for its OpenAPI document, then `gitdailies check --openapi FILE`",
+        "ask GitDailies for its OpenAPI document, and set gitdailies.dialect where a name differs",
     )
 
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import orjson
 from gitdailies_core.events.events import DEPLOYED, KINDS
-from gitdailies_core.events.kind import Kind
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us, to_us
@@ -107,9 +106,9 @@ def is_stale(key: Key, now: datetime) -> bool:
     return key.last_used_at is None or now - key.last_used_at >= USED_EVERY
 
 
-def latest_events(session: Session, kinds: tuple[Kind, ...] = KINDS) -> LatestEvents:
+def latest_events(session: Session) -> LatestEvents:
     """Find the newest deploy and the newest incident event."""
-    words = [kind.word for kind in kinds if kind.field(INCIDENT_FIELD)]
+    words = [kind.word for kind in KINDS if kind.field(INCIDENT_FIELD)]
     incidents = [event for word in words if (event := _latest(session, word)) is not None]
     return LatestEvents(_latest(session, DEPLOYED), max(incidents, key=lambda event: event.at, default=None))
 

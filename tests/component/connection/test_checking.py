@@ -112,7 +112,7 @@ UNPROVEN = [
         "unproven",
         "gitdailies.dialect: GitDailies does not publish the names incidentStarted, incidentId,"
         " incidentResolved",
-        "ask GitDailies for its OpenAPI document, then `gitdailies check --openapi FILE`",
+        "ask GitDailies for its OpenAPI document, and set gitdailies.dialect where a name differs",
     ),
 ]
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import click
 from gitdailies_core.errors import GitDailiesError, StoreUnavailable, UsageError
@@ -30,32 +30,18 @@ _MARKS = {"ok": "ok      ", "fault": "FAULT   ", "unproven": "unproven"}
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--config", type=click.Path(path_type=Path), help="the same as FILE, as other commands name it")
-@click.option(
-    "--openapi",
-    type=click.Path(path_type=Path),
-    help="compare the dialect with this OpenAPI document of GitDailies; contacts no server",
-)
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
-def check(file: Path | None, config: Path | None, openapi: Path | None, as_json: bool) -> None:
-    """Check gitdailies.yml: configuration, secrets, reachability, dialect, mirrors, relays. Sends no event.
+def check(file: Path | None, config: Path | None, as_json: bool) -> None:
+    """Check gitdailies.yml: configuration, secrets, reachability, mirrors, relays. Sends no event.
 
     \b
     gitdailies check gitdailies.yml
-    gitdailies check --openapi gitdailies-openapi.yaml
     """
     if file is not None and config is not None:
         raise UsageError("--config: expected FILE or --config, got both")
-    file = file or config
-    if openapi is not None:
-        _compare(file, openapi, as_json=as_json)
-    else:
-        _check(file, as_json=as_json)
-
-
-def _check(file: Path | None, *, as_json: bool) -> None:
     from gitdailies_connection.check import reachability
 
-    findings = _findings(file)
+    findings = _findings(file or config)
     if as_json:
         output.as_json({"findings": [vars(finding) for finding in findings]})
     else:
@@ -276,28 +262,3 @@ def _sign_in(settings: SignInSettings) -> list[Finding]:
     except SignInRefused as error:
         return [Finding(FAULT, f"{where}: {error}", "compare issuer with what the provider says")]
     return [Finding(OK, f"{where}: {settings.openid.issuer} publishes what a sign-in needs")]
-
-
-def _compare(file: Path | None, openapi: Path, *, as_json: bool) -> None:
-    from gitdailies_connection.check.openapi import differences
-    from gitdailies_connection.config.document.yaml_document import read_openapi
-    from gitdailies_core.events.dialect import Dialect
-    from gitdailies_core.events.receivers import DOCUMENTED
-
-    path = find_config.find(file)
-    document = read_openapi(openapi)
-    if path is None:
-        found = list(differences(document, Dialect.make(receiver=DOCUMENTED)))
-    else:
-        destination = find_config.load_configuration(path).gitdailies
-        found = list(differences(document, destination.dialect(), path=urlsplit(destination.address).path))
-    if as_json:
-        output.as_json({"differences": found})
-    else:
-        for difference in found:
-            click.echo(output.printable(difference))
-        click.echo(
-            f"{len(found)} differences" if found else "no differences between the dialect and the document"
-        )
-    if found:
-        raise click.exceptions.Exit(2)

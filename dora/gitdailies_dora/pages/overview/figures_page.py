@@ -13,7 +13,6 @@ from gitdailies_server.storage.timestamps import to_us
 from starlette.responses import Response
 
 from gitdailies_dora.derived.read.figures.answer import of_groups
-from gitdailies_dora.derived.read.figures.answer_cache import AnswerCache
 from gitdailies_dora.derived.read.figures.overview import overview
 from gitdailies_dora.derived.read.figures.repository_page import repository_page
 from gitdailies_dora.derived.read.figures.series_question import MOST_DAYS, MOST_LISTED, Asked, asked
@@ -65,7 +64,6 @@ class DoraPage:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._answers: AnswerCache = AnswerCache(site.store, site.clock)
 
     def pages(self) -> list[Page]:
         return [
@@ -88,7 +86,7 @@ class DoraPage:
             return whole
         # The rows may now include events later than the first moment.
         shown = partial(_shown, filters=filters, question=self._asked(filters), settings=self._site.settings)
-        template, context = await self._answers.ask(frozenset(filters.items()), shown)
+        template, context = await self._site.store.ask(shown)
         choices = team_choices(self._site.teams)
         page = self._site.render(
             visit, template, error="", sample=deploy_command(visit.origin), team_choices=choices, **context
