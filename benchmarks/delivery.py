@@ -52,7 +52,7 @@ class Delivered:
 def relay(
     folder: Path, kind: str = "sqlite", *, url: str = _NOWHERE, checkout: Path = harness.CHECKOUT
 ) -> Iterator[harness.Server]:
-    """Run a relay with the source of `deliveries`, whose delivery is paused."""
+    """Run a relay with every source of `deliveries`, whose delivery is paused."""
     with harness.store(kind, folder) as store:
         _configuration(folder).write_text(deliveries.CONFIGURATION.format(url=url, store=store))
         command = ("-m", "gitdailies_cli", "relay", "--config", str(_configuration(folder)))
@@ -76,8 +76,8 @@ def _configuration(folder: Path) -> Path:
 def of_relay(receiver: str, events: int, seconds: float, checkout: Path = harness.CHECKOUT) -> Delivered:
     """Let a relay of *checkout* deliver that many events to a receiver of that kind."""
     with _receiving(receiver) as (folder, url), relay(folder, url=url, checkout=checkout) as server:
-        for word in ("triggered", "resolved"):
-            harness.Lane(server, deliveries.build(word, events // 2)).finish()
+        for what in ("pagerduty", "pagerduty, ends"):
+            harness.Lane(server, deliveries.build(what, events // 2)).finish()
         before = server.cpu_us()
         act(folder, checkout, "resume")
         until = time.monotonic() + seconds

@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--events", type=int, default=60_000, help="for each; it ends when none is left")
     given = parser.parse_args()
-    requests = deliveries.build("triggered", given.events)
+    requests = deliveries.build("pagerduty", given.events)
     os.sched_setaffinity(0, {harness.CORES[-1]})
     here = str(Path(__file__).parent)
     with ExitStack() as stack:

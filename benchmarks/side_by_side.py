@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def _intake(checkouts: dict[str, Path], given: argparse.Namespace) -> float:
-    requests = deliveries.build("triggered", given.events)
+    requests = deliveries.build("pagerduty", given.events)
     with ExitStack() as stack:
         lanes = {}
         for name, checkout in checkouts.items():

@@ -38,6 +38,11 @@ def rows(done: subprocess.CompletedProcess[str]) -> list[str]:
             ("--seconds=3", "--events=20000"),
             ["relay on SQLite", "relay on PostgreSQL", "bare server", "durable peer"],
         ),
+        (
+            "packs_intake",
+            ("--seconds=6", "--events=15000"),
+            ["pagerduty", "pagerduty, scattered", "opsgenie", "alertmanager", "incident-io", "github"],
+        ),
         ("delivery", ("--events=600",), ["a simple script", "relay, documented", "relay, ours"]),
         ("side_by_side", (ROOT, "--seconds=3", "--events=30000", "--rounds=0"), ["other", "this"]),
     ],
