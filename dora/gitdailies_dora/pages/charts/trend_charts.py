@@ -78,6 +78,20 @@ def plot(
     return svg.svg("chart", label, WIDTH, HEIGHT, drawn)
 
 
+def both(label: str, sides: Sequence[Sequence[Point]], scale: Scale) -> Markup:
+    """Draw the dots and the lines of two groups over the same buckets; the first one has the titles."""
+    frames = [_Frame(points, scale) for points in sides]
+    drawn = [
+        *frames[0].axes(),
+        *(
+            svg.group(css, [*frame.dots(), *frame.line()])
+            for css, frame in zip(("one", "other"), frames, strict=True)
+        ),
+        *frames[0].fields(),
+    ]
+    return svg.svg("chart", label, WIDTH, HEIGHT, drawn)
+
+
 class _Frame:
     """The place of the buckets and the values of one chart."""
 
