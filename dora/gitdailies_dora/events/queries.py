@@ -49,8 +49,8 @@ _COLUMNS = (
 )
 # Delete an event and return what its audit line needs.
 _DELETE = f"DELETE FROM events WHERE id = ? {deleted.DELETED}"  # noqa: S608  a constant
-# The number of an event.
-_SEQ_OF = "SELECT seq FROM events WHERE id = ?"
+# The number of an event, and the event.
+_BY_ID = "SELECT seq, body FROM events WHERE id = ?"
 # Stored events by id, and erased ones by hash; `{}` is the list of either.
 _STORED = "SELECT id, digest, time, time_given, body FROM events WHERE id {}"
 _ERASED = "SELECT hash, NULL, 0, 0, '' FROM erased_events WHERE hash {}"
@@ -132,10 +132,10 @@ def delete(session: Session, id_: str, *, actor: str, now: datetime) -> bool:
     return True
 
 
-def seqs_of(session: Session, ids: Sequence[str]) -> dict[str, int]:
-    """Return the numbers of stored events by their ids; those that are not stored are left out."""
-    found = ((id_, session.execute(_SEQ_OF, (id_,)).fetchone()) for id_ in ids)
-    return {id_: row[0] for id_, row in found if row is not None}
+def stored(session: Session, ids: Sequence[str]) -> dict[str, tuple[int, dict[str, Any]]]:
+    """Return stored events by their ids, each with its number; those that are not stored are left out."""
+    found = ((id_, session.execute(_BY_ID, (id_,)).fetchone()) for id_ in ids)
+    return {id_: (row[0], orjson.loads(row[1])) for id_, row in found if row is not None}
 
 
 def _existing(session: Session, ids: Sequence[str]) -> tuple[dict[str, ExistingEvent], set[str]]:
