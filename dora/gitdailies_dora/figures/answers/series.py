@@ -299,15 +299,28 @@ def differences(
     """
     if planned.before is None:
         return [()] * len(groups)
+    before = _sides(sums, groups, firsts, planned.total_before, planned.weeks_before)
+    now = _sides(sums, groups, firsts, planned.total, planned.weeks)
+    return list(map(tallies.differences, before, now))
 
-    def sides(part: range, weeks: Sequence[tuple[Bucket, range]]) -> Iterable[Side]:
-        deploys = [
-            sums.deploys(keys, _observed(weeks, first)) for keys, first in zip(groups, firsts, strict=True)
-        ]
-        return map(Side, sums.together(groups, part), sums.drawn(groups, part), deploys)
 
-    before = sides(planned.total_before, planned.weeks_before)
-    return list(map(tallies.differences, before, sides(planned.total, planned.weeks)))
+def apart(planned: Plan, sums: Sums, keys: Sequence[Key], firsts: Sequence[int | None]) -> SeriesChange:
+    """Say how the second of two groups differs from the first one in the period."""
+    one, other = _sides(sums, [(key,) for key in keys], firsts, planned.total, planned.weeks)
+    return tallies.changes(clear(tallies.differences(one, other)))
+
+
+def _sides(
+    sums: Sums,
+    groups: Sequence[Sequence[Key]],
+    firsts: Sequence[int | None],
+    part: range,
+    weeks: Sequence[tuple[Bucket, range]],
+) -> Iterable[Side]:
+    deploys = [
+        sums.deploys(keys, _observed(weeks, first)) for keys, first in zip(groups, firsts, strict=True)
+    ]
+    return map(Side, sums.together(groups, part), sums.drawn(groups, part), deploys)
 
 
 def changes(

@@ -40,6 +40,7 @@ from gitdailies_dora.pages.events.event_view import (
     deploy_view,
     end_view,
     incident_view,
+    told_apart,
 )
 from gitdailies_dora.pages.frame.event_summary import TITLES, EventSummary, event_summary
 from gitdailies_dora.pages.frame.formatting import BEHIND_US, csv_line, moment
@@ -272,7 +273,11 @@ class EventPages(PageGroup):
             return NOTHING if deploy is None else deploy_view(deploy, about, settings)
         if event.kind == INCIDENT_STARTED:
             incident = await ask(partial(detail.incident, id_=event.id, settings=settings, now=now))
-            return NOTHING if incident is None else incident_view(incident, about, settings)
+            if incident is None:
+                return NOTHING
+            ids = [near.id for near in incident.attribution.near]
+            stored = await self._site.store.read(partial(queries.stored, ids=ids))
+            return told_apart(incident_view(incident, about, settings), stored)
         end = await ask(partial(detail.event, id_=event.id, settings=settings, now=now))
         return NOTHING if end is None else end_view(end, about, settings)
 

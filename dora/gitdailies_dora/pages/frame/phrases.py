@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 
 from gitdailies_core.values.times import parse
@@ -115,19 +115,25 @@ def change(figure: str, changed: SeriesChange, before: Figures) -> str:
 
 def became(figure: str, changed: SeriesChange, before: Figures) -> str:
     """Write what became of a figure since the period before."""
-    word = changed.by_figure[figure]
-    if word == comparison.FEW and value(figure, before).startswith(NOTHING):
+    if changed.by_figure[figure] == comparison.FEW and value(figure, before).startswith(NOTHING):
         return NONE_BEFORE
+    return _word(figure, changed)
+
+
+def difference(figure: str, changed: SeriesChange, names: Sequence[str]) -> str:
+    """Write how the second of two groups differs from the first one."""
+    said = _word(figure, changed)
+    if comparison.is_clear(changed.by_figure[figure]):
+        return f"{names[1]}: {said} than {names[0]}"
+    return said.replace(UNCLEAR, "no clear difference")
+
+
+def _word(figure: str, changed: SeriesChange) -> str:
+    """Return the word of a change: more deploys, a higher rate, a longer time; or why there is none."""
+    word = changed.by_figure[figure]
     if (figure, word) == (FREQUENCY, comparison.FEW):
         word = TOO_SHORT  # whole weeks are compared, however many deploys they have
-    return _NOT_CLEAR.get(word) or f"clearly {_word(figure, word)}"
-
-
-def _word(figure: str, word: str) -> str:
-    """Return the word of a change: more deploys, a higher rate, a longer time."""
-    if figure == FREQUENCY:
-        return _COUNTS[word]
-    return word
+    return _NOT_CLEAR.get(word) or f"clearly {_COUNTS[word] if figure == FREQUENCY else word}"
 
 
 def value(figure: str, figures: Figures) -> str:

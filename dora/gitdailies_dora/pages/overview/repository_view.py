@@ -59,10 +59,7 @@ _HEADINGS = {"day": "Day", "week": "Week of", "quarter": "Quarter from", "decade
 
 def form(filters: Mapping[str, str]) -> dict[str, Any]:
     """Return what the form and the choice of periods show."""
-    same = {
-        name: filters.get(name, "")
-        for name in ("repo", "team", "environment", "service", "now", "sort", "view", "rotate")
-    }
+    same = {name: text for name, text in filters.items() if name not in ("days", "from", "to", "page")}
     chosen = filters.get("days") or str(DEFAULT_DAYS)
     by_days = not (filters.get("from") or filters.get("to"))
     return {
