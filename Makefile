@@ -28,7 +28,7 @@ help: ## list the targets
 
 $(READY): pyproject.toml
 	@sh scripts/check_python.sh '$(PYTHON)'
-	@echo "setting up $(VENV): once, a minute or two"
+	@echo "setting up $(VENV): once, in less than a minute"
 	@# What an interrupted start left has a Python, but no pip.
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@{ $(BIN)/python -m pip install --disable-pip-version-check --editable '.[all]'; echo $$? >$(VENV)/.ended; } | \
