@@ -44,6 +44,6 @@ def absolute(text: str, page: str, published: Published) -> str:
     def address(found: re.Match[str]) -> str:
         file = published.page(posixpath.normpath(posixpath.join(folder, found[1])))
         # The page of a picture is no picture.
-        return f"{file}?raw=true" if file.endswith(".png") else file
+        return f"{file}?raw=true" if file.endswith((".png", ".svg")) else file
 
     return _LINK.sub(address, text)

@@ -24,7 +24,7 @@ def test_the_file_of_this_tree_has_every_key_and_no_other() -> None:
 def test_the_examples_in_the_file_have_the_right_forms() -> None:
     """Each example in a comment of the file is a value that the reader takes."""
     text = (ROOT / FILE).read_text("utf-8")
-    filled, count = re.subn(r'^(\w+ = )""( +#.*such as )(\S+)$', r'\1"\3"\2\3', text, flags=re.MULTILINE)
+    filled, count = re.subn(r'^(\w+ = )"[^"]*"( +#.*such as )(\S+)$', r'\1"\3"\2\3', text, flags=re.MULTILINE)
 
     assert count >= 8
     assert read(filled).mirrors.buildkite.endswith("-buildkite-plugin")
