@@ -30,13 +30,6 @@ def test_the_examples_in_the_file_have_the_right_forms() -> None:
     assert read(filled).mirrors.buildkite.endswith("-buildkite-plugin")
 
 
-def test_the_package_is_called_as_in_pyproject() -> None:
-    """The name on the package index is the one that the built package has."""
-    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-
-    assert of(ROOT).registries.package == pyproject["project"]["name"]
-
-
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -28,7 +28,7 @@ READY: dict[str, Any] = {
     "tags_of_head": [],
     "changelog_text": LOG,
     "project": PROJECT,
-    "manifest": {"name": "gitdailies-integrations", "version": "0.2.0"},
+    "manifest": {"version": "0.2.0"},
 }
 
 
@@ -60,12 +60,8 @@ def test_a_release_that_is_ready() -> None:
         ),
         ({"changelog_text": LOG.replace("- New.", "")}, "CHANGELOG.md: the entry of 0.2.0 is empty"),
         (
-            {"manifest": {"name": "gitdailies-integrations", "version": "0.1.0"}},
+            {"manifest": {"version": "0.1.0"}},
             "pyproject.toml: version: expected 0.2.0, got 0.1.0; change and commit it",
-        ),
-        (
-            {"manifest": {"name": "other", "version": "0.2.0"}},
-            "registries.package: expected other, as in pyproject.toml, got gitdailies-integrations",
         ),
     ],
 )
@@ -175,6 +171,17 @@ def test_links_become_addresses() -> None:
         f"[a]({home}/docs/a.md#b) [c]({home}/github-action/src/c.yml) "
         "[d](#d) [e](https://example.org/e) [f](mailto:f@example.org)"
         f" ![g]({home}/docs/g.png?raw=true) ![h]({home}/github-action/h.svg?raw=true)"
+    )
+
+
+def test_the_package_is_renamed_and_no_repository() -> None:
+    """A name on the index of the owner's own takes the place of the package's, and of nothing else."""
+    own = replace(PROJECT, registries=replace(PROJECT.registries, package="larkspur-dora"))
+    text = 'version("gitdailies-integrations") gitdailies-integrations[relay] '
+    kept = "github.com/larkspur/gitdailies-integrations gitdailies-integrations-2"
+
+    assert stamp.renamed(text + kept, Published(own, VERSION)) == (
+        f'version("larkspur-dora") larkspur-dora[relay] {kept}'
     )
 
 
