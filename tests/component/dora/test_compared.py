@@ -44,7 +44,7 @@ def owner(receiver: Receiver) -> Visitor:
 
 def slow_deploys() -> list[dict[str, object]]:
     """Return deploys of Payments whose commits waited for nine days, in weeks before the made-up ones."""
-    found = []
+    found: list[dict[str, object]] = []
     for number in range(60):
         time = MONDAY - timedelta(days=30) + timedelta(hours=number)
         sha = f"{number + 1:040x}"

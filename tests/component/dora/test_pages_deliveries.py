@@ -70,6 +70,21 @@ def test_a_delivery_leads_to_its_event(both: Both) -> None:
     assert re.findall(r'href="/deliveries/relay/(d\w+)">', both.owner.get(html.unescape(back)).text)
 
 
+def test_deliveries_show_titles_outcomes_over_time_and_how_soon_they_counted(both: Both) -> None:
+    """A line has the title of its event, a drawing counts outcomes, and a delivery how soon it counted."""
+    for number in (1, 2):
+        assert pagerduty("incident.triggered", f"Q{number}").post(both.relay.url).status_code == 202
+    page = eventually(
+        lambda: (text := both.owner.get("/deliveries").text).count("Passed on</span>") > 1 and text
+    )
+    title = both.receiver.events(both.receiver.key("reading", "read"))[0]["title"]
+    assert page.count(f'<span class="under">{html.escape(title)}</span>') == 2
+    assert 'aria-label="2 deliveries by time: 2 passed on"' in page
+    delivery = both.owner.get(re.search(r'<th scope="row"><a href="([^"]+)"', page)[1]).text
+    assert html.escape(title) in delivery
+    assert re.search(r"<dt>Counted here</dt><dd>[^<]+ after it arrived</dd>", delivery)
+
+
 def test_an_event_without_a_delivery_leads_to_none(both: Both) -> None:
     """An event that came straight here has no link to a delivery, in whatever form it came."""
     key = both.receiver.key("ci")

@@ -100,6 +100,9 @@ def test_an_export_is_the_answer_of_the_interface(receiver: Receiver, owner: Vis
     table = list(csv.DictReader(io.StringIO(found["csv"].text)))
     assert {row["repo"] for row in table} == {"larkspur/ledger", "larkspur/shop"}
     assert "| both | larkspur/ledger |" in found["md"].text
+    assert found["md"].text.startswith("Figures of all repositories, production from ")
+    of_team = owner.get(f"/dora/export?{QUERY}&team=both&format=md").text
+    assert of_team.startswith("Figures of both, production from ")
 
 
 def test_nobody_exports_without_signing_in(receiver: Receiver) -> None:

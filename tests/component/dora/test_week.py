@@ -12,6 +12,7 @@ import pytest
 from gitdailies_dora.accounts.audit import read_audit
 from gitdailies_dora.accounts.first_owner import invite_owner
 from gitdailies_dora.accounts.screens import SHARED_FOR
+from gitdailies_dora.figures.words.review import SlowChange, slowest
 from gitdailies_dora.figures.words.week import Trouble, outages, severity_rank
 from gitdailies_dora.sql.database import transaction
 from gitdailies_server.storage.timestamps import to_us
@@ -92,7 +93,9 @@ def test_a_lead_reads_the_week_on_the_page_and_in_a_chat(with_teams: Receiver) -
         assert "3 outages and 1 failed deploy without an incident. What hurt most: Database of " in text
         assert "Database of sessions is down (SEV-1, 3 h). Still open: Search index is behind." in text
         assert "Tue 31 Mar 14:00, 3 h: Database of sessions is down, SEV-1 in larkspur/auth" in text
-        assert "larkspur/shop (Platform, Payments, Storefront). No deploy caused it." in text
+        assert (
+            "larkspur/shop (Platform, Payments, Storefront). No deploy caused it. If one did, change " in text
+        )
         assert re.search(
             r"Payments fail, SEV-2 in larkspur/pay \(Payments\)\. 10 min after deploy \w+, repaired", text
         )
@@ -101,6 +104,17 @@ def test_a_lead_reads_the_week_on_the_page_and_in_a_chat(with_teams: Receiver) -
         assert "3 to decide" in text
         assert "It has not recovered yet." in text
     assert "Nothing changed clearly." in markdown
+    # What has no verdict has one wording, and a line that is put aside says what that does.
+    assert shown.count("no clear change") == 5
+    assert "too few to compare" not in shown
+    assert "Done only takes a line off the list: no figure changes." in shown
+    assert re.search(
+        r"^All repositories, production, as of \d{4}-\d\d-\d\d \d\d:\d\d UTC\.$", markdown, re.MULTILINE
+    )
+    chat = re.search(r'<pre id="markdown"[^>]*>(.*?)</pre>', owner.get(f"{PAGE}&team=base").text, re.DOTALL)[
+        1
+    ]
+    assert re.search(r"^base, production, as of ", chat, re.MULTILINE)
     of_team = text_of(owner.get(f"{PAGE}&team=base").text)
     assert ("Database of sessions is down" in of_team, "Payments fail" in of_team) == (True, False)
 
@@ -183,3 +197,14 @@ def test_the_words_of_tools_are_ranked() -> None:
     """A digit says how severe something is, and so do the usual words. An unknown one comes last."""
     words = ("SEV-0", "P1", "critical", "high", "sev 3", "Warning", "low", "purple", "")
     assert [severity_rank(word) for word in words] == [0, 1, 1, 2, 3, 3, 4, 9, 9]
+
+
+def test_slow_changes_of_one_length_are_in_order_of_time() -> None:
+    """What people read as one length does not change its order by a part of a second."""
+    changes = [
+        SlowChange("late", 3, 5 * 3_600_000_000 + 900_000),
+        SlowChange("early", 1, 5 * 3_600_000_000),
+        SlowChange("middle", 2, 5 * 3_600_000_000 + 400_000),
+        SlowChange("longest", 9, 6 * 3_600_000_000),
+    ]
+    assert [one.deploy for one in slowest(changes)] == ["longest", "early", "middle", "late"]

@@ -32,7 +32,9 @@ def test_lists_of_any_length_are_known_by_one_prepared_statement(
         for expected in ("created", "unchanged"):
             for events in lists:
                 database().begin(session)
-                outcomes = queries.accept(session, read(events), key=key, now=NOW, strict_order=False)
+                outcomes = queries.accept(
+                    session, read(events), key=key, now=NOW, strict_order=False, arrivals=[]
+                )
                 database().commit(session)
                 assert outcomes is not None
                 assert {outcome.status for outcome in outcomes} == {expected}

@@ -272,7 +272,11 @@ class EventPages(PageGroup):
             return NOTHING if deploy is None else deploy_view(deploy, about, settings)
         if event.kind == INCIDENT_STARTED:
             incident = await ask(partial(detail.incident, id_=event.id, settings=settings, now=now))
-            return NOTHING if incident is None else incident_view(incident, about, settings)
+            if incident is None:
+                return NOTHING
+            ids = [near.id for near in incident.attribution.near]
+            told = await self._site.store.read(partial(queries.stored, ids=ids))
+            return incident_view(incident, about, settings, {id_: body for id_, (_, body) in told.items()})
         end = await ask(partial(detail.event, id_=event.id, settings=settings, now=now))
         return NOTHING if end is None else end_view(end, about, settings)
 

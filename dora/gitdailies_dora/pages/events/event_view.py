@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gitdailies_core.events.events import DEPLOYED
 from gitdailies_core.values.times import parse
@@ -19,7 +19,7 @@ from gitdailies_dora.figures.history.facts import TIME
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.figures.words import reasons, timeline
 from gitdailies_dora.pages.frame.event_links import Piece, commit_url, event_url, linked
-from gitdailies_dora.pages.frame.event_titles import name_of, title_of
+from gitdailies_dora.pages.frame.event_titles import name_of, short, title_of
 from gitdailies_dora.pages.frame.formatting import (
     clock_time,
     duration,
@@ -219,9 +219,12 @@ def deploy_view(
 
 
 def incident_view(
-    found: answers.IncidentDetail, about: answers.EventReference, settings: FigureSettings
+    found: answers.IncidentDetail,
+    about: answers.EventReference,
+    settings: FigureSettings,
+    told: Mapping[str, Mapping[str, Any]],
 ) -> EventView:
-    """Return what the page of the incident *about* shows."""
+    """Return what the page of the incident *about* shows; *told* has the deploys near it."""
     zone, related, attribution = settings.zone, found.related, found.attribution
     references = [about, *related.all(), *attribution.near]
     references += [attribution.wide] if attribution.wide is not None else []
@@ -229,7 +232,7 @@ def incident_view(
         state=_STATES[found.state],
         bad=found.state in _BAD,
         summary=_incident_summary(found, about, zone),
-        attribution=_attribution(found, about, window(settings.window.total_seconds())),
+        attribution=_attribution(found, about, window(settings.window.total_seconds()), told),
         merged_into=_link(related.merged_into),
         occurrences=[_occurrence(ref, zone) for ref in related.incidents],
         steps=_steps(found.timeline, references, about, zone),
@@ -305,7 +308,10 @@ def _incident_summary(
 
 
 def _attribution(
-    found: answers.IncidentDetail, about: answers.EventReference, before: str
+    found: answers.IncidentDetail,
+    about: answers.EventReference,
+    before: str,
+    told: Mapping[str, Mapping[str, Any]],
 ) -> ShownAttribution | None:
     """Return the deploy that made an incident, or why there is none; *before* is the length of the window."""
     attribution = found.attribution
@@ -318,8 +324,15 @@ def _attribution(
         caused_by=attribution.caused_by,
         caused_by_url=commit_url("", "", attribution.caused_by or ""),
         wide=_link(attribution.wide, about.time, "before the incident"),
-        near=[(ref.id, _link_to(ref, about.time)) for ref in attribution.near],
+        near=[(ref.id, _told(_link_to(ref, about.time), told.get(ref.id, {}))) for ref in attribution.near],
     )
+
+
+def _told(link: EventLink, deploy: Mapping[str, Any]) -> EventLink:
+    """Add what tells a deploy from others: its message or title, its version and its run, where known."""
+    words = (deploy.get("message") or deploy.get("title"), deploy.get("version"), deploy.get("run"))
+    named = [short(str(one)) for one in words if one]
+    return link._replace(note=", ".join([*named, link.note]))
 
 
 def _correction(made: answers.EventCorrection | None, zone: tzinfo) -> ShownCorrection | None:

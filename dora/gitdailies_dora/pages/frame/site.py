@@ -141,6 +141,7 @@ class Site:
                 role_words=self._role_words,
                 form_field=FORM_FIELD,
                 timezone=self.settings.zone,
+                store_fault=self.store.fault if visit.person else "",
                 navigation=[
                     (
                         path,

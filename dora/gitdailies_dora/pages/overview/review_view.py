@@ -24,6 +24,7 @@ from gitdailies_dora.pages.frame.event_titles import name_of, short
 from gitdailies_dora.pages.frame.formatting import (
     BEHIND_US,
     amount,
+    clock_time,
     count,
     day_and_time,
     duration,
@@ -134,6 +135,7 @@ def summary(answer: answers.Review, notice: str) -> str:
 def markdown(answer: answers.Review, now: int, zone: tzinfo, origin: str) -> str:
     """Write the review for a chat; links lead to *origin*, the address of the pages."""
     notice = still_counting(answer, now, zone)
+    as_of = to_us(parse(answer.as_of, "asOf"))
     url = origin + review_url(answer.week, answer.filter)
     of = ", ".join(text for text in (answer.filter.repo, answer.filter.team) if text)
     monday = long_day(local_time(to_us(parse(answer.from_, "from")), zone).date())
@@ -151,7 +153,8 @@ def markdown(answer: answers.Review, now: int, zone: tzinfo, origin: str) -> str
         for one in week_view.lines(answer, now, zone)
     ]
     parts = [
-        f"## Week of {monday} ([{answer.week}]({url}))" + (f", {_escaped(of)}" if of else ""),
+        f"## Week of {monday} ([{answer.week}]({url}))",
+        f"{_escaped(of) or 'All repositories'}, production, as of {clock_time(as_of, zone)}.",
         _linked_all(week_view.headline(answer, now), origin),
         *([notice] if notice else []),
         "\n".join(figures),

@@ -23,8 +23,6 @@ from gitdailies_dora.pages.frame.formatting import amount, day_and_time, duratio
 # What is said of the deploys that an incident is attributed to.
 _BY_EVIDENCE, _BY_TIME = ("Caused by ", ""), ("{} after ", ", which may have caused it")
 _CAUSES = {BY_CAUSE: _BY_EVIDENCE, BY_HAND: _BY_EVIDENCE, BY_TIME: _BY_TIME}
-# Two weeks have one whole week each.
-_SHORTER = {phrases.TOO_SHORT: phrases.FEW}
 _NONE: Mapping[str, str] = MappingProxyType({})
 # So many repositories of an outage are named.
 _NAMED = 3
@@ -54,15 +52,13 @@ def figures(
     """Return the five figures of a week and of the week before, with the addresses of their lists."""
     found, before, change = [], answer.before, answer.change
     for name in FIGURES:
-        was, became = list[Piece](), ""
+        was, became, is_sure = list[Piece](), phrases.UNCLEAR, False
         if before is not None and change is not None:
             was = opened(phrases.value(name, before), listed_before)
-            became = phrases.became(name, change, before)
-        is_sure = change is not None and is_clear(change.by_figure[name])
+            is_sure = is_clear(change.by_figure[name])
+            became = phrases.became(name, change, before) if is_sure else became
         value = opened(phrases.value(name, answer.figures), listed)
-        found.append(
-            WeekFigure(phrases.FIGURE_NAMES[name], value, was, _SHORTER.get(became, became), is_sure)
-        )
+        found.append(WeekFigure(phrases.FIGURE_NAMES[name], value, was, became, is_sure))
     return found
 
 
@@ -123,7 +119,7 @@ def _cause(one: answers.Happening) -> list[Piece]:
         return [Piece(" failed"), *repaired, Piece(".")]
     if not one.deploys:
         said = "No deploy caused it" if one.how == NO_CAUSE else "No deploy is known to have caused it"
-        return [Piece(f". {said}.")]
+        return [Piece(f". {said}. If one did, change the cause on the page of the incident.")]
     said, rest = _CAUSES.get(one.how, _BY_TIME)
     return [
         Piece(f". {said.format(_late(one))}"),
