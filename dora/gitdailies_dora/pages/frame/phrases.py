@@ -46,6 +46,12 @@ FIGURE_NAMES: Mapping[str, str] = {
 FEW, UNCLEAR, NONE_BEFORE = "too few to compare", "no clear change", "No earlier value to compare with"
 TOO_SHORT = "too few whole weeks to compare"
 _NOT_CLEAR: Mapping[str, str] = {comparison.FEW: FEW, comparison.UNCLEAR: UNCLEAR, TOO_SHORT: TOO_SHORT}
+# Which of two decisions a person takes.
+WHEN_NOT_FAILED = (
+    "If the incident had another cause, such as an outage of a provider, choose \u201cNo deploy caused "
+    "it\u201d on its page. If the deploy worked as it should, choose \u201cIt did not fail\u201d on "
+    "the page of the deploy."
+)
 _COUNTS: Mapping[str, str] = {comparison.HIGHER: "more", comparison.LOWER: "fewer"}
 
 
@@ -105,12 +111,12 @@ def span(number: float) -> str:
     return duration(number * 86_400) if 0 < number < 1 else days(number)
 
 
-def change(figure: str, changed: SeriesChange, before: Figures) -> str:
+def change(figure: str, changed: SeriesChange, before: Figures, unit: tuple[int, str] | None = None) -> str:
     """Write what became of a figure, with the value and the counts of the period before."""
     said = became(figure, changed, before)
     if said == NONE_BEFORE:
         return said
-    return f"{said}; before: {', '.join(map(unbroken, value(figure, before).split(', ')))}"
+    return f"{said}; before: {', '.join(map(unbroken, value(figure, before, unit).split(', ')))}"
 
 
 def became(figure: str, changed: SeriesChange, before: Figures) -> str:
@@ -136,11 +142,11 @@ def _word(figure: str, changed: SeriesChange) -> str:
     return _NOT_CLEAR.get(word) or f"clearly {_COUNTS[word] if figure == FREQUENCY else word}"
 
 
-def value(figure: str, figures: Figures) -> str:
-    """Write the main number of a figure with the count behind it."""
+def value(figure: str, figures: Figures, unit: tuple[int, str] | None = None) -> str:
+    """Write the main number of a figure with the count behind it; *unit* is that of a frequency beside it."""
     if figure == FREQUENCY:
         found = figures.deployment_frequency
-        often, within = frequency(found)
+        often, within = frequency(found, unit=unit)
         deploys = amount(found.deploys, "deploy", "deploys")
         if within:
             return f"{often} {within}"

@@ -243,9 +243,10 @@ class _Drawing:
         self.filters = filters
         self.environment = environment
         self.whole = whole
-        # One unit for all rows, on every page: that of the mean row.
-        often = self.whole.total.deployment_frequency.value or 0
-        self.unit = rate_unit(often / max(len(found.found.keys), 1))
+        # One unit for all rows, on every page: that of the mean row with deploys.
+        often, read = self.whole.total.deployment_frequency.value or 0, found.found
+        deploying = sum(any(read.sums.deploys([key], [read.planned.total])) for key in read.keys)
+        self.unit = rate_unit(often / max(deploying, 1))
         self.common = whole.total.change_fail_rate.value
         self.top = 1.0 if (self.common or 0) > _USUAL_TOP * 0.75 else _USUAL_TOP
         self.titles = [bucket_title(found.question.interval, one) for one, _ in found.found.planned.buckets]
@@ -298,7 +299,7 @@ class _Drawing:
                 sum(found.open_now[key] for key in keys),
                 **place,
             ),
-            "changes": {figure: _clear(figures, figure) for figure in FIGURES},
+            "changes": {figure: _clear(figures, figure, self.unit) for figure in FIGURES},
         }
 
     def open_now(self, number: int, words: str = "", **place: str) -> Piece:
@@ -324,13 +325,13 @@ def _summary(found: Overview, group: Key, keys: Sequence[Key]) -> Summary:
     return shown._replace(change=found.clear.changes.get(group))
 
 
-def _clear(figures: Summary, figure: str) -> str:
+def _clear(figures: Summary, figure: str, unit: tuple[int, str]) -> str:
     """Write what became of a figure, if that is clear; else ""."""
     if figures.change is None or figures.before is None:
         return ""
     if not is_clear(figures.change.by_figure[figure]):
         return ""
-    return phrases.change(figure, figures.change, figures.before)
+    return phrases.change(figure, figures.change, figures.before, unit)
 
 
 def _by_team(

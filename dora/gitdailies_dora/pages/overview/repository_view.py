@@ -33,6 +33,7 @@ from gitdailies_dora.pages.frame.formatting import (
     dora_url,
     duration,
     moment,
+    rate_unit,
     url_time,
     window,
 )
@@ -98,6 +99,7 @@ def context(
     cut = [one.bucket for one in found.buckets]
     labels = [BUCKET_LABELS[unit].format(bucket.local_begin) for bucket in cut]
     figures, before, changed = found.figures
+    unit = rate_unit(figures.deployment_frequency.value)
     observed = phrases.observed(figures.deployment_frequency, zone)
     place = ("repo", "service", "team", "environment")
     filled = {name: getattr(found.target, name) or "" for name in place}
@@ -137,7 +139,7 @@ def context(
         "before_since": before and phrases.observed(before.deployment_frequency, zone),
         "changes": {}
         if before is None or changed is None
-        else {figure: phrases.change(figure, changed, before) for figure in FIGURES},
+        else {figure: phrases.change(figure, changed, before, unit) for figure in FIGURES},
         "cards": shown,
         "live": _live(found, settings),
         "owners": [
