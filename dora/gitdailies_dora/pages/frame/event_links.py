@@ -62,7 +62,7 @@ _SENTENCES = (
     *((rf"({_NUMBER})\s{word}", (word,)) for word in EVIDENCE_WORDS.values()),
     (rf"({_NUMBER})\shad\san\sincident", ("May have failed",)),
     (rf"({_NUMBER})\stoo\snew\sto\stell", ("Too new to tell",)),
-    (rf"({_NUMBER})\sfailed\sin\sthe\slast", ("Recent failures",)),
+    (rf"({_NUMBER})\sfailed\sor\smay\shave\sfailed\sin", ("Recent failures",)),
     (rf"unknown\sfor\s({_NUMBER}\sdeploys?)", ("Unknown deploys",)),
     (rf"nothing\snew\sin\s({_NUMBER}\sdeploys?)", ("Deploys with nothing new",)),
     (rf"((?:{_NUMBER}|one)\srecovered(?:\sdeploys?)?)", ("Recovered",)),

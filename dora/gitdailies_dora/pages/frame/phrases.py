@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
 
 from gitdailies_core.values.times import parse
 from gitdailies_server.storage.timestamps import to_us
 
+from gitdailies_dora.accounts.audit import AuditLine
 from gitdailies_dora.figures.answers import comparison
 from gitdailies_dora.figures.answers.numbers import (
     FAIL_RATE,
@@ -53,6 +55,34 @@ WHEN_NOT_FAILED = (
     "the page of the deploy."
 )
 _COUNTS: Mapping[str, str] = {comparison.HIGHER: "more", comparison.LOWER: "fewer"}
+
+# Settings that make the figures, in plain words; \1 is the name of a repository.
+_SETTINGS = (
+    (r"dora\.window_hours", "the window"),
+    (r"dora\.timezone", "the time zone"),
+    (r"dora\.production", "the names of production"),
+    (r"dora\.deploys\.hotfix", "the branches of hotfixes"),
+    (r"dora\.count_same_commit", "whether a second deploy of a commit counts"),
+    (r"dora\.failures", "what makes a deploy fail"),
+    (r"dora\.mirrors\W+(.*?)\W*", r"the mirror of \1"),
+    (r"teams\b.*", "teams"),
+    (r"repositories\W+(.*?)\W*\.was", r"former names of \1"),
+    (r"repositories\W+(.*?)\W*\.services\b.*", r"paths of services in \1"),
+)
+
+
+def setting(name: str) -> str:
+    """Write the name of a setting in plain words."""
+    found = ((re.fullmatch(pattern, name), words) for pattern, words in _SETTINGS)
+    return next((match.expand(words) for match, words in found if match), name)
+
+
+def changed_settings(lines: Iterable[AuditLine], zone: tzinfo) -> list[tuple[str, str]]:
+    """Write which settings changed, by the minute: each kind once."""
+    found: dict[str, dict[str, None]] = {}
+    for line in lines:
+        found.setdefault(moment(to_us(line.at), zone), {})[setting(line.subject)] = None
+    return [(at, ", ".join(words)) for at, words in found.items()]
 
 
 def between(interval: RateInterval) -> str:

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from gitdailies_server.storage.timestamps import to_us
-
 from gitdailies_dora.derived.read.figures.names import MOST_SEEN, Choices
 from gitdailies_dora.derived.read.figures.overview import Overview
 from gitdailies_dora.figures.answers import series
@@ -127,6 +125,9 @@ def context(
     shown = pages[page - 1]
     active = {key[1] for key in rows}
     zone = settings.zone
+    still_open = found.open_now[ALL]
+    words = f" incident{'' if still_open == 1 else 's'} open now"
+    groups = _by_team(found, rows, shown, drawn, layout)
     observed = phrases.observed(whole.total.deployment_frequency, zone)
     listed = {} if on_wall else drawn.listed(question.period)
     units = _by_unit(found, drawn, listed=bool(listed))
@@ -141,7 +142,7 @@ def context(
         "before_since": whole.before and phrases.observed(whole.before.deployment_frequency, zone),
         "observed": observed,
         "decide": listed.get("May have failed", ""),
-        "cards": cards(whole, drawn.open_now(found.open_now[ALL], " open now"), units, shown_in),
+        "cards": cards(whole, drawn.open_now(still_open, words), units, shown_in),
         "chance": explained(whole.total.change_fail_rate, read.sums.shares((ALL,), question.period)),
         "counts_of": listed,
         "unit": question.interval,
@@ -152,7 +153,8 @@ def context(
         "sort": sort,
         "common": None if drawn.common is None else unbroken(percent(drawn.common)),
         "top": unbroken(f"0 to {drawn.top * 100:.0f} %"),
-        "teams": _by_team(found, rows, shown, drawn, layout),
+        "teams": groups,
+        "with_ranges": any(row and row["range"] for one in groups for row in (one["total"], *one["rows"])),
         "layouts": [
             (title, dora_url(filters, rows=one, page=None), one == layout) for one, title in LAYOUTS.items()
         ],
@@ -161,7 +163,7 @@ def context(
         "with_teams": bool(question.teams_known),
         "unknown": found.unknown,
         "alone": found.alone,
-        "changed": [(moment(to_us(one.at), zone), one.subject) for one in found.changed],
+        "changed": phrases.changed_settings(found.changed, zone),
         "number": count(len(active)),
         "quick_check": quick_check(whole.total),
         "outside": _outside(found, drawn, len(active)),
