@@ -19,6 +19,7 @@ from gitdailies_server.storage.timestamps import to_us
 
 from tests.support.databases import KINDS
 from tests.support.dora.made_up_week import OPEN, REPOS, TEAMS, events_of
+from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver, in_thread
 from tests.support.dora.visitor import Visitor
 from tests.support.empty_stores import DORA
@@ -114,9 +115,60 @@ def test_a_lead_reads_the_week_on_the_page_and_in_a_chat(with_teams: Receiver) -
     chat = re.search(r'<pre id="markdown"[^>]*>(.*?)</pre>', owner.get(f"{PAGE}&team=base").text, re.DOTALL)[
         1
     ]
-    assert re.search(r"^base, production, as of ", chat, re.MULTILINE)
+    assert re.search(r"^Platform, production, as of ", chat, re.MULTILINE), "a team by its title"
     of_team = text_of(owner.get(f"{PAGE}&team=base").text)
+    assert "Platform, production, until Sunday" in of_team
     assert ("Database of sessions is down" in of_team, "Payments fail" in of_team) == (True, False)
+
+
+def test_a_running_week_is_compared_with_the_same_part_of_the_week_before(
+    receiver: Receiver, owner: Visitor
+) -> None:
+    """What came later in the week before does not count, and the heading names the part; units are alike."""
+    now = datetime.now(UTC)
+    monday = (now - timedelta(days=now.weekday())).replace(hour=0, minute=0, second=0, microsecond=0)
+    week = timedelta(days=7)
+    times = (monday - week, now - week + timedelta(minutes=2), monday, monday, monday)
+    key, name = receiver.key("lead", "send", "read"), f"{monday:%G-W%V}"
+    deploys = [
+        {
+            **body("deploy"),
+            "id": f"d{number}",
+            "commitSHA": f"{number}" * 40,
+            "time": f"{at:%Y-%m-%dT%H:%M:%SZ}",
+        }
+        for number, at in enumerate(times)
+    ]
+    assert receiver.post(key, deploys).status_code == 202
+    found = receiver.get(key, "/api/review", week=name).json()
+    assert [found[part]["deploymentFrequency"]["deploys"] for part in ("figures", "before")] == [3, 1]
+    shown = text_of(owner.get(f"/review?week={name}").text)
+    until = f"{now - week:%a} {(now - week).day} "
+    assert f"The week compared with the week before until {until}" in shown
+    assert "The week before What changed" not in shown
+    assert f"(the week before until {until}" in shown, "in Markdown, too"
+
+
+def test_a_row_and_a_column_of_frequencies_have_one_unit(receiver: Receiver, owner: Visitor) -> None:
+    """Two values that are compared have one unit, and a repository without deploys changes none."""
+    times = [MONDAY + timedelta(days=at) for at in (0, 1, 2, 3, 4, 5, 6, 6.5, -1, -2, -3, -4, -5, -7)]
+    events = [
+        {
+            **body("deploy"),
+            "id": f"d{number}",
+            "commitSHA": f"{number:040}",
+            "time": f"{at:%Y-%m-%dT%H:%M:%SZ}",
+        }
+        for number, at in enumerate(times)
+    ]
+    elsewhere = {"id": "i1", "repo": "larkspur/idle", "time": events[0]["time"]}
+    incident = {**body("incident-started"), **elsewhere, "environment": "production"}
+    assert receiver.post(receiver.key("lead", "send", "read"), [*events, incident]).status_code == 202
+    review = text_of(owner.get(PAGE).text)
+    assert "Deployment frequency8 a week, 8 deploys6 a week, 6 deploys" in review
+    overview = text_of(owner.get("/dora?from=2026-03-30&to=2026-04-06").text)
+    assert "before: 0.86 a day, 6 deploys" in overview
+    assert overview.count("1.14 a day") == 2, "of all, and in the row of the one that deploys"
 
 
 def test_a_link_shows_one_review_without_an_account(receiver: Receiver, key: str, member: Visitor) -> None:

@@ -64,8 +64,8 @@ class SeriesQuestion:
 
     *by* names dimensions, in the order of `DIMENSIONS`. *interval* names a unit of `trend`, or is "". Each
     bucket has rolling values of *rolling_weeks*, if these are not 0. With *compare*, the period before is
-    included. With *whole*, there are sums of all groups together, too; what is in several teams counts once
-    in them.
+    included: *before*, or the one that ends where the period begins. With *whole*, there are sums of all
+    groups together, too; what is in several teams counts once in them.
     """
 
     period: Period
@@ -76,6 +76,7 @@ class SeriesQuestion:
     services: frozenset[str] = frozenset()
     environments: frozenset[str] = frozenset({PRODUCTION})
     compare: bool = False
+    before: Period | None = None
     rolling_weeks: int = 0
     whole: bool = False
     teams_known: Teams = Teams()  # noqa: RUF009  it is never changed
@@ -177,14 +178,14 @@ def plan(question: SeriesQuestion) -> Plan:
     period = question.period
     unit = UNIT_BY_NAME.get(question.interval)
     buckets = trend.cut(period, unit, MOST_NUMBERS) if unit else ()
-    before = _period_before(period) if question.compare else None
+    before = (question.before or _period_before(period)) if question.compare else None
     weeks, weeks_before = ([], []) if before is None else (_whole_weeks(period), _whole_weeks(before))
     spans = _spans(question, buckets)
     edges = {period.began_at, *(bucket.period.began_at for bucket in (*buckets, *weeks, *weeks_before))}
     edges |= {week.period.ended_at for week in (*weeks, *weeks_before) if week.period.ended_at is not None}
     edges |= {span.began_at for span in spans}
     if before is not None:
-        edges.add(before.began_at)
+        edges |= {before.began_at, before.until}
     last = period.now if period.ended_at is None else min(period.now, period.ended_at - 1)
     begins = sorted(edge for edge in edges if edge <= last)
     ends = [*(begin - 1 for begin in begins[1:]), last]

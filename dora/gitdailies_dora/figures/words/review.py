@@ -69,6 +69,16 @@ class Week(NamedTuple):
     def name_before(self) -> str:
         return name_of(self.monday - _SEVEN_DAYS)
 
+    @property
+    def before(self) -> Period:
+        """Return the week before; while the week is not over, the same days and hours of it."""
+        period = self.period
+        began, until = (
+            at_local_time(local_time(at, period.zone) - _SEVEN_DAYS, period.zone)
+            for at in (period.began_at, period.until)
+        )
+        return Period(began, until, period.now, period.zone)
+
     def weeks_before(self) -> list[tuple[int, int]]:
         """Return the beginning and the end (µs) of each of the weeks before, the earliest first."""
         mondays = [self.monday - _SEVEN_DAYS * back for back in range(WEEKS_BEFORE, -1, -1)]

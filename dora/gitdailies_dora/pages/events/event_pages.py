@@ -45,6 +45,7 @@ from gitdailies_dora.pages.events.event_view import (
 from gitdailies_dora.pages.frame.event_summary import TITLES, EventSummary, event_summary
 from gitdailies_dora.pages.frame.formatting import BEHIND_US, csv_line, moment
 from gitdailies_dora.pages.frame.forms import THROUGH, Wrong, team_choices, with_last_day, wrong_of
+from gitdailies_dora.pages.frame.phrases import WHEN_NOT_FAILED
 from gitdailies_dora.pages.frame.request_context import Visit
 from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup
 
@@ -259,6 +260,7 @@ class EventPages(PageGroup):
             elsewhere=elsewhere,
             relay=relay,
             correct_open=wrong is not None,
+            when_not_failed=WHEN_NOT_FAILED,
             error=wrong.above if wrong else "",
             wrong=wrong.beside if wrong else {},
             typed={name: without_keys(visit.fields.get(name, "")) for name in ("what", "deploy", "reason")},

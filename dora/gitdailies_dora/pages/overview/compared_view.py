@@ -14,7 +14,14 @@ from gitdailies_dora.figures.words.rates import fail_rate
 from gitdailies_dora.pages.charts.figure_charts import Trends, drawn_both
 from gitdailies_dora.pages.frame import phrases
 from gitdailies_dora.pages.frame.event_links import urls_of_counts
-from gitdailies_dora.pages.frame.formatting import BEHIND_US, amount, dora_url, moment, unbroken_units
+from gitdailies_dora.pages.frame.formatting import (
+    BEHIND_US,
+    amount,
+    dora_url,
+    moment,
+    rate_unit,
+    unbroken_units,
+)
 from gitdailies_dora.pages.overview.cards import LAYOUTS, CardLayout
 from gitdailies_dora.pages.overview.overview_view import BUCKET_LABELS, bucket_title, period_words
 from gitdailies_dora.pages.overview.repository_view import form
@@ -73,7 +80,9 @@ def _card(
 ) -> dict[str, Any]:
     names = [group.name for group in found.groups]
     values = [[layout.value(bucket) for bucket in group.buckets] for group in found.groups]
-    figures = [unbroken_units(_value(layout.name, group.figures)) for group in found.groups]
+    often = [group.figures.deployment_frequency.value for group in found.groups]
+    unit = rate_unit(min(filter(None, often), default=0))
+    figures = [unbroken_units(_value(layout.name, group.figures, unit)) for group in found.groups]
     drawn = drawn_both(layout.measure, names, values, trends)
     return {
         "name": layout.name,
@@ -91,11 +100,11 @@ def _card(
     }
 
 
-def _value(figure: str, figures: Figures) -> str:
+def _value(figure: str, figures: Figures, unit: tuple[int, str]) -> str:
     """Write a figure with the count behind it; a recovery by remedies alone, if no other one is known."""
     recovery, fail = figures.failed_deployment_recovery_time, figures.change_fail_rate
     if figure == FAIL_RATE and (said := fail_rate(fail)).find(" of ") < 0 < fail.settled:
         return f"{said}, {amount(fail.settled, 'settled deploy', 'settled deploys')}"
     if figure == RECOVERY and not recovery.recovered and recovery.by_remedy.count:
         return phrases.by_remedy(recovery.by_remedy)
-    return phrases.value(figure, figures)
+    return phrases.value(figure, figures, unit)

@@ -121,7 +121,8 @@ def as_markdown(answer: SeriesAnswer) -> str:
     """Write the groups of a series as a table, and the buckets of each as one more."""
     until = answer.to or answer.now
     by = answer.by
-    rates = [group.total.deployment_frequency.value or 0 for group in answer.groups]
+    often = [group.total.deployment_frequency.value for group in answer.groups]
+    rates = list(filter(None, often))
     unit = rate_unit(sum(rates) / max(len(rates), 1))
     lines = [
         f"Figures of {_scope(answer)} from {answer.from_} to {until}, as of {answer.as_of}.",

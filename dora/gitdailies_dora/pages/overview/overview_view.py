@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from gitdailies_server.storage.timestamps import to_us
-
 from gitdailies_dora.derived.read.figures.names import MOST_SEEN, Choices
 from gitdailies_dora.derived.read.figures.overview import Overview
 from gitdailies_dora.figures.answers import series
@@ -127,6 +125,9 @@ def context(
     shown = pages[page - 1]
     active = {key[1] for key in rows}
     zone = settings.zone
+    still_open = found.open_now[ALL]
+    words = f" incident{'' if still_open == 1 else 's'} open now"
+    groups = _by_team(found, rows, shown, drawn, layout)
     observed = phrases.observed(whole.total.deployment_frequency, zone)
     listed = {} if on_wall else drawn.listed(question.period)
     units = _by_unit(found, drawn, listed=bool(listed))
@@ -141,7 +142,7 @@ def context(
         "before_since": whole.before and phrases.observed(whole.before.deployment_frequency, zone),
         "observed": observed,
         "decide": listed.get("May have failed", ""),
-        "cards": cards(whole, drawn.open_now(found.open_now[ALL], " open now"), units, shown_in),
+        "cards": cards(whole, drawn.open_now(still_open, words), units, shown_in),
         "chance": explained(whole.total.change_fail_rate, read.sums.shares((ALL,), question.period)),
         "counts_of": listed,
         "unit": question.interval,
@@ -152,7 +153,8 @@ def context(
         "sort": sort,
         "common": None if drawn.common is None else unbroken(percent(drawn.common)),
         "top": unbroken(f"0 to {drawn.top * 100:.0f} %"),
-        "teams": _by_team(found, rows, shown, drawn, layout),
+        "teams": groups,
+        "with_ranges": any(row and row["range"] for one in groups for row in (one["total"], *one["rows"])),
         "layouts": [
             (title, dora_url(filters, rows=one, page=None), one == layout) for one, title in LAYOUTS.items()
         ],
@@ -161,7 +163,7 @@ def context(
         "with_teams": bool(question.teams_known),
         "unknown": found.unknown,
         "alone": found.alone,
-        "changed": [(moment(to_us(one.at), zone), one.subject) for one in found.changed],
+        "changed": phrases.changed_settings(found.changed, zone),
         "number": count(len(active)),
         "quick_check": quick_check(whole.total),
         "outside": _outside(found, drawn, len(active)),
@@ -243,9 +245,10 @@ class _Drawing:
         self.filters = filters
         self.environment = environment
         self.whole = whole
-        # One unit for all rows, on every page: that of the mean row.
-        often = self.whole.total.deployment_frequency.value or 0
-        self.unit = rate_unit(often / max(len(found.found.keys), 1))
+        # One unit for all rows, on every page: that of the mean row with deploys.
+        often, read = self.whole.total.deployment_frequency.value or 0, found.found
+        deploying = sum(any(read.sums.deploys([key], [read.planned.total])) for key in read.keys)
+        self.unit = rate_unit(often / max(deploying, 1))
         self.common = whole.total.change_fail_rate.value
         self.top = 1.0 if (self.common or 0) > _USUAL_TOP * 0.75 else _USUAL_TOP
         self.titles = [bucket_title(found.question.interval, one) for one, _ in found.found.planned.buckets]
@@ -298,7 +301,7 @@ class _Drawing:
                 sum(found.open_now[key] for key in keys),
                 **place,
             ),
-            "changes": {figure: _clear(figures, figure) for figure in FIGURES},
+            "changes": {figure: _clear(figures, figure, self.unit) for figure in FIGURES},
         }
 
     def open_now(self, number: int, words: str = "", **place: str) -> Piece:
@@ -324,13 +327,13 @@ def _summary(found: Overview, group: Key, keys: Sequence[Key]) -> Summary:
     return shown._replace(change=found.clear.changes.get(group))
 
 
-def _clear(figures: Summary, figure: str) -> str:
+def _clear(figures: Summary, figure: str, unit: tuple[int, str]) -> str:
     """Write what became of a figure, if that is clear; else ""."""
     if figures.change is None or figures.before is None:
         return ""
     if not is_clear(figures.change.by_figure[figure]):
         return ""
-    return phrases.change(figure, figures.change, figures.before)
+    return phrases.change(figure, figures.change, figures.before, unit)
 
 
 def _by_team(
