@@ -28,6 +28,7 @@ from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import UNMAPPED
 from gitdailies_core.sources.protocol import Change, Service
 from gitdailies_core.sources.request import Request
+from gitdailies_core.values.deploy_target import EXAMPLE
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us
@@ -218,7 +219,12 @@ class _Used(NamedTuple):
 
 def _used(session: Session) -> _Used:
     rows = session.execute(_NEWEST, (MOST_READ,)).fetchall()
-    found = [(line, repo, at) for _, at, reason in rows for line, repo in MAPPED_BY.findall(reason)]
+    found = [
+        (line, repo, at)
+        for _, at, reason in rows
+        for line, repo in MAPPED_BY.findall(reason)
+        if repo != EXAMPLE.repo
+    ]
     number, oldest, _ = rows[-1] if rows else (1, 0, "")
     return _Used(
         {line: at for line, _, at in reversed(found)},

@@ -456,7 +456,7 @@ def test_an_example_takes_the_whole_path_and_counts_nowhere_else(
     assert len(set(ids)) == 2
     arrived = eventually(lambda: receiver.arrivals if len(receiver.arrivals) == 4 else [])
     assert {(one.event["repo"], one.event["environment"]) for one in arrived} == {
-        ("gitdailies/example", "test")
+        ("gitdailies/example", "gitdailies-example")
     }
     eventually(lambda: api.relay.status()["openIncidents"] == 0)
     for id_ in ids:

@@ -101,6 +101,7 @@ def _names(path: Path | None, dora: DoraSettings, routes: Routes | None = None) 
     except GitDailiesError:
         return []
     from gitdailies_connection.check.reachability import UNPROVEN, Finding
+    from gitdailies_core.values.deploy_target import EXAMPLE
     from gitdailies_core.values.renames import folded
     from gitdailies_dora.figures.words.unknown_names import KnownNames, alone, in_services, in_teams
 
@@ -128,7 +129,8 @@ def _names(path: Path | None, dora: DoraSettings, routes: Routes | None = None) 
     known = KnownNames(repos, services, deployed)
     found = [*in_teams(dora.teams, known), *(in_services(routes, known) if routes is not None else ())]
     remedy = "leave it if its first event is still to come; else correct the name"
-    unlike = [] if not deploying else [repo for repo in repos.values() if repo not in deploying]
+    silent = [repo for repo in repos.values() if repo not in {*deploying, EXAMPLE.repo}]
+    unlike = silent if deploying else []
     moved = "correct the line of its service, then `gitdailies incident move --from {} --to OWNER/NAME`"
     return [
         *(Finding(UNPROVEN, text, remedy) for text in found if repos),
