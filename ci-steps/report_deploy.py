@@ -1361,6 +1361,7 @@ OPTIONS: Mapping[str, str] = {
     "run": "--run",
     "attempt": "--attempt",
     "trigger": "--trigger",
+    "reporter": "--reporter",
     "fixes": "--fixes",
     "url": "--page",
     "time": "--time",
