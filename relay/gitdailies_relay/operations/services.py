@@ -112,7 +112,7 @@ def lines_to_paste(found: Sequence[UnmappedService], *, fallback: bool = False) 
         return
     yield f"# Paste under services in gitdailies.yml, with OWNER/NAME in place of {PLACEHOLDER},"
     yield "# or with {ignore: true} for a service that shall not count;"
-    yield "# send SIGHUP to the relay, then: gitdailies relay replay --unmapped"
+    yield "# then: gitdailies reload, and gitdailies relay replay --unmapped"
     by_name: dict[str, list[UnmappedService]] = {}
     for one in found:
         by_name.setdefault((one.service or "").casefold(), []).append(one)

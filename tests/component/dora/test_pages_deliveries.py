@@ -291,6 +291,7 @@ def test_only_an_owner_maps_a_service(both: Both) -> None:
     file = both.relay.store.parent / "gitdailies.yml"
     before, member = file.read_bytes(), both.member()
     page = member.get("/settings/services").text
+    assert ("Last arrival" in page, "Last incident" in page) == (True, False)
     assert "attic" in page
     assert 'action="/settings/services"' not in page
     given = {"form": "/events", "service": "attic", "repo": "larkspur/attic"}

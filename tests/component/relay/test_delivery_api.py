@@ -444,7 +444,7 @@ def test_a_file_that_cannot_be_taken_over_is_put_back(writing: Api) -> None:
 def test_a_relay_of_its_own_leaves_its_file_to_people(api: Api) -> None:
     """Without `gitdailies up` the file is not written, and the answer says what to do by hand."""
     assert not api.ask("/services")["writable"]
-    assert "SIGHUP" in api.do("/services", 403, service="attic", repo="a/b")["reason"]
+    assert "gitdailies reload" in api.do("/services", 403, service="attic", repo="a/b")["reason"]
 
 
 @pytest.mark.parametrize("source", ["pagerduty", "datadog", "squadcast"])
