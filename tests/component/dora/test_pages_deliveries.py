@@ -361,6 +361,7 @@ def test_only_an_owner_maps_a_service(both: Both) -> None:
     file = both.relay.store.parent / "gitdailies.yml"
     before, member = file.read_bytes(), both.member()
     page = member.get("/settings/services").text
+    assert ("Last arrival" in page, "Last incident" in page) == (True, False)
     assert "attic" in page
     assert 'action="/settings/services"' not in page
     given = {"form": "/events", "service": "attic", "repo": "larkspur/attic"}
@@ -377,6 +378,7 @@ def test_an_example_shows_the_whole_path(both: Both) -> None:
         lambda: text if "Sent: answer 202" in (text := both.owner.get(sent.headers["location"]).text) else ""
     )
     assert "An example was sent." in page
+    assert "gitdailies erase --repo gitdailies/example takes it back." in page
     assert "The secret matched" in page
     assert "sent an example of" in both.owner.get("/settings/audit").text
     assert both.owner.post("/deliveries/relay/sources/nothing/example", form="/deliveries").status_code == 502

@@ -20,7 +20,7 @@ from functools import lru_cache
 from itertools import chain, dropwhile, repeat
 from typing import NamedTuple
 
-from gitdailies_core.values.deploy_target import DeployTarget
+from gitdailies_core.values.deploy_target import EXAMPLE, DeployTarget
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.timestamps import from_us, to_us
 
@@ -132,13 +132,16 @@ class SeriesQuestion:
         )
 
     def selected(self, repos: Iterable[str], key: Key) -> list[str]:
-        """Return those of *repos* whose events are those of a group, or of all groups, and begin its days."""
+        """Return those of *repos* whose events are those of a group, or of all groups, and begin its days.
+
+        Examples begin no days but their own.
+        """
         values = dict(zip(self.by, key, strict=True)) if key else {}
         teams = {values[TEAM]} if TEAM in values else self.teams
         return [
             repo
             for repo in repos
-            if (not self.repos or repo in self.repos)
+            if (repo in self.repos if self.repos else repo != EXAMPLE.repo or REPO in values)
             and values.get(REPO, repo) == repo
             and (not teams or not teams.isdisjoint(self.teams_known.ever_of(repo)))
         ]

@@ -197,7 +197,10 @@ def said(outcome: str, sentence: str) -> str:
 def done_sentence(did: str, deliveries: str, events: str) -> str:
     """Say what an action did, from the parameters of an address: a word of ours and two numbers; else ""."""
     if did == EXAMPLE:
-        return "An example was sent. It counts for gitdailies/example in the environment test."
+        return (
+            "An example was sent. It counts for gitdailies/example, and in no figure of production."
+            " gitdailies erase --repo gitdailies/example takes it back."
+        )
     if did in PAUSING:
         return PAUSING[did][2]
     numbers = (deliveries, events)
