@@ -2849,7 +2849,8 @@ def named(proxy: SplitResult) -> str:
 
 AGAIN_STATUSES = frozenset({408, 425, 429})
 KEY_STATUSES = frozenset({401, 403})
-ADDRESS_STATUSES = frozenset({404, 405, 410})
+_NO_SUCH_METHOD = 405
+ADDRESS_STATUSES = frozenset({404, _NO_SUCH_METHOD, 410})
 # Payment, the proxy's sign-in, a lock, a failed dependency, legal reasons: none is about an event.
 RECEIVER_STATUSES = frozenset({402, 407, 423, 424, 451})
 # What is at fault, other than the event. These are values of the relay's store, of JSON and of metrics.
@@ -2873,6 +2874,13 @@ def at_fault(status: int | None, page: bool) -> str:
     if page or status in ADDRESS_STATUSES or (status is not None and 300 <= status < 400):
         return ADDRESS
     return RECEIVER if status in RECEIVER_STATUSES else ""
+
+
+def blamed(what: str, status: int | None, result: str) -> str:
+    """Say that *what* is at fault, as the *result* of an attempt shows."""
+    # A DORA server answers its pages so, which take no events.
+    path = "; that of a DORA server ends with /webhooks" if status == _NO_SUCH_METHOD else ""
+    return f"{FAULTS[what]} ({result}){path}"
 
 
 def is_final(status: int | None) -> bool:
@@ -2912,8 +2920,6 @@ def retry_after_seconds(value: str, now: datetime) -> float:
 # What follows from an attempt whose event was not taken: another attempt, or the end with a reason.
 
 _CONFLICT = 409
-# Where a DORA server takes events.
-_EVENTS_PATH = "/webhooks"
 # Waits grow to 16 s.
 _GROWS_UNTIL = 5
 # When a minute is nearly over, one attempt more is made, and has this time for its answer.
@@ -2948,9 +2954,7 @@ def after(
     what = at_fault(answer.status, answer.page)
     if what:
         code = REFUSED if what == KEY else NOT_DELIVERED
-        wrong = what == ADDRESS and not urlsplit(receiver.url).path.endswith(_EVENTS_PATH)
-        hint = f"; that of a DORA server ends with {_EVENTS_PATH}" if wrong else ""
-        return ended(code, f"{FAULTS[what]} ({result}){hint}", check=_CHECK.get(what, ""))
+        return ended(code, blamed(what, answer.status, result), check=_CHECK.get(what, ""))
     if is_final(answer.status):
         return ended(REFUSED, result)
     # Most events are taken at once, without a wait.

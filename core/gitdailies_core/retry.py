@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Callable, Union
 
-from gitdailies_core.values.http_answers import FAULTS, at_fault, described, is_final, wait_seconds
+from gitdailies_core.values.http_answers import at_fault, blamed, described, is_final, wait_seconds
 
 GIVE_UP_AGE_SECONDS = 7 * 86400.0
 # An age alone may come from a clock that was wrong for a moment. So many attempts take minutes.
@@ -102,7 +102,7 @@ def decide(
     if status is not None and 200 <= status < 300 and not outcome.is_html:
         return Done()
     if what := at_fault(status, outcome.is_html):
-        return Pause(what, f"{FAULTS[what]} ({result})")
+        return Pause(what, blamed(what, status, result))
     if is_answer(outcome):
         return GiveUp(result)
     age_seconds = (now - first_attempt_at).total_seconds()
