@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -174,6 +175,7 @@ class EventView:
     attribution: ShownAttribution | None = None
     correction: ShownCorrection | None = None
     moved: answers.EventMove | None = None
+    end_command: str = ""
     choices: Sequence[tuple[str, str]] = ()
     is_undecided: bool = False
     rework: str = ""
@@ -238,9 +240,18 @@ def incident_view(
         steps=_steps(found.timeline, references, about, zone),
         verdicts=_verdicts(found.verdicts, references, zone),
         moved=found.moved,
+        end_command=_end_command(about) if found.state == answers.OPEN else "",
         correction=_correction(found.correction, zone),
         choices=() if found.state in (answers.WAITING, answers.DUPLICATE) else _INCIDENT_CHOICES,
     )
+
+
+def _end_command(about: answers.EventReference) -> str:
+    """Return the command that reports the end of an incident which its tool does not."""
+    names = (("repo", about.repo), ("environment", about.environment), ("service", about.service))
+    options = [f"--{name} {shlex.quote(text)}" for name, text in names if text]
+    id_ = shlex.quote(about.incident_id or "")
+    return " ".join(["gitdailies incident resolve", id_, *options, "--time TIME"])
 
 
 def end_view(
