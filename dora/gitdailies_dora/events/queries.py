@@ -85,7 +85,8 @@ def accept(
     new = [_values(one, key.id, received_at) for one in created]
     insert_many(session, "events", _COLUMNS, new, in_order=True)
     spellings.note(session, (one.event.get("repo") for one in created))
-    arrivals += (senders.arrived(one.event, key.id, received_at) for one in created)
+    sent = (senders.who_sent(one.event.kind, one.event) for one in created)
+    arrivals += (((*who, key.id), received_at) for who in sent)
     mark_key_used(session, key, now)
     return outcomes
 

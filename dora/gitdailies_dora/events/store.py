@@ -108,16 +108,8 @@ class EventStore:
 
     async def accept(self, submission: Submission, key: Key, now: datetime) -> tuple[EntryResult, ...] | None:
         """Store the valid events of a submission; return once they are synced, None if *key* is deleted."""
-        return await self.write(
-            partial(
-                queries.accept,
-                submission=submission,
-                key=key,
-                now=now,
-                strict_order=self._strict_order,
-                arrivals=self._arrivals,
-            )
-        )
+        decide = partial(queries.accept, strict_order=self._strict_order, arrivals=self._arrivals)
+        return await self.write(partial(decide, submission=submission, key=key, now=now))
 
     async def evaluate(self, submission: Submission) -> tuple[EntryResult, ...]:
         """Return the outcomes that `accept` would have, and store nothing."""

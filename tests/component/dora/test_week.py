@@ -108,7 +108,7 @@ def test_a_lead_reads_the_week_on_the_page_and_in_a_chat(with_teams: Receiver) -
     # What has no verdict has one wording, and a line that is put aside says what that does.
     assert shown.count("no clear change") == 5
     assert "too few to compare" not in shown
-    assert "Done only takes a line off the list: no figure changes." in shown
+    assert "Done marks a line as settled: no figure changes." in shown
     assert re.search(
         r"^All repositories, production, as of \d{4}-\d\d-\d\d \d\d:\d\d UTC\.$", markdown, re.MULTILINE
     )

@@ -94,5 +94,5 @@ def test_whatever_stores_or_deletes_events_keeps_the_names() -> None:
     storing = [text for text in modules if 'insert_many(session, "events"' in text or "INTO events" in text]
     deleting = [text for text in modules if "DELETE FROM events" in text]
     assert (len(storing), len(deleting)) == (1, 3)
-    assert all("spellings.note(" in text and "senders.arrived(" in text for text in storing)
+    assert all("spellings.note(" in text and "senders.who_sent(" in text for text in storing)
     assert all("forget(session, " in text and "DELETED}" in text for text in deleting)

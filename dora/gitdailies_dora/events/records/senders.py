@@ -57,11 +57,6 @@ class Sender:
         return now - self.last_at > patience(self.longest_pause, deploys=self.deploys)
 
 
-def arrived(event: Event, key_id: int, at: int) -> Arrival:
-    """Return what is counted of an event that was stored."""
-    return (*_who(event.kind, event), key_id), at
-
-
 def note(session: Session, arrivals: Iterable[Arrival]) -> None:
     """Count the events of a batch: one row is written for each sender, however many events there are."""
     times = defaultdict[tuple[int, str, int], list[int]](list)
@@ -72,7 +67,7 @@ def note(session: Session, arrivals: Iterable[Arrival]) -> None:
 
 def forget(session: Session, events: Iterable[tuple[Mapping[str, Any], int]]) -> None:
     """Count events that were deleted, each with its key, no more. When it came last stays true."""
-    counted = Counter((*_who(event["kind"], event), key_id) for event, key_id in events)
+    counted = Counter((*who_sent(event["kind"], event), key_id) for event, key_id in events)
     execute_many(session, _SUBTRACT, [(number, *who) for who, number in counted.items()])
     session.execute(_DELETE)
 
@@ -85,6 +80,7 @@ def all_senders(session: Session) -> list[Sender]:
     ]
 
 
-def _who(kind: str, event: Event | Mapping[str, Any]) -> tuple[int, str]:
+def who_sent(kind: str, event: Event | Mapping[str, Any]) -> tuple[int, str]:
+    """Return whether it is a deploy, and its reporter or its source."""
     deploys = kind == DEPLOYED
     return int(deploys), str(event.get("reporter" if deploys else "source") or "")

@@ -139,21 +139,20 @@ def _worded(name: str, value: str, zone: tzinfo) -> str:
 def chart(rows: Sequence[ListedDelivery], zone: tzinfo) -> Markup | str:
     """Draw what became of the deliveries of a list over time; "" if all came at once."""
     times = [to_us(row.received_at) for row in rows]
-    if not rows or not (length := max(times) - min(times)):
+    began, length = min(times, default=0), max(times, default=0) - min(times, default=0)
+    if not length:
         return ""
     bins: list[Counter[str]] = [Counter() for _ in range(_BINS)]
     for row, at in zip(rows, times, strict=True):
-        bins[(at - min(times)) * (_BINS - 1) // length][row.outcome] += 1
-    begins = [min(times) + number * length // (_BINS - 1) for number in range(_BINS)]
+        bins[(at - began) * (_BINS - 1) // length][row.outcome] += 1
+    begins = (clock_time(began + number * length // (_BINS - 1), zone) for number in range(_BINS))
     return sparks.bars(
         f"{amount(len(rows), 'delivery', 'deliveries')} by time: {_counted(sum(bins, Counter()))}",
         [found.total() for found in bins],
         [True] * _BINS,
         dark=[found.total() - sum(found[one] for one in WANTS_ACTION) for found in bins],
         wide=True,
-        titles=[
-            f"From {clock_time(at, zone)}: {_counted(found)}" for at, found in zip(begins, bins, strict=True)
-        ],
+        titles=[f"From {at}: {_counted(found)}" for at, found in zip(begins, bins, strict=True)],
     )
 
 

@@ -40,6 +40,7 @@ from gitdailies_dora.pages.events.event_view import (
     deploy_view,
     end_view,
     incident_view,
+    told_apart,
 )
 from gitdailies_dora.pages.frame.event_summary import TITLES, EventSummary, event_summary
 from gitdailies_dora.pages.frame.formatting import BEHIND_US, csv_line, moment
@@ -277,8 +278,8 @@ class EventPages(PageGroup):
             if incident is None:
                 return NOTHING
             ids = [near.id for near in incident.attribution.near]
-            told = await self._site.store.read(partial(queries.stored, ids=ids))
-            return incident_view(incident, about, settings, {id_: body for id_, (_, body) in told.items()})
+            stored = await self._site.store.read(partial(queries.stored, ids=ids))
+            return told_apart(incident_view(incident, about, settings), stored)
         end = await ask(partial(detail.event, id_=event.id, settings=settings, now=now))
         return NOTHING if end is None else end_view(end, about, settings)
 

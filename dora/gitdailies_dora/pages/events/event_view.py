@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Any, NamedTuple
 
@@ -221,12 +221,9 @@ def deploy_view(
 
 
 def incident_view(
-    found: answers.IncidentDetail,
-    about: answers.EventReference,
-    settings: FigureSettings,
-    told: Mapping[str, Mapping[str, Any]],
+    found: answers.IncidentDetail, about: answers.EventReference, settings: FigureSettings
 ) -> EventView:
-    """Return what the page of the incident *about* shows; *told* has the deploys near it."""
+    """Return what the page of the incident *about* shows."""
     zone, related, attribution = settings.zone, found.related, found.attribution
     references = [about, *related.all(), *attribution.near]
     references += [attribution.wide] if attribution.wide is not None else []
@@ -234,7 +231,7 @@ def incident_view(
         state=_STATES[found.state],
         bad=found.state in _BAD,
         summary=_incident_summary(found, about, zone),
-        attribution=_attribution(found, about, window(settings.window.total_seconds()), told),
+        attribution=_attribution(found, about, window(settings.window.total_seconds())),
         merged_into=_link(related.merged_into),
         occurrences=[_occurrence(ref, zone) for ref in related.incidents],
         steps=_steps(found.timeline, references, about, zone),
@@ -319,10 +316,7 @@ def _incident_summary(
 
 
 def _attribution(
-    found: answers.IncidentDetail,
-    about: answers.EventReference,
-    before: str,
-    told: Mapping[str, Mapping[str, Any]],
+    found: answers.IncidentDetail, about: answers.EventReference, before: str
 ) -> ShownAttribution | None:
     """Return the deploy that made an incident, or why there is none; *before* is the length of the window."""
     attribution = found.attribution
@@ -335,15 +329,21 @@ def _attribution(
         caused_by=attribution.caused_by,
         caused_by_url=commit_url("", "", attribution.caused_by or ""),
         wide=_link(attribution.wide, about.time, "before the incident"),
-        near=[(ref.id, _told(_link_to(ref, about.time), told.get(ref.id, {}))) for ref in attribution.near],
+        near=[(ref.id, _link_to(ref, about.time)) for ref in attribution.near],
     )
 
 
-def _told(link: EventLink, deploy: Mapping[str, Any]) -> EventLink:
-    """Add what tells a deploy from others: its message or title, its version and its run, where known."""
-    words = (deploy.get("message") or deploy.get("title"), deploy.get("version"), deploy.get("run"))
-    named = [short(str(one)) for one in words if one]
-    return link._replace(note=", ".join([*named, link.note]))
+def told_apart(view: EventView, stored: Mapping[str, tuple[int, Mapping[str, Any]]]) -> EventView:
+    """Add to the deploys near an incident their message or title, version and run, where known."""
+    if view.attribution is None:
+        return view
+    near = []
+    for id_, link in view.attribution.near:
+        _, deploy = stored.get(id_, (0, {}))
+        words = (deploy.get("message") or deploy.get("title"), deploy.get("version"), deploy.get("run"))
+        named = [short(str(one)) for one in words if one]
+        near.append((id_, link._replace(note=", ".join([*named, link.note]))))
+    return replace(view, attribution=view.attribution._replace(near=near))
 
 
 def _correction(made: answers.EventCorrection | None, zone: tzinfo) -> ShownCorrection | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gitdailies_dora.derived.read.figures.compared import Compared, Group
+from gitdailies_dora.derived.read.figures.compared import Compared
+from gitdailies_dora.figures.answers.comparison import is_clear
 from gitdailies_dora.figures.answers.numbers import FAIL_RATE, RECOVERY, Figures
 from gitdailies_dora.figures.answers.series import SeriesQuestion
 from gitdailies_dora.figures.history.settings import FigureSettings
@@ -33,28 +34,25 @@ def context(
     found: Compared, filters: Mapping[str, str], question: SeriesQuestion, settings: FigureSettings
 ) -> dict[str, Any]:
     """Return everything that the page shows."""
-    (by,), period = question.by, question.period
-    (environment,) = question.environments
-    environment = environment or settings.production_name
+    (by,), (environment,), period = question.by, question.environments, question.period
+    place = {name: filters.get(name, "") for name in ("service", "team")}
+    place["environment"] = environment or settings.production_name
     cut = [one.bucket for one in found.groups[0].buckets]
-    titles = [bucket_title(question.interval, bucket) for bucket in cut]
-
-    def listed(group: Group) -> list[Mapping[str, str]]:
-        """Return the addresses of the lists of the period, and of each bucket; none of an earlier moment."""
-        if filters.get("now"):
-            return [{}] * (len(cut) + 1)
-        place = {"service": filters.get("service", ""), "team": filters.get("team", ""), by: group.key}
-        place["environment"] = environment
-        periods = (period, *(bucket.period for bucket in cut))
-        return [urls_of_counts(place, one, settings.window_us) for one in periods]
-
-    lists = [listed(group) for group in found.groups]
+    spans = [period, *(bucket.period for bucket in cut)]
+    # The lists of the period and of each bucket; an earlier moment has none.
+    listed = [
+        [
+            {} if filters.get("now") else urls_of_counts({**place, by: one.key}, span, settings.window_us)
+            for span in spans
+        ]
+        for one in found.groups
+    ]
     trends = [
         Trends(
             unit=question.interval,
             buckets=cut,
             labels=[BUCKET_LABELS[question.interval].format(bucket.local_begin) for bucket in cut],
-            titles=titles,
+            titles=[bucket_title(question.interval, bucket) for bucket in cut],
             counted=[group.first is not None and group.first <= bucket.period.until for bucket in cut],
             settled_until=period.until,
         )
@@ -63,53 +61,41 @@ def context(
     return {
         **form(filters),
         "wall": "",
-        "names": [group.name for group in found.groups],
-        "alone": [dora_url(filters, **{by: group.key, WITH: None}) for group in found.groups],
-        "swapped": dora_url(filters, **{by: filters[WITH], WITH: filters[by]}),
-        "place": environment,
+        "sides": [(one.name, dora_url(filters, **{by: one.key, WITH: None})) for one in found.groups],
+        "place": place["environment"],
         "period": period_words(period, settings),
         "as_of": moment(found.as_of, settings.zone),
         "behind": period.now - found.as_of > BEHIND_US,
         "shared": found.shared,
         "unknown": found.unknown,
         "unit": question.interval,
-        "cards": [_card(layout, found, trends, lists) for layout in LAYOUTS],
-        "clear": [
-            said
-            for layout in LAYOUTS
-            if " than " in (said := phrases.difference(layout.name, found.apart, _names(found)))
-        ],
+        "cards": [_card(layout, found, trends, listed) for layout in LAYOUTS],
         "repos": found.choices.repos,
         "environments": found.choices.environments,
     }
 
 
-def _names(found: Compared) -> list[str]:
-    return [group.name for group in found.groups]
-
-
 def _card(
-    layout: CardLayout[Any], found: Compared, trends: list[Trends], lists: list[list[Mapping[str, str]]]
+    layout: CardLayout[Any], found: Compared, trends: list[Trends], listed: list[list[dict[str, str]]]
 ) -> dict[str, Any]:
-    names = _names(found)
+    names = [group.name for group in found.groups]
     values = [[layout.value(bucket) for bucket in group.buckets] for group in found.groups]
     often = [group.figures.deployment_frequency.value for group in found.groups]
     unit = rate_unit(min(filter(None, often), default=0))
+    figures = [unbroken_units(_value(layout.name, group.figures, unit)) for group in found.groups]
     drawn = drawn_both(layout.measure, names, values, trends)
     return {
         "name": layout.name,
         "title": layout.measure.title,
-        "sides": [
-            (group.name, unbroken_units(_value(layout.name, group.figures, unit)), of_group[0])
-            for group, of_group in zip(found.groups, lists, strict=True)
-        ],
+        "sides": list(zip(names, figures, (lists[0] for lists in listed), strict=True)),
         "difference": phrases.difference(layout.name, found.apart, names),
-        "chart": drawn.chart,
-        "caption": drawn.caption,
-        "columns": drawn.columns,
+        "is_clear": is_clear(found.apart.by_figure[layout.name]),
+        "drawn": drawn,
         "rows": [
-            (title, list(zip(cells[::2], cells[1::2], (one[at] for one in lists), strict=True)))
-            for at, (title, cells) in enumerate(zip(trends[0].titles, drawn.cells, strict=True), 1)
+            (title, list(zip(cells[::2], cells[1::2], lists, strict=True)))
+            for title, cells, *lists in zip(
+                trends[0].titles, drawn.cells, *(lists[1:] for lists in listed), strict=True
+            )
         ],
     }
 

@@ -170,16 +170,13 @@ class DoraPage:
         )
 
     def _pair(self, by: str, filters: Mapping[str, str]) -> tuple[str, str]:
-        first, second = filters.get(by, ""), filters[WITH]
-        if not first:
+        if not filters.get(by):
             raise refusal("request", f"{WITH}: choose a first team or repository, too")
-        if by == TEAM:
-            pair = team_key(first, self._site.teams), team_key(second, self._site.teams)
-        else:
-            pair = self._site.settings.repo(first), self._site.settings.repo(second)
-        if pair[0] == pair[1]:
-            raise refusal("request", f"{WITH}: expected another {by} than {got(first)}")
-        return pair
+        key = partial(team_key, teams=self._site.teams) if by == TEAM else self._site.settings.repo
+        first, second = key(filters[by]), key(filters[WITH])
+        if first == second:
+            raise refusal("request", f"{WITH}: expected another {by} than {got(filters[by])}")
+        return first, second
 
     def _error(self, visit: Visit, error: str) -> Response:
         filters = with_last_day({name: visit.fields.get(name, "") for name in _PARAMETERS})
