@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from gitdailies_history.sending.sending import Report
 
 USAGE, INTERRUPTED = 2, 130
-MOST_NAMED = 5
-_RESOLVE = "gitdailies incident resolve ID --repo OWNER/NAME --environment NAME --time TIME"
+_RESOLVE = "to end one: gitdailies incident resolve ID --repo OWNER/NAME --environment NAME --time TIME"
 
 
 def exit_code(report: Report, *, bad: int) -> int:
@@ -79,10 +78,9 @@ def show_summary(summary: Summary, rows: dict[str, int], unpaired: Sequence[str]
 def note_unended(incidents: Sequence[str]) -> None:
     """Warn of incidents without an end: each stays open at the receiver."""
     if incidents:
-        has = "has no end, and stays open" if len(incidents) == 1 else "have no end, and stay open"
-        named = f"{', '.join(incidents[:MOST_NAMED])}{', …' if len(incidents) > MOST_NAMED else ''}"
-        text = f"note: {counted(len(incidents), 'incident')} {has}: {named}; to end one: {_RESOLVE}"
-        click.echo(output.printable(text), err=True)
+        named = ", ".join([*incidents[:5], *(["…"] if incidents[5:] else [])])
+        number = counted(len(incidents), "incident")
+        click.echo(output.printable(f"note: {number} without an end, open: {named}; {_RESOLVE}"), err=True)
 
 
 def _numbers(rows: dict[str, int], unpaired: Sequence[str]) -> dict[str, Any]:

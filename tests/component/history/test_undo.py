@@ -48,9 +48,7 @@ def test_an_import_warns_of_incidents_without_an_end(tmp_path: Path) -> None:
     lines = [f"{kind},{id_},2025-03-04T{hour:02}:00:00Z,larkspur/shop" for kind, id_, hour in rows]
     (tmp_path / "past.csv").write_text("\n".join(["kind,incidentId,time,repo", *lines]) + "\n")
     done = run("history", "import", "past.csv", "--dry-run", folder=tmp_path, expected=0, environ={})
-    assert (
-        "note: 1 incident has no end, and stays open: INC-4; to end one: gitdailies incident" in done.stderr
-    )
+    assert "note: 1 incident without an end, open: INC-4; to end one: gitdailies incident" in done.stderr
 
 
 def test_an_import_with_a_wrong_zone_is_undone_and_made_again(receiver: Receiver, tmp_path: Path) -> None:

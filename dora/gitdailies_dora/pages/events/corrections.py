@@ -129,7 +129,7 @@ class CorrectionPages(PageGroup):
         )
 
     async def _lines_to(self, wish: Move) -> list[tuple[str, str, str]]:
-        """Return the lines that still lead to a repository: the service, the place, and where to edit it."""
+        """Return the lines that still lead to a repository: the service, the place, and the query to edit it."""
         found, relays = [], self._site.relays
         for relay in relays.names:
             with suppress(RelayFault):  # the move does not need it
@@ -137,11 +137,8 @@ class CorrectionPages(PageGroup):
                 for line in report.mapped if report else ():
                     is_meant = folded(wish.service) in ("", folded(line.name))
                     if is_meant and folded(wish.repo) in {folded(target.repo) for target in line.targets}:
-                        place = f"{line.file}, line {line.line}"
-                        address = (
-                            f"/settings/services?{urlencode({'relay': relay, 'edit': line.name})}#edited"
-                        )
-                        found.append((line.name, place, address))
+                        editing = urlencode({"relay": relay, "edit": line.name})
+                        found.append((line.name, f"{line.file}, line {line.line}", editing))
         return found
 
 

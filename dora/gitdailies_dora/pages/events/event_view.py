@@ -247,8 +247,7 @@ def _end_command(about: answers.EventReference) -> str:
     """Return the command that reports the end of an incident which its tool does not."""
     names = (("repo", about.repo), ("environment", about.environment), ("service", about.service))
     options = [f"--{name} {shlex.quote(text)}" for name, text in names if text]
-    id_ = shlex.quote(about.incident_id or "")
-    return " ".join(["gitdailies incident resolve", id_, *options, "--time TIME"])
+    return " ".join(["gitdailies incident resolve", shlex.quote(about.incident_id), *options, "--time TIME"])
 
 
 def end_view(
