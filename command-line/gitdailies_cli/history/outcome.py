@@ -79,8 +79,8 @@ def note_unended(incidents: Sequence[str]) -> None:
     """Warn of incidents without an end: each stays open at the receiver."""
     if incidents:
         named = ", ".join([*incidents[:5], *(["…"] if incidents[5:] else [])])
-        number = counted(len(incidents), "incident")
-        click.echo(output.printable(f"note: {number} without an end, open: {named}; {_RESOLVE}"), err=True)
+        text = f"note: {counted(len(incidents), 'incident')} without an end, open: {named}; {_RESOLVE}"
+        click.echo(output.printable(text), err=True)
 
 
 def _numbers(rows: dict[str, int], unpaired: Sequence[str]) -> dict[str, Any]:

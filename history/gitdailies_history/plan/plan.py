@@ -77,8 +77,7 @@ _SOME_UNPAIRED = f"SELECT e.subject {_UNPAIRED} GROUP BY e.subject ORDER BY min(
 _UNENDED = """
 SELECT subject FROM incident_events GROUP BY subject
 HAVING max(CASE kind WHEN 'incidentStarted' THEN at END)
- > coalesce(max(CASE kind WHEN 'incidentStarted' THEN NULL ELSE at END), '')
-ORDER BY min(at), subject
+ > coalesce(max(CASE kind WHEN 'incidentStarted' THEN NULL ELSE at END), '') ORDER BY min(at), subject
 """
 MOST_NAMED = 5
 _SEPARATOR = "\x1f"  # no text on one line holds it

@@ -139,7 +139,7 @@ class ShownCorrection(NamedTuple):
 class ShownAttribution(NamedTuple):
     """The deploy that made an incident and why, or why there is none.
 
-    `none_before` is the length of the window if no deploy was in it, else "". `near` are the nearest deploys,
+    `none_before` is the length of the window if no deploy was in it, else "". `near` are the deploys before,
     each with its id.
     """
 
