@@ -72,7 +72,7 @@ ADVICE: Mapping[str, str] = MappingProxyType(
             "nothing, if it is one deploy; to count a commit again, give each deploy a run of its own, "
             "and set dora.count_same_commit"
         ),
-        "open": "resolve the incident where it was reported",
+        "open": "resolve the incident where it was reported; its page has the command that ends it",
         "without-incident": "report the deploy that repaired it, with the type rollback or hotfix",
         "merged": "",
         "later-outage": "",

@@ -39,6 +39,7 @@ DOCS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "steps": ("docs/ci-steps.md#platforms", "Report deploys from your CI"),
         "connect": ("docs/do/connect-a-tool.md", "Connect a tool by one command"),
+        "github": ("docs/start/pagerduty-and-github.md", "One webhook for an organization"),
         "tools": ("docs/source-packs.md", "The setup of every tool"),
         "deliveries": ("docs/dora-server.md#deliveries-and-services", "What each outcome means"),
         "review": ("docs/dora-server.md#the-review-of-a-week", "How a review works"),

@@ -144,10 +144,7 @@ def opened(sentence: str, listed: Mapping[str, str]) -> list[Piece]:
 
 def move_url(move: Move, reason: str = "") -> str:
     """Return the address of the page that moves incidents, with its form filled in."""
-    given = {
-        **{name: getattr(move, name) for name in ("repo", "to", "service", "incident")},
-        "reason": reason,
-    }
+    given = {**move._asdict(), "reason": reason}
     return f"/events/move?{urlencode({name: text for name, text in given.items() if text})}"
 
 
