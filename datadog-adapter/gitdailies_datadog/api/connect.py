@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
 from urllib.parse import quote
 
 from gitdailies_core import Fields, Secret
@@ -32,10 +31,10 @@ class Connect:
     token_env = rest.KEY_ENV
     second_env = rest.SECOND_ENV
     second_header = rest.SECOND_HEADER
-    parameters: Mapping[str, str] = MappingProxyType(
-        {"monitors?": "tags of monitors that notify it, as env:production,team:pay; else none does yet"}
-    )
-    settings: Mapping[str, str] = MappingProxyType({"header": HEADER})
+    parameters: Mapping[str, str] = {
+        "monitors?": "tags of monitors that notify it, as env:production,team:pay; else none does yet"
+    }
+    settings: Mapping[str, str] = {"header": HEADER}
     gives_secret = False
     test_by_hand = "press Test Notifications in a monitor that notifies it"
 

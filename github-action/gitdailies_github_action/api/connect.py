@@ -33,12 +33,10 @@ class Connect:
     name = "github"
     url = rest.URL
     token_env = rest.TOKEN_ENV
-    parameters: Mapping[str, str] = MappingProxyType(
-        {
-            "repo?": "a repository, as owner/name; or org",
-            "org?": "an organization, for all of its repositories; or repo",
-        }
-    )
+    parameters: Mapping[str, str] = {
+        "repo?": "a repository, as owner/name; or org",
+        "org?": "an organization, for all of its repositories; or repo",
+    }
     settings: Mapping[str, str] = MappingProxyType({})
     gives_secret = False
     test_by_hand = ""

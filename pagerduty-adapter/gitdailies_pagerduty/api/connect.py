@@ -31,12 +31,10 @@ class Connect:
     name = "pagerduty"
     url = rest.URL
     token_env = rest.TOKEN_ENV
-    parameters: Mapping[str, str] = MappingProxyType(
-        {
-            "service?": "the id of one service, instead of the whole account",
-            "team?": "the id of one team, instead of the whole account",
-        }
-    )
+    parameters: Mapping[str, str] = {
+        "service?": "the id of one service, instead of the whole account",
+        "team?": "the id of one team, instead of the whole account",
+    }
     settings: Mapping[str, str] = MappingProxyType({})
     gives_secret = True
     test_by_hand = ""

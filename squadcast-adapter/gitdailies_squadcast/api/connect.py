@@ -8,7 +8,6 @@ not repeat them is refused, so that no webhook stays that sends nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
 from urllib.parse import quote
 
 from gitdailies_core import Fields, PayloadError, Secret
@@ -29,8 +28,8 @@ class Connect:
     name = "squadcast"
     url = rest.URL
     token_env = rest.TOKEN_ENV
-    parameters: Mapping[str, str] = MappingProxyType({"team?": "the id of one team, instead of all teams"})
-    settings: Mapping[str, str] = MappingProxyType({"header": HEADER})
+    parameters: Mapping[str, str] = {"team?": "the id of one team, instead of all teams"}
+    settings: Mapping[str, str] = {"header": HEADER}
     gives_secret = False
     test_by_hand = (
         "look at the webhook's triggers in Squadcast, whose API does not document their words, "

@@ -32,12 +32,10 @@ class Connect:
     name = "gitlab"
     url = rest.URL
     token_env = rest.TOKEN_ENV
-    parameters: Mapping[str, str] = MappingProxyType(
-        {
-            "project?": "a project, as group/project; or group",
-            "group?": "a group, for all of its projects (Premium and Ultimate); or project",
-        }
-    )
+    parameters: Mapping[str, str] = {
+        "project?": "a project, as group/project; or group",
+        "group?": "a group, for all of its projects (Premium and Ultimate); or project",
+    }
     settings: Mapping[str, str] = MappingProxyType({})
     gives_secret = False
     test_by_hand = ""
