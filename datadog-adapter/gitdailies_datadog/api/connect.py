@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from gitdailies_core import Fields, Secret
 from gitdailies_core.errors import UsageError
-from gitdailies_core.sources.connecting import POST, Call, Lookup, Made, Step, Target, Template
+from gitdailies_core.sources.connecting import POST, Call, Lookup, Made, Step, Target, Template, Vendor
 
 from gitdailies_datadog.api import rest
 
@@ -23,7 +23,7 @@ _PAGE = 100
 HEADER = "X-Relay-Token"
 
 
-class Connect:
+class Connect(Vendor):
     """The vendor `datadog`."""
 
     name = "datadog"
@@ -35,7 +35,6 @@ class Connect:
         "monitors?": "tags of monitors that notify it, as env:production,team:pay; else none does yet"
     }
     settings: Mapping[str, str] = {"header": HEADER}
-    gives_secret = False
     test_by_hand = "press Test Notifications in a monitor that notifies it"
 
     headers = staticmethod(rest.headers)
@@ -87,9 +86,6 @@ class Connect:
                 )
             )
         return tuple(found)
-
-    def test(self, made: Sequence[Made], target: Target) -> Call | None:  # noqa: ARG002  the API has none
-        return None
 
 
 def _name(target: Target) -> str:

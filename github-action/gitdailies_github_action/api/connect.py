@@ -6,7 +6,6 @@ Source: "Repository webhooks" and "Organization webhooks" of GitHub's REST API r
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
 from urllib.parse import quote
 
 from gitdailies_core.errors import UsageError
@@ -17,6 +16,7 @@ from gitdailies_core.sources.connecting import (
     Made,
     Step,
     Target,
+    Vendor,
     webhooks_by_page,
 )
 from gitdailies_core.sources.fields import Fields
@@ -27,7 +27,7 @@ from gitdailies_github_action.api import rest
 EVENTS = ("deployment_status", "push", "repository")
 
 
-class Connect:
+class Connect(Vendor):
     """The vendor `github`."""
 
     name = "github"
@@ -37,9 +37,6 @@ class Connect:
         "repo?": "a repository, as owner/name; or org",
         "org?": "an organization, for all of its repositories; or repo",
     }
-    settings: Mapping[str, str] = MappingProxyType({})
-    gives_secret = False
-    test_by_hand = ""
 
     headers = staticmethod(rest.headers)
 

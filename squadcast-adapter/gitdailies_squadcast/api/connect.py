@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 from gitdailies_core import Fields, PayloadError, Secret
-from gitdailies_core.sources.connecting import POST, Call, Lookup, Made, Step, Target
+from gitdailies_core.sources.connecting import POST, Call, Lookup, Made, Step, Target, Vendor
 
 from gitdailies_squadcast.api import rest
 
@@ -22,7 +22,7 @@ _CLASS = "incident"
 EVENTS = ("triggered", "resolved", "acknowledged", "reassigned", "tags_updated")
 
 
-class Connect:
+class Connect(Vendor):
     """The vendor `squadcast`."""
 
     name = "squadcast"
@@ -30,7 +30,6 @@ class Connect:
     token_env = rest.TOKEN_ENV
     parameters: Mapping[str, str] = {"team?": "the id of one team, instead of all teams"}
     settings: Mapping[str, str] = {"header": HEADER}
-    gives_secret = False
     test_by_hand = (
         "look at the webhook's triggers in Squadcast, whose API does not document their words, "
         "and trigger a test incident"
@@ -70,9 +69,6 @@ class Connect:
             **({"teams": [team]} if team else {}),
         }
         return (Step(Call("make the webhook", POST, _PATH, body), _made_as_asked),)
-
-    def test(self, made: Sequence[Made], target: Target) -> Call | None:  # noqa: ARG002  the API has none
-        return None
 
 
 def _name(target: Target) -> str:
