@@ -16,7 +16,7 @@ incidents may take a pause as the fault of one event, as long as it does not kno
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Callable, Union
 
@@ -39,17 +39,8 @@ class Outcome:
     error: str = ""
     retry_after: str = ""
     is_html: bool = False
-    answer: str = ""
-
     # What is only shown to people makes no other outcome.
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Outcome) and self._deciding() == other._deciding()
-
-    def __hash__(self) -> int:
-        return hash(self._deciding())
-
-    def _deciding(self) -> tuple[object, ...]:
-        return (self.status, self.error, self.retry_after, self.is_html)
+    answer: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
