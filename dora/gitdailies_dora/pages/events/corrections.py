@@ -99,9 +99,7 @@ class CorrectionPages(PageGroup):
             return await self._show_move(visit, refused)
         site.log.info("incidents moved", incidents=found.incidents, **wish._asdict(), person=visit.user.name)
         await site.catch_up()
-        # All that was moved back may be moved again.
-        incident = "" if wish.undo else wish.incident
-        return site.redirect(move_url(Move(wish.repo, "", incident=incident)))
+        return site.redirect(move_url(Move(wish.repo, "", incident="" if wish.undo else wish.incident)))
 
     async def _show_move(self, visit: Visit, refused: Refusal | None = None) -> Response:
         site, wish = self._site, _move_of(visit)._replace(undo=False)

@@ -125,8 +125,7 @@ def context(
     shown = pages[page - 1]
     active = {key[1] for key in rows}
     zone = settings.zone
-    still_open = found.open_now[ALL]
-    words = f" incident{'' if still_open == 1 else 's'} open now"
+    words = f" incident{'' if found.open_now[ALL] == 1 else 's'} open now"
     groups = _by_team(found, rows, shown, drawn, layout)
     observed = phrases.observed(whole.total.deployment_frequency, zone)
     listed = {} if on_wall else drawn.listed(question.period)
@@ -142,7 +141,7 @@ def context(
         "before_since": whole.before and phrases.observed(whole.before.deployment_frequency, zone),
         "observed": observed,
         "decide": listed.get("May have failed", ""),
-        "cards": cards(whole, drawn.open_now(still_open, words), units, shown_in),
+        "cards": cards(whole, drawn.open_now(found.open_now[ALL], words), units, shown_in),
         "chance": explained(whole.total.change_fail_rate, read.sums.shares((ALL,), question.period)),
         "counts_of": listed,
         "unit": question.interval,
