@@ -118,7 +118,8 @@ class ServicePages(PageGroup):
         undo = {name: visit.fields[name] for name in _OF_A_LINE if visit.fields.get(name)}
         if undo == _former(line):
             undo = {}
-        left = 0
+        left, has_others = 0, False
+        reason = f"the line of {changed} named another repository"
         moving = Move(undo.get("repo", ""), line.targets[0].repo if line and line.targets else "")
         if changed and moving.to and folded(moving.repo) not in ("", folded(moving.to)):
             there = await site.store.ask(partial(moves.find, wish=moving, renames=site.settings.renames))
@@ -128,6 +129,7 @@ class ServicePages(PageGroup):
                 service=next((one for one in there.services if folded(one) in names), "")
             )
             left = there.services.get(moving.service, there.incidents)
+            has_others = not moving.service and len(there.services) > 1
         return site.render(
             visit,
             "services.html",
@@ -151,7 +153,8 @@ class ServicePages(PageGroup):
             done=done_sentence(*(visit.fields.get(name, "") for name in ("did", "deliveries", "events"))),
             moving=moving,
             left=0 if visit.fields.get("undone") else left,
-            move_address=move_url(moving, f"the line of {changed} named another repository"),
+            move_address=move_url(moving, reason),
+            move_reason="" if has_others else reason,
             waiting_address=list_address(relay, {"outcome": "unmapped"}),
             replay_address=f"/deliveries/actions?relay={relay}&action=replay&outcome=unmapped",
             of_service=lambda name: list_address(relay, {"service": name}),
