@@ -402,7 +402,10 @@ class LineTarget(RelayAnswer, frozen=True):
 
 
 class ServiceUse(RelayAnswer, frozen=True):
-    """A line under services: its file and number, where it counts, and when it last mapped an incident."""
+    """A line under services: its file and number, where it counts, and when it last mapped an incident.
+
+    `services` are the names that events of its newest deliveries have.
+    """
 
     name: str
     file: str | None
@@ -410,6 +413,7 @@ class ServiceUse(RelayAnswer, frozen=True):
     ignored: bool
     targets: tuple[LineTarget, ...]
     last_seen_at: Time | None
+    services: tuple[str, ...] = ()
 
 
 class ServiceReport(RelayAnswer, frozen=True):

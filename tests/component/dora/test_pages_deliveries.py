@@ -284,14 +284,15 @@ def test_a_service_is_mapped_by_form(both: Both) -> None:
     assert "wrote a line for the service" in both.owner.get("/settings/audit").text
 
 
-def press(owner: Visitor, page: str, button: str) -> str:
-    """Press the button of the notice that a line was changed; return the page that follows."""
-    notice = page.partition('<div class="notice" role="status">')[2].partition("</form>")[0]
-    assert re.findall(r'<button class="quiet">(\w+)', notice) == [button]
-    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', notice))
+def press(owner: Visitor, page: str, button: str, **more: str) -> str:
+    """Press the one button of a form of the notice of a change; return the page that follows."""
+    notice = page.partition('<div class="notice" role="status">')[2].partition("<section")[0]
+    forms = re.findall(r'<form method="post" action="([^"]*)"(.*?)</form>', notice, re.DOTALL)
+    ((address, form),) = [one for one in forms if re.findall(r"<button[^>]*>([^<]+)", one[1]) == [button]]
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
     del fields["form_token"]
     fields = {name: html.unescape(text) for name, text in fields.items()}
-    return owner.get(owner.post("/settings/services", **fields).headers["location"]).text
+    return owner.get(owner.post(address, **fields, **more).headers["location"]).text
 
 
 @pytest.mark.parametrize("service", ["worker", '""'])
@@ -329,7 +330,7 @@ def test_an_edited_line_leads_to_its_incidents_and_they_to_the_line(both: Both) 
     page = both.owner.get(done.headers["location"]).text
     assert "search counts for larkspur/search." in page
     assert ">Undo<" in page
-    (move,) = re.findall(r'1 incident still counts for larkspur/platform. <a href="([^"]*)">Move it', page)
+    (move,) = re.findall(r'<a href="([^"]*)">1 incident</a> still counts for larkspur/platform', page)
     moving = both.owner.get(html.unescape(move)).text
     assert re.findall(r'id="(?:to|reason)"[^>]* value="([^"]*)"', moving) == [
         "larkspur/search",
@@ -337,6 +338,29 @@ def test_an_edited_line_leads_to_its_incidents_and_they_to_the_line(both: Both) 
     ]
     assert "still count for" not in moving
     assert "still count for" not in press(both.owner, page, "Undo")
+
+
+def test_only_the_incidents_of_the_line_are_offered_and_moved(both: Both) -> None:
+    """A line by an id leads to the incidents of its service alone; each move is undone by itself."""
+    events = both.receiver.key("reading", "read")
+    for number, service in enumerate(("attic", "attic", "web"), 1):
+        pagerduty("incident.triggered", f"Q{number}", service=service).post(both.relay.url)
+    for service in ("attic", "web"):
+        line = {"service": f"P-{service}", "name": service, "repo": "larkspur/web", "new": "yes"}
+        both.owner.post("/settings/services", form="/settings/services", **line)
+    eventually(lambda: len(both.receiver.events(events, repo="larkspur/web")) == 3)
+    given = {"service": "P-attic", "repo": "larkspur/attic", "new": "yes", "change": "edit"}
+    address = both.owner.post("/settings/services", form="/settings/services", **given).headers["location"]
+    page = both.owner.get(address).text
+    (move,) = re.findall(r'<a href="([^"]*)">2 incidents</a> still count for larkspur/web', page)
+    assert "P-web still count" not in both.owner.get(html.unescape(move)).text, "its line is right"
+    press(both.owner, page, "Move them to larkspur/attic", new="yes")
+    assert "still count" not in both.owner.get(address).text, "the incident of web is where it belongs"
+    web = {"repo": "larkspur/web", "service": "web", "to": "larkspur/other", "new": "yes", "reason": "a try"}
+    moved = both.owner.get(both.owner.post("/events/move", form="/events", **web).headers["location"]).text
+    press(both.owner, moved, "Undo the move")
+    places = {one["incidentId"]: one["repo"] for one in both.receiver.events(events)}
+    assert places == {"Q1": "larkspur/attic", "Q2": "larkspur/attic", "Q3": "larkspur/web"}
 
 
 def test_a_changed_line_is_undone_by_one_button(both: Both) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from gitdailies_connection.relay.answers import ActionResult, ServiceReport, ServiceUse
 from gitdailies_connection.relay.client import RelayClient
 from gitdailies_core.errors import RelayFault
+from gitdailies_core.values.patterns import matches
 from gitdailies_core.values.renames import folded
 from starlette.responses import Response
 
@@ -118,18 +119,19 @@ class ServicePages(PageGroup):
         undo = {name: visit.fields[name] for name in _OF_A_LINE if visit.fields.get(name)}
         if undo == _former(line):
             undo = {}
-        left, has_others = 0, False
+        left, meant = 0, []
         reason = f"the line of {changed} named another repository"
         moving = Move(undo.get("repo", ""), line.targets[0].repo if line and line.targets else "")
         if changed and moving.to and folded(moving.repo) not in ("", folded(moving.to)):
             there = await site.store.ask(partial(moves.find, wish=moving, renames=site.settings.renames))
             # A line may have the id of a service, which events do not have.
-            names = {folded(undo.get("counts_as", "")), folded(changed)}
-            moving = moving._replace(
-                service=next((one for one in there.services if folded(one) in names), "")
-            )
-            left = there.services.get(moving.service, there.incidents)
-            has_others = not moving.service and len(there.services) > 1
+            former = undo.get("counts_as", changed).replace(_NO_SERVICE, "")
+            names = {folded(one) for one in (former, *(line.services if line else ()))}
+            meant = [
+                one for one in there.services if folded(one) in names or matches(folded(changed), folded(one))
+            ]
+            moving = moving._replace(service=meant[0] if len(meant) == 1 else "")
+            left = sum(there.services[one] for one in meant)
         return site.render(
             visit,
             "services.html",
@@ -154,7 +156,7 @@ class ServicePages(PageGroup):
             moving=moving,
             left=0 if visit.fields.get("undone") else left,
             move_address=move_url(moving, reason),
-            move_reason="" if has_others else reason,
+            move_reason=reason if moving.service else "",
             waiting_address=list_address(relay, {"outcome": "unmapped"}),
             replay_address=f"/deliveries/actions?relay={relay}&action=replay&outcome=unmapped",
             of_service=lambda name: list_address(relay, {"service": name}),

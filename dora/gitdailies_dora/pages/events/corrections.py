@@ -133,7 +133,7 @@ class CorrectionPages(PageGroup):
             with suppress(RelayFault):  # the move does not need it
                 report = await relays.ask(relay, lambda client: client.get("/services", ServiceReport))
                 for line in report.mapped if report else ():
-                    is_meant = folded(wish.service) in ("", folded(line.name))
+                    is_meant = folded(wish.service) in ("", *map(folded, (line.name, *line.services)))
                     if is_meant and folded(wish.repo) in {folded(target.repo) for target in line.targets}:
                         editing = urlencode({"relay": relay, "edit": line.name})
                         found.append((line.name, f"{line.file}, line {line.line}", editing))
