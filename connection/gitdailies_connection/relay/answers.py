@@ -376,13 +376,17 @@ class Explanation(IncidentTimeline, frozen=True):
 
 
 class UnmappedService(RelayAnswer, frozen=True):
-    """A service without a line. It is None for deliveries that name no service."""
+    """A service without a line. It is None for deliveries that name no service.
+
+    `open` are those of its `incidents` whose end did not arrive.
+    """
 
     source: str
     service: str | None
     aliases: tuple[str, ...]
     deliveries: int
     incidents: int
+    open: int
     last_received_at: Time
 
 

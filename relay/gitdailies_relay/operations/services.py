@@ -28,7 +28,7 @@ from gitdailies_connection.relay.answers import (
 from gitdailies_core.errors import GitDailiesError
 from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import UNMAPPED
-from gitdailies_core.sources.protocol import Change, Service
+from gitdailies_core.sources.protocol import RESOLVED, Change, Service
 from gitdailies_core.sources.request import Request
 from gitdailies_core.values.deploy_target import EXAMPLE
 from gitdailies_core.values.times import text_of
@@ -61,12 +61,12 @@ _WORD = re.compile(r"[^\W_]+")
 
 @dataclass
 class _Counted:
-    """What deliveries say of one service without a line, as they are read."""
+    """What deliveries say of one service without a line, as they are read. Incidents have a last state."""
 
     service: Service
     last_at: int
     deliveries: int = 0
-    incidents: set[str] = field(default_factory=set)
+    incidents: dict[str, str] = field(default_factory=dict)
 
 
 def unmapped_services(
@@ -87,7 +87,7 @@ def unmapped_services(
             key = (name, (*service.aliases, service.name)[0].casefold())
             counted = found.setdefault(key, _Counted(service, received_at))
             counted.service = service
-            counted.incidents.add(change.incident)
+            counted.incidents.setdefault(change.incident, change.state)
             counted.deliveries += key not in in_delivery
             counted.last_at = max(counted.last_at, received_at)
             in_delivery.add(key)
@@ -98,6 +98,7 @@ def unmapped_services(
             one.service.aliases,
             one.deliveries,
             len(one.incidents),
+            sum(state != RESOLVED for state in one.incidents.values()),
             from_us(one.last_at),
         )
         for (source, _), one in found.items()

@@ -17,7 +17,7 @@ from tests.support.dora.running import Receiver
 from tests.support.dora.visitor import Visitor
 from tests.support.dora.with_relay import STATUS_KEY, pages_and_relay
 from tests.support.processes import eventually
-from tests.support.relay.deliveries import pagerduty, signed
+from tests.support.relay.deliveries import ENDED_AT, pagerduty, signed
 from tests.support.relay.running import Relay
 
 MARKUP = "<script>alert(1)</script>"
@@ -361,6 +361,23 @@ def test_only_the_incidents_of_the_line_are_offered_and_moved(both: Both) -> Non
     press(both.owner, moved, "Undo the move")
     places = {one["incidentId"]: one["repo"] for one in both.receiver.events(events)}
     assert places == {"Q1": "larkspur/attic", "Q2": "larkspur/attic", "Q3": "larkspur/web"}
+
+
+def test_the_overview_and_the_review_say_what_waits_for_a_line(both: Both) -> None:
+    """Incidents of services without a line are named with their number, and how many are open."""
+    both.receiver.post(both.receiver.key("ci"), body("deploy"))
+    pages = ("/dora", "/review")
+    assert not any("Figures lack" in both.owner.get(page).text for page in pages)
+    for number, service in enumerate(("attic", "attic", "web"), 1):
+        pagerduty("incident.triggered", f"Q{number}", service=service).post(both.relay.url)
+    pagerduty("incident.resolved", "Q1", service="attic", at=ENDED_AT).post(both.relay.url)
+    told = 'Figures lack 3 incidents (2 open): 2 services have no line yet. <a href="/settings/services"'
+    for page in pages:
+        assert told in both.owner.get(page).text
+    for service in ("attic", "web"):
+        line = {"service": f"P-{service}", "ignore": "yes"}
+        both.owner.post("/settings/services", form="/settings/services", **line)
+    assert not any("Figures lack" in both.owner.get(page).text for page in pages)
 
 
 def test_a_changed_line_is_undone_by_one_button(both: Both) -> None:

@@ -93,9 +93,14 @@ class DoraPage:
         # The rows may now include events later than the first moment.
         shown = partial(_shown, filters=filters, question=self._asked(filters), settings=self._site.settings)
         template, context = await self._site.store.ask(shown)
-        choices = team_choices(self._site.teams)
         page = self._site.render(
-            visit, template, error="", sample=deploy_command(visit.origin), team_choices=choices, **context
+            visit,
+            template,
+            error="",
+            sample=deploy_command(visit.origin),
+            team_choices=team_choices(self._site.teams),
+            waiting=None if filters.get("view") == WALL else await self._site.relays.unmapped(),
+            **context,
         )
         return conditional(visit.request, page)
 
