@@ -30,7 +30,6 @@ from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import UNMAPPED
 from gitdailies_core.sources.protocol import RESOLVED, Change, Service
 from gitdailies_core.sources.request import Request
-from gitdailies_core.values.deploy_target import EXAMPLE
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us
@@ -226,12 +225,7 @@ class _Used(NamedTuple):
 
 def _used(session: Session) -> _Used:
     rows = session.execute(_NEWEST, (MOST_READ,)).fetchall()
-    found = [
-        (line, repo, at)
-        for _, at, reason, _ in rows
-        for line, repo in MAPPED_BY.findall(reason)
-        if repo != EXAMPLE.repo
-    ]
+    found = [(line, repo, at) for _, at, reason, _ in rows for line, repo in MAPPED_BY.findall(reason)]
     # Where one delivery has several lines, its events do not say of which they are.
     newest = {pairs[0]: row[3] for row in reversed(rows) if len(pairs := MAPPED_BY.findall(row[2])) == 1}
     services: dict[str, set[str]] = defaultdict(set)

@@ -380,6 +380,22 @@ def test_the_overview_and_the_review_say_what_waits_for_a_line(both: Both) -> No
     assert not any("Figures lack" in both.owner.get(page).text for page in pages)
 
 
+def test_what_waited_tells_the_truth_after_its_line_is_saved(both: Both) -> None:
+    """An end that counts with its start is no second end; an update does not lack a line that is there."""
+    for number, word in enumerate(("triggered", "acknowledged", "resolved")):
+        at = ENDED_AT if number == 2 else "2026-03-04T10:01:00Z"
+        pagerduty(f"incident.{word}", "Q1", service="attic", at=at).post(both.relay.url)
+    line = {"service": "P-attic", "name": "attic", "repo": "larkspur/attic", "new": "yes"}
+    both.owner.post("/settings/services", form="/settings/services", **line)
+    page = eventually(
+        lambda: text if (text := both.owner.get("/deliveries").text).count("Passed on</span>") == 2 else ""
+    )
+    for wrong in ("second end", "no line under services"):
+        assert wrong not in page
+    assert "its end was sent with its start" in page
+    assert "incident.acknowledged neither starts nor ends an incident" in page
+
+
 def test_a_changed_line_is_undone_by_one_button(both: Both) -> None:
     """An edit, an end of counting and a removal each leave the file as it was after their Undo."""
     file = both.relay.store.parent / "gitdailies.yml"
@@ -421,6 +437,8 @@ def test_an_example_shows_the_whole_path(both: Both) -> None:
     assert "An example was sent." in page
     assert "gitdailies erase --repo gitdailies/example takes it back." in page
     assert "The secret matched" in page
+    assert "an example, for which no line of gitdailies.yml is asked" in page
+    assert ("line *" in page, "Mapped now" in page) == (False, False)
     assert "sent an example of" in both.owner.get("/settings/audit").text
     assert both.owner.post("/deliveries/relay/sources/nothing/example", form="/deliveries").status_code == 502
     member = both.member()
