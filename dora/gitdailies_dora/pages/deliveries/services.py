@@ -7,9 +7,15 @@ from functools import partial
 from types import MappingProxyType
 from urllib.parse import urlencode
 
-from gitdailies_connection.relay.answers import ActionResult, ServiceReport, ServiceUse
+from gitdailies_connection.relay.answers import (
+    ActionResult,
+    ServiceReport,
+    ServiceUse,
+    SuggestedService,
+)
 from gitdailies_connection.relay.client import RelayClient
 from gitdailies_core.errors import RelayFault
+from gitdailies_core.values.nearest_name import nearest
 from gitdailies_core.values.patterns import matches
 from gitdailies_core.values.renames import folded
 from starlette.responses import Response
@@ -57,6 +63,7 @@ class ServicePages(PageGroup):
             return site.not_found(visit)
         relay, change = chosen_relay(visit, site.relays.names), fields.get("change", "add")
         given = {name: fields.get(name, "").strip()[:_LONGEST] for name in _FIELDS}
+        given["repo"] = fields.get("instead", "")[:_LONGEST] or given["repo"]
         ignored = fields.get("ignore") == "yes"
         if ignored or change == "remove":
             given |= dict.fromkeys(("repo", "environment", "counts_as"), "")
@@ -136,7 +143,8 @@ class ServicePages(PageGroup):
             visit,
             "services.html",
             repos=list(known.values()),
-            guess=lambda one: one.suggestion or repository_of(one.service or "", known) or "",
+            guess=partial(_guess, known=known),
+            instead=nearest(wrong["repo"], known.values()) if asks else "",
             status=status,
             relay=relay,
             relay_links=[(name, f"{SERVICES}?relay={name}", name == relay) for name in relays.names],
@@ -165,6 +173,15 @@ class ServicePages(PageGroup):
 
 def _report(client: RelayClient) -> ServiceReport | None:
     return client.get("/services", ServiceReport)
+
+
+def _guess(one: SuggestedService, known: Mapping[str, str]) -> str:
+    """Return the repository that a form names at first: one that will be accepted, or ""."""
+    suggested = one.suggestion or ""
+    found = (
+        repository_of(name, known) for name in (suggested, suggested.partition("/")[2], one.service or "")
+    )
+    return next(filter(None, found), "" if known else suggested)
 
 
 def _line_of(service: str, report: ServiceReport | None) -> ServiceUse | None:
