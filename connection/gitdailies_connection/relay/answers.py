@@ -376,10 +376,7 @@ class Explanation(IncidentTimeline, frozen=True):
 
 
 class UnmappedService(RelayAnswer, frozen=True):
-    """A service without a line. It is None for deliveries that name no service.
-
-    `open` are those of its `incidents` whose end did not arrive.
-    """
+    """A service without a line. It is None for deliveries that name none. `open` incidents have no end."""
 
     source: str
     service: str | None
@@ -406,10 +403,7 @@ class LineTarget(RelayAnswer, frozen=True):
 
 
 class ServiceUse(RelayAnswer, frozen=True):
-    """A line under services: its file and number, where it counts, and when it last mapped an incident.
-
-    `services` are the names that events of its newest deliveries have.
-    """
+    """A line under services: its place, where it counts, its last incident, and names in its events."""
 
     name: str
     file: str | None

@@ -307,8 +307,7 @@ class _Acceptance:
         if reason is not None and reason.code == UNMAPPED:
             outcome = UNMAPPED
         if outcome == UNMAPPED and message.state == UPDATED:  # it counts with no line either
-            update = f"{message.word} neither starts nor ends an incident"
-            outcome, reason = IGNORED, Reason(UPDATE, update)
+            outcome, reason = IGNORED, Reason(UPDATE, f"{message.word} neither starts nor ends an incident")
         ends = [one.ended_at for one in records.occurrences(message.incident)] if delivery.replay else []
         if reason is not None and reason.code == REPEATED_END and message.at in ends:
             # Its start waited, too. It was replayed first, with this end.

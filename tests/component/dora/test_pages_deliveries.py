@@ -363,6 +363,25 @@ def test_only_the_incidents_of_the_line_are_offered_and_moved(both: Both) -> Non
     assert places == {"Q1": "larkspur/attic", "Q2": "larkspur/attic", "Q3": "larkspur/web"}
 
 
+def test_a_line_with_an_id_is_listed_with_the_name_and_keeps_it_as_a_comment(both: Both) -> None:
+    """The table shows what the tool calls the service; a removed line comes back with its comment."""
+    file = both.relay.store.parent / "gitdailies.yml"
+    pagerduty("incident.triggered", "Q1", service="attic").post(both.relay.url)
+    line = {"service": "P-attic", "name": "attic", "repo": "larkspur/attic", "new": "yes"}
+    both.owner.post("/settings/services", form="/settings/services", **line)
+    written = '"P-attic": {repo: larkspur/attic}  # attic'
+    assert written in file.read_text()
+    page = both.owner.get("/settings/services").text
+    assert '>P-attic</a> <span class="muted">attic</span>' in page
+    form = page.partition('<input type="hidden" name="service" value="P-attic">')[2].partition("</form>")[0]
+    (name,) = re.findall(r'name="name" value="([^"]*)"', form)
+    given = {"service": "P-attic", "name": name, "change": "remove"}
+    done = both.owner.post("/settings/services", form="/settings/services", **given)
+    assert "P-attic" not in file.read_text()
+    press(both.owner, both.owner.get(done.headers["location"]).text, "Undo")
+    assert written in file.read_text()
+
+
 def test_the_overview_and_the_review_say_what_waits_for_a_line(both: Both) -> None:
     """Incidents of services without a line are named with their number, and how many are open."""
     both.receiver.post(both.receiver.key("ci"), body("deploy"))

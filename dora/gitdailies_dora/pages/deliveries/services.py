@@ -7,13 +7,7 @@ from functools import partial
 from types import MappingProxyType
 from urllib.parse import urlencode
 
-from gitdailies_connection.relay.answers import (
-    ActionResult,
-    ServiceReport,
-    ServiceUse,
-    SuggestedService,
-)
-from gitdailies_connection.relay.client import RelayClient
+from gitdailies_connection.relay.answers import ActionResult, ServiceReport, ServiceUse, SuggestedService
 from gitdailies_core.errors import RelayFault
 from gitdailies_core.values.nearest_name import nearest
 from gitdailies_core.values.patterns import matches
@@ -28,6 +22,7 @@ from gitdailies_dora.figures.words.unknown_names import repository_of
 from gitdailies_dora.pages.deliveries.delivery_pages import chosen_relay
 from gitdailies_dora.pages.deliveries.delivery_words import done_sentence, list_address
 from gitdailies_dora.pages.frame.event_links import move_url
+from gitdailies_dora.pages.frame.relays import services
 from gitdailies_dora.pages.frame.request_context import Visit
 from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup
 
@@ -80,7 +75,7 @@ class ServicePages(PageGroup):
         body = {**line, "ignore": ignored, "change": change, "person": visit.user.name}
         service = given["service"]
         try:
-            report = await site.relays.ask(relay, _report)
+            report = await site.relays.ask(relay, services)
             done = await site.relays.ask(relay, lambda client: client.post("/services", body, ActionResult))
         except RelayFault as fault:
             return await self._page(visit, error=f"{fault}.", wrong=given, status=422)
@@ -117,7 +112,7 @@ class ServicePages(PageGroup):
         fault: RelayFault | None = None
         if relay:
             try:
-                found = await relays.ask(relay, _report)
+                found = await relays.ask(relay, services)
             except RelayFault as one:
                 fault, status = one, 502
         known = await site.store.ask(partial(known_names.deploying, settings=site.settings))
@@ -134,9 +129,9 @@ class ServicePages(PageGroup):
             # A line may have the id of a service, which events do not have.
             former = undo.get("counts_as", changed).replace(_NO_SERVICE, "")
             names = {folded(one) for one in (former, *(line.services if line else ()))}
-            meant = [
-                one for one in there.services if folded(one) in names or matches(folded(changed), folded(one))
-            ]
+            there_by_name = {folded(one): one for one in there.services}
+            fitting = (one for one in there_by_name if one in names or matches(folded(changed), one))
+            meant = [there_by_name[one] for one in fitting]
             moving = moving._replace(service=meant[0] if len(meant) == 1 else "")
             left = sum(there.services[one] for one in meant)
         return site.render(
@@ -169,10 +164,6 @@ class ServicePages(PageGroup):
             replay_address=f"/deliveries/actions?relay={relay}&action=replay&outcome=unmapped",
             of_service=lambda name: list_address(relay, {"service": name}),
         )
-
-
-def _report(client: RelayClient) -> ServiceReport | None:
-    return client.get("/services", ServiceReport)
 
 
 def _guess(one: SuggestedService, known: Mapping[str, str]) -> str:

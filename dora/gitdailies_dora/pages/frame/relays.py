@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from gitdailies_connection.config.sections.settings import RelayAddress
-from gitdailies_connection.relay.answers import ServiceReport
+from gitdailies_connection.relay.answers import ServiceReport, SuggestedService
 from gitdailies_connection.relay.client import RelayClient
 from gitdailies_core.errors import RelayFault
 
@@ -20,14 +20,6 @@ _AT_ONCE = 4
 _LONGEST_SECONDS = 40.0
 # How long a page waits that is not about a relay.
 _SOON_SECONDS = 3.0
-
-
-class Unmapped(NamedTuple):
-    """The number of services without a line, and of the incidents that wait for it."""
-
-    services: int
-    incidents: int
-    open: int
 
 
 class Relays:
@@ -64,17 +56,17 @@ class Relays:
         self.last_answers[name] = self._clock()
         return value
 
-    async def unmapped(self) -> Unmapped:
-        """Return what waits for a line at the relays. One that does not answer soon is left out."""
-        asked = (asyncio.wait_for(self.ask(name, _services), _SOON_SECONDS) for name in self.names)
+    async def unmapped(self) -> list[SuggestedService]:
+        """Return the services without a line. A relay that does not answer soon is left out."""
+        asked = (asyncio.wait_for(self.ask(name, services), _SOON_SECONDS) for name in self.names)
         reports = await asyncio.gather(*asked, return_exceptions=True)
-        found = [one for report in reports if isinstance(report, ServiceReport) for one in report.unmapped]
-        return Unmapped(len(found), sum(one.incidents for one in found), sum(one.open for one in found))
+        return [one for report in reports if isinstance(report, ServiceReport) for one in report.unmapped]
 
     def _logged(self, name: str, fault: RelayFault) -> RelayFault:
         self._log.warning("relay not asked", relay=name, reason=str(fault))
         return fault
 
 
-def _services(client: RelayClient) -> ServiceReport | None:
+def services(client: RelayClient) -> ServiceReport | None:
+    """Ask a relay for its services."""
     return client.get("/services", ServiceReport)

@@ -93,14 +93,10 @@ class DoraPage:
         # The rows may now include events later than the first moment.
         shown = partial(_shown, filters=filters, question=self._asked(filters), settings=self._site.settings)
         template, context = await self._site.store.ask(shown)
+        context["waiting"] = () if filters.get("view") == WALL else await self._site.relays.unmapped()
+        choices = team_choices(self._site.teams)
         page = self._site.render(
-            visit,
-            template,
-            error="",
-            sample=deploy_command(visit.origin),
-            team_choices=team_choices(self._site.teams),
-            waiting=None if filters.get("view") == WALL else await self._site.relays.unmapped(),
-            **context,
+            visit, template, error="", sample=deploy_command(visit.origin), team_choices=choices, **context
         )
         return conditional(visit.request, page)
 

@@ -7,9 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from gitdailies_core.values import patterns
 from gitdailies_core.values.deploy_target import EXAMPLE
-from gitdailies_core.values.renames import folded
 
 from gitdailies_dora.derived.read.figures.names import MOST_SEEN, Choices
 from gitdailies_dora.derived.read.figures.overview import Overview
@@ -22,7 +20,6 @@ from gitdailies_dora.figures.answers.sums import Key
 from gitdailies_dora.figures.answers.tally import Tally, median
 from gitdailies_dora.figures.answers.trend import Bucket
 from gitdailies_dora.figures.history.settings import PRODUCTION, FigureSettings
-from gitdailies_dora.figures.history.teams import Teams
 from gitdailies_dora.figures.words.quick_check import quick_check
 from gitdailies_dora.figures.words.rates import fail_rate
 from gitdailies_dora.pages.charts import sparks
@@ -351,7 +348,9 @@ def _by_team(
 
     def row(key: Key) -> dict[str, Any]:
         name = found.names.get(key[1], key[1])
-        part = _part(teams, key) if in_rows[key[1]] > 1 else ""
+        own = [one.services for one in teams.decisions(key[1], key[0]) if one.belong]
+        part = f"only {', '.join(own)}" if own else "shared by several teams"
+        part = part if in_rows[key[1]] > 1 else ""
         return {**drawn.row(found, [key], name, _repo_url(drawn, name)), "part": part}
 
     if layout == FLAT:
@@ -370,17 +369,6 @@ def _by_team(
             }
         )
     return groups
-
-
-def _part(teams: Teams, key: Key) -> str:
-    """Say what a row has of a repository that several teams share."""
-    services = [
-        service
-        for one in teams.settings
-        for repo, service in one.services
-        if one.key == key[0] and patterns.matches(folded(repo), key[1])
-    ]
-    return f"only {', '.join(services)}" if services else "shared by several teams"
 
 
 def _repo_url(drawn: _Drawing, name: str) -> str:
@@ -424,10 +412,7 @@ def _teams(found: Overview) -> str:
 
 
 def seen_environments(choices: Choices, filters: Mapping[str, str]) -> dict[str, Any]:
-    """Return environments with events as links to their figures, and how many more there are.
-
-    That of examples can never be production.
-    """
+    """Return environments with events as links to their figures, and how many more. Examples are left out."""
     found = [one for one in choices.seen if one[0] != EXAMPLE.environment]
     return {
         "seen": [
