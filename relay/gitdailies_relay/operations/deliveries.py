@@ -311,8 +311,7 @@ def _mapped_by(
     A line may name the service's id, which an event does not have. Then the delivery of the start tells it.
     """
     said = {line for message in known.messages for line, _ in reading.MAPPED_BY.findall(message.reason)}
-    is_example = EXAMPLE.repo in _of_events(known, "repo")
-    for name in () if is_example else _of_events(known, "service"):
+    for name in () if EXAMPLE.repo in _of_events(known, "repo") else _of_events(known, "service"):
         found = next(iter(said)) if len(said) == 1 else routes.line_for(name)
         if not said and found == FALLBACK:
             found = None

@@ -350,8 +350,8 @@ def _by_team(
         name = found.names.get(key[1], key[1])
         own = [one.services for one in teams.decisions(key[1], key[0]) if one.belong]
         part = f"only {', '.join(own)}" if own else "shared by several teams"
-        part = part if in_rows[key[1]] > 1 else ""
-        return {**drawn.row(found, [key], name, _repo_url(drawn, name)), "part": part}
+        shown = drawn.row(found, [key], name, _repo_url(drawn, name))
+        return {**shown, "part": part if in_rows[key[1]] > 1 else ""}
 
     if layout == FLAT:
         return [{"total": None, "rows": list(map(row, shown))}] if shown else []
