@@ -60,12 +60,12 @@ class ReadServer:
     key: Secret
     where: str
 
-    def ask(self, path: str, body: Mapping[str, Any] | None = None) -> Response:
+    def ask(self, path: str, body: Mapping[str, Any] | None = None, *, method: str = "") -> Response:
         """Return the answer (200) to a request for *path*; raises UsageError, Refused and DeliveryError.
 
-        One with a *body*, which is posted, needs a key that may correct.
+        One with a *body*, which is posted, or with a *method* needs a key that may correct.
         """
-        answer = self._answer(path, body)
+        answer = self._answer(path, body, method)
         if answer.status == 200:
             return answer
         raise self._refusal(answer)
@@ -79,13 +79,13 @@ class ReadServer:
             return answer
         raise self._refusal(answer)
 
-    def _answer(self, path: str, body: Mapping[str, Any] | None = None) -> Response:
+    def _answer(self, path: str, body: Mapping[str, Any] | None = None, method: str = "") -> Response:
         from gitdailies_connection.http.sender import Sender
 
         with Sender(f"{self.url}{path}", timeout_seconds=_SECONDS) as sender:
             if body is not None:
-                return sender.post(json.dumps(body).encode(), key=self.key)
-            return sender.fetch(key=self.key, largest=_LARGEST)
+                return sender.post(json.dumps(body).encode(), key=self.key, method=method or "POST")
+            return sender.fetch(method or "GET", key=self.key, largest=_LARGEST)
 
     def _refusal(self, answer: Response) -> Exception:
         message = answer.message(self.key)

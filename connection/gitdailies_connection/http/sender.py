@@ -103,16 +103,22 @@ class Sender(AbstractContextManager["Sender"]):
         return outcome, results
 
     def post(
-        self, body: bytes, *, key: Secret, event_id: str | None = None, largest: int = LARGEST_ANSWER
+        self,
+        body: bytes,
+        *,
+        key: Secret,
+        event_id: str | None = None,
+        largest: int = LARGEST_ANSWER,
+        method: str = "POST",
     ) -> Response:
-        """Post JSON to the address, and return the answer.
+        """Post JSON to the address, or send it by another *method*, and return the answer.
 
         At most *largest* bytes of the answer are read. Raises DeliveryError if no answer came.
         """
         headers = _headers(key)
         if event_id:
             headers[ID_HEADER] = event_id
-        return self._exchange("POST", self.url, headers, body, largest)
+        return self._exchange(method, self.url, headers, body, largest)
 
     def ping(self, key: Secret) -> Response:
         """Test key and path at a receiver of ours, which stores nothing; raises DeliveryError."""
