@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from tests.support.empty_stores import DORA
 from tests.support.machine import command
 from tests.support.servers import free_port
 
+ROOT = Path(__file__).resolve().parents[3]
 WEEK = {"from": "2026-03-30", "to": "2026-04-06"}
 READS = ["figures", "series", "why", "review", "live", "events", "targets"]
 # Each tool, with arguments that fit.
@@ -356,6 +358,23 @@ def test_a_missing_extra_is_named(tmp_path: Path) -> None:
     assert "install gitdailies-integrations[mcp]" in ran.stderr
     helped = command("mcp", "--help", cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
     assert (helped.returncode, helped.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_lines_of_the_documentation_start_it(
+    week: Receiver, reader: str, tmp_path: Path, number: int
+) -> None:
+    """What an assistant is told to start answers, with the address and the key put in."""
+    page = (ROOT / "docs/do/ask-by-an-assistant.md").read_text("utf-8")
+    lines = json.loads(re.findall(r"```json\n(.*?)```", page, re.DOTALL)[number])
+    (told,) = (lines.get("servers") or lines["mcpServers"]).values()
+    assert (told["command"].rpartition("/")[2], list(told["env"])) == ("gitdailies", ["GITDAILIES_READ_KEY"])
+
+    async def talk(client: Client) -> list[str]:
+        return [tool.name for tool in (await client.list_tools()).tools]
+
+    arguments = [one.replace("https://dora.example.com", week.url) for one in told["args"]]
+    assert asks(week.url, reader, tmp_path, talk, arguments=arguments) == READS
 
 
 def test_no_key_is_named_before_anything_is_served(tmp_path: Path) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,25 +16,24 @@ from tests.support.machine import environment
 Value = TypeVar("Value")
 
 
-@asynccontextmanager
-async def assistant(url: str, key: str, folder: Path, mode: str = "auto") -> AsyncIterator[Client]:
+def asks(
+    url: str,
+    key: str,
+    folder: Path,
+    talk: Callable[[Client], Awaitable[Value]],
+    mode: str = "auto",
+    arguments: Sequence[str] = (),
+) -> Value:
+    """Have an assistant *talk* to `gitdailies mcp`, or to what *arguments* say; return what comes of it."""
     started = StdioServerParameters(
         command=sys.executable,
-        args=["-m", "gitdailies_cli", "mcp", "--url", url],
+        args=["-m", "gitdailies_cli", *(arguments or ("mcp", "--url", url))],
         env=environment({"GITDAILIES_READ_KEY": key}),
         cwd=folder,
     )
-    async with Client(started, mode=mode, read_timeout_seconds=60) as client:
-        yield client
-
-
-def asks(
-    url: str, key: str, folder: Path, talk: Callable[[Client], Awaitable[Value]], mode: str = "auto"
-) -> Value:
-    """Have an assistant *talk* to `gitdailies mcp`, and return what comes of it."""
 
     async def run() -> Value:
-        async with assistant(url, key, folder, mode) as client:
+        async with Client(started, mode=mode, read_timeout_seconds=60) as client:
             return await talk(client)
 
     return anyio.run(run)

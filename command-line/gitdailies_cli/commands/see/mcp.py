@@ -23,7 +23,7 @@ def mcp(url: str | None, key_env: str, config: Path | None) -> None:
     try:
         import anyio
 
-        from gitdailies_cli.assistant.server import serve
+        from gitdailies_cli.receiver.assistant.server import serve
     except ImportError:
         raise UsageError("mcp: install gitdailies-integrations[mcp], which has the SDK") from None
     anyio.run(serve, find_server(url, key_env, config))

@@ -17,8 +17,8 @@ from gitdailies_core.values.secret import redact
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 
-from gitdailies_cli.assistant import answers
-from gitdailies_cli.assistant.answers import TEXTS, TOOLS, Json
+from gitdailies_cli.receiver.assistant import answers
+from gitdailies_cli.receiver.assistant.answers import TEXTS, TOOLS, Json
 from gitdailies_cli.receiver.read_server import ReadServer, groups_of
 
 _CORRECT = "correct"
