@@ -71,7 +71,7 @@ def stage(root: Path, folder: Path) -> None:
         for file in page.files:
             _write(folder / "docs" / pages.FILES / file, (root / file).read_bytes())
     _write(folder / "docs" / _LOOK.name, _LOOK.read_bytes())
-    _write(folder / "docs" / "llms.txt", page_list.llms(ordered, texts, place).encode())
+    _write(folder / "docs" / "llms.txt", page_list.llms(root, place).encode())
     _write(folder / "docs" / "llms-full.txt", "\n\n".join(full).encode())
     settings = settings_of(ordered, texts, published.of(root).project.home.docs)
     # JSON is YAML.

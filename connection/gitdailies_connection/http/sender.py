@@ -103,22 +103,20 @@ class Sender(AbstractContextManager["Sender"]):
         return outcome, results
 
     def post(
-        self,
-        body: bytes,
-        *,
-        key: Secret,
-        event_id: str | None = None,
-        largest: int = LARGEST_ANSWER,
-        method: str = "POST",
+        self, body: bytes, *, key: Secret, event_id: str | None = None, largest: int = LARGEST_ANSWER
     ) -> Response:
-        """Post JSON to the address, or send it by another *method*, and return the answer.
+        """Post JSON to the address, and return the answer.
 
         At most *largest* bytes of the answer are read. Raises DeliveryError if no answer came.
         """
         headers = _headers(key)
         if event_id:
             headers[ID_HEADER] = event_id
-        return self._exchange(method, self.url, headers, body, largest)
+        return self._exchange("POST", self.url, headers, body, largest)
+
+    def put(self, body: bytes, *, key: Secret) -> Response:
+        """Put JSON to the address, and return the answer; raises DeliveryError if none came."""
+        return self._exchange("PUT", self.url, _headers(key), body)
 
     def ping(self, key: Secret) -> Response:
         """Test key and path at a receiver of ours, which stores nothing; raises DeliveryError."""

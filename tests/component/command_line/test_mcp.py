@@ -12,12 +12,14 @@ from typing import Any
 import jsonschema
 import pytest
 from gitdailies_dora.accounts.audit import read_audit
+from gitdailies_dora.accounts.first_owner import invite_owner
 from gitdailies_dora.sql.database import transaction
 from mcp import Client
 
 from tests.support.dora.assistant import answers, asks
 from tests.support.dora.made_up_week import OPEN, TEAMS, events_of
 from tests.support.dora.running import Receiver, in_thread
+from tests.support.dora.visitor import Visitor
 from tests.support.empty_stores import DORA
 from tests.support.machine import command
 from tests.support.servers import free_port
@@ -162,6 +164,20 @@ def test_what_does_not_count_is_listed(week: Receiver, reader: str, tmp_path: Pa
     assert found["answer"]["lookedAt"] == 29 + 5 + 4
     event = found["answer"]["events"][0]
     assert event["page"] == f"{week.url}/events/id?id={event['id']}"
+
+
+def test_each_link_opens(week: Receiver, corrector: str, tmp_path: Path) -> None:
+    """A person who is signed in gets to a page from each answer, and from each event in it."""
+    person = Visitor(week)
+    assert person.join(invite_owner(week.store), "Kim").status_code == 303
+    correction = {"what": "rework", "id": "auth-03300904"}
+    made = ("correct", {**correction, "reason": "a fix"}), ("correct", {**correction, "undo": True})
+    found = answers(week.url, corrector, tmp_path, *CALLS, *made)
+    pages = set(re.findall(r'"page": "([^"]*)"', json.dumps(found)))
+    assert len(pages) > 20
+    for page in pages:
+        answer = person.get(page.removeprefix(week.url))
+        assert (answer.status_code, "/sign-in" in answer.url) == (200, False), page
 
 
 def test_what_is_live(week: Receiver, reader: str, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from gitdailies_dora.pages.frame.documentation import place
 from gitdailies_dora.pages.settings import page_list
-from gitdailies_dora.pages.settings.page_list import Group, Part, Tree
 
 from scripts.docs_site import pages
 
@@ -78,18 +77,19 @@ def test_a_promise_is_read() -> None:
     assert page_list.promise("# T\n\nx\n\n## U\n\n**For:** a. **At the end:** b.\n") is None
 
 
-def test_programs_get_a_list_of_all_pages() -> None:
+def test_programs_get_a_list_of_all_pages(tmp_path: Path) -> None:
     """`llms.txt` has each page under its part, with its title and what its reader has at the end."""
-    site = Tree("N", (Part("Do", (Group("", ("docs/do/tls.md",)), Group("G", ("docs/relay.md",)))),))
-    texts = {
-        "docs/do/tls.md": "# `T`\n\n**For:** a. **At the end:** b.\n",
-        "docs/relay.md": "# R\n\n<!-- a -->\n\nThe x\ny. It.\n",
-    }
-
-    assert (
-        page_list.llms(site, texts, place).partition("## Do\n\n")[2]
-        == "- [T](do/tls.md): b.\n- [R](relay.md): The x y.\n"
+    (tmp_path / "docs/do").mkdir(parents=True)
+    (tmp_path / "docs/do/tls.md").write_text("# `T`\n\n**For:** a. **At the end:** b.\n")
+    (tmp_path / "docs/relay.md").write_text("# R\n\n<!-- a -->\n\nThe x\ny. It.\n")
+    (tmp_path / "docs/site.toml").write_text(
+        'name = "N"\n[[part]]\ntitle = "Do"\n[[part.group]]\npages = ["docs/do/tls.md"]\n'
+        '[[part.group]]\ntitle = "G"\npages = ["docs/r*.md"]\n'
     )
+
+    text = page_list.llms(tmp_path, place)
+    assert text.startswith("# N\n\n> ")
+    assert text.partition("## Do\n\n")[2] == "- [T](do/tls.md): b.\n- [R](relay.md): The x y.\n"
 
 
 def test_a_page_without_a_place_is_named() -> None:

@@ -17,12 +17,8 @@ from gitdailies_core.values.secret import redact
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 
-from gitdailies_cli.receiver.assistant import answers
-from gitdailies_cli.receiver.assistant.answers import TEXTS, TOOLS, Json
+from gitdailies_cli.receiver.assistant.answers import TEXTS, TOOLS, Json, escaped, schemas, told
 from gitdailies_cli.receiver.read_server import ReadServer, groups_of
-
-_CORRECT = "correct"
-_NEWEST = "kind=deployed&outcome=counted&order=happened&direction=backward&limit=1"
 
 
 async def serve(server: ReadServer) -> None:
@@ -36,7 +32,7 @@ async def serve(server: ReadServer) -> None:
         try:
             found = await run_sync(_called, server, asked.name, asked.arguments or {})
         except GitDailiesError as error:
-            text = redact(answers.escaped(str(error)), server.key)
+            text = redact(escaped(str(error)), server.key)
             return sdk.CallToolResult(content=[sdk.TextContent(text=text)], is_error=True)
         text = redact(json.dumps(found, ensure_ascii=False), server.key)
         return sdk.CallToolResult(content=[sdk.TextContent(text=text)], structured_content=json.loads(text))
@@ -74,12 +70,11 @@ def _described(server: ReadServer) -> list[sdk.Tool]:
             name=name,
             title=tool["title"],
             description=f"{tool['description']} {TEXTS['data']}",
-            input_schema=answers.question(name, document),
-            output_schema=answers.answer(name, document),
             annotations=TEXTS["hints"].get(name, TEXTS["hints"]["read"]),
+            **schemas(name, document),
         )
         for name, tool in TOOLS.items()
-        if name != _CORRECT or _CORRECT in rights
+        if name != "correct" or "correct" in rights
     ]
 
 
@@ -89,7 +84,7 @@ def _called(server: ReadServer, name: str, arguments: Mapping[str, Any]) -> Json
     if missing := [each for each in tool["needs"] if each not in given]:
         raise UsageError(f"{name}: it needs {' and '.join(missing)}")
     found = _ANSWERED.get(name, _asked)(server, tool["path"], tool["usual"] | given)
-    return answers.told(name, given, found, server.url)
+    return told(name, given, found, server.url)
 
 
 def _asked(server: ReadServer, path: str, given: Json) -> Any:
@@ -105,20 +100,19 @@ def _why(server: ReadServer, path: str, given: Json) -> Any:
         raise UsageError(f"id: no event or incident has the id {got(given['id'])}")
     answer = _asked(server, path, given)
     for event in answer["events"]:
+        verdicts = event["verdicts"]
         # A deploy that did not fail has nothing to recover from, which is no news.
-        event["verdicts"] = [
-            one for one in event["verdicts"] if not one["counts"] and one["word"] != "not-failed"
-        ]
+        event["verdicts"] = [one for one in verdicts if not one["counts"] and one["word"] != "not-failed"]
     left = [event for event in answer["events"] if event["verdicts"]]
     return {**answer, "lookedAt": len(answer["events"]), "events": left}
 
 
 def _live(server: ReadServer, path: str, given: Json) -> Any:
     """Return the newest deploy that counts of each environment and service."""
-    repo = urlencode({"repo": given["repo"]})
-    groups = groups_of(server, f"by=service,environment&{repo}")
-    paths = [f"{path}?{_NEWEST}&{repo}&{urlencode(names)}" for names, deploys in groups if deploys]
-    return {"live": [server.ask(each).json()["events"][0] for each in paths]}
+    groups = groups_of(server, urlencode({"by": "service,environment", "repo": given["repo"]}))
+    return {
+        "live": [_asked(server, path, given | names)["events"][0] for names, deploys in groups if deploys]
+    }
 
 
 def _targets(server: ReadServer, path: str, given: Json) -> Any:
@@ -137,4 +131,4 @@ def _correct(server: ReadServer, _: str, given: Json) -> Any:
     return server.ask(path, body, method="DELETE" if undo else "PUT").json()
 
 
-_ANSWERED = {"why": _why, "live": _live, "targets": _targets, _CORRECT: _correct}
+_ANSWERED = {"why": _why, "live": _live, "targets": _targets, "correct": _correct}

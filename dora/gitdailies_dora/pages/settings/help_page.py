@@ -42,7 +42,7 @@ class HelpPages(PageGroup):
 
     async def listed(self, _: Visit) -> Response:
         """List the pages for programs, as the site of the documentation does."""
-        return PlainTextResponse(page_for_programs())
+        return PlainTextResponse(page_list.llms(ROOT, documentation.address))
 
     async def show(self, visit: Visit) -> Response:
         """Show the page of an address, or a picture of it."""
@@ -52,14 +52,6 @@ class HelpPages(PageGroup):
         if not file.endswith(".md"):
             return FileResponse(ROOT / file)
         return self._site.render(visit, "help.html", document=document(file))
-
-
-@cache
-def page_for_programs() -> str:
-    """Return `llms.txt`: each page of the documentation, and what it is for."""
-    ordered = page_list.read(ROOT)
-    texts = {page: (ROOT / page).read_text("utf-8") for page in ordered.pages()}
-    return page_list.llms(ordered, texts, documentation.address)
 
 
 @cache

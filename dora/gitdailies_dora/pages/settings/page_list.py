@@ -1,39 +1,34 @@
-"""The pages of the documentation: their order, from `docs/site.toml`, and what each is for.
-
-A page is a Markdown file of the repository. `documentation` has its place.
-"""
+"""The pages of the documentation: their order, from `docs/site.toml`, and what each is for."""
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 FILE = "docs/site.toml"
 LINK = re.compile(r"(\[(?:[^\[\]]|\[[^\]]*\])*\])\((?![a-z][a-z+.-]*:|#)([^)\s#]+)(#[^)\s]*)?\)")
 _FIRST = re.compile(r"\*\*For:\*\* (.+?)\. \*\*At the end:\*\* (.+?)(?:\n\n|\Z)", re.DOTALL)
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(NamedTuple):
     """Pages under one title, or directly in their part if *title* is ""."""
 
     title: str
     pages: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """A part of the site, such as "Do"."""
 
     title: str
     groups: tuple[Group, ...]
 
 
-@dataclass(frozen=True)
-class Tree:
+class Tree(NamedTuple):
     """The site's name and its parts."""
 
     name: str
@@ -49,19 +44,13 @@ class Tree:
 def read(root: Path) -> Tree:
     """Return the tree of the project in *root*. Raises ValueError for a pattern that finds no page."""
     written = tomllib.loads((root / FILE).read_text("utf-8"))
-    parts = [
-        Part(
-            part["title"],
-            tuple(
-                Group(
-                    group.get("title", ""),
-                    tuple(page for name in group["pages"] for page in _found(root, name)),
-                )
-                for group in part["group"]
-            ),
-        )
-        for part in written["part"]
-    ]
+    parts = []
+    for part in written["part"]:
+        groups = []
+        for group in part["group"]:
+            pages = tuple(page for name in group["pages"] for page in _found(root, name))
+            groups.append(Group(group.get("title", ""), pages))
+        parts.append(Part(part["title"], tuple(groups)))
     return Tree(written["name"], tuple(parts))
 
 
@@ -97,18 +86,18 @@ def about(text: str) -> str:
     return title(text)
 
 
-def llms(tree: Tree, texts: Mapping[str, str], address: Callable[[str], str]) -> str:
-    """Return `llms.txt`: each page with what it is for. *texts* are the pages by their repository path."""
-    lines = [
-        f"# {tree.name}",
-        "",
-        "> Deploys and incidents from any tool into DORA metrics, each counted once.",
-    ]
+@cache
+def llms(root: Path, address: Callable[[str], str]) -> str:
+    """Return `llms.txt` of the project in *root*: each page, its *address*, and what it is for."""
+    tree = read(root)
+    what = "> Deploys and incidents from any tool into DORA metrics, each counted once."
+    lines = [f"# {tree.name}", "", what]
     for part in tree.parts:
         lines += ["", f"## {part.title}", ""]
         for group in part.groups:
             for page in group.pages:
-                lines.append(f"- [{title(texts[page])}]({address(page)}): {about(texts[page])}")
+                text = (root / page).read_text("utf-8")
+                lines.append(f"- [{title(text)}]({address(page)}): {about(text)}")
     return "\n".join(lines) + "\n"
 
 
