@@ -1361,6 +1361,7 @@ OPTIONS: Mapping[str, str] = {
     "run": "--run",
     "attempt": "--attempt",
     "trigger": "--trigger",
+    "reporter": "--reporter",
     "fixes": "--fixes",
     "url": "--page",
     "time": "--time",
@@ -1829,20 +1830,8 @@ def lines(report: Report, fails: bool) -> list[str]:
     return [f"{_TITLE}: {levels.get(line, '')}{line}" for line in messages(report)]
 
 
-def _no_masks(key: str) -> list[str]:  # noqa: ARG001  most platforms mask known secrets
-    return []
-
-
-def _no_files(report: Report) -> dict[str, str]:  # noqa: ARG001  most platforms only have a log
-    return {}
-
-
 def _not_written(name: str) -> str:
     return f"{_TITLE}: WARNING: {name}: expected a file to write to, got none"
-
-
-def _green(environ: Mapping[str, str]) -> int:  # noqa: ARG001  a warning leaves most jobs green
-    return 0
 
 
 # The inputs keep the names that `settings` gives them.
@@ -1877,11 +1866,11 @@ class Step(NamedTuple):
     event: str = ""
     inputs: Callable[[Mapping[str, str]], dict[str, str]] = texts
     names: Mapping[str, str] | None = None
-    masks: Callable[[str], list[str]] = _no_masks
+    masks: Callable[[str], list[str]] = lambda _key: []  # most platforms mask known secrets
     log: Callable[[Report, bool], list[str]] = lines
-    files: Callable[[Report], dict[str, str]] = _no_files
+    files: Callable[[Report], dict[str, str]] = lambda _report: {}  # most platforms only have a log
     not_written: Callable[[str], str] = _not_written
-    warned: Callable[[Mapping[str, str]], int] = _green
+    warned: Callable[[Mapping[str, str]], int] = lambda _environ: 0  # a warning leaves most jobs green
     lends: str = ""
     ask: Callable[[Mapping[str, Any], Callable[[], bytes]], dict[str, str]] | None = None
 
@@ -2848,7 +2837,8 @@ def named(proxy: SplitResult) -> str:
 
 AGAIN_STATUSES = frozenset({408, 425, 429})
 KEY_STATUSES = frozenset({401, 403})
-ADDRESS_STATUSES = frozenset({404, 405, 410})
+_NO_SUCH_METHOD = 405
+ADDRESS_STATUSES = frozenset({404, _NO_SUCH_METHOD, 410})
 # Payment, the proxy's sign-in, a lock, a failed dependency, legal reasons: none is about an event.
 RECEIVER_STATUSES = frozenset({402, 407, 423, 424, 451})
 # What is at fault, other than the event. These are values of the relay's store, of JSON and of metrics.
@@ -2872,6 +2862,13 @@ def at_fault(status: int | None, page: bool) -> str:
     if page or status in ADDRESS_STATUSES or (status is not None and 300 <= status < 400):
         return ADDRESS
     return RECEIVER if status in RECEIVER_STATUSES else ""
+
+
+def blamed(what: str, status: int | None, result: str) -> str:
+    """Say that *what* is at fault, as the *result* of an attempt shows."""
+    # A DORA server answers its pages so, which take no events.
+    path = "; that of a DORA server ends with /webhooks" if status == _NO_SUCH_METHOD else ""
+    return f"{FAULTS[what]} ({result}){path}"
 
 
 def is_final(status: int | None) -> bool:
@@ -2945,7 +2942,7 @@ def after(
     what = at_fault(answer.status, answer.page)
     if what:
         code = REFUSED if what == KEY else NOT_DELIVERED
-        return ended(code, f"{FAULTS[what]} ({result})", check=_CHECK.get(what, ""))
+        return ended(code, blamed(what, answer.status, result), check=_CHECK.get(what, ""))
     if is_final(answer.status):
         return ended(REFUSED, result)
     # Most events are taken at once, without a wait.

@@ -20,7 +20,7 @@ from gitdailies_dora.pages.frame.documentation import place
 from gitdailies_dora.pages.settings import page_list
 from gitdailies_dora.pages.settings.page_list import Tree
 
-from scripts.docs_site import pages, publish
+from scripts.docs_site import pages
 from scripts.releasing import published
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -113,8 +113,6 @@ def settings_of(ordered: Tree, texts: Mapping[str, str], address: str) -> Mappin
             ],
         },
         "extra_css": [_LOOK.name],
-        # The pages then read the list of versions one folder up, if `publish` has put one there.
-        "extra": {"version": {"provider": "mike", "default": publish.LATEST}},
         "markdown_extensions": [
             "admonition",
             "attr_list",
@@ -124,8 +122,7 @@ def settings_of(ordered: Tree, texts: Mapping[str, str], address: str) -> Mappin
             "pymdownx.highlight",
         ],
     }
-    # Search engines are to show the newest version.
-    return {**found, "site_url": f"{address}/{publish.LATEST}/"} if address else found
+    return {**found, "site_url": f"{address}/"} if address else found
 
 
 def _write(file: Path, data: bytes) -> None:

@@ -78,7 +78,10 @@ def test_from_an_unmapped_service_to_the_counted_incident(walk: Walk) -> None:
     repository = page.get_by_label(re.compile(f"^Repository of {re.escape(NAME)}"))
     expect(repository).to_have_value("larkspur/checkout-api")
     page.get_by_role("button", name=f"Save the line of {NAME}").click()
-    expect(page.get_by_role("status")).to_have_text("Replayed 1 delivery. 1 event waits to be sent.")
+    expect(page.get_by_role("status")).to_contain_text(
+        f"{NAME} counts for larkspur/checkout-api. Replayed 1 delivery. 1 event waits to be sent."
+    )
+    page.get_by_role("link", name="Its deliveries").click()
     until(page, "the receiver took 1 event")
     page.get_by_role("link", name="incident.triggered").click()
     expect(
@@ -112,7 +115,7 @@ MISSPELT = "larkspur/shop-saerch"
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_service_of_a_misspelt_repository_is_put_right_in_three_clicks(walk: Walk) -> None:
-    """Edit, Save, Move: open and ended incidents count once, for the right one, and go back by one click."""
+    """Edit, Save, Move: each incident counts once, for the right one, and goes back by a click."""
     page, relay = walk.page, walk.relay
     key = walk.receiver.key("reader", "send", "read")
     shipped = [
@@ -136,6 +139,7 @@ def test_a_service_of_a_misspelt_repository_is_put_right_in_three_clicks(walk: W
         f"{MISSPELT} has no deploys; did you mean larkspur/shop-search."
     )
     page.get_by_role("button", name=re.compile("^It is a new repository")).click()
+    page.get_by_role("link", name="Its deliveries").click()
     until(page, "the receiver took 1 event")
     eventually(lambda: of_repositories(walk, key)[MISSPELT] == (2, 1, 0))
     walk.open("/dora")
@@ -145,8 +149,8 @@ def test_a_service_of_a_misspelt_repository_is_put_right_in_three_clicks(walk: W
     page.get_by_text("Edit the line of P-search-frontend").click()
     page.get_by_label("Repository of P-search-frontend").fill("shop-search")
     page.get_by_role("button", name="Save the line of P-search-frontend").click()
-    expect(page.get_by_text("1 open, 1 ended")).to_be_visible()
-    page.get_by_role("button", name="Move these incidents").click()
+    expect(page.get_by_role("button", name="Undo")).to_be_visible()
+    page.get_by_role("button", name="Move them to larkspur/shop-search").click()
     expect(page.get_by_role("status")).to_contain_text("2 incidents of larkspur/shop-saerch count for")
     moved = {MISSPELT: (0, 0, 0), "larkspur/shop-search": (2, 1, 1)}
     assert of_repositories(walk, key) == moved

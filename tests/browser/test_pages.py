@@ -128,7 +128,7 @@ def test_a_member_sees_events_and_no_settings_of_others(owner: Tab, browser, rec
     expect(other.get_by_role("link", name="Delete event")).to_have_count(0)
     other.get_by_role("link", name="Settings").click()
     expect(other.locator(".cards a")).to_have_text(
-        ["How figures are counted", "Services", "Your read tokens", "Your password", "Your sessions"]
+        ["How figures are counted", "Teams", "Services", "Your read tokens", "Your password", "Your sessions"]
     )
     for path in ("api-access", "api-access/incoming-webhooks", "people", "audit"):
         assert other.goto(f"{receiver.url}/settings/{path}").status == 403

@@ -13,12 +13,13 @@ from gitdailies_server.storage.migrations import upgrade
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
 
-def columns(migrations: Path) -> Mapping[str, Mapping[str, str]]:
-    """Return the type of each column, by table, of the schema that *migrations* lead to."""
+def columns(migrations: Path, more: str = "") -> Mapping[str, Mapping[str, str]]:
+    """Return the type of each column, by table, of the schema that *migrations* and *more* lead to."""
     with TemporaryDirectory() as folder:
         database = SqliteDatabase(Path(folder) / "new.db")
         upgrade(database, migrations)
         with closing(database.connect()) as schema:
+            schema.executescript(more)
             return {
                 table: {name: kind for _, name, kind, *_ in schema.execute(f"PRAGMA table_info({table})")}
                 for (table,) in schema.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
@@ -26,11 +27,11 @@ def columns(migrations: Path) -> Mapping[str, Mapping[str, str]]:
             }
 
 
-def columns_with_text(migrations: Path) -> list[str]:
+def columns_with_text(migrations: Path, more: str = "") -> list[str]:
     """Return each column of text or bytes as `table.column`, sorted."""
     return sorted(
         f"{table}.{name}"
-        for table, found in columns(migrations).items()
+        for table, found in columns(migrations, more).items()
         for name, kind in found.items()
         if kind in ("TEXT", "BLOB")
     )

@@ -150,6 +150,7 @@ def test_wrong_key(room: str, strict: str, code: int, tmp_path: Path) -> None:
     assert mark(room, "error" if code else "warning") in done.stdout
     assert "401" in done.stdout
     assert f"check {name_of(room, 'webhook-key')}. To send it later: gitdailies deploy " in done.stdout
+    assert " --reporter step/" in done.stdout, "who sends it later is another reporter of the same deploys"
     assert KEY not in done.stdout + done.stderr
 
 

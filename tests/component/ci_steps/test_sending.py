@@ -129,6 +129,15 @@ def test_refused(status: str, code: int, text: str, check: str) -> None:
     assert len(server.requests) == 1
 
 
+def test_an_address_without_its_path_is_named() -> None:
+    """Where a page answers, which takes no events, the message says how the right address ends."""
+    with serving(answer("405 Not Allowed", b'{"title": "no", "detail": "method"}')) as server:
+        result = send(EVENT, receiver(server.url))
+
+    said = "the address is wrong (answered 405: method); that of a DORA server ends with /webhooks"
+    assert (result.message, result.check) == (said, "webhook-url")
+
+
 @pytest.mark.parametrize(
     ("content_type", "body"),
     [

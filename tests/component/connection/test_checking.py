@@ -76,7 +76,11 @@ BEFORE = [
         ),
         (
             answer("404 No"),
-            Finding("fault", "gitdailies.url: the receiver has no such path: 404", "check the path of url"),
+            Finding(
+                "fault",
+                "gitdailies.url: the receiver has no such path: 404",
+                "check the path of url; that of a DORA server is /webhooks",
+            ),
         ),
         (
             answer("500 No"),

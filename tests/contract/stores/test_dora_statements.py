@@ -32,7 +32,9 @@ def test_each_event_of_a_list_of_any_length_is_known(
         for expected in ("created", "unchanged"):
             for events in lists:
                 database().begin(session)
-                outcomes = queries.accept(session, read(events), key=key, now=NOW, strict_order=False)
+                outcomes = queries.accept(
+                    session, read(events), key=key, now=NOW, strict_order=False, arrivals=[]
+                )
                 database().commit(session)
                 assert outcomes is not None
                 assert {outcome.status for outcome in outcomes} == {expected}

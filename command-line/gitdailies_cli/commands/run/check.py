@@ -87,6 +87,7 @@ def _names(path: Path | None, dora: DoraSettings, routes: Routes | None = None) 
     except GitDailiesError:
         return []
     from gitdailies_connection.check.reachability import UNPROVEN, Finding
+    from gitdailies_core.values.deploy_target import EXAMPLE
     from gitdailies_core.values.renames import folded
     from gitdailies_dora.figures.words.unknown_names import KnownNames, alone, in_services, in_teams
 
@@ -113,8 +114,11 @@ def _names(path: Path | None, dora: DoraSettings, routes: Routes | None = None) 
         return [Finding(UNPROVEN, text, "compare again when it answers")]
     known = KnownNames(repos, services, deployed)
     found = [*in_teams(dora.teams, known), *(in_services(routes, known) if routes is not None else ())]
+    # The line that `gitdailies up` writes for `gitdailies demo` has no events before it, nor after --undo.
+    found = [text for text in found if f": {find_config.DEMO} has no events" not in text]
     remedy = "leave it if its first event is still to come; else correct the name"
-    unlike = [] if not deploying else [repo for repo in repos.values() if repo not in deploying]
+    silent = [repo for repo in repos.values() if repo not in {*deploying, EXAMPLE.repo}]
+    unlike = silent if deploying else []
     moved = "correct the line of its service, then `gitdailies incident move --from {} --to OWNER/NAME`"
     return [
         *(Finding(UNPROVEN, text, remedy) for text in found if repos),

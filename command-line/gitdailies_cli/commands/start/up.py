@@ -215,7 +215,7 @@ async def _send_demo(data: Path, addresses: dict[str, str], public: str) -> None
         lines = await asyncio.to_thread(list, sent)
     except GitDailiesError as error:
         lines = [f"note: the examples were not sent: {error}"]
-    click.echo("\n".join([*lines, demo.where_to_look(public or addresses["dora"])]))
+    click.echo("\n".join([*lines, demo.where_to_look(public or addresses["dora"], data)]))
 
 
 async def _run_all(servers: Sequence[Coroutine[Any, Any, None]], stop: asyncio.Event) -> None:
@@ -332,6 +332,7 @@ def _print_guide(data: Path, pages: str, relay: str, addresses: dict[str, str]) 
 pages and figures  {pages}
 deploys go to      {pages}/webhooks
 incidents go to    {relay}/hooks/pagerduty, /hooks/datadog, /hooks/squadcast
+or deploys by      {relay}/hooks/github or /hooks/gitlab, a webhook of an organization or a group
 data folder        {folder}, kept for the next start; Ctrl-C stops
 
 Paste any of these into a second terminal, in this folder. Each run sends a new event.

@@ -16,9 +16,9 @@ from gitdailies_core.ci.sending.receiver import Answer, Receiver, shown
 from gitdailies_core.events.ids import is_self_made
 from gitdailies_core.values.http_answers import (
     ADDRESS,
-    FAULTS,
     KEY,
     at_fault,
+    blamed,
     described,
     is_final,
     retry_after_seconds,
@@ -60,7 +60,7 @@ def after(
     what = at_fault(answer.status, answer.page)
     if what:
         code = REFUSED if what == KEY else NOT_DELIVERED
-        return ended(code, f"{FAULTS[what]} ({result})", check=_CHECK.get(what, ""))
+        return ended(code, blamed(what, answer.status, result), check=_CHECK.get(what, ""))
     if is_final(answer.status):
         return ended(REFUSED, result)
     # Most events are taken at once, without a wait.

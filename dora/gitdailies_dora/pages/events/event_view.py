@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gitdailies_core.events.events import DEPLOYED
 from gitdailies_core.values.times import parse
@@ -19,7 +20,7 @@ from gitdailies_dora.figures.history.facts import TIME
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.figures.words import reasons, timeline
 from gitdailies_dora.pages.frame.event_links import Piece, commit_url, event_url, linked
-from gitdailies_dora.pages.frame.event_titles import name_of, title_of
+from gitdailies_dora.pages.frame.event_titles import name_of, short, title_of
 from gitdailies_dora.pages.frame.formatting import (
     clock_time,
     duration,
@@ -138,7 +139,7 @@ class ShownCorrection(NamedTuple):
 class ShownAttribution(NamedTuple):
     """The deploy that made an incident and why, or why there is none.
 
-    `none_before` is the length of the window if no deploy was in it, else "". `near` are the nearest deploys,
+    `none_before` is the length of the window if no deploy was in it, else "". `near` are the deploys before,
     each with its id.
     """
 
@@ -174,6 +175,7 @@ class EventView:
     attribution: ShownAttribution | None = None
     correction: ShownCorrection | None = None
     moved: answers.EventMove | None = None
+    end_command: str = ""
     choices: Sequence[tuple[str, str]] = ()
     is_undecided: bool = False
     rework: str = ""
@@ -235,9 +237,17 @@ def incident_view(
         steps=_steps(found.timeline, references, about, zone),
         verdicts=_verdicts(found.verdicts, references, zone),
         moved=found.moved,
+        end_command=_end_command(about) if found.state == answers.OPEN else "",
         correction=_correction(found.correction, zone),
         choices=() if found.state in (answers.WAITING, answers.DUPLICATE) else _INCIDENT_CHOICES,
     )
+
+
+def _end_command(about: answers.EventReference) -> str:
+    """Return the command that reports the end of an incident which its tool does not."""
+    names = (("repo", about.repo), ("environment", about.environment), ("service", about.service))
+    options = [f"--{name} {shlex.quote(text)}" for name, text in names if text]
+    return " ".join(["gitdailies incident resolve", shlex.quote(about.incident_id), *options, "--time TIME"])
 
 
 def end_view(
@@ -320,6 +330,19 @@ def _attribution(
         wide=_link(attribution.wide, about.time, "before the incident"),
         near=[(ref.id, _link_to(ref, about.time)) for ref in attribution.near],
     )
+
+
+def told_apart(view: EventView, stored: Mapping[str, tuple[int, Mapping[str, Any]]]) -> EventView:
+    """Add to the deploys near an incident their message or title, version and run, where known."""
+    if view.attribution is None:
+        return view
+    near = []
+    for id_, link in view.attribution.near:
+        _, deploy = stored.get(id_, (0, {}))
+        words = (deploy.get("message") or deploy.get("title"), deploy.get("version"), deploy.get("run"))
+        named = [short(str(one)) for one in words if one]
+        near.append((id_, link._replace(note=", ".join([*named, link.note]))))
+    return replace(view, attribution=view.attribution._replace(near=near))
 
 
 def _correction(made: answers.EventCorrection | None, zone: tzinfo) -> ShownCorrection | None:

@@ -31,6 +31,7 @@ from gitdailies_dora.pages.frame.formatting import (
     duration,
     part_in_percent,
     percent,
+    rate_unit,
     unbroken,
 )
 from gitdailies_dora.pages.overview.cards import LAYOUTS, CardContext
@@ -75,7 +76,7 @@ def cards(whole: Summary, open_now: Piece, units: Units, context: CardContext) -
     total, before, changed = whole
     frequency, lead, fail = total.deployment_frequency, total.change_lead_time, total.change_fail_rate
     recovery, rework = total.failed_deployment_recovery_time, total.deployment_rework_rate
-    often, within = phrases.frequency(frequency, observed)
+    (often, within), unit = phrases.frequency(frequency, observed), rate_unit(frequency.value)
     deploys = amount(frequency.deploys, "deploy", "deploys")
     without: list[str | Piece] = [*phrases.without_lead_time(lead)]
     shown: dict[str, tuple[str, list[str | Piece]]] = {
@@ -126,7 +127,7 @@ def cards(whole: Summary, open_now: Piece, units: Units, context: CardContext) -
             "is_empty": value == NOTHING or (figure == FREQUENCY and not frequency.deploys),
             "lines": [line if isinstance(line, Piece) else Piece(line) for line in lines if line],
             "spark": _spark(figure, units),
-            "change": "" if before is None or changed is None else phrases.change(figure, changed, before),
+            "change": phrases.change(figure, changed, before, unit) if before and changed else "",
         }
         for figure, (value, lines) in shown.items()
     ]
