@@ -19,6 +19,7 @@ from gitdailies_core.errors import DeliveryError, Refused, UsageError
 from gitdailies_core.values.secret import Secret
 
 from gitdailies_cli import find_config
+from gitdailies_cli.common_options import naming
 from gitdailies_cli.find_config import URL_VARIABLE
 
 if TYPE_CHECKING:
@@ -124,11 +125,9 @@ def groups_of(server: ReadServer, query: str) -> Iterator[tuple[dict[str, str], 
 def _server(address: str, where: str) -> str:
     from gitdailies_connection import addresses
 
-    try:
+    with naming(where):
         # Other commands take the address for events, so these accept it too.
         return addresses.check_receiver(address, allow_http=True).rstrip("/").removesuffix("/webhooks")
-    except ValueError as error:
-        raise UsageError(f"{where}: {error}") from None
 
 
 def _key_of(variable: str) -> Secret:

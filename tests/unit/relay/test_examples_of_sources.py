@@ -41,7 +41,7 @@ def able() -> list[str]:
 def test_an_example_counts_for_the_example_repository_alone(name: str) -> None:
     """Whatever an example names, it counts for one repository and one environment of examples."""
     source, routes = as_example(source_of(name))
-    request = fresh_example(source, random.Random(7).choice).request
+    request, _ = fresh_example(source, random.Random(7).choice)
     routed = interpret(request, source, registry.adapter(name), routes, "the test").messages
     places = [
         place
@@ -63,7 +63,7 @@ def test_each_example_is_a_new_one(name: str) -> None:
     source, choose = source_of(name), random.Random(7).choice
 
     def about() -> set[str]:
-        request = fresh_example(source, choose).request
+        request, _ = fresh_example(source, choose)
         messages = registry.adapter(name).translate(request, source.options)
         counting = (one for one in messages if isinstance(one, Change | Deploy))
         return {one.incident if isinstance(one, Change) else f"{one.sha} {one.run}" for one in counting}

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
@@ -101,14 +101,14 @@ def replace_key(
 
 
 def _only(session: Session, name_or_prefix: str) -> Key:
-    lookup = _lookup(name_or_prefix)
-    found = _rows(session, f"{lookup.condition} AND deleted_at IS NULL", lookup.value)
+    condition, value, not_found = _lookup(name_or_prefix)
+    found = _rows(session, f"{condition} AND deleted_at IS NULL", value)
     if len(found) != 1:
         others = found or all_keys(session)
         names = ", ".join(f"{key.name} ({key.shown})" for key in others) or "none"
         if found:
             raise UsageError(f"key: more than one key fits; give the name of one: {names}")
-        raise UsageError(f"key: {lookup.not_found}; keys of this store: {names}")
+        raise UsageError(f"key: {not_found}; keys of this store: {names}")
     return found[0]
 
 
@@ -239,22 +239,15 @@ def find_key(session: Session, hash_: bytes) -> Key | None:
     return None if row is None else _key(row)
 
 
-class _Lookup(NamedTuple):
-    """How to find the key that a person named, and the message if there is none; it shows no key."""
-
-    condition: str
-    value: str | bytes
-    not_found: str
-
-
-def _lookup(text: str) -> _Lookup:
+def _lookup(text: str) -> tuple[str, str | bytes, str]:
+    """Return how to find the key that a person named, and the message if there is none; it shows no key."""
     if keys.well_formed(text):
-        return _Lookup("hash = ?", keys.hash_of(text), "this store has no such key")
+        return "hash = ?", keys.hash_of(text), "this store has no such key"
     if text.startswith(keys.PREFIX):
         # Lists show the beginning, "…" and four more characters. Only the beginning is compared.
         prefix = text[: keys.SHOWN]
-        return _Lookup("prefix = ?", prefix, f"no key begins with {got(prefix)}")
-    return _Lookup(f"name = ? AND {_OF_NOBODY}", text, f"no key has the name {got(text)}")
+        return "prefix = ?", prefix, f"no key begins with {got(prefix)}"
+    return f"name = ? AND {_OF_NOBODY}", text, f"no key has the name {got(text)}"
 
 
 def _rows(session: Session, condition: str, *values: Any) -> list[Key]:
