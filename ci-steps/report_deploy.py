@@ -1604,6 +1604,7 @@ STEP_INPUTS = (
     "path",
     "webhook-url",
     "webhook-key",
+    "auth",
     "receiver",
     "timeout",
     "retries",
@@ -1613,6 +1614,8 @@ STEP_INPUTS = (
 )
 INPUTS = (*DEPLOY_INPUTS, *STEP_INPUTS)
 
+# By a webhook key, or by an ID token that the platform makes for the job.
+AUTH_KEY, AUTH_OIDC = "key", "oidc"
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
@@ -1623,6 +1626,7 @@ class Settings(NamedTuple):
     path: str | None
     url: str | None
     key: Secret
+    oidc: bool
     receiver: str
     timeout_seconds: float
     retries: int | None
@@ -1639,7 +1643,11 @@ class Settings(NamedTuple):
         dry_run = flag(texts, "dry-run")
         # The end of the process reads this input. A wrong value is reported here like any other.
         flag(texts, "fail-on-error")
-        receiver = given(texts.get("receiver")) or _receiver_of(key, dry_run)
+        auth = (given(texts.get("auth")) or AUTH_KEY).lower()
+        if auth not in (AUTH_KEY, AUTH_OIDC):
+            raise UsageError(f"auth: expected {AUTH_KEY} or {AUTH_OIDC}, got {got(auth)}")
+        ours = dry_run or auth == AUTH_OIDC
+        receiver = given(texts.get("receiver")) or _receiver_of(key, ours)
         if receiver not in RECEIVERS:
             raise UsageError(f"receiver: expected one of {', '.join(RECEIVERS)}, got {got(receiver)}")
         return cls(
@@ -1650,6 +1658,7 @@ class Settings(NamedTuple):
             path=given(texts.get("path")),
             url=given(texts.get("webhook-url")),
             key=key,
+            oidc=auth == AUTH_OIDC,
             receiver=receiver,
             timeout_seconds=_number(texts, "timeout", default=10.0, least=0.1, most=300),
             retries=_retries(texts),
@@ -1666,10 +1675,11 @@ def flag(texts: Mapping[str, str | None], name: str) -> bool:
     return word in TRUE
 
 
-def _receiver_of(key: Secret, dry_run: bool) -> str:
+def _receiver_of(key: Secret, ours: bool) -> str:
+    """*ours*: what is known without a key."""
     if key:
         return OURS if key.reveal().startswith(OUR_KEY_PREFIX) else DOCUMENTED
-    return OURS if dry_run else DOCUMENTED
+    return OURS if ours else DOCUMENTED
 
 
 def _retries(texts: Mapping[str, str | None]) -> int | None:
@@ -1854,6 +1864,8 @@ class Step(NamedTuple):
 
     agent        names the step to the receiver
     no_key       ends the error about a missing key: where this platform keeps it
+    oidc         gets the job's ID token for an audience, or ""; None where there are no such tokens
+    no_oidc      ends the error about a missing ID token; AUDIENCE stands for the receiver's address
     folder       the variable that names the checkout; else git reads the current directory
     root         the variable that names the job's folder, if that is another one. Above it no checkout
                  is looked for
@@ -1884,6 +1896,8 @@ class Step(NamedTuple):
     warned: Callable[[Mapping[str, str]], int] = _green
     lends: str = ""
     ask: Callable[[Mapping[str, Any], Callable[[], bytes]], dict[str, str]] | None = None
+    oidc: Callable[[Mapping[str, str], str], str] | None = None
+    no_oidc: str = ""
 
 
 # gitdailies_core/ci/reporting/platform.py
@@ -2634,6 +2648,185 @@ def _is_checkout(folder: str) -> bool:
     return os.path.exists(os.path.join(folder, ".git"))
 
 
+# gitdailies_core/ci/sending/proxy.py
+# The proxy that the environment names: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
+
+def proxy_of(parts: SplitResult) -> SplitResult | None:
+    """Return the address of the proxy that the environment names for *parts*, or None.
+
+    Raises ValueError, which names the variable, for a proxy that does not take plain HTTP.
+    """
+    # Few jobs have a proxy, and this takes a tenth of a report's time.
+    if not any(name.lower().endswith("_proxy") for name in os.environ):
+        return None
+    from urllib.request import (  # type: ignore[attr-defined]
+        getproxies_environment,
+        proxy_bypass_environment,
+    )
+
+    proxies = getproxies_environment()
+    name = parts.scheme if proxies.get(parts.scheme) else "all"
+    address = proxies.get(name)
+    if not address or proxy_bypass_environment(parts.netloc, proxies):
+        return None
+    try:
+        proxy = urlsplit(address if "://" in address else f"http://{address}")
+        # Reading the port raises ValueError if it is no number. Its text may show a password.
+        usable = proxy.scheme == "http" and proxy.hostname and proxy.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError(f"{name.upper()}_PROXY: expected an http:// address, got another")
+    return proxy
+
+
+def through(
+    proxy: SplitResult, connection: HTTPConnection, url: str, target: str, headers: dict[str, str]
+) -> str:
+    """Prepare a *connection* to a proxy, and return the target of a request.
+
+    In a tunnel that is *target*. Without one, *headers* get the proxy's password.
+    """
+    parts = urlsplit(url)
+    authorization = {}
+    if proxy.username:
+        user = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}".encode()
+        authorization["Proxy-Authorization"] = f"Basic {base64.b64encode(user).decode()}"
+    if parts.scheme == "http":
+        headers.update(authorization)
+        return url
+    connection.set_tunnel(parts.hostname or "", parts.port or 443, authorization)
+    return target
+
+
+def named(proxy: SplitResult) -> str:
+    """Name a proxy without its user and password."""
+    return f"the proxy {proxy.hostname}:{proxy.port or 80}"
+
+
+# gitdailies_core/ci/sending/exchange.py
+# One request and its answer, with the standard library alone, directly or through a proxy.
+
+_LONGEST_ANSWER_BYTES = 64 * 1024
+
+
+class Fault(NamedTuple):
+    """Why there is no response, and whether there was a connection."""
+
+    error: Exception
+    connected: bool
+
+
+def exchange(
+    method: str,
+    url: str,
+    headers: dict[str, str],
+    body: bytes | None,
+    seconds: float,
+    proxy: SplitResult | None,
+) -> tuple[HTTPResponse, bytes] | Fault:
+    """Send a request, and return the response with the beginning of its body."""
+    connected = False
+    parts = urlsplit(url)
+    at = proxy or parts
+    port = at.port or (80 if proxy else None)
+    connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    try:
+        connection = connect(at.hostname or "", port, timeout=seconds)
+        target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
+        if proxy:
+            target = through(proxy, connection, url, target, headers)
+        try:
+            connection.connect()
+            connected = True
+            connection.request(method, target, body, headers)
+            with connection.getresponse() as response:
+                try:
+                    return response, response.read(_LONGEST_ANSWER_BYTES)
+                except (OSError, HTTPException):
+                    # The status has arrived. It decides, without the body.
+                    return response, b""
+        finally:
+            connection.close()
+    except (OSError, HTTPException, ValueError) as error:
+        return Fault(error, connected)
+
+
+# gitdailies_core/ci/sending/id_token.py
+# The ID token of a job, which its platform makes for one receiver: asked for, and checked before it is sent.
+
+_SECONDS = 10.0
+_ATTEMPTS = 3
+_WORKS_ON = "GitHub Actions, GitLab CI, CircleCI, Buildkite and Bitbucket Pipelines"
+
+
+def id_token(platform: Platform | None, environ: Mapping[str, str], url: str, *, fork: bool) -> Secret:
+    """Return an ID token for the receiver at *url*. Raises UsageError, which says what the job lacks.
+
+    *fork*: the job is of a fork, which gets none. A token for another receiver is never sent.
+    """
+    if platform is None or platform.step.oidc is None:
+        raise UsageError(f"auth: oidc works on {_WORKS_ON} alone; use webhook-key here")
+    if fork:
+        raise UsageError("auth: a job of a fork gets no ID token of the repository")
+    parts = urlsplit(url)
+    audience = f"{parts.scheme}://{parts.netloc}".lower()
+    token = platform.step.oidc(environ, audience).strip()
+    found = _audiences(token)
+    if audience not in found:
+        other = f"one for {', '.join(map(got, found[:10]))}" if token else "none"
+        raise UsageError(
+            f"auth: expected an ID token for {audience}, got {other}"
+            + platform.step.no_oidc.replace("AUDIENCE", audience)
+        )
+    return Secret(token, "ID token")
+
+
+def printed(*command: str) -> str:
+    """Return what a program of the platform prints, or "" if it fails."""
+    import subprocess
+
+    try:
+        done = subprocess.run(  # noqa: S603
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return "" if done.returncode else done.stdout.decode("utf-8", "replace")
+
+
+def fetched(url: str, bearer: str, audience: str) -> str:
+    """Return the token that the platform answers at *url*, or "" if it gives none."""
+    headers = {"Authorization": f"Bearer {bearer}", "Accept": "application/json"}
+    url += f"{'&' if urlsplit(url).query else '?'}audience={quote(audience, safe='')}"
+    for _ in range(_ATTEMPTS):
+        answer = exchange("GET", url, headers, None, _SECONDS, proxy_of(urlsplit(url)))
+        if isinstance(answer, Fault) or answer[0].status >= 500:
+            continue
+        value = _json(answer[1]).get("value")
+        return value if isinstance(value, str) else ""
+    return ""
+
+
+def _audiences(token: str) -> list[str]:
+    """Return for whom a token is. The receiver verifies it."""
+    payload = token.split(".")[1] if token.count(".") == 2 else ""
+    try:
+        found = _json(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))).get("aud")
+    except ValueError:
+        found = None
+    listed = found if isinstance(found, list) else [found]
+    return [one.rstrip("/").lower() for one in listed if isinstance(one, str)]
+
+
+def _json(raw: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
 # gitdailies_core/values/hosts.py
 # Whether a host is on this machine or in a private network, by its name or address alone. Pure.
 
@@ -2677,7 +2870,7 @@ TIMEOUT_SECONDS = 10.0
 # All attempts and waits together. The deploy job waits for them.
 LONGEST_SECONDS = 60.0
 
-_LONGEST_KEY = 1000
+_LONGEST_KEY, _LONGEST_TOKEN = 1000, 16_000
 _LONGEST_MESSAGE = 300
 _CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+"
 
@@ -2695,6 +2888,16 @@ class Receiver(NamedTuple):
     timeout_seconds: float
     retries: int | None
     longest_seconds: float
+    is_token: bool = False
+
+    @property
+    def proof(self) -> dict[str, str]:
+        """The header with the key, or with the ID token."""
+        return (
+            {"Authorization": f"Bearer {self.key.reveal()}"}
+            if self.is_token
+            else {KEY_HEADER: self.key.reveal()}
+        )
 
     @classmethod
     def make(
@@ -2707,16 +2910,17 @@ class Receiver(NamedTuple):
         timeout_seconds: float = TIMEOUT_SECONDS,
         retries: int | None = None,
         longest_seconds: float = LONGEST_SECONDS,
+        is_token: bool = False,
     ) -> Receiver:
         """Check the address and the key. Spaces and line ends around them are removed.
 
-        *takes* is one of `RECEIVERS`, which says what fields it gets.
+        *takes* is one of `RECEIVERS`, which says what fields it gets. *is_token*: the key is an ID token.
 
         Raises UsageError. It shows neither the key nor a user name in the address.
         """
         parts = _address(url.strip())
         plain = key.reveal().strip()
-        if not _visible(plain) or len(plain) > _LONGEST_KEY:
+        if not _visible(plain) or len(plain) > (_LONGEST_TOKEN if is_token else _LONGEST_KEY):
             raise UsageError(
                 "webhook-key: expected printable characters without spaces, got "
                 + ("nothing" if not plain else "something else")
@@ -2729,6 +2933,7 @@ class Receiver(NamedTuple):
             timeout_seconds=timeout_seconds,
             retries=retries,
             longest_seconds=longest_seconds,
+            is_token=is_token,
         )
 
 
@@ -2785,62 +2990,6 @@ def _address(url: str) -> SplitResult:
 def _visible(text: str) -> bool:
     """Whether *text* is of ASCII characters that are seen, and of one at least."""
     return text.isascii() and text.isprintable() and " " not in text and text != ""
-
-
-# gitdailies_core/ci/sending/proxy.py
-# The proxy that the environment names: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
-
-def proxy_of(parts: SplitResult) -> SplitResult | None:
-    """Return the address of the proxy that the environment names for *parts*, or None.
-
-    Raises ValueError, which names the variable, for a proxy that does not take plain HTTP.
-    """
-    # Few jobs have a proxy, and this takes a tenth of a report's time.
-    if not any(name.lower().endswith("_proxy") for name in os.environ):
-        return None
-    from urllib.request import (  # type: ignore[attr-defined]
-        getproxies_environment,
-        proxy_bypass_environment,
-    )
-
-    proxies = getproxies_environment()
-    name = parts.scheme if proxies.get(parts.scheme) else "all"
-    address = proxies.get(name)
-    if not address or proxy_bypass_environment(parts.netloc, proxies):
-        return None
-    try:
-        proxy = urlsplit(address if "://" in address else f"http://{address}")
-        # Reading the port raises ValueError if it is no number. Its text may show a password.
-        usable = proxy.scheme == "http" and proxy.hostname and proxy.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ValueError(f"{name.upper()}_PROXY: expected an http:// address, got another")
-    return proxy
-
-
-def through(
-    proxy: SplitResult, connection: HTTPConnection, url: str, target: str, headers: dict[str, str]
-) -> str:
-    """Prepare a *connection* to a proxy, and return the target of a request.
-
-    In a tunnel that is *target*. Without one, *headers* get the proxy's password.
-    """
-    parts = urlsplit(url)
-    authorization = {}
-    if proxy.username:
-        user = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}".encode()
-        authorization["Proxy-Authorization"] = f"Basic {base64.b64encode(user).decode()}"
-    if parts.scheme == "http":
-        headers.update(authorization)
-        return url
-    connection.set_tunnel(parts.hostname or "", parts.port or 443, authorization)
-    return target
-
-
-def named(proxy: SplitResult) -> str:
-    """Name a proxy without its user and password."""
-    return f"the proxy {proxy.hostname}:{proxy.port or 80}"
 
 
 # gitdailies_core/values/http_answers.py
@@ -2945,6 +3094,8 @@ def after(
     what = at_fault(answer.status, answer.page)
     if what:
         code = REFUSED if what == KEY else NOT_DELIVERED
+        if what == KEY and receiver.is_token:
+            return ended(code, f"the ID token is refused ({result})", check="auth")
         return ended(code, f"{FAULTS[what]} ({result})", check=_CHECK.get(what, ""))
     if is_final(answer.status):
         return ended(REFUSED, result)
@@ -3040,7 +3191,6 @@ def _text(body: bytes) -> str:
 # gitdailies_core/ci/sending/sender.py
 # Send events by POST, with the standard library alone, because a CI step installs nothing.
 
-_LONGEST_ANSWER_BYTES = 64 * 1024
 _PROXY_ASKS = 407
 
 
@@ -3077,23 +3227,16 @@ def send(
         wait(max((found - now()).total_seconds(), 0.0))
 
 
-class _Fault(NamedTuple):
-    """Why there is no response, and whether there was a connection."""
-
-    error: Exception
-    connected: bool
-
-
 def _bounded_post(event: Mapping[str, Any], receiver: Receiver, seconds: float) -> Answer:
     # A socket's time limit covers neither name resolution nor an answer that arrives byte by byte. A
     # thread waits for both, and does nothing else, because it may run on after that.
     seconds = max(0.1, min(receiver.timeout_seconds, seconds))
     proxy: SplitResult | None = None
-    ended: list[tuple[HTTPResponse, bytes] | _Fault] = []
+    ended: list[tuple[HTTPResponse, bytes] | Fault] = []
     try:
         proxy = proxy_of(urlsplit(receiver.url))
     except ValueError as error:
-        ended.append(_Fault(error, connected=False))
+        ended.append(Fault(error, connected=False))
     else:
         thread = threading.Thread(target=lambda: ended.append(_post(event, receiver, proxy)), daemon=True)
         thread.start()
@@ -3101,46 +3244,23 @@ def _bounded_post(event: Mapping[str, Any], receiver: Receiver, seconds: float) 
     found = ended[0] if ended else None
     if found is None:
         return no_answer(receiver, seconds, proxy)
-    if isinstance(found, _Fault):
+    if isinstance(found, Fault):
         return unanswered(found.error, receiver, proxy, connected=found.connected)
     return _answered(*found, receiver, proxy)
 
 
 def _post(
     event: Mapping[str, Any], receiver: Receiver, proxy: SplitResult | None
-) -> tuple[HTTPResponse, bytes] | _Fault:
+) -> tuple[HTTPResponse, bytes] | Fault:
     headers = {
         "Content-Type": "application/json",
         "User-Agent": receiver.agent,
-        KEY_HEADER: receiver.key.reveal(),
+        **receiver.proof,
     }
     if event.get("id"):
         headers[ID_HEADER] = event["id"]
-    connected = False
-    parts = urlsplit(receiver.url)
-    at = proxy or parts
-    port = at.port or (80 if proxy else None)
-    connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    try:
-        connection = connect(at.hostname or "", port, timeout=receiver.timeout_seconds)
-        target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
-        if proxy:
-            target = through(proxy, connection, receiver.url, target, headers)
-        try:
-            connection.connect()
-            connected = True
-            body = json.dumps(body_of(event, receiver.takes), ensure_ascii=False, separators=(",", ":"))
-            connection.request("POST", target, body.encode(), headers)
-            with connection.getresponse() as response:
-                try:
-                    return response, response.read(_LONGEST_ANSWER_BYTES)
-                except (OSError, HTTPException):
-                    # The status has arrived. It decides, without the body.
-                    return response, b""
-        finally:
-            connection.close()
-    except (OSError, HTTPException, ValueError) as error:
-        return _Fault(error, connected)
+    body = json.dumps(body_of(event, receiver.takes), ensure_ascii=False, separators=(",", ":"))
+    return exchange("POST", receiver.url, headers, body.encode(), receiver.timeout_seconds, proxy)
 
 
 def _answered(response: HTTPResponse, raw: bytes, receiver: Receiver, proxy: SplitResult | None) -> Answer:
@@ -3307,6 +3427,11 @@ def run(
         if settings.dry_run:
             return dry_run(found.events, settings.receiver, notes, found.warnings)
         time = text_of(datetime.now(timezone.utc).replace(microsecond=0))
+        if settings.oidc and settings.url:
+            fork = any(target.foreign for target in facts_of(platform, environ, event).targets)
+            settings = settings._replace(key=id_token(platform, environ, settings.url, fork=fork))
+            for line in platform.step.masks(settings.key.reveal()) if platform else ():
+                print(line)
         results, more = _send(found.events, settings, agent, no_key)
         warnings = [*found.warnings, *more]
         return attempted(
@@ -3320,7 +3445,7 @@ def _send(
     events: Sequence[Mapping[str, Any]], settings: Settings, agent: str, no_key: str
 ) -> tuple[list[Attempted], list[str]]:
     """Send the events. Return how that went, and warnings. Raises UsageError."""
-    if not settings.key:
+    if not (settings.key or settings.oidc):
         raise UsageError(f"webhook-key: expected a webhook key, got nothing{no_key}")
     if not settings.url:
         raise UsageError("webhook-url: expected the address of the DORA server, got nothing")
@@ -3331,6 +3456,7 @@ def _send(
         agent=agent,
         timeout_seconds=settings.timeout_seconds,
         retries=settings.retries,
+        is_token=settings.oidc,
     )
     warning = warning_about(receiver.url)
     return send_all(events, receiver), [warning] if warning else []
@@ -3814,6 +3940,11 @@ def _markdown(text: str) -> str:
     return _one_line(text).translate(_MARKDOWN)
 
 
+def _github_token(environ: Mapping[str, str], audience: str) -> str:
+    url, bearer = (environ.get(f"ACTIONS_ID_TOKEN_REQUEST_{name}", "") for name in ("URL", "TOKEN"))
+    return fetched(url, bearer, audience) if url and bearer else ""
+
+
 GITHUB_ACTIONS = Platform(
     word="github",
     title="GitHub Actions",
@@ -3834,6 +3965,11 @@ GITHUB_ACTIONS = Platform(
         log=_github_commands,
         files=_github_files,
         not_written=_github_not_written,
+        oidc=_github_token,
+        no_oidc=(
+            "; give the job `permissions: {id-token: write, contents: read}` "
+            "(a pull request of a fork gets none, a reusable workflow only where its caller has it, too)"
+        ),
     ),
     turn=10,
     name="github-actions",
@@ -3841,7 +3977,7 @@ GITHUB_ACTIONS = Platform(
 
 
 # gitdailies_core/ci/platforms/circleci.py
-# CircleCI. Sources: its "Project values and variables" and "Pipeline values" references, "Set up rollbacks".
+# CircleCI: its pipelines, what a person chose on the Deploys page, and its ID tokens.
 
 CIRCLECI_TABLE = Table(
     # A workflow that runs again gets a new id, but keeps its pipeline.
@@ -3960,6 +4096,11 @@ def _filled_in(text: str, environ: Mapping[str, str]) -> str:
     return re.sub(_REFERENCE, lambda found: environ[found[1] or found[2]], text)
 
 
+def _circleci_token(environ: Mapping[str, str], audience: str) -> str:  # noqa: ARG001  its program knows the job
+    # CIRCLE_OIDC_TOKEN_V2 is for the organization, and other services take it. It is never sent.
+    return printed("circleci", "run", "oidc", "get", "--claims", json.dumps({"aud": audience}))
+
+
 CIRCLECI = Platform(
     word="circleci",
     title="CircleCI",
@@ -3975,6 +4116,11 @@ CIRCLECI = Platform(
         ),
         inputs=_circleci_inputs,
         names=CIRCLECI_PARAMETERS,
+        oidc=_circleci_token,
+        no_oidc=(
+            "; `circleci run oidc get` must work in this job (forked pull requests get no token unless the "
+            "project passes secrets to them)"
+        ),
     ),
     turn=20,
 )
@@ -4063,7 +4209,7 @@ NAMES = (
 OCTOPUS_PARAMETERS = {
     name: "GitDailies." + name.title().replace("-", "")
     for name in INPUTS
-    if name not in ("path", "paths", "debug")
+    if name not in ("path", "paths", "debug", "auth")
 }
 ASKED = (*NAMES, *OCTOPUS_PARAMETERS.values())
 
@@ -4336,6 +4482,10 @@ def _gitlab_inputs(environ: Mapping[str, str]) -> dict[str, str]:
     return read
 
 
+def _gitlab_token(environ: Mapping[str, str], audience: str) -> str:  # noqa: ARG001  the job names it
+    return environ.get("GITDAILIES_ID_TOKEN", "")
+
+
 def _warned(environ: Mapping[str, str]) -> int:
     """Return the exit code of a warning: the one that the component allows its job to fail with, else 0."""
     code = environ.get("GITDAILIES_WARNING_EXIT", "")
@@ -4358,13 +4508,15 @@ GITLAB = Platform(
         inputs=_gitlab_inputs,
         names=SAME_NAMES,
         warned=_warned,
+        oidc=_gitlab_token,
+        no_oidc="; give the job `id_tokens: {GITDAILIES_ID_TOKEN: {aud: AUDIENCE}}`",
     ),
     turn=50,
 )
 
 
 # gitdailies_core/ci/platforms/buildkite.py
-# Buildkite. Source: its "Environment variables" reference.
+# Buildkite. Sources: its "Environment variables" and "buildkite-agent oidc" references.
 
 BUILDKITE_TABLE = Table(
     # A retried job stays in its build.
@@ -4473,6 +4625,14 @@ def _buildkite_text(name: str, value: Any) -> str:
     raise UsageError(f"{name}: expected a text, got {got(value)}")
 
 
+def _buildkite_token(environ: Mapping[str, str], audience: str) -> str:  # noqa: ARG001  the agent knows its job
+    # A token has no name of the repository. The pipeline's id is in it only if it is asked for.
+    return printed(
+        *("buildkite-agent", "oidc", "request-token", "--audience", audience),
+        *("--claim", "pipeline_id", "--lifetime", "300"),
+    )
+
+
 BUILDKITE = Platform(
     word="buildkite",
     title="Buildkite",
@@ -4488,6 +4648,8 @@ BUILDKITE = Platform(
         folder="BUILDKITE_BUILD_CHECKOUT_PATH",
         inputs=_buildkite_inputs,
         names=SAME_NAMES,
+        oidc=_buildkite_token,
+        no_oidc="; `buildkite-agent oidc request-token` must work in this job",
     ),
     turn=60,
 )
@@ -4663,7 +4825,7 @@ AZURE = Platform(
 
 
 # gitdailies_core/ci/platforms/bitbucket.py
-# Bitbucket Pipelines. Source: its "Variables and secrets" page.
+# Bitbucket Pipelines. Sources: its "Variables and secrets" page, its blog on audiences of OIDC.
 
 BITBUCKET_TABLE = Table(
     # Each repository counts its own builds. The deploy's id holds the repository, too.
@@ -4691,6 +4853,10 @@ def _bitbucket_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001
     return BITBUCKET_TABLE.read(variables, url=url, status_of="the script")
 
 
+def _bitbucket_token(environ: Mapping[str, str], audience: str) -> str:  # noqa: ARG001  the step names it
+    return environ.get("BITBUCKET_STEP_OIDC_TOKEN", "")
+
+
 BITBUCKET = Platform(
     word="bitbucket",
     title="Bitbucket Pipelines",
@@ -4703,6 +4869,8 @@ BITBUCKET = Platform(
             "; set GITDAILIES_WEBHOOK_KEY as a secured variable of the workspace, repository or deployment"
         ),
         folder="BITBUCKET_CLONE_DIR",
+        oidc=_bitbucket_token,
+        no_oidc="; give the step `oidc: {audiences: [AUDIENCE]}`",
     ),
 )
 

@@ -13,6 +13,7 @@ from gitdailies_core.events.events import KINDS
 from gitdailies_core.events.kind import Kind
 from gitdailies_server.storage.timestamps import to_us, utc_now
 
+from gitdailies_dora.accounts.keyless.issuer_keys import IssuerKeys
 from gitdailies_dora.accounts.keys.unknown_keys import UnknownKeys
 from gitdailies_dora.derived.worker import Deriver
 from gitdailies_dora.events.store import EventStore
@@ -39,6 +40,7 @@ class Installation:
     public: str = ""
     kinds: tuple[Kind, ...] = KINDS
     unknown_keys: UnknownKeys = field(default_factory=UnknownKeys)
+    issuer_keys: IssuerKeys = field(default_factory=IssuerKeys)
 
     @cached_property
     def teams(self) -> Teams:

@@ -1,4 +1,7 @@
-"""CircleCI. Sources: its "Project values and variables" and "Pipeline values" references, "Set up rollbacks".
+"""CircleCI: its pipelines, what a person chose on the Deploys page, and its ID tokens.
+
+Sources: its "Project values and variables" and "Pipeline values" references, "Set up rollbacks" and "OIDC
+tokens with custom claims".
 
 The orb passes pipeline values as `PIPELINE_ID` and `PIPELINE_GIT_*`, because no variable of a GitHub App
 pipeline names the repository that was checked out. On CircleCI Server some are empty. What a person chose on
@@ -8,6 +11,7 @@ key's variable, as in CircleCI's "Orb author best practices".
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +21,7 @@ from gitdailies_core.ci.job.table import Table
 from gitdailies_core.ci.reporting.console import Step, texts
 from gitdailies_core.ci.reporting.platform import Platform
 from gitdailies_core.ci.reporting.settings import INPUTS
+from gitdailies_core.ci.sending.id_token import printed
 from gitdailies_core.error_text import got
 
 CIRCLECI_TABLE = Table(
@@ -136,6 +141,11 @@ def _filled_in(text: str, environ: Mapping[str, str]) -> str:
     return re.sub(_REFERENCE, lambda found: environ[found[1] or found[2]], text)
 
 
+def _circleci_token(environ: Mapping[str, str], audience: str) -> str:  # noqa: ARG001  its program knows the job
+    # CIRCLE_OIDC_TOKEN_V2 is for the organization, and other services take it. It is never sent.
+    return printed("circleci", "run", "oidc", "get", "--claims", json.dumps({"aud": audience}))
+
+
 CIRCLECI = Platform(
     word="circleci",
     title="CircleCI",
@@ -151,6 +161,11 @@ CIRCLECI = Platform(
         ),
         inputs=_circleci_inputs,
         names=CIRCLECI_PARAMETERS,
+        oidc=_circleci_token,
+        no_oidc=(
+            "; `circleci run oidc get` must work in this job (forked pull requests get no token unless the "
+            "project passes secrets to them)"
+        ),
     ),
     turn=20,
 )

@@ -110,7 +110,7 @@ class OpenIdProvider:
         answer = self._exchange("GET", url, {"Authorization": f"Bearer {access}"})
         if answer.status == 200 and answer.content_type == "application/jwt":
             return {}  # signed for another purpose; the ID token has to do
-        found = _decoded(answer, "the provider's answer about the person")
+        found = decoded(answer, "the provider's answer about the person")
         if not isinstance(found, dict) or found.get("sub") != subject:
             raise SignInRefused("the provider described another person than the one who signed in")
         return found
@@ -118,7 +118,7 @@ class OpenIdProvider:
     def _json(
         self, method: str, url: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> Any:
-        return _decoded(self._exchange(method, url, headers or {}, body), "the provider's answer")
+        return decoded(self._exchange(method, url, headers or {}, body), "the provider's answer")
 
     def _exchange(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None
@@ -136,7 +136,7 @@ class OpenIdProvider:
             )
 
 
-def _decoded(answer: Response, what: str) -> Any:
+def decoded(answer: Response, what: str) -> Any:
     """Return the JSON of an answer; raises DeliveryError for a fault of the provider, else SignInRefused."""
     if answer.broken or answer.status >= 500 or answer.status == 429:
         raise DeliveryError(f"{what}: expected JSON, got {answer.status or 'nothing'}")

@@ -1,0 +1,61 @@
+"""Read `dora.trusted_ci` into its settings, with a fault for an entry that trusts nobody, or anybody."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from gitdailies_core.error_text import got
+from gitdailies_core.events.field_types import REPO
+from gitdailies_core.values.patterns import is_pattern
+
+from gitdailies_connection.config.document.errors import Place
+from gitdailies_connection.config.reader import SettingsReader
+from gitdailies_connection.config.sections.sign_in_reader import issuer_address
+from gitdailies_connection.config.sections.trusted_ci import ISSUERS, ORGANIZATION, TrustedCi, project_id
+
+# Their tokens have no name of a repository.
+_WITHOUT_NAMES = ("buildkite", "bitbucket")
+# Their tokens name the repository, and anybody may have one.
+_OF_ANYBODY = (ISSUERS["github"], ISSUERS["gitlab"])
+
+
+def read_trusted_ci(reading: SettingsReader) -> tuple[TrustedCi, ...]:
+    """Read the list."""
+    place: Place = ("dora", "trusted_ci")
+    return tuple(_entry(reading, (*place, index)) for index, _ in enumerate(reading.get(place) or ()))
+
+
+def _entry(reading: SettingsReader, place: Place) -> TrustedCi:
+    named = reading.of((*place, "issuer"), str, "github")
+    platform = named if named in ISSUERS else reading.of((*place, "platform"), str, "")
+    if not platform:
+        reading.fault((*place, "platform"), f"expected one of {', '.join(ISSUERS)} for an address, got none")
+        platform = "github"
+    issuer = ISSUERS[named] if named in ISSUERS else reading.of((*place, "issuer"), issuer_address, "")
+    if ORGANIZATION in issuer:
+        organization = reading.of((*place, "organization"), str, "")
+        if not organization:
+            what = "the id of the organization" if platform == "circleci" else "the name of the workspace"
+            reading.fault((*place, "organization"), f"expected {what}, got nothing")
+        issuer = issuer.replace(ORGANIZATION, organization)
+    repositories = reading.of((*place, "repositories"), tuple, ())
+    for index, name in enumerate(map(str, repositories)):
+        owner, _, rest = name.partition("/")
+        if not rest or (is_pattern(owner) and issuer in _OF_ANYBODY):
+            reading.fault(
+                (*place, "repositories", index),
+                f"expected the owner and a name or *, as in larkspur/*, got {got(name)}",
+            )
+    projects: dict[str, str] = {}
+    for name in reading.names((*place, "projects")):
+        repo = reading.of((*place, "projects", name), str, "")
+        if not REPO.accepts(repo):
+            reading.fault((*place, "projects", name), f"expected {REPO.expected}, got {got(repo)}")
+        projects[project_id(name)] = repo
+    if platform in _WITHOUT_NAMES and not projects:
+        reading.fault(
+            (*place, "projects"),
+            f"expected the repository of each id, since tokens of {platform} name none, got nothing",
+        )
+    environments = reading.of((*place, "environments"), tuple, ("*",))
+    return TrustedCi(platform, issuer, repositories, environments, MappingProxyType(projects))
