@@ -1782,6 +1782,8 @@ def _edits(one: str, other: str) -> int:
 PREFIX = "GITDAILIES_"
 
 _TITLE = "GitDailies"
+# Other keys have names close to that of the key, and that of GitLab's ID token is close to `id`.
+_OTHERS = ("webhook", "id_token")
 
 
 def variables(prefix: str = PREFIX) -> dict[str, str]:
@@ -1800,13 +1802,13 @@ def refuse_misspelled(environ: Mapping[str, str]) -> None:
     """Raise UsageError for variables whose names are close to those of inputs.
 
     Otherwise a typing error turns a deploy to staging into one to production. A missing key is an error by
-    itself, and other keys have names close to it.
+    itself.
     """
     known = frozenset(name.replace("-", "_") for name in INPUTS)
     complaints = []
     for variable, text in environ.items():
         name = variable[len(PREFIX) :].lower()
-        if not text.strip() or not variable.upper().startswith(PREFIX) or name.startswith("webhook"):
+        if not text.strip() or not variable.upper().startswith(PREFIX) or name.startswith(_OTHERS):
             continue
         right = PREFIX + (name if name in known else meant(name, known)).upper()
         if right not in (PREFIX, variable):

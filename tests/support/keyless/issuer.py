@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from gitdailies_connection.config.sections.trusted_ci import TrustedCi, project_id
 from joserfc import jwt
@@ -40,6 +44,52 @@ def issuers(*platforms: str) -> Iterator[dict[str, HostileProvider]]:
     """Run the issuer of each platform."""
     with ExitStack() as servers:
         yield {name: servers.enter_context(hostile.hostile_provider()) for name in platforms or CLAIMS}
+
+
+@dataclass
+class Endpoint:
+    """Where a runner of GitHub asks for ID tokens: its address, what it answers, and what it was asked."""
+
+    issuer: str
+    url: str = ""
+    statuses: list[int] = field(default_factory=list)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    made: list[str] = field(default_factory=list)
+    claims: dict[str, Any] = field(default_factory=dict)
+
+
+@contextmanager
+def endpoint(issuer: str, bearer: str = "runner-secret") -> Iterator[Endpoint]:
+    """Run a stand-in of the endpoint. It answers *statuses* first, then a token for the audience."""
+    state = Endpoint(issuer)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            query = parse_qs(urlsplit(self.path).query)
+            state.asked.append((self.headers["authorization"], self.path))
+            status = state.statuses.pop(0) if state.statuses else 200
+            if self.headers["authorization"] != f"Bearer {bearer}" or query.get("api-version") != ["2.0"]:
+                status = 401
+            state.made.append(
+                token("github", issuer, {"aud": query.get("audience", [""])[0], **state.claims})
+            )
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(json.dumps({"count": 1, "value": state.made[-1]}).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    state.url = f"http://127.0.0.1:{server.server_address[1]}/idtoken?api-version=2.0"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield state
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def trusted(
