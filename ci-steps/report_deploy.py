@@ -1646,8 +1646,7 @@ class Settings(NamedTuple):
         auth = (given(texts.get("auth")) or AUTH_KEY).lower()
         if auth not in (AUTH_KEY, AUTH_OIDC):
             raise UsageError(f"auth: expected {AUTH_KEY} or {AUTH_OIDC}, got {got(auth)}")
-        ours = dry_run or auth == AUTH_OIDC
-        receiver = given(texts.get("receiver")) or _receiver_of(key, ours)
+        receiver = given(texts.get("receiver")) or _receiver_of(key, dry_run or auth == AUTH_OIDC)
         if receiver not in RECEIVERS:
             raise UsageError(f"receiver: expected one of {', '.join(RECEIVERS)}, got {got(receiver)}")
         return cls(
@@ -1676,7 +1675,6 @@ def flag(texts: Mapping[str, str | None], name: str) -> bool:
 
 
 def _receiver_of(key: Secret, ours: bool) -> str:
-    """*ours*: what is known without a key."""
     if key:
         return OURS if key.reveal().startswith(OUR_KEY_PREFIX) else DOCUMENTED
     return OURS if ours else DOCUMENTED
@@ -2706,129 +2704,6 @@ def named(proxy: SplitResult) -> str:
     return f"the proxy {proxy.hostname}:{proxy.port or 80}"
 
 
-# gitdailies_core/ci/sending/exchange.py
-# One request and its answer, with the standard library alone, directly or through a proxy.
-
-_LONGEST_ANSWER_BYTES = 64 * 1024
-
-
-class Fault(NamedTuple):
-    """Why there is no response, and whether there was a connection."""
-
-    error: Exception
-    connected: bool
-
-
-def exchange(
-    method: str,
-    url: str,
-    headers: dict[str, str],
-    body: bytes | None,
-    seconds: float,
-    proxy: SplitResult | None,
-) -> tuple[HTTPResponse, bytes] | Fault:
-    """Send a request, and return the response with the beginning of its body."""
-    connected = False
-    parts = urlsplit(url)
-    at = proxy or parts
-    port = at.port or (80 if proxy else None)
-    connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    try:
-        connection = connect(at.hostname or "", port, timeout=seconds)
-        target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
-        if proxy:
-            target = through(proxy, connection, url, target, headers)
-        try:
-            connection.connect()
-            connected = True
-            connection.request(method, target, body, headers)
-            with connection.getresponse() as response:
-                try:
-                    return response, response.read(_LONGEST_ANSWER_BYTES)
-                except (OSError, HTTPException):
-                    # The status has arrived. It decides, without the body.
-                    return response, b""
-        finally:
-            connection.close()
-    except (OSError, HTTPException, ValueError) as error:
-        return Fault(error, connected)
-
-
-# gitdailies_core/ci/sending/id_token.py
-# The ID token of a job, which its platform makes for one receiver: asked for, and checked before it is sent.
-
-_SECONDS = 10.0
-_ATTEMPTS = 3
-_WORKS_ON = "GitHub Actions, GitLab CI, CircleCI, Buildkite and Bitbucket Pipelines"
-
-
-def id_token(platform: Platform | None, environ: Mapping[str, str], url: str, *, fork: bool) -> Secret:
-    """Return an ID token for the receiver at *url*. Raises UsageError, which says what the job lacks.
-
-    *fork*: the job is of a fork, which gets none. A token for another receiver is never sent.
-    """
-    if platform is None or platform.step.oidc is None:
-        raise UsageError(f"auth: oidc works on {_WORKS_ON} alone; use webhook-key here")
-    if fork:
-        raise UsageError("auth: a job of a fork gets no ID token of the repository")
-    parts = urlsplit(url)
-    audience = f"{parts.scheme}://{parts.netloc}".lower()
-    token = platform.step.oidc(environ, audience).strip()
-    found = _audiences(token)
-    if audience not in found:
-        other = f"one for {', '.join(map(got, found[:10]))}" if token else "none"
-        raise UsageError(
-            f"auth: expected an ID token for {audience}, got {other}"
-            + platform.step.no_oidc.replace("AUDIENCE", audience)
-        )
-    return Secret(token, "ID token")
-
-
-def printed(*command: str) -> str:
-    """Return what a program of the platform prints, or "" if it fails."""
-    import subprocess
-
-    try:
-        done = subprocess.run(  # noqa: S603
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return "" if done.returncode else done.stdout.decode("utf-8", "replace")
-
-
-def fetched(url: str, bearer: str, audience: str) -> str:
-    """Return the token that the platform answers at *url*, or "" if it gives none."""
-    headers = {"Authorization": f"Bearer {bearer}", "Accept": "application/json"}
-    url += f"{'&' if urlsplit(url).query else '?'}audience={quote(audience, safe='')}"
-    for _ in range(_ATTEMPTS):
-        answer = exchange("GET", url, headers, None, _SECONDS, proxy_of(urlsplit(url)))
-        if isinstance(answer, Fault) or answer[0].status >= 500:
-            continue
-        value = _json(answer[1]).get("value")
-        return value if isinstance(value, str) else ""
-    return ""
-
-
-def _audiences(token: str) -> list[str]:
-    """Return for whom a token is. The receiver verifies it."""
-    payload = token.split(".")[1] if token.count(".") == 2 else ""
-    try:
-        found = _json(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))).get("aud")
-    except ValueError:
-        found = None
-    listed = found if isinstance(found, list) else [found]
-    return [one.rstrip("/").lower() for one in listed if isinstance(one, str)]
-
-
-def _json(raw: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(raw)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
 # gitdailies_core/values/hosts.py
 # Whether a host is on this machine or in a private network, by its name or address alone. Pure.
 
@@ -2872,7 +2747,8 @@ TIMEOUT_SECONDS = 10.0
 # All attempts and waits together. The deploy job waits for them.
 LONGEST_SECONDS = 60.0
 
-_LONGEST_KEY, _LONGEST_TOKEN = 1000, 16_000
+# An ID token is longer than a key.
+_LONGEST_KEY = 16_000
 _LONGEST_MESSAGE = 300
 _CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+"
 
@@ -2880,6 +2756,7 @@ _CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+"
 class Receiver(NamedTuple):
     """Where events go, and how many attempts are made. Build it with `make`.
 
+    `is_token`: the key is an ID token.
     `takes` is one of `RECEIVERS`: whether it gets all fields. `retries` is None where only time is a limit.
     """
 
@@ -2892,15 +2769,6 @@ class Receiver(NamedTuple):
     longest_seconds: float
     is_token: bool = False
 
-    @property
-    def proof(self) -> dict[str, str]:
-        """The header with the key, or with the ID token."""
-        return (
-            {"Authorization": f"Bearer {self.key.reveal()}"}
-            if self.is_token
-            else {KEY_HEADER: self.key.reveal()}
-        )
-
     @classmethod
     def make(
         cls,
@@ -2912,17 +2780,16 @@ class Receiver(NamedTuple):
         timeout_seconds: float = TIMEOUT_SECONDS,
         retries: int | None = None,
         longest_seconds: float = LONGEST_SECONDS,
-        is_token: bool = False,
     ) -> Receiver:
         """Check the address and the key. Spaces and line ends around them are removed.
 
-        *takes* is one of `RECEIVERS`, which says what fields it gets. *is_token*: the key is an ID token.
+        *takes* is one of `RECEIVERS`, which says what fields it gets.
 
         Raises UsageError. It shows neither the key nor a user name in the address.
         """
         parts = _address(url.strip())
         plain = key.reveal().strip()
-        if not _visible(plain) or len(plain) > (_LONGEST_TOKEN if is_token else _LONGEST_KEY):
+        if not _visible(plain) or len(plain) > _LONGEST_KEY:
             raise UsageError(
                 "webhook-key: expected printable characters without spaces, got "
                 + ("nothing" if not plain else "something else")
@@ -2935,7 +2802,6 @@ class Receiver(NamedTuple):
             timeout_seconds=timeout_seconds,
             retries=retries,
             longest_seconds=longest_seconds,
-            is_token=is_token,
         )
 
 
@@ -3193,6 +3059,7 @@ def _text(body: bytes) -> str:
 # gitdailies_core/ci/sending/sender.py
 # Send events by POST, with the standard library alone, because a CI step installs nothing.
 
+_LONGEST_ANSWER_BYTES = 64 * 1024
 _PROXY_ASKS = 407
 
 
@@ -3229,6 +3096,13 @@ def send(
         wait(max((found - now()).total_seconds(), 0.0))
 
 
+class Fault(NamedTuple):
+    """Why there is no response, and whether there was a connection."""
+
+    error: Exception
+    connected: bool
+
+
 def _bounded_post(event: Mapping[str, Any], receiver: Receiver, seconds: float) -> Answer:
     # A socket's time limit covers neither name resolution nor an answer that arrives byte by byte. A
     # thread waits for both, and does nothing else, because it may run on after that.
@@ -3257,12 +3131,48 @@ def _post(
     headers = {
         "Content-Type": "application/json",
         "User-Agent": receiver.agent,
-        **receiver.proof,
     }
+    key = receiver.key.reveal()
+    headers |= {"Authorization": f"Bearer {key}"} if receiver.is_token else {KEY_HEADER: key}
     if event.get("id"):
         headers[ID_HEADER] = event["id"]
     body = json.dumps(body_of(event, receiver.takes), ensure_ascii=False, separators=(",", ":"))
     return exchange("POST", receiver.url, headers, body.encode(), receiver.timeout_seconds, proxy)
+
+
+def exchange(
+    method: str,
+    url: str,
+    headers: dict[str, str],
+    body: bytes | None,
+    seconds: float,
+    proxy: SplitResult | None,
+) -> tuple[HTTPResponse, bytes] | Fault:
+    """Send a request, and return the response with the beginning of its body."""
+    connected = False
+    parts = urlsplit(url)
+    at = proxy or parts
+    port = at.port or (80 if proxy else None)
+    connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    try:
+        connection = connect(at.hostname or "", port, timeout=seconds)
+        target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
+        if proxy:
+            target = through(proxy, connection, url, target, headers)
+        try:
+            connection.connect()
+            connected = True
+            connection.request(method, target, body, headers)
+            with connection.getresponse() as response:
+                try:
+                    return response, response.read(_LONGEST_ANSWER_BYTES)
+                except (OSError, HTTPException):
+                    # The status has arrived. It decides, without the body.
+                    return response, b""
+        finally:
+            connection.close()
+    except (OSError, HTTPException, ValueError) as error:
+        return Fault(error, connected)
 
 
 def _answered(response: HTTPResponse, raw: bytes, receiver: Receiver, proxy: SplitResult | None) -> Answer:
@@ -3282,6 +3192,78 @@ def _answered(response: HTTPResponse, raw: bytes, receiver: Receiver, proxy: Spl
     if status == _PROXY_ASKS and proxy:
         message = f"{named(proxy)} asks for a user and a password"
     return Answer(status, message, retry_after, body)
+
+
+# gitdailies_core/ci/sending/id_token.py
+# The ID token of a job, which its platform makes for one receiver: asked for, and checked before it is sent.
+
+_SECONDS = 10.0
+_ATTEMPTS = 3
+_WORKS_ON = "GitHub Actions, GitLab CI, CircleCI, Buildkite and Bitbucket Pipelines"
+
+
+def id_token(platform: Platform | None, environ: Mapping[str, str], url: str, *, fork: bool) -> Secret:
+    """Return an ID token for the receiver at *url*. Raises UsageError, which says what the job lacks.
+
+    *fork*: the job is of a fork, which gets none. A token for another receiver is never sent.
+    """
+    if platform is None or platform.step.oidc is None:
+        raise UsageError(f"auth: oidc works on {_WORKS_ON} alone; use webhook-key here")
+    if fork:
+        raise UsageError("auth: a job of a fork gets no ID token of the repository")
+    parts = urlsplit(url)
+    audience = f"{parts.scheme}://{parts.netloc}".lower()
+    token = platform.step.oidc(environ, audience).strip()
+    found = _audiences(token)
+    if audience not in found:
+        other = f"one for {', '.join(map(got, found[:10]))}" if token else "none"
+        raise UsageError(
+            f"auth: expected an ID token for {audience}, got {other}"
+            + platform.step.no_oidc.replace("AUDIENCE", audience)
+        )
+    return Secret(token, "ID token")
+
+
+def printed(*command: str) -> str:
+    """Return what a program of the platform prints, or "" if it fails."""
+    import subprocess
+
+    try:
+        done = subprocess.run(  # noqa: S603
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return "" if done.returncode else done.stdout.decode("utf-8", "replace")
+
+
+def fetched(url: str, bearer: str, audience: str) -> str:
+    """Return the token that the platform answers at *url*, or "" if it gives none."""
+    headers = {"Authorization": f"Bearer {bearer}", "Accept": "application/json"}
+    url += f"{'&' if urlsplit(url).query else '?'}audience={quote(audience, safe='')}"
+    for _ in range(_ATTEMPTS):
+        answer = exchange("GET", url, headers, None, _SECONDS, proxy_of(urlsplit(url)))
+        if isinstance(answer, Fault) or answer[0].status >= 500:
+            continue
+        value = _json(answer[1]).get("value")
+        return value if isinstance(value, str) else ""
+    return ""
+
+
+def _audiences(token: str) -> list[str]:
+    """Return for whom a token is. The receiver verifies it."""
+    payload = token.split(".")[1] if token.count(".") == 2 else ""
+    found = _json(base64.urlsafe_b64decode(payload + "==")).get("aud")
+    listed = found if isinstance(found, list) else [found]
+    return [one.rstrip("/").lower() for one in listed if isinstance(one, str)]
+
+
+def _json(raw: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 # gitdailies_core/ci/step.py
@@ -3458,8 +3440,7 @@ def _send(
         agent=agent,
         timeout_seconds=settings.timeout_seconds,
         retries=settings.retries,
-        is_token=settings.oidc,
-    )
+    )._replace(is_token=settings.oidc)
     warning = warning_about(receiver.url)
     return send_all(events, receiver), [warning] if warning else []
 
@@ -3979,7 +3960,7 @@ GITHUB_ACTIONS = Platform(
 
 
 # gitdailies_core/ci/platforms/circleci.py
-# CircleCI: its pipelines, what a person chose on the Deploys page, and its ID tokens.
+# CircleCI. Sources: its "Project values and variables" and "Pipeline values" references, "Set up rollbacks".
 
 CIRCLECI_TABLE = Table(
     # A workflow that runs again gets a new id, but keeps its pipeline.
@@ -4100,6 +4081,7 @@ def _filled_in(text: str, environ: Mapping[str, str]) -> str:
 
 def _circleci_token(environ: Mapping[str, str], audience: str) -> str:  # noqa: ARG001  its program knows the job
     # CIRCLE_OIDC_TOKEN_V2 is for the organization, and other services take it. It is never sent.
+    # Source: its "OIDC tokens with custom claims".
     return printed("circleci", "run", "oidc", "get", "--claims", json.dumps({"aud": audience}))
 
 

@@ -81,7 +81,7 @@ def test_the_settings_load(tmp_path: Path) -> None:
     found = load_dora(tmp_path / "gitdailies.yml").trusted_ci
     assert {one.platform for one in found} == set(ISSUERS)
     assert [one.name for one in found] == [
-        *("oidc/github", "oidc/gitlab", "oidc/gitlab.larkspur.example", "oidc/github.larkspur.example"),
+        *("oidc/github", "oidc/gitlab", "oidc/gitlab", "oidc/github"),
         *("oidc/circleci", "oidc/buildkite", "oidc/bitbucket"),
     ]
     assert found[-1].projects == {"a1b2c3d4-0005-4000-8000-000000000005": "larkspur/checkout-api"}

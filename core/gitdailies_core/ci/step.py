@@ -207,7 +207,6 @@ def _send(
         agent=agent,
         timeout_seconds=settings.timeout_seconds,
         retries=settings.retries,
-        is_token=settings.oidc,
-    )
+    )._replace(is_token=settings.oidc)
     warning = warning_about(receiver.url)
     return send_all(events, receiver), [warning] if warning else []

@@ -17,11 +17,11 @@ from gitdailies_core.events.receivers import KEY_HEADER
 from gitdailies_core.values.renames import folded
 from starlette.requests import Request
 
-from gitdailies_dora.accounts.keyless.job import Job, TokenRefused, is_token
 from gitdailies_dora.accounts.keys import webhook_key as keys
 from gitdailies_dora.accounts.keys.key_store import keyless
 from gitdailies_dora.accounts.keys.webhook_key import Key, Limits, without_keys
 from gitdailies_dora.accounts.rate_limit import KEYS, FailureLimit, network_of
+from gitdailies_dora.accounts.single_sign_on.account import SignInRefused
 from gitdailies_dora.api.json_bodies import query_of
 from gitdailies_dora.events import query
 from gitdailies_dora.events.problem import Problem, Refusal, refusal
@@ -43,8 +43,7 @@ class KeyAccess:
         """Return the key of a request that reads, and record its use; raises Refusal."""
         key = await self.of(request)
         if not key.may_read():
-            refuse_keyless(key)
-            raise refusal("forbidden", "key: this key may not read; create one with --allow read")
+            raise lacking(key, keys.READ)
         with suppress(StoreUnavailable):  # reading works while the disk is full
             await self._here.store.mark_key_used(key, self._here.clock())
         return key
@@ -57,8 +56,7 @@ class KeyAccess:
         query.refuse_parameters(query_of(request))
         key = await self.of(request)
         if not key.may_correct():
-            refuse_keyless(key)
-            raise refusal("forbidden", "key: this key may not correct; create one with --allow correct")
+            raise lacking(key, keys.CORRECT)
         await self._here.store.mark_key_used(key, self._here.clock())
         return key
 
@@ -93,7 +91,7 @@ class KeyAccess:
         given = _keys_given(request)
         if not given:
             raise unauthorized("nothing")
-        if len(given) == 1 and is_token(given[0]):
+        if len(given) == 1 and given[0].count(".") == 2:
             return await self._keyless(given[0])
         if not all(keys.well_formed(text) for text in given):
             raise unauthorized("text that is not a key; check that it was copied completely")
@@ -110,41 +108,38 @@ class KeyAccess:
         from gitdailies_dora.accounts.keyless import job_token
 
         here = self._here
+        now = int(here.clock().timestamp())
         try:
-            said = job_token.unproven(token)
-            trusted = job_token.trusted_for(said.issuer, here.settings.trusted_ci)
-            published = await here.issuer_keys.of(said.issuer, said.key_id)
-            now = int(here.clock().timestamp())
-            job = job_token.proven(token, published, trusted=trusted, audience=here.public, now=now)
-            limits = _limits_of(job, here.figures)
-        except TokenRefused as wrong:
+            trusted, key_id = job_token.claimed(token, here.settings.trusted_ci)
+            published = await here.issuer_keys.of(trusted[0].issuer, key_id)
+            job, environment = job_token.proven(
+                token, published, trusted=trusted, audience=here.public, now=now
+            )
+            limits = Limits(job.repositories, job.environments)
+            if environment:
+                own = _meanings(exact_environment(environment), None, here.figures)
+                if fault := limits.fault(job.repositories, own):
+                    raise SignInRefused(
+                        f"environment: dora.trusted_ci trusts {fault[1]} for {job.repositories[0]}, "
+                        f"got {got(environment)}; add it to environments there"
+                    )
+                limits = limits._replace(environments=tuple(sorted(own)))
+        except SignInRefused as wrong:
             raise refusal("unauthorized", f"ID token: {wrong}", WWW_Authenticate="Bearer") from None
         except DeliveryError as wrong:
             detail = f"ID token: its issuer does not answer now, so it cannot be verified: {wrong}"
             raise refusal("issuer", detail, Retry_After="20") from None
-        key = await here.store.find_key(keys.hash_of(job.sender))
+        key = await here.store.find_key(keys.hash_of(job.name))
         if key is None:
-            key = await here.store.write(partial(keyless, name=job.sender, now=here.clock()))
+            key = await here.store.write(partial(keyless, name=job.name, now=here.clock()))
         return replace(key, limits=limits)
 
 
-def refuse_keyless(key: Key) -> None:
-    """Raise Refusal if *key* stands for a CI job, which asks for more than to report a deploy."""
+def lacking(key: Key, right: str) -> Refusal:
+    """Return the error about a request for which *key* lacks a right."""
     if key.is_keyless:
-        raise refusal("forbidden", f"ID token: {_DEPLOYS_ONLY}")
-
-
-def _limits_of(job: Job, settings: FigureSettings) -> Limits:
-    """Return what a job may report: its repository, and its environment or all that are trusted."""
-    if not job.environment:
-        return Limits((folded(job.repository),), job.environments)
-    own = _meanings(exact_environment(job.environment), None, settings)
-    if fault := Limits(environments=job.environments).fault((), own):
-        raise TokenRefused(
-            f"environment: dora.trusted_ci trusts {fault[1]} for {job.repository}, "
-            f"got {got(job.environment)}; add it to environments there"
-        )
-    return Limits((folded(job.repository),), tuple(sorted(own)))
+        return refusal("forbidden", f"ID token: {_DEPLOYS_ONLY}")
+    return refusal("forbidden", f"key: this key may not {right}; create one with --allow {right}")
 
 
 def _meanings(own: str | None, tier: Any, settings: FigureSettings) -> set[str]:

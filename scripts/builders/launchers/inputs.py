@@ -9,13 +9,7 @@ ABOUT = {
     "path": ("", "The folder of the checkout, if it is neither the job's folder nor one right below it."),
     "webhook-url": ("", "The address of the DORA server."),
     "webhook-key": ("", "The webhook key, a secret."),
-    "auth": (
-        "key",
-        (
-            "key sends the webhook key. oidc sends an ID token that the platform makes for the job: on "
-            "GitHub Actions, GitLab CI, CircleCI, Buildkite and Bitbucket Pipelines."
-        ),
-    ),
+    "auth": ("key", "key sends the webhook key, oidc an ID token, where the platform makes them for jobs."),
     "environment": ("", "The environment, such as production. By default the one that the platform names."),
     "service": ("", "The service, if the repository holds several."),
     "type": ("", "The kind of deploy, one of deploy, rollback, hotfix."),

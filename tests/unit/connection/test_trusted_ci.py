@@ -63,10 +63,10 @@ def test_the_issuer(entry: str, issuer: str, tmp_path: Path) -> None:
         ('{issuer: "http://git.example.com", platform: gitlab, repositories: ["a/*"]}', "expected https"),
         ('{issuer: "https://169.254.169.254", platform: gitlab, repositories: ["a/*"]}', "link-local"),
         ('{issuer: "https://git.example.com", repositories: ["a/*"]}', "for an address, got none"),
-        ('{issuer: circleci, repositories: ["a/*"]}', "expected the id of the organization, got nothing"),
+        ('{issuer: circleci, repositories: ["a/*"]}', "expected the organization of circleci, got nothing"),
         (
             '{issuer: bitbucket, repositories: ["a/*"], projects: {a: a/b}}',
-            "expected the name of the workspace, got nothing",
+            "expected the organization of bitbucket, got nothing",
         ),
         (
             '{issuer: bitbucket, organization: a/b, repositories: ["a/*"], projects: {a: a/b}}',

@@ -289,7 +289,7 @@ def _trusted_ci(trusted: Sequence[TrustedCi]) -> list[Finding]:
     if not trusted:
         return []
     from gitdailies_connection.check.reachability import OK, UNPROVEN, Finding
-    from gitdailies_dora.accounts.keyless.published_keys import published_keys
+    from gitdailies_dora.accounts.single_sign_on.provider import published_keys
 
     findings = []
     for issuer in dict.fromkeys(one.issuer for one in trusted):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from urllib.parse import urlsplit
 
 ORGANIZATION = "{organization}"
 # The issuer of each platform. Its documents name it; those of CircleCI and Bitbucket are one an organization.
@@ -34,9 +33,7 @@ class TrustedCi:
     @property
     def name(self) -> str:
         """What pages and events call its jobs, in place of the name of a key."""
-        known, one_of_many, _ = ISSUERS[self.platform].partition(ORGANIZATION)
-        usual = self.issuer.startswith(known) if one_of_many else self.issuer == known
-        return f"oidc/{self.platform if usual else urlsplit(self.issuer).netloc}"
+        return f"oidc/{self.platform}"
 
 
 def project_id(text: str) -> str:

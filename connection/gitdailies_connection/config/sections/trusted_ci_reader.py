@@ -35,8 +35,7 @@ def _entry(reading: SettingsReader, place: Place) -> TrustedCi:
     if ORGANIZATION in issuer:
         organization = reading.of((*place, "organization"), str, "")
         if not organization:
-            what = "the id of the organization" if platform == "circleci" else "the name of the workspace"
-            reading.fault((*place, "organization"), f"expected {what}, got nothing")
+            reading.fault((*place, "organization"), f"expected the organization of {platform}, got nothing")
         issuer = issuer.replace(ORGANIZATION, organization)
     repositories = reading.of((*place, "repositories"), tuple, ())
     for index, name in enumerate(map(str, repositories)):

@@ -1,7 +1,4 @@
-"""CircleCI: its pipelines, what a person chose on the Deploys page, and its ID tokens.
-
-Sources: its "Project values and variables" and "Pipeline values" references, "Set up rollbacks" and "OIDC
-tokens with custom claims".
+"""CircleCI. Sources: its "Project values and variables" and "Pipeline values" references, "Set up rollbacks".
 
 The orb passes pipeline values as `PIPELINE_ID` and `PIPELINE_GIT_*`, because no variable of a GitHub App
 pipeline names the repository that was checked out. On CircleCI Server some are empty. What a person chose on
@@ -143,6 +140,7 @@ def _filled_in(text: str, environ: Mapping[str, str]) -> str:
 
 def _circleci_token(environ: Mapping[str, str], audience: str) -> str:  # noqa: ARG001  its program knows the job
     # CIRCLE_OIDC_TOKEN_V2 is for the organization, and other services take it. It is never sent.
+    # Source: its "OIDC tokens with custom claims".
     return printed("circleci", "run", "oidc", "get", "--claims", json.dumps({"aud": audience}))
 
 

@@ -73,8 +73,7 @@ class Settings(NamedTuple):
         auth = (given(texts.get("auth")) or AUTH_KEY).lower()
         if auth not in (AUTH_KEY, AUTH_OIDC):
             raise UsageError(f"auth: expected {AUTH_KEY} or {AUTH_OIDC}, got {got(auth)}")
-        ours = dry_run or auth == AUTH_OIDC
-        receiver = given(texts.get("receiver")) or _receiver_of(key, ours)
+        receiver = given(texts.get("receiver")) or _receiver_of(key, dry_run or auth == AUTH_OIDC)
         if receiver not in RECEIVERS:
             raise UsageError(f"receiver: expected one of {', '.join(RECEIVERS)}, got {got(receiver)}")
         return cls(
@@ -103,7 +102,6 @@ def flag(texts: Mapping[str, str | None], name: str) -> bool:
 
 
 def _receiver_of(key: Secret, ours: bool) -> str:
-    """*ours*: what is known without a key."""
     if key:
         return OURS if key.reveal().startswith(OUR_KEY_PREFIX) else DOCUMENTED
     return OURS if ours else DOCUMENTED

@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from gitdailies_core.ci.reporting.platform import Platform
-from gitdailies_core.ci.sending.exchange import Fault, exchange
 from gitdailies_core.ci.sending.proxy import proxy_of
+from gitdailies_core.ci.sending.sender import Fault, exchange
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 from gitdailies_core.values.secret import Secret
@@ -74,10 +74,7 @@ def fetched(url: str, bearer: str, audience: str) -> str:
 def _audiences(token: str) -> list[str]:
     """Return for whom a token is. The receiver verifies it."""
     payload = token.split(".")[1] if token.count(".") == 2 else ""
-    try:
-        found = _json(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))).get("aud")
-    except ValueError:
-        found = None
+    found = _json(base64.urlsafe_b64decode(payload + "==")).get("aud")
     listed = found if isinstance(found, list) else [found]
     return [one.rstrip("/").lower() for one in listed if isinstance(one, str)]
 

@@ -9,7 +9,6 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 from gitdailies_core.ci.job.userinfo import without_user
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
-from gitdailies_core.events.receivers import KEY_HEADER
 from gitdailies_core.values.hosts import is_private
 from gitdailies_core.values.secret import Secret, redact
 
@@ -17,7 +16,8 @@ TIMEOUT_SECONDS = 10.0
 # All attempts and waits together. The deploy job waits for them.
 LONGEST_SECONDS = 60.0
 
-_LONGEST_KEY, _LONGEST_TOKEN = 1000, 16_000
+# An ID token is longer than a key.
+_LONGEST_KEY = 16_000
 _LONGEST_MESSAGE = 300
 _CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+"
 
@@ -25,6 +25,7 @@ _CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+"
 class Receiver(NamedTuple):
     """Where events go, and how many attempts are made. Build it with `make`.
 
+    `is_token`: the key is an ID token.
     `takes` is one of `RECEIVERS`: whether it gets all fields. `retries` is None where only time is a limit.
     """
 
@@ -37,15 +38,6 @@ class Receiver(NamedTuple):
     longest_seconds: float
     is_token: bool = False
 
-    @property
-    def proof(self) -> dict[str, str]:
-        """The header with the key, or with the ID token."""
-        return (
-            {"Authorization": f"Bearer {self.key.reveal()}"}
-            if self.is_token
-            else {KEY_HEADER: self.key.reveal()}
-        )
-
     @classmethod
     def make(
         cls,
@@ -57,17 +49,16 @@ class Receiver(NamedTuple):
         timeout_seconds: float = TIMEOUT_SECONDS,
         retries: int | None = None,
         longest_seconds: float = LONGEST_SECONDS,
-        is_token: bool = False,
     ) -> Receiver:
         """Check the address and the key. Spaces and line ends around them are removed.
 
-        *takes* is one of `RECEIVERS`, which says what fields it gets. *is_token*: the key is an ID token.
+        *takes* is one of `RECEIVERS`, which says what fields it gets.
 
         Raises UsageError. It shows neither the key nor a user name in the address.
         """
         parts = _address(url.strip())
         plain = key.reveal().strip()
-        if not _visible(plain) or len(plain) > (_LONGEST_TOKEN if is_token else _LONGEST_KEY):
+        if not _visible(plain) or len(plain) > _LONGEST_KEY:
             raise UsageError(
                 "webhook-key: expected printable characters without spaces, got "
                 + ("nothing" if not plain else "something else")
@@ -80,7 +71,6 @@ class Receiver(NamedTuple):
             timeout_seconds=timeout_seconds,
             retries=retries,
             longest_seconds=longest_seconds,
-            is_token=is_token,
         )
 
 

@@ -3,7 +3,7 @@
 Certificate authorities come from SSL_CERT_FILE and SSL_CERT_DIR. A redirect is not followed, so the key
 goes only to the configured address.
 
-This module is exempt from core's rule against I/O. It waits, in a thread, for an answer.
+This module is exempt from core's rule against I/O. It uses http.client, which follows no redirect.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, timezone
-from http.client import HTTPResponse
-from typing import Any, Callable
-from urllib.parse import SplitResult, urlsplit
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Any, Callable, NamedTuple
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from gitdailies_core.ci.reporting.report import DONE, Attempted, body_of
-from gitdailies_core.ci.sending.exchange import Fault, exchange
-from gitdailies_core.ci.sending.proxy import named, proxy_of
+from gitdailies_core.ci.sending.proxy import named, proxy_of, through
 from gitdailies_core.ci.sending.receiver import Answer, Receiver, shown
 from gitdailies_core.ci.sending.undelivered import after, no_answer, unanswered
-from gitdailies_core.events.receivers import ID_HEADER
+from gitdailies_core.events.receivers import ID_HEADER, KEY_HEADER
 from gitdailies_core.html_answer import is_html
 
+_LONGEST_ANSWER_BYTES = 64 * 1024
 _PROXY_ASKS = 407
 
 
@@ -61,6 +61,13 @@ def send(
         wait(max((found - now()).total_seconds(), 0.0))
 
 
+class Fault(NamedTuple):
+    """Why there is no response, and whether there was a connection."""
+
+    error: Exception
+    connected: bool
+
+
 def _bounded_post(event: Mapping[str, Any], receiver: Receiver, seconds: float) -> Answer:
     # A socket's time limit covers neither name resolution nor an answer that arrives byte by byte. A
     # thread waits for both, and does nothing else, because it may run on after that.
@@ -89,12 +96,48 @@ def _post(
     headers = {
         "Content-Type": "application/json",
         "User-Agent": receiver.agent,
-        **receiver.proof,
     }
+    key = receiver.key.reveal()
+    headers |= {"Authorization": f"Bearer {key}"} if receiver.is_token else {KEY_HEADER: key}
     if event.get("id"):
         headers[ID_HEADER] = event["id"]
     body = json.dumps(body_of(event, receiver.takes), ensure_ascii=False, separators=(",", ":"))
     return exchange("POST", receiver.url, headers, body.encode(), receiver.timeout_seconds, proxy)
+
+
+def exchange(
+    method: str,
+    url: str,
+    headers: dict[str, str],
+    body: bytes | None,
+    seconds: float,
+    proxy: SplitResult | None,
+) -> tuple[HTTPResponse, bytes] | Fault:
+    """Send a request, and return the response with the beginning of its body."""
+    connected = False
+    parts = urlsplit(url)
+    at = proxy or parts
+    port = at.port or (80 if proxy else None)
+    connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    try:
+        connection = connect(at.hostname or "", port, timeout=seconds)
+        target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
+        if proxy:
+            target = through(proxy, connection, url, target, headers)
+        try:
+            connection.connect()
+            connected = True
+            connection.request(method, target, body, headers)
+            with connection.getresponse() as response:
+                try:
+                    return response, response.read(_LONGEST_ANSWER_BYTES)
+                except (OSError, HTTPException):
+                    # The status has arrived. It decides, without the body.
+                    return response, b""
+        finally:
+            connection.close()
+    except (OSError, HTTPException, ValueError) as error:
+        return Fault(error, connected)
 
 
 def _answered(response: HTTPResponse, raw: bytes, receiver: Receiver, proxy: SplitResult | None) -> Answer:

@@ -32,20 +32,11 @@ class _Kept:
     fetching: asyncio.Task[None] | None = None
 
 
-def _published(issuer: str) -> KeySet:
-    # It loads what a server whose jobs have keys never needs.
-    from gitdailies_dora.accounts.keyless.published_keys import published_keys
-
-    return published_keys(issuer)
-
-
 class IssuerKeys:
     """The keys of each issuer. Use it inside one event loop."""
 
-    def __init__(
-        self, fetch: Callable[[str], KeySet] = _published, ticks: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._fetch, self._ticks = fetch, ticks
+    def __init__(self, ticks: Callable[[], float] = time.monotonic) -> None:
+        self._ticks = ticks
         self._kept: dict[str, _Kept] = {}
 
     async def of(self, issuer: str, key_id: str | None) -> KeySet:
@@ -69,8 +60,11 @@ class IssuerKeys:
         return kept.keys
 
     async def _renew(self, issuer: str, kept: _Kept) -> None:
+        # It loads what a server whose jobs have keys never needs.
+        from gitdailies_dora.accounts.single_sign_on.provider import published_keys
+
         try:
-            kept.keys = await asyncio.to_thread(self._fetch, issuer)
+            kept.keys = await asyncio.to_thread(published_keys, issuer)
             kept.fetched_at, kept.fault = self._ticks(), ""
         except GitDailiesError as error:
             kept.fault = str(error)

@@ -1,6 +1,7 @@
 """Decide about the ID token of a CI job: whose it is, and what the job may report. Pure.
 
-Signatures and times are checked by joserfc. The claims are those of the platforms' documents:
+Signatures are checked by joserfc. Messages name a claim, and repeat no part of a signature. The claims are
+those of the platforms' documents:
 
 * GitHub: "OpenID Connect reference"
 * GitLab: "OpenID Connect (OIDC) authentication using ID tokens"
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from gitdailies_connection.config.sections.trusted_ci import TrustedCi, project_id
@@ -24,16 +26,13 @@ from joserfc import jws, jwt
 from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
-from gitdailies_dora.accounts.keyless.job import Job, TokenRefused
+from gitdailies_dora.accounts.single_sign_on.account import SignInRefused
 
 # Every platform signs with RS256. A GitLab or GitHub of one's own may have an elliptic curve.
 ALGORITHMS = ("RS256", "ES256")
 # How far the clocks of issuer and server may differ.
 LEEWAY_SECONDS = 60
-LONGEST_TOKEN = 16 * 1024
-_LONGEST_CLAIM = 255
-# Longer than any time, and JSON of Python has infinities.
-_LATEST = 1e12
+LONGEST_TOKEN, _LONGEST_CLAIM = 16 * 1024, 255
 _REGISTRY = jws.JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
 
 
@@ -62,62 +61,49 @@ _PLATFORMS: Mapping[str, _Claims] = {
 }
 
 
-class Unproven(NamedTuple):
-    """What a token says before it is verified: who issued it, and with which key."""
-
-    issuer: str
-    key_id: str | None
-
-
-def unproven(token: str) -> Unproven:
-    """Read who is said to have issued a token; raises TokenRefused."""
+def claimed(token: str, trusted: Sequence[TrustedCi]) -> tuple[list[TrustedCi], str | None]:
+    """Return the settings of who is said to have issued a token, and its key's id; raises SignInRefused."""
     try:
         if len(token) > LONGEST_TOKEN:
             raise ValueError
         extracted = jws.extract_compact(token.encode(), registry=_REGISTRY)
-        claims, header = json.loads(extracted.payload), extracted.protected
-        issuer, key_id = claims.get("iss"), header.get("kid")
+        header, issuer = extracted.protected, json.loads(extracted.payload).get("iss")
     except (JoseError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
-        raise TokenRefused("it cannot be read: expected three parts of Base64, the first two JSON") from None
+        raise SignInRefused("it cannot be read: expected three parts of Base64, the first two JSON") from None
     if header.get("alg") not in ALGORITHMS:
-        raise TokenRefused(f"alg: expected {' or '.join(ALGORITHMS)}, got {got_of(header, 'alg')}")
-    return Unproven(issuer if isinstance(issuer, str) else "", key_id if isinstance(key_id, str) else None)
-
-
-def trusted_for(issuer: str, trusted: Sequence[TrustedCi]) -> list[TrustedCi]:
-    """Return the settings of an issuer; raises TokenRefused if there are none."""
+        raise SignInRefused(f"alg: expected {' or '.join(ALGORITHMS)}, got {got_of(header, 'alg')}")
     found = [one for one in trusted if one.issuer == issuer]
     if not found:
         known = ", ".join(dict.fromkeys(one.issuer for one in trusted)) or "nobody"
-        raise TokenRefused(
-            f"iss: this server trusts {known}, got {got(issuer[:_LONGEST_CLAIM])}; "
+        raise SignInRefused(
+            f"iss: this server trusts {known}, got {got(issuer)}; "
             "add the issuer to dora.trusted_ci of gitdailies.yml, or send a key"
         )
-    return found
+    key_id = header.get("kid")
+    return found, key_id if isinstance(key_id, str) else None
 
 
-def proven(token: str, keys: KeySet, *, trusted: Sequence[TrustedCi], audience: str, now: int) -> Job:
-    """Verify a token, and return what it proves; *now* is in seconds since 1970.
+def proven(
+    token: str, keys: KeySet, *, trusted: Sequence[TrustedCi], audience: str, now: int
+) -> tuple[TrustedCi, str]:
+    """Verify a token; *now* is in seconds since 1970, and *audience* the address of this server.
 
-    *trusted* are the settings of its issuer, and *audience* is the address of this server. Raises
-    TokenRefused.
+    Returns the settings of its issuer, *trusted*, narrowed to the one repository, and the environment that
+    the token has, or "". Raises SignInRefused.
     """
     about = trusted[0]
     claims = _verified(token, keys, about, audience=audience, now=now)
     repository = _repository(claims, about)
-    entries = [
-        one
-        for one in trusted
-        if any(patterns.matches(folded(repo), folded(repository)) for repo in one.repositories)
-    ]
-    if not entries:
-        repos = ", ".join(dict.fromkeys(repo for one in trusted for repo in one.repositories))
-        raise TokenRefused(
+    name = folded(repository)
+    fitting = [e for e in trusted if any(patterns.matches(folded(repo), name) for repo in e.repositories)]
+    if not fitting:
+        repos = ", ".join(dict.fromkeys(repo for entry in trusted for repo in entry.repositories))
+        raise SignInRefused(
             f"repository: dora.trusted_ci trusts {repos}, got {got(repository)}; add it to repositories there"
         )
-    environment = claims.get(_PLATFORMS[about.platform].environment) or ""
-    environments = tuple(dict.fromkeys(one.casefold() for entry in entries for one in entry.environments))
-    return Job(entries[0].name, repository, str(environment)[:_LONGEST_CLAIM], environments)
+    environments = dict.fromkeys(one.casefold() for entry in fitting for one in entry.environments)
+    narrowed = replace(about, repositories=(name,), environments=tuple(environments))
+    return narrowed, str(claims.get(_PLATFORMS[about.platform].environment) or "")[:_LONGEST_CLAIM]
 
 
 def _verified(token: str, keys: KeySet, about: TrustedCi, *, audience: str, now: int) -> dict[str, Any]:
@@ -125,16 +111,14 @@ def _verified(token: str, keys: KeySet, about: TrustedCi, *, audience: str, now:
     try:
         claims = jwt.decode(token, keys, algorithms=ALGORITHMS, registry=_REGISTRY).claims
     except InvalidKeyIdError:
-        raise TokenRefused(
-            f"kid: {about.issuer} publishes no such key; a token is never made by anybody else"
-        ) from None
+        raise SignInRefused(f"kid: {about.issuer} publishes no such key") from None
     except (JoseError, ValueError, TypeError, KeyError):
-        raise TokenRefused(f"the signature is not that of {about.issuer}") from None
+        raise SignInRefused(f"the signature is not that of {about.issuer}") from None
     audiences = claims.get("aud")
     listed = audiences if isinstance(audiences, list) else [audiences]
     if not any(isinstance(one, str) and one.rstrip("/").lower() == audience.lower() for one in listed):
         found = got_of(claims, "aud") if not isinstance(audiences, list) else ", ".join(map(got, listed[:10]))
-        raise TokenRefused(
+        raise SignInRefused(
             f"aud: expected {audience}, the address of this server, got {found}; "
             "let the job ask for a token of this audience"
         )
@@ -142,19 +126,19 @@ def _verified(token: str, keys: KeySet, about: TrustedCi, *, audience: str, now:
     begins = _seconds(claims, "nbf") if claims.get("nbf") is not None else issued
     minutes = _PLATFORMS[about.platform].minutes
     if now >= min(expires, issued + 60 * minutes) + LEEWAY_SECONDS:
-        raise TokenRefused(
+        raise SignInRefused(
             f"exp: the token was made {(now - issued) // 60:.0f} minutes ago, and is taken until it expires, "
             f"for {minutes} minutes at most; report right after the deploy"
         )
     if max(issued, begins) > now + LEEWAY_SECONDS:
-        raise TokenRefused("iat, nbf: the token is for later; set the clock of this server")
+        raise SignInRefused("iat, nbf: the token is for later; set the clock of this server")
     return claims
 
 
 def _seconds(claims: Mapping[str, Any], name: str) -> float:
     value = claims.get(name)
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not abs(value) < _LATEST:
-        raise TokenRefused(f"{name}: expected seconds since 1970, got {got_of(claims, name)}")
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise SignInRefused(f"{name}: expected seconds since 1970, got {got_of(claims, name)}")
     return value
 
 
@@ -167,8 +151,10 @@ def _repository(claims: Mapping[str, Any], about: TrustedCi) -> str:
     if isinstance(project, str) and project_id(project) in about.projects:
         return about.projects[project_id(project)]
     if not form.project:
-        raise TokenRefused(f"{form.repository}: expected a repository, got {got_of(claims, form.repository)}")
-    raise TokenRefused(
+        raise SignInRefused(
+            f"{form.repository}: expected a repository, got {got_of(claims, form.repository)}"
+        )
+    raise SignInRefused(
         f"{form.project}: expected an id of dora.trusted_ci.projects, got {got_of(claims, form.project)}; "
         "add a line with this id and its repository there"
     )

@@ -124,15 +124,6 @@ def _only(session: Session, name_or_prefix: str) -> Key:
     return found[0]
 
 
-class Reported(NamedTuple):
-    """A repository that was reported with a key."""
-
-    repo: str
-    first_at: datetime
-    last_at: datetime
-    events: int
-
-
 @dataclass(frozen=True)
 class KeyRequest:
     """A key to create; build it with `make`."""
@@ -212,10 +203,10 @@ def keyless(session: Session, name: str, *, now: datetime) -> Key:
     return found
 
 
-def reported_with(session: Session, key: Key) -> list[Reported]:
-    """Return the repositories that were reported with a key, the last first."""
+def reported_with(session: Session, key: Key) -> list[tuple[str, datetime, datetime, int]]:
+    """Return the repositories of the events of a key, the last first: the first, the last, and how many."""
     rows = session.execute(_REPORTED, (key.id, MOST_REPORTED)).fetchall()
-    return [Reported(row[0] or "", from_us(row[1]), from_us(row[2]), row[3]) for row in rows]
+    return [(repo, from_us(first), from_us(last), events) for repo, first, last, events in rows]
 
 
 def put_in_place(

@@ -35,7 +35,6 @@ _SHAPE = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{_RANDOM + _CHECK}}}")
 # Half a key in a message is as bad as a whole one. The part that lists show (SHOWN) is shorter than this.
 # An ID token is JSON in Base64, which begins like this, and its parts follow points.
 _LIKE_A_KEY = re.compile(rf"{PREFIX}[0-9A-Za-z]{{8,}}|eyJ[0-9A-Za-z_-]{{8,}}[0-9A-Za-z_.-]*")
-_LIKE_A_TOKEN = re.compile(r"eyJ[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+")
 
 # How many characters are stored as plain text, to distinguish keys. So are the last four, which are
 # check characters.
@@ -161,8 +160,8 @@ def well_formed(text: str) -> bool:
 
 
 def contains_key(text: str) -> bool:
-    """Return whether *text* contains something that looks like a key or an ID token."""
-    return bool(_SHAPE.search(text) or _LIKE_A_TOKEN.search(text))
+    """Return whether *text* contains something that looks like a key."""
+    return bool(_SHAPE.search(text))
 
 
 def without_keys(text: str) -> str:

@@ -13,7 +13,7 @@ from contextlib import closing
 from typing import Any, Generic, TypeVar
 
 from gitdailies_connection.config.sections.sign_in import OpenIdSettings
-from gitdailies_connection.http.bounded_client import BoundedClient, prepared, proxy_of_environment
+from gitdailies_connection.http.bounded_client import BoundedClient, ask, prepared, proxy_of_environment
 from gitdailies_connection.http.response import Response
 from gitdailies_core.errors import DeliveryError, UnreadableBody
 from joserfc.jwk import KeySet
@@ -110,7 +110,7 @@ class OpenIdProvider:
         answer = self._exchange("GET", url, {"Authorization": f"Bearer {access}"})
         if answer.status == 200 and answer.content_type == "application/jwt":
             return {}  # signed for another purpose; the ID token has to do
-        found = decoded(answer, "the provider's answer about the person")
+        found = _decoded(answer, "the provider's answer about the person")
         if not isinstance(found, dict) or found.get("sub") != subject:
             raise SignInRefused("the provider described another person than the one who signed in")
         return found
@@ -118,7 +118,7 @@ class OpenIdProvider:
     def _json(
         self, method: str, url: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> Any:
-        return decoded(self._exchange(method, url, headers or {}, body), "the provider's answer")
+        return _decoded(self._exchange(method, url, headers or {}, body), "the provider's answer")
 
     def _exchange(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None
@@ -136,7 +136,20 @@ class OpenIdProvider:
             )
 
 
-def decoded(answer: Response, what: str) -> Any:
+def published_keys(issuer: str) -> KeySet:
+    """Return the keys of an issuer of ID tokens; raises DeliveryError and SignInRefused."""
+
+    def read(url: str) -> Any:
+        answer = ask("GET", url, {}, None, seconds=TIMEOUT_SECONDS, largest=_LARGEST_ANSWER)
+        return _decoded(answer, "its answer")
+
+    document = read(issuer.rstrip("/") + metadata.WELL_KNOWN)
+    if not isinstance(document, dict) or document.get("issuer") != issuer:
+        raise SignInRefused(f"its configuration: expected the issuer {issuer}, got another")
+    return id_token.keys_of(read(metadata.address_in(document, "jwks_uri", issuer)))
+
+
+def _decoded(answer: Response, what: str) -> Any:
     """Return the JSON of an answer; raises DeliveryError for a fault of the provider, else SignInRefused."""
     if answer.broken or answer.status >= 500 or answer.status == 429:
         raise DeliveryError(f"{what}: expected JSON, got {answer.status or 'nothing'}")
