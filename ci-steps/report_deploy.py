@@ -3216,7 +3216,7 @@ def id_token(platform: Platform | None, environ: Mapping[str, str], url: str, *,
     token = platform.step.oidc(environ, audience).strip()
     found = _audiences(token)
     if audience not in found:
-        other = f"one for {', '.join(map(got, found[:10]))}" if token else "none"
+        other = f"one for {', '.join(map(got, found[:10])) or 'nobody'}" if token else "none"
         raise UsageError(
             f"auth: expected an ID token for {audience}, got {other}"
             + platform.step.no_oidc.replace("AUDIENCE", audience)
@@ -3253,7 +3253,10 @@ def fetched(url: str, bearer: str, audience: str) -> str:
 def _audiences(token: str) -> list[str]:
     """Return for whom a token is. The receiver verifies it."""
     payload = token.split(".")[1] if token.count(".") == 2 else ""
-    found = _json(base64.urlsafe_b64decode(payload + "==")).get("aud")
+    try:
+        found = _json(base64.urlsafe_b64decode(payload + "==")).get("aud")
+    except ValueError:
+        return []
     listed = found if isinstance(found, list) else [found]
     return [one.rstrip("/").lower() for one in listed if isinstance(one, str)]
 

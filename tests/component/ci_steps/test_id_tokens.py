@@ -171,6 +171,13 @@ def test_a_token_for_another_service_is_never_sent(place: Place, platform: str, 
     assert len(place.receiver.logged("refused")) == requests
 
 
+@pytest.mark.parametrize("text", ["x", "a.b.c", "a.\u00e9.c", "a.bnVsbA.c", "a.eyJhdWQiOjF9.c"])
+def test_what_is_no_token_is_not_sent(place: Place, text: str, tmp_path: Path) -> None:
+    """A variable that holds something else is an error about `auth`, and no fault of the step."""
+    done = run(tmp_path, {**place.job("gitlab", tmp_path), "GITDAILIES_ID_TOKEN": text})
+    assert f": expected an ID token for {place.receiver.url}, got one for nobody; give the job" in done.stdout
+
+
 @pytest.mark.parametrize("platform", RIGHT)
 def test_what_the_server_refuses_is_said(place: Place, platform: str, tmp_path: Path) -> None:
     """The log has the server's sentence, the input to check, and the line to send it later."""
