@@ -4104,10 +4104,7 @@ CIRCLECI = Platform(
         inputs=_circleci_inputs,
         names=CIRCLECI_PARAMETERS,
         oidc=_circleci_token,
-        no_oidc=(
-            "; `circleci run oidc get` must work in this job (forked pull requests get no token unless the "
-            "project passes secrets to them)"
-        ),
+        no_oidc="; `circleci run oidc get` must work in this job, which is not that of a fork",
     ),
     turn=20,
 )

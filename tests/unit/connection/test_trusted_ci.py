@@ -30,11 +30,11 @@ def read(folder: Path, entry: str) -> TrustedCi:
             "https://agent.buildkite.com",
         ),
         (
-            '{issuer: bitbucket, organization: larkspur, repositories: ["*/*"], projects: {a: larkspur/a}}',
+            '{issuer: bitbucket, organization: larkspur, repositories: ["a/*"], projects: {a: a/b}}',
             "https://api.bitbucket.org/2.0/workspaces/larkspur/pipelines-config/identity/oidc",
         ),
         (
-            '{issuer: "https://git.larkspur.example", platform: gitlab, repositories: ["*/*"]}',
+            '{issuer: "https://git.larkspur.example", platform: gitlab, repositories: ["a/*"]}',
             "https://git.larkspur.example",
         ),
     ],
@@ -50,7 +50,7 @@ def test_the_issuer(entry: str, issuer: str, tmp_path: Path) -> None:
     [
         (
             '{issuer: github, repositories: ["*/*"]}',
-            "expected the owner and a name or *, as in larkspur/*, got '*/*'",
+            "expected an owner and a name or *, as in larkspur/*, got '*/*'",
         ),
         ('{issuer: github, repositories: ["*"]}', "got '*'"),
         ('{issuer: gitlab, repositories: ["lark*/x"]}', "got 'lark*/x'"),

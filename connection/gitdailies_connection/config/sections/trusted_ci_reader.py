@@ -1,12 +1,8 @@
-"""Read `dora.trusted_ci` into its settings, with a fault for an entry that trusts nobody, or anybody."""
+"""Read `dora.trusted_ci` into its settings, with a fault for an entry that can trust nobody."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
-
-from gitdailies_core.error_text import got
-from gitdailies_core.events.field_types import REPO
-from gitdailies_core.values.patterns import is_pattern
 
 from gitdailies_connection.config.document.errors import Place
 from gitdailies_connection.config.reader import SettingsReader
@@ -15,8 +11,6 @@ from gitdailies_connection.config.sections.trusted_ci import ISSUERS, ORGANIZATI
 
 # Their tokens have no name of a repository.
 _WITHOUT_NAMES = ("buildkite", "bitbucket")
-# Their tokens name the repository, and anybody may have one.
-_OF_ANYBODY = (ISSUERS["github"], ISSUERS["gitlab"])
 
 
 def read_trusted_ci(reading: SettingsReader) -> tuple[TrustedCi, ...]:
@@ -37,24 +31,19 @@ def _entry(reading: SettingsReader, place: Place) -> TrustedCi:
         if not organization:
             reading.fault((*place, "organization"), f"expected the organization of {platform}, got nothing")
         issuer = issuer.replace(ORGANIZATION, organization)
-    repositories = reading.of((*place, "repositories"), tuple, ())
-    for index, name in enumerate(map(str, repositories)):
-        owner, _, rest = name.partition("/")
-        if not rest or (is_pattern(owner) and issuer in _OF_ANYBODY):
-            reading.fault(
-                (*place, "repositories", index),
-                f"expected the owner and a name or *, as in larkspur/*, got {got(name)}",
-            )
-    projects: dict[str, str] = {}
-    for name in reading.names((*place, "projects")):
-        repo = reading.of((*place, "projects", name), str, "")
-        if not REPO.accepts(repo):
-            reading.fault((*place, "projects", name), f"expected {REPO.expected}, got {got(repo)}")
-        projects[project_id(name)] = repo
+    projects = {
+        project_id(name): reading.of((*place, "projects", name), str, "")
+        for name in reading.names((*place, "projects"))
+    }
     if platform in _WITHOUT_NAMES and not projects:
         reading.fault(
             (*place, "projects"),
             f"expected the repository of each id, since tokens of {platform} name none, got nothing",
         )
-    environments = reading.of((*place, "environments"), tuple, ("*",))
-    return TrustedCi(platform, issuer, repositories, environments, MappingProxyType(projects))
+    return TrustedCi(
+        platform=platform,
+        issuer=issuer,
+        repositories=reading.of((*place, "repositories"), tuple, ()),
+        environments=reading.of((*place, "environments"), tuple, ("*",)),
+        projects=MappingProxyType(projects),
+    )

@@ -1,14 +1,6 @@
 """Decide about the ID token of a CI job: whose it is, and what the job may report. Pure.
 
-Signatures are checked by joserfc. Messages name a claim, and repeat no part of a signature. The claims are
-those of the platforms' documents:
-
-* GitHub: "OpenID Connect reference"
-* GitLab: "OpenID Connect (OIDC) authentication using ID tokens"
-* CircleCI: "Using OpenID Connect tokens in jobs", "OIDC tokens with custom claims"
-* Buildkite: "buildkite-agent oidc"
-* Bitbucket: "Integrate Pipelines with resource servers using OIDC", "Bitbucket Pipelines OIDC now supports
-  multiple audiences"
+Signatures are checked by joserfc. Messages name a claim, and repeat no part of a signature.
 """
 
 from __future__ import annotations
@@ -49,14 +41,17 @@ class _Claims(NamedTuple):
 
 
 _PLATFORMS: Mapping[str, _Claims] = {
+    # Source: its "OpenID Connect reference".
     "github": _Claims("repository", "", "environment", 10),
-    # For a merge request of a fork, project_path is the fork's since GitLab 18.2.2.
+    # Its "OpenID Connect (OIDC) authentication using ID tokens". For a merge request of a fork, project_path
+    # is the fork's since GitLab 18.2.2.
     "gitlab": _Claims("project_path", "", "environment", 60),
-    # The address of the repository without a scheme, of the fork for a fork's pull request. A pipeline that a
-    # custom webhook started has none.
+    # Its "Using OpenID Connect tokens in jobs". The address of the repository without a scheme, for a fork's
+    # pull request that of the fork. A pipeline that a custom webhook started has none.
     "circleci": _Claims("oidc.circleci.com/vcs-origin", "oidc.circleci.com/project-id", "", 10),
-    # The step asks for this claim, because slugs change.
+    # Its "buildkite-agent oidc". The step asks for this claim, because slugs change.
     "buildkite": _Claims("", "pipeline_id", "", 10),
+    # Its "Integrate Pipelines with resource servers using OIDC".
     "bitbucket": _Claims("", "repositoryUuid", "", 60),
 }
 
