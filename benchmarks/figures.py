@@ -42,7 +42,7 @@ MOST_MS, MOST_ONE_MS = 300, 30
 MOST_TIMES, MOST_ABOVE_MS = 3, 100
 
 METRICS, SERIES, PAGE = "/api/metrics", "/api/metrics/series", "/dora"
-ONE, AGAIN = "90 days of one repository", "overview again"
+ONE = "90 days of one repository"
 # The name of each question, its address, its parameters, and its days.
 QUESTIONS: Mapping[str, tuple[str, Mapping[str, str], int]] = {
     "figures of everything": (METRICS, {}, DAYS),
@@ -59,8 +59,7 @@ QUESTIONS: Mapping[str, tuple[str, Mapping[str, str], int]] = {
     ONE: (METRICS, {"repo": "larkspur/service-007"}, 90),
     "three years of one repository": (SERIES, {"repo": "larkspur/service-007", "interval": "month"}, DAYS),
     "page of one repository": (PAGE, {"repo": "larkspur/service-007"}, 0),
-    AGAIN: (PAGE, {}, 0),
-    "overview after an event": (PAGE, {}, 0),
+    "overview": (PAGE, {}, 0),
 }
 
 
@@ -100,10 +99,7 @@ class Asking:
         return (time.perf_counter() - began) * 1000
 
     def ask(self, name: str, number: int) -> float:
-        """Ask one question. Return the milliseconds that it took.
-
-        A question about figures begins at another second each time, so that no kept answer serves.
-        """
+        """Ask one question. Return the milliseconds that it took."""
         path, parameters, days = QUESTIONS[name]
         began_at = datetime.now(UTC).replace(microsecond=0) - timedelta(days=days, seconds=-number)
         given = {**parameters, "from": histories.text(began_at)} if days else parameters
@@ -114,11 +110,11 @@ class Asking:
         return took
 
     def measured(self, name: str, times: int) -> Answered:
-        """Ask one question many times. A page is asked for after a new event, but for one of them."""
+        """Ask one question many times. A page is asked for after a new event."""
         self.ask(name, 0)
         cpu, took = self._server.cpu_us(), []
         for number in range(1, times + 1):
-            if QUESTIONS[name][0] == PAGE and name != AGAIN:
+            if QUESTIONS[name][0] == PAGE:
                 self.send(new_deploy())
             took.append(self.ask(name, number))
         cuts = statistics.quantiles(took, n=20, method="inclusive")

@@ -1361,6 +1361,7 @@ OPTIONS: Mapping[str, str] = {
     "run": "--run",
     "attempt": "--attempt",
     "trigger": "--trigger",
+    "reporter": "--reporter",
     "fixes": "--fixes",
     "url": "--page",
     "time": "--time",
@@ -2928,6 +2929,8 @@ def retry_after_seconds(value: str, now: datetime) -> float:
 # What follows from an attempt whose event was not taken: another attempt, or the end with a reason.
 
 _CONFLICT = 409
+# Where a DORA server takes events.
+_EVENTS_PATH = "/webhooks"
 # Waits grow to 16 s.
 _GROWS_UNTIL = 5
 # When a minute is nearly over, one attempt more is made, and has this time for its answer.
@@ -2964,7 +2967,9 @@ def after(
         code = REFUSED if what == KEY else NOT_DELIVERED
         if what == KEY and receiver.is_token:
             return ended(code, f"the ID token is refused ({result})", check="auth")
-        return ended(code, f"{FAULTS[what]} ({result})", check=_CHECK.get(what, ""))
+        wrong = what == ADDRESS and not urlsplit(receiver.url).path.endswith(_EVENTS_PATH)
+        hint = f"; that of a DORA server ends with {_EVENTS_PATH}" if wrong else ""
+        return ended(code, f"{FAULTS[what]} ({result}){hint}", check=_CHECK.get(what, ""))
     if is_final(answer.status):
         return ended(REFUSED, result)
     # Most events are taken at once, without a wait.

@@ -4,7 +4,7 @@
 
 It builds twice, in two folders, and refuses if one byte differs. `dist/` then holds
 
-    *.whl, gitdailies_integrations-*.tar.gz    the Python package
+    *.whl, PACKAGE-VERSION.tar.gz              the Python package
     NAME-VERSION.tar.gz                        each step that has a repository of its own; the compose files
     gitdailies-VERSION.tgz                     the chart for Helm
     site-VERSION.tar.gz                        the documentation as a site, for any web server
@@ -186,6 +186,11 @@ def stamp_tree(build: Build) -> None:
     unpack_package(build)
     build.python("scripts/generate.py")
     rewrite(build.tree / "README.md", lambda text: stamp.absolute(text, "README.md", names))
+    # Last: until here, the package has the name under which it is installed for this build. The code finds
+    # its version by that name.
+    for file in (build.tree / "pyproject.toml", *build.tree.glob("**/gitdailies_*/**/*.py")):
+        rewrite(file, lambda text: stamp.renamed(text, names))
+    shutil.rmtree(build.dist)
 
 
 def unpack_package(build: Build) -> None:

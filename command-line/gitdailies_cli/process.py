@@ -6,8 +6,6 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable
 
-from gitdailies_server import ignored_signals
-
 
 class Signals:
     """The signals that a person or a supervisor sends to the process."""
@@ -42,10 +40,8 @@ def run(serve: Callable[[Signals], Awaitable[None]]) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop)
         loop.add_signal_handler(signal.SIGHUP, signals.reload)
-        ignored_signals.log_once(loop)
         await serve(signals)
 
-    ignored_signals.ignore_all()
     try:
         import uvloop
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from gitdailies_core.values.erased_text import MARK, ErasedText
 from gitdailies_core.values.renames import NO_RENAMES, folded
@@ -23,16 +24,16 @@ from gitdailies_dora.accounts import people
 from gitdailies_dora.accounts.audit import write_audit
 from gitdailies_dora.derived.model import git_commits, rows
 from gitdailies_dora.derived.update.advance import advance
-from gitdailies_dora.events.records import change_log, corrections, spellings
+from gitdailies_dora.events.records import change_log, spellings
+from gitdailies_dora.events.records.deleted import DELETED, forget
 from gitdailies_dora.events.records.erased_ids import remember
 from gitdailies_dora.sql.database import migrate
 from gitdailies_dora.sql.held_text import HELD
 
-_ROW = "RETURNING id, repo, incident_id"
-_DELETE_EVENT = f"DELETE FROM events WHERE id = ? {_ROW}"  # noqa: S608  a constant
+_DELETE_EVENT = f"DELETE FROM events WHERE id = ? {DELETED}"  # noqa: S608  a constant
 _DELETE_OLD_EVENTS = (
     "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE time < ? ORDER BY seq LIMIT ?)"  # noqa: S608
-    f" {_ROW}"
+    f" {DELETED}"
 )
 # Copies of deleted events, and corrections, in the audit log.
 _COPIES_OF = (
@@ -157,18 +158,14 @@ def _erase_old(session: Session, before: datetime) -> Counter[str]:
     return +counts
 
 
-def _forget(session: Session, deleted: Sequence[tuple[str, str | None, str | None]]) -> int:
+def _forget(session: Session, erased: Sequence[tuple[Any, ...]]) -> int:
     """Remember the ids of deleted events as hashes, and have the figures derived without them."""
     now = to_us(utc_now())
-    ids = [id_ for id_, _, _ in deleted]
+    ids = [id_ for id_, *_ in erased]
     remember(session, ids, now)
     git_commits.delete(session, ids)
-    corrections.delete(session, ids)
-    spellings.forget(session, (repo for _, repo, _ in deleted))
-    change_log.note_changes(
-        session, [(id_, repo, incident) for id_, repo, incident in deleted if repo is not None], now
-    )
-    return len(deleted)
+    forget(session, erased, now)
+    return len(erased)
 
 
 def _erase_old_copies(turns: Turns, before: datetime) -> Counter[str]:

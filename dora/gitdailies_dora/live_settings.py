@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gitdailies_dora.accounts.audit import note_settings
 from gitdailies_dora.accounts.keyless.issuer_keys import IssuerKeys
 from gitdailies_dora.api.app import create_app
+from gitdailies_dora.derived.read.figures.known_names import unknown_in_teams
 from gitdailies_dora.derived.worker import Deriver
 from gitdailies_dora.events.store import EventStore
 from gitdailies_dora.figures.history.settings import FigureSettings
@@ -109,9 +110,6 @@ class ReloadableApp:
 
     async def names_without_events(self) -> list[str]:
         """Return a sentence about each name in `teams` that has no events."""
-        # It loads NumPy, which a server without a question may never need.
-        from gitdailies_dora.derived.read.figures.known_names import unknown_in_teams
-
         settings = self._current.settings
         find = partial(unknown_in_teams, teams=settings.teams, settings=FigureSettings.of(settings))
         return await self._store.ask(find)

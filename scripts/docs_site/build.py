@@ -18,7 +18,7 @@ from typing import Any
 
 from gitdailies_dora.pages.frame.documentation import place
 
-from scripts.docs_site import pages, publish, tree
+from scripts.docs_site import pages, tree
 from scripts.docs_site.tree import Tree
 from scripts.releasing import published
 
@@ -112,8 +112,6 @@ def settings_of(ordered: Tree, texts: Mapping[str, str], address: str) -> Mappin
             ],
         },
         "extra_css": [_LOOK.name],
-        # The pages then read the list of versions one folder up, if `publish` has put one there.
-        "extra": {"version": {"provider": "mike", "default": publish.LATEST}},
         "markdown_extensions": [
             "admonition",
             "attr_list",
@@ -123,8 +121,7 @@ def settings_of(ordered: Tree, texts: Mapping[str, str], address: str) -> Mappin
             "pymdownx.highlight",
         ],
     }
-    # Search engines are to show the newest version.
-    return {**found, "site_url": f"{address}/{publish.LATEST}/"} if address else found
+    return {**found, "site_url": f"{address}/"} if address else found
 
 
 def _write(file: Path, data: bytes) -> None:

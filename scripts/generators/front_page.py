@@ -33,6 +33,8 @@ make run
 ```
 
 To pass options of `gitdailies up`, write them into `ARGS`: `make run ARGS="--relay-port 9701"`.
+With Docker, the command is `docker exec gitdailies gitdailies`. After `make run` it is
+`.venv/bin/gitdailies`; `export PATH="$PWD/.venv/bin:$PATH"` makes it `gitdailies`.
 """
 _PUBLISHED = f"""
 With Docker:
@@ -44,8 +46,11 @@ With Docker:
 Or with Python 3.11 or newer and uv:
 
 ```sh
-uvx --from '{{package}}[all]=={{version}}' gitdailies up
+uv tool install '{{package}}[all]=={{version}}'
+gitdailies up
 ```
+
+With Docker, the command is `docker exec gitdailies gitdailies`.
 """
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from scripts.builders import octopus
-from scripts.builders.launchers.inputs import ABOUT
+from scripts.builders.launchers.inputs import ABOUT, DEFAULTS
 from scripts.generators import replace, table
 from scripts.platforms import Folder, folders
 from scripts.releasing import published, uses
@@ -130,8 +130,8 @@ def _azure(folder: Folder) -> Iterable[Row]:
 
 
 def _variables(_: Folder) -> Iterable[Row]:
-    for name, (default, about) in ABOUT.items():
-        yield "GITDAILIES_" + name.upper().replace("-", "_"), default, about
+    for name, about in ABOUT.items():
+        yield "GITDAILIES_" + name.upper().replace("-", "_"), DEFAULTS.get(name, ""), about
 
 
 _ROWS: Mapping[str, Callable[[Folder], Iterable[Row]]] = {

@@ -34,7 +34,7 @@ def problems(
     """Yield what must be put right before *version* can be released.
 
     *changed* are the paths that differ from the last commit, *tags* those of the repository, and *manifest*
-    has the name and the version that `pyproject.toml` gives the package.
+    has the version that `pyproject.toml` gives the package.
     """
     number = _number(version)
     if number is None:
@@ -56,11 +56,6 @@ def problems(
     if manifest["version"] != version:
         yield f"pyproject.toml: version: expected {version}, got {manifest['version']}; change and commit it"
     yield from missing(project)
-    package = project.registries.package
-    if package not in ("", manifest["name"]):
-        yield (
-            f"{FILE}: registries.package: expected {manifest['name']}, as in pyproject.toml, got {package}"
-        )
 
 
 def missing(project: Project) -> Iterator[str]:

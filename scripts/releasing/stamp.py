@@ -1,4 +1,4 @@
-"""What a release changes in the exported tree: owner and addresses of the package, and links of its pages."""
+"""What a release changes in the exported tree: name, owner and addresses of the package, and links."""
 
 from __future__ import annotations
 
@@ -9,9 +9,16 @@ from scripts.releasing.published import Published
 
 # A link in Markdown to a file of the repository: no address, and no part of the same page.
 _LINK = re.compile(r"(?<=\]\()(?![a-z][a-z+.-]*:|#)([^)\s#]+)")
+# The package's name in a clone, and no repository or file that is called so.
+_PACKAGE = re.compile(r"(?<![\w/-])gitdailies-integrations(?![\w/-])")
 # The text has each of them once.
 _OWNER_GOES_BEFORE = "\ndescription = "
 _ADDRESSES_GO_BEFORE = "\n[project.optional-dependencies]\n"
+
+
+def renamed(text: str, published: Published) -> str:
+    """Return *text* with the package's name on the index in place of the one that it has in a clone."""
+    return _PACKAGE.sub(published.project.registries.package, text)
 
 
 def manifest(text: str, published: Published) -> str:
@@ -44,6 +51,6 @@ def absolute(text: str, page: str, published: Published) -> str:
     def address(found: re.Match[str]) -> str:
         file = published.page(posixpath.normpath(posixpath.join(folder, found[1])))
         # The page of a picture is no picture.
-        return f"{file}?raw=true" if file.endswith(".png") else file
+        return f"{file}?raw=true" if file.endswith((".png", ".svg")) else file
 
     return _LINK.sub(address, text)

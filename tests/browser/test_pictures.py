@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,11 +28,26 @@ IMAGES = ROOT / "docs" / "images"
 WANTED = os.environ.get("GITDAILIES_DOCS_PICTURES")
 LARGEST = 200_000
 NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)
+# Puts the card of the change fail rate beside a terminal with the given text, at twice the size of both.
+BESIDE = """text => {
+  const card = document.querySelector("#changeFailRate").closest("section");
+  const terminal = document.createElement("pre");
+  terminal.textContent = text;
+  Object.assign(terminal.style, {
+    background: "#14181f", color: "#dde5ee", borderRadius: "10px", padding: "14px", margin: "0",
+    fontSize: "13px", lineHeight: "1.85", whiteSpace: "pre-wrap",
+  });
+  document.body.replaceChildren(terminal, card);
+  Object.assign(document.body.style, {
+    zoom: "2", minHeight: "0", alignContent: "start", display: "grid", gridTemplateColumns: "1fr 296px",
+    gap: "14px", padding: "14px", margin: "0",
+  });
+}"""
 # How many days lie between two deploys, and which of them failed.
 REPOS = {
-    "larkspur/checkout-api": (2, {5, 19, 33, 61, 80}),
+    "larkspur/checkout-api": (2, {5, 19, 23, 33, 48, 53, 61, 66, 72, 80}),
     "larkspur/ledger": (4, {7, 30}),
-    "larkspur/shop-web": (1, {12, 40, 41, 66, 120, 150}),
+    "larkspur/shop-web": (1, {12, 25, 40, 41, 66, 80, 93, 104, 112, 120, 133, 150, 158, 165}),
     "larkspur/search": (7, set()),
 }
 
@@ -44,10 +61,11 @@ def half_a_year() -> Iterator[dict[str, Any]]:
             commit = {"sha": sha, "time": text(at - timedelta(hours=4 + count * 5 % 31))}
             place = {"repo": repo, "environment": "production"}
             deploy = {"kind": "deployed", "commitSHA": sha, "time": text(at), "commits": [commit]}
-            yield {**place, **deploy, "id": f"deploy-{number}-{count}"}
+            yield {**place, **deploy, "id": f"{repo.partition('/')[2]}-{count}"}
             if count in failed:
                 incident = {"incidentId": f"INC-{number}{count}", "source": "pagerduty", **place}
-                start = at + timedelta(minutes=19)
+                # Some come long after a deploy: those are chance, as the card says.
+                start = at + timedelta(minutes=19 if count % 5 else 17 * 60)
                 title = "Checkout returns 502 for card payments"
                 yield {**incident, "kind": "incidentStarted", "time": text(start), "title": title}
                 yield {
@@ -66,7 +84,7 @@ def page(owner: Tab, receiver: Receiver) -> Page:
     """A page of the signed-in owner, in the size of the pictures."""
     assert receiver.post(receiver.key("all", "send", "read"), list(half_a_year())).status_code == 202
     owner.page.emulate_media(color_scheme="light", reduced_motion="reduce")
-    owner.page.set_viewport_size({"width": 1440, "height": 960})
+    owner.page.set_viewport_size({"width": 1280, "height": 632})
     return owner.page
 
 
@@ -91,6 +109,10 @@ def test_the_pictures_show_what_the_documentation_says(page: Page, receiver: Rec
     moment = f"now={text(NOW)}"
     page.goto(f"{receiver.url}/dora?{moment}")
     expect(page.get_by_role("heading", name=re.compile(rf"Repositories \({len(REPOS)}\)"))).to_be_visible()
+    # The form above it shows no figure.
+    page.get_by_text("compared with the same length").evaluate(
+        "line => scrollTo(0, line.getBoundingClientRect().top - 16)"
+    )
     take(page, "overview")
 
     page.goto(f"{receiver.url}/dora?{moment}&view=wall")
@@ -104,6 +126,37 @@ def test_the_pictures_show_what_the_documentation_says(page: Page, receiver: Rec
     expect(page.get_by_role("heading", level=1)).to_contain_text("Checkout returns 502")
     expect(page.get_by_text("was attributed to").or_(page.get_by_text("attributed to")).first).to_be_visible()
     take(page, "incident")
+
+
+def test_a_figure_has_a_reason_beside_it(page: Page, receiver: Receiver) -> None:
+    """What `gitdailies why` prints of a deploy says what the card says of all of them."""
+    asked = "checkout-api-61"
+    said = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "gitdailies_cli",
+            "why",
+            asked,
+            "--url",
+            receiver.url,
+            "--key-env",
+            "READ_KEY",
+        ],
+        env={**os.environ, "READ_KEY": receiver.key("read", "read")},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "change fail rate: may have failed: incident INC-061 came within the window" in said
+
+    page.goto(f"{receiver.url}/dora?now={text(NOW)}")
+    page.set_viewport_size({"width": 1680, "height": 876})
+    page.evaluate(BESIDE, f"$ gitdailies why {asked}\n{said}")
+    card = page.locator("body > section")
+    expect(card).to_contain_text(re.compile(r"about \d+ % failed, between \d+ and \d+ %"))
+    expect(card).to_contain_text("had an incident within 24 h")
+    take(page, "why")
 
 
 def test_every_picture_is_shown_and_every_one_that_is_shown_exists() -> None:

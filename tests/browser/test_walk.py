@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
-from playwright.sync_api import Page, expect
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from tests.browser.conftest import Tab, every_look
-from tests.support.dora.running import Receiver
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import Tab, cookies_of_owner, every_look
+from tests.support.dora.made_up_week import TEAMS, events_of
+from tests.support.dora.running import Receiver, in_thread
+from tests.support.empty_stores import DORA
 from tests.support.figures.asking import deploy, ended, started
 
 SHOP = "/dora?repo=larkspur/shop&from=2026-03-01&to=2026-04-01&now=2026-04-05T12:00:00Z"
@@ -135,3 +140,54 @@ def test_the_pages_of_an_event_look_right(history: Tab, receiver: Receiver) -> N
                 for scheme in ("light", "dark"):
                     page.emulate_media(color_scheme=scheme)
                     page.screenshot(path=tab.pictures / f"{name}-{width}-{scheme}.png", full_page=True)
+
+
+class Clicks:
+    """Counts the clicks of a person; to choose from a list takes two."""
+
+    def __init__(self, page: Page) -> None:
+        self._page, self.number = page, 0
+
+    def choose(self, label: str, option: str) -> None:
+        self._page.get_by_label(label, exact=True).select_option(label=option)
+        self.number += 2
+
+    def press(self, button: str) -> None:
+        self._page.get_by_role("button", name=button, exact=True).click()
+        self.number += 1
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["script", "no script"])
+def test_two_teams_are_compared_in_five_clicks(
+    browser: Browser, tab: Tab, tmp_path: Path, scripts: bool
+) -> None:
+    """From the overview, with and without script: two teams in each of five charts, and their values."""
+    monday = (datetime.now(UTC) - timedelta(days=datetime.now(UTC).weekday() + 7)).replace(hour=0, minute=0)
+    DORA.put(tmp_path / "dora.db")
+    with in_thread(tmp_path / "dora.db", teams=TEAMS) as running:
+        assert running.post(running.key("all", "send"), events_of(monday)).status_code == 202
+        signed_in = cookies_of_owner(browser, running)
+        tab.page.context.add_cookies(signed_in)
+        with browser.new_context(java_script_enabled=scripts) as context:
+            context.add_cookies(signed_in)
+            page = context.new_page()
+            page.goto(f"{running.url}/dora")
+            clicks = Clicks(page)
+            clicks.choose("Team", "Storefront")
+            clicks.choose("Compare with", "Payments")
+            clicks.press("Show")
+            assert clicks.number <= 5
+            expect(page.get_by_role("heading", level=1)).to_have_text("Storefront and Payments")
+            expect(page.locator("svg.chart[role=img]")).to_have_count(5)
+            # No incident of Storefront has ended, so there is no recovery to draw.
+            for chart in page.locator("section:not([aria-labelledby^=failed]) svg.chart[role=img]").all():
+                expect(chart.locator("g.one :is(path, circle)").first).to_be_attached()
+                expect(chart.locator("g.other :is(path, circle)").first).to_be_attached()
+            expect(page.locator(".sides dd")).to_have_count(10)
+            address = page.url
+        tab.page.goto(address)
+        tab.look("walk-two-teams")
+        tab.page.emulate_media(media="print")
+        expect(tab.page.locator(".filters")).to_be_hidden()
+        expect(tab.page.locator(".sides").first).to_be_visible()
+        tab.page.goto("about:blank")

@@ -50,6 +50,19 @@ def blocks(language, pages=None):
     ]
 
 
+def test_who_reads_of_the_signal_reads_of_the_command() -> None:
+    """Every page, template and message that names SIGHUP names `gitdailies reload`, too."""
+    templates = (ROOT / "dora").rglob("*.html")
+    messages = [*(ROOT / "command-line").rglob("*.py"), *(ROOT / "relay").rglob("*.py")]
+    texts = {page: page.read_text() for page in [*PAGES, *templates]}
+    # In code, a message is one line, and names of signals are elsewhere.
+    lines = [line for file in messages for line in file.read_text().splitlines() if '"' in line]
+    of_signals = {page: text for page, text in texts.items() if "SIGHUP" in text}
+    assert [named(page) for page, text in of_signals.items() if "gitdailies reload" not in text] == []
+    told = [line.strip() for line in lines if re.search(r"[sS]end (the \w+ )?SIGHUP", line)]
+    assert told == ['"reload: no server with an SQLite store runs here; send SIGHUP to the servers, "']
+
+
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_every_local_link_leads_to_a_file(page):
     """Every link of a page to a local file leads to an existing file."""

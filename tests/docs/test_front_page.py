@@ -63,6 +63,17 @@ def test_what_is_published_is_named_with_its_version() -> None:
     assert "ghcr.io/zz-home-probe/gitdailies:9.8.7" in text
     assert "'gitdailies-integrations[all]==9.8.7'" in text
     assert "clone" not in text
+    assert "make run" not in text
+
+
+def test_the_command_is_on_the_path_after_what_the_page_shows() -> None:
+    """What `gitdailies up` prints to paste begins with `gitdailies`; `uvx` alone would not put it there."""
+    lines = commands(front_page.start(PUBLISHED))
+
+    assert lines[-2:] == [
+        ["uv", "tool", "install", "gitdailies-integrations[all]==9.8.7"],
+        ["gitdailies", "up"],
+    ]
 
 
 def test_a_name_alone_is_not_published() -> None:

@@ -20,7 +20,7 @@ from axe_playwright_python.sync_playwright import Axe
 from gitdailies_dora.pages.frame.documentation import place
 from playwright.sync_api import Browser, sync_playwright
 
-from scripts.docs_site import publish, tree
+from scripts.docs_site import tree
 from tests.support.programs import program
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -190,38 +190,3 @@ def test_a_reader_searches_and_asks_no_other_host(browser: Browser, served: str)
 
     assert heading.startswith("Rotate a secret")
     assert {url for url in asked if not url.startswith((served, "data:", "blob:"))} == set()
-
-
-def test_a_reader_chooses_a_version(browser: Browser, site: Path, tmp_path: Path) -> None:
-    """Every page lists the published versions, the newest first; the first page leads to the newest."""
-    for version in ("1.0.0", "1.10.0", "1.9.0"):
-        publish.publish(site, tmp_path, version)
-    (tmp_path / "1.10.0" / "only-here.html").touch()
-    publish.publish(site, tmp_path, "1.10.0")
-    assert not (tmp_path / "1.10.0" / "only-here.html").exists()
-    with serving(tmp_path) as url, browser.new_page() as page:
-        page.goto(url)
-        page.wait_for_url(f"{url}/{publish.LATEST}/")
-        page.goto(f"{url}/1.9.0/do/back-up.html")
-        page.locator(".md-version").hover()
-        offered = page.locator(".md-version a").all_inner_texts()
-        page.locator(".md-version a", has_text="1.0.0").click()
-        page.wait_for_url(f"{url}/1.0.0/**")
-
-    assert offered == ["1.10.0", "1.9.0", "1.0.0"]
-
-
-@pytest.mark.parametrize(
-    ("site", "version", "message"),
-    [
-        ("nowhere", "1.0.0", "SITE: expected a folder with index.html"),
-        (".", "v1.0.0", "VERSION: expected three numbers such as 1.2.0, got 'v1.0.0'"),
-    ],
-)
-def test_nothing_is_published_by_mistake(
-    tmp_path: Path, site: str, version: str, message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A folder without a site, or a version of another form, ends with code 2 and changes nothing."""
-    assert publish.main([str(tmp_path / site), str(tmp_path / "public"), version]) == 2
-    assert message in capsys.readouterr().err
-    assert not (tmp_path / "public").exists()

@@ -90,13 +90,14 @@ def test_the_last_lines_show_what_has_arrived(started):
 
 
 def test_a_demo_without_names_sends_a_deploy_and_an_incident(started):
-    """`gitdailies demo` sends both, and names the page that shows them."""
+    """`gitdailies demo` sends both, and names the page that shows them and what takes them out again."""
     before = {event["id"] for event in started.events()}
     sent = command("demo", cwd=started.folder)
     new = until(lambda: len(found := [e for e in started.events() if e["id"] not in before]) == 3 and found)
 
     assert (sent.returncode, sent.stderr) == (0, "")
     assert f"http://127.0.0.1:{started.ports[0]}/events" in sent.stdout
+    assert "demo --undo` takes them out again" in sent.stdout
     assert [event["kind"] for event in new] == ["deployed", "incidentStarted", "incidentResolved"]
     # The incident is attributed to the deploy: it is the next second that it names.
     (incident,) = (event["id"] for event in new if event["kind"] == "incidentStarted")

@@ -233,11 +233,10 @@ def test_a_subcommand_loads_what_is_slow_only_when_it_uses_it(name: str) -> None
 @pytest.mark.parametrize(
     ("server", "unused"),
     [
-        # Relays may be shown, tables made, people signed in and figures computed by another server.
+        # Relays may be shown, and people signed in by a provider.
         (
             "gitdailies_dora",
-            {"requests", "urllib3", "sqlalchemy", "alembic", "joserfc", "markdown_it"}
-            | {"numpy", "jinja2", "wtforms", "argon2", "yaml", "jsonschema"},
+            {"requests", "urllib3", "sqlalchemy", "alembic", "joserfc", "markdown_it", "yaml", "jsonschema"},
         ),
         ("gitdailies_relay", {"sqlalchemy", "alembic", "psycopg", "numpy", "jinja2"}),
     ],

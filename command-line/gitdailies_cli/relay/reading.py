@@ -34,7 +34,8 @@ def status(ctx: click.Context, config: Path | None, as_json: bool) -> None:
     output.pairs(status_text.pairs(current, settings.relay.status))
     output.table("alerts", ("code", "what"), [(alert.code, alert.text) for alert in current.alerts])
     output.table("sources", ("source", "last delivery", ""), status_text.sources(current.sources))
-    for title, counts in (("deliveries", current.deliveries), ("replays", current.replays)):
+    # A push of GitHub is two: one for its commits, and one for a route that may name its branch.
+    for title, counts in (("messages", current.deliveries), ("replayed messages", current.replays)):
         rows = [(s, o, n) for s, outcomes in counts.items() for o, n in outcomes.items()]
         output.table(title, ("source", "outcome", "count"), rows)
 
@@ -177,7 +178,7 @@ def unmapped(ctx: click.Context, config: Path | None, as_json: bool) -> None:
     """Print a line for each service without a repository, to paste into gitdailies.yml.
 
     \b
-    gitdailies relay unmapped              paste, add the repositories, send SIGHUP to the relay
+    gitdailies relay unmapped              paste, add the repositories, run gitdailies reload
     gitdailies relay replay --unmapped     count what was quarantined
     """
     from gitdailies_relay.operations.services import lines_to_paste, unmapped_services

@@ -126,7 +126,7 @@ def _server(server: ServerState | None, address: Listen) -> str:
     if server.reload_failed:
         text += (
             "; the last reload of gitdailies.yml failed, so the previous one is used; "
-            "run `gitdailies check`, then send SIGHUP again"
+            "run `gitdailies check`, then `gitdailies reload`"
         )
     return text
 

@@ -1,5 +1,1 @@
-"""Checks of a receiver.
-
-`reachability` looks whether it answers and accepts the key. `openapi` compares its OpenAPI document with
-the dialect that we send; `openapi_schema` and `openapi_field` read that document.
-"""
+"""Checks of a receiver, whether it answers and accepts the key (`reachability`), and of relays."""

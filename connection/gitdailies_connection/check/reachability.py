@@ -129,7 +129,9 @@ def _pinged(sender: Sender, key: Secret | None) -> Iterator[Finding]:
         yield Finding(FAULT, f"gitdailies.key: the receiver refused it with {shown}", _ANOTHER_KEY)
     elif status in (404, 405):
         yield Finding(
-            FAULT, f"gitdailies.url: the receiver has no such path: {shown}", "check the path of url"
+            FAULT,
+            f"gitdailies.url: the receiver has no such path: {shown}",
+            "check the path of url; that of a DORA server is /webhooks",
         )
     else:
         yield Finding(FAULT, f"gitdailies.url: the receiver answered a ping with {shown}")
@@ -173,7 +175,7 @@ def _documented(sender: Sender) -> Iterator[Finding]:
     yield Finding(
         UNPROVEN,
         f"gitdailies.dialect: GitDailies does not publish the names {unverified}",
-        "ask GitDailies for its OpenAPI document, then `gitdailies check --openapi FILE`",
+        "ask GitDailies for its OpenAPI document, and set gitdailies.dialect where a name differs",
     )
 
 

@@ -73,7 +73,8 @@ def event_of(
         attempt=deploy.attempt,
         reporter=f"relay/{source}",
         trigger=deploy.trigger,
-        tier=deploy.tier,
+        # The tier belongs to the environment that the delivery names. Another one, of a line, has none.
+        tier=deploy.tier if place.environment == deploy.environment else None,
         type=deploy.type,
         url=deploy.url,
         commits=None if brought is None else _listed(brought),

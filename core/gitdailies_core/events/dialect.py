@@ -3,8 +3,7 @@
 `VERIFIED` lists the names that GitDailies itself is known to use. One public client shows the
 header, `deployed`, `repo`, `branch`, `commitSHA` and `environment`. The documentation shows
 `time`. The names for incidents are not public, so every other name is this project's best
-guess. GitDailies sends its API document on request; `gitdailies check --openapi` compares the
-names with it.
+guess.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from typing import Any
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.events.events import KINDS, Event
-from gitdailies_core.events.kind import Kind
 from gitdailies_core.events.receivers import KEY_HEADER, OURS, RECEIVERS, taken
 
 VERIFIED: frozenset[str] = frozenset(
@@ -44,7 +42,6 @@ class Dialect:
         drop: Iterable[str] = (),
         add: Iterable[str] = (),
         path: str | None = None,
-        table: tuple[Kind, ...] = KINDS,
     ) -> Dialect:
         """Build a dialect for the receiver `ours` (all fields) or `documented` (documented fields).
 
@@ -54,8 +51,8 @@ class Dialect:
         """
         if receiver not in RECEIVERS:
             raise ConfigurationError(f"receiver: expected one of {', '.join(RECEIVERS)}, got {got(receiver)}")
-        known = {field.name: field for kind in table for field in kind.fields}
-        words = {kind.word: kind.word for kind in table}
+        known = {field.name: field for kind in KINDS for field in kind.fields}
+        words = {kind.word: kind.word for kind in KINDS}
         for given, allowed, where in (
             (kinds or {}, words, "dialect.kinds"),
             (rename or {}, {"kind": None, **known}, "dialect.rename"),
@@ -67,7 +64,7 @@ class Dialect:
                     raise ConfigurationError(
                         f"{where}: expected one of {', '.join(sorted(allowed))}, got {got(name)}"
                     )
-        by_default = frozenset().union(*(taken(kind, receiver) for kind in table))
+        by_default = frozenset().union(*(taken(kind, receiver) for kind in KINDS))
         sent = {name for name in known if name in by_default | set(add) and name not in set(drop)}
         names = {name: name for name in ("kind", *sent)}
         names.update({ours: theirs for ours, theirs in (rename or {}).items() if ours in names})

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from gitdailies_core.events.events import KINDS
-from gitdailies_core.events.kind import Kind
 from gitdailies_core.values.erased_text import ErasedText
 
 # The fields that people read and no figure does. Fields that a kind does not have are of the same sort.
@@ -20,12 +19,12 @@ class Erased(NamedTuple):
     kept: tuple[str, ...]
 
 
-def erase_text(body: Mapping[str, Any], text: ErasedText, kinds: tuple[Kind, ...] = KINDS) -> Erased:
+def erase_text(body: Mapping[str, Any], text: ErasedText) -> Erased:
     """Put the mark in the place of *text*, in every field that does not count.
 
     A field whose type takes no mark, such as an address, is left out whole.
     """
-    kind = next((one for one in kinds if one.word == body.get("kind")), None)
+    kind = next((one for one in KINDS if one.word == body.get("kind")), None)
     known = {} if kind is None else {one.name: one.type for one in kind.fields}
     left: dict[str, Any] = {}
     kept = []

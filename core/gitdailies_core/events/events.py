@@ -103,12 +103,12 @@ KINDS: tuple[Kind, ...] = (
 )
 
 
-def kind_of(word: Any, kinds: tuple[Kind, ...] = KINDS) -> Kind:
+def kind_of(word: Any) -> Kind:
     """Find a kind by its wire word. Raises InvalidEvent that lists the words."""
-    for kind in kinds:
+    for kind in KINDS:
         if kind.word == word:
             return kind
-    words = ", ".join(kind.word for kind in kinds)
+    words = ", ".join(kind.word for kind in KINDS)
     raise InvalidEvent(f"kind: expected one of {words}, got {NOTHING if word is None else got(word)}", "kind")
 
 
@@ -138,14 +138,14 @@ class Event:
         return event
 
     @classmethod
-    def from_wire(cls, body: Any, kinds: tuple[Kind, ...] = KINDS) -> Event:
+    def from_wire(cls, body: Any) -> Event:
         """Check a JSON object against the table. null and "" mean not given.
 
         Raises InvalidEvent that names each wrong field, the expected value and the actual one.
         """
         if not isinstance(body, dict):
             raise InvalidEvent(f"event: expected an object, got {got(body)}")
-        kind = kind_of(body.get("kind"), kinds)
+        kind = kind_of(body.get("kind"))
         values = kind.checked(body)
         extra = _NOTHING
         if not body.keys() <= kind.names:

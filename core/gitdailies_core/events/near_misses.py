@@ -26,18 +26,18 @@ def refuse_kind(body: Mapping[str, Any]) -> None:
             raise fault
 
 
-def refuse(body: Mapping[str, Any], kind: Kind, kinds: tuple[Kind, ...] = KINDS) -> None:
+def refuse(body: Mapping[str, Any], kind: Kind) -> None:
     """Raise InvalidEvent for the names that are close to one of *kind*, and for the first in its commits."""
     if body.keys() <= kind.names_without_lists:
         return
-    faults = list(_faults_of(body, kind, kinds))
+    faults = list(_faults_of(body, kind))
     if faults:
         raise InvalidEvent.of(faults)
 
 
-def _faults_of(body: Mapping[str, Any], kind: Kind, kinds: tuple[Kind, ...]) -> Iterator[InvalidEvent]:
+def _faults_of(body: Mapping[str, Any], kind: Kind) -> Iterator[InvalidEvent]:
     if not body.keys() <= kind.names:
-        yield from _faults(body, kind.names, frozenset().union(*(other.names for other in kinds)), "")
+        yield from _faults(body, kind.names, frozenset().union(*(other.names for other in KINDS)), "")
     for field in kind.lists:
         given = body.get(field.name) if field.type is COMMITS else None
         for index, commit in enumerate(given if isinstance(given, list) else ()):

@@ -11,13 +11,13 @@ from gitdailies_core.events.kind import Field, Kind
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def event_schema(kinds: tuple[Kind, ...] = KINDS) -> dict[str, Any]:
-    """Return the schema of one event of any of *kinds*."""
+def event_schema() -> dict[str, Any]:
+    """Return the schema of one event of any kind."""
     return {
         "$schema": DRAFT,
         "title": "GitDailies event",
-        "oneOf": [{"$ref": f"#/$defs/{kind.word}"} for kind in kinds],
-        "$defs": {kind.word: kind_schema(kind) for kind in kinds},
+        "oneOf": [{"$ref": f"#/$defs/{kind.word}"} for kind in KINDS],
+        "$defs": {kind.word: kind_schema(kind) for kind in KINDS},
     }
 
 

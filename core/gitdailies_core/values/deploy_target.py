@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class DeployTarget(NamedTuple):
@@ -11,3 +11,7 @@ class DeployTarget(NamedTuple):
     repo: str
     environment: str | None = None
     service: str | None = None
+
+
+# Where the examples count that a relay sends to itself. No setting makes this environment production.
+EXAMPLE: Final = DeployTarget("gitdailies/example", "gitdailies-example")

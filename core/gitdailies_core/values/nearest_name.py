@@ -7,7 +7,13 @@ from collections.abc import Iterable
 
 
 def did_you_mean(name: str, names: Iterable[str], *, needed: Iterable[str] = ()) -> str:
-    """Return `; did you mean X` for the valid name that *name* may be a typo of, or "".
+    """Return `; did you mean X` for the valid name that *name* may be a typo of, or ""."""
+    near = nearest(name, names, needed=needed)
+    return f"; did you mean {near}" if near else ""
+
+
+def nearest(name: str, names: Iterable[str], *, needed: Iterable[str] = ()) -> str:
+    """Return the valid name that *name* may be a typo of, or "".
 
     If only one valid name contains *name* or is contained in it, as with `sha`, `repository` or `env`,
     it counts too. Such a name in *needed*, the required names, is preferred to a more similar spelling.
@@ -16,7 +22,7 @@ def did_you_mean(name: str, names: Iterable[str], *, needed: Iterable[str] = ())
     close = _related(name[:80], needed)
     if len(close) != 1:
         close = difflib.get_close_matches(name[:80], valid, n=1, cutoff=0.6) or _related(name[:80], valid)
-    return f"; did you mean {close[0]}" if len(close) == 1 else ""
+    return close[0] if len(close) == 1 else ""
 
 
 def _related(name: str, names: Iterable[str]) -> list[str]:

@@ -78,8 +78,8 @@ def setting_changes(
 
 
 def _concerns(setting: str, repo: str | None) -> bool:
-    """Whether a setting belongs to a repository, or to all of them."""
-    of_one = setting.startswith(("repositories", "dora.mirrors"))
+    """Whether a setting makes the figures of a repository. Teams only group them."""
+    of_one = setting.startswith(("repositories", "dora.mirrors", "teams"))
     return not (repo and of_one) or f"[{repo!a}]" in setting.casefold()
 
 

@@ -153,7 +153,7 @@ class EventApi:
     def __init__(self, here: Installation, access: KeyAccess) -> None:
         self._here = here
         self._access = access
-        self._store, self._log, self._kinds = here.store, here.log, here.kinds
+        self._store, self._log = here.store, here.log
         # A mistake: until when it is not noted again, in seconds of the monotonic clock.
         self._noted: OrderedDict[tuple[int, str, str], float] = OrderedDict()
 
@@ -235,12 +235,11 @@ class EventApi:
 
         def parse() -> Submission:
             return intake.parse(
-                cloud_events.unwrap(request.headers, raw, self._kinds),
+                cloud_events.unwrap(request.headers, raw),
                 key_header=request.headers.get(ID_HEADER, ""),
                 forbidden=partial(forbidden, key=key, settings=self._here.figures),
                 now=now,
                 new_id=partial(_new_id, now),
-                kinds=self._kinds,
             )
 
         is_large = len(raw) > _LARGE_BODY_BYTES
@@ -302,7 +301,7 @@ class EventApi:
         arrival, for what was stored since this list was made.
         """
         settings = self._here.deriver.settings
-        listing = query.listing(query_of(request), self._kinds, settings.zone, settings.renames)
+        listing = query.listing(query_of(request), settings.zone, settings.renames)
         event_filters.check(listing.wanted, self._here.teams)
         await self._access.key_that_reads(request)
         as_of = ""

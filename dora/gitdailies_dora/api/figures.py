@@ -30,7 +30,6 @@ from gitdailies_dora.api.json_bodies import json_response, query_of
 from gitdailies_dora.derived.read.answers import JudgedEvents
 from gitdailies_dora.derived.read.figures import answer, queries, series_question
 from gitdailies_dora.derived.read.figures.answer import of_groups, version
-from gitdailies_dora.derived.read.figures.answer_cache import AnswerCache
 from gitdailies_dora.derived.read.figures.series_question import REPEATED, SINGLE, Asked, asked
 from gitdailies_dora.derived.read.question import FILTERS, Question, question
 from gitdailies_dora.events import query
@@ -132,7 +131,6 @@ class FiguresApi:
     def __init__(self, here: Installation, access: KeyAccess) -> None:
         self._here = here
         self._access = access
-        self._series = AnswerCache(here.store, here.clock, lambda written: len(written.body))
 
     @endpoint(
         "GET /api/metrics",
@@ -229,9 +227,8 @@ class FiguresApi:
         await self._here.deriver.catch_up()
         if found.live:  # the rows may now include events later than the first moment
             found = self._asked(given)
-        asked_for = form, *((name, tuple(values)) for name, values in sorted(given.items()))
-        written = await self._series.ask(
-            asked_for, partial(_written, asked=found, settings=self._here.figures, form=form)
+        written = await self._here.store.ask(
+            partial(_written, asked=found, settings=self._here.figures, form=form)
         )
         headers = {"etag": f'W/"{form}-{written.version}"', "cache-control": "private, no-cache"}
         if matches(request.headers.get("if-none-match", ""), headers["etag"]):

@@ -6,10 +6,10 @@ An error is a page for a browser, and problem details (RFC 9457) for a program.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from gitdailies_connection.addresses import Network
@@ -21,7 +21,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match, Route, Router
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gitdailies_dora.accounts.people import JOIN
@@ -165,24 +165,17 @@ class Guard:
                 await response(scope, receive, send_with_headers)
 
 
-class Reading(Protocol):
-    """What readers ask for: the site that shows errors, and the routes."""
-
-    site: Site
-    router: Router
-
-
 class ErrorResponses:
     """Makes the responses to errors, and logs them."""
 
-    def __init__(self, reading: Callable[[], Awaitable[Reading]], log: Any) -> None:
-        self._reading = reading
+    def __init__(self, site: Site, log: Any) -> None:
+        self._site = site
         self._log = log
 
     async def respond(self, request: Request, problem: Problem) -> Response:
         """Return the response for a problem."""
         if is_browser(request):
-            return (await self._reading()).site.problem(request, problem)
+            return self._site.problem(request, problem)
         return problem_response(problem)
 
     async def for_our_error(self, request: Request, error: Exception) -> Response:
@@ -207,25 +200,22 @@ class ErrorResponses:
         status = error.status_code if isinstance(error, HTTPException) else 500
         headers = tuple((getattr(error, "headers", None) or {}).items())
         if status == 405:
-            methods, refused = await self._methods(request), dict(headers).get("Allow", "")
+            methods, refused = _methods(request), dict(headers).get("Allow", "")
             # A method of the path that is refused all the same says itself which others there are.
             allow = refused if request.method in methods else ", ".join(methods)
             problem = Problem("method", f"method: expected {allow}, got another", headers=(("Allow", allow),))
             return await self.respond(request, problem)
         if is_browser(request):
-            return await (await self._reading()).site.unknown_address(request)
+            return await self._site.unknown_address(request)
         # The path is not repeated, since it may be a key that was put there by mistake.
         return problem_response(Problem("not-found", f"path: expected one of {_PATHS}, got another"))
 
-    async def _methods(self, request: Request) -> list[str]:
-        """Return the methods of a path. The router names only those of one of its routes."""
-        matching = _matching(request, request.app.routes)
-        return sorted(matching or _matching(request, (await self._reading()).router.routes))
 
-
-def _matching(request: Request, routes: Iterable[BaseRoute]) -> set[str]:
-    found = (r for r in routes if isinstance(r, Route) and r.matches(request.scope)[0] is not Match.NONE)
-    return set().union(*(route.methods or () for route in found))
+def _methods(request: Request) -> list[str]:
+    """Return the methods of a path. The router names only those of one of its routes."""
+    routes = (route for route in request.app.routes if isinstance(route, Route))
+    found = (route for route in routes if route.matches(request.scope)[0] is not Match.NONE)
+    return sorted(set().union(*(route.methods or () for route in found)))
 
 
 def is_browser(request: Request) -> bool:

@@ -62,12 +62,12 @@ _OF_SERVER = (
 Json: TypeAlias = dict[str, Any]
 
 
-def document(kinds: tuple[Kind, ...] = KINDS) -> Json:
+def document() -> Json:
     """Return the document; `info.x-gitdailies-receiver` shows senders that all our fields are accepted."""
     table = [*(one for group in (EventApi, *READING) for _, one in endpoints_of(group)), *_OF_SERVER]
     paths: dict[str, Json] = {}
     for one in table:
-        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, kinds)
+        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one)
     return {
         "openapi": "3.1.0",
         "jsonSchemaDialect": DRAFT,
@@ -96,12 +96,12 @@ def document(kinds: tuple[Kind, ...] = KINDS) -> Json:
                     "description": "The same key, or the read token of a person.",
                 },
             },
-            "schemas": {**_events(kinds), **_classes(table)},
+            "schemas": {**_events(), **_classes(table)},
         },
     }
 
 
-def _operation(one: Endpoint, kinds: tuple[Kind, ...]) -> Json:
+def _operation(one: Endpoint) -> Json:
     summary, _, description = one.about.partition("\n\n")
     found: Json = {"operationId": one.name, "summary": summary.rstrip(".")}
     if description:
@@ -109,13 +109,13 @@ def _operation(one: Endpoint, kinds: tuple[Kind, ...]) -> Json:
     if one.public:
         found["security"] = []
     if one.parameters:
-        found["parameters"] = [_parameter(parameter, kinds) for parameter in one.parameters]
+        found["parameters"] = [_parameter(parameter) for parameter in one.parameters]
     if one.body is not None and one.example is not None:
         examples = {"example": {"summary": found["summary"], "value": dict(one.example)}}
         found["requestBody"] = _body(_ref(one.body.__name__), examples)
     elif one.name == "send":
         several = {"type": "array", "items": _ref("Event"), "maxItems": intake.MOST_EVENTS}
-        examples = {kind.word: {"summary": kind.title, "value": dict(kind.example)} for kind in kinds}
+        examples = {kind.word: {"summary": kind.title, "value": dict(kind.example)} for kind in KINDS}
         found["requestBody"] = _body({"oneOf": [_ref("Event"), several]}, examples)
     responses = _problems(one.problems)
     for status, forms in one.answers.items():
@@ -127,8 +127,8 @@ def _operation(one: Endpoint, kinds: tuple[Kind, ...]) -> Json:
     return {**found, "responses": dict(sorted(responses.items()))}
 
 
-def _parameter(one: Parameter, kinds: tuple[Kind, ...]) -> Json:
-    schema = {"type": "string", "enum": [kind.word for kind in kinds]} if one.name == "kind" else one.schema
+def _parameter(one: Parameter) -> Json:
+    schema = {"type": "string", "enum": [kind.word for kind in KINDS]} if one.name == "kind" else one.schema
     found: Json = {"name": one.name, "in": one.place, "description": one.about, "schema": dict(schema)}
     if one.place == "path" or one.name == "WebHook-Request-Origin":
         found["required"] = True
@@ -188,10 +188,10 @@ def _subclasses(base: type[Struct]) -> Iterator[type[Struct]]:
         yield from _subclasses(one)
 
 
-def _events(kinds: tuple[Kind, ...]) -> Json:
+def _events() -> Json:
     """Return the schemas of events, as they are sent and as they are stored, each under a name."""
     found: Json = {}
-    for kind in kinds:
+    for kind in KINDS:
         for name, schema in ((kind.word, kind_schema(kind)), (_stored_name(kind), _stored(kind))):
             found[name] = schema
             for field, value in schema["properties"].items():
@@ -202,10 +202,10 @@ def _events(kinds: tuple[Kind, ...]) -> Json:
                         found[item], one["items"] = one["items"], _ref(item)
     return {
         **found,
-        "Event": _one_of({kind.word: kind.word for kind in kinds}),
+        "Event": _one_of({kind.word: kind.word for kind in KINDS}),
         STORED_EVENT: {
             "description": "An event with all its fields, with id and time.",
-            **_one_of({kind.word: _stored_name(kind) for kind in kinds}),
+            **_one_of({kind.word: _stored_name(kind) for kind in KINDS}),
         },
     }
 

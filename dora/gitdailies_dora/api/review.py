@@ -84,9 +84,9 @@ class ReviewApi:
         question = ask(self._here.now())
         found = await self._here.store.ask(partial(review.answer, question=question, settings=settings))
         if form == "md":
-            text = markdown(
-                found, question.week.period.now, settings.zone, origin_of(request, self._here.public)
-            )
+            now, origin = question.week.period.now, origin_of(request, self._here.public)
+            team = self._here.teams.title(found.filter.team) if found.filter.team else ""
+            text = markdown(found, now, settings.zone, origin, team)
             return Response(text, media_type=MARKDOWN)
         return json_response(found)
 

@@ -18,7 +18,7 @@ import orjson
 from gitdailies_core.error_text import NOTHING, got
 from gitdailies_core.errors import BodyTooLarge, InvalidEvent
 from gitdailies_core.events import near_misses
-from gitdailies_core.events.events import INCIDENT_RESOLVED, KINDS, Event, kind_of
+from gitdailies_core.events.events import INCIDENT_RESOLVED, Event, kind_of
 from gitdailies_core.events.field_types import COMMIT_NAMES, COMMITS, LINE, NAME, TITLE
 from gitdailies_core.events.ids import content_id, is_self_made
 from gitdailies_core.events.kind import Kind
@@ -176,7 +176,6 @@ def parse(
     forbidden: Callable[[Event], Problem | None],
     now: datetime,
     new_id: Callable[[], str],
-    kinds: tuple[Kind, ...] = KINDS,
 ) -> Submission:
     """Read one event or a list; *key_header* is the text of the header Idempotency-Key, or "".
 
@@ -190,13 +189,13 @@ def parse(
     value = _decode(body) if isinstance(body, bytes) else body
     if not isinstance(value, list):
         item = _with_header(value, key_header) if key_header else value
-        return Submission((_entry(item, forbidden=forbidden, now=now, new_id=new_id, kinds=kinds),), False)
+        return Submission((_entry(item, forbidden=forbidden, now=now, new_id=new_id),), False)
     if key_header:
         raise refusal("request", f"{ID_HEADER}: cannot be used with a list; give each event an id")
     if len(value) > MOST_EVENTS:
         raise BodyTooLarge(f"body: expected at most {MOST_EVENTS} events, got {len(value)}")
     return Submission(
-        tuple(_entry(item, forbidden=forbidden, now=now, new_id=new_id, kinds=kinds) for item in value), True
+        tuple(_entry(item, forbidden=forbidden, now=now, new_id=new_id) for item in value), True
     )
 
 
@@ -265,13 +264,12 @@ def _entry(
     forbidden: Callable[[Event], Problem | None],
     now: datetime,
     new_id: Callable[[], str],
-    kinds: tuple[Kind, ...],
 ) -> Entry:
     if isinstance(item, Problem):
         return item
     try:
-        item, event = _read(item, kinds)
-        kind = kind_of(event.kind, kinds)
+        item, event = _read(item)
+        kind = kind_of(event.kind)
         if (problem := forbidden(event)) is not None:
             return problem
         given = event.time
@@ -292,22 +290,22 @@ def _entry(
     )
 
 
-def _read(item: Any, kinds: tuple[Kind, ...]) -> tuple[Any, Event]:
+def _read(item: Any) -> tuple[Any, Event]:
     """Return an event without our own additions and without text of spaces alone, and what it means.
 
     Raises InvalidEvent with every fault of it. What a sender did not mean is one: a misspelled name, or an
     address as repository.
     """
     if not isinstance(item, dict):
-        return item, Event.from_wire(item, kinds)
+        return item, Event.from_wire(item)
     near_misses.refuse_kind(item)
-    kind = kind_of(item.get("kind"), kinds)
+    kind = kind_of(item.get("kind"))
     if RECEIVED_AT in item:
         item = {name: value for name, value in item.items() if name != RECEIVED_AT}
     misspelled: Sequence[InvalidEvent] = ()
     address: Sequence[InvalidEvent] = ()
     try:
-        near_misses.refuse(item, kind, kinds)
+        near_misses.refuse(item, kind)
     except InvalidEvent as error:
         misspelled = error.faults
     try:
@@ -316,7 +314,7 @@ def _read(item: Any, kinds: tuple[Kind, ...]) -> tuple[Any, Event]:
         address = error.faults
     item = _without_blanks(item, kind)
     try:
-        event = Event.from_wire(item, kinds)
+        event = Event.from_wire(item)
     except InvalidEvent as error:
         # The value of an address may hold a token, and a field with another name is not missing.
         more = [fault for fault in error.faults if not (address and fault.field == "repo")]

@@ -227,6 +227,11 @@ def _plan(session: Session, wanted: Wanted) -> _ListPlan:
     return _ListPlan([_filtered(session, part, wanted, found_by) for part in parts], sorted_here)
 
 
+def kinds(session: Session) -> list[str]:
+    """Return every kind of event that is here."""
+    return [word for (word,) in session.execute(_KINDS).fetchall()]
+
+
 def _looked_up(session: Session, wanted: Wanted) -> tuple[str, list[_ListPart]]:
     """Return the filter for which there is an index, and a part for each of its values.
 
@@ -238,7 +243,7 @@ def _looked_up(session: Session, wanted: Wanted) -> tuple[str, list[_ListPart]]:
     elif repo:
         found_by, values = _REPO, spellings.spellings(session, wanted.renames.key(repo), wanted.renames)
     else:
-        found_by, values = _KIND, [kind] if kind else [word for (word,) in session.execute(_KINDS).fetchall()]
+        found_by, values = _KIND, [kind] if kind else kinds(session)
     condition = _FOUND_BY.format(FILTERS[found_by][0])
     return found_by, [_ListPart((condition,), (value,)) for value in values]
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import orjson
 from gitdailies_core.events.events import DEPLOYED, KINDS
-from gitdailies_core.events.kind import Kind
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us, to_us
@@ -30,7 +29,8 @@ from gitdailies_dora.events.intake import (
     Submission,
     decide,
 )
-from gitdailies_dora.events.records import change_log, corrections, erased_ids, moves, spellings
+from gitdailies_dora.events.records import deleted, erased_ids, moves, senders, spellings
+from gitdailies_dora.events.records.senders import Arrival
 from gitdailies_dora.events.strict_order import INCIDENT_FIELD, LatestEvent, LatestEvents
 from gitdailies_dora.sql.bulk import insert_many, takes_lists
 
@@ -47,9 +47,9 @@ _COLUMNS = (
     " #digest, body"
 )
 # Delete an event and return what its audit line needs.
-_DELETE = "DELETE FROM events WHERE id = ? RETURNING body, received_at, key_id, repo, incident_id"
-# The number of an event.
-_SEQ_OF = "SELECT seq FROM events WHERE id = ?"
+_DELETE = f"DELETE FROM events WHERE id = ? {deleted.DELETED}"  # noqa: S608  a constant
+# The number of an event, and the event.
+_BY_ID = "SELECT seq, body FROM events WHERE id = ?"
 # Stored events by id, and erased ones by hash; `{}` is the list of either.
 _STORED = "SELECT id, digest, time, time_given, body FROM events WHERE id {}"
 _ERASED = "SELECT hash, NULL, 0, 0, '' FROM erased_events WHERE hash {}"
@@ -67,8 +67,12 @@ def accept(
     key: Key,
     now: datetime,
     strict_order: bool,
+    arrivals: list[Arrival],
 ) -> tuple[EntryResult, ...] | None:
-    """Decide a submission and store its new events; None if its key was deleted while it arrived."""
+    """Decide a submission and store its new events; None if its key was deleted while it arrived.
+
+    What is stored is added to *arrivals*, which `senders.note` writes once for a batch.
+    """
     row = session.execute(_KEY_DELETED_AT, (key.id,)).fetchone()
     if row is None or row[0] is not None:
         return None
@@ -80,6 +84,8 @@ def accept(
     new = [_values(one, key.id, received_at) for one in created]
     insert_many(session, "events", _COLUMNS, new, in_order=True)
     spellings.note(session, (one.event.get("repo") for one in created))
+    sent = (senders.who_sent(one.event.kind, one.event) for one in created)
+    arrivals += (((*who, key.id), received_at) for who in sent)
     mark_key_used(session, key, now)
     return outcomes
 
@@ -107,9 +113,9 @@ def is_stale(key: Key, now: datetime) -> bool:
     return key.last_used_at is None or now - key.last_used_at >= USED_EVERY
 
 
-def latest_events(session: Session, kinds: tuple[Kind, ...] = KINDS) -> LatestEvents:
+def latest_events(session: Session) -> LatestEvents:
     """Find the newest deploy and the newest incident event."""
-    words = [kind.word for kind in kinds if kind.field(INCIDENT_FIELD)]
+    words = [kind.word for kind in KINDS if kind.field(INCIDENT_FIELD)]
     incidents = [event for word in words if (event := _latest(session, word)) is not None]
     return LatestEvents(_latest(session, DEPLOYED), max(incidents, key=lambda event: event.at, default=None))
 
@@ -119,20 +125,17 @@ def delete(session: Session, id_: str, *, actor: str, now: datetime) -> bool:
     row = session.execute(_DELETE, (id_,)).fetchone()
     if row is None:
         return False
-    body, received_at, key_id, repo, incident = row
-    corrections.delete(session, [id_])
-    spellings.forget(session, [repo])
-    if repo is not None:
-        change_log.note_changes(session, [(id_, repo, incident)], to_us(now))
+    *_, key_id, body, received_at = row
+    deleted.forget(session, [row], to_us(now))
     detail = {"event": json.loads(body), RECEIVED_AT: text_of(from_us(received_at)), "key": key_id}
     write_audit(session, now, actor=actor, action="event.deleted", subject=id_, detail=detail)
     return True
 
 
-def seqs_of(session: Session, ids: Sequence[str]) -> dict[str, int]:
-    """Return the numbers of stored events by their ids; those that are not stored are left out."""
-    found = ((id_, session.execute(_SEQ_OF, (id_,)).fetchone()) for id_ in ids)
-    return {id_: row[0] for id_, row in found if row is not None}
+def stored(session: Session, ids: Sequence[str]) -> dict[str, tuple[int, dict[str, Any]]]:
+    """Return stored events by their ids, each with its number; those that are not stored are left out."""
+    found = ((id_, session.execute(_BY_ID, (id_,)).fetchone()) for id_ in ids)
+    return {id_: (row[0], orjson.loads(row[1])) for id_, row in found if row is not None}
 
 
 def _existing(session: Session, ids: Sequence[str]) -> tuple[dict[str, ExistingEvent], set[str]]:

@@ -12,7 +12,6 @@ from urllib.parse import parse_qsl
 
 from gitdailies_core.error_text import got
 from gitdailies_core.events.events import KINDS
-from gitdailies_core.events.kind import Kind
 from gitdailies_core.events.receivers import KEY_HEADER
 from gitdailies_core.values.renames import NO_RENAMES, Renames
 
@@ -135,12 +134,10 @@ def refuse_keys(query: str) -> None:
             )
 
 
-def listing(
-    query: str, kinds: tuple[Kind, ...] = KINDS, zone: tzinfo = UTC, renames: Renames = NO_RENAMES
-) -> Listing:
+def listing(query: str, zone: tzinfo = UTC, renames: Renames = NO_RENAMES) -> Listing:
     """Read the query of a list of events; a date in it is its midnight in *zone*. Raises Refusal."""
     given = parameters(query, _PARAMETERS)
-    words = tuple(kind.word for kind in kinds)
+    words = tuple(kind.word for kind in KINDS)
     if given.get("kind", words[0]) not in words:
         raise refusal("request", f"kind: expected one of {', '.join(words)}, got {got(given['kind'])}")
     wanted = wanted_of(given, zone, renames)

@@ -14,7 +14,7 @@ from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_dora.accounts.audit import write_audit
-from gitdailies_dora.events.records import change_log, corrections, spellings
+from gitdailies_dora.events.records import deleted
 from gitdailies_dora.events.store import EventStore
 
 EVERY_SECONDS = 3600.0
@@ -23,8 +23,8 @@ _AT_ONCE = 500
 
 # Delete the next events that happened before a moment.
 _DELETE_EXPIRED = (
-    "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE time < ? ORDER BY seq LIMIT ?)"
-    " RETURNING id, repo, incident_id"
+    "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE time < ? ORDER BY seq LIMIT ?)"  # noqa: S608  a constant
+    f" {deleted.DELETED}"
 )
 
 
@@ -33,14 +33,12 @@ def expire(session: Session, before: datetime, now: datetime) -> int:
 
     The audit trail records the number and the time, not the events.
     """
-    deleted = session.execute(_DELETE_EXPIRED, (to_us(before), _AT_ONCE)).fetchall()
-    if deleted:
-        corrections.delete(session, (id_ for id_, _, _ in deleted))
-        spellings.forget(session, (repo for _, repo, _ in deleted))
-        change_log.note_changes(session, (event for event in deleted if event[1] is not None), to_us(now))
-        detail = {"events": len(deleted), "before": text_of(before)}
+    expired = session.execute(_DELETE_EXPIRED, (to_us(before), _AT_ONCE)).fetchall()
+    if expired:
+        deleted.forget(session, expired, to_us(now))
+        detail = {"events": len(expired), "before": text_of(before)}
         write_audit(session, now, actor="retention", action="events.expired", subject="", detail=detail)
-    return len(deleted)
+    return len(expired)
 
 
 async def expire_all(store: EventStore, days: float, now: datetime) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
@@ -20,6 +20,8 @@ from gitdailies_dora.events.intake import EntryResult, Submission
 from gitdailies_dora.events.listing import ListedEvent
 from gitdailies_dora.events.query import Listing, Position
 from gitdailies_dora.events.readers import Readers
+from gitdailies_dora.events.records import senders
+from gitdailies_dora.events.records.senders import Arrival
 from gitdailies_dora.sql.database import ReadPool, StoreLocation, database_at, migrate
 
 Result = TypeVar("Result")
@@ -65,13 +67,14 @@ class EventStore:
     ) -> None:
         self.database = database
         self._strict_order = strict_order
+        self._arrivals: list[Arrival] = []
         self._intake_pool, self._read_pool = ReadPool(database), ReadPool(database)
         self._intake_threads = ThreadPoolExecutor(_INTAKE_THREADS, "dora-intake")
         self._read_threads = ThreadPoolExecutor(_READ_THREADS, "dora-reads")
         self._readers = Readers(database, self._read_pool)
         self._writer: GroupWriter[Callable[[Session], Any], Any] = GroupWriter(
             database=database,
-            apply=lambda session, works: [work(session) for work in works],
+            apply=self._apply,
             name="dora-writer",
             timed=timed,
         )
@@ -105,9 +108,8 @@ class EventStore:
 
     async def accept(self, submission: Submission, key: Key, now: datetime) -> tuple[EntryResult, ...] | None:
         """Store the valid events of a submission; return once they are synced, None if *key* is deleted."""
-        return await self.write(
-            partial(queries.accept, submission=submission, key=key, now=now, strict_order=self._strict_order)
-        )
+        decide = partial(queries.accept, strict_order=self._strict_order, arrivals=self._arrivals)
+        return await self.write(partial(decide, submission=submission, key=key, now=now))
 
     async def evaluate(self, submission: Submission) -> tuple[EntryResult, ...]:
         """Return the outcomes that `accept` would have, and store nothing."""
@@ -165,6 +167,12 @@ class EventStore:
     async def compute(self, work: Callable[[], Result]) -> Result:
         """Run *work*, which needs no store, in a thread of intake."""
         return await asyncio.get_running_loop().run_in_executor(self._intake_threads, work)
+
+    def _apply(self, session: Session, works: Sequence[Callable[[Session], Any]]) -> list[Any]:
+        self._arrivals.clear()  # a batch that failed may have left some
+        results = [work(session) for work in works]
+        senders.note(session, self._arrivals)
+        return results
 
     async def _in_intake(self, work: Callable[[Session], Result]) -> Result:
         loop = asyncio.get_running_loop()

@@ -9,8 +9,6 @@ from functools import cached_property
 from typing import Any
 
 from gitdailies_connection.config.sections.settings import DoraSettings
-from gitdailies_core.events.events import KINDS
-from gitdailies_core.events.kind import Kind
 from gitdailies_server.storage.timestamps import to_us, utc_now
 
 from gitdailies_dora.accounts.keyless.issuer_keys import IssuerKeys
@@ -27,7 +25,7 @@ from gitdailies_dora.operations.readiness import Readiness
 class Installation:
     """One server: its store, log and clock, and the settings that it runs with until they change.
 
-    *public* is the address of a proxy in front of it, or "". *kinds* are the events that it takes.
+    *public* is the address of a proxy in front of it, or "".
     """
 
     store: EventStore
@@ -38,7 +36,6 @@ class Installation:
     measured: ReceiverMetrics = field(default_factory=ReceiverMetrics)
     clock: Callable[[], datetime] = utc_now
     public: str = ""
-    kinds: tuple[Kind, ...] = KINDS
     unknown_keys: UnknownKeys = field(default_factory=UnknownKeys)
     issuer_keys: IssuerKeys = field(default_factory=IssuerKeys)
 

@@ -1,5 +1,5 @@
 """The database of the DORA server, SQLite or PostgreSQL: its tables, its migrations, its connections.
 
-`database` opens it, and `bulk` writes statements about many rows. `migrations/schema.sql` is the schema that
-the migrations lead to. Statements about one subject are in the package of that subject.
+`database` opens it, and `bulk` writes statements about many rows. Statements about one subject are in the
+package of that subject.
 """

@@ -16,6 +16,8 @@ from gitdailies_server.storage.database import Database, Session, unavailable
 from gitdailies_server.storage.database import transaction as database_transaction
 from gitdailies_server.storage.sqlite import SqliteDatabase, file_exists
 
+from gitdailies_dora.sql.additions import make_senders
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 _SCHEMA = "gitdailies_webhooks"
 _IDLE_SESSIONS = 8
@@ -62,6 +64,7 @@ def migrate(database: Database) -> None:
     StoreUnavailable for one that cannot be written.
     """
     migrations.upgrade(database, MIGRATIONS, table="keys")
+    make_senders(database)
 
 
 @contextmanager

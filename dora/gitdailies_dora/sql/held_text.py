@@ -34,6 +34,7 @@ HELD: tuple[Held, ...] = (
     ),
     _harmless("events", "digest", "a hash of the event as it was sent", _EVENTS, _BOTH),
     _derived("repositories", "name", "names of repositories"),
+    _derived("senders", "reporter", "what sends events"),
     _harmless("erased_events", "hash", "a hash of the id of each erased event", "for good"),
     Held(
         "audit",

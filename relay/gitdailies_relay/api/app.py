@@ -241,7 +241,7 @@ class StatusListener:
         """Change the line of a service, take it over, and replay the deliveries that waited for it."""
         file = ConfigFile(self.configuration.path)
         if self.reload is None:
-            reason = f"{file.name}: this relay does not write it; write the line by hand, send SIGHUP"
+            reason = f"{file.name}: this relay does not write it; write it by hand, `gitdailies reload`"
             raise Stopped(403, RelayProblem("forbidden", reason))
         body = await _object(request)
         line, person = line_of(body), text_of(body, "person")

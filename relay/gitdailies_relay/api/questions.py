@@ -122,7 +122,9 @@ def line_of(body: Mapping[str, Any]) -> NewLine:
     line = NewLine(text_of(body, "service"), ignore=ignore, name=name, change=change)
     if ignore or change == REMOVE:
         return line
-    return replace(line, repo=text_of(body, "repo"), environment=text_of(body, "environment", needed=False))
+    counts_as = None if body.get("countsAs") is None else text_of(body, "countsAs", needed=False)
+    environment = text_of(body, "environment", needed=False)
+    return replace(line, repo=text_of(body, "repo"), environment=environment, counts_as=counts_as)
 
 
 def confirmation(action: str, ids: Sequence[str]) -> str:

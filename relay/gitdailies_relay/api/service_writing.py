@@ -22,6 +22,7 @@ class NewLine:
     """Where a service counts, or with `ignore` that it never does. `environment` is "" for none.
 
     `name` is that of a service which is given by its id, else "". `change` is one of CHANGES.
+    `counts_as` is the service of a monorepo: None for its own name, and "" for none.
     """
 
     service: str
@@ -30,12 +31,18 @@ class NewLine:
     ignore: bool = False
     name: str = ""
     change: str = ADD
+    counts_as: str | None = None
 
     def value(self) -> Mapping[str, str | bool]:
         """Return what is behind the service's name."""
         if self.ignore:
             return {"ignore": True}
-        return {"repo": self.repo, **({"environment": self.environment} if self.environment else {})}
+        environment = {"environment": self.environment} if self.environment else {}
+        return {
+            "repo": self.repo,
+            **environment,
+            **({} if self.counts_as is None else {"service": self.counts_as}),
+        }
 
     def text(self) -> str:
         """Return the line, without its indentation."""
@@ -55,14 +62,12 @@ def with_line(text: str, line: NewLine) -> str:
         raise UsageError(f"service: {FALLBACK} is the line of every other service; {BY_HAND}")
     if services is not None and not isinstance(services, dict):
         raise UsageError(f"services: expected a mapping, got {got(services)}; {BY_HAND}")
-    for name, before in (services or {}).items():
+    for name in services or {}:
         if name.casefold() == line.service.casefold():
             if line.change == ADD:
                 where = document.line((SERVICES, name))
                 raise UsageError(f"service: {got(line.service)} has a line already, line {where} of {FILE}")
-            value = None if line.change == REMOVE else dict(line.value())
-            if value and not line.ignore and isinstance(before, dict) and "service" in before:
-                value["service"] = before["service"]
+            value = None if line.change == REMOVE else line.value()
             return changed_entry(text, SERVICES, name, _braces(value or {}), value)
     if line.change != ADD:
         raise UsageError(f"service: {got(line.service)} has no line in {FILE} itself; {BY_HAND}")

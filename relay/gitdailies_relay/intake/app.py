@@ -36,7 +36,7 @@ from gitdailies_relay.accepting.acceptance import Accepted, Delivery, delivery_i
 from gitdailies_relay.accepting.interpret import decode, interpret, prove
 from gitdailies_relay.intake import responses
 from gitdailies_relay.intake.certificates import Certificates
-from gitdailies_relay.intake.marked_examples import as_example, is_example
+from gitdailies_relay.intake.marked_examples import as_example, is_example, marked
 from gitdailies_relay.intake.refused_requests import RefusalCounts
 from gitdailies_relay.intake.request_body import BODY_BYTES, BodyInParts, MemoryBudget
 from gitdailies_relay.intake.responses import VendorAnswer
@@ -199,9 +199,12 @@ class IntakeApp:
         proof = self._prove(hook, request, source, adapter, secrets)
         exchange.note_authenticated()
         routes = settings.routes
-        if is_example(hook.headers, self.example):
+        example = is_example(hook.headers, self.example)
+        if example:
             source, routes = as_example(source)
         interpretation = interpret(request, source, adapter, routes, proof, secrets=secrets.current)
+        if example:
+            interpretation = marked(interpretation, from_us(at))
         hook.delivery = Delivery(delivery_id(at), at, DESTINATION, interpretation)
         self.store.accept_then(hook.delivery, partial(self._stored, hook))
         loop = asyncio.get_running_loop()

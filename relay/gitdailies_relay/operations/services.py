@@ -28,6 +28,7 @@ from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import UNMAPPED
 from gitdailies_core.sources.protocol import Change, Service
 from gitdailies_core.sources.request import Request
+from gitdailies_core.values.deploy_target import EXAMPLE
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us
@@ -111,7 +112,7 @@ def lines_to_paste(found: Sequence[UnmappedService], *, fallback: bool = False) 
         return
     yield f"# Paste under services in gitdailies.yml, with OWNER/NAME in place of {PLACEHOLDER},"
     yield "# or with {ignore: true} for a service that shall not count;"
-    yield "# send SIGHUP to the relay, then: gitdailies relay replay --unmapped"
+    yield "# then: gitdailies reload, and gitdailies relay replay --unmapped"
     by_name: dict[str, list[UnmappedService]] = {}
     for one in found:
         by_name.setdefault((one.service or "").casefold(), []).append(one)
@@ -218,7 +219,12 @@ class _Used(NamedTuple):
 
 def _used(session: Session) -> _Used:
     rows = session.execute(_NEWEST, (MOST_READ,)).fetchall()
-    found = [(line, repo, at) for _, at, reason in rows for line, repo in MAPPED_BY.findall(reason)]
+    found = [
+        (line, repo, at)
+        for _, at, reason in rows
+        for line, repo in MAPPED_BY.findall(reason)
+        if repo != EXAMPLE.repo
+    ]
     number, oldest, _ = rows[-1] if rows else (1, 0, "")
     return _Used(
         {line: at for line, _, at in reversed(found)},

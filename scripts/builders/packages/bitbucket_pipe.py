@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from scripts import joiner
-from scripts.builders.launchers.inputs import ABOUT
+from scripts.builders.launchers.inputs import ABOUT, DEFAULTS
 from scripts.builders.script import SCRIPT, script_of
 from scripts.platforms import Folder
 from scripts.releasing import published
@@ -29,9 +29,9 @@ def texts(folder: Folder) -> Mapping[str, str]:
 
 def _variables() -> str:
     lines = []
-    for name, (default, _) in ABOUT.items():
+    for name in ABOUT:
         variable = "GITDAILIES_" + name.upper().replace("-", "_")
         # These two are variables of the repository or the workspace. A pipe gets only what it names.
-        shown = f"${variable}" if name in ("webhook-url", "webhook-key") else default
+        shown = f"${variable}" if name in ("webhook-url", "webhook-key") else DEFAULTS.get(name, "")
         lines += [f"  - name: {variable}", f'    default: "{shown}"']
     return "".join(f"{line}\n" for line in lines)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from gitdailies_connection.addresses import Network
@@ -33,8 +32,6 @@ def client_address(peer: str, forwarded: str, trusted: Sequence[Network]) -> str
     read from the end, and only while the addresses belong to trusted proxies: any client can write
     what comes before. Reading stops at text that is not an address.
     """
-    if not forwarded or not trusted:
-        return _normalized(peer)
     address = _parse(peer)
     if address is None:
         return ""
@@ -69,14 +66,6 @@ def is_trusted(peer: str, trusted: Sequence[Network]) -> bool:
     return address is not None and any(address in network for network in trusted)
 
 
-@lru_cache(maxsize=1024)
-def _normalized(peer: str) -> str:
-    # Formatting an address takes longer than this cache, and the same senders connect again.
-    address = _parse(peer)
-    return "" if address is None else str(address)
-
-
-@lru_cache(maxsize=1024)
 def _parse(text: str) -> _Address | None:
     """Parse an address, with or without a port: `192.0.2.1`, `192.0.2.1:443`, `[2001:db8::1]:443`."""
     text = text.strip()

@@ -4,12 +4,13 @@ The table `alembic_version` holds the revision, and in a column of ours the rele
 there. An earlier release that meets the store names both.
 
 Alembic is imported only for stores that need an upgrade: importing it takes longer than everything
-else that a command needs. A new SQLite file needs none: `schema.sql` has what all revisions make in one.
+else that a command needs.
 """
 
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 # Of alembic_version. Alembic reads and writes its own column alone.
 _COLUMN = "release"
-# In a folder of revisions: the schema after the last one, for a new SQLite file. Generated from them.
-SCHEMA = "schema.sql"
+# A process has one `alembic.op`, which every revision imports.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def revisions(folder: Path) -> list[str]:
@@ -54,11 +55,7 @@ def upgrade(database: Database, folder: Path, *, table: str = "") -> None:
             return
         if current is not None and current not in known:
             raise _newer(database, session, known[-1], current)
-        if current is None:
-            _make_at_once(database, session, folder)
-            current, _ = _current(database, session, "")
-        if current != known[-1]:
-            run_revisions(database, session, folder)
+        run_revisions(database, session, folder)
 
 
 def refuse_newer(database: Database, folder: Path) -> None:
@@ -87,28 +84,6 @@ def _current(database: Database, session: Session, table: str) -> tuple[str | No
         raise unavailable(database, "read its schema", error) from error
 
 
-def _make_at_once(database: Database, session: Session, folder: Path) -> None:
-    """Make the schema of a new SQLite file in one transaction, if there is a script for it."""
-    script = folder / SCHEMA
-    if not database.is_local or not script.is_file():
-        return
-    try:
-        database.begin(session)
-        # Another process may have made it meanwhile.
-        if database.has_table(session, "alembic_version"):
-            database.rollback(session)
-            return
-        # No statement has a semicolon within.
-        for statement in script.read_text("utf-8").split(";\n"):
-            session.execute(statement)
-        session.execute(f"UPDATE alembic_version SET {_COLUMN} = ?", (release(),))  # noqa: S608
-        database.commit(session)
-    except database.errors as error:
-        with contextlib.suppress(*database.errors):
-            database.rollback(session)
-        raise _not_upgraded(database, error) from error
-
-
 def run_revisions(database: Database, session: Session, folder: Path) -> None:
     """Run the missing revisions of *folder*, each in a transaction. Raises StoreUnavailable."""
     from alembic.config import Config
@@ -125,6 +100,7 @@ def run_revisions(database: Database, session: Session, folder: Path) -> None:
 
     try:
         with (
+            _ONE_AT_A_TIME,
             database.engine(session).connect() as bound,
             EnvironmentContext(Config(), script, fn=steps) as environment,
         ):

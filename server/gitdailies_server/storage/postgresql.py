@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 _Cursor: TypeAlias = "psycopg.Cursor[tuple[Any, ...]]"
 _Query: TypeAlias = "tuple[str, Sequence[Any]]"
 
-_PLACES, _NUMBERED = "%s", "${}"
-_PREPARED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 _MOST_STATEMENTS_PER_TRIP = 1_000
 # Checksums have no sign, and PostgreSQL's integers begin at minus this.
 _LEAST = 2**31
@@ -92,17 +90,11 @@ class PostgresqlSession:
         self.connection = connection
         self._in_transaction = False
         self._pending: list[_Query] = []
-        self._names: dict[str, str] = {}
-        self._in_doubt = False
         # What the transaction is about.
         self.scope = EVERYTHING
-        # Whether psycopg may have prepared statements before the first transaction. Its rollback drops all.
-        self._psycopg_prepared = False
 
     def begin(self, scope: Scope, *first: _Query) -> None:
         """Begin a transaction about *scope* that starts with the statements *first*."""
-        # psycopg must prepare nothing here: when it drops its statements, it drops ours too.
-        self.connection.prepare_threshold = None
         self._in_transaction = True
         self.scope = scope
         # Whatever the administrator's default is, a statement has to see what was committed before it.
@@ -120,10 +112,6 @@ class PostgresqlSession:
         self._pending = []
         if not self.connection.closed:
             self.connection.rollback()
-            if self._in_doubt or self._psycopg_prepared:
-                self.connection.execute("DEALLOCATE ALL")
-                self._names.clear()
-                self._in_doubt = False
 
     def execute(self, statement: str, parameters: Sequence[Any] = (), /) -> _Cursor:
         if self._in_transaction:
@@ -133,8 +121,7 @@ class PostgresqlSession:
                 pass
             return cursor
         prepare = None if _plan_is_reusable(parameters) else False
-        self._psycopg_prepared |= prepare is None and self.connection.prepare_threshold is not None
-        return self.connection.execute(_with(statement, _PLACES), parameters, prepare=prepare)
+        return self.connection.execute(_with(statement), parameters, prepare=prepare)
 
     def stream_binary(self, statement: str, parameters: Sequence[Any] = (), /) -> Iterable[tuple[Any, ...]]:
         """Yield the rows of a statement whose result is large and has bytes, while the server sends others.
@@ -143,11 +130,11 @@ class PostgresqlSession:
         """
         if self._in_transaction:
             return self.execute(statement, parameters)
-        return self.connection.cursor().stream(_with(statement, _PLACES), parameters, binary=True)
+        return self.connection.cursor().stream(_with(statement), parameters, binary=True)
 
     def executemany(self, statement: str, rows: Iterable[Sequence[Any]], /) -> None:
         if not self._in_transaction:
-            self.connection.cursor().executemany(_with(statement, _PLACES), rows)
+            self.connection.cursor().executemany(_with(statement), rows)
             return
         for row in rows:
             self.execute_later(statement, row)
@@ -177,29 +164,11 @@ class PostgresqlSession:
 
     def _send(self) -> _Cursor:
         pending, self._pending = self._pending, []
-        texts: list[str] = []
         values: list[Any] = []
-        for statement, parameters in pending:
-            texts += self._texts(statement, parameters)
+        for _, parameters in pending:
             values += [_array(value) if type(value) is list else value for value in parameters]
-        try:
-            return psycopg.ClientCursor(self.connection).execute(cast("Any", ";".join(texts)), values)
-        except BaseException:
-            # After an error we do not know which statements were prepared; they survive a rollback.
-            self._in_doubt = True
-            raise
-
-    def _texts(self, statement: str, parameters: Sequence[Any]) -> list[str]:
-        """Write a statement for a trip: it is prepared once and executed by name."""
-        if not (statement.startswith(_PREPARED) and (not parameters or _plan_is_reusable(parameters))):
-            return [_with(statement, _PLACES)]
-        texts = []
-        name = self._names.get(statement)
-        if name is None:
-            name = self._names[statement] = f"statement_{len(self._names)}"
-            texts.append(f"PREPARE {name} AS {_with(statement, _NUMBERED)}")
-        places = ",".join(["%s"] * len(parameters))
-        return [*texts, f"EXECUTE {name}({places})" if places else f"EXECUTE {name}"]
+        text = ";".join(_with(statement) for statement, _ in pending)
+        return psycopg.ClientCursor(self.connection).execute(cast("Any", text), values)
 
 
 def _plan_is_reusable(parameters: Sequence[Any]) -> bool:
@@ -229,10 +198,9 @@ def _array(values: list[Any]) -> str | list[Any]:
 
 
 @cache
-def _with(statement: str, place: str) -> Any:
-    """Replace each `?` of a statement by *place*, as psycopg expects; `{}` in *place* is the number."""
-    first, *others = statement.replace("%", "%%").split("?")
-    return first + "".join(place.format(number) + text for number, text in enumerate(others, 1))
+def _with(statement: str) -> Any:
+    """Replace each `?` of a statement by `%s`, as psycopg expects."""
+    return statement.replace("%", "%%").replace("?", "%s")
 
 
 class PostgresqlDatabase:

@@ -12,7 +12,7 @@ from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event
 
 from scripts.builders import script
-from scripts.builders.launchers.inputs import ABOUT
+from scripts.builders.launchers.inputs import DEFAULTS
 from scripts.generators import platform_pages
 from tests.component.ci_steps.test_github_interpreters import NEW_ENOUGH
 from tests.support.servers import answer, serving
@@ -150,6 +150,7 @@ def test_wrong_key(room: str, strict: str, code: int, tmp_path: Path) -> None:
     assert mark(room, "error" if code else "warning") in done.stdout
     assert "401" in done.stdout
     assert f"check {name_of(room, 'webhook-key')}. To send it later: gitdailies deploy " in done.stdout
+    assert " --reporter step/" in done.stdout, "who sends it later is another reporter of the same deploys"
     assert KEY not in done.stdout + done.stderr
 
 
@@ -279,7 +280,7 @@ def test_defaults_are_those_of_the_step() -> None:
     }
 
     for name, default in done.items():
-        assert ABOUT[name][0] == default
+        assert DEFAULTS.get(name, "") == default
         for room, shown in manifests.items():
             assert [shown[one] for one in shown if _plain(one) == _plain(name)] == [default], room
 

@@ -130,6 +130,17 @@ def test_refused(status: str, code: int, text: str, check: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "hint"), [("/", "; that of a DORA server ends with /webhooks"), ("/eu/webhooks", "")]
+)
+def test_an_address_without_its_path_is_named(path: str, hint: str) -> None:
+    """An address that does not end with /webhooks is told so, where nothing takes events."""
+    with serving(answer("405 Not Allowed", b'{"title": "no", "detail": "method"}')) as server:
+        result = send(EVENT, receiver(server.url.replace("/webhooks", path)))
+
+    assert result.message == f"the address is wrong (answered 405: method){hint}"
+
+
+@pytest.mark.parametrize(
     ("content_type", "body"),
     [
         ("text/html", b"<html>login</html>"),

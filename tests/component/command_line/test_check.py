@@ -78,16 +78,6 @@ def test_check_names_every_mistake_with_its_line(run, tmp_path):
     assert "receiver" in checked.stderr
 
 
-def test_check_openapi_names_each_difference_to_a_planted_document(run):
-    """A document whose first comments are its differences gives a line for each of them."""
-    planted = Path(__file__).parents[2] / "unit/connection/data/openapi/untold.yaml"
-    expected = [line[2:] for line in planted.read_text().splitlines() if line.startswith("# ")]
-    checked = run("check", "--openapi", planted)
-
-    assert (checked.returncode, len(expected)) == (2, 3)
-    assert checked.stdout.splitlines() == [*expected, "3 differences"]
-
-
 def test_a_missing_configuration_is_reported_with_the_remedy(run):
     """Without a gitdailies.yml the message names the command that writes one."""
     checked = run("check")

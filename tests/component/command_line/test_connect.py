@@ -579,7 +579,7 @@ def test_a_test_of_the_vendor_is_waited_for_at_the_relay(folder: Path, asked: th
         again = run("pagerduty", api, wait="30", url=url)
 
     assert done.exit_code == 0, done.stdout
-    assert "send SIGHUP to the relay" in done.stdout
+    assert "run `gitdailies reload`" in done.stdout
     assert done.stdout.endswith("tested: pagerduty's delivery came, and its proof was right\n")
     assert again.stdout.startswith("pagerduty is connected already")
     assert again.stdout.endswith("tested: pagerduty's delivery came, and its proof was right\n")

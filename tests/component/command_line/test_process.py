@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from tests.support.dora.payloads import body
-from tests.support.processes import Server, eventually, run, running
+from tests.support.processes import eventually, run
 from tests.support.relay.deliveries import pagerduty
 from tests.support.relay.running import configure
 
@@ -80,21 +80,3 @@ def test_a_log_that_nobody_reads_stops_neither_requests_nor_the_end(name: str, t
         assert requests.get(f"{url}/healthz", timeout=5).status_code == 200
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_signals_of_log_rotation_are_ignored_and_logged_once(name: str, tmp_path: Path) -> None:
-    """SIGUSR1 and SIGUSR2 change nothing; each has one line, however often it comes."""
-    sending = prepared(name, tmp_path)
-    with running(*sending.arguments, folder=tmp_path) as server:
-        for number in (signal.SIGUSR1, signal.SIGUSR2):
-            for _ in range(3):
-                server.process.send_signal(number)
-                assert requests.get(f"{server.address}/healthz", timeout=5).status_code == 200
-        eventually(lambda: len(ignored(server)) == 2, 5)
-        assert server.terminate() == 0
-        assert ignored(server) == ["SIGUSR1", "SIGUSR2"]
-
-
-def ignored(server: Server) -> list[str]:
-    return [entry["signal"] for entry in server.entries("signal ignored")]

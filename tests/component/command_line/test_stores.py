@@ -40,7 +40,7 @@ def ids(folder: Path, name: str = "gitdailies-data/dora.db") -> list[str]:
 def test_nothing_is_erased_without_an_answer(folder: Path) -> None:
     """Without --yes and without anyone to answer, the command says what there is, and ends with code 2."""
     done = run("erase", "--event", "d-1", folder=folder, expected=2)
-    assert "there is 1 event" in done.stdout
+    assert "to erase: 1 event" in done.stdout
     assert "add --yes" in done.stderr
     assert ids(folder) == ["d-1", "i-1"]
 
@@ -110,7 +110,7 @@ def test_a_dry_run_shows_places_with_the_mark(folder: Path) -> None:
     shown = run("erase", "--person", "kim", "--dry-run", folder=folder).stdout
     assert re.search(r"^  events\.body: .*says \[erased\]@larkspur\.example", shown, re.MULTILINE)
     run("erase", "--person", "lark", "--dry-run", folder=folder)
-    assert "there is nothing" in run("erase", "--person", "larks", "--dry-run", folder=folder).stdout
+    assert "to erase: nothing" in run("erase", "--person", "larks", "--dry-run", folder=folder).stdout
     inside = run("erase", "--person", "larks", "--inside-words", "--dry-run", folder=folder).stdout
     assert "kim@[erased]pur.example" in inside
 
@@ -124,7 +124,7 @@ def test_both_stores_are_found(folder: Path) -> None:
     printed = run("erase", "--before", "2030-01-01T00:00:00Z", "--dry-run", folder=folder, expected=2).stderr
     assert "in the past" in printed
     printed = run("erase", "--person", "kim@larkspur.example", "--dry-run", folder=folder).stdout
-    assert ["(the DORA server)" in printed, "(relay): there is nothing" in printed] == [True, True]
+    assert ["(the DORA server)" in printed, "(relay): to erase: nothing" in printed] == [True, True]
     assert "--store: name one of" in run("backup", "copy.db", folder=folder, expected=2).stderr
 
 

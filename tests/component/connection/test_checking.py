@@ -76,7 +76,11 @@ BEFORE = [
         ),
         (
             answer("404 No"),
-            Finding("fault", "gitdailies.url: the receiver has no such path: 404", "check the path of url"),
+            Finding(
+                "fault",
+                "gitdailies.url: the receiver has no such path: 404",
+                "check the path of url; that of a DORA server is /webhooks",
+            ),
         ),
         (
             answer("500 No"),
@@ -112,7 +116,7 @@ UNPROVEN = [
         "unproven",
         "gitdailies.dialect: GitDailies does not publish the names incidentStarted, incidentId,"
         " incidentResolved",
-        "ask GitDailies for its OpenAPI document, then `gitdailies check --openapi FILE`",
+        "ask GitDailies for its OpenAPI document, and set gitdailies.dialect where a name differs",
     ),
 ]
 

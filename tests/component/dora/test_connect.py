@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from gitdailies_connection.config.load import read
-from gitdailies_dora.events.listing import StoredEvent
-from gitdailies_dora.events.query import BEGINNING
-from gitdailies_dora.events.senders import senders_of
+from gitdailies_dora.events.records.senders import Sender
 from gitdailies_dora.figures.words.silence import PAUSES
 from gitdailies_dora.pages.settings.samples import relay_settings
 from hypothesis import given
@@ -66,10 +63,6 @@ def test_what_sends_and_what_is_missing(receiver: Receiver, owner: Visitor) -> N
     assert key not in page
 
 
-def event(at: datetime, kind: str = "deployed", **said: str) -> StoredEvent:
-    return StoredEvent(1, "e", json.dumps({"kind": kind, **said}), at, at, "ci", BEGINNING)
-
-
 def test_the_settings_to_paste_load() -> None:
     """What owners paste for incidents is a right gitdailies.yml."""
     loaded = read(relay_settings("https://dora.example.com"), Path("gitdailies.yml"))
@@ -79,25 +72,6 @@ def test_the_settings_to_paste_load() -> None:
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
 
-def test_senders_are_told_apart() -> None:
-    """Each reporter and source is a sender, starts and ends are of one, and the last one comes first."""
-    found = senders_of(
-        [
-            event(NOON, reporter="step/jenkins"),
-            event(NOON + timedelta(hours=1), "incidentStarted"),
-            event(NOON + timedelta(hours=2), "incidentResolved"),
-            event(NOON + timedelta(hours=3)),
-            event(NOON + timedelta(hours=4), "incidentStarted", source="pagerduty", reporter="relay"),
-        ]
-    )
-    assert [(one.deploys, one.reporter, one.events) for one in found] == [
-        (False, "pagerduty", 1),
-        (True, "", 1),
-        (False, "", 2),
-        (True, "step/jenkins", 1),
-    ]
-
-
 @given(
     pauses=some.lists(some.integers(1, 10**7), max_size=20),
     quiet=some.integers(0, 10**8),
@@ -105,10 +79,8 @@ def test_senders_are_told_apart() -> None:
 )
 def test_silence(pauses: list[int], quiet: int, kind: str) -> None:
     """A sender is silent after three times its longest pause: of deploys a week, of incidents 30 days."""
-    moments = [NOON]
-    for seconds in pauses:
-        moments.append(moments[-1] + timedelta(seconds=seconds))
-    (sender,) = senders_of([event(at, kind) for at in reversed(moments)])
-    silent = sender.is_silent(moments[-1] + timedelta(seconds=quiet))
+    longest = timedelta(seconds=max(pauses)) if pauses else None
+    sender = Sender(kind == "deployed", "", "ci", 1, NOON, NOON, longest)
+    silent = sender.is_silent(NOON + timedelta(seconds=quiet))
     days = 7 if kind == "deployed" and pauses else 30
     assert silent == (quiet > max(days * 86_400, PAUSES * max(pauses, default=0)))

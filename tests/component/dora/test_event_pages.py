@@ -250,3 +250,22 @@ def test_two_reports_of_what_may_be_one_deploy_say_in_what_they_differ(
         assert ("Counted twice?" in page) == bool(differ)
         if differ:
             assert f"They differ in {differ}, so both count." in page
+
+
+def test_a_correction_offers_deploys_that_can_be_told_apart(
+    receiver: Receiver, people: tuple[Visitor, Visitor]
+) -> None:
+    """Beside the commit of a deploy there are its message or title, its version and its run, where known."""
+    send(
+        receiver,
+        {
+            **deploy("d1", "02T08:00:00", run="ci:71", environment="production"),
+            "message": "Retry cards once",
+            "version": "2026.3.1",
+        },
+        {**deploy("d2", "02T09:00:00", environment="production"), "title": "Release 44"},
+        started("s1", "02T10:00:00", "INC-1"),
+    )
+    page = text(people[0].get("/incidents/s1").text)
+    assert "Retry cards once, 2026.3.1, ci:71, 2 h earlier" in page
+    assert "Release 44" in page

@@ -58,16 +58,21 @@ def test_each_setting_is_shown_with_its_line(receiver: Receiver, owner: Visitor,
     receiver.reload(load_dora(file))
     found = [row[:3] for row in rows(owner.get(PAGE).text, "in-force")]
     assert found == [
-        ("dora.window_hours", "48", f"{file}:2"),
-        ("dora.timezone", "UTC", "nowhere: the default"),
-        ("dora.production", "live, prod-*", f"{file}:3"),
-        ("dora.deploys.hotfix", "hotfix/*", f"{file}:5"),
-        ("dora.count_same_commit", "no", "nowhere: the default"),
-        ("dora.failures", "all", "nowhere: the default"),
-        ("teams.pay", "Payments, larkspur/pay-*", f"{file}:7"),
-        ("repositories['larkspur/shop'].was", "larkspur/store", f"{file}:12"),
-        ("repositories['larkspur/shop'].services.api.paths", "api/**", f"{file}:15"),
+        ("The window dora.window_hours", "48", f"{file}:2"),
+        ("The time zone dora.timezone", "UTC", "nowhere: the default"),
+        ("The names of production dora.production", "live, prod-*", f"{file}:3"),
+        ("The branches of hotfixes dora.deploys.hotfix", "hotfix/*", f"{file}:5"),
+        ("Whether a second deploy of a commit counts dora.count_same_commit", "no", "nowhere: the default"),
+        ("What makes a deploy fail dora.failures", "all", "nowhere: the default"),
+        ("Former names of larkspur/shop repositories['larkspur/shop'].was", "larkspur/store", f"{file}:12"),
+        (
+            "Paths of services in larkspur/shop repositories['larkspur/shop'].services.api.paths",
+            "api/**",
+            f"{file}:15",
+        ),
     ]
+    assert rows(owner.get(PAGE).text, "teams") == [("Payments", "larkspur/pay-*", "none", f"{file}:7")]
+    assert "/settings/figures#teams" in owner.get("/settings").text
 
 
 def test_a_change_is_audited_with_both_values_and_marked(receiver: Receiver, owner: Visitor) -> None:
@@ -93,7 +98,7 @@ def test_a_change_is_audited_with_both_values_and_marked(receiver: Receiver, own
         page = owner.get(PAGE).text
         return [row[1:] for row in rows(page, "changes")] if "No changes yet." not in page else []
 
-    window, added = ("dora.window_hours", "24", "72"), ("teams.pay", "–", "Pay, a/b")
+    window, added = ("The window dora.window_hours", "24", "72"), ("Teams teams.pay", "–", "Pay, a/b")
     eventually(lambda: changes() == [added, window])
     trail = owner.get("/settings/audit").text
     assert re.search(
@@ -103,9 +108,10 @@ def test_a_change_is_audited_with_both_values_and_marked(receiver: Receiver, own
         assert "What makes the figures was changed" in owner.get(page).text
     one = owner.get(pages[1]).text
     assert one.count('class="mark"') == one.count("Dashed: a setting changed.") > 1
-    assert "(dora.window_hours, teams.pay changed)" in one
+    assert "(the window changed)" in one
+    assert re.search("</span> (teams, the window|the window, teams)[.] <a", owner.get(pages[0]).text)
     receiver.reload(replace(DoraSettings(), window_hours=72, corrections="owners"))
-    eventually(lambda: changes() == [("teams.pay", "Pay, a/b", "–"), added, window])
+    eventually(lambda: changes() == [("Teams teams.pay", "Pay, a/b", "–"), added, window])
 
 
 def test_a_page_of_a_repository_leaves_out_settings_of_others(receiver: Receiver, owner: Visitor) -> None:
@@ -115,14 +121,14 @@ def test_a_page_of_a_repository_leaves_out_settings_of_others(receiver: Receiver
     assert receiver.post(receiver.key("ci"), [event, {**event, "repo": "larkspur/ledger"}]).status_code == 202
     mirrors = {repo: Path("mirror.git") for repo in ("Larkspur/Shop", "larkspur/ledger")}
     receiver.reload(replace(DoraSettings(), mirrors=mirrors))
-    names = {"dora.mirrors['Larkspur/Shop']", "dora.mirrors['larkspur/ledger']"}
+    names = {"the mirror of Larkspur/Shop", "the mirror of larkspur/ledger"}
 
     def named(page: str) -> set[str]:
         seen = html.unescape(owner.get(page).text)
-        return {name for name in names if f"<code>{name}" in seen}
+        return {name for name in names if name in seen}
 
     eventually(lambda: named("/dora?days=7") == names)
-    assert named("/dora?days=7&repo=larkspur/shop") == {"dora.mirrors['Larkspur/Shop']"}
+    assert named("/dora?days=7&repo=larkspur/shop") == {"the mirror of Larkspur/Shop"}
 
 
 def test_a_start_with_other_settings_is_a_change(tmp_path: Path) -> None:

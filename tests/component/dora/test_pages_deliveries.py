@@ -70,6 +70,21 @@ def test_a_delivery_leads_to_its_event(both: Both) -> None:
     assert re.findall(r'href="/deliveries/relay/(d\w+)">', both.owner.get(html.unescape(back)).text)
 
 
+def test_deliveries_show_titles_outcomes_over_time_and_how_soon_they_counted(both: Both) -> None:
+    """A line has the title of its event, a drawing counts outcomes, and a delivery how soon it counted."""
+    for number in (1, 2):
+        assert pagerduty("incident.triggered", f"Q{number}").post(both.relay.url).status_code == 202
+    page = eventually(
+        lambda: text if (text := both.owner.get("/deliveries").text).count("Passed on</span>") > 1 else ""
+    )
+    title = both.receiver.events(both.receiver.key("reading", "read"))[0]["title"]
+    assert page.count(f'<span class="under">{html.escape(title)}</span>') == 2
+    assert 'aria-label="2 deliveries by time: 2 passed on"' in page
+    delivery = both.owner.get(re.search(r'<th scope="row"><a href="([^"]+)"', page)[1]).text
+    assert html.escape(title) in delivery
+    assert re.search(r"<dt>Counted here</dt><dd>[^<]+ after it arrived</dd>", delivery)
+
+
 def test_an_event_without_a_delivery_leads_to_none(both: Both) -> None:
     """An event that came straight here has no link to a delivery, in whatever form it came."""
     key = both.receiver.key("ci")
@@ -261,24 +276,79 @@ def test_a_service_is_mapped_by_form(both: Both) -> None:
     done = both.owner.post("/settings/services", service=MARKUP, repo="larkspur/attic")
     assert done.status_code == 303
     shown = both.owner.get(done.headers["location"]).text
-    assert "Replayed 2 deliveries. 2 events wait to be sent." in shown
-    assert shown.count('<span class="muted">larkspur/attic') == 2
+    assert "counts for larkspur/attic. Replayed 2 deliveries. 2 events wait to be sent." in shown
+    assert ">Undo<" not in shown, "what was counted stays"
+    (listed,) = re.findall(r'<a href="([^"]*)">Its deliveries', shown)
+    listed = both.owner.get(html.unescape(listed)).text
+    assert listed.count('<span class="muted">larkspur/attic') == 2
     assert "wrote a line for the service" in both.owner.get("/settings/audit").text
+
+
+def press(owner: Visitor, page: str, button: str) -> str:
+    """Press the button of the notice that a line was changed; return the page that follows."""
+    notice = page.partition('<div class="notice" role="status">')[2].partition("</form>")[0]
+    assert re.findall(r'<button class="quiet">(\w+)', notice) == [button]
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', notice))
+    del fields["form_token"]
+    fields = {name: html.unescape(text) for name, text in fields.items()}
+    return owner.get(owner.post("/settings/services", **fields).headers["location"]).text
+
+
+@pytest.mark.parametrize("service", ["worker", '""'])
+def test_an_undo_is_followed_by_a_redo_and_nothing_else(both: Both, service: str) -> None:
+    """However often the button is pressed, the line is one that a person chose, service included."""
+    file = both.relay.store.parent / "gitdailies.yml"
+    wanted = f"{{repo: larkspur/platform, environment: production, service: {service}}}"
+    given = {"service": "search", "change": "edit", "form": "/settings/services"}
+    line = {"repo": "larkspur/platform", "environment": "production", "counts_as": service}
+    both.owner.post("/settings/services", **given, **line)
+    assert f"search: {wanted}" in file.read_text()
+    done = both.owner.post("/settings/services", **given, **{**line, "environment": "prod"})
+    changed = wanted.replace("production", "prod")
+    page = both.owner.get(done.headers["location"]).text
+    told = "without a service" if service == '""' else "as worker"
+    for button, now in (("Undo", wanted), ("Redo", changed)) * 2:
+        page = press(both.owner, page, button)
+        assert re.findall(r"  search: (.*)", file.read_text()) == [now]
+        environment = "production" if now == wanted else "prod"
+        assert f"<p>search counts for larkspur/platform in {environment} {told}." in page
+
+
+def test_an_edited_line_leads_to_its_incidents_and_they_to_the_line(both: Both) -> None:
+    """What a wrong line counted is named after the edit, beside Undo; the page of the move names the line."""
+    pagerduty("incident.triggered", "Q1", service="search").post(both.relay.url)
+    eventually(lambda: "/incidents/" in both.owner.get("/events?repo=larkspur/platform").text)
+    page = both.owner.get("/events/move?repo=larkspur/platform").text
+    (edit,) = re.findall(r'search still count for larkspur/platform: .*?href="([^"]*)">Edit the line', page)
+    shown = both.owner.get(html.unescape(edit)).text
+    assert re.findall(r'open id="edited"><summary>Edit<span class="aside"> the line of (\w+)', shown) == [
+        "search"
+    ]
+    given = {"service": "search", "repo": "larkspur/search", "change": "edit", "form": "/settings/services"}
+    done = both.owner.post("/settings/services", **given)
+    page = both.owner.get(done.headers["location"]).text
+    assert "search counts for larkspur/search." in page
+    assert ">Undo<" in page
+    (move,) = re.findall(r'1 incident still counts for larkspur/platform. <a href="([^"]*)">Move it', page)
+    moving = both.owner.get(html.unescape(move)).text
+    assert re.findall(r'id="(?:to|reason)"[^>]* value="([^"]*)"', moving) == [
+        "larkspur/search",
+        "the line of search named another repository",
+    ]
+    assert "still count for" not in moving
+    assert "still count for" not in press(both.owner, page, "Undo")
 
 
 def test_a_changed_line_is_undone_by_one_button(both: Both) -> None:
     """An edit, an end of counting and a removal each leave the file as it was after their Undo."""
     file = both.relay.store.parent / "gitdailies.yml"
     before = file.read_text()
-    was = {"service": "search", "was_repo": "larkspur/platform", "form": "/settings/services"}
+    was = {"service": "search", "form": "/settings/services"}
     for given in ({"repo": "larkspur/search"}, {"ignore": "yes"}, {"change": "remove"}):
         done = both.owner.post("/settings/services", **{"change": "edit", **was, **given})
         assert "larkspur/platform" not in next(iter(re.findall(r"  search:.*", file.read_text())), "")
         page = both.owner.get(done.headers["location"]).text
-        notice = page.partition("The line of search was changed.")[2].partition("</form>")[0]
-        fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', notice))
-        del fields["form_token"]
-        both.owner.post("/settings/services", form="/settings/services", **fields)
+        press(both.owner, page, "Undo")
         assert re.findall(r'^  "?search"?: (.*)', file.read_text(), re.MULTILINE) == [
             "{repo: larkspur/platform}"
         ]
@@ -291,6 +361,7 @@ def test_only_an_owner_maps_a_service(both: Both) -> None:
     file = both.relay.store.parent / "gitdailies.yml"
     before, member = file.read_bytes(), both.member()
     page = member.get("/settings/services").text
+    assert ("Last arrival" in page, "Last incident" in page) == (True, False)
     assert "attic" in page
     assert 'action="/settings/services"' not in page
     given = {"form": "/events", "service": "attic", "repo": "larkspur/attic"}
@@ -307,6 +378,7 @@ def test_an_example_shows_the_whole_path(both: Both) -> None:
         lambda: text if "Sent: answer 202" in (text := both.owner.get(sent.headers["location"]).text) else ""
     )
     assert "An example was sent." in page
+    assert "gitdailies erase --repo gitdailies/example takes it back." in page
     assert "The secret matched" in page
     assert "sent an example of" in both.owner.get("/settings/audit").text
     assert both.owner.post("/deliveries/relay/sources/nothing/example", form="/deliveries").status_code == 502

@@ -199,24 +199,30 @@ def test_a_deploy_is_named_with_its_service_and_as_what_it_counts(receiver: Rece
     deploys = [
         deploy("w1", "30T09:00:00", a, **mono, service="web"),
         deploy("a1", "30T09:00:00", a, **mono, service="api"),
-        deploy("w2", "31T09:00:00", b, **mono, service="web"),
-        deploy("w3", "31T10:00:00", a, **mono, service="web"),
-        started("far", "30T08:00:00", "INC-7", **mono),
+        deploy("w2", "30T10:00:00", b, **mono, service="web"),
+        deploy("w3", "30T11:00:00", a, **mono, service="web"),
+        started("early", "30T08:00:00", "INC-7", **mono),
+        started("far", "31T11:30:00", "INC-8", **mono),
+        deploy("w4", "31T12:00:00", b, **mono, service="web"),
     ]
     assert receiver.post(key, deploys).status_code == 202
     owner, _ = members(receiver)
     page = owner.get("/incidents/far").text
     assert re.findall("This deploy caused it: ([^<]*) <", page) == [
-        f"deploy {a[:12]} (api)",
-        f"deploy {a[:12]} (web)",
+        f"rollback {a[:12]} (web)",
         f"deploy {b[:12]} (web)",
-    ]
-    seen = owner.get(PAGE).text
-    assert f">Deploy {a[:12]} (api)</button>" in seen
+        f"deploy {a[:12]} (web)",
+        f"deploy {a[:12]} (api)",
+    ], "those before it, the latest first"
+    assert "such as an outage of a provider, choose" in page
+    assert "This deploy caused it" not in owner.get("/incidents/early").text
+    seen = owner.get(PAGE).text.replace("\xa0", " ")
+    assert f">Mon 30 Mar 11:00: rollback {a[:12]} (web)</button>" in seen
+    assert "12:00: deploy" not in re.sub("<p>.*?</p>", "", seen), "no deploy after it"
     assert re.search(f"repaired by <a [^>]*>rollback {a[:12]} \\(web\\)</a>", seen)
     assert "<h1>Rollback " in owner.get("/deploys/w3").text
     listed = owner.get("/events?kind=deployed&repo=larkspur/mono").text
-    assert listed.count("</a> (web)</td>") == 3
+    assert listed.count("</a> (web)</td>") == 4
 
 
 @pytest.mark.parametrize(("number", "asked"), [(50, False), (51, True)])

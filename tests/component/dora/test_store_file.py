@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import requests
+from gitdailies_dora.accounts.first_owner import invite_owner
 
 from tests.support.dora.payloads import body
 from tests.support.dora.running import in_thread
+from tests.support.dora.visitor import Visitor
 
 
 def test_a_file_that_was_deleted_takes_no_event(tmp_path: Path) -> None:
@@ -20,3 +22,20 @@ def test_a_file_that_was_deleted_takes_no_event(tmp_path: Path) -> None:
         assert requests.get(f"{receiver.url}/readyz", timeout=10).status_code == 503
         assert receiver.post(key, body("deploy", id="another")).status_code == 503
         assert not store.exists()
+
+
+def test_pages_say_that_the_file_is_gone(tmp_path: Path) -> None:
+    """Each page has one notice with what to do, as soon as the file is gone; a stranger reads no path."""
+    store = tmp_path / "dora.db"
+    with in_thread(store) as receiver:
+        owner = Visitor(receiver)
+        owner.join(invite_owner(receiver.store), "Kim")
+        receiver.post(receiver.key("sender"), body("deploy"))
+        paths = ("/dora", "/events", "/review", "/settings", "/connect")
+        assert not any("No event is stored now" in owner.get(path).text for path in paths)
+        store.rename(tmp_path / "elsewhere.db")
+        for path in paths:
+            page = owner.get(path).text
+            assert page.count("No event is stored now") == 1, path
+            assert "put the file back, or restart the server" in page, path
+        assert str(store) not in Visitor(receiver).get("/sign-in").text

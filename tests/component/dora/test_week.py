@@ -12,12 +12,14 @@ import pytest
 from gitdailies_dora.accounts.audit import read_audit
 from gitdailies_dora.accounts.first_owner import invite_owner
 from gitdailies_dora.accounts.screens import SHARED_FOR
+from gitdailies_dora.figures.words.review import SlowChange, slowest
 from gitdailies_dora.figures.words.week import Trouble, outages, severity_rank
 from gitdailies_dora.sql.database import transaction
 from gitdailies_server.storage.timestamps import to_us
 
 from tests.support.databases import KINDS
 from tests.support.dora.made_up_week import OPEN, REPOS, TEAMS, events_of
+from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver, in_thread
 from tests.support.dora.visitor import Visitor
 from tests.support.empty_stores import DORA
@@ -92,7 +94,9 @@ def test_a_lead_reads_the_week_on_the_page_and_in_a_chat(with_teams: Receiver) -
         assert "3 outages and 1 failed deploy without an incident. What hurt most: Database of " in text
         assert "Database of sessions is down (SEV-1, 3 h). Still open: Search index is behind." in text
         assert "Tue 31 Mar 14:00, 3 h: Database of sessions is down, SEV-1 in larkspur/auth" in text
-        assert "larkspur/shop (Platform, Payments, Storefront). No deploy caused it." in text
+        assert (
+            "larkspur/shop (Platform, Payments, Storefront). No deploy caused it. If one did, change " in text
+        )
         assert re.search(
             r"Payments fail, SEV-2 in larkspur/pay \(Payments\)\. 10 min after deploy \w+, repaired", text
         )
@@ -101,8 +105,70 @@ def test_a_lead_reads_the_week_on_the_page_and_in_a_chat(with_teams: Receiver) -
         assert "3 to decide" in text
         assert "It has not recovered yet." in text
     assert "Nothing changed clearly." in markdown
+    # What has no verdict has one wording, and a line that is put aside says what that does.
+    assert shown.count("no clear change") == 5
+    assert "too few to compare" not in shown
+    assert "Done marks a line as settled: no figure changes." in shown
+    assert re.search(
+        r"^All repositories, production, as of \d{4}-\d\d-\d\d \d\d:\d\d UTC\.$", markdown, re.MULTILINE
+    )
+    chat = re.search(r'<pre id="markdown"[^>]*>(.*?)</pre>', owner.get(f"{PAGE}&team=base").text, re.DOTALL)[
+        1
+    ]
+    assert re.search(r"^Platform, production, as of ", chat, re.MULTILINE), "a team by its title"
     of_team = text_of(owner.get(f"{PAGE}&team=base").text)
+    assert "Platform, production, until Sunday" in of_team
     assert ("Database of sessions is down" in of_team, "Payments fail" in of_team) == (True, False)
+
+
+def test_a_running_week_is_compared_with_the_same_part_of_the_week_before(
+    receiver: Receiver, owner: Visitor
+) -> None:
+    """What came later in the week before does not count, and the heading names the part; units are alike."""
+    now = datetime.now(UTC)
+    monday = (now - timedelta(days=now.weekday())).replace(hour=0, minute=0, second=0, microsecond=0)
+    week = timedelta(days=7)
+    times = (monday - week, now - week + timedelta(minutes=2), monday, monday, monday)
+    key, name = receiver.key("lead", "send", "read"), f"{monday:%G-W%V}"
+    deploys = [
+        {
+            **body("deploy"),
+            "id": f"d{number}",
+            "commitSHA": f"{number}" * 40,
+            "time": f"{at:%Y-%m-%dT%H:%M:%SZ}",
+        }
+        for number, at in enumerate(times)
+    ]
+    assert receiver.post(key, deploys).status_code == 202
+    found = receiver.get(key, "/api/review", week=name).json()
+    assert [found[part]["deploymentFrequency"]["deploys"] for part in ("figures", "before")] == [3, 1]
+    shown = text_of(owner.get(f"/review?week={name}").text)
+    until = f"{now - week:%a} {(now - week).day} "
+    assert f"The week compared with the week before until {until}" in shown
+    assert "The week before What changed" not in shown
+    assert f"(the week before until {until}" in shown, "in Markdown, too"
+
+
+def test_a_row_and_a_column_of_frequencies_have_one_unit(receiver: Receiver, owner: Visitor) -> None:
+    """Two values that are compared have one unit, and a repository without deploys changes none."""
+    times = [MONDAY + timedelta(days=at) for at in (0, 1, 2, 3, 4, 5, 6, 6.5, -1, -2, -3, -4, -5, -7)]
+    events = [
+        {
+            **body("deploy"),
+            "id": f"d{number}",
+            "commitSHA": f"{number:040}",
+            "time": f"{at:%Y-%m-%dT%H:%M:%SZ}",
+        }
+        for number, at in enumerate(times)
+    ]
+    elsewhere = {"id": "i1", "repo": "larkspur/idle", "time": events[0]["time"]}
+    incident = {**body("incident-started"), **elsewhere, "environment": "production"}
+    assert receiver.post(receiver.key("lead", "send", "read"), [*events, incident]).status_code == 202
+    review = text_of(owner.get(PAGE).text)
+    assert "Deployment frequency8 a week, 8 deploys6 a week, 6 deploys" in review
+    overview = text_of(owner.get("/dora?from=2026-03-30&to=2026-04-06").text)
+    assert "before: 0.86 a day, 6 deploys" in overview
+    assert overview.count("1.14 a day") == 2, "of all, and in the row of the one that deploys"
 
 
 def test_a_link_shows_one_review_without_an_account(receiver: Receiver, key: str, member: Visitor) -> None:
@@ -183,3 +249,14 @@ def test_the_words_of_tools_are_ranked() -> None:
     """A digit says how severe something is, and so do the usual words. An unknown one comes last."""
     words = ("SEV-0", "P1", "critical", "high", "sev 3", "Warning", "low", "purple", "")
     assert [severity_rank(word) for word in words] == [0, 1, 1, 2, 3, 3, 4, 9, 9]
+
+
+def test_slow_changes_of_one_length_are_in_order_of_time() -> None:
+    """What people read as one length does not change its order by a part of a second."""
+    changes = [
+        SlowChange("late", 3, 5 * 3_600_000_000 + 900_000),
+        SlowChange("early", 1, 5 * 3_600_000_000),
+        SlowChange("middle", 2, 5 * 3_600_000_000 + 400_000),
+        SlowChange("longest", 9, 6 * 3_600_000_000),
+    ]
+    assert [one.deploy for one in slowest(changes)] == ["longest", "early", "middle", "late"]

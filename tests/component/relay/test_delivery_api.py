@@ -444,7 +444,7 @@ def test_a_file_that_cannot_be_taken_over_is_put_back(writing: Api) -> None:
 def test_a_relay_of_its_own_leaves_its_file_to_people(api: Api) -> None:
     """Without `gitdailies up` the file is not written, and the answer says what to do by hand."""
     assert not api.ask("/services")["writable"]
-    assert "SIGHUP" in api.do("/services", 403, service="attic", repo="a/b")["reason"]
+    assert "gitdailies reload" in api.do("/services", 403, service="attic", repo="a/b")["reason"]
 
 
 @pytest.mark.parametrize("source", ["pagerduty", "datadog", "squadcast"])
@@ -456,7 +456,7 @@ def test_an_example_takes_the_whole_path_and_counts_nowhere_else(
     assert len(set(ids)) == 2
     arrived = eventually(lambda: receiver.arrivals if len(receiver.arrivals) == 4 else [])
     assert {(one.event["repo"], one.event["environment"]) for one in arrived} == {
-        ("gitdailies/example", "test")
+        ("gitdailies/example", "gitdailies-example")
     }
     eventually(lambda: api.relay.status()["openIncidents"] == 0)
     for id_ in ids:

@@ -226,7 +226,7 @@ def test_explain_shows_a_replay_at_its_own_time(relay: Relay) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_replayed_is_no_further_delivery(tmp_path: Path, kind: str) -> None:
-    """Status counts each delivery once, with its first outcome, and outcomes of replays separately."""
+    """Status counts each message of a delivery once, with its first outcome, and those of replays apart."""
     with setting(kind) as at, in_thread(configure(tmp_path, store=at)) as relay:
         pagerduty("incident.triggered", "A", service="attic").post(relay.url)
         signed(UNKNOWN).post(relay.url)
@@ -239,11 +239,12 @@ def test_what_is_replayed_is_no_further_delivery(tmp_path: Path, kind: str) -> N
     assert len(printed.splitlines()) == 2
     assert status["deliveries"] == {"pagerduty": {"unexpected_payload": 1, "unmapped": 1}}
     assert status["replays"] == {"pagerduty": {"stored": 1, "unexpected_payload": 2, "unmapped": 1}}
-    assert [line for line in map(str.strip, shown.splitlines()) if line in status] == [
+    titles = {"alerts", "sources", "deliveries", "messages", "replayed messages"}
+    assert [line for line in map(str.strip, shown.splitlines()) if line in titles] == [
         "alerts",
         "sources",
-        "deliveries",
-        "replays",
+        "messages",
+        "replayed messages",
     ]
 
 

@@ -287,7 +287,7 @@ def test_status_says_what_is_the_matter_with_the_server(at_home: Relay, receiver
     rows = pairs(status(at_home))
     assert rows["server"].endswith(
         "the last reload of gitdailies.yml failed, so the previous one is used; "
-        "run `gitdailies check`, then send SIGHUP again"
+        "run `gitdailies check`, then `gitdailies reload`"
     )
     assert rows["delivery"] == "the receiver fails and is probed: answered 503"
     assert server["storeFault"] is None

@@ -22,20 +22,19 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callabl
         yield found
 
 
-def test_lists_of_any_length_are_known_by_one_prepared_statement(
+def test_each_event_of_a_list_of_any_length_is_known(
     database: Callable[[], Database],
 ) -> None:
-    """Each event of a list is found again, and PostgreSQL prepares one statement for lists of any length."""
+    """Each event of a list is found again, however long the list is."""
     key = create_key(database(), "ci", ["send"])[1]
     lists = [[body("deploy", id=f"{size}-{n}") for n in range(size)] for size in (1, 2, 3, 7, 499, 501)]
     with closing(database().connect()) as session:
         for expected in ("created", "unchanged"):
             for events in lists:
                 database().begin(session)
-                outcomes = queries.accept(session, read(events), key=key, now=NOW, strict_order=False)
+                outcomes = queries.accept(
+                    session, read(events), key=key, now=NOW, strict_order=False, arrivals=[]
+                )
                 database().commit(session)
                 assert outcomes is not None
                 assert {outcome.status for outcome in outcomes} == {expected}
-        if not database().is_local:
-            query = "SELECT statement FROM pg_prepared_statements WHERE statement LIKE '%digest%FROM events%'"
-            assert len(session.execute(query).fetchall()) == 1

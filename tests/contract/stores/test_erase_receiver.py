@@ -14,6 +14,7 @@ from gitdailies_core.values.erased_text import ErasedText
 from gitdailies_dora import erasing
 from gitdailies_dora.accounts import screen_store
 from gitdailies_dora.accounts.audit import read_audit
+from gitdailies_dora.sql.additions import TABLE
 from gitdailies_dora.sql.database import MIGRATIONS, transaction
 from gitdailies_dora.sql.held_text import HELD
 from gitdailies_server.storage.database import Database
@@ -27,7 +28,7 @@ from tests.support.dora.running import Receiver, at, in_thread
 from tests.support.erasing import columns, columns_with_text, files_with, tables_with
 from tests.support.figures.asking import worked
 
-TABLES = sorted(columns(MIGRATIONS))
+TABLES = sorted(columns(MIGRATIONS, TABLE))
 KIM = "kim.larkspur"
 SECOND = ErasedText.make(KIM)
 
@@ -197,7 +198,7 @@ def test_copies_of_old_events_go_with_them(database: Callable[[], Database]) -> 
 def test_every_column_that_may_hold_text_is_listed() -> None:
     """Each column of text or bytes has one line in the table `HELD`, and each line names columns."""
     listed = sorted(f"{line.table}.{column}" for line in HELD for column in line.columns)
-    assert listed == columns_with_text(MIGRATIONS)
+    assert listed == columns_with_text(MIGRATIONS, TABLE)
 
 
 def test_the_detail_of_an_audit_line_stays_json(database: Callable[[], Database]) -> None:

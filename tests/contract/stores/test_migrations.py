@@ -110,53 +110,6 @@ def test_a_second_start_changes_nothing(
     migrations.upgrade(made(), STORES[name])
 
 
-@pytest.mark.parametrize("name", STORES)
-def test_a_new_file_has_what_the_revisions_make(tmp_path: Path, name: str) -> None:
-    """The script makes the same tables, indexes and rows as all revisions, one after the other."""
-    folder = STORES[name]
-    at_once, one_by_one = SqliteDatabase(tmp_path / "at-once.db"), SqliteDatabase(tmp_path / "one-by-one.db")
-    migrations.upgrade(at_once, folder)
-    with contextlib.closing(one_by_one.connect()) as session:
-        migrations.run_revisions(one_by_one, session, folder)
-
-    assert contents(at_once) == contents(one_by_one)
-    assert f"INSERT INTO alembic_version (version_num) VALUES ('{migrations.revisions(folder)[-1]}')" in (
-        folder / migrations.SCHEMA
-    ).read_text("utf-8")
-
-
-def test_a_new_file_needs_no_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Importing what runs revisions would take longer than making the file."""
-    monkeypatch.setattr(migrations, "run_revisions", None)
-    for name, folder in STORES.items():
-        migrations.upgrade(SqliteDatabase(tmp_path / f"{name}.db"), folder)
-        assert "alembic_version" in tables(SqliteDatabase(tmp_path / f"{name}.db"))
-
-
-def test_a_script_that_is_behind_is_followed_by_the_revisions_after_it(tmp_path: Path) -> None:
-    """A new file is at the last revision, also where the script was not generated again."""
-    folder = versions(tmp_path / "steps", "SELECT 1", "SELECT 1")
-    (folder / migrations.SCHEMA).write_text(
-        "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, release TEXT);\n"
-        "CREATE TABLE made_0001 (n INTEGER);\n"
-        "INSERT INTO alembic_version (version_num) VALUES ('0001');\n"
-    )
-    database = SqliteDatabase(tmp_path / "x.db")
-    migrations.upgrade(database, folder)
-    assert tables(database) == {"alembic_version", "made_0001", "made_0002"}
-    assert rows(database, "SELECT version_num FROM alembic_version") == [("0002",)]
-
-
-def test_a_script_that_fails_leaves_the_file_empty(tmp_path: Path) -> None:
-    """All its statements are one transaction, so the next start begins with an empty file."""
-    folder = versions(tmp_path / "steps", "SELECT 1")
-    (folder / migrations.SCHEMA).write_text("CREATE TABLE one (n INTEGER);\nINSERT INTO two VALUES (1);\n")
-    database = SqliteDatabase(tmp_path / "x.db")
-    with pytest.raises(StoreUnavailable, match=r"x\.db: cannot bring its schema up to date: .*two"):
-        migrations.upgrade(database, folder)
-    assert tables(database) == set()
-
-
 def test_processes_that_start_at_once_make_one_schema(tmp_path: Path) -> None:
     """Of several that find an empty file, one makes the schema, and the others find it."""
     folder = STORES["relay"]

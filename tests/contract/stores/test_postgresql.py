@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,6 @@ class Turns:
         self.database = database
         self.session = session
 
-    def prepared(self) -> dict[str, Any]:
-        return dict(self.session.execute("SELECT name, prepare_time FROM pg_prepared_statements"))
-
     def begin(self) -> None:
         self.database.begin(self.session)
 
@@ -50,20 +47,6 @@ def turns(tmp_path: Path) -> Iterator[Turns]:
         yield Turns(opened(), session)
 
 
-@pytest.mark.parametrize("before", [Turns.whole, Turns.begin, Turns.ask], ids=lambda before: before.__name__)
-def test_a_rollback_without_an_error_takes_no_statement_away(
-    turns: Turns, before: Callable[[Turns], None]
-) -> None:
-    """A writer rolls back before each item that is written alone, which must cost the next batch nothing."""
-    turns.whole()
-    statements = turns.prepared()
-    before(turns)
-    turns.rollback()
-    turns.whole()
-    assert turns.prepared() == statements
-    assert len(statements) == 2  # the lock, and the question
-
-
 def test_a_statement_sees_what_was_committed_before_it(turns: Turns) -> None:
     """A transaction relies on what it reads after it has its locks, whatever the database's default is."""
     turns.session.connection.execute("SET default_transaction_isolation = 'repeatable read'")
@@ -73,28 +56,15 @@ def test_a_statement_sees_what_was_committed_before_it(turns: Turns) -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_after_an_error_statements_are_prepared_again(turns: Turns, fault: str) -> None:
-    """After an error no statement counts as prepared, since those before it may or may not have been."""
+def test_a_turn_that_failed_leaves_the_next_one_as_it_would_be(turns: Turns, fault: str) -> None:
+    """After an error of a trip and a rollback, the same session reads and commits as before."""
     statement, value = FAULTS[fault]
     turns.begin()
     turns.session.execute_later("SELECT ?::text", ("the first of the trip",))
     with pytest.raises(Exception, match=r"division by zero|cannot adapt"):
         turns.session.execute(statement, (value,))
     turns.rollback()
-    assert turns.prepared() == {}
     turns.begin()
     assert turns.session.execute("SELECT ?::text", ("the first of the next",)).fetchone() is not None
     turns.rollback()
     turns.whole()
-
-
-def test_what_psycopg_prepared_before_the_first_turn_harms_no_later_one(turns: Turns) -> None:
-    """It takes all prepared statements away at a rollback, ours among them."""
-    for _ in range(10):
-        turns.session.execute(ASKED, (1,))
-    assert turns.prepared() != {}
-    turns.whole()
-    for before in (Turns.whole, Turns.ask, Turns.ask):
-        before(turns)
-        turns.rollback()
-        turns.whole()

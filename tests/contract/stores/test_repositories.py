@@ -88,11 +88,11 @@ def test_an_upgraded_store_knows_the_names_of_its_events(
 
 
 def test_whatever_stores_or_deletes_events_keeps_the_names() -> None:
-    """Each module with a statement that inserts events or deletes some also notes or forgets their names."""
+    """Each module with a statement that inserts or deletes events keeps their names and senders."""
     package = Path(gitdailies_dora.__file__).parent
     modules = [path.read_text("utf-8") for path in package.rglob("*.py") if "migrations" not in path.parts]
     storing = [text for text in modules if 'insert_many(session, "events"' in text or "INTO events" in text]
     deleting = [text for text in modules if "DELETE FROM events" in text]
     assert (len(storing), len(deleting)) == (1, 3)
-    assert all("spellings.note(" in text for text in storing)
-    assert all("spellings.forget(" in text for text in deleting)
+    assert all("spellings.note(" in text and "senders.who_sent(" in text for text in storing)
+    assert all("forget(session, " in text and "DELETED}" in text for text in deleting)

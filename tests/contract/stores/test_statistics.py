@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 import psycopg
 import pytest
 from gitdailies_dora.sql import statistics
 from gitdailies_dora.sql.database import MIGRATIONS
 from gitdailies_server.storage.database import Database
-from gitdailies_server.storage.migrations import SCHEMA
+from gitdailies_server.storage.migrations import upgrade
 from gitdailies_server.storage.postgresql import PostgresqlDatabase
+from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.contract.stores.test_plans import history
 from tests.support.dora.running import Receiver
@@ -47,10 +48,11 @@ def test_they_are_due_each_time_the_events_have_doubled() -> None:
     assert due == [1000, 2000, 4000, 8000, 16000]
 
 
-def test_each_column_that_has_an_index_has_statistics() -> None:
+def test_each_column_that_has_an_index_has_statistics(tmp_path: Path) -> None:
     """The planner knows how few rows each index leaves, although some columns have no statistics."""
-    with closing(sqlite3.connect(":memory:")) as schema:
-        schema.executescript((MIGRATIONS / SCHEMA).read_text("utf-8"))
+    database = SqliteDatabase(tmp_path / "new.db")
+    upgrade(database, MIGRATIONS)
+    with closing(database.connect()) as schema:
         for name, columns in statistics.TABLES.items():
             found = {row[1] for row in schema.execute(f"PRAGMA table_info({name})") if row[5]}
             for _, index, *_ in schema.execute(f"PRAGMA index_list({name})").fetchall():

@@ -392,6 +392,7 @@ def chance(
     if not by_time:
         return 0.0, 0
     pools = 0
+    blind = 0
     ways: list[list[Share]] = [[], []]
     days = period.clock_days(period.start, period.end)
     for target in sorted({d.target for d in chosen}):
@@ -400,10 +401,13 @@ def chance(
         pools += len(pool)
         for way in (0, 1):
             ways[way].append(share(way, deploys, pool, period, window))
+        if not ways[0][-1].g:
+            settled = [d for d in chosen if d.target == target and period.now - d.time >= window]
+            blind += sum(d.evidence == "time" for d in settled)
     if not 14 <= days <= 366:
         ways = ways[:1]
     sums = [min(math.fsum(s.b for s in way), by_time) for way in ways]
-    most = max(min(most_by_chance(way), by_time) for way in ways)
+    most = min(max(min(most_by_chance(way), by_time) for way in ways) + blind, by_time)
     return (None if pools < 4 else sum(sums) / len(sums)), most
 
 

@@ -26,7 +26,7 @@ NAMES = {
 def owned(text: str) -> str:
     """Return the text of project.toml with the owner's names."""
     for key, value in NAMES.items():
-        text, count = re.subn(rf'^{key} = ""', f'{key} = "{value}"', text, flags=re.MULTILINE)
+        text, count = re.subn(rf'^{key} = "[^"]*"', f'{key} = "{value}"', text, flags=re.MULTILINE)
         assert count == 1, key
     return text
 

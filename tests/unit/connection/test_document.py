@@ -181,16 +181,6 @@ def test_merges_are_bounded() -> None:
         yaml_document.parse("\n".join(layers), "f")
 
 
-def test_openapi_as_json_and_yaml(tmp_path: Path) -> None:
-    """An OpenAPI document reads the same from JSON as from YAML."""
-    value = {"openapi": "3.1.0", "paths": {"/a": {"post": {}}}}
-    as_json, as_yaml = tmp_path / "a.json", tmp_path / "a.yaml"
-    as_json.write_text(json.dumps(value, indent=2))
-    as_yaml.write_text("openapi: 3.1.0\npaths:\n  /a: {post: {}}\n")
-
-    assert yaml_document.read_openapi(as_json) == yaml_document.read_openapi(as_yaml) == value
-
-
 # Pieces that the reader treats apart, so that the fuzz meets them more often than chance would have it.
 PIECES = st.sampled_from(
     "gitdailies url key sources services relay only dialect rename secrets adapter pagerduty".split()  # noqa: SIM905

@@ -214,6 +214,13 @@ def test_a_list_leads_to_what_was_there_before_also_behind_a_merge() -> None:
     assert [(one["sha"], one["parents"]) for one in event.to_wire()["commits"]] == [(sha(3), [sha(1)])]
 
 
+@pytest.mark.parametrize(("place", "tier"), [("live-eu", "production"), ("test", None), (None, None)])
+def test_a_tier_is_that_of_the_environment_of_the_delivery(place: str | None, tier: str | None) -> None:
+    """Where a line of route names another environment, the delivery's tier says nothing about it."""
+    given = deploy(environment="live-eu", tier="production")
+    assert event_of(given, DeployTarget("larkspur/checkout", place), "ci", "k").get("tier") == tier
+
+
 def test_a_merge_has_what_its_push_lists_and_nothing_else_is_known_of_it() -> None:
     """Its commits have no parents then. A deploy of one of them tells nothing of the others."""
     (there,) = remembered(push(9, before=8))

@@ -224,7 +224,7 @@ def test_the_youngest_deploys_are_told_apart(failed: int, pending: int) -> None:
     unsettled = failed + pending
     found = figures_of(Tally(deploys=unsettled, unsettled=unsettled, failed_pending=failed), 9, None)
     assert cards.FAIL_RATE.headlines(found.change_fail_rate, cards.CardContext("24 h")) == [
-        (f"{pending:,}", f"too new to tell, {failed} failed in the last 24\u00a0h")
+        (f"{pending:,}", f"too new to tell, {failed} failed or may have failed in the last 24\u00a0h")
     ]
 
 

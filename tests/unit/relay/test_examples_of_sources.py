@@ -11,10 +11,11 @@ from gitdailies_core.errors import UsageError
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.deploy_messages import Deploy
 from gitdailies_core.sources.protocol import Change, Option
+from gitdailies_core.values.deploy_target import EXAMPLE
 from gitdailies_core.values.secret import Secret
 from gitdailies_relay.accepting.interpret import interpret
 from gitdailies_relay.api.examples import fresh_example, freshened
-from gitdailies_relay.intake.marked_examples import ENVIRONMENT, HEADER, REPO, as_example, is_example
+from gitdailies_relay.intake.marked_examples import HEADER, as_example, is_example
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,7 +39,7 @@ def able() -> list[str]:
 
 @pytest.mark.parametrize("name", able())
 def test_an_example_counts_for_the_example_repository_alone(name: str) -> None:
-    """Whatever an example names, it counts for one repository of examples, in the environment test."""
+    """Whatever an example names, it counts for one repository and one environment of examples."""
     source, routes = as_example(source_of(name))
     request = fresh_example(source, random.Random(7).choice).request
     routed = interpret(request, source, registry.adapter(name), routes, "the test").messages
@@ -48,7 +49,7 @@ def test_an_example_counts_for_the_example_repository_alone(name: str) -> None:
         for place in ([one.place] if isinstance(one.message, Deploy) else list(one.targets))
     ]
     assert places
-    assert {(place.repo, place.environment) for place in places if place} == {(REPO, ENVIRONMENT)}
+    assert {place and place[:2] for place in places} == {EXAMPLE[:2]}
     assert [one.refusal for one in routed if one.refusal] == []
 
 

@@ -65,11 +65,13 @@ LINES = (
 @pytest.mark.parametrize(
     ("line", "before", "after"),
     [
-        (edit("pattic"), "{repo: a/b, service: web}", "{repo: larkspur/attic, service: web}"),
+        (edit("pattic"), "{repo: a/b, service: web}", "{repo: larkspur/attic}"),
+        (edit("pattic", counts_as="web"), "a/b", "larkspur/attic"),
+        (edit("pattic", counts_as=""), "{repo: a/b, service: web}", '{repo: larkspur/attic, service: ""}'),
         (
             edit("PATTIC", environment="qa"),
             "{repo: a/b, service: web}",
-            "{repo: larkspur/attic, environment: qa, service: web}",
+            "{repo: larkspur/attic, environment: qa}",
         ),
         (edit("PATTIC", ignore=True), "{repo: a/b, service: web}", "{ignore: true}"),
         (edit("shop", repo="a/shop"), "{ignore: true}", "{repo: a/shop}"),
@@ -77,7 +79,7 @@ LINES = (
     ],
 )
 def test_a_line_is_changed_and_its_comment_stays(line: NewLine, before: str, after: str) -> None:
-    """Only the braces change, in any case of the name; what the line says of the service stays."""
+    """Only the braces change, in any case of the name, and they say what was given."""
     assert with_line(LINES, line) == LINES.replace(before, after)
 
 

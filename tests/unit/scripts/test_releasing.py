@@ -13,12 +13,12 @@ import pytest
 
 from scripts import dist
 from scripts.platforms import folders
-from scripts.releasing import changelog, placeholders, plan, published, stamp, trees, uses
+from scripts.releasing import changelog, placeholders, plan, project, published, stamp, trees, uses
 from scripts.releasing.archive import packed
 from scripts.releasing.project import Project
 from scripts.releasing.published import Published
 from scripts.releasing.trees import File
-from tests.support.releasing.owner import NAMES, OWNER, PROJECT, PUBLISHED, ROOT, VERSION
+from tests.support.releasing.owner import NAMES, OWNER, PROJECT, PUBLISHED, ROOT, VERSION, owned
 
 LOG = "# Changelog\n\n## Unreleased: 0.2.0, more\n\n- New.\n\n## 0.1.0 (2026-03-04), the first\n\n- First.\n"
 READY: dict[str, Any] = {
@@ -28,7 +28,7 @@ READY: dict[str, Any] = {
     "tags_of_head": [],
     "changelog_text": LOG,
     "project": PROJECT,
-    "manifest": {"name": "gitdailies-integrations", "version": "0.2.0"},
+    "manifest": {"version": "0.2.0"},
 }
 
 
@@ -60,12 +60,8 @@ def test_a_release_that_is_ready() -> None:
         ),
         ({"changelog_text": LOG.replace("- New.", "")}, "CHANGELOG.md: the entry of 0.2.0 is empty"),
         (
-            {"manifest": {"name": "gitdailies-integrations", "version": "0.1.0"}},
+            {"manifest": {"version": "0.1.0"}},
             "pyproject.toml: version: expected 0.2.0, got 0.1.0; change and commit it",
-        ),
-        (
-            {"manifest": {"name": "other", "version": "0.2.0"}},
-            "registries.package: expected other, as in pyproject.toml, got gitdailies-integrations",
         ),
     ],
 )
@@ -168,14 +164,30 @@ def test_nothing_is_published_here() -> None:
 def test_links_become_addresses() -> None:
     """A link to a file names the released file, from wherever the page is; other links stay."""
     text = "[a](../docs/a.md#b) [c](src/c.yml) [d](#d) [e](https://example.org/e) [f](mailto:f@example.org)"
-    text += " ![g](../docs/g.png)"
+    text += " ![g](../docs/g.png) ![h](h.svg)"
     home = f"https://github.com/{OWNER}/integrations/blob/v{VERSION}"
 
     assert stamp.absolute(text, "github-action/README.md", PUBLISHED) == (
         f"[a]({home}/docs/a.md#b) [c]({home}/github-action/src/c.yml) "
         "[d](#d) [e](https://example.org/e) [f](mailto:f@example.org)"
-        f" ![g]({home}/docs/g.png?raw=true)"
+        f" ![g]({home}/docs/g.png?raw=true) ![h]({home}/github-action/h.svg?raw=true)"
     )
+
+
+def test_the_package_is_renamed_and_no_repository() -> None:
+    """A name on the index of the owner's own takes the place of the package's, and of nothing else."""
+    own = replace(PROJECT, registries=replace(PROJECT.registries, package="larkspur-dora"))
+    text = 'version("gitdailies-integrations") gitdailies-integrations[relay] '
+    kept = "github.com/larkspur/gitdailies-integrations gitdailies-integrations-2"
+
+    assert stamp.renamed(text + kept, Published(own, VERSION)) == (
+        f'version("larkspur-dora") larkspur-dora[relay] {kept}'
+    )
+
+
+def test_names_that_are_set_already_do_not_matter_to_the_tests() -> None:
+    """Tests replace the names of an owner who has set them, too: after that, `make test` still runs."""
+    assert project.read(owned(owned(ROOT.joinpath(project.FILE).read_text("utf-8")))) == PROJECT
 
 
 def test_an_archive_has_no_time_and_no_owner_of_its_own() -> None:

@@ -36,7 +36,7 @@ from gitdailies_cli.common_options import CONFIG
 from gitdailies_cli.output import NOT_DELIVERED
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-_RELOAD = "send SIGHUP to the relay, as `systemctl reload gitdailies-relay` does"
+_RELOAD = "run `gitdailies reload`; a relay on another machine or on PostgreSQL needs SIGHUP"
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ def _print(
         counts = (
             ", ".join(output.counted(count, name) for name, count in _positive(result.counts)) or "nothing"
         )
-        click.echo(f"{one}: {'erased' if done else 'there is'} {counts.replace('bodys', 'bodies')}")
+        click.echo(f"{one}: {'erased' if done else 'to erase:'} {counts.replace('bodys', 'bodies')}")
         for place in () if done else result.places:
             click.echo(output.printable(f"  {place}"))
         for name, count in _positive(result.left):

@@ -24,7 +24,7 @@ from gitdailies_cli.reporting import delivery_options, option_names_in_errors, r
 EVENT_VARIABLE = "GITHUB_EVENT_PATH"
 OPTIONS = {**{name: f"--{name}" for name in (*DEPLOY_INPUTS, "path")}, "url": "--page"}
 # What a CI job says of itself. A step that could not send prints them for a person to send the same deploy.
-OF_A_RUN = ("run", "attempt", "trigger", "tier")
+OF_A_RUN = ("run", "attempt", "trigger", "tier", "reporter")
 
 
 @click.command()
@@ -45,6 +45,7 @@ OF_A_RUN = ("run", "attempt", "trigger", "tier")
 @click.option("--attempt", help="the attempt of the run; default: that of the CI run")
 @click.option("--trigger", help=f"what started the run: {', '.join(TRIGGERS)}")
 @click.option("--tier", help=f"what the environment is for: {', '.join(TIERS)}")
+@click.option("--reporter", help="what reported it, such as step/jenkins; default: this CI platform")
 @click.option("--paths", multiple=True, help="a glob of the service's files in a monorepo; may be repeated")
 @click.option("--path", help="the folder of the checkout; default: the current folder, or one around it")
 @delivery_options

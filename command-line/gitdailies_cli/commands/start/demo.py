@@ -177,7 +177,7 @@ def demo(names: Sequence[str], data: Path, curl: bool, undo: bool) -> None:
         return
     for line in send(data, dora, relay, chosen):
         click.echo(line)
-    click.echo(where_to_look(dora))
+    click.echo(where_to_look(dora, data))
 
 
 def _second() -> tuple[str, str]:
@@ -223,9 +223,10 @@ def _send(data: Path, settings: Configuration, url: str, name: str, values: Valu
         raise Refused(f"{url}: expected the {name} event to be accepted, got {answer.status}")
 
 
-def where_to_look(pages: str) -> str:
-    """Say where the events that were sent are shown."""
-    return f"open {pages}/events to see what arrived, and {pages}/dora for the figures"
+def where_to_look(pages: str, data: Path) -> str:
+    """Say where the events that were sent are shown, and what takes them out again."""
+    look = f"open {pages}/events to see what arrived, and {pages}/dora for the figures"
+    return f"{look}\nthey count as others do, until `{command(data)} --undo` takes them out again"
 
 
 def curl_command(sample: Sample, source: SecretSource, dora: str, relay: str) -> str:

@@ -215,7 +215,7 @@ async def _send_demo(data: Path, addresses: dict[str, str], public: str) -> None
         lines = await asyncio.to_thread(list, sent)
     except GitDailiesError as error:
         lines = [f"note: the examples were not sent: {error}"]
-    click.echo("\n".join([*lines, demo.where_to_look(public or addresses["dora"])]))
+    click.echo("\n".join([*lines, demo.where_to_look(public or addresses["dora"], data)]))
 
 
 async def _run_all(servers: Sequence[Coroutine[Any, Any, None]], stop: asyncio.Event) -> None:

@@ -7,7 +7,6 @@ booleans, and so is a date.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -99,18 +98,6 @@ def parse(text: str, file: str, *, hidden: Callable[[Place], bool] = lambda _pla
     if builder.faults:
         raise configuration_error(file, builder.faults)
     return Document(file, value, builder.places)
-
-
-def read_openapi(path: Path) -> Any:
-    """Read an OpenAPI document in JSON or YAML; raises ConfigurationError."""
-    text = read_text(path, largest=4 * LARGEST)
-    # Generated documents are large. PyYAML needs seconds where json takes milliseconds.
-    if text.lstrip().startswith("{"):
-        try:
-            return json.loads(text)
-        except (ValueError, RecursionError):
-            pass
-    return parse(text, str(path)).value
 
 
 _TAG = "tag:yaml.org,2002:"

@@ -35,6 +35,7 @@ OPTIONS: Mapping[str, str] = {
     "run": "--run",
     "attempt": "--attempt",
     "trigger": "--trigger",
+    "reporter": "--reporter",
     "fixes": "--fixes",
     "url": "--page",
     "time": "--time",

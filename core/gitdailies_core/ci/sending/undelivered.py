@@ -26,6 +26,8 @@ from gitdailies_core.values.http_answers import (
 )
 
 _CONFLICT = 409
+# Where a DORA server takes events.
+_EVENTS_PATH = "/webhooks"
 # Waits grow to 16 s.
 _GROWS_UNTIL = 5
 # When a minute is nearly over, one attempt more is made, and has this time for its answer.
@@ -62,7 +64,9 @@ def after(
         code = REFUSED if what == KEY else NOT_DELIVERED
         if what == KEY and receiver.is_token:
             return ended(code, f"the ID token is refused ({result})", check="auth")
-        return ended(code, f"{FAULTS[what]} ({result})", check=_CHECK.get(what, ""))
+        wrong = what == ADDRESS and not urlsplit(receiver.url).path.endswith(_EVENTS_PATH)
+        hint = f"; that of a DORA server ends with {_EVENTS_PATH}" if wrong else ""
+        return ended(code, f"{FAULTS[what]} ({result}){hint}", check=_CHECK.get(what, ""))
     if is_final(answer.status):
         return ended(REFUSED, result)
     # Most events are taken at once, without a wait.

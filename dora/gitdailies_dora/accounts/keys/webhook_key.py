@@ -21,7 +21,6 @@ from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import KINDS
 from gitdailies_core.events.field_types import HIDDEN
-from gitdailies_core.events.kind import Kind
 from gitdailies_core.values import patterns
 from gitdailies_core.values.renames import folded
 
@@ -179,12 +178,12 @@ def shown_parts(text: str) -> tuple[str, str]:
     return text[:SHOWN], text[-4:]
 
 
-def checked_rights(allow: Iterable[str], kinds: tuple[Kind, ...] = KINDS) -> frozenset[str]:
+def checked_rights(allow: Iterable[str]) -> frozenset[str]:
     """Check the rights of a new key; without any, it may send every kind of event.
 
     Raises UsageError, which names the words that exist.
     """
-    words = (SEND, READ, DELETE, CORRECT, *(kind.word for kind in kinds))
+    words = (SEND, READ, DELETE, CORRECT, *(kind.word for kind in KINDS))
     chosen = frozenset(allow)
     for word in sorted(chosen):
         if word not in words:

@@ -402,7 +402,10 @@ class Review(Struct, frozen=True, kw_only=True, rename="camel"):
     to: Time
     as_of: AsOf
     figures: Figures
-    before: Annotated[Figures | None, about("those of the week before")]
+    before: Annotated[
+        Figures | None,
+        about("those of the week before; of a week that is not over, those of the same days and hours of it"),
+    ]
     change: Annotated[SeriesChange | None, about("what became of each figure since the week before")]
     happened: Annotated[tuple[Happening, ...], about("what is open first, then what is severe")]
     happened_left: Annotated[Count, about("how many more there are")]

@@ -13,7 +13,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import orjson
 from gitdailies_core.events.events import INCIDENT_RESOLVED, INCIDENT_STARTED
-from gitdailies_core.values.deploy_target import DeployTarget
+from gitdailies_core.values.deploy_target import EXAMPLE, DeployTarget
 from gitdailies_core.values.renames import folded
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.database import Session
@@ -39,6 +39,8 @@ from gitdailies_dora.figures.words.review import Doubles, NewName, SlowChange
 from gitdailies_dora.figures.words.silence import Sighting, Sign, Silence
 
 _MOST_ENVIRONMENTS, _MOST_PAIRS, _MOST_SIGNS, _NEAR = 100, 2000, 10_000, 3
+# The environments whose names are not new: production is read by itself, and examples are nobody's.
+_NOT_NEW = (PRODUCTION, EXAMPLE.environment)
 # The events of half a year say how long a source of incidents pauses.
 _LOOKED_BACK_US = 26 * 7 * 86_400 * 1_000_000
 
@@ -54,10 +56,10 @@ _INCIDENTS = (
     " WHERE environment = ? AND at >= ? AND at < ? AND ((since <= ? AND until > ?) OR how = ?)"
     " ORDER BY at, id"
 )
-# The newest events of one kind in a period, up to a number.
+# The newest events of one kind in a period, but those of the examples, up to a number.
 _SIGNS = (
     "SELECT id, time, repo, service, body FROM events"
-    " WHERE kind = ? AND time >= ? AND time < ? ORDER BY time DESC LIMIT ?"
+    " WHERE kind = ? AND time >= ? AND time < ? AND coalesce(repo, '') <> ? ORDER BY time DESC LIMIT ?"
 )
 # The lead times of these deploys, where they have any.
 _LEAD_TIMES = (
@@ -229,20 +231,21 @@ class _Lines:
 
     def uncounted(self) -> list[_LineCandidate[answers.UncountedName]]:
         """The names that appeared in this week."""
-        others = [name for name in rows.environments(self._session, _MOST_ENVIRONMENTS) if name != PRODUCTION]
+        found = rows.environments(self._session, _MOST_ENVIRONMENTS)
+        others = [name for name in found if name not in _NOT_NEW]
         sightings = [
             *self._current,
             *(one for name in others for one in self._sightings(name, self._began, self._until)),
         ]
         known, repos = self._known(sightings)
-        found = review.new_names(sorted(sightings, key=lambda one: (one.at, one.id)), known, repos)
+        names = review.new_names(sorted(sightings, key=lambda one: (one.at, one.id)), known, repos)
         return [
             self._of_event(
                 f"{review.UNCOUNTED}:{self._week.name}:{one.what}:{one.repo}:{one.name}",
                 one.first,
                 partial(_new_name, one),
             )
-            for one in found
+            for one in names
         ]
 
     def twice(self) -> list[_LineCandidate[answers.DoubleReports]]:
@@ -345,11 +348,11 @@ class _Lines:
 
     def _silent_sources(self) -> list[Silence]:
         """The sources of incidents that became silent, if their last incident is in the scope."""
-        since = self._until - _LOOKED_BACK_US
+        asked = self._until - _LOOKED_BACK_US, self._until, EXAMPLE.repo, _MOST_SIGNS
         found = [
             row
             for kind in (INCIDENT_STARTED, INCIDENT_RESOLVED)
-            for row in self._session.execute(_SIGNS, (kind, since, self._until, _MOST_SIGNS)).fetchall()
+            for row in self._session.execute(_SIGNS, (kind, *asked)).fetchall()
         ]
         signs, targets = [], {}
         for id_, at, repo, service, body in sorted(found, key=lambda row: (row[1], row[0])):

@@ -42,6 +42,7 @@ def figures_of(session: Session, question: ReviewQuestion, settings: FigureSetti
         repos=frozenset(filter(None, [scope.repo])),
         teams=frozenset(filter(None, [scope.team])),
         compare=True,
+        before=question.week.before,
         teams_known=scope.teams,
     )
     found = read(session, asked, settings)

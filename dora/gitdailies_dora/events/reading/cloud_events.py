@@ -16,7 +16,6 @@ from urllib.parse import quote, unquote
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import InvalidEvent
 from gitdailies_core.events.events import KINDS
-from gitdailies_core.events.kind import Kind
 from gitdailies_core.values import strict_json
 from gitdailies_core.values.times import parse, text_of
 
@@ -31,7 +30,7 @@ _LONGEST_ID = 255
 _VISIBLE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) != "%")
 
 
-def unwrap(headers: Mapping[str, str], body: bytes, kinds: tuple[Kind, ...] = KINDS) -> Any:
+def unwrap(headers: Mapping[str, str], body: bytes) -> Any:
     """Return the event of a request, or the list of a batch; return any other body as it is, in bytes.
 
     In a batch, a CloudEvent that is not valid is a Problem. Raises UnreadableBody for a CloudEvent that is
@@ -39,25 +38,25 @@ def unwrap(headers: Mapping[str, str], body: bytes, kinds: tuple[Kind, ...] = KI
     """
     media = headers.get("content-type", "").split(";")[0].strip().lower()
     if media == STRUCTURED:
-        return _structured_event(strict_json.loads(body, duplicates=False), kinds)
+        return _structured_event(strict_json.loads(body, duplicates=False))
     if media == BATCH:
         batch = strict_json.loads(body, duplicates=False)
         if not isinstance(batch, list):
             raise InvalidEvent(f"event: expected a list of CloudEvents, got {got(batch)}")
-        return [_one_of_batch(one, kinds) for one in batch]
+        return [_one_of_batch(one) for one in batch]
     if f"{_PREFIX}specversion" in headers:
-        return _binary_event(headers, body, kinds)
+        return _binary_event(headers, body)
     return body
 
 
-def _one_of_batch(value: Any, kinds: tuple[Kind, ...]) -> dict[str, Any] | Problem:
+def _one_of_batch(value: Any) -> dict[str, Any] | Problem:
     try:
-        return _structured_event(value, kinds)
+        return _structured_event(value)
     except InvalidEvent as error:
         return of_error(error)
 
 
-def _structured_event(value: Any, kinds: tuple[Kind, ...]) -> dict[str, Any]:
+def _structured_event(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidEvent(f"event: expected a CloudEvent, got {got(value)}")
     data = value.get("data")
@@ -66,16 +65,16 @@ def _structured_event(value: Any, kinds: tuple[Kind, ...]) -> dict[str, Any]:
             data = strict_json.loads(base64.b64decode(value["data_base64"], validate=True), duplicates=False)
         except (TypeError, ValueError, binascii.Error):
             raise InvalidEvent(f"data_base64: expected base64, got {got(value['data_base64'])}") from None
-    return _event(value, data, kinds)
+    return _event(value, data)
 
 
-def _binary_event(headers: Mapping[str, str], body: bytes, kinds: tuple[Kind, ...]) -> dict[str, Any]:
+def _binary_event(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
     data = strict_json.loads(body, duplicates=False)
     named = {name: unquote(text) for name, text in headers.items() if name.startswith(_PREFIX)}
-    return _event({name.removeprefix(_PREFIX): text for name, text in named.items()}, data, kinds)
+    return _event({name.removeprefix(_PREFIX): text for name, text in named.items()}, data)
 
 
-def _event(attributes: Mapping[str, Any], data: Any, kinds: tuple[Kind, ...]) -> dict[str, Any]:
+def _event(attributes: Mapping[str, Any], data: Any) -> dict[str, Any]:
     """Return the event in *data*; raises InvalidEvent for an attribute that is missing or not valid."""
     for name in _REQUIRED:
         if not isinstance(attributes.get(name), str) or not attributes[name]:
@@ -93,7 +92,7 @@ def _event(attributes: Mapping[str, Any], data: Any, kinds: tuple[Kind, ...]) ->
     _complete(event, "id", _id(source, attributes["id"]))
     if moment is not None:
         _complete(event, "time", _time(moment))
-    kind = next((kind for kind in kinds if kind.word == event["kind"]), None)
+    kind = next((kind for kind in KINDS if kind.word == event["kind"]), None)
     if kind is not None and kind.field("source") is not None:
         _complete(event, "source", source[:_LONGEST_ID])
     return event

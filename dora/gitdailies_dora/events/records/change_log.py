@@ -94,11 +94,6 @@ class Version(NamedTuple):
     notes: int
 
 
-def version(session: Session, now: int) -> Version | None:
-    """Return the version of the rows; None while changes wait to be derived, or many will."""
-    return None if count_pending(session, now, 1) else rows_version(session)
-
-
 def rows_version(session: Session) -> Version | None:
     """Return the version of the rows, whatever waits to be derived; None if many notes do."""
     last = session.execute(

@@ -25,7 +25,8 @@ _AT = (
 )
 # Those that came with a repository, and have another one now.
 _FROM = (
-    f"SELECT {_COLUMNS}, c.deploy FROM corrections c JOIN events e ON e.id = replace(c.event, ' {MOVED}', '')"  # noqa: S608
+    f"SELECT {_COLUMNS}, c.deploy, c.at FROM corrections c"  # noqa: S608
+    f" JOIN events e ON e.id = replace(c.event, ' {MOVED}', '')"
     f" WHERE c.what = '{MOVED}' ORDER BY e.time, e.seq"
 )
 # Where the events of an incident are that came with a repository; one without a service goes with any.
@@ -48,7 +49,8 @@ _COPY = (
 class Move(NamedTuple):
     """Which incidents count for `to` in place of `repo`: all of it, of a service, or one by its sender's id.
 
-    With `undo`, those that came with `repo` and were moved to `to`; "" is any.
+    With `undo`, those that came with `repo` and were moved to `to`; "" is any. With `together`, too, all that
+    one move moved with the incident.
     """
 
     repo: str
@@ -56,10 +58,11 @@ class Move(NamedTuple):
     service: str = ""
     incident: str = ""
     undo: bool = False
+    together: bool = False
 
 
 class _Moving(NamedTuple):
-    """An event to move. `came_with` is the repository that it was sent with."""
+    """An event to move. `came_with` is the repository that it came with; `at` (µs) is when it was moved."""
 
     id: str
     kind: str
@@ -68,6 +71,7 @@ class _Moving(NamedTuple):
     service: str
     body: str
     came_with: str
+    at: int = 0
 
 
 class Moving(NamedTuple):
@@ -96,11 +100,15 @@ def find(session: Session, wish: Move, renames: Renames) -> Moving:
         found = [
             one for one in moved if renames.key(one.came_with) == key and to in ("", renames.key(one.repo))
         ]
+        if wish.together and wish.incident:
+            moments = {one.at for one in found if one.incident == wish.incident}
+            found = [one for one in found if one.at in moments]
+            wish = wish._replace(incident="")
     else:
         names = spellings.spellings(session, key, renames)
         rows = session.execute(_AT.format(", ".join("?" * len(names)) or "''"), names).fetchall()
         came_with = {one.id: one.came_with for one in moved}
-        found = [_Moving._make((*row, came_with.get(row[0], row[3]))) for row in rows]
+        found = [_Moving(*row, came_with=came_with.get(row[0], row[3])) for row in rows]
     by_incident: dict[str, list[_Moving]] = defaultdict(list)
     for one in found:
         by_incident[one.incident].append(one)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from gitdailies_dora.figures.answers.columns import Columns, Durations, Index, Rows, positions, sums_between
 from gitdailies_dora.figures.answers.selection import Period, at_local_time, local_time
+from gitdailies_dora.figures.history.facts import EVIDENCE, TIME
 
 Numbers: TypeAlias = NDArray[np.float64]
 
@@ -57,22 +58,24 @@ class Pools(NamedTuple):
     """What the incidents of targets say about chance in a period, with one entry for each target.
 
     `incidents` are those that may have come by chance, `observed` the time, and `gaps` the time after settled
-    deploys that did not fail. `late` counts incidents that came long after a deploy, and `expected` the
-    deploys that failed by chance. Both have a row for each comparison. `shares` are of all targets, and
-    of none where only some are asked for.
+    deploys that did not fail. `blind` counts deploys that failed by time alone, of targets where no settled
+    deploy did not fail: nothing says what chance did there. `late` counts incidents that came long after a
+    deploy, and `expected` the deploys that failed by chance. Both have a row for each comparison. `shares`
+    are of all targets, and of none where only some are asked for.
     """
 
     incidents: Numbers
     observed: Numbers
     gaps: Numbers
+    blind: Numbers
     late: Numbers
     expected: Numbers
     shares: Shares = NO_SHARES
 
     def of(self, targets: Index) -> Pools:
         """Return the pools of some targets."""
-        each = self.incidents[targets], self.observed[targets], self.gaps[targets]
-        return Pools(*each, self.late[:, targets], self.expected[:, targets])
+        each = self.incidents, self.observed, self.gaps, self.blind
+        return Pools(*(one[targets] for one in each), self.late[:, targets], self.expected[:, targets])
 
     def by_chance(self, by_time: int) -> float | None:
         """Return how many of *by_time* deploys, whose only evidence is time, failed by chance alone."""
@@ -84,10 +87,11 @@ class Pools(NamedTuple):
 
     def most_by_chance(self, by_time: int) -> int:
         """Return how many of *by_time* deploys chance alone may have made fail, in 39 of 40 cases."""
-        return max(
+        most = max(
             self._most(late, expected, by_time)
             for late, expected in zip(self.late, self.expected, strict=True)
         )
+        return min(most + int(self.blind.sum()), by_time)
 
     def _most(self, late: Numbers, expected: Numbers, by_time: int) -> int:
         """Return the upper bound of a negative binomial distribution, at most *by_time*.
@@ -267,8 +271,16 @@ def _pools(found: Columns, line: Timeline, period: Period, window: int) -> Pools
     expected = [
         added(np.expm1(np.minimum(rate[line.target] * gaps, _MOST_EXPECTED)), line.target) for rate in rates
     ]
-    incidents = added(np.ones(len(of)), of)
-    return Pools(incidents, in_all, line.sums(gaps), lates, np.array(expected), shares)
+    incidents, seen = added(np.ones(len(of)), of), line.sums(gaps)
+    blind = _blind(found.failures, here & (seen == 0), period.began_at, min(behind, now - window + 1))
+    return Pools(incidents, in_all, seen, blind, lates, np.array(expected), shares)
+
+
+def _blind(failures: Rows, targets: NDArray[np.bool_], first: int, behind: int) -> Numbers:
+    """Return for each of some targets how many deploys from *first* on failed by time alone."""
+    rows = failures[(failures["at"] >= first) & (failures["at"] < behind)]
+    rows = rows[(rows["evidence"] == EVIDENCE.index(TIME)) & targets[rows["target"]]]
+    return np.bincount(rows["target"], minlength=len(targets)).astype(np.float64)
 
 
 def _suspects(found: Columns, line: Timeline, here: NDArray[np.bool_], first: int, behind: int) -> _Suspects:

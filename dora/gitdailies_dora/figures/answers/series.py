@@ -20,7 +20,7 @@ from functools import lru_cache
 from itertools import chain, dropwhile, repeat
 from typing import NamedTuple
 
-from gitdailies_core.values.deploy_target import DeployTarget
+from gitdailies_core.values.deploy_target import EXAMPLE, DeployTarget
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.timestamps import from_us, to_us
 
@@ -64,8 +64,8 @@ class SeriesQuestion:
 
     *by* names dimensions, in the order of `DIMENSIONS`. *interval* names a unit of `trend`, or is "". Each
     bucket has rolling values of *rolling_weeks*, if these are not 0. With *compare*, the period before is
-    included. With *whole*, there are sums of all groups together, too; what is in several teams counts once
-    in them.
+    included: *before*, or the one that ends where the period begins. With *whole*, there are sums of all
+    groups together, too; what is in several teams counts once in them.
     """
 
     period: Period
@@ -76,6 +76,7 @@ class SeriesQuestion:
     services: frozenset[str] = frozenset()
     environments: frozenset[str] = frozenset({PRODUCTION})
     compare: bool = False
+    before: Period | None = None
     rolling_weeks: int = 0
     whole: bool = False
     teams_known: Teams = Teams()  # noqa: RUF009  it is never changed
@@ -131,13 +132,16 @@ class SeriesQuestion:
         )
 
     def selected(self, repos: Iterable[str], key: Key) -> list[str]:
-        """Return those of *repos* whose events are those of a group, or of all groups, and begin its days."""
+        """Return those of *repos* whose events are those of a group, or of all groups, and begin its days.
+
+        Examples begin no days but their own.
+        """
         values = dict(zip(self.by, key, strict=True)) if key else {}
         teams = {values[TEAM]} if TEAM in values else self.teams
         return [
             repo
             for repo in repos
-            if (not self.repos or repo in self.repos)
+            if (repo in self.repos if self.repos else repo != EXAMPLE.repo or REPO in values)
             and values.get(REPO, repo) == repo
             and (not teams or not teams.isdisjoint(self.teams_known.ever_of(repo)))
         ]
@@ -177,14 +181,14 @@ def plan(question: SeriesQuestion) -> Plan:
     period = question.period
     unit = UNIT_BY_NAME.get(question.interval)
     buckets = trend.cut(period, unit, MOST_NUMBERS) if unit else ()
-    before = _period_before(period) if question.compare else None
+    before = (question.before or _period_before(period)) if question.compare else None
     weeks, weeks_before = ([], []) if before is None else (_whole_weeks(period), _whole_weeks(before))
     spans = _spans(question, buckets)
     edges = {period.began_at, *(bucket.period.began_at for bucket in (*buckets, *weeks, *weeks_before))}
     edges |= {week.period.ended_at for week in (*weeks, *weeks_before) if week.period.ended_at is not None}
     edges |= {span.began_at for span in spans}
     if before is not None:
-        edges.add(before.began_at)
+        edges |= {before.began_at, before.until}
     last = period.now if period.ended_at is None else min(period.now, period.ended_at - 1)
     begins = sorted(edge for edge in edges if edge <= last)
     ends = [*(begin - 1 for begin in begins[1:]), last]
@@ -299,15 +303,28 @@ def differences(
     """
     if planned.before is None:
         return [()] * len(groups)
+    before = _sides(sums, groups, firsts, planned.total_before, planned.weeks_before)
+    now = _sides(sums, groups, firsts, planned.total, planned.weeks)
+    return list(map(tallies.differences, before, now))
 
-    def sides(part: range, weeks: Sequence[tuple[Bucket, range]]) -> Iterable[Side]:
-        deploys = [
-            sums.deploys(keys, _observed(weeks, first)) for keys, first in zip(groups, firsts, strict=True)
-        ]
-        return map(Side, sums.together(groups, part), sums.drawn(groups, part), deploys)
 
-    before = sides(planned.total_before, planned.weeks_before)
-    return list(map(tallies.differences, before, sides(planned.total, planned.weeks)))
+def apart(planned: Plan, sums: Sums, keys: Sequence[Key], firsts: Sequence[int | None]) -> SeriesChange:
+    """Say how the second of two groups differs from the first one in the period."""
+    one, other = _sides(sums, [(key,) for key in keys], firsts, planned.total, planned.weeks)
+    return tallies.changes(clear(tallies.differences(one, other)))
+
+
+def _sides(
+    sums: Sums,
+    groups: Sequence[Sequence[Key]],
+    firsts: Sequence[int | None],
+    part: range,
+    weeks: Sequence[tuple[Bucket, range]],
+) -> Iterable[Side]:
+    deploys = [
+        sums.deploys(keys, _observed(weeks, first)) for keys, first in zip(groups, firsts, strict=True)
+    ]
+    return map(Side, sums.together(groups, part), sums.drawn(groups, part), deploys)
 
 
 def changes(

@@ -13,6 +13,7 @@ from typing import Any
 from gitdailies_connection.config import timezones
 from gitdailies_connection.config.sections.settings import DeploySettings, DoraSettings
 from gitdailies_core.errors import UsageError
+from gitdailies_core.values.deploy_target import EXAMPLE
 from gitdailies_core.values.renames import NO_RENAMES, Renames
 
 # The version of the definitions. It is in every answer with figures, so that a changed definition never
@@ -108,11 +109,15 @@ class FigureSettings:
         return self.renames.key(name)
 
     def environment(self, name: str | None, tier: str | None = None) -> str:
-        """Return the environment in which an event counts; no name counts as production."""
+        """Return the environment in which an event counts; no name counts as production.
+
+        That of the examples never does.
+        """
         key = exact_environment(name)
-        if key is None or tier == PRODUCTION_TIER or self._is_production(key):
+        if key is None:
             return PRODUCTION
-        return key
+        says_so = tier == PRODUCTION_TIER or self._is_production(key)
+        return PRODUCTION if says_so and key != EXAMPLE.environment else key
 
     def is_hotfix_branch(self, branch: str | None) -> bool:
         """Whether a deploy of *branch* is a hotfix."""

@@ -53,8 +53,9 @@ def behind(found: ChangeFailRate, window: str) -> str:
 
 
 def too_new(found: ChangeFailRate, window: str) -> str:
-    """Write how many deploys are younger than the window, and how many of that age failed already."""
-    return f"{found.pending:,} too new to tell, {found.failed_pending:,} failed in the last {window}"
+    """Write how many deploys are younger than the window, and how many of these failed or may have."""
+    failed = f"{found.failed_pending:,} failed or may have failed in the last {window}"
+    return f"{found.pending:,} too new to tell, {failed}"
 
 
 def _percent(rate: float) -> str:

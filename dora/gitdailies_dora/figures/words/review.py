@@ -50,6 +50,7 @@ SLOWEST_CHANGES, WEEKS_BEFORE = 5, 4
 MOST_LINES = 50
 
 _WEEK = re.compile(r"([0-9]{4})-W([0-9]{2})")
+_MINUTE_US = 60_000_000
 _SEVEN_DAYS = timedelta(days=7)
 
 
@@ -67,6 +68,16 @@ class Week(NamedTuple):
     @property
     def name_before(self) -> str:
         return name_of(self.monday - _SEVEN_DAYS)
+
+    @property
+    def before(self) -> Period:
+        """Return the week before; while the week is not over, the same days and hours of it."""
+        period = self.period
+        began, until = (
+            at_local_time(local_time(at, period.zone) - _SEVEN_DAYS, period.zone)
+            for at in (period.began_at, period.until)
+        )
+        return Period(began, until, period.now, period.zone)
 
     def weeks_before(self) -> list[tuple[int, int]]:
         """Return the beginning and the end (µs) of each of the weeks before, the earliest first."""
@@ -234,13 +245,16 @@ def are_two_workflows(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
 
 
 def slowest(changes: Iterable[SlowChange]) -> list[SlowChange]:
-    """Return the changes with the longest lead times, the longest first; a deploy has one at most."""
+    """Return the changes with the longest lead times, the longest first; a deploy has one at most.
+
+    Those of one length in whole minutes, as people read it, are in order of time, then of their ids.
+    """
     longest: dict[str, SlowChange] = {}
     for change in changes:
         known = longest.get(change.deploy)
         if known is None or change.lead_time > known.lead_time:
             longest[change.deploy] = change
-    ordered = sorted(longest.values(), key=lambda one: (-one.lead_time, one.at, one.deploy))
+    ordered = sorted(longest.values(), key=lambda one: (-(one.lead_time // _MINUTE_US), one.at, one.deploy))
     return ordered[:SLOWEST_CHANGES]
 
 

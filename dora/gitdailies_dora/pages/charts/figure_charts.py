@@ -139,6 +139,60 @@ def drawn(measure: Measure, values: Sequence[BucketValue], trends: Trends) -> Dr
     return Drawn(chart, caption, columns, cells)
 
 
+def drawn_both(
+    measure: Measure,
+    names: Sequence[str],
+    values: Sequence[Sequence[BucketValue]],
+    trends: Sequence[Trends],
+) -> Drawn:
+    """Draw a figure of two groups in one chart; each has its values and its trends, over the same buckets."""
+    unit = trends[0].unit
+    sides = [
+        [_on_line(measure, *one) for one in zip(_points(measure, found, trend), found, strict=True)]
+        for found, trend in zip(values, trends, strict=True)
+    ]
+    columns = [f"{name}{more}" for name in names for more in ("", ", the line")]
+    cells = [
+        [text for at in range(len(names)) for text in _told(measure, side[at], unit)]
+        for side in zip(*values, strict=True)
+    ]
+    shown = [number for side in sides for point in side for number in (point.value, point.rolling)]
+    if all(value is None for value in shown):
+        return Drawn("", "", columns, cells)
+    findings = " ".join(
+        f"{name}: {_finding(measure, unit, points, found)}"
+        for name, points, found in zip(names, sides, values, strict=True)
+        if any(point.value is not None for point in points)
+    )
+    label = f"{measure.title} by {unit}, of {' and '.join(names)}. {findings} The table has the numbers."
+    titles = [[point.title.partition(": ")[::2] for point in points] for points in sides]
+    first = [
+        point._replace(title=f"{when}: {names[0]}: {said}. {names[1]}: {other}.")
+        for point, (when, said), (_, other) in zip(sides[0], *titles, strict=True)
+    ]
+    if measure.kind == COUNTS:
+        caption = f"Lines: {measure.several} in whole {unit}s. Pale: part of a {unit}."
+    else:
+        figure = "median" if measure.kind == DURATIONS else "rate"
+        caption = f"Lines: rolling {figure} of {_span(unit).lower()} up to each point. Dots: {unit}s."
+    return Drawn(charts.both(label, [first, sides[1]], _SCALES[measure.kind](shown)), caption, columns, cells)
+
+
+def _on_line(measure: Measure, point: Point, found: BucketValue) -> Point:
+    """Return a bucket as a dot without its spread, with the value that its line has there."""
+    if measure.kind == COUNTS:
+        return point._replace(dark=None, weight=1, rolling=point.value if point.whole else None)
+    return point._replace(dark=None, spread=None, rolling=found.rolled and found.rolled.value)
+
+
+def _told(measure: Measure, found: BucketValue, unit: str) -> list[str]:
+    """Write a bucket, and the value that its line has there."""
+    said = _sentence(measure, found._replace(spread=None, rolled=None), unit)
+    if measure.kind == COUNTS:
+        return [said, count(found.value)]
+    return [said, NOTHING if found.rolled is None else _write(measure.kind, found.rolled.value)]
+
+
 def _points(measure: Measure, values: Sequence[BucketValue], trends: Trends) -> list[Point]:
     points = []
     for at, (bucket, found) in enumerate(zip(trends.buckets, values, strict=True)):

@@ -60,6 +60,11 @@ def text(x: float, y: float, words: str, anchor: str, css: str = "") -> Markup:
     return Markup(f"<text{_class(css)} {at}>{escape(words)}</text>")  # noqa: S704  escaped
 
 
+def group(css: str, marks: Iterable[Markup]) -> Markup:
+    """Return marks that look alike."""
+    return Markup('<g class="{}">{}</g>').format(css, Markup("").join(marks))
+
+
 def number(value: float) -> str:
     """Write a coordinate with one place, and without a zero behind the point."""
     written = f"{value:.1f}".removesuffix(".0")

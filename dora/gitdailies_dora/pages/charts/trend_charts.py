@@ -78,6 +78,14 @@ def plot(
     return svg.svg("chart", label, WIDTH, HEIGHT, drawn)
 
 
+def both(label: str, sides: Sequence[Sequence[Point]], scale: Scale) -> Markup:
+    """Draw the dots and the lines of two groups over the same buckets; the first one has the titles."""
+    one, other = (_Frame(points, scale) for points in sides)
+    lines = [svg.group("one", one.lines()), svg.group("other", other.lines())]
+    drawn = [*one.axes(), *lines, *one.fields()]
+    return svg.svg("chart", label, WIDTH, HEIGHT, drawn)
+
+
 class _Frame:
     """The place of the buckets and the values of one chart."""
 
@@ -158,6 +166,10 @@ class _Frame:
             if point.value is not None and point.dark is None:
                 radius = max(largest * sqrt(point.weight / max(most, 1)), _LEAST_RADIUS)
                 yield svg.circle(self.x(at), self.y(point.value), radius, "" if point.whole else "pale")
+
+    def lines(self) -> Iterator[Markup]:
+        yield from self.dots()
+        yield from self.line()
 
     def line(self) -> Iterator[Markup]:
         """Join neighbors that have a rolling value; one without such a neighbor is a short line."""

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
 from functools import partial
+from typing import Any
 
 from gitdailies_connection.relay.answers import DeliveryPage, RelayStatus, ShownDelivery, StoredRequest
 from gitdailies_core.errors import RelayFault, RelayRefusal
@@ -26,6 +27,7 @@ from gitdailies_dora.pages.deliveries.delivery_words import (
     WANTS_ACTION,
     address_of,
     alerts,
+    chart,
     done_sentence,
     list_address,
     mapped_now,
@@ -33,6 +35,7 @@ from gitdailies_dora.pages.deliveries.delivery_words import (
     said,
     sending,
     step_title,
+    taken_after,
     timeline,
 )
 from gitdailies_dora.pages.frame.forms import THROUGH, Wrong, with_last_day, wrong_of
@@ -78,7 +81,7 @@ class DeliveryPages(PageGroup):
         wrong = wrong_of(fault.reason, FILTERS) if isinstance(fault, RelayRefusal) else Wrong()
         rows = page.deliveries if page else ()
         names = await self._site.filters({} if rows else filters)
-        seqs = await self._seqs(event.id for row in rows for event in row.events)
+        stored = await self._stored(event.id for row in rows for event in row.events)
         return self._site.render(
             visit,
             "deliveries.html",
@@ -93,7 +96,8 @@ class DeliveryPages(PageGroup):
             alerts=alerts(relay, state) if state else (),
             rows=rows,
             names=names,
-            seqs=seqs,
+            stored=stored,
+            chart=chart(rows, self._site.settings.zone),
             more=list_address(relay, filters, after=page.next) if page and page.next else None,
             looked_back_to=page.looked_back_to if page else None,
             newest=list_address(relay, filters) if after else None,
@@ -144,7 +148,9 @@ class DeliveryPages(PageGroup):
             wants_action=found.outcome in WANTS_ACTION,
             moments=timeline(found, is_owner=visit.is_owner),
             mapped=mapped_now(found),
-            seqs=await self._seqs(event.id for event in found.events),
+            stored=await self._stored(event.id for event in found.events),
+            about_what=next((text for event in found.events if (text := event.body.get("title"))), ""),
+            taken_after=taken_after(found),
             steps=[(step, step_title(step, found.outcome)) for step in found.steps if step in STEPS],
             back=list_address(relay, {}),
             address=partial(address_of, relay, found.id),
@@ -156,9 +162,9 @@ class DeliveryPages(PageGroup):
         text = f"The request to the relay failed: {fault}. {fault.remedy}"
         return self._site.message(visit, 502, "The relay does not answer", text)
 
-    async def _seqs(self, ids: Iterable[str]) -> Mapping[str, int]:
-        """Return the numbers of events by their ids, for links."""
-        return await self._site.store.read(partial(queries.seqs_of, ids=list(dict.fromkeys(ids))[:500]))
+    async def _stored(self, ids: Iterable[str]) -> Mapping[str, tuple[int, Mapping[str, Any]]]:
+        """Return events by their ids, with their numbers, for links and titles."""
+        return await self._site.store.read(partial(queries.stored, ids=list(dict.fromkeys(ids))[:500]))
 
 
 def chosen_relay(visit: Visit, names: tuple[str, ...]) -> str:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 from pathlib import PurePath
 from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
-from gitdailies_connection.relay.answers import RelayAlert, RelayStatus, ShownDelivery
+from gitdailies_connection.relay.answers import ListedDelivery, RelayAlert, RelayStatus, ShownDelivery
 from gitdailies_core.values.times import parse
 from gitdailies_server.storage.timestamps import to_us
+from markupsafe import Markup
 
-from gitdailies_dora.pages.frame.formatting import amount, clock_time
+from gitdailies_dora.pages.charts import sparks
+from gitdailies_dora.pages.frame.formatting import amount, clock_time, count, duration
 
 # The title of each outcome, and what it means.
 OUTCOMES: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -99,6 +102,8 @@ FOR_MANY: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "filtered": (REPLAY,),
     }
 )
+# The bars of the chart of outcomes.
+_BINS = 24
 FILTERS = ("source", "outcome", "service", "repo", "from", "to", "q")
 
 
@@ -131,6 +136,39 @@ def _worded(name: str, value: str, zone: tzinfo) -> str:
     return clock_time(to_us(parse(value, name)), zone) if name in ("from", "to") else value
 
 
+def chart(rows: Sequence[ListedDelivery], zone: tzinfo) -> Markup | str:
+    """Draw what became of the deliveries of a list over time; "" if all came at once."""
+    times = [to_us(row.received_at) for row in rows]
+    began, length = min(times, default=0), max(times, default=0) - min(times, default=0)
+    if not length:
+        return ""
+    bins: list[Counter[str]] = [Counter() for _ in range(_BINS)]
+    for row, at in zip(rows, times, strict=True):
+        bins[(at - began) * (_BINS - 1) // length][row.outcome] += 1
+    begins = (clock_time(began + number * length // (_BINS - 1), zone) for number in range(_BINS))
+    return sparks.bars(
+        f"{amount(len(rows), 'delivery', 'deliveries')} by time: {_counted(sum(bins, Counter()))}",
+        [found.total() for found in bins],
+        [True] * _BINS,
+        dark=[found.total() - sum(found[one] for one in WANTS_ACTION) for found in bins],
+        wide=True,
+        titles=[f"From {at}: {_counted(found)}" for at, found in zip(begins, bins, strict=True)],
+    )
+
+
+def _counted(found: Counter[str]) -> str:
+    worded = (f"{count(number)} {OUTCOMES[one][0].lower()}" for one, number in found.most_common())
+    return ", ".join(worded) or "none"
+
+
+def taken_after(delivery: ShownDelivery) -> str:
+    """Return how long after its arrival the receiver had taken all events; "" if it has not."""
+    took = [one.at for event in delivery.events for one in event.attempts if (one.status or 500) < 300]
+    if not took or delivery.outcome != "passed_on":
+        return ""
+    return duration((max(took) - delivery.received_at).total_seconds())
+
+
 def about(delivery: ShownDelivery, incident: str, zone: tzinfo) -> list[tuple[str, str]]:
     """Return what tells a delivery from the others, for the page that asks to confirm a step on it."""
     words = dict.fromkeys(message.word for message in delivery.messages if message.word)
@@ -159,7 +197,10 @@ def said(outcome: str, sentence: str) -> str:
 def done_sentence(did: str, deliveries: str, events: str) -> str:
     """Say what an action did, from the parameters of an address: a word of ours and two numbers; else ""."""
     if did == EXAMPLE:
-        return "An example was sent. It counts for gitdailies/example in the environment test."
+        return (
+            "An example was sent. It counts for gitdailies/example, and in no figure of production."
+            " gitdailies erase --repo gitdailies/example takes it back."
+        )
     if did in PAUSING:
         return PAUSING[did][2]
     numbers = (deliveries, events)

@@ -7,23 +7,32 @@ from functools import partial
 from types import MappingProxyType
 from urllib.parse import urlencode
 
-from gitdailies_connection.relay.answers import ActionResult, ServiceReport
+from gitdailies_connection.relay.answers import ActionResult, ServiceReport, ServiceUse
+from gitdailies_connection.relay.client import RelayClient
 from gitdailies_core.errors import RelayFault
+from gitdailies_core.values.renames import folded
 from starlette.responses import Response
 
 from gitdailies_dora.accounts.audit import write_audit
 from gitdailies_dora.derived.read.figures import known_names
 from gitdailies_dora.events.records import moves
-from gitdailies_dora.events.records.moves import Move
+from gitdailies_dora.events.records.moves import Move, Moving
+from gitdailies_dora.figures.words.unknown_names import repository_of
 from gitdailies_dora.pages.deliveries.delivery_pages import chosen_relay
-from gitdailies_dora.pages.deliveries.delivery_words import list_address
+from gitdailies_dora.pages.deliveries.delivery_words import done_sentence, list_address
+from gitdailies_dora.pages.frame.event_links import move_url
 from gitdailies_dora.pages.frame.request_context import Visit
 from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup
 
 SERVICES = "/settings/services"
 _LONGEST = 300
 # `name` is that of a service whose line has its id.
-_FIELDS = ("service", "name", "repo", "environment")
+_FIELDS = ("service", "name", "repo", "environment", "counts_as")
+# What a person writes, as in gitdailies.yml, where incidents count without a service.
+_NO_SERVICE = '""'
+# The fields that say what a line was, and those of none.
+_OF_A_LINE = ("change", "ignore", "repo", "environment", "counts_as")
+_NO_LINE = MappingProxyType({"change": "remove"})
 _NOTHING_WRONG = MappingProxyType(dict.fromkeys(_FIELDS, ""))
 
 
@@ -49,7 +58,7 @@ class ServicePages(PageGroup):
         given = {name: fields.get(name, "").strip()[:_LONGEST] for name in _FIELDS}
         ignored = fields.get("ignore") == "yes"
         if ignored or change == "remove":
-            given |= {"repo": "", "environment": ""}
+            given |= dict.fromkeys(("repo", "environment", "counts_as"), "")
         elif given["repo"] and "{" not in given["repo"]:
             await site.catch_up()
             meant = partial(known_names.destination, name=given["repo"], settings=site.settings)
@@ -57,32 +66,33 @@ class ServicePages(PageGroup):
             if question and fields.get("new") != "yes":
                 return await self._page(visit, error=f"{question}.", wrong=given, status=422, asks=True)
             given["repo"] = repo
-        body = {**given, "ignore": ignored, "change": change, "person": visit.user.name}
+        line = {name: text for name, text in given.items() if name != "counts_as"}
+        if given["counts_as"]:
+            line["countsAs"] = given["counts_as"].replace(_NO_SERVICE, "")
+        body = {**line, "ignore": ignored, "change": change, "person": visit.user.name}
+        service = given["service"]
         try:
+            report = await site.relays.ask(relay, _report)
             done = await site.relays.ask(relay, lambda client: client.post("/services", body, ActionResult))
         except RelayFault as fault:
             return await self._page(visit, error=f"{fault}.", wrong=given, status=422)
-        service = given["service"]
-        before = {name: fields.get(f"was_{name}", "").strip()[:_LONGEST] for name in ("repo", "environment")}
-        detail = {"relay": relay, **given, "ignored": ignored, "change": change, "before": before}
+        was = _former(_line_of(service, report))
+        detail = {"relay": relay, **given, "ignored": ignored, "change": change, "before": was}
         detail["events"] = list(done.events)
         await self._write(visit, write_audit, action="service.mapped", subject=service, detail=detail)
         site.log.info("service mapped", service=service, change=change, person=visit.user.name)
-        if change == "add":
-            did = {"did": "replay", "deliveries": str(len(done.deliveries)), "events": str(len(done.events))}
-            return site.redirect(list_address(relay, {"service": given["name"] or service}, **did))
-        repo = given["repo"] or before["repo"]
-        if given["repo"] and before["repo"] and given["repo"] != before["repo"]:
-            moving = Move(before["repo"], repo)
-            found = await site.store.ask(partial(moves.find, wish=moving, renames=site.settings.renames))
-            # A line may have the id of a service, which events do not have.
-            named = next((name for name in found.services if name.casefold() == service.casefold()), "")
-            if found.events:
-                reason = f"the line of {service} named another repository"
-                query = {"repo": before["repo"], "to": repo, "service": named, "reason": reason}
-                return site.redirect(f"/events/move?{urlencode(query)}")
-        undo = {"undo": service, "repo": before["repo"], "environment": before["environment"]}
-        return site.redirect(f"{SERVICES}?{urlencode({'relay': relay, **undo})}")
+        query = {"relay": relay, "changed": service, "name": given["name"]}
+        if done.deliveries:
+            query |= {
+                "did": "replay",
+                "deliveries": str(len(done.deliveries)),
+                "events": str(len(done.events)),
+            }
+        # What was counted stays, so that a line which counted something is not undone by its removal.
+        if not (done.events and was == _NO_LINE):
+            is_undone = fields.get("undo") == "yes" and fields.get("undone") != "yes"
+            query |= {**was, "undone": "yes" if is_undone else ""}
+        return site.redirect(f"{SERVICES}?{urlencode({key: text for key, text in query.items() if text})}")
 
     async def _page(
         self,
@@ -93,20 +103,37 @@ class ServicePages(PageGroup):
         status: int = 200,
         asks: bool = False,
     ) -> Response:
-        relays = self._site.relays
+        site, relays = self._site, self._site.relays
         relay = chosen_relay(visit, relays.names) if relays.names else ""
         found: ServiceReport | None = None
         fault: RelayFault | None = None
         if relay:
             try:
-                found = await relays.ask(relay, lambda client: client.get("/services", ServiceReport))
+                found = await relays.ask(relay, _report)
             except RelayFault as one:
                 fault, status = one, 502
-        known = await self._site.store.ask(partial(known_names.deploying, settings=self._site.settings))
-        return self._site.render(
+        known = await site.store.ask(partial(known_names.deploying, settings=site.settings))
+        changed = "" if error else visit.fields.get("changed", "")
+        line = _line_of(changed, found)
+        undo = {name: visit.fields[name] for name in _OF_A_LINE if visit.fields.get(name)}
+        if undo == _former(line):
+            undo = {}
+        left: Moving | None = None
+        moving = Move(undo.get("repo", ""), line.targets[0].repo if line and line.targets else "")
+        if changed and moving.to and folded(moving.repo) not in ("", folded(moving.to)):
+            find = partial(moves.find, renames=site.settings.renames)
+            left = await site.store.ask(partial(find, wish=moving))
+            # A line may have the id of a service, which events do not have.
+            names = {folded(one) for one in (undo.get("counts_as"), changed) if one}
+            named = next((name for name in left.services if folded(name) in names), "")
+            moving = moving._replace(service=named)
+            left = await site.store.ask(partial(find, wish=moving))
+        reason = f"the line of {changed} named another repository"
+        return site.render(
             visit,
             "services.html",
             repos=list(known.values()),
+            guess=lambda one: one.suggestion or repository_of(one.service or "", known) or "",
             status=status,
             relay=relay,
             relay_links=[(name, f"{SERVICES}?relay={name}", name == relay) for name in relays.names],
@@ -115,8 +142,43 @@ class ServicePages(PageGroup):
             error=error,
             wrong=wrong,
             asks=asks,
-            undo={name: visit.fields.get(name, "") for name in ("undo", "repo", "environment")},
+            changed=changed,
+            line_now=line,
+            former=_former,
+            undo={"change": "edit" if line else "add", **undo} if undo else {},
+            undone=visit.fields.get("undone", ""),
+            name=visit.fields.get("name", "") or changed,
+            editing=visit.fields.get("edit", ""),
+            done=done_sentence(*(visit.fields.get(name, "") for name in ("did", "deliveries", "events"))),
+            moving=moving,
+            left=left if visit.fields.get("undone") != "yes" else None,
+            move_address=move_url(moving, reason),
             waiting_address=list_address(relay, {"outcome": "unmapped"}),
             replay_address=f"/deliveries/actions?relay={relay}&action=replay&outcome=unmapped",
             of_service=lambda name: list_address(relay, {"service": name}),
         )
+
+
+def _report(client: RelayClient) -> ServiceReport | None:
+    return client.get("/services", ServiceReport)
+
+
+def _line_of(service: str, report: ServiceReport | None) -> ServiceUse | None:
+    """Return the line of a service that the pages can change, if it has one."""
+    lines = report.mapped if report else ()
+    named = (one for one in lines if report and one.file == report.file)
+    return next((one for one in named if one.name.casefold() == service.casefold()), None)
+
+
+def _former(line: ServiceUse | None) -> dict[str, str]:
+    """Return the fields of a form that write a line again; none for one with several targets."""
+    if line is None:
+        return dict(_NO_LINE)
+    if line.ignored:
+        return {"ignore": "yes"}
+    if len(line.targets) != 1:
+        return {}
+    (target,) = line.targets
+    counts_as = _NO_SERVICE if target.service == "" else target.service
+    fields = {"repo": target.repo, "environment": target.environment, "counts_as": counts_as}
+    return {name: text for name, text in fields.items() if text}

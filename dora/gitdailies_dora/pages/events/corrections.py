@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from urllib.parse import urlencode
 
+from gitdailies_connection.relay.answers import ServiceReport
+from gitdailies_core.errors import RelayFault
 from gitdailies_core.events.events import INCIDENT_STARTED
+from gitdailies_core.values.nearest_name import nearest
+from gitdailies_core.values.renames import folded
 from gitdailies_server.storage.database import Session
 from starlette.responses import Response
 
@@ -19,6 +24,7 @@ from gitdailies_dora.events.records.moves import Move, Moving
 from gitdailies_dora.figures.history.corrections import DEPLOY, OF_DEPLOY, OF_INCIDENT, OF_REWORK, REWORK
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.pages.events.event_pages import EventPages
+from gitdailies_dora.pages.frame.event_links import move_url
 from gitdailies_dora.pages.frame.forms import Wrong, wrong_of
 from gitdailies_dora.pages.frame.request_context import Visit, local_path
 from gitdailies_dora.pages.frame.site import Page, PageGroup, Site
@@ -93,13 +99,18 @@ class CorrectionPages(PageGroup):
             return await self._show_move(visit, refused)
         site.log.info("incidents moved", incidents=found.incidents, **wish._asdict(), person=visit.user.name)
         await site.catch_up()
-        return site.redirect(f"{MOVE}?{urlencode({'repo': wish.repo, 'incident': wish.incident})}")
+        # All that was moved back may be moved again.
+        incident = "" if wish.undo else wish.incident
+        return site.redirect(move_url(Move(wish.repo, "", incident=incident)))
 
     async def _show_move(self, visit: Visit, refused: Refusal | None = None) -> Response:
         site, wish = self._site, _move_of(visit)._replace(undo=False)
         await site.catch_up()
-        found, moved, repos = await site.store.ask(partial(_read, wish=wish, settings=site.settings))
+        wish, found, moved, repos = await site.store.ask(partial(_read, wish=wish, settings=site.settings))
         of_repo = {"repo": wish.repo, "kind": INCIDENT_STARTED, "service": wish.service}
+        reason = visit.fields.get("reason", "")
+        if wish.to and not (visit.fields.get("to") or reason):
+            reason = f"{wish.repo} is the wrong name"
         wrong = Wrong() if refused is None else wrong_of(refused.problem.detail, ("to", "reason"))
         return site.render(
             visit,
@@ -111,21 +122,44 @@ class CorrectionPages(PageGroup):
             there=sorted({one.repo for one in moved.events}),
             of_repo=urlencode({name: text for name, text in of_repo.items() if text}),
             repos=repos,
-            reason=without_keys(visit.fields.get("reason", "")),
+            reason=without_keys(reason),
+            lines=await self._lines_to(wish) if visit.is_owner else [],
             error=wrong.above,
             wrong=wrong.beside,
         )
 
+    async def _lines_to(self, wish: Move) -> list[tuple[str, str, str]]:
+        """Return the lines that still lead to a repository: the service, the place, and where to edit it."""
+        found, relays = [], self._site.relays
+        for relay in relays.names:
+            with suppress(RelayFault):  # the move does not need it
+                report = await relays.ask(relay, lambda client: client.get("/services", ServiceReport))
+                for line in report.mapped if report else ():
+                    is_meant = folded(wish.service) in ("", folded(line.name))
+                    if is_meant and folded(wish.repo) in {folded(target.repo) for target in line.targets}:
+                        place = f"{line.file}, line {line.line}"
+                        address = (
+                            f"/settings/services?{urlencode({'relay': relay, 'edit': line.name})}#edited"
+                        )
+                        found.append((line.name, place, address))
+        return found
 
-def _read(session: Session, wish: Move, settings: FigureSettings) -> tuple[Moving, Moving, list[str]]:
-    """Return what can be moved, what was moved from the same repository, and where it may be moved to."""
-    moved = moves.find(session, Move(wish.repo, "", incident=wish.incident, undo=True), settings.renames)
+
+def _read(session: Session, wish: Move, settings: FigureSettings) -> tuple[Move, Moving, Moving, list[str]]:
+    """Return a move with a target, what can be moved, what was moved from there, and all targets.
+
+    The target of a repository without deploys is the one with the nearest name.
+    """
+    past = Move(wish.repo, "", incident=wish.incident, undo=True, together=True)
     known = known_names.deploying(session, settings)
-    return moves.find(session, wish, settings.renames), moved, list(known.values())
+    if not wish.to and folded(wish.repo) not in known:
+        wish = wish._replace(to=nearest(wish.repo, known.values()))
+    found, moved = (moves.find(session, one, settings.renames) for one in (wish, past))
+    return wish, found, moved, list(known.values())
 
 
 def _move_of(visit: Visit) -> Move:
     repo, to, service, incident = (
         visit.fields.get(name, "").strip()[:_LONGEST] for name in ("repo", "to", "service", "incident")
     )
-    return Move(repo, to, service.strip("*"), incident, visit.fields.get("undo") == "yes")
+    return Move(repo, to, service.strip("*"), incident, visit.fields.get("undo") == "yes", together=True)

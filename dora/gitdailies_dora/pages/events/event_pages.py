@@ -40,10 +40,12 @@ from gitdailies_dora.pages.events.event_view import (
     deploy_view,
     end_view,
     incident_view,
+    told_apart,
 )
 from gitdailies_dora.pages.frame.event_summary import TITLES, EventSummary, event_summary
 from gitdailies_dora.pages.frame.formatting import BEHIND_US, csv_line, moment
 from gitdailies_dora.pages.frame.forms import THROUGH, Wrong, team_choices, with_last_day, wrong_of
+from gitdailies_dora.pages.frame.phrases import WHEN_NOT_FAILED
 from gitdailies_dora.pages.frame.request_context import Visit
 from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup
 
@@ -258,6 +260,7 @@ class EventPages(PageGroup):
             elsewhere=elsewhere,
             relay=relay,
             correct_open=wrong is not None,
+            when_not_failed=WHEN_NOT_FAILED,
             error=wrong.above if wrong else "",
             wrong=wrong.beside if wrong else {},
             typed={name: without_keys(visit.fields.get(name, "")) for name in ("what", "deploy", "reason")},
@@ -272,7 +275,11 @@ class EventPages(PageGroup):
             return NOTHING if deploy is None else deploy_view(deploy, about, settings)
         if event.kind == INCIDENT_STARTED:
             incident = await ask(partial(detail.incident, id_=event.id, settings=settings, now=now))
-            return NOTHING if incident is None else incident_view(incident, about, settings)
+            if incident is None:
+                return NOTHING
+            ids = [near.id for near in incident.attribution.near]
+            stored = await self._site.store.read(partial(queries.stored, ids=ids))
+            return told_apart(incident_view(incident, about, settings), stored)
         end = await ask(partial(detail.event, id_=event.id, settings=settings, now=now))
         return NOTHING if end is None else end_view(end, about, settings)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gitdailies_core.events.events import DEPLOYED
 from gitdailies_core.values.times import parse
@@ -19,7 +19,7 @@ from gitdailies_dora.figures.history.facts import TIME
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.figures.words import reasons, timeline
 from gitdailies_dora.pages.frame.event_links import Piece, commit_url, event_url, linked
-from gitdailies_dora.pages.frame.event_titles import name_of, title_of
+from gitdailies_dora.pages.frame.event_titles import name_of, short, title_of
 from gitdailies_dora.pages.frame.formatting import (
     clock_time,
     duration,
@@ -320,6 +320,19 @@ def _attribution(
         wide=_link(attribution.wide, about.time, "before the incident"),
         near=[(ref.id, _link_to(ref, about.time)) for ref in attribution.near],
     )
+
+
+def told_apart(view: EventView, stored: Mapping[str, tuple[int, Mapping[str, Any]]]) -> EventView:
+    """Add to the deploys near an incident their message or title, version and run, where known."""
+    if view.attribution is None:
+        return view
+    near = []
+    for id_, link in view.attribution.near:
+        _, deploy = stored.get(id_, (0, {}))
+        words = (deploy.get("message") or deploy.get("title"), deploy.get("version"), deploy.get("run"))
+        named = [short(str(one)) for one in words if one]
+        near.append((id_, link._replace(note=", ".join([*named, link.note]))))
+    return replace(view, attribution=view.attribution._replace(near=near))
 
 
 def _correction(made: answers.EventCorrection | None, zone: tzinfo) -> ShownCorrection | None:

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from gitdailies_dora.derived.read.answers import EventReference
 from gitdailies_dora.derived.read.events.event_filters import MAY_HAVE_FAILED, OPEN
 from gitdailies_dora.events.query import BY_REMEDY, INFERRED, RECOVERED, RECOVERY_UNKNOWN, REWORK, STILL_OPEN
+from gitdailies_dora.events.records.moves import Move
 from gitdailies_dora.figures.answers.selection import Period
 from gitdailies_dora.figures.words.rates import EVIDENCE_WORDS
 from gitdailies_dora.pages.frame.event_titles import name_of, title_of
@@ -61,7 +62,7 @@ _SENTENCES = (
     *((rf"({_NUMBER})\s{word}", (word,)) for word in EVIDENCE_WORDS.values()),
     (rf"({_NUMBER})\shad\san\sincident", ("May have failed",)),
     (rf"({_NUMBER})\stoo\snew\sto\stell", ("Too new to tell",)),
-    (rf"({_NUMBER})\sfailed\sin\sthe\slast", ("Recent failures",)),
+    (rf"({_NUMBER})\sfailed\sor\smay\shave\sfailed\sin", ("Recent failures",)),
     (rf"unknown\sfor\s({_NUMBER}\sdeploys?)", ("Unknown deploys",)),
     (rf"nothing\snew\sin\s({_NUMBER}\sdeploys?)", ("Deploys with nothing new",)),
     (rf"((?:{_NUMBER}|one)\srecovered(?:\sdeploys?)?)", ("Recovered",)),
@@ -139,6 +140,15 @@ def opened(sentence: str, listed: Mapping[str, str]) -> list[Piece]:
                 pieces += [Piece(sentence[at : found.start(group)]), number]
                 at = found.end(group)
     return [piece for piece in (*pieces, Piece(sentence[at:])) if piece.text]
+
+
+def move_url(move: Move, reason: str = "") -> str:
+    """Return the address of the page that moves incidents, with its form filled in."""
+    given = {
+        **{name: getattr(move, name) for name in ("repo", "to", "service", "incident")},
+        "reason": reason,
+    }
+    return f"/events/move?{urlencode({name: text for name, text in given.items() if text})}"
 
 
 def repository_url(repo: str) -> str:

@@ -83,8 +83,12 @@ def _words(choices: Iterable[str]) -> Any:
 
 def field_error(error: UsageError) -> str:
     """Return an error as the sentence next to its field, without the name of the field."""
-    text = str(error).partition(": ")[2]
-    return f"{text[:1].upper()}{text[1:]}."
+    return sentence(str(error).partition(": ")[2])
+
+
+def sentence(text: str) -> str:
+    """Return a text with a full stop and a capital, unless it begins with the name of a repository."""
+    return f"{text}." if "/" in text.partition(" ")[0] else f"{text[:1].upper()}{text[1:]}."
 
 
 class Wrong(NamedTuple):
@@ -97,10 +101,9 @@ class Wrong(NamedTuple):
 def wrong_of(detail: str, fields: Sequence[str]) -> Wrong:
     """Return an error with its field if it names one of *fields*; any other error goes above the form."""
     name, _, text = detail.partition(": ")
-    sentence = f"{text[:1].upper()}{text[1:]}."
     if name in fields:
-        return Wrong(beside={name: sentence})
-    return Wrong(above=sentence if name == "form" else f"{detail}.")
+        return Wrong(beside={name: sentence(text)})
+    return Wrong(above=sentence(text) if name == "form" else f"{detail}.")
 
 
 def _check(check: Callable[[], object]) -> None:

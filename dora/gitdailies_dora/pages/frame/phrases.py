@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
 
 from gitdailies_core.values.times import parse
 from gitdailies_server.storage.timestamps import to_us
 
+from gitdailies_dora.accounts.audit import AuditLine
 from gitdailies_dora.figures.answers import comparison
 from gitdailies_dora.figures.answers.numbers import (
     FAIL_RATE,
@@ -46,7 +48,41 @@ FIGURE_NAMES: Mapping[str, str] = {
 FEW, UNCLEAR, NONE_BEFORE = "too few to compare", "no clear change", "No earlier value to compare with"
 TOO_SHORT = "too few whole weeks to compare"
 _NOT_CLEAR: Mapping[str, str] = {comparison.FEW: FEW, comparison.UNCLEAR: UNCLEAR, TOO_SHORT: TOO_SHORT}
+# Which of two decisions a person takes.
+WHEN_NOT_FAILED = (
+    "If the incident had another cause, such as an outage of a provider, choose \u201cNo deploy caused "
+    "it\u201d on its page. If the deploy worked as it should, choose \u201cIt did not fail\u201d on "
+    "the page of the deploy."
+)
 _COUNTS: Mapping[str, str] = {comparison.HIGHER: "more", comparison.LOWER: "fewer"}
+
+# Settings that make the figures, in plain words; \1 is the name of a repository.
+_SETTINGS = (
+    (r"dora\.window_hours", "the window"),
+    (r"dora\.timezone", "the time zone"),
+    (r"dora\.production", "the names of production"),
+    (r"dora\.deploys\.hotfix", "the branches of hotfixes"),
+    (r"dora\.count_same_commit", "whether a second deploy of a commit counts"),
+    (r"dora\.failures", "what makes a deploy fail"),
+    (r"dora\.mirrors\W+(.*?)\W*", r"the mirror of \1"),
+    (r"teams\b.*", "teams"),
+    (r"repositories\W+(.*?)\W*\.was", r"former names of \1"),
+    (r"repositories\W+(.*?)\W*\.services\b.*", r"paths of services in \1"),
+)
+
+
+def setting(name: str) -> str:
+    """Write the name of a setting in plain words."""
+    found = ((re.fullmatch(pattern, name), words) for pattern, words in _SETTINGS)
+    return next((match.expand(words) for match, words in found if match), name)
+
+
+def changed_settings(lines: Iterable[AuditLine], zone: tzinfo) -> list[tuple[str, str]]:
+    """Write which settings changed, by the minute: each kind once."""
+    found: dict[str, dict[str, None]] = {}
+    for line in lines:
+        found.setdefault(moment(to_us(line.at), zone), {})[setting(line.subject)] = None
+    return [(at, ", ".join(words)) for at, words in found.items()]
 
 
 def between(interval: RateInterval) -> str:
@@ -105,36 +141,42 @@ def span(number: float) -> str:
     return duration(number * 86_400) if 0 < number < 1 else days(number)
 
 
-def change(figure: str, changed: SeriesChange, before: Figures) -> str:
+def change(figure: str, changed: SeriesChange, before: Figures, unit: tuple[int, str] | None = None) -> str:
     """Write what became of a figure, with the value and the counts of the period before."""
     said = became(figure, changed, before)
     if said == NONE_BEFORE:
         return said
-    return f"{said}; before: {', '.join(map(unbroken, value(figure, before).split(', ')))}"
+    return f"{said}; before: {', '.join(map(unbroken, value(figure, before, unit).split(', ')))}"
 
 
 def became(figure: str, changed: SeriesChange, before: Figures) -> str:
     """Write what became of a figure since the period before."""
-    word = changed.by_figure[figure]
-    if word == comparison.FEW and value(figure, before).startswith(NOTHING):
+    if changed.by_figure[figure] == comparison.FEW and value(figure, before).startswith(NOTHING):
         return NONE_BEFORE
+    return _word(figure, changed)
+
+
+def difference(figure: str, changed: SeriesChange, names: Sequence[str]) -> str:
+    """Write how the second of two groups differs from the first one."""
+    said = _word(figure, changed)
+    if comparison.is_clear(changed.by_figure[figure]):
+        return f"{names[1]}: {said} than {names[0]}"
+    return said.replace(UNCLEAR, "no clear difference")
+
+
+def _word(figure: str, changed: SeriesChange) -> str:
+    """Return the word of a change: more deploys, a higher rate, a longer time; or why there is none."""
+    word = changed.by_figure[figure]
     if (figure, word) == (FREQUENCY, comparison.FEW):
         word = TOO_SHORT  # whole weeks are compared, however many deploys they have
-    return _NOT_CLEAR.get(word) or f"clearly {_word(figure, word)}"
+    return _NOT_CLEAR.get(word) or f"clearly {_COUNTS[word] if figure == FREQUENCY else word}"
 
 
-def _word(figure: str, word: str) -> str:
-    """Return the word of a change: more deploys, a higher rate, a longer time."""
-    if figure == FREQUENCY:
-        return _COUNTS[word]
-    return word
-
-
-def value(figure: str, figures: Figures) -> str:
-    """Write the main number of a figure with the count behind it."""
+def value(figure: str, figures: Figures, unit: tuple[int, str] | None = None) -> str:
+    """Write the main number of a figure with the count behind it; *unit* is that of a frequency beside it."""
     if figure == FREQUENCY:
         found = figures.deployment_frequency
-        often, within = frequency(found)
+        often, within = frequency(found, unit=unit)
         deploys = amount(found.deploys, "deploy", "deploys")
         if within:
             return f"{often} {within}"

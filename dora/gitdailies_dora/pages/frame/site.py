@@ -33,7 +33,7 @@ from gitdailies_dora.operations.installation import Installation
 from gitdailies_dora.pages.frame.documentation import link
 from gitdailies_dora.pages.frame.event_links import opened_markup
 from gitdailies_dora.pages.frame.formatting import amount, kept_whole, visible, zone_name
-from gitdailies_dora.pages.frame.forms import last_day, role_words
+from gitdailies_dora.pages.frame.forms import last_day, role_words, sentence
 from gitdailies_dora.pages.frame.relays import Relays
 from gitdailies_dora.pages.frame.request_context import (
     FORM_FIELD,
@@ -141,6 +141,7 @@ class Site:
                 role_words=self._role_words,
                 form_field=FORM_FIELD,
                 timezone=self.settings.zone,
+                store_fault=self.store.fault if visit.person else "",
                 navigation=[
                     (
                         path,
@@ -342,7 +343,7 @@ def pretty(value: Any) -> str:
 def _sentence(detail: str) -> str:
     """Return the detail of a problem for a person: about a form, a sentence, since the title names it."""
     text = detail.removeprefix("form: ")
-    return detail if text == detail else f"{text[:1].upper()}{text[1:]}."
+    return detail if text == detail else sentence(text)
 
 
 def _with_query(visit: Visit) -> str:

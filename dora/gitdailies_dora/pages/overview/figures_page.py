@@ -13,18 +13,18 @@ from gitdailies_server.storage.timestamps import to_us
 from starlette.responses import Response
 
 from gitdailies_dora.derived.read.figures.answer import of_groups
-from gitdailies_dora.derived.read.figures.answer_cache import AnswerCache
+from gitdailies_dora.derived.read.figures.compared import compared
 from gitdailies_dora.derived.read.figures.overview import overview
 from gitdailies_dora.derived.read.figures.repository_page import repository_page
 from gitdailies_dora.derived.read.figures.series_question import MOST_DAYS, MOST_LISTED, Asked, asked
 from gitdailies_dora.derived.read.figures.sums import open_incidents
-from gitdailies_dora.derived.read.question import FILTERS, Question, question
+from gitdailies_dora.derived.read.question import FILTERS, Question, question, team_key
 from gitdailies_dora.events import query
 from gitdailies_dora.events.problem import Refusal, refusal
 from gitdailies_dora.events.records import spellings
 from gitdailies_dora.figures.answers import trend
 from gitdailies_dora.figures.answers.selection import DEFAULT_DAYS
-from gitdailies_dora.figures.answers.series import SeriesQuestion
+from gitdailies_dora.figures.answers.series import REPO, TEAM, SeriesQuestion
 from gitdailies_dora.figures.answers.trend import INTERVALS
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.pages.frame.conditional import conditional
@@ -32,11 +32,12 @@ from gitdailies_dora.pages.frame.formatting import window
 from gitdailies_dora.pages.frame.forms import THROUGH, Wrong, team_choices, with_last_day, wrong_of
 from gitdailies_dora.pages.frame.request_context import Visit
 from gitdailies_dora.pages.frame.site import FIGURES, Page, Site
-from gitdailies_dora.pages.overview import overview_view
+from gitdailies_dora.pages.overview import compared_view, overview_view
 from gitdailies_dora.pages.overview import repository_view as dora_view
 from gitdailies_dora.pages.overview.chance_view import ASKED, how_wrong
+from gitdailies_dora.pages.overview.compared_view import WITH
 from gitdailies_dora.pages.overview.formats import FORMS, write
-from gitdailies_dora.pages.overview.overview_view import FIRST_SORT, SORTS
+from gitdailies_dora.pages.overview.overview_view import BY_TEAM, FIRST_SORT, LAYOUTS, SORTS
 from gitdailies_dora.pages.settings.samples import deploy_command
 
 WALL = "wall"
@@ -45,19 +46,23 @@ RENEWED, SHORTEST_TURN, LONGEST_TURN = "30", 5, 3600
 # The span of the rolling values in charts.
 ROLLING_WEEKS = 4
 _VIEWS = (WALL,)
-_PARAMETERS = (*FILTERS, THROUGH, "days", "sort", "page", "view", "rotate")
+_PARAMETERS = (*FILTERS, THROUGH, WITH, "days", "rows", "sort", "page", "view", "rotate")
 # Those that a person fills in.
-_FIELDS = ("repo", "environment", "service", "team", "from", "to")
-_OF_THE_TABLE = ("sort", "page", "view", "rotate")
+_FIELDS = ("repo", "environment", "service", "team", WITH, "from", "to")
+_OF_THE_TABLE = (WITH, "rows", "sort", "page", "view", "rotate")
 
 
 class _Asked(NamedTuple):
-    """What an address asks for: for the page of one repository, and for the overview."""
+    """What an address asks for: for the page of one repository, and for the overview.
+
+    `pair` has two teams or repositories, as they are folded, if they are to be compared.
+    """
 
     one: Question
     all: Asked
     sort: str
     page: int
+    pair: tuple[str, str] | None
 
 
 class DoraPage:
@@ -65,7 +70,6 @@ class DoraPage:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._answers: AnswerCache = AnswerCache(site.store, site.clock)
 
     def pages(self) -> list[Page]:
         return [
@@ -79,7 +83,7 @@ class DoraPage:
         try:
             filters = _filters(visit, _PARAMETERS)
             if visit.screen:  # it shows no link to what it may not open
-                filters["view"] = WALL
+                filters |= {"view": WALL, WITH: ""}
             self._asked(filters)
         except Refusal as refused:
             return self._error(visit, refused.problem.detail)
@@ -88,7 +92,7 @@ class DoraPage:
             return whole
         # The rows may now include events later than the first moment.
         shown = partial(_shown, filters=filters, question=self._asked(filters), settings=self._site.settings)
-        template, context = await self._answers.ask(frozenset(filters.items()), shown)
+        template, context = await self._site.store.ask(shown)
         choices = team_choices(self._site.teams)
         page = self._site.render(
             visit, template, error="", sample=deploy_command(visit.origin), team_choices=choices, **context
@@ -139,6 +143,8 @@ class DoraPage:
         view = filters.get("view")
         if view and view not in _VIEWS:
             raise refusal("request", f"view: expected {' or '.join(_VIEWS)}, got {got(view)}")
+        if (rows := filters.get("rows", BY_TEAM)) not in LAYOUTS:
+            raise refusal("request", f"rows: expected one of {', '.join(LAYOUTS)}, got {got(rows)}")
         query.number("rotate", filters.get("rotate", RENEWED), SHORTEST_TURN, LONGEST_TURN)
         unit = trend.buckets(one.selection.period)[0]
         given = {name: [text] for name, text in filters.items() if name not in _OF_THE_TABLE}
@@ -147,13 +153,28 @@ class DoraPage:
             "interval": [unit if unit in INTERVALS else "quarter"],
             "compare": ["before"],
         }
+        pair = None
+        if filters.get(WITH):
+            by = REPO if filters.get(REPO) else TEAM
+            pair = self._pair(by, filters)
+            given |= {"by": [by], by: [*pair], "rolling": [f"{ROLLING_WEEKS}w"]}
         every = asked(given, site.settings, site.teams, now)
         return _Asked(
             one=one,
-            all=every._replace(question=replace(every.question, whole=True)),
+            all=every._replace(question=replace(every.question, whole=pair is None)),
             sort=sort,
             page=query.number("page", filters.get("page", "1"), 1, MOST_LISTED),
+            pair=pair,
         )
+
+    def _pair(self, by: str, filters: Mapping[str, str]) -> tuple[str, str]:
+        if not filters.get(by):
+            raise refusal("request", f"{WITH}: choose a first team or repository, too")
+        key = partial(team_key, teams=self._site.teams) if by == TEAM else self._site.settings.repo
+        first, second = key(filters[by]), key(filters[WITH])
+        if first == second:
+            raise refusal("request", f"{WITH}: expected another {by} than {got(filters[by])}")
+        return first, second
 
     def _error(self, visit: Visit, error: str) -> Response:
         filters = with_last_day({name: visit.fields.get(name, "") for name in _PARAMETERS})
@@ -181,6 +202,9 @@ def _shown(
     session: Session, filters: Mapping[str, str], question: _Asked, settings: FigureSettings
 ) -> tuple[str, dict[str, Any]]:
     """Read what the page shows: the overview if there are several repositories and none is chosen."""
+    if question.pair:
+        both = compared(session, question.all.question, question.one.selection, settings, question.pair)
+        return "compared.html", compared_view.context(both, filters, question.all.question, settings)
     chosen = filters.get("repo") or filters.get("service")
     on_wall = filters.get("view") == WALL
     if not chosen and len(set(spellings.names(session, settings.renames).values())) > 1:

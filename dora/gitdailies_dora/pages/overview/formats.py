@@ -121,10 +121,11 @@ def as_markdown(answer: SeriesAnswer) -> str:
     """Write the groups of a series as a table, and the buckets of each as one more."""
     until = answer.to or answer.now
     by = answer.by
-    rates = [group.total.deployment_frequency.value or 0 for group in answer.groups]
+    often = [group.total.deployment_frequency.value for group in answer.groups]
+    rates = list(filter(None, often))
     unit = rate_unit(sum(rates) / max(len(rates), 1))
     lines = [
-        f"Figures from {answer.from_} to {until}, as of {answer.as_of}.",
+        f"Figures of {_scope(answer)} from {answer.from_} to {until}, as of {answer.as_of}.",
         f"Definitions {answer.definitions}.",
         "",
         *_table([*(name.capitalize() for name in by), *_HEADINGS]),
@@ -151,6 +152,12 @@ def as_markdown(answer: SeriesAnswer) -> str:
     if answer.next is not None:
         lines += ["", "There are more groups."]
     return "\n".join(lines) + "\n"
+
+
+def _scope(answer: SeriesAnswer) -> str:
+    asked = answer.filter
+    named = [*asked.team, *asked.repo, *asked.service] or ["all repositories"]
+    return ", ".join(map(_escaped, (*named, *asked.environment)))
 
 
 def _names(answer: SeriesAnswer, group: SeriesGroup) -> list[str]:

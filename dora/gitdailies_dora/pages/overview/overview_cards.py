@@ -31,6 +31,7 @@ from gitdailies_dora.pages.frame.formatting import (
     duration,
     part_in_percent,
     percent,
+    rate_unit,
     unbroken,
 )
 from gitdailies_dora.pages.overview.cards import LAYOUTS, CardContext
@@ -126,7 +127,9 @@ def cards(whole: Summary, open_now: Piece, units: Units, context: CardContext) -
             "is_empty": value == NOTHING or (figure == FREQUENCY and not frequency.deploys),
             "lines": [line if isinstance(line, Piece) else Piece(line) for line in lines if line],
             "spark": _spark(figure, units),
-            "change": "" if before is None or changed is None else phrases.change(figure, changed, before),
+            "change": ""
+            if before is None or changed is None
+            else phrases.change(figure, changed, before, rate_unit(frequency.value)),
         }
         for figure, (value, lines) in shown.items()
     ]

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from gitdailies_server.storage.timestamps import to_us
-
 from gitdailies_dora.derived.read.figures.names import MOST_SEEN, Choices
 from gitdailies_dora.derived.read.figures.overview import Overview
 from gitdailies_dora.figures.answers import series
@@ -98,6 +96,12 @@ SORTS: Mapping[str, Sort] = MappingProxyType(
 )
 FIRST_SORT = next(iter(SORTS))
 
+# What the rows are: repositories by team, repositories of all teams in one order, or teams.
+BY_TEAM, FLAT, TEAMS_ONLY = "by-team", "repositories", "teams"
+LAYOUTS: Mapping[str, str] = MappingProxyType(
+    {BY_TEAM: "Repositories by team", FLAT: "Repositories of all teams", TEAMS_ONLY: "Teams only"}
+)
+
 
 def context(
     found: Overview,
@@ -110,8 +114,10 @@ def context(
 ) -> dict[str, Any]:
     """Return everything that the overview shows besides the form."""
     question, read = found.question, found.found
-    rows = _sorted(found, sort)
+    layout = filters.get("rows", BY_TEAM) if question.teams_known and not on_wall else BY_TEAM
+    rows = _sorted(found, sort, layout)
     pages = wall_pages(rows, with_teams=bool(question.teams_known)) if on_wall else _in_pages(rows)
+    pages = [rows] if layout == TEAMS_ONLY else pages
     page = min(page, len(pages))
     environment = _environment(found, settings)
     whole = _summary(found, ALL, (ALL,))
@@ -119,6 +125,9 @@ def context(
     shown = pages[page - 1]
     active = {key[1] for key in rows}
     zone = settings.zone
+    still_open = found.open_now[ALL]
+    words = f" incident{'' if still_open == 1 else 's'} open now"
+    groups = _by_team(found, rows, shown, drawn, layout)
     observed = phrases.observed(whole.total.deployment_frequency, zone)
     listed = {} if on_wall else drawn.listed(question.period)
     units = _by_unit(found, drawn, listed=bool(listed))
@@ -133,7 +142,7 @@ def context(
         "before_since": whole.before and phrases.observed(whole.before.deployment_frequency, zone),
         "observed": observed,
         "decide": listed.get("May have failed", ""),
-        "cards": cards(whole, drawn.open_now(found.open_now[ALL], " open now"), units, shown_in),
+        "cards": cards(whole, drawn.open_now(still_open, words), units, shown_in),
         "chance": explained(whole.total.change_fail_rate, read.sums.shares((ALL,), question.period)),
         "counts_of": listed,
         "unit": question.interval,
@@ -144,11 +153,17 @@ def context(
         "sort": sort,
         "common": None if drawn.common is None else unbroken(percent(drawn.common)),
         "top": unbroken(f"0 to {drawn.top * 100:.0f} %"),
-        "teams": _by_team(found, rows, shown, drawn),
+        "teams": groups,
+        "with_ranges": any(row and row["range"] for one in groups for row in (one["total"], *one["rows"])),
+        "layouts": [
+            (title, dora_url(filters, rows=one, page=None), one == layout) for one, title in LAYOUTS.items()
+        ],
+        "layout": LAYOUTS[layout] if question.teams_known else "Repositories",
+        "sorted_by": "Sort within each team by" if question.teams_known and layout == BY_TEAM else "Sort by",
         "with_teams": bool(question.teams_known),
         "unknown": found.unknown,
         "alone": found.alone,
-        "changed": [(moment(to_us(one.at), zone), one.subject) for one in found.changed],
+        "changed": phrases.changed_settings(found.changed, zone),
         "number": count(len(active)),
         "quick_check": quick_check(whole.total),
         "outside": _outside(found, drawn, len(active)),
@@ -194,22 +209,31 @@ def wall_pages(rows: Sequence[Key], *, with_teams: bool) -> list[Sequence[Key]]:
     return [*pages]
 
 
-def _sorted(found: Overview, sort: str) -> list[Key]:
+def _sorted(found: Overview, sort: str, layout: str) -> list[Key]:
     """Return the keys of rows: teams in the order of the file, and their repositories as asked.
 
-    An incident is open now, whatever the period is. So its repository has a row without deploys, too.
+    In another layout, all repositories are as asked, or all teams. An incident is open now, whatever the
+    period is. So its repository has a row without deploys, too.
     """
-    read, question = found.found, found.question
+    read, known = found.found, found.question.teams_known
     keys = {*read.keys, *(key for key in found.open_now if key != ALL)}
+    of_team = {team: [key for key in keys if key[0] == team] for team, *_ in keys}
 
-    def order(key: Key) -> tuple[Any, ...]:
+    def order(together: Sequence[Key], name: str) -> tuple[Any, ...]:
         value = None
         if sort != "name":
-            value = SORTS[sort].value(read.sums.over(key, read.planned.total), found.open_now[key])
-        team = question.teams_known.position(key[0])
-        return team, value is None, -(value or 0), found.names.get(key[1], key[1]).casefold()
+            (total,) = read.sums.together([together], read.planned.total)
+            value = SORTS[sort].value(total, sum(found.open_now[one] for one in together))
+        return value is None, -(value or 0), name.casefold()
 
-    return sorted(keys, key=order)
+    def of_row(key: Key) -> tuple[Any, ...]:
+        team: tuple[Any, ...] = (known.position(key[0]),)
+        if layout == TEAMS_ONLY:
+            team = order(of_team[key[0]], known.title(key[0]))
+        row = order([key], found.names.get(key[1], key[1]))
+        return (*row, *team) if layout == FLAT else (*team, *row)
+
+    return sorted(keys, key=of_row)
 
 
 class _Drawing:
@@ -221,9 +245,10 @@ class _Drawing:
         self.filters = filters
         self.environment = environment
         self.whole = whole
-        # One unit for all rows, on every page: that of the mean row.
-        often = self.whole.total.deployment_frequency.value or 0
-        self.unit = rate_unit(often / max(len(found.found.keys), 1))
+        # One unit for all rows, on every page: that of the mean row with deploys.
+        often, read = self.whole.total.deployment_frequency.value or 0, found.found
+        deploying = sum(any(read.sums.deploys([key], [read.planned.total])) for key in read.keys)
+        self.unit = rate_unit(often / max(deploying, 1))
         self.common = whole.total.change_fail_rate.value
         self.top = 1.0 if (self.common or 0) > _USUAL_TOP * 0.75 else _USUAL_TOP
         self.titles = [bucket_title(found.question.interval, one) for one, _ in found.found.planned.buckets]
@@ -276,7 +301,7 @@ class _Drawing:
                 sum(found.open_now[key] for key in keys),
                 **place,
             ),
-            "changes": {figure: _clear(figures, figure) for figure in FIGURES},
+            "changes": {figure: _clear(figures, figure, self.unit) for figure in FIGURES},
         }
 
     def open_now(self, number: int, words: str = "", **place: str) -> Piece:
@@ -302,20 +327,27 @@ def _summary(found: Overview, group: Key, keys: Sequence[Key]) -> Summary:
     return shown._replace(change=found.clear.changes.get(group))
 
 
-def _clear(figures: Summary, figure: str) -> str:
+def _clear(figures: Summary, figure: str, unit: tuple[int, str]) -> str:
     """Write what became of a figure, if that is clear; else ""."""
     if figures.change is None or figures.before is None:
         return ""
     if not is_clear(figures.change.by_figure[figure]):
         return ""
-    return phrases.change(figure, figures.change, figures.before)
+    return phrases.change(figure, figures.change, figures.before, unit)
 
 
 def _by_team(
-    found: Overview, rows: Sequence[Key], shown: Sequence[Key], drawn: _Drawing
+    found: Overview, rows: Sequence[Key], shown: Sequence[Key], drawn: _Drawing, layout: str
 ) -> list[dict[str, Any]]:
     """Return the groups of one page, each with its rows; without teams, there is one without a title."""
     teams = found.question.teams_known
+
+    def row(key: Key) -> dict[str, Any]:
+        name = found.names.get(key[1], key[1])
+        return drawn.row(found, [key], name, _repo_url(drawn, name))
+
+    if layout == FLAT:
+        return [{"total": None, "rows": list(map(row, shown))}] if shown else []
     groups: list[dict[str, Any]] = []
     for team in dict.fromkeys(key[0] for key in shown):
         keys = [key for key in rows if key[0] == team]
@@ -326,11 +358,7 @@ def _by_team(
         groups.append(
             {
                 "total": drawn.row(found, keys, title, href, of_team=True) if teams else None,
-                "rows": [
-                    drawn.row(found, [key], name := found.names.get(key[1], key[1]), _repo_url(drawn, name))
-                    for key in shown
-                    if key[0] == team
-                ],
+                "rows": [row(key) for key in shown if key[0] == team] if layout == BY_TEAM else [],
             }
         )
     return groups

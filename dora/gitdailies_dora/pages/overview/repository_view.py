@@ -33,6 +33,7 @@ from gitdailies_dora.pages.frame.formatting import (
     dora_url,
     duration,
     moment,
+    rate_unit,
     url_time,
     window,
 )
@@ -59,10 +60,7 @@ _HEADINGS = {"day": "Day", "week": "Week of", "quarter": "Quarter from", "decade
 
 def form(filters: Mapping[str, str]) -> dict[str, Any]:
     """Return what the form and the choice of periods show."""
-    same = {
-        name: filters.get(name, "")
-        for name in ("repo", "team", "environment", "service", "now", "sort", "view", "rotate")
-    }
+    same = {name: text for name, text in filters.items() if name not in ("days", "from", "to", "page")}
     chosen = filters.get("days") or str(DEFAULT_DAYS)
     by_days = not (filters.get("from") or filters.get("to"))
     return {
@@ -101,6 +99,7 @@ def context(
     cut = [one.bucket for one in found.buckets]
     labels = [BUCKET_LABELS[unit].format(bucket.local_begin) for bucket in cut]
     figures, before, changed = found.figures
+    often = rate_unit(figures.deployment_frequency.value)
     observed = phrases.observed(figures.deployment_frequency, zone)
     place = ("repo", "service", "team", "environment")
     filled = {name: getattr(found.target, name) or "" for name in place}
@@ -134,13 +133,13 @@ def context(
         "behind": period.now - found.as_of > BEHIND_US,
         "observed": observed,
         "quick_check": quick_check(figures),
-        "changed": [(moment(to_us(one.at), zone), one.subject) for one in found.changed],
+        "changed": phrases.changed_settings(found.changed, zone),
         "open_now": opened_now,
         "before": None if found.before is None else moment(found.before, zone),
         "before_since": before and phrases.observed(before.deployment_frequency, zone),
         "changes": {}
         if before is None or changed is None
-        else {figure: phrases.change(figure, changed, before) for figure in FIGURES},
+        else {figure: phrases.change(figure, changed, before, often) for figure in FIGURES},
         "cards": shown,
         "live": _live(found, settings),
         "owners": [
@@ -196,7 +195,7 @@ def _trends(
         titles=[before + bucket_title(unit, bucket) for bucket in cut],
         counted=[began_at is not None and bucket.period.until >= began_at for bucket in cut],
         settled_until=settled_until,
-        marks=_marks(cut, [(to_us(one.at), one.subject) for one in reversed(found.changed)]),
+        marks=_marks(cut, [(to_us(one.at), phrases.setting(one.subject)) for one in reversed(found.changed)]),
         outages=_marks(cut, incidents),
     )
 

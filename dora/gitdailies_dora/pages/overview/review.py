@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from urllib.parse import urlencode
@@ -84,17 +83,16 @@ class ReviewPage(PageGroup):
         read = partial(derived_review.answer, question=question, settings=settings)
         found, week = await self._site.store.ask(read), question.week
         filters, now = found.filter, week.period.now
+        team = self._site.teams.title(filters.team) if filters.team else ""
         is_quiet = not found.open and not found.done and not found.happened
         names = NO_FILTERS if shared else await self._site.filters({"repo": question.repo})
         no_events = is_quiet and await self._site.store.read(queries.latest_events) == LatestEvents()
-        earlier, _ = week.weeks_before()[-1]
         place = {
             "repo": filters.repo or "",
             "team": filters.team or "",
             "environment": settings.production_name,
         }
-        spans = week.period, replace(week.period, began_at=earlier, ended_at=week.period.began_at)
-        counts = [urls_of_counts(place, span, settings.window_us) for span in spans]
+        counts = [urls_of_counts(place, span, settings.window_us) for span in (week.period, week.before)]
         over = week.period.until == week.period.ended_at
         notice = still_counting(found, now, settings.zone)
         return self._site.render(
@@ -110,13 +108,15 @@ class ReviewPage(PageGroup):
             monday=long_day(week.monday),
             sunday=long_day(week.monday + timedelta(days=6)),
             over=over,
+            compared_with=week_view.compared_with(found, now, settings.zone),
+            scope=", ".join(filter(None, [filters.repo, team])),
             no_events=no_events,
             notice=notice,
             headline=week_view.headline(found, now),
             figures=week_view.figures(found, *counts),
             happened=week_view.lines(found, now, settings.zone),
             happened_left=found.happened_left,
-            markdown=markdown(found, now, settings.zone, visit.origin),
+            markdown=markdown(found, now, settings.zone, visit.origin, team),
             sections=sections(found, settings.zone),
             summary="" if no_events or names.unknown else summary(found, notice),
             names=names,

@@ -24,12 +24,14 @@ from gitdailies_dora.pages.frame.event_titles import name_of, short
 from gitdailies_dora.pages.frame.formatting import (
     BEHIND_US,
     amount,
+    clock_time,
     count,
     day_and_time,
     duration,
     long_day,
     moment,
 )
+from gitdailies_dora.pages.frame.phrases import WHEN_NOT_FAILED
 from gitdailies_dora.pages.overview import week_view
 
 PATH = "/review"
@@ -45,7 +47,7 @@ TITLES = {
 # What each section asks of the reader.
 _QUESTIONS = {
     review.FAILED: "Is the cause right? Do you know what repaired it? Of one that may have failed, "
-    "only the time of an incident says so: did the deploy cause it?",
+    f"only the time of an incident says so: did the deploy cause it? {WHEN_NOT_FAILED}",
     review.UNLINKED: "Which deploy caused it, if any?",
     review.UNCOUNTED: "Should they count as production, or belong to another name?",
     review.TWICE: "Do two reporters report the same deploy? Then let only one of them report it.",
@@ -131,16 +133,18 @@ def summary(answer: answers.Review, notice: str) -> str:
     return " ".join([_NOTHING_YET if notice else _NOTHING, *(f"{part}." for part in parts)])
 
 
-def markdown(answer: answers.Review, now: int, zone: tzinfo, origin: str) -> str:
-    """Write the review for a chat; links lead to *origin*, the address of the pages."""
+def markdown(answer: answers.Review, now: int, zone: tzinfo, origin: str, team: str) -> str:
+    """Write the review for a chat; links lead to *origin*, the address of the pages. *team* is a title."""
     notice = still_counting(answer, now, zone)
+    as_of = to_us(parse(answer.as_of, "asOf"))
     url = origin + review_url(answer.week, answer.filter)
-    of = ", ".join(text for text in (answer.filter.repo, answer.filter.team) if text)
+    of = ", ".join(text for text in (answer.filter.repo, team) if text)
     monday = long_day(local_time(to_us(parse(answer.from_, "from")), zone).date())
+    earlier = week_view.compared_with(answer, now, zone)
     shown = week_view.figures(answer)
     figures = [
         f"- {one.name}: {_linked_all(one.value, origin)}"
-        + (f" (the week before: {_linked_all(one.before, origin)})" if one.before else "")
+        + (f" ({earlier}: {_linked_all(one.before, origin)})" if one.before else "")
         + (f", **{one.became}**" if one.is_clear else "")
         for one in shown
     ]
@@ -151,7 +155,8 @@ def markdown(answer: answers.Review, now: int, zone: tzinfo, origin: str) -> str
         for one in week_view.lines(answer, now, zone)
     ]
     parts = [
-        f"## Week of {monday} ([{answer.week}]({url}))" + (f", {_escaped(of)}" if of else ""),
+        f"## Week of {monday} ([{answer.week}]({url}))",
+        f"{_escaped(of) or 'All repositories'}, production, as of {clock_time(as_of, zone)}.",
         _linked_all(week_view.headline(answer, now), origin),
         *([notice] if notice else []),
         "\n".join(figures),
@@ -196,7 +201,7 @@ def _line(line: answers.ReviewLine, zone: tzinfo) -> Line:
         if line.evidence == TIME:
             choices.insert(0, (corrections.FAILED, "It failed"))
     elif isinstance(line, answers.UnlinkedIncident):
-        event, choices, at = line.incident.id, _causes(line), line.incident.time
+        event, choices, at = line.incident.id, _causes(line, zone), line.incident.time
     when = [Piece(f"{day_and_time(to_us(parse(at, 'time')), zone)}: ")] if at else []
     return Line(
         key=line.key,
@@ -214,12 +219,14 @@ def _done(done: answers.LineDecision, zone: tzinfo) -> str:
     return f"{done.how} by {done.by}, {at}{reason}"
 
 
-def _causes(line: answers.UnlinkedIncident) -> list[tuple[str, str]]:
+def _causes(line: answers.UnlinkedIncident, zone: tzinfo) -> list[tuple[str, str]]:
     """Return what one click decides: the value of the form, and the words on the button."""
-    near = [(f"{corrections.DEPLOY} {ref.id}", name_of(ref)) for ref in line.near]
+    near = [
+        (ref, f"{day_and_time(to_us(parse(ref.time, 'time')), zone)}: {name_of(ref)}") for ref in line.near
+    ]
     return [
-        *((value, name[0].upper() + name[1:]) for value, name in near),
-        (corrections.NO_DEPLOY, "No deploy"),
+        *((f"{corrections.DEPLOY} {ref.id}", name) for ref, name in near),
+        (corrections.NO_DEPLOY, "No deploy caused it"),
         (corrections.NOT_AN_INCIDENT, "Not an incident"),
     ]
 

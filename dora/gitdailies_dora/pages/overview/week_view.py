@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import tzinfo
+from datetime import timedelta, tzinfo
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -13,18 +13,17 @@ from gitdailies_server.storage.timestamps import to_us
 from gitdailies_dora.derived.read import answers
 from gitdailies_dora.figures.answers.comparison import is_clear
 from gitdailies_dora.figures.answers.numbers import FIGURES
+from gitdailies_dora.figures.answers.selection import at_local_time, local_time
 from gitdailies_dora.figures.history.incidents import BY_CAUSE, BY_HAND, BY_TIME, NO_CAUSE
 from gitdailies_dora.figures.words.week import severity_rank
 from gitdailies_dora.pages.frame import phrases
 from gitdailies_dora.pages.frame.event_links import Piece, event_url, joined, link, opened, repository_url
 from gitdailies_dora.pages.frame.event_titles import name_of, short
-from gitdailies_dora.pages.frame.formatting import amount, day_and_time, duration
+from gitdailies_dora.pages.frame.formatting import amount, day_and_time, duration, rate_unit
 
 # What is said of the deploys that an incident is attributed to.
 _BY_EVIDENCE, _BY_TIME = ("Caused by ", ""), ("{} after ", ", which may have caused it")
 _CAUSES = {BY_CAUSE: _BY_EVIDENCE, BY_HAND: _BY_EVIDENCE, BY_TIME: _BY_TIME}
-# Two weeks have one whole week each.
-_SHORTER = {phrases.TOO_SHORT: phrases.FEW}
 _NONE: Mapping[str, str] = MappingProxyType({})
 # So many repositories of an outage are named.
 _NAMED = 3
@@ -48,21 +47,29 @@ class HappenedLine(NamedTuple):
     pieces: list[Piece]
 
 
+def compared_with(answer: answers.Review, now: int, zone: tzinfo) -> str:
+    """Name what a week is compared with: the week before, or the part of it that a week has had at *now*."""
+    if now >= to_us(parse(answer.to, "to")):
+        return "the week before"
+    same = at_local_time(local_time(now, zone) - timedelta(days=7), zone)
+    return f"the week before until {day_and_time(same, zone)}"
+
+
 def figures(
     answer: answers.Review, listed: Mapping[str, str] = _NONE, listed_before: Mapping[str, str] = _NONE
 ) -> list[WeekFigure]:
     """Return the five figures of a week and of the week before, with the addresses of their lists."""
     found, before, change = [], answer.before, answer.change
+    often = [one.deployment_frequency.value for one in (answer.figures, before) if one is not None]
+    unit = rate_unit(min(filter(None, often), default=0))
     for name in FIGURES:
-        was, became = list[Piece](), ""
+        was, became, is_sure = list[Piece](), phrases.UNCLEAR, False
         if before is not None and change is not None:
-            was = opened(phrases.value(name, before), listed_before)
-            became = phrases.became(name, change, before)
-        is_sure = change is not None and is_clear(change.by_figure[name])
-        value = opened(phrases.value(name, answer.figures), listed)
-        found.append(
-            WeekFigure(phrases.FIGURE_NAMES[name], value, was, _SHORTER.get(became, became), is_sure)
-        )
+            was = opened(phrases.value(name, before, unit), listed_before)
+            is_sure = is_clear(change.by_figure[name])
+            became = phrases.became(name, change, before) if is_sure else became
+        value = opened(phrases.value(name, answer.figures, unit), listed)
+        found.append(WeekFigure(phrases.FIGURE_NAMES[name], value, was, became, is_sure))
     return found
 
 
@@ -123,7 +130,7 @@ def _cause(one: answers.Happening) -> list[Piece]:
         return [Piece(" failed"), *repaired, Piece(".")]
     if not one.deploys:
         said = "No deploy caused it" if one.how == NO_CAUSE else "No deploy is known to have caused it"
-        return [Piece(f". {said}.")]
+        return [Piece(f". {said}. If one did, change the cause on the page of the incident.")]
     said, rest = _CAUSES.get(one.how, _BY_TIME)
     return [
         Piece(f". {said.format(_late(one))}"),

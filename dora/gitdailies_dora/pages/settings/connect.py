@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from gitdailies_core.events.events import DEPLOYED
 from starlette.responses import Response
 
 from gitdailies_dora.accounts.keys import key_store
 from gitdailies_dora.accounts.keys.wrong_requests import keys_gone_wrong
 from gitdailies_dora.events import listing
-from gitdailies_dora.events.senders import newest_senders
+from gitdailies_dora.events.records.senders import all_senders
 from gitdailies_dora.pages.frame.event_summary import event_summary
 from gitdailies_dora.pages.frame.request_context import Visit
 from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup
@@ -54,7 +55,8 @@ class ConnectPages(PageGroup):
         now = self._site.clock()
         keys = await self._site.store.read(key_store.all_keys)
         wrong = await self._site.store.read(partial(keys_gone_wrong, since=now - RECENTLY))
-        senders = await self._site.store.ask(newest_senders)
+        senders = await self._site.store.read(all_senders)
+        kinds = await self._site.store.read(listing.kinds)
         return self._site.render(
             visit,
             "connect.html",
@@ -64,8 +66,8 @@ class ConnectPages(PageGroup):
             wrong=wrong,
             permissions=permissions,
             senders=[(sender, sender.is_silent(now)) for sender in senders],
-            has_deploys=any(sender.deploys for sender in senders),
-            has_incidents=any(not sender.deploys for sender in senders),
+            has_deploys=DEPLOYED in kinds,
+            has_incidents=not {*kinds} <= {DEPLOYED},
             sample=deploy_command(visit.origin),
             settings=relay_settings(visit.origin),
             **await self._newest(),

@@ -13,6 +13,7 @@ from gitdailies_dora.accounts import audit, people, people_store
 from gitdailies_dora.accounts.people import Person
 from gitdailies_dora.accounts.single_sign_on import identities
 from gitdailies_dora.pages.frame.forms import RoleForm, field_error
+from gitdailies_dora.pages.frame.phrases import setting
 from gitdailies_dora.pages.frame.request_context import Visit
 from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup
 
@@ -189,9 +190,13 @@ class PeoplePages(PageGroup):
         settings = [
             (setting_name(place), value, configured.where.get(place, ""))
             for place, value in configured.in_force.items()
+            if place[0] != "teams"
         ]
+        teams = [(team, configured.where.get(("teams", team.key), "")) for team in configured.teams]
         changes = await self._site.store.read(audit.setting_changes)
-        return self._site.render(visit, "figure-settings.html", settings=settings, changes=changes)
+        return self._site.render(
+            visit, "figure-settings.html", settings=settings, teams=teams, changes=changes, plain=setting
+        )
 
     def _member(self, visit: Visit, person: Person, form: RoleForm, status: int = 200) -> Response:
         return self._site.render(visit, "person.html", status, member=person, form=form)

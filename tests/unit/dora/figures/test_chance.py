@@ -254,10 +254,23 @@ def test_few_incidents_say_nothing_of_chance() -> None:
     assert certain["range"] == {"low": 1 / 3, "high": 1 / 3}
 
 
+def test_where_every_deploy_failed_nothing_is_certain() -> None:
+    """Three deploys of three that only time accuses may all have failed by chance."""
+    hours = (1, 5, 22)
+    events = [deploy(f"d{day}", f"{day + 1:02}T10:00:00") for day in range(3)]
+    for day, hour in enumerate(hours):
+        began = 10 + hour
+        at = f"{day + 1 + began // 24:02}T{began % 24:02}"
+        events += outage(f"{at}:00:00", f"{at}:30:00", f"I{day}")
+    rate = figures(events)["changeFailRate"]
+    assert (rate["failed"], rate["settled"], rate["evidence"]["time"]) == (3, 3, 3)
+    assert rate["range"] == {"low": 0.0, "high": 1.0}
+
+
 def test_a_bound_of_many_is_found() -> None:
     """Of very many deploys, the bound is near the mean, though no float is as small as its first step."""
     many = np.full(2, 2_000.0)
-    pools = Pools(many, many, many, np.array([many, many]), np.array([many, many]))
+    pools = Pools(many, many, many, np.zeros(2), np.array([many, many]), np.array([many, many]))
     assert 4_000 < pools.most_by_chance(10_000) < 4_300
     assert pools.most_by_chance(50) == 50
 

@@ -610,6 +610,13 @@ def test_production_may_be_a_glob_or_said_by_the_tier() -> None:
     assert figure("deploymentFrequency", *events, question=europe, production=production)["deploys"] == 4
 
 
+def test_no_setting_makes_examples_production() -> None:
+    """The environment of examples is another one, also where every name is production, and under any tier."""
+    every = FigureSettings(production=("*",))
+    assert every.environment("staging") == every.environment(None)
+    assert every.environment("GitDailies-Example", "production") == "gitdailies-example"
+
+
 def test_the_shown_name_of_production_selects_it() -> None:
     """It is the first name that is no glob; a glob stands for production, too, also one that fits no name."""
     assert FigureSettings(production=("prod-*", "Live", "eu")).production_name == "Live"

@@ -26,8 +26,8 @@ from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.figures.words.timeline import DeployedCommit
 from gitdailies_dora.sql.bulk import Lookup, lookup_many
 
-# So many deploys near an incident are offered as its cause: before its start, and after it.
-NEAR_BEFORE, NEAR_AFTER = 6, 3
+# So many deploys before an incident are offered as its cause.
+NEAR_BEFORE = 6
 # So many occurrences of an incident, and incidents of a deploy, are shown.
 _MOST = 100
 
@@ -45,10 +45,6 @@ _AFTER = (
 _LATEST = (
     "SELECT id FROM figures_deploys WHERE repo = ? AND environment = ? AND counts = 1 AND at <= ?"
     " ORDER BY at DESC, id DESC LIMIT ?"
-)
-_NEXT = (
-    "SELECT id FROM figures_deploys WHERE repo = ? AND environment = ? AND counts = 1 AND at > ? AND at <= ?"
-    " ORDER BY at, id LIMIT ?"
 )
 # The newest start of an incident.
 _NEWEST_START = (
@@ -194,11 +190,9 @@ class RelatedReader:
         return sorted({deploy for deploy, at, _, _ in found if at <= self.now})
 
     def near(self, row: StoredIncident) -> list[str]:
-        """Return the deploys nearest to an incident: those before it, the latest first, and those after."""
-        where = (row.repo, row.environment)
-        before = self._session.execute(_LATEST, (*where, row.at, NEAR_BEFORE)).fetchall()
-        after = self._session.execute(_NEXT, (*where, row.at, self.now, NEAR_AFTER)).fetchall()
-        return [id_ for (id_,) in (*before, *after)]
+        """Return the deploys before an incident, the latest first."""
+        asked = (row.repo, row.environment, row.at, NEAR_BEFORE)
+        return [id_ for (id_,) in self._session.execute(_LATEST, asked).fetchall()]
 
     def start_of(self, incident_id: str | None) -> str | None:
         """Return the id of the newest start of an incident."""

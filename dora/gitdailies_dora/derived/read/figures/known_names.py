@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from gitdailies_connection.config.sections.settings import TeamSettings
+from gitdailies_core.values.deploy_target import EXAMPLE
 from gitdailies_core.values.renames import folded
 from gitdailies_server.storage.database import Session
 
@@ -54,7 +55,7 @@ def without_deploys(session: Session, settings: FigureSettings) -> dict[str, str
     """Return a sentence about each repository that has incidents and no deploys, by its name."""
     known, found = deploying(session, settings), repositories(session, settings)
     # Without deploys at all, a name cannot be compared.
-    others = {repo: shown for repo, shown in found.items() if known and repo not in known}
+    others = {repo: shown for repo, shown in found.items() if known and repo not in {*known, EXAMPLE.repo}}
     return {shown: alone(shown, known.values(), "incidents and ") for shown in others.values()}
 
 

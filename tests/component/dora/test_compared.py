@@ -1,0 +1,160 @@
+"""Two teams, or two repositories, in one chart: their values, what differs, their lists, and the rows."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from gitdailies_dora.accounts.first_owner import invite_owner
+
+from tests.component.dora.test_numbers_open import Lists, check, main_of, unopened
+from tests.support.databases import KINDS
+from tests.support.dora.made_up_week import TEAMS, events_of
+from tests.support.dora.running import Receiver, at, in_thread
+from tests.support.dora.visitor import Visitor
+
+NOW = datetime.now(UTC)
+MONDAY = (NOW - timedelta(days=NOW.weekday() + 7)).replace(hour=0, minute=0, second=0, microsecond=0)
+SINCE = f"{MONDAY - timedelta(days=40):%Y-%m-%d}"
+BOTH = f"/dora?team=store&with=pay&from={SINCE}"
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def receiver(address: str) -> Iterator[Receiver]:
+    with in_thread(at(address), teams=TEAMS) as running:
+        key = running.key("all", "send", "read")
+        assert running.post(key, [*events_of(MONDAY), *slow_deploys()]).status_code == 202
+        yield running
+
+
+@pytest.fixture
+def owner(receiver: Receiver) -> Visitor:
+    visitor = Visitor(receiver)
+    assert visitor.join(invite_owner(receiver.store), "Kim").status_code == 303
+    return visitor
+
+
+def slow_deploys() -> list[dict[str, object]]:
+    """Return deploys of Payments whose commits waited for nine days, in weeks before the made-up ones."""
+    found: list[dict[str, object]] = []
+    for number in range(60):
+        time = MONDAY - timedelta(days=30) + timedelta(hours=number)
+        sha = f"{number + 1:040x}"
+        found.append(
+            {
+                "kind": "deployed",
+                "id": f"slow-{number}",
+                "repo": "larkspur/pay",
+                "environment": "production",
+                "commitSHA": sha,
+                "time": time.isoformat(),
+                "commits": [{"sha": sha, "time": (time - timedelta(days=9)).isoformat()}],
+            }
+        )
+    return found
+
+
+def text_of(markup: str) -> str:
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", markup)).replace("\xa0", " ").split())
+
+
+def card(page: str, name: str) -> str:
+    return page.partition(f'<h2 id="{name}">')[2].partition("</section>")[0]
+
+
+def values(page: str, name: str) -> list[str]:
+    return list(map(text_of, re.findall(r'<dd class="value">(.*?)</dd>', card(page, name), re.DOTALL)))
+
+
+def test_both_values_are_those_of_the_interface(receiver: Receiver, owner: Visitor) -> None:
+    """Each card has the value of each team, as a question about that team alone has it."""
+    page = main_of(owner.get(BOTH).text)
+    key = receiver.key("reader", "read")
+    for at_, team in enumerate(("store", "pay")):
+        figures = receiver.get(key, "/api/metrics", team=team, **{"from": SINCE}).json()["figures"]
+        deploys = figures["deploymentFrequency"]["deploys"]
+        assert values(page, "deploymentFrequency")[at_].endswith(f", {deploys} deploys")
+        commits = figures["changeLeadTime"]["commits"]
+        assert values(page, "changeLeadTime")[at_].endswith(f", {commits} commits")
+        settled = figures["changeFailRate"]["settled"]
+        assert re.search(rf"\b{settled}\b", values(page, "changeFailRate")[at_])
+    other = main_of(owner.get(f"/dora?team=pay&with=store&from={SINCE}").text)
+    assert values(other, "changeLeadTime") == values(page, "changeLeadTime")[::-1]
+
+
+def test_what_clearly_differs_is_said_once_above_and_at_its_card(owner: Visitor) -> None:
+    """Commits of Payments wait for days, those of Storefront for hours; rework of both is alike."""
+    page = main_of(owner.get(BOTH).text)
+    said = "Payments: clearly longer than Storefront"
+    assert f"What clearly differs: {said}." in text_of(page)
+    assert said in text_of(card(page, "changeLeadTime"))
+    assert "no clear difference" in text_of(card(page, "deploymentReworkRate"))
+    alike = text_of(main_of(owner.get("/dora?repo=larkspur/shop&with=larkspur/cart&days=60").text))
+    assert "No figure clearly differs." in alike
+
+
+def test_a_chart_has_a_line_of_each(owner: Visitor) -> None:
+    """All five charts have two groups, each with a line or dots; the label names both."""
+    page = main_of(owner.get(BOTH).text)
+    charts = re.findall(r'<svg class="chart" role="img" aria-label="([^"]*)".*?</svg>', page, re.DOTALL)
+    assert len(charts) == 5
+    assert all("of Storefront and Payments" in label for label in charts)
+    assert page.count('<g class="one"><') == page.count('<g class="other"><') == 5 + 1 + 5
+    assert re.search(r"<title>[^<]*: Storefront: \d+ deploys? in [^<]*\. Payments: \d+ deploys? in", page)
+
+
+def test_its_numbers_open(owner: Visitor) -> None:
+    """Each number of events leads to the list of its team, or of its repository."""
+    lists = Lists(owner)
+    for path in (BOTH, "/dora?repo=larkspur/pay&with=larkspur/ledger&days=60"):
+        page = main_of(owner.get(path).text)
+        assert check(page, lists), path
+        assert unopened(page) == [], path
+
+
+def test_what_cannot_be_compared_is_said(owner: Visitor) -> None:
+    """A second team alone, the same one twice, and one that is unknown are refused beside their field."""
+    for query, said in (
+        ("with=pay", "Choose a first team or repository, too."),
+        ("team=pay&with=PAY", "Expected another team than"),
+        ("team=pay&with=nobody", "Expected one of store, pay, base"),
+    ):
+        answer = owner.get(f"/dora?{query}")
+        assert (answer.status_code, said in html.unescape(answer.text)) == (400, True), query
+    unknown = owner.get("/dora?repo=larkspur/pay&with=larkspur/lodger")
+    assert "did you mean larkspur/ledger" in unknown.text
+
+
+def test_an_export_has_both(owner: Visitor) -> None:
+    """The export of the page is a series by team, of these two."""
+    link = re.search(r'href="(/dora/export[^"]*json[^"]*)"', owner.get(BOTH).text)[1]
+    found = owner.get(html.unescape(link)).json()
+    assert [group["by"] for group in found["groups"]] == [{"team": "store"}, {"team": "pay"}]
+
+
+def rows(page: str) -> list[list[str]]:
+    body = page.partition("<table")[2].partition("</table>")[0].partition("</thead>")[2]
+    return [
+        list(map(text_of, re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)))
+        for row in re.findall(r"<tr[^>]*>(.*?)</tr>", body, re.DOTALL)
+    ]
+
+
+def test_rows_may_be_teams_or_in_one_order(owner: Visitor) -> None:
+    """Teams alone, sorted as repositories are; and repositories of all teams, in one order."""
+    teams = owner.get("/dora?rows=teams&sort=lead&days=60").text
+    assert next(row[0] for row in rows(teams)) == "Payments (2)"
+    assert {row[0] for row in rows(teams)} == {"Payments (2)", "Storefront (2)", "Platform (1)"}
+    flat = [row[0] for row in rows(owner.get("/dora?rows=repositories&sort=name&days=60").text)]
+    assert flat == sorted(flat)
+    assert len(flat) == 5
+    assert "Sort within each team by" in owner.get("/dora?days=60").text
+    assert owner.get("/dora?rows=people").status_code == 400
