@@ -1840,20 +1840,8 @@ def lines(report: Report, fails: bool) -> list[str]:
     return [f"{_TITLE}: {levels.get(line, '')}{line}" for line in messages(report)]
 
 
-def _no_masks(key: str) -> list[str]:  # noqa: ARG001  most platforms mask known secrets
-    return []
-
-
-def _no_files(report: Report) -> dict[str, str]:  # noqa: ARG001  most platforms only have a log
-    return {}
-
-
 def _not_written(name: str) -> str:
     return f"{_TITLE}: WARNING: {name}: expected a file to write to, got none"
-
-
-def _green(environ: Mapping[str, str]) -> int:  # noqa: ARG001  a warning leaves most jobs green
-    return 0
 
 
 # The inputs keep the names that `settings` gives them.
@@ -1890,11 +1878,11 @@ class Step(NamedTuple):
     event: str = ""
     inputs: Callable[[Mapping[str, str]], dict[str, str]] = texts
     names: Mapping[str, str] | None = None
-    masks: Callable[[str], list[str]] = _no_masks
+    masks: Callable[[str], list[str]] = lambda _key: []  # most platforms mask known secrets
     log: Callable[[Report, bool], list[str]] = lines
-    files: Callable[[Report], dict[str, str]] = _no_files
+    files: Callable[[Report], dict[str, str]] = lambda _report: {}  # most platforms only have a log
     not_written: Callable[[str], str] = _not_written
-    warned: Callable[[Mapping[str, str]], int] = _green
+    warned: Callable[[Mapping[str, str]], int] = lambda _environ: 0  # a warning leaves most jobs green
     lends: str = ""
     ask: Callable[[Mapping[str, Any], Callable[[], bytes]], dict[str, str]] | None = None
     oidc: Callable[[Mapping[str, str], str], str] | None = None
@@ -2866,7 +2854,8 @@ def _visible(text: str) -> bool:
 
 AGAIN_STATUSES = frozenset({408, 425, 429})
 KEY_STATUSES = frozenset({401, 403})
-ADDRESS_STATUSES = frozenset({404, 405, 410})
+_NO_SUCH_METHOD = 405
+ADDRESS_STATUSES = frozenset({404, _NO_SUCH_METHOD, 410})
 # Payment, the proxy's sign-in, a lock, a failed dependency, legal reasons: none is about an event.
 RECEIVER_STATUSES = frozenset({402, 407, 423, 424, 451})
 # What is at fault, other than the event. These are values of the relay's store, of JSON and of metrics.
@@ -2890,6 +2879,13 @@ def at_fault(status: int | None, page: bool) -> str:
     if page or status in ADDRESS_STATUSES or (status is not None and 300 <= status < 400):
         return ADDRESS
     return RECEIVER if status in RECEIVER_STATUSES else ""
+
+
+def blamed(what: str, status: int | None, result: str) -> str:
+    """Say that *what* is at fault, as the *result* of an attempt shows."""
+    # A DORA server answers its pages so, which take no events.
+    path = "; that of a DORA server ends with /webhooks" if status == _NO_SUCH_METHOD else ""
+    return f"{FAULTS[what]} ({result}){path}"
 
 
 def is_final(status: int | None) -> bool:
@@ -2929,8 +2925,6 @@ def retry_after_seconds(value: str, now: datetime) -> float:
 # What follows from an attempt whose event was not taken: another attempt, or the end with a reason.
 
 _CONFLICT = 409
-# Where a DORA server takes events.
-_EVENTS_PATH = "/webhooks"
 # Waits grow to 16 s.
 _GROWS_UNTIL = 5
 # When a minute is nearly over, one attempt more is made, and has this time for its answer.
@@ -2967,9 +2961,7 @@ def after(
         code = REFUSED if what == KEY else NOT_DELIVERED
         if what == KEY and receiver.is_token:
             return ended(code, f"the ID token is refused ({result})", check="auth")
-        wrong = what == ADDRESS and not urlsplit(receiver.url).path.endswith(_EVENTS_PATH)
-        hint = f"; that of a DORA server ends with {_EVENTS_PATH}" if wrong else ""
-        return ended(code, f"{FAULTS[what]} ({result}){hint}", check=_CHECK.get(what, ""))
+        return ended(code, blamed(what, answer.status, result), check=_CHECK.get(what, ""))
     if is_final(answer.status):
         return ended(REFUSED, result)
     # Most events are taken at once, without a wait.

@@ -19,6 +19,8 @@ FILE = "gitdailies.yml"
 DATA = "gitdailies-data"
 # The keys that `gitdailies up` makes in its folder: one to send, one to read.
 SEND_KEY, READ_KEY = "webhook-key", "read-key"
+# The repository of `gitdailies demo`.
+DEMO = "larkspur/checkout-api"
 SYSTEM = Path("/etc/gitdailies")
 URL_VARIABLE, KEY_VARIABLE = "GITDAILIES_WEBHOOK_URL", "GITDAILIES_WEBHOOK_KEY"
 HOST_VARIABLE, DATA_VARIABLE = "GITDAILIES_HOST", "GITDAILIES_DATA"

@@ -7,7 +7,6 @@ label of metrics and the word of interfaces. People read the text, which may cha
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
 Code = Literal[
@@ -49,37 +48,33 @@ UNEXPECTED_PAYLOAD: Final = "unexpected_payload"
 INVALID_JSON: Final = "invalid_json"
 
 # Why a message did not become an event.
-IGNORED: Mapping[Code, str] = MappingProxyType(
-    {
-        FILTERED: "The source's filter does not want it.",
-        UNMAPPED: "No line under services says which repository it counts for.",
-        IGNORED_SERVICE: "Its service has ignore: true under services.",
-        UPDATE: "It neither starts nor ends an incident.",
-        UNKNOWN_TYPE: "The vendor's table does not have its word.",
-        REPEATED_START: "The start of this occurrence was sent before.",
-        REPEATED_END: "The end of this occurrence was sent before.",
-        LATE_START: "It belongs to an occurrence that began or ended before it arrived.",
-        END_WITHOUT_START: "It ends what never started, and does not say when that began.",
-        MERGED: "The incident was merged into another one, and ends when that one ends.",
-        NO_COMMIT: "It is a deploy that names no commit.",
-        NO_ROUTE: "No line under route says that its word is a deploy.",
-        RENAMED: "It says that a repository has another name now, and repositories does not say so.",
-        HOLD: "The source has a hold, and the incident was over sooner, or is not older than that yet.",
-        OTHER: "The vendor's adapter has a reason of its own.",
-    }
-)
+IGNORED: Mapping[Code, str] = {
+    FILTERED: "The source's filter does not want it.",
+    UNMAPPED: "No line under services says which repository it counts for.",
+    IGNORED_SERVICE: "Its service has ignore: true under services.",
+    UPDATE: "It neither starts nor ends an incident.",
+    UNKNOWN_TYPE: "The vendor's table does not have its word.",
+    REPEATED_START: "The start of this occurrence was sent before.",
+    REPEATED_END: "The end of this occurrence was sent before.",
+    LATE_START: "It belongs to an occurrence that began or ended before it arrived.",
+    END_WITHOUT_START: "It ends what never started, and does not say when that began.",
+    MERGED: "The incident was merged into another one, and ends when that one ends.",
+    NO_COMMIT: "It is a deploy that names no commit.",
+    NO_ROUTE: "No line under route says that its word is a deploy.",
+    RENAMED: "It says that a repository has another name now, and repositories does not say so.",
+    HOLD: "The source has a hold, and the incident was over sooner, or is not older than that yet.",
+    OTHER: "The vendor's adapter has a reason of its own.",
+}
 # Why a delivery could not be read as messages.
-UNREAD: Mapping[Code, str] = MappingProxyType(
-    {
-        UNEXPECTED_PAYLOAD: "It is JSON, but not as the vendor's table expects it.",
-        INVALID_JSON: "It is not JSON, nor the form encoding that it announces.",
-    }
-)
+UNREAD: Mapping[Code, str] = {
+    UNEXPECTED_PAYLOAD: "It is JSON, but not as the vendor's table expects it.",
+    INVALID_JSON: "It is not JSON, nor the form encoding that it announces.",
+}
 # A note to a message whose time is that of its receipt.
 AT_RECEIPT: Final = "time of receipt, as the delivery has none"
 # Why a delivery's body is quarantined: a change of gitdailies.yml or an upgrade may make it count.
 QUARANTINED: frozenset[str] = frozenset({UNMAPPED, UNKNOWN_TYPE, NO_COMMIT, RENAMED, *UNREAD})
-CODES: Mapping[Code, str] = MappingProxyType({**IGNORED, **UNREAD})
+CODES: Mapping[Code, str] = {**IGNORED, **UNREAD}
 
 
 class Reason(NamedTuple):

@@ -16,11 +16,11 @@ incidents may take a pause as the fault of one event, as long as it does not kno
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Callable, Union
 
-from gitdailies_core.values.http_answers import FAULTS, at_fault, described, is_final, wait_seconds
+from gitdailies_core.values.http_answers import at_fault, blamed, described, is_final, wait_seconds
 
 GIVE_UP_AGE_SECONDS = 7 * 86400.0
 # An age alone may come from a clock that was wrong for a moment. So many attempts take minutes.
@@ -39,17 +39,8 @@ class Outcome:
     error: str = ""
     retry_after: str = ""
     is_html: bool = False
-    answer: str = ""
-
     # What is only shown to people makes no other outcome.
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Outcome) and self._deciding() == other._deciding()
-
-    def __hash__(self) -> int:
-        return hash(self._deciding())
-
-    def _deciding(self) -> tuple[object, ...]:
-        return (self.status, self.error, self.retry_after, self.is_html)
+    answer: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -102,7 +93,7 @@ def decide(
     if status is not None and 200 <= status < 300 and not outcome.is_html:
         return Done()
     if what := at_fault(status, outcome.is_html):
-        return Pause(what, f"{FAULTS[what]} ({result})")
+        return Pause(what, blamed(what, status, result))
     if is_answer(outcome):
         return GiveUp(result)
     age_seconds = (now - first_attempt_at).total_seconds()

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any
 
 from gitdailies_core import Fields, Ignored, IncidentMessage, Request
@@ -23,17 +22,15 @@ from gitdailies_datadog.title import Title
 from gitdailies_datadog.variables import filled
 
 # `transition_type` of an event, and the same as $ALERT_TRANSITION. Most titles have it too.
-TRANSITIONS: Mapping[str, str] = MappingProxyType(
-    {
-        "alert": "Triggered",
-        "alert recovery": "Recovered",
-        "warning": "Warn",
-        "warning recovery": "Warn Recovered",
-        "no data": "No Data",
-        "no data recovery": "No Data Recovered",
-        "renotify": "Renotify",
-    }
-)
+TRANSITIONS: Mapping[str, str] = {
+    "alert": "Triggered",
+    "alert recovery": "Recovered",
+    "warning": "Warn",
+    "warning recovery": "Warn Recovered",
+    "no data": "No Data",
+    "no data recovery": "No Data Recovered",
+    "renotify": "Renotify",
+}
 # What an API answers has no time of receipt.
 _NO_REQUEST = Request.make(headers={}, body=b"")
 # The states whose time is in `resolved`.

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -42,13 +41,11 @@ class Reader:
     token_env: ClassVar[str] = rest.KEY_ENV
     second_env: ClassVar[str] = rest.SECOND_ENV
     second_header: ClassVar[str] = rest.SECOND_HEADER
-    parameters: ClassVar[Mapping[str, str]] = MappingProxyType(
-        {
-            "monitors?": "a search for monitors' events, such as env:prod, or * for all; else incidents",
-            "service?": "the service, if the webhook's template names one",
-            "env?": "the environment, if the webhook's template names one",
-        }
-    )
+    parameters: ClassVar[Mapping[str, str]] = {
+        "monitors?": "a search for monitors' events, such as env:prod, or * for all; else incidents",
+        "service?": "the service, if the webhook's template names one",
+        "env?": "the environment, if the webhook's template names one",
+    }
     site: str = "app.datadoghq.com"
     options: Mapping[str, Any] = field(default_factory=dict)
 

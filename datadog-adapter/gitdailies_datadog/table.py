@@ -7,7 +7,6 @@ an incident" (its states). The undocumented spellings are known from other recei
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from gitdailies_core import RESOLVED, STARTED, UPDATED, Option
@@ -20,59 +19,51 @@ NO_INCIDENT = "not an incident notification: it has no status"
 _WARN = "a warning; it counts only with the option warn: true"
 _NO_DATA = "missing data; it counts only with the option no_data: true"
 
-TRANSITIONS: Mapping[str, str] = MappingProxyType(
-    {
-        "Triggered": STARTED,
-        # The same cycle again. It is a start only if the first one never arrived.
-        "Re-Triggered": STARTED,
-        # Every word that begins with Recovered is an end, as in other receivers.
-        "Recovered": RESOLVED,
-        "Warn Recovered": RESOLVED,
-        "No Data Recovered": RESOLVED,
-        "NoData Recovered": RESOLVED,
-        "Renotify": UPDATED,
-        "Re-Notify": UPDATED,
-        "Warn": _WARN,
-        "Re-Warn": _WARN,
-        "No Data": _NO_DATA,
-        "Re-No Data": _NO_DATA,
-        "Null": NO_MONITOR,
-    }
-)
+TRANSITIONS: Mapping[str, str] = {
+    "Triggered": STARTED,
+    # The same cycle again. It is a start only if the first one never arrived.
+    "Re-Triggered": STARTED,
+    # Every word that begins with Recovered is an end, as in other receivers.
+    "Recovered": RESOLVED,
+    "Warn Recovered": RESOLVED,
+    "No Data Recovered": RESOLVED,
+    "NoData Recovered": RESOLVED,
+    "Renotify": UPDATED,
+    "Re-Notify": UPDATED,
+    "Warn": _WARN,
+    "Re-Warn": _WARN,
+    "No Data": _NO_DATA,
+    "Re-No Data": _NO_DATA,
+    "Null": NO_MONITOR,
+}
 
-STATUSES: Mapping[str, str] = MappingProxyType(
-    {
-        "active": STARTED,
-        # Users are no longer affected. Datadog's own time to restore ends here too.
-        "stable": RESOLVED,
-        # After stable, these are a second end, which is not sent.
-        "resolved": RESOLVED,
-        "completed": RESOLVED,
-    }
-)
+STATUSES: Mapping[str, str] = {
+    "active": STARTED,
+    # Users are no longer affected. Datadog's own time to restore ends here too.
+    "stable": RESOLVED,
+    # After stable, these are a second end, which is not sent.
+    "resolved": RESOLVED,
+    "completed": RESOLVED,
+}
 
-TABLE: Mapping[str, str] = MappingProxyType({**TRANSITIONS, **STATUSES})
+TABLE: Mapping[str, str] = {**TRANSITIONS, **STATUSES}
 
-OPTIONS: Mapping[str, Option] = MappingProxyType(
-    {
-        "warn": Option((False, True), "count a monitor's warnings as incidents"),
-        "no_data": Option((False, True), "count a monitor's missing data as incidents"),
-        "incident_ends_at": Option(
-            ("stable", "resolved"), "the status at which an incident of Incident Management is over"
-        ),
-    }
-)
+OPTIONS: Mapping[str, Option] = {
+    "warn": Option((False, True), "count a monitor's warnings as incidents"),
+    "no_data": Option((False, True), "count a monitor's missing data as incidents"),
+    "incident_ends_at": Option(
+        ("stable", "resolved"), "the status at which an incident of Incident Management is over"
+    ),
+}
 
 # Another meaning of a word: the option, its value, and the meaning with that value.
-_SWITCHED: Mapping[str, tuple[str, Any, str]] = MappingProxyType(
-    {
-        "Warn": ("warn", True, STARTED),
-        "Re-Warn": ("warn", True, STARTED),
-        "No Data": ("no_data", True, STARTED),
-        "Re-No Data": ("no_data", True, STARTED),
-        "stable": ("incident_ends_at", "resolved", UPDATED),
-    }
-)
+_SWITCHED: Mapping[str, tuple[str, Any, str]] = {
+    "Warn": ("warn", True, STARTED),
+    "Re-Warn": ("warn", True, STARTED),
+    "No Data": ("no_data", True, STARTED),
+    "Re-No Data": ("no_data", True, STARTED),
+    "stable": ("incident_ends_at", "resolved", UPDATED),
+}
 # The documentation does not say whether $INCIDENT_STATUS is in upper or lower case.
 _WRITTEN = {word.casefold(): word for word in TABLE}
 

@@ -41,7 +41,7 @@ class PagerDuty:
     table = TABLE
     options: Mapping[str, Option] = MappingProxyType({})
     # Priorities are the account's own.
-    values: Mapping[str, Sequence[str]] = MappingProxyType({"urgency": ("high", "low")})
+    values: Mapping[str, Sequence[str]] = {"urgency": ("high", "low")}
     examples = "gitdailies_pagerduty"
 
     def verify(self, request: Request, secrets: Sequence[Secret], settings: ProofSettings) -> None:

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from types import MappingProxyType
 
 from gitdailies_core import RESOLVED, STARTED, Change, Fields, Ignored, IncidentMessage
 
 from gitdailies_pagerduty.changes import change, merge_of
 
-ENTRIES: Mapping[str, str] = MappingProxyType(
-    {
-        "trigger_log_entry": STARTED,
-        "resolve_log_entry": RESOLVED,
-    }
-)
+ENTRIES: Mapping[str, str] = {
+    "trigger_log_entry": STARTED,
+    "resolve_log_entry": RESOLVED,
+}
 _REOPENING_UNKNOWN = "ended again, and neither the log nor the incident says when it was reopened"
 
 

@@ -8,7 +8,6 @@ service, the incident may now pass a filter or a route.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from gitdailies_core import RESOLVED, STARTED, UPDATED
 from gitdailies_core.reasons import OTHER, UNKNOWN_TYPE, Code
@@ -23,53 +22,51 @@ _ELSEWHERE = "not about an incident"
 # Every event type of an incident begins so, in V2 and V3.
 _INCIDENT = "incident."
 
-TABLE: Mapping[str, str] = MappingProxyType(
-    {
-        "incident.triggered": STARTED,
-        # It starts at reopened_at. created_at is still the first start.
-        "incident.reopened": STARTED,
-        # A merged incident ends with this event too: see resolve_reason.
-        "incident.resolved": RESOLVED,
-        "incident.acknowledged": UPDATED,
-        "incident.unacknowledged": UPDATED,
-        "incident.delegated": UPDATED,
-        "incident.escalated": UPDATED,
-        "incident.reassigned": UPDATED,
-        "incident.priority_updated": UPDATED,
-        "incident.service_updated": UPDATED,
-        "incident.incident_type.changed": UPDATED,
-        "incident.annotated": _WORK,
-        "incident.status_update_published": _WORK,
-        "incident.conference_bridge.updated": _WORK,
-        "incident.custom_field_values.updated": _WORK,
-        "incident.responder.added": _WORK,
-        "incident.responder.replied": _WORK,
-        "incident.role.assigned": _WORK,
-        "incident.task.created": _WORK,
-        "incident.task.updated": _WORK,
-        "incident.task.completed": _WORK,
-        "incident.action_invocation.created": _WORK,
-        "incident.action_invocation.updated": _WORK,
-        "incident.action_invocation.terminated": _WORK,
-        "incident.workflow.started": _WORK,
-        "incident.workflow.completed": _WORK,
-        "service.created": _SERVICE,
-        "service.updated": _SERVICE,
-        "service.deleted": _SERVICE,
-        "service.custom_field_values.updated": _SERVICE,
-        # The test button sends it. No list of event types has it.
-        "pagey.ping": "a ping: the connection works",
-        # V2. It has no event for reopening.
-        "incident.trigger": STARTED,
-        "incident.resolve": RESOLVED,
-        "incident.acknowledge": UPDATED,
-        "incident.unacknowledge": UPDATED,
-        "incident.assign": UPDATED,
-        "incident.escalate": UPDATED,
-        "incident.delegate": UPDATED,
-        "incident.annotate": _WORK,
-    }
-)
+TABLE: Mapping[str, str] = {
+    "incident.triggered": STARTED,
+    # It starts at reopened_at. created_at is still the first start.
+    "incident.reopened": STARTED,
+    # A merged incident ends with this event too: see resolve_reason.
+    "incident.resolved": RESOLVED,
+    "incident.acknowledged": UPDATED,
+    "incident.unacknowledged": UPDATED,
+    "incident.delegated": UPDATED,
+    "incident.escalated": UPDATED,
+    "incident.reassigned": UPDATED,
+    "incident.priority_updated": UPDATED,
+    "incident.service_updated": UPDATED,
+    "incident.incident_type.changed": UPDATED,
+    "incident.annotated": _WORK,
+    "incident.status_update_published": _WORK,
+    "incident.conference_bridge.updated": _WORK,
+    "incident.custom_field_values.updated": _WORK,
+    "incident.responder.added": _WORK,
+    "incident.responder.replied": _WORK,
+    "incident.role.assigned": _WORK,
+    "incident.task.created": _WORK,
+    "incident.task.updated": _WORK,
+    "incident.task.completed": _WORK,
+    "incident.action_invocation.created": _WORK,
+    "incident.action_invocation.updated": _WORK,
+    "incident.action_invocation.terminated": _WORK,
+    "incident.workflow.started": _WORK,
+    "incident.workflow.completed": _WORK,
+    "service.created": _SERVICE,
+    "service.updated": _SERVICE,
+    "service.deleted": _SERVICE,
+    "service.custom_field_values.updated": _SERVICE,
+    # The test button sends it. No list of event types has it.
+    "pagey.ping": "a ping: the connection works",
+    # V2. It has no event for reopening.
+    "incident.trigger": STARTED,
+    "incident.resolve": RESOLVED,
+    "incident.acknowledge": UPDATED,
+    "incident.unacknowledge": UPDATED,
+    "incident.assign": UPDATED,
+    "incident.escalate": UPDATED,
+    "incident.delegate": UPDATED,
+    "incident.annotate": _WORK,
+}
 
 
 def meaning(word: str) -> str:

@@ -68,6 +68,13 @@ _PARTS = (
     ("verified", "## Verified, and not"),
 )
 
+# Where a secret may be. A running relay gets no new variables.
+SECRET = (
+    "`{env: NAME}` is a variable that the relay has at its start. After `gitdailies up`, write"
+    " `{file: NAME}` in its place, and\nthe secret into a file `NAME` of mode 600 in `gitdailies-data`."
+    " Then `gitdailies reload` is enough."
+)
+
 
 def texts(root: Path) -> Mapping[str, str]:
     """Return the README.md of every pack, and the page that lists them."""
@@ -124,7 +131,8 @@ def _limits(pack: Mapping[str, Any]) -> Iterator[str]:
 def _settings(folder: Path, pack: Mapping[str, Any]) -> str:
     # A deploy's lines need its `route`, which only the pack's own words can explain.
     if pack["class"] == "deploy":
-        return "The relay needs lines in `gitdailies.yml`, and the vendor a webhook to it. Both are below."
+        needs = "The relay needs lines in `gitdailies.yml`, and the vendor a webhook to it. Both are below."
+        return f"{needs}\n\n{SECRET}"
     name, proofs = pack["name"], _listed(pack["proof"])
     variable = name.upper().replace("-", "_") + "_SECRET"
     lines = ["sources:", f"  {name}:", f"    adapter: {name}"]
@@ -140,7 +148,7 @@ def _settings(folder: Path, pack: Mapping[str, Any]) -> str:
         wanted = f"only: {{severity: [{severity}]}}   # or count: all" if severity else "count: all"
         lines.append(f"    {wanted}")
     lines += ["services:", "  checkout-api: {repo: larkspur/checkout-api}"]
-    return "In `gitdailies.yml`:\n\n```yaml\n" + "\n".join(lines) + "\n```"
+    return "In `gitdailies.yml`:\n\n```yaml\n" + "\n".join(lines) + f"\n```\n\n{SECRET}"
 
 
 def _severity(folder: Path) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from types import MappingProxyType
 from urllib.parse import quote
 
 from gitdailies_core import Fields, Ignored, text_of
@@ -23,9 +22,9 @@ class Reader:
     name = "squadcast"
     url = rest.URL
     token_env = rest.TOKEN_ENV
-    parameters: Mapping[str, str] = MappingProxyType(
-        {"team?": "the id of one team; without it, all teams that the token may see"}
-    )
+    parameters: Mapping[str, str] = {
+        "team?": "the id of one team; without it, all teams that the token may see"
+    }
 
     sign_in = staticmethod(rest.sign_in)
     access_token = staticmethod(rest.access_token)

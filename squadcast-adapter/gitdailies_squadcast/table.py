@@ -9,7 +9,6 @@ reopening shows in the timeline, or by a trigger after the end.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from gitdailies_core import RESOLVED, STARTED, UPDATED
 from gitdailies_core.reasons import OTHER, UNKNOWN_TYPE, Code
@@ -22,41 +21,39 @@ _ELSEWHERE = "not about an incident"
 # Every event type of an incident begins so, in v2 and v1.
 _INCIDENT = ("incident.", "incident_")
 
-TABLE: Mapping[str, str] = MappingProxyType(
-    {
-        "incident.triggered": STARTED,
-        "incident.resolved": RESOLVED,
-        "incident.acknowledged": UPDATED,
-        # Its status is `triggered` although nothing started. The type decides.
-        "incident.reassigned": UPDATED,
-        "incident.tags_updated": UPDATED,
-        "incident.incident_notes_created": _WORK,
-        "incident.incident_notes_updated": _WORK,
-        "incident.incident_notes_deleted": _WORK,
-        "incident.incident_notes_starred": _WORK,
-        "incident.incident_notes_unstarred": _WORK,
-        "incident.incident_task_created": _WORK,
-        "incident.incident_task_updated": _WORK,
-        "incident.incident_task_deleted": _WORK,
-        "incident.incident_task_completed": _WORK,
-        "incident.incident_task_uncompleted": _WORK,
-        "incident.communication_channel_created": _WORK,
-        "incident.communication_channel_updated": _WORK,
-        "incident.communication_channel_deleted": _WORK,
-        "incident.statuspage_updated": _WORK,
-        # Not in the documentation. Saved queries of another party have them.
-        "incident.postmortem_created": _WORK,
-        "incident.postmortem_updated": _WORK,
-        "incident.postmortem_deleted": _WORK,
-        # The documentation mentions four such types and names only this one.
-        "incident.slo_violating_incident_created": _SLO,
-        # v1 has only these four.
-        "incident_triggered": STARTED,
-        "incident_resolved": RESOLVED,
-        "incident_acknowledged": UPDATED,
-        "incident_reassigned": UPDATED,
-    }
-)
+TABLE: Mapping[str, str] = {
+    "incident.triggered": STARTED,
+    "incident.resolved": RESOLVED,
+    "incident.acknowledged": UPDATED,
+    # Its status is `triggered` although nothing started. The type decides.
+    "incident.reassigned": UPDATED,
+    "incident.tags_updated": UPDATED,
+    "incident.incident_notes_created": _WORK,
+    "incident.incident_notes_updated": _WORK,
+    "incident.incident_notes_deleted": _WORK,
+    "incident.incident_notes_starred": _WORK,
+    "incident.incident_notes_unstarred": _WORK,
+    "incident.incident_task_created": _WORK,
+    "incident.incident_task_updated": _WORK,
+    "incident.incident_task_deleted": _WORK,
+    "incident.incident_task_completed": _WORK,
+    "incident.incident_task_uncompleted": _WORK,
+    "incident.communication_channel_created": _WORK,
+    "incident.communication_channel_updated": _WORK,
+    "incident.communication_channel_deleted": _WORK,
+    "incident.statuspage_updated": _WORK,
+    # Not in the documentation. Saved queries of another party have them.
+    "incident.postmortem_created": _WORK,
+    "incident.postmortem_updated": _WORK,
+    "incident.postmortem_deleted": _WORK,
+    # The documentation mentions four such types and names only this one.
+    "incident.slo_violating_incident_created": _SLO,
+    # v1 has only these four.
+    "incident_triggered": STARTED,
+    "incident_resolved": RESOLVED,
+    "incident_acknowledged": UPDATED,
+    "incident_reassigned": UPDATED,
+}
 
 
 def meaning(word: str) -> str:

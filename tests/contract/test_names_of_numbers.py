@@ -60,7 +60,7 @@ FOUND = figures_of(
     Tally(deploys=9, times=np.arange(9), lead_times=ONE, evidence=(2, 0, 0, 0), recoveries=ONE, remedied=ONE),
     9.0,
     TIME,
-    Pools(np.array([9.0]), np.array([9.0]), np.array([9.0]), np.array([[2.0]]), np.array([[1.0]])),
+    Pools(*np.array([[9.0], [9.0], [9.0], [0.0]]), np.array([[2.0]]), np.array([[1.0]])),
 )
 (ROLLED,) = rolling_of([Tally(deploys=9, lead_times=ONE, recoveries=ONE)], [TIME])
 ANSWER = FiguresAnswer(

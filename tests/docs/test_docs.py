@@ -50,7 +50,7 @@ def blocks(language, pages=None):
     ]
 
 
-def test_who_reads_of_the_signal_reads_of_the_command() -> None:
+def test_who_reads_of_the_signal_reads_of_the_command():
     """Every page, template and message that names SIGHUP names `gitdailies reload`, too."""
     templates = (ROOT / "dora").rglob("*.html")
     messages = [*(ROOT / "command-line").rglob("*.py"), *(ROOT / "relay").rglob("*.py")]
@@ -61,6 +61,33 @@ def test_who_reads_of_the_signal_reads_of_the_command() -> None:
     assert [named(page) for page, text in of_signals.items() if "gitdailies reload" not in text] == []
     told = [line.strip() for line in lines if re.search(r"[sS]end (the \w+ )?SIGHUP", line)]
     assert told == ['"reload: no server with an SQLite store runs here; send SIGHUP to the servers, "']
+
+
+OF_TOOLS = [*ROOT.glob("*-adapter/README.md"), *(ROOT / "sources").rglob("README.md")]
+
+
+@pytest.mark.parametrize("page", [*OF_TOOLS, ROOT / "docs/do/connect-a-tool.md"], ids=named)
+def test_steps_by_hand_fit_what_up_started(page):
+    """A page whose lines take a secret from a variable says which file to use after `gitdailies up`."""
+    text = page.read_text()
+    if "{env: " in text:
+        assert "of mode 600 in `gitdailies-data`" in text
+        assert "`gitdailies reload`" in text
+
+
+def test_who_may_correct_is_said_by_role():
+    """The section about corrections names the roles that may correct, and the one that may not."""
+    section = (ROOT / "docs/figures.md").read_text().partition("### Corrections")[2].partition("\n| ")[0]
+    assert "Owners and members can" in section
+    assert "readers cannot" in section
+
+
+def test_the_guide_has_services_of_a_monorepo_before_the_first_push():
+    """The guide of the first hour has both lines that a lead time of a service needs, and says when."""
+    text = (ROOT / "docs/start/pagerduty-and-github.md").read_text()
+    assert "before its first push arrives" in text
+    for line in ("route:", "repositories:", "services:", "paths: ["):
+        assert line in text
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)

@@ -105,6 +105,7 @@ def import_(
             "bad": result.bad,
             "repeated": plan.repeated,
             "unpaired": plan.unpaired,
+            "unended": len(plan.unended),
         }
         names = plan.unpaired_incidents
         if undo and where:
@@ -113,6 +114,8 @@ def import_(
             return
         report = handover.send(where, plan, total, folder, watch) if where else None
         summary = None if where else summed_up(plan)
+    if not handover.as_json:
+        outcome.note_unended(plan.unended)
     if summary is not None:
         outcome.show_summary(summary, counts, names, as_json=handover.as_json)
         if result.bad:

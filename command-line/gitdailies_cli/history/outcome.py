@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gitdailies_history.sending.sending import Report
 
 USAGE, INTERRUPTED = 2, 130
+_RESOLVE = "to end one: gitdailies incident resolve ID --repo OWNER/NAME --environment NAME --time TIME"
 
 
 def exit_code(report: Report, *, bad: int) -> int:
@@ -72,6 +73,14 @@ def show_summary(summary: Summary, rows: dict[str, int], unpaired: Sequence[str]
     events, read = counted(summary.months.total(), "event"), counted(rows["rows"], "row")
     click.echo(f"{events} of {read}; nothing was sent")
     _show_notes(rows, unpaired)
+
+
+def note_unended(incidents: Sequence[str]) -> None:
+    """Warn of incidents without an end: each stays open at the receiver."""
+    if incidents:
+        named = ", ".join([*incidents[:5], *(["…"] if incidents[5:] else [])])
+        text = f"note: {counted(len(incidents), 'incident')} without an end, open: {named}; {_RESOLVE}"
+        click.echo(output.printable(text), err=True)
 
 
 def _numbers(rows: dict[str, int], unpaired: Sequence[str]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from gitdailies_cli.output import moment
@@ -15,15 +14,13 @@ if TYPE_CHECKING:
 ALL = "all"
 # With these words an event may count later, without any doing of a person.
 _LATER = frozenset({"pending", "open"})
-FIGURES: Mapping[str, str] = MappingProxyType(
-    {
-        "deploymentFrequency": "deployment frequency",
-        "changeLeadTime": "change lead time",
-        "changeFailRate": "change fail rate",
-        "failedDeploymentRecoveryTime": "failed deployment recovery time",
-        "deploymentReworkRate": "deployment rework rate",
-    }
-)
+FIGURES: Mapping[str, str] = {
+    "deploymentFrequency": "deployment frequency",
+    "changeLeadTime": "change lead time",
+    "changeFailRate": "change fail rate",
+    "failedDeploymentRecoveryTime": "failed deployment recovery time",
+    "deploymentReworkRate": "deployment rework rate",
+}
 
 
 def lines(event: EventReference, verdicts: Sequence[FigureVerdict]) -> Iterator[str]:

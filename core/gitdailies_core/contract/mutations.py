@@ -33,11 +33,9 @@ _CUTS = 50
 Path = tuple[Union[str, int], ...]
 
 
-def _always(path: Path) -> bool:  # noqa: ARG001  the same as of a choice
-    return True
-
-
-def mutations(request: Request, is_chosen: Callable[[Path], bool] = _always) -> Iterator[tuple[str, bytes]]:
+def mutations(
+    request: Request, is_chosen: Callable[[Path], bool] = lambda _path: True
+) -> Iterator[tuple[str, bytes]]:
     """Yield copies of the body: each lacks one field, or has one of REPLACEMENTS in its place.
 
     *is_chosen* says of the path of a field whether it is changed.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from gitdailies_core.events.events import Event
@@ -21,18 +20,16 @@ from gitdailies_core.values.times import text_of
 HELD, OPEN, REPEATED, MERGED, CLOSED, RELEASED = "held", "open", "repeated", "merged", "closed", "released"
 # Two states that are not stored: of a record that is not written yet, and of a note that is closed.
 ABSENT, NOTED = "absent", "noted"
-STATES: Mapping[str, str] = MappingProxyType(
-    {
-        ABSENT: "there is no record of this occurrence at this target",
-        HELD: "a filter or a missing route kept its start back",
-        NOTED: "its end is known, but no event was sent",
-        OPEN: "its start was sent",
-        REPEATED: "a later start than that of the open occurrence, in case the end between them is late",
-        MERGED: "it was merged into another incident, and ends when that one ends",
-        CLOSED: "its end was sent",
-        RELEASED: "it was held, and its start was sent after all",
-    }
-)
+STATES: Mapping[str, str] = {
+    ABSENT: "there is no record of this occurrence at this target",
+    HELD: "a filter or a missing route kept its start back",
+    NOTED: "its end is known, but no event was sent",
+    OPEN: "its start was sent",
+    REPEATED: "a later start than that of the open occurrence, in case the end between them is late",
+    MERGED: "it was merged into another incident, and ends when that one ends",
+    CLOSED: "its end was sent",
+    RELEASED: "it was held, and its start was sent after all",
+}
 NOWHERE = DeployTarget("")
 
 Key = tuple[str, DeployTarget, str]

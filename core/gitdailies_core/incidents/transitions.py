@@ -7,7 +7,6 @@ table and a diagram of it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import NamedTuple
 
 from gitdailies_core import reasons
@@ -31,28 +30,26 @@ END, EARLY_END, UNWANTED_END, SPARE_END = "end", "early end", "unwanted end", "s
 MERGE, LATE_MERGE, LONE_MERGE, TARGET_ENDED = "merge", "late merge", "lone merge", "target ended"
 UPDATE, UNWANTED_UPDATE, CLOSE = "update", "unwanted update", "close"
 
-INPUTS: Mapping[str, str] = MappingProxyType(
-    {
-        START: "a start of this occurrence",
-        START_BEFORE: "a start without a name, before the start of this occurrence and with no end between",
-        START_WITHIN: "a start without a name, in the time of this occurrence, which is over",
-        START_AGAIN: "a start without a name, after that of the open occurrence",
-        UNWANTED_START: "a start that a filter or a missing route refuses",
-        RELEASE: "a later change of the occurrence is wanted and has a target",
-        REOPENED: "the next occurrence starts at the same target",
-        END: "an end of this occurrence",
-        EARLY_END: "an end for which nothing is open, and which does not tell its start",
-        UNWANTED_END: "an end for which nothing is open, and which a filter or a missing route refuses",
-        SPARE_END: "an end after that of every known occurrence; it may be that of a start still to come",
-        MERGE: "an end by merging into an incident that goes on",
-        LATE_MERGE: "an end by merging into an incident that is over",
-        LONE_MERGE: "an end by merging into an incident that cannot end this one",
-        TARGET_ENDED: "the incident that this one was merged into ended",
-        UPDATE: "a change that neither starts nor ends anything",
-        UNWANTED_UPDATE: "such a change, that a filter or a missing route refuses",
-        CLOSE: "a person closes the incident by hand",
-    }
-)
+INPUTS: Mapping[str, str] = {
+    START: "a start of this occurrence",
+    START_BEFORE: "a start without a name, before the start of this occurrence and with no end between",
+    START_WITHIN: "a start without a name, in the time of this occurrence, which is over",
+    START_AGAIN: "a start without a name, after that of the open occurrence",
+    UNWANTED_START: "a start that a filter or a missing route refuses",
+    RELEASE: "a later change of the occurrence is wanted and has a target",
+    REOPENED: "the next occurrence starts at the same target",
+    END: "an end of this occurrence",
+    EARLY_END: "an end for which nothing is open, and which does not tell its start",
+    UNWANTED_END: "an end for which nothing is open, and which a filter or a missing route refuses",
+    SPARE_END: "an end after that of every known occurrence; it may be that of a start still to come",
+    MERGE: "an end by merging into an incident that goes on",
+    LATE_MERGE: "an end by merging into an incident that is over",
+    LONE_MERGE: "an end by merging into an incident that cannot end this one",
+    TARGET_ENDED: "the incident that this one was merged into ended",
+    UPDATE: "a change that neither starts nor ends anything",
+    UNWANTED_UPDATE: "such a change, that a filter or a missing route refuses",
+    CLOSE: "a person closes the incident by hand",
+}
 
 
 class Transition(NamedTuple):
@@ -81,55 +78,53 @@ _UPDATED = Reason(reasons.UPDATE, "{change.word} neither starts nor ends an inci
 _STAYS = Transition(None)
 _REFUSED = Transition(None, reason=REFUSAL)
 # What is not here cannot happen: the lookup would raise KeyError.
-TABLE: Mapping[tuple[str, str], Transition] = MappingProxyType(
-    {
-        (ABSENT, START): Transition(OPEN, INCIDENT_STARTED),
-        (ABSENT, START_AGAIN): Transition(REPEATED),
-        (ABSENT, UNWANTED_START): Transition(HELD, reason=REFUSAL),
-        (ABSENT, EARLY_END): Transition(NOTED, reason=_NO_START),
-        (ABSENT, UNWANTED_END): Transition(NOTED, reason=REFUSAL),
-        (ABSENT, SPARE_END): Transition(NOTED),
-        # The earliest of several held starts counts.
-        (HELD, UNWANTED_START): Transition(HELD, reason=REFUSAL),
-        (HELD, RELEASE): Transition(RELEASED),
-        (HELD, END): Transition(NOTED),
-        (HELD, EARLY_END): Transition(None, reason=_NO_START),
-        (HELD, UNWANTED_END): _REFUSED,
-        (HELD, SPARE_END): _STAYS,
-        (HELD, UNWANTED_UPDATE): _REFUSED,
-        # The first of several ends counts.
-        (NOTED, UNWANTED_START): _REFUSED,
-        (NOTED, EARLY_END): Transition(None, reason=_NO_START),
-        (NOTED, UNWANTED_END): _REFUSED,
-        (NOTED, SPARE_END): _STAYS,
-        (NOTED, UNWANTED_UPDATE): _REFUSED,
-        (OPEN, START): Transition(None, reason=_SECOND_START),
-        (OPEN, START_BEFORE): Transition(None, reason=_BEGAN),
-        (OPEN, UNWANTED_START): Transition(None, reason=_SECOND_START),
-        (OPEN, END): Transition(CLOSED, INCIDENT_RESOLVED),
-        (OPEN, MERGE): Transition(MERGED, reason=_MERGED),
-        (OPEN, LATE_MERGE): Transition(CLOSED, INCIDENT_RESOLVED),
-        (OPEN, LONE_MERGE): Transition(CLOSED, INCIDENT_RESOLVED, "merged"),
-        (OPEN, CLOSE): Transition(CLOSED, INCIDENT_RESOLVED),
-        # The latest of several repeated starts counts.
-        (REPEATED, START_AGAIN): Transition(REPEATED),
-        # The end before it came late: this was the start of an occurrence of its own.
-        (REPEATED, END): Transition(OPEN, INCIDENT_STARTED),
-        (MERGED, START): Transition(None, reason=_SECOND_START),
-        (MERGED, START_BEFORE): Transition(None, reason=_BEGAN),
-        (MERGED, UNWANTED_START): Transition(None, reason=_SECOND_START),
-        (MERGED, REOPENED): Transition(CLOSED, INCIDENT_RESOLVED, "merged"),
-        (MERGED, END): Transition(None, reason=_SECOND_END),
-        (MERGED, TARGET_ENDED): Transition(CLOSED, INCIDENT_RESOLVED),
-        (MERGED, CLOSE): Transition(CLOSED, INCIDENT_RESOLVED),
-        (CLOSED, START): Transition(None, reason=_SECOND_START),
-        (CLOSED, START_BEFORE): Transition(None, reason=_BEGAN),
-        (CLOSED, START_WITHIN): Transition(None, reason=_ENDED),
-        (CLOSED, UNWANTED_START): Transition(None, reason=_SECOND_START),
-        (CLOSED, END): Transition(None, reason=_SECOND_END),
-        (RELEASED, EARLY_END): Transition(None, reason=_NO_START),
-        (RELEASED, UNWANTED_END): _REFUSED,
-        (RELEASED, SPARE_END): _STAYS,
-        **{(state, UPDATE): Transition(None, reason=_UPDATED) for state in STATES},
-    }
-)
+TABLE: Mapping[tuple[str, str], Transition] = {
+    (ABSENT, START): Transition(OPEN, INCIDENT_STARTED),
+    (ABSENT, START_AGAIN): Transition(REPEATED),
+    (ABSENT, UNWANTED_START): Transition(HELD, reason=REFUSAL),
+    (ABSENT, EARLY_END): Transition(NOTED, reason=_NO_START),
+    (ABSENT, UNWANTED_END): Transition(NOTED, reason=REFUSAL),
+    (ABSENT, SPARE_END): Transition(NOTED),
+    # The earliest of several held starts counts.
+    (HELD, UNWANTED_START): Transition(HELD, reason=REFUSAL),
+    (HELD, RELEASE): Transition(RELEASED),
+    (HELD, END): Transition(NOTED),
+    (HELD, EARLY_END): Transition(None, reason=_NO_START),
+    (HELD, UNWANTED_END): _REFUSED,
+    (HELD, SPARE_END): _STAYS,
+    (HELD, UNWANTED_UPDATE): _REFUSED,
+    # The first of several ends counts.
+    (NOTED, UNWANTED_START): _REFUSED,
+    (NOTED, EARLY_END): Transition(None, reason=_NO_START),
+    (NOTED, UNWANTED_END): _REFUSED,
+    (NOTED, SPARE_END): _STAYS,
+    (NOTED, UNWANTED_UPDATE): _REFUSED,
+    (OPEN, START): Transition(None, reason=_SECOND_START),
+    (OPEN, START_BEFORE): Transition(None, reason=_BEGAN),
+    (OPEN, UNWANTED_START): Transition(None, reason=_SECOND_START),
+    (OPEN, END): Transition(CLOSED, INCIDENT_RESOLVED),
+    (OPEN, MERGE): Transition(MERGED, reason=_MERGED),
+    (OPEN, LATE_MERGE): Transition(CLOSED, INCIDENT_RESOLVED),
+    (OPEN, LONE_MERGE): Transition(CLOSED, INCIDENT_RESOLVED, "merged"),
+    (OPEN, CLOSE): Transition(CLOSED, INCIDENT_RESOLVED),
+    # The latest of several repeated starts counts.
+    (REPEATED, START_AGAIN): Transition(REPEATED),
+    # The end before it came late: this was the start of an occurrence of its own.
+    (REPEATED, END): Transition(OPEN, INCIDENT_STARTED),
+    (MERGED, START): Transition(None, reason=_SECOND_START),
+    (MERGED, START_BEFORE): Transition(None, reason=_BEGAN),
+    (MERGED, UNWANTED_START): Transition(None, reason=_SECOND_START),
+    (MERGED, REOPENED): Transition(CLOSED, INCIDENT_RESOLVED, "merged"),
+    (MERGED, END): Transition(None, reason=_SECOND_END),
+    (MERGED, TARGET_ENDED): Transition(CLOSED, INCIDENT_RESOLVED),
+    (MERGED, CLOSE): Transition(CLOSED, INCIDENT_RESOLVED),
+    (CLOSED, START): Transition(None, reason=_SECOND_START),
+    (CLOSED, START_BEFORE): Transition(None, reason=_BEGAN),
+    (CLOSED, START_WITHIN): Transition(None, reason=_ENDED),
+    (CLOSED, UNWANTED_START): Transition(None, reason=_SECOND_START),
+    (CLOSED, END): Transition(None, reason=_SECOND_END),
+    (RELEASED, EARLY_END): Transition(None, reason=_NO_START),
+    (RELEASED, UNWANTED_END): _REFUSED,
+    (RELEASED, SPARE_END): _STAYS,
+    **{(state, UPDATE): Transition(None, reason=_UPDATED) for state in STATES},
+}

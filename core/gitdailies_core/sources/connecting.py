@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from gitdailies_core.errors import UsageError
@@ -107,18 +108,11 @@ class Vendor(TokenApi, Protocol):
     secrets. `test_by_hand` says how a person sends a test, where the API cannot.
     """
 
-    @property
-    def parameters(self) -> Mapping[str, str]: ...
-
-    @property
-    def settings(self) -> Mapping[str, str]: ...
-
-    @property
-    def gives_secret(self) -> bool:
-        """Whether the vendor makes the secret, and says it in an answer. Else it takes one."""
-
-    @property
-    def test_by_hand(self) -> str: ...
+    parameters: Mapping[str, str]
+    settings: Mapping[str, str] = MappingProxyType({})
+    # Whether the vendor makes the secret, and says it in an answer. Else it takes one.
+    gives_secret: bool = False
+    test_by_hand: str = ""
 
     def find(self, lookup: Lookup, target: Target) -> Iterator[Made]:
         """Yield what exists for this target, in the order of `steps`.
@@ -132,5 +126,6 @@ class Vendor(TokenApi, Protocol):
         Raises UsageError for parameters that do not go together.
         """
 
-    def test(self, made: Sequence[Made], target: Target) -> Call | None:
+    def test(self, made: Sequence[Made], target: Target) -> Call | None:  # noqa: ARG002  the default
         """Return the request that has the vendor send a test, None where its API has none."""
+        return None

@@ -7,11 +7,11 @@ commits it brought, is decided in the package `deploys`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import ClassVar, NamedTuple
 
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import PayloadError
@@ -129,6 +129,8 @@ class Deploy:
     service_by: tuple[str, ...] = ()
     trigger: str | None = None
     images: tuple[str, ...] = ()
+    # Adapters build it by this name, as a change.
+    make: ClassVar[Callable[..., Deploy]]
 
     def __post_init__(self) -> None:
         for where, words in (("type", DEPLOY_TYPES), ("tier", TIERS), ("trigger", TRIGGERS)):
@@ -166,11 +168,6 @@ class Deploy:
         for field_name, clean in cleaned.items():
             object.__setattr__(self, field_name, clean)
 
-    @classmethod
-    def make(cls, **given: Any) -> Deploy:
-        """Build it, as a change is built."""
-        return cls(**given)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Push:
@@ -199,6 +196,7 @@ class Push:
     forced: bool = False
     default_branch: str | None = None
     total: int | None = None
+    make: ClassVar[Callable[..., Push]]
 
     def __post_init__(self) -> None:
         _check_repo(self.repo)
@@ -220,10 +218,9 @@ class Push:
         for field_name, clean in cleaned.items():
             object.__setattr__(self, field_name, clean)
 
-    @classmethod
-    def make(cls, **given: Any) -> Push:
-        """Build it, as a change is built."""
-        return cls(**given)
+
+Deploy.make = Deploy
+Push.make = Push
 
 
 def commit_of(text: str, where: str) -> str:

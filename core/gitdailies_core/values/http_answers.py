@@ -18,7 +18,8 @@ from typing import Callable
 
 AGAIN_STATUSES = frozenset({408, 425, 429})
 KEY_STATUSES = frozenset({401, 403})
-ADDRESS_STATUSES = frozenset({404, 405, 410})
+_NO_SUCH_METHOD = 405
+ADDRESS_STATUSES = frozenset({404, _NO_SUCH_METHOD, 410})
 # Payment, the proxy's sign-in, a lock, a failed dependency, legal reasons: none is about an event.
 RECEIVER_STATUSES = frozenset({402, 407, 423, 424, 451})
 # What is at fault, other than the event. These are values of the relay's store, of JSON and of metrics.
@@ -42,6 +43,13 @@ def at_fault(status: int | None, page: bool) -> str:
     if page or status in ADDRESS_STATUSES or (status is not None and 300 <= status < 400):
         return ADDRESS
     return RECEIVER if status in RECEIVER_STATUSES else ""
+
+
+def blamed(what: str, status: int | None, result: str) -> str:
+    """Say that *what* is at fault, as the *result* of an attempt shows."""
+    # A DORA server answers its pages so, which take no events.
+    path = "; that of a DORA server ends with /webhooks" if status == _NO_SUCH_METHOD else ""
+    return f"{FAULTS[what]} ({result}){path}"
 
 
 def is_final(status: int | None) -> bool:

@@ -30,9 +30,8 @@ _NUMBER = re.compile(r"\s*([0-9]{1,20})(?:\.([0-9]{1,19}))?(?:[eE]\+?([0-9]{1,2}
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 # The size of an epoch number shows its unit. Each range below holds the years 1973 to 5138 in
-# its unit, and no two ranges overlap.
-_EPOCH_UNITS = ((10**8, 10**11, 10**6), (10**11, 10**14, 10**3), (10**14, 10**17, 1))
-_NANOSECONDS = (10**17, 10**20)
+# its unit, and no two ranges overlap. Each has the first number, and the unit in nanoseconds.
+_EPOCH_UNITS = ((10**8, 10**9), (10**11, 10**6), (10**14, 10**3), (10**17, 1))
 
 
 def read(value: Any, where: str, *, form: str = "", zone: str = "") -> datetime:
@@ -120,9 +119,7 @@ def _epoch(number: Any) -> datetime | None:
     whole, fraction, exponent = match.groups("")
     shift = int(exponent or 0) - len(fraction)
     units, parts = int(whole + fraction) * 10 ** max(shift, 0), 10 ** max(-shift, 0)
-    for low, high, microseconds in _EPOCH_UNITS:
-        if low <= units // parts < high:
-            return _EPOCH + timedelta(microseconds=units * microseconds // parts)
-    if _NANOSECONDS[0] <= units // parts < _NANOSECONDS[1]:
-        return _EPOCH + timedelta(microseconds=units // parts // 1000)
+    for low, nanoseconds in _EPOCH_UNITS:
+        if low <= units // parts < 1000 * low:
+            return _EPOCH + timedelta(microseconds=units * nanoseconds // parts // 1000)
     return None

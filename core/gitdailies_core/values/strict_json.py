@@ -62,40 +62,25 @@ def loads(body: bytes, *, duplicates: bool = True) -> Any:
     return value
 
 
-def guarded(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """Wrap another decoder so that it follows the rules of this module.
+def guarded(
+    decode: Callable[[bytes], Any], encode: Callable[[Any], bytes] | None = None
+) -> Callable[[bytes], Any]:
+    """Wrap another decoder so that it follows the rules of `loads`.
 
     *decode* itself must raise ValueError for bytes that are not UTF-8, for NaN, for overflow and
-    for a lone surrogate.
-    """
-
-    def decode_guarded(body: bytes) -> Any:
-        _bounded(body)
-        try:
-            return decode(body)
-        except (ValueError, RecursionError):
-            # The reference gives a better message, and it refuses the same bodies.
-            return loads(body)
-
-    return decode_guarded
-
-
-def guarded_names(decode: Callable[[bytes], Any], encode: Callable[[Any], bytes]) -> Callable[[bytes], Any]:
-    """Wrap another decoder so that it follows the rules of `loads(body, duplicates=False)`.
-
-    *decode* must be as for `guarded`. *encode* writes a value as compact JSON. If that is the body again,
-    byte for byte, no name was twice in it: a value holds each name once.
+    for a lone surrogate. With *encode*, which writes a value as compact JSON, a name that occurs twice is
+    refused. If it writes the body again, byte for byte, there is none: a value holds each name once.
     """
 
     def decode_guarded(body: bytes) -> Any:
         _bounded(body)
         try:
             value = decode(body)
-            if encode(value) == body:
+            if encode is None or encode(value) == body:
                 return value
         except (ValueError, RecursionError):
-            pass
-        return loads(body, duplicates=False)
+            pass  # The reference gives a better message, and it refuses the same bodies.
+        return loads(body, duplicates=encode is None)
 
     return decode_guarded
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
 from urllib.parse import quote
 
 from gitdailies_core import Fields, Secret
 from gitdailies_core.errors import UsageError
-from gitdailies_core.sources.connecting import POST, Call, Lookup, Made, Step, Target, Template
+from gitdailies_core.sources.connecting import POST, Call, Lookup, Made, Step, Target, Template, Vendor
 
 from gitdailies_datadog.api import rest
 
@@ -24,7 +23,7 @@ _PAGE = 100
 HEADER = "X-Relay-Token"
 
 
-class Connect:
+class Connect(Vendor):
     """The vendor `datadog`."""
 
     name = "datadog"
@@ -32,11 +31,10 @@ class Connect:
     token_env = rest.KEY_ENV
     second_env = rest.SECOND_ENV
     second_header = rest.SECOND_HEADER
-    parameters: Mapping[str, str] = MappingProxyType(
-        {"monitors?": "tags of monitors that notify it, as env:production,team:pay; else none does yet"}
-    )
-    settings: Mapping[str, str] = MappingProxyType({"header": HEADER})
-    gives_secret = False
+    parameters: Mapping[str, str] = {
+        "monitors?": "tags of monitors that notify it, as env:production,team:pay; else none does yet"
+    }
+    settings: Mapping[str, str] = {"header": HEADER}
     test_by_hand = "press Test Notifications in a monitor that notifies it"
 
     headers = staticmethod(rest.headers)
@@ -88,9 +86,6 @@ class Connect:
                 )
             )
         return tuple(found)
-
-    def test(self, made: Sequence[Made], target: Target) -> Call | None:  # noqa: ARG002  the API has none
-        return None
 
 
 def _name(target: Target) -> str:

@@ -40,7 +40,7 @@ CREATED, UNCHANGED, VALID = "created", "unchanged", "valid"
 REFUSED_IN_LIST = ("conflict", "out-of-order", "forbidden", "invalid")
 
 # Reads JSON as core does. Compact bodies, as our own senders write them, take a fraction of the time.
-_decode = strict_json.guarded_names(orjson.loads, orjson.dumps)
+_decode = strict_json.guarded(orjson.loads, orjson.dumps)
 
 _TEXTS = (NAME, LINE, TITLE)
 _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')

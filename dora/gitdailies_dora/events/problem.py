@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from types import MappingProxyType
 from typing import Annotated, NamedTuple
 
 from gitdailies_core.errors import (
@@ -39,44 +38,40 @@ class ProblemKind(NamedTuple):
         return self.for_people or self.title
 
 
-PROBLEMS: Mapping[str, ProblemKind] = MappingProxyType(
-    {
-        "request": ProblemKind(
-            400, "The request does not fit this API", "There is a mistake in the address or form"
-        ),
-        "key-in-url": ProblemKind(400, "The address contains a key"),
-        "not-http": ProblemKind(400, "The bytes are not a request of HTTP/1.1"),
-        "unreadable": ProblemKind(400, "The body cannot be read", "The form cannot be read"),
-        "unauthorized": ProblemKind(401, "No valid key", "Sign in first"),
-        "forbidden": ProblemKind(403, "The key does not allow this", "You may not do this"),
-        "form": ProblemKind(403, "The form was not accepted"),
-        "not-found": ProblemKind(404, "Not found"),
-        "method": ProblemKind(405, "Method not allowed", "This page cannot be opened like this"),
-        "timeout": ProblemKind(408, "The body did not arrive in time", "The form did not arrive in time"),
-        "conflict": ProblemKind(409, "Another event has this id"),
-        "out-of-order": ProblemKind(409, "The event is older than one that is stored"),
-        "too-large": ProblemKind(413, "The body is too large", "The form is too large"),
-        "media-type": ProblemKind(415, "The body is not plain JSON", "This is not one of our forms"),
-        "invalid": ProblemKind(422, "The event is not valid"),
-        "too-many": ProblemKind(429, "Too many requests without a valid key", "Too many attempts"),
-        "head-too-large": ProblemKind(431, "The head of the request is too large"),
-        "fault": ProblemKind(500, "Internal error", "Something went wrong on the server"),
-        "issuer": ProblemKind(503, "The issuer of the ID token does not answer"),
-        "busy": ProblemKind(503, "Too many questions at once", "Too many people ask at once"),
-        "connections": ProblemKind(503, "Too many connections are open"),
-        "unavailable": ProblemKind(503, "The store is unavailable"),
-    }
-)
+PROBLEMS: Mapping[str, ProblemKind] = {
+    "request": ProblemKind(
+        400, "The request does not fit this API", "There is a mistake in the address or form"
+    ),
+    "key-in-url": ProblemKind(400, "The address contains a key"),
+    "not-http": ProblemKind(400, "The bytes are not a request of HTTP/1.1"),
+    "unreadable": ProblemKind(400, "The body cannot be read", "The form cannot be read"),
+    "unauthorized": ProblemKind(401, "No valid key", "Sign in first"),
+    "forbidden": ProblemKind(403, "The key does not allow this", "You may not do this"),
+    "form": ProblemKind(403, "The form was not accepted"),
+    "not-found": ProblemKind(404, "Not found"),
+    "method": ProblemKind(405, "Method not allowed", "This page cannot be opened like this"),
+    "timeout": ProblemKind(408, "The body did not arrive in time", "The form did not arrive in time"),
+    "conflict": ProblemKind(409, "Another event has this id"),
+    "out-of-order": ProblemKind(409, "The event is older than one that is stored"),
+    "too-large": ProblemKind(413, "The body is too large", "The form is too large"),
+    "media-type": ProblemKind(415, "The body is not plain JSON", "This is not one of our forms"),
+    "invalid": ProblemKind(422, "The event is not valid"),
+    "too-many": ProblemKind(429, "Too many requests without a valid key", "Too many attempts"),
+    "head-too-large": ProblemKind(431, "The head of the request is too large"),
+    "fault": ProblemKind(500, "Internal error", "Something went wrong on the server"),
+    "issuer": ProblemKind(503, "The issuer of the ID token does not answer"),
+    "busy": ProblemKind(503, "Too many questions at once", "Too many people ask at once"),
+    "connections": ProblemKind(503, "Too many connections are open"),
+    "unavailable": ProblemKind(503, "The store is unavailable"),
+}
 
 
 # What the HTTP server answers by itself, before there is a request for the API.
-OF_SERVER: Mapping[HTTPStatus, str] = MappingProxyType(
-    {
-        HTTPStatus.BAD_REQUEST: "not-http",
-        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "head-too-large",
-        HTTPStatus.SERVICE_UNAVAILABLE: "connections",
-    }
-)
+OF_SERVER: Mapping[HTTPStatus, str] = {
+    HTTPStatus.BAD_REQUEST: "not-http",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "head-too-large",
+    HTTPStatus.SERVICE_UNAVAILABLE: "connections",
+}
 
 
 def _table() -> str:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -27,18 +26,16 @@ _LONGEST_NUMBER = 18
 LATEST_AFTER = 10**_LONGEST_NUMBER - 1
 
 # The schema of a parameter that takes any text. PostgreSQL cannot store a null character.
-TEXT: Mapping[str, str] = MappingProxyType({"type": "string", "pattern": r"^[^\u0000]*$"})
+TEXT: Mapping[str, str] = {"type": "string", "pattern": r"^[^\u0000]*$"}
 
 # Filters: the name in the query, the column in the store, whether upper and lower case differ.
-FILTERS: Mapping[str, tuple[str, bool]] = MappingProxyType(
-    {
-        "kind": ("kind", True),
-        "repo": ("repo", False),
-        "environment": ("environment", False),
-        "service": ("service", False),
-        "incidentId": ("incident_id", True),
-    }
-)
+FILTERS: Mapping[str, tuple[str, bool]] = {
+    "kind": ("kind", True),
+    "repo": ("repo", False),
+    "environment": ("environment", False),
+    "service": ("service", False),
+    "incidentId": ("incident_id", True),
+}
 
 # The order of a list: as events were received, or as they happened.
 RECEIVED, HAPPENED = "received", "happened"

@@ -6,7 +6,6 @@ Source: "Repository webhooks" and "Organization webhooks" of GitHub's REST API r
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
 from urllib.parse import quote
 
 from gitdailies_core.errors import UsageError
@@ -17,6 +16,7 @@ from gitdailies_core.sources.connecting import (
     Made,
     Step,
     Target,
+    Vendor,
     webhooks_by_page,
 )
 from gitdailies_core.sources.fields import Fields
@@ -27,21 +27,16 @@ from gitdailies_github_action.api import rest
 EVENTS = ("deployment_status", "push", "repository")
 
 
-class Connect:
+class Connect(Vendor):
     """The vendor `github`."""
 
     name = "github"
     url = rest.URL
     token_env = rest.TOKEN_ENV
-    parameters: Mapping[str, str] = MappingProxyType(
-        {
-            "repo?": "a repository, as owner/name; or org",
-            "org?": "an organization, for all of its repositories; or repo",
-        }
-    )
-    settings: Mapping[str, str] = MappingProxyType({})
-    gives_secret = False
-    test_by_hand = ""
+    parameters: Mapping[str, str] = {
+        "repo?": "a repository, as owner/name; or org",
+        "org?": "an organization, for all of its repositories; or repo",
+    }
 
     headers = staticmethod(rest.headers)
 

@@ -56,9 +56,11 @@ _FORMS = (
     frozenset({"service"}),
 )
 # The fields that alone may have a form.
-_FIELDS_OF_FORM: Mapping[str, frozenset[str]] = MappingProxyType(
-    {"date": _MOMENTS, "tag": frozenset({_COMMIT}), "service": frozenset({"repo"})}
-)
+_FIELDS_OF_FORM: Mapping[str, frozenset[str]] = {
+    "date": _MOMENTS,
+    "tag": frozenset({_COMMIT}),
+    "service": frozenset({"repo"}),
+}
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,12 @@ FROM unpaired JOIN incident_events e USING (n) WHERE NOT EXISTS (
 """
 _COUNT_UNPAIRED = f"SELECT count(*) {_UNPAIRED}"
 _SOME_UNPAIRED = f"SELECT e.subject {_UNPAIRED} GROUP BY e.subject ORDER BY min(e.at), e.subject LIMIT ?"
+# Incidents whose last event is a start, whatever its source.
+_UNENDED = """
+SELECT subject FROM incident_events GROUP BY subject
+HAVING max(CASE kind WHEN 'incidentStarted' THEN at END)
+ > coalesce(max(CASE kind WHEN 'incidentStarted' THEN NULL ELSE at END), '') ORDER BY min(at), subject
+"""
 MOST_NAMED = 5
 _SEPARATOR = "\x1f"  # no text on one line holds it
 
@@ -95,6 +101,8 @@ class Plan(AbstractContextManager["Plan"]):
         self.unpaired = 0
         # Some of the incidents that these ends are of, the first ones by time.
         self.unpaired_incidents: list[str] = []
+        # The incidents that have no end, the first ones by time.
+        self.unended: list[str] = []
         self.repeated = 0
 
     def __exit__(self, *_: object) -> None:
@@ -187,6 +195,8 @@ class Plan(AbstractContextManager["Plan"]):
         self._flush()
         if self._db.execute("SELECT 1 FROM unpaired LIMIT 1").fetchone() is not None:
             self._count_unpaired()
+        without_end = self._db.execute(_UNENDED)
+        self.unended = [subject.partition(_SEPARATOR)[0] for (subject,) in without_end]
 
     def _count_unpaired(self) -> None:
         self._db.execute("CREATE INDEX subjects ON incident_events (subject)")

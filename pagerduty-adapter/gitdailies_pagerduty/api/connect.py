@@ -7,11 +7,10 @@ subscription, and in no later one. The address cannot be changed afterwards.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
 
 from gitdailies_core import Fields, Secret
 from gitdailies_core.errors import UsageError
-from gitdailies_core.sources.connecting import POST, Call, Lookup, Made, Step, Target
+from gitdailies_core.sources.connecting import POST, Call, Lookup, Made, Step, Target, Vendor
 
 from gitdailies_pagerduty.api import rest
 
@@ -25,21 +24,17 @@ EVENTS = (
 )
 
 
-class Connect:
+class Connect(Vendor):
     """The vendor `pagerduty`."""
 
     name = "pagerduty"
     url = rest.URL
     token_env = rest.TOKEN_ENV
-    parameters: Mapping[str, str] = MappingProxyType(
-        {
-            "service?": "the id of one service, instead of the whole account",
-            "team?": "the id of one team, instead of the whole account",
-        }
-    )
-    settings: Mapping[str, str] = MappingProxyType({})
+    parameters: Mapping[str, str] = {
+        "service?": "the id of one service, instead of the whole account",
+        "team?": "the id of one team, instead of the whole account",
+    }
     gives_secret = True
-    test_by_hand = ""
 
     headers = staticmethod(rest.headers)
 

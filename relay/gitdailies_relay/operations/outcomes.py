@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Final
 
 from gitdailies_connection.relay.answers import DecidedMessage, ShownEvent, StoredRequest
@@ -33,19 +32,17 @@ CLOSE: Final = "close"
 ACTIONS = (REPLAY, REQUEUE, DISCARD, CLOSE)
 
 # What can be done about a delivery of each outcome, the next step first. `close` is for open incidents alone.
-STEPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        PASSED_ON: (REPLAY,),
-        WAITING: (DISCARD,),
-        DEAD_LETTER: (REQUEUE, DISCARD),
-        UNMAPPED: (REPLAY, DISCARD),
-        QUARANTINED: (REPLAY, DISCARD),
-        FILTERED: (REPLAY,),
-        IGNORED: (REPLAY,),
-        REPEATED: (),
-        DISCARDED: (),
-    }
-)
+STEPS: Mapping[str, tuple[str, ...]] = {
+    PASSED_ON: (REPLAY,),
+    WAITING: (DISCARD,),
+    DEAD_LETTER: (REQUEUE, DISCARD),
+    UNMAPPED: (REPLAY, DISCARD),
+    QUARANTINED: (REPLAY, DISCARD),
+    FILTERED: (REPLAY,),
+    IGNORED: (REPLAY,),
+    REPEATED: (),
+    DISCARDED: (),
+}
 OUTCOMES = tuple(STEPS)
 # The codes of stored bodies that count as filtered: a filter may be changed as a route may be added.
 NOT_WANTED = (FILTERED_CODE, NO_ROUTE)

@@ -13,7 +13,6 @@ import binascii
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
@@ -30,13 +29,11 @@ _HOST = re.compile(r"sns\.[a-z0-9-]{3,40}\.amazonaws\.com(\.cn)?")
 _CERTIFICATE = re.compile(r"/SimpleNotificationService-[A-Za-z0-9]{1,64}\.pem")
 _NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
 _CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
-_SIGNED: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "Notification": _NOTIFICATION,
-        "SubscriptionConfirmation": _CONFIRMATION,
-        "UnsubscribeConfirmation": _CONFIRMATION,
-    }
-)
+_SIGNED: Mapping[str, tuple[str, ...]] = {
+    "Notification": _NOTIFICATION,
+    "SubscriptionConfirmation": _CONFIRMATION,
+    "UnsubscribeConfirmation": _CONFIRMATION,
+}
 _VERSIONS = ("1", "2")
 _SMALLEST_BITS = 2048
 

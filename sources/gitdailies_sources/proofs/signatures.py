@@ -13,7 +13,6 @@ import hmac
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from gitdailies_core import ConfigurationError, ProofError, Request, Secret, got
@@ -24,41 +23,42 @@ from gitdailies_sources.language.faults import Mistake
 
 TOLERANCE_SECONDS = 300
 _MILLISECONDS = 10**11
-ALGORITHMS: Mapping[str, Any] = MappingProxyType(
-    {"sha1": hashlib.sha1, "sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
-)
-PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    {
-        "standard-webhooks": {
-            "header": "webhook-signature",
-            "form": "v1,{signature}",
-            "signed": "{id}.{timestamp}.{body}",
-            "encoding": "base64",
-            "key": "base64",
-            "timestamp_header": "webhook-timestamp",
-            "id_header": "webhook-id",
-        },
-        "github": {"header": "X-Hub-Signature-256", "form": "sha256={signature}"},
-        "stripe": {
-            "header": "Stripe-Signature",
-            "form": "t={timestamp},v1={signature}",
-            "signed": "{timestamp}.{body}",
-        },
-        "slack": {
-            "header": "X-Slack-Signature",
-            "form": "v0={signature}",
-            "signed": "v0:{timestamp}:{body}",
-            "timestamp_header": "X-Slack-Request-Timestamp",
-        },
-        # The contact point sends a timestamp only where a header for it was named.
-        "grafana": {
-            "header": "X-Grafana-Alerting-Signature",
-            "signed": "{timestamp}:{body}",
-            "signed_without_timestamp": "{body}",
-            "timestamp_header": "X-Grafana-Timestamp",
-        },
-    }
-)
+ALGORITHMS: Mapping[str, Any] = {
+    "sha1": hashlib.sha1,
+    "sha256": hashlib.sha256,
+    "sha384": hashlib.sha384,
+    "sha512": hashlib.sha512,
+}
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "standard-webhooks": {
+        "header": "webhook-signature",
+        "form": "v1,{signature}",
+        "signed": "{id}.{timestamp}.{body}",
+        "encoding": "base64",
+        "key": "base64",
+        "timestamp_header": "webhook-timestamp",
+        "id_header": "webhook-id",
+    },
+    "github": {"header": "X-Hub-Signature-256", "form": "sha256={signature}"},
+    "stripe": {
+        "header": "Stripe-Signature",
+        "form": "t={timestamp},v1={signature}",
+        "signed": "{timestamp}.{body}",
+    },
+    "slack": {
+        "header": "X-Slack-Signature",
+        "form": "v0={signature}",
+        "signed": "v0:{timestamp}:{body}",
+        "timestamp_header": "X-Slack-Request-Timestamp",
+    },
+    # The contact point sends a timestamp only where a header for it was named.
+    "grafana": {
+        "header": "X-Grafana-Alerting-Signature",
+        "signed": "{timestamp}:{body}",
+        "signed_without_timestamp": "{body}",
+        "timestamp_header": "X-Grafana-Timestamp",
+    },
+}
 _PART = re.compile(r"\{([a-z0-9-]+)\}")
 _SIGNED = ("timestamp", "id", "body", "body-sha256-base64")
 _FORM = ("signature", "timestamp", "id")

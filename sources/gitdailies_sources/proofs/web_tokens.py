@@ -10,16 +10,13 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 from gitdailies_core import ProofError, Request, Secret, UnreadableBody
 from gitdailies_core.sources.signatures import any_equal, check_secrets, raw
 from gitdailies_core.values import strict_json
 
-ALGORITHMS: Mapping[str, Any] = MappingProxyType(
-    {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}
-)
+ALGORITHMS: Mapping[str, Any] = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}
 _LONGEST = 8192
 
 

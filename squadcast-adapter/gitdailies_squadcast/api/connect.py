@@ -8,11 +8,10 @@ not repeat them is refused, so that no webhook stays that sends nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
 from urllib.parse import quote
 
 from gitdailies_core import Fields, PayloadError, Secret
-from gitdailies_core.sources.connecting import POST, Call, Lookup, Made, Step, Target
+from gitdailies_core.sources.connecting import POST, Call, Lookup, Made, Step, Target, Vendor
 
 from gitdailies_squadcast.api import rest
 
@@ -23,15 +22,14 @@ _CLASS = "incident"
 EVENTS = ("triggered", "resolved", "acknowledged", "reassigned", "tags_updated")
 
 
-class Connect:
+class Connect(Vendor):
     """The vendor `squadcast`."""
 
     name = "squadcast"
     url = rest.URL
     token_env = rest.TOKEN_ENV
-    parameters: Mapping[str, str] = MappingProxyType({"team?": "the id of one team, instead of all teams"})
-    settings: Mapping[str, str] = MappingProxyType({"header": HEADER})
-    gives_secret = False
+    parameters: Mapping[str, str] = {"team?": "the id of one team, instead of all teams"}
+    settings: Mapping[str, str] = {"header": HEADER}
     test_by_hand = (
         "look at the webhook's triggers in Squadcast, whose API does not document their words, "
         "and trigger a test incident"
@@ -71,9 +69,6 @@ class Connect:
             **({"teams": [team]} if team else {}),
         }
         return (Step(Call("make the webhook", POST, _PATH, body), _made_as_asked),)
-
-    def test(self, made: Sequence[Made], target: Target) -> Call | None:  # noqa: ARG002  the API has none
-        return None
 
 
 def _name(target: Target) -> str:

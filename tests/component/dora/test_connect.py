@@ -28,6 +28,14 @@ def test_the_first_page(kind: str, receiver: Receiver, owner: Visitor, member: V
     """Before the first event, owners come to Connect and members read whom to ask; then all see figures."""
     stranger = Visitor(receiver)
     assert [leads(owner), leads(member), leads(stranger)] == ["/connect", "200", "/sign-in?next=/"]
+    first = owner.get("/connect").text
+    for text in (
+        "webhook: of the GitHub organization to",
+        "/hooks/github<",
+        "of the GitLab group to",
+        "/hooks/gitlab<",
+    ):
+        assert text in first
     assert "No events yet" in (page := member.get("/").text)
     assert "Ask an owner" in page
     assert "Ask an owner to connect a pipeline." in member.get("/review").text

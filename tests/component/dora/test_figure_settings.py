@@ -63,7 +63,7 @@ def test_each_setting_is_shown_with_its_line(receiver: Receiver, owner: Visitor,
         ("The names of production dora.production", "live, prod-*", f"{file}:3"),
         ("The branches of hotfixes dora.deploys.hotfix", "hotfix/*", f"{file}:5"),
         ("Whether a second deploy of a commit counts dora.count_same_commit", "no", "nowhere: the default"),
-        ("What makes a deploy fail dora.failures", "all", "nowhere: the default"),
+        ("What counts as a failed deploy dora.failures", "all", "nowhere: the default"),
         ("Former names of larkspur/shop repositories['larkspur/shop'].was", "larkspur/store", f"{file}:12"),
         (
             "Paths of services in larkspur/shop repositories['larkspur/shop'].services.api.paths",

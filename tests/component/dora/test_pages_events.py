@@ -119,6 +119,15 @@ def test_an_open_incident_asks_for_attention(receiver: Receiver, owner: Visitor)
     assert receiver.post(receiver.key("all"), [DEPLOY, START, alone]).status_code == 202
     found = re.findall(r'<span class="badge bad">(open, \w+)<', owner.get("/events").text)
     assert found == ["open, unlinked", "open, attributed"]
+    page = owner.get(f"/incidents/{alone['id']}").text
+    (command,) = re.findall(">(gitdailies incident resolve ALONE [^<]*)</code>", page)
+    given = dict(re.findall(r"--(repo|environment) (\S+)", command), incidentId="ALONE")
+    assert command.endswith(" --time TIME")
+    assert given["repo"] == REPO
+    end = {"kind": "incidentResolved", "id": "by-hand", "time": "2026-03-20T09:00:00Z", **given}
+    assert receiver.post(receiver.key("hand"), end).status_code == 202
+    page = owner.get(f"/incidents/{alone['id']}").text
+    assert ("Is it over?" in page, "gitdailies incident resolve" in page) == (False, False)
 
 
 @pytest.mark.parametrize(

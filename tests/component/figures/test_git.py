@@ -155,9 +155,15 @@ def test_a_server_reads_its_mirror(kind: str, address: str, repository: Reposito
         assert answered(receiver, key, web, WEB_ALONE) == pytest.approx(WEB_ALONE)
 
 
+@pytest.mark.parametrize("pushed", [False, True], ids=["no list", "pushes"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_service_has_the_lead_times_of_its_paths(kind: str, address: str, tmp_path: Path) -> None:
-    """A mirror tells whose commits they are once gitdailies.yml has the paths, and again when they change."""
+def test_a_service_has_the_lead_times_of_its_paths(
+    kind: str, address: str, tmp_path: Path, pushed: bool
+) -> None:
+    """A mirror tells whose commits they are once gitdailies.yml has the paths, and again when they change.
+
+    So it does where pushes came before the paths.
+    """
     began = 1_772_614_800  # 4 March 2026, 09:00 UTC
     lines = [
         f"commit refs/heads/main\ncommitter A <a@b.c> {began + 3600 * hour} +0000\ndata 0\n"
@@ -170,9 +176,15 @@ def test_a_service_has_the_lead_times_of_its_paths(kind: str, address: str, tmp_
     subprocess.run([*git, "fast-import", "--quiet"], input="".join(lines).encode(), check=True)
     listed = [*git, "rev-list", "--reverse", "main"]
     shas = subprocess.run(listed, check=True, capture_output=True, text=True).stdout.split()
+
+    def told(*new: str) -> dict[str, Any]:
+        """What the relay adds to a deploy, from pushes."""
+        commits = [{"sha": one, "time": "2026-03-04T09:00:00Z"} for one in reversed(new)]
+        return {"reporter": "relay/github", "commits": commits} if pushed else {}
+
     events = [
-        deploy(f"{service}-{sha[:7]}", f"{time}:00:00", sha, repo=REPO, service=service)
-        for sha, time in ((shas[0], "04T10"), (shas[-1], "04T14"))
+        deploy(f"{service}-{sha[:7]}", f"{time}:00:00", sha, repo=REPO, service=service, **told(*new))
+        for sha, time, new in ((shas[0], "04T10", shas[:1]), (shas[-1], "04T14", shas[1:]))
         for service in ("Api", "web")
     ]
     last = f"Api-{shas[-1][:7]}"

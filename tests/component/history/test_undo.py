@@ -38,6 +38,19 @@ def times(receiver: Receiver, key: str) -> list[str]:
     return sorted(event["time"] for event in receiver.events(key))
 
 
+def test_an_import_warns_of_incidents_without_an_end(tmp_path: Path) -> None:
+    """It says how many stay open, which, and how one is ended."""
+    rows = [
+        ("incidentStarted", "INC-3", 9),
+        ("incidentResolved", "INC-3", 10),
+        ("incidentStarted", "INC-4", 11),
+    ]
+    lines = [f"{kind},{id_},2025-03-04T{hour:02}:00:00Z,larkspur/shop" for kind, id_, hour in rows]
+    (tmp_path / "past.csv").write_text("\n".join(["kind,incidentId,time,repo", *lines]) + "\n")
+    done = run("history", "import", "past.csv", "--dry-run", folder=tmp_path, expected=0, environ={})
+    assert "note: 1 incident without an end, open: INC-4; to end one: gitdailies incident" in done.stderr
+
+
 def test_an_import_with_a_wrong_zone_is_undone_and_made_again(receiver: Receiver, tmp_path: Path) -> None:
     """The wrong events go, those of others stay, and the corrected import counts once."""
     url, send, read = f"{receiver.url}/webhooks", receiver.key("ci"), receiver.key("read", "read")

@@ -112,6 +112,8 @@ def test_a_decision_says_what_was_answered() -> None:
     assert verdict(Outcome(422, "repo: unknown")) == GiveUp("answered 422: repo: unknown")
     assert verdict(Outcome(401)) == Pause("key", "the key is refused (answered 401)")
     assert verdict(Outcome(404)) == Pause("address", "the address is wrong (answered 404)")
+    page = "the address is wrong (answered 405); that of a DORA server ends with /webhooks"
+    assert verdict(Outcome(405)) == Pause("address", page)
     assert verdict(Outcome(None)).reason == "no answer"
 
 

@@ -204,7 +204,7 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
 )
-unique_by_orjson = strict_json.guarded_names(orjson.loads, orjson.dumps)
+unique_by_orjson = strict_json.guarded(orjson.loads, orjson.dumps)
 
 
 def told(decoder: Callable[[bytes], Any], body: bytes) -> str:

@@ -255,7 +255,7 @@ def test_a_fail_rate_says_how_sure_it_is(
 ) -> None:
     """A rate has its range, that of few deploys is counts, and the line below says what it rests on."""
     one, expected = np.ones(1), np.array([[chance]])
-    pools = Pools(one * 9, one, one, np.array([[9.0]]), expected)
+    pools = Pools(one * 9, one, one, one * 0, np.array([[9.0]]), expected)
     found = figures_of(Tally(deploys=settled, evidence=evidence), 90, None, pools).change_fail_rate
     assert rates.fail_rate(found) == written
     assert rests_on in rates.behind(found, "24 h")
@@ -264,7 +264,7 @@ def test_a_fail_rate_says_how_sure_it_is(
 def test_what_chance_did_is_left_out_where_it_is_none() -> None:
     """Of incidents that came within the window, none by chance, no sentence says that about 0 did."""
     one, expected = np.ones(1), np.array([[0.2]])
-    pools = Pools(one * 9, one, one, np.array([[9.0]]), expected)
+    pools = Pools(one * 9, one, one, one * 0, np.array([[9.0]]), expected)
     found = figures_of(Tally(deploys=90, evidence=(1, 0, 5, 8)), 90, None, pools).change_fail_rate
     assert found.by_chance is not None
     assert rates.behind(found, "24 h").endswith("; 8 had an incident within 24 h")

@@ -211,3 +211,14 @@ def test_an_end_that_the_receiver_pairs_is_not_counted() -> None:
     assert (faults, plan.unpaired, plan.unpaired_incidents) == ([], 0, [])
     assert (with_other.unpaired, with_other.unpaired_incidents) == (1, ["INC-8"])
     assert too_late.unpaired == 1
+
+
+def test_incidents_without_an_end_are_named() -> None:
+    """One that ended, here or under another source, has an end; one that began again has none."""
+    start, end = incident("S", "2025-03-04T10:00:00Z"), incident("E", "2025-03-04T11:00:00Z", source=None)
+    again = incident("S", "2025-03-05T10:00:00Z")
+    other = incident("S", "2025-03-04T09:00:00Z", incidentId="INC-8")
+    assert [planned(*given)[2].unended for given in ((start, end), (start, end, again, other))] == [
+        [],
+        ["INC-8", "INC-7"],
+    ]

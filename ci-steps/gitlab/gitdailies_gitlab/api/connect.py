@@ -7,7 +7,6 @@ sends the last push again, and a push counts as no deploy.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
 from urllib.parse import quote
 
 from gitdailies_core.errors import UsageError
@@ -18,6 +17,7 @@ from gitdailies_core.sources.connecting import (
     Made,
     Step,
     Target,
+    Vendor,
     webhooks_by_page,
 )
 from gitdailies_core.sources.fields import Fields
@@ -26,21 +26,16 @@ from gitdailies_core.values.secret import Secret
 from gitdailies_gitlab.api import rest
 
 
-class Connect:
+class Connect(Vendor):
     """The vendor `gitlab`."""
 
     name = "gitlab"
     url = rest.URL
     token_env = rest.TOKEN_ENV
-    parameters: Mapping[str, str] = MappingProxyType(
-        {
-            "project?": "a project, as group/project; or group",
-            "group?": "a group, for all of its projects (Premium and Ultimate); or project",
-        }
-    )
-    settings: Mapping[str, str] = MappingProxyType({})
-    gives_secret = False
-    test_by_hand = ""
+    parameters: Mapping[str, str] = {
+        "project?": "a project, as group/project; or group",
+        "group?": "a group, for all of its projects (Premium and Ultimate); or project",
+    }
 
     headers = staticmethod(rest.headers)
 

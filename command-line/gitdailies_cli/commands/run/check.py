@@ -92,8 +92,6 @@ def _names(path: Path | None, dora: DoraSettings, routes: Routes | None = None) 
     from gitdailies_core.values.renames import folded
     from gitdailies_dora.figures.words.unknown_names import KnownNames, alone, in_services, in_teams
 
-    from gitdailies_cli.commands.start.demo import REPO as DEMO
-
     repos: dict[str, str] = {}
     services: dict[str, set[str]] = {}
     deployed: dict[str, set[str]] = {}
@@ -118,7 +116,7 @@ def _names(path: Path | None, dora: DoraSettings, routes: Routes | None = None) 
     known = KnownNames(repos, services, deployed)
     found = [*in_teams(dora.teams, known), *(in_services(routes, known) if routes is not None else ())]
     # The line that `gitdailies up` writes for `gitdailies demo` has no events before it, nor after --undo.
-    found = [text for text in found if f": {DEMO} has no events" not in text]
+    found = [text for text in found if f": {find_config.DEMO} has no events" not in text]
     remedy = "leave it if its first event is still to come; else correct the name"
     silent = [repo for repo in repos.values() if repo not in {*deploying, EXAMPLE.repo}]
     unlike = silent if deploying else []

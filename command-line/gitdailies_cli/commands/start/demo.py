@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 SEND_KEY, READ_KEY = find_config.SEND_KEY, find_config.READ_KEY
 DORA, RELAY = "dora", "relay"
-REPO = "larkspur/checkout-api"
+REPO = find_config.DEMO
 _TIMEOUT_SECONDS = 10
 # How long an incident lasts.
 _LASTS_SECONDS = 3

@@ -332,6 +332,7 @@ def _print_guide(data: Path, pages: str, relay: str, addresses: dict[str, str]) 
 pages and figures  {pages}
 deploys go to      {pages}/webhooks
 incidents go to    {relay}/hooks/pagerduty, /hooks/datadog, /hooks/squadcast
+or deploys by      {relay}/hooks/github or /hooks/gitlab, a webhook of an organization or a group
 data folder        {folder}, kept for the next start; Ctrl-C stops
 
 Paste any of these into a second terminal, in this folder. Each run sends a new event.

@@ -72,20 +72,8 @@ def lines(report: Report, fails: bool) -> list[str]:
     return [f"{_TITLE}: {levels.get(line, '')}{line}" for line in messages(report)]
 
 
-def _no_masks(key: str) -> list[str]:  # noqa: ARG001  most platforms mask known secrets
-    return []
-
-
-def _no_files(report: Report) -> dict[str, str]:  # noqa: ARG001  most platforms only have a log
-    return {}
-
-
 def _not_written(name: str) -> str:
     return f"{_TITLE}: WARNING: {name}: expected a file to write to, got none"
-
-
-def _green(environ: Mapping[str, str]) -> int:  # noqa: ARG001  a warning leaves most jobs green
-    return 0
 
 
 # The inputs keep the names that `settings` gives them.
@@ -122,11 +110,11 @@ class Step(NamedTuple):
     event: str = ""
     inputs: Callable[[Mapping[str, str]], dict[str, str]] = texts
     names: Mapping[str, str] | None = None
-    masks: Callable[[str], list[str]] = _no_masks
+    masks: Callable[[str], list[str]] = lambda _key: []  # most platforms mask known secrets
     log: Callable[[Report, bool], list[str]] = lines
-    files: Callable[[Report], dict[str, str]] = _no_files
+    files: Callable[[Report], dict[str, str]] = lambda _report: {}  # most platforms only have a log
     not_written: Callable[[str], str] = _not_written
-    warned: Callable[[Mapping[str, str]], int] = _green
+    warned: Callable[[Mapping[str, str]], int] = lambda _environ: 0  # a warning leaves most jobs green
     lends: str = ""
     ask: Callable[[Mapping[str, Any], Callable[[], bytes]], dict[str, str]] | None = None
     oidc: Callable[[Mapping[str, str], str], str] | None = None

@@ -16,9 +16,9 @@ from gitdailies_core.ci.sending.receiver import Answer, Receiver, shown
 from gitdailies_core.events.ids import is_self_made
 from gitdailies_core.values.http_answers import (
     ADDRESS,
-    FAULTS,
     KEY,
     at_fault,
+    blamed,
     described,
     is_final,
     retry_after_seconds,
@@ -26,8 +26,6 @@ from gitdailies_core.values.http_answers import (
 )
 
 _CONFLICT = 409
-# Where a DORA server takes events.
-_EVENTS_PATH = "/webhooks"
 # Waits grow to 16 s.
 _GROWS_UNTIL = 5
 # When a minute is nearly over, one attempt more is made, and has this time for its answer.
@@ -64,9 +62,7 @@ def after(
         code = REFUSED if what == KEY else NOT_DELIVERED
         if what == KEY and receiver.is_token:
             return ended(code, f"the ID token is refused ({result})", check="auth")
-        wrong = what == ADDRESS and not urlsplit(receiver.url).path.endswith(_EVENTS_PATH)
-        hint = f"; that of a DORA server ends with {_EVENTS_PATH}" if wrong else ""
-        return ended(code, f"{FAULTS[what]} ({result}){hint}", check=_CHECK.get(what, ""))
+        return ended(code, blamed(what, answer.status, result), check=_CHECK.get(what, ""))
     if is_final(answer.status):
         return ended(REFUSED, result)
     # Most events are taken at once, without a wait.

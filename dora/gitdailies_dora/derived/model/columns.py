@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,17 +42,15 @@ from gitdailies_dora.sql.bulk import lookup_many, stream_bytes
 
 # The arrays of a week. SQLite reads the beginning of a row faster than its end, and few questions need the
 # last ones.
-ARRAYS: Mapping[str, np.dtype[Any]] = MappingProxyType(
-    {
-        "deploys": DEPLOYS,
-        "lead_times": np.dtype("<i8"),
-        "failures": FAILURE,
-        "unlinked": INCIDENT,
-        "lead_counts": np.dtype("<u4"),
-        "times": np.dtype("<i8"),
-        "rest": REST,
-    }
-)
+ARRAYS: Mapping[str, np.dtype[Any]] = {
+    "deploys": DEPLOYS,
+    "lead_times": np.dtype("<i8"),
+    "failures": FAILURE,
+    "unlinked": INCIDENT,
+    "lead_counts": np.dtype("<u4"),
+    "times": np.dtype("<i8"),
+    "rest": REST,
+}
 
 
 # What is looked up of an incident that ended.

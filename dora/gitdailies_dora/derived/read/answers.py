@@ -239,7 +239,7 @@ class Attribution(Struct, frozen=True, kw_only=True, rename="camel"):
     caused_by: Annotated[str | None, about("the commit that the incident names as its cause")]
     wide: Annotated[EventReference | None, about("the deploy that a window of 72 hours would give")]
     near: Annotated[
-        tuple[EventReference, ...], about("the nearest deploys of its repository and environment")
+        tuple[EventReference, ...], about("the latest deploys of its repository and environment before it")
     ]
 
 
@@ -290,7 +290,7 @@ class UnlinkedIncident(ReviewLine, frozen=True, kw_only=True, rename="camel"):
     incident: EventReference
     state: Annotated[str, one_of(*INCIDENT_STATES)]
     attributed_to: EventReference | None
-    near: Annotated[tuple[EventReference, ...], about("the nearest deploys")]
+    near: Annotated[tuple[EventReference, ...], about("the latest deploys before it")]
 
 
 class UncountedName(ReviewLine, frozen=True, kw_only=True):
@@ -402,10 +402,7 @@ class Review(Struct, frozen=True, kw_only=True, rename="camel"):
     to: Time
     as_of: AsOf
     figures: Figures
-    before: Annotated[
-        Figures | None,
-        about("those of the week before; of a week that is not over, those of the same days and hours of it"),
-    ]
+    before: Annotated[Figures | None, about("those of the week before, or of the same part of it")]
     change: Annotated[SeriesChange | None, about("what became of each figure since the week before")]
     happened: Annotated[tuple[Happening, ...], about("what is open first, then what is severe")]
     happened_left: Annotated[Count, about("how many more there are")]

@@ -71,7 +71,7 @@ class _Moving(NamedTuple):
     service: str
     body: str
     came_with: str
-    at: int = 0
+    at: int
 
 
 class Moving(NamedTuple):
@@ -108,7 +108,7 @@ def find(session: Session, wish: Move, renames: Renames) -> Moving:
         names = spellings.spellings(session, key, renames)
         rows = session.execute(_AT.format(", ".join("?" * len(names)) or "''"), names).fetchall()
         came_with = {one.id: one.came_with for one in moved}
-        found = [_Moving(*row, came_with=came_with.get(row[0], row[3])) for row in rows]
+        found = [_Moving._make((*row, came_with.get(row[0], row[3]), 0)) for row in rows]
     by_incident: dict[str, list[_Moving]] = defaultdict(list)
     for one in found:
         by_incident[one.incident].append(one)

@@ -74,8 +74,8 @@ class Pools(NamedTuple):
 
     def of(self, targets: Index) -> Pools:
         """Return the pools of some targets."""
-        each = self.incidents, self.observed, self.gaps, self.blind
-        return Pools(*(one[targets] for one in each), self.late[:, targets], self.expected[:, targets])
+        incidents, observed, gaps, blind, late, expected = (one[..., targets] for one in self[:6])
+        return Pools(incidents, observed, gaps, blind, late, expected)
 
     def by_chance(self, by_time: int) -> float | None:
         """Return how many of *by_time* deploys, whose only evidence is time, failed by chance alone."""

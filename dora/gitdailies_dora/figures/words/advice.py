@@ -50,8 +50,9 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         ),
         lead_time.NO_PATHS: (
             "let it name its service, a webhook by a line of `route` for each workflow, and write the paths "
-            "of that into gitdailies.yml, for the mirror and for later pushes; or report it from the CI step "
-            "alone, with the inputs `service` and `paths`, and the whole history (`fetch-depth: 0`; on "
+            "of that under `repositories` in gitdailies.yml: they tell of later pushes alone, and with a "
+            "mirror in dora.mirrors of this deploy, too; or report it from the CI step alone, with the "
+            "inputs `service` and `paths`, and the whole history (`fetch-depth: 0`; on "
             'GitLab `GIT_DEPTH: "0"`): where a webhook came first, the list stays that it took from pushes'
         ),
         lead_time.LIST_CUT: _WHOLE,
@@ -71,7 +72,7 @@ ADVICE: Mapping[str, str] = MappingProxyType(
             "nothing, if it is one deploy; to count a commit again, give each deploy a run of its own, "
             "and set dora.count_same_commit"
         ),
-        "open": "resolve the incident where it was reported",
+        "open": "resolve the incident where it was reported; its page has the command that ends it",
         "without-incident": "report the deploy that repaired it, with the type rollback or hotfix",
         "merged": "",
         "later-outage": "",

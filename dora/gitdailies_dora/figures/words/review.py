@@ -72,12 +72,9 @@ class Week(NamedTuple):
     @property
     def before(self) -> Period:
         """Return the week before; while the week is not over, the same days and hours of it."""
-        period = self.period
-        began, until = (
-            at_local_time(local_time(at, period.zone) - _SEVEN_DAYS, period.zone)
-            for at in (period.began_at, period.until)
-        )
-        return Period(began, until, period.now, period.zone)
+        (began, _), zone = self.weeks_before()[-1], self.period.zone
+        until = at_local_time(local_time(self.period.until, zone) - _SEVEN_DAYS, zone)
+        return Period(began, until, self.period.now, zone)
 
     def weeks_before(self) -> list[tuple[int, int]]:
         """Return the beginning and the end (µs) of each of the weeks before, the earliest first."""

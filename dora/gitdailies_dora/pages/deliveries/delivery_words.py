@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 from pathlib import PurePath
-from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -19,19 +18,17 @@ from gitdailies_dora.pages.charts import sparks
 from gitdailies_dora.pages.frame.formatting import amount, clock_time, count, duration
 
 # The title of each outcome, and what it means.
-OUTCOMES: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "passed_on": ("Passed on", "The receiver took every event."),
-        "waiting": ("Waiting", "An event waits to be sent."),
-        "dead_letter": ("Dead letter", "The receiver refused an event, or the relay gave it up."),
-        "unmapped": ("Unmapped", "No line under services names its repository."),
-        "quarantined": ("Quarantined", "It could not be read. Its body is stored."),
-        "filtered": ("Filtered", "The source's filter excludes it, or no line under route names it."),
-        "ignored": ("Ignored", "It contains nothing to count."),
-        "repeated": ("Repeat", "It reports something that was stored before."),
-        "discarded": ("Discarded", "A person discarded it."),
-    }
-)
+OUTCOMES: Mapping[str, tuple[str, str]] = {
+    "passed_on": ("Passed on", "The receiver took every event."),
+    "waiting": ("Waiting", "An event waits to be sent."),
+    "dead_letter": ("Dead letter", "The receiver refused an event, or the relay gave it up."),
+    "unmapped": ("Unmapped", "No line under services names its repository."),
+    "quarantined": ("Quarantined", "It could not be read. Its body is stored."),
+    "filtered": ("Filtered", "The source's filter excludes it, or no line under route names it."),
+    "ignored": ("Ignored", "It contains nothing to count."),
+    "repeated": ("Repeat", "It reports something that was stored before."),
+    "discarded": ("Discarded", "A person discarded it."),
+}
 # Those that wait for a person.
 WANTS_ACTION = frozenset({"dead_letter", "unmapped", "quarantined"})
 
@@ -39,69 +36,62 @@ WANTS_ACTION = frozenset({"dead_letter", "unmapped", "quarantined"})
 UNREAD = "unreadable delivery"
 EXAMPLE = "example"
 REPLAY, REQUEUE, DISCARD, CLOSE = "replay", "requeue", "discard", "close"
-STEPS: Mapping[str, str] = MappingProxyType(
-    {REPLAY: "Replay", REQUEUE: "Requeue", DISCARD: "Discard", CLOSE: "Close the incident"}
-)
+STEPS: Mapping[str, str] = {
+    REPLAY: "Replay",
+    REQUEUE: "Requeue",
+    DISCARD: "Discard",
+    CLOSE: "Close the incident",
+}
 # What each step does, for the page that asks to confirm it: to one delivery, and to several.
-MEANINGS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        REPLAY: (
-            "A stored body is read again with the current gitdailies.yml. Nothing counts twice.",
-            "The stored bodies are read again with the current gitdailies.yml. Nothing counts twice.",
-        ),
-        REQUEUE: (
-            "The events are sent again. Their ids stay the same, so nothing counts twice.",
-            "The events are sent again. Their ids stay the same, so nothing counts twice.",
-        ),
-        DISCARD: (
-            "It is never sent or replayed, and raises no alert. The relay keeps it with your reason.",
-            "They are never sent or replayed, and raise no alert. The relay keeps them with your reason.",
-        ),
-        CLOSE: (
-            "The incident ends now. If its tool sends an end later, that end does not count.",
-            "The incidents end now. If a tool sends an end later, that end does not count.",
-        ),
-    }
-)
+MEANINGS: Mapping[str, tuple[str, str]] = {
+    REPLAY: (
+        "A stored body is read again with the current gitdailies.yml. Nothing counts twice.",
+        "The stored bodies are read again with the current gitdailies.yml. Nothing counts twice.",
+    ),
+    REQUEUE: (
+        "The events are sent again. Their ids stay the same, so nothing counts twice.",
+        "The events are sent again. Their ids stay the same, so nothing counts twice.",
+    ),
+    DISCARD: (
+        "It is never sent or replayed, and raises no alert. The relay keeps it with your reason.",
+        "They are never sent or replayed, and raise no alert. The relay keeps them with your reason.",
+    ),
+    CLOSE: (
+        "The incident ends now. If its tool sends an end later, that end does not count.",
+        "The incidents end now. If a tool sends an end later, that end does not count.",
+    ),
+}
 # What the page that asks to confirm a step on one delivery asks.
-QUESTIONS: Mapping[str, str] = MappingProxyType(
-    {
-        REPLAY: "Replay this delivery?",
-        REQUEUE: "Requeue this delivery?",
-        DISCARD: "Discard this delivery?",
-        CLOSE: "Close the incident?",
-    }
-)
+QUESTIONS: Mapping[str, str] = {
+    REPLAY: "Replay this delivery?",
+    REQUEUE: "Requeue this delivery?",
+    DISCARD: "Discard this delivery?",
+    CLOSE: "Close the incident?",
+}
 # What an action did, for the page after it.
-DONE: Mapping[str, str] = MappingProxyType(
-    {REPLAY: "Replayed", REQUEUE: "Requeued", DISCARD: "Discarded", CLOSE: "Closed"}
-)
+DONE: Mapping[str, str] = {REPLAY: "Replayed", REQUEUE: "Requeued", DISCARD: "Discarded", CLOSE: "Closed"}
 PAUSE, RESUME = "pause", "resume"
 # What can be done with the sending of events, and what each does: of a source, of all, and afterwards.
-PAUSING: Mapping[str, tuple[str, str, str]] = MappingProxyType(
-    {
-        PAUSE: (
-            "The relay goes on accepting its deliveries. Their events wait until you resume.",
-            "The relay goes on accepting deliveries. Their events wait until you resume.",
-            "Paused. The relay goes on accepting deliveries, and their events wait.",
-        ),
-        RESUME: (
-            "Its events are sent again.",
-            "This ends every pause. What waits for a retry is sent at once, too.",
-            "Resumed. What waited is sent now.",
-        ),
-    }
-)
+PAUSING: Mapping[str, tuple[str, str, str]] = {
+    PAUSE: (
+        "The relay goes on accepting its deliveries. Their events wait until you resume.",
+        "The relay goes on accepting deliveries. Their events wait until you resume.",
+        "Paused. The relay goes on accepting deliveries, and their events wait.",
+    ),
+    RESUME: (
+        "Its events are sent again.",
+        "This ends every pause. What waits for a retry is sent at once, too.",
+        "Resumed. What waited is sent now.",
+    ),
+}
 NEEDS_REASON = frozenset({DISCARD, CLOSE, PAUSE})
 # The actions on all deliveries of an outcome.
-FOR_MANY: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "unmapped": (REPLAY, DISCARD),
-        "quarantined": (REPLAY, DISCARD),
-        "dead_letter": (REQUEUE, DISCARD),
-        "filtered": (REPLAY,),
-    }
-)
+FOR_MANY: Mapping[str, tuple[str, ...]] = {
+    "unmapped": (REPLAY, DISCARD),
+    "quarantined": (REPLAY, DISCARD),
+    "dead_letter": (REQUEUE, DISCARD),
+    "filtered": (REPLAY,),
+}
 # The bars of the chart of outcomes.
 _BINS = 24
 FILTERS = ("source", "outcome", "service", "repo", "from", "to", "q")
@@ -116,9 +106,12 @@ class Moment(NamedTuple):
     event: str = ""
 
 
-_FILTER_NAMES: Mapping[str, str] = MappingProxyType(
-    {"q": "Search", "repo": "Repository", "from": "Received from", "to": "Received before"}
-)
+_FILTER_NAMES: Mapping[str, str] = {
+    "q": "Search",
+    "repo": "Repository",
+    "from": "Received from",
+    "to": "Received before",
+}
 
 
 def chosen(filters: Mapping[str, str], zone: tzinfo) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from gitdailies_dora.accounts.audit import write_audit
 from gitdailies_dora.derived.read.figures import known_names
 from gitdailies_dora.events.records import moves
-from gitdailies_dora.events.records.moves import Move, Moving
+from gitdailies_dora.events.records.moves import Move
 from gitdailies_dora.figures.words.unknown_names import repository_of
 from gitdailies_dora.pages.deliveries.delivery_pages import chosen_relay
 from gitdailies_dora.pages.deliveries.delivery_words import done_sentence, list_address
@@ -85,8 +85,8 @@ class ServicePages(PageGroup):
         if done.deliveries:
             query |= {
                 "did": "replay",
-                "deliveries": str(len(done.deliveries)),
-                "events": str(len(done.events)),
+                "deliveries": f"{len(done.deliveries)}",
+                "events": f"{len(done.events)}",
             }
         # What was counted stays, so that a line which counted something is not undone by its removal.
         if not (done.events and was == _NO_LINE):
@@ -118,17 +118,16 @@ class ServicePages(PageGroup):
         undo = {name: visit.fields[name] for name in _OF_A_LINE if visit.fields.get(name)}
         if undo == _former(line):
             undo = {}
-        left: Moving | None = None
+        left = 0
         moving = Move(undo.get("repo", ""), line.targets[0].repo if line and line.targets else "")
         if changed and moving.to and folded(moving.repo) not in ("", folded(moving.to)):
-            find = partial(moves.find, renames=site.settings.renames)
-            left = await site.store.ask(partial(find, wish=moving))
+            there = await site.store.ask(partial(moves.find, wish=moving, renames=site.settings.renames))
             # A line may have the id of a service, which events do not have.
-            names = {folded(one) for one in (undo.get("counts_as"), changed) if one}
-            named = next((name for name in left.services if folded(name) in names), "")
-            moving = moving._replace(service=named)
-            left = await site.store.ask(partial(find, wish=moving))
-        reason = f"the line of {changed} named another repository"
+            names = {folded(undo.get("counts_as", "")), folded(changed)}
+            moving = moving._replace(
+                service=next((one for one in there.services if folded(one) in names), "")
+            )
+            left = there.services.get(moving.service, there.incidents)
         return site.render(
             visit,
             "services.html",
@@ -151,8 +150,8 @@ class ServicePages(PageGroup):
             editing=visit.fields.get("edit", ""),
             done=done_sentence(*(visit.fields.get(name, "") for name in ("did", "deliveries", "events"))),
             moving=moving,
-            left=left if visit.fields.get("undone") != "yes" else None,
-            move_address=move_url(moving, reason),
+            left=0 if visit.fields.get("undone") else left,
+            move_address=move_url(moving, f"the line of {changed} named another repository"),
             waiting_address=list_address(relay, {"outcome": "unmapped"}),
             replay_address=f"/deliveries/actions?relay={relay}&action=replay&outcome=unmapped",
             of_service=lambda name: list_address(relay, {"service": name}),
@@ -165,9 +164,8 @@ def _report(client: RelayClient) -> ServiceReport | None:
 
 def _line_of(service: str, report: ServiceReport | None) -> ServiceUse | None:
     """Return the line of a service that the pages can change, if it has one."""
-    lines = report.mapped if report else ()
-    named = (one for one in lines if report and one.file == report.file)
-    return next((one for one in named if one.name.casefold() == service.casefold()), None)
+    lines = [one for one in report.mapped if one.file == report.file] if report else []
+    return next((one for one in lines if one.name.casefold() == service.casefold()), None)
 
 
 def _former(line: ServiceUse | None) -> dict[str, str]:

@@ -129,7 +129,7 @@ class CorrectionPages(PageGroup):
         )
 
     async def _lines_to(self, wish: Move) -> list[tuple[str, str, str]]:
-        """Return the lines that still lead to a repository: the service, the place, and where to edit it."""
+        """Return the lines that still lead to a repository: the service, the place, the query to edit it."""
         found, relays = [], self._site.relays
         for relay in relays.names:
             with suppress(RelayFault):  # the move does not need it
@@ -137,19 +137,13 @@ class CorrectionPages(PageGroup):
                 for line in report.mapped if report else ():
                     is_meant = folded(wish.service) in ("", folded(line.name))
                     if is_meant and folded(wish.repo) in {folded(target.repo) for target in line.targets}:
-                        place = f"{line.file}, line {line.line}"
-                        address = (
-                            f"/settings/services?{urlencode({'relay': relay, 'edit': line.name})}#edited"
-                        )
-                        found.append((line.name, place, address))
+                        editing = urlencode({"relay": relay, "edit": line.name})
+                        found.append((line.name, f"{line.file}, line {line.line}", editing))
         return found
 
 
 def _read(session: Session, wish: Move, settings: FigureSettings) -> tuple[Move, Moving, Moving, list[str]]:
-    """Return a move with a target, what can be moved, what was moved from there, and all targets.
-
-    The target of a repository without deploys is the one with the nearest name.
-    """
+    """Return a move, to the nearest name of one without deploys, what it moves, what was, and all targets."""
     past = Move(wish.repo, "", incident=wish.incident, undo=True, together=True)
     known = known_names.deploying(session, settings)
     if not wish.to and folded(wish.repo) not in known:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
@@ -138,7 +139,7 @@ class ShownCorrection(NamedTuple):
 class ShownAttribution(NamedTuple):
     """The deploy that made an incident and why, or why there is none.
 
-    `none_before` is the length of the window if no deploy was in it, else "". `near` are the nearest deploys,
+    `none_before` is the length of the window if no deploy was in it, else "". `near` are the deploys before,
     each with its id.
     """
 
@@ -174,6 +175,7 @@ class EventView:
     attribution: ShownAttribution | None = None
     correction: ShownCorrection | None = None
     moved: answers.EventMove | None = None
+    end_command: str = ""
     choices: Sequence[tuple[str, str]] = ()
     is_undecided: bool = False
     rework: str = ""
@@ -235,9 +237,17 @@ def incident_view(
         steps=_steps(found.timeline, references, about, zone),
         verdicts=_verdicts(found.verdicts, references, zone),
         moved=found.moved,
+        end_command=_end_command(about) if found.state == answers.OPEN else "",
         correction=_correction(found.correction, zone),
         choices=() if found.state in (answers.WAITING, answers.DUPLICATE) else _INCIDENT_CHOICES,
     )
+
+
+def _end_command(about: answers.EventReference) -> str:
+    """Return the command that reports the end of an incident which its tool does not."""
+    names = (("repo", about.repo), ("environment", about.environment), ("service", about.service))
+    options = [f"--{name} {shlex.quote(text)}" for name, text in names if text]
+    return " ".join(["gitdailies incident resolve", shlex.quote(about.incident_id), *options, "--time TIME"])
 
 
 def end_view(

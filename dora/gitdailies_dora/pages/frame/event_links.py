@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -29,30 +28,28 @@ _DOTS = (".", "..")
 # The counts of figures, by their labels: the kind and the outcome of the events, and which part of the
 # period they are in: all of it, what is settled, or what is not.
 _WHOLE, _JUDGED, _YOUNG = "whole", "judged", "young"
-COUNTED: Mapping[str, tuple[str, str, str]] = MappingProxyType(
-    {
-        "Deploys": (DEPLOYED, "counted", _WHOLE),
-        "Deploys with nothing new": (DEPLOYED, "nothing-new", _WHOLE),
-        "Unknown deploys": (DEPLOYED, "lead-time-unknown", _WHOLE),
-        "Failed": (DEPLOYED, "failed", _JUDGED),
-        "Failed for certain": (DEPLOYED, "failed-for-certain", _JUDGED),
-        **{word: (DEPLOYED, f"failed-{one}", _JUDGED) for one, word in EVIDENCE_WORDS.items()},
-        "May have failed": (DEPLOYED, MAY_HAVE_FAILED, _JUDGED),
-        # An estimate: some of these.
-        "By chance, about": (DEPLOYED, MAY_HAVE_FAILED, _JUDGED),
-        "Settled": (DEPLOYED, "counted", _JUDGED),
-        "Too new to tell": (DEPLOYED, "pending", _YOUNG),
-        "Recent failures": (DEPLOYED, "failed", _YOUNG),
-        "Recovered": (DEPLOYED, RECOVERED, _WHOLE),
-        "Failed, still open": (DEPLOYED, STILL_OPEN, _WHOLE),
-        "Timed by the remedy, without an incident": (DEPLOYED, BY_REMEDY, _WHOLE),
-        "Recovery unknown": (DEPLOYED, RECOVERY_UNKNOWN, _WHOLE),
-        "Rework": (DEPLOYED, REWORK, _WHOLE),
-        "Fixes that are inferred": (DEPLOYED, INFERRED, _WHOLE),
-        "Unlinked incidents": (INCIDENT_STARTED, "of-no-deploy", _WHOLE),
-        "Unlinked, but not with a window of 72 h": (INCIDENT_STARTED, "linked-in-72-h", _WHOLE),
-    }
-)
+COUNTED: Mapping[str, tuple[str, str, str]] = {
+    "Deploys": (DEPLOYED, "counted", _WHOLE),
+    "Deploys with nothing new": (DEPLOYED, "nothing-new", _WHOLE),
+    "Unknown deploys": (DEPLOYED, "lead-time-unknown", _WHOLE),
+    "Failed": (DEPLOYED, "failed", _JUDGED),
+    "Failed for certain": (DEPLOYED, "failed-for-certain", _JUDGED),
+    **{word: (DEPLOYED, f"failed-{one}", _JUDGED) for one, word in EVIDENCE_WORDS.items()},
+    "May have failed": (DEPLOYED, MAY_HAVE_FAILED, _JUDGED),
+    # An estimate: some of these.
+    "By chance, about": (DEPLOYED, MAY_HAVE_FAILED, _JUDGED),
+    "Settled": (DEPLOYED, "counted", _JUDGED),
+    "Too new to tell": (DEPLOYED, "pending", _YOUNG),
+    "Recent failures": (DEPLOYED, "failed", _YOUNG),
+    "Recovered": (DEPLOYED, RECOVERED, _WHOLE),
+    "Failed, still open": (DEPLOYED, STILL_OPEN, _WHOLE),
+    "Timed by the remedy, without an incident": (DEPLOYED, BY_REMEDY, _WHOLE),
+    "Recovery unknown": (DEPLOYED, RECOVERY_UNKNOWN, _WHOLE),
+    "Rework": (DEPLOYED, REWORK, _WHOLE),
+    "Fixes that are inferred": (DEPLOYED, INFERRED, _WHOLE),
+    "Unlinked incidents": (INCIDENT_STARTED, "of-no-deploy", _WHOLE),
+    "Unlinked, but not with a window of 72 h": (INCIDENT_STARTED, "linked-in-72-h", _WHOLE),
+}
 # How sentences write counts, and the label of each.
 _NUMBER = r"(?<![\w.,])[\d,]+"
 _SENTENCES = (
@@ -144,10 +141,7 @@ def opened(sentence: str, listed: Mapping[str, str]) -> list[Piece]:
 
 def move_url(move: Move, reason: str = "") -> str:
     """Return the address of the page that moves incidents, with its form filled in."""
-    given = {
-        **{name: getattr(move, name) for name in ("repo", "to", "service", "incident")},
-        "reason": reason,
-    }
+    given = {**move._asdict(), "reason": reason}
     return f"/events/move?{urlencode({name: text for name, text in given.items() if text})}"
 
 

@@ -34,6 +34,7 @@ from gitdailies_dora.pages.frame.formatting import (
     fraction,
     moment,
     rate,
+    rate_unit,
     unbroken,
     zone_name,
 )
@@ -63,7 +64,7 @@ _SETTINGS = (
     (r"dora\.production", "the names of production"),
     (r"dora\.deploys\.hotfix", "the branches of hotfixes"),
     (r"dora\.count_same_commit", "whether a second deploy of a commit counts"),
-    (r"dora\.failures", "what makes a deploy fail"),
+    (r"dora\.failures", "what counts as a failed deploy"),
     (r"dora\.mirrors\W+(.*?)\W*", r"the mirror of \1"),
     (r"teams\b.*", "teams"),
     (r"repositories\W+(.*?)\W*\.was", r"former names of \1"),
@@ -139,6 +140,11 @@ def frequency(
 def span(number: float) -> str:
     """Write a number of days; less than one as a duration."""
     return duration(number * 86_400) if 0 < number < 1 else days(number)
+
+
+def unit_of(found: Iterable[Figures]) -> tuple[int, str]:
+    """Return one unit for frequencies beside each other: that of the lowest."""
+    return rate_unit(min(filter(None, (one.deployment_frequency.value for one in found)), default=0))
 
 
 def change(figure: str, changed: SeriesChange, before: Figures, unit: tuple[int, str] | None = None) -> str:

@@ -248,7 +248,7 @@ LEAD_TIME = CardLayout[ChangeLeadTime](
     "Unknown commits: those without a time, or with a time after their deploy.",
     lambda figures: figures.change_lead_time,
     _lead_time,
-    "no commit with a known lead time; a first deploy has none",
+    "no commit with a known lead time; the page of each unknown deploy says why",
     lambda found: found.commits,
     (("90th percentile", lambda found: duration(p90(found.p90, found.commits))), *_UNKNOWN),
     (

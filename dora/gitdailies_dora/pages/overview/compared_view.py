@@ -14,14 +14,7 @@ from gitdailies_dora.figures.words.rates import fail_rate
 from gitdailies_dora.pages.charts.figure_charts import Trends, drawn_both
 from gitdailies_dora.pages.frame import phrases
 from gitdailies_dora.pages.frame.event_links import urls_of_counts
-from gitdailies_dora.pages.frame.formatting import (
-    BEHIND_US,
-    amount,
-    dora_url,
-    moment,
-    rate_unit,
-    unbroken_units,
-)
+from gitdailies_dora.pages.frame.formatting import BEHIND_US, amount, dora_url, moment, unbroken_units
 from gitdailies_dora.pages.overview.cards import LAYOUTS, CardLayout
 from gitdailies_dora.pages.overview.overview_view import BUCKET_LABELS, bucket_title, period_words
 from gitdailies_dora.pages.overview.repository_view import form
@@ -80,8 +73,7 @@ def _card(
 ) -> dict[str, Any]:
     names = [group.name for group in found.groups]
     values = [[layout.value(bucket) for bucket in group.buckets] for group in found.groups]
-    often = [group.figures.deployment_frequency.value for group in found.groups]
-    unit = rate_unit(min(filter(None, often), default=0))
+    unit = phrases.unit_of(group.figures for group in found.groups)
     figures = [unbroken_units(_value(layout.name, group.figures, unit)) for group in found.groups]
     drawn = drawn_both(layout.measure, names, values, trends)
     return {

@@ -221,11 +221,9 @@ def _done(done: answers.LineDecision, zone: tzinfo) -> str:
 
 def _causes(line: answers.UnlinkedIncident, zone: tzinfo) -> list[tuple[str, str]]:
     """Return what one click decides: the value of the form, and the words on the button."""
-    near = [
-        (ref, f"{day_and_time(to_us(parse(ref.time, 'time')), zone)}: {name_of(ref)}") for ref in line.near
-    ]
+    near = [(ref, day_and_time(to_us(parse(ref.time, "time")), zone)) for ref in line.near]
     return [
-        *((f"{corrections.DEPLOY} {ref.id}", name) for ref, name in near),
+        *((f"{corrections.DEPLOY} {ref.id}", f"{when}: {name_of(ref)}") for ref, when in near),
         (corrections.NO_DEPLOY, "No deploy caused it"),
         (corrections.NOT_AN_INCIDENT, "Not an incident"),
     ]

@@ -19,7 +19,7 @@ from gitdailies_dora.figures.words.week import severity_rank
 from gitdailies_dora.pages.frame import phrases
 from gitdailies_dora.pages.frame.event_links import Piece, event_url, joined, link, opened, repository_url
 from gitdailies_dora.pages.frame.event_titles import name_of, short
-from gitdailies_dora.pages.frame.formatting import amount, day_and_time, duration, rate_unit
+from gitdailies_dora.pages.frame.formatting import amount, day_and_time, duration
 
 # What is said of the deploys that an incident is attributed to.
 _BY_EVIDENCE, _BY_TIME = ("Caused by ", ""), ("{} after ", ", which may have caused it")
@@ -60,8 +60,7 @@ def figures(
 ) -> list[WeekFigure]:
     """Return the five figures of a week and of the week before, with the addresses of their lists."""
     found, before, change = [], answer.before, answer.change
-    often = [one.deployment_frequency.value for one in (answer.figures, before) if one is not None]
-    unit = rate_unit(min(filter(None, often), default=0))
+    unit = phrases.unit_of(filter(None, (answer.figures, before)))
     for name in FIGURES:
         was, became, is_sure = list[Piece](), phrases.UNCLEAR, False
         if before is not None and change is not None:

@@ -12,7 +12,7 @@ from gitdailies_dora.figures.answers.tally import Tally, figures_of
 from gitdailies_dora.figures.words.quick_check import quick_check
 
 MINUTE, DAY = 60_000_000, 86_400_000_000
-NO_INCIDENTS = Pools(*[np.zeros(0)] * 4, np.zeros((1, 0)), np.zeros((1, 0)))
+NO_INCIDENTS = Pools(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0), np.zeros((1, 0)), np.zeros((1, 0)))
 
 
 def answers(days: float = 90, **sums: Any) -> dict[str, str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from gitdailies_core.error_text import got
@@ -85,65 +84,61 @@ def _incident(title: str, condition: str) -> OutcomeFilter:
 
 _CORRECTED = OutcomeFilter("corrected", _HAS_CORRECTION)
 # The outcomes of each kind of event, by the word in an address.
-OUTCOMES: Mapping[str, Mapping[str, OutcomeFilter]] = MappingProxyType(
-    {
-        DEPLOYED: {
-            "failed": _deploy("failed", _FAILED),
-            "failed-for-certain": _deploy("failed for certain", f"{_FAILED} AND {_EVIDENCE} <> '{TIME}'"),
-            **{
-                f"failed-{one}": _deploy(f"failed: {word}", f"d.counts = 1 AND {_EVIDENCE} = '{one}'")
-                for one, word in EVIDENCE_WORDS.items()
-            },
-            MAY_HAVE_FAILED: _deploy("may have failed", f"d.counts = 1 AND {_EVIDENCE} = '{TIME}'"),
-            "not-failed": _deploy("did not fail", f"d.at <= :settled AND {_NOT_FAILED}"),
-            "pending": _deploy("too new to tell", f"d.at > :settled AND {_NOT_FAILED}"),
-            "counted": _deploy("counted", "d.counts = 1"),
-            "repeat": _deploy("repeat", "d.counts = 0"),
-            "lead-time-unknown": _deploy("lead time unknown", "d.counts = 1 AND d.unknown <> ''"),
-            "nothing-new": _deploy(
-                "nothing new", "d.counts = 1 AND d.unknown = '' AND d.unknown_commits = 0 AND d.leads = ''"
-            ),
-            REWORK: _deploy("rework", f"d.counts = 1 AND (d.rework = {REWORKED} OR {_LISTED})"),
-            **{
-                one: _deploy(title, _LISTED)
-                for one, title in (
-                    (INFERRED, "inferred fix"),
-                    (RECOVERED, "failed and recovered"),
-                    (STILL_OPEN, "failed, still open"),
-                    (BY_REMEDY, "failed, timed by the remedy"),
-                    (RECOVERY_UNKNOWN, "failed, recovery unknown"),
-                )
-            },
-            CORRECTED: _CORRECTED,
+OUTCOMES: Mapping[str, Mapping[str, OutcomeFilter]] = {
+    DEPLOYED: {
+        "failed": _deploy("failed", _FAILED),
+        "failed-for-certain": _deploy("failed for certain", f"{_FAILED} AND {_EVIDENCE} <> '{TIME}'"),
+        **{
+            f"failed-{one}": _deploy(f"failed: {word}", f"d.counts = 1 AND {_EVIDENCE} = '{one}'")
+            for one, word in EVIDENCE_WORDS.items()
         },
-        INCIDENT_STARTED: {
-            OPEN: _incident("open", f"{_KNOWN} AND (i.ended_at IS NULL OR i.ended_at > :now)"),
-            "attributed": _incident("attributed", f"{_KNOWN} AND i.deploy IS NOT NULL"),
-            "unlinked": _incident("unlinked", f"{_KNOWN} AND i.deploy IS NULL AND i.how <> 'no-cause'"),
-            "linked-in-72-h": _incident(
-                "unlinked, but not with a window of 72 h",
-                f"{_KNOWN} AND i.deploy IS NULL AND i.wide IS NOT NULL",
-            ),
-            "of-no-deploy": _incident("unlinked, or no deploy", f"{_KNOWN} AND i.deploy IS NULL"),
-            "no-deploy": _incident("no deploy", f"{_KNOWN} AND i.deploy IS NULL AND i.how = 'no-cause'"),
-            "not-an-incident": _incident("not an incident", "i.how = 'not-an-incident'"),
-            "duplicate": OutcomeFilter(
-                "duplicate",
-                "NOT EXISTS (SELECT 1 FROM figures_incidents i WHERE i.id = events.id)"
-                " AND events.repo IS NOT NULL AND events.time <= :now"
-                " AND events.seq <= (SELECT seq FROM figures_read)",
-            ),
-            CORRECTED: _CORRECTED,
+        MAY_HAVE_FAILED: _deploy("may have failed", f"d.counts = 1 AND {_EVIDENCE} = '{TIME}'"),
+        "not-failed": _deploy("did not fail", f"d.at <= :settled AND {_NOT_FAILED}"),
+        "pending": _deploy("too new to tell", f"d.at > :settled AND {_NOT_FAILED}"),
+        "counted": _deploy("counted", "d.counts = 1"),
+        "repeat": _deploy("repeat", "d.counts = 0"),
+        "lead-time-unknown": _deploy("lead time unknown", "d.counts = 1 AND d.unknown <> ''"),
+        "nothing-new": _deploy(
+            "nothing new", "d.counts = 1 AND d.unknown = '' AND d.unknown_commits = 0 AND d.leads = ''"
+        ),
+        REWORK: _deploy("rework", f"d.counts = 1 AND (d.rework = {REWORKED} OR {_LISTED})"),
+        **{
+            one: _deploy(title, _LISTED)
+            for one, title in (
+                (INFERRED, "inferred fix"),
+                (RECOVERED, "failed and recovered"),
+                (STILL_OPEN, "failed, still open"),
+                (BY_REMEDY, "failed, timed by the remedy"),
+                (RECOVERY_UNKNOWN, "failed, recovery unknown"),
+            )
         },
-    }
-)
+        CORRECTED: _CORRECTED,
+    },
+    INCIDENT_STARTED: {
+        OPEN: _incident("open", f"{_KNOWN} AND (i.ended_at IS NULL OR i.ended_at > :now)"),
+        "attributed": _incident("attributed", f"{_KNOWN} AND i.deploy IS NOT NULL"),
+        "unlinked": _incident("unlinked", f"{_KNOWN} AND i.deploy IS NULL AND i.how <> 'no-cause'"),
+        "linked-in-72-h": _incident(
+            "unlinked, but not with a window of 72 h",
+            f"{_KNOWN} AND i.deploy IS NULL AND i.wide IS NOT NULL",
+        ),
+        "of-no-deploy": _incident("unlinked, or no deploy", f"{_KNOWN} AND i.deploy IS NULL"),
+        "no-deploy": _incident("no deploy", f"{_KNOWN} AND i.deploy IS NULL AND i.how = 'no-cause'"),
+        "not-an-incident": _incident("not an incident", "i.how = 'not-an-incident'"),
+        "duplicate": OutcomeFilter(
+            "duplicate",
+            "NOT EXISTS (SELECT 1 FROM figures_incidents i WHERE i.id = events.id)"
+            " AND events.repo IS NOT NULL AND events.time <= :now"
+            " AND events.seq <= (SELECT seq FROM figures_read)",
+        ),
+        CORRECTED: _CORRECTED,
+    },
+}
 # Where an event counts, by its kind: production has many names, and a deploy may be of another's service.
-_COUNTS: Mapping[str, str] = MappingProxyType(
-    {
-        DEPLOYED: "EXISTS (SELECT 1 FROM figures_deploys d WHERE d.id = events.id AND d.{} = ?)",
-        INCIDENT_STARTED: "EXISTS (SELECT 1 FROM figures_incidents i WHERE i.id = events.id AND i.{} = ?)",
-    }
-)
+_COUNTS: Mapping[str, str] = {
+    DEPLOYED: "EXISTS (SELECT 1 FROM figures_deploys d WHERE d.id = events.id AND d.{} = ?)",
+    INCIDENT_STARTED: "EXISTS (SELECT 1 FROM figures_incidents i WHERE i.id = events.id AND i.{} = ?)",
+}
 _FOLDED_SERVICE = "lower(trim(coalesce(service, '')))"
 _GIVEN = re.compile(r":(now|settled|none|ids)")
 
