@@ -1,25 +1,21 @@
-"""What each deploy brought, from the commits of a repository. Pure.
-
-A deploy brought the commits that lead to its own, and to no earlier deploy's of its target. They are written
-as the CI steps write them: with parents, and with the commits that they undo.
-"""
+"""The deploys that tags and branches show, and what each brought, as the CI steps write it. Pure."""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from gitdailies_core.ci.job.facts import is_merge, reverts_of, undone_by
+from gitdailies_core.ci.job.facts import reverts_of
 from gitdailies_core.events.events import DEPLOYED
 from gitdailies_core.events.field_types import MOST_COMMITS, MOST_REVERTS
 
 from gitdailies_cli.commands.scan.versions import Chosen
 
-REPORTER = "scan"
 _LAST_SECOND = 253_402_300_799  # of the year 9999
-_HOTFIX = "hotfix"
+_MERGED_HOTFIX = re.compile(r"merge (?!.* into \S*hotfix).*[ '\"/]hotfix[-_/]", re.IGNORECASE)
 
 
 class Commit(NamedTuple):
@@ -29,121 +25,97 @@ class Commit(NamedTuple):
     parents: tuple[str, ...]
 
 
-class Messages(NamedTuple):
-    """What messages of commits say: the commits that each undoes, and the merges of hotfix branches."""
-
-    undone: Mapping[str, tuple[str, ...]]
-    hotfixes: frozenset[str]
-
-    @classmethod
-    def of(cls, found: Iterable[tuple[str, str]]) -> Messages:
-        """Read pairs of a commit and its message."""
-        undone, hotfixes = {}, set()
-        for sha, message in found:
-            undone[sha] = undone_by(message)
-            first = message.partition("\n")[0].rpartition(" into ")
-            merged = first[0] or first[2]
-            if is_merge(message) and any(f"{sign}{_HOTFIX}" in merged.lower() for sign in " '\"/"):
-                hotfixes.add(sha)
-        return cls(undone, frozenset(hotfixes))
-
-
 class Deployed(NamedTuple):
-    """A deploy: the fields of its event so far, and whether they have a time of its own.
+    """A deploy: the fields of its event so far, and the time of its commit if that is all it has.
 
-    A light tag and a commit on a branch have none: git has the time of the commit alone. That commit then has
-    no lead time, since one of nothing would be invented.
+    Commits of that time have no lead time: one of nothing would be invented.
     """
 
-    fields: Mapping[str, Any]
-    timed: bool = True
+    fields: dict[str, Any]
+    untimed: int | None = None
 
 
 class Written(NamedTuple):
-    """The events of deploys as fields, and the lists that are too long for an event, by their place."""
+    """The fields of events, and the lists that are too long for one, by the place of their event."""
 
-    events: tuple[dict[str, Any], ...]
-    long: tuple[int, ...]
-    lists: tuple[tuple[dict[str, Any], ...], ...]
+    events: list[dict[str, Any]]
+    long: dict[int, list[dict[str, Any]]]
 
 
-def of_tags(chosen: Chosen, repo: str, project: str, hotfixes: Collection[str]) -> Iterator[Deployed]:
+def merges_hotfix(message: str) -> bool:
+    """Whether a message is that of the merge of a hotfix branch."""
+    return _MERGED_HOTFIX.match(message) is not None
+
+
+def of_tags(chosen: Chosen, repo: str, hotfixes: Collection[str]) -> Iterator[Deployed]:
     """Yield a deploy for each tag. Where several names are released, each is a service."""
     for name, tags in chosen.tags.items():
-        service = (name or project) if len(chosen.tags) > 1 else None
+        service = (name or repo.rpartition("/")[2]) if len(chosen.tags) > 1 else None
         for tag in tags:
-            hotfix = tag.sha in hotfixes or _HOTFIX in tag.name.lower()
-            yield _deploy(repo, tag.sha, tag.at, timed=tag.made, service=service, hotfix=hotfix)
+            hotfix = tag.sha in hotfixes or "hotfix" in tag.name.lower()
+            fields = _fields(repo, tag.sha, tag.at, hotfix, service=service)
+            yield Deployed(fields, None if tag.made else tag.at)
 
 
 def of_branch(
     log: Mapping[str, Commit], tip: str, repo: str, branch: str, hotfixes: Collection[str]
 ) -> Iterator[Deployed]:
-    """Yield a deploy for each push to a branch: what its first parents lead to, newest first.
+    """Yield a deploy for each push to a branch, newest first.
 
-    Git does not keep pushes. Commits of one second came with one; every other commit is a push.
+    Git does not keep pushes. Commits of one second came together; every other one is a push.
     """
     sha, after = tip, None
-    while sha:
-        commit = log.get(sha) or Commit(0, ())
+    while commit := log.get(sha):
         if commit.at != after:
-            yield _deploy(repo, sha, commit.at, timed=False, branch=branch, hotfix=sha in hotfixes)
+            fields = _fields(repo, sha, commit.at, sha in hotfixes, branch=branch)
+            yield Deployed(fields, commit.at)
         sha, after = next(iter(commit.parents), ""), commit.at
 
 
-def _deploy(repo: str, sha: str, at: int, *, timed: bool, hotfix: bool, **more: str | None) -> Deployed:
-    fields = {
-        "kind": DEPLOYED,
-        "repo": repo,
-        "commitSHA": sha,
-        "environment": "production",
-        "time": time_of(at),
-        "reporter": REPORTER,
-        "type": _HOTFIX if hotfix else None,
-        **more,
-    }
-    return Deployed({name: value for name, value in fields.items() if value}, timed)
+def _fields(repo: str, sha: str, at: int, hotfix: bool, **more: str | None) -> dict[str, Any]:
+    fields = {"kind": DEPLOYED, "repo": repo, "commitSHA": sha, "environment": "production", **more}
+    fields |= {"time": time_of(at), "reporter": "scan", "type": "hotfix" if hotfix else None}
+    return {name: value for name, value in fields.items() if value}
 
 
-def time_of(at: int) -> str | None:
-    """Write a time of git; None for one that git could not read, which it writes as 0."""
-    if not 0 < at <= _LAST_SECOND:
-        return None
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def time_of(at: int) -> str:
+    """Write a time of git; "" for one that git could not read, which it writes as 0."""
+    shown = datetime.fromtimestamp(at, UTC) if 0 < at <= _LAST_SECOND else None
+    return shown.strftime("%Y-%m-%dT%H:%M:%SZ") if shown else ""
 
 
 def write(
-    deploys: Sequence[Deployed],
+    deploys: Iterable[Deployed],
     log: Mapping[str, Commit],
-    messages: Messages,
+    undone: Mapping[str, tuple[str, ...]],
     target: Callable[[Mapping[str, Any]], Hashable],
     inside: Collection[str] | None = None,
 ) -> Written:
-    """Add to each deploy what it brought to its *target*; they are in the order of time.
+    """Add to each deploy what it brought: what leads to it, and to no earlier one of its *target*.
 
-    A deploy of a commit that *log* lacks, and one that has a list, stay as they are. Of the commits, those
-    not *inside* touch nothing of the service; None if all are of it.
+    They are in the order of time. One of a commit that *log* lacks stays as it is. A commit that is not
+    *inside* touches nothing of the service; None if all do. The last entry of a list is one that the target
+    had, which ties it to the lists before.
     """
     there: dict[Hashable, set[str]] = defaultdict(set)
-    events, long, lists = [], [], []
-    for deploy in deploys:
-        fields, sha = dict(deploy.fields), deploy.fields["commitSHA"]
-        place, found = target(fields), ()
-        if sha in log and not {"commits", "commitTime"} & fields.keys():
-            first = place not in there
-            new = _new(log, sha, there[place])
-            untimed = None if deploy.timed else log[sha].at
-            found = tuple(_entry(one, log[one], untimed, inside) for one in new)
-            undone = reverts_of((one, messages.undone[one]) for one in new if messages.undone.get(one))
-            if undone and not first:
-                fields["reverts"] = [*undone[:MOST_REVERTS]]
-            if first or len(found) <= MOST_COMMITS:
-                fields["commits"] = [*found[:MOST_COMMITS]]
+    ties: dict[Hashable, dict[str, Any]] = {}
+    written = Written([], {})
+    for fields, untimed in deploys:
+        place, sha = target(fields), fields["commitSHA"]
+        if sha in log:
+            first, new = place not in there, _new(log, sha, there[place])
+            listed = [_entry(one, log[one], untimed, inside) for one in new]
+            tie = [ties[place]] if listed and place in ties else []
+            if first or len(listed) < MOST_COMMITS:
+                fields["commits"] = [*listed[: MOST_COMMITS - 1], *tie]
             else:
-                long.append(len(events))
-        events.append(fields)
-        lists.append(found)
-    return Written(tuple(events), tuple(long), tuple(lists))
+                written.long[len(written.events)] = listed
+            undone_here = reverts_of((one, undone[one]) for one in new if one in undone)
+            if undone_here and not first:
+                fields["reverts"] = [*undone_here[:MOST_REVERTS]]
+            ties.update((place, one) for one in reversed(listed) if not one.get("outside"))
+        written.events.append(fields)
+    return written
 
 
 def _new(log: Mapping[str, Commit], tip: str, there: set[str]) -> list[str]:
@@ -160,9 +132,6 @@ def _new(log: Mapping[str, Commit], tip: str, there: set[str]) -> list[str]:
 
 
 def _entry(sha: str, commit: Commit, untimed: int | None, inside: Collection[str] | None) -> dict[str, Any]:
-    entry: dict[str, Any] = {"sha": sha, "parents": [*commit.parents]}
-    if commit.at != untimed and (at := time_of(commit.at)):
-        entry["time"] = at
-    if inside is not None:
-        entry["outside"] = sha not in inside
-    return entry
+    at = "" if commit.at == untimed else time_of(commit.at)
+    entry = {"sha": sha, "parents": [*commit.parents], "time": at or None}
+    return entry if inside is None else {**entry, "outside": sha not in inside}

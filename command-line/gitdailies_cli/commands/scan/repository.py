@@ -1,8 +1,8 @@
-"""Read a git repository for `gitdailies scan`: its refs, its commits and some messages, a call for each."""
+"""Read a git repository for `gitdailies scan`: refs, commits and some messages, a call of git for each."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,21 +13,21 @@ from gitdailies_dora.mirrors.repository import Mirror
 from gitdailies_cli.commands.scan.deploys import Commit
 from gitdailies_cli.commands.scan.versions import Tag
 
-# Half a million commits are read in a few seconds. On a slow disk they take longer.
+# Half a million commits are read in a few seconds; on a slow disk it takes longer.
 _LONGEST_SECONDS = 300.0
 _REF = (
-    "%(refname)%00%(HEAD)%00%(objecttype)%00%(objectname)%00%(*objecttype)%00%(*objectname)"
-    "%00%(taggerdate:unix)%00%(committerdate:unix)%(*committerdate:unix)"
+    "%(HEAD) %(objecttype) %(objectname) x%(*objecttype) x%(*objectname)"
+    " x%(taggerdate:unix) x%(committerdate:unix)%(*committerdate:unix) %(refname)"
 )
 _TAGS, _BRANCHES, _REMOTE = "refs/tags/", "refs/heads/", "refs/remotes/origin/"
+_WORDS = ("--regexp-ignore-case", "--grep=this reverts commit", "--grep=^merge.*hotfix")
 _BARE = ("HEAD", "objects", "refs")
-_WORDS = ("--grep=this reverts commit", "--grep=^merge.*hotfix")
 
 
 class Refs(NamedTuple):
-    """The tags, the commit of each branch, the branch that is checked out, and where it was cloned from."""
+    """Tags, the commit of each branch, the one that is checked out, the remote, and whether it is shallow."""
 
-    tags: tuple[Tag, ...]
+    tags: list[Tag]
     branches: dict[str, str]
     head: str
     origin: str
@@ -43,29 +43,32 @@ def find(path: Path) -> Mirror:
 
 
 def read_refs(mirror: Mirror) -> Refs:
-    tags, branches, head = [], {}, ""
+    """Read the refs. Raises UsageError if there are none, as in an empty repository."""
+    tags, branches, local, head = [], {}, {}, ""
     for line in mirror.ask("for-each-ref", f"--format={_REF}").splitlines():
-        name, here, kind, sha, inner, inner_sha, made, committed = line.split("\0")
-        if name.startswith(_TAGS) and "commit" in (kind, inner):
-            at = int(made or committed or 0)
-            own = sha if kind == "commit" else inner_sha
-            tags.append(Tag(name.removeprefix(_TAGS), own, at, made=bool(made)))
-        elif name.startswith((_BRANCHES, _REMOTE)) and kind == "commit":
-            branch = name.removeprefix(_BRANCHES).removeprefix(_REMOTE)
-            # A branch of this clone goes before that of its origin.
-            if name.startswith(_BRANCHES) or branch not in branches:
-                branches[branch] = sha
-            head = branch if here == "*" else head
+        here, kind, sha, inner, inner_sha, made, committed, name = line[0], *line[2:].split(" ", 6)
+        if name.startswith(_TAGS) and "commit" in (kind, inner[1:]):
+            own = sha if kind == "commit" else inner_sha[1:]
+            at = made[1:] or committed[1:] or 0
+            tags.append(Tag(name.removeprefix(_TAGS), own, int(at), made=made != "x"))
+        elif name.startswith(_REMOTE):
+            branches[name.removeprefix(_REMOTE)] = sha
+        elif name.startswith(_BRANCHES):
+            local[name.removeprefix(_BRANCHES)] = sha
+            head = name.removeprefix(_BRANCHES) if here == "*" else head
+    if not (tags or branches or local):
+        raise UsageError(f"{mirror.path}: expected a repository with commits, got an empty one")
     origin = mirror.ask("config", "--default=", "--get", "remote.origin.url").strip()
     shallow = mirror.ask("rev-parse", "--is-shallow-repository").strip() != "false"
-    return Refs(tuple(tags), branches, head, origin, shallow)
+    return Refs(tags, branches | local, head, origin, shallow)
 
 
 def read_log(mirror: Mirror, tips: Iterable[str]) -> dict[str, Commit]:
     """Return every commit that *tips* lead to."""
-    text = mirror.ask("rev-list", "--parents", "--timestamp", "--stdin", given=_lines(tips))
     found = {}
-    for line in text.splitlines():
+    for line in mirror.ask(
+        "rev-list", "--parents", "--timestamp", "--stdin", given=_lines(tips)
+    ).splitlines():
         at, sha, *parents = line.split(" ")
         found[sha] = Commit(int(at), tuple(parents))
     return found
@@ -73,18 +76,17 @@ def read_log(mirror: Mirror, tips: Iterable[str]) -> dict[str, Commit]:
 
 def read_messages(mirror: Mirror, tips: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yield the commits that undo others or merge a hotfix, with their messages."""
-    asked = ("log", "-z", "--regexp-ignore-case", *_WORDS, "--format=%H%n%B", "--stdin")
-    for entry in mirror.ask(*asked, given=_lines(tips)).split("\0"):
+    for entry in mirror.ask("log", "-z", *_WORDS, "--format=%H%n%B", "--stdin", given=_lines(tips)).split(
+        "\0"
+    ):
         sha, _, message = entry.partition("\n")
         yield sha, message
 
 
-def read_inside(mirror: Mirror, tips: Iterable[str], paths: Sequence[str]) -> Collection[str] | None:
+def read_inside(mirror: Mirror, tips: Iterable[str], paths: Sequence[str]) -> frozenset[str] | None:
     """Return the commits that touch one of *paths*; None without paths."""
-    if not paths:
-        return None
     asked = ("rev-list", "--full-history", "--stdin", "--", *pathspecs(paths))
-    return frozenset(mirror.ask(*asked, given=_lines(tips)).split())
+    return frozenset(mirror.ask(*asked, given=_lines(tips)).split()) if paths else None
 
 
 def _lines(tips: Iterable[str]) -> str:

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from gitdailies_dora.figures.answers.report import FiguresAnswer
     from gitdailies_server.storage.database import Session
 
-# Titles of figures that a scan without incidents shows in another way.
-FAIL_RATE, REWORK_RATE = "change fail rate", "deployment rework rate"
-
 
 @click.command()
 @click.option("--url", help="the address of a server, such as http://127.0.0.1:8700; default: read the store")
@@ -177,8 +174,11 @@ def _print(answer: FiguresAnswer) -> None:
         click.echo("no deploys match; change --from, --repo, --environment, --service or --team")
 
 
-def rows(answer: FiguresAnswer) -> list[tuple[str, str, str]]:
-    """Return the title of each figure, its main number, and the counts behind it."""
+def rows(answer: FiguresAnswer, *, whole: bool = True) -> list[tuple[str, str, str]]:
+    """Return the title of each figure, its main number, and the counts behind it.
+
+    Unless the incidents are known as a *whole*, both rates are lower bounds, and one of nothing is unknown.
+    """
     from gitdailies_dora.figures.words.durations import duration
     from gitdailies_dora.pages.frame import phrases
     from gitdailies_dora.pages.frame.formatting import amount, days, p90, percent
@@ -188,6 +188,10 @@ def rows(answer: FiguresAnswer) -> list[tuple[str, str, str]]:
     frequency, lead, fail = figures.deployment_frequency, figures.change_lead_time, figures.change_fail_rate
     recovery, rework = figures.failed_deployment_recovery_time, figures.deployment_rework_rate
     by_remedy = recovery.by_remedy
+
+    def least(text: str, found: int) -> str:
+        return text if whole or not frequency.deploys else f"at least {text}" if found else "unknown"
+
     gap = duration(p90(frequency.gaps.p90, frequency.deploys))
     longest = duration(p90(recovery.p90, recovery.recovered))
     return [
@@ -210,8 +214,8 @@ def rows(answer: FiguresAnswer) -> list[tuple[str, str, str]]:
             ),
         ),
         (
-            FAIL_RATE,
-            rates.fail_rate(fail),
+            "change fail rate",
+            least(rates.fail_rate(fail), fail.failed),
             (
                 f"{rates.behind(fail, window)}; {rates.too_new(fail, window)};"
                 f" unlinked incidents: {fail.unlinked}"
@@ -227,8 +231,8 @@ def rows(answer: FiguresAnswer) -> list[tuple[str, str, str]]:
             ),
         ),
         (
-            REWORK_RATE,
-            percent(rework.value),
+            "deployment rework rate",
+            least(percent(rework.value), rework.rework),
             f"{rework.rework} of {amount(rework.deploys, 'deploy', 'deploys')}; inferred: {rework.inferred}",
         ),
     ]
