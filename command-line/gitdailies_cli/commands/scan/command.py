@@ -107,7 +107,7 @@ def _next(path: Path, asked: Asked, events: Path | None) -> Iterator[str]:
 
 
 def _show(answer: FiguresAnswer, said: list[str], lines: list[str], form: str, *, known: bool) -> None:
-    """Print figures, what they cannot know, and the next lines. Without *known* incidents, rates may be low."""
+    """Print figures, what they cannot know, and the next lines. Rates may be low if not *known*."""
     import msgspec
 
     from gitdailies_cli.commands.see import metrics

@@ -34,8 +34,8 @@ _SENTENCES = {
     "outside": "left out: events of other repositories: {:,}",
     "missing": "deploys of commits that are not here, so that their lead time is unknown: {:,}",
     "long": (
-        f"deploys with more than {MOST_COMMITS:,} commits, which no event holds: {{:,}}; a server counts these"
-        " if it has the repository under dora.mirrors"
+        f"deploys with more than {MOST_COMMITS:,} commits, which no event holds: {{:,}}; a server counts"
+        " these if it has the repository under dora.mirrors"
     ),
 }
 
