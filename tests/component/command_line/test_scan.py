@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shlex
 import shutil
 import subprocess
@@ -384,7 +385,8 @@ def test_git_s_variables_and_names_in_a_repository_run_and_choose_nothing(
     for name in ("core.fsmonitor", "core.pager", "core.sshCommand", "core.hooksPath"):
         git("config", name, f"touch {ran}", cwd=bare)
     for name in ("--upload-pack=touch", "$(touch ran)", "-x;touch ran", "v9.9 \u202e"):
-        (bare / "packed-refs").open("a").write(f"{shas[1]} refs/tags/{name}\n")
+        with (bare / "packed-refs").open("a") as file:
+            file.write(f"{shas[1]} refs/tags/{name}\n")
     git("init", "--quiet", "--bare", "other.git", cwd=scan.folder)
     monkeypatch.setenv("GIT_DIR", str(scan.folder / "other.git"))
     found = scan("shop.git", "--days=120")
@@ -437,3 +439,29 @@ def test_a_git_that_is_missing_is_said(scan: Scan, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PATH", str(scan.folder))
     assert "install git" in scan.text("shop.git", code=1)
     shutil.rmtree(scan.folder / "shop.git")
+
+
+PAGE = Path(__file__).resolve().parents[3] / "docs/do/scan-a-repository.md"
+
+
+def test_the_example_of_the_page_prints_what_the_page_shows(scan: Scan) -> None:
+    """The file and the line of the page, in a repository of five releases, give the shown answer."""
+    text = PAGE.read_text("utf-8")
+    (rows,) = re.findall(r"```csv\n(.*?)```", text, re.DOTALL)
+    (scan.folder / "incidents.csv").write_text(rows)
+    made, last = Stream(), ()
+    for week in range(5):
+        at = seconds("2026-03-01T09:00:00") + 7 * week * DAY
+        last = (made.commit(at - 3 * DAY, *last),)
+        last = (made.commit(at - 5 * HOUR, *last),)
+        made.tag(f"v1.{week}", *last, at)
+    made.branch("main", *last)
+    made.make(scan.folder / "checkout-api")
+    first, second, _ = re.findall(
+        r"^gitdailies (\w+ .*)$", "\n".join(re.findall(r"```bash\n(.*?)```", text, re.DOTALL)), re.MULTILINE
+    )
+    printed = scan.text(*shlex.split(first)[1:])
+    (shown,) = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+    assert shown in printed
+    scan.text(*shlex.split(second)[1:])
+    assert len((scan.folder / "events.ndjson").read_text().splitlines()) == 7

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import gc
 import shlex
 from collections.abc import Iterator
 from datetime import UTC
@@ -65,6 +65,7 @@ def scan(
     gitdailies scan --deploys branch:main --format markdown
     """
     try:
+        import orjson
         from gitdailies_dora.derived.read.figures.answer import of_events
         from gitdailies_dora.figures.answers import selection
         from gitdailies_dora.figures.history.events import read_history
@@ -82,11 +83,16 @@ def scan(
     except ValueError as error:
         raise UsageError(f"--{str(error).replace('from:', 'since:', 1)}") from None
     asked = finding.Asked(repo, deploys, incidents, paths, from_us(period.began_at), utc_now())
-    found = finding.find(path, asked)
     settings = FigureSettings()
-    bodies = map(json.loads, found.bodies)
-    history = read_history(bodies, settings, now=period.now, git_commits=found.git_commits)
-    answer = of_events(history, period, found.repo, environment, settings)
+    # Of a million objects, none is cyclic. The collector would take a quarter of the time.
+    gc.disable()
+    try:
+        found = finding.find(path, asked)
+        bodies = map(orjson.loads, found.bodies)
+        history = read_history(bodies, settings, now=period.now, git_commits=found.git_commits)
+        answer = of_events(history, period, found.repo, environment, settings)
+    finally:
+        gc.enable()
     if events is not None:
         with atomic_file.written(events, "--events") as file:
             file.write("".join(f"{body}\n" for body in found.bodies).encode())
