@@ -93,10 +93,12 @@ def deployed(sha: str, untimed: int | None = None, **more: Any) -> Deployed:
     return Deployed({"commitSHA": sha, **more}, untimed)
 
 
-def written(
-    *given: Deployed, log: dict[str, Commit], undone: Any = (), inside: Any = None
-) -> deploys.Written:
-    return deploys.write(given, log, dict(undone), lambda fields: fields.get("service"), inside)
+def pairs(*given: Deployed, log: dict[str, Commit], undone: Any = (), inside: Any = None) -> list[Any]:
+    return [*deploys.write(given, log, dict(undone), lambda fields: fields.get("service"), inside)]
+
+
+def written(*given: Deployed, **more: Any) -> list[dict[str, Any]]:
+    return [fields for fields, _ in pairs(*given, **more)]
 
 
 def shas(fields: dict[str, Any]) -> list[str]:
@@ -108,7 +110,7 @@ LINE = {A: Commit(10, ()), B: Commit(20, (A,)), C: Commit(30, (B,)), D: Commit(4
 
 def test_a_deploy_lists_what_no_earlier_deploy_of_its_target_led_to() -> None:
     """Lists are newest first, one a target; the last entry is one that the target had."""
-    one, two, other = written(deployed(B), deployed(D), deployed(D, service="pay"), log=LINE).events
+    one, two, other = written(deployed(B), deployed(D), deployed(D, service="pay"), log=LINE)
 
     assert (shas(one), shas(two), shas(other)) == ([B, A], [D, C, B], [D, C, B, A])
     assert two["commits"][0] == {"sha": D, "parents": [C], "time": "1970-01-01T00:00:40Z"}
@@ -116,43 +118,43 @@ def test_a_deploy_lists_what_no_earlier_deploy_of_its_target_led_to() -> None:
 
 def test_a_branch_that_forked_before_the_first_deploy_is_tied_too() -> None:
     """Without the tie, a list with parents that leads to nothing known would be unknown at the receiver."""
-    _, fork = written(deployed(D), deployed(E), log=LINE).events
+    _, fork = written(deployed(D), deployed(E), log=LINE)
     assert shas(fork) == [E, D]
 
 
 def test_nothing_new_is_an_empty_list_and_an_unknown_commit_has_none() -> None:
     """A second tag of a commit brings nothing; a commit that is not here has no list, rather than none."""
-    _, again, missing = written(deployed(B), deployed(B), deployed("f" * 40), log=LINE).events
+    _, again, missing = written(deployed(B), deployed(B), deployed("f" * 40), log=LINE)
     assert again["commits"] == []
     assert "commits" not in missing
 
 
 def test_a_deploy_without_a_time_of_its_own_gives_its_commit_no_lead_time() -> None:
     """A lead time of nothing would be invented. Earlier commits keep their times."""
-    (one,) = written(deployed(B, untimed=20), log=LINE).events
+    (one,) = written(deployed(B, untimed=20), log=LINE)
     assert [entry["time"] for entry in one["commits"]] == [None, "1970-01-01T00:00:10Z"]
 
 
 def test_reverts_are_told_but_by_the_first_deploy() -> None:
     """A deploy undoes what its commits undo; one that a newer commit of it brings back is not undone."""
-    first, later = written(deployed(A), deployed(C), log=LINE, undone={A: (E,), C: (A,)}).events
+    first, later = written(deployed(A), deployed(C), log=LINE, undone={A: (E,), C: (A,)})
     assert "reverts" not in first
     assert later["reverts"] == [A]
-    _, both = written(deployed(A), deployed(C), log=LINE, undone={B: (A,), C: (B,)}).events
+    _, both = written(deployed(A), deployed(C), log=LINE, undone={B: (A,), C: (B,)})
     assert both["reverts"] == [B]
 
 
 def test_a_list_that_is_too_long_for_an_event_is_kept_apart() -> None:
     """It would be cut, and a part of it would look like all of it."""
     long = {f"{n:040x}": Commit(n, (f"{n - 1:040x}",) if n else ()) for n in range(2002)}
-    found = written(deployed(f"{1:040x}"), deployed(f"{2001:040x}"), log=long)
-    assert "commits" not in found.events[1]
-    assert {place: len(listed) for place, listed in found.long.items()} == {1: 2000}
+    (_, short), (fields, apart) = pairs(deployed(f"{1:040x}"), deployed(f"{2001:040x}"), log=long)
+    assert "commits" not in fields
+    assert (short, len(apart)) == ([], 2000)
 
 
 def test_commits_outside_the_paths_are_marked_and_never_tie() -> None:
     """With paths, an entry says whether it is outside; the tie is one that is inside."""
-    _, two = written(deployed(B), deployed(D), log=LINE, inside={A, D}).events
+    _, two = written(deployed(B), deployed(D), log=LINE, inside={A, D})
     assert [(one["sha"], one["outside"]) for one in two["commits"]] == [(D, False), (C, True), (A, False)]
 
 

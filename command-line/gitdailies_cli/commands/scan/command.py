@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import shlex
 from collections.abc import Iterator
 from datetime import UTC
@@ -65,32 +66,27 @@ def scan(
     gitdailies scan --deploys branch:main --format markdown
     """
     try:
-        import orjson
         from gitdailies_dora.derived.read.figures.answer import of_events
         from gitdailies_dora.figures.answers import selection
-        from gitdailies_dora.figures.history.events import read_history
         from gitdailies_dora.figures.history.settings import FigureSettings
         from gitdailies_history.files import atomic_file
         from gitdailies_server.storage.timestamps import from_us, now_us, utc_now
 
         from gitdailies_cli.commands.scan import finding, notes
     except ImportError as error:
-        needed = "install gitdailies-integrations[dora]"
-        raise UsageError(f"scan: {error.name} is missing, which computes the figures; {needed}") from None
+        raise UsageError(f"scan: no {error.name} here; install gitdailies-integrations[dora]") from None
     try:
         at = selection.parse_moment(now, "now", UTC) if now else now_us()
         period = selection.parse_period(since, "", at, UTC, days)
     except ValueError as error:
         raise UsageError(f"--{str(error).replace('from:', 'since:', 1)}") from None
     asked = finding.Asked(repo, deploys, incidents, paths, from_us(period.began_at), utc_now())
-    settings = FigureSettings()
     # Of a million objects, none is cyclic. The collector would take a quarter of the time.
     gc.disable()
     try:
         found = finding.find(path, asked)
-        bodies = map(orjson.loads, found.bodies)
-        history = read_history(bodies, settings, now=period.now, git_commits=found.git_commits)
-        answer = of_events(history, period, found.repo, environment, settings)
+        bodies = map(json.loads, found.bodies)
+        answer = of_events(bodies, found.git_commits, period, found.repo, environment, FigureSettings())
     finally:
         gc.enable()
     if events is not None:

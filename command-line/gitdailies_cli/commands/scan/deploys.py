@@ -35,13 +35,6 @@ class Deployed(NamedTuple):
     untimed: int | None = None
 
 
-class Written(NamedTuple):
-    """The fields of events, and the lists that are too long for one, by the place of their event."""
-
-    events: list[dict[str, Any]]
-    long: dict[int, list[dict[str, Any]]]
-
-
 def merges_hotfix(message: str) -> bool:
     """Whether a message is that of the merge of a hotfix branch."""
     return _MERGED_HOTFIX.match(message) is not None
@@ -90,8 +83,10 @@ def write(
     undone: Mapping[str, tuple[str, ...]],
     target: Callable[[Mapping[str, Any]], Hashable],
     inside: Collection[str] | None = None,
-) -> Written:
-    """Add to each deploy what it brought: what leads to it, and to no earlier one of its *target*.
+) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Yield the fields of each deploy with what it brought: what leads to it, and to no earlier one there.
+
+    *target* says where that is. A list that is too long for an event is apart from its fields.
 
     They are in the order of time. One of a commit that *log* lacks stays as it is. A commit that is not
     *inside* touches nothing of the service; None if all do. The last entry of a list is one that the target
@@ -99,9 +94,8 @@ def write(
     """
     there: dict[Hashable, set[str]] = defaultdict(set)
     ties: dict[Hashable, dict[str, Any]] = {}
-    written = Written([], {})
     for fields, untimed in deploys:
-        place, sha = target(fields), fields["commitSHA"]
+        place, sha, long = target(fields), fields["commitSHA"], list[dict[str, Any]]()
         if sha in log:
             first, new = place not in there, _new(log, sha, there[place])
             listed = [_entry(one, log[one], untimed, inside) for one in new]
@@ -109,13 +103,12 @@ def write(
             if first or len(listed) < MOST_COMMITS:
                 fields["commits"] = [*listed[: MOST_COMMITS - 1], *tie]
             else:
-                written.long[len(written.events)] = listed
+                long = listed
             undone_here = reverts_of((one, undone[one]) for one in new if one in undone)
             if undone_here and not first:
                 fields["reverts"] = [*undone_here[:MOST_REVERTS]]
             ties.update((place, one) for one in reversed(listed) if not one.get("outside"))
-        written.events.append(fields)
-    return written
+        yield fields, long
 
 
 def _new(log: Mapping[str, Commit], tip: str, there: set[str]) -> list[str]:

@@ -84,7 +84,8 @@ def find(path: Path, asked: Asked) -> Found:
     elif tags:
         every = [*deploys.of_tags(tags, repo, hotfixes)]
     timed = [one for one in every if "" < one.fields.get("time", "") <= text_of(asked.now)]
-    timed.sort(key=lambda one: str(one.fields["time"]))
+    # Without the Z, a time with a fraction sorts after one without.
+    timed.sort(key=lambda one: str(one.fields["time"])[:-1])
     several = tags is not None and len(tags.tags) > 1
     written = deploys.write(
         timed,
@@ -93,12 +94,13 @@ def find(path: Path, asked: Asked) -> Found:
         partial(target_of, settings=_SETTINGS),
         repository.read_inside(mirror, tips, asked.paths),
     )
-    events = [encode(Event.from_wire(fields)) for fields in written.events]
+    events = [(encode(Event.from_wire(fields)), _mirrored(long)) for fields, long in written]
+    git_commits = {one.id: GitCommits("", long) for one, long in events if long}
     incidents = {row["id"]: json.dumps(row, ensure_ascii=False) for row in own if row["kind"] != DEPLOYED}
     return Found(
         repo,
-        [*({one.id: one.body for one in events} | incidents).values()],
-        {events[place].id: GitCommits("", _mirrored(listed)) for place, listed in written.long.items()},
+        [*({one.id: one.body for one, _ in events} | incidents).values()],
+        git_commits,
         {
             **(notes.of_tags(tags) if tags else {}),
             "branch": branch,
@@ -109,7 +111,7 @@ def find(path: Path, asked: Asked) -> Found:
             "ahead": len(every) - len(timed),
             "outside": len(rows) - len(own),
             "missing": sum(one.fields["commitSHA"] not in log for one in timed),
-            "long": len(written.long),
+            "long": len(git_commits),
         },
     )
 
@@ -135,10 +137,8 @@ def _source(refs: Refs, asked: Asked, repo: str) -> tuple[Chosen | None, str]:
 
 def _completed(row: dict[str, Any], known: Mapping[str, str | None]) -> dict[str, Any]:
     """Return a reported deploy with its whole commit. With a list, its content gives it another id."""
-    sha = known.get(row["commitSHA"]) or row["commitSHA"]
-    return {name: value for name, value in row.items() if name != "id" or not is_self_made(value)} | {
-        "commitSHA": sha
-    }
+    kept = {name: value for name, value in row.items() if name != "id" or not is_self_made(value)}
+    return kept | {"commitSHA": known.get(row["commitSHA"]) or row["commitSHA"]}
 
 
 def _rows(names: Sequence[str], now: datetime) -> list[dict[str, Any]]:
@@ -158,10 +158,8 @@ def _rows(names: Sequence[str], now: datetime) -> list[dict[str, Any]]:
 
 def _mirrored(listed: Sequence[Mapping[str, Any]]) -> tuple[GitCommit, ...]:
     """Return commits as the server reads them from a mirror: without merges."""
+    times = [to_us(parse(one["time"], "time")) if one["time"] else None for one in listed]
+    read = zip(listed, times, strict=True)
     return tuple(
-        GitCommit(
-            one["sha"], to_us(parse(one["time"], "time")) if one["time"] else None, None, one.get("outside")
-        )
-        for one in listed
-        if len(one["parents"]) < 2
+        GitCommit(one["sha"], at, None, one.get("outside")) for one, at in read if len(one["parents"]) < 2
     )

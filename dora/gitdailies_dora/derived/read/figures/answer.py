@@ -6,9 +6,9 @@ While the rows are for other settings, the events answer, if they are not too ma
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from gitdailies_core.values.times import text_of
@@ -40,7 +40,7 @@ from gitdailies_dora.figures.answers.report import (
 from gitdailies_dora.figures.answers.selection import Period, Selection
 from gitdailies_dora.figures.answers.series import ALL, MOST_NUMBERS, MOST_ROLLING, Plan, SeriesQuestion
 from gitdailies_dora.figures.answers.sums import Key, Sums
-from gitdailies_dora.figures.history.events import History
+from gitdailies_dora.figures.history.events import GitCommits, read_history
 from gitdailies_dora.figures.history.facts import derive
 from gitdailies_dora.figures.history.settings import DEFINITIONS, FigureSettings
 
@@ -102,9 +102,15 @@ def of_selection(
 
 
 def of_events(
-    history: History, period: Period, repo: str, environment: str, settings: FigureSettings
+    bodies: Iterable[Mapping[str, Any]],
+    git_commits: Mapping[str, GitCommits],
+    period: Period,
+    repo: str,
+    environment: str,
+    settings: FigureSettings,
 ) -> FiguresAnswer:
     """Return the answer about a repository that a server gives that has these events of it, and no other."""
+    history = read_history(bodies, settings, now=period.now, git_commits=git_commits)
     asked = SeriesQuestion.of(Selection.make(period, settings, repo=repo, environment=environment))
     planned, first = series.plan(asked), history.first_at(settings.repo(repo))
     found = series.add_up(
