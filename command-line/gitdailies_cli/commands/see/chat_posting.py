@@ -153,8 +153,9 @@ def _try(address: Secret, body: bytes) -> Outcome:
         raise DeliveryError(f"{told}; look there, and send it with --again if it is missing") from None
 
 
-def _parts(url: str) -> list[str]:
+def _parts(url: str) -> list[Secret]:
     """Return what of an address may be secret: all but its host, also piece by piece."""
     parts = urlsplit(url)
     pieces = [parts.query, *parts.path.split("/")]
-    return [url, parts.path.rstrip("/"), *(piece for piece in pieces if len(piece) >= _SHORTEST_SECRET)]
+    long = [piece for piece in pieces if len(piece) >= _SHORTEST_SECRET]
+    return list(map(Secret, (url, parts.path.rstrip("/"), *long)))
