@@ -15,12 +15,11 @@ import json
 import os
 import random
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TextIO
 from urllib.parse import urlsplit
 
 from gitdailies_core.errors import DeliveryError, Refused, UsageError
@@ -35,81 +34,64 @@ _AGAIN_STATUSES = frozenset({429, 503})
 # Shorter pieces of an address are words such as "services".
 _SHORTEST_SECRET = 9
 _SENDING, _SENT = "sending", "sent"
+_LOOK = "look there, and send it with --again if it is missing"
 # Those of some years. The file stays small.
 _MOST_KEPT = 1000
 
 
-class Ledger:
-    """The file that says what was sent. One process at a time has it."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    @contextmanager
-    def entry(self, name: str) -> Iterator[Entry]:
-        """Yield what is known of a message, while no other process sends it; raises UsageError."""
-        try:
-            file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise UsageError(f"--sent: cannot write {self._path}: {error.strerror}") from None
-        with os.fdopen(file, "r+", encoding="utf-8") as opened:
-            fcntl.flock(opened, fcntl.LOCK_EX)
-            try:
-                known = json.loads(opened.read() or "{}")
-                state, at = known.get(name, ["", ""])
-            except (ValueError, TypeError, AttributeError):
-                raise UsageError(
-                    f"--sent: expected a file that this command wrote, got another one at {self._path}"
-                ) from None
-            yield Entry(opened, known, name, state, at)
-
-
-class Entry:
-    """One message of a ledger: its `state`, which is "" if it was not sent, and since when."""
-
-    def __init__(self, file: Any, known: dict[str, list[str]], name: str, state: str, at: str) -> None:
-        self._file, self._known, self._name = file, known, name
-        self.state, self.at = state, at
-
-    def write(self, state: str) -> None:
-        """Write the state, so that it stays if the machine fails; "" forgets the message."""
-        self._known.pop(self._name, None)
-        if state:
-            self._known[self._name] = [state, datetime.now(UTC).isoformat(timespec="seconds")]
-        kept = dict(list(self._known.items())[-_MOST_KEPT:])
-        self._file.seek(0)
-        self._file.truncate()
-        json.dump(kept, self._file, indent=1)
-        self._file.flush()
-        os.fsync(self._file.fileno())
-
-
 def name_of(address: Secret, *what: str) -> str:
-    """Return the name of a message in a ledger, which does not show the address."""
+    """Return the name of a message in the file of what was sent, which does not show the address."""
     return " ".join([*filter(None, what), sha256(address.reveal().encode()).hexdigest()[:12]])
 
 
-def post_once(ledger: Ledger, name: str, address: Secret, body: bytes, *, again: bool) -> str:
-    """Post a message unless it was sent, and return a sentence that says what was done.
+def post_once(path: Path, name: str, address: Secret, body: bytes, *, again: bool) -> str:
+    """Post a message unless the file at *path* has its name, and return a sentence that says what was done.
 
-    Raises Refused if the chat refuses it, and DeliveryError if it was not sent or may have been.
+    Raises UsageError for a file that cannot be used, Refused if the chat refuses the message, and
+    DeliveryError if it was not sent or may have been. One process at a time has the file.
     """
-    with ledger.entry(name) as entry:
-        if entry.state == _SENT and not again:
-            return f"not sent: it was sent at {entry.at}; --again sends it again"
-        if entry.state == _SENDING and not again:
-            raise DeliveryError(
-                f"{address.origin}: the message may have arrived at {entry.at}, since no answer came; "
-                "look there, and send it with --again if it is missing"
-            )
-        entry.write(_SENDING)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise UsageError(f"--sent: cannot write {path}: {error.strerror}") from None
+    with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        known = _read(file, path)
+        state, at = known.get(name, ("", ""))
+        if state == _SENT and not again:
+            return f"not sent: it was sent at {at}; --again sends it again"
+        if state == _SENDING and not again:
+            raise DeliveryError(f"{address.origin}: the message may have arrived at {at}; {_LOOK}")
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        _write(file, {**known, name: (_SENDING, now)})
         try:
             _post(address, body)
         except _NotArrived as error:
-            entry.write("")
+            _write(file, {one: known[one] for one in known if one != name})
             raise error.told from None
-        entry.write(_SENT)
+        _write(file, {**known, name: (_SENT, now)})
     return f"sent to {address.origin}"
+
+
+def _read(file: TextIO, path: Path) -> dict[str, tuple[str, str]]:
+    """Return the state of each message, and since when."""
+    try:
+        return {
+            str(name): (str(state), str(at)) for name, (state, at) in json.loads(file.read() or "{}").items()
+        }
+    except (ValueError, TypeError, AttributeError):
+        raise UsageError(
+            f"--sent: expected a file that this command wrote, got another one at {path}"
+        ) from None
+
+
+def _write(file: TextIO, known: Mapping[str, tuple[str, str]]) -> None:
+    """Write what is known, so that it stays if the machine fails."""
+    file.seek(0)
+    file.truncate()
+    json.dump(dict(list(known.items())[-_MOST_KEPT:]), file, indent=1)
+    file.flush()
+    os.fsync(file.fileno())
 
 
 class _NotArrived(Exception):
@@ -150,7 +132,7 @@ def _try(address: Secret, body: bytes) -> Outcome:
         return Outcome(None, redact(str(error), *_parts(url)))
     except DeliveryError as error:
         told = f"{address.origin}: the message may have arrived: {redact(str(error), *_parts(url))}"
-        raise DeliveryError(f"{told}; look there, and send it with --again if it is missing") from None
+        raise DeliveryError(f"{told}; {_LOOK}") from None
 
 
 def _parts(url: str) -> list[Secret]:

@@ -110,7 +110,7 @@ def _post(
     body = json.dumps(chat_messages.body_of(kind, text, review), ensure_ascii=False).encode()
     about = [text for name, text in asked.items() if name != "week"]
     name = chat_posting.name_of(address, week, kind, "only-clear" if only_clear else "", *about)
-    return chat_posting.post_once(chat_posting.Ledger(path), name, address, body, again=again)
+    return chat_posting.post_once(path, name, address, body, again=again)
 
 
 def _review(server: ReadServer, asked: dict[str, str]) -> dict[str, Any]:
