@@ -56,6 +56,7 @@ SECTIONS = {
         "events": ("commands.see.events", "print what a server has received, and follow what comes"),
         "why": ("commands.see.why", "say why an event counts or not, and what to do"),
         "report": ("commands.see.report", "print what needs a decision in a week, for a chat"),
+        "mcp": ("commands.see.mcp", "let an assistant ask a server, over the Model Context Protocol"),
     },
     "Run": {
         "relay": (
