@@ -45,6 +45,10 @@ SECTIONS = {
         "history": ("history.commands", "send past events: import them from files, fetch them from a vendor"),
     },
     "See": {
+        "scan": (
+            "commands.scan.command",
+            "print the five figures of a git repository here: no server, no store, no account",
+        ),
         "metrics": (
             "commands.see.metrics",
             "print deployment frequency, lead time, fail rate, recovery time, rework rate",

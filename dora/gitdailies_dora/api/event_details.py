@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gitdailies_dora.api.access import KeyAccess
+from gitdailies_dora.api.access import KeyAccess, lacking
 from gitdailies_dora.api.endpoint import NOW, endpoint, path_id
 from gitdailies_dora.api.json_bodies import json_response, query_of, read_object
 from gitdailies_dora.derived import correcting
@@ -156,7 +156,7 @@ class DetailsApi:
         query.refuse_parameters(query_of(request))
         key = await self._access.of(request)
         if not key.may_delete():
-            raise refusal("forbidden", "key: this key may not delete events; create one with --allow delete")
+            raise lacking(key, "delete")
         id_ = request.path_params["id"]
         if not await self._here.store.delete(id_, actor=key.name, now=self._here.clock()):
             raise refusal("not-found", f"id: no event has the id {got(id_)}")
