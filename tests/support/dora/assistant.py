@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import anyio
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters
+from mcp_types import TextContent
 
 from tests.support.machine import environment
 
@@ -37,6 +38,11 @@ def asks(
             return await talk(client)
 
     return anyio.run(run)
+
+
+def text_of(content: object) -> str:
+    assert isinstance(content, TextContent)
+    return content.text
 
 
 def answers(url: str, key: str, folder: Path, *calls: tuple[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
