@@ -243,6 +243,20 @@ def test_check_finds_nothing_wrong_with_what_up_wrote(started):
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+def test_a_folder_of_an_earlier_version_says_what_to_rename(tmp_path):
+    """A gitdailies.yml with `webhooks:` ends the start with one sentence, and no store is made."""
+    data = tmp_path / "gitdailies-data"
+    data.mkdir()
+    (data / "gitdailies.yml").write_text("gitdailies: {}\nwebhooks: {timezone: UTC}\n")
+    refused = command("up", cwd=tmp_path)
+
+    assert refused.returncode == 2
+    assert refused.stderr.endswith(
+        "webhooks: this section is called `dora` now; rename it, and leave what is in it\n"
+    )
+    assert refused.stderr.count("\n") == 1
+
+
 def test_a_second_server_on_the_same_data_is_refused(started):
     """A second `up` on one folder ends with code 2 and names the process that has it."""
     second = command("up", "--dora-port", free_port(), "--relay-port", free_port(), cwd=started.folder)

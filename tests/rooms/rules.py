@@ -175,6 +175,7 @@ RULES = (
             "gitdailies_dora",
             "anyio",
             "click",
+            "markdown_it",
             "mcp",
             "mcp_types",
             "msgspec",

@@ -117,6 +117,11 @@ def _reading(text: str, path: Path, expected: str) -> SettingsReader:
     document = yaml_document.parse(text, str(path), hidden=is_secret)
     if document.value is None:
         raise ConfigurationError(f"{path}: expected {expected}, got an empty file")
+    if isinstance(document.value, dict) and "webhooks" in document.value:
+        line = document.line(("webhooks",))
+        raise ConfigurationError(
+            f"{path}:{line}: webhooks: this section is called `dora` now; rename it, and leave what is in it"
+        )
     return SettingsReader(document, path.parent)
 
 

@@ -69,10 +69,7 @@ class OutcomeBody(DismissalBody, frozen=True, kw_only=True):
     outcome: Annotated[str, Meta(extra_json_schema={"enum": list(OF_DEPLOY)})]
 
     def wish(self, id_: str) -> Wish:
-        if self.outcome not in OF_DEPLOY:
-            words = ", ".join(OF_DEPLOY)
-            raise refusal("request", f"outcome: expected one of {words}, got {got(self.outcome)}")
-        return Wish(id_, self.outcome, None, self.reason)
+        return Wish(id_, query.one_of("outcome", self.outcome, OF_DEPLOY), None, self.reason)
 
 
 class ReworkBody(DismissalBody, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ import json
 import re
 import socket
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,9 @@ PLANTED = "T0PLANTED/B0PLANTED/xoxplantedsecret"
 
 class Chat(JsonHandler):
     """Answers with the next of `answers`, the last one for ever, and keeps what it got."""
+
+    got: list[dict[str, Any]]
+    answers: list[tuple[int | None, dict[str, str]]]
 
     def reply(self):
         self.got.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
@@ -36,11 +40,8 @@ def chat():
 
     def open_one(*answers):
         got = []
-        # A list per chat: handlers are made for each connection.
-        answers = [
-            (answer, {}) if answer is None or isinstance(answer, int) else answer for answer in answers
-        ]
-        context = listening(Chat, got=got, answers=answers or [(200, {})])
+        told = [answer if isinstance(answer, tuple) else (answer, {}) for answer in answers]
+        context = listening(Chat, got=got, answers=told or [(200, {})])
         opened.append(context)
         return f"{context.__enter__()}/services/{PLANTED}", got
 
@@ -88,8 +89,7 @@ def server(tmp_path_factory):
     events = [*events_of(MONDAY), *hostile, *many]
     status, _ = post(running.url, json.dumps(events).encode(), {"webhook-key": running.key})
     assert status == 202
-    running.read_key = running.new_key("chat", "--allow", "read")
-    yield running
+    yield running, running.new_key("chat", "--allow", "read")
     running.process.stop()
 
 
@@ -97,11 +97,13 @@ def server(tmp_path_factory):
 def report(run, server):
     """Run `gitdailies report`; the address of the chat is in the variable CHAT."""
 
+    running, key = server
+
     def run_it(*arguments, address="", week=WEEK, **env):
-        given = {"GITDAILIES_READ_KEY": server.read_key, "CHAT": address, "NO_PROXY": "127.0.0.1", **env}
-        ran = run("report", "--url", server.url, "--week", week, *arguments, **given)
+        given = {"GITDAILIES_READ_KEY": key, "CHAT": address, "NO_PROXY": "127.0.0.1", **env}
+        ran = run("report", "--url", running.url, "--week", week, *arguments, **given)
         assert "xoxplanted" not in ran.stdout + ran.stderr
-        assert server.read_key not in ran.stdout + ran.stderr
+        assert key not in ran.stdout + ran.stderr
         return ran
 
     return run_it
@@ -177,9 +179,9 @@ def test_a_message_is_sent_once(report, chat):
 
 def test_two_runs_at_once_send_once(server, chat, tmp_path):
     """Processes that start together send one message."""
-    address, got = chat()
-    env = {"GITDAILIES_READ_KEY": server.read_key, "CHAT": address}
-    asked = ("report", "--url", server.url, "--week", WEEK, "--send", "slack", "--to", "env:CHAT")
+    (running, key), (address, got) = server, chat()
+    env = {"GITDAILIES_READ_KEY": key, "CHAT": address}
+    asked = ("report", "--url", running.url, "--week", WEEK, "--send", "slack", "--to", "env:CHAT")
     runs = [Process(tmp_path, *asked, env=env, name=f"run{number}") for number in range(3)]
     # Signal 0 does nothing, so each ends by itself.
     assert [one.stop(0) for one in runs] == [0, 0, 0]

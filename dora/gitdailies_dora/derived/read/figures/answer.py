@@ -6,7 +6,7 @@ While the rows are for other settings, the events answer, if they are not too ma
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple, TypeVar
 
@@ -172,7 +172,9 @@ def of_groups(
 ) -> SeriesAnswer:
     """Return the answer of `GET /api/metrics/series`: a page of groups, and `next` for the following one."""
     found = read(session, question, settings, most)
-    keys = found.keys if after is None else _behind(question, found.keys, after)
+    keys = found.keys
+    if after is not None:
+        keys = keys[bisect_right(keys, question.order(after), key=question.order) :]
     page = keys[:limit]
     names = Names(session, question, settings)
     firsts = {key: series.first_of(question, found.firsts, key) for key in found.keys}
@@ -245,10 +247,6 @@ def _counted(span: _Span) -> _Span:
     """Return the figures of a span without its days, and what is divided by them."""
     frequency = structs.replace(span.deployment_frequency, value=None, days=0.0)
     return structs.replace(span, deployment_frequency=frequency)
-
-
-def _behind(question: SeriesQuestion, keys: Sequence[Key], after: Key) -> Sequence[Key]:
-    return keys[bisect_right(keys, question.order(after), key=question.order) :]
 
 
 def _text(at: int) -> str:
