@@ -68,7 +68,6 @@ def test_from_the_figures_to_a_correction_and_back(history: Tab, receiver: Recei
     steps.nth(2).get_by_role("link", name="Incident started").click()
     assert page.url == f"{receiver.url}/incidents/start-1"
     expect(page.get_by_role("link", name="at the vendor")).to_have_attribute("href", URLS["vendor"])
-    page.get_by_text("Change the cause").click()
     page.get_by_label("No deploy caused it").check()
     page.get_by_label("Reason").fill("the payment provider was down")
     page.get_by_role("button", name="Correct", exact=True).click()

@@ -231,7 +231,7 @@ def incident_view(
         state=_STATES[found.state],
         bad=found.state in _BAD,
         summary=_incident_summary(found, about, zone),
-        attribution=_attribution(found, about, window(settings.window.total_seconds())),
+        attribution=_attribution(found, about, window(settings.window.total_seconds()), zone),
         merged_into=_link(related.merged_into),
         occurrences=[_occurrence(ref, zone) for ref in related.incidents],
         steps=_steps(found.timeline, references, about, zone),
@@ -315,7 +315,7 @@ def _incident_summary(
 
 
 def _attribution(
-    found: answers.IncidentDetail, about: answers.EventReference, before: str
+    found: answers.IncidentDetail, about: answers.EventReference, before: str, zone: tzinfo
 ) -> ShownAttribution | None:
     """Return the deploy that made an incident, or why there is none; *before* is the length of the window."""
     attribution = found.attribution
@@ -328,7 +328,7 @@ def _attribution(
         caused_by=attribution.caused_by,
         caused_by_url=commit_url("", "", attribution.caused_by or ""),
         wide=_link(attribution.wide, about.time, "before the incident"),
-        near=[(ref.id, _link_to(ref, about.time)) for ref in attribution.near],
+        near=[(ref.id, _dated(_link_to(ref, about.time), ref, zone)) for ref in attribution.near],
     )
 
 
@@ -373,6 +373,10 @@ def _link_to(ref: answers.EventReference, than: str = "", word: str = "") -> Eve
         side = word or ("later" if apart > 0 else "earlier")
         note = f"{duration(abs(apart) / 1_000_000)} {side}"
     return EventLink(name_of(ref), event_url(ref.id, ref.kind), note)
+
+
+def _dated(link: EventLink, ref: answers.EventReference, zone: tzinfo) -> EventLink:
+    return link._replace(text=f"{clock_time(_us(ref.time), zone)}: {link.text}")
 
 
 def _piece(ref: answers.EventReference | None) -> Piece:
