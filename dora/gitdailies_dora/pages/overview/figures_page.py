@@ -93,6 +93,8 @@ class DoraPage:
         # The rows may now include events later than the first moment.
         shown = partial(_shown, filters=filters, question=self._asked(filters), settings=self._site.settings)
         template, context = await self._site.store.ask(shown)
+        if (suspects := context.get("suspects")) and not visit.screen:
+            context["lines"] = await self._site.relays.lines_to(suspects)
         choices = team_choices(self._site.teams)
         page = self._site.render(
             visit, template, error="", sample=deploy_command(visit.origin), team_choices=choices, **context

@@ -162,6 +162,7 @@ def context(
         "with_teams": bool(question.teams_known),
         "unknown": found.unknown,
         "alone": found.alone,
+        "suspects": [*found.alone, *found.moved],
         "changed": phrases.changed_settings(found.changed, zone),
         "number": count(len(active)),
         "quick_check": quick_check(whole.total),
