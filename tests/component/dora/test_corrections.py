@@ -199,7 +199,9 @@ def test_the_form_of_an_incident_is_open_and_marks_what_holds(receiver: Receiver
     assert f'name="back" value="{PAGE}#correction-title"' in page
     correct(member, what="no-deploy")
     assert marked() == ["No deploy caused it now"]
-    (notice,) = re.findall(r'<div class="notice"><p>Vic decided on.*?</div>', member.get(PAGE).text, re.S)
+    (notice,) = re.findall(
+        r'<div class="notice"><p>Vic decided on.*?</div>', member.get(PAGE).text, re.DOTALL
+    )
     assert "Undo the correction" in notice
 
 

@@ -69,7 +69,7 @@ class Relays:
         return value
 
     async def lines_to(self, repos: Iterable[str], service: str = "") -> list[LineTo]:
-        """Return the lines of a service, or of all, that lead to *repos*. A relay that does not answer has none."""
+        """Return the lines of a service, or of all, that lead to *repos*. A relay that is silent has none."""
         wanted, found = {folded(repo) for repo in repos}, list[LineTo]()
         for name in self.names:
             with suppress(RelayFault, TimeoutError):

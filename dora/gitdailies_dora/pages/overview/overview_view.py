@@ -163,6 +163,7 @@ def context(
         "unknown": found.unknown,
         "alone": found.alone,
         "suspects": [*found.alone, *found.moved],
+        "lines": (),
         "changed": phrases.changed_settings(found.changed, zone),
         "number": count(len(active)),
         "quick_check": quick_check(whole.total),
