@@ -203,7 +203,7 @@ def deploy_view(
         state=_MAY_HAVE_FAILED if is_undecided else _STATES[found.state],
         bad=found.state in _BAD,
         is_undecided=is_undecided,
-        summary=_deploy_summary(found, zone),
+        summary=_deploy_summary(found, about, zone),
         before=_link(related.before, about.time, "earlier"),
         after=_link(related.after, about.time, "later"),
         fixes=_link(related.fixes),
@@ -263,11 +263,11 @@ def end_view(
     )
 
 
-def _deploy_summary(found: answers.DeployDetail, zone: tzinfo) -> list[Piece]:
+def _deploy_summary(found: answers.DeployDetail, about: answers.EventReference, zone: tzinfo) -> list[Piece]:
     if found.state == answers.WAITING:
         return [Piece("It arrived a moment ago and is not counted yet. Reload this page.")]
     if found.state == answers.REPEAT:
-        return [Piece("It repeats "), _piece(found.related.repeats), Piece(" and counts for nothing.")]
+        return _repeat(found.related.repeats, about, zone)
     if found.state == answers.PENDING:
         until = clock_time(_us(found.settled_at), zone)
         return [Piece(f"It is too new to tell, until {until}.")]
@@ -276,6 +276,15 @@ def _deploy_summary(found: answers.DeployDetail, zone: tzinfo) -> list[Piece]:
     if found.state == answers.SUCCEEDED:
         return [Piece("Neither an incident nor a later deploy made it fail.")]
     return _failure(found)
+
+
+def _repeat(first: answers.EventReference | None, about: answers.EventReference, zone: tzinfo) -> list[Piece]:
+    """Name the deploy that *about* repeats by what differs: its time and its id."""
+    if first is None:
+        return [Piece("It repeats a deploy and counts for nothing.")]
+    to = _link_to(first, about.time)
+    when = Piece(f"the deploy of {clock_time(_us(first.time), zone)}", to.href)
+    return [Piece("It repeats "), when, Piece(f", {to.note} (ID {first.id}), and counts for nothing.")]
 
 
 def _failure(found: answers.DeployDetail) -> list[Piece]:
