@@ -175,6 +175,8 @@ def test_rows_may_be_teams_or_in_one_order(owner: Visitor) -> None:
     teams = owner.get("/dora?rows=teams&sort=lead&days=60").text
     assert next(row[0] for row in rows(teams)) == "Payments (2)"
     assert {row[0] for row in rows(teams)} == {"Payments (2)", "Storefront (2)", "Platform (1)"}
+    page = owner.get("/dora?days=60").text
+    assert re.search(r'class="interval"[^>]* aria-label="1 to 2 of 5\d failed"', page), "a range has its line"
     flat = [row[0] for row in rows(owner.get("/dora?rows=repositories&sort=name&days=60").text)]
     assert flat == sorted(flat)
     assert len(flat) == 5

@@ -276,8 +276,10 @@ def test_a_service_is_mapped_by_form(both: Both) -> None:
     done = both.owner.post("/settings/services", service=MARKUP, repo="larkspur/attic")
     assert done.status_code == 303
     shown = both.owner.get(done.headers["location"]).text
-    assert "counts for larkspur/attic. Replayed 2 deliveries. 2 events wait to be sent." in shown
+    assert "counts for larkspur/attic. Replayed 2 deliveries. This gave 2 events." in shown
     assert ">Undo<" not in shown, "what was counted stays"
+    (edit,) = re.findall(r'It cannot be undone[^<]*<a href="([^"]*)">edit it<', shown)
+    assert 'open id="edited"' in both.owner.get(html.unescape(edit)).text
     (listed,) = re.findall(r'<a href="([^"]*)">Its deliveries', shown)
     listed = both.owner.get(html.unescape(listed)).text
     assert listed.count('<span class="muted">larkspur/attic') == 2

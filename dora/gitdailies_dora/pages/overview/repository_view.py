@@ -273,7 +273,8 @@ def _listed(event: Listed, events: Mapping[str, TimelineEvent], zone: tzinfo) ->
     seq, about, _ = events.get(event.id, TimelineEvent(0, EventReference(id=event.id, kind="", time="")))
     state = _STATES.get(event.state, event.state)
     if event.ended_at is not None:
-        state = f"{state} after {duration((event.ended_at - event.at) / 1_000_000)}"
+        state, *link = state.split(", ")
+        state = ", ".join([f"{state} after {duration((event.ended_at - event.at) / 1_000_000)}", *link])
     return {
         "seq": seq,
         "kind": about.kind,
