@@ -120,7 +120,8 @@ def _names(path: Path | None, dora: DoraSettings, routes: Routes | None = None) 
     remedy = "leave it if its first event is still to come; else correct the name"
     silent = [repo for repo in repos.values() if repo not in {*deploying, EXAMPLE.repo}]
     unlike = silent if deploying else []
-    moved = "correct the line of its service, then `gitdailies incident move --from {} --to OWNER/NAME`"
+    move = "`gitdailies incident move --from {} --to OWNER/NAME`"
+    moved = f"correct the line that names it, if one does, then {move}"
     return [
         *(Finding(UNPROVEN, text, remedy) for text in found if repos),
         *(Finding(UNPROVEN, alone(one, deploying, "incidents and "), moved.format(one)) for one in unlike),

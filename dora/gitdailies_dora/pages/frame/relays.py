@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlencode
 
 from gitdailies_connection.config.sections.settings import RelayAddress
+from gitdailies_connection.relay.answers import ServiceReport
 from gitdailies_connection.relay.client import RelayClient
 from gitdailies_core.errors import RelayFault
+from gitdailies_core.values.renames import folded
 
 Value = TypeVar("Value")
 
 # Questions to one relay at once, and how long one waits for its turn and its answer.
 _AT_ONCE = 4
 _LONGEST_SECONDS = 40.0
+# How long a page waits for lines, which it can leave out.
+_LINES_SECONDS = 2.0
+
+
+class LineTo(NamedTuple):
+    """A line that leads to a repository: its service, its place in a file, and the address to edit it."""
+
+    service: str
+    repo: str
+    place: str
+    address: str
 
 
 class Relays:
@@ -52,6 +67,21 @@ class Relays:
             raise self._logged(name, fault) from None
         self.last_answers[name] = self._clock()
         return value
+
+    async def lines_to(self, repos: Iterable[str], service: str = "") -> list[LineTo]:
+        """Return the lines of a service, or of all, that lead to *repos*. A relay that is silent has none."""
+        wanted, found = {folded(repo) for repo in repos}, list[LineTo]()
+        for name in self.names:
+            with suppress(RelayFault, TimeoutError):
+                asked = self.ask(name, lambda client: client.get("/services", ServiceReport))
+                report = await asyncio.wait_for(asked, _LINES_SECONDS)
+                for line in report.mapped if report else ():
+                    place = f"{line.file}, line {line.line}"
+                    address = f"/settings/services?{urlencode({'relay': name, 'edit': line.name})}#edited"
+                    if folded(service) in ("", folded(line.name)):
+                        led_to = [one.repo for one in line.targets if folded(one.repo) in wanted]
+                        found += [LineTo(line.name, repo, place, address) for repo in led_to]
+        return found
 
     def _logged(self, name: str, fault: RelayFault) -> RelayFault:
         self._log.warning("relay not asked", relay=name, reason=str(fault))
