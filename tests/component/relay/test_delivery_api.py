@@ -303,6 +303,7 @@ def test_a_line_says_when_it_last_mapped_an_incident(tmp_path: Path, receiver: R
         True,
         False,
     ]
+    assert [mapped[name]["services"] for name in ("Web", "P-Web", "PANY")] == [[], ["api"], []]
     assert [mapped[name]["targets"][0]["service"] for name in ("Web", "P-Web", "PANY")] == [
         "web",
         "api",
