@@ -99,8 +99,9 @@ class SettingsPages(PageGroup):
         key = await self._key(visit)
         if key is None or key.name != visit.fields.get("name"):
             return self._site.redirect(MANAGE)
-        secret, new, old = await self._write(visit, key_store.put_in_place, key=key)
-        self._site.log.info("key replaced", key=key.name, person=visit.user.name)
+        leaked = visit.fields.get("leaked") == "yes"
+        secret, new, old = await self._write(visit, key_store.put_in_place, key=key, leaked=leaked)
+        self._site.log.info("key replaced", key=key.name, person=visit.user.name, leaked=leaked)
         return self._show_once(visit, secret, new, old)
 
     async def edit_key(self, visit: Visit) -> Response:
