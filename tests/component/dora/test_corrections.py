@@ -195,7 +195,9 @@ def test_a_reader_corrects_nothing(receiver: Receiver, key: str) -> None:
         member.post("/corrections/undo", form=PAGE, event=START, back=PAGE),
         member.post("/review/acknowledge", form=PAGE, line="1", back=PAGE),
     ]
-    assert [(one.status_code, "For members only" in one.text) for one in refused] == [(403, True)] * 3
+    assert [(one.status_code, "For members and owners only" in one.text) for one in refused] == [
+        (403, True)
+    ] * 3
     with transaction(receiver.store) as session:
         session.execute("UPDATE people SET role = 'viewer' WHERE id = 2")
     assert '<td data-label="role">member</td>' in owner.get("/settings/people").text

@@ -151,7 +151,8 @@ class Site:
                     for path, word, owners in NAVIGATION
                     if visit.is_owner or not owners
                 ],
-                **context,
+                deciders=self.correct_needs,
+                **{"may_correct": self.may_correct(visit), **context},
             )
         )
         return HTMLResponse(text, status, headers=headers)
@@ -246,8 +247,9 @@ class Site:
             back = _with_query(visit) if page.method == "GET" else "/"
             return self.redirect(f"/sign-in?next={quote(back, safe='/')}")
         if visit.person is not None and not _may(visit.person, page.needs):
-            text = f"Only {page.needs} may open this page. Ask an owner for help."
-            return self.message(visit, 403, f"For {page.needs} only", text)
+            who = OWNERS if page.needs == OWNERS else f"{page.needs} and {OWNERS}"
+            text = f"Only {who} may open this page. You are a {visit.person.role}. Ask an owner for help."
+            return self.message(visit, 403, f"For {who} only", text)
         return await page.handler(visit)
 
     def _error_page(self, visit: Visit, page: Page, error: GitDailiesError) -> Response:

@@ -121,7 +121,6 @@ class ReviewPage(PageGroup):
             summary="" if no_events or names.unknown else summary(found, notice),
             names=names,
             may_correct=self._site.may_correct(visit) and not shared,
-            deciders=self._site.correct_needs,
         )
 
     async def acknowledge(self, visit: Visit) -> Response:
