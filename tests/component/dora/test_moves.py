@@ -205,6 +205,7 @@ def test_the_page_moves_and_moves_back(receiver: Receiver, key: str) -> None:
     back = owner.post("/events/move", form=link, **fields)
     assert counted(receiver, key)[WRONG]["events"] == 3, "the other move stays"
     page = owner.get(back.headers["location"]).text
+    assert "The move is undone." in page
     fields = dict(
         re.findall(r'name="(repo|incident|undo)" value="([^"]*)"', page.partition("Undo the move")[0])
     )

@@ -222,6 +222,7 @@ def test_owners_see_links_of_reviews_and_remove_them(receiver: Receiver, key: st
     link = re.search(r"/shared/[\w-]+", owner.post("/review/share", form=PAGE, week="2026-W14").text)[0]
     assert "/review?week=2026-W14" in owner.get("/settings/screens").text
     assert owner.post("/settings/screens/1/remove").status_code == 303
+    assert "The link was removed." in owner.get("/settings/screens").text
     assert Visitor(receiver).get(link).status_code == 410
     day = f"{datetime.now(UTC) + timedelta(days=3):%Y-%m-%d}"
     page = owner.post("/settings/screens", name="/review?week=2026-W14", expires=day)

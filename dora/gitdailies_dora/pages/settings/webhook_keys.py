@@ -135,7 +135,7 @@ class SettingsPages(PageGroup):
         if key is not None:
             await self._write(visit, key_store.remove_key, key=key)
             self._site.log.info("key deleted", key=key.name, person=visit.user.name)
-        return self._site.redirect(MANAGE)
+        return self._site.after(visit, MANAGE, "key-deleted")
 
     async def _key(self, visit: Visit) -> Key | None:
         # The largest number of a column in SQLite and PostgreSQL.
