@@ -210,13 +210,19 @@ def reported_with(session: Session, key: Key) -> list[tuple[str, datetime, datet
 
 
 def put_in_place(
-    session: Session, key: Key, *, until: datetime | None = None, actor: str, now: datetime
+    session: Session,
+    key: Key,
+    *,
+    until: datetime | None = None,
+    leaked: bool = False,
+    actor: str,
+    now: datetime,
 ) -> tuple[Secret, Key, Key]:
     """Create a key with the name, the rights and the limits of another, inside a transaction.
 
     It lasts as long as the other was to. The other one has another name from now on, and works until *until*,
-    for a week unless given. Returns the secret, the new key and the other one. Raises UsageError for a read
-    token, and if *until* is past.
+    for a week unless given. One that has *leaked* is deleted at once. Returns the secret, the new key and the
+    other one. Raises UsageError for a read token, and if *until* is past.
     """
     if key.is_token:
         raise UsageError("key: this is a read token; its person creates another one on the pages")
@@ -229,8 +235,11 @@ def put_in_place(
     session.execute(_STEP_BACK, (old.name, to_us(last), key.id))
     expires_at = None if key.expires_at is None else now + (key.expires_at - key.created_at)
     request = KeyRequest(key.name, key.allow, expires_at, key.limits)
-    detail = {"name": key.name, "until": text_of(last)}
+    detail = {"name": key.name, "until": text_of(now if leaked else last)}
     write_audit(session, now, actor=actor, action="key.replaced", subject=key.shown, detail=detail)
+    if leaked:
+        remove_key(session, old, actor=actor, now=now)
+        old = replace(old, deleted_at=now)
     return *add_key(session, request, actor=actor, now=now), old
 
 

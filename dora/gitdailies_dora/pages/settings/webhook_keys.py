@@ -99,8 +99,9 @@ class SettingsPages(PageGroup):
         key = await self._key(visit)
         if key is None or key.is_keyless or key.name != visit.fields.get("name"):
             return self._site.redirect(MANAGE)
-        secret, new, old = await self._write(visit, key_store.put_in_place, key=key)
-        self._site.log.info("key replaced", key=key.name, person=visit.user.name)
+        leaked = visit.fields.get("leaked") == "yes"
+        secret, new, old = await self._write(visit, key_store.put_in_place, key=key, leaked=leaked)
+        self._site.log.info("key replaced", key=key.name, person=visit.user.name, leaked=leaked)
         return self._show_once(visit, secret, new, old)
 
     async def edit_key(self, visit: Visit) -> Response:
@@ -137,7 +138,7 @@ class SettingsPages(PageGroup):
         if key is not None and not key.is_keyless:
             await self._write(visit, key_store.remove_key, key=key)
             self._site.log.info("key deleted", key=key.name, person=visit.user.name)
-        return self._site.redirect(MANAGE)
+        return self._site.after(visit, MANAGE, "key-deleted")
 
     async def _key(self, visit: Visit) -> Key | None:
         # The largest number of a column in SQLite and PostgreSQL.
