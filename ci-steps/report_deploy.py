@@ -1504,13 +1504,17 @@ def _line(result: Attempted, receiver: str, names: Mapping[str, str]) -> str:
 
 
 def _later(result: Attempted, time: str, paths: Sequence[str]) -> str:
-    """Return the command that sends an event later, unless the receiver would refuse it again."""
+    """Return the command that sends an event later, unless the receiver would refuse it again.
+
+    It reads the commits in a clone, since a line has no room for them.
+    """
     if result.code == REFUSED and not result.check:
         return ""
     event = {"time": time, **result.event}
     words = [word for name, option in OPTIONS.items() if event.get(name) for word in (option, event[name])]
     words += [word for path in paths for word in ("--paths", path)]
-    return f". To send it later: {shlex.join(['gitdailies', 'deploy', *words])}"
+    where = f", in a clone of {event['repo']} for its commits" if event.get("commits") else ""
+    return f". To send it later{where}: {shlex.join(['gitdailies', 'deploy', *words])}"
 
 
 def _deploy(event: Mapping[str, Any], receiver: str) -> str:
@@ -1967,11 +1971,15 @@ def incident_event_id(
     incident: str,
     repo: str,
     environment: str | None,
-    service: str | None,
+    further: str | None,
     occurrence: str,
 ) -> str:
-    """Return the id of the start or end of one occurrence of an incident at one target."""
-    return _name("incident", source, incident, repo, environment, service, occurrence, kind)
+    """Return the id of the start or end of one occurrence of an incident at one target.
+
+    *further* is None for the first service of an incident in a repository and environment, whose name may
+    differ from path to path. It is the name of each further one, whose event would have the same id.
+    """
+    return _name("incident", source, incident, repo, environment, further, occurrence, kind)
 
 
 def content_id(digest: str) -> str:

@@ -76,6 +76,14 @@ def test_steps_by_hand_fit_what_up_started(page):
         assert "`gitdailies reload`" in text
 
 
+@pytest.mark.parametrize("readme", sorted(ROOT.glob("ci-steps/*/README.md")), ids=named)
+def test_a_step_sends_to_the_server_with_the_pages(readme):
+    """The address on a step's page is that of the DORA server, not the relay; the page leads to the key."""
+    text = readme.read_text()
+    assert "https://hooks." not in text
+    assert "https://dora." not in text or "docs/ci-steps.md#address-and-key" in text
+
+
 def test_who_may_correct_is_said_by_role():
     """The section about corrections names the roles that may correct, and the one that may not."""
     section = (ROOT / "docs/figures.md").read_text().partition("### Corrections")[2].partition("\n| ")[0]
