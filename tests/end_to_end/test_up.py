@@ -106,16 +106,28 @@ def test_a_demo_without_names_sends_a_deploy_and_an_incident(started):
 
 
 def test_a_demo_is_undone(started):
-    """`demo --undo` erases all of it from both stores, beside the running servers, and nothing else."""
+    """`demo --undo` erases all of it from both stores, beside the running servers, and nothing else.
+
+    An event that fell on the demo's repository stays. An incident that a line counted elsewhere does not.
+    """
     key = (started.data / "webhook-key").read_text().strip()
-    mine = {"kind": "deployed", "repo": "larkspur/mine", "commitSHA": "4f0c2d6b8e1a", "id": "mine"}
+    mine = {"kind": "deployed", "repo": "larkspur/checkout-api", "commitSHA": "4f0c2d6b8e1a", "id": "mine"}
     post(f"http://127.0.0.1:{started.ports[0]}/webhooks", json.dumps(mine).encode(), {"webhook-key": key})
+    file = started.data / "gitdailies.yml"
+    text = file.read_text()
+    file.write_text(text.replace("{repo: larkspur/checkout-api,", "{repo: larkspur/own,", 1))
+    assert command("reload", cwd=started.folder).returncode == 0
+    command("demo", "pagerduty", cwd=started.folder)
+    until(lambda: "larkspur/own" in {event["repo"] for event in started.events()})
+    file.write_text(text)
+    assert command("reload", cwd=started.folder).returncode == 0
     command("demo", cwd=started.folder)
     started.paste(started.paste(f"{started.lines[1]} --curl"))
     until(lambda: started.events()[-1]["kind"] == "incidentStarted")
     undone = command("demo", "--undo", cwd=started.folder)
 
     assert (undone.returncode, undone.stderr) == (0, "")
+    assert undone.stdout.endswith("left, since the demo did not send it: 1 event of larkspur/checkout-api\n")
     assert re.findall(r"\((.+)\): erased \d+ ", undone.stdout) == ["the DORA server", "relay"]
     assert [event["id"] for event in started.events()] == ["mine"]
     assert "no open incidents" in command("relay", "incidents", "--config", started.data / "gitdailies.yml",
@@ -241,6 +253,20 @@ def test_check_finds_nothing_wrong_with_what_up_wrote(started):
     checked = command("check", started.data / "gitdailies.yml", cwd=started.folder)
 
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_a_folder_of_an_earlier_version_says_what_to_rename(tmp_path):
+    """A gitdailies.yml with `webhooks:` ends the start with one sentence, and no store is made."""
+    data = tmp_path / "gitdailies-data"
+    data.mkdir()
+    (data / "gitdailies.yml").write_text("gitdailies: {}\nwebhooks: {timezone: UTC}\n")
+    refused = command("up", cwd=tmp_path)
+
+    assert refused.returncode == 2
+    assert refused.stderr.endswith(
+        "webhooks: this section is called `dora` now; rename it, and leave what is in it\n"
+    )
+    assert refused.stderr.count("\n") == 1
 
 
 def test_a_second_server_on_the_same_data_is_refused(started):

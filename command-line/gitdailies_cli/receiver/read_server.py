@@ -61,40 +61,36 @@ class ReadServer:
     key: Secret
     where: str
 
-    def ask(self, path: str, body: Mapping[str, Any] | None = None) -> Response:
+    def ask(self, path: str, body: Mapping[str, Any] | None = None, method: str = "") -> Response:
         """Return the answer (200) to a request for *path*; raises UsageError, Refused and DeliveryError.
 
-        One with a *body*, which is posted, needs a key that may correct.
+        One with a *body*, which is posted, or with a *method* needs a key that may correct.
         """
-        answer = self._answer(path, body)
-        if answer.status == 200:
-            return answer
-        raise self._refusal(answer)
+        return self._checked(self._answer(path, body, method))
 
     def ask_about(self, path: str) -> Response | None:
         """Return the same, or None if the server does not have it (404)."""
         answer = self._answer(path)
-        if answer.status == 404:
-            return None
-        if answer.status == 200:
-            return answer
-        raise self._refusal(answer)
+        return None if answer.status == 404 else self._checked(answer)
 
-    def _answer(self, path: str, body: Mapping[str, Any] | None = None) -> Response:
+    def _answer(self, path: str, body: Mapping[str, Any] | None = None, method: str = "") -> Response:
         from gitdailies_connection.http.sender import Sender
 
         with Sender(f"{self.url}{path}", timeout_seconds=_SECONDS) as sender:
             if body is not None:
-                return sender.post(json.dumps(body).encode(), key=self.key)
-            return sender.fetch(key=self.key, largest=_LARGEST)
+                send = sender.put if method == "PUT" else sender.post
+                return send(json.dumps(body).encode(), key=self.key)
+            return sender.fetch(method or "GET", key=self.key, largest=_LARGEST)
 
-    def _refusal(self, answer: Response) -> Exception:
+    def _checked(self, answer: Response) -> Response:
+        if answer.status == 200:
+            return answer
         message = answer.message(self.key)
         if answer.status in (401, 403):
-            return Refused(message)
+            raise Refused(message)
         if answer.status == 400:
-            return UsageError(message)
-        return DeliveryError(f"{self.where}: {self.url} answered with {answer.status}: {message}")
+            raise UsageError(message)
+        raise DeliveryError(f"{self.where}: {self.url} answered with {answer.status}: {message}")
 
     def unexpected(self, what: str) -> DeliveryError:
         """Return the error about an answer that is not *what* was asked for."""

@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gitdailies_dora.api.access import KeyAccess
+from gitdailies_dora.api.access import KeyAccess, lacking
 from gitdailies_dora.api.endpoint import NOW, endpoint, path_id
 from gitdailies_dora.api.json_bodies import json_response, query_of, read_object
 from gitdailies_dora.derived import correcting
@@ -69,10 +69,7 @@ class OutcomeBody(DismissalBody, frozen=True, kw_only=True):
     outcome: Annotated[str, Meta(extra_json_schema={"enum": list(OF_DEPLOY)})]
 
     def wish(self, id_: str) -> Wish:
-        if self.outcome not in OF_DEPLOY:
-            words = ", ".join(OF_DEPLOY)
-            raise refusal("request", f"outcome: expected one of {words}, got {got(self.outcome)}")
-        return Wish(id_, self.outcome, None, self.reason)
+        return Wish(id_, query.one_of("outcome", self.outcome, OF_DEPLOY), None, self.reason)
 
 
 class ReworkBody(DismissalBody, frozen=True, kw_only=True):
@@ -156,7 +153,7 @@ class DetailsApi:
         query.refuse_parameters(query_of(request))
         key = await self._access.of(request)
         if not key.may_delete():
-            raise refusal("forbidden", "key: this key may not delete events; create one with --allow delete")
+            raise lacking(key, "delete")
         id_ = request.path_params["id"]
         if not await self._here.store.delete(id_, actor=key.name, now=self._here.clock()):
             raise refusal("not-found", f"id: no event has the id {got(id_)}")

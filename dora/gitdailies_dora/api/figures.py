@@ -134,11 +134,9 @@ class FiguresApi:
     async def figures(self, request: Request) -> Response:
         """Five figures, with their counts."""
         parameters = query.parameters(query_of(request), (*FILTERS, "format"))
-        form = parameters.pop("format", None)
-        if form not in (None, *_FORMATS):
-            raise refusal("request", f"format: expected one of {', '.join(_FORMATS)}, got {got(form)}")
+        form = query.one_of("format", parameters.pop("format", _accepted_format(request)), _FORMATS)
         report = await self._report(request, parameters)
-        if (form or _accepted_format(request)) == "csv":
+        if form == "csv":
             return Response(as_csv(report), media_type=CSV)
         return json_response(report)
 
@@ -213,9 +211,7 @@ class FiguresApi:
         for name, values in given.items():
             if len(values) > 1 and name not in REPEATED:
                 raise refusal("request", f"{name}: given twice; give it once")
-        form = given.pop("format", ["json"])[0]
-        if form not in _SERIES_FORMS:
-            raise refusal("request", f"format: expected one of {', '.join(_SERIES_FORMS)}, got {got(form)}")
+        form = query.one_of("format", given.pop("format", ["json"])[0], _SERIES_FORMS)
         await self._access.key_that_reads(request)
         found = self._asked(given)
         await self._here.deriver.catch_up()

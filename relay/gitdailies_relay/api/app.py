@@ -81,7 +81,7 @@ from gitdailies_relay.operations import acting, deliveries, services
 from gitdailies_relay.operations.acting import Actor, Order
 from gitdailies_relay.operations.deliveries import DeliveryChoice
 from gitdailies_relay.operations.metrics import RelayMetrics
-from gitdailies_relay.operations.outcomes import ACTIONS, CLOSE, REPLAY, UNMAPPED
+from gitdailies_relay.operations.outcomes import ACTIONS, CLOSE, IGNORED, REPLAY, UNMAPPED
 from gitdailies_relay.store import refusals
 from gitdailies_relay.store.store import RelayStore
 
@@ -241,6 +241,7 @@ class StatusListener:
         body = await _object(request)
         line, person = line_of(body), text_of(body, "person")
         async with self._writing:
+            never_counted = self.intake.settings.routes.table.get(line.service.casefold()) == ()
             change = await asyncio.to_thread(file.change, partial(with_line, line=line))
             try:
                 await self.reload()
@@ -249,6 +250,11 @@ class StatusListener:
                 raise UsageError(f"{file.name}: the line stays as it was, since {error}") from None
         LOG.info("service mapped", service=line.service, change=line.change, person=person)
         ids, more = await self._chosen(DeliveryChoice(outcome=UNMAPPED, service=line.name or line.service))
+        if never_counted:
+            # What waited before then waits again, or counts. A line may have an id, which only bodies have.
+            ignored = DeliveryChoice(outcome=IGNORED, q=line.service, bodies=True)
+            again, more_again = await self._chosen(ignored)
+            ids, more = sorted({*ids, *again}), more or more_again
         return structs.replace(await self._do(Order(REPLAY, person), ids), more=more)
 
     async def _send_example(self, request: Request) -> ExampleDelivery:

@@ -276,8 +276,10 @@ def test_a_service_is_mapped_by_form(both: Both) -> None:
     done = both.owner.post("/settings/services", service=MARKUP, repo="larkspur/attic")
     assert done.status_code == 303
     shown = both.owner.get(done.headers["location"]).text
-    assert "counts for larkspur/attic. Replayed 2 deliveries. 2 events wait to be sent." in shown
+    assert "counts for larkspur/attic. Replayed 2 deliveries. This gave 2 events." in shown
     assert ">Undo<" not in shown, "what was counted stays"
+    (edit,) = re.findall(r'It cannot be undone[^<]*<a href="([^"]*)">edit it<', shown)
+    assert 'open id="edited"' in both.owner.get(html.unescape(edit)).text
     (listed,) = re.findall(r'<a href="([^"]*)">Its deliveries', shown)
     listed = both.owner.get(html.unescape(listed)).text
     assert listed.count('<span class="muted">larkspur/attic') == 2
@@ -338,6 +340,31 @@ def test_an_edited_line_leads_to_its_incidents_and_they_to_the_line(both: Both) 
     ]
     assert "still count for" not in moving
     assert "still count for" not in press(both.owner, page, "Undo")
+
+
+def test_a_wrong_line_is_named_until_it_is_put_right(both: Both) -> None:
+    """After the move, its page and the overview still name the line; after the edit, neither does."""
+    shipped = [
+        {**body("deploy"), "id": f"e{at}", "repo": repo, "commitSHA": f"{at}" * 40}
+        for at, repo in enumerate(("larkspur/platforms", "larkspur/other"), 1)
+    ]
+    assert both.receiver.post(both.receiver.key("sends", "send"), shipped).status_code == 202
+    pagerduty("incident.triggered", "Q1", service="search").post(both.relay.url)
+    alone = "larkspur/platform has incidents and no deploys"
+    eventually(lambda: alone in both.owner.get("/dora").text)
+    line = "New incidents of search count for larkspur/platform: "
+    assert line in both.owner.get("/dora").text
+    assert line in both.member().get("/dora").text
+    given = {"repo": "larkspur/platform", "to": "larkspur/platforms", "reason": "a typo"}
+    done = both.owner.post("/events/move", form="/events/move?repo=larkspur/platform", **given)
+    moved = both.owner.get(done.headers["location"]).text
+    assert re.findall(r"search still count for larkspur/platform: .*?>Edit the line<", moved)
+    overview = both.owner.get("/dora").text
+    assert alone not in overview
+    assert re.findall(rf"{line}[^<]*<a href=\"/settings/services\?[^>]*>Edit the line<", overview)
+    edit = {"service": "search", "repo": "larkspur/platforms", "change": "edit", "form": "/settings/services"}
+    both.owner.post("/settings/services", **edit)
+    assert line not in both.owner.get("/dora").text
 
 
 def test_only_the_incidents_of_the_line_are_offered_and_moved(both: Both) -> None:

@@ -1,10 +1,11 @@
 """gitdailies.yml: which files load, and the message of every mistake."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from gitdailies_connection.addresses import Listen
-from gitdailies_connection.config.load import load, load_dora, read
+from gitdailies_connection.config.load import load, load_dora, load_dora_alone, read
 from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.sections.settings import (
     Configuration,
@@ -201,6 +202,19 @@ def test_wrong_paths_name_the_place_and_what_to_write(
     complaint = caught.value.complaints[0]
     assert complaint.startswith(f"{file}:1: repositories{place}: ")
     assert text in complaint
+
+
+@pytest.mark.parametrize("read", [load, load_dora, load_dora_alone])
+def test_the_former_name_of_the_section_is_one_fault(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    """`webhooks:` is refused by every reader, in one sentence that names the new word."""
+    file = tmp_path / "gitdailies.yml"
+    file.write_text("relay: {}\nwebhooks: {window_hours: 48, unknown: 1}\n")
+
+    with pytest.raises(ConfigurationError) as caught:
+        read(file)
+    assert caught.value.complaints == (
+        f"{file}:2: webhooks: this section is called `dora` now; rename it, and leave what is in it",
+    )
 
 
 def test_the_receiver_reads_the_file_of_a_relay(tmp_path: Path) -> None:

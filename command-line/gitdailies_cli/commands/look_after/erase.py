@@ -85,6 +85,11 @@ def carry_out(found: list[stores.Store], erasure: Erasure, *, as_json: bool = Fa
         sys.exit(4)
 
 
+def count_events(one: stores.Store, erasure: Erasure) -> int:
+    """Return how many events of a store an erasure would find."""
+    return _run(one, erasure, dry=True).counts["event"]
+
+
 def _erasure(
     events: tuple[str, ...], repo: str | None, before: str | None, person: str | None, *, inside_words: bool
 ) -> Erasure:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _SOURCE = "{env: NAME} or {file: PATH}"
 _NEVER = "never write the secret itself here"
 SCHEMA_FILE = "configuration.schema.json"
+# Earlier names that are not spelled like the new one.
+_RENAMED = {"keep_days": "quarantine_days"}
 
 
 @cache
@@ -167,8 +169,9 @@ def _meant(error: ValidationError) -> list[ValidationError]:
 def _unknown(names: Any, given: Any, place: Place) -> Iterator[tuple[Place, str]]:
     for name in given:
         if name not in names:
-            near = did_you_mean(name, names)
-            yield (*place, name), f"expected one of {', '.join(names)}, got another name{near}"
+            near = did_you_mean(_RENAMED.get(name, name), names)
+            text = f"expected one of {', '.join(names)}, got another name{near}"
+            yield (*place, name), text
 
 
 def _expected(node: Any, name: str, schema: Mapping[str, Any]) -> str:

@@ -55,7 +55,7 @@ UNKNOWN = {
 }
 # Why a deploy is a repeat, by the rule.
 _REPEAT = {
-    repeats.SAME_COMMIT: "the commit that is here already",
+    repeats.SAME_COMMIT: "its commit counted here already",
     repeats.SAME_RUN: "the same commit in the same run and attempt",
     repeats.LATER_WAVE: "a later wave of a commit that counted here, to another environment of this target",
     repeats.OTHER_REPORTER: "another report of the same commit within an hour",

@@ -107,7 +107,7 @@ class DeliveryPages(PageGroup):
             for_many=FOR_MANY.get(filters.get("outcome", ""), ()) if visit.is_owner and rows else (),
             many_address=partial(_many_address, relay, filters),
             steps=STEPS,
-            said=said,
+            said_of=said,
             done=_done(visit),
             pause_address=partial(pause_address, relay),
             silent=sum(source.silent for source in state.sources.values()) if state else 0,

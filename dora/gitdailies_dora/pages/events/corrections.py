@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import partial
 from urllib.parse import urlencode
 
-from gitdailies_connection.relay.answers import ServiceReport
-from gitdailies_core.errors import RelayFault
 from gitdailies_core.events.events import INCIDENT_STARTED
 from gitdailies_core.values.nearest_name import nearest
 from gitdailies_core.values.renames import folded
@@ -72,7 +69,7 @@ class CorrectionPages(PageGroup):
         made = await self._write(visit, correcting.correct, wish=wish, settings=self._site.settings)
         self._site.log.info("corrected", id=made.event, what=made.what, person=visit.user.name)
         await self._site.catch_up()
-        return self._site.redirect(local_path(fields.get("back", "")))
+        return self._site.after(visit, local_path(fields.get("back", "")), "corrected")
 
     async def undo(self, visit: Visit) -> Response:
         """Undo the correction of an event."""
@@ -81,7 +78,7 @@ class CorrectionPages(PageGroup):
         made = await self._write(visit, correcting.undo, event=event, whats=whats)
         self._site.log.info("correction undone", id=made.event, what=made.what, person=visit.user.name)
         await self._site.catch_up()
-        return self._site.redirect(local_path(visit.fields.get("back", "")))
+        return self._site.after(visit, local_path(visit.fields.get("back", "")), "undone")
 
     async def show_move(self, visit: Visit) -> Response:
         """Show the incidents of a repository that can be moved, and those that were."""
@@ -99,7 +96,9 @@ class CorrectionPages(PageGroup):
             return await self._show_move(visit, refused)
         site.log.info("incidents moved", incidents=found.incidents, **wish._asdict(), person=visit.user.name)
         await site.catch_up()
-        return site.redirect(move_url(Move(wish.repo, "", incident="" if wish.undo else wish.incident)))
+        there = move_url(Move(wish.repo, "", incident="" if wish.undo else wish.incident))
+        # A move itself is what the page says then.
+        return site.after(visit, there, "moved-back") if wish.undo else site.redirect(there)
 
     async def _show_move(self, visit: Visit, refused: Refusal | None = None) -> Response:
         site, wish = self._site, _move_of(visit)._replace(undo=False)
@@ -121,23 +120,10 @@ class CorrectionPages(PageGroup):
             of_repo=urlencode({name: text for name, text in of_repo.items() if text}),
             repos=repos,
             reason=without_keys(reason),
-            lines=await self._lines_to(wish) if visit.is_owner else [],
+            lines=await site.relays.lines_to([wish.repo], wish.service) if visit.is_owner else [],
             error=wrong.above,
             wrong=wrong.beside,
         )
-
-    async def _lines_to(self, wish: Move) -> list[tuple[str, str, str]]:
-        """Return the lines that still lead to a repository: the service, the place, the query to edit it."""
-        found, relays = [], self._site.relays
-        for relay in relays.names:
-            with suppress(RelayFault):  # the move does not need it
-                report = await relays.ask(relay, lambda client: client.get("/services", ServiceReport))
-                for line in report.mapped if report else ():
-                    is_meant = folded(wish.service) in ("", *map(folded, (line.name, *line.services)))
-                    if is_meant and folded(wish.repo) in {folded(target.repo) for target in line.targets}:
-                        editing = urlencode({"relay": relay, "edit": line.name})
-                        found.append((line.name, f"{line.file}, line {line.line}", editing))
-        return found
 
 
 def _read(session: Session, wish: Move, settings: FigureSettings) -> tuple[Move, Moving, Moving, list[str]]:

@@ -165,6 +165,8 @@ def context(
         "with_teams": bool(question.teams_known),
         "unknown": found.unknown,
         "alone": found.alone,
+        "suspects": [*found.alone, *found.moved],
+        "lines": (),
         "changed": phrases.changed_settings(
             (one for one in found.changed if question.teams or not one.subject.startswith("teams")), zone
         ),
@@ -318,7 +320,7 @@ class _Drawing:
     def _interval(self, fail: ChangeFailRate) -> Any:
         low, high = fail.range.low, fail.range.high
         is_few = fail.settled < LEAST_FOR_PERCENT
-        if is_few or fail.value is None or low is None or high is None:
+        if is_few or low is None or high is None:
             return ""
         return sparks.interval(fail_rate(fail), low, fail.value, high, common=self.common, top=self.top)
 
