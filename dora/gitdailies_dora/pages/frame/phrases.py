@@ -57,6 +57,7 @@ WHEN_NOT_FAILED = (
 )
 _COUNTS: Mapping[str, str] = {comparison.HIGHER: "more", comparison.LOWER: "fewer"}
 
+WINDOW = "dora.window_hours"
 # Settings that make the figures, in plain words; \1 is the name of a repository.
 _SETTINGS = (
     (r"dora\.window_hours", "the window"),
@@ -79,10 +80,13 @@ def setting(name: str) -> str:
 
 
 def changed_settings(lines: Iterable[AuditLine], zone: tzinfo) -> list[tuple[str, str]]:
-    """Write which settings changed, by the minute: each kind once."""
+    """Write which settings changed, by the minute: each kind once, the window with its values."""
     found: dict[str, dict[str, None]] = {}
     for line in lines:
-        found.setdefault(moment(to_us(line.at), zone), {})[setting(line.subject)] = None
+        words = setting(line.subject)
+        if line.subject == WINDOW:
+            words += " ({before:g} h → {after:g} h)".format_map(line.detail)
+        found.setdefault(moment(to_us(line.at), zone), {})[words] = None
     return [(at, ", ".join(words)) for at, words in found.items()]
 
 

@@ -20,7 +20,7 @@ from gitdailies_dora.accounts.people import Person
 from gitdailies_dora.accounts.single_sign_on import identities
 from gitdailies_dora.pages.frame.formatting import amount
 from gitdailies_dora.pages.frame.forms import RoleForm, field_error
-from gitdailies_dora.pages.frame.phrases import setting
+from gitdailies_dora.pages.frame.phrases import WINDOW, setting
 from gitdailies_dora.pages.frame.request_context import Visit
 from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup
 
@@ -267,7 +267,13 @@ class PeoplePages(PageGroup):
         teams = [(team, configured.where.get(("teams", team.key), "")) for team in configured.teams]
         changes = await self._site.store.read(audit.setting_changes)
         return self._site.render(
-            visit, "figure-settings.html", settings=settings, teams=teams, changes=changes, plain=setting
+            visit,
+            "figure-settings.html",
+            settings=settings,
+            teams=teams,
+            changes=changes,
+            plain=setting,
+            window=WINDOW,
         )
 
     def _member(self, visit: Visit, person: Person, form: RoleForm, status: int = 200) -> Response:

@@ -107,7 +107,11 @@ def repository_page(
         events=_events(session, _ids(drawn) | live.keys(), settings),
         choices=choices(session, selection, settings),
         changed=setting_changes(
-            session, planned.segments[0].began_at, selection.period.until, selection.repo
+            session,
+            planned.segments[0].began_at,
+            selection.period.until,
+            selection.repo,
+            selection.team or "",
         ),
         untold=not rows.outdated(session, settings) and rows.untold_lists(session, selection),
         unknown=() if drawn.listed else unknown_in(session, asked, settings),
