@@ -57,7 +57,6 @@ WHEN_NOT_FAILED = (
 )
 _COUNTS: Mapping[str, str] = {comparison.HIGHER: "more", comparison.LOWER: "fewer"}
 
-WINDOW = "dora.window_hours"
 # Settings that make the figures, in plain words; \1 is the name of a repository.
 _SETTINGS = (
     (r"dora\.window_hours", "the window"),
@@ -84,7 +83,7 @@ def changed_settings(lines: Iterable[AuditLine], zone: tzinfo) -> list[tuple[str
     found: dict[str, dict[str, None]] = {}
     for line in lines:
         words = setting(line.subject)
-        if line.subject == WINDOW:
+        if line.subject == "dora.window_hours":
             words += " ({before:g} h → {after:g} h)".format_map(line.detail)
         found.setdefault(moment(to_us(line.at), zone), {})[words] = None
     return [(at, ", ".join(words)) for at, words in found.items()]
