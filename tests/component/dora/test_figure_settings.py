@@ -36,7 +36,7 @@ repositories:
         paths: [api/**]
 """
 PAGE = "/settings/figures"
-WINDOW = "dora.window_hours how long after a deploy an incident may be attributed to it"
+WINDOW = "dora.window_hours: how long after a deploy an incident may be attributed to it"
 
 
 def rows(page: str, caption: str) -> list[tuple[str, ...]]:
@@ -74,6 +74,7 @@ def test_each_setting_is_shown_with_its_line(receiver: Receiver, owner: Visitor,
     ]
     assert rows(owner.get(PAGE).text, "teams") == [("Payments", "larkspur/pay-*", "none", f"{file}:7")]
     assert "/settings/figures#teams" in owner.get("/settings").text
+    assert (PAGE in owner.get("/settings").text, "Macro" in owner.get(PAGE).text) == (True, False)
 
 
 def test_a_change_is_audited_with_both_values_and_marked(receiver: Receiver, owner: Visitor) -> None:
