@@ -68,7 +68,6 @@ def test_from_the_figures_to_a_correction_and_back(history: Tab, receiver: Recei
     steps.nth(2).get_by_role("link", name="Incident started").click()
     assert page.url == f"{receiver.url}/incidents/start-1"
     expect(page.get_by_role("link", name="at the vendor")).to_have_attribute("href", URLS["vendor"])
-    page.get_by_text("Change the cause").click()
     page.get_by_label("No deploy caused it").check()
     page.get_by_label("Reason").fill("the payment provider was down")
     page.get_by_role("button", name="Correct", exact=True).click()
@@ -103,7 +102,7 @@ def test_the_review_is_decided_line_by_line(history: Tab, receiver: Receiver) ->
     page.goto(f"{receiver.url}/review?week=2026-W12")
     expect(page.locator(".to-decide")).to_contain_text("1 to decide")
     page.get_by_label("Reason of the decision").fill("the provider was down")
-    page.get_by_role("button", name="No deploy", exact=True).click()
+    page.get_by_role("button", name="No deploy caused it", exact=True).click()
     expect(page.locator(".to-decide")).to_contain_text("Nothing to decide. 1 done.")
     expect(page.locator(".lines li.done")).to_contain_text("corrected by Kim Larkspur")
     page.get_by_role("button", name="Undo").click()

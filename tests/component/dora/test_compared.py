@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from gitdailies_connection.config.sections.settings import DoraSettings
 from gitdailies_dora.accounts.first_owner import invite_owner
 
 from tests.component.dora.test_numbers_open import Lists, check, main_of, unopened
@@ -111,6 +112,25 @@ def test_a_chart_has_a_line_of_each(owner: Visitor) -> None:
     assert re.search(r"<title>[^<]*: Storefront: \d+ deploys? in [^<]*\. Payments: \d+ deploys? in", page)
 
 
+def test_what_the_charts_do_not_show_is_said(receiver: Receiver, owner: Visitor) -> None:
+    """May have failed is a thin bar, events begin late, weeks are too few, and a setting changed."""
+    page = main_of(owner.get("/dora?team=store&with=pay&days=60").text)
+    first = "There are events of Payments only since"
+    assert first in text_of(page)
+    rate = card(page, "changeFailRate")
+    assert "a thin bar goes down to what failed for certain" in rate
+    assert 'class="spread"' in rate
+    assert 'class="spread"' not in card(page, "changeLeadTime")
+    assert "fewer than 6 whole weeks to compare" in card(page, "deploymentFrequency")
+    assert "Recoveries by a remedy alone are not drawn." in card(page, "failedDeploymentRecoveryTime")
+    receiver.reload(DoraSettings(window_hours=12, teams=TEAMS))
+    while not receiver.logged("dora settings reloaded"):
+        owner.get("/events")
+    page = main_of(owner.get(BOTH).text)
+    assert "What makes the figures was changed" in page
+    assert 'class="mark"' in card(page, "changeLeadTime")
+
+
 def test_its_numbers_open(owner: Visitor) -> None:
     """Each number of events leads to the list of its team, or of its repository."""
     lists = Lists(owner)
@@ -121,14 +141,16 @@ def test_its_numbers_open(owner: Visitor) -> None:
 
 
 def test_what_cannot_be_compared_is_said(owner: Visitor) -> None:
-    """A second team alone, the same one twice, and one that is unknown are refused beside their field."""
+    """A second team alone and one that is unknown are refused beside their field."""
     for query, said in (
         ("with=pay", "Choose a first team or repository, too."),
-        ("team=pay&with=PAY", "Expected another team than"),
         ("team=pay&with=nobody", "Expected one of store, pay, base"),
     ):
         answer = owner.get(f"/dora?{query}")
         assert (answer.status_code, said in html.unescape(answer.text)) == (400, True), query
+    twice = owner.get("/dora?team=pay&with=PAY")
+    assert "It is the one that is shown: choose another." in twice.text
+    assert (twice.status_code, "<h1>Payments</h1>" in twice.text) == (200, True), "with its figures"
     unknown = owner.get("/dora?repo=larkspur/pay&with=larkspur/lodger")
     assert "did you mean larkspur/ledger" in unknown.text
 
@@ -153,6 +175,8 @@ def test_rows_may_be_teams_or_in_one_order(owner: Visitor) -> None:
     teams = owner.get("/dora?rows=teams&sort=lead&days=60").text
     assert next(row[0] for row in rows(teams)) == "Payments (2)"
     assert {row[0] for row in rows(teams)} == {"Payments (2)", "Storefront (2)", "Platform (1)"}
+    page = owner.get("/dora?days=60").text
+    assert re.search(r'class="interval"[^>]* aria-label="1 to 2 of 5\d failed"', page), "a range has its line"
     flat = [row[0] for row in rows(owner.get("/dora?rows=repositories&sort=name&days=60").text)]
     assert flat == sorted(flat)
     assert len(flat) == 5

@@ -155,7 +155,7 @@ def correct(visitor: Visitor, **fields: str) -> requests.Response:
 def test_a_member_corrects_on_the_page(receiver: Receiver, key: str) -> None:
     """Every member sees the form, corrects with a reason, and can undo it; the audit trail says who did."""
     owner, member = members(receiver)
-    assert "Change the cause" in member.get(PAGE).text
+    assert "Change the attribution" in member.get(PAGE).text
     assert "corrects how they are counted" in owner.get("/settings/people/invite").text
     for role in ("member", "owner"):
         link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role=role).text)[0]
@@ -183,13 +183,35 @@ def test_a_member_corrects_on_the_page(receiver: Receiver, key: str) -> None:
     assert lines == [("Vic", "correction.undone", START), ("Vic", "correction.made", START)]
 
 
+def test_the_form_of_an_incident_is_open_and_marks_what_holds(receiver: Receiver, key: str) -> None:
+    """Each choice begins with its time, the present one is marked, and Undo is in the message."""
+    _, member = members(receiver)
+
+    def marked() -> list[str]:
+        options = re.findall(r'<label class="option">.*?<span>(.*?)</label>', member.get(PAGE).text)
+        return [re.sub("<.*?>", "", one) for one in options if ">now<" in one]
+
+    page = member.get(PAGE).text
+    assert '<details class="correct" open>' in page
+    assert "on its page. If" not in page, "it is this page"
+    assert "<span>2026-03-04 08:00 UTC: deploy " in page
+    assert [one[:22] for one in marked()] == ["2026-03-04 09:00 UTC: "]
+    assert f'name="back" value="{PAGE}#correction-title"' in page
+    correct(member, what="no-deploy")
+    assert marked() == ["No deploy caused it now"]
+    (notice,) = re.findall(
+        r'<div class="notice"><p>Vic decided on.*?</div>', member.get(PAGE).text, re.DOTALL
+    )
+    assert "Undo the correction" in notice
+
+
 def test_a_reader_corrects_nothing(receiver: Receiver, key: str) -> None:
     """A reader sees no form, and a form of theirs is refused. A viewer of earlier versions is a member."""
     owner, member = members(receiver)
     owner.post("/settings/people/2/role", "/settings/people/2", role="reader")
     for page in (PAGE, "/review", "/events", "/dora"):
         assert member.get(page).status_code == 200
-    assert "Change the cause" not in member.get(PAGE).text
+    assert "Change the attribution" not in member.get(PAGE).text
     refused = [
         correct(member, what="no-deploy"),
         member.post("/corrections/undo", form=PAGE, event=START, back=PAGE),
@@ -210,10 +232,10 @@ def test_owners_may_keep_corrections_to_themselves(receiver: Receiver, key: str)
     receiver.reload(DoraSettings(corrections="owners"))
     while not receiver.logged("dora settings reloaded"):
         member.get("/events")
-    assert "Change the cause" not in member.get(PAGE).text
+    assert "Change the attribution" not in member.get(PAGE).text
     assert "Member: sees figures and events</label>" in owner.get("/settings/people/invite").text
     assert correct(member, what="no-deploy").status_code == 403
-    assert "Change the cause" in owner.get(PAGE).text
+    assert "Change the attribution" in owner.get(PAGE).text
     assert correct(owner, what="no-deploy").status_code == 303
     assert failed(receiver, key) == {FIRST: False, "d2": False}
 

@@ -102,7 +102,7 @@ def test_each_state_has_its_sentence(receiver: Receiver, people: tuple[Visitor, 
         {**deploy("young", "02T08:00:00", "b" * 40), "time": now},
     )
     sentences = {
-        "/deploys/again": "It repeats deploy aaaaaaaaaaaa and counts for nothing.",
+        "/deploys/again": "It repeats the deploy of 2026-03-02 08:00 UTC , 10 min earlier (ID first), and",
         "/deploys/bad": "55 min after it. No incident tells a recovery.",
         "/deploys/young": "It is too new to tell, until",
         "/events/id?id=young": "Failed deployment recovery time Does not count: it is too new to tell",
@@ -116,6 +116,8 @@ def test_each_state_has_its_sentence(receiver: Receiver, people: tuple[Visitor, 
     for path, sentence in sentences.items():
         assert sentence in text(owner.get(path).text), path
     assert "Open for" in owner.get("/incidents/open").text
+    advice = owner.get("/deploys/again").text.partition("What to do: ")[2]
+    assert '<a href="/settings/figures">' in advice.partition("</dd>")[0], "where the setting is"
     # Times of the reasons are in the page's zone, as all others.
     for path, reason in (
         ("/deploys/again", "deploy aaaaaaaaaaaa of 2026-03-02 08:00 UTC"),

@@ -216,6 +216,7 @@ def test_incidents_of_a_wrong_repository_are_named_and_moved(tmp_path: Path) -> 
         assert receiver.post(key, [*worked(), misspelt, example]).status_code == 202
         (tmp_path / "gitdailies.yml").write_text(
             f"gitdailies: {{url: {receiver.url}/webhooks, key: {{env: KEY}}}}\n"
+            "services: {ledger: {repo: larkspur/ledgr}}\n"
         )
         environ = {"PATH": "/usr/bin:/bin", "KEY": key, "GITDAILIES_READ_KEY": key}
 
@@ -238,7 +239,9 @@ def test_incidents_of_a_wrong_repository_are_named_and_moved(tmp_path: Path) -> 
             assert (done.stdout, done.stderr, done.returncode) == (says, "", 0)
         assert command(*move, "ledger", "--undo").returncode == 1
         command(*move, "ledger", "--reason", "a")
-        assert sentence not in command("check").stdout
+        checked = command("check").stdout
+        assert sentence not in checked
+        assert "services.ledger: larkspur/ledgr has no events; did you mean larkspur/ledger" in checked
 
 
 def test_why_answers_for_each_occurrence_of_an_incident(tmp_path: Path) -> None:

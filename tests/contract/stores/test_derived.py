@@ -153,7 +153,7 @@ SEVERAL = {
     "failed": _FAILED,
     "failed-for-certain": {"failed"},
     "counted": {*_FAILED, "did not fail", "too new to tell"},
-    "of-no-deploy": {"unlinked", "no deploy"},
+    "of-no-deploy": {"unlinked", "unlinked: no deploy caused it"},
 }
 # Outcomes by the verdict on a figure, and its words.
 BY_VERDICT = {

@@ -156,9 +156,12 @@ def test_a_bar_that_goes_on_beyond_the_axis_says_so() -> None:
     assert [step.count("L") for step in spreads] == [0, 2, 0]
 
 
-@pytest.mark.parametrize(("value", "dots"), [(0.4, 1), (0.5, 0)])
-def test_a_rate_beyond_the_axis_has_no_dot(value: float, dots: int) -> None:
-    """A dot at the end of the axis would be read as the value there; the arrow alone says that it goes on."""
+@pytest.mark.parametrize(("value", "dots"), [(0.4, 1), (0.5, 0), (None, 0)])
+def test_a_rate_beyond_the_axis_has_no_dot(value: float | None, dots: int) -> None:
+    """A dot at the end of the axis would be read as the value there; the arrow alone says that it goes on.
+
+    A rate that is not known has its line alone.
+    """
     drawing = sparks.interval("a rate", 0.1, value, 0.9, common=None, top=0.4)
     assert (drawing.count("<circle"), "l 4 4" in drawing) == (dots, True)
 

@@ -128,7 +128,7 @@ def test_a_member_is_not_told_which_secret_proved_it() -> None:
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        (("replay", "1", "1"), "Replayed 1 delivery. 1 event waits to be sent."),
+        (("replay", "1", "1"), "Replayed 1 delivery. This gave 1 event."),
         (("replay", "14", "0"), "Replayed 14 deliveries. This gave no event."),
         (("discard", "2", "3"), "Discarded 2 deliveries."),
         (("<b>", "1", "1"), ""),

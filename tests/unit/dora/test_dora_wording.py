@@ -199,7 +199,7 @@ def test_a_short_period_is_not_few_deploys() -> None:
     """Deploys are compared by whole weeks, so a short period is too short, with however many deploys."""
     before = figures_of(Tally(deploys=413), 7.0, None)
     said = phrases.change(FREQUENCY, SeriesChange("few", "few", "few", "few", "few"), before)
-    assert said == "too few whole weeks to compare; before: 59\u00a0a\u00a0day, 413\u00a0deploys"
+    assert said == "fewer than 6 whole weeks to compare; before: 59\u00a0a\u00a0day, 413\u00a0deploys"
 
 
 def test_a_percentile_needs_more_than_a_few() -> None:

@@ -69,8 +69,8 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "pending": "wait until it is settled",
         "failed-pending": "wait until it is settled",
         "repeat": (
-            "nothing, if it is one deploy; to count a commit again, give each deploy a run of its own, "
-            "and set dora.count_same_commit"
+            "nothing, if it is one deploy; to count a commit again, set dora.count_same_commit to true in "
+            "gitdailies.yml, which counts deploys whose runs differ"
         ),
         "open": "resolve the incident where it was reported; its page has the command that ends it",
         "without-incident": "report the deploy that repaired it, with the type rollback or hotfix",

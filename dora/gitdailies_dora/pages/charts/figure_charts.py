@@ -175,14 +175,25 @@ def drawn_both(
     else:
         figure = "median" if measure.kind == DURATIONS else "rate"
         caption = f"Lines: rolling {figure} of {_span(unit).lower()} up to each point. Dots: {unit}s."
-    return Drawn(charts.both(label, [first, sides[1]], _SCALES[measure.kind](shown)), caption, columns, cells)
+    if any(point.spread for points in sides for point in points):
+        caption += " Both count what may have failed; a thin bar goes down to what failed for certain."
+    marks = [(mark, "mark") for mark in sorted({mark for mark, _ in trends[0].marks})]
+    caption += " Thin and dashed: a setting changed." * bool(marks)
+    chart = charts.both(label, [first, sides[1]], _SCALES[measure.kind](shown), marks)
+    return Drawn(chart, caption, columns, cells)
 
 
 def _on_line(measure: Measure, point: Point, found: BucketValue) -> Point:
-    """Return a bucket as a dot without its spread, with the value that its line has there."""
+    """Return a bucket as a dot, with the value that its line has there.
+
+    Its spread is what may have failed.
+    """
     if measure.kind == COUNTS:
         return point._replace(dark=None, weight=1, rolling=point.value if point.whole else None)
-    return point._replace(dark=None, spread=None, rolling=found.rolled and found.rolled.value)
+    may = None
+    if point.value is not None and point.dark not in (None, point.value):
+        may = point.dark, point.value
+    return point._replace(dark=None, spread=may, rolling=found.rolled and found.rolled.value)
 
 
 def _told(measure: Measure, found: BucketValue, unit: str) -> list[str]:

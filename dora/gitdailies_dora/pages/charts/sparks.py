@@ -52,11 +52,11 @@ def bars(
 
 
 def interval(
-    label: str, low: float, value: float, high: float, *, common: float | None, top: float
+    label: str, low: float, value: float | None, high: float, *, common: float | None, top: float
 ) -> Markup:
-    """Draw a rate as a dot on the line of its interval, and the *common* rate dashed; *top* is the right end.
+    """Draw the line of an interval, its rate as a dot if it is known, and the *common* rate dashed.
 
-    An arrow says that the interval goes on beyond it.
+    The right end is *top*. An arrow says that the interval goes on beyond it.
     """
 
     def x(rate: float) -> float:
@@ -69,7 +69,7 @@ def interval(
         end = _RANGE_WIDTH - 4
         drawn.append(svg.path("range", "M", end - 4, middle - 4, "l", 4, 4, "l", -4, 4))
     # A dot at the end would claim that the rate lies at the edge.
-    if value <= top:
+    if value is not None and value <= top:
         drawn.append(svg.circle(x(value), middle, 4))
     return svg.fixed("interval", label, _RANGE_WIDTH, _RANGE_HEIGHT, drawn)
 

@@ -78,11 +78,16 @@ def plot(
     return svg.svg("chart", label, WIDTH, HEIGHT, drawn)
 
 
-def both(label: str, sides: Sequence[Sequence[Point]], scale: Scale) -> Markup:
+def both(
+    label: str,
+    sides: Sequence[Sequence[Point]],
+    scale: Scale,
+    marks: Sequence[tuple[float, str]] = (),
+) -> Markup:
     """Draw the dots and the lines of two groups over the same buckets; the first one has the titles."""
     one, other = (_Frame(points, scale) for points in sides)
     lines = [svg.group("one", one.lines()), svg.group("other", other.lines())]
-    drawn = [*one.axes(), *lines, *one.fields()]
+    drawn = [*one.axes(), *lines, *one.marks(marks), *one.fields()]
     return svg.svg("chart", label, WIDTH, HEIGHT, drawn)
 
 
@@ -168,6 +173,7 @@ class _Frame:
                 yield svg.circle(self.x(at), self.y(point.value), radius, "" if point.whole else "pale")
 
     def lines(self) -> Iterator[Markup]:
+        yield from self.spreads()
         yield from self.dots()
         yield from self.line()
 

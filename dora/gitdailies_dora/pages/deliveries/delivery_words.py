@@ -203,7 +203,7 @@ def done_sentence(did: str, deliveries: str, events: str) -> str:
     if did == DISCARD:
         return sentence
     if int(events):
-        return f"{sentence} {amount(int(events), 'event waits', 'events wait')} to be sent."
+        return f"{sentence} This gave {amount(int(events), 'event', 'events')}."
     return f"{sentence} This gave no event."
 
 

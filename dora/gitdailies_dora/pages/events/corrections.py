@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import partial
 from urllib.parse import urlencode
 
-from gitdailies_connection.relay.answers import ServiceReport
-from gitdailies_core.errors import RelayFault
 from gitdailies_core.events.events import INCIDENT_STARTED
 from gitdailies_core.values.nearest_name import nearest
 from gitdailies_core.values.renames import folded
@@ -122,23 +119,10 @@ class CorrectionPages(PageGroup):
             of_repo=urlencode({name: text for name, text in of_repo.items() if text}),
             repos=repos,
             reason=without_keys(reason),
-            lines=await self._lines_to(wish) if visit.is_owner else [],
+            lines=await site.relays.lines_to([wish.repo], wish.service) if visit.is_owner else [],
             error=wrong.above,
             wrong=wrong.beside,
         )
-
-    async def _lines_to(self, wish: Move) -> list[tuple[str, str, str]]:
-        """Return the lines that still lead to a repository: the service, the place, the query to edit it."""
-        found, relays = [], self._site.relays
-        for relay in relays.names:
-            with suppress(RelayFault):  # the move does not need it
-                report = await relays.ask(relay, lambda client: client.get("/services", ServiceReport))
-                for line in report.mapped if report else ():
-                    is_meant = folded(wish.service) in ("", folded(line.name))
-                    if is_meant and folded(wish.repo) in {folded(target.repo) for target in line.targets}:
-                        editing = urlencode({"relay": relay, "edit": line.name})
-                        found.append((line.name, f"{line.file}, line {line.line}", editing))
-        return found
 
 
 def _read(session: Session, wish: Move, settings: FigureSettings) -> tuple[Move, Moving, Moving, list[str]]:

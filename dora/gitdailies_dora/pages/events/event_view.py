@@ -203,7 +203,7 @@ def deploy_view(
         state=_MAY_HAVE_FAILED if is_undecided else _STATES[found.state],
         bad=found.state in _BAD,
         is_undecided=is_undecided,
-        summary=_deploy_summary(found, zone),
+        summary=_deploy_summary(found, about, zone),
         before=_link(related.before, about.time, "earlier"),
         after=_link(related.after, about.time, "later"),
         fixes=_link(related.fixes),
@@ -231,7 +231,7 @@ def incident_view(
         state=_STATES[found.state],
         bad=found.state in _BAD,
         summary=_incident_summary(found, about, zone),
-        attribution=_attribution(found, about, window(settings.window.total_seconds())),
+        attribution=_attribution(found, about, window(settings.window.total_seconds()), zone),
         merged_into=_link(related.merged_into),
         occurrences=[_occurrence(ref, zone) for ref in related.incidents],
         steps=_steps(found.timeline, references, about, zone),
@@ -263,11 +263,11 @@ def end_view(
     )
 
 
-def _deploy_summary(found: answers.DeployDetail, zone: tzinfo) -> list[Piece]:
+def _deploy_summary(found: answers.DeployDetail, about: answers.EventReference, zone: tzinfo) -> list[Piece]:
     if found.state == answers.WAITING:
         return [Piece("It arrived a moment ago and is not counted yet. Reload this page.")]
     if found.state == answers.REPEAT:
-        return [Piece("It repeats "), _piece(found.related.repeats), Piece(" and counts for nothing.")]
+        return _repeat(found.related.repeats, about, zone)
     if found.state == answers.PENDING:
         until = clock_time(_us(found.settled_at), zone)
         return [Piece(f"It is too new to tell, until {until}.")]
@@ -276,6 +276,15 @@ def _deploy_summary(found: answers.DeployDetail, zone: tzinfo) -> list[Piece]:
     if found.state == answers.SUCCEEDED:
         return [Piece("Neither an incident nor a later deploy made it fail.")]
     return _failure(found)
+
+
+def _repeat(first: answers.EventReference | None, about: answers.EventReference, zone: tzinfo) -> list[Piece]:
+    """Name the deploy that *about* repeats by what differs: its time and its id."""
+    if first is None:
+        return [Piece("It repeats a deploy and counts for nothing.")]
+    to = _link_to(first, about.time)
+    when = Piece(f"the deploy of {clock_time(_us(first.time), zone)}", to.href)
+    return [Piece("It repeats "), when, Piece(f", {to.note} (ID {first.id}), and counts for nothing.")]
 
 
 def _failure(found: answers.DeployDetail) -> list[Piece]:
@@ -315,7 +324,7 @@ def _incident_summary(
 
 
 def _attribution(
-    found: answers.IncidentDetail, about: answers.EventReference, before: str
+    found: answers.IncidentDetail, about: answers.EventReference, before: str, zone: tzinfo
 ) -> ShownAttribution | None:
     """Return the deploy that made an incident, or why there is none; *before* is the length of the window."""
     attribution = found.attribution
@@ -328,7 +337,7 @@ def _attribution(
         caused_by=attribution.caused_by,
         caused_by_url=commit_url("", "", attribution.caused_by or ""),
         wide=_link(attribution.wide, about.time, "before the incident"),
-        near=[(ref.id, _link_to(ref, about.time)) for ref in attribution.near],
+        near=[(ref.id, _dated(_link_to(ref, about.time), ref, zone)) for ref in attribution.near],
     )
 
 
@@ -373,6 +382,10 @@ def _link_to(ref: answers.EventReference, than: str = "", word: str = "") -> Eve
         side = word or ("later" if apart > 0 else "earlier")
         note = f"{duration(abs(apart) / 1_000_000)} {side}"
     return EventLink(name_of(ref), event_url(ref.id, ref.kind), note)
+
+
+def _dated(link: EventLink, ref: answers.EventReference, zone: tzinfo) -> EventLink:
+    return link._replace(text=f"{clock_time(_us(ref.time), zone)}: {link.text}")
 
 
 def _piece(ref: answers.EventReference | None) -> Piece:

@@ -47,7 +47,7 @@ FIGURE_NAMES: Mapping[str, str] = {
     REWORK: "Deployment rework rate",
 }
 FEW, UNCLEAR, NONE_BEFORE = "too few to compare", "no clear change", "No earlier value to compare with"
-TOO_SHORT = "too few whole weeks to compare"
+TOO_SHORT = f"fewer than {comparison.LEAST_WEEKS} whole weeks to compare"
 _NOT_CLEAR: Mapping[str, str] = {comparison.FEW: FEW, comparison.UNCLEAR: UNCLEAR, TOO_SHORT: TOO_SHORT}
 # Which of two decisions a person takes.
 WHEN_NOT_FAILED = (

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gitdailies_server.storage.timestamps import to_us
+
 from gitdailies_dora.derived.read.figures.compared import Compared
 from gitdailies_dora.figures.answers.comparison import is_clear
 from gitdailies_dora.figures.answers.numbers import FAIL_RATE, RECOVERY, Figures
@@ -17,7 +19,7 @@ from gitdailies_dora.pages.frame.event_links import urls_of_counts
 from gitdailies_dora.pages.frame.formatting import BEHIND_US, amount, dora_url, moment, unbroken_units
 from gitdailies_dora.pages.overview.cards import LAYOUTS, CardLayout
 from gitdailies_dora.pages.overview.overview_view import BUCKET_LABELS, bucket_title, period_words
-from gitdailies_dora.pages.overview.repository_view import form
+from gitdailies_dora.pages.overview.repository_view import form, marks_in
 
 # The field of the second team or repository.
 WITH = "with"
@@ -40,6 +42,7 @@ def context(
         ]
         for one in found.groups
     ]
+    marks = marks_in(cut, [(to_us(one.at), phrases.setting(one.subject)) for one in reversed(found.changed)])
     trends = [
         Trends(
             unit=question.interval,
@@ -48,6 +51,7 @@ def context(
             titles=[bucket_title(question.interval, bucket) for bucket in cut],
             counted=[group.first is not None and group.first <= bucket.period.until for bucket in cut],
             settled_until=period.until,
+            marks=marks,
         )
         for group in found.groups
     ]
@@ -61,6 +65,12 @@ def context(
         "behind": period.now - found.as_of > BEHIND_US,
         "shared": found.shared,
         "unknown": found.unknown,
+        "changed": phrases.changed_settings(found.changed, settings.zone),
+        "observed": [
+            (one.name, seen)
+            for one in found.groups
+            if (seen := phrases.observed(one.figures.deployment_frequency, settings.zone))
+        ],
         "unit": question.interval,
         "cards": [_card(layout, found, trends, listed) for layout in LAYOUTS],
         "repos": found.choices.repos,
@@ -83,6 +93,8 @@ def _card(
         "difference": phrases.difference(layout.name, found.apart, names),
         "is_clear": is_clear(found.apart.by_figure[layout.name]),
         "drawn": drawn,
+        "by_remedy": layout.name == RECOVERY
+        and any(group.figures.failed_deployment_recovery_time.by_remedy.count for group in found.groups),
         "rows": [
             (title, list(zip(cells[::2], cells[1::2], lists, strict=True)))
             for title, cells, *lists in zip(

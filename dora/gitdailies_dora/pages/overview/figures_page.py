@@ -91,11 +91,23 @@ class DoraPage:
         if whole := await self._site.whole_name(visit):
             return whole
         # The rows may now include events later than the first moment.
-        shown = partial(_shown, filters=filters, question=self._asked(filters), settings=self._site.settings)
+        question, twice = self._asked(filters), filters.get(WITH, "")
+        if question.pair is None:
+            filters.pop(WITH, None)
+        shown = partial(_shown, filters=filters, question=question, settings=self._site.settings)
         template, context = await self._site.store.ask(shown)
-        choices = team_choices(self._site.teams)
+        if (suspects := context.get("suspects")) and not visit.screen:
+            context["lines"] = await self._site.relays.lines_to(suspects)
+        if twice and question.pair is None:
+            context["wrong"] = {WITH: "It is the one that is shown: choose another."}
         page = self._site.render(
-            visit, template, error="", sample=deploy_command(visit.origin), team_choices=choices, **context
+            visit,
+            template,
+            error="",
+            sample=deploy_command(visit.origin),
+            team_choices=team_choices(self._site.teams),
+            waiting=None if filters.get("view") == WALL else await self._site.relays.unmapped(),
+            **context,
         )
         return conditional(visit.request, page)
 
@@ -153,10 +165,9 @@ class DoraPage:
             "interval": [unit if unit in INTERVALS else "quarter"],
             "compare": ["before"],
         }
-        pair = None
-        if filters.get(WITH):
-            by = REPO if filters.get(REPO) else TEAM
-            pair = self._pair(by, filters)
+        by = REPO if filters.get(REPO) else TEAM
+        pair = self._pair(by, filters) if filters.get(WITH) else None
+        if pair:
             given |= {"by": [by], by: [*pair], "rolling": [f"{ROLLING_WEEKS}w"]}
         every = asked(given, site.settings, site.teams, now)
         return _Asked(
@@ -167,14 +178,13 @@ class DoraPage:
             pair=pair,
         )
 
-    def _pair(self, by: str, filters: Mapping[str, str]) -> tuple[str, str]:
+    def _pair(self, by: str, filters: Mapping[str, str]) -> tuple[str, str] | None:
+        """Return the two that are compared, as they are folded; None for the same one twice."""
         if not filters.get(by):
             raise refusal("request", f"{WITH}: choose a first team or repository, too")
         key = partial(team_key, teams=self._site.teams) if by == TEAM else self._site.settings.repo
         first, second = key(filters[by]), key(filters[WITH])
-        if first == second:
-            raise refusal("request", f"{WITH}: expected another {by} than {got(filters[by])}")
-        return first, second
+        return None if first == second else (first, second)
 
     def _error(self, visit: Visit, error: str) -> Response:
         filters = with_last_day({name: visit.fields.get(name, "") for name in _PARAMETERS})

@@ -195,12 +195,14 @@ def _trends(
         titles=[before + bucket_title(unit, bucket) for bucket in cut],
         counted=[began_at is not None and bucket.period.until >= began_at for bucket in cut],
         settled_until=settled_until,
-        marks=_marks(cut, [(to_us(one.at), phrases.setting(one.subject)) for one in reversed(found.changed)]),
-        outages=_marks(cut, incidents),
+        marks=marks_in(
+            cut, [(to_us(one.at), phrases.setting(one.subject)) for one in reversed(found.changed)]
+        ),
+        outages=marks_in(cut, incidents),
     )
 
 
-def _marks(cut: Sequence[Bucket], moments: Sequence[tuple[int, str]]) -> list[tuple[float, str]]:
+def marks_in(cut: Sequence[Bucket], moments: Sequence[tuple[int, str]]) -> list[tuple[float, str]]:
     """Return where moments are, in buckets from the left, with their names."""
     return [
         (number + (at - period.began_at) / (period.until - period.began_at), name)
@@ -271,7 +273,8 @@ def _listed(event: Listed, events: Mapping[str, TimelineEvent], zone: tzinfo) ->
     seq, about, _ = events.get(event.id, TimelineEvent(0, EventReference(id=event.id, kind="", time="")))
     state = _STATES.get(event.state, event.state)
     if event.ended_at is not None:
-        state = f"{state} after {duration((event.ended_at - event.at) / 1_000_000)}"
+        state, *link = state.split(", ")
+        state = ", ".join([f"{state} after {duration((event.ended_at - event.at) / 1_000_000)}", *link])
     return {
         "seq": seq,
         "kind": about.kind,

@@ -99,6 +99,7 @@ class ReviewPage(PageGroup):
             visit,
             "review.html",
             shared=shared,
+            waiting=None if shared else await self._site.relays.unmapped(),
             week=week.name,
             filters=filters,
             team_choices=team_choices(self._site.teams),

@@ -122,8 +122,10 @@ OUTCOMES: Mapping[str, Mapping[str, OutcomeFilter]] = {
             "unlinked, but not with a window of 72 h",
             f"{_KNOWN} AND i.deploy IS NULL AND i.wide IS NOT NULL",
         ),
-        "of-no-deploy": _incident("unlinked, or no deploy", f"{_KNOWN} AND i.deploy IS NULL"),
-        "no-deploy": _incident("no deploy", f"{_KNOWN} AND i.deploy IS NULL AND i.how = 'no-cause'"),
+        "of-no-deploy": _incident("unlinked, for any reason", f"{_KNOWN} AND i.deploy IS NULL"),
+        "no-deploy": _incident(
+            "unlinked: no deploy caused it", f"{_KNOWN} AND i.deploy IS NULL AND i.how = 'no-cause'"
+        ),
         "not-an-incident": _incident("not an incident", "i.how = 'not-an-incident'"),
         "duplicate": OutcomeFilter(
             "duplicate",

@@ -39,7 +39,7 @@ _OF_INCIDENT = {
     "unlinked": "unlinked",
     "window": "unlinked",
     "other-service": "unlinked",
-    "no-cause": "no deploy",
+    "no-cause": "unlinked: no deploy caused it",
     "not-an-incident": "not an incident",
     "duplicate": "duplicate",
     "behind": "not counted yet",
@@ -47,7 +47,7 @@ _OF_INCIDENT = {
 _MAY_HAVE_FAILED = OUTCOMES[DEPLOYED][MAY_HAVE_FAILED].title
 _BAD = ("failed", _MAY_HAVE_FAILED, "unlinked")
 # What an incident may be attributed to. Only these can be open.
-_LINKS = ("attributed", "unlinked", "no deploy")
+_LINKS = ("attributed", "unlinked", _OF_INCIDENT["no-cause"])
 
 
 class ListedResult(NamedTuple):

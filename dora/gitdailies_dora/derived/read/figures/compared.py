@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from gitdailies_server.storage.database import Session
 
+from gitdailies_dora.accounts.audit import AuditLine, setting_changes
 from gitdailies_dora.derived.read.figures.answer import read
 from gitdailies_dora.derived.read.figures.known_names import unknown_in
 from gitdailies_dora.derived.read.figures.names import Choices, Names, choices
@@ -41,6 +42,7 @@ class Compared(NamedTuple):
     as_of: int
     choices: Choices
     unknown: Sequence[str]
+    changed: Sequence[AuditLine]
 
 
 def compared(
@@ -78,4 +80,5 @@ def compared(
         as_of=found.as_of,
         choices=choices(session, selection, settings),
         unknown=unknown_in(session, question, settings),
+        changed=setting_changes(session, planned.segments[0].began_at, question.period.until),
     )

@@ -15,6 +15,7 @@ from gitdailies_dora.derived.model import rows
 from gitdailies_dora.derived.model.deploys import first_named
 from gitdailies_dora.derived.read.figures.names import repositories
 from gitdailies_dora.derived.read.figures.sums import environments
+from gitdailies_dora.events.records import moves
 from gitdailies_dora.figures.answers.selection import Selection
 from gitdailies_dora.figures.answers.series import SeriesQuestion
 from gitdailies_dora.figures.history.settings import PRODUCTION, FigureSettings
@@ -51,12 +52,16 @@ def destination(session: Session, name: str, settings: FigureSettings) -> tuple[
     return found or name, "" if found or not known else alone(name, known.values())
 
 
-def without_deploys(session: Session, settings: FigureSettings) -> dict[str, str]:
-    """Return a sentence about each repository that has incidents and no deploys, by its name."""
+def without_deploys(session: Session, settings: FigureSettings) -> tuple[dict[str, str], list[str]]:
+    """Return a sentence about each repository that has incidents and no deploys, by its name.
+
+    The names come with those of repositories whose incidents were moved. Lines may lead to either.
+    """
     known, found = deploying(session, settings), repositories(session, settings)
     # Without deploys at all, a name cannot be compared.
     others = {repo: shown for repo, shown in found.items() if known and repo not in {*known, EXAMPLE.repo}}
-    return {shown: alone(shown, known.values(), "incidents and ") for shown in others.values()}
+    moved = [repo for repo in moves.left(session) if settings.renames.key(repo) not in known]
+    return {one: alone(one, known.values(), "incidents and ") for one in others.values()}, moved
 
 
 def unknown_in_teams(session: Session, teams: Sequence[TeamSettings], settings: FigureSettings) -> list[str]:

@@ -25,6 +25,7 @@ class Overview(NamedTuple):
     """What was read. `open_now` counts open incidents by group, and of all under `ALL`.
 
     `alone` has a sentence about each repository that has incidents and no deploys, by its name.
+    `moved` are those without deploys whose incidents were moved.
     """
 
     question: SeriesQuestion
@@ -36,6 +37,7 @@ class Overview(NamedTuple):
     unknown: list[str]
     changed: list[AuditLine]
     alone: dict[str, str]
+    moved: list[str]
 
 
 def overview(
@@ -47,6 +49,7 @@ def overview(
     """
     found = read(session, question, settings)
     shown = Names(session, question, settings)
+    alone, moved = without_deploys(session, settings)
     return Overview(
         question=question,
         found=found,
@@ -63,5 +66,6 @@ def overview(
         changed=setting_changes(
             session, found.planned.segments[0].began_at, question.period.until, team=selection.team or ""
         ),
-        alone=without_deploys(session, settings),
+        alone=alone,
+        moved=moved,
     )
