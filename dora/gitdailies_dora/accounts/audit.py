@@ -67,19 +67,22 @@ def note_settings(session: Session, now: datetime, values: Mapping[str, Any]) ->
 
 
 def setting_changes(
-    session: Session, first: int = 0, last: int = 2**62, repo: str | None = None
+    session: Session, first: int = 0, last: int = 2**62, repo: str | None = None, team: str | None = None
 ) -> list[AuditLine]:
     """Read when settings that make the figures changed, from *first* to *last* in microseconds.
 
-    With *repo*, a folded name, those of other repositories are left out.
+    With *repo*, a folded name, those of other repositories are left out; with *team*, a key or "", those of
+    other teams.
     """
     found = read_audit(session, action=SETTING_CHANGED)
-    return [line for line in found if first <= to_us(line.at) <= last and _concerns(line.subject, repo)]
+    return [line for line in found if first <= to_us(line.at) <= last and _concerns(line.subject, repo, team)]
 
 
-def _concerns(setting: str, repo: str | None) -> bool:
-    """Whether a setting makes the figures of a repository. Teams only group them."""
-    of_one = setting.startswith(("repositories", "dora.mirrors", "teams"))
+def _concerns(setting: str, repo: str | None, team: str | None) -> bool:
+    """Whether a setting makes the figures of a repository or a team. A team makes only its own."""
+    if setting.startswith("teams"):
+        return (repo is None and team is None) or setting in (f"teams.{team}", f"teams[{team!r}]")
+    of_one = setting.startswith(("repositories", "dora.mirrors"))
     return not (repo and of_one) or f"[{repo!a}]" in setting.casefold()
 
 

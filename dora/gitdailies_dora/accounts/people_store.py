@@ -25,9 +25,8 @@ _ACTIVE = "people.removed_at IS NULL"
 
 # Whether a role has at least one person.
 _ANY_OF_ROLE = f"SELECT 1 FROM people WHERE role = ? AND {_ACTIVE} LIMIT 1"  # noqa: S608  a constant above
-# Everyone, oldest first; one person; a person by name, with the hash of the password.
+# Everyone, oldest first; one person, removed or not; a person by name, with the hash of the password.
 _ALL = f"SELECT {_PERSON} FROM people WHERE {_ACTIVE} ORDER BY id"  # noqa: S608  constants above
-_BY_ID = f"SELECT {_PERSON} FROM people WHERE id = ? AND {_ACTIVE}"  # noqa: S608  constants above
 _ANYONE = f"SELECT {_PERSON}, removed_at IS NULL FROM people WHERE id = ?"  # noqa: S608  constants above
 _BY_NAME = f"SELECT {_PERSON}, password FROM people WHERE folded = ? AND {_ACTIVE}"  # noqa: S608  constants above
 # Add a person; set the password; take access away, which leaves the name for the audit trail.
@@ -78,8 +77,8 @@ def all_people(session: Session) -> list[Person]:
 
 def find_person(session: Session, id_: int) -> Person | None:
     """Find a person who may sign in."""
-    row = session.execute(_BY_ID, (id_,)).fetchone()
-    return None if row is None else _person(row)
+    found = find_anyone(session, id_)
+    return found[0] if found and found[1] else None
 
 
 def find_anyone(session: Session, id_: int) -> tuple[Person, bool] | None:

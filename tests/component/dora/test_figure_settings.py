@@ -36,6 +36,7 @@ repositories:
         paths: [api/**]
 """
 PAGE = "/settings/figures"
+WINDOW = "dora.window_hours: how long after a deploy an incident may be attributed to it"
 
 
 def rows(page: str, caption: str) -> list[tuple[str, ...]]:
@@ -58,7 +59,7 @@ def test_each_setting_is_shown_with_its_line(receiver: Receiver, owner: Visitor,
     receiver.reload(load_dora(file))
     found = [row[:3] for row in rows(owner.get(PAGE).text, "in-force")]
     assert found == [
-        ("The window dora.window_hours", "48", f"{file}:2"),
+        (f"The window {WINDOW}", "48 h", f"{file}:2"),
         ("The time zone dora.timezone", "UTC", "nowhere: the default"),
         ("The names of production dora.production", "live, prod-*", f"{file}:3"),
         ("The branches of hotfixes dora.deploys.hotfix", "hotfix/*", f"{file}:5"),
@@ -73,6 +74,7 @@ def test_each_setting_is_shown_with_its_line(receiver: Receiver, owner: Visitor,
     ]
     assert rows(owner.get(PAGE).text, "teams") == [("Payments", "larkspur/pay-*", "none", f"{file}:7")]
     assert "/settings/figures#teams" in owner.get("/settings").text
+    assert (PAGE in owner.get("/settings").text, "Macro" in owner.get(PAGE).text) == (True, False)
 
 
 def test_a_change_is_audited_with_both_values_and_marked(receiver: Receiver, owner: Visitor) -> None:
@@ -90,7 +92,7 @@ def test_a_change_is_audited_with_both_values_and_marked(receiver: Receiver, own
     assert receiver.post(receiver.key("ci"), events).status_code == 202
     pages = "/dora?days=7", "/dora?days=7&repo=larkspur/shop"
     for page in pages:
-        assert "What makes the figures was changed" not in owner.get(page).text
+        assert "Settings were changed in gitdailies.yml" not in owner.get(page).text
     receiver.reload(replace(DoraSettings(), window_hours=72, teams=(TeamSettings("pay", "Pay", ("a/b",)),)))
 
     def changes() -> list[tuple[str, ...]]:
@@ -98,20 +100,25 @@ def test_a_change_is_audited_with_both_values_and_marked(receiver: Receiver, own
         page = owner.get(PAGE).text
         return [row[1:] for row in rows(page, "changes")] if "No changes yet." not in page else []
 
-    window, added = ("The window dora.window_hours", "24", "72"), ("Teams teams.pay", "–", "Pay, a/b")
+    by = "gitdailies.yml"
+    window = (f"The window {WINDOW}", "24 h", "72 h", by)
+    added = ("Teams teams.pay", "–", "Pay, a/b", by)
     eventually(lambda: changes() == [added, window])
     trail = owner.get("/settings/audit").text
     assert re.search(
         r"gitdailies\.yml</td>\s*<td[^>]*>changed the setting <strong>dora\.window_hours<", trail
     )
     for page in pages:
-        assert "What makes the figures was changed" in owner.get(page).text
+        assert "Settings were changed in gitdailies.yml" in owner.get(page).text
     one = owner.get(pages[1]).text
     assert one.count('class="mark"') == one.count("Dashed: a setting changed.") > 1
     assert "(the window changed)" in one
-    assert re.search("</span> (teams, the window|the window, teams)[.] <a", owner.get(pages[0]).text)
+    for page in pages:
+        assert re.search("</span> the window [(]24 h → 72 h[)][.] <a", owner.get(page).text), "and no team"
+    team = owner.get("/dora?days=7&team=pay").text
+    assert re.search("</span> (teams, the window [(]24|the window [(]24 h → 72 h[)], teams)", team)
     receiver.reload(replace(DoraSettings(), window_hours=72, corrections="owners"))
-    eventually(lambda: changes() == [("Teams teams.pay", "Pay, a/b", "–"), added, window])
+    eventually(lambda: changes() == [("Teams teams.pay", "Pay, a/b", "–", by), added, window])
 
 
 def test_a_page_of_a_repository_leaves_out_settings_of_others(receiver: Receiver, owner: Visitor) -> None:

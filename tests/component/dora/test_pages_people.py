@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import html
 import re
+from pathlib import Path
 
 import requests
-from gitdailies_dora.accounts.first_owner import set_up_path
+from gitdailies_dora.accounts.first_owner import invite_owner, set_up_path
 from gitdailies_dora.sql.database import transaction
 from gitdailies_server.storage.timestamps import utc_now
 
 from tests.component.dora.test_pages_security import on_each
 from tests.support.dora.payloads import body
-from tests.support.dora.running import Receiver
+from tests.support.dora.running import Receiver, at, in_thread
 from tests.support.dora.visitor import PASSWORD, Visitor
+from tests.support.dora.with_relay import KEY_FILE, STATUS_KEY, address_of
 
 PEOPLE = "/settings/people"
 OTHER = "a flock over the north sea"
@@ -156,7 +159,8 @@ def test_a_person_is_removed_and_their_name_erased(
     assert "Vic was called" in texts(receiver)
 
     done = owner.post(f"{PEOPLE}/2/erase")
-    assert "The person was removed, and the name erased: 1 account, 1 acknowledgement, " in done.text
+    assert "The person is removed, and the name erased" in done.text
+    assert "The name was in 1 account, 1 acknowledgement, " in done.text
     assert (done.status_code, signed_in(member)) == (200, False)
     left = texts(receiver)
     assert (re.search(r"(?i)\bvic\b", left), "victory" in left) == (None, True)
@@ -194,6 +198,27 @@ def test_the_only_owner_is_not_erased(receiver: Receiver, owner: Visitor, member
 def test_an_owner_erases_their_own_name(receiver: Receiver, owner: Visitor, member: Visitor) -> None:
     """The line that says so does not have the name either."""
     owner.post(f"{PEOPLE}/2/role", f"{PEOPLE}/2", role="owner")
-    assert owner.post(f"{PEOPLE}/1/erase").headers["location"] == "/sign-in"
+    assert owner.post(f"{PEOPLE}/1/erase").status_code == 200
+    assert not signed_in(owner)
     assert "Kim" not in texts(receiver)
     assert audited(receiver, "events.erased") == [("[erased]", "")]
+
+
+def test_a_name_that_is_too_short_stays(receiver: Receiver, owner: Visitor) -> None:
+    """A name of two letters is in nearly every text: nothing is erased, and nobody is removed."""
+    link = link_in(owner.post(f"{PEOPLE}/invite", role="reader"))
+    assert Visitor(receiver).join(link, "Bo").status_code == 303
+    for answer in (owner.get(f"{PEOPLE}/2/erase"), owner.post(f"{PEOPLE}/2/erase", PEOPLE + "/invite")):
+        assert (answer.status_code, "expected at least 3 characters" in answer.text) == (400, True)
+    assert f"{PEOPLE}/2/remove" in owner.get(PEOPLE).text
+
+
+def test_a_relay_has_the_name_in_a_store_of_its_own(tmp_path: Path) -> None:
+    """Where a relay is connected, the page has the command that erases the name there, too."""
+    (tmp_path / KEY_FILE).write_text(STATUS_KEY + "\n")
+    relay = address_of("http://127.0.0.1:1", tmp_path, "us")
+    with in_thread(at(f"sqlite:{tmp_path / 'dora.db'}"), relays=[relay]) as receiver:
+        owner = Visitor(receiver)
+        owner.join(invite_owner(receiver.store), "Kim O'Lark")
+        page = html.unescape(owner.get(f"{PEOPLE}/1/erase").text)
+    assert "gitdailies erase --person 'Kim O'\"'\"'Lark'" in page

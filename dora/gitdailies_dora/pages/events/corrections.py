@@ -97,7 +97,6 @@ class CorrectionPages(PageGroup):
         site.log.info("incidents moved", incidents=found.incidents, **wish._asdict(), person=visit.user.name)
         await site.catch_up()
         there = move_url(Move(wish.repo, "", incident="" if wish.undo else wish.incident))
-        # A move itself is what the page says then.
         return site.after(visit, there, "moved-back") if wish.undo else site.redirect(there)
 
     async def _show_move(self, visit: Visit, refused: Refusal | None = None) -> Response:

@@ -79,10 +79,13 @@ def setting(name: str) -> str:
 
 
 def changed_settings(lines: Iterable[AuditLine], zone: tzinfo) -> list[tuple[str, str]]:
-    """Write which settings changed, by the minute: each kind once."""
+    """Write which settings changed, by the minute: each kind once, the window with its values."""
     found: dict[str, dict[str, None]] = {}
     for line in lines:
-        found.setdefault(moment(to_us(line.at), zone), {})[setting(line.subject)] = None
+        words = setting(line.subject)
+        if line.subject == "dora.window_hours":
+            words += " ({before:g} h → {after:g} h)".format_map(line.detail)
+        found.setdefault(moment(to_us(line.at), zone), {})[words] = None
     return [(at, ", ".join(words)) for at, words in found.items()]
 
 

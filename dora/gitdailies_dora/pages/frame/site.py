@@ -152,7 +152,7 @@ class Site:
                 visit=visit,
                 person=visit.person,
                 role_words=self._role_words,
-                said=SAID.get(said, ""),
+                just_done=SAID.get(said, ""),
                 form_field=FORM_FIELD,
                 timezone=self.settings.zone,
                 store_fault=self.store.fault if visit.person else "",

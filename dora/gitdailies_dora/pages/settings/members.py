@@ -89,13 +89,7 @@ class PeoplePages(PageGroup):
     async def show(self, visit: Visit) -> Response:
         """List the people who may sign in; with *removed*, the id of a person, say that they were removed."""
         given = visit.fields.get("removed", "")
-        known = given.isascii() and given.isdigit() and len(given) < 18
-        removed = await self._anyone(int(given)) if known else None
-        return await self._list(visit, removed=None if removed is None or removed[1] else removed[0])
-
-    async def _list(
-        self, visit: Visit, *, removed: Person | None = None, erased: str = "", fault: str = ""
-    ) -> Response:
+        known = await self._anyone(int(given)) if given.isdecimal() and len(given) < 18 else None
         found = await self._site.store.read(people_store.all_people)
         owners = sum(person.is_owner for person in found)
         return self._site.render(
@@ -103,10 +97,7 @@ class PeoplePages(PageGroup):
             "people.html",
             people=found,
             owners=owners,
-            removed=removed,
-            erased=erased,
-            fault=fault,
-            is_erased=removed is not None and MARK in removed.name,
+            removed=known[0] if known and not known[1] else None,
             barred=await self._site.store.read(identities.barred),
             passwords=self._site.ways_in.passwords,
             single=self._site.ways_in.is_single,
@@ -193,13 +184,12 @@ class PeoplePages(PageGroup):
 
     async def confirm_erase(self, visit: Visit) -> Response:
         """Show where the name of a person is, and ask for confirmation."""
-        found = await self._anyone(visit.request.path_params["id"])
-        if found is None or MARK in found[0].name:
+        found = await self._named(visit)
+        if found is None:
             return self._site.not_found(visit)
-        person, may_sign_in = found
-        planned = await self._erase(visit, person, dry=True)
-        if may_sign_in:
-            # The account is removed first.
+        person, may_sign_in, text = found
+        planned = await self._erase(text, actor="", dry=True)
+        if may_sign_in:  # the account is removed first
             planned.counts["account"] += 1
             planned.left["accounts"] -= 1
         return self._site.render(
@@ -208,37 +198,39 @@ class PeoplePages(PageGroup):
             member=person,
             may_sign_in=may_sign_in,
             counts=_counted(planned.counts),
-            places=planned.places,
-            left=_counted(planned.left, "place"),
-            command=f"gitdailies erase --person {shlex.quote(person.name)}",
+            planned=planned,
             has_relay=bool(self._site.relays.names),
+            command=f"gitdailies erase --person {shlex.quote(person.name)}",
         )
 
     async def erase(self, visit: Visit) -> Response:
         """Take a person's access away if they have it, then erase their name from this server's store."""
-        found = await self._anyone(visit.request.path_params["id"])
-        if found is None or MARK in found[0].name:
+        found = await self._named(visit)
+        if found is None:
             return self._site.redirect(PEOPLE)
-        person, may_sign_in = found
+        person, may_sign_in, text = found
         if may_sign_in:
             await self._write(visit, people_store.remove, id_=person.id)
-        done = await self._erase(visit, person, dry=False)
-        fault = await asyncio.to_thread(self._site.store.database.scrub)
-        if person.id == visit.user.id:
-            return self._site.redirect("/sign-in")
-        self._site.log.info("person removed, and their name erased", by=visit.user.name, fault=fault)
-        removed = await self._anyone(person.id)
-        counts = _counted(done.counts)
-        return await self._list(visit, removed=removed and removed[0], erased=counts, fault=fault)
-
-    async def _erase(self, visit: Visit, person: Person, *, dry: bool) -> Erased:
-        """Erase a name as `gitdailies erase --person` does, or, with *dry*, count. Raises UsageError."""
-        try:
-            text = ErasedText.make(person.name)
-        except ValueError as error:
-            raise UsageError(f"name: {error}; a shorter one is in nearly every text") from None
         # Who erases their own name does not leave it in the line that says so.
         actor = text.out_of(visit.user.name)
+        done = await self._erase(text, actor=actor, dry=False)
+        fault = await asyncio.to_thread(self._site.store.database.scrub)
+        self._site.log.info("person removed, and their name erased", by=actor, fault=fault)
+        said = " ".join(filter(None, [f"The name was in {_counted(done.counts)}.", fault and f"{fault}."]))
+        return self._site.message(visit, 200, "The person is removed, and the name erased", said)
+
+    async def _named(self, visit: Visit) -> tuple[Person, bool, ErasedText] | None:
+        """Return a person, whether they may sign in, and their name; raises UsageError if it is too short."""
+        found = await self._anyone(visit.request.path_params["id"])
+        if found is None or MARK in found[0].name:
+            return None
+        try:
+            return *found, ErasedText.make(found[0].name)
+        except ValueError as error:
+            raise UsageError(f"name: {error}; a shorter one is in nearly every text") from None
+
+    async def _erase(self, text: ErasedText, *, actor: str, dry: bool) -> Erased:
+        """Erase a name as `gitdailies erase --person` does, or, with *dry*, count."""
         work = partial(erasing.erase, self._site.store.database, Erasure(text=text), actor=actor, dry=dry)
         return await asyncio.to_thread(work)
 
@@ -286,9 +278,6 @@ class PeoplePages(PageGroup):
         return await self._site.store.read(partial(people_store.find_person, id_=id_))
 
 
-def _counted(counts: Counter[str], of: str = "") -> str:
-    """Write how many there are of each kind; with *of*, of what they are."""
-    found = sorted((kind, number) for kind, number in counts.items() if number > 0)
-    if of:
-        return ", ".join(f"{kind} ({amount(number, of, f'{of}s')})" for kind, number in found)
-    return ", ".join(amount(number, kind, f"{kind}s") for kind, number in found)
+def _counted(counts: Counter[str]) -> str:
+    """Write how many there are of each kind."""
+    return ", ".join(amount(number, kind, f"{kind}s") for kind, number in sorted(counts.items()) if number)

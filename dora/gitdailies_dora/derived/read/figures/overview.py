@@ -63,7 +63,9 @@ def overview(
             *unknown_in(session, question, settings),
             *unknown_in_teams(session, question.teams_known.settings, settings),
         ],
-        changed=setting_changes(session, found.planned.segments[0].began_at, question.period.until),
+        changed=setting_changes(
+            session, found.planned.segments[0].began_at, question.period.until, team=selection.team or ""
+        ),
         alone=alone,
         moved=moved,
     )

@@ -92,6 +92,7 @@ def repository_page(
     (change,), _ = series.changes(series.differences(planned, sums, [(ALL,)], [first]))
     drawn = tracks_of(*_rows(session, question, settings), selection.period, settings.window_us)
     live = _live(session, selection.repo, selection.period.now)
+    shown = planned.segments[0].began_at, selection.period.until
     return RepositoryPage(
         target=filter_of(Names(session, asked, settings), question, settings),
         figures=series.summary(asked, planned, sums, (ALL,), first)._replace(change=change),
@@ -106,9 +107,7 @@ def repository_page(
         began_at=rows.first_event_at(session, selection),
         events=_events(session, _ids(drawn) | live.keys(), settings),
         choices=choices(session, selection, settings),
-        changed=setting_changes(
-            session, planned.segments[0].began_at, selection.period.until, selection.repo
-        ),
+        changed=setting_changes(session, *shown, selection.repo, selection.team or ""),
         untold=not rows.outdated(session, settings) and rows.untold_lists(session, selection),
         unknown=() if drawn.listed else unknown_in(session, asked, settings),
         live=live,
