@@ -96,7 +96,7 @@ class DoraPage:
             filters.pop(WITH, None)
         shown = partial(_shown, filters=filters, question=question, settings=self._site.settings)
         template, context = await self._site.store.ask(shown)
-        if (suspects := context.get("suspects")) and not visit.screen:
+        if (suspects := context.get("alone")) and not visit.screen:
             context["lines"] = await self._site.relays.lines_to(suspects)
         if twice and question.pair is None:
             context["wrong"] = {WITH: "It is the one that is shown: choose another."}

@@ -162,7 +162,6 @@ def context(
         "with_teams": bool(question.teams_known),
         "unknown": found.unknown,
         "alone": found.alone,
-        "suspects": [*found.alone, *found.moved],
         "lines": (),
         "changed": phrases.changed_settings(found.changed, zone),
         "number": count(len(active)),
