@@ -18,7 +18,7 @@ $Platforms = @(
     @{ Marker = @('JENKINS_URL'); Warning = 'GitDailies: WARNING: '; Error = 'GitDailies: ERROR: '; Inputs = @('GITDAILIES'); Sha = @('ghprbActualCommit', 'GIT_COMMIT'); Repo = @(); Address = @('GIT_URL', 'GIT_URL_1'); Branch = @('BRANCH_NAME', 'GIT_LOCAL_BRANCH'); Tag = @('TAG_NAME'); Environment = @(); Status = @(); Pull = @('CHANGE_ID', 'ghprbPullId', 'gitlabMergeRequestIid'); Trunk = @(); Named = @(); NoPull = @{'gitlabMergeRequestState' = @('merged')}; Skip = @{}; Only = @{}; Certain = @{}; Open = @{}; Refuse = @() }
 )
 $Succeeded = '0', 'ok', 'passed', 'succeeded', 'succeededwithissues', 'success', 'successful'
-$Known = 'GITDAILIES_REPO', 'GITDAILIES_SHA', 'GITDAILIES_BRANCH', 'GITDAILIES_ENVIRONMENT', 'GITDAILIES_SERVICE', 'GITDAILIES_TYPE', 'GITDAILIES_TIME', 'GITDAILIES_ID', 'GITDAILIES_STATUS', 'GITDAILIES_URL', 'GITDAILIES_FIXES', 'GITDAILIES_PATHS', 'GITDAILIES_PATH', 'GITDAILIES_WEBHOOK_URL', 'GITDAILIES_WEBHOOK_KEY', 'GITDAILIES_RECEIVER', 'GITDAILIES_TIMEOUT', 'GITDAILIES_RETRIES', 'GITDAILIES_DRY_RUN', 'GITDAILIES_DEBUG', 'GITDAILIES_FAIL_ON_ERROR', 'GITDAILIES_JOB_STATUS', 'GITDAILIES_WARNING_EXIT', 'GITDAILIES_LIBRARY'
+$Known = 'GITDAILIES_REPO', 'GITDAILIES_SHA', 'GITDAILIES_BRANCH', 'GITDAILIES_ENVIRONMENT', 'GITDAILIES_SERVICE', 'GITDAILIES_TYPE', 'GITDAILIES_TIME', 'GITDAILIES_ID', 'GITDAILIES_STATUS', 'GITDAILIES_URL', 'GITDAILIES_FIXES', 'GITDAILIES_PATHS', 'GITDAILIES_PATH', 'GITDAILIES_WEBHOOK_URL', 'GITDAILIES_WEBHOOK_KEY', 'GITDAILIES_AUTH', 'GITDAILIES_RECEIVER', 'GITDAILIES_TIMEOUT', 'GITDAILIES_RETRIES', 'GITDAILIES_DRY_RUN', 'GITDAILIES_DEBUG', 'GITDAILIES_FAIL_ON_ERROR', 'GITDAILIES_JOB_STATUS', 'GITDAILIES_WARNING_EXIT', 'GITDAILIES_LIBRARY', 'GITDAILIES_ID_TOKEN'
 $Nothing = '', '<nil>', 'nil', '<no value>', '<default>', 'null', 'undefined', 'none'
 
 function Get-First([string[]] $Names) {
@@ -171,6 +171,7 @@ function Send-Report {
     $named = Get-First $Platform.Named
     $key = if ($named) { Get-First $named } else { Get-Setting 'WEBHOOK_KEY' }
     if (-not $key) { $key = Get-First 'GITDAILIES_WEBHOOK_KEY' }
+    if (@('', 'key') -notcontains "$(Get-Setting 'AUTH')") { $deploy.Doubt = 'auth: only Python gets an ID token' }
     if (-not $deploy.Doubt -and $address -notmatch '^https?://[^@/\s]+(/\S*)?$') { $deploy.Doubt = 'webhook-url: expected an http or https address without a user' }
     if (-not $deploy.Doubt -and $key -notmatch '^[\x21-\x7e]+$') { $deploy.Doubt = 'webhook-key: expected a webhook key' }
     if ($deploy.Doubt) { return @{ Code = 2; Problem = $deploy.Doubt } }

@@ -1504,13 +1504,17 @@ def _line(result: Attempted, receiver: str, names: Mapping[str, str]) -> str:
 
 
 def _later(result: Attempted, time: str, paths: Sequence[str]) -> str:
-    """Return the command that sends an event later, unless the receiver would refuse it again."""
+    """Return the command that sends an event later, unless the receiver would refuse it again.
+
+    It reads the commits in a clone, since a line has no room for them.
+    """
     if result.code == REFUSED and not result.check:
         return ""
     event = {"time": time, **result.event}
     words = [word for name, option in OPTIONS.items() if event.get(name) for word in (option, event[name])]
     words += [word for path in paths for word in ("--paths", path)]
-    return f". To send it later: {shlex.join(['gitdailies', 'deploy', *words])}"
+    where = f", in a clone of {event['repo']} for its commits" if event.get("commits") else ""
+    return f". To send it later{where}: {shlex.join(['gitdailies', 'deploy', *words])}"
 
 
 def _deploy(event: Mapping[str, Any], receiver: str) -> str:
@@ -1605,6 +1609,7 @@ STEP_INPUTS = (
     "path",
     "webhook-url",
     "webhook-key",
+    "auth",
     "receiver",
     "timeout",
     "retries",
@@ -1614,6 +1619,8 @@ STEP_INPUTS = (
 )
 INPUTS = (*DEPLOY_INPUTS, *STEP_INPUTS)
 
+# By a webhook key, or by an ID token that the platform makes for the job.
+AUTH_KEY, AUTH_OIDC = "key", "oidc"
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
@@ -1624,6 +1631,7 @@ class Settings(NamedTuple):
     path: str | None
     url: str | None
     key: Secret
+    oidc: bool
     receiver: str
     timeout_seconds: float
     retries: int | None
@@ -1640,7 +1648,10 @@ class Settings(NamedTuple):
         dry_run = flag(texts, "dry-run")
         # The end of the process reads this input. A wrong value is reported here like any other.
         flag(texts, "fail-on-error")
-        receiver = given(texts.get("receiver")) or _receiver_of(key, dry_run)
+        auth = (given(texts.get("auth")) or AUTH_KEY).lower()
+        if auth not in (AUTH_KEY, AUTH_OIDC):
+            raise UsageError(f"auth: expected {AUTH_KEY} or {AUTH_OIDC}, got {got(auth)}")
+        receiver = given(texts.get("receiver")) or _receiver_of(key, dry_run or auth == AUTH_OIDC)
         if receiver not in RECEIVERS:
             raise UsageError(f"receiver: expected one of {', '.join(RECEIVERS)}, got {got(receiver)}")
         return cls(
@@ -1651,6 +1662,7 @@ class Settings(NamedTuple):
             path=given(texts.get("path")),
             url=given(texts.get("webhook-url")),
             key=key,
+            oidc=auth == AUTH_OIDC,
             receiver=receiver,
             timeout_seconds=_number(texts, "timeout", default=10.0, least=0.1, most=300),
             retries=_retries(texts),
@@ -1667,10 +1679,10 @@ def flag(texts: Mapping[str, str | None], name: str) -> bool:
     return word in TRUE
 
 
-def _receiver_of(key: Secret, dry_run: bool) -> str:
+def _receiver_of(key: Secret, ours: bool) -> str:
     if key:
         return OURS if key.reveal().startswith(OUR_KEY_PREFIX) else DOCUMENTED
-    return OURS if dry_run else DOCUMENTED
+    return OURS if ours else DOCUMENTED
 
 
 def _retries(texts: Mapping[str, str | None]) -> int | None:
@@ -1773,6 +1785,8 @@ def _edits(one: str, other: str) -> int:
 PREFIX = "GITDAILIES_"
 
 _TITLE = "GitDailies"
+# Other keys have names close to that of the key, and that of GitLab's ID token is close to `id`.
+_OTHERS = ("webhook", "id_token")
 
 
 def variables(prefix: str = PREFIX) -> dict[str, str]:
@@ -1791,13 +1805,13 @@ def refuse_misspelled(environ: Mapping[str, str]) -> None:
     """Raise UsageError for variables whose names are close to those of inputs.
 
     Otherwise a typing error turns a deploy to staging into one to production. A missing key is an error by
-    itself, and other keys have names close to it.
+    itself.
     """
     known = frozenset(name.replace("-", "_") for name in INPUTS)
     complaints = []
     for variable, text in environ.items():
         name = variable[len(PREFIX) :].lower()
-        if not text.strip() or not variable.upper().startswith(PREFIX) or name.startswith("webhook"):
+        if not text.strip() or not variable.upper().startswith(PREFIX) or name.startswith(_OTHERS):
             continue
         right = PREFIX + (name if name in known else meant(name, known)).upper()
         if right not in (PREFIX, variable):
@@ -1843,6 +1857,8 @@ class Step(NamedTuple):
 
     agent        names the step to the receiver
     no_key       ends the error about a missing key: where this platform keeps it
+    oidc         gets the job's ID token for an audience, or ""; None where there are no such tokens
+    no_oidc      ends the error about a missing ID token; AUDIENCE stands for the receiver's address
     folder       the variable that names the checkout; else git reads the current directory
     root         the variable that names the job's folder, if that is another one. Above it no checkout
                  is looked for
@@ -1873,6 +1889,8 @@ class Step(NamedTuple):
     warned: Callable[[Mapping[str, str]], int] = lambda _environ: 0  # a warning leaves most jobs green
     lends: str = ""
     ask: Callable[[Mapping[str, Any], Callable[[], bytes]], dict[str, str]] | None = None
+    oidc: Callable[[Mapping[str, str], str], str] | None = None
+    no_oidc: str = ""
 
 
 # gitdailies_core/ci/reporting/platform.py
@@ -1953,11 +1971,15 @@ def incident_event_id(
     incident: str,
     repo: str,
     environment: str | None,
-    service: str | None,
+    further: str | None,
     occurrence: str,
 ) -> str:
-    """Return the id of the start or end of one occurrence of an incident at one target."""
-    return _name("incident", source, incident, repo, environment, service, occurrence, kind)
+    """Return the id of the start or end of one occurrence of an incident at one target.
+
+    *further* is None for the first service of an incident in a repository and environment, whose name may
+    differ from path to path. It is the name of each further one, whose event would have the same id.
+    """
+    return _name("incident", source, incident, repo, environment, further, occurrence, kind)
 
 
 def content_id(digest: str) -> str:
@@ -2623,6 +2645,62 @@ def _is_checkout(folder: str) -> bool:
     return os.path.exists(os.path.join(folder, ".git"))
 
 
+# gitdailies_core/ci/sending/proxy.py
+# The proxy that the environment names: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
+
+def proxy_of(parts: SplitResult) -> SplitResult | None:
+    """Return the address of the proxy that the environment names for *parts*, or None.
+
+    Raises ValueError, which names the variable, for a proxy that does not take plain HTTP.
+    """
+    # Few jobs have a proxy, and this takes a tenth of a report's time.
+    if not any(name.lower().endswith("_proxy") for name in os.environ):
+        return None
+    from urllib.request import (  # type: ignore[attr-defined]
+        getproxies_environment,
+        proxy_bypass_environment,
+    )
+
+    proxies = getproxies_environment()
+    name = parts.scheme if proxies.get(parts.scheme) else "all"
+    address = proxies.get(name)
+    if not address or proxy_bypass_environment(parts.netloc, proxies):
+        return None
+    try:
+        proxy = urlsplit(address if "://" in address else f"http://{address}")
+        # Reading the port raises ValueError if it is no number. Its text may show a password.
+        usable = proxy.scheme == "http" and proxy.hostname and proxy.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError(f"{name.upper()}_PROXY: expected an http:// address, got another")
+    return proxy
+
+
+def through(
+    proxy: SplitResult, connection: HTTPConnection, url: str, target: str, headers: dict[str, str]
+) -> str:
+    """Prepare a *connection* to a proxy, and return the target of a request.
+
+    In a tunnel that is *target*. Without one, *headers* get the proxy's password.
+    """
+    parts = urlsplit(url)
+    authorization = {}
+    if proxy.username:
+        user = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}".encode()
+        authorization["Proxy-Authorization"] = f"Basic {base64.b64encode(user).decode()}"
+    if parts.scheme == "http":
+        headers.update(authorization)
+        return url
+    connection.set_tunnel(parts.hostname or "", parts.port or 443, authorization)
+    return target
+
+
+def named(proxy: SplitResult) -> str:
+    """Name a proxy without its user and password."""
+    return f"the proxy {proxy.hostname}:{proxy.port or 80}"
+
+
 # gitdailies_core/values/hosts.py
 # Whether a host is on this machine or in a private network, by its name or address alone. Pure.
 
@@ -2666,7 +2744,8 @@ TIMEOUT_SECONDS = 10.0
 # All attempts and waits together. The deploy job waits for them.
 LONGEST_SECONDS = 60.0
 
-_LONGEST_KEY = 1000
+# An ID token is longer than a key.
+_LONGEST_KEY = 16_000
 _LONGEST_MESSAGE = 300
 _CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+"
 
@@ -2674,6 +2753,7 @@ _CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+"
 class Receiver(NamedTuple):
     """Where events go, and how many attempts are made. Build it with `make`.
 
+    `is_token`: the key is an ID token.
     `takes` is one of `RECEIVERS`: whether it gets all fields. `retries` is None where only time is a limit.
     """
 
@@ -2684,6 +2764,7 @@ class Receiver(NamedTuple):
     timeout_seconds: float
     retries: int | None
     longest_seconds: float
+    is_token: bool = False
 
     @classmethod
     def make(
@@ -2774,62 +2855,6 @@ def _address(url: str) -> SplitResult:
 def _visible(text: str) -> bool:
     """Whether *text* is of ASCII characters that are seen, and of one at least."""
     return text.isascii() and text.isprintable() and " " not in text and text != ""
-
-
-# gitdailies_core/ci/sending/proxy.py
-# The proxy that the environment names: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
-
-def proxy_of(parts: SplitResult) -> SplitResult | None:
-    """Return the address of the proxy that the environment names for *parts*, or None.
-
-    Raises ValueError, which names the variable, for a proxy that does not take plain HTTP.
-    """
-    # Few jobs have a proxy, and this takes a tenth of a report's time.
-    if not any(name.lower().endswith("_proxy") for name in os.environ):
-        return None
-    from urllib.request import (  # type: ignore[attr-defined]
-        getproxies_environment,
-        proxy_bypass_environment,
-    )
-
-    proxies = getproxies_environment()
-    name = parts.scheme if proxies.get(parts.scheme) else "all"
-    address = proxies.get(name)
-    if not address or proxy_bypass_environment(parts.netloc, proxies):
-        return None
-    try:
-        proxy = urlsplit(address if "://" in address else f"http://{address}")
-        # Reading the port raises ValueError if it is no number. Its text may show a password.
-        usable = proxy.scheme == "http" and proxy.hostname and proxy.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ValueError(f"{name.upper()}_PROXY: expected an http:// address, got another")
-    return proxy
-
-
-def through(
-    proxy: SplitResult, connection: HTTPConnection, url: str, target: str, headers: dict[str, str]
-) -> str:
-    """Prepare a *connection* to a proxy, and return the target of a request.
-
-    In a tunnel that is *target*. Without one, *headers* get the proxy's password.
-    """
-    parts = urlsplit(url)
-    authorization = {}
-    if proxy.username:
-        user = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}".encode()
-        authorization["Proxy-Authorization"] = f"Basic {base64.b64encode(user).decode()}"
-    if parts.scheme == "http":
-        headers.update(authorization)
-        return url
-    connection.set_tunnel(parts.hostname or "", parts.port or 443, authorization)
-    return target
-
-
-def named(proxy: SplitResult) -> str:
-    """Name a proxy without its user and password."""
-    return f"the proxy {proxy.hostname}:{proxy.port or 80}"
 
 
 # gitdailies_core/values/http_answers.py
@@ -2942,6 +2967,8 @@ def after(
     what = at_fault(answer.status, answer.page)
     if what:
         code = REFUSED if what == KEY else NOT_DELIVERED
+        if what == KEY and receiver.is_token:
+            return ended(code, f"the ID token is refused ({result})", check="auth")
         return ended(code, blamed(what, answer.status, result), check=_CHECK.get(what, ""))
     if is_final(answer.status):
         return ended(REFUSED, result)
@@ -3074,7 +3101,7 @@ def send(
         wait(max((found - now()).total_seconds(), 0.0))
 
 
-class _Fault(NamedTuple):
+class Fault(NamedTuple):
     """Why there is no response, and whether there was a connection."""
 
     error: Exception
@@ -3086,11 +3113,11 @@ def _bounded_post(event: Mapping[str, Any], receiver: Receiver, seconds: float) 
     # thread waits for both, and does nothing else, because it may run on after that.
     seconds = max(0.1, min(receiver.timeout_seconds, seconds))
     proxy: SplitResult | None = None
-    ended: list[tuple[HTTPResponse, bytes] | _Fault] = []
+    ended: list[tuple[HTTPResponse, bytes] | Fault] = []
     try:
         proxy = proxy_of(urlsplit(receiver.url))
     except ValueError as error:
-        ended.append(_Fault(error, connected=False))
+        ended.append(Fault(error, connected=False))
     else:
         thread = threading.Thread(target=lambda: ended.append(_post(event, receiver, proxy)), daemon=True)
         thread.start()
@@ -3098,36 +3125,49 @@ def _bounded_post(event: Mapping[str, Any], receiver: Receiver, seconds: float) 
     found = ended[0] if ended else None
     if found is None:
         return no_answer(receiver, seconds, proxy)
-    if isinstance(found, _Fault):
+    if isinstance(found, Fault):
         return unanswered(found.error, receiver, proxy, connected=found.connected)
     return _answered(*found, receiver, proxy)
 
 
 def _post(
     event: Mapping[str, Any], receiver: Receiver, proxy: SplitResult | None
-) -> tuple[HTTPResponse, bytes] | _Fault:
+) -> tuple[HTTPResponse, bytes] | Fault:
     headers = {
         "Content-Type": "application/json",
         "User-Agent": receiver.agent,
-        KEY_HEADER: receiver.key.reveal(),
     }
+    key = receiver.key.reveal()
+    headers |= {"Authorization": f"Bearer {key}"} if receiver.is_token else {KEY_HEADER: key}
     if event.get("id"):
         headers[ID_HEADER] = event["id"]
+    body = json.dumps(body_of(event, receiver.takes), ensure_ascii=False, separators=(",", ":"))
+    return exchange("POST", receiver.url, headers, body.encode(), receiver.timeout_seconds, proxy)
+
+
+def exchange(
+    method: str,
+    url: str,
+    headers: dict[str, str],
+    body: bytes | None,
+    seconds: float,
+    proxy: SplitResult | None,
+) -> tuple[HTTPResponse, bytes] | Fault:
+    """Send a request, and return the response with the beginning of its body."""
     connected = False
-    parts = urlsplit(receiver.url)
+    parts = urlsplit(url)
     at = proxy or parts
     port = at.port or (80 if proxy else None)
     connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     try:
-        connection = connect(at.hostname or "", port, timeout=receiver.timeout_seconds)
+        connection = connect(at.hostname or "", port, timeout=seconds)
         target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
         if proxy:
-            target = through(proxy, connection, receiver.url, target, headers)
+            target = through(proxy, connection, url, target, headers)
         try:
             connection.connect()
             connected = True
-            body = json.dumps(body_of(event, receiver.takes), ensure_ascii=False, separators=(",", ":"))
-            connection.request("POST", target, body.encode(), headers)
+            connection.request(method, target, body, headers)
             with connection.getresponse() as response:
                 try:
                     return response, response.read(_LONGEST_ANSWER_BYTES)
@@ -3137,7 +3177,7 @@ def _post(
         finally:
             connection.close()
     except (OSError, HTTPException, ValueError) as error:
-        return _Fault(error, connected)
+        return Fault(error, connected)
 
 
 def _answered(response: HTTPResponse, raw: bytes, receiver: Receiver, proxy: SplitResult | None) -> Answer:
@@ -3157,6 +3197,81 @@ def _answered(response: HTTPResponse, raw: bytes, receiver: Receiver, proxy: Spl
     if status == _PROXY_ASKS and proxy:
         message = f"{named(proxy)} asks for a user and a password"
     return Answer(status, message, retry_after, body)
+
+
+# gitdailies_core/ci/sending/id_token.py
+# The ID token of a job, which its platform makes for one receiver: asked for, and checked before it is sent.
+
+_SECONDS = 10.0
+_ATTEMPTS = 3
+_WORKS_ON = "GitHub Actions, GitLab CI, CircleCI, Buildkite and Bitbucket Pipelines"
+
+
+def id_token(platform: Platform | None, environ: Mapping[str, str], url: str, *, fork: bool) -> Secret:
+    """Return an ID token for the receiver at *url*. Raises UsageError, which says what the job lacks.
+
+    *fork*: the job is of a fork, which gets none. A token for another receiver is never sent.
+    """
+    if platform is None or platform.step.oidc is None:
+        raise UsageError(f"auth: oidc works on {_WORKS_ON} alone; use webhook-key here")
+    if fork:
+        raise UsageError("auth: a job of a fork gets no ID token of the repository")
+    parts = urlsplit(url)
+    audience = f"{parts.scheme}://{parts.netloc}".lower()
+    token = platform.step.oidc(environ, audience).strip()
+    found = _audiences(token)
+    if audience not in found:
+        other = f"one for {', '.join(map(got, found[:10])) or 'nobody'}" if token else "none"
+        raise UsageError(
+            f"auth: expected an ID token for {audience}, got {other}"
+            + platform.step.no_oidc.replace("AUDIENCE", audience)
+        )
+    return Secret(token, "ID token")
+
+
+def printed(*command: str) -> str:
+    """Return what a program of the platform prints, or "" if it fails."""
+    import subprocess
+
+    try:
+        done = subprocess.run(  # noqa: S603
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return "" if done.returncode else done.stdout.decode("utf-8", "replace")
+
+
+def fetched(url: str, bearer: str, audience: str) -> str:
+    """Return the token that the platform answers at *url*, or "" if it gives none."""
+    headers = {"Authorization": f"Bearer {bearer}", "Accept": "application/json"}
+    url += f"{'&' if urlsplit(url).query else '?'}audience={quote(audience, safe='')}"
+    for _ in range(_ATTEMPTS):
+        answer = exchange("GET", url, headers, None, _SECONDS, proxy_of(urlsplit(url)))
+        if isinstance(answer, Fault) or answer[0].status >= 500:
+            continue
+        value = _json(answer[1]).get("value")
+        return value if isinstance(value, str) else ""
+    return ""
+
+
+def _audiences(token: str) -> list[str]:
+    """Return for whom a token is. The receiver verifies it."""
+    payload = token.split(".")[1] if token.count(".") == 2 else ""
+    try:
+        found = _json(base64.urlsafe_b64decode(payload + "==")).get("aud")
+    except ValueError:
+        return []
+    listed = found if isinstance(found, list) else [found]
+    return [one.rstrip("/").lower() for one in listed if isinstance(one, str)]
+
+
+def _json(raw: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 # gitdailies_core/ci/step.py
@@ -3304,6 +3419,11 @@ def run(
         if settings.dry_run:
             return dry_run(found.events, settings.receiver, notes, found.warnings)
         time = text_of(datetime.now(timezone.utc).replace(microsecond=0))
+        if settings.oidc and settings.url:
+            fork = any(target.foreign for target in facts_of(platform, environ, event).targets)
+            settings = settings._replace(key=id_token(platform, environ, settings.url, fork=fork))
+            for line in platform.step.masks(settings.key.reveal()) if platform else ():
+                print(line)
         results, more = _send(found.events, settings, agent, no_key)
         warnings = [*found.warnings, *more]
         return attempted(
@@ -3317,7 +3437,7 @@ def _send(
     events: Sequence[Mapping[str, Any]], settings: Settings, agent: str, no_key: str
 ) -> tuple[list[Attempted], list[str]]:
     """Send the events. Return how that went, and warnings. Raises UsageError."""
-    if not settings.key:
+    if not (settings.key or settings.oidc):
         raise UsageError(f"webhook-key: expected a webhook key, got nothing{no_key}")
     if not settings.url:
         raise UsageError("webhook-url: expected the address of the DORA server, got nothing")
@@ -3328,7 +3448,7 @@ def _send(
         agent=agent,
         timeout_seconds=settings.timeout_seconds,
         retries=settings.retries,
-    )
+    )._replace(is_token=settings.oidc)
     warning = warning_about(receiver.url)
     return send_all(events, receiver), [warning] if warning else []
 
@@ -3811,6 +3931,11 @@ def _markdown(text: str) -> str:
     return _one_line(text).translate(_MARKDOWN)
 
 
+def _github_token(environ: Mapping[str, str], audience: str) -> str:
+    url, bearer = (environ.get(f"ACTIONS_ID_TOKEN_REQUEST_{name}", "") for name in ("URL", "TOKEN"))
+    return fetched(url, bearer, audience) if url and bearer else ""
+
+
 GITHUB_ACTIONS = Platform(
     word="github",
     title="GitHub Actions",
@@ -3831,6 +3956,11 @@ GITHUB_ACTIONS = Platform(
         log=_github_commands,
         files=_github_files,
         not_written=_github_not_written,
+        oidc=_github_token,
+        no_oidc=(
+            "; give the job `permissions: {id-token: write, contents: read}` "
+            "(a pull request of a fork gets none, a reusable workflow only where its caller has it, too)"
+        ),
     ),
     turn=10,
     name="github-actions",
@@ -3957,6 +4087,12 @@ def _filled_in(text: str, environ: Mapping[str, str]) -> str:
     return re.sub(_REFERENCE, lambda found: environ[found[1] or found[2]], text)
 
 
+def _circleci_token(environ: Mapping[str, str], audience: str) -> str:  # noqa: ARG001  its program knows the job
+    # CIRCLE_OIDC_TOKEN_V2 is for the organization, and other services take it. It is never sent.
+    # Source: its "OIDC tokens with custom claims".
+    return printed("circleci", "run", "oidc", "get", "--claims", json.dumps({"aud": audience}))
+
+
 CIRCLECI = Platform(
     word="circleci",
     title="CircleCI",
@@ -3972,6 +4108,8 @@ CIRCLECI = Platform(
         ),
         inputs=_circleci_inputs,
         names=CIRCLECI_PARAMETERS,
+        oidc=_circleci_token,
+        no_oidc="; `circleci run oidc get` must work in this job, which is not that of a fork",
     ),
     turn=20,
 )
@@ -4060,7 +4198,7 @@ NAMES = (
 OCTOPUS_PARAMETERS = {
     name: "GitDailies." + name.title().replace("-", "")
     for name in INPUTS
-    if name not in ("path", "paths", "debug")
+    if name not in ("path", "paths", "debug", "auth")
 }
 ASKED = (*NAMES, *OCTOPUS_PARAMETERS.values())
 
@@ -4333,6 +4471,10 @@ def _gitlab_inputs(environ: Mapping[str, str]) -> dict[str, str]:
     return read
 
 
+def _gitlab_token(environ: Mapping[str, str], audience: str) -> str:  # noqa: ARG001  the job names it
+    return environ.get("GITDAILIES_ID_TOKEN", "")
+
+
 def _warned(environ: Mapping[str, str]) -> int:
     """Return the exit code of a warning: the one that the component allows its job to fail with, else 0."""
     code = environ.get("GITDAILIES_WARNING_EXIT", "")
@@ -4355,13 +4497,15 @@ GITLAB = Platform(
         inputs=_gitlab_inputs,
         names=SAME_NAMES,
         warned=_warned,
+        oidc=_gitlab_token,
+        no_oidc="; give the job `id_tokens: {GITDAILIES_ID_TOKEN: {aud: AUDIENCE}}`",
     ),
     turn=50,
 )
 
 
 # gitdailies_core/ci/platforms/buildkite.py
-# Buildkite. Source: its "Environment variables" reference.
+# Buildkite. Sources: its "Environment variables" and "buildkite-agent oidc" references.
 
 BUILDKITE_TABLE = Table(
     # A retried job stays in its build.
@@ -4470,6 +4614,14 @@ def _buildkite_text(name: str, value: Any) -> str:
     raise UsageError(f"{name}: expected a text, got {got(value)}")
 
 
+def _buildkite_token(environ: Mapping[str, str], audience: str) -> str:  # noqa: ARG001  the agent knows its job
+    # A token has no name of the repository. The pipeline's id is in it only if it is asked for.
+    return printed(
+        *("buildkite-agent", "oidc", "request-token", "--audience", audience),
+        *("--claim", "pipeline_id", "--lifetime", "300"),
+    )
+
+
 BUILDKITE = Platform(
     word="buildkite",
     title="Buildkite",
@@ -4485,6 +4637,8 @@ BUILDKITE = Platform(
         folder="BUILDKITE_BUILD_CHECKOUT_PATH",
         inputs=_buildkite_inputs,
         names=SAME_NAMES,
+        oidc=_buildkite_token,
+        no_oidc="; `buildkite-agent oidc request-token` must work in this job",
     ),
     turn=60,
 )
@@ -4660,7 +4814,7 @@ AZURE = Platform(
 
 
 # gitdailies_core/ci/platforms/bitbucket.py
-# Bitbucket Pipelines. Source: its "Variables and secrets" page.
+# Bitbucket Pipelines. Sources: its "Variables and secrets" page, its blog on audiences of OIDC.
 
 BITBUCKET_TABLE = Table(
     # Each repository counts its own builds. The deploy's id holds the repository, too.
@@ -4688,6 +4842,10 @@ def _bitbucket_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001
     return BITBUCKET_TABLE.read(variables, url=url, status_of="the script")
 
 
+def _bitbucket_token(environ: Mapping[str, str], audience: str) -> str:  # noqa: ARG001  the step names it
+    return environ.get("BITBUCKET_STEP_OIDC_TOKEN", "")
+
+
 BITBUCKET = Platform(
     word="bitbucket",
     title="Bitbucket Pipelines",
@@ -4700,6 +4858,8 @@ BITBUCKET = Platform(
             "; set GITDAILIES_WEBHOOK_KEY as a secured variable of the workspace, repository or deployment"
         ),
         folder="BITBUCKET_CLONE_DIR",
+        oidc=_bitbucket_token,
+        no_oidc="; give the step `oidc: {audiences: [AUDIENCE]}`",
     ),
 )
 

@@ -52,17 +52,17 @@ def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs
 
 def _of_build(build: Row, name: str, window: Window, inputs: Inputs) -> PastMessages:
     """Yield the deploy of each job of this name that ended in *window*, or why there is none."""
-    named = [job for job in Fields(build, "build").objects("jobs") if _is_named(job, name)]
+    named = [
+        job
+        for job in Fields(build, "build").objects("jobs")
+        if name in (job.raw("step_key"), job.raw("name"))
+    ]
     if not named:
         yield Ignored(f"a build without a job {name!a}")
     for job in named:
         ended = job.optional_time("finished_at")
         if ended and window.contains(ended):
             yield from deploys(BUILDKITE, _environ(build, job), inputs, at=ended)
-
-
-def _is_named(job: Fields, name: str) -> bool:
-    return name in (job.raw("step_key"), job.raw("name"))
 
 
 def _environ(build: Row, job: Fields) -> dict[str, str | None]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import getpass
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -38,6 +40,15 @@ def ago(text: str, now: datetime) -> datetime | None:
     """Return the moment that lies `7d`, `12h` or `30m` before *now*, or None if *text* is no such span."""
     found = _SPAN.fullmatch(text)
     return now - int(found[1]) * _UNITS[found[2]] if found else None
+
+
+@contextmanager
+def naming(where: str) -> Iterator[None]:
+    """Name the option or the file that a ValueError of the block is about, as a UsageError."""
+    try:
+        yield
+    except ValueError as error:
+        raise UsageError(f"{where}: {error}") from None
 
 
 def moment(text: str, option: str) -> datetime:

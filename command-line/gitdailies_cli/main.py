@@ -45,6 +45,10 @@ SECTIONS = {
         "history": ("history.commands", "send past events: import them from files, fetch them from a vendor"),
     },
     "See": {
+        "scan": (
+            "commands.scan.command",
+            "print the five figures of a git repository here: no server, no store, no account",
+        ),
         "metrics": (
             "commands.see.metrics",
             "print deployment frequency, lead time, fail rate, recovery time, rework rate",
@@ -52,6 +56,7 @@ SECTIONS = {
         "events": ("commands.see.events", "print what a server has received, and follow what comes"),
         "why": ("commands.see.why", "say why an event counts or not, and what to do"),
         "report": ("commands.see.report", "print what needs a decision in a week, for a chat"),
+        "mcp": ("commands.see.mcp", "let an assistant ask a server, over the Model Context Protocol"),
     },
     "Run": {
         "relay": (

@@ -20,7 +20,7 @@ from gitdailies_connection.config.sections.settings import Destination
 from gitdailies_connection.http import event_lists
 from gitdailies_connection.http.sender import Sender
 from gitdailies_core import retry
-from gitdailies_core.errors import ConfigurationError, DeliveryError, UsageError
+from gitdailies_core.errors import ConfigurationError, DeliveryError
 from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event
 from gitdailies_core.events.ids import is_self_made
@@ -29,6 +29,7 @@ from gitdailies_core.values.hosts import is_private
 from gitdailies_core.values.secret import Secret
 
 from gitdailies_cli import find_config, output
+from gitdailies_cli.common_options import naming
 from gitdailies_cli.find_config import KEY_VARIABLE, URL_VARIABLE
 from gitdailies_cli.output import DONE, NOT_DELIVERED, PARTLY, REFUSED
 
@@ -53,12 +54,9 @@ def find_destination(
     address = url or os.environ.get(URL_VARIABLE, "").strip()
     path = find_config.find(config)
     if address:
-        try:
+        with naming("--url" if url else URL_VARIABLE):
             # An address on the command line may use http to another machine; the configuration is stricter.
             check_receiver(address, allow_http=True)
-        except ValueError as error:
-            where = "--url" if url else URL_VARIABLE
-            raise UsageError(f"{where}: {error}") from None
         source = SecretSource.make(env=key_env or KEY_VARIABLE)
         return Destination(url=address, key=source, timeout_seconds=timeout), source.read(os.environ)
     if path is None:

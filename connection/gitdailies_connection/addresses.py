@@ -89,6 +89,17 @@ def check_receiver(text: str, *, allow_http: bool = False) -> str:
     return text
 
 
+def check_chat(text: str) -> str:
+    """Check the address of a chat's webhook, which is a secret, and may have a query."""
+    parts = _split(text, "an https address")
+    host = parts.hostname or ""
+    if forbidden_reason(host):
+        raise ValueError(f"expected the address of a chat, got {forbidden_reason(host)}")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ValueError("expected https for another machine, got http, which shows the address on its way")
+    return text
+
+
 def check_proxy(text: str) -> str:
     """Check the address of a proxy."""
     _split(text, "an http or https address of a proxy")

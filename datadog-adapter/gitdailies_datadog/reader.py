@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -70,7 +69,9 @@ class Reader:
         if "monitors" in parameters:
             yield from self._alerts(pages, window, parameters["monitors"], given)
             return
-        for row in newest_first(_incidents(pages), window, _created_at):
+        for row in newest_first(
+            _incidents(pages), window, lambda row: _data(row).object("attributes").time("created")
+        ):
             yield from ignore_unreadable(past.of_incident(_data(row), given, self.site, self.options))
 
     def _alerts(
@@ -114,10 +115,6 @@ def _incidents(pages: Pages) -> Iterator[list[Row]]:
 
 def _data(row: Row) -> Fields:
     return Fields(row, "incident").object("data")
-
-
-def _created_at(row: Row) -> datetime:
-    return _data(row).object("attributes").time("created")
 
 
 def _events(pages: Pages, window: Window, search: str) -> Iterator[Fields]:

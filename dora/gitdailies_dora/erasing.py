@@ -45,6 +45,7 @@ _COPIES = (
 )
 # The ids of the events of a repository, and the copies of deleted ones.
 _OF_REPO = "SELECT id FROM events WHERE repo = ? ORDER BY seq"
+_OF_MARK = "SELECT id FROM events WHERE id LIKE ? OR incident_id LIKE ? ORDER BY seq"
 _DELETED = "SELECT subject, detail FROM audit WHERE action = 'event.deleted' ORDER BY seq"
 _CLEAR_COPY = "UPDATE audit SET detail = '{}', subject = ? WHERE seq = ?"
 _DELETE_OLD_LINES = "DELETE FROM audit WHERE seq IN (SELECT seq FROM audit WHERE at < ? LIMIT ?)"
@@ -101,7 +102,7 @@ def erase(database: Database, erasure: Erasure, *, actor: str = "", dry: bool = 
         else:
             erased.counts += turns.repeat(partial(_erase_old, before=erasure.before))
         erased.counts += _erase_old_copies(turns, erasure.before)
-    ids = _ids_of(database, erasure.repo) if erasure.repo else erasure.events
+    ids = _ids_of(database, erasure) if erasure.repo or erasure.mark else erasure.events
     for start in range(0, len(ids), BATCH):
         with turns.turn() as session:
             for id_ in ids[start : start + BATCH]:
@@ -120,13 +121,18 @@ def erase(database: Database, erasure: Erasure, *, actor: str = "", dry: bool = 
     return erased
 
 
-def _ids_of(database: Database, repo: str) -> Sequence[str]:
-    """Return the ids of the events of a repository, stored or deleted."""
+def _ids_of(database: Database, erasure: Erasure) -> Sequence[str]:
+    """Return the ids of the events of a repository or with a mark, stored or deleted."""
+    repo, mark = erasure.repo, erasure.mark
     with reading(database) as session:
         spelled = [name for name, key in spellings.names(session, NO_RENAMES).items() if key == repo]
         found = [id_ for name in spelled for (id_,) in session.execute(_OF_REPO, (name,)).fetchall()]
+        if mark:
+            found += [id_ for (id_,) in session.execute(_OF_MARK, (f"{mark}%", f"{mark}%")).fetchall()]
         for id_, detail in session.execute(_DELETED).fetchall():
-            if folded(json.loads(detail).get("event", {}).get("repo", "")) == repo:
+            event = json.loads(detail).get("event", {})
+            marked = mark and any(str(one).startswith(mark) for one in (id_, event.get("incidentId")))
+            if marked or (repo and folded(event.get("repo", "")) == repo):
                 found.append(id_)
     return list(dict.fromkeys(found))
 

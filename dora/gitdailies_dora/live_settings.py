@@ -12,11 +12,12 @@ from typing import Any
 
 from gitdailies_connection.config.document.errors import setting_name
 from gitdailies_connection.config.sections.settings import DoraSettings
-from gitdailies_core.errors import GitDailiesError
+from gitdailies_core.errors import GitDailiesError, UsageError
 from gitdailies_server.logging.setup import describe_error
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gitdailies_dora.accounts.audit import note_settings
+from gitdailies_dora.accounts.keyless.issuer_keys import IssuerKeys
 from gitdailies_dora.api.app import create_app
 from gitdailies_dora.derived.read.figures.known_names import unknown_in_teams
 from gitdailies_dora.derived.worker import Deriver
@@ -69,6 +70,7 @@ class ReloadableApp:
         self._public = public
         self.measured = measured or ReceiverMetrics()
         self.readiness = Readiness(store)
+        self._issuer_keys = IssuerKeys()
         self._current = self._build(settings)
         self._turn = asyncio.Lock()
         self._stopped = False
@@ -113,6 +115,11 @@ class ReloadableApp:
         return await self._store.ask(find)
 
     def _build(self, settings: DoraSettings) -> _ConfiguredApp:
+        if settings.trusted_ci and not self._public:
+            raise UsageError(
+                "dora.trusted_ci: ID tokens are for the address of this server, which it does not know; "
+                "start it with --public-url https://dora.example.com, or set GITDAILIES_PUBLIC_URL"
+            )
         figures, (store, clock, log) = FigureSettings.of(settings), (self._store, self._clock, self._log)
         mirrors = MirrorWorker(store, settings.mirrors, figures, clock, log, settings.service_paths)
         deriver = Deriver(store, figures, clock, log, mirrors.changed)
@@ -125,6 +132,7 @@ class ReloadableApp:
             measured=self.measured,
             settings=settings,
             public=self._public,
+            issuer_keys=self._issuer_keys,
         )
         return _ConfiguredApp(settings, create_app(here), mirrors, deriver)
 

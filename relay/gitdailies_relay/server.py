@@ -192,8 +192,7 @@ class RelayProcess:
     def _status(self) -> RelayStatus:
         """Return the state of the relay; raises StoreUnavailable. It reads the store."""
         size, sources, server = self._store.database.size, self._app.settings.sources, self._health()
-        found: RelayStatus = self._store.report(lambda s: status(s, sources, size(s), server))
-        return found
+        return self._store.report(lambda s: status(s, sources, size(s), server))
 
     def _health(self) -> ServerState:
         circuit = self._worker.circuit

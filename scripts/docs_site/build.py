@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from gitdailies_dora.pages.frame.documentation import place
+from gitdailies_dora.pages.settings import page_list
+from gitdailies_dora.pages.settings.page_list import Tree
 
-from scripts.docs_site import pages, tree
-from scripts.docs_site.tree import Tree
+from scripts.docs_site import pages
 from scripts.releasing import published
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,7 +60,7 @@ def stage(root: Path, folder: Path) -> None:
     """Write pages, pictures and settings of the site below *folder*. Raises ValueError for a missing page."""
     shutil.rmtree(folder / "docs", ignore_errors=True)
     shutil.rmtree(folder / "site", ignore_errors=True)
-    ordered = tree.read(root)
+    ordered = page_list.read(root)
     texts = {page: (root / page).read_text("utf-8") for page in ordered.pages()}
     known = frozenset(texts)
     full = []
@@ -70,7 +71,7 @@ def stage(root: Path, folder: Path) -> None:
         for file in page.files:
             _write(folder / "docs" / pages.FILES / file, (root / file).read_bytes())
     _write(folder / "docs" / _LOOK.name, _LOOK.read_bytes())
-    _write(folder / "docs" / "llms.txt", pages.llms(ordered, texts).encode())
+    _write(folder / "docs" / "llms.txt", page_list.llms(root, place).encode())
     _write(folder / "docs" / "llms-full.txt", "\n\n".join(full).encode())
     settings = settings_of(ordered, texts, published.of(root).project.home.docs)
     # JSON is YAML.
@@ -83,7 +84,7 @@ def settings_of(ordered: Tree, texts: Mapping[str, str], address: str) -> Mappin
     for part in ordered.parts:
         entries: list[Any] = []
         for group in part.groups:
-            listed = [{pages.title(texts[page]): place(page)} for page in group.pages]
+            listed = [{page_list.title(texts[page]): place(page)} for page in group.pages]
             entries += [{group.title: listed}] if group.title else listed
         navigation.append({part.title: entries})
     found: dict[str, Any] = {

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from gitdailies_dora.pages.frame.documentation import place
-
-from scripts.docs_site.tree import Tree
+from gitdailies_dora.pages.settings.page_list import LINK
 
 FILES = "files"
-LINK = re.compile(r"(\[(?:[^\[\]]|\[[^\]]*\])*\])\((?![a-z][a-z+.-]*:|#)([^)\s#]+)(#[^)\s]*)?\)")
 _ITEM = re.compile(r"(\d+\. +|[*-] +)(?=\S)")
 _FENCE = re.compile(r" *(`{3,}|~{3,})")
 _NOTE = re.compile(r"> \[!(\w+)\]\n((?:>.*\n?)+)", re.MULTILINE)
-_FIRST = re.compile(r"\*\*For:\*\* (.+?)\. \*\*At the end:\*\* (.+?)(?:\n\n|\Z)", re.DOTALL)
 
 
 class Page(NamedTuple):
@@ -29,31 +26,6 @@ class Page(NamedTuple):
     path: str
     text: str
     files: tuple[str, ...]
-
-
-def title(text: str) -> str:
-    """Return the first heading without marks. Raises ValueError if the page does not begin with one."""
-    if not text.startswith("# "):
-        raise ValueError(f"a page: expected a first line `# TITLE`, got {text[:40]!r}")
-    return text.partition("\n")[0].removeprefix("# ").replace("`", "")
-
-
-def promise(text: str) -> tuple[str, str] | None:
-    """Return for whom the page is and what they have at its end, or None if it does not say so."""
-    found = _FIRST.search(text.partition("\n## ")[0])
-    return (_line(found[1]), _line(found[2])) if found else None
-
-
-def about(text: str) -> str:
-    """Return what the readers of a page have at its end. If it does not say so, return its first sentence."""
-    found = promise(text)
-    if found:
-        return found[1]
-    text = LINK.sub(lambda link: link[1][1:-1], text)
-    for paragraph in text.split("\n\n")[1:]:
-        if paragraph[:1].isalpha():
-            return _line(re.split(r"(?<=\.)\s", paragraph, maxsplit=1)[0])
-    return title(text)
 
 
 def page_of(path: str, text: str, known: frozenset[str], is_file: Callable[[str], bool]) -> Page:
@@ -107,21 +79,6 @@ def indented(lines: list[str]) -> Iterator[str]:
             yield f"    {inner}" if inner.strip() else ""
 
 
-def llms(tree: Tree, texts: Mapping[str, str]) -> str:
-    """Return `llms.txt`: each page with what it is for. *texts* are the pages by their repository path."""
-    lines = [
-        f"# {tree.name}",
-        "",
-        "> Deploys and incidents from any tool into DORA metrics, each counted once.",
-    ]
-    for part in tree.parts:
-        lines += ["", f"## {part.title}", ""]
-        for group in part.groups:
-            for page in group.pages:
-                lines.append(f"- [{title(texts[page])}]({place(page)}): {about(texts[page])}")
-    return "\n".join(lines) + "\n"
-
-
 def _parts(text: str) -> Iterator[tuple[bool, str]]:
     """Yield the text in parts, each with whether it is a block of code."""
     part: list[str] = []
@@ -142,7 +99,3 @@ def _parts(text: str) -> Iterator[tuple[bool, str]]:
 def _note(found: re.Match[str]) -> str:
     body = [line.removeprefix(">").removeprefix(" ") for line in found[2].splitlines()]
     return "\n".join([f"!!! {found[1].lower()}", *(f"    {line}" for line in body)]) + "\n"
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())

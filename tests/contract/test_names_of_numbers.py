@@ -56,11 +56,12 @@ GONE = re.compile(r"\b(numerator|denominator|medianGap|gapP90|failedYoung|failed
 
 TIME = "2026-03-01T00:00:00Z"
 ONE = np.array([60_000_000, 120_000_000])
+ONE_TARGET = np.array([9.0])
 FOUND = figures_of(
     Tally(deploys=9, times=np.arange(9), lead_times=ONE, evidence=(2, 0, 0, 0), recoveries=ONE, remedied=ONE),
     9.0,
     TIME,
-    Pools(*np.array([[9.0], [9.0], [9.0], [0.0]]), np.array([[2.0]]), np.array([[1.0]])),
+    Pools(ONE_TARGET, ONE_TARGET, ONE_TARGET, np.zeros(1), np.array([[2.0]]), np.array([[1.0]])),
 )
 (ROLLED,) = rolling_of([Tally(deploys=9, lead_times=ONE, recoveries=ONE)], [TIME])
 ANSWER = FiguresAnswer(

@@ -13,6 +13,7 @@ from gitdailies_connection.config.sections.settings import DoraSettings
 from gitdailies_core.errors import GitDailiesError
 
 from tests.support.figures.git.repository import week
+from tests.support.json_server import JsonHandler, listening
 from tests.support.machine import Process, environment
 from tests.support.processes import typed
 from tests.support.programs import program
@@ -73,6 +74,14 @@ def test_steps_by_hand_fit_what_up_started(page):
     if "{env: " in text:
         assert "of mode 600 in `gitdailies-data`" in text
         assert "`gitdailies reload`" in text
+
+
+@pytest.mark.parametrize("readme", sorted(ROOT.glob("ci-steps/*/README.md")), ids=named)
+def test_a_step_sends_to_the_server_with_the_pages(readme):
+    """The address on a step's page is that of the DORA server, not the relay; the page leads to the key."""
+    text = readme.read_text()
+    assert "https://hooks." not in text
+    assert "https://dora." not in text or "docs/ci-steps.md#address-and-key" in text
 
 
 def test_who_may_correct_is_said_by_role():
@@ -168,8 +177,18 @@ def machine(tmp_path_factory):
     script.write_text(f'#!/bin/sh\nexec {sys.executable} -m gitdailies_cli "$@"\n')
     script.chmod(0o755)
     (folder / "dora-port").write_text(str(dora))
-    yield folder
+    with listening(Chat) as chat:
+        (folder / "chat").write_text(chat)
+        yield folder
     process.stop()
+
+
+class Chat(JsonHandler):
+    """Takes every message."""
+
+    def reply(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_json(200, None)
 
 
 def component(name):
@@ -210,5 +229,6 @@ def test_every_command_shown_works(text, machine):
     )
     for line in text.splitlines():
         if line.strip() and not SET_UP.match(line):
+            line = line.replace("https://hooks.slack.com", (machine / "chat").read_text())
             ran = typed(line.replace("127.0.0.1:8700", f"127.0.0.1:{port}"), machine, environ)
             assert ran.returncode == 0, f"{line}\n{ran.stdout}{ran.stderr}"

@@ -18,9 +18,9 @@ from urllib.parse import unquote, urldefrag
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from gitdailies_dora.pages.frame.documentation import place
+from gitdailies_dora.pages.settings import page_list
 from playwright.sync_api import Browser, sync_playwright
 
-from scripts.docs_site import tree
 from tests.support.programs import program
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,7 +85,7 @@ def test_every_page_is_built(site: Path) -> None:
     """Each page of the tree exists as HTML, and as Markdown for programs."""
     missing = [
         page
-        for page in tree.read(ROOT).pages()
+        for page in page_list.read(ROOT).pages()
         for path in (site / place(page), (site / place(page)).with_suffix(".html"))
         if not path.is_file()
     ]
@@ -129,7 +129,7 @@ def test_programs_find_every_page(site: Path) -> None:
     listed = re.findall(r"^- \[.+?\]\((.+?)\)", (site / "llms.txt").read_text("utf-8"), re.MULTILINE)
     full = (site / "llms-full.txt").read_text("utf-8")
 
-    assert len(listed) == len(list(tree.read(ROOT).pages()))
+    assert len(listed) == len(list(page_list.read(ROOT).pages()))
     for path in listed:
         assert (site / path).read_text("utf-8") in full
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from gitdailies_connection.config.load import load
 from gitdailies_dora.pages.frame.documentation import place
-
-from scripts.docs_site import pages, tree
+from gitdailies_dora.pages.settings import page_list
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -30,7 +29,7 @@ def named(page: Path) -> str:
 def test_a_page_begins_with_its_promise(page: Path) -> None:
     """Right below the title is one paragraph: for whom the page is, and what they have at the end."""
     text = page.read_text("utf-8")
-    promise = pages.promise(text)
+    promise = page_list.promise(text)
 
     assert promise is not None, "expected `**For:** … **At the end:** …` below the title"
     assert text.split("\n\n")[1].startswith("**For:** ")
@@ -62,7 +61,7 @@ def test_no_page_is_a_wall_of_text(page: Path) -> None:
 
 def test_the_site_has_every_page_once() -> None:
     """The site's tree has each page of docs/ once, each at an address of its own."""
-    listed = list(tree.read(ROOT).pages())
+    listed = list(page_list.read(ROOT).pages())
 
     assert {named(page) for page in PAGES} <= set(listed)
     assert len(listed) == len(set(listed))
@@ -81,7 +80,7 @@ def test_every_page_can_be_reached_from_the_first(page: Path) -> None:
 def linked(page: Path) -> set[Path]:
     return {
         (page.parent / found[2]).resolve()
-        for found in pages.LINK.finditer(page.read_text("utf-8"))
+        for found in page_list.LINK.finditer(page.read_text("utf-8"))
         if found[2].endswith(".md")
     }
 

@@ -106,16 +106,28 @@ def test_a_demo_without_names_sends_a_deploy_and_an_incident(started):
 
 
 def test_a_demo_is_undone(started):
-    """`demo --undo` erases all of it from both stores, beside the running servers, and nothing else."""
+    """`demo --undo` erases all of it from both stores, beside the running servers, and nothing else.
+
+    An event that fell on the demo's repository stays. An incident that a line counted elsewhere does not.
+    """
     key = (started.data / "webhook-key").read_text().strip()
-    mine = {"kind": "deployed", "repo": "larkspur/mine", "commitSHA": "4f0c2d6b8e1a", "id": "mine"}
+    mine = {"kind": "deployed", "repo": "larkspur/checkout-api", "commitSHA": "4f0c2d6b8e1a", "id": "mine"}
     post(f"http://127.0.0.1:{started.ports[0]}/webhooks", json.dumps(mine).encode(), {"webhook-key": key})
+    file = started.data / "gitdailies.yml"
+    text = file.read_text()
+    file.write_text(text.replace("{repo: larkspur/checkout-api,", "{repo: larkspur/own,", 1))
+    assert command("reload", cwd=started.folder).returncode == 0
+    command("demo", "pagerduty", cwd=started.folder)
+    until(lambda: "larkspur/own" in {event["repo"] for event in started.events()})
+    file.write_text(text)
+    assert command("reload", cwd=started.folder).returncode == 0
     command("demo", cwd=started.folder)
     started.paste(started.paste(f"{started.lines[1]} --curl"))
     until(lambda: started.events()[-1]["kind"] == "incidentStarted")
     undone = command("demo", "--undo", cwd=started.folder)
 
     assert (undone.returncode, undone.stderr) == (0, "")
+    assert undone.stdout.endswith("left, since the demo did not send it: 1 event of larkspur/checkout-api\n")
     assert re.findall(r"\((.+)\): erased \d+ ", undone.stdout) == ["the DORA server", "relay"]
     assert [event["id"] for event in started.events()] == ["mine"]
     assert "no open incidents" in command("relay", "incidents", "--config", started.data / "gitdailies.yml",

@@ -11,6 +11,7 @@ import click
 from gitdailies_core.errors import UsageError
 
 from gitdailies_cli import find_config
+from gitdailies_cli.common_options import naming
 
 if TYPE_CHECKING:
     from gitdailies_connection.config.sections.settings import StoreSetting
@@ -46,10 +47,8 @@ def named_by(store: str) -> StoreSetting:
     """Return the database that `--store` names; raises UsageError for an address of another form."""
     from gitdailies_connection.config.sections.settings import StoreSetting
 
-    try:
+    with naming("--store"):
         return StoreSetting.parse(store, Path.cwd())
-    except ValueError as error:
-        raise UsageError(f"--store: {error}") from None
 
 
 def find(store: str | None, config: Path | None) -> list[Store]:

@@ -171,8 +171,8 @@ def _read(
 
     result, faults = ReadResult(), FaultLog()
     for source in found:
-        with watch.reading(source.name, source.size) as bar:
-            for line in faults.lines(input_files.read_into(plan, source, options, result, bar.moved)):
+        with watch.reading(source.name, source.size) as moved:
+            for line in faults.lines(input_files.read_into(plan, source, options, result, moved)):
                 watch.say(line)
     of_rows = len(faults)
     for line in faults.lines(plan.settle()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from gitdailies_core.sources import history, registry
 from gitdailies_core.sources.history import MayCountTwice, PerSource, Reader, Window
 from gitdailies_core.values import times
 from gitdailies_core.values.secret import Secret
-from gitdailies_history.fetch.fetch import IgnoredCounts, events
+from gitdailies_history.fetch.fetch import events
 from gitdailies_history.fetch.state import State
 from gitdailies_history.files import atomic_file
 from gitdailies_history.sending.checkpoint import locked
@@ -125,7 +126,7 @@ def fetch(
         State(folder) as pages,
         ImportProgress(folder / "refused.ndjson") as watch,
     ):
-        ignored = IgnoredCounts()
+        ignored: Counter[str] = Counter()
         with _advice_after_interrupt(pages, watch):
             _read(asked, plan, pages, watch, ignored, handover.retries)
             total = plan.count()
@@ -138,7 +139,7 @@ def fetch(
         report = handover.send(where, plan, total, folder, watch) if where else None
         if not handover.dry_run and (report is None or not report.stopped):
             pages.finish()
-    for reason, count in sorted(ignored.ignored.items()):
+    for reason, count in sorted(ignored.items()):
         click.echo(output.printable(f"note: {count:,} gave no event: {reason}"), err=True)
     if summary is not None:
         outcome.show_summary(summary, counts, names, as_json=handover.as_json)
@@ -161,7 +162,7 @@ def _advice_after_interrupt(state: State, watch: ImportProgress) -> Iterator[Non
 
 
 def _read(
-    asked: _Asked, plan: Plan, state: State, watch: ImportProgress, ignored: IgnoredCounts, retries: int
+    asked: _Asked, plan: Plan, state: State, watch: ImportProgress, ignored: Counter[str], retries: int
 ) -> None:
     """Fill the plan. An error that stops the reading says how to continue."""
     from gitdailies_history.fetch.api_client import StoredPages
@@ -179,9 +180,9 @@ def _read(
     try:
         with (
             opened(asked.reader, asked.url, asked.tokens, retries=retries, waits=watch.waits) as api,
-            watch.counting(f"reading {asked.source.name}") as bar,
+            watch.reading(asked.source.name) as moved,
         ):
-            pages = StoredPages(api, state, bar.moved)
+            pages = StoredPages(api, state, moved)
             records = asked.reader.read(pages, window, asked.parameters)
             for number, event in enumerate(events(records, asked.source, asked.routes, ignored), 1):
                 # Each event gets its own line number, so that a fault excludes only one.

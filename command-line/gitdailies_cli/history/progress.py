@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Self
 
@@ -18,7 +19,6 @@ from rich.progress import (
     ProgressColumn,
     SpinnerColumn,
     Task,
-    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -83,20 +83,11 @@ class ImportProgress:
             self._progress.console.print(Text(printable(line)), soft_wrap=True)
 
     @contextmanager
-    def reading(self, name: str, size: int) -> Iterator[_Bar]:
-        """Show how much of a file was read."""
-        task = self._progress.add_task(f"reading {printable(name)}", total=size, in_bytes=True)
+    def reading(self, name: str, size: int | None = None) -> Iterator[Callable[[int], None]]:
+        """Show how many of *size* bytes were read, or without it how many pages; yield what advances it."""
+        task = self._progress.add_task(f"reading {printable(name)}", total=size, in_bytes=size is not None)
         try:
-            yield _Bar(self._progress, task)
-        finally:
-            self._progress.remove_task(task)
-
-    @contextmanager
-    def counting(self, name: str) -> Iterator[_Bar]:
-        """Show the number of pages read. The total is not known."""
-        task = self._progress.add_task(printable(name), total=None)
-        try:
-            yield _Bar(self._progress, task)
+            yield partial(self._progress.advance, task)
         finally:
             self._progress.remove_task(task)
 
@@ -127,14 +118,3 @@ class ImportProgress:
             self.say(f"refused: {entry.kind} of {entry.at} ({entry.id}): {verdict.reason}")
         elif self._refused == MOST_SHOWN + 1:
             self.say("more events were refused; the file has all of them")
-
-
-class _Bar:
-    """The bar of one file."""
-
-    def __init__(self, progress: Progress, task: TaskID) -> None:
-        self._progress, self._task = progress, task
-
-    def moved(self, size: int) -> None:
-        """Advance the bar by *size*."""
-        self._progress.advance(self._task, size)

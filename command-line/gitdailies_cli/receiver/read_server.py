@@ -19,6 +19,7 @@ from gitdailies_core.errors import DeliveryError, Refused, UsageError
 from gitdailies_core.values.secret import Secret
 
 from gitdailies_cli import find_config
+from gitdailies_cli.common_options import naming
 from gitdailies_cli.find_config import URL_VARIABLE
 
 if TYPE_CHECKING:
@@ -60,40 +61,36 @@ class ReadServer:
     key: Secret
     where: str
 
-    def ask(self, path: str, body: Mapping[str, Any] | None = None) -> Response:
+    def ask(self, path: str, body: Mapping[str, Any] | None = None, method: str = "") -> Response:
         """Return the answer (200) to a request for *path*; raises UsageError, Refused and DeliveryError.
 
-        One with a *body*, which is posted, needs a key that may correct.
+        One with a *body*, which is posted, or with a *method* needs a key that may correct.
         """
-        answer = self._answer(path, body)
-        if answer.status == 200:
-            return answer
-        raise self._refusal(answer)
+        return self._checked(self._answer(path, body, method))
 
     def ask_about(self, path: str) -> Response | None:
         """Return the same, or None if the server does not have it (404)."""
         answer = self._answer(path)
-        if answer.status == 404:
-            return None
-        if answer.status == 200:
-            return answer
-        raise self._refusal(answer)
+        return None if answer.status == 404 else self._checked(answer)
 
-    def _answer(self, path: str, body: Mapping[str, Any] | None = None) -> Response:
+    def _answer(self, path: str, body: Mapping[str, Any] | None = None, method: str = "") -> Response:
         from gitdailies_connection.http.sender import Sender
 
         with Sender(f"{self.url}{path}", timeout_seconds=_SECONDS) as sender:
             if body is not None:
-                return sender.post(json.dumps(body).encode(), key=self.key)
-            return sender.fetch(key=self.key, largest=_LARGEST)
+                send = sender.put if method == "PUT" else sender.post
+                return send(json.dumps(body).encode(), key=self.key)
+            return sender.fetch(method or "GET", key=self.key, largest=_LARGEST)
 
-    def _refusal(self, answer: Response) -> Exception:
+    def _checked(self, answer: Response) -> Response:
+        if answer.status == 200:
+            return answer
         message = answer.message(self.key)
         if answer.status in (401, 403):
-            return Refused(message)
+            raise Refused(message)
         if answer.status == 400:
-            return UsageError(message)
-        return DeliveryError(f"{self.where}: {self.url} answered with {answer.status}: {message}")
+            raise UsageError(message)
+        raise DeliveryError(f"{self.where}: {self.url} answered with {answer.status}: {message}")
 
     def unexpected(self, what: str) -> DeliveryError:
         """Return the error about an answer that is not *what* was asked for."""
@@ -128,11 +125,9 @@ def groups_of(server: ReadServer, query: str) -> Iterator[tuple[dict[str, str], 
 def _server(address: str, where: str) -> str:
     from gitdailies_connection import addresses
 
-    try:
+    with naming(where):
         # Other commands take the address for events, so these accept it too.
         return addresses.check_receiver(address, allow_http=True).rstrip("/").removesuffix("/webhooks")
-    except ValueError as error:
-        raise UsageError(f"{where}: {error}") from None
 
 
 def _key_of(variable: str) -> Secret:

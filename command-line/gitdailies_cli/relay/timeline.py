@@ -19,12 +19,17 @@ from gitdailies_core.values.times import optional_text, text_of
 
 from gitdailies_cli.relay import options, status_text
 
+_NEVER_COUNTED = "ignored: services has ignore: true"
 # The proof of what a person did: `gitdailies_relay.accepting.interpret.BY_HAND`.
 _BY_HAND = "by hand"
 _REQUEUE = "put right what the reason names, then `gitdailies relay requeue`"
 _MAP = (
     "add its line under services, as `gitdailies relay unmapped` prints it, and reload; "
     "then `gitdailies relay replay --unmapped`"
+)
+_COUNT = (
+    "if it shall count: take ignore: true out of its line under services, and reload; "
+    "then `gitdailies relay replay --ignored`"
 )
 
 
@@ -64,7 +69,11 @@ def lines(timeline: IncidentTimeline, held_up_by: str = "") -> Iterator[str]:
     incident = timeline.incident
     yield "the delivery names no incident" if incident is None else f"incident {incident}"
     events = {event.id: event for event in timeline.events}
-    entries = [(text_of(d.received_at), 0, list(_delivery(d, events))) for d in timeline.deliveries]
+    last = {d.delivery: d.received_at for d in timeline.deliveries}
+    entries = [
+        (text_of(d.received_at), 0, list(_delivery(d, events, is_last=d.received_at == last[d.delivery])))
+        for d in timeline.deliveries
+    ]
     entries += [
         (text_of(attempt.at), 1, [_attempt(event, attempt)])
         for event in timeline.events
@@ -109,7 +118,9 @@ def _hold(event: ShownEvent) -> str:
     return f"sent at {due} if the incident is still open"
 
 
-def _delivery(message: DecidedMessage, events: Mapping[str, ShownEvent]) -> Iterator[str]:
+def _delivery(
+    message: DecidedMessage, events: Mapping[str, ShownEvent], *, is_last: bool = True
+) -> Iterator[str]:
     proof = f", proven by {message.proof}" if message.proof else ""
     word = message.word or "a body"
     if message.proof == _BY_HAND:
@@ -119,8 +130,10 @@ def _delivery(message: DecidedMessage, events: Mapping[str, ShownEvent]) -> Iter
     yield f"{said} (delivery {message.delivery}{proof}): {message.outcome}"
     if message.reason:
         yield f"  because {message.reason.removeprefix(message.outcome + ': ')}"
-    if message.outcome == UNMAPPED:
+    if is_last and message.outcome == UNMAPPED:
         yield f"  what to do: {_MAP}"
+    elif is_last and message.reason.startswith(_NEVER_COUNTED):
+        yield f"  what to do: {_COUNT}"
     for id_ in message.events:
         if message.outcome == "repeated" or id_ not in events:
             yield f"  event {id_}"

@@ -44,6 +44,7 @@ from gitdailies_connection.config.sections.settings import (
     StoreSetting,
 )
 from gitdailies_connection.config.sections.sign_in_reader import read_sign_in
+from gitdailies_connection.config.sections.trusted_ci_reader import read_trusted_ci
 
 NAME = "gitdailies.yml"
 STORE = "sqlite:gitdailies-data/relay.db"
@@ -252,6 +253,7 @@ def _dora(reading: SettingsReader, renames: Renames, paths: ServicePaths) -> Dor
         corrections=reading.of((*place, "corrections"), str, default.corrections),
         relay=_relays(reading, (*place, "relay")),
         sign_in=read_sign_in(reading),
+        trusted_ci=read_trusted_ci(reading),
     )
     # A repository may be written in another case: then it is the nearest line around it.
     places = [

@@ -19,7 +19,7 @@ from gitdailies_core.errors import ConfigurationError, DeliveryError, TimedOut
 
 from gitdailies_connection.addresses import is_loopback
 from gitdailies_connection.http.connection_pool import Deadlines, GuardedAdapter
-from gitdailies_connection.http.failures import failure_reason
+from gitdailies_connection.http.failures import NotConnected, failure_reason, is_connected
 from gitdailies_connection.http.response import Response
 
 DISTRIBUTION = "gitdailies-integrations"
@@ -55,7 +55,8 @@ class BoundedClient:
     ) -> Response:
         """Send a request to *url*, which is prepared already; at most *largest* bytes of the answer are read.
 
-        Raises DeliveryError if no answer came, TimedOut if none came in time.
+        Raises DeliveryError if no answer came: TimedOut if none came in time, NotConnected if there was no
+        connection.
         """
         with self._deadlines.exchange() as exchange:
             try:
@@ -74,6 +75,8 @@ class BoundedClient:
                 cause: BaseException = TimeoutError() if exchange.timed_out else error
                 text = failure_reason(cause, url=url, proxy=proxy, seconds=self._seconds)
                 timed_out = isinstance(cause, (requests.Timeout, TimeoutError))
+                if not is_connected(cause):
+                    raise NotConnected(text) from None
                 raise (TimedOut if timed_out else DeliveryError)(text) from None
 
     def cut(self) -> None:

@@ -10,9 +10,26 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
+from gitdailies_core.errors import DeliveryError
 
 from gitdailies_connection.http.connection_pool import ForbiddenAddress
 from gitdailies_connection.http.response import excerpt
+
+
+class NotConnected(DeliveryError):
+    """No connection was made, so nothing was sent."""
+
+
+def is_connected(error: BaseException) -> bool:
+    """Whether there was a connection, so that what was sent may have arrived."""
+    kinds = (
+        urllib3.exceptions.NewConnectionError,
+        urllib3.exceptions.ConnectTimeoutError,
+        urllib3.exceptions.ProxyError,
+        ssl.SSLCertVerificationError,
+        ForbiddenAddress,
+    )
+    return not is_unreachable(error) and not any(isinstance(one, kinds) for one in _chain(error))
 
 
 def is_unreachable(error: BaseException) -> bool:

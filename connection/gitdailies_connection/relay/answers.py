@@ -376,13 +376,17 @@ class Explanation(IncidentTimeline, frozen=True):
 
 
 class UnmappedService(RelayAnswer, frozen=True):
-    """A service without a line. It is None for deliveries that name no service."""
+    """A service without a line. It is None for deliveries that name no service.
+
+    `open` are those of its `incidents` whose end did not arrive.
+    """
 
     source: str
     service: str | None
     aliases: tuple[str, ...]
     deliveries: int
     incidents: int
+    open: int
     last_received_at: Time
 
 
@@ -402,7 +406,10 @@ class LineTarget(RelayAnswer, frozen=True):
 
 
 class ServiceUse(RelayAnswer, frozen=True):
-    """A line under services: its file and number, where it counts, and when it last mapped an incident."""
+    """A line under services: its file and number, where it counts, and when it last mapped an incident.
+
+    `services` are the names that events of its newest deliveries have.
+    """
 
     name: str
     file: str | None
@@ -410,6 +417,7 @@ class ServiceUse(RelayAnswer, frozen=True):
     ignored: bool
     targets: tuple[LineTarget, ...]
     last_seen_at: Time | None
+    services: tuple[str, ...] = ()
 
 
 class ServiceReport(RelayAnswer, frozen=True):

@@ -16,6 +16,7 @@ from datetime import datetime, timezone
 from typing import Any, NoReturn
 
 from gitdailies_core.ci.deploys.checkout import deploys_in
+from gitdailies_core.ci.deploys.deploy import facts_of
 from gitdailies_core.ci.job.facts import Skipped
 from gitdailies_core.ci.reporting.console import PREFIX, Step, refuse_misspelled, strict, texts, variables
 from gitdailies_core.ci.reporting.platform import Platform, detect
@@ -29,6 +30,7 @@ from gitdailies_core.ci.reporting.report import (
     skipped,
 )
 from gitdailies_core.ci.reporting.settings import TRUE, Settings
+from gitdailies_core.ci.sending.id_token import id_token
 from gitdailies_core.ci.sending.receiver import Receiver, warning_about
 from gitdailies_core.ci.sending.sender import send_all
 from gitdailies_core.errors import UsageError
@@ -176,6 +178,11 @@ def run(
         if settings.dry_run:
             return dry_run(found.events, settings.receiver, notes, found.warnings)
         time = text_of(datetime.now(timezone.utc).replace(microsecond=0))
+        if settings.oidc and settings.url:
+            fork = any(target.foreign for target in facts_of(platform, environ, event).targets)
+            settings = settings._replace(key=id_token(platform, environ, settings.url, fork=fork))
+            for line in platform.step.masks(settings.key.reveal()) if platform else ():
+                print(line)
         results, more = _send(found.events, settings, agent, no_key)
         warnings = [*found.warnings, *more]
         return attempted(
@@ -189,7 +196,7 @@ def _send(
     events: Sequence[Mapping[str, Any]], settings: Settings, agent: str, no_key: str
 ) -> tuple[list[Attempted], list[str]]:
     """Send the events. Return how that went, and warnings. Raises UsageError."""
-    if not settings.key:
+    if not (settings.key or settings.oidc):
         raise UsageError(f"webhook-key: expected a webhook key, got nothing{no_key}")
     if not settings.url:
         raise UsageError("webhook-url: expected the address of the DORA server, got nothing")
@@ -200,6 +207,6 @@ def _send(
         agent=agent,
         timeout_seconds=settings.timeout_seconds,
         retries=settings.retries,
-    )
+    )._replace(is_token=settings.oidc)
     warning = warning_about(receiver.url)
     return send_all(events, receiver), [warning] if warning else []

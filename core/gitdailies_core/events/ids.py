@@ -44,11 +44,15 @@ def incident_event_id(
     incident: str,
     repo: str,
     environment: str | None,
-    service: str | None,
+    further: str | None,
     occurrence: str,
 ) -> str:
-    """Return the id of the start or end of one occurrence of an incident at one target."""
-    return _name("incident", source, incident, repo, environment, service, occurrence, kind)
+    """Return the id of the start or end of one occurrence of an incident at one target.
+
+    *further* is None for the first service of an incident in a repository and environment, whose name may
+    differ from path to path. It is the name of each further one, whose event would have the same id.
+    """
+    return _name("incident", source, incident, repo, environment, further, occurrence, kind)
 
 
 def content_id(digest: str) -> str:

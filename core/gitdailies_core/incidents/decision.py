@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gitdailies_core.events.events import INCIDENT_STARTED, Event
-from gitdailies_core.incidents.records import MERGED, Decision, Key, Occurrence, Records
+from gitdailies_core.incidents.records import CLOSED, MERGED, Decision, Key, Occurrence, Records
 from gitdailies_core.reasons import Reason
 from gitdailies_core.sources.protocol import Change
 
@@ -49,7 +49,7 @@ class Draft:
             "environment": target.environment,
             "service": target.service,
             "source": self.source,
-            "id": record.event_id(kind, self.source),
+            "id": record.event_ids(kind, self.source)[not self._is_further(kind, record)],
         }
         if kind == INCIDENT_STARTED:
             values["time"] = record.started_at
@@ -63,6 +63,15 @@ class Draft:
             values["mergedInto"] = record.merged_into
             values["resolution"] = resolution or record.resolution
         self.events.append(Event.from_wire(values))
+
+    def _is_further(self, kind: str, record: Occurrence) -> bool:
+        """Whether another service of its repository and environment has sent the event of *kind* before."""
+        place = (record.name, *record.target[:2])
+        return any(
+            (other.name, *other.target[:2]) == place and (kind == INCIDENT_STARTED or other.state == CLOSED)
+            for other in self.known(record.incident)
+            if other.target != record.target
+        )
 
     def decision(self) -> Decision:
         """Return what was collected. Where no event and no other reason came, the refusal is the reason."""

@@ -57,10 +57,12 @@ def held(source: str, decision: Decision, hold: timedelta, waiting: Container[st
     for record in decision.records:
         if record.is_note or record.started_at is None or record.ended_at is None:
             continue
-        start = Start(record.incident, record.event_id(INCIDENT_STARTED, source))
-        end = record.event_id(INCIDENT_RESOLVED, source)
-        if end not in by_id or (start.id not in by_id and start.id not in waiting):
+        starts = record.event_ids(INCIDENT_STARTED, source)
+        began = next((id_ for id_ in starts if id_ in by_id or id_ in waiting), None)
+        end = next((id_ for id_ in record.event_ids(INCIDENT_RESOLVED, source) if id_ in by_id), None)
+        if end is None or began is None:
             continue  # it did not end now, or its start was sent
+        start = Start(record.incident, began)
         if start.id in by_id:
             to_hold.remove(start)
         lasted = record.ended_at - record.started_at

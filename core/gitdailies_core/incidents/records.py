@@ -56,17 +56,21 @@ class Occurrence(NamedTuple):
     def key(self) -> Key:
         return (self.incident, self.target, self.name)
 
-    def event_id(self, kind: str, source: str) -> str:
-        """Return the id of its event of *kind* at *source*."""
-        return incident_event_id(
-            kind=kind,
-            source=source,
-            incident=self.incident,
-            repo=self.target.repo,
-            environment=self.target.environment,
-            service=self.target.service,
-            occurrence=self.name,
+    def event_ids(self, kind: str, source: str) -> tuple[str, str]:
+        """Return the ids of its event of *kind* at *source*, as a further service there and as the first."""
+        further, first = (
+            incident_event_id(
+                kind=kind,
+                source=source,
+                incident=self.incident,
+                repo=self.target.repo,
+                environment=self.target.environment,
+                further=service,
+                occurrence=self.name,
+            )
+            for service in (self.target.service, None)
         )
+        return further, first
 
     @property
     def began(self) -> str:

@@ -28,6 +28,7 @@ _ANY_OF_ROLE = f"SELECT 1 FROM people WHERE role = ? AND {_ACTIVE} LIMIT 1"  # n
 # Everyone, oldest first; one person; a person by name, with the hash of the password.
 _ALL = f"SELECT {_PERSON} FROM people WHERE {_ACTIVE} ORDER BY id"  # noqa: S608  constants above
 _BY_ID = f"SELECT {_PERSON} FROM people WHERE id = ? AND {_ACTIVE}"  # noqa: S608  constants above
+_ANYONE = f"SELECT {_PERSON}, removed_at IS NULL FROM people WHERE id = ?"  # noqa: S608  constants above
 _BY_NAME = f"SELECT {_PERSON}, password FROM people WHERE folded = ? AND {_ACTIVE}"  # noqa: S608  constants above
 # Add a person; set the password; take access away, which leaves the name for the audit trail.
 _ADD = "INSERT INTO people (name, folded, role, password, created_at) VALUES (?, ?, ?, ?, ?) RETURNING id"
@@ -79,6 +80,12 @@ def find_person(session: Session, id_: int) -> Person | None:
     """Find a person who may sign in."""
     row = session.execute(_BY_ID, (id_,)).fetchone()
     return None if row is None else _person(row)
+
+
+def find_anyone(session: Session, id_: int) -> tuple[Person, bool] | None:
+    """Find a person, removed or not; return also whether they may sign in."""
+    row = session.execute(_ANYONE, (id_,)).fetchone()
+    return None if row is None else (_person(row[:-1]), bool(row[-1]))
 
 
 def find_credentials(session: Session, name: str) -> tuple[Person, str] | None:

@@ -14,7 +14,11 @@ from gitdailies_server.storage.timestamps import from_us, to_us
 from gitdailies_dora.accounts.audit import write_audit
 from gitdailies_dora.accounts.screens import MOST_SCREENS, MOST_SHARED, SHARED_REVIEW, Screen
 
-_COLUMNS = "id, name, created_at, expires_at, seen_at"
+# The audit trail says who made a link.
+_COLUMNS = (
+    "id, name, created_at, expires_at, seen_at, (SELECT actor FROM audit WHERE action = 'screen.created'"
+    " AND subject = screens.name AND at = screens.created_at LIMIT 1)"
+)
 _ALL = f"SELECT {_COLUMNS} FROM screens ORDER BY id"  # noqa: S608  the columns above
 _BY_HASH = f"SELECT {_COLUMNS} FROM screens WHERE hash = ?"  # noqa: S608  the columns above
 _ADD = "INSERT INTO screens (name, hash, created_at, expires_at) VALUES (?, ?, ?, ?)"
@@ -67,5 +71,5 @@ def remove(session: Session, screen: Screen, *, actor: str, now: datetime) -> No
 
 
 def _screen(row: tuple[Any, ...]) -> Screen:
-    id_, name, created_at, expires_at, seen_at = row
-    return Screen(id_, name, from_us(created_at), from_us(expires_at), from_us(seen_at))
+    id_, name, created_at, expires_at, seen_at, made_by = row
+    return Screen(id_, name, from_us(created_at), from_us(expires_at), from_us(seen_at), made_by or "")

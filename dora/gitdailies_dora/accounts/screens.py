@@ -32,6 +32,7 @@ class Screen:
     created_at: datetime
     expires_at: datetime
     seen_at: datetime | None
+    made_by: str = ""
 
     @property
     def review(self) -> str:

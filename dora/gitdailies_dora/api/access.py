@@ -6,19 +6,22 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
 from gitdailies_core.error_text import got
-from gitdailies_core.errors import StoreUnavailable
+from gitdailies_core.errors import DeliveryError, StoreUnavailable
 from gitdailies_core.events.events import Event
 from gitdailies_core.events.receivers import KEY_HEADER
 from gitdailies_core.values.renames import folded
 from starlette.requests import Request
 
 from gitdailies_dora.accounts.keys import webhook_key as keys
-from gitdailies_dora.accounts.keys.webhook_key import Key, without_keys
+from gitdailies_dora.accounts.keys.key_store import keyless
+from gitdailies_dora.accounts.keys.webhook_key import Key, Limits, without_keys
 from gitdailies_dora.accounts.rate_limit import KEYS, FailureLimit, network_of
+from gitdailies_dora.accounts.single_sign_on.account import SignInRefused
 from gitdailies_dora.api.json_bodies import query_of
 from gitdailies_dora.events import query
 from gitdailies_dora.events.problem import Problem, Refusal, refusal
@@ -26,6 +29,7 @@ from gitdailies_dora.figures.history.settings import PRODUCTION, FigureSettings,
 from gitdailies_dora.operations.installation import Installation
 
 Value = TypeVar("Value")
+_DEPLOYS_ONLY = "a job may only report deploys with its ID token; send a key for anything else"
 
 
 class KeyAccess:
@@ -39,7 +43,7 @@ class KeyAccess:
         """Return the key of a request that reads, and record its use; raises Refusal."""
         key = await self.of(request)
         if not key.may_read():
-            raise refusal("forbidden", "key: this key may not read; create one with --allow read")
+            raise lacking(key, keys.READ)
         with suppress(StoreUnavailable):  # reading works while the disk is full
             await self._here.store.mark_key_used(key, self._here.clock())
         return key
@@ -52,7 +56,7 @@ class KeyAccess:
         query.refuse_parameters(query_of(request))
         key = await self.of(request)
         if not key.may_correct():
-            raise refusal("forbidden", "key: this key may not correct; create one with --allow correct")
+            raise lacking(key, keys.CORRECT)
         await self._here.store.mark_key_used(key, self._here.clock())
         return key
 
@@ -69,6 +73,8 @@ class KeyAccess:
         try:
             return await self._valid_key(request)
         except Refusal as wrong:
+            if wrong.problem.status >= 500:
+                raise
             address = network_of("" if request.client is None else request.client.host)
             tick = time.monotonic()
             if wait := self._failures.wait_seconds(address, tick):
@@ -85,6 +91,8 @@ class KeyAccess:
         given = _keys_given(request)
         if not given:
             raise unauthorized("nothing")
+        if len(given) == 1 and given[0].count(".") == 2:
+            return await self._keyless(given[0])
         if not all(keys.well_formed(text) for text in given):
             raise unauthorized("text that is not a key; check that it was copied completely")
         if len(given) > 1:
@@ -94,6 +102,54 @@ class KeyAccess:
             raise unauthorized("one that is unknown, deleted or expired")
         return key
 
+    async def _keyless(self, token: str) -> Key:
+        """Return what stands for the job of an ID token, limited to what the token proves; raises Refusal."""
+        # It loads what a server whose jobs have keys never needs.
+        from gitdailies_dora.accounts.keyless import job_token
+
+        here = self._here
+        now = int(here.clock().timestamp())
+        try:
+            trusted, key_id = job_token.claimed(token, here.settings.trusted_ci)
+            published = await here.issuer_keys.of(trusted[0].issuer, key_id)
+            job, environment = job_token.proven(
+                token, published, trusted=trusted, audience=here.public, now=now
+            )
+            limits = Limits(job.repositories, job.environments)
+            if environment:
+                own = _meanings(exact_environment(environment), None, here.figures)
+                if fault := limits.fault(job.repositories, own):
+                    raise SignInRefused(
+                        f"environment: dora.trusted_ci trusts {fault[1]} for {job.repositories[0]}, "
+                        f"got {got(environment)}; add it to environments there"
+                    )
+                limits = limits._replace(environments=tuple(sorted(own)))
+        except SignInRefused as wrong:
+            raise refusal("unauthorized", f"ID token: {wrong}", WWW_Authenticate="Bearer") from None
+        except DeliveryError as wrong:
+            detail = f"ID token: its issuer does not answer now, so it cannot be verified: {wrong}"
+            raise refusal("issuer", detail, Retry_After="20") from None
+        key = await here.store.find_key(keys.hash_of(job.name))
+        if key is None:
+            key = await here.store.write(partial(keyless, name=job.name, now=here.clock()))
+        return replace(key, limits=limits)
+
+
+def lacking(key: Key, right: str) -> Refusal:
+    """Return the error about a request for which *key* lacks a right."""
+    if key.is_keyless:
+        return refusal("forbidden", f"ID token: {_DEPLOYS_ONLY}")
+    return refusal("forbidden", f"key: this key may not {right}; create one with --allow {right}")
+
+
+def _meanings(own: str | None, tier: Any, settings: FigureSettings) -> set[str]:
+    """Return the names, folded, that mean an environment. Production has its own names, too."""
+    names = {settings.environment(own, tier)}
+    if PRODUCTION in names:
+        names = {"production", settings.production_name.casefold()}
+        names |= {own} if own and settings.environment(own) == PRODUCTION else set()
+    return names
+
 
 def forbidden(event: Event, *, key: Key, settings: FigureSettings) -> Problem | None:
     """Return why *key* may not send an event, or None if it may.
@@ -102,21 +158,21 @@ def forbidden(event: Event, *, key: Key, settings: FigureSettings) -> Problem | 
     production, or its own name where that says production as well.
     """
     if not key.may_send(event.kind):
-        return Problem(
-            "forbidden", f"kind: expected a kind that this key may send, got {got(event.kind)}", "kind"
-        )
+        expected = _DEPLOYS_ONLY if key.is_keyless else "expected a kind that this key may send"
+        return Problem("forbidden", f"kind: {expected}, got {got(event.kind)}", "kind")
     if not any(key.limits):
         return None
     repo, own = event.get("repo"), exact_environment(event.get("environment"))
-    environments = {settings.environment(own, event.get("tier"))}
-    if PRODUCTION in environments:
-        environments = {"production", settings.production_name.casefold()}
-        environments |= {own} if own and settings.environment(own) == PRODUCTION else set()
+    environments = _meanings(own, event.get("tier"), settings)
     fault = key.limits.fault({folded(repo), settings.repo(repo)}, environments)
     if fault is None:
         return None
     field, limit = fault
     found = got(event.get(field)) if event.get(field) else "none, which means production"
+    if key.is_keyless:
+        remedy = "report it from a job of its own" if field == "repo" else "name that one in the step"
+        detail = f"{field}: the ID token is of a job of {limit}, got {found}; {remedy}, or send a key"
+        return Problem("forbidden", detail, field)
     return Problem("forbidden", f"{field}: this key may send events of {limit} alone, got {found}", field)
 
 

@@ -68,7 +68,7 @@ def endpoint(
     method, path = route.split(" ")
     problems = also
     if not public:
-        problems = ("request", "unauthorized", "too-many", *also)
+        problems = ("request", "unauthorized", "too-many", "issuer", *also)
         problems += ("forbidden",) if path.startswith("/api/") else ()
         problems += ("busy",) if method == "GET" else ()
         problems += ("not-found",) if "{" in path else ()

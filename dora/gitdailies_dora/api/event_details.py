@@ -15,9 +15,9 @@ from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gitdailies_dora.api.access import KeyAccess
+from gitdailies_dora.api.access import KeyAccess, lacking
 from gitdailies_dora.api.endpoint import NOW, endpoint, path_id
-from gitdailies_dora.api.json_bodies import Body, json_response, query_of, read_object
+from gitdailies_dora.api.json_bodies import json_response, query_of, read_object
 from gitdailies_dora.derived import correcting
 from gitdailies_dora.derived.correcting import LONGEST_REASON, REASON_PATTERN, Wish
 from gitdailies_dora.derived.read.answers import CorrectionWord, DeployDetail, EventDetail, IncidentDetail
@@ -49,11 +49,18 @@ class DismissalBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Meta(extra_json_schema={"minLength": 1, "maxLength": LONGEST_REASON, "pattern": REASON_PATTERN}),
     ]
 
+    def wish(self, id_: str) -> Wish:
+        """Return what is wished of the event with an id."""
+        return Wish(id_, NOT_AN_INCIDENT, None, self.reason)
+
 
 class CauseBody(DismissalBody, frozen=True, kw_only=True):
     """Which deploy caused an incident, and why."""
 
     deploy: Annotated[str | None, Meta(description="the id of the deploy that caused it; null for none")]
+
+    def wish(self, id_: str) -> Wish:
+        return Wish(id_, NO_DEPLOY if self.deploy is None else DEPLOY, self.deploy, self.reason)
 
 
 class OutcomeBody(DismissalBody, frozen=True, kw_only=True):
@@ -61,11 +68,17 @@ class OutcomeBody(DismissalBody, frozen=True, kw_only=True):
 
     outcome: Annotated[str, Meta(extra_json_schema={"enum": list(OF_DEPLOY)})]
 
+    def wish(self, id_: str) -> Wish:
+        return Wish(id_, query.one_of("outcome", self.outcome, OF_DEPLOY), None, self.reason)
+
 
 class ReworkBody(DismissalBody, frozen=True, kw_only=True):
     """Whether a deploy is rework, and why."""
 
     rework: Annotated[bool, Meta(description="whether it mended what users met, and was not planned")]
+
+    def wish(self, id_: str) -> Wish:
+        return Wish(id_, REWORK if self.rework else NOT_REWORK, None, self.reason)
 
 
 class MoveBody(DismissalBody, frozen=True, kw_only=True):
@@ -140,7 +153,7 @@ class DetailsApi:
         query.refuse_parameters(query_of(request))
         key = await self._access.of(request)
         if not key.may_delete():
-            raise refusal("forbidden", "key: this key may not delete events; create one with --allow delete")
+            raise lacking(key, "delete")
         id_ = request.path_params["id"]
         if not await self._here.store.delete(id_, actor=key.name, now=self._here.clock()):
             raise refusal("not-found", f"id: no event has the id {got(id_)}")
@@ -173,11 +186,7 @@ class DetailsApi:
         For keys that may correct. It holds for every moment, and takes the place of an earlier correction of
         the same event. The audit trail keeps it.
         """
-
-        def wish(id_: str, body: CauseBody) -> Wish:
-            return Wish(id_, NO_DEPLOY if body.deploy is None else DEPLOY, body.deploy, body.reason)
-
-        return await self._correct(request, CauseBody, wish)
+        return await self._correct(request, CauseBody)
 
     @endpoint(
         "PUT /api/incidents/{id}/dismissal",
@@ -192,9 +201,7 @@ class DetailsApi:
         For keys that may correct. It holds for every moment, and takes the place of an earlier correction of
         the same event. The audit trail keeps it.
         """
-        return await self._correct(
-            request, DismissalBody, lambda id_, body: Wish(id_, NOT_AN_INCIDENT, None, body.reason)
-        )
+        return await self._correct(request, DismissalBody)
 
     @endpoint(
         "PUT /api/deploys/{id}/outcome",
@@ -209,14 +216,7 @@ class DetailsApi:
         For keys that may correct. It holds for every moment, and takes the place of an earlier correction of
         the same event. The audit trail keeps it.
         """
-
-        def wish(id_: str, body: OutcomeBody) -> Wish:
-            if body.outcome not in OF_DEPLOY:
-                words = ", ".join(OF_DEPLOY)
-                raise refusal("request", f"outcome: expected one of {words}, got {got(body.outcome)}")
-            return Wish(id_, body.outcome, None, body.reason)
-
-        return await self._correct(request, OutcomeBody, wish)
+        return await self._correct(request, OutcomeBody)
 
     @endpoint(
         "PUT /api/deploys/{id}/rework",
@@ -230,11 +230,7 @@ class DetailsApi:
 
         For keys that may correct. It holds for every moment. The audit trail keeps it.
         """
-
-        def wish(id_: str, body: ReworkBody) -> Wish:
-            return Wish(id_, REWORK if body.rework else NOT_REWORK, None, body.reason)
-
-        return await self._correct(request, ReworkBody, wish)
+        return await self._correct(request, ReworkBody)
 
     @endpoint("DELETE /api/incidents/{id}/cause", Corrected, parameters=(_START,))
     async def undo_cause(self, request: Request) -> Response:
@@ -278,11 +274,9 @@ class DetailsApi:
         numbers = {"incidents": found.incidents, "open": found.open, "events": len(found.events)}
         return json_response(Moved(status="counted" if body.dry_run else status, to=wish.to, **numbers))
 
-    async def _correct(
-        self, request: Request, type_: type[Body], wish: Callable[[str, Body], Wish]
-    ) -> Response:
+    async def _correct(self, request: Request, type_: type[DismissalBody]) -> Response:
         key = await self._access.key_that_corrects(request)
-        wished = wish(request.path_params["id"], await read_object(request, type_))
+        wished = (await read_object(request, type_)).wish(request.path_params["id"])
         await self._here.deriver.catch_up()
         settings = self._here.figures
         made = await self._access.write(key, correcting.correct, wish=wished, settings=settings)

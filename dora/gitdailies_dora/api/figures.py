@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import partial
-from typing import NamedTuple
 
 from gitdailies_core.error_text import got
 from gitdailies_server.storage.database import Session
@@ -66,26 +65,21 @@ _FILTERS = (
 )
 
 
-class _WrittenSeries(NamedTuple):
-    """An answer as it is sent, and its version."""
+def _written(session: Session, asked: Asked, settings: FigureSettings, form: str) -> tuple[bytes, str, str]:
+    """Answer and write: a long answer takes as long to write as to make, and must not hold up intake.
 
-    body: bytes
-    media_type: str
-    version: str
-
-
-def _written(session: Session, asked: Asked, settings: FigureSettings, form: str) -> _WrittenSeries:
-    """Answer and write: a long answer takes as long to write as to make, and must not hold up intake."""
+    Returns the answer as it is sent, its media type and its version.
+    """
     body = of_groups(session, asked.question, settings, limit=asked.limit, after=asked.after)
     if form != PROMETHEUS_FORM:
-        return _WrittenSeries(*write(body, form), version(body))
+        return *write(body, form), version(body)
     if body.next is not None:
         raise refusal(
             "request",
             f"limit: expected at most {asked.limit:,} groups, got more; a scrape has no pages, so choose"
             " fewer repositories, teams or services, or a larger limit",
         )
-    return _WrittenSeries(series_as_gauges(body), PROMETHEUS, version(body))
+    return series_as_gauges(body), PROMETHEUS, version(body)
 
 
 _DIMENSION = f"({'|'.join(DIMENSIONS)})"
@@ -140,11 +134,9 @@ class FiguresApi:
     async def figures(self, request: Request) -> Response:
         """Five figures, with their counts."""
         parameters = query.parameters(query_of(request), (*FILTERS, "format"))
-        form = parameters.pop("format", None)
-        if form not in (None, *_FORMATS):
-            raise refusal("request", f"format: expected one of {', '.join(_FORMATS)}, got {got(form)}")
+        form = query.one_of("format", parameters.pop("format", _accepted_format(request)), _FORMATS)
         report = await self._report(request, parameters)
-        if (form or _accepted_format(request)) == "csv":
+        if form == "csv":
             return Response(as_csv(report), media_type=CSV)
         return json_response(report)
 
@@ -219,21 +211,19 @@ class FiguresApi:
         for name, values in given.items():
             if len(values) > 1 and name not in REPEATED:
                 raise refusal("request", f"{name}: given twice; give it once")
-        form = given.pop("format", ["json"])[0]
-        if form not in _SERIES_FORMS:
-            raise refusal("request", f"format: expected one of {', '.join(_SERIES_FORMS)}, got {got(form)}")
+        form = query.one_of("format", given.pop("format", ["json"])[0], _SERIES_FORMS)
         await self._access.key_that_reads(request)
         found = self._asked(given)
         await self._here.deriver.catch_up()
         if found.live:  # the rows may now include events later than the first moment
             found = self._asked(given)
-        written = await self._here.store.ask(
+        body, media_type, version = await self._here.store.ask(
             partial(_written, asked=found, settings=self._here.figures, form=form)
         )
-        headers = {"etag": f'W/"{form}-{written.version}"', "cache-control": "private, no-cache"}
+        headers = {"etag": f'W/"{form}-{version}"', "cache-control": "private, no-cache"}
         if matches(request.headers.get("if-none-match", ""), headers["etag"]):
             return Response(status_code=304, headers=headers)
-        return Response(written.body, headers={**headers, "content-type": written.media_type})
+        return Response(body, headers={**headers, "content-type": media_type})
 
     def _asked(self, given: dict[str, list[str]]) -> Asked:
         return asked(given, self._here.figures, self._here.teams, self._here.now())

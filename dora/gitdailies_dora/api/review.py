@@ -73,9 +73,7 @@ class ReviewApi:
     async def review(self, request: Request) -> Response:
         """List what needs a decision in a week."""
         given = query.parameters(query_of(request), (*PARAMETERS, "format"))
-        form = given.pop("format", FORMATS[0])
-        if form not in FORMATS:
-            raise refusal("request", f"format: expected one of {', '.join(FORMATS)}, got {got(form)}")
+        form = query.one_of("format", given.pop("format", FORMATS[0]), FORMATS)
         await self._access.key_that_reads(request)
         settings = self._here.figures
         ask = partial(review_question, given, settings, self._here.teams)

@@ -99,13 +99,6 @@ class _ListPart(NamedTuple):
         return _ListPart((*self.conditions, condition), (*self.values, *values))
 
 
-class _ListPlan(NamedTuple):
-    """The parts of a list. `sorted_here`: they are small, and their index has another order than the list."""
-
-    parts: list[_ListPart]
-    sorted_here: bool
-
-
 def list_events(session: Session, listing: Listing, *, after: Position, limit: int) -> list[ListedEvent]:
     """Read the next *limit* events of a listing behind the position *after*."""
     rows = _read(session, _LIST, listing.wanted, after, limit, newest=listing.backward)
@@ -191,8 +184,8 @@ def _read(
     session: Session, statement: str, wanted: Wanted, cursor: Position, limit: int, *, newest: bool
 ) -> list[tuple[Any, ...]]:
     """Read rows that begin with number and time, on one side of *cursor*."""
-    plan = _plan(session, wanted)
-    aside, sign, direction = " + 0" if plan.sorted_here else "", "<" if newest else ">", " DESC" * newest
+    parts, sorted_here = _plan(session, wanted)
+    aside, sign, direction = " + 0" if sorted_here else "", "<" if newest else ">", " DESC" * newest
     by_time = wanted.order == HAPPENED
     columns, values = (
         (f"time{aside}", "seq") if by_time else (f"seq{aside}",),
@@ -201,7 +194,7 @@ def _read(
     behind = f"({', '.join(columns)}) {sign} ({', '.join('?' * len(columns))})"
     order = ", ".join(f"{column}{direction}" for column in columns)
     found: list[tuple[Any, ...]] = []
-    for part in plan.parts:
+    for part in parts:
         whole = part.and_(behind, *values)
         query = statement.format(" AND ".join(whole.conditions), order)
         found += session.execute(query, (*whole.values, limit)).fetchall()
@@ -209,8 +202,10 @@ def _read(
     return found[:limit]
 
 
-def _plan(session: Session, wanted: Wanted) -> _ListPlan:
-    """Decide how the database finds the events of a list.
+def _plan(session: Session, wanted: Wanted) -> tuple[list[_ListPart], bool]:
+    """Decide how the database finds the events of a list: its parts, and whether they are sorted here.
+
+    Then they are small, and their index has another order than the list.
 
     An incident has few events: sorting them keeps the database from reading all in order. So does sorting
     the events of a short period. Else the index gives the order of the list.
@@ -224,7 +219,7 @@ def _plan(session: Session, wanted: Wanted) -> _ListPlan:
     period = _IN_PERIOD if by_time and found_by != _INCIDENT else _FILTERED_BY_PERIOD
     if period == _IN_PERIOD or _has_period(wanted):
         parts = [part.and_(period, *_period(wanted)) for part in parts]
-    return _ListPlan([_filtered(session, part, wanted, found_by) for part in parts], sorted_here)
+    return [_filtered(session, part, wanted, found_by) for part in parts], sorted_here
 
 
 def kinds(session: Session) -> list[str]:

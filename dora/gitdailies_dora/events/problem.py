@@ -59,6 +59,7 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "too-many": ProblemKind(429, "Too many requests without a valid key", "Too many attempts"),
     "head-too-large": ProblemKind(431, "The head of the request is too large"),
     "fault": ProblemKind(500, "Internal error", "Something went wrong on the server"),
+    "issuer": ProblemKind(503, "The issuer of the ID token does not answer"),
     "busy": ProblemKind(503, "Too many questions at once", "Too many people ask at once"),
     "connections": ProblemKind(503, "Too many connections are open"),
     "unavailable": ProblemKind(503, "The store is unavailable"),

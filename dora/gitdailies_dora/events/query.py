@@ -135,8 +135,7 @@ def listing(query: str, zone: tzinfo = UTC, renames: Renames = NO_RENAMES) -> Li
     """Read the query of a list of events; a date in it is its midnight in *zone*. Raises Refusal."""
     given = parameters(query, _PARAMETERS)
     words = tuple(kind.word for kind in KINDS)
-    if given.get("kind", words[0]) not in words:
-        raise refusal("request", f"kind: expected one of {', '.join(words)}, got {got(given['kind'])}")
+    one_of("kind", given.get("kind", words[0]), words)
     wanted = wanted_of(given, zone, renames)
     backward = one_of("direction", given.get("direction", FORWARD), DIRECTIONS) == BACKWARD
     first = END if backward else BEGINNING

@@ -61,11 +61,12 @@ class MirrorUnreadable(GitDailiesError):
 class Mirror:
     """The repository at *path*, bare or with a checkout.
 
-    One thread at a time may read it. Any thread may stop it.
+    One thread at a time may read it. Any thread may stop it. A call of git ends after *seconds*.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, seconds: float | None = None) -> None:
         self.path = path.absolute()
+        self._seconds = _LONGEST_SECONDS if seconds is None else seconds
         self._running: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._stopped = False
@@ -87,7 +88,7 @@ class Mirror:
         self._require_full_history()
         # Git answers with two lines for each: the object with this SHA, and the commit if it is a tag.
         lines = "".join(f"{sha}\n{sha}^{{commit}}\n" for sha in shas)
-        output = self._git("cat-file", "--batch-check=%(objectname) %(objecttype)", given=lines).splitlines()
+        output = self.ask("cat-file", "--batch-check=%(objectname) %(objecttype)", given=lines).splitlines()
         found: dict[str, str | None] = dict.fromkeys(shas)
         for sha, (object_, commit) in zip(shas, zip(output[::2], output[1::2], strict=True), strict=True):
             # A branch may have a name that looks like the beginning of a SHA.
@@ -101,7 +102,7 @@ class Mirror:
         Raises MirrorUnreadable.
         """
         found = {}
-        for line in self._git("for-each-ref", f"--format={_TAG}", "refs/tags").splitlines():
+        for line in self.ask("for-each-ref", f"--format={_TAG}", "refs/tags").splitlines():
             kind, sha, kind_inside, sha_inside, name = line.split(" ")
             if "commit" in (kind, kind_inside):
                 found[name] = sha if kind == "commit" else sha_inside
@@ -115,7 +116,7 @@ class Mirror:
         for sha in (earlier, later):
             if not _SHA.fullmatch(sha):
                 raise ValueError(f"commit: expected a SHA, got {sha!a}")
-        output = self._git(
+        output = self.ask(
             "rev-list",
             "--left-right",
             "--no-merges",
@@ -144,7 +145,7 @@ class Mirror:
         if not paths:
             return None
         asked = ("--full-history", "--no-merges", f"{earlier}..{later}", "--", *pathspecs(paths))
-        return frozenset(self._git("rev-list", *asked).split())
+        return frozenset(self.ask("rev-list", *asked).split())
 
     def stop(self) -> None:
         """End the git process that runs, and start no other."""
@@ -156,12 +157,13 @@ class Mirror:
 
     def _require_full_history(self) -> None:
         """Refuse a shallow clone, which treats the commits where its history was cut as the first ones."""
-        if self._git("rev-parse", "--is-shallow-repository").strip() != "false":
+        if self.ask("rev-parse", "--is-shallow-repository").strip() != "false":
             raise MirrorUnreadable(
                 f"{self.path}: expected a full history, got a shallow clone; run git fetch --unshallow in it"
             )
 
-    def _git(self, *arguments: str, given: str = "") -> str:
+    def ask(self, *arguments: str, given: str = "") -> str:
+        """Return what git prints. No argument may come from the repository. Raises MirrorUnreadable."""
         # With --git-dir, git reads a repository that belongs to another user, and runs nothing in it.
         folder = self.path / ".git"
         command = ["git", f"--git-dir={folder if folder.exists() else self.path}", *_OPTIONS, *arguments]
@@ -172,7 +174,7 @@ class Mirror:
                 f"git: cannot be started ({(error.strerror or '').lower()}); install git"
             ) from None
         except subprocess.TimeoutExpired:
-            raise MirrorUnreadable(f"{self.path}: git did not finish within {_LONGEST_SECONDS:g} s") from None
+            raise MirrorUnreadable(f"{self.path}: git did not finish within {self._seconds:g} s") from None
         if code != 0:
             reason = err.decode("utf-8", "replace").strip().partition("\n")[0][:200] or f"exit code {code}"
             raise MirrorUnreadable(
@@ -193,7 +195,7 @@ class Mirror:
                 stderr=subprocess.PIPE,
             )
         try:
-            out, err = running.communicate(given, timeout=_LONGEST_SECONDS)
+            out, err = running.communicate(given, timeout=self._seconds)
         finally:
             with self._lock:
                 self._running = None

@@ -135,8 +135,8 @@ def _delete_unneeded(
 
 def unmirrored(session: Session, mirrored: Collection[str]) -> set[str]:
     """Return the repositories with stored facts that have no mirror any more."""
-    known = {repo for table in (*_FACTS, "git_deploys") for repo in _repos(session, table)}
-    return known.difference(mirrored)
+    selects = (f"SELECT repo FROM {table}" for table in (*_FACTS, "git_deploys"))  # noqa: S608  the tables above
+    return {repo for (repo,) in session.execute(" UNION ".join(selects))}.difference(mirrored)
 
 
 def delete_unmirrored(
@@ -159,7 +159,3 @@ def _delete_deploy_commits(session: Session, ids: list[str], name: str, now: int
 def _row_of(pair: Pair) -> tuple[str, str]:
     """Return a pair as a row has it: the globs follow the later commit."""
     return pair[0], _BETWEEN.join(pair[1:])
-
-
-def _repos(session: Session, table: str) -> list[str]:
-    return [repo for (repo,) in session.execute(f"SELECT DISTINCT repo FROM {table}")]  # noqa: S608

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gitdailies_core.deploys.service_paths import NO_PATHS, ServicePaths
-from gitdailies_core.errors import GitDailiesError
 from gitdailies_server.logging.setup import describe_error
 from gitdailies_server.storage.timestamps import to_us
 
@@ -96,8 +95,6 @@ class MirrorWorker:
     async def _guarded(self, work: Coroutine[Any, Any, float]) -> float | None:
         try:
             return await work
-        except GitDailiesError as error:
-            self._log.error("mirrors cannot be read", reason=describe_error(error))
         except Exception as error:  # noqa: BLE001  one failed lookup must not prevent the next
             self._log.error("mirrors cannot be read", reason=describe_error(error))
         return None

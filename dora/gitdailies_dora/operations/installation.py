@@ -11,6 +11,7 @@ from typing import Any
 from gitdailies_connection.config.sections.settings import DoraSettings
 from gitdailies_server.storage.timestamps import to_us, utc_now
 
+from gitdailies_dora.accounts.keyless.issuer_keys import IssuerKeys
 from gitdailies_dora.accounts.keys.unknown_keys import UnknownKeys
 from gitdailies_dora.derived.worker import Deriver
 from gitdailies_dora.events.store import EventStore
@@ -36,6 +37,7 @@ class Installation:
     clock: Callable[[], datetime] = utc_now
     public: str = ""
     unknown_keys: UnknownKeys = field(default_factory=UnknownKeys)
+    issuer_keys: IssuerKeys = field(default_factory=IssuerKeys)
 
     @cached_property
     def teams(self) -> Teams:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 from gitdailies_connection.config.sections.settings import Source
 from gitdailies_core.events.events import Event
@@ -22,17 +21,10 @@ from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change, Ignored
 _TURN = {RESOLVED: 1, STARTED: 2}
 
 
-@dataclass
-class IgnoredCounts:
-    """The number of records that gave no event, by reason."""
-
-    ignored: Counter[str] = field(default_factory=Counter)
-
-
 def events(
-    records: Iterable[PastMessage], source: Source, routes: Routes, ignored: IgnoredCounts
+    records: Iterable[PastMessage], source: Source, routes: Routes, ignored: Counter[str]
 ) -> Iterator[Event]:
-    """Yield the events of *records*. Records that give none are counted in *ignored*."""
+    """Yield the events of *records*. Records that give none are counted in *ignored*, by reason."""
     changes: list[Change] = []
     seen: set[str | None] = set()
     for one in records:
@@ -41,9 +33,9 @@ def events(
                 seen.add(one.id)
                 yield one
             else:
-                ignored.ignored["deployed again by the same run, which counts once"] += 1
+                ignored["deployed again by the same run, which counts once"] += 1
         elif isinstance(one, Ignored):
-            ignored.ignored[one.reason] += 1
+            ignored[one.reason] += 1
         else:
             changes.append(one)
     decided = MemoryRecords()
@@ -55,7 +47,7 @@ def events(
         )
         decided.apply(decision)
         if decision.reason:
-            ignored.ignored[decision.reason.text] += 1
+            ignored[decision.reason.text] += 1
         yield from decision.events
 
 

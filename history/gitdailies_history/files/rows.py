@@ -235,7 +235,11 @@ def _check(
 def _placed(
     body: Mapping[str, Any], rule: Rule, row: Row, options: ReadOptions, fault: Any, ignored: list[str]
 ) -> Iterator[dict[str, Any]]:
-    """Yield *body* with the fields that `services` adds, once for each place where the event counts."""
+    """Yield *body* with the fields that `services` adds, once for each place where the event counts.
+
+    The row's own word for a service is left out: it may be an id, where the webhook's event has the name,
+    and two names would keep an end from its start.
+    """
     name = str(row.values.get(rule.service) or "").strip()
     routed = _routed(name, body["kind"], options)
     if routed.is_ignored:
@@ -246,7 +250,8 @@ def _placed(
         fault(rule.service, f"{wanted}, got {got(name) if name else 'nothing'}")
         return
     for target in routed.targets:
-        given = {"repo": target.repo, "environment": target.environment, "service": target.service}
+        service = None if target.service == name else target.service
+        given = {"repo": target.repo, "environment": target.environment, "service": service}
         yield {**body, **{field: text for field, text in given.items() if text}}
 
 

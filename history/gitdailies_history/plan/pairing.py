@@ -95,15 +95,21 @@ def pair(events: Iterable[IncidentEvent], unpaired: Unpaired) -> Iterator[Paired
         yield early
 
 
-def name(paired: Paired, *, source: str, incident: str, repo: str) -> str:
-    """Return the id of an event, made from source, incident, target and occurrence."""
+def name(
+    paired: Paired, first: dict[tuple[str, ...], str | None], *, source: str, incident: str, repo: str
+) -> str:
+    """Return the id of an event, made from source, incident, target and occurrence.
+
+    *first* has the first service of each of them, and is added to.
+    """
+    key = (paired.event.kind, paired.environment or "", paired.occurrence)
     return incident_event_id(
         kind=paired.event.kind,
         source=source,
         incident=incident,
         repo=repo,
         environment=paired.environment,
-        service=paired.service,
+        further=None if first.setdefault(key, paired.service) == paired.service else paired.service,
         occurrence=paired.occurrence,
     )
 

@@ -174,6 +174,7 @@ class Plan(AbstractContextManager["Plan"]):
         for incident, rows in groupby(cursor, key=itemgetter(3)):
             source, name, repo = incident.split(_SEPARATOR)
             waiting: dict[int, tuple[Any, ...]] = {}
+            first: dict[tuple[str, ...], str | None] = {}
             for found in pairing.pair(_incident_events(rows, waiting), unpaired):
                 if isinstance(found, pairing.EarlyEnd):
                     yield self._early_end(found, name)
@@ -181,7 +182,7 @@ class Plan(AbstractContextManager["Plan"]):
                 _, file, line, _, kind, at, _, _, id_, body = waiting.pop(found.event.number)
                 if not id_:
                     id_ = (
-                        pairing.name(found, source=source, incident=name, repo=repo)
+                        pairing.name(found, first, source=source, incident=name, repo=repo)
                         if found.occurrence
                         else content_id(Event.from_wire(json.loads(body)).digest())
                     )

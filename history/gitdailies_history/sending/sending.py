@@ -25,9 +25,9 @@ from gitdailies_core.events.receivers import OURS
 from gitdailies_core.values.secret import Secret
 
 from gitdailies_history.plan.encoding import Entry
-from gitdailies_history.sending import batches, verdicts
+from gitdailies_history.sending import batches
 from gitdailies_history.sending.checkpoint import Checkpoint
-from gitdailies_history.sending.verdicts import REFUSED, SENT, Verdict
+from gitdailies_history.sending.verdicts import REFUSED, SENT, Verdict, verdict_of
 
 Found = TypeVar("Found")
 
@@ -160,7 +160,7 @@ class Stream:
 
         def post() -> tuple[retry.Outcome, list[Verdict]]:
             outcome, results = self.sender.send_list(written, key=self.key)
-            return outcome, verdicts.of_list(results, batch) if results else []
+            return outcome, list(map(verdict_of, batch, results))
 
         verdict, found = self._until_answered(post)
         return found or self._all(batch, verdict)

@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from gitdailies_connection.http.event_lists import CREATED, EventResult
@@ -34,17 +33,10 @@ class Verdict(NamedTuple):
     reason: str = ""
 
 
-def of_list(results: Sequence[EventResult], batch: Sequence[Entry]) -> list[Verdict]:
-    """Return the verdicts of a list, in its order."""
-    return [
-        of_status(entry, result.status, result.reason) for entry, result in zip(batch, results, strict=True)
-    ]
-
-
-def of_status(entry: Entry, status: str, reason: str) -> Verdict:
-    """Return the verdict of one event."""
-    if status in _PLAIN:
-        return Verdict(entry, _PLAIN[status])
-    if status == "conflict" and _OCCURRENCE.fullmatch(entry.id):
+def verdict_of(entry: Entry, result: EventResult) -> Verdict:
+    """Return the verdict of one event of a list."""
+    if result.status in _PLAIN:
+        return Verdict(entry, _PLAIN[result.status])
+    if result.status == "conflict" and _OCCURRENCE.fullmatch(entry.id):
         return Verdict(entry, KNOWN)
-    return Verdict(entry, REFUSED, reason)
+    return Verdict(entry, REFUSED, result.reason)

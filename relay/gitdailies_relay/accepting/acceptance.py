@@ -26,8 +26,10 @@ from gitdailies_core.reasons import (
     NO_ROUTE,
     OTHER,
     QUARANTINED,
+    REPEATED_END,
     UNEXPECTED_PAYLOAD,
     UNMAPPED,
+    UPDATE,
     Reason,
 )
 from gitdailies_core.sources.deploy_messages import Deploy, Push
@@ -253,7 +255,7 @@ class _Acceptance:
             self._store_body(self._rows.quarantine, delivery, next(r for r in reasons if r.code == code))
         elif self._store_ignored and reasons and not any(isinstance(one.message, Push) for one in messages):
             filtered = next((reason for reason in reasons if reason.code in _NOT_WANTED), None)
-            if filtered or not events:
+            if filtered or not (events or REPLAYED in outcomes):
                 self._store_body(self._rows.ignored, delivery, filtered or reasons[0])
         repeated = bool(events) and {REPEATED, IGNORED}.issuperset(outcomes)
         return Accepted(delivery.id, tuple(events), tuple(reasons), code, tuple(outcomes), repeated)
@@ -302,8 +304,15 @@ class _Acceptance:
         records.put(decision.records, delivery.received_at)
         ids, reason = self._take(delivery, decision)
         outcome = STORED if ids else IGNORED
-        if reason is not None and reason.code == UNMAPPED and message.state != UPDATED:
+        if reason is not None and reason.code == UNMAPPED:
             outcome = UNMAPPED
+        if outcome == UNMAPPED and message.state == UPDATED:  # it counts with no line either
+            update = f"{message.word} neither starts nor ends an incident"
+            outcome, reason = IGNORED, Reason(UPDATE, update)
+        ends = [one.ended_at for one in records.occurrences(message.incident)] if delivery.replay else []
+        if reason is not None and reason.code == REPEATED_END and message.at in ends:
+            # Its start waited, too. It was replayed first, with this end.
+            outcome, reason = REPLAYED, Reason(REPEATED_END, "its end was sent with its start")
         if before is not None and outcome == STORED:
             # A route was added after a part of it was stored. Repeats go on finding the first row.
             outcome = REPLAYED

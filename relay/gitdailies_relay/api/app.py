@@ -24,7 +24,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial, wraps
 from http import HTTPStatus
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import structlog
 from gitdailies_connection.config.config_file import ConfigFile
@@ -51,7 +51,7 @@ from gitdailies_core.errors import ConfigurationError, GitDailiesError, StoreUna
 from gitdailies_core.values import strict_json
 from gitdailies_core.values.secret import Secret
 from gitdailies_server.http.allowed_hosts import AllowedHosts
-from gitdailies_server.storage.database import transaction
+from gitdailies_server.storage.database import Session, transaction
 from gitdailies_server.storage.timestamps import from_us, now_us
 from msgspec import structs
 from starlette.applications import Starlette
@@ -81,7 +81,7 @@ from gitdailies_relay.operations import acting, deliveries, services
 from gitdailies_relay.operations.acting import Actor, Order
 from gitdailies_relay.operations.deliveries import DeliveryChoice
 from gitdailies_relay.operations.metrics import RelayMetrics
-from gitdailies_relay.operations.outcomes import ACTIONS, CLOSE, REPLAY, UNMAPPED
+from gitdailies_relay.operations.outcomes import ACTIONS, CLOSE, IGNORED, REPLAY, UNMAPPED
 from gitdailies_relay.store import refusals
 from gitdailies_relay.store.store import RelayStore
 
@@ -93,6 +93,7 @@ _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 _FOREVER_US = 2**62
 _AN_OBJECT = "body: expected a JSON object, got"
 
+Found = TypeVar("Found")
 Endpoint: TypeAlias = Callable[[Request], Awaitable[RelayAnswer]]
 
 
@@ -206,15 +207,12 @@ class StatusListener:
 
     async def _list(self, request: Request) -> DeliveryPage:
         choice, limit, after = listing_of(request.query_params.multi_items(), list(self._sources))
-        page: DeliveryPage = await self._read(lambda s: deliveries.page(s, choice, limit=limit, after=after))
-        return page
+        return await self._read(lambda s: deliveries.page(s, choice, limit=limit, after=after))
 
     async def _show(self, request: Request) -> ShownDelivery:
         choice, _, _ = listing_of(request.query_params.multi_items(), list(self._sources))
         id_, routes, file = request.path_params["id"], self.intake.settings.routes, self.configuration.path
-        found: ShownDelivery | None = await self._read(
-            lambda s: deliveries.one(s, id_, routes, file, bodies=choice.bodies)
-        )
+        found = await self._read(lambda s: deliveries.one(s, id_, routes, file, bodies=choice.bodies))
         if found is None:
             raise Stopped(404, RelayProblem("not found", "the store has no such delivery"))
         return found
@@ -223,7 +221,7 @@ class StatusListener:
         given = parameters(request.query_params.multi_items(), ("source", "limit", "after"))
         limit, source, after = limit_of(given), given.get("source") or None, given.get("after")
         before = deliveries.place_of(after, "after") if after else (_FOREVER_US, 0)
-        rows: Sequence[refusals.RefusalGroup] = await self._read(
+        rows = await self._read(
             lambda s: refusals.newest(s, limit=limit + 1, before=before, since=0, source=source)
         )
         shown = rows[:limit]
@@ -232,10 +230,7 @@ class StatusListener:
 
     async def _services(self, _request: Request) -> ServiceReport:
         routes, file, writable = self.intake.settings.routes, self.configuration.path, self.reload is not None
-        report: ServiceReport = await self._read(
-            lambda s: services.report(s, self._sources, routes, file, writable=writable)
-        )
-        return report
+        return await self._read(lambda s: services.report(s, self._sources, routes, file, writable=writable))
 
     async def _map(self, request: Request) -> ActionResult:
         """Change the line of a service, take it over, and replay the deliveries that waited for it."""
@@ -246,6 +241,7 @@ class StatusListener:
         body = await _object(request)
         line, person = line_of(body), text_of(body, "person")
         async with self._writing:
+            never_counted = self.intake.settings.routes.table.get(line.service.casefold()) == ()
             change = await asyncio.to_thread(file.change, partial(with_line, line=line))
             try:
                 await self.reload()
@@ -254,6 +250,11 @@ class StatusListener:
                 raise UsageError(f"{file.name}: the line stays as it was, since {error}") from None
         LOG.info("service mapped", service=line.service, change=line.change, person=person)
         ids, more = await self._chosen(DeliveryChoice(outcome=UNMAPPED, service=line.name or line.service))
+        if never_counted:
+            # What waited before then waits again, or counts. A line may have an id, which only bodies have.
+            ignored = DeliveryChoice(outcome=IGNORED, q=line.service, bodies=True)
+            again, more_again = await self._chosen(ignored)
+            ids, more = sorted({*ids, *again}), more or more_again
         return structs.replace(await self._do(Order(REPLAY, person), ids), more=more)
 
     async def _send_example(self, request: Request) -> ExampleDelivery:
@@ -263,11 +264,11 @@ class StatusListener:
         if source is None:
             raise Stopped(404, RelayProblem("not found", "gitdailies.yml has no such source"))
         secrets, now = self.intake.settings.secrets[name].current, from_us(now_us())
-        sent = await asyncio.to_thread(send_example, self.address, source, secrets, self.token, now)
-        if sent.starts_incident:
+        id_, starts = await asyncio.to_thread(send_example, self.address, source, secrets, self.token, now)
+        if starts:
             with contextlib.suppress(UsageError):  # what repeats an example starts nothing
-                await self._do(Order(CLOSE, person, "it is an example"), [sent.delivery])
-        return ExampleDelivery(sent.delivery)
+                await self._do(Order(CLOSE, person, "it is an example"), [id_])
+        return ExampleDelivery(id_)
 
     async def _pause(self, request: Request, *, ends: bool) -> PauseResult:
         """Pause or resume a source or everything, as the commands do."""
@@ -305,8 +306,7 @@ class StatusListener:
         return self.intake.settings.sources
 
     async def _chosen(self, choice: DeliveryChoice) -> tuple[list[str], bool]:
-        found: tuple[list[str], bool] = await self._read(lambda s: deliveries.chosen_ids(s, choice))
-        return found
+        return await self._read(lambda s: deliveries.chosen_ids(s, choice))
 
     async def _do(self, order: Order, ids: Sequence[str]) -> ActionResult:
         actor = Actor(self.store.database, self._sources, self.intake.settings.routes)
@@ -314,7 +314,7 @@ class StatusListener:
         self.on_acted()
         return result
 
-    async def _read(self, read: Callable[[Any], Any]) -> Any:
+    async def _read(self, read: Callable[[Session], Found]) -> Found:
         return await asyncio.to_thread(self.store.report, read)
 
 

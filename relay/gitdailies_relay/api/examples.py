@@ -9,7 +9,6 @@ import re
 import secrets as random
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 from gitdailies_connection.config.sections.settings import Source
@@ -39,32 +38,18 @@ _HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
 _SECONDS = 10.0
 
 
-class FreshExample(NamedTuple):
-    """A request to send, less its proof, and whether it starts an incident, which then has to end."""
-
-    request: Request
-    starts_incident: bool
-
-
-class SentExample(NamedTuple):
-    """The delivery that an example became, and whether it started an incident."""
-
-    delivery: str
-    starts_incident: bool
-
-
 def send_example(
     address: str, source: Source, secrets: Sequence[Secret], token: Secret, now: datetime
-) -> SentExample:
-    """Send an example of *source* to the relay at *address*, and return the delivery that it became.
+) -> tuple[str, bool]:
+    """Send an example of *source* to the relay at *address*.
 
-    Raises UsageError with the reason if no example can be made, or if the relay does not take it. It waits
-    for the answer, so it is for a thread.
+    Returns the delivery that it became, and whether it started an incident, which then has to end. Raises
+    UsageError with the reason if no example can be made, or if the relay does not take it. It waits for the
+    answer, so it is for a thread.
     """
     if not secrets:
         raise UsageError(f"{source.name}: it has no secret; have the tool send a test")
-    example = fresh_example(source, random.choice)
-    request = example.request
+    request, starts = fresh_example(source, random.choice)
     try:
         proof = sign(adapter_of(source), request.body, secrets[0], source.proof, now)
     except ConfigurationError as error:
@@ -82,13 +67,14 @@ def send_example(
         raise UsageError(f"{source.name}: the relay refuses its own example: the proof is wrong")
     if not isinstance(delivery, str):
         raise UsageError(f"{source.name}: the relay answered its own example with {answer.status}")
-    return SentExample(delivery, example.starts_incident)
+    return delivery, starts
 
 
-def fresh_example(source: Source, choose: Callable[[str], str]) -> FreshExample:
-    """Return an example of *source*; *choose* picks one of some characters at random, like `secrets.choice`.
+def fresh_example(source: Source, choose: Callable[[str], str]) -> tuple[Request, bool]:
+    """Return an example of *source*, less its proof, and whether it starts an incident.
 
-    Raises UsageError for a source that has no example that counts.
+    *choose* picks one of some characters at random, like `secrets.choice`. Raises UsageError for a
+    source that has no example that counts.
     """
     adapter = adapter_of(source)
     if not adapter.examples:
@@ -105,8 +91,8 @@ def fresh_example(source: Source, choose: Callable[[str], str]) -> FreshExample:
                 fresh = _freshened(example.request, list(_ids(counted)), choose, short=short)
                 again = _counted(adapter, source, fresh)
                 if again and not {_subject(one) for one in again} & {_subject(one) for one in counted}:
-                    return FreshExample(fresh, starts)
-            return FreshExample(example.request, starts)
+                    return fresh, starts
+            return example.request, starts
     raise UsageError(f"{source.name}: none of its examples counts by itself; have the tool send a test")
 
 

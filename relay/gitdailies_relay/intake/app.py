@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import structlog
 from gitdailies_connection.config.sections.settings import RelaySettings, Source
@@ -319,7 +318,9 @@ class IntakeApp:
         loop = asyncio.get_running_loop()
         if loop.time() >= self._ready_until:
             try:
-                await asyncio.wait_for(self.store.run(_touch, task="readiness"), ANSWER_SECONDS)
+                await asyncio.wait_for(
+                    self.store.run(lambda s: s.execute(_TOUCH, (now_us(),)), task="readiness"), ANSWER_SECONDS
+                )
             except (StoreUnavailable, TimeoutError) as error:
                 return responses.unavailable(_reason(error))
             self._ready_until = loop.time() + READY_SECONDS
@@ -338,7 +339,3 @@ _TOUCH = (
     "INSERT INTO destinations (name, paused, reason, since) VALUES ('', '', 'readiness', ?)"
     " ON CONFLICT (name) DO UPDATE SET since = excluded.since"
 )
-
-
-def _touch(connection: Any) -> None:
-    connection.execute(_TOUCH, (now_us(),))

@@ -42,7 +42,10 @@ def as_example(source: Source) -> tuple[Source, Routes]:
 
 def marked(interpretation: Interpretation, now: datetime) -> Interpretation:
     """Return an example as one of *now*, whose incident has a title that says so."""
-    messages = [one._replace(message=_marked(one.message, now)) for one in interpretation.messages]
+    lines = ("an example, for which no line of gitdailies.yml is asked",)
+    messages = [
+        one._replace(message=_marked(one.message, now), lines=lines) for one in interpretation.messages
+    ]
     return interpretation._replace(messages=tuple(messages))
 
 
@@ -51,5 +54,5 @@ def _marked(message: Message, now: datetime) -> Message:
         return replace(message, at=now, again_at=None, title=f"Example: {message.title or message.incident}")
     if isinstance(message, Deploy):
         # What the vendor tells the state of may have the name of something real.
-        return replace(message, at=now, object="")
+        return replace(message, at=now, object="", repo=EXAMPLE.repo, environment=EXAMPLE.environment)
     return message

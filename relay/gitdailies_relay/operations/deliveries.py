@@ -25,6 +25,7 @@ from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 from gitdailies_core.incidents.routing import FALLBACK, Routes
 from gitdailies_core.values import times
+from gitdailies_core.values.deploy_target import EXAMPLE
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us, to_us
 
@@ -310,7 +311,8 @@ def _mapped_by(
     A line may name the service's id, which an event does not have. Then the delivery of the start tells it.
     """
     said = {line for message in known.messages for line, _ in reading.MAPPED_BY.findall(message.reason)}
-    for name in _of_events(known, "service"):
+    is_example = EXAMPLE.repo in _of_events(known, "repo")
+    for name in () if is_example else _of_events(known, "service"):
         found = next(iter(said)) if len(said) == 1 else routes.line_for(name)
         if not said and found == FALLBACK:
             found = None

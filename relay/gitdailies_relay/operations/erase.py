@@ -28,6 +28,13 @@ _EVENTS_OF = "SELECT seq, delivery, id FROM events WHERE id = ? OR delivery = ?"
 _OLD_EVENTS = "SELECT seq, delivery, id FROM events WHERE stored_at < ? ORDER BY seq LIMIT ?"
 # The queries of a repository: its events, a page at a time, and the other tables that name it.
 _BODIES_AFTER = "SELECT seq, id, {} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
+# What has a mark: its events and deliveries, and its incidents.
+_OF_MARK = (
+    "SELECT id FROM events WHERE incident LIKE ? UNION SELECT delivery FROM deliveries WHERE incident LIKE ?"
+)
+_CLOSE_MARKED = (
+    "UPDATE occurrences SET state = 'closed' WHERE incident LIKE ? AND state IN ('held', 'open', 'merged')"
+)
 _NAMES = "SELECT DISTINCT repo FROM {}"
 _OF_REPO = {
     "occurrences": "UPDATE occurrences SET state = 'closed' WHERE repo = ?"
@@ -83,7 +90,13 @@ def erase(database: Database, erasure: Erasure, *, dry: bool = False) -> Erased:
         erased.counts += count_rows(database, _OLD, to_us(erasure.before))
     elif erasure.before is not None:
         erased.counts += turns.repeat(partial(_erase_old, before=erasure.before))
-    for id_ in _ids_of(database, erasure.repo) if erasure.repo else erasure.events:
+    ids = _ids_of(database, erasure.repo) if erasure.repo else erasure.events
+    if erasure.mark:
+        with turns.turn() as session:
+            marked = f"{erasure.mark}%"
+            session.execute(_CLOSE_MARKED, (marked,))
+            ids = [id_ for (id_,) in session.execute(_OF_MARK, (marked, marked)).fetchall()]
+    for id_ in ids:
         with turns.turn() as session:
             counted = _erase_one(session, id_, database.as_bytes)
             if not counted and session.execute(_KNOWN_DELIVERY, (id_,)).fetchone() is None:

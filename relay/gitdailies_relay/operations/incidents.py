@@ -66,12 +66,13 @@ def _open_incident(session: Session, row: tuple[Any, ...], now: int) -> OpenInci
     record = record_of(columns)
     target, started_at = record.target, record.started_at
     assert started_at is not None, "what is open has a start"
-    event = record.event_id(INCIDENT_STARTED, source)
-    opened_by = word = None
+    ids = record.event_ids(INCIDENT_STARTED, source)
+    openers: dict[str, tuple[str, str]] = {}
     for delivery, said, events in session.execute(_STORED, (record.incident, source)).fetchall():
-        if event in json.loads(events):
-            opened_by, word = delivery, said
-            break
+        for id_ in json.loads(events):
+            openers.setdefault(id_, (delivery, said))
+    event = next((id_ for id_ in ids if id_ in openers), ids[-1])
+    opened_by, word = openers.get(event, (None, None))
     found = session.execute(_EVENT, (record.incident, event, destination)).fetchone()
     return OpenIncident(
         source=source,

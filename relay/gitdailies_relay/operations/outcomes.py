@@ -123,6 +123,8 @@ def _without_events(facts: DeliveryFacts) -> tuple[str, str]:
     if reasons:
         return DISCARDED, f"Discarded: {reasons[0]}" if reasons[0] else "Discarded"
     outcomes = {message.outcome for message in facts.latest}
+    if told := [one.reason for one in facts.latest if one.outcome == "replayed" and not one.events]:
+        return PASSED_ON, f"Passed on: {told[0]}"
     if outcomes & {"stored", "replayed"}:
         return PASSED_ON, "Passed on some time ago: its events are no longer stored here"
     ignored = next((one for one in facts.waits if one.code in NOT_WANTED), None)

@@ -5,7 +5,9 @@ Bodies are translated again with the current routes, so that a service with a ne
 
 from __future__ import annotations
 
+import json
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -26,9 +28,8 @@ from gitdailies_connection.relay.answers import (
 from gitdailies_core.errors import GitDailiesError
 from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import UNMAPPED
-from gitdailies_core.sources.protocol import Change, Service
+from gitdailies_core.sources.protocol import RESOLVED, Change, Service
 from gitdailies_core.sources.request import Request
-from gitdailies_core.values.deploy_target import EXAMPLE
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us
@@ -49,7 +50,8 @@ PLACEHOLDER = "REPOSITORY"
 # How many bodies are read to find unmapped services, and deliveries to find the last use of a line.
 MOST_BODIES = 1000
 MOST_READ = 20_000
-_NEWEST = "SELECT seq, received_at, reason FROM deliveries ORDER BY seq DESC LIMIT ?"
+_NEWEST = "SELECT seq, received_at, reason, delivery FROM deliveries ORDER BY seq DESC LIMIT ?"
+_EVENTS = "SELECT body FROM events WHERE delivery = ?"
 _WAITING = "SELECT count(*) FROM quarantine WHERE code = 'unmapped' AND replayed_at IS NULL"
 # Words that tell services of one repository apart, not repositories.
 _COMMON = frozenset({"prod", "production", "staging", "live", "service", "app", "the", "team"})
@@ -58,12 +60,12 @@ _WORD = re.compile(r"[^\W_]+")
 
 @dataclass
 class _Counted:
-    """What deliveries say of one service without a line, as they are read."""
+    """What deliveries say of one service without a line, as they are read. Incidents have a last state."""
 
     service: Service
     last_at: int
     deliveries: int = 0
-    incidents: set[str] = field(default_factory=set)
+    incidents: dict[str, str] = field(default_factory=dict)
 
 
 def unmapped_services(
@@ -84,7 +86,7 @@ def unmapped_services(
             key = (name, (*service.aliases, service.name)[0].casefold())
             counted = found.setdefault(key, _Counted(service, received_at))
             counted.service = service
-            counted.incidents.add(change.incident)
+            counted.incidents.setdefault(change.incident, change.state)
             counted.deliveries += key not in in_delivery
             counted.last_at = max(counted.last_at, received_at)
             in_delivery.add(key)
@@ -95,6 +97,7 @@ def unmapped_services(
             one.service.aliases,
             one.deliveries,
             len(one.incidents),
+            sum(state != RESOLVED for state in one.incidents.values()),
             from_us(one.last_at),
         )
         for (source, _), one in found.items()
@@ -191,6 +194,7 @@ def report(
                 not targets,
                 tuple(LineTarget(route.repo, route.environment, route.service) for route in targets),
                 from_us(used.at.get(name)),
+                tuple(sorted(used.services.get(name, ()))),
             )
             for name, targets in routes.table.items()
         ),
@@ -209,27 +213,31 @@ def _suggested(one: UnmappedService, repos: Sequence[str]) -> SuggestedService:
 class _Used(NamedTuple):
     """When the newest deliveries used each line (µs), the repositories of the lines, and how far that goes.
 
+    `services` has, by the line, the names in the events of its newest delivery for each repository.
     `looked_back_to` is None if every delivery was read: the first has number 1.
     """
 
     at: Mapping[str, int]
     repos: frozenset[str]
     looked_back_to: datetime | None
+    services: Mapping[str, set[str]]
 
 
 def _used(session: Session) -> _Used:
     rows = session.execute(_NEWEST, (MOST_READ,)).fetchall()
-    found = [
-        (line, repo, at)
-        for _, at, reason in rows
-        for line, repo in MAPPED_BY.findall(reason)
-        if repo != EXAMPLE.repo
-    ]
-    number, oldest, _ = rows[-1] if rows else (1, 0, "")
+    found = [(line, repo, at) for _, at, reason, _ in rows for line, repo in MAPPED_BY.findall(reason)]
+    # Where one delivery has several lines, its events do not say of which they are.
+    newest = {pairs[0]: row[3] for row in reversed(rows) if len(pairs := MAPPED_BY.findall(row[2])) == 1}
+    services: dict[str, set[str]] = defaultdict(set)
+    for (line, _), delivery in newest.items():
+        for (body,) in session.execute(_EVENTS, (delivery,)).fetchall():
+            services[line].add(json.loads(body).get("service") or "")
+    number, oldest, *_ = rows[-1] if rows else (1, 0)
     return _Used(
         {line: at for line, _, at in reversed(found)},
         frozenset(repo for _, repo, _ in found),
         from_us(oldest) if number > 1 else None,
+        services,
     )
 
 

@@ -38,6 +38,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 Job: TypeAlias = Callable[[Session], Any]
 Item: TypeAlias = "Delivery | AttemptGroup | Task | Job"
 Value = TypeVar("Value")
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ class RelayStore:
         """
         return await self._writer.put(Task(task, job) if task else job)
 
-    def report(self, read: Callable[[Session], Any]) -> Any:
+    def report(self, read: Callable[[Session], Found]) -> Found:
         """Return the result of *read*, on a connection of its own. Any thread may call this."""
         with reading(self.database) as session:
             return read(session)

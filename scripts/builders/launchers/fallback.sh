@@ -24,6 +24,7 @@
   url=$(first "$(input WEBHOOK_URL)" "${GITDAILIES_WEBHOOK_URL:-}")
   key=$(first "$(input WEBHOOK_KEY)" "${GITDAILIES_WEBHOOK_KEY:-}")
 @NAMED@
+  case $(input AUTH) in "" | [Kk][Ee][Yy]) ;; *) doubt="auth: only Python gets an ID token" key=${key:-none} ;; esac
 
   # A variable of ours that does not exist may be a typing error of one that does.
   unknown=$(

@@ -9,6 +9,7 @@ ABOUT = {
     "path": "The folder of the checkout, if it is neither the job's folder nor one right below it.",
     "webhook-url": "The address of the DORA server.",
     "webhook-key": "The webhook key, a secret.",
+    "auth": "key sends the webhook key, oidc an ID token, where the platform makes them for jobs.",
     "environment": "The environment, such as production. By default the one that the platform names.",
     "service": "The service, if the repository holds several.",
     "type": "The kind of deploy, one of deploy, rollback, hotfix.",
@@ -44,7 +45,7 @@ ABOUT = {
     "fail-on-error": "End with an error if the deploy could not be reported.",
 }
 # Of those that have one.
-DEFAULTS = {"timeout": "10", "dry-run": "false", "debug": "false", "fail-on-error": "false"}
+DEFAULTS = {"auth": "key", "timeout": "10", "dry-run": "false", "debug": "false", "fail-on-error": "false"}
 
 if set(ABOUT) != {*DEPLOY_INPUTS, *STEP_INPUTS}:
     raise ValueError(f"inputs: expected {sorted({*DEPLOY_INPUTS, *STEP_INPUTS})}, got {sorted(ABOUT)}")

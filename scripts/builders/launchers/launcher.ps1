@@ -159,6 +159,7 @@ function Send-Report {
     $named = Get-First $Platform.Named
     $key = if ($named) { Get-First $named } else { Get-Setting 'WEBHOOK_KEY' }
     if (-not $key) { $key = Get-First 'GITDAILIES_WEBHOOK_KEY' }
+    if (@('', 'key') -notcontains "$(Get-Setting 'AUTH')") { $deploy.Doubt = 'auth: only Python gets an ID token' }
     if (-not $deploy.Doubt -and $address -notmatch '^https?://[^@/\s]+(/\S*)?$') { $deploy.Doubt = 'webhook-url: expected an http or https address without a user' }
     if (-not $deploy.Doubt -and $key -notmatch '^[\x21-\x7e]+$') { $deploy.Doubt = 'webhook-key: expected a webhook key' }
     if ($deploy.Doubt) { return @{ Code = 2; Problem = $deploy.Doubt } }

@@ -229,7 +229,7 @@ _KNOWN = [
     for name in (
         *(name.upper().replace("-", "_") for name in INPUTS),
         # What the manifests set, and a library's folder.
-        *("JOB_STATUS", "WARNING_EXIT", "LIBRARY"),
+        *("JOB_STATUS", "WARNING_EXIT", "LIBRARY", "ID_TOKEN"),
     )
 ]
 

@@ -27,7 +27,8 @@ from gitdailies_core.errors import GitDailiesError
 from gitdailies_core.values.times import text_of
 
 # Part of a key is as bad as a whole one. Lists of keys show fewer characters than this pattern matches.
-_KEY = re.compile(rb"(gdk_)[0-9A-Za-z]{8,}")
+# An ID token begins with JSON in Base64.
+_KEY = re.compile(rb"(gdk_)[0-9A-Za-z]{8,}|(eyJ)[0-9A-Za-z_-]{8,}[0-9A-Za-z_.-]*")
 _LONGEST = 2000
 _LONGEST_IN_TEXT = 300
 # In a line of text, any other value is written as JSON, so that no value can forge a field.
@@ -134,7 +135,7 @@ def _line(_: Any, level: str, entry: structlog.typing.EventDict) -> bytes:
     line = _dump(entry)
     if len(line) > _LONGEST:
         line = _dump({name: _cut(value) for name, value in entry.items()})
-    return _KEY.sub(rb"\1***", line) if b"gdk_" in line else line
+    return _KEY.sub(rb"\1\2***", line) if b"gdk_" in line or b"eyJ" in line else line
 
 
 def text_line(_: Any, level: str, entry: structlog.typing.EventDict) -> bytes:
@@ -148,7 +149,7 @@ def text_line(_: Any, level: str, entry: structlog.typing.EventDict) -> bytes:
     shown = event[:_LONGEST_IN_TEXT]
     shown = shown if shown.isascii() and shown.isprintable() else json.dumps(shown)
     line = "  ".join([moment, f"{mark}{shown}", *fields]).encode()
-    return _KEY.sub(rb"\1***", line)
+    return _KEY.sub(rb"\1\2***", line)
 
 
 def _shown(value: Any) -> str:

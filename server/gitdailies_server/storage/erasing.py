@@ -34,12 +34,16 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 @dataclass(frozen=True)
 class Erasure:
-    """What to erase, one of these: events by id, those of a folded *repo*, all before a moment, or a text."""
+    """What to erase, one of these: events by id, those of a folded *repo*, all before a moment, or a text.
+
+    Or what has a *mark*: events whose ids, or those of their incidents, begin with it.
+    """
 
     events: tuple[str, ...] = ()
     repo: str = ""
     before: datetime | None = None
     text: ErasedText | None = None
+    mark: str = ""
 
 
 @dataclass

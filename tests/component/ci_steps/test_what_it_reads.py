@@ -137,6 +137,8 @@ def test_variables() -> None:
         recorded.asked = asked
         GITHUB_ACTIONS.read(Variables(recorded), case.get("event"))
         step.inputs(recorded)
+        assert step.oidc is not None
+        assert step.oidc(recorded, "https://dora.example.com") == ""
     names = [name for name in LISTED if re.fullmatch(r"[A-Z_]+\*?", name)]
 
     assert {name for name in asked if not any(fnmatch(name, one) for one in names)} == set()

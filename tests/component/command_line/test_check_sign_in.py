@@ -33,3 +33,22 @@ def test_check_asks_the_provider(run: Callable[..., Any], tmp_path: Path) -> Non
         provider.configuration = {"issuer": "https://login.example.com"}
         assert finding()[:2] == (2, "fault")
     assert finding()[:2] == (0, "unproven")
+
+
+def test_check_asks_the_issuers_of_id_tokens(run: Callable[..., Any], tmp_path: Path) -> None:
+    """Each issuer of `dora.trusted_ci` is asked once for its keys, and one that has none is named."""
+
+    def findings() -> list[tuple[str, str]]:
+        entry = f'{{issuer: "{issuer}", platform: gitlab, repositories: ["larkspur/*"]}}'
+        (tmp_path / "gitdailies.yml").write_text(f"dora:\n  trusted_ci: [{entry}, {entry}]\n")
+        found = json.loads(run("check", "--json").stdout)["findings"]
+        return [(one["level"], one["text"]) for one in found if "trusted_ci" in one["text"]]
+
+    with hostile_provider() as provider:
+        issuer = provider.issuer
+        assert findings() == [("ok", f"dora.trusted_ci: {issuer} publishes its keys")]
+        provider.keys = []
+        [(level, text)] = findings()
+        assert (level, "expected a key for signatures, got none" in text) == ("unproven", True)
+    [(level, text)] = findings()
+    assert (level, text.startswith(f"dora.trusted_ci: {issuer}: ")) == ("unproven", True)

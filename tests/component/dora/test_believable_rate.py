@@ -232,6 +232,10 @@ def test_the_card_says_what_to_do(receiver: Receiver, owner: Visitor, key: str) 
         assert "Decide on" not in owner.get(f"/dora?{query}&view=wall").text
         # Nothing is decided about a moment in the past.
         assert "Decide on" not in owner.get(f"/dora?{query}&now={datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}").text
+    link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="reader").text)[0]
+    (reader := Visitor(receiver)).join(link, "Rea")
+    read = text_of(reader.get(f"/dora?{PERIOD}").text)
+    assert ("Members decide on the 8 that may have failed." in read, "you decide" in read) == (True, False)
     card = page.partition('<h2 id="changeFailRate">')[2].partition("</section>")[0]
     shown, _, folded = card.partition("Numbers by")
     assert re.findall("<dt>([^<]+)", shown) == ["Unlinked incidents"]

@@ -217,7 +217,9 @@ def test_a_reader_corrects_nothing(receiver: Receiver, key: str) -> None:
         member.post("/corrections/undo", form=PAGE, event=START, back=PAGE),
         member.post("/review/acknowledge", form=PAGE, line="1", back=PAGE),
     ]
-    assert [(one.status_code, "For members only" in one.text) for one in refused] == [(403, True)] * 3
+    assert [(one.status_code, "For members and owners only" in one.text) for one in refused] == [
+        (403, True)
+    ] * 3
     with transaction(receiver.store) as session:
         session.execute("UPDATE people SET role = 'viewer' WHERE id = 2")
     assert '<td data-label="role">member</td>' in owner.get("/settings/people").text
@@ -275,3 +277,17 @@ def test_rework_is_said_beside_the_outcome(receiver: Receiver, key: str) -> None
     assert delete(receiver, key, said).json()["what"] == "not-rework"
     assert delete(receiver, key, said).status_code == 404
     assert put(receiver, key, "/api/deploys/e/rework", rework=True, reason="no deploy").status_code == 404
+
+
+def test_what_a_form_did_is_said_once(receiver: Receiver, key: str) -> None:
+    """The page after a correction and after its undo says so at its top; when it is loaded again, no more."""
+    owner, _ = members(receiver)
+    assert correct(owner, event=START, what="no-deploy", reason="a drill").status_code == 303
+    said = '<p class="notice" role="status">'
+    assert f"{said}Corrected. The figures follow." in owner.get(PAGE).text
+    assert "Corrected." not in owner.get(PAGE).text
+    assert owner.post("/corrections/undo", form=PAGE, event=START, back=PAGE).status_code == 303
+    assert f"{said}The correction is undone." in owner.get(PAGE).text
+    assert "The correction is undone." not in owner.get(PAGE).text
+    owner.session.cookies.set("gitdailies-said", "<b>anything</b>")
+    assert "anything" not in owner.get(PAGE).text

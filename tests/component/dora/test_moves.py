@@ -205,9 +205,38 @@ def test_the_page_moves_and_moves_back(receiver: Receiver, key: str) -> None:
     back = owner.post("/events/move", form=link, **fields)
     assert counted(receiver, key)[WRONG]["events"] == 3, "the other move stays"
     page = owner.get(back.headers["location"]).text
+    assert "The move is undone." in page
     fields = dict(
         re.findall(r'name="(repo|incident|undo)" value="([^"]*)"', page.partition("Undo the move")[0])
     )
     owner.post("/events/move", form=link, **fields)
     assert counted(receiver, key) == BEFORE
     assert owner.get("/settings/audit").text.count("moved back the incidents of") == 2
+
+
+def test_a_reader_is_led_to_nothing_that_is_refused(receiver: Receiver, key: str) -> None:
+    """From the first page on, no link answers 403, and no form but their own account's is shown."""
+    owner, reader = Visitor(receiver), Visitor(receiver)
+    owner.join(invite_owner(receiver.store), "Kim")
+    link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="reader").text)[0]
+    assert reader.join(link, "Rea").status_code == 303
+    overview = "/dora?from=2026-03-01&to=2026-04-01"
+    text = reader.get(overview).text
+    assert f"{WRONG} has incidents and no deploys; did you mean {RIGHT}" in text
+    waiting, opened, forms = [overview, "/review?week=2026-W10"], set[str](), set[str]()
+    while waiting:
+        path = waiting.pop(0)
+        if path.split("?")[0] + str(path.count("repo=")) in opened:
+            continue
+        opened.add(path.split("?")[0] + str(path.count("repo=")))
+        answer = reader.get(path)
+        assert answer.status_code < 400, path
+        forms |= set(re.findall(r'<form method="post" action="([^"]+)"', answer.text))
+        found = map(html.unescape, re.findall(r'href="(/[^"#]*)', answer.text))
+        waiting += [href for href in found if not href.startswith(("/help", "/static", "/docs", "/api"))]
+    assert {"/dora1", "/events1", "/settings0", "/settings/services0", "/deliveries0"} <= opened
+    assert forms <= {"/sign-out", "/settings/tokens", "/settings/sessions", "/settings/password"}
+    for path, who in (("/events/move", "members and owners"), ("/settings/people", "owners")):
+        refused = reader.get(path)
+        said = f"Only {who} may open this page. You are a reader."
+        assert (refused.status_code, said in refused.text) == (403, True)

@@ -17,7 +17,7 @@ from tests.support.dora.running import Receiver
 from tests.support.dora.visitor import Visitor
 from tests.support.dora.with_relay import STATUS_KEY, pages_and_relay
 from tests.support.processes import eventually
-from tests.support.relay.deliveries import pagerduty, signed
+from tests.support.relay.deliveries import ENDED_AT, pagerduty, signed
 from tests.support.relay.running import Relay
 
 MARKUP = "<script>alert(1)</script>"
@@ -286,15 +286,15 @@ def test_a_service_is_mapped_by_form(both: Both) -> None:
     assert "wrote a line for the service" in both.owner.get("/settings/audit").text
 
 
-def press(owner: Visitor, page: str, button: str) -> str:
-    """Press the button of the notice that a line was changed; return the page that follows."""
-    notice = page.partition('<div class="notice" role="status">')[2].partition("</div>")[0]
-    notice = notice.rpartition("<form")[2]
-    assert re.findall(r'<button class="quiet">(\w+)', notice) == [button]
-    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', notice))
+def press(owner: Visitor, page: str, button: str, **more: str) -> str:
+    """Press the one button of a form of the notice of a change; return the page that follows."""
+    notice = page.partition('<div class="notice" role="status">')[2].partition("<section")[0]
+    forms = re.findall(r'<form method="post" action="([^"]*)"(.*?)</form>', notice, re.DOTALL)
+    ((address, form),) = [one for one in forms if re.findall(r"<button[^>]*>([^<]+)", one[1]) == [button]]
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
     del fields["form_token"]
     fields = {name: html.unescape(text) for name, text in fields.items()}
-    return owner.get(owner.post("/settings/services", **fields).headers["location"]).text
+    return owner.get(owner.post(address, **fields, **more).headers["location"]).text
 
 
 @pytest.mark.parametrize("service", ["worker", '""'])
@@ -332,7 +332,7 @@ def test_an_edited_line_leads_to_its_incidents_and_they_to_the_line(both: Both) 
     page = both.owner.get(done.headers["location"]).text
     assert "search counts for larkspur/search." in page
     assert ">Undo<" in page
-    (move,) = re.findall(r'<a href="([^"]*)">1 incident</a> still counts for larkspur/platform.', page)
+    (move,) = re.findall(r'<a href="([^"]*)">1 incident</a> still counts for larkspur/platform', page)
     moving = both.owner.get(html.unescape(move)).text
     assert re.findall(r'id="(?:to|reason)"[^>]* value="([^"]*)"', moving) == [
         "larkspur/search",
@@ -365,6 +365,62 @@ def test_a_wrong_line_is_named_until_it_is_put_right(both: Both) -> None:
     edit = {"service": "search", "repo": "larkspur/platforms", "change": "edit", "form": "/settings/services"}
     both.owner.post("/settings/services", **edit)
     assert line not in both.owner.get("/dora").text
+
+
+def test_only_the_incidents_of_the_line_are_offered_and_moved(both: Both) -> None:
+    """A line by an id leads to the incidents of its service alone; each move is undone by itself."""
+    events = both.receiver.key("reading", "read")
+    for number, service in enumerate(("attic", "attic", "web"), 1):
+        pagerduty("incident.triggered", f"Q{number}", service=service).post(both.relay.url)
+    for service in ("attic", "web"):
+        line = {"service": f"P-{service}", "name": service, "repo": "larkspur/web", "new": "yes"}
+        both.owner.post("/settings/services", form="/settings/services", **line)
+    eventually(lambda: len(both.receiver.events(events, repo="larkspur/web")) == 3)
+    given = {"service": "P-attic", "repo": "larkspur/attic", "new": "yes", "change": "edit"}
+    address = both.owner.post("/settings/services", form="/settings/services", **given).headers["location"]
+    page = both.owner.get(address).text
+    (move,) = re.findall(r'<a href="([^"]*)">2 incidents</a> still count for larkspur/web', page)
+    assert "P-web still count" not in both.owner.get(html.unescape(move)).text, "its line is right"
+    press(both.owner, page, "Move them to larkspur/attic", new="yes")
+    assert "still count" not in both.owner.get(address).text, "the incident of web is where it belongs"
+    web = {"repo": "larkspur/web", "service": "web", "to": "larkspur/other", "new": "yes", "reason": "a try"}
+    moved = both.owner.get(both.owner.post("/events/move", form="/events", **web).headers["location"]).text
+    press(both.owner, moved, "Undo the move")
+    places = {one["incidentId"]: one["repo"] for one in both.receiver.events(events)}
+    assert places == {"Q1": "larkspur/attic", "Q2": "larkspur/attic", "Q3": "larkspur/web"}
+
+
+def test_the_overview_and_the_review_say_what_waits_for_a_line(both: Both) -> None:
+    """Incidents of services without a line are named with their number, and how many are open."""
+    both.receiver.post(both.receiver.key("ci"), body("deploy"))
+    pages = ("/dora", "/review")
+    assert not any("Figures lack" in both.owner.get(page).text for page in pages)
+    for number, service in enumerate(("attic", "attic", "web"), 1):
+        pagerduty("incident.triggered", f"Q{number}", service=service).post(both.relay.url)
+    pagerduty("incident.resolved", "Q1", service="attic", at=ENDED_AT).post(both.relay.url)
+    told = 'Figures lack 3 incidents (2 open): 2 services have no line yet. <a href="/settings/services"'
+    for page in pages:
+        assert told in both.owner.get(page).text
+    for service in ("attic", "web"):
+        line = {"service": f"P-{service}", "ignore": "yes"}
+        both.owner.post("/settings/services", form="/settings/services", **line)
+    assert not any("Figures lack" in both.owner.get(page).text for page in pages)
+
+
+def test_what_waited_tells_the_truth_after_its_line_is_saved(both: Both) -> None:
+    """An end that counts with its start is no second end; an update does not lack a line that is there."""
+    for number, word in enumerate(("triggered", "acknowledged", "resolved")):
+        at = ENDED_AT if number == 2 else "2026-03-04T10:01:00Z"
+        pagerduty(f"incident.{word}", "Q1", service="attic", at=at).post(both.relay.url)
+    line = {"service": "P-attic", "name": "attic", "repo": "larkspur/attic", "new": "yes"}
+    both.owner.post("/settings/services", form="/settings/services", **line)
+    page = eventually(
+        lambda: text if (text := both.owner.get("/deliveries").text).count("Passed on</span>") == 2 else ""
+    )
+    for wrong in ("second end", "no line under services"):
+        assert wrong not in page
+    assert "its end was sent with its start" in page
+    assert "incident.acknowledged neither starts nor ends an incident" in page
 
 
 def test_a_changed_line_is_undone_by_one_button(both: Both) -> None:
@@ -408,6 +464,8 @@ def test_an_example_shows_the_whole_path(both: Both) -> None:
     assert "An example was sent." in page
     assert "gitdailies erase --repo gitdailies/example takes it back." in page
     assert "The secret matched" in page
+    assert "an example, for which no line of gitdailies.yml is asked" in page
+    assert ("line *" in page, "Mapped now" in page) == (False, False)
     assert "sent an example of" in both.owner.get("/settings/audit").text
     assert both.owner.post("/deliveries/relay/sources/nothing/example", form="/deliveries").status_code == 502
     member = both.member()

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from gitdailies_connection.config.sections.settings import TeamSettings
+from gitdailies_core.values.deploy_target import EXAMPLE
 from gitdailies_dora.accounts.first_owner import invite_owner
 from gitdailies_dora.figures.answers.numbers import ChangeFailRate
 from gitdailies_dora.figures.history.settings import FigureSettings
@@ -328,3 +329,40 @@ def test_a_filter_that_fits_no_event_is_said_with_the_nearest_name(
     assert receiver.post(receiver.key("all", "send", "read"), worked()).status_code == 202
     assert text in html.unescape(owner.get(f"/dora?{query}&{QUERY}").text)
     assert "no event has" not in html.unescape(owner.get("/dora?repo=larkspur/ledger&days=1").text)
+
+
+def test_a_repository_of_two_teams_says_what_is_in_each_row(receiver: Receiver, owner: Visitor) -> None:
+    """A row of a shared repository names its services; changed teams are no news of repositories."""
+    key = receiver.key("all", "send", "read")
+    deploys = [
+        {**body("deploy"), "id": service, "repo": "larkspur/shop", "service": service, "commitSHA": sha * 40}
+        for service, sha in (("api", "1"), ("worker", "2"))
+    ]
+    other = {**body("deploy"), "id": "other", "repo": "larkspur/ledger", "commitSHA": "3" * 40}
+    assert receiver.post(key, [*deploys, other]).status_code == 202
+    money = TeamSettings("money", "Money", (), (("larkspur/shop", "worker"),))
+    core = TeamSettings("core", "Core", ("larkspur/shop", "larkspur/ledger"))
+    receiver.reload(replace(settings_of(FigureSettings()), teams=(money, core)))
+    page = eventually(lambda: text if "Money" in (text := owner.get(f"/dora?{QUERY}").text) else "")
+    assert [row[0] for row in rows(page) if "shop" in row[0]] == [
+        "larkspur/shop only worker",
+        "larkspur/shop shared by several teams",
+    ]
+    assert "1 row is there again, since teams share repositories." in page
+    assert "What makes the figures was changed" not in owner.get("/dora").text
+    assert "What makes the figures was changed" in owner.get("/dora?team=money").text
+    said = owner.get("/settings/figures").text
+    assert "A change of teams changes the figures of a team, and no others." in said
+
+
+def test_examples_are_not_proposed_for_production(receiver: Receiver, owner: Visitor) -> None:
+    """The environment of examples is not named beside others that may be production, nor is its line."""
+    key = receiver.key("all", "send", "read")
+    example = {**body("deploy"), "id": "e", "repo": EXAMPLE.repo, "environment": EXAMPLE.environment}
+    staging = {**example, "id": "s", "environment": "staging"}
+    assert receiver.post(key, [*worked(), example, staging]).status_code == 202
+    page = owner.get("/dora?days=3650").text
+    assert ("staging (" in page, f"{EXAMPLE.environment} (" in page) == (True, False)
+    for id_, proposed in (("s", True), ("e", False)):
+        shown = owner.get(f"/events/id?id={id_}").text
+        assert ("is production, add it to <code>dora.production</code>" in shown) == proposed

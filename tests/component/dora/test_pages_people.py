@@ -10,6 +10,7 @@ from gitdailies_dora.sql.database import transaction
 from gitdailies_server.storage.timestamps import utc_now
 
 from tests.component.dora.test_pages_security import on_each
+from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver
 from tests.support.dora.visitor import PASSWORD, Visitor
 
@@ -118,3 +119,81 @@ def test_a_restart_ends_the_links_of_earlier_starts(kind: str, receiver: Receive
         with transaction(receiver.store) as session:
             links.append(set_up_path(session, utc_now()))
     assert [Visitor(receiver).get(link).status_code for link in links] == [410, 410, 200]
+
+
+def texts(receiver: Receiver) -> str:
+    """Return all that the store holds of what people did, and their names."""
+    with transaction(receiver.store) as session:
+        found = [
+            session.execute(f"SELECT {columns} FROM {table}").fetchall()
+            for table, columns in (
+                ("audit", "actor, action, subject, detail"),
+                ("people", "name, folded"),
+                ("keys", "name, created_by"),
+                ("acknowledgements", "actor, reason"),
+                ("events", "body"),
+            )
+        ]
+    return str(found)
+
+
+@on_each
+def test_a_person_is_removed_and_their_name_erased(
+    kind: str, receiver: Receiver, owner: Visitor, member: Visitor
+) -> None:
+    """An owner sees what has the name, confirms, and the store has it nowhere; nothing before that."""
+    key = receiver.key("all", "send")
+    receiver.post(key, body("incident-started", id="i-1", title="Vic was called"))
+    line = {"line": "unlinked:i-1", "reason": "vic saw it; victory"}
+    assert member.post("/review/acknowledge", "/settings/password", **line).status_code == 303
+    assert f'href="{PEOPLE}/2/erase"' in owner.get(f"{PEOPLE}/2/remove").text
+    page = owner.get(f"{PEOPLE}/2/erase").text
+    assert "The name is in 1 account, 1 acknowledgement, " in page
+    assert "events.body: " in page
+    assert "[erased] was called" in page
+    assert "gitdailies erase --person" not in page, "no relay keeps names"
+    assert signed_in(member), "a preview changes nothing"
+    assert "Vic was called" in texts(receiver)
+
+    done = owner.post(f"{PEOPLE}/2/erase")
+    assert "The person was removed, and the name erased: 1 account, 1 acknowledgement, " in done.text
+    assert (done.status_code, signed_in(member)) == (200, False)
+    left = texts(receiver)
+    assert (re.search(r"(?i)\bvic\b", left), "victory" in left) == (None, True)
+    assert audited(receiver, "person.removed") == [("Kim", "[erased]")]
+    assert audited(receiver, "events.erased") == [("Kim", "")]
+    trail = owner.get("/settings/audit").text
+    assert ("erased stored text" in trail, "Vic" in trail) == (True, False)
+    again = owner.post(f"{PEOPLE}/2/erase", PEOPLE + "/invite")
+    assert again.headers["location"] == PEOPLE, "a form that is sent again erases nothing"
+    assert len(audited(receiver, "events.erased")) == 1
+
+
+def test_a_removed_name_can_be_erased_later(receiver: Receiver, owner: Visitor, member: Visitor) -> None:
+    """The message after a removal leads to the page that erases the name, too."""
+    after = owner.post(f"{PEOPLE}/2/remove").headers["location"]
+    assert "Vic was removed." in owner.get(after).text
+    assert f'href="{PEOPLE}/2/erase"' in owner.get(after).text
+    assert "was removed" not in owner.get(f"{PEOPLE}?removed=1").text
+    assert "Erase the name Vic?" in owner.get(f"{PEOPLE}/2/erase").text
+    owner.post(f"{PEOPLE}/2/erase")
+    assert re.search(r"(?i)\bvic\b", texts(receiver)) is None
+
+
+def test_the_only_owner_is_not_erased(receiver: Receiver, owner: Visitor, member: Visitor) -> None:
+    """Nobody but an owner erases a name, and the name of the only owner stays."""
+    for path in (f"{PEOPLE}/1/erase", f"{PEOPLE}/2/erase"):
+        assert member.get(path).status_code == 403
+        assert member.post(path, "/settings/password").status_code == 403
+    refused = owner.post(f"{PEOPLE}/1/erase")
+    assert (refused.status_code, "the only owner cannot be removed" in refused.text) == (400, True)
+    assert "Kim" in texts(receiver)
+    assert audited(receiver, "events.erased") == []
+
+
+def test_an_owner_erases_their_own_name(receiver: Receiver, owner: Visitor, member: Visitor) -> None:
+    """The line that says so does not have the name either."""
+    owner.post(f"{PEOPLE}/2/role", f"{PEOPLE}/2", role="owner")
+    assert owner.post(f"{PEOPLE}/1/erase").headers["location"] == "/sign-in"
+    assert "Kim" not in texts(receiver)
+    assert audited(receiver, "events.erased") == [("[erased]", "")]

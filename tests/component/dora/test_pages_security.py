@@ -15,6 +15,7 @@ import pytest
 import requests
 from gitdailies_core.errors import StoreUnavailable
 from gitdailies_dora.accounts import people, people_store
+from gitdailies_dora.accounts.audit import read_audit
 from gitdailies_dora.accounts.first_owner import invite_owner
 from gitdailies_dora.accounts.keys.key_store import list_keys
 from gitdailies_dora.accounts.keys.webhook_key import Limits
@@ -143,6 +144,23 @@ def test_a_key_is_replaced(receiver: Receiver, owner: Visitor) -> None:
     # A form that is sent again, as a reload of the page does, replaces nothing.
     assert owner.post(f"{MANAGE}/keys/1/replace", f"{MANAGE}/keys/1", name="ci").status_code == 303
     assert len(list_keys(receiver.store)) == 2
+
+
+def test_a_leaked_key_is_replaced_and_refused_at_once(receiver: Receiver, owner: Visitor) -> None:
+    """The new key works from then on, and the old one no longer; the audit trail has both."""
+    old = key_of(owner, "ci")
+    assert receiver.post(old, body("deploy", id="before")).status_code == 202
+    assert 'name="leaked" value="yes"' in owner.get(f"{MANAGE}/keys/1").text
+    replace = (f"{MANAGE}/keys/1/replace", f"{MANAGE}/keys/1")
+    page = owner.post(*replace, name="ci", leaked="yes").text
+    new = re.search(r"gdk_[0-9A-Za-z]{38}", page)[0]
+    assert "Every request with it is refused already" in page
+    assert [receiver.post(key, body("deploy", id=key[-8:])).status_code for key in (old, new)] == [401, 202]
+    assert [key.name for key in list_keys(receiver.store)] == ["ci"]
+    assert owner.post(replace[0], f"{MANAGE}/keys/2", name="ci", leaked="yes").status_code == 303
+    with transaction(receiver.store) as session:
+        actions = [line.action for line in read_audit(session, limit=3)]
+    assert actions == ["key.created", "key.deleted", "key.replaced"]
 
 
 def test_an_event_outside_the_limits_is_refused(receiver: Receiver, owner: Visitor) -> None:

@@ -49,6 +49,14 @@ def test_the_page_loads_nothing_else(receiver: Receiver) -> None:
     assert not re.search(r'(?:src|href)="(?!/|#)', page)
 
 
+def test_programs_find_the_documentation(receiver: Receiver) -> None:
+    """`/llms.txt` is text and needs no sign-in, and neither does a page that it lists."""
+    answer = requests.get(f"{receiver.url}/llms.txt", timeout=10)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/plain; charset=utf-8")
+    (path,) = re.findall(r"^- \[Ask by an assistant\]\((.*)\): ", answer.text, re.MULTILINE)
+    assert requests.get(receiver.url + path, timeout=10, allow_redirects=False).status_code == 200
+
+
 # What is written in place of the last part of a path that names one thing.
 IDS = {
     "/api/review/": "failed:deploy-2026-03-04-1",

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.component.dora.test_keyless import DEPLOY, send, signed_up
+from tests.component.dora.test_pages_security import MANAGE
 from tests.support.dora.payloads import body
 from tests.support.dora.running import in_thread
+from tests.support.keyless.issuer import AUDIENCE, issuers, token, trusted
 
 
 def test_a_key_comes_out_nowhere(tmp_path: Path, log_lines: pytest.CaptureFixture[str]) -> None:
@@ -46,3 +49,39 @@ def test_a_key_comes_out_nowhere(tmp_path: Path, log_lines: pytest.CaptureFixtur
     assert [a.request.url for a in answers if part in a.text or part in str(a.headers)] == []
     assert part not in written.err + written.out
     assert [file.name for file in tmp_path.iterdir() if key.encode() in file.read_bytes()] == []
+
+
+def test_a_token_comes_out_nowhere(tmp_path: Path, log_lines: pytest.CaptureFixture[str]) -> None:
+    """A token put by mistake wherever one can put it is in no answer, no log line and no store file."""
+    with (
+        issuers("github") as states,
+        in_thread(
+            tmp_path / "w.db",
+            public=AUDIENCE,
+            trusted_ci=[trusted("github", states["github"].issuer)],
+        ) as receiver,
+    ):
+        bearer = token("github", states["github"].issuer)
+        owner = signed_up(receiver)
+        answers = [
+            send(receiver, bearer),
+            send(receiver, bearer[:-3]),
+            send(receiver, bearer + ".x"),
+            send(receiver, bearer, path=f"/webhooks?token={bearer}"),
+            send(receiver, bearer, path=f"/webhooks?{bearer}"),
+            send(receiver, bearer, path=f"/webhooks/{bearer}"),
+            send(receiver, bearer, {**DEPLOY, "repo": bearer}),
+            send(receiver, bearer, {**DEPLOY, "environment": bearer[:200]}),
+            send(receiver, bearer, {**DEPLOY, "time": bearer}),
+            send(receiver, bearer, **{"idempotency-key": bearer}),
+            receiver.post(bearer, {**DEPLOY, "repo": "x"}),
+            receiver.get(bearer),
+            send(receiver, token("github", states["github"].issuer, {"aud": bearer})),
+            owner.get(f"{MANAGE}/keys/1"),
+            owner.get("/deliveries/refused"),
+        ]
+    written = log_lines.readouterr()
+    for part in bearer.split("."):
+        assert [a.request.url for a in answers if part[:24] in a.text or part[:24] in str(a.headers)] == []
+        assert part[:24] not in written.err + written.out
+        assert [f.name for f in tmp_path.iterdir() if part[:24].encode() in f.read_bytes()] == []

@@ -197,11 +197,32 @@ def test_a_link_shows_one_review_without_an_account(receiver: Receiver, key: str
         assert session.execute("SELECT count(*) FROM screens").fetchone() == (1,), "those that are over go"
 
 
+def test_a_shared_review_names_nobody(receiver: Receiver, key: str, owner: Visitor, member: Visitor) -> None:
+    """A guest sees that lines are done, and neither who decided nor why, also of what is decided later."""
+    made = owner.post("/review/share", form=PAGE, week="2026-W14")
+    assert "Names of people and reasons are left out" in made.text
+    link = re.search(r"/shared/[\w-]+", made.text)[0]
+    (failed, *_) = receiver.get(key, "/api/review", week="2026-W14").json()["sections"]["failed"]
+    incident = failed["incidents"][0]["id"]
+    line = {"line": failed["key"], "reason": "the provider was down", "back": PAGE}
+    assert member.post("/review/acknowledge", form=PAGE, **line).status_code == 303
+    sent = {"event": incident, "what": "no-deploy", "reason": "a drill of Vic"}
+    assert member.post("/corrections", form=PAGE, back=PAGE, **sent).status_code == 303
+    inside, page = owner.get(PAGE).text, Visitor(receiver).get(link).text
+    for text in ("Vic", "the provider was down", "a drill"):
+        assert (text in inside, text in page) == (True, False), text
+    assert page.count('<span class="badge">done</span>') == 2
+    assert "choose “It did not fail”" not in page
+    assert "Members decide on these lines." in page
+    assert "by Kim" in owner.get("/settings/screens").text
+
+
 def test_owners_see_links_of_reviews_and_remove_them(receiver: Receiver, key: str, owner: Visitor) -> None:
     """A link of a review is listed with the screens; no screen can have such a name."""
     link = re.search(r"/shared/[\w-]+", owner.post("/review/share", form=PAGE, week="2026-W14").text)[0]
     assert "/review?week=2026-W14" in owner.get("/settings/screens").text
     assert owner.post("/settings/screens/1/remove").status_code == 303
+    assert "The link was removed." in owner.get("/settings/screens").text
     assert Visitor(receiver).get(link).status_code == 410
     day = f"{datetime.now(UTC) + timedelta(days=3):%Y-%m-%d}"
     page = owner.post("/settings/screens", name="/review?week=2026-W14", expires=day)

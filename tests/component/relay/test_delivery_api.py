@@ -303,6 +303,7 @@ def test_a_line_says_when_it_last_mapped_an_incident(tmp_path: Path, receiver: R
         True,
         False,
     ]
+    assert [mapped[name]["services"] for name in ("Web", "P-Web", "PANY")] == [[], ["api"], []]
     assert [mapped[name]["targets"][0]["service"] for name in ("Web", "P-Web", "PANY")] == [
         "web",
         "api",
@@ -380,6 +381,21 @@ def test_a_saved_line_counts_what_waited(writing: Api, receiver: Receiver) -> No
     writing.do("/services", service="cellar", ignore=True)
     assert writing.ask("/services")["waiting"] == 0
     assert receiver.of("Q3") == []
+
+
+def test_what_waited_before_it_never_counted_waits_again(writing: Api, receiver: Receiver) -> None:
+    """*Never count it*, then the removal of that line: the delivery waits, and a line for it counts it."""
+    body = json.loads(pagerduty("incident.triggered", "Q1").body)
+    body["event"]["data"]["service"] = {"id": "PBILL01", "summary": "Billing"}
+    signed(json.dumps(body).encode()).post(writing.relay.url)
+    writing.do("/services", service="PBILL01", name="Billing", ignore=True)
+    assert writing.ask("/services")["waiting"] == 0
+    writing.do("/services", service="PBILL01", change="remove")
+    assert [one["service"] for one in writing.ask("/services")["unmapped"]] == ["Billing"]
+    writing.do("/services", service="PBILL01", name="Billing", ignore=True)
+    writing.do("/services", service="PBILL01", repo="larkspur/billing", change="edit")
+    (arrival,) = eventually(partial(receiver.of, "Q1"))
+    assert arrival.event["repo"] == "larkspur/billing"
 
 
 def test_a_changed_line_counts_what_comes_next(writing: Api, receiver: Receiver) -> None:

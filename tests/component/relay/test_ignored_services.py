@@ -41,3 +41,6 @@ def test_what_was_quarantined_before_the_line_is_settled_by_a_replay(relay: Rela
     printed = run("relay", "replay", "--unmapped", "--config", "gitdailies.yml", folder=file.parent).stdout
     assert "nothing to send: ignored" in printed
     assert relay.status()["quarantined"] == {}
+    explained = run("relay", "explain", "Q1", "--config", "gitdailies.yml", folder=file.parent).stdout
+    assert explained.count("what to do:") == 1
+    assert "reload; then `gitdailies relay replay --ignored`" in explained

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests.support.dora.running import in_thread
 from tests.support.github_action.acting import REPOSITORY, Run, act, bodies
-from tests.support.servers import answer, serving
+from tests.support.keyless.issuer import endpoint, issuers, trusted
+from tests.support.servers import answer, free_port, serving
 
 KEY = "planted-a7c4e1-key"
 HEAD = "b7d3e9f0a1c25846d9e8f7061524334251607f8e"
@@ -192,3 +194,30 @@ def test_a_key_that_is_no_secret_is_masked(tmp_path: Path) -> None:
     spoken = [line for line in run.log.splitlines() if "| spoken:" in line]
     assert spoken
     assert all(KEY not in line for line in spoken)
+
+
+def test_without_a_key(tmp_path: Path) -> None:
+    """With `auth: oidc` the packaged Action asks the runner for a token, and the deploy is counted."""
+    port, store = free_port(), tmp_path / "w.db"
+    with issuers("github") as states, endpoint(states["github"].issuer) as runner:
+        url, entry = f"http://127.0.0.1:{port}", trusted("github", states["github"].issuer)
+        with in_thread(store, port=port, public=url, trusted_ci=[entry]) as receiver:
+            env = {
+                "ACTIONS_ID_TOKEN_REQUEST_URL": runner.url,
+                "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "runner-secret",
+            }
+            (tmp_path / "with").mkdir()
+            run = act(tmp_path / "with", "keyless", key=None, env=env, url=f"{url}/webhooks")
+            (tmp_path / "without").mkdir()
+            lacking = act(tmp_path / "without", "keyless", key=None, url=f"{url}/webhooks")
+            events = receiver.events(receiver.key("reader", "read"))
+    reported(run)
+    assert [(one["repo"], one["commitSHA"], one["environment"]) for one in events] == [
+        (REPOSITORY, run.sha, "production")
+    ]
+    assert f"audience={url.replace(':', '%3A').replace('/', '%2F')}" in runner.asked[0][1]
+    # The runner masks what follows the command, and act shows that as it is.
+    shown = [line for line in run.log.splitlines() if runner.made[0] in line]
+    assert all("::add-mask::" in line for line in shown), shown
+    assert lacking.report["outcome"] == "failed"
+    assert "give the job `permissions: {id-token: write, contents: read}`" in lacking.report["reason"]

@@ -21,7 +21,7 @@ DOCUMENTS = list(yaml.safe_load_all(TEMPLATE.read_text("utf-8")))
 INPUTS: dict[str, Any] = DOCUMENTS[0]["spec"]["inputs"]
 JOB: dict[str, Any] = DOCUMENTS[1]["$[[ inputs.job-name ]]"]
 # How the job is made and where; no input of the step.
-OF_THE_JOB = {"needs", "rules", "job-name", "stage", "image", "git-depth"}
+OF_THE_JOB = {"needs", "rules", "job-name", "stage", "image", "git-depth", "audience"}
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,7 @@ from gitdailies_connection.config.sections.settings import (
     TeamSettings,
 )
 from gitdailies_connection.config.sections.sign_in import SignInSettings
+from gitdailies_connection.config.sections.trusted_ci import TrustedCi
 from gitdailies_dora.accounts import passwords
 from gitdailies_dora.accounts.keys.key_store import create_key
 from gitdailies_dora.figures.history.settings import FigureSettings
@@ -108,6 +109,7 @@ def in_thread(
     relays: Sequence[RelayAddress] = (),
     port: int = 0,
     sign_in: SignInSettings = SignInSettings(),  # noqa: B008  frozen
+    trusted_ci: Sequence[TrustedCi] = (),
 ) -> Iterator[Receiver]:
     address: list[str] = []
     ready, loops, stops = threading.Event(), [], []
@@ -152,6 +154,7 @@ def in_thread(
                 settings_of(settings, mirrors, trusted_proxies, sign_in),
                 teams=tuple(teams),
                 relay=tuple(relays),
+                trusted_ci=tuple(trusted_ci),
             ),
             reload=next_settings,
             reloading=reloading[0],

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,9 +44,13 @@ def act(
     event: str = "push",
     payload: str | None = None,
     key: str | None,
+    env: Mapping[str, str] | None = None,
     **variables: str,
 ) -> Run:
-    """Run *workflow* in a new repository that holds the Action; *key* is its secret, *variables* its vars."""
+    """Run *workflow* in a new repository that holds the Action; *key* is its secret, *variables* its vars.
+
+    *env* is what the runner puts into the environment of every step.
+    """
     repository, results = folder / "checkout-api", folder / "results"
     sha = _repository(repository)
     results.mkdir()
@@ -55,6 +60,8 @@ def act(
     command += ["--env", f"RESULTS={results}"]
     for name, value in variables.items():
         command += ["--var", f"{name.upper()}={value}"]
+    for name, value in (env or {}).items():
+        command += ["--env", f"{name}={value}"]
     if payload is not None:
         command += ["--eventpath", str(HERE / "payloads" / f"{payload}.json")]
     if key is not None:

@@ -18,8 +18,8 @@ from tests.support.steps import ROOT, tool
 # Of a template that people copy from.
 SAMPLE_ID = "abcdef00-ab00-cd00-ef00-000000abcdef"
 CONTROLS = {"SingleLineText", "MultiLineText", "Checkbox", "Sensitive", "Select"}
-# A deployment has no checkout, so it has no paths in one. Each of its values has one place.
-INPUTS = {*DEPLOY_INPUTS, *STEP_INPUTS} - {"path", "paths", "debug"}
+# A deployment has no ID token, and no checkout, so no paths in one. Each of its values has one place.
+INPUTS = {*DEPLOY_INPUTS, *STEP_INPUTS} - {"path", "paths", "debug", "auth"}
 PARAMETERS = {f"GitDailies.{name.title().replace('-', '')}" for name in INPUTS}
 
 each = pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)

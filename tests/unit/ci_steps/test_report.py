@@ -106,6 +106,26 @@ def test_a_lost_deploy_is_sent_later(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "To send it later" not in report.reason
 
 
+def test_a_lost_deploy_with_commits_is_sent_later_from_a_clone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line says that a clone tells the commits, and typed in one it makes the same event with them."""
+    sha = repository(tmp_path, "https://git.example.com/larkspur/shop/checkout-api.git")
+    address = f"http://127.0.0.1:{free_port()}/webhooks"
+    inputs = {"webhook-url": address, "webhook-key": KEY, "receiver": "ours", "retries": "0"}
+    environ = environ_of(CI_COMMIT_SHA=sha)
+    report = step.run(BY_MODULE["gitlab"], inputs, environ=environ, directory=str(tmp_path), agent="test")
+    [line] = report.lines
+    said, _, words = line.partition(": gitdailies ")
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner(env=dict.fromkeys(os.environ)).invoke(gitdailies, [*shlex.split(words), "--dry-run"])
+
+    assert said.endswith(". To send it later, in a clone of larkspur/shop/checkout-api for its commits")
+    event, sent = json.loads(done.stdout)["event"], json.loads(report.payload)
+    assert len(event["commits"]) == 2
+    assert event["commits"] == sent["commits"]
+
+
 def test_what_is_refused_for_itself_has_no_line(tmp_path: Path) -> None:
     """An event that the receiver would refuse again gets no command."""
     with serving(answer("422 Unprocessable", b"{}")) as server:

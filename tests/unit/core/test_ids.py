@@ -23,7 +23,7 @@ INCIDENT: dict[str, Any] = {
     "incident": "Q1LARK7XW2M4CD",
     "repo": "larkspur/checkout-api",
     "environment": "production",
-    "service": "checkout-api",
+    "further": "checkout-api",
     "occurrence": "2026-03-04T09:12:41Z",
 }
 

@@ -80,7 +80,7 @@ def name_of(kind: str, incident: str, target: DeployTarget, since: int) -> str:
         incident=incident,
         repo=target.repo,
         environment=target.environment,
-        service=target.service,
+        further=None,
         occurrence=text_of(at(since)),
     )
 

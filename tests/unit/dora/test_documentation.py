@@ -9,6 +9,7 @@ import pytest
 from gitdailies_connection import published
 from gitdailies_dora.pages.frame import documentation
 from gitdailies_dora.pages.frame.documentation import DOCS, HELP, ROOT, files, link
+from gitdailies_dora.pages.settings import page_list
 from gitdailies_dora.pages.settings.help_page import document
 
 PAGES = [file for file in files().values() if file.endswith(".md")]
@@ -58,3 +59,12 @@ def test_a_file_cannot_bring_html(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("gitdailies_dora.pages.settings.help_page.ROOT", tmp_path)
     assert "<script>" not in document("x.md").html
     document.cache_clear()
+
+
+def test_programs_find_every_page_of_the_server() -> None:
+    """Each page of the site is in llms.txt once, with its address here and what it is for."""
+    listed = re.findall(
+        r"^- \[.+\]\((/help/[^)]*)\): .+", page_list.llms(ROOT, documentation.address), re.MULTILINE
+    )
+    pages = list(page_list.read(ROOT).pages())
+    assert [files()[address.removeprefix(f"{HELP}/")] for address in listed] == pages

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime
 from functools import cache
 
 import pytest
@@ -15,9 +16,11 @@ from gitdailies_core.values.deploy_target import EXAMPLE
 from gitdailies_core.values.secret import Secret
 from gitdailies_relay.accepting.interpret import interpret
 from gitdailies_relay.api.examples import fresh_example, freshened
-from gitdailies_relay.intake.marked_examples import HEADER, as_example, is_example
+from gitdailies_relay.intake.marked_examples import HEADER, as_example, is_example, marked
 from hypothesis import given
 from hypothesis import strategies as st
+
+NOW = datetime(2026, 3, 4, tzinfo=UTC)
 
 
 def source_of(name: str) -> Source:
@@ -41,8 +44,9 @@ def able() -> list[str]:
 def test_an_example_counts_for_the_example_repository_alone(name: str) -> None:
     """Whatever an example names, it counts for one repository and one environment of examples."""
     source, routes = as_example(source_of(name))
-    request = fresh_example(source, random.Random(7).choice).request
-    routed = interpret(request, source, registry.adapter(name), routes, "the test").messages
+    request, _ = fresh_example(source, random.Random(7).choice)
+    found = interpret(request, source, registry.adapter(name), routes, "the test")
+    routed = found.messages
     places = [
         place
         for one in routed
@@ -51,6 +55,10 @@ def test_an_example_counts_for_the_example_repository_alone(name: str) -> None:
     assert places
     assert {place and place[:2] for place in places} == {EXAMPLE[:2]}
     assert [one.refusal for one in routed if one.refusal] == []
+    subjects = [one.subject for one in marked(found, NOW).messages if isinstance(one.message, Deploy)]
+    assert set(subjects) <= {f"{EXAMPLE.repo} {EXAMPLE.environment}"}, (
+        "the heading of the page has no real name"
+    )
 
 
 # What tells these apart is in base64, or a number that is too short to be replaced wherever it is.
@@ -63,7 +71,7 @@ def test_each_example_is_a_new_one(name: str) -> None:
     source, choose = source_of(name), random.Random(7).choice
 
     def about() -> set[str]:
-        request = fresh_example(source, choose).request
+        request, _ = fresh_example(source, choose)
         messages = registry.adapter(name).translate(request, source.options)
         counting = (one for one in messages if isinstance(one, Change | Deploy))
         return {one.incident if isinstance(one, Change) else f"{one.sha} {one.run}" for one in counting}

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from gitdailies_dora.pages.frame.documentation import place
+from gitdailies_dora.pages.settings import page_list
 
-from scripts.docs_site import pages, tree
-from scripts.docs_site.tree import Group, Part, Tree
+from scripts.docs_site import pages
 
 ROOT = Path(__file__).resolve().parents[3]
 KNOWN = frozenset({"docs/README.md", "docs/do/tls.md", "docs/relay.md", "pagerduty-adapter/README.md"})
@@ -72,23 +72,24 @@ def test_a_note_is_one_of_the_site() -> None:
 
 def test_a_promise_is_read() -> None:
     """It may go over two lines; a page without one has none, and none further down counts."""
-    assert pages.promise("# T\n\n**For:** a\nb. **At the end:** c\nd.\n\nx\n") == ("a b", "c d.")
-    assert pages.promise("# T\n\nx\n") is None
-    assert pages.promise("# T\n\nx\n\n## U\n\n**For:** a. **At the end:** b.\n") is None
+    assert page_list.promise("# T\n\n**For:** a\nb. **At the end:** c\nd.\n\nx\n") == ("a b", "c d.")
+    assert page_list.promise("# T\n\nx\n") is None
+    assert page_list.promise("# T\n\nx\n\n## U\n\n**For:** a. **At the end:** b.\n") is None
 
 
-def test_programs_get_a_list_of_all_pages() -> None:
+def test_programs_get_a_list_of_all_pages(tmp_path: Path) -> None:
     """`llms.txt` has each page under its part, with its title and what its reader has at the end."""
-    site = Tree("N", (Part("Do", (Group("", ("docs/do/tls.md",)), Group("G", ("docs/relay.md",)))),))
-    texts = {
-        "docs/do/tls.md": "# `T`\n\n**For:** a. **At the end:** b.\n",
-        "docs/relay.md": "# R\n\n<!-- a -->\n\nThe x\ny. It.\n",
-    }
-
-    assert (
-        pages.llms(site, texts).partition("## Do\n\n")[2]
-        == "- [T](do/tls.md): b.\n- [R](relay.md): The x y.\n"
+    (tmp_path / "docs/do").mkdir(parents=True)
+    (tmp_path / "docs/do/tls.md").write_text("# `T`\n\n**For:** a. **At the end:** b.\n")
+    (tmp_path / "docs/relay.md").write_text("# R\n\n<!-- a -->\n\nThe x\ny. It.\n")
+    (tmp_path / "docs/site.toml").write_text(
+        'name = "N"\n[[part]]\ntitle = "Do"\n[[part.group]]\npages = ["docs/do/tls.md"]\n'
+        '[[part.group]]\ntitle = "G"\npages = ["docs/r*.md"]\n'
     )
+
+    text = page_list.llms(tmp_path, place)
+    assert text.startswith("# N\n\n> ")
+    assert text.partition("## Do\n\n")[2] == "- [T](do/tls.md): b.\n- [R](relay.md): The x y.\n"
 
 
 def test_a_page_without_a_place_is_named() -> None:
@@ -105,4 +106,4 @@ def test_a_page_that_is_missing_is_named(tmp_path: Path) -> None:
     )
 
     with pytest.raises(ValueError, match=r"docs/site\.toml: expected a page docs/a\.md, got none"):
-        tree.read(tmp_path)
+        page_list.read(tmp_path)

@@ -17,6 +17,8 @@ from gitdailies_core.events.field_types import REPO
 from gitdailies_core.sources.catalogs import CatalogEntry, CatalogService, LeftOut, Unreadable
 from gitdailies_core.values import patterns
 
+from gitdailies_cli import output
+
 # The first line of a generated file. Another file is never overwritten.
 HEADER = "# Written by `gitdailies services import`"
 _LONGEST_NAME = 255
@@ -139,7 +141,7 @@ def as_text(imported: Imported, origin: str) -> str:
     """Return the file: sorted, each line with its place, and the same for the same catalog."""
     lines = [
         f"{HEADER} --from {origin}. A line of the same name in gitdailies.yml decides.",
-        *(f"{line.text}    # {_comment(line.where)}" for line in imported.lines),
+        *(f"{line.text}    # {output.printable(line.where)}" for line in imported.lines),
     ]
     return "\n".join(lines) + "\n"
 
@@ -161,7 +163,3 @@ def without_mirror(imported: Imported, mirrored: Collection[str]) -> Sequence[st
     """Return the repositories of lines that have no mirror, [] if no repository has one."""
     repos = {line.repo.casefold(): line.repo for line in imported.lines}
     return [repo for name, repo in sorted(repos.items()) if mirrored and name not in mirrored]
-
-
-def _comment(text: str) -> str:
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -32,7 +32,7 @@ from gitdailies_cli.commands.vendor_options import (
     secrets_of,
     tokens_of,
 )
-from gitdailies_cli.common_options import CONFIG
+from gitdailies_cli.common_options import CONFIG, naming
 from gitdailies_cli.output import NOT_DELIVERED
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -153,10 +153,8 @@ def _asked(
 
 def _address(relay_url: str) -> str:
     """Check the address that the vendor gets; http is only for this machine."""
-    try:
+    with naming("--public-relay-url"):
         address = check_receiver(relay_url, allow_http=True).rstrip("/")
-    except ValueError as error:
-        raise UsageError(f"--public-relay-url: {error}") from None
     parts = urlsplit(address)
     if "/hooks" in parts.path:
         raise UsageError(

@@ -12,7 +12,7 @@ from gitdailies_core.errors import UsageError
 
 from gitdailies_cli import output
 from gitdailies_cli.commands import stores
-from gitdailies_cli.common_options import CONFIG, moment, person
+from gitdailies_cli.common_options import CONFIG, moment, naming, person
 
 if TYPE_CHECKING:
     from gitdailies_server.storage.erasing import Erased, Erasure
@@ -85,6 +85,11 @@ def carry_out(found: list[stores.Store], erasure: Erasure, *, as_json: bool = Fa
         sys.exit(4)
 
 
+def count_events(one: stores.Store, erasure: Erasure) -> int:
+    """Return how many events of a store an erasure would find."""
+    return _run(one, erasure, dry=True).counts["event"]
+
+
 def _erasure(
     events: tuple[str, ...], repo: str | None, before: str | None, person: str | None, *, inside_words: bool
 ) -> Erasure:
@@ -101,11 +106,9 @@ def _erasure(
             raise UsageError("--repo: expected a name like larkspur/checkout-api, got nothing")
         return Erasure(repo=folded(repo))
     if person is not None:
-        try:
+        with naming("--person"):
             wanted = sys.stdin.readline() if person == "-" else person
             return Erasure(text=ErasedText.make(wanted, inside_words=inside_words))
-        except ValueError as error:
-            raise UsageError(f"--person: {error}") from None
     return Erasure(
         events=tuple(dict.fromkeys(id_.strip() for id_ in events)),
         before=None if before is None else _past(before),

@@ -24,6 +24,7 @@ from gitdailies_cli.commands.catalogs.cortex import cortex
 from gitdailies_cli.commands.catalogs.files import catalog_files, documents
 from gitdailies_cli.commands.catalogs.services import Imported
 from gitdailies_cli.commands.vendor_options import TOKEN_ENV, TOKEN_FILE, opened, secrets_of, tokens_of
+from gitdailies_cli.common_options import naming
 from gitdailies_cli.output import REFUSED
 
 CSV = "csv"
@@ -138,10 +139,8 @@ def _entries(
 
 
 def _of_table(path: Path) -> Iterator[CatalogEntry]:
-    try:
+    with naming(str(path)):
         yield from tables.services(yaml_document.read_text(path), str(path))
-    except ValueError as error:
-        raise UsageError(f"{path}: {error}") from None
 
 
 def _of_files(catalog: ReadsDocuments, path: Path, names: bool) -> Iterator[CatalogEntry]:

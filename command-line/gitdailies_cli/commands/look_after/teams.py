@@ -14,6 +14,7 @@ from gitdailies_cli import output
 from gitdailies_cli.commands.catalogs import teams as catalogs
 from gitdailies_cli.commands.catalogs.files import catalog_files, documents
 from gitdailies_cli.commands.catalogs.teams import Found
+from gitdailies_cli.common_options import naming
 
 KINDS = BACKSTAGE, CODEOWNERS, CSV = "backstage", "codeowners", "csv"
 
@@ -62,10 +63,8 @@ def _read(kind: str, file: str) -> Iterator[Found]:
             raise UsageError(f"FILE: expected REPOSITORY=FILE, got {got(file)}")
         yield from catalogs.from_codeowners(repo, yaml_document.read_text(Path(path)))
     elif kind == CSV:
-        try:
+        with naming(file):
             yield from catalogs.from_csv(yaml_document.read_text(Path(file)))
-        except ValueError as error:
-            raise UsageError(f"{file}: {error}") from None
     else:
         for catalog in catalog_files(Path(file)):
             yield from catalogs.from_backstage(found.value for found in documents(catalog))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         RelayAddress,
     )
     from gitdailies_connection.config.sections.sign_in import SignInSettings
+    from gitdailies_connection.config.sections.trusted_ci import TrustedCi
     from gitdailies_core.incidents.routing import Routes
 
 
@@ -129,7 +130,12 @@ def _names(path: Path | None, dora: DoraSettings, routes: Routes | None = None) 
 
 def _dora(settings: DoraSettings) -> list[Finding]:
     """Check what the DORA server uses: repositories, the provider of accounts, relays."""
-    return [*_mirrors(settings.mirrors), *_sign_in(settings.sign_in), *_relays(settings.relay)]
+    return [
+        *_mirrors(settings.mirrors),
+        *_sign_in(settings.sign_in),
+        *_trusted_ci(settings.trusted_ci),
+        *_relays(settings.relay),
+    ]
 
 
 def _relays(relays: Sequence[RelayAddress]) -> list[Finding]:
@@ -267,3 +273,22 @@ def _sign_in(settings: SignInSettings) -> list[Finding]:
     except SignInRefused as error:
         return [Finding(FAULT, f"{where}: {error}", "compare issuer with what the provider says")]
     return [Finding(OK, f"{where}: {settings.openid.issuer} publishes what a sign-in needs")]
+
+
+def _trusted_ci(trusted: Sequence[TrustedCi]) -> list[Finding]:
+    """Ask each issuer of ID tokens for its keys, as the DORA server does at the first token."""
+    if not trusted:
+        return []
+    from gitdailies_connection.check.reachability import OK, UNPROVEN, Finding
+    from gitdailies_dora.accounts.single_sign_on.provider import published_keys
+
+    findings = []
+    for issuer in dict.fromkeys(one.issuer for one in trusted):
+        where = f"dora.trusted_ci: {issuer}"
+        try:
+            published_keys(issuer)
+            findings.append(Finding(OK, f"{where} publishes its keys"))
+        except GitDailiesError as error:
+            remedy = "correct the issuer, or try again; until it answers, its jobs cannot report"
+            findings.append(Finding(UNPROVEN, f"{where}: {error}", remedy))
+    return findings

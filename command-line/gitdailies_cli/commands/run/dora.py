@@ -13,7 +13,7 @@ from gitdailies_core.errors import UsageError
 
 from gitdailies_cli import find_config
 from gitdailies_cli.commands import stores
-from gitdailies_cli.common_options import LOG_FORMAT, configure_log
+from gitdailies_cli.common_options import LOG_FORMAT, configure_log, naming
 
 if TYPE_CHECKING:
     from gitdailies_connection.config.document.errors import Place
@@ -40,10 +40,8 @@ def public_origin(text: str, flag: str = "--public-url") -> str:
 
     if not text:
         return ""
-    try:
+    with naming(flag):
         address = check_receiver(text, allow_http=True)
-    except ValueError as error:
-        raise UsageError(f"{flag}: {error}") from None
     if address.rstrip("/") != origin(address):
         raise UsageError(
             f"{flag}: expected an address without a path, got one with a path; "
@@ -68,10 +66,8 @@ def _settings(
     if window_hours is not None:
         settings = replace(settings, window_hours=window_hours)
     if timezone is not None:
-        try:
+        with naming("--timezone"):
             zone(timezone)
-        except ValueError as error:
-            raise UsageError(f"--timezone: {error}") from None
         settings = replace(settings, timezone=timezone)
     if not all(name.strip() for name in production):
         raise UsageError("--production: expected a name, got an empty one")
@@ -161,14 +157,10 @@ def dora(
 
     from gitdailies_cli import process
 
-    try:
+    with naming("--listen"):
         address = parse_listen(listen)
-    except ValueError as error:
-        raise UsageError(f"--listen: {error}") from None
-    try:
+    with naming("--status"):
         second = parse_listen(status) if status is not None else None
-    except ValueError as error:
-        raise UsageError(f"--status: {error}") from None
     where, public = database(store), public_origin(public_url)
     # The path is fixed at the start. If the file disappears, a reload fails and does not use defaults.
     path = find_config.find(config)

@@ -18,7 +18,6 @@ from gitdailies_cli.receiver.read_server import READ_KEY, ReadServer, find_serve
 
 if TYPE_CHECKING:
     from gitdailies_connection.config.sections.settings import TeamSettings
-    from gitdailies_dora.figures.answers.numbers import Figures
     from gitdailies_dora.figures.answers.report import FiguresAnswer
     from gitdailies_server.storage.database import Session
 
@@ -145,9 +144,8 @@ def _of_server(server: ReadServer, filters: Mapping[str, str]) -> FiguresAnswer:
         raise server.unexpected("figures") from None
 
 
-def _print(answer: FiguresAnswer) -> None:
-    from gitdailies_dora.pages.frame.formatting import window
-
+def heading(answer: FiguresAnswer) -> str:
+    """Return the line above the figures: what they are of, and from when until when."""
     where, period = answer.filter, answer.period
     place = ", ".join(
         text
@@ -161,26 +159,39 @@ def _print(answer: FiguresAnswer) -> None:
     )
     until = period.to or period.now
     since, until, now = (output.moment(text) for text in (period.from_, until, answer.as_of))
-    version = answer.definitions
-    click.echo(output.printable(f"{place}: {since} to {until}, as of {now}; definitions {version}"))
+    line = output.printable(f"{place}: {since} to {until}, as of {now}; definitions {answer.definitions}")
     if (observed := period.observed_from) not in (None, period.from_):
-        click.echo(f"days count from {output.moment(observed)} on, the day of the first event")
-    output.table("", ("figure", "value", "based on"), _rows(answer.figures, window(answer.window_seconds)))
+        line += f"\ndays count from {output.moment(observed)} on, the day of the first event"
+    return line
+
+
+def _print(answer: FiguresAnswer) -> None:
+    click.echo(heading(answer))
+    output.table("", ("figure", "value", "based on"), rows(answer))
     for text in answer.unknown or ():
         click.echo(output.printable(text))
     if not answer.figures.deployment_frequency.deploys:
         click.echo("no deploys match; change --from, --repo, --environment, --service or --team")
 
 
-def _rows(figures: Figures, window: str) -> list[tuple[str, str, str]]:
-    """Return the title of each figure, its main number, and the counts behind it."""
+def rows(answer: FiguresAnswer, *, whole: bool = True) -> list[tuple[str, str, str]]:
+    """Return the title of each figure, its main number, and the counts behind it.
+
+    Unless the incidents are known as a *whole*, both rates are lower bounds, and one of nothing is unknown.
+    """
     from gitdailies_dora.figures.words.durations import duration
     from gitdailies_dora.pages.frame import phrases
     from gitdailies_dora.pages.frame.formatting import amount, days, p90, percent
+    from gitdailies_dora.pages.frame.formatting import window as window_of
 
+    figures, window = answer.figures, window_of(answer.window_seconds)
     frequency, lead, fail = figures.deployment_frequency, figures.change_lead_time, figures.change_fail_rate
     recovery, rework = figures.failed_deployment_recovery_time, figures.deployment_rework_rate
     by_remedy = recovery.by_remedy
+
+    def least(text: str, found: int) -> str:
+        return text if whole or not frequency.deploys else f"at least {text}" if found else "unknown"
+
     gap = duration(p90(frequency.gaps.p90, frequency.deploys))
     longest = duration(p90(recovery.p90, recovery.recovered))
     return [
@@ -204,7 +215,7 @@ def _rows(figures: Figures, window: str) -> list[tuple[str, str, str]]:
         ),
         (
             "change fail rate",
-            rates.fail_rate(fail),
+            least(rates.fail_rate(fail), fail.failed),
             (
                 f"{rates.behind(fail, window)}; {rates.too_new(fail, window)};"
                 f" unlinked incidents: {fail.unlinked}"
@@ -221,7 +232,7 @@ def _rows(figures: Figures, window: str) -> list[tuple[str, str, str]]:
         ),
         (
             "deployment rework rate",
-            percent(rework.value),
+            least(percent(rework.value), rework.rework),
             f"{rework.rework} of {amount(rework.deploys, 'deploy', 'deploys')}; inferred: {rework.inferred}",
         ),
     ]

@@ -1,19 +1,25 @@
-"""`gitdailies report`: print the review of a week, for a chat."""
+"""`gitdailies report`: print the review of a week, or post it to a chat."""
 
 from __future__ import annotations
 
+import json
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import click
-from gitdailies_core.errors import UnreadableBody
+from gitdailies_core.errors import UnreadableBody, UsageError
+from gitdailies_core.values.secret import Secret
 
-from gitdailies_cli import output
-from gitdailies_cli.receiver.read_server import find_server, server_options
+from gitdailies_cli import find_config, output
+from gitdailies_cli.commands.see import chat_messages
+from gitdailies_cli.receiver.read_server import ReadServer, find_server, server_options
 
 _FORMATS = ("md", "json")
+# The file that says what was sent.
+_SENT = "sent-reports.json"
 
 
 @click.command()
@@ -29,25 +35,122 @@ _FORMATS = ("md", "json")
     show_default=True,
     help="Markdown for a chat, or JSON",
 )
+@click.option("--send", type=click.Choice(chat_messages.KINDS), help="post it, in place of printing it")
+@click.option("--to", default="", help="where the address of the chat is: env:NAME or file:PATH")
+@click.option(
+    "--only-clear", is_flag=True, help="post the figures that changed clearly; if none did, nothing"
+)
+@click.option(
+    "--sent",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help=f"the file that says what was sent; default: {_SENT} in the folder for data, or gitdailies-{_SENT}",
+)
+@click.option("--again", is_flag=True, help="post it although it was sent, or may have been")
 def report(
-    url: str | None, key_env: str, config: Path | None, week: str, repo: str, team: str, form: str
+    url: str | None,
+    key_env: str,
+    config: Path | None,
+    week: str,
+    repo: str,
+    team: str,
+    form: str,
+    send: str | None,
+    to: str,
+    only_clear: bool,
+    sent: Path | None,
+    again: bool,
 ) -> None:
-    """Print what needs a decision in a week: failed deploys, incidents without a deploy, new names and more.
+    """Print the review of a week, or post it to a chat: figures, what happened, what needs a decision.
 
     \b
     gitdailies report
     gitdailies report --url http://127.0.0.1:8700 --week 2026-W47
+    gitdailies report --send slack --to env:SLACK_URL
     """
-    named = {"week": week, "repo": repo, "team": team, "format": form}
-    asked = {name: text for name, text in named.items() if text}
-    server = find_server(url, key_env, config)
-    answer = server.ask(f"/api/review?{urlencode(asked)}")
-    if form == "md" and answer.body:
-        click.echo(answer.body.decode("utf-8", "replace"), nl=False)
+    if send is None and (to or only_clear or sent or again):
+        raise UsageError("report: --to, --only-clear, --sent and --again need --send")
+    if send is not None and form != _FORMATS[0]:
+        raise UsageError("report: --format is for what is printed; leave it out with --send")
+    asked = {name: text for name, text in (("week", week), ("repo", repo), ("team", team)) if text}
+    if send is None:
+        _print(find_server(url, key_env, config), asked, form)
         return
+    address = _address(to)
+    path = sent or _default_file()
+    click.echo(_post(find_server(url, key_env, config), asked, send, address, path, only_clear, again))
+
+
+def _print(server: ReadServer, asked: dict[str, str], form: str) -> None:
+    if form == "json":
+        output.as_json(_review(server, asked))
+    else:
+        click.echo(_markdown(server, asked), nl=False)
+
+
+def _post(
+    server: ReadServer,
+    asked: dict[str, str],
+    kind: str,
+    address: Secret,
+    path: Path,
+    only_clear: bool,
+    again: bool,
+) -> str:
+    """Post the review unless it was sent, and return a sentence that says what was done."""
+    from gitdailies_cli.commands.see import chat_posting
+
+    review = _review(server, asked)
+    week = str(review["week"])
+    clear = chat_messages.clear_figures(review)
+    if only_clear and not clear:
+        return f"not sent: no figure changed clearly in {week}"
+    # The review of the same week, although another week may have begun meanwhile.
+    markdown = _markdown(server, {**asked, "week": week})
+    text = chat_messages.only_clear(markdown, clear) if only_clear else chat_messages.the_week(markdown)
+    body = json.dumps(chat_messages.body_of(kind, text, review), ensure_ascii=False).encode()
+    about = [text for name, text in asked.items() if name != "week"]
+    name = chat_posting.name_of(address, week, kind, "only-clear" if only_clear else "", *about)
+    return chat_posting.post_once(path, name, address, body, again=again)
+
+
+def _review(server: ReadServer, asked: dict[str, str]) -> dict[str, Any]:
     with suppress(UnreadableBody):
-        body: Any = answer.json()
-        if isinstance(body, dict) and "sections" in body:
-            output.as_json(body)
-            return
+        body: Any = server.ask(_path(asked, "json")).json()
+        if isinstance(body, dict) and "sections" in body and "week" in body:
+            return body
     raise server.unexpected("a review")
+
+
+def _markdown(server: ReadServer, asked: dict[str, str]) -> str:
+    text = server.ask(_path(asked, "md")).body.decode("utf-8", "replace")
+    if not text.startswith("## "):
+        raise server.unexpected("a review")
+    return text
+
+
+def _path(asked: dict[str, str], form: str) -> str:
+    return f"/api/review?{urlencode({**asked, 'format': form})}"
+
+
+def _address(to: str) -> Secret:
+    """Read the address of a chat, which is a secret; raises UsageError and ConfigurationError."""
+    from gitdailies_connection.addresses import check_chat
+    from gitdailies_connection.config.secret_source import SecretSource
+
+    kind, _, where = to.partition(":")
+    if kind not in ("env", "file") or not where:
+        raise UsageError(
+            f"--to: expected env:NAME or file:PATH, got {'nothing' if not to else 'another text'}"
+        )
+    source = SecretSource.make(env=where) if kind == "env" else SecretSource.make(file=Path(where))
+    address = source.read(os.environ)
+    try:
+        check_chat(address.reveal())
+    except ValueError as error:
+        raise UsageError(f"{address.origin}: {error}") from None
+    return address
+
+
+def _default_file() -> Path:
+    folder = find_config.data_folder()
+    return folder / _SENT if folder.is_dir() else Path(f"gitdailies-{_SENT}")

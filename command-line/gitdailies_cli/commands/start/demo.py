@@ -25,7 +25,7 @@ import click
 from gitdailies_core.errors import ConfigurationError, DeliveryError, Refused
 from gitdailies_core.sources.signatures import hmac_sha256
 
-from gitdailies_cli import find_config
+from gitdailies_cli import find_config, output
 from gitdailies_cli.commands.start import container
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 SEND_KEY, READ_KEY = find_config.SEND_KEY, find_config.READ_KEY
 DORA, RELAY = "dora", "relay"
 REPO = find_config.DEMO
+# How the ids of its deploys and incidents begin. By this it knows its own again.
+MARK = "gitdailies-demo-"
 _TIMEOUT_SECONDS = 10
 # How long an incident lasts.
 _LASTS_SECONDS = 3
@@ -68,13 +70,13 @@ class Sample:
 
 
 def _deploy(values: Values) -> Mapping[str, Any]:
-    at = {"repo": REPO, "branch": "main", "environment": "production"}
+    at = {"repo": REPO, "branch": "main", "environment": "production", "id": f"{MARK}{values.new(10)}"}
     return {"kind": "deployed", **at, "commitSHA": values.new(20)}
 
 
 def _pagerduty(values: Values) -> Mapping[str, Any]:
     about = {
-        "id": f"Q{values.incident}",
+        "id": f"{MARK}{values.incident}",
         "type": "incident",
         "status": "resolved" if values.ended else "triggered",
         "created_at": values.began,
@@ -95,7 +97,7 @@ def _datadog(values: Values) -> Mapping[str, Any]:
         "transition": transition,
         "alert_type": alert,
         "monitor_id": "51840021",
-        "cycle_key": values.incident,
+        "cycle_key": f"{MARK}{values.incident}",
         "title": f"[{transition} on {{env:prod,service:checkout-api}}] Checkout error rate is high",
         "date_ms": values.now_ms,
         "service": "checkout-api",
@@ -106,7 +108,7 @@ def _datadog(values: Values) -> Mapping[str, Any]:
 
 def _squadcast(values: Values) -> Mapping[str, Any]:
     about = {
-        "id": values.incident,
+        "id": f"{MARK}{values.incident}",
         "message": "Checkout error rate is high",
         "service": {"id": "65aa1203d7e3f40019b7c2b4", "name": "Checkout API", "slug": "checkout-api"},
         "status": "resolved" if values.ended else "triggered",
@@ -145,7 +147,7 @@ FIRST = ("deploy", "pagerduty")
     help="the folder of `gitdailies up`",
 )
 @click.option("--curl", is_flag=True, help="print a curl command for each event, and send nothing")
-@click.option("--undo", is_flag=True, help=f"erase all events of {REPO} from the stores of the folder")
+@click.option("--undo", is_flag=True, help="erase what it sent from the stores of the folder")
 def demo(names: Sequence[str], data: Path, curl: bool, undo: bool) -> None:
     """Send example events to a running `gitdailies up`: a deploy and a PagerDuty incident, or those named.
 
@@ -163,11 +165,14 @@ def demo(names: Sequence[str], data: Path, curl: bool, undo: bool) -> None:
         from gitdailies_server.storage.erasing import Erasure
 
         from gitdailies_cli.commands import stores
-        from gitdailies_cli.commands.look_after.erase import carry_out
+        from gitdailies_cli.commands.look_after.erase import carry_out, count_events
 
         dora_store = f"sqlite:{find_config.dora_store(data)}"
         found = [one for at in (dora_store, str(settings.relay.store)) for one in stores.find(at, None)]
-        carry_out(found, Erasure(repo=folded(REPO)))
+        carry_out(found, Erasure(mark=MARK))
+        left = max(count_events(one, Erasure(repo=folded(REPO))) for one in found)
+        if left:
+            click.echo(f"left, since the demo did not send it: {output.counted(left, 'event')} of {REPO}")
         return
     dora, relay = _servers(data, settings)
     chosen = names or FIRST

@@ -24,6 +24,7 @@ from gitdailies_connection.addresses import Listen, Network, origin
 from gitdailies_connection.config.document.errors import Place
 from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.sections.sign_in import SignInSettings
+from gitdailies_connection.config.sections.trusted_ci import TrustedCi
 
 SQLITE = "sqlite"
 POSTGRESQL = "postgresql"
@@ -221,6 +222,7 @@ class DoraSettings:
     `production` may hold globs. `mirrors` are paths by repository, and `mirror_folders`
     by owner, with `MIRROR_NAME` in place of the repository's name. `teams` has its own place in the file.
     `corrections` says who may correct what events count for on the pages: members, too, or owners alone.
+    `trusted_ci` are the CI platforms whose jobs report without a key.
     `failures` says whether the time of an incident makes a deploy fail (all) or not (evidence).
     `repositories` are former names, and `service_paths` globs, which have a place of their own in it, too.
     `where` says the file and the line, or the option, of each setting that makes the figures and is set.
@@ -240,6 +242,7 @@ class DoraSettings:
     corrections: str = "members"
     relay: tuple[RelayAddress, ...] = ()
     sign_in: SignInSettings = field(default_factory=SignInSettings)
+    trusted_ci: tuple[TrustedCi, ...] = ()
     failures: str = "all"
     where: Mapping[Place, str] = field(default_factory=lambda: MappingProxyType({}), compare=False)
 

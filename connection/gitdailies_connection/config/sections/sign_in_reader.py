@@ -48,7 +48,7 @@ def _openid(reading: SettingsReader) -> OpenIdSettings:
     if "openid" not in scopes:
         reading.fault((*place, "scopes"), "expected scopes with openid, got none")
     return OpenIdSettings(
-        issuer=reading.of((*place, "issuer"), _issuer, ""),
+        issuer=reading.of((*place, "issuer"), issuer_address, ""),
         client_id=reading.of((*place, "client_id"), str, ""),
         client_secret=reading.of(
             (*place, "client_secret"), lambda value: SecretSource.of(value, reading.folder), None
@@ -60,7 +60,8 @@ def _openid(reading: SettingsReader) -> OpenIdSettings:
     )
 
 
-def _issuer(text: str) -> str:
+def issuer_address(text: str) -> str:
+    """Check the address of an issuer; raises ValueError."""
     # The issuer of a token is compared with this text, so it is kept as it is written.
     addresses.check_receiver(text, allow_http=True)
     parts = urlsplit(text)

@@ -271,17 +271,12 @@ def _check_values(reading: SettingsReader, place: Place, adapter: Adapter) -> No
 
 
 def _filter(reading: SettingsReader, place: Place) -> Filter:
-    return Filter(
-        urgency=reading.of((*place, "urgency"), _lines, ()),
-        priority=reading.of((*place, "priority"), _lines, ()),
-        severity=reading.of((*place, "severity"), _lines, ()),
-        service=reading.of((*place, "service"), _lines, ()),
-        title=reading.of((*place, "title"), _lines, ()),
-        environment=reading.of((*place, "environment"), _lines, ()),
-        tags=MappingProxyType(
-            {name: reading.of((*place, "tags", name), _lines, ()) for name in reading.names((*place, "tags"))}
-        ),
-    )
+    def texts(*inner: str) -> tuple[str, ...]:
+        return reading.of((*place, *inner), _lines, ())
+
+    names = ("urgency", "priority", "severity", "service", "title", "environment")
+    tags = {name: texts("tags", name) for name in reading.names((*place, "tags"))}
+    return Filter(**{name: texts(name) for name in names}, tags=MappingProxyType(tags))
 
 
 def _lines(value: str | list[str]) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ NAMES = (
 OCTOPUS_PARAMETERS = {
     name: "GitDailies." + name.title().replace("-", "")
     for name in INPUTS
-    if name not in ("path", "paths", "debug")
+    if name not in ("path", "paths", "debug", "auth")
 }
 ASKED = (*NAMES, *OCTOPUS_PARAMETERS.values())
 

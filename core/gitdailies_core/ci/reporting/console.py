@@ -13,6 +13,8 @@ from gitdailies_core.events.near_names import meant
 PREFIX = "GITDAILIES_"
 
 _TITLE = "GitDailies"
+# Other keys have names close to that of the key, and that of GitLab's ID token is close to `id`.
+_OTHERS = ("webhook", "id_token")
 
 
 def variables(prefix: str = PREFIX) -> dict[str, str]:
@@ -31,13 +33,13 @@ def refuse_misspelled(environ: Mapping[str, str]) -> None:
     """Raise UsageError for variables whose names are close to those of inputs.
 
     Otherwise a typing error turns a deploy to staging into one to production. A missing key is an error by
-    itself, and other keys have names close to it.
+    itself.
     """
     known = frozenset(name.replace("-", "_") for name in INPUTS)
     complaints = []
     for variable, text in environ.items():
         name = variable[len(PREFIX) :].lower()
-        if not text.strip() or not variable.upper().startswith(PREFIX) or name.startswith("webhook"):
+        if not text.strip() or not variable.upper().startswith(PREFIX) or name.startswith(_OTHERS):
             continue
         right = PREFIX + (name if name in known else meant(name, known)).upper()
         if right not in (PREFIX, variable):
@@ -83,6 +85,8 @@ class Step(NamedTuple):
 
     agent        names the step to the receiver
     no_key       ends the error about a missing key: where this platform keeps it
+    oidc         gets the job's ID token for an audience, or ""; None where there are no such tokens
+    no_oidc      ends the error about a missing ID token; AUDIENCE stands for the receiver's address
     folder       the variable that names the checkout; else git reads the current directory
     root         the variable that names the job's folder, if that is another one. Above it no checkout
                  is looked for
@@ -113,3 +117,5 @@ class Step(NamedTuple):
     warned: Callable[[Mapping[str, str]], int] = lambda _environ: 0  # a warning leaves most jobs green
     lends: str = ""
     ask: Callable[[Mapping[str, Any], Callable[[], bytes]], dict[str, str]] | None = None
+    oidc: Callable[[Mapping[str, str], str], str] | None = None
+    no_oidc: str = ""

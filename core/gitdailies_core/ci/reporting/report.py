@@ -178,13 +178,17 @@ def _line(result: Attempted, receiver: str, names: Mapping[str, str]) -> str:
 
 
 def _later(result: Attempted, time: str, paths: Sequence[str]) -> str:
-    """Return the command that sends an event later, unless the receiver would refuse it again."""
+    """Return the command that sends an event later, unless the receiver would refuse it again.
+
+    It reads the commits in a clone, since a line has no room for them.
+    """
     if result.code == REFUSED and not result.check:
         return ""
     event = {"time": time, **result.event}
     words = [word for name, option in OPTIONS.items() if event.get(name) for word in (option, event[name])]
     words += [word for path in paths for word in ("--paths", path)]
-    return f". To send it later: {shlex.join(['gitdailies', 'deploy', *words])}"
+    where = f", in a clone of {event['repo']} for its commits" if event.get("commits") else ""
+    return f". To send it later{where}: {shlex.join(['gitdailies', 'deploy', *words])}"
 
 
 def _deploy(event: Mapping[str, Any], receiver: str) -> str:

@@ -31,6 +31,7 @@ STEP_INPUTS = (
     "path",
     "webhook-url",
     "webhook-key",
+    "auth",
     "receiver",
     "timeout",
     "retries",
@@ -40,6 +41,8 @@ STEP_INPUTS = (
 )
 INPUTS = (*DEPLOY_INPUTS, *STEP_INPUTS)
 
+# By a webhook key, or by an ID token that the platform makes for the job.
+AUTH_KEY, AUTH_OIDC = "key", "oidc"
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
@@ -50,6 +53,7 @@ class Settings(NamedTuple):
     path: str | None
     url: str | None
     key: Secret
+    oidc: bool
     receiver: str
     timeout_seconds: float
     retries: int | None
@@ -66,7 +70,10 @@ class Settings(NamedTuple):
         dry_run = flag(texts, "dry-run")
         # The end of the process reads this input. A wrong value is reported here like any other.
         flag(texts, "fail-on-error")
-        receiver = given(texts.get("receiver")) or _receiver_of(key, dry_run)
+        auth = (given(texts.get("auth")) or AUTH_KEY).lower()
+        if auth not in (AUTH_KEY, AUTH_OIDC):
+            raise UsageError(f"auth: expected {AUTH_KEY} or {AUTH_OIDC}, got {got(auth)}")
+        receiver = given(texts.get("receiver")) or _receiver_of(key, dry_run or auth == AUTH_OIDC)
         if receiver not in RECEIVERS:
             raise UsageError(f"receiver: expected one of {', '.join(RECEIVERS)}, got {got(receiver)}")
         return cls(
@@ -77,6 +84,7 @@ class Settings(NamedTuple):
             path=given(texts.get("path")),
             url=given(texts.get("webhook-url")),
             key=key,
+            oidc=auth == AUTH_OIDC,
             receiver=receiver,
             timeout_seconds=_number(texts, "timeout", default=10.0, least=0.1, most=300),
             retries=_retries(texts),
@@ -93,10 +101,10 @@ def flag(texts: Mapping[str, str | None], name: str) -> bool:
     return word in TRUE
 
 
-def _receiver_of(key: Secret, dry_run: bool) -> str:
+def _receiver_of(key: Secret, ours: bool) -> str:
     if key:
         return OURS if key.reveal().startswith(OUR_KEY_PREFIX) else DOCUMENTED
-    return OURS if dry_run else DOCUMENTED
+    return OURS if ours else DOCUMENTED
 
 
 def _retries(texts: Mapping[str, str | None]) -> int | None:

@@ -16,7 +16,8 @@ TIMEOUT_SECONDS = 10.0
 # All attempts and waits together. The deploy job waits for them.
 LONGEST_SECONDS = 60.0
 
-_LONGEST_KEY = 1000
+# An ID token is longer than a key.
+_LONGEST_KEY = 16_000
 _LONGEST_MESSAGE = 300
 _CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+"
 
@@ -24,6 +25,7 @@ _CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+"
 class Receiver(NamedTuple):
     """Where events go, and how many attempts are made. Build it with `make`.
 
+    `is_token`: the key is an ID token.
     `takes` is one of `RECEIVERS`: whether it gets all fields. `retries` is None where only time is a limit.
     """
 
@@ -34,6 +36,7 @@ class Receiver(NamedTuple):
     timeout_seconds: float
     retries: int | None
     longest_seconds: float
+    is_token: bool = False
 
     @classmethod
     def make(

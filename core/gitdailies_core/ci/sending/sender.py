@@ -61,7 +61,7 @@ def send(
         wait(max((found - now()).total_seconds(), 0.0))
 
 
-class _Fault(NamedTuple):
+class Fault(NamedTuple):
     """Why there is no response, and whether there was a connection."""
 
     error: Exception
@@ -73,11 +73,11 @@ def _bounded_post(event: Mapping[str, Any], receiver: Receiver, seconds: float) 
     # thread waits for both, and does nothing else, because it may run on after that.
     seconds = max(0.1, min(receiver.timeout_seconds, seconds))
     proxy: SplitResult | None = None
-    ended: list[tuple[HTTPResponse, bytes] | _Fault] = []
+    ended: list[tuple[HTTPResponse, bytes] | Fault] = []
     try:
         proxy = proxy_of(urlsplit(receiver.url))
     except ValueError as error:
-        ended.append(_Fault(error, connected=False))
+        ended.append(Fault(error, connected=False))
     else:
         thread = threading.Thread(target=lambda: ended.append(_post(event, receiver, proxy)), daemon=True)
         thread.start()
@@ -85,36 +85,49 @@ def _bounded_post(event: Mapping[str, Any], receiver: Receiver, seconds: float) 
     found = ended[0] if ended else None
     if found is None:
         return no_answer(receiver, seconds, proxy)
-    if isinstance(found, _Fault):
+    if isinstance(found, Fault):
         return unanswered(found.error, receiver, proxy, connected=found.connected)
     return _answered(*found, receiver, proxy)
 
 
 def _post(
     event: Mapping[str, Any], receiver: Receiver, proxy: SplitResult | None
-) -> tuple[HTTPResponse, bytes] | _Fault:
+) -> tuple[HTTPResponse, bytes] | Fault:
     headers = {
         "Content-Type": "application/json",
         "User-Agent": receiver.agent,
-        KEY_HEADER: receiver.key.reveal(),
     }
+    key = receiver.key.reveal()
+    headers |= {"Authorization": f"Bearer {key}"} if receiver.is_token else {KEY_HEADER: key}
     if event.get("id"):
         headers[ID_HEADER] = event["id"]
+    body = json.dumps(body_of(event, receiver.takes), ensure_ascii=False, separators=(",", ":"))
+    return exchange("POST", receiver.url, headers, body.encode(), receiver.timeout_seconds, proxy)
+
+
+def exchange(
+    method: str,
+    url: str,
+    headers: dict[str, str],
+    body: bytes | None,
+    seconds: float,
+    proxy: SplitResult | None,
+) -> tuple[HTTPResponse, bytes] | Fault:
+    """Send a request, and return the response with the beginning of its body."""
     connected = False
-    parts = urlsplit(receiver.url)
+    parts = urlsplit(url)
     at = proxy or parts
     port = at.port or (80 if proxy else None)
     connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     try:
-        connection = connect(at.hostname or "", port, timeout=receiver.timeout_seconds)
+        connection = connect(at.hostname or "", port, timeout=seconds)
         target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
         if proxy:
-            target = through(proxy, connection, receiver.url, target, headers)
+            target = through(proxy, connection, url, target, headers)
         try:
             connection.connect()
             connected = True
-            body = json.dumps(body_of(event, receiver.takes), ensure_ascii=False, separators=(",", ":"))
-            connection.request("POST", target, body.encode(), headers)
+            connection.request(method, target, body, headers)
             with connection.getresponse() as response:
                 try:
                     return response, response.read(_LONGEST_ANSWER_BYTES)
@@ -124,7 +137,7 @@ def _post(
         finally:
             connection.close()
     except (OSError, HTTPException, ValueError) as error:
-        return _Fault(error, connected)
+        return Fault(error, connected)
 
 
 def _answered(response: HTTPResponse, raw: bytes, receiver: Receiver, proxy: SplitResult | None) -> Answer:

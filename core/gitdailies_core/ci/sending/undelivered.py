@@ -60,6 +60,8 @@ def after(
     what = at_fault(answer.status, answer.page)
     if what:
         code = REFUSED if what == KEY else NOT_DELIVERED
+        if what == KEY and receiver.is_token:
+            return ended(code, f"the ID token is refused ({result})", check="auth")
         return ended(code, blamed(what, answer.status, result), check=_CHECK.get(what, ""))
     if is_final(answer.status):
         return ended(REFUSED, result)

@@ -11,10 +11,11 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
+from gitdailies_core.events.events import DEPLOYED
 from gitdailies_core.values.secret import Secret
 from gitdailies_core.values.times import optional_text, text_of
 from gitdailies_server.storage.database import Session
@@ -34,6 +35,7 @@ _COLUMNS = (
 _OF_NOBODY = "person_id IS NULL"
 # Of one person.
 MOST_TOKENS = 20
+MOST_REPORTED = 200
 # How long a key works that was replaced.
 OVERLAP = timedelta(days=7)
 
@@ -45,6 +47,16 @@ _BY_HASH = f"SELECT {_COLUMNS} FROM keys WHERE hash = ?"  # noqa: S608  the colu
 _INSERT = (
     "INSERT INTO keys (name, prefix, last4, hash, allow, created_at, created_by, expires_at, person_id)"  # noqa: S608  the columns above
     f" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING {_COLUMNS}"
+)
+# Store what stands for CI jobs without a key, unless it is there.
+_INSERT_KEYLESS = (
+    "INSERT INTO keys (name, prefix, last4, hash, allow, created_at, created_by)"
+    " VALUES (?, ?, '', ?, ?, ?, 'dora.trusted_ci') ON CONFLICT (hash) DO NOTHING"
+)
+# The repositories that were reported with a key: the first and the last time, and the number of events.
+_REPORTED = (
+    "SELECT repo, min(received_at), max(received_at), count(*) FROM events WHERE key_id = ?"
+    " GROUP BY repo ORDER BY max(received_at) DESC LIMIT ?"
 )
 # Delete a key; its row stays for the events and audit lines that refer to it.
 _DELETE = "UPDATE keys SET deleted_at = ? WHERE id = ?"
@@ -101,14 +113,14 @@ def replace_key(
 
 
 def _only(session: Session, name_or_prefix: str) -> Key:
-    lookup = _lookup(name_or_prefix)
-    found = _rows(session, f"{lookup.condition} AND deleted_at IS NULL", lookup.value)
+    condition, value, not_found = _lookup(name_or_prefix)
+    found = _rows(session, f"{condition} AND deleted_at IS NULL", value)
     if len(found) != 1:
         others = found or all_keys(session)
         names = ", ".join(f"{key.name} ({key.shown})" for key in others) or "none"
         if found:
             raise UsageError(f"key: more than one key fits; give the name of one: {names}")
-        raise UsageError(f"key: {lookup.not_found}; keys of this store: {names}")
+        raise UsageError(f"key: {not_found}; keys of this store: {names}")
     return found[0]
 
 
@@ -179,17 +191,42 @@ def add_key(
     return Secret(raw, origin=origin), key
 
 
+def keyless(session: Session, name: str, *, now: datetime) -> Key:
+    """Return what stands for CI jobs of *name* in place of a key, created at the first one.
+
+    Nobody can send its hash, because the name has not the form of a key.
+    """
+    values = (name, keys.KEYLESS, keys.hash_of(name), DEPLOYED, to_us(now))
+    session.execute(_INSERT_KEYLESS, values)
+    found = find_key(session, keys.hash_of(name))
+    assert found is not None, "it was inserted, or was there"
+    return found
+
+
+def reported_with(session: Session, key: Key) -> list[tuple[str, datetime, datetime, int]]:
+    """Return the repositories of the events of a key, the last first: the first, the last, and how many."""
+    rows = session.execute(_REPORTED, (key.id, MOST_REPORTED)).fetchall()
+    return [(repo, from_us(first), from_us(last), events) for repo, first, last, events in rows]
+
+
 def put_in_place(
-    session: Session, key: Key, *, until: datetime | None = None, actor: str, now: datetime
+    session: Session,
+    key: Key,
+    *,
+    until: datetime | None = None,
+    leaked: bool = False,
+    actor: str,
+    now: datetime,
 ) -> tuple[Secret, Key, Key]:
     """Create a key with the name, the rights and the limits of another, inside a transaction.
 
     It lasts as long as the other was to. The other one has another name from now on, and works until *until*,
-    for a week unless given. Returns the secret, the new key and the other one. Raises UsageError for a read
-    token, and if *until* is past.
+    for a week unless given. One that has *leaked* is deleted at once. Returns the secret, the new key and the
+    other one. Raises UsageError for a read token, and if *until* is past.
     """
     if key.is_token:
         raise UsageError("key: this is a read token; its person creates another one on the pages")
+    _refuse_keyless(key)
     until = now + OVERLAP if until is None else until
     if until <= now:
         raise UsageError(f"until: expected a time in the future, got {text_of(until)}")
@@ -198,8 +235,11 @@ def put_in_place(
     session.execute(_STEP_BACK, (old.name, to_us(last), key.id))
     expires_at = None if key.expires_at is None else now + (key.expires_at - key.created_at)
     request = KeyRequest(key.name, key.allow, expires_at, key.limits)
-    detail = {"name": key.name, "until": text_of(last)}
+    detail = {"name": key.name, "until": text_of(now if leaked else last)}
     write_audit(session, now, actor=actor, action="key.replaced", subject=key.shown, detail=detail)
+    if leaked:
+        remove_key(session, old, actor=actor, now=now)
+        old = replace(old, deleted_at=now)
     return *add_key(session, request, actor=actor, now=now), old
 
 
@@ -220,7 +260,8 @@ def find_key_by_id(session: Session, id_: int) -> Key | None:
 
 
 def remove_key(session: Session, key: Key, *, actor: str, now: datetime) -> None:
-    """Delete a key inside a transaction."""
+    """Delete a key inside a transaction; raises UsageError for what stands for CI jobs without one."""
+    _refuse_keyless(key)
     session.execute(_DELETE, (to_us(now), key.id))
     forget_wrong(session, key.id)
     detail, what = {"name": key.name}, "token" if key.is_token else "key"
@@ -239,22 +280,20 @@ def find_key(session: Session, hash_: bytes) -> Key | None:
     return None if row is None else _key(row)
 
 
-class _Lookup(NamedTuple):
-    """How to find the key that a person named, and the message if there is none; it shows no key."""
-
-    condition: str
-    value: str | bytes
-    not_found: str
+def _refuse_keyless(key: Key) -> None:
+    if key.is_keyless:
+        raise UsageError(f"{key.name}: this is no key; remove the issuer from dora.trusted_ci in its place")
 
 
-def _lookup(text: str) -> _Lookup:
+def _lookup(text: str) -> tuple[str, str | bytes, str]:
+    """Return how to find the key that a person named, and the message if there is none; it shows no key."""
     if keys.well_formed(text):
-        return _Lookup("hash = ?", keys.hash_of(text), "this store has no such key")
+        return "hash = ?", keys.hash_of(text), "this store has no such key"
     if text.startswith(keys.PREFIX):
         # Lists show the beginning, "…" and four more characters. Only the beginning is compared.
         prefix = text[: keys.SHOWN]
-        return _Lookup("prefix = ?", prefix, f"no key begins with {got(prefix)}")
-    return _Lookup(f"name = ? AND {_OF_NOBODY}", text, f"no key has the name {got(text)}")
+        return "prefix = ?", prefix, f"no key begins with {got(prefix)}"
+    return f"name = ? AND {_OF_NOBODY}", text, f"no key has the name {got(text)}"
 
 
 def _rows(session: Session, condition: str, *values: Any) -> list[Key]:

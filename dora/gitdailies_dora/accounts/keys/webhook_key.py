@@ -25,12 +25,15 @@ from gitdailies_core.values import patterns
 from gitdailies_core.values.renames import folded
 
 PREFIX = "gdk_"
+# In place of the beginning of a key, for CI jobs that report by an ID token. Their names begin with it, too.
+KEYLESS = "oidc"
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _RANDOM, _CHECK = 32, 6
 _SHAPE = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{_RANDOM + _CHECK}}}")
 
 # Half a key in a message is as bad as a whole one. The part that lists show (SHOWN) is shorter than this.
-_LIKE_A_KEY = re.compile(rf"{PREFIX}[0-9A-Za-z]{{8,}}")
+# An ID token is JSON in Base64, which begins like this, and its parts follow points.
+_LIKE_A_KEY = re.compile(rf"{PREFIX}[0-9A-Za-z]{{8,}}|eyJ[0-9A-Za-z_-]{{8,}}[0-9A-Za-z_.-]*")
 
 # How many characters are stored as plain text, to distinguish keys. So are the last four, which are
 # check characters.
@@ -113,9 +116,14 @@ class Key:
         return self.person_id is not None
 
     @property
+    def is_keyless(self) -> bool:
+        """Whether it stands for CI jobs that report by an ID token."""
+        return self.prefix == KEYLESS
+
+    @property
     def shown(self) -> str:
         """The key as pages and tables show it."""
-        return f"{self.prefix}…{self.last4}"
+        return "ID token" if self.is_keyless else f"{self.prefix}…{self.last4}"
 
     def is_valid(self, now: datetime) -> bool:
         """Return whether it is neither deleted nor expired."""
@@ -156,8 +164,8 @@ def contains_key(text: str) -> bool:
 
 
 def without_keys(text: str) -> str:
-    """Return *text* without anything that looks like a key or most of one."""
-    return _LIKE_A_KEY.sub(f"{PREFIX}***", text)
+    """Return *text* without anything that looks like a key or an ID token, or most of one."""
+    return _LIKE_A_KEY.sub(lambda found: f"{found[0][: len(PREFIX)]}***", text)
 
 
 def hash_of(text: str) -> bytes:
@@ -206,8 +214,8 @@ def checked_name(name: str) -> str:
     """Check a key's name; raises UsageError."""
     if not _NAME.fullmatch(name) or name != name.strip():
         raise UsageError(f"name: use 1 to 100 characters on one line, not {got(name)}")
-    if name.startswith(PREFIX):
-        raise UsageError(f"name: use a name that does not begin with {PREFIX}, as keys do")
+    if name.startswith((PREFIX, f"{KEYLESS}/")):
+        raise UsageError(f"name: use a name that begins neither with {PREFIX} nor with {KEYLESS}/")
     return name
 
 

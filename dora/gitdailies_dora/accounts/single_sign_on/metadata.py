@@ -49,10 +49,10 @@ def metadata_of(document: object, issuer: str) -> ProviderMetadata:
     supported = methods if isinstance(methods, list) else [BASIC]
     return ProviderMetadata(
         issuer=issuer,
-        authorization=_address(document, "authorization_endpoint", issuer),
-        token=_address(document, "token_endpoint", issuer),
-        keys=_address(document, "jwks_uri", issuer),
-        userinfo=_address(document, "userinfo_endpoint", issuer) if "userinfo_endpoint" in document else "",
+        authorization=address_in(document, "authorization_endpoint", issuer),
+        token=address_in(document, "token_endpoint", issuer),
+        keys=address_in(document, "jwks_uri", issuer),
+        userinfo=address_in(document, "userinfo_endpoint", issuer) if "userinfo_endpoint" in document else "",
         names_itself=document.get("authorization_response_iss_parameter_supported") is True,
         secret_in=POST if POST in supported and BASIC not in supported else BASIC,
     )
@@ -133,7 +133,8 @@ def error_word(value: object) -> str:
     return value if isinstance(value, str) and _ERROR_WORD.fullmatch(value) else "an error"
 
 
-def _address(document: Mapping[str, Any], name: str, issuer: str) -> str:
+def address_in(document: Mapping[str, Any], name: str, issuer: str) -> str:
+    """Return an address in a document of *issuer*: https, or on this machine; raises SignInRefused."""
     value = document.get(name)
     where = f"the provider's configuration: {name}"
     if not isinstance(value, str):

@@ -13,7 +13,7 @@ from contextlib import closing
 from typing import Any, Generic, TypeVar
 
 from gitdailies_connection.config.sections.sign_in import OpenIdSettings
-from gitdailies_connection.http.bounded_client import BoundedClient, prepared, proxy_of_environment
+from gitdailies_connection.http.bounded_client import BoundedClient, ask, prepared, proxy_of_environment
 from gitdailies_connection.http.response import Response
 from gitdailies_core.errors import DeliveryError, UnreadableBody
 from joserfc.jwk import KeySet
@@ -134,6 +134,19 @@ class OpenIdProvider:
             return client.exchange(
                 method, url, headers, body, largest=_LARGEST_ANSWER, proxy=proxy_of_environment(url)
             )
+
+
+def published_keys(issuer: str) -> KeySet:
+    """Return the keys of an issuer of ID tokens; raises DeliveryError and SignInRefused."""
+
+    def read(url: str) -> Any:
+        answer = ask("GET", url, {}, None, seconds=TIMEOUT_SECONDS, largest=_LARGEST_ANSWER)
+        return _decoded(answer, "its answer")
+
+    document = read(issuer.rstrip("/") + metadata.WELL_KNOWN)
+    if not isinstance(document, dict) or document.get("issuer") != issuer:
+        raise SignInRefused(f"its configuration: expected the issuer {issuer}, got another")
+    return id_token.keys_of(read(metadata.address_in(document, "jwks_uri", issuer)))
 
 
 def _decoded(answer: Response, what: str) -> Any:

@@ -31,11 +31,7 @@ def of_team(teams: Teams, team: str, repos: Mapping[str, str], service: str, rep
         )
         by_service = f" AND CASE {cases} ELSE {int(otherwise)} END = 1" if cases else ""
         marks = ", ".join("?" * len(names))
-        patterns = [_like(one.services) for one in decisions]
+        patterns = [_LIKE_SPECIAL.sub(r"!\g<0>", one.services).replace("*", "%") for one in decisions]
         parts.append(Condition(f"{repo} IN ({marks}){by_service}", (*names, *patterns)))
     text = " OR ".join(f"({one.text})" for one in parts) or "1 = 0"
     return Condition(f"({text})", tuple(value for one in parts for value in one.values))
-
-
-def _like(pattern: str) -> str:
-    return _LIKE_SPECIAL.sub(r"!\g<0>", pattern).replace("*", "%")

@@ -110,21 +110,13 @@ def answer(session: Session, question: ReviewQuestion, settings: FigureSettings)
     # Before the rows are read: what is derived meanwhile may be missing in them.
     as_of = change_log.complete_until(session, period.now)
     found = _Lines(session, RelatedReader(session, settings, period.now), question)
-    failed, unlinked, uncounted = found.failed(), found.unlinked(), found.uncounted()
-    twice_, doubtful, slowest, silent = found.twice(), found.doubtful(), found.slowest(), found.silent()
-    sections: tuple[Sequence[_LineCandidate[Any]], ...] = (
-        failed,
-        unlinked,
-        uncounted,
-        twice_,
-        doubtful,
-        slowest,
-        silent,
-    )
-    everything = [one for candidates in sections for one in candidates]
+    sections: dict[str, Sequence[_LineCandidate[Any]]] = {
+        name: getattr(found, name)() for name in review.SECTIONS
+    }
+    everything = [one for candidates in sections.values() for one in candidates]
     decided = _decisions(session, everything)
 
-    def lines(candidates: Sequence[_LineCandidate[Line]]) -> tuple[Line, ...]:
+    def lines(candidates: Sequence[_LineCandidate[Any]]) -> tuple[Any, ...]:
         shown = sorted(candidates, key=lambda one: one.key in decided)[: review.MOST_LINES]
         return tuple(
             structs.replace(line, key=one.key, done=decided.get(one.key))
@@ -135,7 +127,7 @@ def answer(session: Session, question: ReviewQuestion, settings: FigureSettings)
     failures = {row.id: row.at for row in found.deploys if row.failed}
     happened, more = week.happenings(session, found.reader, question, failures, review.MOST_LINES)
     figures, before, change = week.figures_of(session, question, settings)
-    left = [max(len(candidates) - review.MOST_LINES, 0) for candidates in sections]
+    left = {name: max(len(candidates) - review.MOST_LINES, 0) for name, candidates in sections.items()}
     return answers.Review(
         definitions=DEFINITIONS,
         week=question.week.name,
@@ -150,16 +142,8 @@ def answer(session: Session, question: ReviewQuestion, settings: FigureSettings)
         happened_left=more,
         open=sum(one.key not in decided for one in everything),
         done=sum(one.key in decided for one in everything),
-        sections=answers.ReviewSections(
-            failed=lines(failed),
-            unlinked=lines(unlinked),
-            uncounted=lines(uncounted),
-            twice=lines(twice_),
-            doubtful=lines(doubtful),
-            slowest=lines(slowest),
-            silent=lines(silent),
-        ),
-        left=answers.LinesLeft(**dict(zip(review.SECTIONS, left, strict=True))),
+        sections=answers.ReviewSections(**{name: lines(found) for name, found in sections.items()}),
+        left=answers.LinesLeft(**left),
     )
 
 

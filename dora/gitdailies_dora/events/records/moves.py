@@ -49,8 +49,8 @@ _COPY = (
 class Move(NamedTuple):
     """Which incidents count for `to` in place of `repo`: all of it, of a service, or one by its sender's id.
 
-    With `undo`, those that came with `repo` and were moved to `to`; "" is any. With `together`, too, all that
-    one move moved with the incident.
+    With `undo`, those that came with `repo` and were moved to `to`; "" is any. With `together`, all that one
+    move moved: that of the incident, or else the last one.
     """
 
     repo: str
@@ -100,8 +100,9 @@ def find(session: Session, wish: Move, renames: Renames) -> Moving:
         found = [
             one for one in moved if renames.key(one.came_with) == key and to in ("", renames.key(one.repo))
         ]
-        if wish.together and wish.incident:
+        if wish.together and found:
             moments = {one.at for one in found if one.incident == wish.incident}
+            moments = moments if wish.incident else {max(one.at for one in found)}
             found = [one for one in found if one.at in moments]
             wish = wish._replace(incident="")
     else:

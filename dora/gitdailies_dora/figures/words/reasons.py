@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import singledispatchmethod
 from typing import Any, NamedTuple
 
-from gitdailies_core.values.deploy_target import DeployTarget
+from gitdailies_core.values.deploy_target import EXAMPLE, DeployTarget
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.timestamps import from_us
 
@@ -347,7 +347,8 @@ class Reasons:
 
     def _reason(self, word: str, target: DeployTarget) -> str:
         """Return the sentence for an event that is left out; for production, with the line to write."""
-        if word == "environment" and self._selection.environment == PRODUCTION:
+        is_example = target.environment == EXAMPLE.environment
+        if word == "environment" and self._selection.environment == PRODUCTION and not is_example:
             names = self._settings.production
             line = _line("dora", "production", [*names, target.environment])
             said = f"its environment is not production; the names of production are {', '.join(names)}"

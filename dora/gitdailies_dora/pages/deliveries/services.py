@@ -7,9 +7,16 @@ from functools import partial
 from types import MappingProxyType
 from urllib.parse import urlencode
 
-from gitdailies_connection.relay.answers import ActionResult, ServiceReport, ServiceUse
+from gitdailies_connection.relay.answers import (
+    ActionResult,
+    ServiceReport,
+    ServiceUse,
+    SuggestedService,
+)
 from gitdailies_connection.relay.client import RelayClient
 from gitdailies_core.errors import RelayFault
+from gitdailies_core.values.nearest_name import nearest
+from gitdailies_core.values.patterns import matches
 from gitdailies_core.values.renames import folded
 from starlette.responses import Response
 
@@ -56,6 +63,7 @@ class ServicePages(PageGroup):
             return site.not_found(visit)
         relay, change = chosen_relay(visit, site.relays.names), fields.get("change", "add")
         given = {name: fields.get(name, "").strip()[:_LONGEST] for name in _FIELDS}
+        given["repo"] = fields.get("instead", "")[:_LONGEST] or given["repo"]
         ignored = fields.get("ignore") == "yes"
         if ignored or change == "remove":
             given |= dict.fromkeys(("repo", "environment", "counts_as"), "")
@@ -118,23 +126,25 @@ class ServicePages(PageGroup):
         undo = {name: visit.fields[name] for name in _OF_A_LINE if visit.fields.get(name)}
         if undo == _former(line):
             undo = {}
-        left, has_others = 0, False
+        left, meant = 0, []
         reason = f"the line of {changed} named another repository"
         moving = Move(undo.get("repo", ""), line.targets[0].repo if line and line.targets else "")
         if changed and moving.to and folded(moving.repo) not in ("", folded(moving.to)):
             there = await site.store.ask(partial(moves.find, wish=moving, renames=site.settings.renames))
             # A line may have the id of a service, which events do not have.
-            names = {folded(undo.get("counts_as", "")), folded(changed)}
-            moving = moving._replace(
-                service=next((one for one in there.services if folded(one) in names), "")
-            )
-            left = there.services.get(moving.service, there.incidents)
-            has_others = not moving.service and len(there.services) > 1
+            former = undo.get("counts_as", changed).replace(_NO_SERVICE, "")
+            names = {folded(one) for one in (former, *(line.services if line else ()))}
+            meant = [
+                one for one in there.services if folded(one) in names or matches(folded(changed), folded(one))
+            ]
+            moving = moving._replace(service=meant[0] if len(meant) == 1 else "")
+            left = sum(there.services[one] for one in meant)
         return site.render(
             visit,
             "services.html",
             repos=list(known.values()),
-            guess=lambda one: one.suggestion or repository_of(one.service or "", known) or "",
+            guess=partial(_guess, known=known),
+            instead=nearest(wrong["repo"], known.values()) if asks else "",
             status=status,
             relay=relay,
             relay_links=[(name, f"{SERVICES}?relay={name}", name == relay) for name in relays.names],
@@ -154,7 +164,7 @@ class ServicePages(PageGroup):
             moving=moving,
             left=0 if visit.fields.get("undone") else left,
             move_address=move_url(moving, reason),
-            move_reason="" if has_others else reason,
+            move_reason=reason if moving.service else "",
             waiting_address=list_address(relay, {"outcome": "unmapped"}),
             replay_address=f"/deliveries/actions?relay={relay}&action=replay&outcome=unmapped",
             of_service=lambda name: list_address(relay, {"service": name}),
@@ -163,6 +173,15 @@ class ServicePages(PageGroup):
 
 def _report(client: RelayClient) -> ServiceReport | None:
     return client.get("/services", ServiceReport)
+
+
+def _guess(one: SuggestedService, known: Mapping[str, str]) -> str:
+    """Return the repository that a form names at first: one that will be accepted, or ""."""
+    suggested = one.suggestion or ""
+    found = (
+        repository_of(name, known) for name in (suggested, suggested.partition("/")[2], one.service or "")
+    )
+    return next(filter(None, found), "" if known else suggested)
 
 
 def _line_of(service: str, report: ServiceReport | None) -> ServiceUse | None:

@@ -69,7 +69,7 @@ class CorrectionPages(PageGroup):
         made = await self._write(visit, correcting.correct, wish=wish, settings=self._site.settings)
         self._site.log.info("corrected", id=made.event, what=made.what, person=visit.user.name)
         await self._site.catch_up()
-        return self._site.redirect(local_path(fields.get("back", "")))
+        return self._site.after(visit, local_path(fields.get("back", "")), "corrected")
 
     async def undo(self, visit: Visit) -> Response:
         """Undo the correction of an event."""
@@ -78,7 +78,7 @@ class CorrectionPages(PageGroup):
         made = await self._write(visit, correcting.undo, event=event, whats=whats)
         self._site.log.info("correction undone", id=made.event, what=made.what, person=visit.user.name)
         await self._site.catch_up()
-        return self._site.redirect(local_path(visit.fields.get("back", "")))
+        return self._site.after(visit, local_path(visit.fields.get("back", "")), "undone")
 
     async def show_move(self, visit: Visit) -> Response:
         """Show the incidents of a repository that can be moved, and those that were."""
@@ -96,7 +96,9 @@ class CorrectionPages(PageGroup):
             return await self._show_move(visit, refused)
         site.log.info("incidents moved", incidents=found.incidents, **wish._asdict(), person=visit.user.name)
         await site.catch_up()
-        return site.redirect(move_url(Move(wish.repo, "", incident="" if wish.undo else wish.incident)))
+        there = move_url(Move(wish.repo, "", incident="" if wish.undo else wish.incident))
+        # A move itself is what the page says then.
+        return site.after(visit, there, "moved-back") if wish.undo else site.redirect(there)
 
     async def _show_move(self, visit: Visit, refused: Refusal | None = None) -> Response:
         site, wish = self._site, _move_of(visit)._replace(undo=False)

@@ -255,7 +255,6 @@ class EventPages(PageGroup):
             status,
             event=event,
             view=view,
-            may_correct=self._site.may_correct(visit),
             twice=twice,
             elsewhere=elsewhere,
             relay=relay,

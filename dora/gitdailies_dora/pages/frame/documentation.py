@@ -29,7 +29,7 @@ _PLACES = (
 # The files that have a place. A build puts them into the package.
 FILES = (
     *("docs/**/*.md", "docs/images/*", "*-adapter/README.md", "sources/gitdailies_sources/packs/*/README.md"),
-    *("ci-steps/*/README.md", "github-action/README.md", "circleci-orb/README.md"),
+    *("docs/site.toml", "ci-steps/*/README.md", "github-action/README.md", "circleci-orb/README.md"),
     *("deployment/chart/README.md", "[A-Z]*.md"),
 )
 

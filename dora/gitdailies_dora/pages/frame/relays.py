@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 from gitdailies_connection.config.sections.settings import RelayAddress
@@ -21,8 +21,16 @@ Value = TypeVar("Value")
 # Questions to one relay at once, and how long one waits for its turn and its answer.
 _AT_ONCE = 4
 _LONGEST_SECONDS = 40.0
-# How long a page waits for lines, which it can leave out.
-_LINES_SECONDS = 2.0
+# How long a page waits that is not about a relay.
+_SOON_SECONDS = 2.0
+
+
+class Unmapped(NamedTuple):
+    """The number of services without a line, and of the incidents that wait for it."""
+
+    services: int
+    incidents: int
+    open: int
 
 
 class Relays:
@@ -64,16 +72,27 @@ class Relays:
         wanted, found = {folded(repo) for repo in repos}, list[tuple[str, str, str, str]]()
         for name in self.names:
             with suppress(RelayFault, TimeoutError):
-                asked = self.ask(name, lambda client: client.get("/services", ServiceReport))
-                report = await asyncio.wait_for(asked, _LINES_SECONDS)
+                asked = self.ask(name, _services)
+                report = await asyncio.wait_for(asked, _SOON_SECONDS)
                 for line in report.mapped if report else ():
                     place = f"{line.file}, line {line.line}"
                     address = f"/settings/services?{urlencode({'relay': name, 'edit': line.name})}#edited"
-                    if folded(service) in ("", folded(line.name)):
+                    if folded(service) in ("", *map(folded, (line.name, *line.services))):
                         led_to = [one.repo for one in line.targets if folded(one.repo) in wanted]
                         found += [(line.name, repo, place, address) for repo in led_to]
         return found
 
+    async def unmapped(self) -> Unmapped:
+        """Return what waits for a line at the relays. One that does not answer soon is left out."""
+        asked = (asyncio.wait_for(self.ask(name, _services), _SOON_SECONDS) for name in self.names)
+        reports = await asyncio.gather(*asked, return_exceptions=True)
+        found = [one for report in reports if isinstance(report, ServiceReport) for one in report.unmapped]
+        return Unmapped(len(found), sum(one.incidents for one in found), sum(one.open for one in found))
+
     def _logged(self, name: str, fault: RelayFault) -> RelayFault:
         self._log.warning("relay not asked", relay=name, reason=str(fault))
         return fault
+
+
+def _services(client: RelayClient) -> ServiceReport | None:
+    return client.get("/services", ServiceReport)

@@ -74,6 +74,16 @@ BELOW: Mapping[str, tuple[str, ...]] = {"/events": ("/deploys", "/incidents"), "
 # The script of a page that renews itself sends this header. A session ends although such a page is open.
 RENEWAL = "x-renewal"
 
+# What a form did, as the next page says once; a cookie has the word.
+SAID: Mapping[str, str] = {
+    "corrected": "Corrected. The figures follow. Undo is beside the decision.",
+    "undone": "The correction is undone. The figures follow.",
+    "moved-back": "The move is undone. Its incidents count for the former repository again.",
+    "key-deleted": "The key was deleted. Every request with it is refused.",
+    "link-removed": "The link was removed. It no longer works.",
+}
+_SAID = "-said"
+
 EVERYONE, SIGNED_IN, MEMBERS, OWNERS = "everyone", "signed in", "members", "owners"
 # Figures, which a screen with a link may show as well.
 FIGURES = "signed in, or a screen"
@@ -132,6 +142,9 @@ class Site:
         headers = {"content-security-policy": POLICY}
         if cookie_name(secure=visit.secure) not in visit.request.cookies:
             headers.update(cookie_header(visit.token, secure=visit.secure, seconds=None))
+        said = visit.request.cookies.get(cookie_name(secure=visit.secure, suffix=_SAID), "")
+        if visit.person and said:
+            headers.update(cookie_header("", secure=visit.secure, seconds=0, suffix=_SAID))
         text = (
             _templates()
             .get_template(template)
@@ -139,6 +152,7 @@ class Site:
                 visit=visit,
                 person=visit.person,
                 role_words=self._role_words,
+                said=SAID.get(said, ""),
                 form_field=FORM_FIELD,
                 timezone=self.settings.zone,
                 store_fault=self.store.fault if visit.person else "",
@@ -151,7 +165,8 @@ class Site:
                     for path, word, owners in NAVIGATION
                     if visit.is_owner or not owners
                 ],
-                **context,
+                deciders=self.correct_needs,
+                **{"may_correct": self.may_correct(visit), **context},
             )
         )
         return HTMLResponse(text, status, headers=headers)
@@ -200,6 +215,10 @@ class Site:
         """Redirect a visitor to another page, which the browser requests with GET."""
         return RedirectResponse(path, 303, headers={"content-security-policy": POLICY, **(headers or {})})
 
+    def after(self, visit: Visit, path: str, said: str) -> Response:
+        """Redirect a visitor to a page that says what was done: *said* is a word of `SAID`."""
+        return self.redirect(path, cookie_header(said, secure=visit.secure, seconds=60, suffix=_SAID))
+
     async def sign_in(self, visit: Visit, person: people.Person, path: str) -> Response:
         """Begin a session with a new token; the cookie that the visitor had is not used again."""
         token = people.new_token(secrets.token_urlsafe)
@@ -246,8 +265,9 @@ class Site:
             back = _with_query(visit) if page.method == "GET" else "/"
             return self.redirect(f"/sign-in?next={quote(back, safe='/')}")
         if visit.person is not None and not _may(visit.person, page.needs):
-            text = f"Only {page.needs} may open this page. Ask an owner for help."
-            return self.message(visit, 403, f"For {page.needs} only", text)
+            who = OWNERS if page.needs == OWNERS else f"{page.needs} and {OWNERS}"
+            text = f"Only {who} may open this page. You are a {visit.person.role}. Ask an owner for help."
+            return self.message(visit, 403, f"For {who} only", text)
         return await page.handler(visit)
 
     def _error_page(self, visit: Visit, page: Page, error: GitDailiesError) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
@@ -69,8 +69,9 @@ class Visitors:
         """
         if self._settings.header is None:
             return None
+        given = {name: headers.getlist(name) for name in self._settings.header.names}
         try:
-            account = account_of_headers(_values(headers, self._settings.header.names), self._settings.header)
+            account = account_of_headers(given, self._settings.header)
         except SignInRefused as error:
             return Known(None, by_proxy=True, denied=f"{str(error)[:1].upper()}{str(error)[1:]}.")
         return None if account is None else await self._person_of(account)
@@ -85,7 +86,3 @@ class Visitors:
             return Known(None, by_proxy=True, denied=identities.NO_ROLE.reason)
         outcome = await self._store.write(partial(identities.visit, account=account, role=role, now=now))
         return Known(outcome.person, by_proxy=True, denied=outcome.reason)
-
-
-def _values(headers: Headers, names: Sequence[str]) -> Mapping[str, Sequence[str]]:
-    return {name: headers.getlist(name) for name in names}

@@ -100,9 +100,14 @@ class DoraPage:
             context["lines"] = await self._site.relays.lines_to(suspects)
         if twice and question.pair is None:
             context["wrong"] = {WITH: "It is the one that is shown: choose another."}
-        choices = team_choices(self._site.teams)
         page = self._site.render(
-            visit, template, error="", sample=deploy_command(visit.origin), team_choices=choices, **context
+            visit,
+            template,
+            error="",
+            sample=deploy_command(visit.origin),
+            team_choices=team_choices(self._site.teams),
+            waiting=None if filters.get("view") == WALL else await self._site.relays.unmapped(),
+            **context,
         )
         return conditional(visit.request, page)
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
+
+from gitdailies_core.values import patterns
+from gitdailies_core.values.deploy_target import EXAMPLE
+from gitdailies_core.values.renames import folded
 
 from gitdailies_dora.derived.read.figures.names import MOST_SEEN, Choices
 from gitdailies_dora.derived.read.figures.overview import Overview
@@ -17,6 +22,7 @@ from gitdailies_dora.figures.answers.sums import Key
 from gitdailies_dora.figures.answers.tally import Tally, median
 from gitdailies_dora.figures.answers.trend import Bucket
 from gitdailies_dora.figures.history.settings import PRODUCTION, FigureSettings
+from gitdailies_dora.figures.history.teams import Teams
 from gitdailies_dora.figures.words.quick_check import quick_check
 from gitdailies_dora.figures.words.rates import fail_rate
 from gitdailies_dora.pages.charts import sparks
@@ -163,11 +169,13 @@ def context(
         "unknown": found.unknown,
         "alone": found.alone,
         "lines": (),
-        "changed": phrases.changed_settings(found.changed, zone),
+        "changed": phrases.changed_settings(
+            (one for one in found.changed if question.teams or not one.subject.startswith("teams")), zone
+        ),
         "number": count(len(active)),
         "quick_check": quick_check(whole.total),
         "outside": _outside(found, drawn, len(active)),
-        "in_two": count(len(rows) - len(active)),
+        "in_two": len(rows) - len(active),
         "idle": [
             (dora_url(filters, repo=name, sort=None, page=None), name)
             for repo in question.selected(sorted(found.names.keys() - active), ALL)
@@ -340,11 +348,12 @@ def _by_team(
     found: Overview, rows: Sequence[Key], shown: Sequence[Key], drawn: _Drawing, layout: str
 ) -> list[dict[str, Any]]:
     """Return the groups of one page, each with its rows; without teams, there is one without a title."""
-    teams = found.question.teams_known
+    teams, in_rows = found.question.teams_known, Counter(key[1] for key in rows)
 
     def row(key: Key) -> dict[str, Any]:
         name = found.names.get(key[1], key[1])
-        return drawn.row(found, [key], name, _repo_url(drawn, name))
+        part = _part(teams, key) if in_rows[key[1]] > 1 else ""
+        return {**drawn.row(found, [key], name, _repo_url(drawn, name)), "part": part}
 
     if layout == FLAT:
         return [{"total": None, "rows": list(map(row, shown))}] if shown else []
@@ -362,6 +371,17 @@ def _by_team(
             }
         )
     return groups
+
+
+def _part(teams: Teams, key: Key) -> str:
+    """Say what a row has of a repository that several teams share."""
+    services = [
+        service
+        for one in teams.settings
+        for repo, service in one.services
+        if one.key == key[0] and patterns.matches(folded(repo), key[1])
+    ]
+    return f"only {', '.join(services)}" if services else "shared by several teams"
 
 
 def _repo_url(drawn: _Drawing, name: str) -> str:
@@ -405,16 +425,20 @@ def _teams(found: Overview) -> str:
 
 
 def seen_environments(choices: Choices, filters: Mapping[str, str]) -> dict[str, Any]:
-    """Return environments with events as links to their figures, and how many more there are."""
+    """Return environments with events as links to their figures, and how many more there are.
+
+    That of examples can never be production.
+    """
+    found = [one for one in choices.seen if one[0] != EXAMPLE.environment]
     return {
         "seen": [
             (
                 dora_url(filters, environment=name, page=None),
                 f"{name} ({count(number)}{'+' if number == MOST_SEEN else ''})",
             )
-            for name, number in choices.seen[:SHOWN]
+            for name, number in found[:SHOWN]
         ],
-        "more_seen": max(len(choices.seen) - SHOWN, 0),
+        "more_seen": max(len(found) - SHOWN, 0),
     }
 
 

@@ -11,7 +11,7 @@ from gitdailies_server.storage.timestamps import to_us
 from starlette.responses import Response
 
 from gitdailies_dora.accounts import people, screen_store
-from gitdailies_dora.accounts.screens import LINK_IS_OVER, SHARED, SHARED_FOR, SHARED_REVIEW
+from gitdailies_dora.accounts.screens import LINK_IS_OVER, SHARED, SHARED_FOR, SHARED_REVIEW, Screen
 from gitdailies_dora.derived.correcting import checked_reason
 from gitdailies_dora.derived.read import review as derived_review
 from gitdailies_dora.derived.read.figures.known_names import NO_FILTERS
@@ -71,9 +71,9 @@ class ReviewPage(PageGroup):
         screen = await self._site.visitors.screen(token)
         if screen is None or not screen.review:
             return self._site.message(visit, 410, *LINK_IS_OVER)
-        return await self._week(visit, screen.review, shared=True)
+        return await self._week(visit, screen.review, shared=screen)
 
-    async def _week(self, visit: Visit, query_: str, *, shared: bool = False) -> Response:
+    async def _week(self, visit: Visit, query_: str, *, shared: Screen | None = None) -> Response:
         given = query.parameters(query_, PARAMETERS)
         await self._site.catch_up()
         if not shared and (whole := await self._site.whole_name(visit)):
@@ -99,6 +99,7 @@ class ReviewPage(PageGroup):
             visit,
             "review.html",
             shared=shared,
+            waiting=None if shared else await self._site.relays.unmapped(),
             week=week.name,
             filters=filters,
             team_choices=team_choices(self._site.teams),

@@ -8,12 +8,13 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from markupsafe import Markup
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from gitdailies_dora.pages.frame import documentation
 from gitdailies_dora.pages.frame.documentation import HELP, ROOT
 from gitdailies_dora.pages.frame.request_context import Visit
 from gitdailies_dora.pages.frame.site import EVERYONE, Page, PageGroup
+from gitdailies_dora.pages.settings import page_list
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -36,7 +37,12 @@ class HelpPages(PageGroup):
         return [
             Page(HELP, self.show, needs=EVERYONE),
             Page(f"{HELP}/{{path:path}}", self.show, needs=EVERYONE),
+            Page("/llms.txt", self.listed, needs=EVERYONE),
         ]
+
+    async def listed(self, _: Visit) -> Response:
+        """List the pages for programs, as the site of the documentation does."""
+        return PlainTextResponse(page_list.llms(ROOT, documentation.address))
 
     async def show(self, visit: Visit) -> Response:
         """Show the page of an address, or a picture of it."""

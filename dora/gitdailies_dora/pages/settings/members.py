@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+import shlex
+from collections import Counter
 from functools import partial
 
 from gitdailies_connection.config.document.errors import setting_name
 from gitdailies_core.errors import UsageError
+from gitdailies_core.values.erased_text import MARK, ErasedText
+from gitdailies_server.storage.erasing import Erased, Erasure
 from starlette.responses import Response
 
+from gitdailies_dora import erasing
 from gitdailies_dora.accounts import audit, people, people_store
 from gitdailies_dora.accounts.people import Person
 from gitdailies_dora.accounts.single_sign_on import identities
+from gitdailies_dora.pages.frame.formatting import amount
 from gitdailies_dora.pages.frame.forms import RoleForm, field_error
 from gitdailies_dora.pages.frame.phrases import setting
 from gitdailies_dora.pages.frame.request_context import Visit
@@ -72,13 +79,23 @@ class PeoplePages(PageGroup):
             Page(f"{PEOPLE}/{{id:int}}/password", self.offer_new_password, "POST", needs=OWNERS),
             Page(f"{PEOPLE}/{{id:int}}/remove", self.confirm_remove, needs=OWNERS),
             Page(f"{PEOPLE}/{{id:int}}/remove", self.remove, "POST", needs=OWNERS),
+            Page(f"{PEOPLE}/{{id:int}}/erase", self.confirm_erase, needs=OWNERS),
+            Page(f"{PEOPLE}/{{id:int}}/erase", self.erase, "POST", needs=OWNERS),
             Page(f"{PEOPLE}/{{id:int}}/let-in", self.let_in, "POST", needs=OWNERS),
             Page("/settings/figures", self.in_force),
             Page(AUDIT, self.trail, needs=OWNERS),
         ]
 
     async def show(self, visit: Visit) -> Response:
-        """List the people who may sign in."""
+        """List the people who may sign in; with *removed*, the id of a person, say that they were removed."""
+        given = visit.fields.get("removed", "")
+        known = given.isascii() and given.isdigit() and len(given) < 18
+        removed = await self._anyone(int(given)) if known else None
+        return await self._list(visit, removed=None if removed is None or removed[1] else removed[0])
+
+    async def _list(
+        self, visit: Visit, *, removed: Person | None = None, erased: str = "", fault: str = ""
+    ) -> Response:
         found = await self._site.store.read(people_store.all_people)
         owners = sum(person.is_owner for person in found)
         return self._site.render(
@@ -86,6 +103,10 @@ class PeoplePages(PageGroup):
             "people.html",
             people=found,
             owners=owners,
+            removed=removed,
+            erased=erased,
+            fault=fault,
+            is_erased=removed is not None and MARK in removed.name,
             barred=await self._site.store.read(identities.barred),
             passwords=self._site.ways_in.passwords,
             single=self._site.ways_in.is_single,
@@ -168,7 +189,58 @@ class PeoplePages(PageGroup):
         if person is not None:
             await self._write(visit, people_store.remove, id_=person.id)
             self._site.log.info("person removed", person=person.name, by=visit.user.name)
-        return self._site.redirect(PEOPLE)
+        return self._site.redirect(PEOPLE if person is None else f"{PEOPLE}?removed={person.id}")
+
+    async def confirm_erase(self, visit: Visit) -> Response:
+        """Show where the name of a person is, and ask for confirmation."""
+        found = await self._anyone(visit.request.path_params["id"])
+        if found is None or MARK in found[0].name:
+            return self._site.not_found(visit)
+        person, may_sign_in = found
+        planned = await self._erase(visit, person, dry=True)
+        if may_sign_in:
+            # The account is removed first.
+            planned.counts["account"] += 1
+            planned.left["accounts"] -= 1
+        return self._site.render(
+            visit,
+            "person-erase.html",
+            member=person,
+            may_sign_in=may_sign_in,
+            counts=_counted(planned.counts),
+            places=planned.places,
+            left=_counted(planned.left, "place"),
+            command=f"gitdailies erase --person {shlex.quote(person.name)}",
+            has_relay=bool(self._site.relays.names),
+        )
+
+    async def erase(self, visit: Visit) -> Response:
+        """Take a person's access away if they have it, then erase their name from this server's store."""
+        found = await self._anyone(visit.request.path_params["id"])
+        if found is None or MARK in found[0].name:
+            return self._site.redirect(PEOPLE)
+        person, may_sign_in = found
+        if may_sign_in:
+            await self._write(visit, people_store.remove, id_=person.id)
+        done = await self._erase(visit, person, dry=False)
+        fault = await asyncio.to_thread(self._site.store.database.scrub)
+        if person.id == visit.user.id:
+            return self._site.redirect("/sign-in")
+        self._site.log.info("person removed, and their name erased", by=visit.user.name, fault=fault)
+        removed = await self._anyone(person.id)
+        counts = _counted(done.counts)
+        return await self._list(visit, removed=removed and removed[0], erased=counts, fault=fault)
+
+    async def _erase(self, visit: Visit, person: Person, *, dry: bool) -> Erased:
+        """Erase a name as `gitdailies erase --person` does, or, with *dry*, count. Raises UsageError."""
+        try:
+            text = ErasedText.make(person.name)
+        except ValueError as error:
+            raise UsageError(f"name: {error}; a shorter one is in nearly every text") from None
+        # Who erases their own name does not leave it in the line that says so.
+        actor = text.out_of(visit.user.name)
+        work = partial(erasing.erase, self._site.store.database, Erasure(text=text), actor=actor, dry=dry)
+        return await asyncio.to_thread(work)
 
     async def let_in(self, visit: Visit) -> Response:
         """Allow the account of a removed person to sign in again."""
@@ -206,6 +278,17 @@ class PeoplePages(PageGroup):
         person = await self._person(visit)
         return None if person is None or person.provider else person
 
+    async def _anyone(self, id_: int) -> tuple[Person, bool] | None:
+        return await self._site.store.read(partial(people_store.find_anyone, id_=min(id_, 2**63 - 1)))
+
     async def _person(self, visit: Visit) -> Person | None:
         id_ = min(visit.request.path_params["id"], 2**63 - 1)
         return await self._site.store.read(partial(people_store.find_person, id_=id_))
+
+
+def _counted(counts: Counter[str], of: str = "") -> str:
+    """Write how many there are of each kind; with *of*, of what they are."""
+    found = sorted((kind, number) for kind, number in counts.items() if number > 0)
+    if of:
+        return ", ".join(f"{kind} ({amount(number, of, f'{of}s')})" for kind, number in found)
+    return ", ".join(amount(number, kind, f"{kind}s") for kind, number in found)

@@ -71,7 +71,7 @@ class ScreenPages(PageGroup):
         if screen is not None:
             await self._write(visit, screen_store.remove, screen=screen)
             self._site.log.info("screen removed", screen=screen.name, person=visit.user.name)
-        return self._site.redirect(SCREENS)
+        return self._site.after(visit, SCREENS, "link-removed")
 
     async def open(self, visit: Visit) -> Response:
         """Keep the token of a link in a cookie, and lead to the figures without it in the address."""

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from gitdailies_dora.accounts.keys import key_store
 from gitdailies_dora.accounts.keys import webhook_key as keys
-from gitdailies_dora.accounts.keys.key_store import KeyRequest
+from gitdailies_dora.accounts.keys.key_store import KeyRequest, reported_with
 from gitdailies_dora.accounts.keys.webhook_key import Key
 from gitdailies_dora.accounts.keys.wrong_requests import keys_gone_wrong, wrong_requests
 from gitdailies_dora.pages.frame.forms import NewKey, field_error
@@ -97,10 +97,11 @@ class SettingsPages(PageGroup):
     async def replace_key(self, visit: Visit) -> Response:
         """Create a key in place of another and show it once. A form that is sent again changes nothing."""
         key = await self._key(visit)
-        if key is None or key.name != visit.fields.get("name"):
+        if key is None or key.is_keyless or key.name != visit.fields.get("name"):
             return self._site.redirect(MANAGE)
-        secret, new, old = await self._write(visit, key_store.put_in_place, key=key)
-        self._site.log.info("key replaced", key=key.name, person=visit.user.name)
+        leaked = visit.fields.get("leaked") == "yes"
+        secret, new, old = await self._write(visit, key_store.put_in_place, key=key, leaked=leaked)
+        self._site.log.info("key replaced", key=key.name, person=visit.user.name, leaked=leaked)
         return self._show_once(visit, secret, new, old)
 
     async def edit_key(self, visit: Visit) -> Response:
@@ -109,6 +110,7 @@ class SettingsPages(PageGroup):
         if key is None:
             return self._site.not_found(visit)
         wrong = await self._site.store.read(partial(wrong_requests, key_id=key.id))
+        reported = await self._site.store.ask(partial(reported_with, key=key)) if key.is_keyless else []
         return self._site.render(
             visit,
             "key.html",
@@ -117,12 +119,14 @@ class SettingsPages(PageGroup):
             permissions=permissions,
             expired=not key.is_valid(self._site.clock()),
             wrong=wrong,
+            reported=reported,
+            issuers=[one.issuer for one in self._site.configured.trusted_ci if one.name == key.name],
         )
 
     async def confirm_delete(self, visit: Visit) -> Response:
         """Ask for confirmation."""
         key = await self._key(visit)
-        if key is None:
+        if key is None or key.is_keyless:
             return self._site.not_found(visit)
         used = key.last_used_at
         in_use = used is not None and self._site.clock() - used < _IN_USE
@@ -131,10 +135,10 @@ class SettingsPages(PageGroup):
     async def delete_key(self, visit: Visit) -> Response:
         """Delete a key; every request with it is refused from the moment of the response."""
         key = await self._key(visit)
-        if key is not None:
+        if key is not None and not key.is_keyless:
             await self._write(visit, key_store.remove_key, key=key)
             self._site.log.info("key deleted", key=key.name, person=visit.user.name)
-        return self._site.redirect(MANAGE)
+        return self._site.after(visit, MANAGE, "key-deleted")
 
     async def _key(self, visit: Visit) -> Key | None:
         # The largest number of a column in SQLite and PostgreSQL.

@@ -100,7 +100,7 @@ hook() {
   export BUILDKITE_PLUGIN_CONFIGURATION='{"enviroment":"production","fail-on-error":true}'
   hook
   [ "$status" -eq 2 ]
-  [[ "$output" == "GitDailies: ERROR: deploy not reported: enviroment: expected one of branch, "* ]]
+  [[ "$output" == "GitDailies: ERROR: deploy not reported: enviroment: expected one of auth, branch, "* ]]
 }
 
 @test "a dry run needs neither address nor key" {

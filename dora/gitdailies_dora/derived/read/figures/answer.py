@@ -6,9 +6,9 @@ While the rows are for other settings, the events answer, if they are not too ma
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from gitdailies_core.values.times import text_of
@@ -25,6 +25,7 @@ from gitdailies_dora.derived.read.figures.sums import first_times
 from gitdailies_dora.derived.read.question import Question
 from gitdailies_dora.events.problem import refusal
 from gitdailies_dora.figures.answers import series
+from gitdailies_dora.figures.answers.columns import of_facts
 from gitdailies_dora.figures.answers.comparison import CONFIDENCE
 from gitdailies_dora.figures.answers.numbers import Figures
 from gitdailies_dora.figures.answers.report import (
@@ -36,8 +37,11 @@ from gitdailies_dora.figures.answers.report import (
     SeriesBucket,
     SeriesGroup,
 )
+from gitdailies_dora.figures.answers.selection import Period, Selection
 from gitdailies_dora.figures.answers.series import ALL, MOST_NUMBERS, MOST_ROLLING, Plan, SeriesQuestion
 from gitdailies_dora.figures.answers.sums import Key, Sums
+from gitdailies_dora.figures.history.events import GitCommits, read_history
+from gitdailies_dora.figures.history.facts import derive
 from gitdailies_dora.figures.history.settings import DEFINITIONS, FigureSettings
 
 _NARROW = "choose a longer interval, a shorter period, or fewer repositories, teams or services"
@@ -93,6 +97,40 @@ def of_selection(
     first = series.first_of(asked, found.firsts, ALL)
     figures = series.summary(asked, found.planned, found.sums, (ALL,), first).total
     unknown = () if figures.deployment_frequency.deploys else unknown_in(session, asked, settings)
+    place = filter_of(Names(session, asked, settings), question, settings)
+    return _answer(figures, period, first, place, settings, as_of=found.as_of, unknown=unknown)
+
+
+def of_events(
+    bodies: Iterable[Mapping[str, Any]],
+    git_commits: Mapping[str, GitCommits],
+    period: Period,
+    repo: str,
+    environment: str,
+    settings: FigureSettings,
+) -> FiguresAnswer:
+    """Return the answer about a repository that a server gives that has these events of it, and no other."""
+    history = read_history(bodies, settings, now=period.now, git_commits=git_commits)
+    asked = SeriesQuestion.of(Selection.make(period, settings, repo=repo, environment=environment))
+    planned, first = series.plan(asked), history.first_at(settings.repo(repo))
+    found = series.add_up(
+        of_facts(derive(history, settings)), asked, series.cuts(planned, asked, settings.window_us)
+    )
+    figures = series.summary(asked, planned, found, (ALL,), first).total
+    place = FiguresFilter(repo, environment or settings.production_name, None, None)
+    return _answer(figures, period, first, place, settings, as_of=period.now)
+
+
+def _answer(
+    figures: Figures,
+    period: Period,
+    first: int | None,
+    place: FiguresFilter,
+    settings: FigureSettings,
+    *,
+    as_of: int,
+    unknown: tuple[str, ...] = (),
+) -> FiguresAnswer:
     observed_from = period.observed_from(first)
     return FiguresAnswer(
         definitions=DEFINITIONS,
@@ -104,8 +142,8 @@ def of_selection(
             days=period.days,
             timezone=settings.timezone,
         ),
-        filter=filter_of(Names(session, asked, settings), question, settings),
-        as_of=_text(found.as_of),
+        filter=place,
+        as_of=_text(as_of),
         window_seconds=settings.window.total_seconds(),
         figures=figures,
         unknown=unknown or UNSET,
@@ -134,7 +172,9 @@ def of_groups(
 ) -> SeriesAnswer:
     """Return the answer of `GET /api/metrics/series`: a page of groups, and `next` for the following one."""
     found = read(session, question, settings, most)
-    keys = found.keys if after is None else _behind(question, found.keys, after)
+    keys = found.keys
+    if after is not None:
+        keys = keys[bisect_right(keys, question.order(after), key=question.order) :]
     page = keys[:limit]
     names = Names(session, question, settings)
     firsts = {key: series.first_of(question, found.firsts, key) for key in found.keys}
@@ -207,10 +247,6 @@ def _counted(span: _Span) -> _Span:
     """Return the figures of a span without its days, and what is divided by them."""
     frequency = structs.replace(span.deployment_frequency, value=None, days=0.0)
     return structs.replace(span, deployment_frequency=frequency)
-
-
-def _behind(question: SeriesQuestion, keys: Sequence[Key], after: Key) -> Sequence[Key]:
-    return keys[bisect_right(keys, question.order(after), key=question.order) :]
 
 
 def _text(at: int) -> str:

@@ -97,12 +97,8 @@ def _by(text: str) -> tuple[Dimension, ...]:
 
 
 def _interval(text: str) -> str:
-    if text in ("", NONE):
-        return ""
-    if text not in INTERVALS:
-        expected = ", ".join((NONE, *INTERVALS))
-        raise refusal("request", f"interval: expected one of {expected}, got {got(text)}")
-    return text
+    word = query.one_of("interval", text or NONE, (NONE, *INTERVALS))
+    return "" if word == NONE else word
 
 
 def _rolling(text: str, interval: str) -> int:

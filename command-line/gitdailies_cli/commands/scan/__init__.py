@@ -1,0 +1,1 @@
+"""`gitdailies scan`: the figures of one git repository, without a server."""

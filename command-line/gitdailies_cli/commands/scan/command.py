@@ -1,0 +1,137 @@
+"""`gitdailies scan`: print the five figures of a git repository, without a server."""
+
+from __future__ import annotations
+
+import gc
+import json
+import shlex
+from collections.abc import Iterator
+from datetime import UTC
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from gitdailies_core.errors import UsageError
+
+from gitdailies_cli import output
+
+if TYPE_CHECKING:
+    from gitdailies_dora.figures.answers.report import FiguresAnswer
+
+    from gitdailies_cli.commands.scan.finding import Asked
+
+_COLUMNS = ("figure", "value", "based on")
+# The rates that may be higher than what git alone shows, and the count that makes one of them 0.
+_RATES = {"changeFailRate": "failed", "deploymentReworkRate": "rework"}
+_FORMATS = TABLE, MARKDOWN, JSON = ("table", "markdown", "json")
+
+
+@click.command()
+@click.argument("path", default=".", type=click.Path(path_type=Path))
+@click.option(
+    "--deploys",
+    default="",
+    metavar="WHAT",
+    help="tags, tags:GLOB, branch:NAME or a FILE; default: tags that look like versions, else the branch",
+)
+@click.option(
+    "--incidents", multiple=True, metavar="FILE", help="a file as `gitdailies history import` takes"
+)
+@click.option("--paths", multiple=True, metavar="GLOB", help="only commits that touch such files count")
+@click.option("--repo", default="", help="owner/name; default: that of the remote origin")
+@click.option("--environment", default="", help="of the deploys in a FILE; default: production")
+@click.option("--since", default="", help="the start, a date or time")
+@click.option("--days", default=90, show_default=True, type=click.IntRange(1), help="without --since")
+@click.option("--now", default="", help="compute the figures as of this time")
+@click.option("--events", type=click.Path(path_type=Path), help="write the events to this file, as NDJSON")
+@click.option("--format", "form", type=click.Choice(_FORMATS), default=TABLE, show_default=True)
+def scan(
+    path: Path,
+    deploys: str,
+    incidents: tuple[str, ...],
+    paths: tuple[str, ...],
+    repo: str,
+    environment: str,
+    since: str,
+    days: int,
+    now: str,
+    events: Path | None,
+    form: str,
+) -> None:
+    """Print the five figures of the git repository at PATH. No server, store or account is needed.
+
+    \b
+    gitdailies scan
+    gitdailies scan ../checkout-api --days 365 --incidents incidents.csv
+    gitdailies scan --deploys branch:main --format markdown
+    """
+    try:
+        from gitdailies_dora.derived.read.figures.answer import of_events
+        from gitdailies_dora.figures.answers import selection
+        from gitdailies_dora.figures.history.settings import FigureSettings
+        from gitdailies_history.files import atomic_file
+        from gitdailies_server.storage.timestamps import from_us, now_us, utc_now
+
+        from gitdailies_cli.commands.scan import finding, notes
+    except ImportError as error:
+        raise UsageError(f"scan: no {error.name} here; install gitdailies-integrations[dora]") from None
+    try:
+        at = selection.parse_moment(now, "now", UTC) if now else now_us()
+        period = selection.parse_period(since, "", at, UTC, days)
+    except ValueError as error:
+        raise UsageError(f"--{str(error).replace('from:', 'since:', 1)}") from None
+    asked = finding.Asked(repo, deploys, incidents, paths, from_us(period.began_at), utc_now())
+    # Of a million objects, none is cyclic. The collector would take a quarter of the time.
+    gc.disable()
+    try:
+        found = finding.find(path, asked)
+        bodies = map(json.loads, found.bodies)
+        answer = of_events(bodies, found.git_commits, period, found.repo, environment, FigureSettings())
+    finally:
+        gc.enable()
+    if events is not None:
+        with atomic_file.written(events, "--events") as file:
+            file.write("".join(f"{body}\n" for body in found.bodies).encode())
+    known = not found.facts["alone"]
+    facts = {**found.facts, "last": not answer.figures.deployment_frequency.deploys and found.facts["last"]}
+    _show(answer, [*notes.notes(facts)], [*_next(path, asked, events)], form, known=known)
+
+
+def _next(path: Path, asked: Asked, events: Path | None) -> Iterator[str]:
+    """Yield the lines that send what was found to a server."""
+    file = str(events or "events.ndjson")
+    if events is None:
+        options = [("deploys", asked.deploys), ("repo", asked.repo)]
+        options += [("incidents", one) for one in asked.incidents] + [("paths", one) for one in asked.paths]
+        named = [f"--{option}={value}" for option, value in options if value]
+        yield shlex.join(["gitdailies", "scan", *named, f"--events={file}", "--", str(path)])
+    yield shlex.join(["gitdailies", "history", "import", file])
+
+
+def _show(answer: FiguresAnswer, said: list[str], lines: list[str], form: str, *, known: bool) -> None:
+    """Print figures, what they cannot know, and the next lines. Rates may be low if not *known*."""
+    import msgspec
+
+    from gitdailies_cli.commands.see import metrics
+
+    if form == JSON:
+        plain = msgspec.to_builtins(answer)
+        for name, count in () if known else _RATES.items():
+            if not plain["figures"][name][count]:
+                plain["figures"][name] |= {"value": None, "range": None, "interval": None}
+        output.as_json({**plain, "atLeast": [] if known else [*_RATES], "notes": said, "next": lines})
+        return
+    rows = metrics.rows(answer, whole=known)
+    click.echo(metrics.heading(answer))
+    if form == TABLE:
+        output.table("", _COLUMNS, rows)
+    else:
+        click.echo()
+        for row in (_COLUMNS, ["---"] * len(_COLUMNS), *rows):
+            click.echo(f"| {' | '.join(row)} |")
+        click.echo()
+    for note in said:
+        click.echo(output.printable(f"- {note}"))
+    click.echo("\nTo go on, send what was found to a DORA server, which `gitdailies up` starts:\n")
+    for line in lines:
+        click.echo(f"    {line}")

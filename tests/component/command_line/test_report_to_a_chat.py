@@ -1,0 +1,298 @@
+"""`gitdailies report --send`: a chat gets the numbers of the page, once, and no secret is shown."""
+
+import json
+import re
+import socket
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.component.command_line.conftest import DoraServer
+from tests.support.dora.made_up_week import events_of
+from tests.support.json_server import JsonHandler, listening
+from tests.support.machine import Process, post
+
+WEEK = "2026-W46"
+MONDAY = datetime(2026, 11, 9, tzinfo=UTC)
+PLANTED = "T0PLANTED/B0PLANTED/xoxplantedsecret"
+
+
+class Chat(JsonHandler):
+    """Answers with the next of `answers`, the last one for ever, and keeps what it got."""
+
+    got: list[dict[str, Any]]
+    answers: list[tuple[int | None, dict[str, str]]]
+
+    def reply(self):
+        self.got.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+        status, headers = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if status is None:
+            self.close_connection = True
+            return
+        self.send_json(status, {"message": f"no webhook at {self.path}"} if status >= 400 else None, headers)
+
+
+@pytest.fixture
+def chat():
+    """A chat that answers as told, at an address that is a secret."""
+    opened = []
+
+    def open_one(*answers):
+        got = []
+        told = [answer if isinstance(answer, tuple) else (answer, {}) for answer in answers]
+        context = listening(Chat, got=got, answers=told or [(200, {})])
+        opened.append(context)
+        return f"{context.__enter__()}/services/{PLANTED}", got
+
+    yield open_one
+    for context in opened:
+        context.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A server with a made-up week, a clear change after it, and an incident with a hostile title."""
+    running = DoraServer(tmp_path_factory.mktemp("dora"))
+    hostile = [
+        {
+            "kind": "incidentStarted",
+            "incidentId": "INC-99",
+            "repo": "larkspur/auth",
+            "environment": "production",
+            "title": "<!channel> *Search* [here](https://example.invalid) & more",
+            "severity": "SEV-1",
+            "causedBy": "none",
+            "time": (MONDAY + timedelta(days=5, hours=1)).isoformat(),
+        },
+        {
+            "kind": "incidentResolved",
+            "incidentId": "INC-99",
+            "repo": "larkspur/auth",
+            "environment": "production",
+            "time": (MONDAY + timedelta(days=5, hours=9)).isoformat(),
+        },
+    ]
+    busy = MONDAY + timedelta(weeks=1)
+    many = [
+        {
+            "kind": "deployed",
+            "repo": "larkspur/shop",
+            "environment": "production",
+            "commitSHA": f"{number:040x}",
+            "time": at.isoformat(),
+            "commits": [{"sha": f"{number:040x}", "time": (at - timedelta(days=3)).isoformat()}],
+        }
+        for number in range(60)
+        for at in [busy + timedelta(hours=2 * number)]
+    ]
+    events = [*events_of(MONDAY), *hostile, *many]
+    status, _ = post(running.url, json.dumps(events).encode(), {"webhook-key": running.key})
+    assert status == 202
+    yield running, running.new_key("chat", "--allow", "read")
+    running.process.stop()
+
+
+@pytest.fixture
+def report(run, server):
+    """Run `gitdailies report`; the address of the chat is in the variable CHAT."""
+
+    running, key = server
+
+    def run_it(*arguments, address="", week=WEEK, **env):
+        given = {"GITDAILIES_READ_KEY": key, "CHAT": address, "NO_PROXY": "127.0.0.1", **env}
+        ran = run("report", "--url", running.url, "--week", week, *arguments, **given)
+        assert "xoxplanted" not in ran.stdout + ran.stderr
+        assert key not in ran.stdout + ran.stderr
+        return ran
+
+    return run_it
+
+
+def words(text):
+    """Return the text of a message without links and marks, for comparison."""
+    text = re.sub(r"<[^|>]+\|([^>]*)>", r"\1", text)
+    text = re.sub(r"\]\(http://127[^)]*\)", "", text)
+    text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    return re.sub(r"[\\*\[]", "", text)
+
+
+def texts_of(kind, body):
+    if kind == "slack":
+        return "\n".join(block["text"]["text"] for block in body["blocks"])
+    if kind == "teams":
+        return "\n".join(block["text"] for block in body["attachments"][0]["content"]["body"])
+    return body["text"]
+
+
+@pytest.mark.parametrize("kind", ["slack", "teams", "webhook"])
+def test_a_chat_gets_the_numbers_of_the_review(report, chat, kind):
+    """Every figure, and every outage, reads as in the Markdown that the server writes."""
+    address, got = chat()
+    ran = report("--send", kind, "--to", "env:CHAT", address=address)
+
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "sent to env CHAT\n", "")
+    sent = words(texts_of(kind, got[0]))
+    figures = [line for line in report().stdout.splitlines() if line.startswith("- ") and "[ ]" not in line]
+    assert len(figures) > 8
+    for line in figures:
+        assert words(line).removeprefix("- ") in sent
+    assert "Slowest changes" not in sent
+    assert re.search(r"\d+ to decide", sent)
+
+
+def test_the_webhook_has_the_review_as_numbers(report, chat):
+    """A program reads the JSON of the review beside its text."""
+    address, got = chat()
+    report("--send", "webhook", "--to", "env:CHAT", address=address)
+
+    assert got[0]["review"] == json.loads(report("--format", "json").stdout) | {
+        "asOf": got[0]["review"]["asOf"]
+    }
+
+
+def test_a_hostile_title_calls_nobody(report, chat):
+    """A title cannot mention a channel or be a link."""
+    address, got = chat()
+    report("--send", "slack", "--to", "env:CHAT", address=address)
+
+    text = texts_of("slack", got[0])
+    assert "<!channel>" not in text
+    assert "&lt;!channel&gt;" in text
+    assert "<https://example.invalid" not in text
+
+
+def test_a_message_is_sent_once(report, chat):
+    """The second run sends nothing, another week is another message, and --again sends it again."""
+    address, got = chat()
+    to = ("--send", "slack", "--to", "env:CHAT")
+    report(*to, address=address)
+    second = report(*to, address=address)
+
+    assert second.returncode == 0
+    assert second.stdout.startswith("not sent: it was sent at ")
+    assert len(got) == 1
+    report(*to, address=address, week="2026-W45")
+    report(*to, "--again", address=address)
+    assert len(got) == 3
+
+
+def test_two_runs_at_once_send_once(server, chat, tmp_path):
+    """Processes that start together send one message."""
+    (running, key), (address, got) = server, chat()
+    env = {"GITDAILIES_READ_KEY": key, "CHAT": address}
+    asked = ("report", "--url", running.url, "--week", WEEK, "--send", "slack", "--to", "env:CHAT")
+    runs = [Process(tmp_path, *asked, env=env, name=f"run{number}") for number in range(3)]
+    # Signal 0 does nothing, so each ends by itself.
+    assert [one.stop(0) for one in runs] == [0, 0, 0]
+    printed = [one.printed for one in runs]
+    assert sorted(one.startswith("sent to") for one in printed) == [False, False, True]
+    assert sum(one.startswith("not sent: it was sent") for one in printed) == 2
+    assert len(got) == 1
+
+
+def test_without_a_clear_change_nothing_is_sent(report, chat):
+    """A week like the others has nothing to say."""
+    address, got = chat()
+    ran = report("--send", "slack", "--to", "env:CHAT", "--only-clear", address=address, week="2026-W45")
+
+    assert (ran.returncode, ran.stdout) == (0, "not sent: no figure changed clearly in 2026-W45\n")
+    assert got == []
+
+
+def test_a_clear_change_is_sent_alone(report, chat):
+    """Only the figures that changed clearly are in the message, with the week before."""
+    address, got = chat()
+    ran = report("--send", "slack", "--to", "env:CHAT", "--only-clear", address=address, week="2026-W47")
+
+    assert ran.returncode == 0, ran.stderr
+    lines = texts_of("slack", got[0]).splitlines()
+    assert lines[0].startswith("*Week of 16 November 2026")
+    assert len(lines) > 1
+    assert all("*clearly " in line for line in lines[1:])
+
+
+def test_a_busy_chat_is_asked_again(report, chat):
+    """429 with a pause, and 503, are tried again; the message comes once."""
+    address, got = chat((429, {"Retry-After": "1"}), 503, 200)
+    ran = report("--send", "teams", "--to", "env:CHAT", address=address)
+
+    assert ran.returncode == 0, ran.stderr
+    assert len(got) == 3
+
+
+def test_an_address_that_is_gone_ends_with_a_sentence(report, chat):
+    """A chat that refuses ends with 3, and nothing is remembered: the right address can be given."""
+    address, got = chat(404)
+    to = ("--send", "slack", "--to", "env:CHAT")
+    ran = report(*to, address=address)
+
+    assert ran.returncode == 3
+    assert ran.stderr.startswith("gitdailies: env CHAT: the chat refused the message: 404 no webhook at ***")
+    report(*to, address=address)
+    assert len(got) == 2
+
+
+def test_where_nothing_listens_nothing_was_sent(report):
+    """A dead address ends with 1 after some attempts, and says that nothing was sent."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{free.getsockname()[1]}/services/{PLANTED}"
+    ran = report("--send", "slack", "--to", "env:CHAT", address=address)
+
+    assert ran.returncode == 1
+    assert "env CHAT: nothing was sent after 4 attempts: " in ran.stderr
+    assert "connection refused" in ran.stderr
+
+
+def test_what_may_have_arrived_is_not_sent_again(report, chat):
+    """Where the connection ends before the answer, a person decides."""
+    address, got = chat(None, 200)
+    to = ("--send", "slack", "--to", "env:CHAT")
+    first = report(*to, address=address)
+    second = report(*to, address=address)
+
+    assert (first.returncode, second.returncode) == (1, 1)
+    assert "the message may have arrived" in first.stderr
+    assert "send it with --again" in second.stderr
+    assert len(got) == 1
+    assert report(*to, "--again", address=address).returncode == 0
+    assert len(got) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "address", "told"),
+    [
+        (("--send", "slack"), "", "--to: expected env:NAME or file:PATH, got nothing"),
+        (("--send", "slack", "--to", f"https://x/{PLANTED}"), "", "--to: expected env:NAME or file:PATH"),
+        (("--send", "slack", "--to", "env:NO"), "", "env NO: this variable is not set"),
+        (
+            ("--send", "slack", "--to", "env:CHAT"),
+            f"http://example.com/{PLANTED}",
+            "env CHAT: expected https",
+        ),
+        (("--send", "slack", "--to", "env:CHAT"), f"https://169.254.169.254/{PLANTED}", "env CHAT: expected"),
+        (("--only-clear",), "", "--only-clear, --sent and --again need --send"),
+        (("--send", "slack", "--format", "json"), "", "leave it out with --send"),
+    ],
+)
+def test_a_wrong_option_says_what_is_expected(report, arguments, address, told):
+    """A wrong option ends with 2 before anything is sent."""
+    ran = report(*arguments, address=address)
+
+    assert ran.returncode == 2
+    assert told in ran.stderr
+
+
+def test_another_file_is_not_overwritten(report, chat, tmp_path):
+    """A file that this command did not write stays as it is."""
+    address, got = chat()
+    (tmp_path / "notes").write_text("mine")
+    to = ("--send", "slack", "--to", "env:CHAT", "--sent")
+    ran = report(*to, "notes", address=address)
+
+    assert ran.returncode == 2
+    assert "--sent: expected a file that this command wrote" in ran.stderr
+    assert (tmp_path / "notes").read_text() == "mine"
+    assert "--sent: cannot write" in report(*to, "absent/notes", address=address).stderr
+    assert got == []

@@ -1,0 +1,1 @@
+"""Stand-ins of the issuers of ID tokens of CI platforms."""

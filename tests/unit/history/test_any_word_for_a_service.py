@@ -1,0 +1,79 @@
+"""An incident that a webhook has reported and a file brings again: one id, whatever the service is called."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from gitdailies_cli.main import gitdailies
+from gitdailies_core.events.events import INCIDENT_STARTED
+from gitdailies_core.incidents.memory import MemoryRecords
+from gitdailies_core.incidents.records import Decision
+from gitdailies_core.incidents.routing import Route, Routes
+from gitdailies_core.incidents.state_machine import decide
+from gitdailies_core.sources.protocol import STARTED, Change, Service
+
+BEGAN = datetime(2026, 3, 4, 20, 0, 0, tzinfo=UTC)
+LINES = """
+gitdailies: {url: 'https://example.com/webhooks', key: {env: KEY}}
+services: {PLEDGR1: {repo: northlight/ledger}, Ledger: {repo: northlight/ledger}}
+"""
+MAPPING = """
+events:
+  - kind: {text: incidentStarted}
+    time: created_on
+    repo: {service: COLUMN}
+    source: {text: pd}
+    incidentId: id
+  - kind: {text: incidentResolved}
+    time: resolved_on
+    repo: {service: COLUMN}
+    source: {text: pd}
+    incidentId: id
+"""
+
+
+def relayed(*services: Service) -> Decision:
+    table = {"PLEDGR1": [Route("northlight/ledger")], "books": [Route("northlight/ledger")]}
+    change = Change.make(
+        state=STARTED, word="triggered", incident="QOPEN", at=BEGAN, started_at=BEGAN, services=services
+    )
+    targets = Routes.make(table).route(change).targets
+    return decide(source="pd", change=change, targets=targets, refusal=None, records=MemoryRecords())
+
+
+@pytest.mark.parametrize("column", ["service_id", "service_name"])
+def test_a_row_has_the_id_of_the_delivery(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str
+) -> None:
+    """The webhook says Ledger, and the row PLEDGR1 or Ledger; no second name keeps the end from its start."""
+    monkeypatch.chdir(tmp_path)
+    Path("gitdailies.yml").write_text(LINES)
+    Path("m.yml").write_text(MAPPING.replace("COLUMN", column))
+    Path("h.csv").write_text(
+        "id,created_on,resolved_on,service_id,service_name\n"
+        "QOPEN,2026-03-04T20:00:00Z,2026-03-04T21:00:00Z,PLEDGR1,Ledger\n"
+    )
+
+    ran = CliRunner().invoke(
+        gitdailies, ["history", "import", "h.csv", "--mapping", "m.yml", "--dry-run", "--json"]
+    )
+
+    assert ran.exit_code == 0, ran.output
+    first = json.loads(ran.stdout)["first"]
+    (live,) = relayed(Service("Ledger", ("PLEDGR1",))).events
+    assert first[INCIDENT_STARTED]["id"] == live.id
+    assert all("service" not in event for event in first.values())
+
+
+def test_two_services_of_one_repository_count_twice() -> None:
+    """The second service of an incident has an id of its own; that of the first is the one it has alone."""
+    (alone,) = relayed(Service("Ledger", ("PLEDGR1",))).events
+    both = relayed(Service("Ledger", ("PLEDGR1",)), Service("books")).events
+
+    assert both[0].id == alone.id
+    assert [event.get("service") for event in both] == ["Ledger", "books"]
+    assert both[1].id != alone.id
