@@ -116,6 +116,9 @@ def test_each_state_has_its_sentence(receiver: Receiver, people: tuple[Visitor, 
     for path, sentence in sentences.items():
         assert sentence in text(owner.get(path).text), path
     assert "Open for" in owner.get("/incidents/open").text
+    assert "What to do: on this page, choose the deploy" in text(owner.get("/incidents/once").text)
+    timeline = text(owner.get("/dora?repo=larkspur/shop&from=2026-03-01&to=2026-03-08").text)
+    assert "ended after 1 h, unlinked" in timeline
     advice = owner.get("/deploys/again").text.partition("What to do: ")[2]
     assert '<a href="/settings/figures">' in advice.partition("</dd>")[0], "where the setting is"
     # Times of the reasons are in the page's zone, as all others.

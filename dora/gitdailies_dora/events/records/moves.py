@@ -128,12 +128,6 @@ def find(session: Session, wish: Move, renames: Renames) -> Moving:
     return Moving(chosen, dict(services))
 
 
-def left(session: Session) -> list[str]:
-    """Return the repositories that moved incidents came with."""
-    rows = session.execute("SELECT DISTINCT deploy FROM corrections WHERE what = ?", (MOVED,))
-    return [str(repo) for (repo,) in rows.fetchall() if repo]
-
-
 def follow(session: Session, created: Sequence[tuple[str, Event]]) -> dict[int, str]:
     """Return where new events, with their ids, belong by the moves of their incidents, by their place."""
     given = [

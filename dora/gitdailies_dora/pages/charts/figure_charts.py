@@ -184,10 +184,7 @@ def drawn_both(
 
 
 def _on_line(measure: Measure, point: Point, found: BucketValue) -> Point:
-    """Return a bucket as a dot, with the value that its line has there.
-
-    Its spread is what may have failed.
-    """
+    """Return a bucket as a dot, with the value of its line there; its spread is what may have failed."""
     if measure.kind == COUNTS:
         return point._replace(dark=None, weight=1, rolling=point.value if point.whole else None)
     may = None

@@ -79,10 +79,7 @@ def plot(
 
 
 def both(
-    label: str,
-    sides: Sequence[Sequence[Point]],
-    scale: Scale,
-    marks: Sequence[tuple[float, str]] = (),
+    label: str, sides: Sequence[Sequence[Point]], scale: Scale, marks: Sequence[tuple[float, str]]
 ) -> Markup:
     """Draw the dots and the lines of two groups over the same buckets; the first one has the titles."""
     one, other = (_Frame(points, scale) for points in sides)

@@ -267,7 +267,12 @@ def _deploy_summary(found: answers.DeployDetail, about: answers.EventReference, 
     if found.state == answers.WAITING:
         return [Piece("It arrived a moment ago and is not counted yet. Reload this page.")]
     if found.state == answers.REPEAT:
-        return _repeat(found.related.repeats, about, zone)
+        if (first := found.related.repeats) is None:
+            return [Piece("It repeats a deploy and counts for nothing.")]
+        to = _link_to(first, about.time)
+        when = Piece(f"the deploy of {clock_time(_us(first.time), zone)}", to.href)
+        # Its name has the same commit, so its id tells it apart.
+        return [Piece("It repeats "), when, Piece(f", {to.note} (ID {first.id}), and counts for nothing.")]
     if found.state == answers.PENDING:
         until = clock_time(_us(found.settled_at), zone)
         return [Piece(f"It is too new to tell, until {until}.")]
@@ -276,15 +281,6 @@ def _deploy_summary(found: answers.DeployDetail, about: answers.EventReference, 
     if found.state == answers.SUCCEEDED:
         return [Piece("Neither an incident nor a later deploy made it fail.")]
     return _failure(found)
-
-
-def _repeat(first: answers.EventReference | None, about: answers.EventReference, zone: tzinfo) -> list[Piece]:
-    """Name the deploy that *about* repeats by what differs: its time and its id."""
-    if first is None:
-        return [Piece("It repeats a deploy and counts for nothing.")]
-    to = _link_to(first, about.time)
-    when = Piece(f"the deploy of {clock_time(_us(first.time), zone)}", to.href)
-    return [Piece("It repeats "), when, Piece(f", {to.note} (ID {first.id}), and counts for nothing.")]
 
 
 def _failure(found: answers.DeployDetail) -> list[Piece]:

@@ -25,15 +25,6 @@ _LONGEST_SECONDS = 40.0
 _SOON_SECONDS = 2.0
 
 
-class LineTo(NamedTuple):
-    """A line that leads to a repository: its service, its place in a file, and the address to edit it."""
-
-    service: str
-    repo: str
-    place: str
-    address: str
-
-
 class Relays:
     """The relays of the configuration, by their names, in its order.
 
@@ -68,9 +59,9 @@ class Relays:
         self.last_answers[name] = self._clock()
         return value
 
-    async def lines_to(self, repos: Iterable[str], service: str = "") -> list[LineTo]:
-        """Return the lines of a service, or of all, that lead to *repos*. A relay that is silent has none."""
-        wanted, found = {folded(repo) for repo in repos}, list[LineTo]()
+    async def lines_to(self, repos: Iterable[str], service: str = "") -> list[tuple[str, str, str, str]]:
+        """Return the lines of *service*, or of all, to *repos*: service, repository, place, edit address."""
+        wanted, found = {folded(repo) for repo in repos}, list[tuple[str, str, str, str]]()
         for name in self.names:
             with suppress(RelayFault, TimeoutError):
                 asked = self.ask(name, services)
@@ -80,7 +71,7 @@ class Relays:
                     address = f"/settings/services?{urlencode({'relay': name, 'edit': line.name})}#edited"
                     if folded(service) in ("", *map(folded, (line.name, *line.services))):
                         led_to = [one.repo for one in line.targets if folded(one.repo) in wanted]
-                        found += [LineTo(line.name, repo, place, address) for repo in led_to]
+                        found += [(line.name, repo, place, address) for repo in led_to]
         return found
 
     async def unmapped(self) -> list[SuggestedService]:

@@ -19,7 +19,7 @@ from gitdailies_dora.pages.frame.event_links import urls_of_counts
 from gitdailies_dora.pages.frame.formatting import BEHIND_US, amount, dora_url, moment, unbroken_units
 from gitdailies_dora.pages.overview.cards import LAYOUTS, CardLayout
 from gitdailies_dora.pages.overview.overview_view import BUCKET_LABELS, bucket_title, period_words
-from gitdailies_dora.pages.overview.repository_view import form, marks_in
+from gitdailies_dora.pages.overview.repository_view import form, marks
 
 # The field of the second team or repository.
 WITH = "with"
@@ -42,7 +42,7 @@ def context(
         ]
         for one in found.groups
     ]
-    marks = marks_in(cut, [(to_us(one.at), phrases.setting(one.subject)) for one in reversed(found.changed)])
+    changed = marks(cut, [(to_us(one.at), phrases.setting(one.subject)) for one in reversed(found.changed)])
     trends = [
         Trends(
             unit=question.interval,
@@ -51,7 +51,7 @@ def context(
             titles=[bucket_title(question.interval, bucket) for bucket in cut],
             counted=[group.first is not None and group.first <= bucket.period.until for bucket in cut],
             settled_until=period.until,
-            marks=marks,
+            marks=changed,
         )
         for group in found.groups
     ]
@@ -66,11 +66,10 @@ def context(
         "shared": found.shared,
         "unknown": found.unknown,
         "changed": phrases.changed_settings(found.changed, settings.zone),
-        "observed": [
-            (one.name, seen)
+        "observed": {
+            one.name: phrases.observed(one.figures.deployment_frequency, settings.zone)
             for one in found.groups
-            if (seen := phrases.observed(one.figures.deployment_frequency, settings.zone))
-        ],
+        },
         "unit": question.interval,
         "cards": [_card(layout, found, trends, listed) for layout in LAYOUTS],
         "repos": found.choices.repos,

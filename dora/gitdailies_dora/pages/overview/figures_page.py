@@ -97,7 +97,7 @@ class DoraPage:
         shown = partial(_shown, filters=filters, question=question, settings=self._site.settings)
         template, context = await self._site.store.ask(shown)
         context["waiting"] = () if filters.get("view") == WALL else await self._site.relays.unmapped()
-        if (suspects := context.get("suspects")) and not visit.screen:
+        if (suspects := context.get("alone")) and not visit.screen:
             context["lines"] = await self._site.relays.lines_to(suspects)
         if twice and question.pair is None:
             context["wrong"] = {WITH: "It is the one that is shown: choose another."}

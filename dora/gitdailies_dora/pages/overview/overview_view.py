@@ -165,7 +165,6 @@ def context(
         "with_teams": bool(question.teams_known),
         "unknown": found.unknown,
         "alone": found.alone,
-        "suspects": [*found.alone, *found.moved],
         "lines": (),
         "changed": phrases.changed_settings(
             (one for one in found.changed if question.teams or not one.subject.startswith("teams")), zone

@@ -195,14 +195,12 @@ def _trends(
         titles=[before + bucket_title(unit, bucket) for bucket in cut],
         counted=[began_at is not None and bucket.period.until >= began_at for bucket in cut],
         settled_until=settled_until,
-        marks=marks_in(
-            cut, [(to_us(one.at), phrases.setting(one.subject)) for one in reversed(found.changed)]
-        ),
-        outages=marks_in(cut, incidents),
+        marks=marks(cut, [(to_us(one.at), phrases.setting(one.subject)) for one in reversed(found.changed)]),
+        outages=marks(cut, incidents),
     )
 
 
-def marks_in(cut: Sequence[Bucket], moments: Sequence[tuple[int, str]]) -> list[tuple[float, str]]:
+def marks(cut: Sequence[Bucket], moments: Sequence[tuple[int, str]]) -> list[tuple[float, str]]:
     """Return where moments are, in buckets from the left, with their names."""
     return [
         (number + (at - period.began_at) / (period.until - period.began_at), name)

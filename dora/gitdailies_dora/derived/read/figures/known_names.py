@@ -15,7 +15,6 @@ from gitdailies_dora.derived.model import rows
 from gitdailies_dora.derived.model.deploys import first_named
 from gitdailies_dora.derived.read.figures.names import repositories
 from gitdailies_dora.derived.read.figures.sums import environments
-from gitdailies_dora.events.records import moves
 from gitdailies_dora.figures.answers.selection import Selection
 from gitdailies_dora.figures.answers.series import SeriesQuestion
 from gitdailies_dora.figures.history.settings import PRODUCTION, FigureSettings
@@ -29,6 +28,7 @@ from gitdailies_dora.figures.words.unknown_names import (
 from gitdailies_dora.sql.bulk import lookup_many
 
 _HAS_DEPLOYS = "given.repo, EXISTS (SELECT 1 FROM figures_deploys d WHERE d.repo = given.repo)"
+_MOVED = "SELECT DISTINCT deploy FROM corrections WHERE what = 'moved'"
 _SERVICES = (
     "SELECT DISTINCT service FROM figures_deploys WHERE repo = ?"
     " UNION SELECT DISTINCT service FROM figures_incidents WHERE repo = ?"
@@ -52,16 +52,19 @@ def destination(session: Session, name: str, settings: FigureSettings) -> tuple[
     return found or name, "" if found or not known else alone(name, known.values())
 
 
-def without_deploys(session: Session, settings: FigureSettings) -> tuple[dict[str, str], list[str]]:
+def without_deploys(session: Session, settings: FigureSettings) -> dict[str, str]:
     """Return a sentence about each repository that has incidents and no deploys, by its name.
 
-    The names come with those of repositories whose incidents were moved. Lines may lead to either.
+    It is "" for one whose incidents were moved, to which a line may still lead.
     """
     known, found = deploying(session, settings), repositories(session, settings)
     # Without deploys at all, a name cannot be compared.
     others = {repo: shown for repo, shown in found.items() if known and repo not in {*known, EXAMPLE.repo}}
-    moved = [repo for repo in moves.left(session) if settings.renames.key(repo) not in known]
-    return {one: alone(one, known.values(), "incidents and ") for one in others.values()}, moved
+    moved = [
+        repo for (repo,) in session.execute(_MOVED).fetchall() if settings.renames.key(repo) not in known
+    ]
+    sentences = {shown: alone(shown, known.values(), "incidents and ") for shown in others.values()}
+    return dict.fromkeys(moved, "") | sentences
 
 
 def unknown_in_teams(session: Session, teams: Sequence[TeamSettings], settings: FigureSettings) -> list[str]:

@@ -25,7 +25,7 @@ class Overview(NamedTuple):
     """What was read. `open_now` counts open incidents by group, and of all under `ALL`.
 
     `alone` has a sentence about each repository that has incidents and no deploys, by its name.
-    `moved` are those without deploys whose incidents were moved.
+    The sentence is "" if they were moved.
     """
 
     question: SeriesQuestion
@@ -37,7 +37,6 @@ class Overview(NamedTuple):
     unknown: list[str]
     changed: list[AuditLine]
     alone: dict[str, str]
-    moved: list[str]
 
 
 def overview(
@@ -49,7 +48,6 @@ def overview(
     """
     found = read(session, question, settings)
     shown = Names(session, question, settings)
-    alone, moved = without_deploys(session, settings)
     return Overview(
         question=question,
         found=found,
@@ -66,6 +64,5 @@ def overview(
         changed=setting_changes(
             session, found.planned.segments[0].began_at, question.period.until, team=selection.team or ""
         ),
-        alone=alone,
-        moved=moved,
+        alone=without_deploys(session, settings),
     )
