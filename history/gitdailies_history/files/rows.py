@@ -92,7 +92,7 @@ def of(row: Row, options: ReadOptions) -> Result:
     if not events and not faults and not ignored:
         times = " or ".join(dict.fromkeys(rule.column("time") for rule, _ in readings))
         faults.append(Fault(row.file, row.line, times, f"expected {EXPECTED_TIME}, got nothing"))
-    return Result(tuple(events), tuple(faults), next(iter(ignored), ""))
+    return Result(tuple(events), tuple(dict.fromkeys(faults)), next(iter(ignored), ""))
 
 
 def _body(row: Row, rule: Rule, fields: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:

@@ -288,10 +288,15 @@ def press(owner: Visitor, page: str, button: str) -> str:
     """Press the button of the notice that a line was changed; return the page that follows."""
     notice = page.partition('<div class="notice" role="status">')[2].partition("</form>")[0]
     assert re.findall(r'<button class="quiet">(\w+)', notice) == [button]
+    return owner.get(owner.post("/settings/services", **fields_of(page)).headers["location"]).text
+
+
+def fields_of(page: str) -> dict[str, str]:
+    """Return the fields of the form in that notice, but its token."""
+    notice = page.partition('<div class="notice" role="status">')[2].partition("</form>")[0]
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', notice))
     del fields["form_token"]
-    fields = {name: html.unescape(text) for name, text in fields.items()}
-    return owner.get(owner.post("/settings/services", **fields).headers["location"]).text
+    return {name: html.unescape(text) for name, text in fields.items()}
 
 
 @pytest.mark.parametrize("service", ["worker", '""'])
@@ -349,6 +354,8 @@ def test_a_changed_line_is_undone_by_one_button(both: Both) -> None:
         assert "larkspur/platform" not in next(iter(re.findall(r"  search:.*", file.read_text())), "")
         page = both.owner.get(done.headers["location"]).text
         press(both.owner, page, "Undo")
+        again = both.owner.post("/settings/services", **fields_of(page))
+        assert (again.status_code, "Nothing is left to undo." in again.text) == (409, True)
         assert re.findall(r'^  "?search"?: (.*)', file.read_text(), re.MULTILINE) == [
             "{repo: larkspur/platform}"
         ]

@@ -73,6 +73,11 @@ class ServicePages(PageGroup):
         service = given["service"]
         try:
             report = await site.relays.ask(relay, _report)
+            wished = {name: fields[name] for name in _OF_A_LINE[1:] if fields.get(name)}
+            wished = dict(_NO_LINE) if change == "remove" else wished
+            if fields.get("undo") == "yes" and wished == _former(_line_of(service, report)):
+                error = f"Nothing is left to {'redo' if fields.get('undone') == 'yes' else 'undo'}."
+                return await self._page(visit, error=error, wrong=given, status=409)
             done = await site.relays.ask(relay, lambda client: client.post("/services", body, ActionResult))
         except RelayFault as fault:
             return await self._page(visit, error=f"{fault}.", wrong=given, status=422)
