@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -90,7 +90,7 @@ def erase(database: Database, erasure: Erasure, *, dry: bool = False) -> Erased:
         erased.counts += count_rows(database, _OLD, to_us(erasure.before))
     elif erasure.before is not None:
         erased.counts += turns.repeat(partial(_erase_old, before=erasure.before))
-    ids = _ids_of(database, erasure.repo) if erasure.repo else erasure.events
+    ids: Iterable[str] = _ids_of(database, erasure.repo) if erasure.repo else erasure.events
     if erasure.mark:
         with turns.turn() as session:
             marked = f"{erasure.mark}%"
