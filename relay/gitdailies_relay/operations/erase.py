@@ -28,17 +28,13 @@ _EVENTS_OF = "SELECT seq, delivery, id FROM events WHERE id = ? OR delivery = ?"
 _OLD_EVENTS = "SELECT seq, delivery, id FROM events WHERE stored_at < ? ORDER BY seq LIMIT ?"
 # The queries of a repository: its events, a page at a time, and the other tables that name it.
 _BODIES_AFTER = "SELECT seq, id, {} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
-# What has a mark: its events and deliveries, and its incidents.
 _OF_MARK = (
     "SELECT id FROM events WHERE incident LIKE ? UNION SELECT delivery FROM deliveries WHERE incident LIKE ?"
 )
-_CLOSE_MARKED = (
-    "UPDATE occurrences SET state = 'closed' WHERE incident LIKE ? AND state IN ('held', 'open', 'merged')"
-)
 _NAMES = "SELECT DISTINCT repo FROM {}"
+_CLOSE = "UPDATE occurrences SET state = 'closed' WHERE {} AND state IN ('held', 'open', 'merged')"
 _OF_REPO = {
-    "occurrences": "UPDATE occurrences SET state = 'closed' WHERE repo = ?"
-    " AND state IN ('held', 'open', 'merged')",
+    "occurrences": _CLOSE.format("repo = ?"),
     "pushed_commits": "DELETE FROM pushed_commits WHERE repo = ?",
     "deployed_commits": "DELETE FROM deployed_commits WHERE repo = ?",
 }
@@ -94,7 +90,7 @@ def erase(database: Database, erasure: Erasure, *, dry: bool = False) -> Erased:
     if erasure.mark:
         with turns.turn() as session:
             marked = f"{erasure.mark}%"
-            session.execute(_CLOSE_MARKED, (marked,))
+            session.execute(_CLOSE.format("incident LIKE ?"), (marked,))
             ids = [id_ for (id_,) in session.execute(_OF_MARK, (marked, marked)).fetchall()]
     for id_ in ids:
         with turns.turn() as session:
