@@ -1504,10 +1504,7 @@ def _line(result: Attempted, receiver: str, names: Mapping[str, str]) -> str:
 
 
 def _later(result: Attempted, time: str, paths: Sequence[str]) -> str:
-    """Return the command that sends an event later, unless the receiver would refuse it again.
-
-    It reads the commits in a clone, since a line has no room for them.
-    """
+    """Return the command that sends an event later, unless the receiver would refuse it again."""
     if result.code == REFUSED and not result.check:
         return ""
     event = {"time": time, **result.event}
@@ -1976,8 +1973,7 @@ def incident_event_id(
 ) -> str:
     """Return the id of the start or end of one occurrence of an incident at one target.
 
-    *further* is None for the first service of an incident in a repository and environment, whose name may
-    differ from path to path. It is the name of each further one, whose event would have the same id.
+    *further* names a further service of the incident there. The first one may have other names elsewhere.
     """
     return _name("incident", source, incident, repo, environment, further, occurrence, kind)
 

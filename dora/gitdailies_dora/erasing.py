@@ -102,7 +102,10 @@ def erase(database: Database, erasure: Erasure, *, actor: str = "", dry: bool = 
         else:
             erased.counts += turns.repeat(partial(_erase_old, before=erasure.before))
         erased.counts += _erase_old_copies(turns, erasure.before)
-    ids = _ids_of(database, erasure) if erasure.repo or erasure.mark else erasure.events
+    ids = _ids_of(database, erasure.repo) if erasure.repo else erasure.events
+    if erasure.mark:
+        with reading(database) as session:
+            ids = [id_ for (id_,) in session.execute(_OF_MARK, (f"{erasure.mark}%",) * 2).fetchall()]
     for start in range(0, len(ids), BATCH):
         with turns.turn() as session:
             for id_ in ids[start : start + BATCH]:
@@ -121,18 +124,13 @@ def erase(database: Database, erasure: Erasure, *, actor: str = "", dry: bool = 
     return erased
 
 
-def _ids_of(database: Database, erasure: Erasure) -> Sequence[str]:
-    """Return the ids of the events of a repository or with a mark, stored or deleted."""
-    repo, mark = erasure.repo, erasure.mark
+def _ids_of(database: Database, repo: str) -> Sequence[str]:
+    """Return the ids of the events of a repository, stored or deleted."""
     with reading(database) as session:
         spelled = [name for name, key in spellings.names(session, NO_RENAMES).items() if key == repo]
         found = [id_ for name in spelled for (id_,) in session.execute(_OF_REPO, (name,)).fetchall()]
-        if mark:
-            found += [id_ for (id_,) in session.execute(_OF_MARK, (f"{mark}%", f"{mark}%")).fetchall()]
         for id_, detail in session.execute(_DELETED).fetchall():
-            event = json.loads(detail).get("event", {})
-            marked = mark and any(str(one).startswith(mark) for one in (id_, event.get("incidentId")))
-            if marked or (repo and folded(event.get("repo", "")) == repo):
+            if folded(json.loads(detail).get("event", {}).get("repo", "")) == repo:
                 found.append(id_)
     return list(dict.fromkeys(found))
 

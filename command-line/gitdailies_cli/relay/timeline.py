@@ -19,7 +19,6 @@ from gitdailies_core.values.times import optional_text, text_of
 
 from gitdailies_cli.relay import options, status_text
 
-_NEVER_COUNTED = "ignored: services has ignore: true"
 # The proof of what a person did: `gitdailies_relay.accepting.interpret.BY_HAND`.
 _BY_HAND = "by hand"
 _REQUEUE = "put right what the reason names, then `gitdailies relay requeue`"
@@ -27,10 +26,7 @@ _MAP = (
     "add its line under services, as `gitdailies relay unmapped` prints it, and reload; "
     "then `gitdailies relay replay --unmapped`"
 )
-_COUNT = (
-    "if it shall count: take ignore: true out of its line under services, and reload; "
-    "then `gitdailies relay replay --ignored`"
-)
+_COUNT = "if it shall count: edit its line under services, reload, then `gitdailies relay replay --ignored`"
 
 
 def explanation(settings: Configuration, id_: str) -> Explanation | None:
@@ -132,7 +128,7 @@ def _delivery(
         yield f"  because {message.reason.removeprefix(message.outcome + ': ')}"
     if is_last and message.outcome == UNMAPPED:
         yield f"  what to do: {_MAP}"
-    elif is_last and message.reason.startswith(_NEVER_COUNTED):
+    elif is_last and message.reason.startswith("ignored: services has ignore: true"):
         yield f"  what to do: {_COUNT}"
     for id_ in message.events:
         if message.outcome == "repeated" or id_ not in events:

@@ -49,8 +49,7 @@ def incident_event_id(
 ) -> str:
     """Return the id of the start or end of one occurrence of an incident at one target.
 
-    *further* is None for the first service of an incident in a repository and environment, whose name may
-    differ from path to path. It is the name of each further one, whose event would have the same id.
+    *further* names a further service of the incident there. The first one may have other names elsewhere.
     """
     return _name("incident", source, incident, repo, environment, further, occurrence, kind)
 

@@ -56,9 +56,9 @@ class Occurrence(NamedTuple):
     def key(self) -> Key:
         return (self.incident, self.target, self.name)
 
-    def event_ids(self, kind: str, source: str) -> tuple[str, str]:
+    def event_ids(self, kind: str, source: str) -> list[str]:
         """Return the ids of its event of *kind* at *source*, as a further service there and as the first."""
-        further, first = (
+        return [
             incident_event_id(
                 kind=kind,
                 source=source,
@@ -69,8 +69,7 @@ class Occurrence(NamedTuple):
                 occurrence=self.name,
             )
             for service in (self.target.service, None)
-        )
-        return further, first
+        ]
 
     @property
     def began(self) -> str:

@@ -100,7 +100,7 @@ def undo(
     key = key_of(event, whats[0])
     made = corrections.correction_of(session, key)
     if made is None or made.what not in whats:
-        raise refusal("not-found", f"id: there is no such correction of {got(event)}")
+        raise refusal("not-found", f"id: nothing is left to undo: {got(event)} has no such correction")
     corrections.delete_one(session, key)
     row = session.execute(_EVENT, (event,)).fetchone()
     if row is not None:
@@ -128,8 +128,9 @@ def move(
     wish = wish._replace(to=to)
     found = find(session, wish, settings.renames)
     if not found.events:
-        was = "was moved so" if wish.undo else "fits"
-        raise refusal("not-found", f"repo: no incident of {got(wish.repo)} {was}")
+        left = "nothing is left to undo: " if wish.undo else ""
+        was = "is moved so" if wish.undo else "fits"
+        raise refusal("not-found", f"repo: {left}no incident of {got(wish.repo)} {was}")
     if not wish.undo and not REPO.accepts(to):
         raise refusal("request", f"to: expected {REPO.expected}, got {got(to)}")
     if question and not (new or wish.undo):

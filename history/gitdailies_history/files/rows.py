@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 from gitdailies_core.ci.job.facts import full_sha
 from gitdailies_core.error_text import NOTHING, got
 from gitdailies_core.errors import InvalidEvent
-from gitdailies_core.events.events import INCIDENT_RESOLVED, KINDS, Event, kind_of
+from gitdailies_core.events.events import DEPLOYED, INCIDENT_RESOLVED, KINDS, Event, kind_of
 from gitdailies_core.events.kind import Kind
 from gitdailies_core.incidents.routing import Routed, Routes
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change, Service
@@ -92,7 +92,7 @@ def of(row: Row, options: ReadOptions) -> Result:
     if not events and not faults and not ignored:
         times = " or ".join(dict.fromkeys(rule.column("time") for rule, _ in readings))
         faults.append(Fault(row.file, row.line, times, f"expected {EXPECTED_TIME}, got nothing"))
-    return Result(tuple(events), tuple(faults), next(iter(ignored), ""))
+    return Result(tuple(events), tuple(dict.fromkeys(faults)), next(iter(ignored), ""))
 
 
 def _body(row: Row, rule: Rule, fields: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
@@ -235,11 +235,7 @@ def _check(
 def _placed(
     body: Mapping[str, Any], rule: Rule, row: Row, options: ReadOptions, fault: Any, ignored: list[str]
 ) -> Iterator[dict[str, Any]]:
-    """Yield *body* with the fields that `services` adds, once for each place where the event counts.
-
-    The row's own word for a service is left out: it may be an id, where the webhook's event has the name,
-    and two names would keep an end from its start.
-    """
+    """Yield *body* with the fields that `services` adds, once for each place where the event counts."""
     name = str(row.values.get(rule.service) or "").strip()
     routed = _routed(name, body["kind"], options)
     if routed.is_ignored:
@@ -250,7 +246,8 @@ def _placed(
         fault(rule.service, f"{wanted}, got {got(name) if name else 'nothing'}")
         return
     for target in routed.targets:
-        service = None if target.service == name else target.service
+        # A row's word may be an id. The webhook's event has a name, and two words part an end from its start.
+        service = None if body["kind"] != DEPLOYED and target.service == name else target.service
         given = {"repo": target.repo, "environment": target.environment, "service": service}
         yield {**body, **{field: text for field, text in given.items() if text}}
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from gitdailies_core.events.events import INCIDENT_STARTED
 from gitdailies_core.events.ids import incident_event_id
@@ -95,13 +95,8 @@ def pair(events: Iterable[IncidentEvent], unpaired: Unpaired) -> Iterator[Paired
         yield early
 
 
-def name(
-    paired: Paired, first: dict[tuple[str, ...], str | None], *, source: str, incident: str, repo: str
-) -> str:
-    """Return the id of an event, made from source, incident, target and occurrence.
-
-    *first* has the first service of each of them, and is added to.
-    """
+def name(paired: Paired, first: dict[Any, str | None], *, source: str, incident: str, repo: str) -> str:
+    """Return the id of an event. *first*, which is added to, has the first service of each occurrence."""
     key = (paired.event.kind, paired.environment or "", paired.occurrence)
     return incident_event_id(
         kind=paired.event.kind,

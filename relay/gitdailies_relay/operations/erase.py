@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -28,17 +28,13 @@ _EVENTS_OF = "SELECT seq, delivery, id FROM events WHERE id = ? OR delivery = ?"
 _OLD_EVENTS = "SELECT seq, delivery, id FROM events WHERE stored_at < ? ORDER BY seq LIMIT ?"
 # The queries of a repository: its events, a page at a time, and the other tables that name it.
 _BODIES_AFTER = "SELECT seq, id, {} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
-# What has a mark: its events and deliveries, and its incidents.
 _OF_MARK = (
     "SELECT id FROM events WHERE incident LIKE ? UNION SELECT delivery FROM deliveries WHERE incident LIKE ?"
 )
-_CLOSE_MARKED = (
-    "UPDATE occurrences SET state = 'closed' WHERE incident LIKE ? AND state IN ('held', 'open', 'merged')"
-)
 _NAMES = "SELECT DISTINCT repo FROM {}"
+_CLOSE = "UPDATE occurrences SET state = 'closed' WHERE {} AND state IN ('held', 'open', 'merged')"
 _OF_REPO = {
-    "occurrences": "UPDATE occurrences SET state = 'closed' WHERE repo = ?"
-    " AND state IN ('held', 'open', 'merged')",
+    "occurrences": _CLOSE.format("repo = ?"),
     "pushed_commits": "DELETE FROM pushed_commits WHERE repo = ?",
     "deployed_commits": "DELETE FROM deployed_commits WHERE repo = ?",
 }
@@ -90,11 +86,11 @@ def erase(database: Database, erasure: Erasure, *, dry: bool = False) -> Erased:
         erased.counts += count_rows(database, _OLD, to_us(erasure.before))
     elif erasure.before is not None:
         erased.counts += turns.repeat(partial(_erase_old, before=erasure.before))
-    ids = _ids_of(database, erasure.repo) if erasure.repo else erasure.events
+    ids: Iterable[str] = _ids_of(database, erasure.repo) if erasure.repo else erasure.events
     if erasure.mark:
         with turns.turn() as session:
             marked = f"{erasure.mark}%"
-            session.execute(_CLOSE_MARKED, (marked,))
+            session.execute(_CLOSE.format("incident LIKE ?"), (marked,))
             ids = [id_ for (id_,) in session.execute(_OF_MARK, (marked, marked)).fetchall()]
     for id_ in ids:
         with turns.turn() as session:

@@ -36,7 +36,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 class Erasure:
     """What to erase, one of these: events by id, those of a folded *repo*, all before a moment, or a text.
 
-    Or what has a *mark*: events whose ids, or those of their incidents, begin with it.
+    A *mark* is how the ids of events, or of their incidents, begin.
     """
 
     events: tuple[str, ...] = ()

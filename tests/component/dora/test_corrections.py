@@ -177,6 +177,9 @@ def test_a_member_corrects_on_the_page(receiver: Receiver, key: str) -> None:
     undone = member.post("/corrections/undo", form=PAGE, event=START, back="//evil.example")
     assert (undone.status_code, undone.headers["location"]) == (303, "/")
     assert failed(receiver, key) == {FIRST: False, "d2": True}
+    again = member.post("/corrections/undo", form=PAGE, event=START, back=PAGE)
+    assert (again.status_code, "nothing is left to undo" in again.text.casefold()) == (404, True)
+    assert "Change the cause" in again.text
     with transaction(receiver.store) as session:
         lines = [(line.actor, line.action, line.subject) for line in read_audit(session)[:2]]
     assert '<a href="/events/id?id=s%3F1">s?1</a>' in owner.get("/settings/audit").text

@@ -288,13 +288,18 @@ def test_a_service_is_mapped_by_form(both: Both) -> None:
 
 def press(owner: Visitor, page: str, button: str, **more: str) -> str:
     """Press the one button of a form of the notice of a change; return the page that follows."""
+    address, fields = form_of(page, button)
+    return owner.get(owner.post(address, **fields, **more).headers["location"]).text
+
+
+def form_of(page: str, button: str) -> tuple[str, dict[str, str]]:
+    """Return the address of that form, and its fields without the token."""
     notice = page.partition('<div class="notice" role="status">')[2].partition("<section")[0]
     forms = re.findall(r'<form method="post" action="([^"]*)"(.*?)</form>', notice, re.DOTALL)
     ((address, form),) = [one for one in forms if re.findall(r"<button[^>]*>([^<]+)", one[1]) == [button]]
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
     del fields["form_token"]
-    fields = {name: html.unescape(text) for name, text in fields.items()}
-    return owner.get(owner.post(address, **fields, **more).headers["location"]).text
+    return address, {name: html.unescape(text) for name, text in fields.items()}
 
 
 @pytest.mark.parametrize("service", ["worker", '""'])
@@ -452,6 +457,8 @@ def test_a_changed_line_is_undone_by_one_button(both: Both) -> None:
         assert "larkspur/platform" not in next(iter(re.findall(r"  search:.*", file.read_text())), "")
         page = both.owner.get(done.headers["location"]).text
         press(both.owner, page, "Undo")
+        again = both.owner.post("/settings/services", **form_of(page, "Undo")[1])
+        assert (again.status_code, "Nothing is left to undo." in again.text) == (409, True)
         assert re.findall(r'^  "?search"?: (.*)', file.read_text(), re.MULTILINE) == [
             "{repo: larkspur/platform}"
         ]

@@ -43,4 +43,4 @@ def test_what_was_quarantined_before_the_line_is_settled_by_a_replay(relay: Rela
     assert relay.status()["quarantined"] == {}
     explained = run("relay", "explain", "Q1", "--config", "gitdailies.yml", folder=file.parent).stdout
     assert explained.count("what to do:") == 1
-    assert "reload; then `gitdailies relay replay --ignored`" in explained
+    assert "reload, then `gitdailies relay replay --ignored`" in explained

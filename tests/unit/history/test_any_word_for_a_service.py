@@ -77,3 +77,18 @@ def test_two_services_of_one_repository_count_twice() -> None:
     assert both[0].id == alone.id
     assert [event.get("service") for event in both] == ["Ledger", "books"]
     assert both[1].id != alone.id
+
+
+def test_a_fault_of_a_row_is_printed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service without a line is one fault, although both items of the mapping need it."""
+    monkeypatch.chdir(tmp_path)
+    Path("gitdailies.yml").write_text(LINES)
+    Path("m.yml").write_text(MAPPING.replace("COLUMN", "service"))
+    Path("h.csv").write_text(
+        "id,created_on,resolved_on,service\nQ1,2026-03-04T20:00:00Z,2026-03-04T21:00:00Z,x\n"
+    )
+
+    ran = CliRunner().invoke(gitdailies, ["history", "import", "h.csv", "--mapping", "m.yml", "--dry-run"])
+
+    assert str(ran.exception).startswith("1 fault, nothing was sent")
+    assert ran.output.count("h.csv:2: service: expected a service") == 1

@@ -178,10 +178,7 @@ def _line(result: Attempted, receiver: str, names: Mapping[str, str]) -> str:
 
 
 def _later(result: Attempted, time: str, paths: Sequence[str]) -> str:
-    """Return the command that sends an event later, unless the receiver would refuse it again.
-
-    It reads the commits in a clone, since a line has no room for them.
-    """
+    """Return the command that sends an event later, unless the receiver would refuse it again."""
     if result.code == REFUSED and not result.check:
         return ""
     event = {"time": time, **result.event}

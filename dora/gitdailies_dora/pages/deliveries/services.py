@@ -34,6 +34,7 @@ _FIELDS = ("service", "name", "repo", "environment", "counts_as")
 _NO_SERVICE = '""'
 # The fields that say what a line was, and those of none.
 _OF_A_LINE = ("change", "ignore", "repo", "environment", "counts_as")
+_WRITES = ("", "add", "edit")
 _NO_LINE = MappingProxyType({"change": "remove"})
 _NOTHING_WRONG = MappingProxyType(dict.fromkeys(_FIELDS, ""))
 
@@ -76,6 +77,10 @@ class ServicePages(PageGroup):
         service = given["service"]
         try:
             report = await site.relays.ask(relay, services)
+            wished = {name: fields[name] for name in _OF_A_LINE if fields.get(name, "") not in _WRITES}
+            if fields.get("undo") == "yes" and wished == _former(_line_of(service, report)):
+                error = f"Nothing is left to {'redo' if fields.get('undone') == 'yes' else 'undo'}."
+                return await self._page(visit, error=error, wrong=given, status=409)
             done = await site.relays.ask(relay, lambda client: client.post("/services", body, ActionResult))
         except RelayFault as fault:
             return await self._page(visit, error=f"{fault}.", wrong=given, status=422)

@@ -75,7 +75,13 @@ class CorrectionPages(PageGroup):
         """Undo the correction of an event."""
         event = visit.fields.get("event", "")
         whats = OF_REWORK if visit.fields.get("what") == REWORK else (*OF_INCIDENT, *OF_DEPLOY)
-        made = await self._write(visit, correcting.undo, event=event, whats=whats)
+        try:
+            made = await self._write(visit, correcting.undo, event=event, whats=whats)
+        except Refusal as refused:
+            again = await self._events.with_wrong_correction(visit, event, refused)
+            if again is None:
+                raise
+            return again
         self._site.log.info("correction undone", id=made.event, what=made.what, person=visit.user.name)
         await self._site.catch_up()
         return self._site.after(visit, local_path(visit.fields.get("back", "")), "undone")
