@@ -88,7 +88,7 @@ def test_from_the_figures_to_a_correction_and_back(history: Tab, receiver: Recei
     for path in ("/deploys/checkout-42", "/incidents/start-1"):
         page.goto(receiver.url + path)
         page.get_by_role("button", name="Undo the correction").click()
-        expect(page.locator(".notice")).to_have_count(0)
+        expect(page.locator(".notice", has_text="decided on")).to_have_count(0)
     expect(page.get_by_role("heading", name="Attributed to")).to_be_visible()
     page.get_by_role("link", name="deploy 4f0c2d6b8e1a").first.click()
     expect(page.locator(".lead")).to_contain_text("Failed: incident INC-1134")

@@ -127,7 +127,7 @@ def test_what_the_charts_do_not_show_is_said(receiver: Receiver, owner: Visitor)
     while not receiver.logged("dora settings reloaded"):
         owner.get("/events")
     page = main_of(owner.get(BOTH).text)
-    assert "What makes the figures was changed" in page
+    assert "Settings were changed in gitdailies.yml" in page
     assert 'class="mark"' in card(page, "changeLeadTime")
 
 

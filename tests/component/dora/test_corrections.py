@@ -179,7 +179,7 @@ def test_a_member_corrects_on_the_page(receiver: Receiver, key: str) -> None:
     assert failed(receiver, key) == {FIRST: False, "d2": True}
     again = member.post("/corrections/undo", form=PAGE, event=START, back=PAGE)
     assert (again.status_code, "nothing is left to undo" in again.text.casefold()) == (404, True)
-    assert "Change the cause" in again.text
+    assert "Change the attribution" in again.text
     with transaction(receiver.store) as session:
         lines = [(line.actor, line.action, line.subject) for line in read_audit(session)[:2]]
     assert '<a href="/events/id?id=s%3F1">s?1</a>' in owner.get("/settings/audit").text
@@ -283,12 +283,10 @@ def test_rework_is_said_beside_the_outcome(receiver: Receiver, key: str) -> None
 
 
 def test_what_a_form_did_is_said_once(receiver: Receiver, key: str) -> None:
-    """The page after a correction and after its undo says so at its top; when it is loaded again, no more."""
+    """The page after the undo of a correction says so at its top; when it is loaded again, no more."""
     owner, _ = members(receiver)
     assert correct(owner, event=START, what="no-deploy", reason="a drill").status_code == 303
     said = '<p class="notice" role="status">'
-    assert f"{said}Corrected. The figures follow." in owner.get(PAGE).text
-    assert "Corrected." not in owner.get(PAGE).text
     assert owner.post("/corrections/undo", form=PAGE, event=START, back=PAGE).status_code == 303
     assert f"{said}The correction is undone." in owner.get(PAGE).text
     assert "The correction is undone." not in owner.get(PAGE).text

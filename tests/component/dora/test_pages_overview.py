@@ -349,8 +349,8 @@ def test_a_repository_of_two_teams_says_what_is_in_each_row(receiver: Receiver, 
         "larkspur/shop shared by several teams",
     ]
     assert "1 row is there again, since teams share repositories." in page
-    assert "What makes the figures was changed" not in owner.get("/dora").text
-    assert "What makes the figures was changed" in owner.get("/dora?team=money").text
+    assert "Settings were changed in gitdailies.yml" not in owner.get("/dora").text
+    assert "Settings were changed in gitdailies.yml" in owner.get("/dora?team=money").text
     said = owner.get("/settings/figures").text
     assert "A change of teams changes the figures of a team, and no others." in said
 

@@ -208,14 +208,14 @@ def test_a_deploy_is_named_with_its_service_and_as_what_it_counts(receiver: Rece
     assert receiver.post(key, deploys).status_code == 202
     owner, _ = members(receiver)
     page = owner.get("/incidents/far").text
-    assert re.findall("This deploy caused it: ([^<]*) <", page) == [
+    assert re.findall(r"UTC: ([^<]*) <span class=\"muted\">[^<]* earlier", page) == [
         f"rollback {a[:12]} (web)",
         f"deploy {b[:12]} (web)",
         f"deploy {a[:12]} (web)",
         f"deploy {a[:12]} (api)",
     ], "those before it, the latest first"
     assert "such as an outage of a provider, choose" in page
-    assert "This deploy caused it" not in owner.get("/incidents/early").text
+    assert 'value="deploy ' not in owner.get("/incidents/early").text
     seen = owner.get(PAGE).text.replace("\xa0", " ")
     assert f">Mon 30 Mar 11:00: rollback {a[:12]} (web)</button>" in seen
     assert "12:00: deploy" not in re.sub("<p>.*?</p>", "", seen), "no deploy after it"

@@ -44,7 +44,14 @@ _FORMATS = TABLE, MARKDOWN, JSON = ("table", "markdown", "json")
 @click.option("--days", default=90, show_default=True, type=click.IntRange(1), help="without --since")
 @click.option("--now", default="", help="compute the figures as of this time")
 @click.option("--events", type=click.Path(path_type=Path), help="write the events to this file, as NDJSON")
-@click.option("--format", "form", type=click.Choice(_FORMATS), default=TABLE, show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(_FORMATS),
+    default=TABLE,
+    show_default=True,
+    help="how it is printed",
+)
 def scan(
     path: Path,
     deploys: str,

@@ -69,7 +69,7 @@ class CorrectionPages(PageGroup):
         made = await self._write(visit, correcting.correct, wish=wish, settings=self._site.settings)
         self._site.log.info("corrected", id=made.event, what=made.what, person=visit.user.name)
         await self._site.catch_up()
-        return self._site.after(visit, local_path(fields.get("back", "")), "corrected")
+        return self._site.redirect(local_path(fields.get("back", "")))
 
     async def undo(self, visit: Visit) -> Response:
         """Undo the correction of an event."""

@@ -76,7 +76,6 @@ RENEWAL = "x-renewal"
 
 # What a form did, as the next page says once; a cookie has the word.
 SAID: Mapping[str, str] = {
-    "corrected": "Corrected. The figures follow. Undo is beside the decision.",
     "undone": "The correction is undone. The figures follow.",
     "moved-back": "The move is undone. Its incidents count for the former repository again.",
     "key-deleted": "The key was deleted. Every request with it is refused.",
