@@ -10,6 +10,7 @@ from functools import partial
 import structlog
 from gitdailies_connection.addresses import Listen
 from gitdailies_connection.config.sections.settings import DoraSettings
+from gitdailies_server.gc_tuning import freeze_startup_objects
 from gitdailies_server.http.allowed_hosts import AllowedHosts
 from gitdailies_server.http.asgi import AsgiApplication
 from gitdailies_server.http.listener import Server, address_of, bind
@@ -80,6 +81,7 @@ async def serve(
                 first_owner((public or local) + path)
 
         def started() -> None:
+            freeze_startup_objects()
             LOG.info(
                 "receiver started",
                 address=f"http://{address}",

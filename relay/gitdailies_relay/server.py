@@ -12,6 +12,7 @@ from gitdailies_connection.config.sections.settings import Configuration
 from gitdailies_connection.http.sender import Sender
 from gitdailies_connection.relay.answers import RelayStatus, ServerState
 from gitdailies_core.values.secret import Secret
+from gitdailies_server.gc_tuning import freeze_startup_objects
 from gitdailies_server.http.asgi import AsgiApplication
 from gitdailies_server.http.listener import STOP_SECONDS, Server, address_of, bind
 from gitdailies_server.logging.rate_limited import RateLimitedLog
@@ -153,6 +154,7 @@ class RelayProcess:
             for server, listener in zip(self._servers, self._listeners, strict=True)
         ]
         address, status = (address_of(listener) for listener in self._listeners)
+        freeze_startup_objects()
         LOG.info("relay started", listen=str(address), status=str(status), store=str(self._relay.store))
         ready(f"http://{address.local()}")
         try:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from anyio import BrokenWorkerProcess, CapacityLimiter, to_process
 from gitdailies_core.errors import StoreUnavailable
 from gitdailies_core.values.secret import Secret
+from gitdailies_server.gc_tuning import freeze_startup_objects
 from gitdailies_server.logging.setup import describe_error
 from gitdailies_server.storage.database import Database, Session
 from gitdailies_server.storage.sqlite import SqliteDatabase
@@ -156,6 +157,7 @@ def _process_pool(address: _Address) -> ReadPool:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(OSError):  # a supervisor may forbid it
         os.nice(_NICE)
+    freeze_startup_objects()
     return ReadPool(_database(*address))
 
 

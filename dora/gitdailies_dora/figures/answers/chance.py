@@ -233,14 +233,19 @@ class _Suspects(NamedTuple):
 
 def pools(found: Columns, lines: Sequence[Timeline], period: Period, window: int) -> Pools:
     """Return the pools of a period, of the targets of *lines* with a deploy in it; zeros for all others."""
-    *sums, shares = zip(*(_pools(found, line, period, window) for line in lines), strict=True)
-    of_all = (np.sum(of_some, axis=0) for of_some in sums)
-    return Pools._make((*of_all, Shares(*map(np.concatenate, zip(*shares, strict=True)))))
-
-
-def _pools(found: Columns, line: Timeline, period: Period, window: int) -> Pools:
-    number, now, until = len(found.targets), period.now, period.until
+    first, now = period.began_at, period.now
     behind = now + 1 if period.ended_at is None else min(period.ended_at, now + 1)
+    rows = found.incidents
+    rows = rows[(rows["chance"] == 1) & (rows["at"] >= first) & (rows["at"] < behind)]
+    mine = found._replace(incidents=rows)
+    *sums, shares = zip(*(_pools(mine, line, period, window, behind) for line in lines), strict=True)
+    of_all = (np.sum(of_some, axis=0) for of_some in sums)
+    all_ = Pools._make((*of_all, Shares(*map(np.concatenate, zip(*shares, strict=True)))))
+    return all_._replace(blind=_blind(found.failures, all_.gaps == 0, first, min(behind, now - window + 1)))
+
+
+def _pools(found: Columns, line: Timeline, period: Period, window: int, behind: int) -> Pools:
+    number, now, until = len(found.targets), period.now, period.until
     line = line.during(period, behind)
     inside = line.at >= period.began_at
     here = line.sums(inside) > 0
@@ -251,7 +256,7 @@ def _pools(found: Columns, line: Timeline, period: Period, window: int) -> Pools
         return np.bincount(target, weights=values, minlength=number).astype(np.float64)
 
     in_all = line.sums(observed)
-    suspects = _suspects(found, line, here, period.began_at, behind)
+    suspects = _suspects(found, line, here)
     of = suspects.target
     sooner = _sooner_in_all(suspects, line, observed, in_all, period)
     late = [_halves(sooner, in_all[of].astype(np.int64))]
@@ -271,9 +276,8 @@ def _pools(found: Columns, line: Timeline, period: Period, window: int) -> Pools
     expected = [
         added(np.expm1(np.minimum(rate[line.target] * gaps, _MOST_EXPECTED)), line.target) for rate in rates
     ]
-    incidents, seen = added(np.ones(len(of)), of), line.sums(gaps)
-    blind = _blind(found.failures, here & (seen == 0), period.began_at, min(behind, now - window + 1))
-    return Pools(incidents, in_all, seen, blind, lates, np.array(expected), shares)
+    incidents = added(np.ones(len(of)), of)
+    return Pools(incidents, in_all, line.sums(gaps), np.zeros(number), lates, np.array(expected), shares)
 
 
 def _blind(failures: Rows, targets: NDArray[np.bool_], first: int, behind: int) -> Numbers:
@@ -283,10 +287,8 @@ def _blind(failures: Rows, targets: NDArray[np.bool_], first: int, behind: int) 
     return np.bincount(rows["target"], minlength=len(targets)).astype(np.float64)
 
 
-def _suspects(found: Columns, line: Timeline, here: NDArray[np.bool_], first: int, behind: int) -> _Suspects:
-    rows = found.incidents
-    rows = rows[(rows["chance"] == 1) & (rows["at"] >= first) & (rows["at"] < behind)]
-    rows = rows[here[rows["target"]]]
+def _suspects(found: Columns, line: Timeline, here: NDArray[np.bool_]) -> _Suspects:
+    rows = found.incidents[here[found.incidents["target"]]]
     last = line.last(rows["target"], rows["at"])
     target, at = rows["target"].astype(np.int64), rows["at"]
     after, known = at - line.at[last], np.flatnonzero(last >= 0)
