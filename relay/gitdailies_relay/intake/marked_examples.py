@@ -54,6 +54,6 @@ def _marked(message: Message, now: datetime) -> Message:
         return replace(message, at=now, again_at=None, title=f"Example: {message.title or message.incident}")
     if isinstance(message, Deploy):
         # What the vendor tells the state of may have the name of something real.
-        place = {"repo": EXAMPLE.repo, "environment": EXAMPLE.environment, "tier": None}
-        return replace(message, at=now, object="", **place)
+        repo, environment, _ = EXAMPLE
+        return replace(message, at=now, object="", repo=repo, environment=environment, tier=None)
     return message
