@@ -112,7 +112,7 @@ def import_(
             undone = handover.undo(where, plan, folder)
             output.as_json(undone) if handover.as_json else output.pairs(undone)
             if not undone["deleted"]:
-                click.echo("nothing is left to undo: no event of this import is there", err=True)
+                click.echo("nothing is left to undo: no event of this import is stored", err=True)
             return
         report = handover.send(where, plan, total, folder, watch) if where else None
         summary = None if where else summed_up(plan)

@@ -21,7 +21,7 @@ class NotConnected(DeliveryError):
 
 
 def is_connected(error: BaseException) -> bool:
-    """Whether there was a connection, so that what was sent may have arrived."""
+    """Whether there was a connection, so that the request may have arrived."""
     kinds = (
         urllib3.exceptions.NewConnectionError,
         urllib3.exceptions.ConnectTimeoutError,

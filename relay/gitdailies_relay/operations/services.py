@@ -226,7 +226,7 @@ class _Used(NamedTuple):
 def _used(session: Session) -> _Used:
     rows = session.execute(_NEWEST, (MOST_READ,)).fetchall()
     found = [(line, repo, at) for _, at, reason, _ in rows for line, repo in MAPPED_BY.findall(reason)]
-    # Where one delivery has several lines, its events do not say of which they are.
+    # Where one delivery has several lines, nothing says which line an event is from.
     newest = {pairs[0]: row[3] for row in reversed(rows) if len(pairs := MAPPED_BY.findall(row[2])) == 1}
     services: dict[str, set[str]] = defaultdict(set)
     for (line, _), delivery in newest.items():

@@ -300,7 +300,7 @@ def test_hostile_titles_stay_data(week: Receiver, reader: str, tmp_path: Path) -
 
 
 def test_prompts(week: Receiver, reader: str, tmp_path: Path) -> None:
-    """The usual questions are there. What a person adds limits them."""
+    """The usual questions are offered. A person's own words limit them."""
 
     async def talk(client: Client) -> dict[str, str]:
         prompts = (await client.list_prompts()).prompts
@@ -381,7 +381,7 @@ def test_a_missing_extra_is_named(tmp_path: Path) -> None:
 def test_the_lines_of_the_documentation_start_it(
     week: Receiver, reader: str, tmp_path: Path, number: int
 ) -> None:
-    """What an assistant is told to start answers, with the address and the key put in."""
+    """The command of the page starts and answers, with the address and the key put in."""
     page = (ROOT / "docs/do/ask-by-an-assistant.md").read_text("utf-8")
     lines = json.loads(re.findall(r"```json\n(.*?)```", page, re.DOTALL)[number])
     (told,) = (lines.get("servers") or lines["mcpServers"]).values()

@@ -19,7 +19,7 @@ PLANTED = "T0PLANTED/B0PLANTED/xoxplantedsecret"
 
 
 class Chat(JsonHandler):
-    """Answers with the next of `answers`, the last one for ever, and keeps what it got."""
+    """Answers with the next of `answers`, repeats the last one, and keeps each message."""
 
     got: list[dict[str, Any]]
     answers: list[tuple[int | None, dict[str, str]]]

@@ -87,7 +87,7 @@ def test_what_was_there_before_stays(receiver: Receiver, tmp_path: Path) -> None
     assert history(tmp_path, *undo, "--state", "first") == {"deleted": 0, "gone": 0, "left": 2}
     arguments = ("history", "import", "deploys.csv", "--url", *undo[:1], *undo[2:], "--state", "first")
     done = run(*arguments, folder=tmp_path, expected=0, environ={"GITDAILIES_WEBHOOK_KEY": may})
-    assert "nothing is left to undo: no event of this import is there" in done.stderr
+    assert "nothing is left to undo: no event of this import is stored" in done.stderr
 
 
 def test_another_receiver_cannot_delete(tmp_path: Path) -> None:

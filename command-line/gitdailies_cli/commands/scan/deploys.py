@@ -112,7 +112,7 @@ def write(
 
 
 def _new(log: Mapping[str, Commit], tip: str, there: set[str]) -> list[str]:
-    """Return what a commit leads to and *there* lacks, newest first. Then it is there."""
+    """Return the commits that a commit leads to and *there* lacks, newest first. Add them to *there*."""
     found, waiting = [], [tip]
     while waiting:
         sha = waiting.pop()

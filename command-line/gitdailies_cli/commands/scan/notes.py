@@ -8,7 +8,7 @@ from gitdailies_core.events.field_types import MOST_COMMITS
 
 from gitdailies_cli.commands.scan.versions import Chosen
 
-# In the order in which a reader needs them. A number is that of the fact; none is shown for 0 or "".
+# In the order in which a reader needs them. A fact that is 0 or "" has no sentence.
 _SENTENCES = {
     "guessed": "no tag looks like a version, so the branch is taken; name the deploys with --deploys",
     "branch": (

@@ -40,7 +40,7 @@ _MOST_KEPT = 1000
 
 
 def name_of(address: Secret, *what: str) -> str:
-    """Return the name of a message in the file of what was sent, which does not show the address."""
+    """Return the name of a message in the file of sent messages. It does not show the address."""
     return " ".join([*filter(None, what), sha256(address.reveal().encode()).hexdigest()[:12]])
 
 
@@ -86,7 +86,7 @@ def _read(file: TextIO, path: Path) -> dict[str, tuple[str, str]]:
 
 
 def _write(file: TextIO, known: Mapping[str, tuple[str, str]]) -> None:
-    """Write what is known, so that it stays if the machine fails."""
+    """Write the state of each message, so that it stays if the machine fails."""
     file.seek(0)
     file.truncate()
     json.dump(dict(list(known.items())[-_MOST_KEPT:]), file, indent=1)

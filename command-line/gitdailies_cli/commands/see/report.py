@@ -18,7 +18,7 @@ from gitdailies_cli.commands.see import chat_messages
 from gitdailies_cli.receiver.read_server import ReadServer, find_server, server_options
 
 _FORMATS = ("md", "json")
-# The file that says what was sent.
+# The file of sent messages.
 _SENT = "sent-reports.json"
 
 
@@ -43,7 +43,7 @@ _SENT = "sent-reports.json"
 @click.option(
     "--sent",
     type=click.Path(dir_okay=False, path_type=Path),
-    help=f"the file that says what was sent; default: {_SENT} in the folder for data, or gitdailies-{_SENT}",
+    help=f"the file of sent messages; default: {_SENT} in the folder for data, or gitdailies-{_SENT}",
 )
 @click.option("--again", is_flag=True, help="post it although it was sent, or may have been")
 def report(

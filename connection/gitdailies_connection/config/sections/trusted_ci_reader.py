@@ -1,4 +1,4 @@
-"""Read `dora.trusted_ci` into its settings, with a fault for an entry that can trust nobody."""
+"""Read `dora.trusted_ci` into its settings, with a fault for an entry that fits no job."""
 
 from __future__ import annotations
 

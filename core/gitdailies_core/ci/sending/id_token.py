@@ -26,7 +26,7 @@ _WORKS_ON = "GitHub Actions, GitLab CI, CircleCI, Buildkite and Bitbucket Pipeli
 def id_token(platform: Platform | None, environ: Mapping[str, str], url: str, *, fork: bool) -> Secret:
     """Return an ID token for the receiver at *url*. Raises UsageError, which says what the job lacks.
 
-    *fork*: the job is of a fork, which gets none. A token for another receiver is never sent.
+    *fork*: a fork started the job, and gets none. A token for another receiver is never sent.
     """
     if platform is None or platform.step.oidc is None:
         raise UsageError(f"auth: oidc works on {_WORKS_ON} alone; use webhook-key here")

@@ -1,7 +1,7 @@
 """Keep the keys that issuers of ID tokens publish.
 
-A flood of wrong tokens asks an issuer once a minute. An issuer that does not answer stops nobody whose key is
-known, for a day.
+A flood of wrong tokens asks an issuer once a minute. If an issuer does not answer, known keys
+serve for a day.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class IssuerKeys:
             kept.tried_at = now
             kept.fetching = asyncio.create_task(self._renew(issuer, kept))
         if not known and kept.fetching is not None:
-            # Whoever asks meanwhile waits for the same answer.
+            # Other requests wait for the same answer.
             await asyncio.shield(kept.fetching)
         if kept.keys is None or (not known and kept.fault):
             raise DeliveryError(f"{issuer}: {kept.fault}")

@@ -48,7 +48,7 @@ _INSERT = (
     "INSERT INTO keys (name, prefix, last4, hash, allow, created_at, created_by, expires_at, person_id)"  # noqa: S608  the columns above
     f" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING {_COLUMNS}"
 )
-# Store what stands for CI jobs without a key, unless it is there.
+# Store the row of CI jobs without a key, unless the table has it.
 _INSERT_KEYLESS = (
     "INSERT INTO keys (name, prefix, last4, hash, allow, created_at, created_by)"
     " VALUES (?, ?, '', ?, ?, ?, 'dora.trusted_ci') ON CONFLICT (hash) DO NOTHING"

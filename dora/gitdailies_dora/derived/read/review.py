@@ -39,7 +39,7 @@ from gitdailies_dora.figures.words.review import Doubles, NewName, SlowChange
 from gitdailies_dora.figures.words.silence import Sighting, Sign, Silence
 
 _MOST_ENVIRONMENTS, _MOST_PAIRS, _MOST_SIGNS, _NEAR = 100, 2000, 10_000, 3
-# The environments whose names are not new: production is read by itself, and examples are nobody's.
+# The environments whose names are not new: production is read by itself, and examples are of no team.
 _NOT_NEW = (PRODUCTION, EXAMPLE.environment)
 # The events of half a year say how long a source of incidents pauses.
 _LOOKED_BACK_US = 26 * 7 * 86_400 * 1_000_000

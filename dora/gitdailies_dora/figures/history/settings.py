@@ -109,7 +109,7 @@ class FigureSettings:
         return self.renames.key(name)
 
     def environment(self, name: str | None, tier: str | None = None) -> str:
-        """Return the environment in which an event counts; no name counts as production.
+        """Return the environment in which an event counts. An event without a name counts as production.
 
         That of the examples never does.
         """

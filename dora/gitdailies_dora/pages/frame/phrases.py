@@ -182,7 +182,7 @@ def _word(figure: str, changed: SeriesChange) -> str:
 
 
 def value(figure: str, figures: Figures, unit: tuple[int, str] | None = None) -> str:
-    """Write the main number of a figure with the count behind it; *unit* is that of a frequency beside it."""
+    """Write the main number of a figure with the count behind it; *unit* is that of a frequency."""
     if figure == FREQUENCY:
         found = figures.deployment_frequency
         often, within = frequency(found, unit=unit)

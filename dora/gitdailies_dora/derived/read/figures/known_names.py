@@ -55,7 +55,7 @@ def destination(session: Session, name: str, settings: FigureSettings) -> tuple[
 def without_deploys(session: Session, settings: FigureSettings) -> dict[str, str]:
     """Return a sentence about each repository that has incidents and no deploys, by its name.
 
-    It is "" for one whose incidents were moved, to which a line may still lead.
+    It is "" for one whose incidents were moved: a line may still lead to it.
     """
     known, found = deploying(session, settings), repositories(session, settings)
     # Without deploys at all, a name cannot be compared.
