@@ -147,6 +147,9 @@ def test_a_repository_is_erased_whole(relay: Relay, receiver: Receiver) -> None:
     for incident, service in (("Q1", "checkout-api"), ("Q2", "checkout-api"), ("Q3", "shop")):
         titled("incident.triggered", incident, service=service).post(relay.url)
     eventually(lambda: receiver.of("Q1"))
+    # The receiver has the event before the relay has written that it was delivered.
+    waiting = "SELECT incident FROM events JOIN outbox ON outbox.seq = events.seq"
+    eventually(lambda: "Q1" not in values(relay, waiting))
     assert erase(relay.database, Erasure(repo="larkspur/checkout-api"), dry=True).counts["event"] == 2
     found = erase(relay.database, Erasure(repo="larkspur/checkout-api")).counts
     assert (found["event"], found["undelivered event"]) == (2, 1)
