@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,11 +27,8 @@ from gitdailies_dora.figures.answers.columns import (
     DeployValues,
     FailureValues,
     IncidentValues,
-    WeekByTarget,
-    by_deploy,
     columns,
 )
-from gitdailies_dora.figures.answers.sums import Cuts
 from gitdailies_dora.figures.history.corrections import FAILED
 from gitdailies_dora.figures.history.events import HOUR_US
 from gitdailies_dora.figures.history.facts import evidence_of, first_outage
@@ -40,18 +36,16 @@ from gitdailies_dora.figures.history.incidents import NO_DEPLOY
 from gitdailies_dora.figures.history.remedies import REWORK, fix_forward
 from gitdailies_dora.sql.bulk import lookup_many, stream_bytes
 
-# The arrays of a week. SQLite reads the beginning of a row faster than its end, and few questions need the
-# last ones.
+# The arrays of a packed week, in the order of their columns.
 ARRAYS: Mapping[str, np.dtype[Any]] = {
     "deploys": DEPLOYS,
     "lead_times": np.dtype("<i8"),
     "failures": FAILURE,
-    "unlinked": INCIDENT,
+    "incidents": INCIDENT,
     "lead_counts": np.dtype("<u4"),
     "times": np.dtype("<i8"),
     "rest": REST,
 }
-
 
 # What is looked up of an incident that ended.
 ENDED_COLUMNS = "repo, incident_id, environment, end_id"
@@ -196,36 +190,20 @@ def _incidents(session: Session, where: Where, span: TimeSpan, now: int) -> Iter
         yield IncidentValues(where.target(repo, service), at, chance=True)
 
 
-class PackedWeek(NamedTuple):
-    """The times of a packed week, and whether no segment of a question begins or ends within them."""
-
-    span: TimeSpan
-    is_whole: bool
-
-
-def packed_weeks(session: Session, where: Where, span: TimeSpan, now: int, cuts: Cuts) -> list[PackedWeek]:
+def packed_weeks(session: Session, where: Where, span: TimeSpan, now: int) -> list[TimeSpan]:
     """Return the packed weeks of an environment that answer a question about *span* at *now*, in order."""
     found = session.execute(statements.USABLE_WEEKS, (where.environment, span.last, span.first, now))
-    return [PackedWeek(TimeSpan(*week), cuts.is_whole(*week)) for week in found.fetchall()]
+    return [TimeSpan(*week) for week in found.fetchall()]
 
 
-def read_weeks(session: Session, where: Where, weeks: Sequence[PackedWeek], now: int) -> Iterator[Columns]:
-    """Yield what is packed of all *weeks* that answer a question. One that is not whole has single deploys.
+def read_weeks(session: Session, where: Where, weeks: Sequence[TimeSpan], now: int) -> Iterator[Columns]:
+    """Yield what is packed of each of the *weeks* that answer a question.
 
     Until the last week, the session must not be used for anything else.
     """
-    for is_whole, alike in groupby(weeks, lambda week: week.is_whole):
-        some = list(alike)
-        names = ["places", *(name for name in ARRAYS if not (is_whole and name == "rest"))]
-        statement = statements.WEEKS.format(columns=", ".join(names))
-        between = where.environment, some[0].span.first, some[-1].span.first, now
-        for stored in stream_bytes(session, statement, between):
-            found = _week(dict(zip(names, stored, strict=True)))
-            yield found.columns if is_whole else by_deploy(found)
-
-
-def _week(stored: dict[str, bytes]) -> WeekByTarget:
-    targets = stored.pop("places").decode()
-    found: dict[str, Any] = {name: np.frombuffer(held, ARRAYS[name]) for name, held in stored.items()}
-    rest, found["incidents"] = found.pop("rest", None), found.pop("unlinked")
-    return WeekByTarget(Columns(targets=targets.split("\n") if targets else [], **found), rest)
+    between = where.environment, weeks[0].first, weeks[-1].first, now
+    for places, *arrays in stream_bytes(session, statements.WEEKS, between):
+        targets = places.decode()
+        held = map(np.frombuffer, arrays, ARRAYS.values())
+        found: dict[str, Any] = dict(zip(ARRAYS, held, strict=True))
+        yield Columns(targets=targets.split("\n") if targets else [], **found)

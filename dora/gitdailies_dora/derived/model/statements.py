@@ -492,9 +492,9 @@ USABLE_WEEKS = (
     "SELECT began, ended - 1 FROM packed_weeks"
     " WHERE environment = ? AND began <= ? AND ended > ? AND holds_from <= ? ORDER BY began"
 )
-# Some columns of some of these weeks: the first, the last and the moment follow.
+# What is packed of some of these weeks: the first, the last and the moment follow.
 WEEKS = (
-    "SELECT {columns} FROM packed_weeks"
+    "SELECT places, deploys, lead_times, failures, unlinked, lead_counts, times, rest FROM packed_weeks"
     " WHERE environment = ? AND began >= ? AND began <= ? AND holds_from <= ? ORDER BY began"
 )
 

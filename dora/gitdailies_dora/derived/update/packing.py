@@ -34,10 +34,10 @@ from gitdailies_dora.events.records import change_log
 from gitdailies_dora.figures.answers.columns import by_target
 from gitdailies_dora.sql.bulk import lookup_many
 
-_COLUMNS = ("places", *ARRAYS)
 _INSERT = (
-    f"INSERT INTO packed_weeks (environment, began, ended, holds_from, {', '.join(_COLUMNS)})"  # noqa: S608  names of this module
-    f" VALUES (?, ?, ?, ?, {', '.join('?' * len(_COLUMNS))})"
+    "INSERT INTO packed_weeks (environment, began, ended, holds_from,"
+    " places, deploys, lead_times, failures, unlinked, lead_counts, times, rest)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _DELETE_OVERLAPPING = "DELETE FROM packed_weeks WHERE environment = ? AND began < ? AND ended > ?"
 
@@ -56,7 +56,7 @@ _LAST_CHANGE_OF_STARTED = f"{_LAST_CHANGE} at >= ? AND at <= ?"
 
 
 class Packed(NamedTuple):
-    """A week as it is stored: from when on it holds, and the bytes of each of `_COLUMNS`.
+    """A week as it is stored: from when on it holds, and the bytes of its targets and of each of `ARRAYS`.
 
     `version` is that of the rows that it was read from; None if they cannot be told from later ones.
     """
@@ -71,10 +71,8 @@ def collect(session: Session, week: Week, renames: Renames) -> Packed:
     """Read the deploys and incidents of a week. It takes a while, and may be done beside what is written."""
     span = TimeSpan(week.began, week.ended - 1)
     found = read_rows(session, Where(week.environment), span, FOREVER - 1, renames)
-    columns, rest = by_target(found, week.began)
-    targets = "\n".join(columns.targets).encode()
-    arrays = {**columns._asdict(), "unlinked": columns.incidents, "rest": rest}
-    stored = (targets, *(arrays[name].tobytes() for name in ARRAYS))
+    packed = by_target(found, week.began)
+    stored = ("\n".join(packed.targets).encode(), *(getattr(packed, name).tobytes() for name in ARRAYS))
     holds_from = _holds_from(session, week.environment, span, renames)
     return Packed(week, holds_from, stored, change_log.rows_version(session))
 

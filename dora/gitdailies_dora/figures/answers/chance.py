@@ -13,7 +13,7 @@ Targets are numbers, as in `columns`. Times and durations are whole microseconds
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from math import log1p
 from typing import Any, NamedTuple, TypeAlias
@@ -145,8 +145,8 @@ class Timeline:
         self.next = self._following() if following is None else following
 
     @classmethod
-    def some_at_once(cls, found: Columns, now: int, chosen: NDArray[np.bool_]) -> list[Timeline]:
-        """Return the deploys of *chosen* targets up to *now*, and those around them, of some targets each."""
+    def some_at_once(cls, found: Columns, now: int, chosen: NDArray[np.bool_]) -> Iterator[Timeline]:
+        """Yield the deploys of *chosen* targets up to *now*, and those around them, of some targets each."""
         deploys, around = found.deploys, found.around
         target = np.concatenate([np.repeat(deploys["target"], deploys["deploys"]), around["target"]])
         at = np.concatenate([found.times, around["at"]])
@@ -159,8 +159,8 @@ class Timeline:
         keys.sort()
         begins = np.searchsorted(keys, np.arange(len(found.targets)) * span)
         firsts = np.unique(begins // _MOST_DEPLOYS, return_index=True)[1]
-        parts = np.split(keys, begins[firsts[1:]])
-        return [cls(part, origin, span, len(found.targets)) for part in parts]
+        for part in np.split(keys, begins[firsts[1:]]):
+            yield cls(part, origin, span, len(found.targets))
 
     def _following(self) -> Durations:
         found: Durations = np.append(self.at[1:], _NEVER)[: len(self.at)]
@@ -231,7 +231,7 @@ class _Suspects(NamedTuple):
     after: Durations
 
 
-def pools(found: Columns, lines: Sequence[Timeline], period: Period, window: int) -> Pools:
+def pools(found: Columns, lines: Iterable[Timeline], period: Period, window: int) -> Pools:
     """Return the pools of a period, of the targets of *lines* with a deploy in it; zeros for all others."""
     first, now = period.began_at, period.now
     behind = now + 1 if period.ended_at is None else min(period.ended_at, now + 1)

@@ -4,7 +4,7 @@ A row holds what deploys, a failure or an incident add to the figures, and the n
 and durations are whole microseconds, and `NO_TIME` in place of a duration says that there is none.
 
 Most questions need the sums of a week and its lead times. So a packed week has one row for each target, and
-the values of each deploy. Only where a segment of time begins within it does each deploy need a row.
+the values of each deploy. Only where a segment of time begins within it is a row `split`.
 """
 
 from __future__ import annotations
@@ -82,8 +82,9 @@ class Columns(NamedTuple):
     """Rows of `DEPLOYS`, `FAILURE` and `INCIDENT`; the field `target` is a position in `targets`.
 
     Targets are texts (`text_of_target`), since a hundred weeks have the same ones again and again.
-    `lead_times` has those of the deploys, one row and deploy after another. `times` and `lead_counts` have
-    the time of each deploy, and how many lead times it has. `around` has rows of `AROUND`.
+    `lead_times` has those of the deploys, one row and deploy after another. `times`, `lead_counts` and `rest`
+    have the time of each deploy, how many lead times it has, and its row of `REST`. `around` has rows of
+    `AROUND`.
     """
 
     targets: Sequence[str]
@@ -93,6 +94,7 @@ class Columns(NamedTuple):
     incidents: Rows
     times: Durations
     lead_counts: Counts
+    rest: Rows
     around: Rows = np.empty(0, AROUND)
 
     @property
@@ -199,8 +201,16 @@ def columns(
         incidents=np.array([(one.at, number(one.target), *one[2:]) for one in incidents], INCIDENT),
         times=rows["at"],
         lead_counts=rows["leads"],
+        rest=_rest(rows),
         targets=list(map(text_of_target, numbers)),
     )
+
+
+def _rest(deploys: Rows) -> Rows:
+    found = np.empty(len(deploys), REST)
+    for name in _REST:
+        found[name] = deploys[name]
+    return found
 
 
 def _or_none(duration: int | None) -> int:
@@ -243,6 +253,7 @@ def joined(parts: Iterable[Columns]) -> Columns:
     numbers.default_factory = numbers.__len__
     deploys, failures, incidents = (_Rows(dtype) for dtype in (DEPLOYS, FAILURE, INCIDENT))
     lead_times, times, lead_counts = _Values(np.int64), _Values(np.int64), _Values(np.uint32)
+    rest = _Values(REST)
     for part in parts:
         targets = np.array(list(map(numbers.__getitem__, part.targets)), np.uint32)
         for whole, rows in ((deploys, part.deploys), (failures, part.failures), (incidents, part.incidents)):
@@ -250,6 +261,7 @@ def joined(parts: Iterable[Columns]) -> Columns:
         lead_times.add(part.lead_times)
         times.add(part.times)
         lead_counts.add(part.lead_counts)
+        rest.add(part.rest)
     return Columns(
         list(numbers),
         deploys.all(),
@@ -258,6 +270,7 @@ def joined(parts: Iterable[Columns]) -> Columns:
         incidents.all(),
         times.all(),
         lead_counts.all(),
+        rest.all(),
     )
 
 
@@ -339,17 +352,7 @@ def positions(begins: Durations, counts: Durations) -> Index:
     return found
 
 
-class WeekByTarget(NamedTuple):
-    """The deploys and incidents of a week: `columns` has one row of deploys for each target.
-
-    `rest` has a row of `REST` for each deploy. It is None if a question needs no rows of single deploys.
-    """
-
-    columns: Columns
-    rest: Rows | None
-
-
-def by_target(found: Columns, began: int) -> WeekByTarget:
+def by_target(found: Columns, began: int) -> Columns:
     """Put the deploys of a week that began at *began* together by target; *found* has a row for each."""
     deploys = found.deploys
     order = np.lexsort((deploys["at"], deploys["target"]))
@@ -359,27 +362,25 @@ def by_target(found: Columns, began: int) -> WeekByTarget:
     together["at"], together["target"] = began, ordered["target"].take(first)
     for name in ("deploys", "leads", *_REST):
         together[name] = np.add.reduceat(ordered[name], first) if len(first) else 0
-    rest = np.empty(len(ordered), REST)
-    for name in _REST:
-        rest[name] = ordered[name]
-    return WeekByTarget(
-        found._replace(
-            deploys=together,
-            lead_times=runs(found.lead_times, begins_of(deploys["leads"]), order),
-            times=ordered["at"].copy(),
-            lead_counts=ordered["leads"].copy(),
-        ),
-        rest,
+    return found._replace(
+        deploys=together,
+        lead_times=runs(found.lead_times, begins_of(deploys["leads"]), order),
+        times=ordered["at"].copy(),
+        lead_counts=ordered["leads"].copy(),
+        rest=_rest(ordered),
     )
 
 
-def by_deploy(week: WeekByTarget) -> Columns:
-    """Return the deploys of a week, which has `rest`, with a row for each."""
-    found, rest = week
-    assert rest is not None
-    rows = np.empty(len(rest), DEPLOYS)
-    rows["at"], rows["leads"], rows["deploys"] = found.times, found.lead_counts, 1
-    rows["target"] = np.repeat(found.deploys["target"], found.deploys["deploys"])
+def split(found: Columns, began: Sequence[int]) -> Columns:
+    """Return the same with a row for each deploy of the packed weeks that *began* then, and without `rest`."""
+    deploys = found.deploys
+    chosen = np.isin(deploys["at"], began)
+    counts = np.where(chosen, deploys["deploys"], 1)
+    rows = np.repeat(deploys, counts)
+    # Where these deploys are among the new rows, and among all deploys.
+    into = np.flatnonzero(np.repeat(chosen, counts))
+    of = np.flatnonzero(np.repeat(chosen, deploys["deploys"]))
+    rows["at"][into], rows["leads"][into], rows["deploys"][into] = found.times[of], found.lead_counts[of], 1
     for name in _REST:
-        rows[name] = rest[name]
-    return found._replace(deploys=rows)
+        rows[name][into] = found.rest[name][of]
+    return found._replace(deploys=rows, rest=found.rest[:0].copy())

@@ -87,7 +87,6 @@ class Sums:
             for key in of_target:
                 self._targets[key].append(target)
         self._pools: dict[Period, Pools] = {}
-        self._lines: list[Timeline] = []
         self._numbers = {key: number for number, key in enumerate(self._targets)}
         groups = [[self._numbers[key] for key in of_target] for of_target in keys]
         rows = found.deploys, found.failures, found.incidents[found.incidents["unlinked"] == 1]
@@ -125,11 +124,10 @@ class Sums:
     def pools(self, keys: Iterable[Key], period: Period) -> Pools:
         """Return what the targets of several groups say about chance in a period."""
         if period not in self._pools:
-            if not self._lines:
-                chosen = np.zeros(len(self._found.targets), np.bool_)
-                chosen[list(chain.from_iterable(self._targets.values()))] = True
-                self._lines = Timeline.some_at_once(self._found, period.now, chosen)
-            self._pools[period] = chance.pools(self._found, self._lines, period, self._cuts.window)
+            chosen = np.zeros(len(self._found.targets), np.bool_)
+            chosen[list(chain.from_iterable(self._targets.values()))] = True
+            lines = Timeline.some_at_once(self._found, period.now, chosen)
+            self._pools[period] = chance.pools(self._found, lines, period, self._cuts.window)
         return self._pools[period].of(self._targets_of(keys))
 
     def shares(self, keys: Sequence[Key], period: Period) -> list[float]:
@@ -176,6 +174,8 @@ class Sums:
         for begin, *_, end in self._sums[_DEPLOYS].tolist():
             times[begin:end].sort()
         leads = columns.runs(found.lead_times, begins_of(found.deploys["leads"]), of_deploys.rows)
+        # They are many, and nothing else needs them.
+        self._found = found._replace(lead_times=NONE)
         durations = (found.failures[name].take(of_failures.rows) for name in ("recovery", "remedied"))
         return times, leads, *(some[some != NO_TIME] for some in durations)
 

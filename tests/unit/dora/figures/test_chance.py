@@ -352,7 +352,7 @@ def test_targets_are_counted_some_at_once_with_the_same_result(monkeypatch: pyte
 
     def pools_of(most: int) -> tuple[int, Pools]:
         monkeypatch.setattr(chance, "_MOST_DEPLOYS", most)
-        lines = Timeline.some_at_once(found, period.now, np.arange(9) != 4)
+        lines = list(Timeline.some_at_once(found, period.now, np.arange(9) != 4))
         return len(lines), pools(found, lines, period, DAY)
 
     (one, expected), (several, some) = pools_of(1000), pools_of(50)

@@ -18,10 +18,10 @@ from gitdailies_dora.figures.answers.columns import (
     Durations,
     FailureValues,
     IncidentValues,
-    by_deploy,
     by_target,
     columns,
     joined,
+    split,
     target_of,
 )
 from gitdailies_dora.figures.answers.comparison import clear
@@ -159,15 +159,17 @@ def test_columns_of_parts_are_those_of_all(
 def test_a_week_by_place_has_the_sums_of_its_deploys(
     deploys: Deploys, failures: Failures, incidents: Incidents, edges: list[int], began: int
 ) -> None:
-    """Weeks with a row for each target add up to what their deploys do; one with a cut has single rows."""
+    """Weeks with a row for each target add up to what their deploys do; those with a cut are split."""
     cuts = Cuts.of(edges, SETTLED_UNTIL, 0)
-    parts = []
+    weeks, cut = [], []
     for first, last in ((0, began - 1), (began, LAST)):
         within = [[one for one in of if first <= one.at <= last] for of in (deploys, failures, incidents)]
-        week = by_target(columns(*within), first)  # type: ignore[arg-type]
-        parts.append(week.columns if cuts.is_whole(first, last) else by_deploy(week))
-        assert len(week.columns.deploys) <= len(PLACES)
-    found, expected = sums(joined(parts), edges), sums(columns(deploys, failures, incidents), edges)
+        weeks.append(by_target(columns(*within), first))  # type: ignore[arg-type]
+        if not cuts.is_whole(first, last):
+            cut.append(first)
+    packed = joined(weeks)
+    assert len(packed.deploys) <= len(weeks) * len(PLACES)
+    found, expected = sums(split(packed, cut), edges), sums(columns(deploys, failures, incidents), edges)
     for segment in range(len(edges) - 1):
         for key in KEYS:
             same(found, expected, key, range(segment, segment + 1))

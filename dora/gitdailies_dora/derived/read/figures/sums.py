@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 from gitdailies_core.values.deploy_target import DeployTarget
@@ -10,7 +11,6 @@ from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.derived.model import repositories, rows, statements
 from gitdailies_dora.derived.model.columns import (
-    PackedWeek,
     TimeSpan,
     Where,
     packed_weeks,
@@ -26,6 +26,7 @@ from gitdailies_dora.figures.answers.columns import (
     Rows,
     joined,
     of_facts,
+    split,
     target_of,
 )
 from gitdailies_dora.figures.answers.series import Plan, SeriesQuestion
@@ -81,17 +82,19 @@ def _add_up(
     session: Session, question: SeriesQuestion, planned: Plan, cuts: Cuts, settings: FigureSettings
 ) -> Sums:
     """Add up the deploys and incidents of a question, each in its segment."""
-    span = TimeSpan(planned.segments[0].began_at, planned.segments[-1].last)
-    found = joined(
-        part
-        for environment in environments(session, question)
-        for part in _parts(session, question, Where(environment, question.repos), span, cuts, settings)
-    )
+    span, now = TimeSpan(planned.segments[0].began_at, planned.segments[-1].last), question.period.now
+    asked = [Where(environment, question.repos) for environment in environments(session, question)]
+    # A week is packed with all repositories, so that the rows of a few are read faster by themselves.
+    few = 0 < len(question.repos) <= _FEW
+    weeks = [[] if few else packed_weeks(session, where, span, now) for where in asked]
+    cut = sorted({week.first for of in weeks for week in of if not cuts.is_whole(*week)})
+    parts = (_parts(session, where, of, span, now, settings) for where, of in zip(asked, weeks, strict=True))
+    found = split(joined(chain.from_iterable(parts)), cut)
     if settings.by_evidence:
         others = found.failures["evidence"] != EVIDENCE.index(TIME)
         found = found._replace(failures=found.failures[others])
     keys = [question.keys(target_of(text)) for text in found.targets]
-    return Sums(found._replace(around=_around(session, found, keys, span, question.period.now)), keys, cuts)
+    return Sums(found._replace(around=_around(session, found, keys, span, now)), keys, cuts)
 
 
 def _around(
@@ -111,33 +114,24 @@ def _around(
 
 def _parts(
     session: Session,
-    question: SeriesQuestion,
     where: Where,
+    weeks: Sequence[TimeSpan],
     span: TimeSpan,
-    cuts: Cuts,
+    now: int,
     settings: FigureSettings,
 ) -> Iterator[Columns]:
-    """Yield the rows of an environment: those of packed weeks, and the others from the derived rows.
-
-    A week is packed with all repositories, so that the rows of a few are read faster by themselves.
-    """
-    now = question.period.now
-    few = 0 < len(where.repos) <= _FEW
-    weeks = [] if few else packed_weeks(session, where, span, now, cuts)
-    # Single deploys of years, and the weeks of several environments, are more than is kept.
-    if len(question.environments) == 1 and 2 * sum(week.is_whole for week in weeks) > len(weeks):
+    """Yield the rows of an environment: those of packed weeks, and the others from the derived rows."""
+    if weeks:
         yield _packed(session, where, weeks, now, settings)
-    else:
-        yield from read_weeks(session, where, weeks, now)
-    begins = [span.first, *(week.span.last + 1 for week in weeks)]
-    ends = [*(week.span.first - 1 for week in weeks), span.last]
+    begins = [span.first, *(week.last + 1 for week in weeks)]
+    ends = [*(week.first - 1 for week in weeks), span.last]
     for other in map(TimeSpan, begins, ends):
         if other.first <= other.last:
             yield read_rows(session, where, other, now, settings.renames)
 
 
 def _packed(
-    session: Session, where: Where, weeks: Sequence[PackedWeek], now: int, settings: FigureSettings
+    session: Session, where: Where, weeks: Sequence[TimeSpan], now: int, settings: FigureSettings
 ) -> Columns:
     """Return what is packed of some weeks. They are kept for the next question, which is often about them.
 
