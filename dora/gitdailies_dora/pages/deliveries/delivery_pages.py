@@ -40,7 +40,7 @@ from gitdailies_dora.pages.deliveries.delivery_words import (
 )
 from gitdailies_dora.pages.frame.forms import THROUGH, Wrong, with_last_day, wrong_of
 from gitdailies_dora.pages.frame.request_context import Visit
-from gitdailies_dora.pages.frame.site import Page, PageGroup
+from gitdailies_dora.pages.frame.site import Page, PageGroup, no_such_page
 
 _PAGE = "50"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -123,7 +123,7 @@ class DeliveryPages(PageGroup):
         relays = self._site.relays
         relay, id_ = visit.request.path_params["relay"], visit.request.path_params["id"]
         if relay not in relays.names:
-            return self._site.not_found(visit)
+            raise no_such_page()
         query = {"bodies": "true"} if visit.is_owner else {}
         try:
             found = await relays.ask(

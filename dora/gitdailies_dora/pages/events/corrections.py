@@ -42,7 +42,7 @@ class CorrectionPages(PageGroup):
         return [
             Page("/corrections", self.correct, "POST", needs=needs),
             Page("/corrections/undo", self.undo, "POST", needs=needs),
-            Page(MOVE, self.show_move, needs=needs),
+            Page(MOVE, self._show_move, needs=needs),
             Page(MOVE, self.move, "POST", needs=needs),
         ]
 
@@ -86,10 +86,6 @@ class CorrectionPages(PageGroup):
         await self._site.catch_up()
         return self._site.after(visit, local_path(visit.fields.get("back", "")), "undone")
 
-    async def show_move(self, visit: Visit) -> Response:
-        """Show the incidents of a repository that can be moved, and those that were."""
-        return await self._show_move(visit)
-
     async def move(self, visit: Visit) -> Response:
         """Move incidents to another repository, or undo it."""
         site, wish = self._site, _move_of(visit)
@@ -106,6 +102,7 @@ class CorrectionPages(PageGroup):
         return site.after(visit, there, "moved-back") if wish.undo else site.redirect(there)
 
     async def _show_move(self, visit: Visit, refused: Refusal | None = None) -> Response:
+        """Show the incidents of a repository that can be moved, and those that were."""
         site, wish = self._site, _move_of(visit)._replace(undo=False)
         await site.catch_up()
         wish, found, moved, repos = await site.store.ask(partial(_read, wish=wish, settings=site.settings))

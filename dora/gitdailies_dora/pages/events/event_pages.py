@@ -47,7 +47,7 @@ from gitdailies_dora.pages.frame.formatting import BEHIND_US, csv_line, moment
 from gitdailies_dora.pages.frame.forms import THROUGH, Wrong, team_choices, with_last_day, wrong_of
 from gitdailies_dora.pages.frame.phrases import WHEN_NOT_FAILED
 from gitdailies_dora.pages.frame.request_context import Visit
-from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup
+from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup, here
 
 _PAGE = 50
 # The page of an event does not wait longer for a relay, which may hang.
@@ -239,8 +239,7 @@ class EventPages(PageGroup):
         self, visit: Visit, row: StoredEvent | None, wrong: Wrong | None = None, status: int = 200
     ) -> Response:
         """Show an event: what it counts for, what is related to it, and whether it was counted twice."""
-        if row is None:
-            return self._site.not_found(visit)
+        row = here(row)
         await self._site.catch_up()
         settings = self._site.settings
         event = event_summary(row, settings.renames)
@@ -304,9 +303,7 @@ class EventPages(PageGroup):
 
     async def confirm_delete(self, visit: Visit) -> Response:
         """Ask for confirmation."""
-        row = await self._row(visit)
-        if row is None:
-            return self._site.not_found(visit)
+        row = here(await self._row(visit))
         event = event_summary(row, self._site.settings.renames)
         return self._site.render(visit, "event-delete.html", event=event)
 

@@ -28,7 +28,7 @@ from gitdailies_dora.accounts import people, people_store
 from gitdailies_dora.accounts.keys.webhook_key import without_keys
 from gitdailies_dora.accounts.people import ABSOLUTE
 from gitdailies_dora.derived.read.figures.known_names import Filters, of_filters
-from gitdailies_dora.events.problem import PROBLEMS, Problem, of_error
+from gitdailies_dora.events.problem import PROBLEMS, Problem, Refusal, of_error, refusal
 from gitdailies_dora.operations.installation import Installation
 from gitdailies_dora.pages.frame.documentation import link
 from gitdailies_dora.pages.frame.event_links import opened_markup
@@ -98,6 +98,18 @@ class Page:
     handler: Handler
     method: str = "GET"
     needs: str = SIGNED_IN
+
+
+def no_such_page() -> Refusal:
+    """Return the error to raise for an address that names nothing here."""
+    return refusal("not-found", "This address does not exist.")
+
+
+def here(found: Value | None) -> Value:
+    """Return what an address names; raises Refusal for None."""
+    if found is None:
+        raise no_such_page()
+    return found
 
 
 class Site:
@@ -186,12 +198,9 @@ class Site:
         response.headers["retry-after"] = str(seconds)
         return response
 
-    def not_found(self, visit: Visit) -> Response:
-        return self.message(visit, 404, "Not found", "This address does not exist.")
-
     async def unknown_address(self, request: Request) -> Response:
         """Respond to an address that no page has."""
-        return self.not_found(await self._visit(request))
+        return self._problem_page(await self._visit(request), no_such_page().problem)
 
     def problem(self, request: Request, problem: Problem) -> Response:
         """Show a problem. The visitor is not identified, since that may be what failed."""

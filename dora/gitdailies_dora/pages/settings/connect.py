@@ -29,8 +29,6 @@ class ConnectPages(PageGroup):
         return [
             Page(CONNECT, self.connect, needs=OWNERS),
             Page(NEWEST, self.newest, needs=OWNERS),
-            # The address of this page before.
-            Page("/start", self.moved),
         ]
 
     async def first(self, visit: Visit) -> Response:
@@ -45,10 +43,6 @@ class ConnectPages(PageGroup):
             "No events yet",
             "Figures begin with the first deploy. Ask an owner to connect a pipeline.",
         )
-
-    async def moved(self, visit: Visit) -> Response:
-        """Lead to the page that took the place of the start page."""
-        return self._site.redirect(CONNECT if visit.is_owner else "/")
 
     async def connect(self, visit: Visit) -> Response:
         """Show what sends, what is silent, and what to paste next."""
