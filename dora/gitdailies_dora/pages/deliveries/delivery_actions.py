@@ -155,12 +155,10 @@ class DeliveryActionPages(PageGroup):
         filters, zone = filters_of(visit), self._site.settings.zone
         chosen_by = {**with_times(filters, zone), "bodies": "true"}
         body = {**_body(visit), "action": action, "reason": "not yet", "filter": chosen_by, "dryRun": True}
-        counted: CountedDeliveries | None = None
-        try:
-            counted = await self._site.relays.ask(
-                relay, lambda client: client.post("/deliveries/actions", body, CountedDeliveries)
-            )
-        except RelayFault as fault:
+        counted, fault = await self._site.relays.answer(
+            relay, lambda client: client.post("/deliveries/actions", body, CountedDeliveries)
+        )
+        if fault:
             wrong = _Wrong(f"{fault}. {fault.remedy}", status=fault.status_hint)
         return self._ask(
             visit,
@@ -227,12 +225,9 @@ class DeliveryActionPages(PageGroup):
 
     async def _facts(self, relay: str, id_: str, incident: str) -> list[tuple[str, str]]:
         """Return what a question is about; nothing where the relay does not say it."""
-        try:
-            found = await self._site.relays.ask(
-                relay, lambda client: client.get(f"/deliveries/{id_}", ShownDelivery)
-            )
-        except RelayFault:
-            return []
+        found, _ = await self._site.relays.answer(
+            relay, lambda client: client.get(f"/deliveries/{id_}", ShownDelivery)
+        )
         return [] if found is None else about(found, incident, self._site.settings.zone)
 
     def _step(self, visit: Visit) -> tuple[str, str, str]:

@@ -110,13 +110,7 @@ class ServicePages(PageGroup):
         """List services without a line, and the lines of gitdailies.yml."""
         site, relays = self._site, self._site.relays
         relay = chosen_relay(visit, relays.names) if relays.names else ""
-        found: ServiceReport | None = None
-        fault: RelayFault | None = None
-        if relay:
-            try:
-                found = await relays.ask(relay, services)
-            except RelayFault as one:
-                fault, status = one, 502
+        found, fault = await relays.answer(relay, services)
         known = await site.store.ask(partial(known_names.deploying, settings=site.settings))
         changed = "" if error else visit.fields.get("changed", "")
         line = _line_of(changed, found)
@@ -142,7 +136,7 @@ class ServicePages(PageGroup):
             repos=list(known.values()),
             guess=partial(_guess, known=known),
             instead=nearest(wrong["repo"], known.values()) if asks else "",
-            status=status,
+            status=502 if fault else status,
             relay=relay,
             relay_links=[(name, f"{SERVICES}?relay={name}", name == relay) for name in relays.names],
             found=found,

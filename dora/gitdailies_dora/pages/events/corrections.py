@@ -53,10 +53,7 @@ class CorrectionPages(PageGroup):
             return await self._correct(visit, event)
         except Refusal as refused:
             # The fields are on the page of the event. A form of the review has none to fill in.
-            again = await self._events.with_wrong_correction(visit, event, refused)
-            if again is None:
-                raise
-            return again
+            return await self._events.with_wrong_correction(visit, event, refused)
 
     async def _correct(self, visit: Visit, event: str) -> Response:
         fields = visit.fields
@@ -78,10 +75,7 @@ class CorrectionPages(PageGroup):
         try:
             made = await self._write(visit, correcting.undo, event=event, whats=whats)
         except Refusal as refused:
-            again = await self._events.with_wrong_correction(visit, event, refused)
-            if again is None:
-                raise
-            return again
+            return await self._events.with_wrong_correction(visit, event, refused)
         self._site.log.info("correction undone", id=made.event, what=made.what, person=visit.user.name)
         await self._site.catch_up()
         return self._site.after(visit, local_path(visit.fields.get("back", "")), "undone")

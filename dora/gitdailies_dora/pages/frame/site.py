@@ -18,6 +18,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from gitdailies_connection.addresses import is_loopback
 from gitdailies_connection.published import release
 from gitdailies_core.errors import GitDailiesError
+from gitdailies_core.values.times import parse
 from gitdailies_server.storage.timestamps import to_us
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
@@ -32,7 +33,7 @@ from gitdailies_dora.events.problem import PROBLEMS, Problem, Refusal, of_error,
 from gitdailies_dora.operations.installation import Installation
 from gitdailies_dora.pages.frame.documentation import link
 from gitdailies_dora.pages.frame.event_links import opened_markup
-from gitdailies_dora.pages.frame.formatting import amount, kept_whole, visible, zone_name
+from gitdailies_dora.pages.frame.formatting import amount, duration, kept_whole, visible, zone_name
 from gitdailies_dora.pages.frame.forms import last_day, role_words, sentence
 from gitdailies_dora.pages.frame.relays import Relays
 from gitdailies_dora.pages.frame.request_context import (
@@ -206,6 +207,10 @@ class Site:
         """Show a problem. The visitor is not identified, since that may be what failed."""
         return self._problem_page(self._anonymous(request), problem)
 
+    async def write(self, work: Callable[..., Value], **given: Any) -> Value:
+        """Have *work* change the store now."""
+        return await self.store.write(partial(work, now=self.clock(), **given))
+
     async def filters(self, given: Mapping[str, str]) -> Filters:
         """Look up the names in the filters of a page."""
         read = partial(of_filters, given=given, settings=self.settings, now=to_us(self.clock()))
@@ -230,10 +235,7 @@ class Site:
     async def sign_in(self, visit: Visit, person: people.Person, path: str) -> Response:
         """Begin a session with a new token; the cookie that the visitor had is not used again."""
         token = people.new_token(secrets.token_urlsafe)
-        now = self.clock()
-        await self.store.write(
-            partial(people_store.sign_in, hash_=people.hash_of(token), person=person, now=now)
-        )
+        await self.write(people_store.sign_in, hash_=people.hash_of(token), person=person)
         seconds = int(ABSOLUTE.total_seconds())
         return self.redirect(path, cookie_header(token, secure=visit.secure, seconds=seconds))
 
@@ -307,8 +309,7 @@ class PageGroup:
 
     async def _write(self, visit: Visit, work: Callable[..., Value], **given: Any) -> Value:
         """Have *work* change the store, now and in the name of the person who visits."""
-        site = self._site
-        return await site.store.write(partial(work, actor=visit.user.name, now=site.clock(), **given))
+        return await self._site.write(work, actor=visit.user.name, **given)
 
 
 @cache
@@ -326,6 +327,8 @@ def _templates() -> Environment:
         clock=clock,
         day=day,
         zone=zone,
+        local=local,
+        duration=duration,
         utc=utc,
         pretty=pretty,
         whole=kept_whole,
@@ -356,6 +359,13 @@ def day(context: Context, at: datetime) -> str:
 def zone(context: Context, at: datetime) -> str:
     """Write what clocks in the configured time zone call it at a moment."""
     return zone_name(to_us(at), context["timezone"])
+
+
+@pass_context
+def local(context: Context, at: str, seconds: str = "") -> str:
+    """Write a time of an answer in the configured time zone; *seconds* is the format of its seconds."""
+    moment = parse(at, "time")
+    return f"{clock(context, moment, f'%Y-%m-%d %H:%M{seconds}')} {zone(context, moment)}"
 
 
 def utc(at: datetime) -> str:

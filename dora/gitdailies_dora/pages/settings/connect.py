@@ -37,12 +37,8 @@ class ConnectPages(PageGroup):
             return self._site.redirect("/dora")
         if visit.is_owner:
             return self._site.redirect(CONNECT)
-        return self._site.message(
-            visit,
-            200,
-            "No events yet",
-            "Figures begin with the first deploy. Ask an owner to connect a pipeline.",
-        )
+        text = "Figures begin with the first deploy. Ask an owner to connect a pipeline."
+        return self._site.message(visit, 200, "No events yet", text)
 
     async def connect(self, visit: Visit) -> Response:
         """Show what sends, what is silent, and what to paste next."""

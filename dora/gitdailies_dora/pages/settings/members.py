@@ -147,16 +147,9 @@ class PeoplePages(PageGroup):
     async def offer_new_password(self, visit: Visit) -> Response:
         """Create a one-time link with which a person chooses a new password, and show it once."""
         person = await self._person_here(visit)
-        token, now = people.new_token(secrets.token_urlsafe), self._site.clock()
-        await self._site.store.write(
-            partial(
-                people_store.offer_new_password,
-                hash_=people.hash_of(token),
-                person=person,
-                by=visit.user,
-                now=now,
-            )
-        )
+        token = people.new_token(secrets.token_urlsafe)
+        given = {"hash_": people.hash_of(token), "person": person, "by": visit.user}
+        await self._site.write(people_store.offer_new_password, **given)
         link = f"{visit.origin}{people.JOIN}{token}"
         return self._site.render(visit, "password-link.html", link=link, member=person)
 
