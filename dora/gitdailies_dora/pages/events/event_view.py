@@ -20,7 +20,7 @@ from gitdailies_dora.figures.history.facts import TIME
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.figures.words import reasons, timeline
 from gitdailies_dora.pages.frame.event_links import Piece, commit_url, event_url, link, linked
-from gitdailies_dora.pages.frame.event_titles import short, title_of
+from gitdailies_dora.pages.frame.event_titles import name_of, short, title_of
 from gitdailies_dora.pages.frame.formatting import (
     clock_time,
     duration,
@@ -285,7 +285,7 @@ def _occurrence(ref: answers.IncidentReference, zone: tzinfo) -> EventLink:
     ended = "open"
     if ref.ended_at is not None:
         ended = f"ended after {duration((_us(ref.ended_at) - began) / 1_000_000)}"
-    return EventLink(*link(ref), f"started {clock_time(began, zone)}, {ended}")
+    return _link_to(ref)._replace(note=f"started {clock_time(began, zone)}, {ended}")
 
 
 def _link(ref: answers.EventReference | None, than: str = "", word: str = "") -> EventLink | None:
@@ -299,7 +299,7 @@ def _link_to(ref: answers.EventReference, than: str = "", word: str = "") -> Eve
         apart = _us(ref.time) - _us(than)
         side = word or ("later" if apart > 0 else "earlier")
         note = f"{duration(abs(apart) / 1_000_000)} {side}"
-    return EventLink(*link(ref), note)
+    return EventLink(name_of(ref), event_url(ref.id, ref.kind), note)
 
 
 def _counts(commit: answers.CommitDetail, *, known: bool) -> str:
