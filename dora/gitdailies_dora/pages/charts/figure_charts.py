@@ -263,15 +263,15 @@ def _cells(kind: Kind, found: BucketValue) -> list[str]:
     spread = rolling = NOTHING
     if found.spread is not None:
         low, high = found.spread
-        spread = (
-            f"{low * 100:.0f} to {high * 100:.0f} %"
-            if kind == RATES
-            else f"{duration(low)} to {duration(high)}"
-        )
+        spread = f"{low * 100:.0f} to {high * 100:.0f} %" if kind == RATES else _between(low, high)
     if found.rolled is not None:
         value, some, whole = found.rolled
         rolling = f"{duration(value)} of {count(whole)}" if kind == DURATIONS else out_of(some, whole)
     return [rolling, spread]
+
+
+def _between(low: float, high: float) -> str:
+    return f"{duration(low)} to {duration(high)}"
 
 
 def _write(kind: Kind, value: float) -> str:
