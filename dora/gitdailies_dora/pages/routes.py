@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from starlette.requests import Request
@@ -39,13 +38,13 @@ _GROUPS = (
 _STATIC_HEADERS = {"cache-control": "public, max-age=31536000, immutable"}
 
 
-def pages(site: Site, document: Mapping[str, Any] = MappingProxyType({})) -> list[Page]:
+def pages(site: Site, document: Mapping[str, Any]) -> list[Page]:
     """Return all pages; *document* is the OpenAPI document that one of them shows."""
     found = [page for group in _GROUPS for page in group(site).pages()]
     return [*found, *ReferencePage(site, document).pages()]
 
 
-def routes(site: Site, document: Mapping[str, Any] = MappingProxyType({})) -> list[BaseRoute]:
+def routes(site: Site, document: Mapping[str, Any]) -> list[BaseRoute]:
     """Return the routes of all pages, and of their style, script and icon."""
     return [
         *(Route(page.path, site.endpoint(page), methods=[page.method]) for page in pages(site, document)),

@@ -42,7 +42,6 @@ def test_the_first_page(kind: str, receiver: Receiver, owner: Visitor, member: V
     assert receiver.post(receiver.key("ci"), body("deploy")).status_code == 202
     assert [leads(owner), leads(member), leads(stranger)] == ["/dora", "/dora", "/sign-in?next=/"]
     assert "No events yet" not in member.get("/review").text
-    assert [leads(owner, "/start"), leads(member, "/start")] == ["/connect", "/"]
 
 
 def test_connect_is_for_owners(receiver: Receiver, owner: Visitor, member: Visitor) -> None:

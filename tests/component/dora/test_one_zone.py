@@ -20,7 +20,7 @@ from tests.support.dora.visitor import Visitor
 
 ADDRESSES = [
     one.path
-    for one in pages(Site(bare_installation()))
+    for one in pages(Site(bare_installation()), {})
     if one.method == "GET" and one.needs != EVERYONE and "{" not in one.path
 ]
 PLACE = {"repo": "larkspur/shop", "environment": "production"}

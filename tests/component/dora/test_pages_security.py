@@ -48,7 +48,7 @@ def test_every_page_asks_who_it_is(receiver: Receiver, owner: Visitor) -> None:
     link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="member").text)[0]
     member, stranger = Visitor(receiver), Visitor(receiver)
     member.join(link, "Vic")
-    asked = [page for page in pages(Site(bare_installation())) if page.needs != EVERYONE]
+    asked = [page for page in pages(Site(bare_installation()), {}) if page.needs != EVERYONE]
     assert len(asked) > 20
     for page in asked:
         path = re.sub(r"\{\w+:int\}", "1", page.path)

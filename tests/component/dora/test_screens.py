@@ -47,7 +47,7 @@ def test_a_screen_shows_figures_and_nothing_else(kind: str, receiver: Receiver, 
         assert 'class="wall"' in page.text or "No events" in page.text, path
         for hidden in ("/events", "/deliveries", "/settings", "Secret outage", "Kim", link):
             assert hidden not in page.text, (path, hidden)
-    others = [one for one in pages(Site(bare_installation())) if one.needs not in (EVERYONE, FIGURES)]
+    others = [one for one in pages(Site(bare_installation()), {}) if one.needs not in (EVERYONE, FIGURES)]
     for one in others:
         if one.method == "GET":
             path = re.sub(r"\{\w+:int\}", "1", one.path)

@@ -84,7 +84,7 @@ def test_every_path_and_method_is_in_the_document() -> None:
     }
     of_pages = {
         (route.path.replace(":path", ""), method.lower())
-        for route in page_routes(Site(bare_installation()))
+        for route in page_routes(Site(bare_installation()), {})
         if isinstance(route, Route)
         for method in route.methods - {"HEAD"}
     }

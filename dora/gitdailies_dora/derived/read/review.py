@@ -6,7 +6,6 @@ Lines that are open come first, and only those that are shown are read in full.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -79,19 +78,14 @@ _REPEATS = (
     "SELECT id, at, repo, environment, service, reporter FROM figures_deploys"
     " WHERE counts = 0 AND repo = ? AND environment = ? AND at >= ? AND at < ?"
 )
-# Whether a name was there before a moment: a repository, an environment of it, a service, a reporter.
+# Whether a repository was there before a moment, or in an environment of it another name.
 _REPO_BEFORE = "SELECT 1 FROM figures_deploys WHERE counts = 1 AND repo = ? AND at < ? LIMIT 1"
-_ENVIRONMENT_BEFORE = (
-    "SELECT 1 FROM figures_deploys WHERE counts = 1 AND repo = ? AND environment = ? AND at < ? LIMIT 1"
-)
-_SERVICE_BEFORE = (
-    "SELECT 1 FROM figures_deploys"
-    " WHERE counts = 1 AND repo = ? AND environment = ? AND service = ? AND at < ? LIMIT 1"
-)
-_REPORTER_BEFORE = (
-    "SELECT 1 FROM figures_deploys"
-    " WHERE counts = 1 AND repo = ? AND environment = ? AND reporter = ? AND at < ? ORDER BY at DESC LIMIT 1"
-)
+_NAMED = "SELECT 1 FROM figures_deploys WHERE counts = 1 AND repo = ? AND environment = ?"
+_NAME_BEFORE = {
+    review.ENVIRONMENT: f"{_NAMED} AND environment = ? AND at < ? LIMIT 1",
+    review.SERVICE: f"{_NAMED} AND service = ? AND at < ? LIMIT 1",
+    silence.REPORTER: f"{_NAMED} AND reporter = ? AND at < ? ORDER BY at DESC LIMIT 1",
+}
 
 Line = TypeVar("Line", bound=answers.ReviewLine)
 
@@ -224,11 +218,7 @@ class _Lines:
         known, repos = self._known(sightings)
         names = review.new_names(sorted(sightings, key=lambda one: (one.at, one.id)), known, repos)
         return [
-            self._of_event(
-                f"{review.UNCOUNTED}:{self._week.name}:{one.what}:{one.repo}:{one.name}",
-                one.first,
-                partial(_new_name, one),
-            )
+            self._of_event(one.first, partial(_new_name, one), review.UNCOUNTED, one.what, one.repo, one.name)
             for one in names
         ]
 
@@ -237,12 +227,7 @@ class _Lines:
         pairs = possible_duplicates.pairs(self._session, PRODUCTION, self._began, self._until, _MOST_PAIRS)
         found = review.doubles(pair for pair in pairs if self._question.scope.includes_repo(pair.repo))
         return [
-            self._of_event(
-                f"{review.TWICE}:{self._week.name}:{one.repo}:{one.reporter}:{one.other_reporter}",
-                one.last.id,
-                partial(self._doubles, one),
-            )
-            for one in found
+            self._of_event(one.last.id, partial(self._doubles, one), review.TWICE, *one[:3]) for one in found
         ]
 
     def _doubles(self, one: Doubles, ref: answers.EventReference) -> answers.DoubleReports:
@@ -279,9 +264,7 @@ class _Lines:
                 found[review.SERVICES, repo, service] = times + 1, (id_,)
         return [
             self._of_event(
-                ":".join((review.DOUBTFUL, self._week.name, *doubt)),
-                deploys[0],
-                partial(self._doubtful, doubt, number, deploys),
+                deploys[0], partial(self._doubtful, doubt, number, deploys), review.DOUBTFUL, *doubt
             )
             for doubt, (number, deploys) in found.items()
         ]
@@ -302,10 +285,8 @@ class _Lines:
         """The changes with the longest lead times."""
         changes = [SlowChange(id_, at, max(leads)) for id_, at, leads, *_ in self._lead_times()]
         return [
-            self._of_event(
-                f"{review.SLOWEST}:{one.deploy}",
-                one.deploy,
-                partial(_slow_change, one),
+            _LineCandidate(
+                f"{review.SLOWEST}:{one.deploy}", partial(self._made, one.deploy, partial(_slow_change, one))
             )
             for one in review.slowest(changes)
         ]
@@ -322,13 +303,13 @@ class _Lines:
         silent = silence.silent_deploys(before, [*self._current, *repeats], weeks)
         found = [*silent, *self._silent_sources()]
         return [
-            self._of_event(
-                f"{review.SILENT}:{self._week.name}:{one.what}:{one.repo}:{one.name}",
-                one.last,
-                partial(_silence, one, (self._until - one.last_at) / 1_000_000),
-            )
-            for one in found
+            self._of_event(one.last, partial(self._silence, one), review.SILENT, *one[:3]) for one in found
         ]
+
+    def _silence(self, one: Silence, ref: answers.EventReference) -> answers.SilentSender:
+        quiet = (self._until - one.last_at) / 1_000_000
+        repo = ref.repo or one.repo
+        return answers.SilentSender(what=one.what, repo=repo, name=one.name, last=ref, quiet_seconds=quiet)
 
     def _silent_sources(self) -> list[Silence]:
         """The sources of incidents that became silent, if their last incident is in the scope."""
@@ -347,10 +328,13 @@ class _Lines:
         return [one for one in gone if self._question.scope.includes(*targets[one.last])]
 
     def _of_event(
-        self, key: str, id_: str, line: Callable[[answers.EventReference], Line]
+        self, id_: str, line: Callable[[answers.EventReference], Line], section: str, *names: str
     ) -> _LineCandidate[Line]:
-        """Return a candidate whose line is made of the reference to an event."""
-        return _LineCandidate(key, lambda: next(map(line, self._references([id_])), None))
+        """Return a candidate of this week whose line is made of the reference to an event."""
+        return _LineCandidate(":".join((section, self._week.name, *names)), partial(self._made, id_, line))
+
+    def _made(self, id_: str, line: Callable[[answers.EventReference], Line]) -> Line | None:
+        return next(map(line, self._references([id_])), None)
 
     def _lead_times(self) -> Iterator[tuple[str, int, list[int], str, str]]:
         asked = PRODUCTION, self._began, self._until
@@ -365,24 +349,14 @@ class _Lines:
 
     def _known(self, sightings: Sequence[Sighting]) -> tuple[set[tuple[str, str, str]], set[str]]:
         """Return the names and the repositories of deploys that were there before the week."""
-        began, known = self._began, set()
+        began = self._began
         repos = {repo for repo in {one.repo for one in sightings} if self._is_here(_REPO_BEFORE, repo, began)}
-        targets: dict[tuple[str, str], list[Sighting]] = defaultdict(list)
-        for one in sightings:
-            targets[one.repo, one.environment].append(one)
-        for (repo, environment), here in targets.items():
-            if self._is_here(_ENVIRONMENT_BEFORE, repo, environment, began):
-                known.add((review.ENVIRONMENT, repo, environment))
-            known |= {
-                (review.SERVICE, repo, service)
-                for service in {one.service for one in here}
-                if self._is_here(_SERVICE_BEFORE, repo, environment, service, began)
-            }
-            known |= {
-                (silence.REPORTER, repo, reporter)
-                for reporter in {one.reporter for one in here}
-                if self._is_here(_REPORTER_BEFORE, repo, environment, reporter, began)
-            }
+        named = {(one.environment, *name) for one in sightings for name in review.names(one)}
+        known = {
+            (what, repo, name)
+            for environment, what, repo, name in named
+            if self._is_here(_NAME_BEFORE[what], repo, environment, name, began)
+        }
         return known, repos
 
     def _is_here(self, statement: str, *values: Any) -> bool:
@@ -405,20 +379,6 @@ def _new_name(one: NewName, ref: answers.EventReference) -> answers.UncountedNam
 
 def _slow_change(one: SlowChange, ref: answers.EventReference) -> answers.SlowestChange:
     return answers.SlowestChange(deploy=ref, lead_time_seconds=one.lead_time / 1_000_000)
-
-
-def _silence(
-    one: Silence,
-    quiet_seconds: float,
-    ref: answers.EventReference,
-) -> answers.SilentSender:
-    return answers.SilentSender(
-        what=one.what,
-        repo=ref.repo or one.repo,
-        name=one.name,
-        last=ref,
-        quiet_seconds=quiet_seconds,
-    )
 
 
 def _text(at: int) -> str:

@@ -104,7 +104,7 @@ class Scope(NamedTuple):
 
 
 class SlowChange(NamedTuple):
-    """A deploy, and the lead time (µs) of one of the commits that it brought."""
+    """A deploy, and the longest lead time (µs) of the commits that it brought."""
 
     deploy: str
     at: int
@@ -242,16 +242,11 @@ def are_two_workflows(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
 
 
 def slowest(changes: Iterable[SlowChange]) -> list[SlowChange]:
-    """Return the changes with the longest lead times, the longest first; a deploy has one at most.
+    """Return the changes with the longest lead times, the longest first; *changes* have one of each deploy.
 
     Those of one length in whole minutes, as people read it, are in order of time, then of their ids.
     """
-    longest: dict[str, SlowChange] = {}
-    for change in changes:
-        known = longest.get(change.deploy)
-        if known is None or change.lead_time > known.lead_time:
-            longest[change.deploy] = change
-    ordered = sorted(longest.values(), key=lambda one: (-(one.lead_time // _MINUTE_US), one.at, one.deploy))
+    ordered = sorted(changes, key=lambda one: (-(one.lead_time // _MINUTE_US), one.at, one.deploy))
     return ordered[:SLOWEST_CHANGES]
 
 

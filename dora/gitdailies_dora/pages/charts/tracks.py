@@ -73,68 +73,37 @@ def tracks(
     part_url: Callable[[int, int | None], str],
 ) -> list[Track]:
     """Lay out every track; *part_url* returns the address of the page for a part of the period."""
-    drawing = _Drawing(period, events, part_url)
-    return [
-        Track(name, _WORDS[name][0], count(found.counts[name]), drawing.marks(name, marks))
-        for name, marks in found.tracks.items()
-    ]
+    length, zone = max(period.until - period.began_at, 1), period.zone
 
+    def drawn(track: str, mark: Mark, most: int) -> DrawnMark:
+        _, several, one = _WORDS[track]
+        last = period.until if mark.ended_at is None else min(mark.ended_at, period.until)
+        began, ends = moment(mark.began_at, zone), ""
+        if mark.id is None:
+            height = _LEAST + (_TALL - _LEAST) * mark.events // most
+            text, href = f"{count(mark.events)} {several}", part_url(mark.began_at, mark.ended_at)
+            ends = f" to {moment(last, zone)}"
+        else:
+            event, height = events.get(mark.id), 0
+            text = one if event is None else f"{one} {title_of(event.about).short}"
+            href = "/events" if event is None else f"/events/{event.seq}"
+            if track == INCIDENTS:
+                ends = ", open" if mark.ended_at is None else f" to {moment(mark.ended_at, zone)}"
+        return DrawnMark(
+            x=f"{100 * (mark.began_at - period.began_at) / length:.2f}",
+            width=f"{100 * max(last - mark.began_at, 0) / length:.2f}",
+            height=height,
+            open=mark.ended_at is None,
+            text=f"{text}, {began}{ends}",
+            href=href,
+        )
 
-class _Drawing:
-    def __init__(
-        self,
-        period: Period,
-        events: Mapping[str, TimelineEvent],
-        part_url: Callable[[int, int | None], str],
-    ) -> None:
-        self._period = period
-        self._events = events
-        self._part_url = part_url
-        self._length = max(period.until - period.began_at, 1)
-
-    def marks(self, track: str, marks: list[Mark]) -> list[DrawnMark]:
+    def laid_out(name: str, marks: list[Mark]) -> Track:
         most = max((mark.events for mark in marks), default=1)
-        return [
-            self._group(track, mark, most) if mark.id is None else self._single(track, mark, mark.id)
-            for mark in marks
-        ]
+        places = [drawn(name, mark, most) for mark in marks]
+        return Track(name, _WORDS[name][0], count(found.counts[name]), places)
 
-    def _group(self, track: str, mark: Mark, most: int) -> DrawnMark:
-        zone, until = self._period.zone, mark.ended_at
-        last = self._period.until if until is None else min(until, self._period.until)
-        period = f"{moment(mark.began_at, zone)} to {moment(last, zone)}"
-        return DrawnMark(
-            self._percent(mark.began_at),
-            self._width(mark.began_at, last),
-            _LEAST + (_TALL - _LEAST) * mark.events // most,
-            False,
-            f"{count(mark.events)} {_WORDS[track][1]}, {period}",
-            self._part_url(mark.began_at, until),
-        )
-
-    def _single(self, track: str, mark: Mark, id_: str) -> DrawnMark:
-        zone = self._period.zone
-        event = self._events.get(id_)
-        title = "" if event is None else f" {title_of(event.about).short}"
-        is_open = mark.ended_at is None
-        last = self._period.until if mark.ended_at is None else min(mark.ended_at, self._period.until)
-        ends = ""
-        if track == INCIDENTS:
-            ends = ", open" if mark.ended_at is None else f" to {moment(mark.ended_at, zone)}"
-        return DrawnMark(
-            self._percent(mark.began_at),
-            self._width(mark.began_at, last),
-            0,
-            is_open,
-            f"{_WORDS[track][2]}{title}, {moment(mark.began_at, zone)}{ends}",
-            "/events" if event is None else f"/events/{event.seq}",
-        )
-
-    def _percent(self, at: int) -> str:
-        return f"{100 * (at - self._period.began_at) / self._length:.2f}"
-
-    def _width(self, began_at: int, ended_at: int) -> str:
-        return f"{100 * max(ended_at - began_at, 0) / self._length:.2f}"
+    return [laid_out(name, marks) for name, marks in found.tracks.items()]
 
 
 def ticks(period: Period, labels: Mapping[int, str]) -> list[TrackTick]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 from gitdailies_connection.relay.answers import (
     ActionResult,
@@ -13,12 +13,14 @@ from gitdailies_connection.relay.answers import (
     PauseResult,
     ShownDelivery,
 )
+from gitdailies_connection.relay.client import RelayClient
 from gitdailies_core.errors import RelayFault
 from starlette.responses import Response
 
 from gitdailies_dora.accounts.audit import write_audit
 from gitdailies_dora.pages.deliveries.delivery_pages import chosen_relay, filters_of, with_times
 from gitdailies_dora.pages.deliveries.delivery_words import (
+    CLOSE,
     DISCARD,
     EXAMPLE,
     FILTERS,
@@ -26,7 +28,6 @@ from gitdailies_dora.pages.deliveries.delivery_words import (
     NEEDS_REASON,
     PAUSE,
     PAUSING,
-    QUESTIONS,
     STEPS,
     about,
     address_of,
@@ -34,10 +35,21 @@ from gitdailies_dora.pages.deliveries.delivery_words import (
     list_address,
 )
 from gitdailies_dora.pages.frame.request_context import Visit
-from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup
+from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup, no_such_page
 
 _LONGEST_REASON = 300
-NO_REASON = "Enter a reason."
+Value = TypeVar("Value")
+
+
+class _Wrong(NamedTuple):
+    """Why an action was not done: a sentence above its form, or one beside the reason."""
+
+    error: str = ""
+    reason_error: str = ""
+    status: int = 200
+
+
+_NOTHING_WRONG = _Wrong()
 
 
 class DeliveryActionPages(PageGroup):
@@ -54,58 +66,78 @@ class DeliveryActionPages(PageGroup):
             Page("/deliveries/{relay}/{id}/{step}", self.act, "POST", needs=OWNERS),
         ]
 
-    async def confirm(self, visit: Visit) -> Response:
+    async def confirm(self, visit: Visit, wrong: _Wrong = _NOTHING_WRONG) -> Response:
         """Ask to confirm an action on one delivery, and for the reason where one is needed."""
-        if not self._is_known(visit):
-            return self._site.not_found(visit)
-        return await self._form(visit)
+        relay, id_, step = self._step(visit)
+        incident, back = visit.fields.get("incident", ""), address_of(relay, id_)
+        return self._ask(
+            visit,
+            step,
+            wrong,
+            "delivery-act.html",
+            question=f"{STEPS[step]}{'' if step == CLOSE else ' this delivery'}?",
+            button=STEPS[step],
+            meaning=MEANINGS[step][0],
+            facts=await self._facts(relay, id_, incident),
+            trail=[(list_address(relay, {}), "Deliveries"), (back, "Delivery")],
+            post_to=address_of(relay, id_, step),
+            hidden={"incident": incident} if incident else {},
+            back=back,
+        )
 
     async def act(self, visit: Visit) -> Response:
         """Act on one delivery."""
-        if not self._is_known(visit):
-            return self._site.not_found(visit)
-        relay, id_, step = (visit.request.path_params[name] for name in ("relay", "id", "step"))
-        reason = _reason(visit)
-        if step in NEEDS_REASON and not reason:
-            return await self._form(visit, reason_error=NO_REASON, status=422)
-        body = {"person": visit.user.name, "reason": reason}
+        relay, id_, step = self._step(visit)
+        body = _body(visit)
         if incident := visit.fields.get("incident", "")[:_LONGEST_REASON]:
             body["incident"] = incident
-        try:
-            done = await self._site.relays.ask(
-                relay, lambda client: client.post(f"/deliveries/{id_}/{step}", body, ActionResult)
-            )
-        except RelayFault as fault:
-            return await self._form(visit, error=f"{fault}. {fault.remedy}", status=502)
-        await self._note(
-            visit, f"delivery.{step}", id_, {"relay": relay, "reason": reason, "events": list(done.events)}
-        )
+        path = f"/deliveries/{id_}/{step}"
+        done = await self._act(relay, step, body, lambda client: client.post(path, body, ActionResult))
+        if isinstance(done, _Wrong):
+            return await self.confirm(visit, done)
+        detail = {"relay": relay, "reason": body["reason"], "events": list(done.events)}
+        await self._note(visit, f"delivery.{step}", id_, detail)
         did = f"?did={step}&deliveries={len(done.deliveries)}&events={len(done.events)}"
         return self._site.redirect(address_of(relay, id_) + did)
 
-    async def confirm_pause(self, visit: Visit) -> Response:
+    async def confirm_pause(self, visit: Visit, wrong: _Wrong = _NOTHING_WRONG) -> Response:
         """Ask to confirm a pause of a source or of everything, or its end."""
-        return self._pause_form(visit)
+        relay, action, source = self._pausing(visit)
+        back = list_address(relay, {})
+        of_source, of_all, _ = PAUSING[action]
+        return self._ask(
+            visit,
+            action,
+            wrong,
+            "delivery-act.html",
+            question=f"{action.capitalize()} sending for {source or 'every source'}?",
+            button=action.capitalize() if source else f"{action.capitalize()} all",
+            meaning=of_source if source else of_all,
+            facts=[],
+            trail=[(back, "Deliveries")],
+            post_to="/deliveries/pauses",
+            hidden={"relay": relay, "action": action, "source": source},
+            back=back,
+        )
 
     async def pause(self, visit: Visit) -> Response:
         """Pause or resume a source or everything."""
         relay, action, source = self._pausing(visit)
-        reason = _reason(visit)
-        if action in NEEDS_REASON and not reason:
-            return self._pause_form(visit, reason_error=NO_REASON, status=422)
-        body = {"person": visit.user.name, "reason": reason, **({"source": source} if source else {})}
-        try:
-            await self._site.relays.ask(relay, lambda client: client.post(f"/{action}", body, PauseResult))
-        except RelayFault as fault:
-            return self._pause_form(visit, error=f"{fault}. {fault.remedy}", status=502)
-        await self._note(visit, f"delivery.{action}", source or relay, {"relay": relay, "reason": reason})
+        body = _body(visit) | ({"source": source} if source else {})
+        done = await self._act(
+            relay, action, body, lambda client: client.post(f"/{action}", body, PauseResult)
+        )
+        if isinstance(done, _Wrong):
+            return await self.confirm_pause(visit, done)
+        detail = {"relay": relay, "reason": body["reason"]}
+        await self._note(visit, f"delivery.{action}", source or relay, detail)
         return self._site.redirect(list_address(relay, {}, did=action))
 
     async def send_example(self, visit: Visit) -> Response:
         """Have the relay send an example of a source, and show what became of it."""
         relay, source = (visit.request.path_params[name] for name in ("relay", "source"))
         if relay not in self._site.relays.names:
-            return self._site.not_found(visit)
+            raise no_such_page()
         path = f"/sources/{source}/example"
         try:
             sent = await self._site.relays.ask(
@@ -117,143 +149,93 @@ class DeliveryActionPages(PageGroup):
         await self._note(visit, "example.sent", source, {"relay": relay, "delivery": delivery})
         return self._site.redirect(f"{address_of(relay, delivery)}?did={EXAMPLE}")
 
-    async def confirm_many(self, visit: Visit) -> Response:
+    async def confirm_many(self, visit: Visit, wrong: _Wrong = _NOTHING_WRONG) -> Response:
         """Show how many deliveries an action would be about, and ask to confirm it."""
-        return await self._count(visit)
-
-    async def act_on_many(self, visit: Visit) -> Response:
-        """Act on the deliveries that were counted. Where others fit meanwhile, count again."""
         relay, action = self._many(visit)
-        reason = _reason(visit)
-        if action in NEEDS_REASON and not reason:
-            return await self._count(visit, reason_error=NO_REASON, status=422)
-        chosen = {
-            name: visit.fields.get(f"chosen_{name}", "")
-            for name in FILTERS
-            if visit.fields.get(f"chosen_{name}", "")
-        }
-        body = {
-            "action": action,
-            "person": visit.user.name,
-            "reason": reason,
-            "filter": {**chosen, "bodies": "true"},
-            "confirm": visit.fields.get("confirm", ""),
-        }
-        path = "/deliveries/actions"
-        try:
-            done = await self._site.relays.ask(
-                relay, lambda client: client.confirm(path, body, ActionResult, Conflict)
-            )
-        except RelayFault as fault:
-            return await self._count(visit, error=f"{fault}. {fault.remedy}", status=502)
-        if isinstance(done, Conflict):
-            return await self._count(
-                visit, error="Other deliveries match now. Check the number again.", status=409
-            )
-        detail = {"relay": relay, "reason": reason, "filter": chosen, "deliveries": len(done.deliveries)}
-        await self._note(visit, f"delivery.{action}", f"{len(done.deliveries)} deliveries", detail)
-        did = {"did": action, "deliveries": str(len(done.deliveries)), "events": str(len(done.events))}
-        return self._site.redirect(list_address(relay, {"source": chosen.get("source", "")}, **did))
-
-    async def _count(
-        self, visit: Visit, *, error: str = "", reason_error: str = "", status: int = 200
-    ) -> Response:
-        relay, action = self._many(visit)
-        filters = filters_of(visit)
-        body = {
-            "action": action,
-            "person": visit.user.name,
-            "reason": "not yet",
-            "filter": {**with_times(filters, self._site.settings.zone), "bodies": "true"},
-            "dryRun": True,
-        }
-        counted: CountedDeliveries | None = None
-        try:
-            counted = await self._site.relays.ask(
-                relay, lambda client: client.post("/deliveries/actions", body, CountedDeliveries)
-            )
-        except RelayFault as fault:
-            error, status = f"{fault}. {fault.remedy}", fault.status_hint
-        return self._site.render(
+        filters, zone = filters_of(visit), self._site.settings.zone
+        chosen_by = {**with_times(filters, zone), "bodies": "true"}
+        body = {**_body(visit), "action": action, "reason": "not yet", "filter": chosen_by, "dryRun": True}
+        counted, fault = await self._site.relays.answer(
+            relay, lambda client: client.post("/deliveries/actions", body, CountedDeliveries)
+        )
+        if fault:
+            wrong = _Wrong(f"{fault}. {fault.remedy}", status=fault.status_hint)
+        return self._ask(
             visit,
+            action,
+            wrong,
             "deliveries-act.html",
-            status=status,
             relay=relay,
             action=action,
             title=STEPS[action],
             meaning=MEANINGS[action][counted is None or counted.count != 1],
             counted=counted,
-            chosen=[] if counted is None else chosen(counted.filter, self._site.settings.zone),
-            needs_reason=action in NEEDS_REASON,
-            reason=visit.fields.get("reason", ""),
+            chosen=[] if counted is None else chosen(counted.filter, zone),
             filters=filters,
             back=list_address(relay, filters),
-            error=error,
-            reason_error=reason_error,
         )
 
-    async def _form(
-        self, visit: Visit, *, error: str = "", reason_error: str = "", status: int = 200
-    ) -> Response:
-        relay, id_, step = (visit.request.path_params[name] for name in ("relay", "id", "step"))
-        incident, back = visit.fields.get("incident", ""), address_of(relay, id_)
-        return self._site.render(
-            visit,
-            "delivery-act.html",
-            status=status,
-            question=QUESTIONS[step],
-            button=STEPS[step],
-            meaning=MEANINGS[step][0],
-            facts=await self._facts(relay, id_, incident),
-            trail=[(list_address(relay, {}), "Deliveries"), (back, "Delivery")],
-            post_to=address_of(relay, id_, step),
-            hidden={"incident": incident} if incident else {},
-            back=back,
-            is_danger=step == DISCARD,
-            needs_reason=step in NEEDS_REASON,
-            reason=visit.fields.get("reason", ""),
-            error=error,
-            reason_error=reason_error,
+    async def act_on_many(self, visit: Visit) -> Response:
+        """Act on the deliveries that were counted. Where others fit meanwhile, count again."""
+        relay, action = self._many(visit)
+        given = {name: visit.fields.get(f"chosen_{name}", "") for name in FILTERS}
+        chosen = {name: text for name, text in given.items() if text}
+        body = {
+            **_body(visit),
+            "action": action,
+            "filter": {**chosen, "bodies": "true"},
+            "confirm": visit.fields.get("confirm", ""),
+        }
+        path = "/deliveries/actions"
+        done = await self._act(
+            relay, action, body, lambda client: client.confirm(path, body, ActionResult, Conflict)
         )
+        if isinstance(done, Conflict):
+            done = _Wrong("Other deliveries match now. Check the number again.", status=409)
+        if isinstance(done, _Wrong):
+            return await self.confirm_many(visit, done)
+        number = len(done.deliveries)
+        detail = {"relay": relay, "reason": body["reason"], "filter": chosen, "deliveries": number}
+        await self._note(visit, f"delivery.{action}", f"{number} deliveries", detail)
+        did = {"did": action, "deliveries": str(number), "events": str(len(done.events))}
+        return self._site.redirect(list_address(relay, {"source": chosen.get("source", "")}, **did))
+
+    async def _act(
+        self,
+        relay: str,
+        action: str,
+        body: Mapping[str, Any],
+        request: Callable[[RelayClient], Value],
+    ) -> Value | _Wrong:
+        """Have a relay act, unless the reason is missing; return its answer, or why there is none."""
+        if action in NEEDS_REASON and not body["reason"]:
+            return _Wrong(reason_error="Enter a reason.", status=422)
+        try:
+            return await self._site.relays.ask(relay, request)
+        except RelayFault as fault:
+            return _Wrong(f"{fault}. {fault.remedy}", status=502)
+
+    def _ask(self, visit: Visit, action: str, wrong: _Wrong, template: str, /, **shown: Any) -> Response:
+        shown |= {
+            "needs_reason": action in NEEDS_REASON,
+            "reason": visit.fields.get("reason", ""),
+            "is_danger": action == DISCARD,
+        }
+        return self._site.render(visit, template, **wrong._asdict(), **shown)
 
     async def _facts(self, relay: str, id_: str, incident: str) -> list[tuple[str, str]]:
         """Return what a question is about; nothing where the relay does not say it."""
-        try:
-            found = await self._site.relays.ask(
-                relay, lambda client: client.get(f"/deliveries/{id_}", ShownDelivery)
-            )
-        except RelayFault:
-            return []
+        found, _ = await self._site.relays.answer(
+            relay, lambda client: client.get(f"/deliveries/{id_}", ShownDelivery)
+        )
         return [] if found is None else about(found, incident, self._site.settings.zone)
 
-    def _pause_form(
-        self, visit: Visit, *, error: str = "", reason_error: str = "", status: int = 200
-    ) -> Response:
-        relay, action, source = self._pausing(visit)
-        back = list_address(relay, {})
-        of_source, of_all, _ = PAUSING[action]
-        return self._site.render(
-            visit,
-            "delivery-act.html",
-            status=status,
-            question=f"{action.capitalize()} sending for {source or 'every source'}?",
-            button=action.capitalize() if source else f"{action.capitalize()} all",
-            meaning=of_source if source else of_all,
-            facts=[],
-            trail=[(back, "Deliveries")],
-            post_to="/deliveries/pauses",
-            hidden={"relay": relay, "action": action, "source": source},
-            back=back,
-            is_danger=False,
-            needs_reason=action in NEEDS_REASON,
-            reason=visit.fields.get("reason", ""),
-            error=error,
-            reason_error=reason_error,
-        )
-
-    def _is_known(self, visit: Visit) -> bool:
-        given = visit.request.path_params
-        return given["relay"] in self._site.relays.names and given["step"] in STEPS
+    def _step(self, visit: Visit) -> tuple[str, str, str]:
+        """Return the relay, the delivery and the step that an address names."""
+        relay, id_, step = (visit.request.path_params[name] for name in ("relay", "id", "step"))
+        if relay not in self._site.relays.names or step not in STEPS:
+            raise no_such_page()
+        return relay, id_, step
 
     def _pausing(self, visit: Visit) -> tuple[str, str, str]:
         """Return the relay, the action and the source that a form names."""
@@ -273,5 +255,6 @@ class DeliveryActionPages(PageGroup):
         self._site.log.info("delivery action", action=action, subject=subject, person=visit.user.name)
 
 
-def _reason(visit: Visit) -> str:
-    return visit.fields.get("reason", "").strip()[:_LONGEST_REASON]
+def _body(visit: Visit) -> dict[str, Any]:
+    reason = visit.fields.get("reason", "").strip()[:_LONGEST_REASON]
+    return {"person": visit.user.name, "reason": reason}

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from gitdailies_connection.relay.answers import DeliveryPage, RelayStatus, ShownDelivery, StoredRequest
-from gitdailies_core.errors import RelayFault, RelayRefusal
+from gitdailies_core.errors import RelayRefusal
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.timestamps import from_us
 from starlette.responses import Response
@@ -40,7 +40,7 @@ from gitdailies_dora.pages.deliveries.delivery_words import (
 )
 from gitdailies_dora.pages.frame.forms import THROUGH, Wrong, with_last_day, wrong_of
 from gitdailies_dora.pages.frame.request_context import Visit
-from gitdailies_dora.pages.frame.site import Page, PageGroup
+from gitdailies_dora.pages.frame.site import Page, PageGroup, no_such_page
 
 _PAGE = "50"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -67,16 +67,12 @@ class DeliveryPages(PageGroup):
             query["after"] = after
         if visit.is_owner:
             query["bodies"] = "true"
-        page: DeliveryPage | None = None
-        state: RelayStatus | None = None
-        fault: RelayFault | None = None
-        try:
-            page, state = await asyncio.gather(
-                relays.ask(relay, lambda client: client.get("/deliveries", DeliveryPage, **query)),
-                relays.ask(relay, lambda client: client.get("/status", RelayStatus)),
-            )
-        except RelayFault as error:
-            fault = error
+        (page, fault), (state, also) = await asyncio.gather(
+            relays.answer(relay, lambda client: client.get("/deliveries", DeliveryPage, **query)),
+            relays.answer(relay, lambda client: client.get("/status", RelayStatus)),
+        )
+        if fault := fault or also:
+            page = state = None
         # A filter that the relay refuses is a mistake in the form, not a fault of the relay.
         wrong = wrong_of(fault.reason, FILTERS) if isinstance(fault, RelayRefusal) else Wrong()
         rows = page.deliveries if page else ()
@@ -123,14 +119,14 @@ class DeliveryPages(PageGroup):
         relays = self._site.relays
         relay, id_ = visit.request.path_params["relay"], visit.request.path_params["id"]
         if relay not in relays.names:
-            return self._site.not_found(visit)
+            raise no_such_page()
         query = {"bodies": "true"} if visit.is_owner else {}
-        try:
-            found = await relays.ask(
-                relay, lambda client: client.get(f"/deliveries/{id_}", ShownDelivery, **query)
-            )
-        except RelayFault as fault:
-            return self._fault_page(visit, fault)
+        found, fault = await relays.answer(
+            relay, lambda client: client.get(f"/deliveries/{id_}", ShownDelivery, **query)
+        )
+        if fault:
+            why = f"The request to the relay failed: {fault}. {fault.remedy}"
+            return self._site.message(visit, 502, "The relay does not answer", why)
         if found is None:
             return self._site.message(
                 visit, 404, "No such delivery", "The relay does not have this delivery, or no longer has it."
@@ -157,10 +153,6 @@ class DeliveryPages(PageGroup):
             services_address=f"/settings/services?relay={relay}",
             done=_done(visit),
         )
-
-    def _fault_page(self, visit: Visit, fault: RelayFault) -> Response:
-        text = f"The request to the relay failed: {fault}. {fault.remedy}"
-        return self._site.message(visit, 502, "The relay does not answer", text)
 
     async def _stored(self, ids: Iterable[str]) -> Mapping[str, tuple[int, Mapping[str, Any]]]:
         """Return events by their ids, with their numbers, for links and titles."""

@@ -61,13 +61,6 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
         "The incidents end now. If a tool sends an end later, that end does not count.",
     ),
 }
-# What the page that asks to confirm a step on one delivery asks.
-QUESTIONS: Mapping[str, str] = {
-    REPLAY: "Replay this delivery?",
-    REQUEUE: "Requeue this delivery?",
-    DISCARD: "Discard this delivery?",
-    CLOSE: "Close the incident?",
-}
 # What an action did, for the page after it.
 DONE: Mapping[str, str] = {REPLAY: "Replayed", REQUEUE: "Requeued", DISCARD: "Discarded", CLOSE: "Closed"}
 PAUSE, RESUME = "pause", "resume"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from gitdailies_connection.relay.answers import RefusalPage
-from gitdailies_core.errors import RelayFault
 from starlette.responses import Response
 
 from gitdailies_dora.accounts.keys import key_store
@@ -39,13 +38,9 @@ class RefusedPages(PageGroup):
         query = {"limit": _PAGE}
         if after := visit.fields.get("after", "")[:200]:
             query["after"] = after
-        found: RefusalPage | None = None
-        fault = None
-        if relay:
-            try:
-                found = await relays.ask(relay, lambda client: client.get("/refusals", RefusalPage, **query))
-            except RelayFault as error:
-                fault = error
+        found, fault = await relays.answer(
+            relay, lambda client: client.get("/refusals", RefusalPage, **query)
+        )
         wrong, keys = [], {}
         if visit.is_owner:
             wrong = await self._site.store.read(newest_wrong)

@@ -24,7 +24,7 @@ from gitdailies_dora.pages.deliveries.delivery_words import done_sentence, list_
 from gitdailies_dora.pages.frame.event_links import move_url
 from gitdailies_dora.pages.frame.relays import services
 from gitdailies_dora.pages.frame.request_context import Visit
-from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup
+from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup, no_such_page
 
 SERVICES = "/settings/services"
 _LONGEST = 300
@@ -44,19 +44,15 @@ class ServicePages(PageGroup):
 
     def pages(self) -> list[Page]:
         return [
-            Page(SERVICES, self.show),
+            Page(SERVICES, self._page),
             Page(SERVICES, self.map, "POST", needs=OWNERS),
         ]
-
-    async def show(self, visit: Visit) -> Response:
-        """List services without a line, and the lines of gitdailies.yml."""
-        return await self._page(visit)
 
     async def map(self, visit: Visit) -> Response:
         """Have the relay write, change or remove the line of a service, and replay what waits for it."""
         site, fields = self._site, visit.fields
         if not site.relays.names:
-            return site.not_found(visit)
+            raise no_such_page()
         relay, change = chosen_relay(visit, site.relays.names), fields.get("change", "add")
         given = {name: fields.get(name, "").strip()[:_LONGEST] for name in _FIELDS}
         given["repo"] = fields.get("instead", "")[:_LONGEST] or given["repo"]
@@ -111,15 +107,10 @@ class ServicePages(PageGroup):
         status: int = 200,
         asks: bool = False,
     ) -> Response:
+        """List services without a line, and the lines of gitdailies.yml."""
         site, relays = self._site, self._site.relays
         relay = chosen_relay(visit, relays.names) if relays.names else ""
-        found: ServiceReport | None = None
-        fault: RelayFault | None = None
-        if relay:
-            try:
-                found = await relays.ask(relay, services)
-            except RelayFault as one:
-                fault, status = one, 502
+        found, fault = await relays.answer(relay, services)
         known = await site.store.ask(partial(known_names.deploying, settings=site.settings))
         changed = "" if error else visit.fields.get("changed", "")
         line = _line_of(changed, found)
@@ -145,7 +136,7 @@ class ServicePages(PageGroup):
             repos=list(known.values()),
             guess=partial(_guess, known=known),
             instead=nearest(wrong["repo"], known.values()) if asks else "",
-            status=status,
+            status=502 if fault else status,
             relay=relay,
             relay_links=[(name, f"{SERVICES}?relay={name}", name == relay) for name in relays.names],
             found=found,

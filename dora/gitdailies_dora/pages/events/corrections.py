@@ -42,7 +42,7 @@ class CorrectionPages(PageGroup):
         return [
             Page("/corrections", self.correct, "POST", needs=needs),
             Page("/corrections/undo", self.undo, "POST", needs=needs),
-            Page(MOVE, self.show_move, needs=needs),
+            Page(MOVE, self._show_move, needs=needs),
             Page(MOVE, self.move, "POST", needs=needs),
         ]
 
@@ -53,10 +53,7 @@ class CorrectionPages(PageGroup):
             return await self._correct(visit, event)
         except Refusal as refused:
             # The fields are on the page of the event. A form of the review has none to fill in.
-            again = await self._events.with_wrong_correction(visit, event, refused)
-            if again is None:
-                raise
-            return again
+            return await self._events.with_wrong_correction(visit, event, refused)
 
     async def _correct(self, visit: Visit, event: str) -> Response:
         fields = visit.fields
@@ -78,17 +75,10 @@ class CorrectionPages(PageGroup):
         try:
             made = await self._write(visit, correcting.undo, event=event, whats=whats)
         except Refusal as refused:
-            again = await self._events.with_wrong_correction(visit, event, refused)
-            if again is None:
-                raise
-            return again
+            return await self._events.with_wrong_correction(visit, event, refused)
         self._site.log.info("correction undone", id=made.event, what=made.what, person=visit.user.name)
         await self._site.catch_up()
         return self._site.after(visit, local_path(visit.fields.get("back", "")), "undone")
-
-    async def show_move(self, visit: Visit) -> Response:
-        """Show the incidents of a repository that can be moved, and those that were."""
-        return await self._show_move(visit)
 
     async def move(self, visit: Visit) -> Response:
         """Move incidents to another repository, or undo it."""
@@ -106,6 +96,7 @@ class CorrectionPages(PageGroup):
         return site.after(visit, there, "moved-back") if wish.undo else site.redirect(there)
 
     async def _show_move(self, visit: Visit, refused: Refusal | None = None) -> Response:
+        """Show the incidents of a repository that can be moved, and those that were."""
         site, wish = self._site, _move_of(visit)._replace(undo=False)
         await site.catch_up()
         wish, found, moved, repos = await site.store.ask(partial(_read, wish=wish, settings=site.settings))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
+from typing import Any
 from urllib.parse import urlencode
 
 from gitdailies_connection.relay.answers import DeliveryPage
@@ -15,6 +17,7 @@ from gitdailies_server.storage.timestamps import to_us
 from starlette.responses import Response, StreamingResponse
 
 from gitdailies_dora.accounts.keys.webhook_key import without_keys
+from gitdailies_dora.derived.read.answers import EventReference
 from gitdailies_dora.derived.read.events import detail, event_filters, event_list
 from gitdailies_dora.derived.read.events.possible_duplicates import beside
 from gitdailies_dora.derived.read.figures.known_names import NO_FILTERS, Filters
@@ -34,20 +37,15 @@ from gitdailies_dora.events.query import (
 )
 from gitdailies_dora.events.strict_order import LatestEvents
 from gitdailies_dora.figures.history.settings import PRODUCTION
-from gitdailies_dora.pages.events.event_view import (
-    NOTHING,
-    EventView,
-    deploy_view,
-    end_view,
-    incident_view,
-    told_apart,
-)
+from gitdailies_dora.pages.events import event_view
+from gitdailies_dora.pages.events.event_view import EventView
+from gitdailies_dora.pages.frame.event_links import commit_url
 from gitdailies_dora.pages.frame.event_summary import TITLES, EventSummary, event_summary
-from gitdailies_dora.pages.frame.formatting import BEHIND_US, csv_line, moment
+from gitdailies_dora.pages.frame.formatting import BEHIND_US, csv_line, moment, window
 from gitdailies_dora.pages.frame.forms import THROUGH, Wrong, team_choices, with_last_day, wrong_of
 from gitdailies_dora.pages.frame.phrases import WHEN_NOT_FAILED
 from gitdailies_dora.pages.frame.request_context import Visit
-from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup
+from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup, here
 
 _PAGE = 50
 # The page of an event does not wait longer for a relay, which may hang.
@@ -121,7 +119,7 @@ class EventPages(PageGroup):
         rows = [] if notice.startswith(_WAIT) else await self._site.store.ask(listed)
         more = rows[_PAGE - 1].event.position.text(wanted.order) if len(rows) > _PAGE else ""
         renames = self._site.settings.renames
-        events = [event_summary(row.event, renames, row.result, bad=row.bad) for row in rows[:_PAGE]]
+        events = [(event_summary(row.event, renames), row) for row in rows[:_PAGE]]
         none = not events and await self._site.store.read(queries.latest_events) == LatestEvents()
         return self._list(
             visit, given, events, more=more, paged=bool(before), notice=notice, none=none, names=names
@@ -155,7 +153,7 @@ class EventPages(PageGroup):
         self,
         visit: Visit,
         given: Mapping[str, str],
-        events: list[EventSummary],
+        rows: Sequence[tuple[EventSummary, event_list.ListedResult]],
         *,
         more: str = "",
         paged: bool = False,
@@ -170,7 +168,7 @@ class EventPages(PageGroup):
             visit,
             "events.html",
             status=200 if wrong is None else 400,
-            events=events,
+            rows=rows,
             more=urlencode({**shown, "before": more}) if more else None,
             newest=urlencode(shown),
             without=[(_NAMES.get(name, name), _without(shown, name)) for name in shown if name != "order"],
@@ -178,7 +176,7 @@ class EventPages(PageGroup):
             none=none,
             order=given["order"],
             names=names,
-            may_move=self._site.may_correct(visit) and any(one.kind != DEPLOYED for one in events),
+            may_move=self._site.may_correct(visit) and any(one.about.kind != DEPLOYED for one, _ in rows),
             titles=TITLES,
             paged=paged,
             is_wrong=wrong is not None,
@@ -227,11 +225,11 @@ class EventPages(PageGroup):
             row = await self._site.store.read(partial(listing.newest_start, incident=id_)) or row
         return await self._event(visit, row)
 
-    async def with_wrong_correction(self, visit: Visit, id_: str, refused: Refusal) -> Response | None:
-        """Show an event with its correction as it was filled in; None if there is no such event."""
+    async def with_wrong_correction(self, visit: Visit, id_: str, refused: Refusal) -> Response:
+        """Show an event with its correction as it was filled in; raises *refused* if there is none."""
         row = await self._site.store.read(partial(listing.event_with_id, id_=id_))
         if row is None:
-            return None
+            raise refused
         wrong = wrong_of(refused.problem.detail, ("deploy", "reason", "what"))
         return await self._event(visit, row, wrong, refused.problem.status)
 
@@ -239,25 +237,25 @@ class EventPages(PageGroup):
         self, visit: Visit, row: StoredEvent | None, wrong: Wrong | None = None, status: int = 200
     ) -> Response:
         """Show an event: what it counts for, what is related to it, and whether it was counted twice."""
-        if row is None:
-            return self._site.not_found(visit)
+        row = here(row)
         await self._site.catch_up()
         settings = self._site.settings
         event = event_summary(row, settings.renames)
-        view = await self._view(event)
-        twice = await self._site.store.ask(partial(beside, id_=row.id))
-        texts = event.texts
-        elsewhere = settings.environment(texts.get("environment"), texts.get("tier")) != PRODUCTION
-        relay = await self._relay_of(row.id, texts.get("reporter", ""))
+        view, texts = await self._view(event.about), event.texts
         return self._site.render(
             visit,
             "event.html",
             status,
             event=event,
+            content=json.loads(listing.shown(row.body, settings.renames)),
             view=view,
-            twice=twice,
-            elsewhere=elsewhere,
-            relay=relay,
+            found=view.found,
+            twice=await self._site.store.ask(partial(beside, id_=row.id)),
+            elsewhere=settings.environment(texts.get("environment"), texts.get("tier")) != PRODUCTION,
+            relay=await self._relay_of(row.id, texts.get("reporter", "")),
+            window=window(settings.window.total_seconds()),
+            decided_words=event_view.DECIDED,
+            commit_url=partial(commit_url, "", ""),
             correct_open=wrong is not None,
             when_not_failed=WHEN_NOT_FAILED,
             error=wrong.above if wrong else "",
@@ -265,22 +263,18 @@ class EventPages(PageGroup):
             typed={name: without_keys(visit.fields.get(name, "")) for name in ("what", "deploy", "reason")},
         )
 
-    async def _view(self, event: EventSummary) -> EventView:
-        """Return what the page shows beside an event; nothing for one that was deleted meanwhile."""
-        ask, settings, about = self._site.store.ask, self._site.settings, event.about
-        now = to_us(self._site.clock())
-        if event.kind == DEPLOYED:
-            deploy = await ask(partial(detail.deploy, id_=event.id, settings=settings, now=now))
-            return NOTHING if deploy is None else deploy_view(deploy, about, settings)
-        if event.kind == INCIDENT_STARTED:
-            incident = await ask(partial(detail.incident, id_=event.id, settings=settings, now=now))
-            if incident is None:
-                return NOTHING
+    async def _view(self, about: EventReference) -> EventView:
+        """Return what the page shows beside an event; raises Refusal if it was deleted meanwhile."""
+        ask, settings = self._site.store.ask, self._site.settings
+        asked: dict[str, Any] = {"id_": about.id, "settings": settings, "now": to_us(self._site.clock())}
+        if about.kind == DEPLOYED:
+            return event_view.deploy_view(here(await ask(partial(detail.deploy, **asked))), about, settings)
+        if about.kind == INCIDENT_STARTED:
+            incident = here(await ask(partial(detail.incident, **asked)))
             ids = [near.id for near in incident.attribution.near]
             stored = await self._site.store.read(partial(queries.stored, ids=ids))
-            return told_apart(incident_view(incident, about, settings), stored)
-        end = await ask(partial(detail.event, id_=event.id, settings=settings, now=now))
-        return NOTHING if end is None else end_view(end, about, settings)
+            return event_view.incident_view(incident, about, settings, stored)
+        return event_view.end_view(here(await ask(partial(detail.event, **asked))), about, settings)
 
     async def _relay_of(self, id_: str, reporter: str) -> str:
         """Return the relay that has a delivery of an event; "" if none has, or none answers at once.
@@ -304,9 +298,7 @@ class EventPages(PageGroup):
 
     async def confirm_delete(self, visit: Visit) -> Response:
         """Ask for confirmation."""
-        row = await self._row(visit)
-        if row is None:
-            return self._site.not_found(visit)
+        row = here(await self._row(visit))
         event = event_summary(row, self._site.settings.renames)
         return self._site.render(visit, "event-delete.html", event=event)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import tzinfo
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from gitdailies_core.events.events import DEPLOYED
 from gitdailies_core.values.times import parse
@@ -19,15 +19,12 @@ from gitdailies_dora.figures.history import corrections, incidents
 from gitdailies_dora.figures.history.facts import TIME
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.figures.words import reasons, timeline
-from gitdailies_dora.pages.frame.event_links import Piece, commit_url, event_url, linked
+from gitdailies_dora.pages.frame.event_links import Piece, commit_url, event_url, link, linked
 from gitdailies_dora.pages.frame.event_titles import name_of, short, title_of
 from gitdailies_dora.pages.frame.formatting import (
     clock_time,
     duration,
-    moment,
     unbroken_units,
-    window,
-    zone_name,
 )
 from gitdailies_dora.pages.frame.phrases import FIGURE_NAMES
 
@@ -64,7 +61,6 @@ _STATES = {
     answers.DISMISSED: "not an incident",
     answers.WAITING: "not counted yet",
 }
-_BAD, _MAY_HAVE_FAILED = (answers.FAILED, answers.OPEN), "may have failed"
 # A time in the sentence of a reason, as the API has it.
 _TIME = re.compile(r"(?<= )\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z(?=[\s,;:.]|$)")
 
@@ -76,6 +72,7 @@ _INCIDENT_CHOICES = (
     (corrections.NO_DEPLOY, "No deploy caused it"),
     (corrections.NOT_AN_INCIDENT, "It is not an incident"),
 )
+Detail: TypeAlias = answers.DeployDetail | answers.IncidentDetail | answers.EventDetail
 DECIDED = {
     corrections.DEPLOY: "this deploy caused it",
     corrections.NO_DEPLOY: "no deploy caused it",
@@ -96,98 +93,43 @@ class EventLink(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A node of the timeline: when, what, and where it leads. `gap` is the line above it, or ""."""
+    """A node of the timeline: what happened, where it leads, outside too, and the line above it, or ""."""
 
-    time: str
-    iso: str
-    what: str
-    text: str
-    href: str
-    outside: str
-    outside_text: str
-    gap: str
-
-
-class ShownVerdict(NamedTuple):
-    """Whether an event counts for a figure, by its name, why in pieces, and what to do, "" for nothing."""
-
-    name: str
-    counts: bool
-    pieces: list[Piece]
-    advice: str
-
-
-class ShownCommit(NamedTuple):
-    """A commit of a deploy: its short SHA and address, its time and lead time, and whether it counts."""
-
-    sha: str
-    href: str
-    time: str
-    lead: str
-    result: str
-
-
-class ShownCorrection(NamedTuple):
-    """What a person decided, in words: what, by whom, when and why."""
-
-    what: str
-    by: str
     at: str
-    reason: str
-
-
-class ShownAttribution(NamedTuple):
-    """The deploy that made an incident and why, or why there is none.
-
-    `none_before` is the length of the window if no deploy was in it, else "". `near` are the deploys before,
-    each with its id.
-    """
-
-    deploy: EventLink | None
-    because: str
-    none_before: str
-    caused_by: str | None
-    caused_by_url: str
-    wide: EventLink | None
-    near: list[tuple[str, EventLink]]
+    what: str
+    event: Piece
+    outside: Piece
+    gap: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class EventView:
-    """What the page of an event shows, besides the event. `state` is "" for the end of an incident.
+    """What the page of an event shows, besides the event and its detail `found`.
 
-    A deploy is undecided if only time says that it failed. `rework` is the word of the verdict on it, and
-    `type` what it counts as.
+    Each of `verdicts` has the name of its figure, and its reason in pieces. `state` is "" for the end of an
+    incident. Of a deploy, `type` says what it counts as, and `rework` is the word of the verdict on it. Each
+    commit has its address, and whether it counts. `cause` and `because` are of an incident, and `near` are
+    the deploys before it.
     """
 
-    verdicts: Sequence[ShownVerdict]
-    is_deploy: bool = False
-    type: str = "Deploy"
+    found: Detail
+    verdicts: Sequence[tuple[str, answers.FigureVerdict, list[Piece]]]
+    links: Sequence[tuple[str, EventLink | None]]
     state: str = ""
-    bad: bool = False
     summary: Sequence[Piece] = ()
-    before: EventLink | None = None
-    after: EventLink | None = None
-    fixes: EventLink | None = None
-    merged_into: EventLink | None = None
-    cause: EventLink | None = None
-    remedies: Sequence[EventLink] = ()
-    attribution: ShownAttribution | None = None
-    correction: ShownCorrection | None = None
-    moved: answers.EventMove | None = None
-    end_command: str = ""
-    choices: Sequence[tuple[str, str]] = ()
-    is_undecided: bool = False
-    rework: str = ""
-    rework_correction: ShownCorrection | None = None
-    rework_choices: Sequence[tuple[str, str]] = ()
     steps: Sequence[Step] = ()
-    commits: Sequence[ShownCommit] = ()
-    commits_unknown: str | None = None
+    choices: Sequence[tuple[str, str]] = ()
+    type: str = "Deploy"
+    remedies: Sequence[EventLink] = ()
+    rework: str = ""
+    rework_choices: Sequence[tuple[str, str]] = ()
+    commits: Sequence[tuple[answers.CommitDetail, str, str]] = ()
+    cause: EventLink | None = None
+    because: str = ""
+    wide: EventLink | None = None
+    near: Sequence[tuple[str, EventLink]] = ()
+    end_command: str = ""
     occurrences: Sequence[EventLink] = ()
-
-
-NOTHING = EventView(verdicts=())
 
 
 def deploy_view(
@@ -195,50 +137,54 @@ def deploy_view(
 ) -> EventView:
     """Return what the page of the deploy *about* shows."""
     zone, related = settings.zone, found.related
-    is_undecided = found.evidence == TIME
     may_be_corrected = found.state not in (answers.WAITING, answers.REPEAT)
+    references = [about, *related.all()]
     return EventView(
-        is_deploy=True,
+        found=found,
         type=_TYPES.get(found.type, "Deploy"),
-        state=_MAY_HAVE_FAILED if is_undecided else _STATES[found.state],
-        bad=found.state in _BAD,
-        is_undecided=is_undecided,
+        state="may have failed" if found.evidence == TIME else _STATES[found.state],
         summary=_deploy_summary(found, about, zone),
-        before=_link(related.before, about.time, "earlier"),
-        after=_link(related.after, about.time, "later"),
-        fixes=_link(related.fixes),
+        links=(
+            ("Deploy before", _link(related.before, about.time, "earlier")),
+            ("Deploy after", _link(related.after, about.time, "later")),
+            ("Fixes", _link(related.fixes)),
+        ),
         remedies=[_link_to(ref) for ref in related.remedies],
-        commits=[_commit(commit, about, zone, known=not found.commits_unknown) for commit in found.commits],
-        commits_unknown=found.commits_unknown,
-        steps=_steps(found.timeline, [about, *related.all()], about, zone, found.type),
-        verdicts=_verdicts(found.verdicts, [about, *related.all()], zone),
-        correction=_correction(found.correction, zone),
+        commits=[
+            (one, commit_url(about.url, about.repo, one.sha), _counts(one, known=not found.commits_unknown))
+            for one in found.commits
+        ],
+        steps=_steps(found.timeline, references, about, found.type),
+        verdicts=_verdicts(found.verdicts, references, zone),
         choices=_DEPLOY_CHOICES if may_be_corrected else (),
         rework=next((one.word for one in found.verdicts if one.figure == REWORK), ""),
-        rework_correction=_correction(found.rework_correction, zone),
         rework_choices=_REWORK_CHOICES if may_be_corrected else (),
     )
 
 
 def incident_view(
-    found: answers.IncidentDetail, about: answers.EventReference, settings: FigureSettings
+    found: answers.IncidentDetail,
+    about: answers.EventReference,
+    settings: FigureSettings,
+    stored: Mapping[str, tuple[int, Mapping[str, Any]]],
 ) -> EventView:
-    """Return what the page of the incident *about* shows."""
+    """Return what the page of the incident *about* shows; *stored* has the deploys near it."""
     zone, related, attribution = settings.zone, found.related, found.attribution
     references = [about, *related.all(), *attribution.near]
     references += [attribution.wide] if attribution.wide is not None else []
     return EventView(
+        found=found,
         state=_STATES[found.state],
-        bad=found.state in _BAD,
         summary=_incident_summary(found, about, zone),
-        attribution=_attribution(found, about, window(settings.window.total_seconds()), zone),
-        merged_into=_link(related.merged_into),
+        cause=_link(related.deploy, about.time, "before the incident"),
+        because=_HOW.get(attribution.how or "", ""),
+        wide=_link(attribution.wide, about.time, "before the incident"),
+        near=[(ref.id, _near(ref, about, stored, zone)) for ref in attribution.near],
+        links=[("Merged into", _link(related.merged_into))],
         occurrences=[_occurrence(ref, zone) for ref in related.incidents],
-        steps=_steps(found.timeline, references, about, zone),
+        steps=_steps(found.timeline, references, about),
         verdicts=_verdicts(found.verdicts, references, zone),
-        moved=found.moved,
         end_command=_end_command(about) if found.state == answers.OPEN else "",
-        correction=_correction(found.correction, zone),
         choices=() if found.state in (answers.WAITING, answers.DUPLICATE) else _INCIDENT_CHOICES,
     )
 
@@ -256,9 +202,9 @@ def end_view(
     """Return what the page of the end of an incident shows."""
     zone, related = settings.zone, found.related
     return EventView(
+        found=found,
         occurrences=[_occurrence(ref, zone) for ref in related.incidents],
-        cause=_link(related.deploy),
-        merged_into=_link(related.merged_into),
+        links=(("Merged into", _link(related.merged_into)), ("Attributed to", _link(related.deploy))),
         verdicts=_verdicts(found.verdicts, [about, *related.all()], zone),
     )
 
@@ -291,7 +237,7 @@ def _failure(found: answers.DeployDetail) -> list[Piece]:
     said = "May have failed, going by time alone: " if found.evidence == TIME else "Failed: "
     by = [Piece(said if related.incidents else "Failed: remedied by ")]
     for at, ref in enumerate(causes):
-        by += [Piece(", ")] * (at > 0) + [_piece(ref)]
+        by += [Piece(", ")] * (at > 0) + [link(ref)]
     if found.recovered_by == answers.INCIDENT:
         return [*by, Piece(f", recovered after {duration(found.recovery_seconds)}.")]
     if found.recovered_by == answers.REMEDY:
@@ -319,51 +265,27 @@ def _incident_summary(
     return [Piece(f"Resolved after {took}, {clock_time(_us(end.time), zone)}.")]
 
 
-def _attribution(
-    found: answers.IncidentDetail, about: answers.EventReference, before: str, zone: tzinfo
-) -> ShownAttribution | None:
-    """Return the deploy that made an incident, or why there is none; *before* is the length of the window."""
-    attribution = found.attribution
-    if attribution.how is None:
-        return None
-    return ShownAttribution(
-        deploy=_link(found.related.deploy, about.time, "before the incident"),
-        because=_HOW.get(attribution.how, ""),
-        none_before=before if attribution.how == incidents.NO_DEPLOY else "",
-        caused_by=attribution.caused_by,
-        caused_by_url=commit_url("", "", attribution.caused_by or ""),
-        wide=_link(attribution.wide, about.time, "before the incident"),
-        near=[(ref.id, _dated(_link_to(ref, about.time), ref, zone)) for ref in attribution.near],
-    )
-
-
-def told_apart(view: EventView, stored: Mapping[str, tuple[int, Mapping[str, Any]]]) -> EventView:
-    """Add to the deploys near an incident their message or title, version and run, where known."""
-    if view.attribution is None:
-        return view
-    near = []
-    for id_, link in view.attribution.near:
-        _, deploy = stored.get(id_, (0, {}))
-        words = (deploy.get("message") or deploy.get("title"), deploy.get("version"), deploy.get("run"))
-        named = [short(str(one)) for one in words if one]
-        near.append((id_, link._replace(note=", ".join([*named, link.note]))))
-    return replace(view, attribution=view.attribution._replace(near=near))
-
-
-def _correction(made: answers.EventCorrection | None, zone: tzinfo) -> ShownCorrection | None:
-    """Return what a person decided about an event, with who, when and why."""
-    if made is None:
-        return None
-    return ShownCorrection(DECIDED[made.what], made.by, clock_time(_us(made.at), zone), made.reason)
+def _near(
+    ref: answers.EventReference,
+    about: answers.EventReference,
+    stored: Mapping[str, tuple[int, Mapping[str, Any]]],
+    zone: tzinfo,
+) -> EventLink:
+    """Return a deploy near an incident with its time, and its message or title, version and run, if any."""
+    found = _link_to(ref, about.time)
+    _, deploy = stored.get(ref.id, (0, {}))
+    words = (deploy.get("message") or deploy.get("title"), deploy.get("version"), deploy.get("run"))
+    named = [short(str(one)) for one in words if one]
+    text = f"{clock_time(_us(ref.time), zone)}: {found.text}"
+    return found._replace(text=text, note=", ".join([*named, found.note]))
 
 
 def _occurrence(ref: answers.IncidentReference, zone: tzinfo) -> EventLink:
     began = _us(ref.time)
-    note = clock_time(began, zone)
-    if ref.ended_at is None:
-        return EventLink(name_of(ref), event_url(ref.id, ref.kind), f"started {note}, open")
-    took = duration((_us(ref.ended_at) - began) / 1_000_000)
-    return EventLink(name_of(ref), event_url(ref.id, ref.kind), f"started {note}, ended after {took}")
+    ended = "open"
+    if ref.ended_at is not None:
+        ended = f"ended after {duration((_us(ref.ended_at) - began) / 1_000_000)}"
+    return _link_to(ref)._replace(note=f"started {clock_time(began, zone)}, {ended}")
 
 
 def _link(ref: answers.EventReference | None, than: str = "", word: str = "") -> EventLink | None:
@@ -380,45 +302,23 @@ def _link_to(ref: answers.EventReference, than: str = "", word: str = "") -> Eve
     return EventLink(name_of(ref), event_url(ref.id, ref.kind), note)
 
 
-def _dated(link: EventLink, ref: answers.EventReference, zone: tzinfo) -> EventLink:
-    return link._replace(text=f"{clock_time(_us(ref.time), zone)}: {link.text}")
-
-
-def _piece(ref: answers.EventReference | None) -> Piece:
-    return Piece("a deploy") if ref is None else Piece(name_of(ref), event_url(ref.id, ref.kind))
-
-
-def _commit(
-    commit: answers.CommitDetail, deploy: answers.EventReference, zone: tzinfo, *, known: bool
-) -> ShownCommit:
+def _counts(commit: answers.CommitDetail, *, known: bool) -> str:
+    """Write whether a commit has a lead time, and why not; *known* says that what is new is known."""
     if commit.lead_time_seconds is not None:
-        result = "yes"
-    elif commit.outside:
-        result = "no: it touches none of the service's paths"
-    elif not commit.new:
-        result = "no: it was here before" if known else "no: what is new is not known"
-    else:
-        result = "no: it has no time" if commit.time is None else "no: its time is after the deploy"
-    return ShownCommit(
-        sha=commit.sha[:_SHORT_SHA],
-        href=commit_url(deploy.url, deploy.repo, commit.sha),
-        time="" if commit.time is None else clock_time(_us(commit.time), zone),
-        lead=duration(commit.lead_time_seconds),
-        result=result,
-    )
+        return "yes"
+    if commit.outside:
+        return "no: it touches none of the service's paths"
+    if not commit.new:
+        return "no: it was here before" if known else "no: what is new is not known"
+    return "no: it has no time" if commit.time is None else "no: its time is after the deploy"
 
 
 def _verdicts(
     verdicts: Iterable[answers.FigureVerdict], references: Sequence[answers.EventReference], zone: tzinfo
-) -> list[ShownVerdict]:
+) -> list[tuple[str, answers.FigureVerdict, list[Piece]]]:
     return [
-        ShownVerdict(
-            FIGURES[verdict.figure],
-            verdict.counts,
-            [_readable(piece, zone) for piece in linked(verdict.reason, references)],
-            "" if verdict.counts else verdict.advice,
-        )
-        for verdict in verdicts
+        (FIGURES[one.figure], one, [_readable(piece, zone) for piece in linked(one.reason, references)])
+        for one in verdicts
     ]
 
 
@@ -433,23 +333,21 @@ def _steps(
     timeline: Iterable[answers.TimelineStep],
     references: Sequence[answers.EventReference],
     about: answers.EventReference,
-    zone: tzinfo,
     type_: str = "",
 ) -> list[Step]:
     """Return the timeline of the event *about*; *type_* is what a deploy counts as."""
     by_id = {ref.id: ref for ref in references}
-    return [_step(one, by_id, about, zone, type_) for one in timeline]
+    return [_step(one, by_id, about, type_) for one in timeline]
 
 
 def _step(
     step: answers.TimelineStep,
     by_id: Mapping[str, answers.EventReference],
     about: answers.EventReference,
-    zone: tzinfo,
     type_: str,
 ) -> Step:
     event = by_id.get(step.of or step.id or "")
-    text, href, outside, outside_text = "Now", "", "", ""
+    text, href, outside = "Now", "", Piece("")
     if step.sha is not None:
         text, href = f"Commit {step.sha[:_SHORT_SHA]}", _commit_of(step.sha, by_id.values())
     elif step.id is not None:
@@ -457,11 +355,9 @@ def _step(
             href = event_url(step.id, event.kind if event is not None and step.of is None else "")
         text = _happened(step.what, event, type_ if event is about else "")
         if event is not None and step.of is None and event.url.startswith(("https://", "http://")):
-            outside = event.url
-            outside_text = "CI run" if event.kind == DEPLOYED else "at the vendor"
+            outside = Piece("CI run" if event.kind == DEPLOYED else "at the vendor", event.url)
     gap = _GAPS[step.gap].format(duration(step.after_seconds)) if step.gap else ""
-    at = _us(step.time)
-    return Step(_to_the_second(at, zone), step.time, step.what, text, href, outside, outside_text, gap)
+    return Step(step.time, step.what, Piece(text, href), outside, gap)
 
 
 def _happened(what: str, event: answers.EventReference | None, type_: str) -> str:
@@ -485,10 +381,6 @@ def _happened(what: str, event: answers.EventReference | None, type_: str) -> st
 def _commit_of(sha: str, events: Iterable[answers.EventReference]) -> str:
     urls = [commit_url(one.url, one.repo, sha) for one in events if one.kind == DEPLOYED]
     return next((url for url in urls if url.startswith("http")), commit_url("", "", sha))
-
-
-def _to_the_second(at: int, zone: tzinfo) -> str:
-    return f"{moment(at, zone)}:{at // 1_000_000 % 60:02d} {zone_name(at, zone)}"
 
 
 def _us(text: str) -> int:

@@ -15,10 +15,10 @@ from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.timestamps import from_us
 from markupsafe import Markup
 
-from gitdailies_dora.figures.answers.comparison import LEAST_SETTLED
 from gitdailies_dora.figures.answers.selection import at_local_time, local_time
 from gitdailies_dora.figures.words import durations
 from gitdailies_dora.figures.words.durations import NOTHING
+from gitdailies_dora.figures.words.rates import LEAST_FOR_PERCENT
 
 _HIDDEN = re.compile(f"[{HIDDEN}]")
 
@@ -27,8 +27,6 @@ _FORMULA = re.compile(r"^[=+\-@\t\r]")
 
 # With fewer events, one of them changes a ratio or a median a lot.
 FEW = 5
-# From this number of events on, a rate is shown in percent.
-LEAST_FOR_PERCENT = LEAST_SETTLED
 
 # Figures are rarely older than two seconds. They are older while a long history is being sent.
 BEHIND_US = 10_000_000

@@ -59,6 +59,15 @@ class Relays:
         self.last_answers[name] = self._clock()
         return value
 
+    async def answer(
+        self, name: str, question: Callable[[RelayClient], Value]
+    ) -> tuple[Value | None, RelayFault | None]:
+        """Ask the relay *name*, and return its answer, or why there is none; nothing of the relay ""."""
+        try:
+            return (await self.ask(name, question) if name else None), None
+        except RelayFault as fault:
+            return None, fault
+
     async def lines_to(self, repos: Iterable[str], service: str = "") -> list[tuple[str, str, str, str]]:
         """Return the lines of *service*, or of all, to *repos*: service, repository, place, edit address."""
         wanted, found = {folded(repo) for repo in repos}, list[tuple[str, str, str, str]]()

@@ -18,6 +18,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from gitdailies_connection.addresses import is_loopback
 from gitdailies_connection.published import release
 from gitdailies_core.errors import GitDailiesError
+from gitdailies_core.values.times import parse
 from gitdailies_server.storage.timestamps import to_us
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
@@ -28,11 +29,11 @@ from gitdailies_dora.accounts import people, people_store
 from gitdailies_dora.accounts.keys.webhook_key import without_keys
 from gitdailies_dora.accounts.people import ABSOLUTE
 from gitdailies_dora.derived.read.figures.known_names import Filters, of_filters
-from gitdailies_dora.events.problem import PROBLEMS, Problem, of_error
+from gitdailies_dora.events.problem import PROBLEMS, Problem, Refusal, of_error, refusal
 from gitdailies_dora.operations.installation import Installation
 from gitdailies_dora.pages.frame.documentation import link
 from gitdailies_dora.pages.frame.event_links import opened_markup
-from gitdailies_dora.pages.frame.formatting import amount, kept_whole, visible, zone_name
+from gitdailies_dora.pages.frame.formatting import amount, duration, kept_whole, visible, zone_name
 from gitdailies_dora.pages.frame.forms import last_day, role_words, sentence
 from gitdailies_dora.pages.frame.relays import Relays
 from gitdailies_dora.pages.frame.request_context import (
@@ -98,6 +99,18 @@ class Page:
     handler: Handler
     method: str = "GET"
     needs: str = SIGNED_IN
+
+
+def no_such_page() -> Refusal:
+    """Return the error to raise for an address that names nothing here."""
+    return refusal("not-found", "This address does not exist.")
+
+
+def here(found: Value | None) -> Value:
+    """Return what an address names; raises Refusal for None."""
+    if found is None:
+        raise no_such_page()
+    return found
 
 
 class Site:
@@ -186,16 +199,17 @@ class Site:
         response.headers["retry-after"] = str(seconds)
         return response
 
-    def not_found(self, visit: Visit) -> Response:
-        return self.message(visit, 404, "Not found", "This address does not exist.")
-
     async def unknown_address(self, request: Request) -> Response:
         """Respond to an address that no page has."""
-        return self.not_found(await self._visit(request))
+        return self._problem_page(await self._visit(request), no_such_page().problem)
 
     def problem(self, request: Request, problem: Problem) -> Response:
         """Show a problem. The visitor is not identified, since that may be what failed."""
         return self._problem_page(self._anonymous(request), problem)
+
+    async def write(self, work: Callable[..., Value], **given: Any) -> Value:
+        """Have *work* change the store now."""
+        return await self.store.write(partial(work, now=self.clock(), **given))
 
     async def filters(self, given: Mapping[str, str]) -> Filters:
         """Look up the names in the filters of a page."""
@@ -221,10 +235,7 @@ class Site:
     async def sign_in(self, visit: Visit, person: people.Person, path: str) -> Response:
         """Begin a session with a new token; the cookie that the visitor had is not used again."""
         token = people.new_token(secrets.token_urlsafe)
-        now = self.clock()
-        await self.store.write(
-            partial(people_store.sign_in, hash_=people.hash_of(token), person=person, now=now)
-        )
+        await self.write(people_store.sign_in, hash_=people.hash_of(token), person=person)
         seconds = int(ABSOLUTE.total_seconds())
         return self.redirect(path, cookie_header(token, secure=visit.secure, seconds=seconds))
 
@@ -298,8 +309,7 @@ class PageGroup:
 
     async def _write(self, visit: Visit, work: Callable[..., Value], **given: Any) -> Value:
         """Have *work* change the store, now and in the name of the person who visits."""
-        site = self._site
-        return await site.store.write(partial(work, actor=visit.user.name, now=site.clock(), **given))
+        return await self._site.write(work, actor=visit.user.name, **given)
 
 
 @cache
@@ -317,6 +327,8 @@ def _templates() -> Environment:
         clock=clock,
         day=day,
         zone=zone,
+        local=local,
+        duration=duration,
         utc=utc,
         pretty=pretty,
         whole=kept_whole,
@@ -347,6 +359,13 @@ def day(context: Context, at: datetime) -> str:
 def zone(context: Context, at: datetime) -> str:
     """Write what clocks in the configured time zone call it at a moment."""
     return zone_name(to_us(at), context["timezone"])
+
+
+@pass_context
+def local(context: Context, at: str, seconds: str = "") -> str:
+    """Write a time of an answer in the configured time zone; *seconds* is the format of its seconds."""
+    moment = parse(at, "time")
+    return f"{clock(context, moment, f'%Y-%m-%d %H:%M{seconds}')} {zone(context, moment)}"
 
 
 def utc(at: datetime) -> str:

@@ -56,7 +56,7 @@ def context(
         for group in found.groups
     ]
     return {
-        **form(filters),
+        **form(filters, found.choices),
         "wall": "",
         "sides": [(one.name, dora_url(filters, **{by: one.key, WITH: None})) for one in found.groups],
         "place": place["environment"],
@@ -72,8 +72,6 @@ def context(
         },
         "unit": question.interval,
         "cards": [_card(layout, found, trends, listed) for layout in LAYOUTS],
-        "repos": found.choices.repos,
-        "environments": found.choices.environments,
     }
 
 

@@ -31,7 +31,7 @@ from gitdailies_dora.pages.frame.conditional import conditional
 from gitdailies_dora.pages.frame.formatting import window
 from gitdailies_dora.pages.frame.forms import THROUGH, Wrong, team_choices, with_last_day, wrong_of
 from gitdailies_dora.pages.frame.request_context import Visit
-from gitdailies_dora.pages.frame.site import FIGURES, Page, Site
+from gitdailies_dora.pages.frame.site import FIGURES, Page, PageGroup
 from gitdailies_dora.pages.overview import compared_view, overview_view
 from gitdailies_dora.pages.overview import repository_view as dora_view
 from gitdailies_dora.pages.overview.chance_view import ASKED, how_wrong
@@ -65,11 +65,8 @@ class _Asked(NamedTuple):
     pair: tuple[str, str] | None
 
 
-class DoraPage:
+class DoraPage(PageGroup):
     """The page of figures; its address contains the whole question."""
-
-    def __init__(self, site: Site) -> None:
-        self._site = site
 
     def pages(self) -> list[Page]:
         return [
@@ -218,21 +215,10 @@ def _shown(
             session, question.all.question, question.one.selection, settings, live=question.all.live
         )
         shown = overview_view.context(
-            found,
-            filters,
-            settings,
-            sort=question.sort,
-            page=question.page,
-            on_wall=on_wall,
+            found, filters, settings, sort=question.sort, page=question.page, on_wall=on_wall
         )
-        form = dora_view.form(filters)
-        return "wall.html" if on_wall else "overview.html", {
-            **form,
-            "repos": found.choices.repos,
-            "environments": found.choices.environments,
-            "rotate": filters.get("rotate", RENEWED),
-            **shown,
-        }
+        more = {"rotate": filters.get("rotate", RENEWED), **dora_view.form(filters, found.choices)}
+        return "wall.html" if on_wall else "overview.html", {**more, **shown}
     every = question.all.question.without_groups()
     unit = trend.buckets(every.period)[0]
     asked_for = replace(every, interval=unit, rolling_weeks=ROLLING_WEEKS)

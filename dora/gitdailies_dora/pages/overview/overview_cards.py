@@ -19,13 +19,12 @@ from gitdailies_dora.figures.answers.numbers import (
 from gitdailies_dora.figures.answers.series import Summary
 from gitdailies_dora.figures.answers.tally import Tally, median
 from gitdailies_dora.figures.words.durations import NOTHING
-from gitdailies_dora.figures.words.rates import behind, fail_rate, too_new
+from gitdailies_dora.figures.words.rates import LEAST_FOR_PERCENT, behind, fail_rate, too_new
 from gitdailies_dora.pages.charts import sparks
 from gitdailies_dora.pages.frame import phrases
 from gitdailies_dora.pages.frame.event_links import Piece
 from gitdailies_dora.pages.frame.formatting import (
     FEW,
-    LEAST_FOR_PERCENT,
     amount,
     count,
     duration,

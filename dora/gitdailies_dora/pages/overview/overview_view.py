@@ -21,13 +21,12 @@ from gitdailies_dora.figures.answers.tally import Tally, median
 from gitdailies_dora.figures.answers.trend import Bucket
 from gitdailies_dora.figures.history.settings import PRODUCTION, FigureSettings
 from gitdailies_dora.figures.words.quick_check import quick_check
-from gitdailies_dora.figures.words.rates import fail_rate
+from gitdailies_dora.figures.words.rates import LEAST_FOR_PERCENT, fail_rate
 from gitdailies_dora.pages.charts import sparks
 from gitdailies_dora.pages.frame import phrases
 from gitdailies_dora.pages.frame.event_links import COUNTED, Piece, open_incidents_url, urls_of_counts
 from gitdailies_dora.pages.frame.formatting import (
     BEHIND_US,
-    LEAST_FOR_PERCENT,
     amount,
     count,
     days,
@@ -113,16 +112,21 @@ def context(
     *,
     sort: str,
     page: int,
-    on_wall: bool = False,
+    on_wall: bool,
 ) -> dict[str, Any]:
     """Return everything that the overview shows besides the form."""
-    question, read = found.question, found.found
-    layout = filters.get("rows", BY_TEAM) if question.teams_known and not on_wall else BY_TEAM
+    question, read, known = found.question, found.found, found.question.teams_known
+    teams = sorted(question.teams, key=known.position)
+    layout = filters.get("rows", BY_TEAM) if known and not on_wall else BY_TEAM
     rows = _sorted(found, sort, layout)
-    pages = wall_pages(rows, with_teams=bool(question.teams_known)) if on_wall else _in_pages(rows)
-    pages = [rows] if layout == TEAMS_ONLY else pages
+    pages: list[Sequence[Key]] = [rows]
+    if on_wall:
+        pages = wall_pages(rows, with_teams=bool(known))
+    elif layout != TEAMS_ONLY:
+        pages = [rows[at : at + ROWS] for at in range(0, max(len(rows), 1), ROWS)]
     page = min(page, len(pages))
-    environment = _environment(found, settings)
+    (environment,) = question.environments
+    environment = environment or settings.production_name
     whole = _summary(found, ALL, (ALL,))
     drawn = _Drawing(found, filters, environment, whole, settings.window_us)
     shown = pages[page - 1]
@@ -135,7 +139,7 @@ def context(
     units = _by_unit(found, drawn, listed=bool(listed))
     shown_in = CardContext(window(settings.window.total_seconds()), observed, listed)
     return {
-        "place": {"environment": environment, "team": _teams(found), "repo": ""},
+        "place": {"environment": environment, "team": ", ".join(map(known.title, teams)), "repo": ""},
         "empty": not rows,
         "as_of": moment(read.as_of, zone),
         "behind": question.period.now - read.as_of > BEHIND_US,
@@ -160,9 +164,9 @@ def context(
         "layouts": [
             (title, dora_url(filters, rows=one, page=None), one == layout) for one, title in LAYOUTS.items()
         ],
-        "layout": LAYOUTS[layout] if question.teams_known else "Repositories",
-        "sorted_by": "Sort within each team by" if question.teams_known and layout == BY_TEAM else "Sort by",
-        "with_teams": bool(question.teams_known),
+        "layout": LAYOUTS[layout] if known else "Repositories",
+        "sorted_by": "Sort within each team by" if known and layout == BY_TEAM else "Sort by",
+        "with_teams": bool(known),
         "unknown": found.unknown,
         "alone": found.alone,
         "lines": (),
@@ -191,10 +195,6 @@ def context(
 def bucket_title(unit: str, bucket: Bucket) -> str:
     """Return the name of a bucket in a table: 23 Nov 2026."""
     return _LONG.get(unit, BUCKET_LABELS[unit]).format(bucket.local_begin)
-
-
-def _in_pages(rows: Sequence[Key]) -> list[Sequence[Key]]:
-    return [rows[at : at + ROWS] for at in range(0, max(len(rows), 1), ROWS)]
 
 
 def wall_pages(rows: Sequence[Key], *, with_teams: bool) -> list[Sequence[Key]]:
@@ -248,6 +248,7 @@ class _Drawing:
         self, found: Overview, filters: Mapping[str, str], environment: str, whole: Summary, window_us: int
     ) -> None:
         self.filters = filters
+        self.place = {name: filters[name] for name in ("team", "service") if name in filters}
         self.environment = environment
         self.whole = whole
         # One unit for all rows, on every page: that of the mean row with deploys.
@@ -263,8 +264,7 @@ class _Drawing:
         """Return the addresses of the lists of counts; none of an earlier moment."""
         if self.filters.get("now"):
             return {}
-        chosen = {name: self.filters[name] for name in ("team", "service") if name in self.filters}
-        named = {**chosen, **place, "environment": self.environment}
+        named = {**self.place, **place, "environment": self.environment}
         return urls_of_counts(named, period, self.window, labels)
 
     def row(
@@ -302,18 +302,14 @@ class _Drawing:
             "by_remedy": "" if recovery.recovered else phrases.by_remedy(recovery.by_remedy),
             "rework": unbroken_units(fraction(rework.rework, rework.deploys)),
             "inferred": amount(rework.inferred, "inferred fix", "inferred fixes") if rework.inferred else "",
-            "open": self.open_now(
-                sum(found.open_now[key] for key in keys),
-                **place,
-            ),
+            "open": self.open_now(sum(found.open_now[key] for key in keys), **place),
             "changes": {figure: _clear(figures, figure, self.unit) for figure in FIGURES},
         }
 
     def open_now(self, number: int, words: str = "", **place: str) -> Piece:
         """Return the number of open incidents, as a link to their list unless it is of an earlier moment."""
-        chosen = {name: self.filters[name] for name in ("team", "service") if name in self.filters}
         listed = number and not self.filters.get("now")
-        href = open_incidents_url(self.environment, **{**chosen, **place}) if listed else ""
+        href = open_incidents_url(self.environment, **{**self.place, **place}) if listed else ""
         return Piece(count(number) + words, href)
 
     def _interval(self, fail: ChangeFailRate) -> Any:
@@ -400,16 +396,6 @@ def _by_unit(found: Overview, drawn: _Drawing, *, listed: bool) -> Units:
         drawn.titles,
         [drawn.listed(bucket.period) for bucket, _ in read.planned.buckets] if listed else [],
     )
-
-
-def _environment(found: Overview, settings: FigureSettings) -> str:
-    (environment,) = found.question.environments
-    return environment or settings.production_name
-
-
-def _teams(found: Overview) -> str:
-    known = found.question.teams_known
-    return ", ".join(known.title(team) for team in sorted(found.question.teams, key=known.position))
 
 
 def seen_environments(choices: Choices, filters: Mapping[str, str]) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from gitdailies_core.values.times import parse
 from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_dora.derived.read.answers import EventReference
+from gitdailies_dora.derived.read.figures.names import Choices
 from gitdailies_dora.derived.read.figures.repository_page import RepositoryPage, TimelineEvent
 from gitdailies_dora.derived.read.question import Question
 from gitdailies_dora.figures.answers.numbers import FIGURES
-from gitdailies_dora.figures.answers.report import FiguresFilter
 from gitdailies_dora.figures.answers.selection import DEFAULT_DAYS, Period
 from gitdailies_dora.figures.answers.tracks import ENDED, LISTED, PENDING, SUCCEEDED, Listed
 from gitdailies_dora.figures.answers.trend import Bucket
@@ -58,8 +58,8 @@ _STATES = {SUCCEEDED: "did not fail", PENDING: "too new to tell"}
 _HEADINGS = {"day": "Day", "week": "Week of", "quarter": "Quarter from", "decade": "Decade from"}
 
 
-def form(filters: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the form and the choice of periods show."""
+def form(filters: Mapping[str, str], choices: Choices | None = None) -> dict[str, Any]:
+    """Return what the form and the choice of periods show; *choices* are the names to choose from."""
     same = {name: text for name, text in filters.items() if name not in ("days", "from", "to", "page")}
     chosen = filters.get("days") or str(DEFAULT_DAYS)
     by_days = not (filters.get("from") or filters.get("to"))
@@ -76,8 +76,8 @@ def form(filters: Mapping[str, str]) -> dict[str, Any]:
             (dora_url(same, days=str(preset)), preset, by_days and chosen == str(preset))
             for preset in PRESETS
         ],
-        "repos": (),
-        "environments": (),
+        "repos": choices.repos if choices else (),
+        "environments": choices.environments if choices else (),
         "services": (),
         "seen": (),
     }
@@ -92,7 +92,8 @@ def context(
     open_now: int,
 ) -> dict[str, Any]:
     """Return everything that the page shows; buckets are of a *unit*, and *open_now* incidents are open."""
-    period, zone = question.selection.period, settings.zone
+    chosen, zone = question.selection, settings.zone
+    period = chosen.period
     part_url = partial(_part_url, filters, period)
     listed = [_listed(event, found.events, zone) for event in found.tracks.listed]
     total = sum(found.tracks.counts.values())
@@ -110,23 +111,17 @@ def context(
     )
     buckets = [_bucket(unit, *one, part_url) for one in zip(cut, listed_in, strict=True)]
     # Their list is about the present moment.
-    opened_now = Piece(count(open_now), _open_incidents(found.target) if open_now and question.live else "")
+    opened_now = Piece(count(open_now), open_incidents_url(**filled) if open_now and question.live else "")
     trends = _trends(found, unit, cut, labels, period.now - settings.window_us)._replace(listed=listed_in)
     if on_wall:  # a screen shows no titles of incidents
         trends = trends._replace(outages=())
-    shown = cards(
-        figures,
-        found.buckets,
-        trends,
-        CardContext(window(settings.window.total_seconds()), observed, listed_at),
-        opened_now,
-    )
+    in_words = CardContext(window(settings.window.total_seconds()), observed, listed_at)
     repos = found.choices.repos
     return {
-        **form(filters),
+        **form(filters, found.choices),
         "shown": True,
         "place": found.target,
-        "team_title": _team(question),
+        "team_title": "" if chosen.team is None else chosen.teams.title(chosen.team),
         "period": period_words(period, settings),
         "as_of": moment(found.as_of, zone),
         "definitions": DEFINITIONS,
@@ -140,12 +135,12 @@ def context(
         "changes": {}
         if before is None or changed is None
         else {figure: phrases.change(figure, changed, before, often) for figure in FIGURES},
-        "cards": shown,
+        "cards": cards(figures, found.buckets, trends, in_words, opened_now),
         "live": _live(found, settings),
         "owners": [
-            (dora_url({"team": key}), question.selection.teams.title(key))
-            for key in sorted(question.selection.teams.ever_of(question.selection.repo or ""))
-            if question.selection.teams
+            (dora_url({"team": key}), chosen.teams.title(key))
+            for key in sorted(chosen.teams.ever_of(chosen.repo or ""))
+            if chosen.teams
         ],
         "untold": found.untold,
         "chance": explained(figures.change_fail_rate, found.shares),
@@ -165,12 +160,10 @@ def context(
         "unknown": found.unknown,
         "elsewhere": _elsewhere(found, filters, period, zone),
         "anything": bool(repos),
-        "repos": repos,
         "links": [(dora_url(filters, repo=name), name) for name in repos[:_MOST_REPOS]],
         "more_repos": max(len(repos) - _MOST_REPOS, 0),
-        "environments": found.choices.environments,
         **seen_environments(found.choices, filters),
-        "is_production": question.selection.environment == PRODUCTION,
+        "is_production": chosen.environment == PRODUCTION,
         "services": sorted({one.about.service for one in found.events.values() if one.about.service}),
     }
 
@@ -226,18 +219,6 @@ def _live(found: RepositoryPage, settings: FigureSettings) -> list[dict[str, Any
         for id_, (where, service) in in_order
         if (event := found.events.get(id_))
     ]
-
-
-def _team(question: Question) -> str:
-    """Return the name of the team that is asked for, or ""."""
-    selection = question.selection
-    return "" if selection.team is None else selection.teams.title(selection.team)
-
-
-def _open_incidents(place: FiguresFilter) -> str:
-    given = {"repo": place.repo, "service": place.service, "team": place.team}
-    chosen = {name: text for name, text in given.items() if text}
-    return open_incidents_url(place.environment or "", **chosen)
 
 
 def _part_url(filters: Mapping[str, str], period: Period, began_at: int, ended_at: int | None) -> str:

@@ -29,8 +29,6 @@ class ConnectPages(PageGroup):
         return [
             Page(CONNECT, self.connect, needs=OWNERS),
             Page(NEWEST, self.newest, needs=OWNERS),
-            # The address of this page before.
-            Page("/start", self.moved),
         ]
 
     async def first(self, visit: Visit) -> Response:
@@ -39,16 +37,8 @@ class ConnectPages(PageGroup):
             return self._site.redirect("/dora")
         if visit.is_owner:
             return self._site.redirect(CONNECT)
-        return self._site.message(
-            visit,
-            200,
-            "No events yet",
-            "Figures begin with the first deploy. Ask an owner to connect a pipeline.",
-        )
-
-    async def moved(self, visit: Visit) -> Response:
-        """Lead to the page that took the place of the start page."""
-        return self._site.redirect(CONNECT if visit.is_owner else "/")
+        text = "Figures begin with the first deploy. Ask an owner to connect a pipeline."
+        return self._site.message(visit, 200, "No events yet", text)
 
     async def connect(self, visit: Visit) -> Response:
         """Show what sends, what is silent, and what to paste next."""

@@ -22,7 +22,7 @@ from gitdailies_dora.pages.frame.formatting import amount
 from gitdailies_dora.pages.frame.forms import RoleForm, field_error
 from gitdailies_dora.pages.frame.phrases import setting
 from gitdailies_dora.pages.frame.request_context import Visit
-from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup
+from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup, here, no_such_page
 
 PEOPLE, AUDIT = "/settings/people", "/settings/audit"
 _LINES = 100
@@ -106,13 +106,13 @@ class PeoplePages(PageGroup):
     async def show_invite(self, visit: Visit) -> Response:
         """Show the form that creates a one-time link."""
         if not self._site.ways_in.passwords:
-            return self._site.not_found(visit)
+            raise no_such_page()
         return self._site.render(visit, "invite.html", form=RoleForm())
 
     async def invite(self, visit: Visit) -> Response:
         """Create a one-time link and show it once."""
         if not self._site.ways_in.passwords:
-            return self._site.not_found(visit)
+            raise no_such_page()
         form = RoleForm(visit.fields)
         if not form.validate():
             return self._site.render(visit, "invite.html", 422, form=form)
@@ -125,16 +125,11 @@ class PeoplePages(PageGroup):
     async def edit(self, visit: Visit) -> Response:
         """Show a person, with the forms for another role and a new password."""
         person = await self._person_here(visit)
-        if person is None:
-            return self._site.not_found(visit)
         return self._member(visit, person, RoleForm(data={"role": person.role}))
 
     async def change_role(self, visit: Visit) -> Response:
         """Change what a person may do, from their next request on."""
-        person = await self._person_here(visit)
-        if person is None:
-            return self._site.not_found(visit)
-        form = RoleForm(visit.fields)
+        person, form = await self._person_here(visit), RoleForm(visit.fields)
         if not form.validate():
             return self._member(visit, person, form, 422)
         role = people.checked_role(form.role.data or "")
@@ -152,27 +147,15 @@ class PeoplePages(PageGroup):
     async def offer_new_password(self, visit: Visit) -> Response:
         """Create a one-time link with which a person chooses a new password, and show it once."""
         person = await self._person_here(visit)
-        if person is None:
-            return self._site.not_found(visit)
-        token, now = people.new_token(secrets.token_urlsafe), self._site.clock()
-        await self._site.store.write(
-            partial(
-                people_store.offer_new_password,
-                hash_=people.hash_of(token),
-                person=person,
-                by=visit.user,
-                now=now,
-            )
-        )
+        token = people.new_token(secrets.token_urlsafe)
+        given = {"hash_": people.hash_of(token), "person": person, "by": visit.user}
+        await self._site.write(people_store.offer_new_password, **given)
         link = f"{visit.origin}{people.JOIN}{token}"
         return self._site.render(visit, "password-link.html", link=link, member=person)
 
     async def confirm_remove(self, visit: Visit) -> Response:
         """Ask for confirmation."""
-        person = await self._person(visit)
-        if person is None:
-            return self._site.not_found(visit)
-        return self._site.render(visit, "person-remove.html", member=person)
+        return self._site.render(visit, "person-remove.html", member=here(await self._person(visit)))
 
     async def remove(self, visit: Visit) -> Response:
         """Take a person's access away and end their sessions."""
@@ -184,10 +167,7 @@ class PeoplePages(PageGroup):
 
     async def confirm_erase(self, visit: Visit) -> Response:
         """Show where the name of a person is, and ask for confirmation."""
-        found = await self._named(visit)
-        if found is None:
-            return self._site.not_found(visit)
-        person, may_sign_in, text = found
+        person, may_sign_in, text = here(await self._named(visit))
         planned = await self._erase(text, actor="", dry=True)
         if may_sign_in:  # the account is removed first
             planned.counts["account"] += 1
@@ -265,10 +245,10 @@ class PeoplePages(PageGroup):
     def _member(self, visit: Visit, person: Person, form: RoleForm, status: int = 200) -> Response:
         return self._site.render(visit, "person.html", status, member=person, form=form)
 
-    async def _person_here(self, visit: Visit) -> Person | None:
-        """Return a person whose role and password are kept here, and not by a provider."""
+    async def _person_here(self, visit: Visit) -> Person:
+        """Return a person whose role and password are kept here; raises Refusal for one of a provider."""
         person = await self._person(visit)
-        return None if person is None or person.provider else person
+        return here(None if person is None or person.provider else person)
 
     async def _anyone(self, id_: int) -> tuple[Person, bool] | None:
         return await self._site.store.read(partial(people_store.find_anyone, id_=min(id_, 2**63 - 1)))

@@ -12,7 +12,7 @@ from gitdailies_dora.accounts import people, screen_store
 from gitdailies_dora.accounts.screens import LINK_IS_OVER, LONGEST_DAYS, SHARED_REVIEW, WALL, Screen
 from gitdailies_dora.pages.frame.forms import NewScreen, field_error
 from gitdailies_dora.pages.frame.request_context import Visit, cookie_header
-from gitdailies_dora.pages.frame.site import EVERYONE, OWNERS, Page, PageGroup
+from gitdailies_dora.pages.frame.site import EVERYONE, OWNERS, Page, PageGroup, here
 from gitdailies_dora.pages.frame.visitors import SCREEN
 
 SCREENS = "/settings/screens"
@@ -60,10 +60,7 @@ class ScreenPages(PageGroup):
 
     async def confirm_remove(self, visit: Visit) -> Response:
         """Ask for confirmation."""
-        screen = await self._screen(visit)
-        if screen is None:
-            return self._site.not_found(visit)
-        return self._site.render(visit, "screen-remove.html", screen=screen)
+        return self._site.render(visit, "screen-remove.html", screen=here(await self._screen(visit)))
 
     async def remove(self, visit: Visit) -> Response:
         """Remove a link; its screen shows nothing new from the moment of the response."""

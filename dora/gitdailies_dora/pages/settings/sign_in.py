@@ -93,13 +93,12 @@ class SignInPages:
             return await self._reset_password(visit, invitation.person_id)
         if not form.validate():
             return self._site.render(visit, "join.html", 422, form=form, invitation=invitation)
-        name, now = people.checked_name(form.name.data or ""), self._site.clock()
+        name = people.checked_name(form.name.data or "")
         async with self._hashing:
             password = await asyncio.to_thread(passwords.hash_password, form.password.data or "")
         try:
-            person = await self._site.store.write(
-                partial(people_store.join, hash_=_hash(visit), name=name, password=password, now=now)
-            )
+            given = {"hash_": _hash(visit), "name": name, "password": password}
+            person = await self._site.write(people_store.join, **given)
         except UsageError as error:
             form.name.errors = [field_error(error)]
             return self._site.render(visit, "join.html", 422, form=form, invitation=invitation)
@@ -117,16 +116,14 @@ class SignInPages:
         return self._site.render(visit, "password-new.html", status, form=form, member=person)
 
     async def _reset_password(self, visit: Visit, person_id: int) -> Response:
-        form, now = NewPassword(visit.fields), self._site.clock()
+        form = NewPassword(visit.fields)
         person = await self._site.store.read(partial(people_store.find_person, id_=person_id))
         form.person_name = "" if person is None else person.name
         if not form.validate():
             return await self._new_password(visit, person_id, form, 422)
         async with self._hashing:
             password = await asyncio.to_thread(passwords.hash_password, form.password.data or "")
-        person = await self._site.store.write(
-            partial(people_store.reset_password, hash_=_hash(visit), password=password, now=now)
-        )
+        person = await self._site.write(people_store.reset_password, hash_=_hash(visit), password=password)
         if person is None:
             return self._invalid_link(visit)
         self._site.log.info("password reset", person=person.name)
@@ -147,7 +144,7 @@ class SignInPages:
         """Change the password of a person who enters the current one, and sign them out elsewhere."""
         if visit.user.provider or not self._site.ways_in.passwords:
             return self._no_passwords(visit)
-        form, now = ChangePassword(visit.fields), self._site.clock()
+        form = ChangePassword(visit.fields)
         form.person_name = visit.user.name
         who, tick = (network_of(visit.address), people.folded(visit.user.name)), time.monotonic()
         valid = form.validate()
@@ -162,10 +159,8 @@ class SignInPages:
         self._tries.succeed(*who, tick)
         async with self._hashing:
             password = await asyncio.to_thread(passwords.hash_password, form.password.data or "")
-        keep = people.hash_of(visit.token)
-        await self._site.store.write(
-            partial(people_store.change_password, person=visit.user, password=password, keep=keep, now=now)
-        )
+        given = {"person": visit.user, "password": password, "keep": people.hash_of(visit.token)}
+        await self._site.write(people_store.change_password, **given)
         return self._site.redirect("/settings")
 
     async def show_sessions(self, visit: Visit) -> Response:
@@ -176,10 +171,8 @@ class SignInPages:
 
     async def sign_out_elsewhere(self, visit: Visit) -> Response:
         """End every session of a person but this one."""
-        now, keep = self._site.clock(), people.hash_of(visit.token)
-        await self._site.store.write(
-            partial(people_store.sign_out_elsewhere, person=visit.user, keep=keep, now=now)
-        )
+        keep = people.hash_of(visit.token)
+        await self._site.write(people_store.sign_out_elsewhere, person=visit.user, keep=keep)
         return self._site.redirect("/settings/sessions")
 
     async def _find_person(self, name: str, password: str) -> people.Person | None:
@@ -214,13 +207,11 @@ class SignInPages:
         return self._site.message(visit, 403, "You have no password here", text)
 
     def _invalid_link(self, visit: Visit) -> Response:
-        return self._site.message(
-            visit,
-            410,
-            "This link does not work",
+        text = (
             "It was already used, or it is older than two days. Ask an owner for a new link. "
-            "While there is no owner, each start of the server prints a new link and ends the old one.",
+            "While there is no owner, each start of the server prints a new link and ends the old one."
         )
+        return self._site.message(visit, 410, "This link does not work", text)
 
 
 def _hash(visit: Visit) -> bytes:

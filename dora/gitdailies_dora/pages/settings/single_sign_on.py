@@ -61,9 +61,7 @@ class SingleSignOnPages:
         except GitDailiesError as error:
             return self._failed(visit, error)
         state = secrets.token_urlsafe(32)
-        await self._site.store.write(
-            partial(pending.begin, state=state, cookie=visit.token, next_path=path, now=self._site.clock())
-        )
+        await self._site.write(pending.begin, state=state, cookie=visit.token, next_path=path)
         target = metadata.authorization_address(
             about,
             client_id=provider.settings.client_id,
@@ -80,16 +78,14 @@ class SingleSignOnPages:
     async def back(self, visit: Visit) -> Response:
         """Take the answer of the provider, which a browser brings once, and begin a session."""
         (provider,) = self._providers
-        state, now = visit.fields.get("state", ""), self._site.clock()
-        path = await self._site.store.write(partial(pending.take, state=state, cookie=visit.token, now=now))
+        state = visit.fields.get("state", "")
+        path = await self._site.write(pending.take, state=state, cookie=visit.token)
         if path is None:
-            return self._site.message(
-                visit,
-                400,
-                "This sign-in has expired",
+            text = (
                 "It was already used, it took longer than ten minutes, or it began in another browser. "
-                "Open the page that you wanted again.",
+                "Open the page that you wanted again."
             )
+            return self._site.message(visit, 400, "This sign-in has expired", text)
         try:
             about = await self._in_thread(provider.metadata)
             account = await self._in_thread(
@@ -104,9 +100,7 @@ class SingleSignOnPages:
         except GitDailiesError as error:
             return self._failed(visit, error)
         role = role_of(account, self._site.ways_in.roles)
-        outcome = await self._site.store.write(
-            partial(identities.sign_in, account=account, role=role, now=now)
-        )
+        outcome = await self._site.write(identities.sign_in, account=account, role=role)
         if outcome.person is None:
             self._site.log.warning("sign-in refused", address=visit.address, reason=outcome.reason)
             return self._site.message(visit, 403, "You may not sign in", outcome.reason)

@@ -13,7 +13,7 @@ from gitdailies_dora.accounts.keys import webhook_key as keys
 from gitdailies_dora.accounts.keys.key_store import KeyRequest
 from gitdailies_dora.pages.frame.forms import LONGEST_TOKEN_DAYS, NewToken, field_error
 from gitdailies_dora.pages.frame.request_context import Visit
-from gitdailies_dora.pages.frame.site import Page, PageGroup
+from gitdailies_dora.pages.frame.site import Page, PageGroup, here
 
 TOKENS = "/settings/tokens"
 # What the form suggests.
@@ -58,9 +58,7 @@ class TokenPages(PageGroup):
         """Delete a token of the person; every request with it is refused from the moment of the response."""
         id_, person = visit.request.path_params["id"], visit.user
         tokens = await self._site.store.read(partial(key_store.tokens_of, person_id=person.id))
-        token = next((token for token in tokens if token.id == id_), None)
-        if token is None:
-            return self._site.not_found(visit)
+        token = here(next((token for token in tokens if token.id == id_), None))
         await self._write(visit, key_store.remove_key, key=token)
         self._site.log.info("read token deleted", token=token.shown, person=person.name)
         return self._site.redirect(TOKENS)

@@ -17,7 +17,7 @@ from gitdailies_dora.accounts.keys.webhook_key import Key
 from gitdailies_dora.accounts.keys.wrong_requests import keys_gone_wrong, wrong_requests
 from gitdailies_dora.pages.frame.forms import NewKey, field_error
 from gitdailies_dora.pages.frame.request_context import Visit
-from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup
+from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup, here, no_such_page
 
 MANAGE = "/settings/api-access/incoming-webhooks"
 
@@ -106,9 +106,7 @@ class SettingsPages(PageGroup):
 
     async def edit_key(self, visit: Visit) -> Response:
         """Show one key and what can be done with it."""
-        key = await self._key(visit)
-        if key is None:
-            return self._site.not_found(visit)
+        key = here(await self._key(visit))
         wrong = await self._site.store.read(partial(wrong_requests, key_id=key.id))
         reported = await self._site.store.ask(partial(reported_with, key=key)) if key.is_keyless else []
         return self._site.render(
@@ -125,9 +123,9 @@ class SettingsPages(PageGroup):
 
     async def confirm_delete(self, visit: Visit) -> Response:
         """Ask for confirmation."""
-        key = await self._key(visit)
-        if key is None or key.is_keyless:
-            return self._site.not_found(visit)
+        key = here(await self._key(visit))
+        if key.is_keyless:
+            raise no_such_page()
         used = key.last_used_at
         in_use = used is not None and self._site.clock() - used < _IN_USE
         return self._site.render(visit, "key-delete.html", manage=MANAGE, key=key, in_use=in_use)

@@ -113,8 +113,11 @@ MINUTE = 60_000_000
 
 @given(
     st.lists(
-        st.builds(SlowChange, st.sampled_from("abcdefgh"), st.integers(0, 9), st.integers(0, 20 * MINUTE)),
+        st.builds(
+            SlowChange, st.sampled_from("abcdefghijkl"), st.integers(0, 9), st.integers(0, 20 * MINUTE)
+        ),
         max_size=20,
+        unique_by=lambda change: change.deploy,
     )
 )
 def test_the_slowest_changes_are_the_slowest(changes: list[SlowChange]) -> None:
