@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from gitdailies_cli import find_config
-from gitdailies_cli.commands.start import container
 
 from tests.support.processes import eventually, run, running
 from tests.support.relay.running import configure
@@ -138,5 +137,3 @@ def test_the_variables_of_the_image_are_defaults_only(
     relay = find_config.load_configuration(file).relay
     assert (str(relay.listen), str(relay.status)) == ("127.0.0.1:1", "127.0.0.1:2")
     assert relay.store.path == tmp_path / "own.db"
-    monkeypatch.delenv(HOST)
-    assert container.prefix() == ""
