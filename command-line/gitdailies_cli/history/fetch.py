@@ -139,8 +139,8 @@ def fetch(
         report = handover.send(where, plan, total, folder, watch) if where else None
         if not handover.dry_run and (report is None or not report.stopped):
             pages.finish()
-    for reason, count in sorted(ignored.items()):
-        click.echo(output.printable(f"note: {count:,} gave no event: {reason}"), err=True)
+    notes = (f"note: {count:,} gave no event: {reason}" for reason, count in sorted(ignored.items()))
+    output.lines(notes, err=True)
     if summary is not None:
         outcome.show_summary(summary, counts, names, as_json=handover.as_json)
     if report is not None:

@@ -19,7 +19,7 @@ from gitdailies_core.errors import DeliveryError, Refused, UsageError
 from gitdailies_core.values.secret import Secret
 
 from gitdailies_cli import find_config
-from gitdailies_cli.common_options import naming
+from gitdailies_cli.common_options import CONFIG, naming
 from gitdailies_cli.find_config import URL_VARIABLE
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _LARGEST = 16 * 1024 * 1024
 def server_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of a command that reads: `url`, `key_env` and `config`."""
     for option in (
-        click.option("--config", type=click.Path(path_type=Path), help="the path of gitdailies.yml"),
+        CONFIG,
         click.option(
             "--key-env",
             default=READ_KEY,

@@ -7,7 +7,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-import click
 import msgspec
 from gitdailies_core.events.events import INCIDENT_RESOLVED
 
@@ -101,8 +100,7 @@ def show(found: WhyAnswer, *, as_json: bool) -> None:
         output.as_json(_as_json(found) | ({"others": others} if others else {}))
         return
     for one in (found, *found.others):
-        for line in why_lines.lines(EventReference.of(texts_of(one.event)), one.verdicts):
-            click.echo(output.printable(line))
+        output.lines(why_lines.lines(EventReference.of(texts_of(one.event)), one.verdicts))
 
 
 def _as_json(found: WhyAnswer) -> dict[str, Any]:

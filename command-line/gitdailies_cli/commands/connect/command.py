@@ -16,12 +16,12 @@ from gitdailies_connection.config.load import load
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import ConfigurationError, DeliveryError, GitDailiesError, UsageError
 from gitdailies_core.sources import registry
-from gitdailies_core.sources.connecting import GROUP, Made, Step, Target, Vendor
+from gitdailies_core.sources.connecting import GROUP, Made, Target, Vendor
 from gitdailies_core.values.secret import Secret
 
 from gitdailies_cli import find_config, output
-from gitdailies_cli.commands.connect import bodies, runner
-from gitdailies_cli.commands.connect.plan import Action, Entry, check_undo, decide
+from gitdailies_cli.commands.connect import runner
+from gitdailies_cli.commands.connect.plan import Entry, check_undo, decide
 from gitdailies_cli.commands.connect.relay_watch import RelayWatch
 from gitdailies_cli.commands.connect.runner import Place, VendorApi
 from gitdailies_cli.commands.vendor_options import (
@@ -47,11 +47,6 @@ class _Asked:
     target: Target
     place: Place
     api_url: str
-
-    @property
-    def steps(self) -> Sequence[Step]:
-        """The requests as they are shown, with a made-up secret."""
-        return self.vendor.steps(self.target, None if self.vendor.gives_secret else Secret("shown"))
 
 
 @click.command(short_help="make a webhook at a vendor, store its secret, add the source, test it")
@@ -172,8 +167,9 @@ def _secret(place: Place) -> Secret:
 
 
 def _print(asked: _Asked) -> None:
-    for step in asked.steps:
-        click.echo(f"# {step.call.does}\n{bodies.shown(step.call, asked.api_url)}\n")
+    # As they are sent, with a made-up secret.
+    for step in asked.vendor.steps(asked.target, None if asked.vendor.gives_secret else Secret("shown")):
+        click.echo(f"# {step.call.does}\n{runner.shown(step.call, asked.api_url)}\n")
     click.echo(
         f"# {asked.place.entry.secret_file}, beside {asked.place.path.name}, with mode 600: the secret\n"
     )
@@ -189,8 +185,7 @@ def _connect(
     configuration = load(asked.place.path)
     found = list(asked.vendor.find(api, asked.target))
     here, entry = asked.place.here(), asked.place.entry
-    action = decide(found, here, entry, asked.vendor, asked.target.url, replace_secret=replace_secret)
-    if action is Action.MAKE:
+    if decide(found, here, entry, asked.vendor, asked.target.url, replace_secret=replace_secret):
         asked.place.check_writable()
         steps = asked.vendor.steps(asked.target, secret)
         found = runner.make(asked.vendor, api, asked.target, steps, asked.place, secret)

@@ -12,7 +12,7 @@ from gitdailies_core.errors import UsageError
 
 from gitdailies_cli import output
 from gitdailies_cli.commands import stores
-from gitdailies_cli.common_options import CONFIG, moment, naming, person
+from gitdailies_cli.common_options import CONFIG, JSON, moment, naming, person
 
 if TYPE_CHECKING:
     from gitdailies_server.storage.erasing import Erased, Erasure
@@ -32,7 +32,7 @@ _MOST_NAMED = 20
 @click.option("--yes", is_flag=True, help="do not ask")
 @stores.STORE
 @CONFIG
-@click.option("--json", "as_json", is_flag=True, help="print JSON")
+@JSON
 def erase(
     events: tuple[str, ...],
     repo: str | None,
@@ -146,10 +146,9 @@ def _print(
             ", ".join(output.counted(count, name) for name, count in _positive(result.counts)) or "nothing"
         )
         click.echo(f"{one}: {'erased' if done else 'to erase:'} {counts.replace('bodys', 'bodies')}")
-        for place in () if done else result.places:
-            click.echo(output.printable(f"  {place}"))
-        for name, count in _positive(result.left):
-            click.echo(f"  left, since it counts: {name}, {count:,} times")
+        output.lines(f"  {place}" for place in (() if done else result.places))
+        left = _positive(result.left)
+        output.lines(f"  left, since it counts: {name}, {count:,} times" for name, count in left)
         if result.events:
             shown = ", ".join(map(output.printable, result.events[:_MOST_NAMED]))
             click.echo(f"  erase with --event, if you wish: {shown}")

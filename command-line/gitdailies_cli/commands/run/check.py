@@ -9,17 +9,22 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import click
-from gitdailies_core.errors import GitDailiesError, StoreUnavailable, UsageError
+from gitdailies_connection.check import reachability
+from gitdailies_connection.check.reachability import FAULT, OK, UNPROVEN, Finding
+from gitdailies_connection.check.relays import check_relay
+from gitdailies_core.errors import (
+    ConfigurationError,
+    DeliveryError,
+    GitDailiesError,
+    StoreUnavailable,
+    UsageError,
+)
 
 from gitdailies_cli import find_config, output
+from gitdailies_cli.common_options import JSON
 
 if TYPE_CHECKING:
-    from gitdailies_connection.check.reachability import Finding
-    from gitdailies_connection.config.sections.settings import (
-        Configuration,
-        DoraSettings,
-        RelayAddress,
-    )
+    from gitdailies_connection.config.sections.settings import Configuration, DoraSettings
     from gitdailies_connection.config.sections.sign_in import SignInSettings
     from gitdailies_connection.config.sections.trusted_ci import TrustedCi
     from gitdailies_core.incidents.routing import Routes
@@ -31,7 +36,7 @@ _MARKS = {"ok": "ok      ", "fault": "FAULT   ", "unproven": "unproven"}
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--config", type=click.Path(path_type=Path), help="the same as FILE, as other commands name it")
-@click.option("--json", "as_json", is_flag=True, help="print JSON")
+@JSON
 def check(file: Path | None, config: Path | None, as_json: bool) -> None:
     """Check gitdailies.yml: configuration, secrets, reachability, mirrors, relays. Sends no event.
 
@@ -40,8 +45,6 @@ def check(file: Path | None, config: Path | None, as_json: bool) -> None:
     """
     if file is not None and config is not None:
         raise UsageError("--config: expected FILE or --config, got both")
-    from gitdailies_connection.check import reachability
-
     findings = _findings(file or config)
     if as_json:
         output.as_json({"findings": [vars(finding) for finding in findings]})
@@ -50,20 +53,17 @@ def check(file: Path | None, config: Path | None, as_json: bool) -> None:
             click.echo(output.printable(f"{_MARKS[finding.level]}  {finding.text}"))
             if finding.remedy:
                 click.echo(output.printable(f"          {finding.remedy}"))
-    if any(finding.level == reachability.FAULT for finding in findings):
+    if any(finding.level == FAULT for finding in findings):
         raise click.exceptions.Exit(2)
 
 
 def _findings(file: Path | None) -> list[Finding]:
-    from gitdailies_connection.check import reachability
     from gitdailies_connection.config.load import load_dora_alone
 
     path = find_config.find(file)
     dora = load_dora_alone(path) if path is not None else None
     if dora is not None:
-        finding = reachability.Finding(
-            reachability.OK, f"{path}: valid; it has only dora, so it sends no events"
-        )
+        finding = Finding(OK, f"{path}: valid; it has only dora, so it sends no events")
         return [finding, *_dora(dora), *_names(path, dora)]
     configuration = find_config.load_configuration(path)
     return [
@@ -87,7 +87,6 @@ def _names(path: Path | None, dora: DoraSettings, routes: Routes | None = None) 
         server = find_server(None, READ_KEY, path)
     except GitDailiesError:
         return []
-    from gitdailies_connection.check.reachability import UNPROVEN, Finding
     from gitdailies_core.values.deploy_target import EXAMPLE
     from gitdailies_core.values.renames import folded
     from gitdailies_dora.figures.words.unknown_names import KnownNames, alone, in_services, in_teams
@@ -134,23 +133,12 @@ def _dora(settings: DoraSettings) -> list[Finding]:
         *_mirrors(settings.mirrors),
         *_sign_in(settings.sign_in),
         *_trusted_ci(settings.trusted_ci),
-        *_relays(settings.relay),
+        *(check_relay(relay, os.environ) for relay in settings.relay),
     ]
-
-
-def _relays(relays: Sequence[RelayAddress]) -> list[Finding]:
-    """Ask each relay what the pages ask it: deliveries, with the key, and its version."""
-    if not relays:
-        return []
-    from gitdailies_connection.check.relays import check_relay
-
-    return [check_relay(relay, os.environ) for relay in relays]
 
 
 def _store(configuration: Configuration) -> list[Finding]:
     """Open the relay's store as the relay does, without making one."""
-    from gitdailies_connection.check.reachability import FAULT, OK, UNPROVEN, Finding
-
     where, setting = "relay.store", configuration.relay.store
     if not configuration.sources:
         return []
@@ -177,8 +165,6 @@ def _store(configuration: Configuration) -> list[Finding]:
 
 def _file_to_be(where: str, path: Path) -> Finding:
     """Look whether the relay can make the file of its store; it makes the folder, too."""
-    from gitdailies_connection.check.reachability import FAULT, OK, Finding
-
     folder = next((one for one in path.absolute().parents if one.exists()), path.parent)
     if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK):
         return Finding(OK, f"{where}: the start of the relay makes {path}")
@@ -191,7 +177,6 @@ def _file_to_be(where: str, path: Path) -> Finding:
 
 def _alerts(configuration: Configuration) -> list[Finding]:
     """Say how many of the last alerts of each source would count, if a relay has used the store."""
-    from gitdailies_connection.check.reachability import FAULT, OK, UNPROVEN, Finding
     from gitdailies_connection.config.sections.sources import is_of_alerts
 
     sources = [source for source in configuration.sources.values() if is_of_alerts(source)]
@@ -203,7 +188,7 @@ def _alerts(configuration: Configuration) -> list[Finding]:
 
     findings = []
     try:
-        database = options.store_of(configuration)
+        database = options.store(configuration)
         for source in sources:
             found = last_alerts(database, source, configuration.routes)
             text = f"sources.{source.name}: {found.counting} of the last {found.seen} alerts would count"
@@ -223,7 +208,6 @@ def _alerts(configuration: Configuration) -> list[Finding]:
 
 def _without_route(configuration: Configuration) -> list[Finding]:
     """Name each source that needs a line of `route` and has none: no deploy of it counts."""
-    from gitdailies_connection.check.reachability import UNPROVEN, Finding
     from gitdailies_connection.config.sections.sources import counts_by_route_alone
 
     remedy = "add a line for each word that deploys; `gitdailies sources preview {}` lists those that came"
@@ -238,7 +222,6 @@ def _mirrors(mirrors: Mapping[str, Path]) -> list[Finding]:
     """Check the repositories that figures use, in the same way as the server."""
     if not mirrors:
         return []
-    from gitdailies_connection.check.reachability import FAULT, OK, Finding
     from gitdailies_dora.mirrors.repository import Mirror
 
     findings = []
@@ -257,8 +240,6 @@ def _sign_in(settings: SignInSettings) -> list[Finding]:
     """Ask the provider what a sign-in asks it; one that does not answer now may answer later."""
     if settings.openid is None:
         return []
-    from gitdailies_connection.check.reachability import FAULT, OK, UNPROVEN, Finding
-    from gitdailies_core.errors import ConfigurationError, DeliveryError
     from gitdailies_dora.accounts.single_sign_on.account import SignInRefused
     from gitdailies_dora.accounts.single_sign_on.provider import OpenIdProvider
 
@@ -279,7 +260,6 @@ def _trusted_ci(trusted: Sequence[TrustedCi]) -> list[Finding]:
     """Ask each issuer of ID tokens for its keys, as the DORA server does at the first token."""
     if not trusted:
         return []
-    from gitdailies_connection.check.reachability import OK, UNPROVEN, Finding
     from gitdailies_dora.accounts.single_sign_on.provider import published_keys
 
     findings = []

@@ -13,7 +13,7 @@ from gitdailies_core.errors import UsageError
 
 from gitdailies_cli import find_config
 from gitdailies_cli.commands import stores
-from gitdailies_cli.common_options import LOG_FORMAT, configure_log, naming
+from gitdailies_cli.common_options import CONFIG, LOG_FORMAT, configure_log, naming
 
 if TYPE_CHECKING:
     from gitdailies_connection.config.document.errors import Place
@@ -75,11 +75,7 @@ def _settings(
 
 
 @click.command()
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    help="the path of gitdailies.yml, for its settings under `dora`; default: the one here, if it exists",
-)
+@CONFIG
 @click.option("--listen", default=LISTEN, show_default=True, help="the address to listen on")
 @click.option(
     "--status",

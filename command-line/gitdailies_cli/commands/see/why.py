@@ -10,6 +10,7 @@ from gitdailies_core.error_text import got
 from gitdailies_core.errors import GitDailiesError, UsageError
 
 from gitdailies_cli import find_config, output
+from gitdailies_cli.common_options import JSON
 from gitdailies_cli.receiver import reasons
 from gitdailies_cli.receiver.read_server import find_server, server_options
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 @click.argument("id_", metavar="ID", type=str.strip)
 @click.option("--environment", default="", help="count in this environment; default: production")
 @server_options
-@click.option("--json", "as_json", is_flag=True, help="print JSON")
+@JSON
 def why(
     id_: str, environment: str, url: str | None, key_env: str, config: Path | None, as_json: bool
 ) -> None:
@@ -54,16 +55,9 @@ def why(
         click.echo(f"note: the receiver was not asked: {output.printable(str(not_asked))}", err=True)
     from gitdailies_cli.relay import options, timeline
 
-    if as_json:
-        options.print_json({"relay": stored})
-        return
-    click.echo(
-        "The receiver has no such event or incident. The relay knows:"
-        if not_asked is None
-        else "The relay knows:"
-    )
-    for line in timeline.explanation_lines(stored):
-        click.echo(output.printable(line))
+    head = "" if not_asked else "The receiver has no such event or incident. "
+    lines = [f"{head}The relay knows:", *timeline.explanation_lines(stored)]
+    options.show({"relay": stored}, lines, as_json=as_json)
 
 
 def _of_relay(id_: str, config: Path | None) -> Explanation | None:

@@ -25,7 +25,7 @@ from gitdailies_core.sources.request import FORM, Request
 from gitdailies_core.values.nearest_name import did_you_mean
 
 from gitdailies_cli import find_config, output
-from gitdailies_cli.common_options import body_of
+from gitdailies_cli.common_options import CONFIG, body_of
 
 if TYPE_CHECKING:
     from gitdailies_relay.accepting.interpret import RoutedMessage
@@ -36,9 +36,7 @@ _EXAMPLE_ROUTES = Routes.make({FALLBACK: [Route("example/{service}")]})
 @click.command()
 @click.argument("adapter")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option(
-    "--config", type=click.Path(path_type=Path), help="the path of gitdailies.yml, for services and filters"
-)
+@CONFIG
 @click.option("--form", is_flag=True, help="the bodies are form-encoded")
 @click.option("--json", "as_json", is_flag=True, help="print one line of JSON for each file")
 @click.option(
