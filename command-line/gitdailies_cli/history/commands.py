@@ -145,7 +145,8 @@ def _read_options(mapping: Path | None, timezone: str | None, config: Path | Non
     if mapping is None or not mapped.has_tags:
         return options
     named = {name: mapping.parent / path for name, path in mapped.mirrors.items()}
-    mirrors = {**_mirrors(config), **named}
+    path = find_config.find(config)
+    mirrors = {**(load_dora(path).mirrors if path is not None else {}), **named}
 
     @cache
     def tags(repo: str) -> Mapping[str, str] | None:
@@ -158,12 +159,6 @@ def _read_options(mapping: Path | None, timezone: str | None, config: Path | Non
             raise UsageError(f"mirrors.{repo}: {error}") from None
 
     return replace(options, tags=lambda repo: tags(repo.casefold()))
-
-
-def _mirrors(config: Path | None) -> Mapping[str, Path]:
-    """Return the mirrors of gitdailies.yml, if there is one."""
-    path = find_config.find(config)
-    return load_dora(path).mirrors if path is not None else {}
 
 
 def _notes(result: ReadResult) -> Iterator[str]:
