@@ -75,7 +75,7 @@ def test_both_servers_of_up_are_found(tmp_path: Path) -> None:
         eventually(lambda: alive(process.pid, tmp_path, **environ).returncode == 0)
         done = alive(process.pid, tmp_path, "--ready", **environ)
         assert [line.split()[0] for line in done.stdout.splitlines()] == ["relay", "dora"]
-        eventually(lambda: "/api/events\n" in output.read_text())
+        eventually(lambda: " events\n" in output.read_text())
         printed = output.read_text()
         people = [line for line in printed.splitlines() if not line.startswith("{")]
         assert not any("0.0.0.0" in line for line in people)

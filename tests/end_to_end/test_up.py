@@ -342,7 +342,7 @@ def test_ports_that_cannot_be_written_end_no_server(started):
     in_the_way.rmdir()
 
     assert "cannot write the ports: is a directory" in started.process.printed
-    assert '"events":' in started.paste(started.curl[0])
+    assert started.events()
 
 
 def test_no_secret_is_printed_or_logged(started):

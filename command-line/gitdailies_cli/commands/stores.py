@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +84,13 @@ def only(found: list[Store]) -> Store:
 
 def _of(kind: str) -> Any:
     """Return the module of a kind of server's store. One server may be installed without the other."""
-    return import_module("gitdailies_relay.store.store" if kind == RELAY else "gitdailies_dora.sql.database")
+    if kind == RELAY:
+        from gitdailies_relay.store import store
+
+        return store
+    from gitdailies_dora.sql import database
+
+    return database
 
 
 def of_kind(kind: str, setting: StoreSetting) -> Database:

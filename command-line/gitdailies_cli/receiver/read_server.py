@@ -102,14 +102,13 @@ def find_server(url: str | None, key_env: str, config: Path | None) -> ReadServe
     given = url or os.environ.get(URL_VARIABLE, "").strip()
     where = URL if url else URL_VARIABLE
     path = find_config.find(config)
-    if given:
-        server = _server(given, where)
-        key = _key_of(key_env) or _key_of_folder(key_env, path, server)
-        return ReadServer(server, key, where)
-    if path is None:
-        raise UsageError(f"no server is set: use {URL}, {URL_VARIABLE} or a gitdailies.yml")
-    server = _server(find_config.load_configuration(path).gitdailies.url, str(path))
-    return ReadServer(server, _key_of(key_env) or _key_of_folder(key_env, path, server), str(path))
+    if not given:
+        if path is None:
+            raise UsageError(f"no server is set: use {URL}, {URL_VARIABLE} or a gitdailies.yml")
+        given, where = find_config.load_configuration(path).gitdailies.url, str(path)
+    server = _server(given, where)
+    key = Secret(os.environ.get(key_env, "").strip(), key_env)
+    return ReadServer(server, key or _key_of_folder(key_env, path, server), where)
 
 
 def groups_of(server: ReadServer, query: str) -> Iterator[tuple[dict[str, str], int]]:
@@ -128,10 +127,6 @@ def _server(address: str, where: str) -> str:
     with naming(where):
         # Other commands take the address for events, so these accept it too.
         return addresses.check_receiver(address, allow_http=True).rstrip("/").removesuffix("/webhooks")
-
-
-def _key_of(variable: str) -> Secret:
-    return Secret(os.environ.get(variable, "").strip(), variable)
 
 
 def _key_of_folder(variable: str, path: Path | None, server: str) -> Secret:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +95,7 @@ def _erasure(
     from gitdailies_core.values.erased_text import ErasedText
     from gitdailies_core.values.renames import folded
     from gitdailies_server.storage.erasing import Erasure
+    from gitdailies_server.storage.timestamps import utc_now
 
     if bool(events) + sum(one is not None for one in (repo, before, person)) != 1:
         raise UsageError("erase: say what: --event, --repo, --before or --person, one of them")
@@ -109,19 +109,12 @@ def _erasure(
         with naming("--person"):
             wanted = sys.stdin.readline() if person == "-" else person
             return Erasure(text=ErasedText.make(wanted, inside_words=inside_words))
+    if before is not None and moment(before, "--before") > utc_now():
+        raise UsageError(f"--before: expected a time in the past, got {before}")
     return Erasure(
         events=tuple(dict.fromkeys(id_.strip() for id_ in events)),
-        before=None if before is None else _past(before),
+        before=None if before is None else moment(before, "--before"),
     )
-
-
-def _past(text: str) -> datetime:
-    from gitdailies_server.storage.timestamps import utc_now
-
-    before = moment(text, "--before")
-    if before > utc_now():
-        raise UsageError(f"--before: expected a time in the past, got {text}")
-    return before
 
 
 def _run(one: stores.Store, erasure: Erasure, *, dry: bool) -> Erased:

@@ -19,10 +19,9 @@ from gitdailies_history.files import atomic_file
 
 from gitdailies_cli import find_config, output
 from gitdailies_cli.commands.catalogs import services as decisions
-from gitdailies_cli.commands.catalogs import tables
 from gitdailies_cli.commands.catalogs.backstage import backstage
 from gitdailies_cli.commands.catalogs.cortex import cortex
-from gitdailies_cli.commands.catalogs.files import catalog_files, documents
+from gitdailies_cli.commands.catalogs.files import catalog_files, documents, services_of_table
 from gitdailies_cli.commands.catalogs.services import Imported
 from gitdailies_cli.commands.vendor_options import TOKEN_ENV, TOKEN_FILE, opened, secrets_of, tokens_of
 from gitdailies_cli.common_options import CONFIG, naming
@@ -117,7 +116,7 @@ def _entries(
             raise UsageError("FILE: expected a CSV table, got none")
         for place in places:
             with naming(place):
-                yield from tables.services(yaml_document.read_text(Path(place)), place)
+                yield from services_of_table(yaml_document.read_text(Path(place)), place)
         return
     catalog = _OWN.get(kind) or cast(Catalog, registry.load(kind, GROUP))
     for place in places or (catalog.url,):

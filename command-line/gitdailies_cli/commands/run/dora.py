@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from gitdailies_connection.addresses import parse_listen
@@ -58,20 +58,15 @@ def _settings(
     from gitdailies_connection.config.timezones import zone
 
     settings = DoraSettings() if path is None else load_dora(path)
-    where: dict[Place, str] = dict(settings.where)
-    for name, given in (("window_hours", window_hours), ("timezone", timezone), ("production", production)):
-        if given:
-            where["dora", name] = f"--{name.replace('_', '-')}"
-    settings = replace(settings, where=where)
-    if window_hours is not None:
-        settings = replace(settings, window_hours=window_hours)
     if timezone is not None:
         with naming("--timezone"):
             zone(timezone)
-        settings = replace(settings, timezone=timezone)
     if not all(name.strip() for name in production):
         raise UsageError("--production: expected a name, got an empty one")
-    return replace(settings, production=production) if production else settings
+    flags = {"window_hours": window_hours, "timezone": timezone, "production": production}
+    given: dict[str, Any] = {name: value for name, value in flags.items() if value}
+    where: dict[Place, str] = {("dora", name): f"--{name.replace('_', '-')}" for name in given}
+    return replace(settings, where={**settings.where, **where}, **given)
 
 
 @click.command()

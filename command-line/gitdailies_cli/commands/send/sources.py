@@ -129,7 +129,18 @@ def new(name: str, origin: str, as_pack: bool, config: Path | None) -> None:
     """
     from gitdailies_sources import draft
 
-    body = _last_body(name, config) if origin == "last" else body_of(origin)
+    if origin == "last":
+        from gitdailies_relay.operations.stored_bodies import last_body
+
+        from gitdailies_cli.relay import options
+
+        body = last_body(options.store(find_config.load_configuration(config)), name)
+        if body is None:
+            raise UsageError(
+                f"{name}: no stored delivery; set capture: true for this source, send one, and try again"
+            )
+    else:
+        body = body_of(origin)
     try:
         value = strict_json.loads(body)
     except UnreadableBody as error:
@@ -143,19 +154,6 @@ def new(name: str, origin: str, as_pack: bool, config: Path | None) -> None:
     click.echo(f"    secrets: [{{env: {name.upper().replace('-', '_')}_TOKEN}}]")
     click.echo("    mapping:")
     output.lines(f"      {line}" for line in draft.mapping(value))
-
-
-def _last_body(name: str, config: Path | None) -> bytes:
-    from gitdailies_relay.operations.stored_bodies import last_body
-
-    from gitdailies_cli.relay import options
-
-    body = last_body(options.store(find_config.load_configuration(config)), name)
-    if body is None:
-        raise UsageError(
-            f"{name}: no stored delivery; set capture: true for this source, send one, and try again"
-        )
-    return body
 
 
 @sources.command(short_help="try a source on what the relay has stored")

@@ -231,17 +231,13 @@ def where_to_look(pages: str, data: Path) -> str:
     return f"{look}\nthey count as others do, until `{command(data)} --undo` takes them out again"
 
 
-def command(data: Path) -> str:
-    """Return how a person types this command for the folder *data*, as they typed `gitdailies up`."""
-    line = f"{_typed()} demo"
-    return line if data == find_config.data_folder() else f"{line} --data {quote(shown(data))}"
-
-
-def events_command(data: Path) -> str:
-    """Return how a person lists the events of the servers of *data*."""
-    line = f"{_typed()} events"
-    file = data / find_config.FILE
-    return line if data == find_config.data_folder() else f"{line} --config {quote(shown(file))}"
+def command(data: Path, name: str = "demo") -> str:
+    """Return how a person types `gitdailies demo`, or `events`, for the folder *data*."""
+    line = f"{_typed()} {name}"
+    if data == find_config.data_folder():
+        return line
+    folder = f"--data {quote(shown(data))}"
+    return f"{line} {folder if name == 'demo' else f'--config {quote(shown(data / find_config.FILE))}'}"
 
 
 def _typed() -> str:

@@ -337,6 +337,6 @@ Paste any of these into a second terminal, in this folder. Each run sends a new 
 
 All events that have arrived:
 
-{demo.events_command(data)}
+{demo.command(data, "events")}
 """
     )
