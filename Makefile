@@ -93,6 +93,6 @@ campaign: $(VENV)/.containers ## the long forms at their largest, and the benchm
 		GITDAILIES_HOSTILE_DELIVERIES=1000000 GITDAILIES_HISTORY_KILLS=50 GITDAILIES_HISTORY_ROWS=1000000 \
 		GITDAILIES_ISOLATION_SECONDS=600 GITDAILIES_CATCH_UP_EVENTS=100000 GITDAILIES_CONTRACT_EXAMPLES=500 \
 		GITDAILIES_OVERVIEWS=1000 $(CAMPAIGN)
-	@for each in intake packs_intake delivery figures chance; do $(BIN)/python -m benchmarks.$$each || exit 1; done
+	@for each in intake "intake --packs" delivery figures chance; do $(BIN)/python -m benchmarks.$$each || exit 1; done
 	@if [ -n "$(BEFORE)" ]; then $(BIN)/python -m benchmarks.side_by_side "$(BEFORE)"; fi
 	@$(BIN)/python benchmarks/steps.py

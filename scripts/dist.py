@@ -33,16 +33,10 @@ from scripts.platforms import Folder, folders  # noqa: E402
 SUMS = "SHA256SUMS"
 
 
-def configuration_schema() -> Mapping[str, object]:
-    """Return the schema of gitdailies.yml for editors, which the files of `gitdailies init` name."""
-    found: Mapping[str, object] = json.loads(editor_schema.texts(ROOT)[editor_schema.WRITTEN])
-    return found
-
-
 # For tools that read them: the JSON Schemas of an event and of gitdailies.yml, and the OpenAPI document.
 SCHEMAS: Mapping[str, Callable[[], Mapping[str, object]]] = {
     "event.schema.json": event_schema,
-    "gitdailies.schema.json": configuration_schema,
+    "gitdailies.schema.json": lambda: editor_schema.written(ROOT),
     "openapi.json": document,
 }
 # A module `scripts/builders/FORM.py` has a function `texts(folder: Folder) -> Mapping[str, str]`.

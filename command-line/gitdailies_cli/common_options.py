@@ -14,17 +14,22 @@ import click
 from gitdailies_core.errors import UsageError
 from gitdailies_core.values import times
 
-TEXT, JSON = "text", "json"
+_TEXT = "text"
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SPAN = re.compile(r"([0-9]{1,5})([dhm])")
 _UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
 
 CONFIG = click.option(
-    "--config", type=click.Path(path_type=Path), help="gitdailies.yml; default: the one in this folder"
+    "--config",
+    type=click.Path(path_type=Path),
+    # A group may have it, too: `gitdailies relay --config FILE status`.
+    callback=lambda context, _, given: given or context.obj,
+    help="gitdailies.yml; default: the one in this folder",
 )
+JSON = click.option("--json", "as_json", is_flag=True, help="print JSON")
 LOG_FORMAT = click.option(
     "--log-format",
-    type=click.Choice([TEXT, JSON]),
+    type=click.Choice([_TEXT, "json"]),
     help="the form of log lines; default: text on a terminal, else json",
 )
 
@@ -33,7 +38,7 @@ def configure_log(form: str | None) -> None:
     """Set the log up in the form that was asked for, or in the one that the reader can read."""
     from gitdailies_server.logging import setup
 
-    setup.configure(text=sys.stderr.isatty() if form is None else form == TEXT)
+    setup.configure(text=sys.stderr.isatty() if form is None else form == _TEXT)
 
 
 def ago(text: str, now: datetime) -> datetime | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -57,6 +57,12 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
         # Output to a pipe is not folded, so that a search finds every value in one piece.
         console.width = _PIPED_COLUMNS
     console.print(shown)
+
+
+def lines(texts: Iterable[str], *, err: bool = False) -> None:
+    """Print texts, one a line."""
+    for text in texts:
+        click.echo(printable(text), err=err)
 
 
 def pairs(values: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from gitdailies_core.errors import InvalidEvent, UsageError
 from gitdailies_core.events.events import Event
 
 from gitdailies_cli import output
+from gitdailies_cli.common_options import CONFIG, JSON
 from gitdailies_cli.find_config import KEY_VARIABLE, URL_VARIABLE
 
 
@@ -32,7 +33,7 @@ def delivery_options(
                 "--key-env",
                 help=f"the variable with the key; default: {KEY_VARIABLE}, else gitdailies.yml",
             ),
-            click.option("--config", type=click.Path(path_type=Path), help="the path of gitdailies.yml"),
+            CONFIG,
             click.option(
                 "--timeout", type=click.FloatRange(0.1, 300), default=timeout, help="seconds for each attempt"
             ),
@@ -45,7 +46,7 @@ def delivery_options(
             click.option(
                 "--dry-run", is_flag=True, help="print the events and send nothing; needs no address or key"
             ),
-            click.option("--json", "as_json", is_flag=True, help="print JSON"),
+            JSON,
         )
     ):
         function = option(function)
@@ -76,8 +77,7 @@ def report(
     as_json: bool,
 ) -> None:
     """Send *events* in order, print the results, and exit with the matching code."""
-    for note in notes:
-        click.echo(f"note: {output.printable(note)}", err=True)
+    output.lines((f"note: {note}" for note in notes), err=True)
     if dry_run:
         written = [event.to_wire() for event in events]
         output.as_json({"event": written[0]} if len(written) == 1 else {"events": written})

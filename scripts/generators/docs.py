@@ -1,9 +1,9 @@
-"""Generated parts of docs/: fields of events, settings, an example of an error, commands with options."""
+"""Generated parts of docs/: fields of events, settings, an error, commands, and what each store holds."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,9 @@ from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.events.dialect import VERIFIED
 from gitdailies_core.events.events import KINDS
 from gitdailies_core.events.kind import Kind
+from gitdailies_dora.sql.held_text import HELD as DORA
+from gitdailies_relay.store.held_text import HELD as RELAY
+from gitdailies_server.storage.held_text import Held
 
 from scripts.generators import replace, table
 
@@ -26,10 +29,14 @@ def texts(root: Path) -> Mapping[str, str]:
         events = replace(events, kind.word, fields(kind))
     settings = (root / "docs/configuration.md").read_text(encoding="utf-8")
     settings = replace(settings, "complaint", complaint(settings))
+    privacy = (root / "docs/privacy.md").read_text(encoding="utf-8")
+    for name, held in (("receiver", DORA), ("relay", RELAY)):
+        privacy = replace(privacy, name, table_of_stores(held))
     commands = (root / "docs/command-line.md").read_text(encoding="utf-8")
     return {
         "docs/events.md": events,
         "docs/configuration.md": replace(settings, "settings", table_of_settings()),
+        "docs/privacy.md": privacy,
         "docs/command-line.md": replace(commands, "commands", "\n\n".join(commands_of(gitdailies))),
     }
 
@@ -43,6 +50,16 @@ def fields(kind: Kind) -> str:
         rows.append((name, need, field.about, field.type.expected))
     example = json.dumps(dict(kind.example), indent=2, ensure_ascii=False)
     return table(("field", "", "what", "form"), rows) + f"\n\n```json\n{example}\n```"
+
+
+def table_of_stores(held: Iterable[Held]) -> str:
+    """Write a row for each table, as `gitdailies erase` reads them."""
+    head = ("table", "columns", "what", "how long", "erased by", "`--person`")
+    rows = []
+    for line in held:
+        columns = ", ".join(f"`{column}`" for column in line.columns)
+        rows.append((f"`{line.table}`", columns, line.what, line.kept, line.erased, line.treatment.value))
+    return table(head, rows)
 
 
 def complaint(page: str) -> str:

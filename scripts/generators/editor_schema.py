@@ -19,8 +19,13 @@ _PREFIX = "pack-"
 
 
 def texts(root: Path) -> Mapping[str, str]:
+    return {WRITTEN: json.dumps(written(root), indent=2, ensure_ascii=False) + "\n"}
+
+
+def written(root: Path) -> dict[str, Any]:
+    """Return the schema of gitdailies.yml for editors, which the files of `gitdailies init` name."""
     given = (json.loads((root / path).read_text(encoding="utf-8")) for path in (CONFIGURATION, PACK))
-    return {WRITTEN: json.dumps(combined(*given), indent=2, ensure_ascii=False) + "\n"}
+    return combined(*given)
 
 
 def combined(configuration: dict[str, Any], pack: Mapping[str, Any]) -> dict[str, Any]:

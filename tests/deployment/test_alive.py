@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from gitdailies_cli import find_config
-from gitdailies_cli.commands.start import container
 
 from tests.support.processes import eventually, run, running
 from tests.support.relay.running import configure
@@ -76,7 +75,7 @@ def test_both_servers_of_up_are_found(tmp_path: Path) -> None:
         eventually(lambda: alive(process.pid, tmp_path, **environ).returncode == 0)
         done = alive(process.pid, tmp_path, "--ready", **environ)
         assert [line.split()[0] for line in done.stdout.splitlines()] == ["relay", "dora"]
-        eventually(lambda: "/api/events\n" in output.read_text())
+        eventually(lambda: " events\n" in output.read_text())
         printed = output.read_text()
         people = [line for line in printed.splitlines() if not line.startswith("{")]
         assert not any("0.0.0.0" in line for line in people)
@@ -138,5 +137,3 @@ def test_the_variables_of_the_image_are_defaults_only(
     relay = find_config.load_configuration(file).relay
     assert (str(relay.listen), str(relay.status)) == ("127.0.0.1:1", "127.0.0.1:2")
     assert relay.store.path == tmp_path / "own.db"
-    monkeypatch.delenv(HOST)
-    assert container.prefix() == ""

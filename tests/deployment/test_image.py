@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 from functools import partial
@@ -72,13 +71,9 @@ def test_one_line_gives_both_servers_and_lines_to_paste(images: Engine, tmp_path
     log = images.podman("logs", name)
     assert re.search(r"first owner: open http://127\.0\.0\.1:8700/join/\S+", log)
     (demo,) = [line for line in log.splitlines() if " demo pagerduty " in line]
-    (listing,) = [line for line in log.splitlines() if line.endswith("/api/events")]
-    # No port is published here, so the container's own address is in place of this machine's.
-    here, there = "http://127.0.0.1:", f"http://{images.address(name)}:"
-    curl = images.typed(f"{demo.partition('  #')[0]} --curl", tmp_path)
-    answer = json.loads(images.typed(curl.replace(here, there), tmp_path))
-    assert len(answer["events"]) == 1
-    eventually(lambda: "incidentStarted" in images.typed(listing.replace(here, there), tmp_path))
+    (listing,) = [line for line in log.splitlines() if line.endswith(" gitdailies events")]
+    images.typed(demo, tmp_path)
+    eventually(lambda: "incidentStarted" in images.typed(listing, tmp_path))
     proved(images, name)
 
 

@@ -49,7 +49,7 @@ def copying(folder: Path) -> Iterator[None]:
 def up(folder: Path, name: str) -> tuple[Process, str]:
     port = free_port()
     process = Process(folder, "up", "--dora-port", port, "--relay-port", free_port(), name=name)
-    process.wait_for("/api/events\n")
+    process.wait_for(" events\n")
     return process, f"http://127.0.0.1:{port}"
 
 

@@ -165,7 +165,7 @@ def machine(tmp_path_factory):
     relay = free_port()
     dora = free_port()
     process = Process(folder, "up", "--dora-port", dora, "--relay-port", relay, name="up")
-    process.wait_for("/api/events\n")
+    process.wait_for(" events\n")
     pagerduty("incident.triggered", "Q1LARK7XW2M4CD").post(f"http://127.0.0.1:{relay}").raise_for_status()
     (folder / "opened.json").write_text(blocks("json", [ROOT / "docs/sources.md"])[0].values[0])
     for name in ("checkout-api", "pay"):

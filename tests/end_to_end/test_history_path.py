@@ -48,7 +48,7 @@ def type_in(tmp_path: Path) -> Iterator[Callable[[str], str]]:
         return ran.stdout
 
     try:
-        up.wait_for("/api/events\n")
+        up.wait_for(" events\n")
         yield type_
     finally:
         up.stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from gitdailies_core.errors import UsageError
@@ -82,27 +82,26 @@ def only(found: list[Store]) -> Store:
     return found[0]
 
 
+def _of(kind: str) -> Any:
+    """Return the module of a kind of server's store. One server may be installed without the other."""
+    if kind == RELAY:
+        from gitdailies_relay.store import store
+
+        return store
+    from gitdailies_dora.sql import database
+
+    return database
+
+
 def of_kind(kind: str, setting: StoreSetting) -> Database:
     """Return the database of a kind of server at an address."""
-    # One server may be installed without the other.
-    if kind == RELAY:
-        import gitdailies_relay.store.store
-
-        return gitdailies_relay.store.store.database_of(setting)
-    import gitdailies_dora.sql.database
-
-    return gitdailies_dora.sql.database.database_of(setting)
+    database: Database = _of(kind).database_of(setting)
+    return database
 
 
 def migrate(kind: str, database: Database) -> None:
     """Bring a store to this version's schema."""
-    import gitdailies_dora.sql.database
-    import gitdailies_relay.store.store
-
-    if kind == RELAY:
-        gitdailies_relay.store.store.migrate(database)
-    else:
-        gitdailies_dora.sql.database.migrate(database)
+    _of(kind).migrate(database)
 
 
 def kind_of(file: Path) -> str:
@@ -127,16 +126,10 @@ def place_of(kind: str, store: str | None, config: Path | None) -> StoreSetting:
 
 def refuse_newer(kind: str, file: Path) -> None:
     """Raise ConfigurationError for a file with a newer schema than this version's."""
-    import gitdailies_dora.sql.database
-    import gitdailies_relay.store.store
     from gitdailies_server.storage import migrations
     from gitdailies_server.storage.sqlite import SqliteDatabase
 
-    folders = {
-        RELAY: gitdailies_relay.store.store.MIGRATIONS,
-        RECEIVER: gitdailies_dora.sql.database.MIGRATIONS,
-    }
-    migrations.refuse_newer(SqliteDatabase(file), folders[kind])
+    migrations.refuse_newer(SqliteDatabase(file), _of(kind).MIGRATIONS)
 
 
 def ask(question: str, command: str) -> None:

@@ -13,8 +13,8 @@ from gitdailies_core.sources.history import CatchesUp, FailedDelivery
 from gitdailies_core.values import times
 
 from gitdailies_cli import find_config, output
-from gitdailies_cli.commands.vendor_options import opened, secrets_of, tokens_of
-from gitdailies_cli.common_options import moment
+from gitdailies_cli.commands.vendor_options import TOKEN_ENV, TOKEN_FILE, opened, secrets_of, tokens_of
+from gitdailies_cli.common_options import CONFIG, JSON, moment
 from gitdailies_cli.history.fetch import read_by
 from gitdailies_cli.output import DONE, NOT_DELIVERED, PARTLY, REFUSED
 
@@ -36,13 +36,11 @@ _MOST = 1_000
     "--most", type=click.IntRange(1), default=_MOST, show_default=True, help="send no more than these"
 )
 @click.option("--print", "print_", is_flag=True, help="show what failed, and change nothing")
-@click.option("--token-env", multiple=True, help="environment variable of the token")
-@click.option(
-    "--token-file", multiple=True, type=click.Path(path_type=Path), help="file that holds the token"
-)
+@TOKEN_ENV
+@TOKEN_FILE
 @click.option("--api-url", help="another URL of the API, as https://HOST/api/v3")
-@click.option("--config", type=click.Path(path_type=Path), help="gitdailies.yml; its sources may be named")
-@click.option("--json", "as_json", is_flag=True, help="print JSON")
+@CONFIG
+@JSON
 def catch_up(
     source: str,
     repo: tuple[str, ...],

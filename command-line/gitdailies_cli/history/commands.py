@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ from zoneinfo import ZoneInfo
 import click
 from gitdailies_connection.config.document import yaml_document
 from gitdailies_connection.config.load import load_dora
-from gitdailies_core.errors import UsageError
+from gitdailies_core.errors import GitDailiesError, UsageError
 from gitdailies_history.files import atomic_file, formats
 from gitdailies_history.files.mapping import Mapped
 from gitdailies_history.files.rows import ReadOptions
@@ -24,7 +25,6 @@ from gitdailies_cli.history import outcome
 from gitdailies_cli.history.catch_up import catch_up
 from gitdailies_cli.history.fetch import fetch
 from gitdailies_cli.history.handover import Handover, handover_options, summed_up
-from gitdailies_cli.history.tag_commits import TagCommits
 from gitdailies_cli.output import PARTLY, counted
 
 if TYPE_CHECKING:
@@ -145,13 +145,20 @@ def _read_options(mapping: Path | None, timezone: str | None, config: Path | Non
     if mapping is None or not mapped.has_tags:
         return options
     named = {name: mapping.parent / path for name, path in mapped.mirrors.items()}
-    return replace(options, tags=TagCommits({**_mirrors(config), **named}))
-
-
-def _mirrors(config: Path | None) -> Mapping[str, Path]:
-    """Return the mirrors of gitdailies.yml, if there is one."""
     path = find_config.find(config)
-    return load_dora(path).mirrors if path is not None else {}
+    mirrors = {**(load_dora(path).mirrors if path is not None else {}), **named}
+
+    @cache
+    def tags(repo: str) -> Mapping[str, str] | None:
+        """Return the commit of each tag, None for a repository without a mirror."""
+        from gitdailies_dora.mirrors.repository import Mirror
+
+        try:
+            return Mirror(mirrors[repo]).tags() if repo in mirrors else None
+        except GitDailiesError as error:
+            raise UsageError(f"mirrors.{repo}: {error}") from None
+
+    return replace(options, tags=lambda repo: tags(repo.casefold()))
 
 
 def _notes(result: ReadResult) -> Iterator[str]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 import click
 from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.sections.settings import Configuration, Source
-from gitdailies_core.errors import DeliveryError, Refused, UsageError
+from gitdailies_core.errors import DeliveryError, GitDailiesError, Refused, UsageError
 from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.sources import history, registry
 from gitdailies_core.sources.history import MayCountTwice, PerSource, Reader, Window
@@ -35,7 +34,7 @@ from gitdailies_cli.commands.vendor_options import (
     tokens_of,
 )
 from gitdailies_cli.common_options import moment
-from gitdailies_cli.history import live, outcome
+from gitdailies_cli.history import outcome
 from gitdailies_cli.history.handover import Handover, handover_options, summed_up
 
 if TYPE_CHECKING:
@@ -127,38 +126,33 @@ def fetch(
         ImportProgress(folder / "refused.ndjson") as watch,
     ):
         ignored: Counter[str] = Counter()
-        with _advice_after_interrupt(pages, watch):
+        try:
             _read(asked, plan, pages, watch, ignored, handover.retries)
             total = plan.count()
             summary = None if where else summed_up(plan)
             if output_ is not None:
-                _write(plan, output_)
+                # What `gitdailies history import` takes.
+                with atomic_file.written(output_, "--output") as file:
+                    file.writelines(f"{entry.body}\n".encode() for entry in plan.entries())
+        except KeyboardInterrupt:
+            read = output.counted(pages.count(), "page")
+            watch.say(
+                f"interrupted after {read}; nothing was sent; run the same command within a day to continue"
+            )
+            raise
         counts = {"rows": total + plan.repeated, "bad": 0}
         counts |= {"repeated": plan.repeated, "unpaired": plan.unpaired}
         names = plan.unpaired_incidents
         report = handover.send(where, plan, total, folder, watch) if where else None
         if not handover.dry_run and (report is None or not report.stopped):
             pages.finish()
-    for reason, count in sorted(ignored.items()):
-        click.echo(output.printable(f"note: {count:,} gave no event: {reason}"), err=True)
+    notes = (f"note: {count:,} gave no event: {reason}" for reason, count in sorted(ignored.items()))
+    output.lines(notes, err=True)
     if summary is not None:
         outcome.show_summary(summary, counts, names, as_json=handover.as_json)
     if report is not None:
         outcome.show_report(report, counts, names, total, as_json=handover.as_json)
         raise click.exceptions.Exit(outcome.exit_code(report, bad=0))
-
-
-@contextmanager
-def _advice_after_interrupt(state: State, watch: ImportProgress) -> Iterator[None]:
-    """On Ctrl-C before sending, say how many pages are stored and how to continue."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        read = output.counted(state.count(), "page")
-        watch.say(
-            f"interrupted after {read}; nothing was sent; run the same command within a day to continue"
-        )
-        raise
 
 
 def _read(
@@ -250,7 +244,7 @@ def _apart_from_live(asked: _Asked, live_since: str | None) -> _Asked:
         )
     if not why:
         return asked
-    until = live.end(
+    until = end_before_live(
         why,
         source=asked.source.name,
         configuration=asked.configuration,
@@ -260,8 +254,53 @@ def _apart_from_live(asked: _Asked, live_since: str | None) -> _Asked:
     return replace(asked, until=until)
 
 
-def _write(plan: Plan, path: Path) -> None:
-    """Write NDJSON that `gitdailies history import` takes."""
-    with atomic_file.written(path, "--output") as file:
-        for entry in plan.entries():
-            file.write(f"{entry.body}\n".encode())
+def end_before_live(
+    why: str,
+    *,
+    source: str,
+    configuration: Configuration | None,
+    until: datetime | None,
+    live_since: datetime | None,
+) -> datetime | None:
+    """Return the end of the window, or None for now. *why* says what may count twice.
+
+    A source has no live events if gitdailies.yml does not name it, or if the relay's store here holds
+    nothing from it. Raises UsageError if there may be live events and no time is given.
+    """
+    may_be_live = configuration is not None and source in configuration.sources
+    known, first = _first_delivery(configuration, source) if configuration and may_be_live else (True, None)
+    if live_since is None:
+        if known and first is None:
+            return until
+        hint = f" (no later than {times.text_of(first)}, by its store)" if first else ""
+        raise UsageError(
+            f"--live-since: expected the time of the relay's first event from {source}{hint}, got none: "
+            f"{why}; --overlap fetches it anyway"
+        )
+    if first is not None and first < live_since:
+        raise UsageError(
+            f"--live-since: expected no later than {times.text_of(first)}, when the relay's store has a"
+            f" delivery of {source}, got {times.text_of(live_since)}"
+        )
+    if until is not None and until > live_since:
+        raise UsageError(
+            f"--until: expected no later than --live-since, got {times.text_of(until)}: {why}; "
+            "--overlap fetches it anyway"
+        )
+    return until or (live_since if live_since < datetime.now(UTC) else None)
+
+
+def _first_delivery(configuration: Configuration, source: str) -> tuple[bool, datetime | None]:
+    """Return whether the relay's store can be read, and the time of its oldest delivery that counted."""
+    store = configuration.relay.store
+    if store.path is not None and not store.path.is_file():
+        # The relay may run on another machine.
+        return False, None
+    try:
+        from gitdailies_relay.operations.status import first_delivery
+        from gitdailies_relay.store.store import database_of, reading
+
+        with reading(database_of(store)) as session:
+            return True, first_delivery(session, source)
+    except (GitDailiesError, ImportError):
+        return False, None

@@ -12,13 +12,12 @@ from typing import IO, Self
 import click
 from gitdailies_history.sending.verdicts import Verdict
 from rich.console import Console
-from rich.filesize import decimal
 from rich.progress import (
     BarColumn,
+    MofNCompleteColumn,
     Progress,
-    ProgressColumn,
     SpinnerColumn,
-    Task,
+    TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -27,22 +26,6 @@ from rich.text import Text
 from gitdailies_cli.output import printable
 
 MOST_SHOWN = 20
-
-
-class _Done(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        done = _sized(task, task.completed)
-        return Text(done if task.total is None else f"{done} of {_sized(task, task.total)}")
-
-
-class _Rate(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{_sized(task, speed)}/s")
-
-
-def _sized(task: Task, count: float) -> str:
-    return decimal(int(count)) if task.fields.get("in_bytes") else f"{count:,.0f}"
 
 
 class ImportProgress:
@@ -54,8 +37,8 @@ class ImportProgress:
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
             BarColumn(),
-            _Done(),
-            _Rate(),
+            MofNCompleteColumn(),
+            TaskProgressColumn(show_speed=True),
             TimeRemainingColumn(),
             console=console,
             disable=not console.is_terminal,
@@ -85,7 +68,7 @@ class ImportProgress:
     @contextmanager
     def reading(self, name: str, size: int | None = None) -> Iterator[Callable[[int], None]]:
         """Show how many of *size* bytes were read, or without it how many pages; yield what advances it."""
-        task = self._progress.add_task(f"reading {printable(name)}", total=size, in_bytes=size is not None)
+        task = self._progress.add_task(f"reading {printable(name)}", total=size)
         try:
             yield partial(self._progress.advance, task)
         finally:

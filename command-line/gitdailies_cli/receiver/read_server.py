@@ -19,7 +19,7 @@ from gitdailies_core.errors import DeliveryError, Refused, UsageError
 from gitdailies_core.values.secret import Secret
 
 from gitdailies_cli import find_config
-from gitdailies_cli.common_options import naming
+from gitdailies_cli.common_options import CONFIG, naming
 from gitdailies_cli.find_config import URL_VARIABLE
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _LARGEST = 16 * 1024 * 1024
 def server_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of a command that reads: `url`, `key_env` and `config`."""
     for option in (
-        click.option("--config", type=click.Path(path_type=Path), help="the path of gitdailies.yml"),
+        CONFIG,
         click.option(
             "--key-env",
             default=READ_KEY,
@@ -102,14 +102,13 @@ def find_server(url: str | None, key_env: str, config: Path | None) -> ReadServe
     given = url or os.environ.get(URL_VARIABLE, "").strip()
     where = URL if url else URL_VARIABLE
     path = find_config.find(config)
-    if given:
-        server = _server(given, where)
-        key = _key_of(key_env) or _key_of_folder(key_env, path, server)
-        return ReadServer(server, key, where)
-    if path is None:
-        raise UsageError(f"no server is set: use {URL}, {URL_VARIABLE} or a gitdailies.yml")
-    server = _server(find_config.load_configuration(path).gitdailies.url, str(path))
-    return ReadServer(server, _key_of(key_env) or _key_of_folder(key_env, path, server), str(path))
+    if not given:
+        if path is None:
+            raise UsageError(f"no server is set: use {URL}, {URL_VARIABLE} or a gitdailies.yml")
+        given, where = find_config.load_configuration(path).gitdailies.url, str(path)
+    server = _server(given, where)
+    key = Secret(os.environ.get(key_env, "").strip(), key_env)
+    return ReadServer(server, key or _key_of_folder(key_env, path, server), where)
 
 
 def groups_of(server: ReadServer, query: str) -> Iterator[tuple[dict[str, str], int]]:
@@ -128,10 +127,6 @@ def _server(address: str, where: str) -> str:
     with naming(where):
         # Other commands take the address for events, so these accept it too.
         return addresses.check_receiver(address, allow_http=True).rstrip("/").removesuffix("/webhooks")
-
-
-def _key_of(variable: str) -> Secret:
-    return Secret(os.environ.get(variable, "").strip(), variable)
 
 
 def _key_of_folder(variable: str, path: Path | None, server: str) -> Secret:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from gitdailies_cli.output import moment
@@ -14,13 +15,6 @@ if TYPE_CHECKING:
 ALL = "all"
 # With these words an event may count later, without any doing of a person.
 _LATER = frozenset({"pending", "open"})
-FIGURES: Mapping[str, str] = {
-    "deploymentFrequency": "deployment frequency",
-    "changeLeadTime": "change lead time",
-    "changeFailRate": "change fail rate",
-    "failedDeploymentRecoveryTime": "failed deployment recovery time",
-    "deploymentReworkRate": "deployment rework rate",
-}
 
 
 def lines(event: EventReference, verdicts: Sequence[FigureVerdict]) -> Iterator[str]:
@@ -55,4 +49,5 @@ def _counts_in(verdict: FigureVerdict) -> str:
 
 
 def _figure(verdict: FigureVerdict) -> str:
-    return FIGURES.get(verdict.figure, verdict.figure)
+    # The API writes deploymentFrequency.
+    return re.sub("[A-Z]", lambda capital: f" {capital[0].lower()}", verdict.figure)

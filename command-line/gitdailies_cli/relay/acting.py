@@ -1,4 +1,4 @@
-"""Subcommands that act on the store of a relay, which may be running: replay to discard, pause, resume."""
+"""Subcommands that act on the store of a relay, which may be running: replay to discard, pause to confirm."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 from gitdailies_core.error_text import got
-from gitdailies_core.errors import UsageError
+from gitdailies_core.errors import DeliveryError, UsageError
 
-from gitdailies_cli import common_options, output
+from gitdailies_cli import common_options, find_config, output
+from gitdailies_cli.common_options import CONFIG, JSON
 from gitdailies_cli.relay import options, status_text
-from gitdailies_cli.relay.options import CONFIG, ID, JSON, SINCE, SOURCE, UNTIL
+from gitdailies_cli.relay.options import ID, SINCE, SOURCE, UNTIL
 
 # Larger than any delivery that the relay accepts.
 _LARGEST_BODY = 1024 * 1024
@@ -33,9 +34,7 @@ _LARGEST_BODY = 1024 * 1024
 )
 @CONFIG
 @JSON
-@click.pass_context
 def replay(
-    ctx: click.Context,
     id_: str | None,
     source: str | None,
     since: str | None,
@@ -73,15 +72,16 @@ def replay(
         )
     if body is not None and id_ is None:
         raise UsageError("--body: name the delivery with --id")
-    database = options.store(ctx, config)
-    configuration = options.configuration(ctx, config)
+    configuration = find_config.load_configuration(config)
+    database = options.store(configuration)
+    options.known_source(source, configuration)
     named = {FILTERED: filtered, operation.IGNORED: ignored, operation.DELIVERED: delivered}
     states = tuple(state for state, wanted in named.items() if wanted)
     if unmapped:
         states = (operation.QUARANTINED, *states)
     selection = operation.ReplaySelection(
         id_,
-        options.known_source(source, configuration),
+        source,
         *options.span(since, until),
         unmapped=unmapped and not (filtered or ignored or delivered),
         states=states or (operation.QUARANTINED, operation.DEAD_LETTERS),
@@ -98,11 +98,7 @@ def replay(
             f"--id: expected a quarantined delivery or a dead letter, got {got(id_)}; "
             "`gitdailies relay failed` lists them; for others add --filtered, --ignored or --delivered"
         )
-    if as_json:
-        options.print_json(replayed)
-        return
-    for line in operation.summary(replayed) or ["nothing to replay"]:
-        click.echo(output.printable(line))
+    options.show(replayed, operation.summary(replayed) or ["nothing to replay"], as_json=as_json)
 
 
 def _body(path: Path) -> bytes:
@@ -120,9 +116,7 @@ def _body(path: Path) -> bytes:
 @click.option("--all", "everything", is_flag=True, help="all dead letters")
 @CONFIG
 @JSON
-@click.pass_context
 def requeue(
-    ctx: click.Context,
     ids: tuple[str, ...],
     source: str | None,
     since: str | None,
@@ -141,9 +135,9 @@ def requeue(
     """
     from gitdailies_relay.operations import replay as operation
 
-    _one_way_to_choose("requeue", ids, source, since, until, everything=everything)
-    database = options.store(ctx, config)
-    configuration = options.configuration(ctx, config)
+    _one_way_to_choose("requeue", ids, source, since, until, everything)
+    configuration = find_config.load_configuration(config)
+    database = options.store(configuration)
     begin, end = options.span(since, until)
     options.known_source(source, configuration)
     events: list[str] = []
@@ -153,10 +147,8 @@ def requeue(
         found = operation.replay(database, configuration.sources, configuration.routes, selection).events
         events += found
         unknown += [id_] if id_ is not None and not found else []
-    if as_json:
-        output.as_json({"events": events, "unknown": unknown})
-    for line in () if as_json else [f"{event}: requeued" for event in events] or ["nothing to requeue"]:
-        click.echo(output.printable(line))
+    lines = [f"{event}: requeued" for event in events] or ["nothing to requeue"]
+    options.show({"events": events, "unknown": unknown}, lines, as_json=as_json)
     if unknown:
         raise UsageError(f"ID: expected dead letters, got {options.listed(unknown)}")
 
@@ -170,9 +162,7 @@ def requeue(
 @click.option("--all", "everything", is_flag=True, help="all dead letters and quarantined deliveries")
 @CONFIG
 @JSON
-@click.pass_context
 def discard(
-    ctx: click.Context,
     ids: tuple[str, ...],
     reason: str,
     source: str | None,
@@ -193,11 +183,12 @@ def discard(
     """
     from gitdailies_relay.operations.acting import discard_ids, discard_selected
 
-    _one_way_to_choose("discard", ids, source, since, until, everything=everything)
+    _one_way_to_choose("discard", ids, source, since, until, everything)
     if not reason.strip():
         raise UsageError("--reason: expected a text, got nothing")
-    database = options.store(ctx, config)
-    options.known_source(source, options.configuration(ctx, config))
+    settings = find_config.load_configuration(config)
+    database = options.store(settings)
+    options.known_source(source, settings)
     begin, end = options.span(since, until)
     who = options.person()
     if ids:
@@ -209,26 +200,14 @@ def discard(
             "ID: expected events that wait, dead letters or quarantined deliveries, got "
             f"{options.listed(done.unknown)}; nothing was discarded"
         )
-    if as_json:
-        output.as_json({"events": done.events, "deliveries": done.deliveries})
-        return
-    for line in [f"{id_}: discarded" for id_ in (*done.events, *done.deliveries)] or ["nothing to discard"]:
-        click.echo(output.printable(line))
+    lines = [f"{id_}: discarded" for id_ in (*done.events, *done.deliveries)] or ["nothing to discard"]
+    options.show({"events": done.events, "deliveries": done.deliveries}, lines, as_json=as_json)
 
 
-def _one_way_to_choose(
-    command: str,
-    ids: tuple[str, ...],
-    source: str | None,
-    since: str | None,
-    until: str | None,
-    *,
-    everything: bool,
-) -> None:
-    limited = bool(source or since or until)
-    if not (ids or limited or everything):
+def _one_way_to_choose(command: str, ids: tuple[str, ...], *limits: object) -> None:
+    if not (ids or any(limits)):
         raise UsageError(f"{command}: say what: ids, --source, --since, --until or --all")
-    if ids and (limited or everything):
+    if ids and any(limits):
         raise UsageError(f"{command}: name ids, or use --source, --since, --until or --all; not both")
 
 
@@ -236,8 +215,7 @@ def _one_way_to_choose(
 @click.option("--reason", default="by hand", help="the reason that status shows")
 @click.option("--source", help="pause only the events of this source")
 @CONFIG
-@click.pass_context
-def pause(ctx: click.Context, reason: str, source: str | None, config: Path | None) -> None:
+def pause(reason: str, source: str | None, config: Path | None) -> None:
     """Stop delivering; deliveries are still accepted and stored.
 
     \b
@@ -247,8 +225,9 @@ def pause(ctx: click.Context, reason: str, source: str | None, config: Path | No
     from gitdailies_relay.operations import acting
     from gitdailies_server.storage.database import transaction
 
-    options.known_source(source, options.configuration(ctx, config))
-    with transaction(options.store(ctx, config)) as session:
+    settings = find_config.load_configuration(config)
+    options.known_source(source, settings)
+    with transaction(options.store(settings)) as session:
         before, now = acting.pause(session, source, person=options.person(), reason=reason)
     if before == now:
         click.echo(f"nothing changed, delivery is {output.printable(status_text.pauses(before))}")
@@ -263,14 +242,14 @@ def pause(ctx: click.Context, reason: str, source: str | None, config: Path | No
 @click.command(short_help="end a pause, deliver at once")
 @click.option("--source", help="end only the pause of this source")
 @CONFIG
-@click.pass_context
-def resume(ctx: click.Context, source: str | None, config: Path | None) -> None:
+def resume(source: str | None, config: Path | None) -> None:
     """End every pause, whatever caused it, and deliver at once. What waits for a retry is sent, too."""
     from gitdailies_relay.operations import acting
     from gitdailies_server.storage.database import transaction
 
-    options.known_source(source, options.configuration(ctx, config))
-    with transaction(options.store(ctx, config)) as session:
+    settings = find_config.load_configuration(config)
+    options.known_source(source, settings)
+    with transaction(options.store(settings)) as session:
         before, now = acting.resume(session, source, person=options.person())
     if before != now:
         click.echo("resumed")
@@ -278,3 +257,57 @@ def resume(ctx: click.Context, source: str | None, config: Path | None) -> None:
         click.echo(f"{source} was not paused")
     else:
         click.echo("delivery was not paused; waiting events are sent at once")
+
+
+@click.command(short_help="confirm a subscription that a vendor asks to confirm")
+@click.argument("source")
+@click.option("--show", "only_show", is_flag=True, help="print the addresses, and open none")
+@CONFIG
+@JSON
+def confirm(source: str, only_show: bool, config: Path | None, as_json: bool) -> None:
+    """Confirm the subscriptions of Amazon SNS to SOURCE.
+
+    SNS sends a request with an address, and sends nothing else until the address was opened. It is
+    opened only if it is one of Amazon SNS, and if the topic is under `allowed` of the source. No
+    redirect is followed. It does no harm to confirm twice.
+
+    \b
+    gitdailies relay confirm aws-sns --show
+    gitdailies relay confirm aws-sns
+    """
+    from gitdailies_relay.intake import certificates
+    from gitdailies_relay.operations.acting import CONFIRMED, note
+    from gitdailies_relay.operations.stored_bodies import handshakes
+    from gitdailies_relay.store.store import reading
+    from gitdailies_server.storage.database import transaction
+
+    settings = find_config.load_configuration(config)
+    options.known_source(source, settings, "SOURCE")
+    database = options.store(settings)
+    with reading(database) as session:
+        asked = handshakes(session, settings.sources[source])
+    wanted = [(one, one.address) for one in asked if one.address is not None]
+    if not wanted and asked:
+        raise UsageError(f"delivery {asked[0].delivery} is not confirmed: {asked[0].refusal}")
+    if not wanted:
+        hint = "" if settings.relay.filtered_days else "; set relay.filtered_days, so that it is stored"
+        raise UsageError(f"{source}: nothing to confirm is stored; add the subscription at the vendor{hint}")
+    for handshake, address in wanted:
+        if not as_json:
+            click.echo(output.printable(f"{handshake.topic} (delivery {handshake.delivery})"))
+            click.echo(output.printable(f"  {address}"))
+        if only_show:
+            continue
+        try:
+            certificates.fetch(address)
+        except DeliveryError as error:
+            raise DeliveryError(
+                f"{handshake.topic}: not confirmed: {error}; the address works for three days, after that"
+                " request the confirmation again at the vendor"
+            ) from None
+        with transaction(database) as session:
+            note(session, CONFIRMED, [handshake.delivery], person=options.person(), reason="")
+        if not as_json:
+            click.echo("  confirmed")
+    if as_json:
+        options.show({"confirmed": not only_show, "handshakes": asked})

@@ -8,11 +8,9 @@ from pathlib import Path
 import click
 
 from gitdailies_cli import find_config
-from gitdailies_cli.common_options import LOG_FORMAT, configure_log
-from gitdailies_cli.relay.acting import discard, pause, replay, requeue, resume
-from gitdailies_cli.relay.handshakes import confirm
+from gitdailies_cli.common_options import CONFIG, LOG_FORMAT, configure_log
+from gitdailies_cli.relay.acting import confirm, discard, pause, replay, requeue, resume
 from gitdailies_cli.relay.incidents import close, incidents
-from gitdailies_cli.relay.options import CONFIG
 from gitdailies_cli.relay.reading import explain, failed, show, status, unmapped
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 from gitdailies_core.errors import UsageError
 
-from gitdailies_cli import output
-from gitdailies_cli.common_options import moment
+from gitdailies_cli import find_config, output
+from gitdailies_cli.common_options import CONFIG, JSON, moment
 from gitdailies_cli.relay import options, status_text
-from gitdailies_cli.relay.options import CONFIG, ID, JSON, SOURCE
+from gitdailies_cli.relay.options import ID, SOURCE
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
@@ -23,10 +23,7 @@ _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 @click.option("--skip", type=click.IntRange(0), default=0, help="skip this many")
 @CONFIG
 @JSON
-@click.pass_context
-def incidents(
-    ctx: click.Context, source: str | None, limit: int, skip: int, config: Path | None, as_json: bool
-) -> None:
+def incidents(source: str | None, limit: int, skip: int, config: Path | None, as_json: bool) -> None:
     """List incidents that were started and not ended, the oldest first.
 
     An incident stays open if its end was lost, or if its vendor never sent one. Resolve it at the vendor,
@@ -39,11 +36,12 @@ def incidents(
     from gitdailies_relay.operations.incidents import open_incidents
     from gitdailies_relay.store.store import reading
 
-    options.known_source(source, options.configuration(ctx, config))
-    with reading(options.store(ctx, config)) as session:
+    settings = find_config.load_configuration(config)
+    options.known_source(source, settings)
+    with reading(options.store(settings)) as session:
         found = open_incidents(session, source=source, limit=limit, skip=skip)
     if as_json:
-        options.print_json(found)
+        options.show(found)
         return
     if not found.total:
         click.echo("no open incidents")
@@ -90,9 +88,7 @@ def _age(seconds: float) -> str:
 @click.option("--source", help="the source of the incident, if several have one with this id")
 @CONFIG
 @JSON
-@click.pass_context
 def close(
-    ctx: click.Context,
     incident: str,
     reason: str,
     at: str | None,
@@ -109,7 +105,7 @@ def close(
 
     if not reason.strip():
         raise UsageError("--reason: expected a text, got nothing")
-    database = options.store(ctx, config)
+    database = options.store(find_config.load_configuration(config))
     events = end(
         database,
         incident,
@@ -118,8 +114,5 @@ def close(
         reason=reason,
         person=options.person(),
     )
-    if as_json:
-        output.as_json({"events": list(events)})
-        return
-    for event in events:
-        click.echo(f"{event}: the end waits to be sent")
+    waiting = [f"{event}: the end waits to be sent" for event in events]
+    options.show({"events": list(events)}, waiting, as_json=as_json)

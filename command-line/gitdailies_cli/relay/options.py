@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,15 +12,13 @@ from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 from gitdailies_core.values.nearest_name import did_you_mean
 
-from gitdailies_cli import common_options, find_config, output
+from gitdailies_cli import common_options, output
 from gitdailies_cli.relay import status_text
 
 if TYPE_CHECKING:
     from gitdailies_connection.relay.answers import ServerState
     from gitdailies_server.storage.database import Database
 
-CONFIG = common_options.CONFIG
-JSON = click.option("--json", "as_json", is_flag=True, help="print JSON")
 SOURCE = click.option("--source", help="a source of gitdailies.yml")
 SINCE = click.option("--since", help="received at or after this time, as 2026-03-04T09:00:00Z")
 UNTIL = click.option("--until", help="received before this time")
@@ -29,18 +26,8 @@ UNTIL = click.option("--until", help="received before this time")
 ID = str.strip
 
 
-def configuration(ctx: click.Context, config: Path | None) -> Configuration:
-    """Read gitdailies.yml, as given to the subcommand or to `relay` itself."""
-    return find_config.load_configuration(config or ctx.obj)
-
-
-def store(ctx: click.Context, config: Path | None) -> Database:
+def store(settings: Configuration) -> Database:
     """Return the relay's database; raises UsageError where no relay has used it yet."""
-    return store_of(configuration(ctx, config))
-
-
-def store_of(settings: Configuration) -> Database:
-    """Return the database of the relay that *settings* are of, in the same way."""
     from gitdailies_relay.store.store import database_of, reading
     from gitdailies_server.storage.sqlite import file_exists
 
@@ -65,23 +52,27 @@ def server_of(settings: Configuration) -> ServerState | None:
     """Return what the server of this relay says of itself, None where none runs here."""
     from gitdailies_relay.operations.status import store_location
 
-    return status_text.server(settings.relay, store_location(settings.relay.store))
+    found = status_text.answer(settings.relay, status_text.Served)
+    uses_it = found is not None and found.server.store == store_location(settings.relay.store)
+    return found.server if found is not None and uses_it else None
 
 
-def print_json(value: object) -> None:
-    """Print an answer of a relay, or several."""
+def show(value: object, texts: Iterable[str] = (), *, as_json: bool = True) -> None:
+    """Print an answer of a relay, or several: as JSON, or as *texts*, one a line."""
     from gitdailies_connection.relay.answers import for_json
 
-    output.as_json(value, for_json)
+    if as_json:
+        output.as_json(value, for_json)
+    else:
+        output.lines(texts)
 
 
-def known_source(name: str | None, settings: Configuration) -> str | None:
-    """Check a `--source`; raises UsageError."""
+def known_source(name: str | None, settings: Configuration, where: str = "--source") -> None:
+    """Check the name of a source; raises UsageError, which names *where* it was given."""
     if name is not None and name not in settings.sources:
-        known = ", ".join(settings.sources)
+        known = ", ".join(settings.sources) or "none"
         near = did_you_mean(name, settings.sources)
-        raise UsageError(f"--source: expected one of {known}, got {got(name)}{near}")
-    return name
+        raise UsageError(f"{where}: expected one of {known}, got {got(name)}{near}")
 
 
 def span(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:

@@ -6,30 +6,29 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from gitdailies_connection.config.sections.settings import Configuration
 from gitdailies_core.error_text import got
-from gitdailies_core.errors import GitDailiesError, UsageError
+from gitdailies_core.errors import UsageError
 
-from gitdailies_cli import output
+from gitdailies_cli import find_config, output
+from gitdailies_cli.common_options import CONFIG, JSON
 from gitdailies_cli.relay import options, status_text, timeline
-from gitdailies_cli.relay.options import CONFIG, ID, JSON
+from gitdailies_cli.relay.options import ID
 
 
 @click.command(short_help="is the server running, what waits, is delivery paused")
 @CONFIG
 @JSON
-@click.pass_context
-def status(ctx: click.Context, config: Path | None, as_json: bool) -> None:
+def status(config: Path | None, as_json: bool) -> None:
     """Show whether the server runs, what waits, dead letters, quarantine, pauses, and each source."""
     from gitdailies_relay.operations.status import status as read
     from gitdailies_relay.store.store import reading
 
-    database = options.store(ctx, config)
-    settings = options.configuration(ctx, config)
+    settings = find_config.load_configuration(config)
+    database = options.store(settings)
     with reading(database) as session:
         current = read(session, settings.sources, database.size(session), options.server_of(settings))
     if as_json:
-        options.print_json(current)
+        options.show(current)
         return
     output.pairs(status_text.pairs(current, settings.relay.status))
     output.table("alerts", ("code", "what"), [(alert.code, alert.text) for alert in current.alerts])
@@ -51,8 +50,7 @@ def status(ctx: click.Context, config: Path | None, as_json: bool) -> None:
 @click.option("--after", default="0-0", help="where the page before ended, as it says itself")
 @CONFIG
 @JSON
-@click.pass_context
-def failed(ctx: click.Context, limit: int, after: str, config: Path | None, as_json: bool) -> None:
+def failed(limit: int, after: str, config: Path | None, as_json: bool) -> None:
     """List dead letters and quarantined deliveries, with their reasons.
 
     A dead letter is an event that the receiver refused or that was given up. A quarantined delivery
@@ -62,10 +60,10 @@ def failed(ctx: click.Context, limit: int, after: str, config: Path | None, as_j
     from gitdailies_relay.store.store import reading
 
     place = deliveries.place_of(after, "--after")
-    with reading(options.store(ctx, config)) as session:
+    with reading(options.store(find_config.load_configuration(config))) as session:
         page = deliveries.failed(session, limit, place)
     if as_json:
-        options.print_json(page)
+        options.show(page)
         return
     total, at = page.total, status_text.moment
     if not page.dead_letters and not page.quarantined:
@@ -95,8 +93,7 @@ def _shown(rows: Sequence[object], total: int) -> str:
 @click.argument("id_", metavar="DELIVERY", type=ID)
 @CONFIG
 @JSON
-@click.pass_context
-def show(ctx: click.Context, id_: str, config: Path | None, as_json: bool) -> None:
+def show(id_: str, config: Path | None, as_json: bool) -> None:
     """Show a delivery: what came, what was decided, and each attempt to send its events.
 
     DELIVERY is its id, or that of one of its events. The body and the headers, without the proof, are
@@ -109,72 +106,44 @@ def show(ctx: click.Context, id_: str, config: Path | None, as_json: bool) -> No
     from gitdailies_relay.operations import deliveries
     from gitdailies_relay.store.store import reading
 
-    settings = options.configuration(ctx, config)
-    with reading(options.store_of(settings)) as session:
+    settings = find_config.load_configuration(config)
+    with reading(options.store(settings)) as session:
         found = deliveries.one(session, id_, settings.routes, settings.path, bodies=True)
     if found is None:
         raise UsageError(f"DELIVERY: expected a delivery or an event of this store, got {got(id_)}")
-    if as_json:
-        options.print_json(found)
-        return
-    for line in timeline.delivery_lines(found):
-        click.echo(output.printable(line))
+    options.show(found, timeline.delivery_lines(found), as_json=as_json)
 
 
 @click.command(short_help="the timeline of an incident, a delivery or an event")
 @click.argument("id_", metavar="ID", type=ID)
 @CONFIG
 @JSON
-@click.pass_context
-def explain(ctx: click.Context, id_: str, config: Path | None, as_json: bool) -> None:
+def explain(id_: str, config: Path | None, as_json: bool) -> None:
     """Show the timeline of an incident or of deploys: deliveries, decisions, occurrences, events, attempts.
 
     ID is the incident's, as its vendor writes it, or that of one of its deliveries or events. Deploys
     have repository and environment. JSON is one object. Where a delivery is about several incidents,
     `others` lists the rest. `paused` and `server` are as in `status`: a pause or a stopped server may be
-    why an event waits. For an id that the store does not know, the receiver is asked, as by
-    `gitdailies why`; if it does not know it either, the code is 2.
+    why an event waits. For what was sent to the receiver without the relay, use `gitdailies why`.
 
     \b
     gitdailies relay explain Q1LARK7XW2M4CD
     gitdailies relay explain 'larkspur/checkout-api production'
     """
-    settings = options.configuration(ctx, config)
-    found = timeline.explanation(settings, id_)
+    found = timeline.explanation(find_config.load_configuration(config), id_)
     if found is None:
-        _of_receiver(id_, settings, as_json=as_json)
-    elif as_json:
-        options.print_json(found)
-    else:
-        for line in timeline.explanation_lines(found):
-            click.echo(output.printable(line))
-
-
-def _of_receiver(id_: str, settings: Configuration, *, as_json: bool) -> None:
-    """Say what the receiver knows of an id that is not in the store; raises UsageError."""
-    from gitdailies_cli.receiver import read_server, reasons
-
-    unknown = f"ID: expected an incident, a delivery or an event of this store, got {got(id_)}"
-    try:
-        server = read_server.find_server(None, read_server.READ_KEY, settings.path)
-        found = reasons.of_receiver(server, id_)
-    except GitDailiesError:
         raise UsageError(
-            f"{unknown}; events that were sent to the receiver without the relay are only there: ask it with "
+            f"ID: expected an incident, a delivery or an event of this store, got {got(id_)}; "
+            "events that were sent to the receiver without the relay are only there: ask it with "
             "`gitdailies why`, which needs a key that may read"
-        ) from None
-    if found is None:
-        raise UsageError(f"{unknown}; the receiver does not know it either")
-    if not as_json:
-        click.echo("The relay has no delivery about it. The receiver has it from elsewhere:")
-    reasons.show(found, as_json=as_json)
+        )
+    options.show(found, timeline.explanation_lines(found), as_json=as_json)
 
 
 @click.command(short_help="lines to paste for services without a repository")
 @CONFIG
 @JSON
-@click.pass_context
-def unmapped(ctx: click.Context, config: Path | None, as_json: bool) -> None:
+def unmapped(config: Path | None, as_json: bool) -> None:
     """Print a line for each service without a repository, to paste into gitdailies.yml.
 
     \b
@@ -184,11 +153,8 @@ def unmapped(ctx: click.Context, config: Path | None, as_json: bool) -> None:
     from gitdailies_relay.operations.services import lines_to_paste, unmapped_services
     from gitdailies_relay.store.store import reading
 
-    configuration = options.configuration(ctx, config)
-    with reading(options.store(ctx, config)) as session:
+    configuration = find_config.load_configuration(config)
+    with reading(options.store(configuration)) as session:
         found = unmapped_services(session, configuration.sources, configuration.routes)
-    if as_json:
-        options.print_json(found)
-        return
-    for line in lines_to_paste(found, fallback=configuration.routes.has_fallback):
-        click.echo(line)
+    lines = lines_to_paste(found, fallback=configuration.routes.has_fallback)
+    options.show(found, lines, as_json=as_json)

@@ -34,12 +34,6 @@ class Served(RelayAnswer, frozen=True):
     server: ServerState
 
 
-def server(relay: RelaySettings, location: str) -> ServerState | None:
-    """Return what the relay on this machine says of itself; None where none uses the store at *location*."""
-    found = answer(relay, Served)
-    return found.server if found is not None and found.server.store == location else None
-
-
 def answer(relay: RelaySettings, wanted: type[Value]) -> Value | None:
     """Return the status of the relay on this machine, None where none answers."""
     if not relay.status.port:

@@ -38,7 +38,7 @@ def explanation(settings: Configuration, id_: str) -> Explanation | None:
     from gitdailies_relay.store import store
     from msgspec import structs
 
-    with store.reading(options.store_of(settings)) as session:
+    with store.reading(options.store(settings)) as session:
         found = reading.timelines(session, id_)
         paused = status.paused(session)
     if not found:

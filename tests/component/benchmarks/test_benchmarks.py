@@ -39,8 +39,8 @@ def rows(done: subprocess.CompletedProcess[str]) -> list[str]:
             ["relay on SQLite", "relay on PostgreSQL", "bare server", "durable peer"],
         ),
         (
-            "packs_intake",
-            ("--seconds=6", "--events=15000"),
+            "intake",
+            ("--packs", "--seconds=6", "--events=15000"),
             ["pagerduty", "pagerduty, scattered", "opsgenie", "alertmanager", "incident-io", "github"],
         ),
         ("delivery", ("--events=600",), ["a simple script", "relay, documented", "relay, ours"]),

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import requests
 from click.testing import CliRunner, Result
+from gitdailies_cli.commands.connect.command import RelayWatch
 from gitdailies_cli.commands.connect.plan import Entry
-from gitdailies_cli.commands.connect.relay_watch import RelayWatch
 from gitdailies_cli.main import gitdailies
 from gitdailies_connection.config.load import load
 from gitdailies_connection.config.template import first_file

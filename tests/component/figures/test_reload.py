@@ -293,7 +293,7 @@ def test_hup_reaches_both_servers_of_up(tmp_path: Path) -> None:
     """At each SIGHUP to `gitdailies up`, the relay and the DORA server reload."""
     ports = [free_port(), free_port()]
     process = Process(tmp_path, "up", "--dora-port", ports[0], "--relay-port", ports[1])
-    process.wait_for("/api/events\n")
+    process.wait_for(" events\n")
     file = tmp_path / "gitdailies-data/gitdailies.yml"
     env = {"GITDAILIES_READ_KEY": (tmp_path / "gitdailies-data/read-key").read_text()}
     text = file.read_text()

@@ -72,12 +72,12 @@ def test_up_reads_the_file_of_its_folder(tmp_path: Path) -> None:
     ports = [free_port(), free_port()]
     options = ("up", "--dora-port", ports[0], "--relay-port", ports[1])
     first = Process(tmp_path, *options, name="first")
-    first.wait_for("/api/events\n")
+    first.wait_for(" events\n")
     first.stop()
     file = data / "gitdailies.yml"
     file.write_text(file.read_text().replace("  # timezone: Europe/Berlin", "  timezone: Europe/Berlin"))
     second = Process(tmp_path, *options, name="second")
-    second.wait_for("/api/events\n")
+    second.wait_for(" events\n")
     env = {"GITDAILIES_READ_KEY": (data / "read-key").read_text()}
     answer = command("metrics", "--url", f"http://127.0.0.1:{ports[0]}", "--json", cwd=tmp_path, env=env)
     second.stop()

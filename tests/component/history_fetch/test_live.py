@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from gitdailies_cli.history import live
+from gitdailies_cli.history.fetch import end_before_live
 from gitdailies_connection.config.load import load
 from gitdailies_core.errors import UsageError
 
@@ -24,7 +24,7 @@ def end(
     until: datetime | None = None,
     live_since: datetime | None = None,
 ) -> datetime | None:
-    return live.end(WHY, source=source, configuration=load(file), until=until, live_since=live_since)
+    return end_before_live(WHY, source=source, configuration=load(file), until=until, live_since=live_since)
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_a_source_without_deliveries_is_fetched_up_to_now(with_delivery: Path) -
     """The window of a source without stored deliveries or configuration ends at --until, or now."""
     assert end(with_delivery, source="datadog") is None
     assert end(with_delivery, source="elsewhere", until=LONG_AGO) == LONG_AGO
-    nowhere = live.end(WHY, source="datadog", configuration=None, until=None, live_since=None)
+    nowhere = end_before_live(WHY, source="datadog", configuration=None, until=None, live_since=None)
     assert nowhere is None
 
 

@@ -13,7 +13,7 @@ import click
 import gitdailies_dora
 import pytest
 from click.testing import CliRunner
-from gitdailies_cli import output
+from gitdailies_cli import find_config, output
 from gitdailies_cli.main import COMMANDS, SECTIONS, gitdailies
 from gitdailies_cli.relay import options, status_text
 from gitdailies_connection import published
@@ -105,8 +105,8 @@ def test_a_timeline_is_one_object_however_many_there_are(
 ) -> None:
     """`relay explain --json` has the fields of the first incident, and those of every other in `others`."""
     timelines = [timeline("a"), *map(timeline, others)]
-    monkeypatch.setattr(options, "configuration", lambda *_: None)
-    monkeypatch.setattr(options, "store_of", lambda *_: None)
+    monkeypatch.setattr(find_config, "load_configuration", lambda *_: None)
+    monkeypatch.setattr(options, "store", lambda *_: None)
     monkeypatch.setattr(store, "reading", nullcontext)
     monkeypatch.setattr(reading, "timelines", lambda *_: timelines)
     monkeypatch.setattr(relay_status, "paused", lambda *_: ())

@@ -33,15 +33,19 @@ def inner(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-class Backstage:
+class Bearer:
+    """A catalog whose API takes a bearer token."""
+
+    def headers(self, token: Secret) -> Mapping[str, str]:
+        return {"Authorization": f"Bearer {token.reveal()}", "Accept": "application/json"}
+
+
+class Backstage(Bearer):
     """The catalog `backstage`. Each company runs its own, so it has no default address."""
 
     name = "backstage"
     url = ""
     token_env = "BACKSTAGE_TOKEN"  # noqa: S105  a name, not a token
-
-    def headers(self, token: Secret) -> Mapping[str, str]:
-        return {"Authorization": f"Bearer {token.reveal()}", "Accept": "application/json"}
 
     def read(self, pages: Pages, *, names: bool) -> Iterator[CatalogEntry]:
         """Yield every entity. The API continues a listing with a cursor."""

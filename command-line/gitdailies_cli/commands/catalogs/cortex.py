@@ -15,24 +15,20 @@ from gitdailies_core.errors import PayloadError
 from gitdailies_core.sources.catalogs import CatalogEntry, CatalogService, LeftOut
 from gitdailies_core.sources.fields import Fields
 from gitdailies_core.sources.history import Pages
-from gitdailies_core.values.secret import Secret
 
-from gitdailies_cli.commands.catalogs.backstage import inner
+from gitdailies_cli.commands.catalogs.backstage import Bearer, inner
 
 _PATH = "/api/v1/catalog/descriptors"
 _PAGE = 250
 _HOSTS = ("github", "gitlab", "bitbucket")
 
 
-class Cortex:
+class Cortex(Bearer):
     """The catalog `cortex`."""
 
     name = "cortex"
     url = "https://api.getcortexapp.com"
     token_env = "CORTEX_API_KEY"  # noqa: S105  a name, not a token
-
-    def headers(self, token: Secret) -> Mapping[str, str]:
-        return {"Authorization": f"Bearer {token.reveal()}", "Accept": "application/json"}
 
     def read(self, pages: Pages, *, names: bool) -> Iterator[CatalogEntry]:
         """Yield every descriptor. Pages are numbered from 0."""

@@ -1,14 +1,16 @@
-"""Read the files of a catalog: each document with its file and line."""
+"""Read the files of a catalog: documents of YAML, and rows of a CSV table, each with its line."""
 
 from __future__ import annotations
 
+import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gitdailies_connection.config.document import yaml_document
 from gitdailies_core.errors import UsageError
+from gitdailies_core.sources.catalogs import CatalogEntry, CatalogService, LeftOut
 
 _BETWEEN_DOCUMENTS = re.compile(r"^---[ \t]*(?:#.*)?$", re.MULTILINE)
 _SUFFIXES = (".yaml", ".yml", ".json")
@@ -50,3 +52,26 @@ def documents(path: Path) -> Iterator[FoundDocument]:
                 line = text.count("\n", 0, begin + blank) + 1
                 yield FoundDocument(value, f"{path}:{line}")
         begin = end[1]
+
+
+def rows(text: str, required: Collection[str]) -> Iterator[tuple[int, Mapping[str, str]]]:
+    """Yield each row with the number of its line, by names of columns in small letters; raises ValueError."""
+    table = csv.DictReader(text.splitlines())
+    columns = [name.strip().casefold() for name in table.fieldnames or ()]
+    if not set(required) <= set(columns):
+        raise ValueError(f"expected the columns {' and '.join(required)}, got {', '.join(columns) or 'none'}")
+    table.fieldnames = columns
+    for row in table:
+        # A row with more cells than columns has them under None.
+        yield table.line_num, {name: (row.get(name) or "").strip() for name in columns}
+
+
+def services_of_table(text: str, file: str) -> Iterator[CatalogEntry]:
+    """Yield the services of a table with the columns `service` and `repo`; raises ValueError."""
+    for number, row in rows(text, ("service", "repo")):
+        where = f"{file}:{number}"
+        if row["service"]:
+            repos = (row["repo"],) if row["repo"] else ()
+            yield CatalogService((row["service"],), repos, where, "its row has no repository")
+        else:
+            yield LeftOut(where, "its row has no service")

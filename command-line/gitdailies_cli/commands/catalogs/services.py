@@ -146,19 +146,6 @@ def as_text(imported: Imported, origin: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def is_generated(text: str) -> bool:
-    """Whether a file was written by this command."""
-    return text.startswith(HEADER)
-
-
-def reports(imported: Imported) -> Sequence[str]:
-    """Return a sentence for each service without a line, and for each entry that was left out."""
-    return [
-        *(f"unmapped: {one.service}: {one.why}" for one in imported.unmapped),
-        *(f"left out: {one.what}: {one.why}" for one in imported.left_out),
-    ]
-
-
 def without_mirror(imported: Imported, mirrored: Collection[str]) -> Sequence[str]:
     """Return the repositories of lines that have no mirror, [] if no repository has one."""
     repos = {line.repo.casefold(): line.repo for line in imported.lines}

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from gitdailies_connection.config.sections.settings import NO_TEAM
 from gitdailies_core.sources.catalogs import LeftOut
 
-from gitdailies_cli.commands.catalogs import tables
 from gitdailies_cli.commands.catalogs.backstage import SLUGS, inner
+from gitdailies_cli.commands.catalogs.files import rows
 
 _OWNED = frozenset({"component", "resource", "api", "system"})
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -94,7 +94,7 @@ def from_codeowners(repo: str, text: str) -> Iterator[Found]:
 
 def from_csv(text: str) -> Iterator[Found]:
     """Read a table with the columns `repo`, `team` and, if wanted, `service`; raises ValueError."""
-    for number, row in tables.rows(text, ("repo", "team")):
+    for number, row in rows(text, ("repo", "team")):
         if row["repo"] and row["team"]:
             yield Owned(row["team"], row["repo"], row.get("service", ""))
         else:

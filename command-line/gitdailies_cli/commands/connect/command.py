@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import secrets as random_secrets
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
@@ -13,16 +15,17 @@ from urllib.parse import urlsplit
 import click
 from gitdailies_connection.addresses import check_receiver, is_loopback
 from gitdailies_connection.config.load import load
+from gitdailies_connection.config.sections.settings import RelaySettings
+from gitdailies_connection.relay.answers import RelayStatus
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import ConfigurationError, DeliveryError, GitDailiesError, UsageError
 from gitdailies_core.sources import registry
-from gitdailies_core.sources.connecting import GROUP, Made, Step, Target, Vendor
+from gitdailies_core.sources.connecting import GROUP, Made, Target, Vendor
 from gitdailies_core.values.secret import Secret
 
 from gitdailies_cli import find_config, output
-from gitdailies_cli.commands.connect import bodies, runner
-from gitdailies_cli.commands.connect.plan import Action, Entry, check_undo, decide
-from gitdailies_cli.commands.connect.relay_watch import RelayWatch
+from gitdailies_cli.commands.connect import runner
+from gitdailies_cli.commands.connect.plan import Entry, check_undo, decide
 from gitdailies_cli.commands.connect.runner import Place, VendorApi
 from gitdailies_cli.commands.vendor_options import (
     TOKEN_ENV,
@@ -34,7 +37,9 @@ from gitdailies_cli.commands.vendor_options import (
 )
 from gitdailies_cli.common_options import CONFIG, naming
 from gitdailies_cli.output import NOT_DELIVERED
+from gitdailies_cli.relay import status_text
 
+_STEP_SECONDS = 0.5
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _RELOAD = "run `gitdailies reload`; a relay on another machine or on PostgreSQL needs SIGHUP"
 
@@ -48,10 +53,40 @@ class _Asked:
     place: Place
     api_url: str
 
-    @property
-    def steps(self) -> Sequence[Step]:
-        """The requests as they are shown, with a made-up secret."""
-        return self.vendor.steps(self.target, None if self.vendor.gives_secret else Secret("shown"))
+
+@dataclass(frozen=True)
+class RelayWatch:
+    """Asks the status address of a relay about one source."""
+
+    relay: RelaySettings
+    source: str
+
+    def answers(self) -> bool:
+        """Whether a relay runs here."""
+        return status_text.answer(self.relay, status_text.Served) is not None
+
+    def knows_source(self) -> bool:
+        """Whether the relay has the source, which it reads from gitdailies.yml at its start and on SIGHUP."""
+        status = self._status()
+        return status is not None and self.source in status.sources
+
+    def last_delivery(self) -> datetime | None:
+        """Return when a delivery of the source came last."""
+        status = self._status()
+        health = status.sources.get(self.source) if status is not None else None
+        return health.last_delivery if health is not None else None
+
+    def wait_for(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Ask until *condition* holds, for at most *seconds*; return whether it did."""
+        end = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() >= end:
+                return False
+            time.sleep(_STEP_SECONDS)
+        return True
+
+    def _status(self) -> RelayStatus | None:
+        return status_text.answer(self.relay, RelayStatus)
 
 
 @click.command(short_help="make a webhook at a vendor, store its secret, add the source, test it")
@@ -117,7 +152,9 @@ def connect(
         _print(asked)
         return
     tokens = tokens_of(asked.vendor, secrets_of(token_env, token_file))
-    secret = None if asked.vendor.gives_secret else _secret(asked.place)
+    secret = None
+    if not asked.vendor.gives_secret:
+        secret = asked.place.stored_secret() or Secret(random_secrets.token_hex(32), "the new secret")
     hidden = [secret] if secret is not None else []
     # Not patient: a person waits for it, and nothing has been made yet.
     more = {"retries": retries, "waits": output.say_wait, "hidden": hidden, "patient": False}
@@ -166,14 +203,10 @@ def _address(relay_url: str) -> str:
     return address
 
 
-def _secret(place: Place) -> Secret:
-    """Return the secret that the source has, or a new one."""
-    return place.stored_secret() or Secret(random_secrets.token_hex(32), "the new secret")
-
-
 def _print(asked: _Asked) -> None:
-    for step in asked.steps:
-        click.echo(f"# {step.call.does}\n{bodies.shown(step.call, asked.api_url)}\n")
+    # As they are sent, with a made-up secret.
+    for step in asked.vendor.steps(asked.target, None if asked.vendor.gives_secret else Secret("shown")):
+        click.echo(f"# {step.call.does}\n{runner.shown(step.call, asked.api_url)}\n")
     click.echo(
         f"# {asked.place.entry.secret_file}, beside {asked.place.path.name}, with mode 600: the secret\n"
     )
@@ -189,8 +222,7 @@ def _connect(
     configuration = load(asked.place.path)
     found = list(asked.vendor.find(api, asked.target))
     here, entry = asked.place.here(), asked.place.entry
-    action = decide(found, here, entry, asked.vendor, asked.target.url, replace_secret=replace_secret)
-    if action is Action.MAKE:
+    if decide(found, here, entry, asked.vendor, asked.target.url, replace_secret=replace_secret):
         asked.place.check_writable()
         steps = asked.vendor.steps(asked.target, secret)
         found = runner.make(asked.vendor, api, asked.target, steps, asked.place, secret)

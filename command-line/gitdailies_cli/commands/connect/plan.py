@@ -15,19 +15,11 @@ person must allow.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from enum import Enum
 from typing import Any, NamedTuple
 
 from gitdailies_connection.config.template import plain_or_quoted
 from gitdailies_core.errors import UsageError
 from gitdailies_core.sources.connecting import Made, Vendor
-
-
-class Action(Enum):
-    """What `gitdailies connect` does."""
-
-    MAKE = "make"
-    ONLY_TEST = "only test"
 
 
 class Entry(NamedTuple):
@@ -79,8 +71,8 @@ class Here(NamedTuple):
 
 def decide(
     found: Sequence[Made], here: Here, entry: Entry, vendor: Vendor, url: str, *, replace_secret: bool = False
-) -> Action:
-    """Return what to do, or raise UsageError with the remedy."""
+) -> bool:
+    """Return whether to make it, or only to test it; raises UsageError with the remedy."""
     if here.source is not None and here.source != entry.value:
         raise UsageError(
             f"sources.{entry.name}: gitdailies.yml has another source of this name; "
@@ -88,7 +80,7 @@ def decide(
         )
     is_here = here.source is not None and here.has_secret
     if found and is_here:
-        return Action.ONLY_TEST
+        return False
     if found:
         made = ", ".join(f"{one.what} {one.id}" for one in found)
         raise UsageError(
@@ -105,7 +97,7 @@ def decide(
             f" sources.{entry.name}; if nothing sends with that one, add --replace-secret,"
             " else name another source with --source"
         )
-    return Action.MAKE
+    return True
 
 
 def check_undo(here: Here, entry: Entry) -> None:

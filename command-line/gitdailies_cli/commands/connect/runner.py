@@ -5,9 +5,11 @@ Whatever fails, what was made is deleted again. If that fails, too, the error na
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +19,11 @@ from gitdailies_connection.config.document.schema_errors import is_secret
 from gitdailies_connection.config.document.yaml_lines import with_entry, without_entry
 from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_core.errors import DeliveryError, GitDailiesError, PayloadError, UsageError
-from gitdailies_core.sources.connecting import Call, Made, Step, Target, Vendor
+from gitdailies_core.sources.connecting import Call, Made, Step, Target, Template, Vendor
 from gitdailies_core.sources.fields import Fields
 from gitdailies_core.values.secret import Secret
 
 from gitdailies_cli.commands import private_files
-from gitdailies_cli.commands.connect import bodies
 from gitdailies_cli.commands.connect.plan import Entry, Here
 
 if TYPE_CHECKING:
@@ -47,8 +48,9 @@ class VendorApi:
 
     def send(self, call: Call) -> Any:
         """Send a call and return the decoded answer; raises DeliveryError, with what the call does."""
+        body = None if call.body is None else json.dumps(_filled(call.body, show=False)).encode()
         try:
-            return self.api.ask(call.path, (), call.method, bodies.sent(call), call.accepted).content
+            return self.api.ask(call.path, (), call.method, body, call.accepted).content
         except DeliveryError as error:
             raise type(error)(f"{call.does}: {error}") from None
 
@@ -124,6 +126,27 @@ class Place:
         except OSError as error:
             reason = (error.strerror or "").lower()
             raise UsageError(f"{self.secret_file}: cannot write it: {reason}") from None
+
+
+def shown(call: Call, url: str) -> str:
+    """Return a request for people, with `***` for each secret, and no header."""
+    head = f"{call.method} {url}{call.path}"
+    if call.body is None:
+        return head
+    return f"{head}\n{json.dumps(_filled(call.body, show=True), indent=2, ensure_ascii=False)}"
+
+
+def _filled(value: Any, *, show: bool) -> Any:
+    # Both are tuples or objects that JSON could not tell from others.
+    if isinstance(value, Secret):
+        return "***" if show else value.reveal()
+    if isinstance(value, Template):
+        return (files(value.package) / value.path).read_text(encoding="utf-8")
+    if isinstance(value, dict):
+        return {name: _filled(one, show=show) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_filled(one, show=show) for one in value]
+    return value
 
 
 def make(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from gitdailies_core.errors import UsageError
 
 from gitdailies_cli import output
 from gitdailies_cli.commands import stores
-from gitdailies_cli.common_options import CONFIG, moment, naming, person
+from gitdailies_cli.common_options import CONFIG, JSON, moment, naming, person
 
 if TYPE_CHECKING:
     from gitdailies_server.storage.erasing import Erased, Erasure
@@ -32,7 +31,7 @@ _MOST_NAMED = 20
 @click.option("--yes", is_flag=True, help="do not ask")
 @stores.STORE
 @CONFIG
-@click.option("--json", "as_json", is_flag=True, help="print JSON")
+@JSON
 def erase(
     events: tuple[str, ...],
     repo: str | None,
@@ -96,6 +95,7 @@ def _erasure(
     from gitdailies_core.values.erased_text import ErasedText
     from gitdailies_core.values.renames import folded
     from gitdailies_server.storage.erasing import Erasure
+    from gitdailies_server.storage.timestamps import utc_now
 
     if bool(events) + sum(one is not None for one in (repo, before, person)) != 1:
         raise UsageError("erase: say what: --event, --repo, --before or --person, one of them")
@@ -109,19 +109,12 @@ def _erasure(
         with naming("--person"):
             wanted = sys.stdin.readline() if person == "-" else person
             return Erasure(text=ErasedText.make(wanted, inside_words=inside_words))
+    if before is not None and moment(before, "--before") > utc_now():
+        raise UsageError(f"--before: expected a time in the past, got {before}")
     return Erasure(
         events=tuple(dict.fromkeys(id_.strip() for id_ in events)),
-        before=None if before is None else _past(before),
+        before=None if before is None else moment(before, "--before"),
     )
-
-
-def _past(text: str) -> datetime:
-    from gitdailies_server.storage.timestamps import utc_now
-
-    before = moment(text, "--before")
-    if before > utc_now():
-        raise UsageError(f"--before: expected a time in the past, got {text}")
-    return before
 
 
 def _run(one: stores.Store, erasure: Erasure, *, dry: bool) -> Erased:
@@ -146,10 +139,9 @@ def _print(
             ", ".join(output.counted(count, name) for name, count in _positive(result.counts)) or "nothing"
         )
         click.echo(f"{one}: {'erased' if done else 'to erase:'} {counts.replace('bodys', 'bodies')}")
-        for place in () if done else result.places:
-            click.echo(output.printable(f"  {place}"))
-        for name, count in _positive(result.left):
-            click.echo(f"  left, since it counts: {name}, {count:,} times")
+        output.lines(f"  {place}" for place in (() if done else result.places))
+        left = _positive(result.left)
+        output.lines(f"  left, since it counts: {name}, {count:,} times" for name, count in left)
         if result.events:
             shown = ", ".join(map(output.printable, result.events[:_MOST_NAMED]))
             click.echo(f"  erase with --event, if you wish: {shown}")

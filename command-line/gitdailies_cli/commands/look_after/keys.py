@@ -9,7 +9,7 @@ from gitdailies_core.values import times
 
 from gitdailies_cli import output
 from gitdailies_cli.commands.run.dora import STORE, database
-from gitdailies_cli.common_options import moment, person
+from gitdailies_cli.common_options import JSON, moment, person
 
 if TYPE_CHECKING:
     from gitdailies_core.values.secret import Secret
@@ -49,7 +49,7 @@ def keys() -> None:
 )
 @click.option("--expires", help="when the key expires, such as 2027-01-01T00:00:00Z; default: never")
 @click.option("--quiet", is_flag=True, help="print only the key")
-@click.option("--json", "as_json", is_flag=True, help="print JSON")
+@JSON
 def create(
     name: str,
     store: str,
@@ -75,7 +75,7 @@ def create(
 @_STORE
 @click.option("--old-until", help="until when the old key works, too; default: for a week")
 @click.option("--quiet", is_flag=True, help="print only the key")
-@click.option("--json", "as_json", is_flag=True, help="print JSON")
+@JSON
 def replace(name: str, store: str, old_until: str | None, quiet: bool, as_json: bool) -> None:
     """Create a key in place of NAME that may do the same, and print it.
 
@@ -105,7 +105,7 @@ def _show_once(secret: Secret, key: Key, *, quiet: bool, as_json: bool) -> None:
 
 @keys.command(name="list")
 @_STORE
-@click.option("--json", "as_json", is_flag=True, help="print JSON")
+@JSON
 def list_(store: str, as_json: bool) -> None:
     """List active keys with what they may do, and their last use."""
     from gitdailies_dora.accounts.keys.key_store import list_keys

@@ -10,6 +10,7 @@ from typing import NamedTuple, cast
 import click
 from gitdailies_connection.config.document import yaml_document
 from gitdailies_connection.config.document.schema_errors import is_secret
+from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.sections.services import INCLUDE, SERVICES
 from gitdailies_core.errors import ConfigurationError, UsageError
 from gitdailies_core.sources import registry
@@ -18,13 +19,12 @@ from gitdailies_history.files import atomic_file
 
 from gitdailies_cli import find_config, output
 from gitdailies_cli.commands.catalogs import services as decisions
-from gitdailies_cli.commands.catalogs import tables
 from gitdailies_cli.commands.catalogs.backstage import backstage
 from gitdailies_cli.commands.catalogs.cortex import cortex
-from gitdailies_cli.commands.catalogs.files import catalog_files, documents
+from gitdailies_cli.commands.catalogs.files import catalog_files, documents, services_of_table
 from gitdailies_cli.commands.catalogs.services import Imported
 from gitdailies_cli.commands.vendor_options import TOKEN_ENV, TOKEN_FILE, opened, secrets_of, tokens_of
-from gitdailies_cli.common_options import naming
+from gitdailies_cli.common_options import CONFIG, naming
 from gitdailies_cli.output import REFUSED
 
 CSV = "csv"
@@ -60,9 +60,7 @@ def services() -> None:
 @TOKEN_ENV
 @TOKEN_FILE
 @click.option("--retries", type=click.IntRange(0), default=8, show_default=True, help="for each request")
-@click.option(
-    "--config", type=click.Path(path_type=Path), help="gitdailies.yml, whose own lines decide; default: here"
-)
+@CONFIG
 def import_(
     kind: str,
     places: tuple[str, ...],
@@ -91,7 +89,9 @@ def import_(
         raise UsageError(
             "--dry-run: expected it with --write, got it alone; without --write nothing is written"
         )
-    entries = _entries(kind, places, names, _secret_options(kind, places, token_env, token_file), retries)
+    if (token_env or token_file) and (kind == CSV or not all(map(_is_address, places))):
+        raise UsageError("--token-env or --token-file: expected neither for files, got one")
+    entries = _entries(kind, places, names, secrets_of(token_env, token_file), retries)
     own = _own(config)
     imported = decisions.decide(entries, own.services)
     text = decisions.as_text(imported, kind)
@@ -104,29 +104,19 @@ def import_(
         raise click.exceptions.Exit(REFUSED)
 
 
-_Secrets = tuple[Sequence[str], Sequence[Path]]
-
-
-def _secret_options(
-    kind: str, places: Sequence[str], token_env: Sequence[str], token_file: Sequence[Path]
-) -> _Secrets:
-    if (token_env or token_file) and (kind == CSV or any(not _is_address(place) for place in places)):
-        raise UsageError("--token-env or --token-file: expected neither for files, got one")
-    return token_env, token_file
-
-
 def _is_address(place: str) -> bool:
     return place.startswith(_ADDRESS)
 
 
 def _entries(
-    kind: str, places: Sequence[str], names: bool, secrets: _Secrets, retries: int
+    kind: str, places: Sequence[str], names: bool, secrets: Sequence[SecretSource], retries: int
 ) -> Iterator[CatalogEntry]:
     if kind == CSV:
         if not places:
             raise UsageError("FILE: expected a CSV table, got none")
         for place in places:
-            yield from _of_table(Path(place))
+            with naming(place):
+                yield from services_of_table(yaml_document.read_text(Path(place)), place)
         return
     catalog = _OWN.get(kind) or cast(Catalog, registry.load(kind, GROUP))
     for place in places or (catalog.url,):
@@ -136,11 +126,6 @@ def _entries(
             yield from _of_files(catalog, Path(place), names)
         else:
             raise UsageError(f"FILE: {kind} has no files; leave it out, or name the address of its API")
-
-
-def _of_table(path: Path) -> Iterator[CatalogEntry]:
-    with naming(str(path)):
-        yield from tables.services(yaml_document.read_text(path), str(path))
 
 
 def _of_files(catalog: ReadsDocuments, path: Path, names: bool) -> Iterator[CatalogEntry]:
@@ -156,11 +141,11 @@ def _of_files(catalog: ReadsDocuments, path: Path, names: bool) -> Iterator[Cata
 
 
 def _of_api(
-    catalog: Catalog, address: str, names: bool, secrets: _Secrets, retries: int
+    catalog: Catalog, address: str, names: bool, secrets: Sequence[SecretSource], retries: int
 ) -> Iterator[CatalogEntry]:
     if not address:
         raise UsageError(f"URL: expected a file, a folder or the address of {catalog.name}, got none")
-    tokens = tokens_of(catalog, secrets_of(*secrets))
+    tokens = tokens_of(catalog, secrets)
     with opened(catalog, address, tokens, retries=retries, waits=output.say_wait, option="URL") as pages:
         yield from catalog.read(pages, names=names)
 
@@ -187,7 +172,7 @@ def _own(config: Path | None) -> _Own:
 
 def _write(path: Path, text: str, *, dry_run: bool) -> None:
     before = yaml_document.read_text(path) if path.exists() else ""
-    if before and not decisions.is_generated(before):
+    if before and not before.startswith(decisions.HEADER):
         raise UsageError(f"--write: {path} was not written by this command; name another file, or remove it")
     if before == text:
         click.echo(f"{path}: nothing changed")
@@ -195,8 +180,7 @@ def _write(path: Path, text: str, *, dry_run: bool) -> None:
         changes = difflib.unified_diff(
             before.splitlines(), text.splitlines(), str(path), str(path), "", "", 0, ""
         )
-        for line in changes:
-            click.echo(output.printable(line))
+        output.lines(changes)
     else:
         with atomic_file.written(path, "--write") as file:
             file.write(text.encode())
@@ -204,8 +188,8 @@ def _write(path: Path, text: str, *, dry_run: bool) -> None:
 
 
 def _report(imported: Imported, mirrored: Collection[str]) -> None:
-    for line in decisions.reports(imported):
-        click.echo(output.printable(line), err=True)
+    output.lines((f"unmapped: {one.service}: {one.why}" for one in imported.unmapped), err=True)
+    output.lines((f"left out: {one.what}: {one.why}" for one in imported.left_out), err=True)
     bare = decisions.without_mirror(imported, mirrored)
     if bare:
         click.echo(f"no mirror: dora.mirrors does not name {', '.join(bare)}", err=True)

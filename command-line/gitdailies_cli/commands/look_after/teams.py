@@ -32,7 +32,7 @@ def teams() -> None:
 @click.option(
     "--from",
     "kind",
-    type=click.Choice([BACKSTAGE, CODEOWNERS, CSV]),
+    type=click.Choice(KINDS),
     required=True,
     help="what the files are",
 )
@@ -49,8 +49,7 @@ def import_(kind: str, files: tuple[str, ...]) -> None:
     gitdailies teams import --from csv teams.csv
     """
     text, left_out = catalogs.as_yaml(found for file in files for found in _read(kind, file))
-    for one in left_out:
-        click.echo(output.printable(f"left out: {one.what}: {one.why}"), err=True)
+    output.lines((f"left out: {one.what}: {one.why}" for one in left_out), err=True)
     if not text:
         raise UsageError("teams: no repository of a team was found; see the lines above")
     click.echo(text, nl=False)

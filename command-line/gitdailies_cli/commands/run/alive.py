@@ -10,6 +10,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -62,17 +63,13 @@ def _fault(address: Listen, path: str) -> str:
     try:
         urllib.request.urlopen(f"http://{address}/{path}", timeout=_SECONDS).close()
     except urllib.error.HTTPError as error:
-        return f"answered {error.code}: {_reason(error.read(2000))}"
+        reason = "no reason given"
+        with suppress(ValueError, KeyError, TypeError):
+            reason = str(json.loads(error.read(2000))["reason"])
+        return f"answered {error.code}: {reason}"
     except OSError as error:
         return f"no answer: {str(getattr(error, 'reason', error)).lower()}"
     return ""
-
-
-def _reason(body: bytes) -> str:
-    try:
-        return str(json.loads(body)["reason"])
-    except (ValueError, KeyError, TypeError):
-        return "no reason given"
 
 
 def _family(process: int) -> list[int]:

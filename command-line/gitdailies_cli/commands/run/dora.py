@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from gitdailies_connection.addresses import parse_listen
@@ -13,7 +13,7 @@ from gitdailies_core.errors import UsageError
 
 from gitdailies_cli import find_config
 from gitdailies_cli.commands import stores
-from gitdailies_cli.common_options import LOG_FORMAT, configure_log, naming
+from gitdailies_cli.common_options import CONFIG, LOG_FORMAT, configure_log, naming
 
 if TYPE_CHECKING:
     from gitdailies_connection.config.document.errors import Place
@@ -58,28 +58,19 @@ def _settings(
     from gitdailies_connection.config.timezones import zone
 
     settings = DoraSettings() if path is None else load_dora(path)
-    where: dict[Place, str] = dict(settings.where)
-    for name, given in (("window_hours", window_hours), ("timezone", timezone), ("production", production)):
-        if given:
-            where["dora", name] = f"--{name.replace('_', '-')}"
-    settings = replace(settings, where=where)
-    if window_hours is not None:
-        settings = replace(settings, window_hours=window_hours)
     if timezone is not None:
         with naming("--timezone"):
             zone(timezone)
-        settings = replace(settings, timezone=timezone)
     if not all(name.strip() for name in production):
         raise UsageError("--production: expected a name, got an empty one")
-    return replace(settings, production=production) if production else settings
+    flags = {"window_hours": window_hours, "timezone": timezone, "production": production}
+    given: dict[str, Any] = {name: value for name, value in flags.items() if value}
+    where: dict[Place, str] = {("dora", name): f"--{name.replace('_', '-')}" for name in given}
+    return replace(settings, where={**settings.where, **where}, **given)
 
 
 @click.command()
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    help="the path of gitdailies.yml, for its settings under `dora`; default: the one here, if it exists",
-)
+@CONFIG
 @click.option("--listen", default=LISTEN, show_default=True, help="the address to listen on")
 @click.option(
     "--status",

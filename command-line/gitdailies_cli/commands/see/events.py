@@ -38,8 +38,8 @@ FOLLOW_SECONDS = 2.0
 @click.option("--kind", type=click.Choice([kind.word for kind in KINDS]), help="only events of this kind")
 @click.option("--repo", default="", help="only this repository")
 @click.option("--environment", default="", help="only this environment, as the events name it")
-@click.option("--since", default="", help="happened at or after this: 7d, 12h or 30m ago, a date or a time")
-@click.option("--text", default="", help="only events that contain this text anywhere")
+@click.option("--since", "from", help="happened at or after this: 7d, 12h or 30m ago, a date or a time")
+@click.option("--text", "q", default="", help="only events that contain this text anywhere")
 @click.option(
     "--limit",
     type=click.IntRange(1, 1_000_000),
@@ -56,16 +56,12 @@ FOLLOW_SECONDS = 2.0
 @server_options
 def events(
     follow: bool,
-    kind: str | None,
-    repo: str,
-    environment: str,
-    since: str,
-    text: str,
     limit: int,
     form: str | None,
     url: str | None,
     key_env: str,
     config: Path | None,
+    **given: str | None,
 ) -> None:
     """Print the newest events that a server has received, the newest last.
 
@@ -74,15 +70,9 @@ def events(
     gitdailies events --repo larkspur/checkout-api --since 7d
     gitdailies events --follow --kind deployed
     """
-    began = ago(since, datetime.now(UTC)) if since else None
-    given = {
-        "kind": kind or "",
-        "repo": repo,
-        "environment": environment,
-        "from": since if began is None else text_of(began),
-        "q": text,
-    }
     filters = {name: value for name, value in given.items() if value}
+    if began := ago(filters.get("from", ""), datetime.now(UTC)):
+        filters["from"] = text_of(began)
     server = find_server(url, key_env, config)
     found, end, are_all = _newest(server, filters, limit)
     as_lines = form == LINES if form else not sys.stdout.isatty()

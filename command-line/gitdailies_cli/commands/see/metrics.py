@@ -35,10 +35,8 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="the path of gitdailies.yml, whose server is asked; its teams alone, if a store is named",
 )
-@click.option(
-    "--from", "since", default="", help="the start, a date or time; default: 90 days before the end"
-)
-@click.option("--to", "until", default="", help="the end, a date or time; default: now")
+@click.option("--from", default="", help="the start, a date or time; default: 90 days before the end")
+@click.option("--to", default="", help="the end, a date or time; default: now")
 @click.option("--now", default="", help="compute the figures as of this time")
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
 @click.option("--csv", "as_csv", is_flag=True, help="print CSV")
@@ -47,17 +45,11 @@ def metrics(
     url: str | None,
     key_env: str,
     store: str,
-    repo: str,
-    environment: str,
-    service: str,
-    team: str,
     config: Path | None,
-    since: str,
-    until: str,
-    now: str,
     as_json: bool,
     as_csv: bool,
     quick_check: bool,
+    **given: str,
 ) -> None:
     """Print deployment frequency, lead time, fail rate, recovery time and rework rate.
 
@@ -67,16 +59,7 @@ def metrics(
     """
     if as_json + as_csv + quick_check > 1:
         raise UsageError("metrics: use one of --json, --csv and --quick-check")
-    named = {
-        "repo": repo,
-        "environment": environment,
-        "service": service,
-        "team": team,
-        "from": since,
-        "to": until,
-        "now": now,
-    }
-    filters = {name: text for name, text in named.items() if text}
+    filters = {name: text for name, text in given.items() if text}
     asks = url or (config is not None and store == STORE)
     server = find_server(url, key_env, config) if asks else None
     answer = _of_server(server, filters) if server else _of_store(store, filters, config)
@@ -168,8 +151,7 @@ def heading(answer: FiguresAnswer) -> str:
 def _print(answer: FiguresAnswer) -> None:
     click.echo(heading(answer))
     output.table("", ("figure", "value", "based on"), rows(answer))
-    for text in answer.unknown or ():
-        click.echo(output.printable(text))
+    output.lines(answer.unknown or ())
     if not answer.figures.deployment_frequency.deploys:
         click.echo("no deploys match; change --from, --repo, --environment, --service or --team")
 

@@ -9,25 +9,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from gitdailies_core.error_text import got
 from gitdailies_core.errors import UnreadableBody, UsageError
 from gitdailies_core.sources import registry
 from gitdailies_core.values import strict_json
 
-from gitdailies_cli import output
-from gitdailies_cli.common_options import ago, body_of, moment
+from gitdailies_cli import find_config, output
+from gitdailies_cli.common_options import CONFIG, JSON, ago, body_of, moment
 
-_CONFIG = click.option(
-    "--config", type=click.Path(path_type=Path), help="the path of gitdailies.yml, for your own sources"
-)
 # One wrong field breaks a hundred variants of an example. These are enough to find it.
 _MOST_ALIKE = 3
-_JSON = click.option("--json", "as_json", is_flag=True, help="print JSON")
+_IGNORED, _UNREADABLE = ("word", "reason", "count"), ("reason", "count")
 
 
 @click.group(invoke_without_command=True)
-@_CONFIG
-@_JSON
+@CONFIG
+@JSON
 @click.pass_context
 def sources(ctx: click.Context, config: Path | None, as_json: bool) -> None:
     """List the tools that the relay can read; show, draft and test how it reads them.
@@ -46,34 +42,24 @@ def _list(config: Path | None, *, as_json: bool) -> None:
     from gitdailies_sources import shipped
     from gitdailies_sources.source_pack import SourcePack
 
-    from gitdailies_cli import find_config
-
     columns = ("name", "title", "class", "verified")
     documents = [shipped.document(name).value for name in shipped.provider.names()]
-    packs = [{column: str(given[column]) for column in columns} for given in documents]
-    adapters = [
-        {"name": name, "title": name, "class": "incident", "verified": "adapter in code"}
-        for name in registry.names()
-    ]
-    for row in (*packs, *adapters):
-        registry.check_owner(row["name"])
+    rows = [tuple(str(given[column]) for column in columns) for given in documents]
+    rows += [(name, name, "incident", "adapter in code") for name in registry.names()]
+    for name, *_ in rows:
+        registry.check_owner(name)
     path = find_config.find(config)
     described = [] if path is None else find_config.load_configuration(path).sources.values()
-    adapters += [
-        {
-            "name": source.name,
-            "title": source.name,
-            "class": source.pack.kind,
-            "verified": f"mapping in {path}",
-        }
+    rows += [
+        (source.name, source.name, source.pack.kind, f"mapping in {path}")
         for source in described
         if source.mapping is not None and isinstance(source.pack, SourcePack)
     ]
-    rows = sorted([*packs, *adapters], key=lambda row: row["name"])
+    rows.sort()
     if as_json:
-        output.as_json(rows)
+        output.as_json([dict(zip(columns, row, strict=True)) for row in rows])
         return
-    output.table("sources", columns, [[row[column] for column in columns] for row in rows])
+    output.table("sources", columns, rows)
 
 
 @sources.command(short_help="how a tool is proved and read, and what to set up")
@@ -81,7 +67,7 @@ def _list(config: Path | None, *, as_json: bool) -> None:
 @click.option(
     "--effective", is_flag=True, help="print the document with your override, each line with its origin"
 )
-@_CONFIG
+@CONFIG
 def show(name: str, effective: bool, config: Path | None) -> None:
     """Show how a tool is proved and read, and what to set up.
 
@@ -90,13 +76,11 @@ def show(name: str, effective: bool, config: Path | None) -> None:
     from gitdailies_sources import shipped
 
     if effective:
-        for line in _effective(name, config):
-            click.echo(line)
+        output.lines(_effective(name, config))
         return
     adapter = registry.adapter(name)
     if name not in shipped.provider.names():
-        for word, meaning in adapter.table.items():
-            click.echo(f"{word}: {meaning}")
+        output.lines(f"{word}: {meaning}" for word, meaning in adapter.table.items())
         return
     click.echo(shipped.page(name))
 
@@ -105,8 +89,6 @@ def _effective(name: str, config: Path | None) -> list[str]:
     from gitdailies_connection.config.document import yaml_document
     from gitdailies_connection.config.document.schema_errors import is_secret
     from gitdailies_sources import reading, shipped
-
-    from gitdailies_cli import find_config
 
     path = find_config.find(config)
     source = find_config.load_configuration(path).sources.get(name) if path is not None else None
@@ -136,9 +118,8 @@ def _effective(name: str, config: Path | None) -> list[str]:
     "--from", "origin", required=True, metavar="FILE|last", help="a body; last: the last quarantined delivery"
 )
 @click.option("--pack", "as_pack", is_flag=True, help="draft the source.yaml of a pack: see CONTRIBUTING.md")
-@_CONFIG
-@click.pass_context
-def new(ctx: click.Context, name: str, origin: str, as_pack: bool, config: Path | None) -> None:
+@CONFIG
+def new(name: str, origin: str, as_pack: bool, config: Path | None) -> None:
     """Draft a mapping for a tool without a pack.
 
     It reads one delivery, and writes lines to edit.
@@ -148,44 +129,39 @@ def new(ctx: click.Context, name: str, origin: str, as_pack: bool, config: Path 
     """
     from gitdailies_sources import draft
 
-    body = _last_body(ctx, name, config) if origin == "last" else body_of(origin)
+    if origin == "last":
+        from gitdailies_relay.operations.stored_bodies import last_body
+
+        from gitdailies_cli.relay import options
+
+        body = last_body(options.store(find_config.load_configuration(config)), name)
+        if body is None:
+            raise UsageError(
+                f"{name}: no stored delivery; set capture: true for this source, send one, and try again"
+            )
+    else:
+        body = body_of(origin)
     try:
         value = strict_json.loads(body)
     except UnreadableBody as error:
         raise UsageError(f"{origin}: {error}") from None
     if as_pack:
-        for line in draft.pack(name, value):
-            click.echo(line)
+        output.lines(draft.pack(name, value))
         return
     click.echo("# Paste under sources in gitdailies.yml, correct it, then try it:")
     click.echo(f"#   gitdailies translate {name} {origin if origin != 'last' else 'FILE'}")
     click.echo(f"  {name}:")
     click.echo(f"    secrets: [{{env: {name.upper().replace('-', '_')}_TOKEN}}]")
     click.echo("    mapping:")
-    for line in draft.mapping(value):
-        click.echo(f"      {line}")
-
-
-def _last_body(ctx: click.Context, name: str, config: Path | None) -> bytes:
-    from gitdailies_relay.operations.stored_bodies import last_body
-
-    from gitdailies_cli.relay import options
-
-    body = last_body(options.store(ctx, config), name)
-    if body is None:
-        raise UsageError(
-            f"{name}: no stored delivery; set capture: true for this source, send one, and try again"
-        )
-    return body
+    output.lines(f"      {line}" for line in draft.mapping(value))
 
 
 @sources.command(short_help="try a source on what the relay has stored")
 @click.argument("name")
 @click.option("--since", default="7d", show_default=True, help="days like 7d, hours like 12h, or a time")
-@_CONFIG
-@_JSON
-@click.pass_context
-def preview(ctx: click.Context, name: str, since: str, config: Path | None, as_json: bool) -> None:
+@CONFIG
+@JSON
+def preview(name: str, since: str, config: Path | None, as_json: bool) -> None:
     """Try a source on what the relay has stored.
 
     The source is read from gitdailies.yml as it is written now. The relay stores the bodies of
@@ -198,35 +174,28 @@ def preview(ctx: click.Context, name: str, since: str, config: Path | None, as_j
 
     from gitdailies_cli.relay import options
 
-    settings = options.configuration(ctx, config)
-    source = settings.sources.get(name)
-    if source is None:
-        known = ", ".join(settings.sources) or "none"
-        raise UsageError(f"NAME: expected a source of gitdailies.yml ({known}), got {got(name)}")
+    settings = find_config.load_configuration(config)
+    options.known_source(name, settings, "NAME")
     began = ago(since, datetime.now(UTC)) or moment(since, "--since")
-    found = stored.preview(options.store(ctx, config), source, settings.routes, began)
+    found = stored.preview(options.store(settings), settings.sources[name], settings.routes, began)
+    ignored = [(word, reason, count) for (word, reason), count in found.ignored.most_common()]
+    unreadable = found.unreadable.most_common()
     if as_json:
         output.as_json(
             {
                 "source": name,
                 "deliveries": found.deliveries,
                 "counted": dict(found.counted),
-                "ignored": [
-                    {"word": word, "reason": reason, "count": count}
-                    for (word, reason), count in found.ignored.most_common()
-                ],
-                "unreadable": [
-                    {"reason": reason, "count": count} for reason, count in found.unreadable.most_common()
-                ],
+                "ignored": [dict(zip(_IGNORED, row, strict=True)) for row in ignored],
+                "unreadable": [dict(zip(_UNREADABLE, row, strict=True)) for row in unreadable],
                 "wouldCount": found.would_count,
             }
         )
         return
     click.echo(f"{name}: {found.deliveries:,} stored deliver{'y' if found.deliveries == 1 else 'ies'}")
     output.table("counted", ("what", "count"), found.counted.most_common())
-    ignored = [(word, reason, count) for (word, reason), count in found.ignored.most_common()]
-    output.table("ignored", ("word", "reason", "count"), ignored)
-    output.table("unreadable", ("reason", "count"), found.unreadable.most_common())
+    output.table("ignored", _IGNORED, ignored)
+    output.table("unreadable", _UNREADABLE, unreadable)
     if found.would_count:
         click.echo(
             f"{len(found.would_count)} of them did not count so far, and would now; "
@@ -236,7 +205,7 @@ def preview(ctx: click.Context, name: str, since: str, config: Path | None, as_j
 
 @sources.command(short_help="check a pack by its examples")
 @click.argument("name")
-@_JSON
+@JSON
 def test(name: str, as_json: bool) -> None:
     """Check a pack, or an adapter in code, by its examples.
 
@@ -254,8 +223,7 @@ def test(name: str, as_json: bool) -> None:
     if as_json:
         output.as_json({"source": name, "faults": faults})
     else:
-        for line in _shortened(faults):
-            click.echo(output.printable(line))
+        output.lines(_shortened(faults))
         click.echo(f"{name}: {output.counted(len(faults), 'fault') if faults else 'keeps the contract'}")
     if faults:
         sys.exit(1)

@@ -25,7 +25,7 @@ from gitdailies_core.sources.request import FORM, Request
 from gitdailies_core.values.nearest_name import did_you_mean
 
 from gitdailies_cli import find_config, output
-from gitdailies_cli.common_options import body_of
+from gitdailies_cli.common_options import CONFIG, body_of
 
 if TYPE_CHECKING:
     from gitdailies_relay.accepting.interpret import RoutedMessage
@@ -36,9 +36,7 @@ _EXAMPLE_ROUTES = Routes.make({FALLBACK: [Route("example/{service}")]})
 @click.command()
 @click.argument("adapter")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option(
-    "--config", type=click.Path(path_type=Path), help="the path of gitdailies.yml, for services and filters"
-)
+@CONFIG
 @click.option("--form", is_flag=True, help="the bodies are form-encoded")
 @click.option("--json", "as_json", is_flag=True, help="print one line of JSON for each file")
 @click.option(
@@ -96,25 +94,22 @@ def translate(
 
 def _set_up(adapter: str, config: Path | None, *, quiet: bool) -> tuple[Source, Routes]:
     path = find_config.find(config)
-    if path is None:
-        if not quiet:
-            click.echo(
-                f"no {find_config.FILE} here, so every service counts for example/NAME; or use --config",
-                err=True,
-            )
-        defaults = checks.defaults(registry.adapter(adapter))
-        return Source(adapter, adapter, (), options=defaults), _EXAMPLE_ROUTES
-    configuration = find_config.load_configuration(path)
-    by_name = configuration.sources.get(adapter)
-    sources = [by_name] if by_name else [s for s in configuration.sources.values() if s.adapter == adapter]
-    if sources:
-        return sources[0], configuration.routes
+    if path is None and not quiet:
+        click.echo(
+            f"no {find_config.FILE} here, so every service counts for example/NAME; or use --config", err=True
+        )
+    configuration = None if path is None else find_config.load_configuration(path)
+    sources = configuration.sources if configuration else {}
+    routes = configuration.routes if configuration else _EXAMPLE_ROUTES
+    of_adapter = (source for source in sources.values() if source.adapter == adapter)
+    if source := sources.get(adapter) or next(of_adapter, None):
+        return source, routes
     try:
         defaults = checks.defaults(registry.adapter(adapter))
     except ConfigurationError as error:
         # A source with a mapping is no installed adapter.
-        raise ConfigurationError(f"{error}{did_you_mean(adapter, configuration.sources)}") from None
-    return Source(adapter, adapter, (), options=defaults), configuration.routes
+        raise ConfigurationError(f"{error}{did_you_mean(adapter, sources)}") from None
+    return Source(adapter, adapter, (), options=defaults), routes
 
 
 class _Given(NamedTuple):

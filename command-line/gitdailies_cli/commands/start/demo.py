@@ -1,8 +1,6 @@
 """`gitdailies demo`: example events for `gitdailies up`, in the form of each vendor.
 
-One table of samples makes both: a request that is sent, and with --curl one line of POSIX shell. That
-line reads keys and secrets from where gitdailies.yml says, so none is printed. It makes new ids and times
-each time it runs.
+Keys and secrets are read from where gitdailies.yml says. Each run makes new ids and times.
 """
 
 from __future__ import annotations
@@ -11,6 +9,7 @@ import json
 import os
 import secrets
 import shutil
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,7 +25,6 @@ from gitdailies_core.errors import ConfigurationError, DeliveryError, Refused
 from gitdailies_core.sources.signatures import hmac_sha256
 
 from gitdailies_cli import find_config, output
-from gitdailies_cli.commands.start import container
 
 if TYPE_CHECKING:
     from gitdailies_connection.config.secret_source import SecretSource
@@ -40,16 +38,14 @@ MARK = "gitdailies-demo-"
 _TIMEOUT_SECONDS = 10
 # How long an incident lasts.
 _LASTS_SECONDS = 3
+# Files that the engines make in each container.
+_PODMAN, _DOCKER = Path("/run/.containerenv"), Path("/.dockerenv")
 
 
 @dataclass(frozen=True)
 class Values:
-    """What is new in each event. *new* returns random hexadecimal text, for a number of bytes.
+    """What is new in each event. *incident* and *began* are the same in the start and the end of one."""
 
-    *incident* and *began* are the same in the start and the end of one.
-    """
-
-    new: Callable[[int], str]
     now: str
     now_ms: str
     incident: str
@@ -69,9 +65,9 @@ class Sample:
     signed: bool = False
 
 
-def _deploy(values: Values) -> Mapping[str, Any]:
-    at = {"repo": REPO, "branch": "main", "environment": "production", "id": f"{MARK}{values.new(10)}"}
-    return {"kind": "deployed", **at, "commitSHA": values.new(20)}
+def _deploy(_: Values) -> Mapping[str, Any]:
+    at = {"repo": REPO, "branch": "main", "environment": "production", "id": f"{MARK}{secrets.token_hex(10)}"}
+    return {"kind": "deployed", **at, "commitSHA": secrets.token_hex(20)}
 
 
 def _pagerduty(values: Values) -> Mapping[str, Any]:
@@ -84,16 +80,21 @@ def _pagerduty(values: Values) -> Mapping[str, Any]:
         "service": {"id": "PCHKAPI", "type": "service_reference", "summary": "checkout-api"},
         "urgency": "high",
     }
-    word = f"incident.{about['status']}"
-    event = {"id": values.new(10), "event_type": word, "resource_type": "incident", "occurred_at": values.now}
-    return {"event": {**event, "data": about}}
+    event = {
+        "id": secrets.token_hex(10),
+        "event_type": f"incident.{about['status']}",
+        "resource_type": "incident",
+        "occurred_at": values.now,
+        "data": about,
+    }
+    return {"event": event}
 
 
 def _datadog(values: Values) -> Mapping[str, Any]:
     transition, alert = ("Recovered", "success") if values.ended else ("Triggered", "error")
     return {
         "schema": "datadog-monitor",
-        "event_id": values.new(10),
+        "event_id": secrets.token_hex(10),
         "transition": transition,
         "alert_type": alert,
         "monitor_id": "51840021",
@@ -114,7 +115,7 @@ def _squadcast(values: Values) -> Mapping[str, Any]:
         "status": "resolved" if values.ended else "triggered",
         "created_at": values.began,
     }
-    event = {"id": values.new(10), "type": f"incident.{about['status']}", "resource": "incident"}
+    event = {"id": secrets.token_hex(10), "type": f"incident.{about['status']}", "resource": "incident"}
     data = {"resource_type": "incident", "resource_data": about}
     return {"version": "v2", "event": {**event, "timestamp": values.now}, "data": data}
 
@@ -137,18 +138,20 @@ SAMPLES: Mapping[str, Sample] = {
 FIRST = ("deploy", "pagerduty")
 
 
-@click.command()
-@click.argument("names", nargs=-1, metavar="[" + "|".join(SAMPLES) + "]...", type=click.Choice(list(SAMPLES)))
-@click.option(
+DATA = click.option(
     "--data",
     type=click.Path(path_type=Path),
     default=find_config.data_folder(),
     show_default=True,
-    help="the folder of `gitdailies up`",
+    help="the folder of `gitdailies up`, for stores, keys, secrets and gitdailies.yml",
 )
-@click.option("--curl", is_flag=True, help="print a curl command for each event, and send nothing")
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[" + "|".join(SAMPLES) + "]...", type=click.Choice(list(SAMPLES)))
+@DATA
 @click.option("--undo", is_flag=True, help="erase what it sent from the stores of the folder")
-def demo(names: Sequence[str], data: Path, curl: bool, undo: bool) -> None:
+def demo(names: Sequence[str], data: Path, undo: bool) -> None:
     """Send example events to a running `gitdailies up`: a deploy and a PagerDuty incident, or those named.
 
     An incident ends after some seconds.
@@ -156,7 +159,6 @@ def demo(names: Sequence[str], data: Path, curl: bool, undo: bool) -> None:
     \b
     gitdailies demo
     gitdailies demo datadog
-    gitdailies demo pagerduty --curl
     gitdailies demo --undo
     """
     settings = _settings(data)
@@ -175,13 +177,7 @@ def demo(names: Sequence[str], data: Path, curl: bool, undo: bool) -> None:
             click.echo(f"left, since the demo did not send it: {output.counted(left, 'event')} of {REPO}")
         return
     dora, relay = _servers(data, settings)
-    chosen = names or FIRST
-    if curl:
-        for name in chosen:
-            click.echo(curl_command(SAMPLES[name], _secret(data, settings, name), dora, relay))
-        return
-    for line in send(data, dora, relay, chosen):
-        click.echo(line)
+    output.lines(send(data, dora, relay, names or FIRST))
     click.echo(where_to_look(dora, data))
 
 
@@ -199,11 +195,12 @@ def send(data: Path, dora: str, relay: str, names: Sequence[str]) -> Iterator[st
     """
     settings, incidents = _settings(data), []
     for name in names:
-        moment, url = _second(), _address(SAMPLES[name], dora, relay)
-        values = Values(secrets.token_hex, *moment, secrets.token_hex(10), moment[0])
+        moment, sample = _second(), SAMPLES[name]
+        url = f"{dora if sample.server == DORA else relay}{sample.path}"
+        values = Values(*moment, secrets.token_hex(10), moment[0])
         _send(data, settings, url, name, values)
         yield f"{name}: accepted by {url}"
-        if SAMPLES[name].server == RELAY:
+        if sample.server == RELAY:
             incidents.append((name, url, values))
     time.sleep(_LASTS_SECONDS if incidents else 0)
     for name, url, values in incidents:
@@ -234,46 +231,17 @@ def where_to_look(pages: str, data: Path) -> str:
     return f"{look}\nthey count as others do, until `{command(data)} --undo` takes them out again"
 
 
-def curl_command(sample: Sample, source: SecretSource, dora: str, relay: str) -> str:
-    """Write a sample as one line of shell, which takes the secret from *source*."""
-    now = "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
-    values = Values(
-        lambda count: f"$(openssl rand -hex {count})", now, "$(date +%s)000", "$(openssl rand -hex 10)", now
-    )
-    # For double quotes in the shell, where only our own $(…) run.
-    body = json.dumps(sample.body(values), separators=(",", ":")).replace('"', '\\"')
-    secret = f"${source.env}" if source.file is None else _read(shown(source.file))
-    json_type = '-H "content-type: application/json"'
-    url = _address(sample, dora, relay)
-    if not sample.signed:
-        return f'curl -sS {json_type} -H "{sample.header}: {secret}" --data-binary "{body}" {url}'
-    signature = f'$(printf %s "$body" | openssl dgst -sha256 -hmac "{secret}" | sed "s/.*= //")'
-    return (
-        f'body="{body}"; curl -sS {json_type} -H "{sample.header}: v1={signature}"'
-        f' --data-binary "$body" {url}'
-    )
-
-
-def list_events(data: str, dora: str) -> str:
-    """Write a curl command that lists all events."""
-    return f'curl -sS -H "webhook-key: {_read(f"{data}/{READ_KEY}")}" {dora}/api/events'
-
-
-def command(data: Path) -> str:
-    """Return how a person types this command for the folder *data*, as they typed `gitdailies up`."""
-    line = f"{_typed()} demo"
-    return line if data == find_config.data_folder() else f"{line} --data {quote(shown(data))}"
-
-
-def events_command(data: Path) -> str:
-    """Return how a person lists the events of the servers of *data*."""
-    line = f"{_typed()} events"
-    file = data / find_config.FILE
-    return line if data == find_config.data_folder() else f"{line} --config {quote(shown(file))}"
+def command(data: Path, name: str = "demo") -> str:
+    """Return how a person types `gitdailies demo`, or `events`, for the folder *data*."""
+    line = f"{_typed()} {name}"
+    if data == find_config.data_folder():
+        return line
+    folder = f"--data {quote(shown(data))}"
+    return f"{line} {folder if name == 'demo' else f'--config {quote(shown(data / find_config.FILE))}'}"
 
 
 def _typed() -> str:
-    """Return how a person types `gitdailies`, as they did for `gitdailies up`."""
+    """Return how a person types `gitdailies`, as they did for `gitdailies up`, outside of a container."""
     called = Path(sys.argv[0])
     found = shutil.which(called.name)
     if called.name == "__main__.py":
@@ -283,7 +251,11 @@ def _typed() -> str:
     else:
         inside = os.path.relpath(called)
         name = quote(str(called.absolute()) if inside.startswith(os.pardir) else inside)
-    return f"{container.prefix()}{name}"
+    engine = "podman" if _PODMAN.exists() else "docker" if _DOCKER.exists() else ""
+    if not engine or not os.environ.get(find_config.HOST_VARIABLE):
+        return name
+    # The engines name a container after its host name, unless it is given one.
+    return f"{engine} exec {socket.gethostname()} {name}"
 
 
 def shown(data: Path) -> str:
@@ -320,11 +292,3 @@ def _secret(data: Path, settings: Configuration, name: str) -> SecretSource:
     if source is None or not source.secrets:
         raise ConfigurationError(f"{data / find_config.FILE}: expected a secret of sources.{name}, got none")
     return source.secrets[0]
-
-
-def _address(sample: Sample, dora: str, relay: str) -> str:
-    return f"{dora if sample.server == DORA else relay}{sample.path}"
-
-
-def _read(file: str) -> str:
-    return f"$({container.prefix()}cat {quote(file)})"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -17,7 +17,7 @@ import click
 from gitdailies_connection import published
 from gitdailies_core.errors import ConfigurationError, UsageError
 
-from gitdailies_cli import find_config
+from gitdailies_cli import find_config, output
 from gitdailies_cli.commands.private_files import write_once
 from gitdailies_cli.commands.start import first_sources
 from gitdailies_cli.commands.start.demo import SEND_KEY
@@ -70,52 +70,40 @@ def init(file: Path, url: str, sources: tuple[str, ...], repo: str, force: bool)
         choices = _asked(choices, file)
     text = _text(choices, file)
     made = _write_files(choices, file, text, force=force)
-    for line in made:
-        click.echo(line)
+    output.lines(made)
     click.echo(f"wrote {file}; now {'' if asks else 'edit it, then '}run `gitdailies check {file}`")
 
 
 def _asked(choices: Choices, file: Path) -> Choices:
     """Ask for each choice until it is one that gitdailies.yml can hold; Enter takes what is in brackets."""
     click.echo("Enter takes what is in brackets. Nothing is written before the last answer.\n")
-    while True:
-        url = click.prompt("Address for events", default=choices.url)
-        if _accepted(Choices(url), file):
-            break
+
+    def ask(question: str, chosen: Callable[[str], Choices], default: str = "") -> Choices:
+        while True:
+            found = chosen(click.prompt(question, default=default, show_default=bool(default)))
+            try:
+                _text(found, file)
+            except UsageError as error:
+                click.echo(f"  {error}", err=True)
+            else:
+                return found
+
+    choices = ask("Address for events", lambda url: replace(choices, url=url), choices.url)
     key = click.prompt(
         f"Webhook key, not shown while you type [the variable {KEY_VARIABLE}]",
         default="",
         show_default=False,
         hide_input=True,
     )
-    choices = replace(choices, url=url, key=key.strip())
-    while True:
-        words = click.prompt(
-            "Tools that send webhooks, with spaces between; `gitdailies sources` lists them [none]",
-            default="",
-            show_default=False,
-        )
-        found = replace(choices, sources=tuple(dict.fromkeys(words.replace(",", " ").split())))
-        if _accepted(found, file):
-            break
-    while True:
-        repo = click.prompt(
-            "Repository that incidents of every service count for, as owner/name [none]",
-            default="",
-            show_default=False,
-        )
-        whole = replace(found, repo=repo.strip())
-        if _accepted(whole, file):
-            return whole
-
-
-def _accepted(choices: Choices, file: Path) -> bool:
-    try:
-        _text(choices, file)
-    except UsageError as error:
-        click.echo(f"  {error}", err=True)
-        return False
-    return True
+    choices = replace(choices, key=key.strip())
+    choices = ask(
+        "Tools that send webhooks, with spaces between; `gitdailies sources` lists them [none]",
+        lambda names: replace(choices, sources=tuple(dict.fromkeys(names.replace(",", " ").split()))),
+    )
+    return ask(
+        "Repository that incidents of every service count for, as owner/name [none]",
+        lambda repo: replace(choices, repo=repo.strip()),
+    )
 
 
 def _text(choices: Choices, file: Path) -> str:

@@ -49,13 +49,7 @@ class Flags:
 
 
 @click.command()
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    default=find_config.data_folder(),
-    show_default=True,
-    help="the folder for stores, keys, secrets and gitdailies.yml",
-)
+@demo.DATA
 @click.option(
     "--dora-port",
     type=click.IntRange(1, 65535),
@@ -135,7 +129,7 @@ def up(
             addresses[name] = _here(address)
             if len(addresses) == 2:
                 _store_ports(file, settings)
-                _print_guide(data, public or addresses["dora"], public_relay or addresses["relay"], addresses)
+                _print_guide(data, public or addresses["dora"], public_relay or addresses["relay"])
                 if with_demo:
                     demos.append(asyncio.create_task(_send_demo(data, addresses, public)))
 
@@ -319,8 +313,8 @@ def _store_ports(file: Path, settings: Configuration) -> None:
         click.echo(f"note: {file}: cannot write the ports: {(error.strerror or '').lower()}", err=True)
 
 
-def _print_guide(data: Path, pages: str, relay: str, addresses: dict[str, str]) -> None:
-    folder, command = demo.shown(data), demo.command(data)
+def _print_guide(data: Path, pages: str, relay: str) -> None:
+    command = demo.command(data)
     samples = [f"{command} {name}" for name in demo.SAMPLES]
     width = max(map(len, samples))
     lines = [
@@ -333,7 +327,7 @@ pages and figures  {pages}
 deploys go to      {pages}/webhooks
 incidents go to    {relay}/hooks/pagerduty, /hooks/datadog, /hooks/squadcast
 or deploys by      {relay}/hooks/github or /hooks/gitlab, a webhook of an organization or a group
-data folder        {folder}, kept for the next start; Ctrl-C stops
+data folder        {demo.shown(data)}, kept for the next start; Ctrl-C stops
 
 Paste any of these into a second terminal, in this folder. Each run sends a new event.
 
@@ -341,9 +335,8 @@ Paste any of these into a second terminal, in this folder. Each run sends a new 
         + "\n".join(lines)
         + f"""
 
-Add --curl to see a request as a curl command. All events that have arrived, and the same as JSON:
+All events that have arrived:
 
-{demo.events_command(data)}
-{demo.list_events(folder, addresses["dora"])}
+{demo.command(data, "events")}
 """
     )
