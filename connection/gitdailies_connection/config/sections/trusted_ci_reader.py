@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
+from gitdailies_connection import addresses
 from gitdailies_connection.config.document.errors import Place
 from gitdailies_connection.config.reader import SettingsReader
-from gitdailies_connection.config.sections.sign_in_reader import issuer_address
 from gitdailies_connection.config.sections.trusted_ci import ISSUERS, ORGANIZATION, TrustedCi, project_id
 
 # Their tokens have no name of a repository.
@@ -25,7 +25,7 @@ def _entry(reading: SettingsReader, place: Place) -> TrustedCi:
     if not platform:
         reading.fault((*place, "platform"), f"expected one of {', '.join(ISSUERS)} for an address, got none")
         platform = "github"
-    issuer = ISSUERS[named] if named in ISSUERS else reading.of((*place, "issuer"), issuer_address, "")
+    issuer = ISSUERS[named] if named in ISSUERS else reading.of((*place, "issuer"), addresses.check_https, "")
     if ORGANIZATION in issuer:
         organization = reading.of((*place, "organization"), str, "")
         if not organization:
