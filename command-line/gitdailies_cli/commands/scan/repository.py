@@ -10,8 +10,7 @@ from gitdailies_core.ci.deploys.git_log import pathspecs
 from gitdailies_core.errors import UsageError
 from gitdailies_dora.mirrors.repository import Mirror
 
-from gitdailies_cli.commands.scan.deploys import Commit
-from gitdailies_cli.commands.scan.versions import Tag
+from gitdailies_cli.commands.scan.deploys import Commit, Tag
 
 # Half a million commits are read in a few seconds; on a slow disk it takes longer.
 _LONGEST_SECONDS = 300.0
