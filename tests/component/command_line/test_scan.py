@@ -139,7 +139,7 @@ WAYS = {
     "tags": (),
     "branch": ("--deploys=branch:main",),
     "file": ("--deploys=deploys.ndjson",),
-    "paths": ("--deploys=tags:v*", "--paths=api/**"),
+    "glob": ("--deploys=tags:v*",),
 }
 
 
@@ -243,7 +243,7 @@ def test_a_repository_without_versions_counts_pushes_and_says_so(scan: Scan) -> 
 
 
 def test_several_services_have_no_lead_time_until_one_is_chosen(scan: Scan) -> None:
-    """Git does not know whose a commit is. One service with its paths counts its own commits alone."""
+    """Git does not know whose a commit is. One service alone counts all commits, and says so."""
     made = Stream()
     commits = [made.commit(BEGAN, path="api/a")]
     for number in range(1, 9):
@@ -261,8 +261,9 @@ def test_several_services_have_no_lead_time_until_one_is_chosen(scan: Scan) -> N
         found["figures"]["changeLeadTime"]["unknownDeploys"],
     ) == (0, 4)
     assert any("of several services (api, web)" in note for note in found["notes"])
-    one = scan("shop.git", "--days=120", "--deploys=tags:api/*", "--paths=api/**")
-    assert one["figures"]["changeLeadTime"]["commits"] == 2
+    one = scan("shop.git", "--days=120", "--deploys=tags:api/*")
+    assert one["figures"]["changeLeadTime"]["commits"] == 4
+    assert "left out: tags that are not api/*, whose commits count in lead times, too: 2" in one["notes"]
     assert one["figures"]["deploymentFrequency"]["deploys"] == 2
 
 

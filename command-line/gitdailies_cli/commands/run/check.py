@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -275,20 +275,16 @@ def _sign_in(settings: SignInSettings) -> list[Finding]:
     return [Finding(OK, f"{where}: {settings.openid.issuer} publishes what a sign-in needs")]
 
 
-def _trusted_ci(trusted: Sequence[TrustedCi]) -> list[Finding]:
+def _trusted_ci(trusted: Sequence[TrustedCi]) -> Iterator[Finding]:
     """Ask each issuer of ID tokens for its keys, as the DORA server does at the first token."""
-    if not trusted:
-        return []
-    from gitdailies_connection.check.reachability import OK, UNPROVEN, Finding
-    from gitdailies_dora.accounts.single_sign_on.provider import published_keys
-
-    findings = []
     for issuer in dict.fromkeys(one.issuer for one in trusted):
+        from gitdailies_connection.check.reachability import OK, UNPROVEN, Finding
+        from gitdailies_dora.accounts.single_sign_on.provider import published_keys
+
         where = f"dora.trusted_ci: {issuer}"
         try:
             published_keys(issuer)
-            findings.append(Finding(OK, f"{where} publishes its keys"))
+            yield Finding(OK, f"{where} publishes its keys")
         except GitDailiesError as error:
             remedy = "correct the issuer, or try again; until it answers, its jobs cannot report"
-            findings.append(Finding(UNPROVEN, f"{where}: {error}", remedy))
-    return findings
+            yield Finding(UNPROVEN, f"{where}: {error}", remedy)

@@ -36,7 +36,6 @@ _FORMATS = TABLE, MARKDOWN, JSON, EVENTS = ("table", "markdown", "json", "events
 @click.option(
     "--incidents", multiple=True, metavar="FILE", help="a file as `gitdailies history import` takes"
 )
-@click.option("--paths", multiple=True, metavar="GLOB", help="only commits that touch such files count")
 @click.option("--repo", default="", help="owner/name; default: that of the remote origin")
 @click.option("--since", default="", help="the start, a date or time")
 @click.option("--days", default=90, show_default=True, type=click.IntRange(1), help="without --since")
@@ -53,7 +52,6 @@ def scan(
     path: Path,
     deploys: str,
     incidents: tuple[str, ...],
-    paths: tuple[str, ...],
     repo: str,
     since: str,
     days: int,
@@ -81,7 +79,7 @@ def scan(
         period = selection.parse_period(since, "", at, UTC, days)
     except ValueError as error:
         raise UsageError(f"--{str(error).replace('from:', 'since:', 1)}") from None
-    asked = finding.Asked(repo, deploys, incidents, paths, from_us(period.began_at), utc_now())
+    asked = finding.Asked(repo, deploys, incidents, from_us(period.began_at), utc_now())
     # Of a million objects, none is cyclic. The collector would take a quarter of the time.
     gc.disable()
     try:
@@ -96,7 +94,7 @@ def scan(
 def _next(path: Path, asked: Asked) -> list[str]:
     """Return the lines that send what was found to a server."""
     options = [("deploys", asked.deploys), ("repo", asked.repo), ("format", EVENTS)]
-    options += [("incidents", one) for one in asked.incidents] + [("paths", one) for one in asked.paths]
+    options += [("incidents", one) for one in asked.incidents]
     named = [f"--{option}={value}" for option, value in options if value]
     scanned = shlex.join(["gitdailies", "scan", *named, "--", str(path)])
     return [f"{scanned} > events.ndjson", "gitdailies history import events.ndjson"]

@@ -20,6 +20,7 @@ _NUMBERS = re.compile(r"()(\d{8,}|\d+(?:[._-]\d+)+)(.*)")
 _ONE_NUMBER = re.compile(r"((?:.*[-_/@])?(?:v|r|rel|release|build)[-_.]?)(\d+)()", re.IGNORECASE)
 # 2.3.x is the end of a branch.
 _RANGE = re.compile(r"\d[._-]?x(?![a-z])", re.IGNORECASE)
+_NO_VERSION = "without a version"
 # What joins a version to the name before it.
 _JOINT = re.compile(r"(?:(?:^|[-_/@.+ ])(?:v|r|rel|release|releases|version))?[-_/@.+ ]*$", re.IGNORECASE)
 _EARLY = re.compile(
@@ -77,7 +78,7 @@ def choose(tags: Iterable[Tag], since: int, project: str, glob: str) -> Chosen:
         if glob and fnmatchcase(tag.name, glob):
             named[""].append(tag)
         elif glob or one is None:
-            left[f"that are not {glob}" if glob else "without a version"] += 1
+            left[f"that are not {glob}, whose commits count in lead times, too" if glob else _NO_VERSION] += 1
         elif one.early:
             left["of early versions, such as rc and beta"] += 1
         elif one.numbers == 1 and one.of in whole:
@@ -154,15 +155,13 @@ def write(
     log: Mapping[str, Commit],
     undone: Mapping[str, tuple[str, ...]],
     target: Callable[[Mapping[str, Any]], Hashable],
-    inside: Collection[str] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield the fields of each deploy with what it brought: what leads to it, and to no earlier one there.
 
     *target* says where that is. A list that is too long for an event is left out.
 
-    They are in the order of time. One of a commit that *log* lacks stays as it is. A commit that is not
-    *inside* touches nothing of the service; None if all do. The last entry of a list is one that the target
-    had, which ties it to the lists before.
+    They are in the order of time. One of a commit that *log* lacks stays as it is. The last entry of a list
+    is one that the target had, which ties it to the lists before.
     """
     there: dict[Hashable, set[str]] = defaultdict(set)
     ties: dict[Hashable, dict[str, Any]] = {}
@@ -170,14 +169,15 @@ def write(
         place, sha = target(fields), fields["commitSHA"]
         if sha in log:
             first, new = place not in there, _new(log, sha, there[place])
-            listed = [_entry(one, log[one], untimed, inside) for one in new]
+            listed = [_entry(one, log[one], untimed) for one in new]
             tie = [ties[place]] if listed and place in ties else []
             if first or len(listed) < MOST_COMMITS:
                 fields["commits"] = [*listed[: MOST_COMMITS - 1], *tie]
             undone_here = reverts_of((one, undone[one]) for one in new if one in undone)
             if undone_here and not first:
                 fields["reverts"] = [*undone_here[:MOST_REVERTS]]
-            ties.update((place, one) for one in reversed(listed) if not one.get("outside"))
+            if listed:
+                ties[place] = listed[0]
         yield fields
 
 
@@ -194,7 +194,6 @@ def _new(log: Mapping[str, Commit], tip: str, there: set[str]) -> list[str]:
     return sorted(found, key=lambda sha: (sha == tip, log[sha].at), reverse=True)
 
 
-def _entry(sha: str, commit: Commit, untimed: int | None, inside: Collection[str] | None) -> dict[str, Any]:
+def _entry(sha: str, commit: Commit, untimed: int | None) -> dict[str, Any]:
     at = "" if commit.at == untimed else time_of(commit.at)
-    entry = {"sha": sha, "parents": [*commit.parents], "time": at or None}
-    return entry if inside is None else {**entry, "outside": sha not in inside}
+    return {"sha": sha, "parents": [*commit.parents], "time": at or None}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from gitdailies_core.ci.job.facts import repo_of, undone_by
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import DEPLOYED, Event
-from gitdailies_core.events.ids import is_self_made
 from gitdailies_core.values.nearest_name import did_you_mean
 from gitdailies_core.values.times import text_of
 from gitdailies_dora.figures.history.events import target_of
@@ -41,7 +40,6 @@ class Asked(NamedTuple):
     repo: str
     deploys: str
     incidents: tuple[str, ...]
-    paths: tuple[str, ...]
     since: datetime
     now: datetime
 
@@ -74,7 +72,8 @@ def find(path: Path, asked: Asked) -> Found:
     messages = dict(repository.read_messages(mirror, tips)) if tips else {}
     undone = {sha: found for sha, message in messages.items() if (found := undone_by(message))}
     hotfixes = {sha for sha, message in messages.items() if deploys.merges_hotfix(message)}
-    every = [Deployed(_completed(row, known)) for row in reported]
+    whole = (row | {"commitSHA": known.get(row["commitSHA"]) or row["commitSHA"]} for row in reported)
+    every = [*map(Deployed, whole)]
     if branch:
         every = [*deploys.of_branch(log, tips[0], repo, branch, hotfixes)]
     elif tags:
@@ -84,18 +83,13 @@ def find(path: Path, asked: Asked) -> Found:
     timed.sort(key=lambda one: str(one.fields["time"])[:-1])
     several = tags is not None and len(tags.tags) > 1
     listed = {} if refs.shallow or several else log
-    written = deploys.write(
-        timed,
-        listed,
-        undone,
-        partial(target_of, settings=_SETTINGS),
-        repository.read_inside(mirror, tips, asked.paths),
-    )
-    events = {one.id: one for one in (encode(Event.from_wire(fields)) for fields in written)}
+    written = deploys.write(timed, listed, undone, partial(target_of, settings=_SETTINGS))
+    encoded = (encode(Event.from_wire(fields)) for fields in written)
+    events = {one.id: one.body for one in encoded}
     incidents = {row["id"]: json.dumps(row, ensure_ascii=False) for row in own if row["kind"] != DEPLOYED}
     return Found(
         repo,
-        [*(one.body for one in events.values()), *incidents.values()],
+        [*(events | incidents).values()],
         {
             **(notes.of_tags(tags) if tags else {}),
             "branch": branch,
@@ -128,12 +122,6 @@ def _source(refs: Refs, asked: Asked, repo: str) -> tuple[Chosen | None, str]:
         near = did_you_mean(branch, tuple(refs.branches))
         raise UsageError(f"--deploys: expected branch:NAME of a branch that is here, got {branch!a}{near}")
     return None, branch
-
-
-def _completed(row: dict[str, Any], known: Mapping[str, str | None]) -> dict[str, Any]:
-    """Return a reported deploy with its whole commit. With a list, its content gives it another id."""
-    kept = {name: value for name, value in row.items() if name != "id" or not is_self_made(value)}
-    return kept | {"commitSHA": known.get(row["commitSHA"]) or row["commitSHA"]}
 
 
 def _rows(names: Sequence[str], now: datetime) -> list[dict[str, Any]]:

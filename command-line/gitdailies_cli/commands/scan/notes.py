@@ -22,7 +22,7 @@ _SENTENCES = {
     ),
     "services": (
         "the tags are of several services ({}), and git does not know whose a commit is, so lead times are"
-        " unknown; choose one: --deploys 'tags:NAME*' --paths 'FOLDER/**'"
+        " unknown; choose one with --deploys 'tags:NAME*': its lead times are then of all commits"
     ),
     "last": "no deploys in the period, the last one was at {}: choose an earlier --since",
     "alone": (

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from gitdailies_core.ci.deploys.git_log import pathspecs
 from gitdailies_core.errors import UsageError
 from gitdailies_dora.mirrors.repository import Mirror
 
@@ -80,12 +79,6 @@ def read_messages(mirror: Mirror, tips: Iterable[str]) -> Iterator[tuple[str, st
     ):
         sha, _, message = entry.partition("\n")
         yield sha, message
-
-
-def read_inside(mirror: Mirror, tips: Iterable[str], paths: Sequence[str]) -> frozenset[str] | None:
-    """Return the commits that touch one of *paths*; None without paths."""
-    asked = ("rev-list", "--full-history", "--stdin", "--", *pathspecs(paths))
-    return frozenset(mirror.ask(*asked, given=_lines(tips)).split()) if paths else None
 
 
 def _lines(tips: Iterable[str]) -> str:
