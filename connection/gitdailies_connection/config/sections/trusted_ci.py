@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from gitdailies_connection import addresses
-from gitdailies_connection.config.document.errors import Place
-from gitdailies_connection.config.reader import SettingsReader
+
+if TYPE_CHECKING:
+    from gitdailies_connection.config.document.errors import Place
+    from gitdailies_connection.config.reader import SettingsReader
 
 ORGANIZATION = "{organization}"
 # The issuer of each platform. Its documents name it; those of CircleCI and Bitbucket are one an organization.
