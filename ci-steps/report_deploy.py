@@ -1854,8 +1854,9 @@ class Step(NamedTuple):
 
     agent        names the step to the receiver
     no_key       ends the error about a missing key: where this platform keeps it
-    oidc         gets the job's ID token for an audience, or ""; None where there are no such tokens
-    no_oidc      ends the error about a missing ID token; AUDIENCE stands for the receiver's address
+    oidc         the variable with the job's ID token; or those of the address that answers with one and of
+                 its bearer; or the words of a program that prints one
+    no_oidc      ends the error about a missing ID token; in both, AUDIENCE stands for the receiver's address
     folder       the variable that names the checkout; else git reads the current directory
     root         the variable that names the job's folder, if that is another one. Above it no checkout
                  is looked for
@@ -1886,7 +1887,7 @@ class Step(NamedTuple):
     warned: Callable[[Mapping[str, str]], int] = lambda _environ: 0  # a warning leaves most jobs green
     lends: str = ""
     ask: Callable[[Mapping[str, Any], Callable[[], bytes]], dict[str, str]] | None = None
-    oidc: Callable[[Mapping[str, str], str], str] | None = None
+    oidc: tuple[str, ...] = ()
     no_oidc: str = ""
 
 
@@ -3208,13 +3209,13 @@ def id_token(platform: Platform | None, environ: Mapping[str, str], url: str, *,
 
     *fork*: a fork started the job, and gets none. A token for another receiver is never sent.
     """
-    if platform is None or platform.step.oidc is None:
+    if platform is None or not platform.step.oidc:
         raise UsageError(f"auth: oidc works on {_WORKS_ON} alone; use webhook-key here")
     if fork:
         raise UsageError("auth: a job of a fork gets no ID token of the repository")
     parts = urlsplit(url)
     audience = f"{parts.scheme}://{parts.netloc}".lower()
-    token = platform.step.oidc(environ, audience).strip()
+    token = _token(platform.step.oidc, environ, audience).strip()
     found = _audiences(token)
     if audience not in found:
         other = f"one for {', '.join(map(got, found[:10])) or 'nobody'}" if token else "none"
@@ -3225,8 +3226,17 @@ def id_token(platform: Platform | None, environ: Mapping[str, str], url: str, *,
     return Secret(token, "ID token")
 
 
-def printed(*command: str) -> str:
-    """Return what a program of the platform prints, or "" if it fails."""
+def _token(how: Sequence[str], environ: Mapping[str, str], audience: str) -> str:
+    """Return the token that a job gets as `Step.oidc` says, or "" if it gets none."""
+    if len(how) > 2:
+        return _printed([word.replace("AUDIENCE", audience) for word in how])
+    first, *bearer = (environ.get(name, "") for name in how)
+    if not bearer:
+        return first
+    return _fetched(first, bearer[0], audience) if first and bearer[0] else ""
+
+
+def _printed(command: Sequence[str]) -> str:
     import subprocess
 
     try:
@@ -3238,36 +3248,32 @@ def printed(*command: str) -> str:
     return "" if done.returncode else done.stdout.decode("utf-8", "replace")
 
 
-def fetched(url: str, bearer: str, audience: str) -> str:
-    """Return the token that the platform answers at *url*, or "" if it gives none."""
+def _fetched(url: str, bearer: str, audience: str) -> str:
     headers = {"Authorization": f"Bearer {bearer}", "Accept": "application/json"}
     url += f"{'&' if urlsplit(url).query else '?'}audience={quote(audience, safe='')}"
     for _ in range(_ATTEMPTS):
         answer = exchange("GET", url, headers, None, _SECONDS, proxy_of(urlsplit(url)))
-        if isinstance(answer, Fault) or answer[0].status >= 500:
-            continue
-        value = _json(answer[1]).get("value")
-        return value if isinstance(value, str) else ""
+        if not isinstance(answer, Fault) and answer[0].status < 500:
+            return str(_field(answer[1], "value") or "")
     return ""
 
 
 def _audiences(token: str) -> list[str]:
     """Return for whom a token is. The receiver verifies it."""
-    payload = token.split(".")[1] if token.count(".") == 2 else ""
     try:
-        found = _json(base64.urlsafe_b64decode(payload + "==")).get("aud")
-    except ValueError:
+        found = _field(base64.urlsafe_b64decode(token.split(".")[1] + "=="), "aud")
+    except (ValueError, IndexError):
         return []
     listed = found if isinstance(found, list) else [found]
     return [one.rstrip("/").lower() for one in listed if isinstance(one, str)]
 
 
-def _json(raw: bytes) -> dict[str, Any]:
+def _field(raw: bytes, name: str) -> Any:
+    """Return a value of a JSON object, or None."""
     try:
-        value = json.loads(raw)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
+        return json.loads(raw)[name]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return None
 
 
 # gitdailies_core/ci/step.py
@@ -3927,11 +3933,6 @@ def _markdown(text: str) -> str:
     return _one_line(text).translate(_MARKDOWN)
 
 
-def _github_token(environ: Mapping[str, str], audience: str) -> str:
-    url, bearer = (environ.get(f"ACTIONS_ID_TOKEN_REQUEST_{name}", "") for name in ("URL", "TOKEN"))
-    return fetched(url, bearer, audience) if url and bearer else ""
-
-
 GITHUB_ACTIONS = Platform(
     word="github",
     title="GitHub Actions",
@@ -3952,7 +3953,7 @@ GITHUB_ACTIONS = Platform(
         log=_github_commands,
         files=_github_files,
         not_written=_github_not_written,
-        oidc=_github_token,
+        oidc=("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
         no_oidc=(
             "; give the job `permissions: {id-token: write, contents: read}` "
             "(a pull request of a fork gets none, a reusable workflow only where its caller has it, too)"
@@ -4083,12 +4084,6 @@ def _filled_in(text: str, environ: Mapping[str, str]) -> str:
     return re.sub(_REFERENCE, lambda found: environ[found[1] or found[2]], text)
 
 
-def _circleci_token(environ: Mapping[str, str], audience: str) -> str:  # noqa: ARG001  its program knows the job
-    # CIRCLE_OIDC_TOKEN_V2 is for the organization, and other services take it. It is never sent.
-    # Source: its "OIDC tokens with custom claims".
-    return printed("circleci", "run", "oidc", "get", "--claims", json.dumps({"aud": audience}))
-
-
 CIRCLECI = Platform(
     word="circleci",
     title="CircleCI",
@@ -4104,7 +4099,9 @@ CIRCLECI = Platform(
         ),
         inputs=_circleci_inputs,
         names=CIRCLECI_PARAMETERS,
-        oidc=_circleci_token,
+        # CIRCLE_OIDC_TOKEN_V2 is for the organization, and other services take it. It is never sent.
+        # Source: its "OIDC tokens with custom claims".
+        oidc=("circleci", "run", "oidc", "get", "--claims", '{"aud": "AUDIENCE"}'),
         no_oidc="; `circleci run oidc get` must work in this job, which is not that of a fork",
     ),
     turn=20,
@@ -4467,10 +4464,6 @@ def _gitlab_inputs(environ: Mapping[str, str]) -> dict[str, str]:
     return read
 
 
-def _gitlab_token(environ: Mapping[str, str], audience: str) -> str:  # noqa: ARG001  the job names it
-    return environ.get("GITDAILIES_ID_TOKEN", "")
-
-
 def _warned(environ: Mapping[str, str]) -> int:
     """Return the exit code of a warning: the one that the component allows its job to fail with, else 0."""
     code = environ.get("GITDAILIES_WARNING_EXIT", "")
@@ -4493,7 +4486,7 @@ GITLAB = Platform(
         inputs=_gitlab_inputs,
         names=SAME_NAMES,
         warned=_warned,
-        oidc=_gitlab_token,
+        oidc=("GITDAILIES_ID_TOKEN",),
         no_oidc="; give the job `id_tokens: {GITDAILIES_ID_TOKEN: {aud: AUDIENCE}}`",
     ),
     turn=50,
@@ -4610,14 +4603,6 @@ def _buildkite_text(name: str, value: Any) -> str:
     raise UsageError(f"{name}: expected a text, got {got(value)}")
 
 
-def _buildkite_token(environ: Mapping[str, str], audience: str) -> str:  # noqa: ARG001  the agent knows its job
-    # A token has no name of the repository. The pipeline's id is in it only if it is asked for.
-    return printed(
-        *("buildkite-agent", "oidc", "request-token", "--audience", audience),
-        *("--claim", "pipeline_id", "--lifetime", "300"),
-    )
-
-
 BUILDKITE = Platform(
     word="buildkite",
     title="Buildkite",
@@ -4633,7 +4618,11 @@ BUILDKITE = Platform(
         folder="BUILDKITE_BUILD_CHECKOUT_PATH",
         inputs=_buildkite_inputs,
         names=SAME_NAMES,
-        oidc=_buildkite_token,
+        # A token has no name of the repository. The pipeline's id is in it only if it is asked for.
+        oidc=(
+            *("buildkite-agent", "oidc", "request-token", "--audience", "AUDIENCE"),
+            *("--claim", "pipeline_id", "--lifetime", "300"),
+        ),
         no_oidc="; `buildkite-agent oidc request-token` must work in this job",
     ),
     turn=60,
@@ -4838,10 +4827,6 @@ def _bitbucket_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001
     return BITBUCKET_TABLE.read(variables, url=url, status_of="the script")
 
 
-def _bitbucket_token(environ: Mapping[str, str], audience: str) -> str:  # noqa: ARG001  the step names it
-    return environ.get("BITBUCKET_STEP_OIDC_TOKEN", "")
-
-
 BITBUCKET = Platform(
     word="bitbucket",
     title="Bitbucket Pipelines",
@@ -4854,7 +4839,7 @@ BITBUCKET = Platform(
             "; set GITDAILIES_WEBHOOK_KEY as a secured variable of the workspace, repository or deployment"
         ),
         folder="BITBUCKET_CLONE_DIR",
-        oidc=_bitbucket_token,
+        oidc=("BITBUCKET_STEP_OIDC_TOKEN",),
         no_oidc="; give the step `oidc: {audiences: [AUDIENCE]}`",
     ),
 )

@@ -44,7 +44,7 @@ from gitdailies_connection.config.sections.settings import (
     StoreSetting,
 )
 from gitdailies_connection.config.sections.sign_in_reader import read_sign_in
-from gitdailies_connection.config.sections.trusted_ci_reader import read_trusted_ci
+from gitdailies_connection.config.sections.trusted_ci import read_trusted_ci
 
 NAME = "gitdailies.yml"
 STORE = "sqlite:gitdailies-data/relay.db"

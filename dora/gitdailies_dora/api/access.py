@@ -19,7 +19,7 @@ from starlette.requests import Request
 
 from gitdailies_dora.accounts.keys import webhook_key as keys
 from gitdailies_dora.accounts.keys.key_store import keyless
-from gitdailies_dora.accounts.keys.webhook_key import Key, Limits, without_keys
+from gitdailies_dora.accounts.keys.webhook_key import Key, without_keys
 from gitdailies_dora.accounts.rate_limit import KEYS, FailureLimit, network_of
 from gitdailies_dora.accounts.single_sign_on.account import SignInRefused
 from gitdailies_dora.api.json_bodies import query_of
@@ -112,15 +112,14 @@ class KeyAccess:
         try:
             trusted, key_id = job_token.claimed(token, here.settings.trusted_ci)
             published = await here.issuer_keys.of(trusted[0].issuer, key_id)
-            job, environment = job_token.proven(
+            limits, environment = job_token.proven(
                 token, published, trusted=trusted, audience=here.public, now=now
             )
-            limits = Limits(job.repositories, job.environments)
             if environment:
                 own = _meanings(exact_environment(environment), None, here.figures)
-                if fault := limits.fault(job.repositories, own):
+                if fault := limits.fault(limits.repos, own):
                     raise SignInRefused(
-                        f"environment: dora.trusted_ci trusts {fault[1]} for {job.repositories[0]}, "
+                        f"environment: dora.trusted_ci trusts {fault[1]} for {limits.repos[0]}, "
                         f"got {got(environment)}; add it to environments there"
                     )
                 limits = limits._replace(environments=tuple(sorted(own)))
@@ -129,9 +128,10 @@ class KeyAccess:
         except DeliveryError as wrong:
             detail = f"ID token: its issuer does not answer now, so it cannot be verified: {wrong}"
             raise refusal("issuer", detail, Retry_After="20") from None
-        key = await here.store.find_key(keys.hash_of(job.name))
+        name = trusted[0].name
+        key = await here.store.find_key(keys.hash_of(name))
         if key is None:
-            key = await here.store.write(partial(keyless, name=job.name, now=here.clock()))
+            key = await here.store.write(partial(keyless, name=name, now=here.clock()))
         return replace(key, limits=limits)
 
 

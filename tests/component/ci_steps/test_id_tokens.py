@@ -238,7 +238,7 @@ def test_the_pull_request_of_a_fork_on_github(place: Place, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "platform", [one.word for one in PLATFORMS if one.step.oidc is None and one.word != "octopus"]
+    "platform", [one.word for one in PLATFORMS if not one.step.oidc and one.word != "octopus"]
 )
 def test_other_platforms_refuse_it(platform: str, tmp_path: Path) -> None:
     """`auth: oidc` where there are no such tokens is an error that names the platforms that have them."""

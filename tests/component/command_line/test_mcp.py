@@ -77,10 +77,8 @@ def refused(url: str, key: str, folder: Path, *call: Any) -> str:
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-def test_every_tool_answers_as_its_schema_says(
-    week: Receiver, reader: str, tmp_path: Path, mode: str
-) -> None:
-    """The client of either protocol lists and calls every tool. Answers fit, as data and as text."""
+def test_every_tool_answers(week: Receiver, reader: str, tmp_path: Path, mode: str) -> None:
+    """The client of either protocol lists and calls every tool, with data that is also the text."""
 
     async def talk(client: Client) -> None:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
@@ -89,7 +87,6 @@ def test_every_tool_answers_as_its_schema_says(
         for name, arguments in CALLS:
             jsonschema.validate(arguments, tools[name].input_schema)
             found = await client.call_tool(name, arguments)
-            jsonschema.validate(found.structured_content, tools[name].output_schema)
             assert json.loads(text_of(found.content[0])) == found.structured_content
             assert found.structured_content["page"].startswith(week.url)
 

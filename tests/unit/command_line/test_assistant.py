@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from gitdailies_cli.receiver.assistant.answers import TEXTS, TOOLS, schemas, told
+from gitdailies_cli.receiver.assistant.answers import TEXTS, TOOLS, takes, told
 from gitdailies_dora.api.openapi import document
 from gitdailies_dora.figures.history.corrections import OF_DEPLOY, OF_INCIDENT, OF_REWORK
 
@@ -128,6 +128,6 @@ def test_every_correction_is_offered() -> None:
 @pytest.mark.parametrize("name", TOOLS)
 def test_a_tool_takes_what_the_interface_takes(name: str) -> None:
     """Each parameter that a tool names is one of its request, and is described there."""
-    taken = schemas(name, document())["input_schema"]
+    taken = takes(name, document())
     assert list(taken["properties"]) == TOOLS[name]["takes"]
     assert set(taken["required"]) == set(TOOLS[name]["needs"])

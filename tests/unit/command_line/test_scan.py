@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from gitdailies_cli.commands.scan import deploys, notes, versions
-from gitdailies_cli.commands.scan.deploys import Commit, Deployed
-from gitdailies_cli.commands.scan.versions import Tag, Version
+from gitdailies_cli.commands.scan import deploys, notes
+from gitdailies_cli.commands.scan.deploys import Commit, Deployed, Tag, Version
 
 A, B, C, D, E = (letter * 40 for letter in "abcde")
 
@@ -42,13 +41,13 @@ A, B, C, D, E = (letter * 40 for letter in "abcde")
 )
 def test_a_version_says_what_was_released_and_for_whom(name: str, of: str, numbers: int, early: bool) -> None:
     """The name before a version is read, the project's own name is none, and early versions are told."""
-    assert versions.version_of(name, "shop") == Version(of, numbers, early)
+    assert deploys.version_of(name, "shop") == Version(of, numbers, early)
 
 
 @pytest.mark.parametrize("name", ["latest", "stable", "2.3.x", "v1.x", "issue-12", "junio-gpg-pub", "main"])
 def test_a_name_without_a_version_is_none(name: str) -> None:
     """A branch's end, a moving name and a plain word are no versions."""
-    assert versions.version_of(name) is None
+    assert deploys.version_of(name) is None
 
 
 def tag(name: str, at: int = 100) -> Tag:
@@ -56,7 +55,7 @@ def tag(name: str, at: int = 100) -> Tag:
 
 
 def chosen(*tags: Tag, since: int = 50, glob: str = "") -> tuple[dict[str, list[str]], dict[str, int]]:
-    found = versions.choose(tags, since, "shop", glob)
+    found = deploys.choose(tags, since, "shop", glob)
     return {of: [one.name for one in some] for of, some in found.tags.items()}, dict(found.left_out)
 
 
@@ -86,19 +85,16 @@ def test_names_count_that_have_a_release_in_the_period() -> None:
 def test_a_glob_takes_exactly_the_tags_that_it_names() -> None:
     """Whoever names tags gets them, whatever they look like, and all as one service."""
     kept, left = chosen(tag("live-a"), tag("live-1.0-rc1"), tag("v1.0"), glob="live-*")
-    assert (kept, left) == ({"": ["live-a", "live-1.0-rc1"]}, {"that are not live-*": 1})
+    assert kept == {"": ["live-a", "live-1.0-rc1"]}
+    assert left == {"that are not live-*, whose commits count in lead times, too": 1}
 
 
 def deployed(sha: str, untimed: int | None = None, **more: Any) -> Deployed:
     return Deployed({"commitSHA": sha, **more}, untimed)
 
 
-def pairs(*given: Deployed, log: dict[str, Commit], undone: Any = (), inside: Any = None) -> list[Any]:
-    return [*deploys.write(given, log, dict(undone), lambda fields: fields.get("service"), inside)]
-
-
-def written(*given: Deployed, **more: Any) -> list[dict[str, Any]]:
-    return [fields for fields, _ in pairs(*given, **more)]
+def written(*given: Deployed, log: dict[str, Commit], undone: Any = ()) -> list[dict[str, Any]]:
+    return [*deploys.write(given, log, dict(undone), lambda fields: fields.get("service"))]
 
 
 def shas(fields: dict[str, Any]) -> list[str]:
@@ -144,18 +140,11 @@ def test_reverts_are_told_but_by_the_first_deploy() -> None:
     assert both["reverts"] == [B]
 
 
-def test_a_list_that_is_too_long_for_an_event_is_kept_apart() -> None:
+def test_a_list_that_is_too_long_for_an_event_is_left_out() -> None:
     """It would be cut, and a part of it would look like all of it."""
     long = {f"{n:040x}": Commit(n, (f"{n - 1:040x}",) if n else ()) for n in range(2002)}
-    (_, short), (fields, apart) = pairs(deployed(f"{1:040x}"), deployed(f"{2001:040x}"), log=long)
-    assert "commits" not in fields
-    assert (short, len(apart)) == ([], 2000)
-
-
-def test_commits_outside_the_paths_are_marked_and_never_tie() -> None:
-    """With paths, an entry says whether it is outside; the tie is one that is inside."""
-    _, two = written(deployed(B), deployed(D), log=LINE, inside={A, D})
-    assert [(one["sha"], one["outside"]) for one in two["commits"]] == [(D, False), (C, True), (A, False)]
+    short, fields = written(deployed(f"{1:040x}"), deployed(f"{2001:040x}"), log=long)
+    assert (len(short["commits"]), "commits" in fields) == (2, False)
 
 
 def test_pushes_to_a_branch_follow_first_parents_and_one_second_is_one_push() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import shlex
-from collections.abc import Iterator
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,12 +17,12 @@ from gitdailies_cli import output
 if TYPE_CHECKING:
     from gitdailies_dora.figures.answers.report import FiguresAnswer
 
-    from gitdailies_cli.commands.scan.finding import Asked
+    from gitdailies_cli.commands.scan.finding import Asked, Found
 
 _COLUMNS = ("figure", "value", "based on")
 # The rates that may be higher than what git alone shows, and the count that makes one of them 0.
 _RATES = {"changeFailRate": "failed", "deploymentReworkRate": "rework"}
-_FORMATS = TABLE, MARKDOWN, JSON = ("table", "markdown", "json")
+_FORMATS = TABLE, MARKDOWN, JSON, EVENTS = ("table", "markdown", "json", "events")
 
 
 @click.command()
@@ -37,32 +36,26 @@ _FORMATS = TABLE, MARKDOWN, JSON = ("table", "markdown", "json")
 @click.option(
     "--incidents", multiple=True, metavar="FILE", help="a file as `gitdailies history import` takes"
 )
-@click.option("--paths", multiple=True, metavar="GLOB", help="only commits that touch such files count")
 @click.option("--repo", default="", help="owner/name; default: that of the remote origin")
-@click.option("--environment", default="", help="of the deploys in a FILE; default: production")
 @click.option("--since", default="", help="the start, a date or time")
 @click.option("--days", default=90, show_default=True, type=click.IntRange(1), help="without --since")
 @click.option("--now", default="", help="compute the figures as of this time")
-@click.option("--events", type=click.Path(path_type=Path), help="write the events to this file, as NDJSON")
 @click.option(
     "--format",
     "form",
     type=click.Choice(_FORMATS),
     default=TABLE,
     show_default=True,
-    help="how it is printed",
+    help="how the figures are printed; events: what they are of, as NDJSON",
 )
 def scan(
     path: Path,
     deploys: str,
     incidents: tuple[str, ...],
-    paths: tuple[str, ...],
     repo: str,
-    environment: str,
     since: str,
     days: int,
     now: str,
-    events: Path | None,
     form: str,
 ) -> None:
     """Print the five figures of the git repository at PATH. No server, store or account is needed.
@@ -76,7 +69,6 @@ def scan(
         from gitdailies_dora.derived.read.figures.answer import of_events
         from gitdailies_dora.figures.answers import selection
         from gitdailies_dora.figures.history.settings import FigureSettings
-        from gitdailies_history.files import atomic_file
         from gitdailies_server.storage.timestamps import from_us, now_us, utc_now
 
         from gitdailies_cli.commands.scan import finding, notes
@@ -87,40 +79,37 @@ def scan(
         period = selection.parse_period(since, "", at, UTC, days)
     except ValueError as error:
         raise UsageError(f"--{str(error).replace('from:', 'since:', 1)}") from None
-    asked = finding.Asked(repo, deploys, incidents, paths, from_us(period.began_at), utc_now())
+    asked = finding.Asked(repo, deploys, incidents, from_us(period.began_at), utc_now())
     # Of a million objects, none is cyclic. The collector would take a quarter of the time.
     gc.disable()
     try:
         found = finding.find(path, asked)
-        bodies = map(json.loads, found.bodies)
-        answer = of_events(bodies, found.git_commits, period, found.repo, environment, FigureSettings())
+        answer = of_events(map(json.loads, found.bodies), period, found.repo, FigureSettings())
     finally:
         gc.enable()
-    if events is not None:
-        with atomic_file.written(events, "--events") as file:
-            file.write("".join(f"{body}\n" for body in found.bodies).encode())
-    known = not found.facts["alone"]
     facts = {**found.facts, "last": not answer.figures.deployment_frequency.deploys and found.facts["last"]}
-    _show(answer, [*notes.notes(facts)], [*_next(path, asked, events)], form, known=known)
+    _show(answer, found, [*notes.notes(facts)], _next(path, asked), form)
 
 
-def _next(path: Path, asked: Asked, events: Path | None) -> Iterator[str]:
-    """Yield the lines that send what was found to a server."""
-    file = str(events or "events.ndjson")
-    if events is None:
-        options = [("deploys", asked.deploys), ("repo", asked.repo)]
-        options += [("incidents", one) for one in asked.incidents] + [("paths", one) for one in asked.paths]
-        named = [f"--{option}={value}" for option, value in options if value]
-        yield shlex.join(["gitdailies", "scan", *named, f"--events={file}", "--", str(path)])
-    yield shlex.join(["gitdailies", "history", "import", file])
+def _next(path: Path, asked: Asked) -> list[str]:
+    """Return the lines that send what was found to a server."""
+    options = [("deploys", asked.deploys), ("repo", asked.repo), ("format", EVENTS)]
+    options += [("incidents", one) for one in asked.incidents]
+    named = [f"--{option}={value}" for option, value in options if value]
+    scanned = shlex.join(["gitdailies", "scan", *named, "--", str(path)])
+    return [f"{scanned} > events.ndjson", "gitdailies history import events.ndjson"]
 
 
-def _show(answer: FiguresAnswer, said: list[str], lines: list[str], form: str, *, known: bool) -> None:
-    """Print figures, what they cannot know, and the next lines. Rates may be low if not *known*."""
+def _show(answer: FiguresAnswer, found: Found, said: list[str], lines: list[str], form: str) -> None:
+    """Print figures, what they cannot know, and the next lines. Without incidents, rates may be low."""
     import msgspec
 
     from gitdailies_cli.commands.see import metrics
 
+    known = not found.facts["alone"]
+    if form == EVENTS:
+        click.echo("\n".join(found.bodies))
+        return
     if form == JSON:
         plain = msgspec.to_builtins(answer)
         for name, count in () if known else _RATES.items():

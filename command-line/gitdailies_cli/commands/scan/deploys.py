@@ -1,21 +1,94 @@
-"""The deploys that tags and branches show, and what each brought, as the CI steps write it. Pure."""
+"""Which tags are releases, which deploys tags and branches show, and what each brought. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from gitdailies_core.ci.job.facts import reverts_of
 from gitdailies_core.events.events import DEPLOYED
 from gitdailies_core.events.field_types import MOST_COMMITS, MOST_REVERTS
 
-from gitdailies_cli.commands.scan.versions import Chosen
-
 _LAST_SECOND = 253_402_300_799  # of the year 9999
 _MERGED_HOTFIX = re.compile(r"merge (?!.* into \S*hotfix).*[ '\"/]hotfix[-_/]", re.IGNORECASE)
+# Two numbers or a date, else one number behind a word: v1.4.2, REL_15_2, 2026-03-04, v7.
+_NUMBERS = re.compile(r"()(\d{8,}|\d+(?:[._-]\d+)+)(.*)")
+_ONE_NUMBER = re.compile(r"((?:.*[-_/@])?(?:v|r|rel|release|build)[-_.]?)(\d+)()", re.IGNORECASE)
+# 2.3.x is the end of a branch.
+_RANGE = re.compile(r"\d[._-]?x(?![a-z])", re.IGNORECASE)
+_NO_VERSION = "without a version"
+# What joins a version to the name before it.
+_JOINT = re.compile(r"(?:(?:^|[-_/@.+ ])(?:v|r|rel|release|releases|version))?[-_/@.+ ]*$", re.IGNORECASE)
+_EARLY = re.compile(
+    r"(?<![a-z])(?:alpha|beta|rc|cr|pre|preview|prerelease|dev|snapshot|nightly|canary|next|insiders"
+    r"|experimental|unstable|test|eap|milestone)(?![a-z])|(?:^|[-._])[abcm][-_.]?\d",
+    re.IGNORECASE,
+)
+
+
+class Tag(NamedTuple):
+    """A tag, its commit, and its time in seconds: that of the commit, if it was not *made* at one."""
+
+    name: str
+    sha: str
+    at: int
+    made: bool
+
+
+class Version(NamedTuple):
+    """What a tag is a version of, "" for all; how many numbers it has; whether it is for those who try it."""
+
+    of: str
+    numbers: int
+    early: bool
+
+
+class Chosen(NamedTuple):
+    """The tags that are deploys, by what they are of, and the number of others by the reason."""
+
+    tags: Mapping[str, list[Tag]]
+    left_out: Mapping[str, int]
+
+
+def version_of(name: str, project: str = "") -> Version | None:
+    """Read the name of a tag; None if it is no version. The name of the *project* itself is no prefix."""
+    found = _NUMBERS.search(name) or _ONE_NUMBER.fullmatch(name)
+    if found is None or _RANGE.search(name):
+        return None
+    before, (word, number, rest) = name[: found.start()], found.groups()
+    of = _JOINT.sub("", before + word).casefold()
+    early = any(map(_EARLY.search, (rest, before)))
+    return Version("" if of == project.casefold() else of, len(re.findall(r"\d+", number)), early)
+
+
+def choose(tags: Iterable[Tag], since: int, project: str, glob: str) -> Chosen:
+    """Return the releases: of each name with one at or after *since*, else of the latest name.
+
+    With a *glob*, they are all tags that fit it, whatever they look like.
+    """
+    named: dict[str, list[Tag]] = defaultdict(list)
+    left: Counter[str] = Counter()
+    read = {tag: version_of(tag.name, project) for tag in tags}
+    whole = {one.of for one in read.values() if one and one.numbers > 1}
+    for tag, one in read.items():
+        if glob and fnmatchcase(tag.name, glob):
+            named[""].append(tag)
+        elif glob or one is None:
+            left[f"that are not {glob}, whose commits count in lead times, too" if glob else _NO_VERSION] += 1
+        elif one.early:
+            left["of early versions, such as rc and beta"] += 1
+        elif one.numbers == 1 and one.of in whole:
+            left["of one number beside whole versions, which move"] += 1
+        else:
+            named[one.of].append(tag)
+    last = {of: max(tag.at for tag in found) for of, found in named.items()}
+    used = {of for of in last if last[of] >= since} or {max(last, key=last.__getitem__, default="")}
+    left["of names without a release in the period"] = sum(len(named[of]) for of in named.keys() - used)
+    return Chosen({of: found for of, found in named.items() if of in used}, +left)
 
 
 class Commit(NamedTuple):
@@ -82,33 +155,30 @@ def write(
     log: Mapping[str, Commit],
     undone: Mapping[str, tuple[str, ...]],
     target: Callable[[Mapping[str, Any]], Hashable],
-    inside: Collection[str] | None = None,
-) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+) -> Iterator[dict[str, Any]]:
     """Yield the fields of each deploy with what it brought: what leads to it, and to no earlier one there.
 
-    *target* says where that is. A list that is too long for an event is apart from its fields.
+    *target* says where that is. A list that is too long for an event is left out.
 
-    They are in the order of time. One of a commit that *log* lacks stays as it is. A commit that is not
-    *inside* touches nothing of the service; None if all do. The last entry of a list is one that the target
-    had, which ties it to the lists before.
+    They are in the order of time. One of a commit that *log* lacks stays as it is. The last entry of a list
+    is one that the target had, which ties it to the lists before.
     """
     there: dict[Hashable, set[str]] = defaultdict(set)
     ties: dict[Hashable, dict[str, Any]] = {}
     for fields, untimed in deploys:
-        place, sha, long = target(fields), fields["commitSHA"], list[dict[str, Any]]()
+        place, sha = target(fields), fields["commitSHA"]
         if sha in log:
             first, new = place not in there, _new(log, sha, there[place])
-            listed = [_entry(one, log[one], untimed, inside) for one in new]
+            listed = [_entry(one, log[one], untimed) for one in new]
             tie = [ties[place]] if listed and place in ties else []
             if first or len(listed) < MOST_COMMITS:
                 fields["commits"] = [*listed[: MOST_COMMITS - 1], *tie]
-            else:
-                long = listed
             undone_here = reverts_of((one, undone[one]) for one in new if one in undone)
             if undone_here and not first:
                 fields["reverts"] = [*undone_here[:MOST_REVERTS]]
-            ties.update((place, one) for one in reversed(listed) if not one.get("outside"))
-        yield fields, long
+            if listed:
+                ties[place] = listed[0]
+        yield fields
 
 
 def _new(log: Mapping[str, Commit], tip: str, there: set[str]) -> list[str]:
@@ -124,7 +194,6 @@ def _new(log: Mapping[str, Commit], tip: str, there: set[str]) -> list[str]:
     return sorted(found, key=lambda sha: (sha == tip, log[sha].at), reverse=True)
 
 
-def _entry(sha: str, commit: Commit, untimed: int | None, inside: Collection[str] | None) -> dict[str, Any]:
+def _entry(sha: str, commit: Commit, untimed: int | None) -> dict[str, Any]:
     at = "" if commit.at == untimed else time_of(commit.at)
-    entry = {"sha": sha, "parents": [*commit.parents], "time": at or None}
-    return entry if inside is None else {**entry, "outside": sha not in inside}
+    return {"sha": sha, "parents": [*commit.parents], "time": at or None}

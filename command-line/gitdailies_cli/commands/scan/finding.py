@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -13,11 +13,9 @@ from typing import Any, NamedTuple
 from gitdailies_core.ci.job.facts import repo_of, undone_by
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import DEPLOYED, Event
-from gitdailies_core.events.ids import is_self_made
 from gitdailies_core.values.nearest_name import did_you_mean
-from gitdailies_core.values.times import parse, text_of
-from gitdailies_dora.figures.history.events import Commit as GitCommit
-from gitdailies_dora.figures.history.events import GitCommits, target_of
+from gitdailies_core.values.times import text_of
+from gitdailies_dora.figures.history.events import target_of
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_history.files import input_files
 from gitdailies_history.files.input_files import ReadResult
@@ -25,12 +23,10 @@ from gitdailies_history.files.rows import ReadOptions
 from gitdailies_history.plan.encoding import encode
 from gitdailies_history.plan.faults import Fault, FaultLog
 from gitdailies_history.plan.plan import Plan
-from gitdailies_server.storage.timestamps import to_us
 
-from gitdailies_cli.commands.scan import deploys, notes, repository, versions
-from gitdailies_cli.commands.scan.deploys import Deployed
+from gitdailies_cli.commands.scan import deploys, notes, repository
+from gitdailies_cli.commands.scan.deploys import Chosen, Deployed
 from gitdailies_cli.commands.scan.repository import Refs
-from gitdailies_cli.commands.scan.versions import Chosen
 
 _TAGS, _BRANCH = "tags", "branch"
 # Which branch is looked at where none is checked out.
@@ -44,17 +40,15 @@ class Asked(NamedTuple):
     repo: str
     deploys: str
     incidents: tuple[str, ...]
-    paths: tuple[str, ...]
     since: datetime
     now: datetime
 
 
 class Found(NamedTuple):
-    """The repository's name, its events as JSON, lists too long for these by the id, and facts for notes."""
+    """The repository's name, its events as JSON, and facts for notes."""
 
     repo: str
     bodies: list[str]
-    git_commits: dict[str, GitCommits]
     facts: dict[str, int | str]
 
 
@@ -78,7 +72,8 @@ def find(path: Path, asked: Asked) -> Found:
     messages = dict(repository.read_messages(mirror, tips)) if tips else {}
     undone = {sha: found for sha, message in messages.items() if (found := undone_by(message))}
     hotfixes = {sha for sha, message in messages.items() if deploys.merges_hotfix(message)}
-    every = [Deployed(_completed(row, known)) for row in reported]
+    whole = (row | {"commitSHA": known.get(row["commitSHA"]) or row["commitSHA"]} for row in reported)
+    every = [*map(Deployed, whole)]
     if branch:
         every = [*deploys.of_branch(log, tips[0], repo, branch, hotfixes)]
     elif tags:
@@ -87,20 +82,14 @@ def find(path: Path, asked: Asked) -> Found:
     # Without the Z, a time with a fraction sorts after one without.
     timed.sort(key=lambda one: str(one.fields["time"])[:-1])
     several = tags is not None and len(tags.tags) > 1
-    written = deploys.write(
-        timed,
-        {} if refs.shallow or several else log,
-        undone,
-        partial(target_of, settings=_SETTINGS),
-        repository.read_inside(mirror, tips, asked.paths),
-    )
-    events = [(encode(Event.from_wire(fields)), _mirrored(long)) for fields, long in written]
-    git_commits = {one.id: GitCommits("", long) for one, long in events if long}
+    listed = {} if refs.shallow or several else log
+    written = deploys.write(timed, listed, undone, partial(target_of, settings=_SETTINGS))
+    encoded = (encode(Event.from_wire(fields)) for fields in written)
+    events = {one.id: one.body for one in encoded}
     incidents = {row["id"]: json.dumps(row, ensure_ascii=False) for row in own if row["kind"] != DEPLOYED}
     return Found(
         repo,
-        [*({one.id: one.body for one, _ in events} | incidents).values()],
-        git_commits,
+        [*(events | incidents).values()],
         {
             **(notes.of_tags(tags) if tags else {}),
             "branch": branch,
@@ -111,7 +100,7 @@ def find(path: Path, asked: Asked) -> Found:
             "ahead": len(every) - len(timed),
             "outside": len(rows) - len(own),
             "missing": sum(one.fields["commitSHA"] not in log for one in timed),
-            "long": len(git_commits),
+            "long": sum(one.fields["commitSHA"] in listed and "commits" not in one.fields for one in timed),
         },
     )
 
@@ -120,7 +109,7 @@ def _source(refs: Refs, asked: Asked, repo: str) -> tuple[Chosen | None, str]:
     """Return the tags that are deploys, or the branch; raises UsageError if there are none."""
     word, _, name = asked.deploys.partition(":")
     if word != _BRANCH:
-        tags = versions.choose(refs.tags, int(asked.since.timestamp()), repo.rpartition("/")[2], name)
+        tags = deploys.choose(refs.tags, int(asked.since.timestamp()), repo.rpartition("/")[2], name)
         if tags.tags:
             return tags, ""
         if word:
@@ -133,12 +122,6 @@ def _source(refs: Refs, asked: Asked, repo: str) -> tuple[Chosen | None, str]:
         near = did_you_mean(branch, tuple(refs.branches))
         raise UsageError(f"--deploys: expected branch:NAME of a branch that is here, got {branch!a}{near}")
     return None, branch
-
-
-def _completed(row: dict[str, Any], known: Mapping[str, str | None]) -> dict[str, Any]:
-    """Return a reported deploy with its whole commit. With a list, its content gives it another id."""
-    kept = {name: value for name, value in row.items() if name != "id" or not is_self_made(value)}
-    return kept | {"commitSHA": known.get(row["commitSHA"]) or row["commitSHA"]}
 
 
 def _rows(names: Sequence[str], now: datetime) -> list[dict[str, Any]]:
@@ -154,12 +137,3 @@ def _rows(names: Sequence[str], now: datetime) -> list[dict[str, Any]]:
         if faults:
             raise UsageError("\n".join(FaultLog().lines(faults)))
         return [json.loads(entry.body) for entry in plan.entries()]
-
-
-def _mirrored(listed: Sequence[Mapping[str, Any]]) -> tuple[GitCommit, ...]:
-    """Return commits as the server reads them from a mirror: without merges."""
-    times = [to_us(parse(one["time"], "time")) if one["time"] else None for one in listed]
-    read = zip(listed, times, strict=True)
-    return tuple(
-        GitCommit(one["sha"], at, None, one.get("outside")) for one, at in read if len(one["parents"]) < 2
-    )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from gitdailies_core.events.field_types import MOST_COMMITS
 
-from gitdailies_cli.commands.scan.versions import Chosen
+from gitdailies_cli.commands.scan.deploys import Chosen
 
 # In the order in which a reader needs them. A fact that is 0 or "" has no sentence.
 _SENTENCES = {
@@ -22,7 +22,7 @@ _SENTENCES = {
     ),
     "services": (
         "the tags are of several services ({}), and git does not know whose a commit is, so lead times are"
-        " unknown; choose one: --deploys 'tags:NAME*' --paths 'FOLDER/**'"
+        " unknown; choose one with --deploys 'tags:NAME*': its lead times are then of all commits"
     ),
     "last": "no deploys in the period, the last one was at {}: choose an earlier --since",
     "alone": (
@@ -34,8 +34,8 @@ _SENTENCES = {
     "outside": "left out: events of other repositories: {:,}",
     "missing": "deploys of commits that are not here, so that their lead time is unknown: {:,}",
     "long": (
-        f"deploys with more than {MOST_COMMITS:,} commits, which no event holds: {{:,}}; a server counts"
-        " these if it has the repository under dora.mirrors"
+        f"deploys with more than {MOST_COMMITS:,} commits, whose lead time is therefore unknown: {{:,}}; a"
+        " server knows it if it has the repository under dora.mirrors"
     ),
 }
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from gitdailies_core.ci.deploys.git_log import pathspecs
 from gitdailies_core.errors import UsageError
 from gitdailies_dora.mirrors.repository import Mirror
 
-from gitdailies_cli.commands.scan.deploys import Commit
-from gitdailies_cli.commands.scan.versions import Tag
+from gitdailies_cli.commands.scan.deploys import Commit, Tag
 
 # Half a million commits are read in a few seconds; on a slow disk it takes longer.
 _LONGEST_SECONDS = 300.0
@@ -81,12 +79,6 @@ def read_messages(mirror: Mirror, tips: Iterable[str]) -> Iterator[tuple[str, st
     ):
         sha, _, message = entry.partition("\n")
         yield sha, message
-
-
-def read_inside(mirror: Mirror, tips: Iterable[str], paths: Sequence[str]) -> frozenset[str] | None:
-    """Return the commits that touch one of *paths*; None without paths."""
-    asked = ("rev-list", "--full-history", "--stdin", "--", *pathspecs(paths))
-    return frozenset(mirror.ask(*asked, given=_lines(tips)).split()) if paths else None
 
 
 def _lines(tips: Iterable[str]) -> str:

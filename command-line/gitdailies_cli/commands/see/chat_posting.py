@@ -10,134 +10,74 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
 import random
+import re
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import TextIO
-from urllib.parse import urlsplit
 
-from gitdailies_core.errors import DeliveryError, Refused, UsageError
-from gitdailies_core.retry import Outcome, delay_seconds
+from gitdailies_core.errors import DeliveryError, GitDailiesError, Refused, UsageError
+from gitdailies_core.retry import Outcome, delay_seconds, describe
 from gitdailies_core.values.secret import Secret, redact
+
+from gitdailies_cli import output
 
 _ATTEMPTS = 4
 _SECONDS = 20
 # A job of cron should end soon. A chat that wants a longer pause gets the message of the next run.
 _LONGEST_WAIT_SECONDS = 60
 _AGAIN_STATUSES = frozenset({429, 503})
-# Shorter pieces of an address are words such as "services".
-_SHORTEST_SECRET = 9
-_SENDING, _SENT = "sending", "sent"
-_LOOK = "look there, and send it with --again if it is missing"
-# Those of some years. The file stays small.
-_MOST_KEPT = 1000
+# What of an address may be secret, also piece by piece. Shorter pieces are words such as "services".
+_SECRET = re.compile(r"[^/?&]{9,}")
 
 
-def name_of(address: Secret, *what: str) -> str:
-    """Return the name of a message in the file of sent messages. It does not show the address."""
-    return " ".join([*filter(None, what), sha256(address.reveal().encode()).hexdigest()[:12]])
+def post_once(folder: Path, address: Secret, body: bytes, *what: str, again: bool) -> str:
+    """Post a message unless *folder* has a file for *what* it is, and return a sentence of what was done.
 
-
-def post_once(path: Path, name: str, address: Secret, body: bytes, *, again: bool) -> str:
-    """Post a message unless the file at *path* has its name, and return a sentence that says what was done.
-
-    Raises UsageError for a file that cannot be used, Refused if the chat refuses the message, and
-    DeliveryError if it was not sent or may have been. One process at a time has the file.
+    The file is there before the message is sent. Raises UsageError for a folder that cannot be used, Refused
+    if the chat refuses the message, and DeliveryError if it was not sent or may have been.
     """
+    name = sha256("\0".join([address.reveal(), *what]).encode()).hexdigest()[:32]
+    mark = folder / name
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        folder.mkdir(exist_ok=True)
+        mark.touch(0o600, exist_ok=again)
     except OSError as error:
-        raise UsageError(f"--sent: cannot write {path}: {error.strerror}") from None
-    with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        known = _read(file, path)
-        state, at = known.get(name, ("", ""))
-        if state == _SENT and not again:
-            return f"not sent: it was sent at {at}; --again sends it again"
-        if state == _SENDING and not again:
-            raise DeliveryError(f"{address.origin}: the message may have arrived at {at}; {_LOOK}")
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        _write(file, {**known, name: (_SENDING, now)})
-        try:
-            _post(address, body)
-        except _NotArrived as error:
-            _write(file, {one: known[one] for one in known if one != name})
-            raise error.told from None
-        _write(file, {**known, name: (_SENT, now)})
+        if mark.is_file() and not again:
+            at = datetime.fromtimestamp(mark.stat().st_mtime, UTC).isoformat(timespec="seconds")
+            return f"not sent: it was sent at {at}, or may have been; --again sends it again"
+        raise UsageError(f"--sent: cannot write into {folder}: {error.strerror}") from None
+    if fault := _post(address, body):
+        mark.unlink()
+        raise fault
     return f"sent to {address.origin}"
 
 
-def _read(file: TextIO, path: Path) -> dict[str, tuple[str, str]]:
-    """Return the state of each message, and since when."""
-    try:
-        return {
-            str(name): (str(state), str(at)) for name, (state, at) in json.loads(file.read() or "{}").items()
-        }
-    except (ValueError, TypeError, AttributeError):
-        raise UsageError(
-            f"--sent: expected a file that this command wrote, got another one at {path}"
-        ) from None
-
-
-def _write(file: TextIO, known: Mapping[str, tuple[str, str]]) -> None:
-    """Write the state of each message, so that it stays if the machine fails."""
-    file.seek(0)
-    file.truncate()
-    json.dump(dict(list(known.items())[-_MOST_KEPT:]), file, indent=1)
-    file.flush()
-    os.fsync(file.fileno())
-
-
-class _NotArrived(Exception):
-    """The message did not arrive; `told` says why."""
-
-    def __init__(self, told: Exception) -> None:
-        self.told = told
-
-
-def _post(address: Secret, body: bytes) -> None:
-    """Post a message; raises _NotArrived, and DeliveryError if it may have arrived."""
-    for attempt in range(1, _ATTEMPTS + 1):
-        outcome = _try(address, body)
-        status = outcome.status
-        if status is not None and 200 <= status < 300:
-            return
-        if status is not None and status not in _AGAIN_STATUSES:
-            told = f"{address.origin}: the chat refused the message: {status} {outcome.error}".rstrip()
-            raise _NotArrived(Refused(told) if status < 500 else DeliveryError(told))
-        wait = delay_seconds(outcome, attempt=attempt, now=datetime.now(UTC), jitter=random.random)
-        if attempt == _ATTEMPTS or wait > _LONGEST_WAIT_SECONDS:
-            said = outcome.error if status is None else f"{status} {outcome.error}".rstrip()
-            times = "one attempt" if attempt == 1 else f"{attempt} attempts"
-            raise _NotArrived(DeliveryError(f"{address.origin}: nothing was sent after {times}: {said}"))
-        time.sleep(wait)
-
-
-def _try(address: Secret, body: bytes) -> Outcome:
-    """Make one attempt. No connection is an outcome; raises DeliveryError if the message may have arrived."""
+def _post(address: Secret, body: bytes) -> GitDailiesError | None:
+    """Post a message. Returns why it did not arrive, and raises DeliveryError if it may have arrived."""
     from gitdailies_connection.http.bounded_client import ask
     from gitdailies_connection.http.failures import NotConnected
 
-    url = address.reveal()
-    headers = {"Content-Type": "application/json"}
-    try:
-        return ask("POST", url, headers, body, seconds=_SECONDS).outcome(*_parts(url))
-    except NotConnected as error:
-        return Outcome(None, redact(str(error), *_parts(url)))
-    except DeliveryError as error:
-        told = f"{address.origin}: the message may have arrived: {redact(str(error), *_parts(url))}"
-        raise DeliveryError(f"{told}; {_LOOK}") from None
-
-
-def _parts(url: str) -> list[Secret]:
-    """Return what of an address may be secret: all but its host, also piece by piece."""
-    parts = urlsplit(url)
-    pieces = [parts.query, *parts.path.split("/")]
-    long = [piece for piece in pieces if len(piece) >= _SHORTEST_SECRET]
-    return list(map(Secret, (url, parts.path.rstrip("/"), *long)))
+    url, headers = address.reveal(), {"Content-Type": "application/json"}
+    secrets = [url, *_SECRET.findall(url.partition("//")[2].partition("/")[2])]
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            outcome = ask("POST", url, headers, body, seconds=_SECONDS).outcome(*map(Secret, secrets))
+        except NotConnected as error:
+            outcome = Outcome(None, redact(str(error), *secrets))
+        except DeliveryError as error:
+            told = f"{address.origin}: the message may have arrived: {redact(str(error), *secrets)}"
+            raise DeliveryError(f"{told}; look there, and send it with --again if it is missing") from None
+        status = outcome.status
+        if status is not None and 200 <= status < 300:
+            return None
+        if status is not None and status not in _AGAIN_STATUSES:
+            told = f"{address.origin}: the chat refused the message: {describe(outcome)}"
+            return Refused(told) if status < 500 else DeliveryError(told)
+        wait = delay_seconds(outcome, attempt=attempt, now=datetime.now(UTC), jitter=random.random)
+        if attempt == _ATTEMPTS or wait > _LONGEST_WAIT_SECONDS:
+            break
+        time.sleep(wait)
+    times = output.counted(attempt, "attempt")
+    return DeliveryError(f"{address.origin}: nothing was sent after {times}: {describe(outcome)}")

@@ -15,11 +15,12 @@ from gitdailies_core.values.secret import Secret
 
 from gitdailies_cli import find_config, output
 from gitdailies_cli.commands.see import chat_messages
+from gitdailies_cli.common_options import naming
 from gitdailies_cli.receiver.read_server import ReadServer, find_server, server_options
 
 _FORMATS = ("md", "json")
-# The file of sent messages.
-_SENT = "sent-reports.json"
+# The folder with a file for each message that was sent.
+_SENT = "sent-reports"
 
 
 @click.command()
@@ -42,8 +43,8 @@ _SENT = "sent-reports.json"
 )
 @click.option(
     "--sent",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help=f"the file of sent messages; default: {_SENT} in the folder for data, or gitdailies-{_SENT}",
+    type=click.Path(file_okay=False, path_type=Path),
+    help=f"the folder of sent messages; default: {_SENT} in the folder for data, or gitdailies-{_SENT}",
 )
 @click.option("--again", is_flag=True, help="post it although it was sent, or may have been")
 def report(
@@ -72,16 +73,11 @@ def report(
     if send is not None and form != _FORMATS[0]:
         raise UsageError("report: --format is for what is printed; leave it out with --send")
     asked = {name: text for name, text in (("week", week), ("repo", repo), ("team", team)) if text}
-    if send is None:
-        _print(find_server(url, key_env, config), asked, form)
-        return
-    address = _address(to)
-    path = sent or _default_file()
-    click.echo(_post(find_server(url, key_env, config), asked, send, address, path, only_clear, again))
-
-
-def _print(server: ReadServer, asked: dict[str, str], form: str) -> None:
-    if form == "json":
+    address = _address(to) if send else None
+    server = find_server(url, key_env, config)
+    if send and address:
+        click.echo(_post(server, asked, send, address, sent or _default_folder(), only_clear, again))
+    elif form == "json":
         output.as_json(_review(server, asked))
     else:
         click.echo(_markdown(server, asked), nl=False)
@@ -92,7 +88,7 @@ def _post(
     asked: dict[str, str],
     kind: str,
     address: Secret,
-    path: Path,
+    folder: Path,
     only_clear: bool,
     again: bool,
 ) -> str:
@@ -100,17 +96,15 @@ def _post(
     from gitdailies_cli.commands.see import chat_posting
 
     review = _review(server, asked)
-    week = str(review["week"])
-    clear = chat_messages.clear_figures(review)
-    if only_clear and not clear:
-        return f"not sent: no figure changed clearly in {week}"
     # The review of the same week, although another week may have begun meanwhile.
-    markdown = _markdown(server, {**asked, "week": week})
-    text = chat_messages.only_clear(markdown, clear) if only_clear else chat_messages.the_week(markdown)
+    asked = {**asked, "week": str(review["week"])}
+    shown = chat_messages.only_clear if only_clear else chat_messages.the_week
+    text = shown(_markdown(server, asked))
+    if not text:
+        return f"not sent: no figure changed clearly in {asked['week']}"
     body = json.dumps(chat_messages.body_of(kind, text, review), ensure_ascii=False).encode()
-    about = [text for name, text in asked.items() if name != "week"]
-    name = chat_posting.name_of(address, week, kind, "only-clear" if only_clear else "", *about)
-    return chat_posting.post_once(path, name, address, body, again=again)
+    what = (json.dumps(asked), kind, str(only_clear))
+    return chat_posting.post_once(folder, address, body, *what, again=again)
 
 
 def _review(server: ReadServer, asked: dict[str, str]) -> dict[str, Any]:
@@ -134,23 +128,19 @@ def _path(asked: dict[str, str], form: str) -> str:
 
 def _address(to: str) -> Secret:
     """Read the address of a chat, which is a secret; raises UsageError and ConfigurationError."""
-    from gitdailies_connection.addresses import check_chat
+    from gitdailies_connection.addresses import check_https
     from gitdailies_connection.config.secret_source import SecretSource
 
     kind, _, where = to.partition(":")
     if kind not in ("env", "file") or not where:
-        raise UsageError(
-            f"--to: expected env:NAME or file:PATH, got {'nothing' if not to else 'another text'}"
-        )
+        raise UsageError(f"--to: expected env:NAME or file:PATH, got {'another text' if to else 'nothing'}")
     source = SecretSource.make(env=where) if kind == "env" else SecretSource.make(file=Path(where))
     address = source.read(os.environ)
-    try:
-        check_chat(address.reveal())
-    except ValueError as error:
-        raise UsageError(f"{address.origin}: {error}") from None
+    with naming(address.origin):
+        check_https(address.reveal().partition("?")[0])
     return address
 
 
-def _default_file() -> Path:
+def _default_folder() -> Path:
     folder = find_config.data_folder()
     return folder / _SENT if folder.is_dir() else Path(f"gitdailies-{_SENT}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -19,28 +17,16 @@ Json: TypeAlias = dict[str, Any]
 
 TEXTS: Json = tomllib.loads(Path(__file__).with_name("tools.toml").read_text("utf-8"))
 TOOLS: Json = TEXTS["tools"]
-_COMPONENTS = "#/components/schemas/"
 # Of a long list of commits, the first ones are shown. A median of fewer than some deploys says little.
 _COMMITS, _FEW = 20, 5
 
 
-def schemas(name: str, document: Json) -> Json:
-    """Return the schemas of what a tool takes and answers; of anything, if the OpenAPI *document* is {}."""
+def takes(name: str, document: Json) -> Json:
+    """Return the schema of what a tool takes; of anything, if the OpenAPI *document* is {}."""
+    if name in TEXTS or not document:
+        return TEXTS[name] if document else {"type": "object"}
     tool = TOOLS[name]
-    if not document:
-        return {"input_schema": {"type": "object"}}
-    forms = [{"$ref": _COMPONENTS + form} for form in tool["forms"]]
-    fields = {"answer": {"anyOf": forms} if forms else {}, "page": {"type": "string"}}
-    defined: Json = {}
-    found = {"type": "object", "properties": fields, "required": list(fields), "$defs": defined}
-    while new := set(re.findall(rf"{_COMPONENTS}(\w+)", json.dumps(found))) - defined.keys():
-        defined |= {each: document["components"]["schemas"][each] for each in new}
-    takes = TEXTS.get(name) or _takes(tool, document["paths"][tool["path"]]["get"]["parameters"])
-    answers = json.loads(json.dumps(found).replace(_COMPONENTS, "#/$defs/"))
-    return {"input_schema": takes, "output_schema": answers}
-
-
-def _takes(tool: Json, parameters: list[Json]) -> Json:
+    parameters = document["paths"][tool["path"]]["get"]["parameters"]
     known = {one["name"]: one["schema"] | {"description": one["description"]} for one in parameters}
     fields = {each: known[each] for each in tool["takes"] if each in known}
     for each in fields.keys() & tool["usual"].keys():

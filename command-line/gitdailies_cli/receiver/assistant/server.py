@@ -17,7 +17,7 @@ from gitdailies_core.values.secret import redact
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 
-from gitdailies_cli.receiver.assistant.answers import TEXTS, TOOLS, Json, escaped, schemas, told
+from gitdailies_cli.receiver.assistant.answers import TEXTS, TOOLS, Json, escaped, takes, told
 from gitdailies_cli.receiver.read_server import ReadServer, groups_of
 
 
@@ -71,7 +71,7 @@ def _described(server: ReadServer) -> list[sdk.Tool]:
             title=tool["title"],
             description=f"{tool['description']} {TEXTS['data']}",
             annotations=TEXTS["hints"].get(name, TEXTS["hints"]["read"]),
-            **schemas(name, document),
+            input_schema=takes(name, document),
         )
         for name, tool in TOOLS.items()
         if name != "correct" or "correct" in rights

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from urllib.parse import urlsplit
 
 from gitdailies_core.error_text import got
 
@@ -48,7 +47,7 @@ def _openid(reading: SettingsReader) -> OpenIdSettings:
     if "openid" not in scopes:
         reading.fault((*place, "scopes"), "expected scopes with openid, got none")
     return OpenIdSettings(
-        issuer=reading.of((*place, "issuer"), issuer_address, ""),
+        issuer=reading.of((*place, "issuer"), addresses.check_https, ""),
         client_id=reading.of((*place, "client_id"), str, ""),
         client_secret=reading.of(
             (*place, "client_secret"), lambda value: SecretSource.of(value, reading.folder), None
@@ -58,16 +57,6 @@ def _openid(reading: SettingsReader) -> OpenIdSettings:
         title=reading.of((*place, "title"), str, ""),
         ca_file=reading.of((*place, "ca_file"), lambda path: reading.folder / path, None),
     )
-
-
-def issuer_address(text: str) -> str:
-    """Check the address of an issuer; raises ValueError."""
-    # The issuer of a token is compared with this text, so it is kept as it is written.
-    addresses.check_receiver(text, allow_http=True)
-    parts = urlsplit(text)
-    if parts.scheme == "http" and not addresses.is_loopback(parts.hostname or ""):
-        raise ValueError("expected https for another machine, got http")
-    return text
 
 
 def _header(reading: SettingsReader) -> HeaderSettings:

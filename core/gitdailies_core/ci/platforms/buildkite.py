@@ -25,7 +25,6 @@ from gitdailies_core.ci.job.facts import (
 from gitdailies_core.ci.job.table import Table
 from gitdailies_core.ci.reporting.console import SAME_NAMES, Step, texts
 from gitdailies_core.ci.reporting.platform import Platform
-from gitdailies_core.ci.sending.id_token import printed
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 
@@ -136,14 +135,6 @@ def _buildkite_text(name: str, value: Any) -> str:
     raise UsageError(f"{name}: expected a text, got {got(value)}")
 
 
-def _buildkite_token(environ: Mapping[str, str], audience: str) -> str:  # noqa: ARG001  the agent knows its job
-    # A token has no name of the repository. The pipeline's id is in it only if it is asked for.
-    return printed(
-        *("buildkite-agent", "oidc", "request-token", "--audience", audience),
-        *("--claim", "pipeline_id", "--lifetime", "300"),
-    )
-
-
 BUILDKITE = Platform(
     word="buildkite",
     title="Buildkite",
@@ -159,7 +150,11 @@ BUILDKITE = Platform(
         folder="BUILDKITE_BUILD_CHECKOUT_PATH",
         inputs=_buildkite_inputs,
         names=SAME_NAMES,
-        oidc=_buildkite_token,
+        # A token has no name of the repository. The pipeline's id is in it only if it is asked for.
+        oidc=(
+            *("buildkite-agent", "oidc", "request-token", "--audience", "AUDIENCE"),
+            *("--claim", "pipeline_id", "--lifetime", "300"),
+        ),
         no_oidc="; `buildkite-agent oidc request-token` must work in this job",
     ),
     turn=60,

@@ -8,7 +8,6 @@ key's variable, as in CircleCI's "Orb author best practices".
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +17,6 @@ from gitdailies_core.ci.job.table import Table
 from gitdailies_core.ci.reporting.console import Step, texts
 from gitdailies_core.ci.reporting.platform import Platform
 from gitdailies_core.ci.reporting.settings import INPUTS
-from gitdailies_core.ci.sending.id_token import printed
 from gitdailies_core.error_text import got
 
 CIRCLECI_TABLE = Table(
@@ -138,12 +136,6 @@ def _filled_in(text: str, environ: Mapping[str, str]) -> str:
     return re.sub(_REFERENCE, lambda found: environ[found[1] or found[2]], text)
 
 
-def _circleci_token(environ: Mapping[str, str], audience: str) -> str:  # noqa: ARG001  its program knows the job
-    # CIRCLE_OIDC_TOKEN_V2 is for the organization, and other services take it. It is never sent.
-    # Source: its "OIDC tokens with custom claims".
-    return printed("circleci", "run", "oidc", "get", "--claims", json.dumps({"aud": audience}))
-
-
 CIRCLECI = Platform(
     word="circleci",
     title="CircleCI",
@@ -159,7 +151,9 @@ CIRCLECI = Platform(
         ),
         inputs=_circleci_inputs,
         names=CIRCLECI_PARAMETERS,
-        oidc=_circleci_token,
+        # CIRCLE_OIDC_TOKEN_V2 is for the organization, and other services take it. It is never sent.
+        # Source: its "OIDC tokens with custom claims".
+        oidc=("circleci", "run", "oidc", "get", "--claims", '{"aud": "AUDIENCE"}'),
         no_oidc="; `circleci run oidc get` must work in this job, which is not that of a fork",
     ),
     turn=20,

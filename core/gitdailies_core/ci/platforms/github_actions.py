@@ -40,7 +40,6 @@ from gitdailies_core.ci.job.table import Table
 from gitdailies_core.ci.reporting.console import SAME_NAMES, Step, texts
 from gitdailies_core.ci.reporting.platform import Platform
 from gitdailies_core.ci.reporting.report import DRY_RUN, FAILED, REPORTED, SKIPPED, Report
-from gitdailies_core.ci.sending.id_token import fetched
 
 GITHUB_TABLE = Table(
     run=("GITHUB_RUN_ID",),
@@ -513,11 +512,6 @@ def _markdown(text: str) -> str:
     return _one_line(text).translate(_MARKDOWN)
 
 
-def _github_token(environ: Mapping[str, str], audience: str) -> str:
-    url, bearer = (environ.get(f"ACTIONS_ID_TOKEN_REQUEST_{name}", "") for name in ("URL", "TOKEN"))
-    return fetched(url, bearer, audience) if url and bearer else ""
-
-
 GITHUB_ACTIONS = Platform(
     word="github",
     title="GitHub Actions",
@@ -538,7 +532,7 @@ GITHUB_ACTIONS = Platform(
         log=_github_commands,
         files=_github_files,
         not_written=_github_not_written,
-        oidc=_github_token,
+        oidc=("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
         no_oidc=(
             "; give the job `permissions: {id-token: write, contents: read}` "
             "(a pull request of a fork gets none, a reusable workflow only where its caller has it, too)"

@@ -115,10 +115,6 @@ def _gitlab_inputs(environ: Mapping[str, str]) -> dict[str, str]:
     return read
 
 
-def _gitlab_token(environ: Mapping[str, str], audience: str) -> str:  # noqa: ARG001  the job names it
-    return environ.get("GITDAILIES_ID_TOKEN", "")
-
-
 def _warned(environ: Mapping[str, str]) -> int:
     """Return the exit code of a warning: the one that the component allows its job to fail with, else 0."""
     code = environ.get("GITDAILIES_WARNING_EXIT", "")
@@ -141,7 +137,7 @@ GITLAB = Platform(
         inputs=_gitlab_inputs,
         names=SAME_NAMES,
         warned=_warned,
-        oidc=_gitlab_token,
+        oidc=("GITDAILIES_ID_TOKEN",),
         no_oidc="; give the job `id_tokens: {GITDAILIES_ID_TOKEN: {aud: AUDIENCE}}`",
     ),
     turn=50,

@@ -85,8 +85,9 @@ class Step(NamedTuple):
 
     agent        names the step to the receiver
     no_key       ends the error about a missing key: where this platform keeps it
-    oidc         gets the job's ID token for an audience, or ""; None where there are no such tokens
-    no_oidc      ends the error about a missing ID token; AUDIENCE stands for the receiver's address
+    oidc         the variable with the job's ID token; or those of the address that answers with one and of
+                 its bearer; or the words of a program that prints one
+    no_oidc      ends the error about a missing ID token; in both, AUDIENCE stands for the receiver's address
     folder       the variable that names the checkout; else git reads the current directory
     root         the variable that names the job's folder, if that is another one. Above it no checkout
                  is looked for
@@ -117,5 +118,5 @@ class Step(NamedTuple):
     warned: Callable[[Mapping[str, str]], int] = lambda _environ: 0  # a warning leaves most jobs green
     lends: str = ""
     ask: Callable[[Mapping[str, Any], Callable[[], bytes]], dict[str, str]] | None = None
-    oidc: Callable[[Mapping[str, str], str], str] | None = None
+    oidc: tuple[str, ...] = ()
     no_oidc: str = ""

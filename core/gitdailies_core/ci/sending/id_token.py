@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -28,13 +28,13 @@ def id_token(platform: Platform | None, environ: Mapping[str, str], url: str, *,
 
     *fork*: a fork started the job, and gets none. A token for another receiver is never sent.
     """
-    if platform is None or platform.step.oidc is None:
+    if platform is None or not platform.step.oidc:
         raise UsageError(f"auth: oidc works on {_WORKS_ON} alone; use webhook-key here")
     if fork:
         raise UsageError("auth: a job of a fork gets no ID token of the repository")
     parts = urlsplit(url)
     audience = f"{parts.scheme}://{parts.netloc}".lower()
-    token = platform.step.oidc(environ, audience).strip()
+    token = _token(platform.step.oidc, environ, audience).strip()
     found = _audiences(token)
     if audience not in found:
         other = f"one for {', '.join(map(got, found[:10])) or 'nobody'}" if token else "none"
@@ -45,8 +45,17 @@ def id_token(platform: Platform | None, environ: Mapping[str, str], url: str, *,
     return Secret(token, "ID token")
 
 
-def printed(*command: str) -> str:
-    """Return what a program of the platform prints, or "" if it fails."""
+def _token(how: Sequence[str], environ: Mapping[str, str], audience: str) -> str:
+    """Return the token that a job gets as `Step.oidc` says, or "" if it gets none."""
+    if len(how) > 2:
+        return _printed([word.replace("AUDIENCE", audience) for word in how])
+    first, *bearer = (environ.get(name, "") for name in how)
+    if not bearer:
+        return first
+    return _fetched(first, bearer[0], audience) if first and bearer[0] else ""
+
+
+def _printed(command: Sequence[str]) -> str:
     import subprocess
 
     try:
@@ -58,33 +67,29 @@ def printed(*command: str) -> str:
     return "" if done.returncode else done.stdout.decode("utf-8", "replace")
 
 
-def fetched(url: str, bearer: str, audience: str) -> str:
-    """Return the token that the platform answers at *url*, or "" if it gives none."""
+def _fetched(url: str, bearer: str, audience: str) -> str:
     headers = {"Authorization": f"Bearer {bearer}", "Accept": "application/json"}
     url += f"{'&' if urlsplit(url).query else '?'}audience={quote(audience, safe='')}"
     for _ in range(_ATTEMPTS):
         answer = exchange("GET", url, headers, None, _SECONDS, proxy_of(urlsplit(url)))
-        if isinstance(answer, Fault) or answer[0].status >= 500:
-            continue
-        value = _json(answer[1]).get("value")
-        return value if isinstance(value, str) else ""
+        if not isinstance(answer, Fault) and answer[0].status < 500:
+            return str(_field(answer[1], "value") or "")
     return ""
 
 
 def _audiences(token: str) -> list[str]:
     """Return for whom a token is. The receiver verifies it."""
-    payload = token.split(".")[1] if token.count(".") == 2 else ""
     try:
-        found = _json(base64.urlsafe_b64decode(payload + "==")).get("aud")
-    except ValueError:
+        found = _field(base64.urlsafe_b64decode(token.split(".")[1] + "=="), "aud")
+    except (ValueError, IndexError):
         return []
     listed = found if isinstance(found, list) else [found]
     return [one.rstrip("/").lower() for one in listed if isinstance(one, str)]
 
 
-def _json(raw: bytes) -> dict[str, Any]:
+def _field(raw: bytes, name: str) -> Any:
+    """Return a value of a JSON object, or None."""
     try:
-        value = json.loads(raw)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
+        return json.loads(raw)[name]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from gitdailies_connection.config.sections.trusted_ci import TrustedCi, project_id
@@ -15,9 +14,11 @@ from gitdailies_core.error_text import got, got_of
 from gitdailies_core.values import patterns
 from gitdailies_core.values.renames import folded
 from joserfc import jws, jwt
-from joserfc.errors import InvalidKeyIdError, JoseError
+from joserfc.errors import ClaimError, InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
+from joserfc.jwt import ClaimsOption
 
+from gitdailies_dora.accounts.keys.webhook_key import Limits
 from gitdailies_dora.accounts.single_sign_on.account import SignInRefused
 
 # Every platform signs with RS256. A GitLab or GitHub of one's own may have an elliptic curve.
@@ -25,6 +26,7 @@ ALGORITHMS = ("RS256", "ES256")
 # How far the clocks of issuer and server may differ.
 LEEWAY_SECONDS = 60
 LONGEST_TOKEN, _LONGEST_CLAIM = 16 * 1024, 255
+_NEEDED = ClaimsOption(essential=True)
 _REGISTRY = jws.JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
 
 
@@ -80,11 +82,11 @@ def claimed(token: str, trusted: Sequence[TrustedCi]) -> tuple[list[TrustedCi], 
 
 def proven(
     token: str, keys: KeySet, *, trusted: Sequence[TrustedCi], audience: str, now: int
-) -> tuple[TrustedCi, str]:
+) -> tuple[Limits, str]:
     """Verify a token; *now* is in seconds since 1970, and *audience* the address of this server.
 
-    Returns the settings of its issuer, *trusted*, narrowed to the one repository, and the environment that
-    the token has, or "". Raises SignInRefused.
+    *trusted* are the settings of its issuer. Returns its repository with the environments that they allow,
+    and the environment that the token has, or "". Raises SignInRefused.
     """
     about = trusted[0]
     claims = _verified(token, keys, about, audience=audience, now=now)
@@ -97,44 +99,37 @@ def proven(
             f"repository: dora.trusted_ci trusts {repos}, got {got(repository)}; add it to repositories there"
         )
     environments = dict.fromkeys(one.casefold() for entry in fitting for one in entry.environments)
-    narrowed = replace(about, repositories=(name,), environments=tuple(environments))
-    return narrowed, str(claims.get(_PLATFORMS[about.platform].environment) or "")[:_LONGEST_CLAIM]
+    environment = str(claims.get(_PLATFORMS[about.platform].environment) or "")[:_LONGEST_CLAIM]
+    return Limits((name,), tuple(environments)), environment
 
 
 def _verified(token: str, keys: KeySet, about: TrustedCi, *, audience: str, now: int) -> dict[str, Any]:
     """Return the claims of a token whose signature, issuer, audience and times are right."""
+    minutes = _PLATFORMS[about.platform].minutes
+    here = ClaimsOption(essential=True, values=[audience, f"{audience}/"])
+    claims: dict[str, Any] = {}
     try:
         claims = jwt.decode(token, keys, algorithms=ALGORITHMS, registry=_REGISTRY).claims
+        jwt.JWTClaimsRegistry(now, LEEWAY_SECONDS, aud=here, exp=_NEEDED, iat=_NEEDED).validate(claims)
+        if now < claims["iat"] + 60 * minutes + LEEWAY_SECONDS:
+            return claims
+        wrong = "iat"
     except InvalidKeyIdError:
         raise SignInRefused(f"kid: {about.issuer} publishes no such key") from None
+    except ClaimError as error:
+        wrong = error.claim.partition(",")[0]
     except (JoseError, ValueError, TypeError, KeyError):
         raise SignInRefused(f"the signature is not that of {about.issuer}") from None
-    audiences = claims.get("aud")
-    listed = audiences if isinstance(audiences, list) else [audiences]
-    if not any(isinstance(one, str) and one.rstrip("/").lower() == audience.lower() for one in listed):
-        found = got_of(claims, "aud") if not isinstance(audiences, list) else ", ".join(map(got, listed[:10]))
+    found = got_of(claims, wrong)
+    if wrong == "aud":
         raise SignInRefused(
             f"aud: expected {audience}, the address of this server, got {found}; "
             "let the job ask for a token of this audience"
         )
-    issued, expires = _seconds(claims, "iat"), _seconds(claims, "exp")
-    begins = _seconds(claims, "nbf") if claims.get("nbf") is not None else issued
-    minutes = _PLATFORMS[about.platform].minutes
-    if now >= min(expires, issued + 60 * minutes) + LEEWAY_SECONDS:
-        raise SignInRefused(
-            f"exp: the token was made {(now - issued) // 60:.0f} minutes ago, and is taken until it expires, "
-            f"for {minutes} minutes at most; report right after the deploy"
-        )
-    if max(issued, begins) > now + LEEWAY_SECONDS:
-        raise SignInRefused("iat, nbf: the token is for later; set the clock of this server")
-    return claims
-
-
-def _seconds(claims: Mapping[str, Any], name: str) -> float:
-    value = claims.get(name)
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        raise SignInRefused(f"{name}: expected seconds since 1970, got {got_of(claims, name)}")
-    return value
+    raise SignInRefused(
+        f"{wrong}: expected a token that is valid at {now}, the clock of this server, and at most "
+        f"{minutes} minutes old, got {found}; report right after the deploy"
+    )
 
 
 def _repository(claims: Mapping[str, Any], about: TrustedCi) -> str:

@@ -40,7 +40,7 @@ from gitdailies_dora.figures.answers.report import (
 from gitdailies_dora.figures.answers.selection import Period, Selection
 from gitdailies_dora.figures.answers.series import ALL, MOST_NUMBERS, MOST_ROLLING, Plan, SeriesQuestion
 from gitdailies_dora.figures.answers.sums import Key, Sums
-from gitdailies_dora.figures.history.events import GitCommits, read_history
+from gitdailies_dora.figures.history.events import read_history
 from gitdailies_dora.figures.history.facts import derive
 from gitdailies_dora.figures.history.settings import DEFINITIONS, FigureSettings
 
@@ -102,22 +102,17 @@ def of_selection(
 
 
 def of_events(
-    bodies: Iterable[Mapping[str, Any]],
-    git_commits: Mapping[str, GitCommits],
-    period: Period,
-    repo: str,
-    environment: str,
-    settings: FigureSettings,
+    bodies: Iterable[Mapping[str, Any]], period: Period, repo: str, settings: FigureSettings
 ) -> FiguresAnswer:
     """Return the answer about a repository that a server gives that has these events of it, and no other."""
-    history = read_history(bodies, settings, now=period.now, git_commits=git_commits)
-    asked = SeriesQuestion.of(Selection.make(period, settings, repo=repo, environment=environment))
+    history = read_history(bodies, settings, now=period.now)
+    asked = SeriesQuestion.of(Selection.make(period, settings, repo=repo))
     planned, first = series.plan(asked), history.first_at(settings.repo(repo))
     found = series.add_up(
         of_facts(derive(history, settings)), asked, series.cuts(planned, asked, settings.window_us)
     )
     figures = series.summary(asked, planned, found, (ALL,), first).total
-    place = FiguresFilter(repo, environment or settings.production_name, None, None)
+    place = FiguresFilter(repo, settings.production_name, None, None)
     return _answer(figures, period, first, place, settings, as_of=period.now)
 
 
