@@ -111,14 +111,15 @@ def report(run, server):
 
 def words(text):
     """Return the text of a message without links and marks, for comparison."""
+    text = re.sub(r"<[^|>]+\|([^>]*)>", r"\1", text)
     text = re.sub(r"\]\(http://127[^)]*\)", "", text)
-    text = text.replace("&lt;", "<")
+    text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").replace("• ", "- ")
     return re.sub(r"[\\*\[]", "", text)
 
 
 def texts_of(kind, body):
     if kind == "slack":
-        return "\n".join(block["text"] for block in body["blocks"])
+        return "\n".join(block["text"]["text"] for block in body["blocks"])
     if kind == "teams":
         return "\n".join(block["text"] for block in body["attachments"][0]["content"]["body"])
     return body["text"]
@@ -157,8 +158,8 @@ def test_a_hostile_title_calls_nobody(report, chat):
 
     text = texts_of("slack", got[0])
     assert "<!channel>" not in text
-    assert "&lt;!channel\\>" in text
-    assert "\\[here\\](https://example.invalid)" in text
+    assert "&lt;!channel&gt;" in text
+    assert "<https://example.invalid" not in text
 
 
 def test_a_message_is_sent_once(report, chat):
@@ -206,9 +207,9 @@ def test_a_clear_change_is_sent_alone(report, chat):
 
     assert ran.returncode == 0, ran.stderr
     lines = texts_of("slack", got[0]).splitlines()
-    assert lines[0].startswith("## Week of 16 November 2026")
+    assert lines[0].startswith("*Week of 16 November 2026")
     assert len(lines) > 1
-    assert all("**clearly " in line for line in lines[2:])
+    assert all("*clearly " in line for line in lines[1:] if line)
 
 
 def test_a_busy_chat_is_asked_again(report, chat):

@@ -2,29 +2,36 @@
 
 | kind    | what is posted                                               |
 | ------- | ------------------------------------------------------------ |
-| slack   | `{"text": …, "blocks": [Markdown]}`                          |
+| slack   | `{"text": …, "blocks": [section …]}`                         |
 | teams   | a message with one Adaptive Card                             |
 | webhook | `{"text": Markdown, "review": the answer of GET /api/review}` |
 
 All three have the Markdown that the server writes, so their numbers are those of the page.
-Sources: docs.slack.dev, "Markdown block"; learn.microsoft.com, "Create and send messages" and "Format cards".
+Slack's own block of Markdown is no help: its incoming webhooks answer 500 to it (slack-github-action #440).
+Sources: docs.slack.dev, "Formatting message text" and "Section block"; learn.microsoft.com, "Create and send
+messages" and "Format cards".
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 SLACK, TEAMS, WEBHOOK = "slack", "teams", "webhook"
 KINDS = (SLACK, TEAMS, WEBHOOK)
 
-# Slack takes 12,000 characters of Markdown, and Teams 28 KB in all.
-_MOST_BYTES = 11_000
+# A section of Slack has at most 3,000 characters, and Teams takes 28 KB in all.
+_LONGEST_SECTION, _MOST_BYTES = 3000, 11_000
 _CUT = "\n\n…and more: see the review."
 _HAPPENED = "### What happened"
 _SECTION = "### "
 _CLEAR = ", **clearly "
+# What Slack writes in another way: links, strong words, and characters that it reads as a mention.
+_MARKS = re.compile(
+    r"\[(?P<words>(?:\\.|[^]\\])*)\]\((?P<address>[^)]+)\)|(?P<strong>\*\*)|\\(?P<escaped>.)|[&<>]"
+)
+_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
 def the_week(markdown: str) -> str:
@@ -50,10 +57,39 @@ def body_of(kind: str, markdown: str, review: Mapping[str, Any]) -> dict[str, An
 
 
 def _slack(markdown: str, week: str) -> dict[str, Any]:
-    # Behind a backslash, Slack may still read <!channel> as a mention.
-    block = {"type": "markdown", "text": markdown.replace("\\<", "&lt;")}
-    shown = f"The review of {week}"
-    return {"text": shown, "blocks": [block], "unfurl_links": False, "unfurl_media": False}
+    sections = [
+        {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+        for text in _joined(map(_in_slack, markdown.splitlines()))
+    ]
+    text = f"The review of {week}"
+    return {"text": text, "blocks": sections, "unfurl_links": False, "unfurl_media": False}
+
+
+def _in_slack(line: str) -> str:
+    """Return a line of Markdown as Slack writes it. What a title has of Slack's marks is escaped."""
+    if heading := re.fullmatch(r"#+ (.*)", line):
+        line = f"**{heading[1]}**"
+    return _MARKS.sub(_marked, re.sub(r"^- ", "• ", line))
+
+
+def _marked(found: re.Match[str]) -> str:
+    if found["address"]:
+        address, words = (_MARKS.sub(_marked, found[name]) for name in ("address", "words"))
+        return f"<{address}|{words}>"
+    character = found["escaped"] or found[0]
+    return "*" if found["strong"] else _ESCAPES.get(character, character)
+
+
+def _joined(lines: Iterable[str]) -> list[str]:
+    """Put lines together, as many as a section takes."""
+    found = [""]
+    for line in lines:
+        longer = f"{found[-1]}\n{line}".strip("\n")
+        if len(longer) <= _LONGEST_SECTION:
+            found[-1] = longer
+        else:
+            found.append(line[:_LONGEST_SECTION])
+    return found
 
 
 def _teams(markdown: str) -> dict[str, Any]:
