@@ -114,6 +114,10 @@ class Sender(AbstractContextManager["Sender"]):
             headers[ID_HEADER] = event_id
         return self._exchange("POST", self.url, headers, body, largest)
 
+    def put(self, body: bytes, *, key: Secret) -> Response:
+        """Put JSON to the address, and return the answer; raises DeliveryError if none came."""
+        return self._exchange("PUT", self.url, _headers(key), body)
+
     def ping(self, key: Secret) -> Response:
         """Test key and path at a receiver of ours, which stores nothing; raises DeliveryError."""
         return self._exchange("POST", self.url.rstrip("/") + "/ping", _headers(key), b"")
