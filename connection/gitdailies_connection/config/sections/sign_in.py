@@ -6,14 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from gitdailies_core.error_text import got
 
 from gitdailies_connection import addresses
 from gitdailies_connection.config.document.errors import Place
-from gitdailies_connection.config.reader import SettingsReader
 from gitdailies_connection.config.secret_source import SecretSource
+
+if TYPE_CHECKING:
+    # A command without a configuration starts without YAML.
+    from gitdailies_connection.config.reader import SettingsReader
 
 OWNER = "owner"
 _PLACE: Place = ("dora", "sign_in")

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from gitdailies_connection.config.document.errors import Place
-from gitdailies_connection.config.reader import SettingsReader
 from gitdailies_connection.config.sections.sign_in import issuer_address
+
+if TYPE_CHECKING:
+    # A command without a configuration starts without YAML.
+    from gitdailies_connection.config.reader import SettingsReader
 
 ORGANIZATION = "{organization}"
 # The issuer of each platform. Its documents name it; those of CircleCI and Bitbucket are one an organization.
