@@ -7,7 +7,6 @@ import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from types import MappingProxyType
 
 import structlog
 from gitdailies_connection.config.sections.settings import Configuration, Source
@@ -15,7 +14,6 @@ from gitdailies_connection.config.sections.sources import adapter_of
 from gitdailies_connection.http.sender import Sender
 from gitdailies_core.errors import VariableNotSet
 from gitdailies_core.sources.protocol import Adapter, Certified
-from gitdailies_core.values.renames import Renames
 from gitdailies_server.logging.setup import describe_error
 
 from gitdailies_relay.delivery.senders import most_connections
@@ -28,13 +26,10 @@ from gitdailies_relay.store.store import RelayStore
 LOG = structlog.get_logger("gitdailies.relay")
 
 
-_NO_CERTIFICATES: Mapping[str, bytes] = MappingProxyType({})
-
-
 def intake_settings(
     configuration: Configuration,
     environ: Mapping[str, str],
-    certificates: Mapping[str, bytes] = _NO_CERTIFICATES,
+    certificates: Mapping[str, bytes],
 ) -> IntakeSettings:
     """Load what the sources need; raises ConfigurationError for a missing adapter or secret.
 
@@ -64,20 +59,21 @@ class Reloader:
     configuration: Configuration
     environ: Mapping[str, str]
     certificates: Mapping[str, bytes]
+    reload: Callable[[], Configuration]
     failed: bool = False
 
-    async def run(self, reload: Callable[[], Configuration] | None, reloading: asyncio.Event | None) -> None:
-        """Whenever *reloading* is set, apply what *reload* returns. One with errors changes nothing."""
-        while reload is not None and reloading is not None:
+    async def run(self, reloading: asyncio.Event) -> None:
+        """Whenever *reloading* is set, apply what `reload` returns. One with errors changes nothing."""
+        while True:
             await reloading.wait()
             reloading.clear()
             with contextlib.suppress(Exception):
-                await self.reload_now(reload)
+                await self.reload_now()
 
-    async def reload_now(self, reload: Callable[[], Configuration]) -> None:
-        """Apply what *reload* returns. After any error, which is raised again, the old one stays active."""
+    async def reload_now(self) -> None:
+        """Apply what `reload` returns. After any error, which is raised again, the old one stays active."""
         try:
-            await self.apply(reload())
+            await self.apply(self.reload())
         except Exception as error:
             self.failed = True
             reason = describe_error(error)
@@ -90,8 +86,9 @@ class Reloader:
         self.store.database.note_reload()
         LOG.info("configuration reloaded")
 
-    async def join_names(self, renames: Renames) -> None:
+    async def join_names(self) -> None:
         """Let deploys go on from what is remembered under former names of their repositories."""
+        renames = self.configuration.routes.renames
         if renames.pairs:
             await self.store.run(partial(join_names, renames=renames))
 
@@ -104,9 +101,9 @@ class Reloader:
             sender = Sender.to(new.gitdailies, in_flight=most_connections(old.relay.in_flight))
             await self.worker.redirect(new.gitdailies, sender)
         self.app.settings = settings
-        if new.routes.renames != old.routes.renames:
-            await self.join_names(new.routes.renames)
         changed = [name for name, value in vars(new.relay).items() if value != getattr(old.relay, name)]
         if changed:
             LOG.warning("settings of relay need a restart", settings=changed)
         self.configuration = replace(new, relay=old.relay)
+        if new.routes.renames != old.routes.renames:
+            await self.join_names()

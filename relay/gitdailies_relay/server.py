@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Mapping
-from functools import partial
 
 import structlog
 from gitdailies_connection.config.sections.settings import Configuration
@@ -22,7 +21,7 @@ from gitdailies_relay.api.app import StatusListener
 from gitdailies_relay.delivery.senders import most_connections
 from gitdailies_relay.delivery.worker import DeliveryWorker
 from gitdailies_relay.intake.app import IntakeApp
-from gitdailies_relay.intake.certificates import Certificates, folder_beside
+from gitdailies_relay.intake.certificates import Certificates
 from gitdailies_relay.intake.refused_requests import RefusalCounts
 from gitdailies_relay.operations.metrics import RelayMetrics
 from gitdailies_relay.operations.status import status, store_location
@@ -39,8 +38,8 @@ async def serve(
     *,
     ready: Callable[[str], None],
     stop: asyncio.Event,
-    reload: Callable[[], Configuration] | None = None,
-    reloading: asyncio.Event | None = None,
+    reload: Callable[[], Configuration],
+    reloading: asyncio.Event,
     flag: str = "relay.listen in gitdailies.yml",
     writes_services: bool = False,
 ) -> None:
@@ -51,8 +50,8 @@ async def serve(
     lines under services to the file of the configuration, and takes them over with *reload*.
     Raises ConfigurationError where it cannot start.
     """
-    process = RelayProcess(configuration, environ, flag=flag, writes_with=reload if writes_services else None)
-    await process.run(ready=ready, stop=stop, reload=reload, reloading=reloading)
+    process = RelayProcess(configuration, environ, reload, flag=flag, writes_services=writes_services)
+    await process.run(ready=ready, stop=stop, reloading=reloading)
 
 
 class RelayProcess:
@@ -65,9 +64,10 @@ class RelayProcess:
         self,
         configuration: Configuration,
         environ: Mapping[str, str],
+        reload: Callable[[], Configuration],
         *,
         flag: str,
-        writes_with: Callable[[], Configuration] | None = None,
+        writes_services: bool,
     ) -> None:
         relay = configuration.relay
         # An unreadable key would pause every delivery, so it ends the start.
@@ -80,7 +80,7 @@ class RelayProcess:
             timed=self._metrics.count_commit,
             store_ignored=relay.filtered_days > 0,
         )
-        self._certificates = Certificates(folder_beside(relay.store))
+        self._certificates = Certificates()
         try:
             settings = intake_settings(configuration, environ, self._certificates.found)
             self._store.open()
@@ -110,9 +110,8 @@ class RelayProcess:
             on_stored=self._worker.wake,
             example=example_token,
         )
-        self._renames = configuration.routes.renames
         self._reloader = Reloader(
-            self._app, self._worker, self._store, configuration, environ, self._certificates.found
+            self._app, self._worker, self._store, configuration, environ, self._certificates.found, reload
         )
         self._metrics.add_gauges(self._status, self._health)
         listener = StatusListener(
@@ -126,7 +125,7 @@ class RelayProcess:
             on_acted=self._worker.wake,
             address=f"http://{address_of(self._listeners[0]).local()}",
             token=example_token,
-            reload=None if writes_with is None else partial(self._reloader.reload_now, writes_with),
+            reload=self._reloader.reload_now if writes_services else None,
         )
         self._servers = [
             Server(self._app, connections=relay.connections, limited_log=self._repeats),
@@ -134,19 +133,14 @@ class RelayProcess:
         ]
 
     async def run(
-        self,
-        *,
-        ready: Callable[[str], None],
-        stop: asyncio.Event,
-        reload: Callable[[], Configuration] | None,
-        reloading: asyncio.Event | None,
+        self, *, ready: Callable[[str], None], stop: asyncio.Event, reloading: asyncio.Event
     ) -> None:
         """Serve until *stop* is set, a server ends or the worker does; then stop everything."""
-        await self._reloader.join_names(self._renames)
+        await self._reloader.join_names()
         tasks = [
             asyncio.create_task(self._worker.run()),
             asyncio.create_task(prune_forever(self._store, self._relay)),
-            asyncio.create_task(self._reloader.run(reload, reloading)),
+            asyncio.create_task(self._reloader.run(reloading)),
             asyncio.create_task(self._refusals.write_forever(self._store)),
         ]
         serving = [
@@ -192,7 +186,6 @@ class RelayProcess:
             listener.close()
 
     def _status(self) -> RelayStatus:
-        """Return the state of the relay; raises StoreUnavailable. It reads the store."""
         size, sources, server = self._store.database.size, self._app.settings.sources, self._health()
         return self._store.report(lambda s: status(s, sources, size(s), server))
 
@@ -205,6 +198,6 @@ class RelayProcess:
             circuit="closed" if circuit.closed else "open",
             circuit_reason=None if circuit.closed else circuit.reason,
             reload_failed=self._reloader.failed,
-            receiver=self._worker.receiver,
-            receiver_is_sure=self._worker.receiver_is_sure,
+            receiver=self._worker.receiver.kind,
+            receiver_is_sure=self._worker.receiver.is_sure,
         )

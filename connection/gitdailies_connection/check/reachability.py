@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from gitdailies_core.errors import ConfigurationError, DeliveryError, UnreadableBody
@@ -34,12 +34,7 @@ class Finding:
     remedy: str = ""
 
 
-def check(
-    configuration: Configuration,
-    environ: Mapping[str, str],
-    *,
-    sender: Callable[[Destination], Sender] = Sender.to,
-) -> list[Finding]:
+def check(configuration: Configuration, environ: Mapping[str, str]) -> list[Finding]:
     """Check secrets, sources and the receiver. It sends no event, and a ping only to a receiver of ours."""
     sources = configuration.sources.values()
     findings = [Finding(OK, f"{configuration.path}: valid, {len(sources)} {_plural(len(sources), 'source')}")]
@@ -65,8 +60,8 @@ def check(
             Finding(UNPROVEN, "services: empty, so no incident is counted", "add a line for each service")
         )
     try:
-        with sender(configuration.gitdailies) as opened:
-            findings += _receiver(configuration.gitdailies, opened, key)
+        with Sender.to(configuration.gitdailies) as sender:
+            findings += _receiver(configuration.gitdailies, sender, key)
     except ConfigurationError as error:
         findings.append(Finding(FAULT, str(error), "create the file, or name another one"))
     return findings

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from gitdailies_core.deploys.service_paths import ServicePaths
 from gitdailies_core.error_text import got
@@ -19,8 +20,6 @@ from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.events.events import KINDS
 from gitdailies_core.events.field_types import REPO
 from gitdailies_core.events.receivers import OURS
-from gitdailies_core.sources import registry
-from gitdailies_core.sources.protocol import Adapter
 from gitdailies_core.values.nearest_name import did_you_mean
 from gitdailies_core.values.renames import Renames
 
@@ -43,12 +42,21 @@ from gitdailies_connection.config.sections.settings import (
     RelaySettings,
     StoreSetting,
 )
-from gitdailies_connection.config.sections.sign_in_reader import read_sign_in
+from gitdailies_connection.config.sections.sign_in import read_sign_in
 from gitdailies_connection.config.sections.trusted_ci import read_trusted_ci
 
 NAME = "gitdailies.yml"
 STORE = "sqlite:gitdailies-data/relay.db"
 
+# The settings of a relay that need no more than a type.
+_PLAIN_OF_RELAY: Mapping[str, Callable[[Any], Any]] = {
+    "status_hosts": tuple,
+    **dict.fromkeys(
+        ("give_up_days", "quarantine_days", "filtered_days", "delivered_days", "closed_occurrence_days"),
+        float,
+    ),
+    **dict.fromkeys(("in_flight", "queue_bytes", "connections"), int),
+}
 _WORDS = tuple(kind.word for kind in KINDS)
 _FIELDS = tuple(dict.fromkeys(field.name for kind in KINDS for field in kind.fields))
 
@@ -56,11 +64,10 @@ _FIELDS = tuple(dict.fromkeys(field.name for kind in KINDS for field in kind.fie
 def load(
     path: Path,
     *,
-    adapter: Callable[[str], Adapter] = registry.adapter,
     defaults: Defaults = Defaults(),  # noqa: B008  frozen
 ) -> Configuration:
     """Read a file; raises ConfigurationError, whose `complaints` have one line for each fault."""
-    return read(_text(path), path, adapter=adapter, defaults=defaults)
+    return read(_text(path), path, defaults=defaults)
 
 
 def load_dora(path: Path) -> DoraSettings:
@@ -86,7 +93,6 @@ def read(
     text: str,
     path: Path,
     *,
-    adapter: Callable[[str], Adapter] = registry.adapter,
     defaults: Defaults = Defaults(),  # noqa: B008  frozen
 ) -> Configuration:
     """Read the text of *path*: messages name that file, and paths are relative to its folder."""
@@ -102,7 +108,7 @@ def read(
         gitdailies=_destination(reading),
         relay=_relay(reading, defaults),
         routes=replace(services.routes(reading, renames), paths=paths),
-        sources=sources.sources(reading, load=adapter),
+        sources=sources.sources(reading),
         dora=_dora(reading, renames, paths),
     )
     reading.finish()
@@ -196,23 +202,16 @@ def _relay(reading: SettingsReader, defaults: Defaults) -> RelaySettings:
         store=reading.of((*place, "store"), store, default.store),
         listen=reading.of((*place, "listen"), addresses.parse_listen, default.listen),
         status=reading.of((*place, "status"), addresses.parse_listen, default.status),
-        status_hosts=reading.of((*place, "status_hosts"), tuple, default.status_hosts),
         status_key=(
             None
             if reading.get((*place, "status_key")) is None
             else sources.secret(reading, (*place, "status_key"))
         ),
-        give_up_days=reading.of((*place, "give_up_days"), float, default.give_up_days),
-        quarantine_days=reading.of((*place, "quarantine_days"), float, default.quarantine_days),
-        filtered_days=reading.of((*place, "filtered_days"), float, default.filtered_days),
-        delivered_days=reading.of((*place, "delivered_days"), float, default.delivered_days),
-        closed_occurrence_days=reading.of(
-            (*place, "closed_occurrence_days"), float, default.closed_occurrence_days
-        ),
-        in_flight=reading.of((*place, "in_flight"), int, default.in_flight),
-        queue_bytes=reading.of((*place, "queue_bytes"), int, default.queue_bytes),
         lease_seconds=_lease_seconds(reading, (*place, "lease_seconds"), default.lease_seconds),
-        connections=reading.of((*place, "connections"), int, default.connections),
+        **{
+            name: reading.of((*place, name), kind, getattr(default, name))
+            for name, kind in _PLAIN_OF_RELAY.items()
+        },
         trusted_proxies=_networks(reading, (*place, "trusted_proxies")),
     )
     if settings.listen == settings.status and settings.listen.port:
@@ -263,7 +262,6 @@ def _dora(reading: SettingsReader, renames: Renames, paths: ServicePaths) -> Dor
 
 
 def _relays(reading: SettingsReader, place: Place) -> tuple[RelayAddress, ...]:
-    """Read one relay, or a list of relays with names that differ."""
     value = reading.get(place)
     places = [(*place, index) for index in range(len(value))] if isinstance(value, list) else [place]
     found: dict[str, RelayAddress] = {}

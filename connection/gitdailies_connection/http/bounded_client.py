@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,8 +21,8 @@ from gitdailies_connection.addresses import is_loopback
 from gitdailies_connection.http.connection_pool import Deadlines, GuardedAdapter
 from gitdailies_connection.http.failures import NotConnected, failure_reason, is_connected
 from gitdailies_connection.http.response import Response
+from gitdailies_connection.published import PACKAGE
 
-DISTRIBUTION = "gitdailies-integrations"
 LARGEST_ANSWER = 64 * 1024
 _KEPT_HEADERS = ("Content-Type", "Content-Encoding", "Retry-After", "Location")
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_DIR")
@@ -128,10 +128,7 @@ def proxy_of_environment(url: str) -> str | None:
 @cache
 def user_agent() -> str:
     """Return the name and version for the User-Agent header."""
-    try:
-        return f"{DISTRIBUTION}/{version(DISTRIBUTION)}"
-    except PackageNotFoundError:
-        return DISTRIBUTION
+    return f"{PACKAGE}/{version(PACKAGE)}"
 
 
 def _request(

@@ -128,7 +128,6 @@ class RelayClient:
 
     @staticmethod
     def _reason(answer: Response) -> str:
-        """Return the reason that an answer of a relay gives, or ""."""
         if answer.content_type != "application/json":
             return ""
         try:

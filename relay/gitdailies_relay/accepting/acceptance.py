@@ -363,7 +363,8 @@ class _Acceptance:
                 again=again,
             )
         except InvalidEvent as error:
-            return self._refuse(delivery, routed, Reason(UNEXPECTED_PAYLOAD, str(error)))
+            self._add_delivery(delivery, routed, UNEXPECTED_PAYLOAD, str(error), ())
+            return UNEXPECTED_PAYLOAD, (), Reason(UNEXPECTED_PAYLOAD, str(error)), UNEXPECTED_PAYLOAD
         self._deploys.add(id_)
         self._store.remember_deploy(place, deploy.sha, deploy.at)
         remember(self._store, source, deploy)
@@ -384,12 +385,6 @@ class _Acceptance:
 
     def _is_there(self, delivery: Delivery, subject: str, id_: str) -> bool:
         return id_ in self._deploys or self._store.has_event(delivery.destination, subject, id_)
-
-    def _refuse(
-        self, delivery: Delivery, routed: RoutedMessage, reason: Reason
-    ) -> tuple[str, Sequence[str], Reason, str]:
-        self._add_delivery(delivery, routed, reason.code, reason.text, ())
-        return reason.code, (), reason, reason.code
 
     def _take(self, delivery: Delivery, decision: Decision) -> tuple[list[str], Reason | None]:
         """Take over the events of a decision; return their ids, and a reason."""

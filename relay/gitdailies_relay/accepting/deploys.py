@@ -11,7 +11,7 @@ its own. A state that is sent again for the same commit does not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import NamedTuple
@@ -112,46 +112,39 @@ def why_held(
     return _HELD_BEHIND if any(one < own for one in waiting) else ""
 
 
-class _Step(NamedTuple):
-    """A deploy that goes: the body of its event, and why it waited or has no commits."""
-
-    deploy: WaitingDeploy
-    body: str
-    reason: str
-
-
 def settle(store: AcceptanceStore, repos: Iterable[str], now: int = 0) -> None:
     """Let those deploys of *repos* go that need not wait any longer, or whose time is over *now* (µs)."""
     for repo in dict.fromkeys(one.casefold() for one in repos):
         for _, of_place in groupby(store.waiting_deploys(repo), key=lambda one: one.wanted.place):
-            for step in _steps(store, list(of_place), now):
-                store.release_deploy(*step)
+            # All are decided before the first one goes.
+            for deploy, body, reason in list(_steps(store, list(of_place), now)):
+                store.release_deploy(deploy, body, reason)
 
 
-def _steps(store: AcceptanceStore, waiting: Sequence[WaitingDeploy], now: int) -> list[_Step]:
-    """Return those of one place that go, the first first."""
+def _steps(
+    store: AcceptanceStore, waiting: Sequence[WaitingDeploy], now: int
+) -> Iterator[tuple[WaitingDeploy, str, str]]:
+    """Yield those of one place that go, with the body, and why it waited or has no commits."""
     # One that is over takes those before it along.
     over = max((number for number, one in enumerate(waiting) if one.held_until <= now), default=-1)
-    steps: list[_Step] = []
     for number, one in enumerate(waiting):
         try:
             event = Event.from_wire(orjson.loads(one.body))
             if event.get("commits") is not None:
-                steps.append(_Step(one, one.body, _WAS_BEHIND))
+                yield one, one.body, _WAS_BEHIND
                 continue
             found = brought_by(store, one.wanted)
             if isinstance(found, Gap):
                 if found.may_close and number > over:
                     break
-                steps.append(_Step(one, one.body, NOT_TOLD.format(reason=found.reason)))
+                yield one, one.body, NOT_TOLD.format(reason=found.reason)
             else:
                 body = orjson.dumps(completed(event, found).to_wire()).decode()
                 why = _WAS_BEHIND if one.reason == _HELD_BEHIND else _TOLD_LATE
-                steps.append(_Step(one, body, why))
+                yield one, body, why
         except (ValueError, InvalidEvent):
             # A damaged row. Its sender makes a dead letter of it, and it holds up no other deploy.
-            steps.append(_Step(one, one.body, NOT_TOLD.format(reason="its event cannot be read")))
-    return steps
+            yield one, one.body, NOT_TOLD.format(reason="its event cannot be read")
 
 
 def went_back(store: AcceptanceStore, source: str, deploy: Deploy) -> bool:

@@ -151,19 +151,14 @@ class StatusListener:
                 *(Route(path, self._keyed(answer), methods=[method]) for method, path, answer in keyed),
             ],
             middleware=[Middleware(_OurNames, hosts=AllowedHosts.of(relay.status, relay.status_hosts))],
-            exception_handlers={
-                Stopped: _stopped,
-                StoreUnavailable: _unavailable,
-                GitDailiesError: _wrong_question,
-                HTTPException: _not_there,
-            },
+            exception_handlers=dict.fromkeys(
+                (Stopped, StoreUnavailable, GitDailiesError, HTTPException), _refusal
+            ),
         )
         app.router.redirect_slashes = False
         return app
 
     def _keyed(self, answer: Endpoint) -> Callable[[Request], Awaitable[Response]]:
-        """Return an endpoint that answers requests with the key."""
-
         @wraps(answer)
         async def endpoint(request: Request) -> Response:
             await asyncio.to_thread(self._check_key, request)
@@ -282,9 +277,9 @@ class StatusListener:
                     return acting.resume(session, source, person=person)
                 return acting.pause(session, source, person=person, reason=reason)
 
-        changed = await asyncio.to_thread(change)
+        before, now = await asyncio.to_thread(change)
         self.on_acted()
-        return PauseResult(changed.before != changed.now, changed.now)
+        return PauseResult(before != now, now)
 
     async def _act(self, action: str, request: Request) -> ActionResult:
         return await self._do(order_of(action, await _object(request)), [request.path_params["id"]])
@@ -302,7 +297,6 @@ class StatusListener:
 
     @property
     def _sources(self) -> Mapping[str, Source]:
-        """The sources that are active now."""
         return self.intake.settings.sources
 
     async def _chosen(self, choice: DeliveryChoice) -> tuple[list[str], bool]:
@@ -343,23 +337,16 @@ def _json(answer: RelayAnswer, status_code: int = 200, headers: Mapping[str, str
     return Response(body, status_code, {"cache-control": "no-store", **(headers or {})}, "application/json")
 
 
-async def _stopped(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, Stopped)
-    return error.response
-
-
-async def _unavailable(_request: Request, error: Exception) -> Response:
-    return _json(RelayProblem("unavailable", str(error)), 503, {"retry-after": str(RETRY_AFTER_SECONDS)})
-
-
-async def _wrong_question(_request: Request, error: Exception) -> Response:
+async def _refusal(_request: Request, error: Exception) -> Response:
+    if isinstance(error, Stopped):
+        return error.response
+    if isinstance(error, StoreUnavailable):
+        fields = {"retry-after": str(RETRY_AFTER_SECONDS)}
+        return _json(RelayProblem("unavailable", str(error)), 503, fields)
+    if isinstance(error, HTTPException):  # the path, or its method, is unknown
+        words = HTTPStatus(error.status_code).phrase.lower()
+        return _json(RelayProblem(words), error.status_code, error.headers)
     return _json(RelayProblem("bad request", str(error)), 400)
-
-
-async def _not_there(_request: Request, error: Exception) -> Response:
-    """Answer where the path, or its method, is unknown."""
-    assert isinstance(error, HTTPException)
-    return _json(RelayProblem(HTTPStatus(error.status_code).phrase.lower()), error.status_code, error.headers)
 
 
 async def _object(request: Request) -> Mapping[str, Any]:

@@ -149,7 +149,6 @@ def _counts(message: Message) -> bool:
 
 
 def _subject(message: Change | Deploy) -> str:
-    """Return what tells an incident or a deploy from others."""
     return message.incident if isinstance(message, Change) else f"{message.sha} {message.run}"
 
 

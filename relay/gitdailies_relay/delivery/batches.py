@@ -68,24 +68,22 @@ class BatchResult:
     """What came of a batch whose sending began at `began` (seconds, monotonic clock).
 
     `outcome` is None where nothing was sent. `refused` are the events of a list that the receiver
-    did not take. `unreadable` are events that could not be sent, each with the reason, and `withheld`
-    are those that this kind of receiver shall not get.
+    did not take. `unsent` are events that cannot be sent, or that this kind of receiver shall not get,
+    each with its verdict and the reason.
     """
 
     batch: Batch
     began: float = 0.0
     outcome: Outcome | None = None
     refused: frozenset[int] = frozenset()
-    unreadable: Mapping[int, str] = field(default_factory=dict)
-    withheld: Mapping[int, str] = field(default_factory=dict)
+    unsent: Mapping[int, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def sent(self) -> tuple[ReadyEvent, ...]:
         """The events that the outcome is about."""
         if self.outcome is None:
             return ()
-        unsent = {*self.unreadable, *self.withheld}
-        return tuple(event for event in self.batch.events if event.seq not in unsent)
+        return tuple(event for event in self.batch.events if event.seq not in self.unsent)
 
 
 class Batcher:
@@ -172,17 +170,14 @@ class JudgedAt:
 def decide(result: BatchResult, isolation: Isolation, moment: JudgedAt) -> Verdicts:
     """Decide what follows from a result, and let *isolation* learn from it."""
     at = to_us(moment.now)
-    unreadable = tuple(
-        Attempt(seq, at, None, DEAD_LETTER, f"the stored event cannot be read: {reason}")
-        for seq, reason in result.unreadable.items()
+    unsent = tuple(
+        Attempt(seq, at, None, verdict, reason) for seq, (verdict, reason) in result.unsent.items()
     )
-    # What the receiver shall not get is done with, as if it had been taken.
-    unreadable += tuple(Attempt(seq, at, None, DELIVERED, reason) for seq, reason in result.withheld.items())
     outcome, sent = result.outcome, result.sent
     if outcome is None or not sent:
-        return Verdicts(unreadable)
+        return Verdicts(unsent)
     found = (_of_one if len(sent) == 1 else _of_batch)(result, outcome, isolation, moment)
-    return replace(found, attempts=unreadable + found.attempts)
+    return replace(found, attempts=unsent + found.attempts)
 
 
 def _of_batch(result: BatchResult, outcome: Outcome, isolation: Isolation, moment: JudgedAt) -> Verdicts:

@@ -11,14 +11,15 @@ from typing import Any
 import structlog
 from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.sections.settings import Destination
+from gitdailies_connection.http.sender import Sender
 from gitdailies_core.errors import ConfigurationError, DeliveryError, TimedOut
+from gitdailies_core.events.receivers import OURS
 from gitdailies_core.values.http_answers import KEY
 from gitdailies_core.values.secret import Secret
 from gitdailies_server.logging.setup import describe_error
 
 from gitdailies_relay.delivery.isolation import ProbeSchedule
 from gitdailies_relay.delivery.receiver_kind import ReceiverKind
-from gitdailies_relay.delivery.senders import EventSender
 from gitdailies_relay.store.store import (
     DESTINATION,
     KnownReceiver,
@@ -46,7 +47,7 @@ class ReceiverWatch:
         self,
         store: RelayStore,
         destination: Destination,
-        sender: EventSender,
+        sender: Sender,
         until_written: Callable[[Callable[[], Awaitable[Any]]], Awaitable[None]],
     ) -> None:
         self._store = store
@@ -103,19 +104,19 @@ class ReceiverWatch:
             kind, self.failure = "", ""
             self._complain(describe_error(error))
         self._asking = None
-        change = self.knowledge.answered(kind, time.monotonic())
-        if change is None:
+        before = self.knowledge.answered(kind, time.monotonic())
+        if before is None:
             return
-        if change.is_downgrade:
+        if before == OURS:
             LOG.warning(
                 "receiver changed",
-                receiver=change.after,
-                before=change.before,
+                receiver=kind,
+                before=before,
                 reason="it answers as no receiver of ours does, so it gets documented fields only",
             )
         else:
-            LOG.info("receiver identified", receiver=change.after)
-        known = KnownReceiver(self._address, change.after, self._store.clock.now())
+            LOG.info("receiver identified", receiver=kind)
+        known = KnownReceiver(self._address, kind, self._store.clock.now())
         await self._until_written(
             lambda: self._store.run(lambda session: remember_receiver(session, DESTINATION, known))
         )
@@ -136,8 +137,9 @@ class Pauses:
     def __init__(self, store: RelayStore, environ: Mapping[str, str]) -> None:
         self._store = store
         self._environ = environ
-        self._refused_key: Secret | None = None
-        self._schedule: ProbeSchedule | None = None
+        # A key that was refused, also where that was no reason to pause. None once the receiver takes it.
+        self.refused_key: Secret | None = None
+        self._schedule = ProbeSchedule("", 0.0)
         # Several attempts may find the same fault at once.
         self._beginning = False
 
@@ -146,43 +148,30 @@ class Pauses:
         return (await self._store.standing()).paused
 
     def schedule(self, paused_by: str) -> ProbeSchedule:
-        """Return when to probe while *paused_by* is what paused the destination."""
-        if self._schedule is None or self._schedule.paused_by != paused_by:
+        """Return when to probe while *paused_by*, "" for nothing, is what paused the destination."""
+        if self._schedule.paused_by != paused_by:
             self._schedule = ProbeSchedule(paused_by, time.monotonic())
         return self._schedule
 
     def probed(self, now: float) -> None:
         """Note a probe."""
-        if self._schedule is not None:
-            self._schedule.probed(now)
-
-    def none(self) -> None:
-        """Note that there is no pause."""
-        self._schedule = None
-
-    def key_was_refused(self, key: Secret) -> None:
-        """Note a key that was refused, also where that was no reason to pause."""
-        self._refused_key = key
+        self._schedule.probed(now)
 
     def has_new_key(self, key: SecretSource) -> bool:
         """Whether a key was refused, and *key* holds another one now."""
-        if self._refused_key is None:
+        if self.refused_key is None:
             return False
         try:
-            return key.read(self._environ) != self._refused_key
+            return key.read(self._environ) != self.refused_key
         except ConfigurationError:
             return False
-
-    def key_may_be_right(self) -> None:
-        """Take the key as not refused: it is a new one, or the receiver takes it."""
-        self._refused_key = None
 
     async def begin(self, by: str, reason: str, key: Secret | None) -> None:
         """Pause for a refused *key* (None if it cannot be read), a wrong address or a receiver."""
         if not self._beginning and not await self.current():
             LOG.error("destination paused", by=by, reason=reason)
         if by == KEY:
-            self._refused_key = key or Secret("")
+            self.refused_key = key or Secret("")
         self._beginning = True
         try:
             await self._store.run(lambda session: pause(session, DESTINATION, by, reason))

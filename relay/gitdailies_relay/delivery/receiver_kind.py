@@ -13,26 +13,11 @@ Until an answer was sure, the last sure answer of an earlier run counts, else do
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from gitdailies_core.events.receivers import DOCUMENTED, OURS
 
 SOON_SECONDS = 15.0
 SELDOM_SECONDS = 300.0
 UNSETTLED_SECONDS = 600.0
-
-
-@dataclass(frozen=True)
-class KindChange:
-    """What the receiver was taken for, "" at first, and what it is."""
-
-    before: str
-    after: str
-
-    @property
-    def is_downgrade(self) -> bool:
-        """Whether fields that were sent before are not sent any more."""
-        return (self.before, self.after) == (OURS, DOCUMENTED)
 
 
 class ReceiverKind:
@@ -75,17 +60,20 @@ class ReceiverKind:
             return True
         return now >= self.asked_at + self._wait(now)
 
-    def answered(self, kind: str, now: float) -> KindChange | None:
-        """Note an answer: OURS, DOCUMENTED, or "" where it decides nothing; return what changed."""
+    def answered(self, kind: str, now: float) -> str | None:
+        """Note an answer: OURS, DOCUMENTED, or "" where it decides nothing.
+
+        Return what the receiver was taken for before, "" at first, or None where that did not change.
+        """
         self.asked_at = now
         if not kind:
             self._failures += 1
             return None
-        change = None if kind == self._known else KindChange(self._known, kind)
+        before = None if kind == self._known else self._known
         self._known, self._failures, self.is_sure = kind, 0, True
-        if change is not None and change.is_downgrade:
+        if before == OURS:
             self.unsettle(now)
-        return change
+        return before
 
     def unsettle(self, now: float) -> None:
         """Ask often for a while: the receiver failed, refused everything or changed."""

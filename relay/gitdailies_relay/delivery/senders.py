@@ -1,4 +1,4 @@
-"""Sending: a pool of threads that send batches, and old senders that are being drained.
+"""Sending: a pool of threads that send batches.
 
 A batch that waits for a thread has not been tried. It comes back unsent when an answer says that
 the receiver, the key or the address may be at fault, and when it has waited too long. A request
@@ -12,25 +12,23 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import structlog
-from gitdailies_connection.http.event_lists import EventResult
-from gitdailies_connection.http.sender import ReceiverAnswer
+from gitdailies_connection.http.sender import Sender
 from gitdailies_core.errors import InvalidEvent
 from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event
 from gitdailies_core.events.receivers import OURS
 from gitdailies_core.retry import Outcome
 from gitdailies_core.sources.protocol import WITHOUT_RECOVERY
-from gitdailies_core.values.secret import Secret
 from gitdailies_server.logging.setup import describe_error
 
 from gitdailies_relay.delivery.batches import Batch, BatchResult, is_about_events
+from gitdailies_relay.store.outbox import DEAD_LETTER, DELIVERED
 
 LOG = structlog.get_logger("gitdailies.relay")
 
@@ -45,29 +43,8 @@ def most_connections(count: int) -> int:
     return count * (1 + _SPARE)
 
 
-class EventSender(Protocol):
-    """What delivery needs of gitdailies_connection.http.sender."""
-
-    def send(self, body: bytes, *, key: Secret, event_id: str | None) -> Outcome: ...
-
-    def send_list(self, events: list[bytes], *, key: Secret) -> tuple[Outcome, list[EventResult]]: ...
-
-    def ask_receiver(self) -> ReceiverAnswer: ...
-
-    def cut(self) -> None: ...
-
-    def close(self) -> None: ...
-
-
-@dataclass(frozen=True)
-class _Waiting:
-    batch: Batch
-    sender: EventSender
-    dialect: Dialect
-    until: float
-
-
-_Work: TypeAlias = "_Waiting | None"
+# A batch that waits for a thread, until a moment of the monotonic clock. None ends a thread.
+_Work: TypeAlias = "tuple[Batch, Sender, Dialect, float] | None"
 
 
 class SenderPool:
@@ -90,14 +67,14 @@ class SenderPool:
         self._stopped = False
         self._lock = threading.Lock()
 
-    def submit(self, batch: Batch, sender: EventSender, dialect: Dialect, wait_seconds: float) -> None:
+    def submit(self, batch: Batch, sender: Sender, dialect: Dialect, wait_seconds: float) -> None:
         """Send *batch* when a thread is free. After *wait_seconds* without one it comes back unsent."""
         if self._stopped:
             self._finish(BatchResult(batch))
             return
         self._loop = asyncio.get_running_loop()
         self.adjust()
-        self._waiting.put(_Waiting(batch, sender, dialect, time.monotonic() + wait_seconds))
+        self._waiting.put((batch, sender, dialect, time.monotonic() + wait_seconds))
 
     def adjust(self) -> None:
         """Start threads in place of those whose requests hang; they end when there are too many."""
@@ -134,7 +111,7 @@ class SenderPool:
             if work is None:
                 self._waiting.put(None)
                 return
-            self._finish(BatchResult(work.batch))
+            self._finish(BatchResult(work[0]))
 
     def stop(self) -> None:
         """End the threads, each after the batch that it is sending now."""
@@ -148,20 +125,21 @@ class SenderPool:
     def _run(self) -> None:
         thread = threading.current_thread()
         while (work := self._waiting.get()) is not None:
-            if time.monotonic() > work.until:
-                self._finish(BatchResult(work.batch))
+            batch, sender, dialect, until = work
+            if time.monotonic() > until:
+                self._finish(BatchResult(batch))
                 continue
             self._began[thread] = began = time.monotonic()
             try:
-                result = send_batch(work.batch, work.sender, work.dialect)
+                result = send_batch(batch, sender, dialect)
             except Exception as error:  # noqa: BLE001  a thread outlives any batch
-                LOG.error("sender failed", seq=work.batch.events[0].seq, reason=describe_error(error))
+                LOG.error("sender failed", seq=batch.events[0].seq, reason=describe_error(error))
                 result = BatchResult(
-                    work.batch, began, Outcome(None, f"the sender failed: {describe_error(error)}")
+                    batch, began, Outcome(None, f"the sender failed: {describe_error(error)}")
                 )
             del self._began[thread]
             outcome = result.outcome
-            if outcome is not None and not work.batch.may_fail and not is_about_events(outcome):
+            if outcome is not None and not batch.may_fail and not is_about_events(outcome):
                 self.return_unsent()
             self._finish(result)
             with self._lock:
@@ -178,47 +156,21 @@ class SenderPool:
                 self._loop.call_soon_threadsafe(self._on_done)
 
 
-class DrainingSenders:
-    """Senders of earlier destinations: each gets nothing new, and is closed when its last event came back."""
-
-    def __init__(self) -> None:
-        self._in_flight: list[tuple[EventSender, set[int]]] = []
-
-    def add(self, sender: EventSender, in_flight: Iterable[int]) -> None:
-        """Close *sender* once the events *in_flight*, by number, came back; now if there are none."""
-        self._in_flight.append((sender, set(in_flight)))
-        self.remove(())
-
-    def remove(self, seqs: Iterable[int]) -> None:
-        """Note which events came back, and close the senders that have none left."""
-        came_back = set(seqs)
-        remaining = [(sender, in_flight - came_back) for sender, in_flight in self._in_flight]
-        self._in_flight = [(sender, in_flight) for sender, in_flight in remaining if in_flight]
-        for sender, in_flight in remaining:
-            if not in_flight:
-                sender.close()
-
-    def cut(self) -> None:
-        """End the requests that are in flight, as if they had timed out."""
-        for sender, _ in self._in_flight:
-            sender.cut()
-
-
-def send_batch(batch: Batch, sender: EventSender, dialect: Dialect) -> BatchResult:
+def send_batch(batch: Batch, sender: Sender, dialect: Dialect) -> BatchResult:
     """Write the events of *batch* for the receiver, send them, and return what came of it."""
     began = time.monotonic()
     written: dict[int, bytes] = {}
-    unreadable: dict[int, str] = {}
-    withheld: dict[int, str] = {}
+    unsent: dict[int, tuple[str, str]] = {}
     for event in batch.events:
         try:
             one = Event.from_wire(json.loads(event.body))
             if dialect.receiver != OURS and one.get("resolution") in WITHOUT_RECOVERY:
-                withheld[event.seq] = f"not sent: {one.get('resolution')}, which is no recovery"
+                # It is done with, as if it had been taken.
+                unsent[event.seq] = DELIVERED, f"not sent: {one.get('resolution')}, which is no recovery"
             else:
                 written[event.seq] = dialect.dump(one)
         except (InvalidEvent, ValueError, RecursionError) as error:
-            unreadable[event.seq] = describe_error(error)
+            unsent[event.seq] = DEAD_LETTER, f"the stored event cannot be read: {describe_error(error)}"
     outcome: Outcome | None = None
     refused: frozenset[int] = frozenset()
     if len(written) == 1:
@@ -229,4 +181,4 @@ def send_batch(batch: Batch, sender: EventSender, dialect: Dialect) -> BatchResu
         outcome, results = sender.send_list(list(written.values()), key=batch.key)
         pairs = zip(written, results, strict=True) if results else ()
         refused = frozenset(seq for seq, result in pairs if not result.accepted)
-    return BatchResult(batch, began, outcome, refused, unreadable, withheld)
+    return BatchResult(batch, began, outcome, refused, unsent)

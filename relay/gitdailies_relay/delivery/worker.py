@@ -16,6 +16,7 @@ from functools import partial
 
 import structlog
 from gitdailies_connection.config.sections.settings import Destination, RelaySettings
+from gitdailies_connection.http.sender import Sender
 from gitdailies_core import retry
 from gitdailies_core.errors import ConfigurationError, StoreUnavailable
 from gitdailies_core.events.dialect import Dialect
@@ -29,9 +30,17 @@ from gitdailies_server.storage.timestamps import from_us, now_us
 
 from gitdailies_relay.delivery import batches
 from gitdailies_relay.delivery.batches import BatchResult, JudgedAt, Verdicts
-from gitdailies_relay.delivery.isolation import AUTOMATIC, MANUAL, CircuitBreaker, Isolation, ProbeChoice
+from gitdailies_relay.delivery.isolation import (
+    AUTOMATIC,
+    MANUAL,
+    CircuitBreaker,
+    Isolation,
+    ProbeChoice,
+    ProbeSchedule,
+)
 from gitdailies_relay.delivery.receiver import Pauses, ReceiverWatch
-from gitdailies_relay.delivery.senders import SLOW_SECONDS, DrainingSenders, EventSender, SenderPool
+from gitdailies_relay.delivery.receiver_kind import ReceiverKind
+from gitdailies_relay.delivery.senders import SLOW_SECONDS, SenderPool
 from gitdailies_relay.store import mending, outbox
 from gitdailies_relay.store.outbox import ReadyEvent
 from gitdailies_relay.store.store import RelayStore, Standing
@@ -70,7 +79,7 @@ class DeliveryWorker:
         *,
         store: RelayStore,
         destination: Destination,
-        sender: EventSender,
+        sender: Sender,
         environ: Mapping[str, str],
         relay: RelaySettings,
         count_attempt: Callable[[str, float, float], None],
@@ -85,15 +94,13 @@ class DeliveryWorker:
         self._count_attempt = count_attempt
         self._senders = SenderPool(relay.in_flight, on_done=self._on_done)
         self._batcher = batches.Batcher(relay.in_flight)
+        self._earlier: list[Sender] = []
         self._in_flight: dict[int, _InFlight] = {}
-        self._draining = DrainingSenders()
         self._recording: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._stopping = False
         self._paused = False
         self._made_dialect: Dialect | None = None
-        # How many events that were tried before may be in flight. It grows while they are taken.
-        self._most_tried = self._least_tried
         self._pauses = Pauses(store, environ)
         self._clocks = mending.ClockComparison()
         self._resumed: int | None = None
@@ -107,27 +114,23 @@ class DeliveryWorker:
         return self._isolation.circuit
 
     @property
-    def receiver(self) -> str:
-        """What the receiver is taken for: `ours` or `documented`."""
-        return self._receiver.knowledge.kind
-
-    @property
-    def receiver_is_sure(self) -> bool:
-        """Whether the receiver said so itself, in this run, or gitdailies.yml does."""
-        return self._receiver.knowledge.is_sure
+    def receiver(self) -> ReceiverKind:
+        """What is known of the receiver."""
+        return self._receiver.knowledge
 
     def wake(self) -> None:
         """Say that there are new events. A paused destination ignores it."""
         if not self._paused:
             self._wake.set()
 
-    async def redirect(self, destination: Destination, sender: EventSender) -> None:
+    async def redirect(self, destination: Destination, sender: Sender) -> None:
         """Deliver to *destination* from now on. What is in flight still goes to the old one."""
         self._senders.return_unsent()
-        old = self._sender
+        # Only its idle connections are closed, so requests in flight go on.
+        self._sender.close()
+        self._earlier.append(self._sender)
         self._destination, self._sender, self._made_dialect = destination, sender, None
         self._receiver = self._watch()
-        self._draining.add(old, self._in_flight)
         self._isolation = Isolation()
         await self._until_written(self._receiver.load)
         await self._end_pauses("the configuration was reloaded")
@@ -152,7 +155,6 @@ class DeliveryWorker:
             except Exception as error:  # noqa: BLE001  without the worker nothing would be delivered any more
                 LOG.error("delivery interrupted", reason=describe_error(error))
                 full = False
-                await self._dead_letter_damaged()
             if self._in_flight or not full:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
@@ -165,8 +167,8 @@ class DeliveryWorker:
         self._senders.stop()
         recorded = await self._all_recorded(seconds)
         # Whether the receiver has what is cut is unknown. The next start sends it again with the same id.
-        self._sender.cut()
-        self._draining.cut()
+        for sender in (self._sender, *self._earlier):
+            sender.cut()
         if recorded or await self._all_recorded(1.0):
             self._sender.close()
 
@@ -178,17 +180,6 @@ class DeliveryWorker:
                     self._wake.clear()
         return not self._in_flight
 
-    async def _dead_letter_damaged(self) -> None:
-        """Make dead letters of damaged rows, if any stopped delivery. PostgreSQL reports damage itself."""
-        database = self._store.database
-        if database.is_local:
-            with suppress(StoreUnavailable):
-                job = partial(
-                    mending.dead_letter_damaged, errors=database.errors, now=self._store.clock.now()
-                )
-                for seq in await self._store.run(job):
-                    LOG.error("dead letter", seq=seq, reason=mending.DAMAGED)
-
     async def _turn(self) -> bool:
         """Start what may be sent; return whether there was more than could be started."""
         self._senders.adjust()
@@ -198,17 +189,17 @@ class DeliveryWorker:
         await self._follow_commands(standing)
         await self._until_written(lambda: self._store.end_holds(standing))
         if self._pauses.has_new_key(self._destination.key):
-            self._pauses.key_may_be_right()
+            self._pauses.refused_key = None
             if await self._pauses.end(KEY, reason="there is a new key"):
                 standing = Standing("", "", standing.resumed)
             await self._make_due()
         self._paused = bool(standing.paused)
+        schedule = self._pauses.schedule(standing.paused)
         held = self._paused or not self.circuit.closed
         if held:
-            events, more = await self._probe(standing.paused), False
+            events, more = await self._probe(schedule), False
             self._receiver.knowledge.unsettle(time.monotonic())
         else:
-            self._pauses.none()
             self._probes = None
             events, more = await self._ready()
         if not events or not await self._may_send(events, probe=held):
@@ -276,8 +267,7 @@ class DeliveryWorker:
             self._senders.submit(batch, self._sender, dialect, self._wait_seconds)
         if probe and events:
             self.circuit.probed()
-            if self._paused:
-                self._pauses.probed(now)
+            self._pauses.probed(now)
 
     @property
     def _dialect(self) -> Dialect:
@@ -304,7 +294,7 @@ class DeliveryWorker:
         """
         tried_in_flight = sum(one.tried for one in self._in_flight.values())
         room = max(0, self._most_in_flight - (len(self._in_flight) - tried_in_flight))
-        tried_room = self._most_tried - tried_in_flight
+        tried_room = self._places_for_tried - tried_in_flight
         # Events in flight are also ready until their results are recorded.
         untried = self._not_in_flight(await self._store.ready(1 + room + len(self._in_flight), tried=False))
         tried: list[ReadyEvent] = []
@@ -313,16 +303,16 @@ class DeliveryWorker:
             tried = self._not_in_flight(found)[:tried_room]
         return [*untried[:room], *tried], len(untried) > room
 
-    async def _probe(self, paused_by: str) -> list[ReadyEvent]:
+    async def _probe(self, schedule: ProbeSchedule) -> list[ReadyEvent]:
         """Return the event to probe a receiver with, if it is time to. Everything else waits."""
         now = time.monotonic()
         self._senders.return_unsent()
-        if paused_by == MANUAL:
+        if schedule.paused_by == MANUAL:
             return []
-        due = self._pauses.schedule(paused_by).due if paused_by else self.circuit.probe_due
+        due = schedule.due if schedule.paused_by else self.circuit.probe_due
         probes = [one for one in self._in_flight.values() if one.probe]
         # A probe that hangs does not keep the next one back; few of them may hang.
-        hangs = len(probes) >= self._least_tried or any(now - one.since < SLOW_SECONDS for one in probes)
+        hangs = len(probes) >= self._places_for_tried or any(now - one.since < SLOW_SECONDS for one in probes)
         if hangs or not due(now, untried=True):
             return []
         if self._probes is None:
@@ -337,7 +327,7 @@ class DeliveryWorker:
         return [] if chosen is None else [chosen]
 
     @property
-    def _least_tried(self) -> int:
+    def _places_for_tried(self) -> int:
         return max(1, self._most_requests // _PART_FOR_TRIED)
 
     def _not_in_flight(self, events: Sequence[ReadyEvent]) -> list[ReadyEvent]:
@@ -393,9 +383,7 @@ class DeliveryWorker:
             # The answer to a list is about all of its events. One that was refused is sent again alone.
             return found
         attempts = (
-            attempt
-            if attempt.seq in result.unreadable or attempt.seq in result.withheld
-            else replace(attempt, answer=result.outcome.answer)
+            attempt if attempt.seq in result.unsent else replace(attempt, answer=result.outcome.answer)
             for attempt in found.attempts
         )
         return replace(found, attempts=tuple(attempts))
@@ -427,7 +415,7 @@ class DeliveryWorker:
         if outcome is None or not sent:
             return
         if outcome.status in http_answers.KEY_STATUSES:
-            self._pauses.key_was_refused(result.batch.key)
+            self._pauses.refused_key = result.batch.key
         if not retry.is_answer(outcome):
             reason = next((attempt.reason for attempt in found.attempts), retry.describe(outcome))
             LOG.warning("delivery failed", seq=sent[0].seq, events=len(sent), reason=reason)
@@ -441,7 +429,7 @@ class DeliveryWorker:
             key = result.batch.key
             await self._until_written(lambda: self._pauses.begin(pause.what, pause.reason, key))
         if found.ends_pause:
-            self._pauses.key_may_be_right()
+            self._pauses.refused_key = None
             reason = "the receiver takes events again"
             await self._until_written(lambda: self._pauses.end(*AUTOMATIC, reason=reason))
         if recovery is not None:
@@ -452,10 +440,7 @@ class DeliveryWorker:
     def _came_back(self, result: BatchResult) -> None:
         seqs = [event.seq for event in result.batch.events]
         were = [one for seq in seqs if (one := self._in_flight.pop(seq, None)) is not None]
-        self._draining.remove(seqs)
         if any(one.tried for one in were):
-            taken = result.outcome is not None and batches.is_taken(result.outcome)
-            self._most_tried = min(self._most_requests, self._most_tried + 1) if taken else self._least_tried
             self._wake.set()
 
     def _watch(self) -> ReceiverWatch:
@@ -469,7 +454,6 @@ class DeliveryWorker:
         await self._until_written(lambda: self._pauses.end(*AUTOMATIC, reason=reason))
 
     async def _run(self, job: Callable[[Session], object]) -> None:
-        """Run *job* in a transaction of the store, as soon as that can be written."""
         await self._until_written(lambda: self._store.run(job))
 
     async def _until_written(self, work: Callable[[], Awaitable[object]]) -> None:

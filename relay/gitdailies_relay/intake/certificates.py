@@ -1,4 +1,4 @@
-"""Certificates with which vendors sign, fetched once and cached: in memory, and on disk beside the store.
+"""Certificates with which vendors sign, fetched once and kept in memory.
 
 An adapter says which address is its vendor's. Nothing else is fetched, no redirect is followed, and
 size and time are bounded. As anyone can name an address, few are fetched at a time.
@@ -7,15 +7,9 @@ size and time are bounded. As anyone can name an address, few are fetched at a t
 from __future__ import annotations
 
 import asyncio
-import os
-import re
 import ssl
-import tempfile
-from collections.abc import Callable
-from pathlib import Path
 
 import structlog
-from gitdailies_connection.config.sections.settings import StoreSetting
 from gitdailies_connection.http.sender import Sender
 from gitdailies_core.errors import DeliveryError
 from gitdailies_server.logging.setup import describe_error
@@ -29,14 +23,6 @@ MOST_AT_ONCE = 2
 # A vendor has one in each region, and a new one every year.
 MOST = 64
 _LARGEST = 16 * 1024
-_ADDRESS = re.compile(r"https://([a-z0-9.-]{1,200})/([A-Za-z0-9-]{1,100}\.pem)")
-# No name of a host has it.
-_SEPARATOR = "_"
-
-
-def folder_beside(store: StoreSetting) -> Path | None:
-    """Return the folder for certificates beside an SQLite store; None for a store elsewhere."""
-    return None if store.path is None else store.path.with_name(f"{store.path.name}.certificates")
 
 
 def fetch(address: str) -> bytes:
@@ -55,14 +41,10 @@ def fetch(address: str) -> bytes:
 class Certificates:
     """`found` has the certificates (PEM) by address. Use it in one event loop."""
 
-    def __init__(self, folder: Path | None, *, get: Callable[[str], bytes] | None = None) -> None:
+    def __init__(self) -> None:
         self.found: dict[str, bytes] = {}
-        self._folder = folder
-        self._get = get or fetch
         self._fetching: dict[str, asyncio.Task[None]] = {}
         self._tried_at: dict[str, float] = {}
-        if folder is not None and folder.is_dir():
-            self._read(folder)
 
     def want(self, address: str) -> None:
         """Fetch a certificate in the background, unless that is under way or has just failed."""
@@ -84,7 +66,7 @@ class Certificates:
 
     async def _fetch(self, address: str) -> None:
         try:
-            certificate = await asyncio.to_thread(self._get, address)
+            certificate = await asyncio.to_thread(fetch, address)
             if not _is_certificate(certificate):
                 raise DeliveryError("expected a certificate in PEM, got something else")
         except Exception as error:  # noqa: BLE001  the next delivery tries again
@@ -94,39 +76,6 @@ class Certificates:
         while len(self.found) > MOST:
             del self.found[next(iter(self.found))]
         LOG.info("certificate fetched", address=address)
-        if self._folder is not None:
-            try:
-                await asyncio.to_thread(_write, self._folder, address, certificate)
-            except OSError as error:
-                # It is in memory, so nothing is lost but a request after the next start.
-                LOG.warning("certificate not cached on disk", address=address, reason=describe_error(error))
-
-    def _read(self, folder: Path) -> None:
-        for file in sorted(folder.glob(f"*{_SEPARATOR}*.pem"))[:MOST]:
-            address = "https://" + file.name.replace(_SEPARATOR, "/", 1)
-            try:
-                with file.open("rb") as opened:
-                    certificate = opened.read(_LARGEST + 1)
-            except OSError:
-                continue
-            if _ADDRESS.fullmatch(address) and _is_certificate(certificate):
-                self.found[address] = certificate
-
-
-def _write(folder: Path, address: str, certificate: bytes) -> None:
-    """Write a certificate in one step: a relay that starts meanwhile reads all of it or nothing."""
-    parts = _ADDRESS.fullmatch(address)
-    if parts is None:
-        return
-    folder.mkdir(mode=0o700, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=folder, suffix=".new")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(certificate)
-        Path(name).replace(folder / f"{parts[1]}{_SEPARATOR}{parts[2]}")
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _is_certificate(raw: bytes) -> bool:

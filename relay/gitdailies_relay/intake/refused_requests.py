@@ -61,12 +61,6 @@ class RefusalCounts:
         self._some.clear()
         return counts
 
-    def put_back(self, counts: Counter[RefusedRequest]) -> None:
-        """Add *counts* that could not be written."""
-        self._counts.update(counts)
-        if self._counts:
-            self._some.set()
-
     async def write_forever(self, store: RelayStore) -> None:
         """Write what is counted, at most once in WRITE_SECONDS, until this is canceled."""
         while True:
@@ -84,4 +78,5 @@ class RefusalCounts:
             await store.run(write, task="refusals")
         except StoreUnavailable as error:
             LOG.error("refusals not stored", reason=str(error))
-            self.put_back(counts)
+            self._counts.update(counts)
+            self._some.set()

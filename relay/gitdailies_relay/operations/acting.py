@@ -12,8 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
-from typing import NamedTuple
+from typing import TypeAlias
 
 from gitdailies_connection.config.sections.settings import Source
 from gitdailies_connection.relay.answers import ActedDelivery, ActionResult, PausedDelivery, ShownEvent
@@ -21,7 +20,7 @@ from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import FILTERED
-from gitdailies_core.sources.protocol import RESOLVED, Adapter, Change
+from gitdailies_core.sources.protocol import RESOLVED, Change
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.database import Database, Session, transaction, turn
 from gitdailies_server.storage.timestamps import from_us, now_us, to_us
@@ -81,11 +80,8 @@ class Order:
     incident: str | None = None
 
 
-class Paused(NamedTuple):
-    """What was paused before, and what is now."""
-
-    before: tuple[PausedDelivery, ...]
-    now: tuple[PausedDelivery, ...]
+# What was paused before, and what is now.
+Paused: TypeAlias = tuple[tuple[PausedDelivery, ...], tuple[PausedDelivery, ...]]
 
 
 @dataclass
@@ -172,7 +168,7 @@ def pause(session: Session, source: str | None, *, person: str, reason: str) -> 
     now = paused(session)
     if before != now:
         note(session, PAUSED, [place], person=person, reason=reason)
-    return Paused(before, now)
+    return before, now
 
 
 def resume(session: Session, source: str | None, *, person: str) -> Paused:
@@ -184,7 +180,7 @@ def resume(session: Session, source: str | None, *, person: str) -> Paused:
     if source is None:
         store.resume(session, DESTINATION)
     note(session, RESUMED, ended, person=person, reason="")
-    return Paused(before, paused(session))
+    return before, paused(session)
 
 
 def close(
@@ -224,25 +220,20 @@ def close(
         )
 
 
+@dataclass(frozen=True)
 class Actor:
     """Acts on the deliveries of a store, with a configuration."""
 
-    def __init__(self, database: Database, sources: Mapping[str, Source], routes: Routes) -> None:
-        self._database = database
-        self._sources = sources
-        self._routes = routes
-
-    @cached_property
-    def _adapters(self) -> Mapping[str, Adapter]:
-        # Found at the first replay, in the thread that acts: it reads the metadata of packages.
-        return replay.adapters_of(self._sources)
+    database: Database
+    sources: Mapping[str, Source]
+    routes: Routes
 
     def act(self, order: Order, ids: Sequence[str]) -> ActionResult:
         """Act on deliveries, in their order; return what came of each. Raises UsageError, StoreUnavailable.
 
         One that the action does not fit is left as it is, and the answer says so.
         """
-        with store.reading(self._database) as session:
+        with store.reading(self.database) as session:
             found = {id_: reading.facts_of(session, id_) for id_ in ids}
         subjects: list[str] = []
         try:
@@ -251,7 +242,7 @@ class Actor:
             # What was done before a fault is noted as well. The other actions note themselves.
             if subjects:
                 action = REPLAYED if order.action == REPLAY else REQUEUED
-                with transaction(self._database) as session:
+                with transaction(self.database) as session:
                     note(session, action, subjects, person=order.person, reason=order.reason)
         return ActionResult(order.action, tuple(done), tuple(event for one in done for event in one.events))
 
@@ -279,9 +270,7 @@ class Actor:
         """Read a stored body again; without one, send again the events that were taken."""
         if known.waits:
             selection = replay.ReplaySelection(known.delivery, states=_BODIES)
-            found = replay.replay(
-                self._database, self._sources, self._routes, selection, adapters=self._adapters
-            )
+            found = replay.replay(self.database, self.sources, self.routes, selection)
             subjects.append(known.delivery)
             events = [event for one in found.deliveries for event in one.events]
             reasons = [text for one in found.deliveries for text in one.reasons]
@@ -296,7 +285,7 @@ class Actor:
         send: Callable[[Session, int, int], None],
         subjects: list[str],
     ) -> Sequence[str]:
-        with transaction(self._database) as session:
+        with transaction(self.database) as session:
             for seq in events:
                 send(session, seq, now_us())
         ids = [event.id for event in events.values()]
@@ -308,10 +297,10 @@ class Actor:
         open_events = known.in_state("dead_letter", "waiting", "blocked", "held")
         events = [(seq, event.id) for seq, event in open_events.items()]
         done = Discarded()
-        with transaction(self._database) as session:
+        with transaction(self.database) as session:
             deliveries = session.execute(_DELIVERY, (known.delivery,)).fetchall()
             _discard(
-                self._database, session, events, deliveries, done, person=order.person, reason=order.reason
+                self.database, session, events, deliveries, done, person=order.person, reason=order.reason
             )
         return done.events, () if done.events or done.deliveries else ("nothing waits",)
 
@@ -320,4 +309,4 @@ class Actor:
         if incident not in known.incidents:
             raise UsageError("incident: expected one of this delivery, got another one")
         source = known.messages[0].source
-        return close(self._database, incident, source=source, reason=order.reason, person=order.person)
+        return close(self.database, incident, source=source, reason=order.reason, person=order.person)

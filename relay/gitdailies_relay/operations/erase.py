@@ -44,7 +44,6 @@ _DELETE_EVENT = "DELETE FROM events WHERE seq = ?"
 # Stored bodies by table: those of a delivery, and the next old ones.
 _BODIES = {"quarantined body": "quarantine", "ignored body": "ignored"}
 _DELETE_BODY = "DELETE FROM {} WHERE delivery = ?"
-_DELETE_OLD_BODIES = "DELETE FROM {0} WHERE seq IN (SELECT seq FROM {0} WHERE received_at < ? LIMIT ?)"
 # Texts of deliveries. The row stays, since it recognizes a repeat.
 _KNOWN_DELIVERY = "SELECT 1 FROM deliveries WHERE delivery = ? LIMIT 1"
 _CLEAR_REASON = "UPDATE deliveries SET reason = '' WHERE delivery = ? AND reason <> ''"
@@ -54,11 +53,15 @@ _CLEAR_OLD_REASONS = (
 )
 # What people did.
 _CLEAR_ACTION = "UPDATE actions SET reason = ? WHERE subject = ? AND reason <> ?"
-_DELETE_OLD_ACTIONS = "DELETE FROM actions WHERE seq IN (SELECT seq FROM actions WHERE at < ? LIMIT ?)"
-# Requests that were refused.
-_DELETE_OLD_REFUSALS = (
-    "DELETE FROM refusals WHERE seq IN (SELECT seq FROM refusals WHERE last_at < ? LIMIT ?)"
-)
+# What is deleted when it is older than a moment: by its name, the table, and what says how old it is.
+_AGING = {
+    "quarantined body": ("quarantine", "received_at"),
+    "ignored body": ("ignored", "received_at"),
+    "audit text": ("actions", "at"),
+    "refusal": ("refusals", "last_at"),
+}
+_COUNT_OLD = "SELECT count(*) FROM {} WHERE {} < ?"
+_DELETE_OLD = "DELETE FROM {0} WHERE seq IN (SELECT seq FROM {0} WHERE {1} < ? LIMIT ?)"
 
 _OLD_IN_OUTBOX = "SELECT count(*) FROM outbox o JOIN events e ON e.seq = o.seq WHERE e.stored_at < ?"
 # What an erasure of all that is older than a moment will find.
@@ -66,14 +69,11 @@ _OLD = {
     "event": ("SELECT count(*) FROM events WHERE stored_at < ?",),
     "dead letter": (f"{_OLD_IN_OUTBOX} AND o.dead_letter IS NOT NULL",),
     "undelivered event": (f"{_OLD_IN_OUTBOX} AND o.dead_letter IS NULL",),
-    "quarantined body": ("SELECT count(*) FROM quarantine WHERE received_at < ?",),
-    "ignored body": ("SELECT count(*) FROM ignored WHERE received_at < ?",),
+    **{name: (_COUNT_OLD.format(*aging),) for name, aging in _AGING.items()},
     "delivery text": (
         "SELECT count(*) FROM deliveries WHERE received_at < ? AND reason <> ''",
         "SELECT count(*) FROM attempts a JOIN events e ON e.seq = a.event_seq WHERE e.stored_at < ?",
     ),
-    "audit text": ("SELECT count(*) FROM actions WHERE at < ?",),
-    "refusal": ("SELECT count(*) FROM refusals WHERE last_at < ?",),
 }
 
 
@@ -128,7 +128,6 @@ def _forget_repo(session: Session, repo: str) -> None:
 
 
 def _erase_one(session: Session, id_: str, as_bytes: str) -> Counter[str]:
-    """Erase an event, or a delivery with its events."""
     rows = session.execute(_EVENTS_OF, (id_, id_)).fetchall()
     for seq, _, _ in rows:
         # What was deployed where is remembered for the lead time of later deploys.
@@ -142,11 +141,9 @@ def _erase_one(session: Session, id_: str, as_bytes: str) -> Counter[str]:
 def _erase_old(session: Session, before: datetime) -> Counter[str]:
     moment, batch = to_us(before), BATCH
     counts = _erase_events(session, session.execute(_OLD_EVENTS, (moment, batch)).fetchall())
-    for name, table in _BODIES.items():
-        counts[name] += session.execute(_DELETE_OLD_BODIES.format(table), (moment, batch)).rowcount
+    for name, aging in _AGING.items():
+        counts[name] += session.execute(_DELETE_OLD.format(*aging), (moment, batch)).rowcount
     counts["delivery text"] += session.execute(_CLEAR_OLD_REASONS, (moment, batch)).rowcount
-    counts["audit text"] += session.execute(_DELETE_OLD_ACTIONS, (moment, batch)).rowcount
-    counts["refusal"] += session.execute(_DELETE_OLD_REFUSALS, (moment, batch)).rowcount
     return +counts
 
 

@@ -33,9 +33,6 @@ _STORED = (
 )
 # The body of a start.
 _EVENT = "SELECT body FROM events WHERE incident = ? AND id = ? AND destination = ?"
-# How many occurrences are open, and since when the oldest one is.
-_OPEN_COUNT = "SELECT count(*) FROM occurrences WHERE state IN ('open', 'merged')"
-_OLDEST_OPEN = "SELECT min(started_at) FROM occurrences WHERE state IN ('open', 'merged')"
 
 
 def open_incidents(
@@ -52,13 +49,6 @@ def open_incidents(
     rows = session.execute(_OPEN, (*chosen, limit, skip)).fetchall()
     (total,) = session.execute(_HOW_MANY, chosen).fetchone()
     return OpenIncidents(tuple(_open_incident(session, row, now) for row in rows), total)
-
-
-def open_summary(session: Session) -> tuple[int, int | None]:
-    """Return how many occurrences are open, and when the oldest one started (µs). An index answers each."""
-    (count,) = session.execute(_OPEN_COUNT).fetchone()
-    (oldest,) = session.execute(_OLDEST_OPEN).fetchone()
-    return count, oldest
 
 
 def _open_incident(session: Session, row: tuple[Any, ...], now: int) -> OpenIncident:

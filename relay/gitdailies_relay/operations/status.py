@@ -22,7 +22,6 @@ from msgspec.structs import replace
 
 from gitdailies_relay.accepting.source_days import SourceDay
 from gitdailies_relay.operations.attention import alerts, health_of
-from gitdailies_relay.operations.incidents import open_summary
 from gitdailies_relay.store.store import DESTINATION
 
 # How many messages had each outcome. A replay counts apart, however often it is repeated.
@@ -36,22 +35,24 @@ _FIRST_STORED = "SELECT min(received_at) FROM deliveries WHERE source = ? AND ou
 _QUARANTINED = "SELECT code, count(*) FROM quarantine WHERE replayed_at IS NULL GROUP BY code ORDER BY 1"
 # What deliveries say of new names of repositories that gitdailies.yml does not know.
 _RENAMED = "SELECT DISTINCT reason FROM quarantine WHERE replayed_at IS NULL AND code = ? ORDER BY 1 LIMIT 20"
-# How many events are in the outbox, how many of them are dead letters, and how many are held. How many of
-# the others were tried, and how many of those were refused. Apart, because an index answers each.
-_OUTBOX_SIZE = "SELECT count(*) FROM outbox"
-_DEAD_LETTER_COUNT = "SELECT count(*) FROM outbox WHERE dead_letter IS NOT NULL"
-_HELD_COUNT = "SELECT count(*) FROM outbox WHERE held_until IS NOT NULL"
+# One row: how many events are in the outbox, how many of them are dead letters, how many are held, and how
+# many of those are deploys that wait for their pushes; when the oldest waiting event was stored; how many
+# occurrences are open, and when the oldest one started (µs). An index answers each.
+_COUNTS = (
+    "SELECT (SELECT count(*) FROM outbox),"
+    " (SELECT count(*) FROM outbox WHERE dead_letter IS NOT NULL),"
+    " (SELECT count(*) FROM outbox WHERE held_until IS NOT NULL),"
+    " (SELECT count(*) FROM waiting_deploys),"
+    " (SELECT stored_at FROM events WHERE seq ="
+    " (SELECT min(seq) FROM outbox WHERE dead_letter IS NULL AND held_until IS NULL)),"
+    " (SELECT count(*) FROM occurrences WHERE state IN ('open', 'merged')),"
+    " (SELECT min(started_at) FROM occurrences WHERE state IN ('open', 'merged'))"
+)
+# How many of the waiting events were tried, and how many of those were refused.
 _TRIED = (
     "SELECT count(*), count(*) FILTER (WHERE refusals > 0) FROM outbox"
     " WHERE is_next = 1 AND dead_letter IS NULL AND attempts > 0"
 )
-# When the oldest waiting event was stored.
-_OLDEST = (
-    "SELECT stored_at FROM events WHERE seq ="
-    " (SELECT min(seq) FROM outbox WHERE dead_letter IS NULL AND held_until IS NULL)"
-)
-# How many of the held ones are deploys that wait for their pushes.
-_WAITING_DEPLOYS = "SELECT count(*) FROM waiting_deploys"
 _PAUSED = "SELECT name, paused, reason, since FROM destinations WHERE paused != '' ORDER BY name"
 # What the receiver was by its last sure answer.
 _RECEIVER = "SELECT kind, since FROM receivers WHERE destination = ? AND kind != ''"
@@ -77,10 +78,9 @@ def status(session: Session, sources: Iterable[str], size: Size, server: ServerS
     *size* is that of its database, and *server* what its process says of itself, None where none runs. Narrow
     tables and indexes answer it, since the gauges show it, too.
     """
-    waiting, dead_letters, held = _outbox_size(session)
+    every, dead_letters, held, *more = session.execute(_COUNTS).fetchone()
+    waiting_for_push, oldest, open_count, oldest_open = more
     retrying, refused = session.execute(_TRIED).fetchone()
-    open_count, oldest_open = open_summary(session)
-    oldest = session.execute(_OLDEST).fetchone()
     last = session.execute(_LAST_ATTEMPT).fetchone()
     receiver = session.execute(_RECEIVER, (DESTINATION,)).fetchone()
     deliveries: dict[str, dict[str, int]] = {}
@@ -90,13 +90,13 @@ def status(session: Session, sources: Iterable[str], size: Size, server: ServerS
     now = now_us()
     found = RelayStatus(
         paused=paused(session),
-        waiting=waiting,
+        waiting=every - dead_letters - held,
         held=held,
-        waiting_for_push=session.execute(_WAITING_DEPLOYS).fetchone()[0],
+        waiting_for_push=waiting_for_push,
         retrying=retrying,
         refused=refused,
         dead_letters=dead_letters,
-        oldest_waiting_since=from_us(oldest[0]) if oldest else None,
+        oldest_waiting_since=from_us(oldest),
         open_incidents=open_count,
         oldest_open_incident_since=from_us(oldest_open),
         last_attempt=SendingAttempt(from_us(last[0]), *last[1:]) if last else None,
@@ -118,14 +118,6 @@ def new_names(session: Session, renames: Renames = NO_RENAMES) -> tuple[str, ...
     told = [reason for (reason,) in session.execute(_RENAMED, (RENAMED,)).fetchall()]
     names = [(text, *text.partition(" now;")[0].split(" is called ")) for text in told]
     return tuple(text for text, former, name in names if renames.key(former) != renames.key(name))
-
-
-def _outbox_size(session: Session) -> tuple[int, int, int]:
-    """Return how many events wait to be sent, how many are dead letters, and how many are held."""
-    (every,) = session.execute(_OUTBOX_SIZE).fetchone()
-    (dead_letters,) = session.execute(_DEAD_LETTER_COUNT).fetchone()
-    (held,) = session.execute(_HELD_COUNT).fetchone()
-    return every - dead_letters - held, dead_letters, held
 
 
 def read_health(session: Session, sources: Iterable[str], now: int) -> dict[str, SourceHealth]:

@@ -6,11 +6,11 @@ Nothing is stored or sent. The bodies of deliveries that counted are not stored.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import orjson
@@ -100,7 +100,6 @@ def last_body(database: Database, source: str) -> bytes | None:
 
 
 def _add(found: Preview, routed: RoutedMessage) -> bool:
-    """Add one message; return whether it counts."""
     message = routed.message
     if isinstance(message, Ignored):
         if message.code in QUARANTINED:
@@ -128,7 +127,7 @@ def last_alerts(database: Database, source: Source, routes: Routes, most: int = 
 
     The body of a start that counted is not stored. It is taken to count, whatever the settings say now.
     """
-    starts = _starts(adapter_of(source).table)
+    starts = cache(partial(_starts, adapter_of(source).table))
     counts: dict[str, bool] = {}
     before, rows_left = _NEWEST, _MOST_MESSAGES
     with reading(database) as session:
@@ -150,19 +149,11 @@ def last_alerts(database: Database, source: Source, routes: Routes, most: int = 
     return Alerts(len(counts), sum(counts.values()))
 
 
-def _starts(table: Mapping[str, str]) -> Callable[[str], bool]:
-    """Return whether a word starts an incident, by the table of an adapter."""
-    meanings = {word.casefold(): meaning for word, meaning in table.items()}
-
-    @cache
-    def check(word: str) -> bool:
-        folded = word.casefold()
-        if folded in meanings:
-            return meanings[folded] == STARTED
-        fitting = (meaning for glob, meaning in meanings.items() if fnmatchcase(folded, glob))
-        return next(fitting, "") == STARTED
-
-    return check
+def _starts(table: Mapping[str, str], word: str) -> bool:
+    """Whether a word starts an incident, by the table of an adapter. Its words go before its globs."""
+    meanings, folded = {one.casefold(): meaning for one, meaning in table.items()}, word.casefold()
+    fitting = (meaning for glob, meaning in meanings.items() if fnmatchcase(folded, glob))
+    return meanings.get(folded, next(fitting, "")) == STARTED
 
 
 def _read(session: Session, source: Source, routes: Routes, delivery: str) -> Mapping[str, bool]:

@@ -35,81 +35,70 @@ STEP_BYTES = 1024 * 1024
 
 
 class _Rule(NamedTuple):
-    """Rows that expire: the setting in days, how to find them, and how to delete one if it still may be."""
+    """Rows that expire: the setting in days, the table, its key, and what expires before a time (µs).
+
+    With `still`, a row is deleted only where that holds at that moment, too.
+    """
 
     setting: str
-    find: str
-    delete: str
+    table: str
+    key: str
+    condition: str
+    still: str = ""
+
+    @property
+    def find(self) -> str:
+        """Find a batch: the time, and how many."""
+        still = f"{self.still} AND " if self.still else ""
+        return f"SELECT {self.key} FROM {self.table} WHERE {still}{self.condition} LIMIT ?"
+
+    @property
+    def delete(self) -> str:
+        """Delete one, by its key."""
+        places = self.key.count(",") * "?," + "?"
+        still = f" AND {self.still}" if self.still else ""
+        return f"DELETE FROM {self.table} WHERE ({self.key}) = ({places}){still}"
 
 
-_DELETE_QUARANTINED = "DELETE FROM quarantine WHERE seq = ?"
-_DELETE_IGNORED = "DELETE FROM ignored WHERE seq = ?"
-_DELETE_REFUSAL = "DELETE FROM refusals WHERE seq = ?"
+_QUARANTINED = _Rule("quarantine_days", "quarantine", "seq", "received_at < ?")
+_IGNORED = _Rule("filtered_days", "ignored", "seq", "received_at < ?")
+_REFUSALS = _Rule("quarantine_days", "refusals", "seq", "last_at < ?")
+_UNSENT = "NOT EXISTS (SELECT 1 FROM outbox o WHERE o.seq = {})"
+_IDS = "closed_occurrence_days"
 _RULES = (
-    # Attempts to deliver events that are not in the outbox any more.
-    _Rule(
-        "delivered_days",
-        "SELECT a.seq FROM attempts a WHERE a.at < ?"
-        " AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.seq = a.event_seq) LIMIT ?",
-        "DELETE FROM attempts WHERE seq = ?",
-    ),
-    # Events that are not in the outbox any more.
-    _Rule(
-        "delivered_days",
-        "SELECT e.seq FROM events e WHERE e.stored_at < ?"
-        " AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.seq = e.seq) LIMIT ?",
-        "DELETE FROM events WHERE seq = ?",
-    ),
-    # Quarantined bodies.
-    _Rule("quarantine_days", "SELECT seq FROM quarantine WHERE received_at < ? LIMIT ?", _DELETE_QUARANTINED),
-    # Bodies of filtered and ignored deliveries.
-    _Rule("filtered_days", "SELECT seq FROM ignored WHERE received_at < ? LIMIT ?", _DELETE_IGNORED),
+    # Attempts and events that are not in the outbox any more.
+    _Rule("delivered_days", "attempts", "seq", f"at < ? AND {_UNSENT.format('event_seq')}"),
+    _Rule("delivered_days", "events", "seq", f"stored_at < ? AND {_UNSENT.format('events.seq')}"),
+    _QUARANTINED,
+    _IGNORED,
     # What was decided about deliveries. Their numbers follow the order of receipt.
     _Rule(
-        "closed_occurrence_days",
-        "SELECT seq FROM deliveries WHERE received_at < ?"
-        " AND seq IN (SELECT seq FROM deliveries ORDER BY seq LIMIT ?)",
-        "DELETE FROM deliveries WHERE seq = ?",
+        _IDS,
+        "deliveries",
+        "seq",
+        f"received_at < ? AND seq IN (SELECT seq FROM deliveries ORDER BY seq LIMIT {_BATCH})",
     ),
     # What people did.
-    _Rule(
-        "closed_occurrence_days",
-        "SELECT seq FROM actions WHERE at < ? LIMIT ?",
-        "DELETE FROM actions WHERE seq = ?",
-    ),
+    _Rule(_IDS, "actions", "seq", "at < ?"),
     # How often a source sent. Its last day says when it was heard of last.
     _Rule(
-        "closed_occurrence_days",
-        "SELECT source, day FROM source_days AS d"
-        " WHERE day < (SELECT max(day) FROM source_days WHERE source = d.source)"
-        " GROUP BY source, day HAVING max(last_at) < ? LIMIT ?",
-        "DELETE FROM source_days WHERE (source, day) = (?,?)",
+        _IDS,
+        "source_days",
+        "source, day",
+        "day < (SELECT max(day) FROM source_days d WHERE d.source = source_days.source)"
+        " GROUP BY source, day HAVING max(last_at) < ?",
     ),
     # What pushes and deploys told for the lead time.
-    _Rule(
-        "closed_occurrence_days",
-        "SELECT repo, sha, branch FROM pushed_commits WHERE received_at < ? LIMIT ?",
-        "DELETE FROM pushed_commits WHERE (repo, sha, branch) = (?,?,?)",
-    ),
-    _Rule(
-        "closed_occurrence_days",
-        "SELECT repo, environment, service, deployed_at, sha FROM deployed_commits WHERE deployed_at < ?"
-        " LIMIT ?",
-        "DELETE FROM deployed_commits WHERE (repo, environment, service, deployed_at, sha) = (?,?,?,?,?)",
-    ),
-    # Requests that were refused.
-    _Rule(
-        "quarantine_days",
-        "SELECT seq FROM refusals WHERE last_at < ? LIMIT ?",
-        _DELETE_REFUSAL,
-    ),
+    _Rule(_IDS, "pushed_commits", "repo, sha, branch", "received_at < ?"),
+    _Rule(_IDS, "deployed_commits", "repo, environment, service, deployed_at, sha", "deployed_at < ?"),
+    _REFUSALS,
     # Occurrences that are over.
     _Rule(
-        "closed_occurrence_days",
-        "SELECT destination, source, incident, repo, environment, service, name FROM occurrences"
-        " WHERE state IN ('closed', 'released', 'repeated') AND changed_at < ? LIMIT ?",
-        "DELETE FROM occurrences WHERE (destination, source, incident, repo, environment, service, name)"
-        " = (?,?,?,?,?,?,?) AND state IN ('closed', 'released', 'repeated')",
+        _IDS,
+        "occurrences",
+        "destination, source, incident, repo, environment, service, name",
+        "changed_at < ?",
+        "state IN ('closed', 'released', 'repeated')",
     ),
 )
 # Bodies beyond a number of bytes, counted from the newest that was not replayed.
@@ -121,7 +110,6 @@ _EXCESS = (
 # Refused requests beyond a number, the newest stay.
 MOST_REFUSALS = 10_000
 _EXCESS_REFUSALS = "SELECT seq FROM refusals ORDER BY last_at DESC, seq DESC LIMIT ? OFFSET ?"
-_LIMITED = (("quarantine", _DELETE_QUARANTINED), ("ignored", _DELETE_IGNORED))
 
 # By the statement that deletes one: the parameters for each row.
 Expired: TypeAlias = Mapping[str, Sequence[tuple[Any, ...]]]
@@ -130,20 +118,24 @@ Expired: TypeAlias = Mapping[str, Sequence[tuple[Any, ...]]]
 def find_expired(session: Session, settings: RelaySettings, now: int) -> Expired:
     """Find a batch of each kind of rows that have expired by *now* (µs)."""
     expired: dict[str, Sequence[tuple[Any, ...]]] = {}
-    for setting, find, delete in _RULES:
-        before = now - int(_days(settings, setting) * _DAY_US)
-        expired[delete] = session.execute(find, (before, _BATCH)).fetchall()
-    for table, delete in _LIMITED:
-        excess = session.execute(_EXCESS.format(table=table), (BODY_BYTES, _BATCH)).fetchall()
-        expired[delete] = list(dict.fromkeys([*expired[delete], *excess]))
-    refusals = session.execute(_EXCESS_REFUSALS, (_BATCH, MOST_REFUSALS)).fetchall()
-    expired[_DELETE_REFUSAL] = list(dict.fromkeys([*expired[_DELETE_REFUSAL], *refusals]))
+    for rule in _RULES:
+        before = now - int(_days(settings, rule.setting) * _DAY_US)
+        expired[rule.delete] = session.execute(rule.find, (before, _BATCH)).fetchall()
+    excess = {
+        _REFUSALS: session.execute(_EXCESS_REFUSALS, (_BATCH, MOST_REFUSALS)).fetchall(),
+        **{
+            rule: session.execute(_EXCESS.format(table=rule.table), (BODY_BYTES, _BATCH)).fetchall()
+            for rule in (_QUARANTINED, _IGNORED)
+        },
+    }
+    for rule, rows in excess.items():
+        expired[rule.delete] = list(dict.fromkeys([*expired[rule.delete], *rows]))
     return {delete: rows for delete, rows in expired.items() if rows}
 
 
 def _days(settings: RelaySettings, setting: str) -> float:
     days: float = getattr(settings, setting)
-    if setting != "closed_occurrence_days":
+    if setting != _IDS:
         return days
     # A body that can be replayed must find the occurrence that was counted for it.
     return max(days, settings.quarantine_days, settings.filtered_days)

@@ -43,13 +43,10 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True)
 class AttemptGroup:
-    """Attempts that ended together, and are written together; `partitions` are those of their events.
-
-    Where they are not given, no other relay writes meanwhile.
-    """
+    """Attempts that ended together, and are written together; `partitions` are those of their events."""
 
     attempts: tuple[Attempt, ...]
-    partitions: tuple[str, ...] | None = None
+    partitions: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -151,13 +148,12 @@ class RelayStore:
         """Like `accept`, without a future: *done* is called with what became of it, or with the error."""
         self._writer.put_then(delivery, done)
 
-    async def record(self, attempts: Sequence[Attempt], partitions: Sequence[str] | None = None) -> None:
+    async def record(self, attempts: Sequence[Attempt], partitions: Sequence[str]) -> None:
         """Write *attempts*, all or none; raises StoreUnavailable.
 
-        With the *partitions* of their events, other relays write about other ones meanwhile.
+        Other relays write about others than the *partitions* of their events meanwhile.
         """
-        known = None if partitions is None else tuple(partitions)
-        await self._writer.put(AttemptGroup(tuple(attempts), known))
+        await self._writer.put(AttemptGroup(tuple(attempts), tuple(partitions)))
 
     async def run(self, job: Job, *, task: str = "") -> Any:
         """Run *job* in a write transaction of the writer and return its result.
@@ -273,7 +269,7 @@ def _scope(items: Sequence[Item]) -> Scope:
     for item in items:
         if isinstance(item, Delivery):
             exclusion.add_names(item, names)
-        elif isinstance(item, AttemptGroup) and item.partitions is not None:
+        elif isinstance(item, AttemptGroup):
             names.update(exclusion.of_partitions(item.partitions))
         elif isinstance(item, Task):
             names.add(exclusion.task(item.name))

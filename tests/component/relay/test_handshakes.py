@@ -89,9 +89,9 @@ def command(file: Path, *arguments: str) -> Result:
 
 
 def test_the_first_delivery_is_503_until_its_certificate_is_there(
-    listening: Relay, amazon: Amazon, receiver: Receiver, file: Path
+    listening: Relay, amazon: Amazon, receiver: Receiver
 ) -> None:
-    """No secret is needed. SNS repeats what was answered 503, and it then counts; the disk has the file."""
+    """No secret is needed. SNS repeats what was answered 503, and it then counts."""
     amazon.let.clear()
     alarm = message("Notification.ALARM")
     waiting = [alarm.post(listening.url) for _ in range(3)]
@@ -105,17 +105,6 @@ def test_the_first_delivery_is_503_until_its_certificate_is_there(
     eventually(lambda: len(receiver.arrivals) == 2)
     assert amazon.fetched == [json.loads(alarm.body)["SigningCertURL"]]
     assert {one["proof"] for one in listening.logged("delivery")} == {"a certificate of the vendor"}
-    eventually(lambda: len(list((file.parent / "relay.db.certificates").iterdir())) == 1)
-
-
-def test_the_next_start_needs_no_network(file: Path, amazon: Amazon) -> None:
-    """A certificate of an earlier run is read from the disk."""
-    with in_thread(file) as relay:
-        posted_once_fetched(relay, message("Notification.ALARM"))
-        eventually(lambda: any((file.parent / "relay.db.certificates").glob("*.pem")))
-    with in_thread(file) as relay:
-        assert message("Notification.OK").post(relay.url).status_code == 202
-    assert len(amazon.fetched) == 1
 
 
 @pytest.mark.parametrize(

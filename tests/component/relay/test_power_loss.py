@@ -106,7 +106,7 @@ class Workload:
         attempt = outbox.Attempt(event.seq, now_us(), None, verdict, "planted", now_us())
         self.log.append(Recorded(attempt, event.id, begun=True))
         with contextlib.suppress(StoreUnavailable):
-            await store.record([attempt])
+            await store.record([attempt], [event.partition])
             self.log.append(Recorded(attempt, event.id))
 
     def _delivery(self, turn: int, number: int) -> Delivery:

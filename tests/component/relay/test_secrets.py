@@ -103,7 +103,7 @@ def test_a_planted_secret_is_nowhere(tmp_path: Path, receiver: Receiver) -> None
 def test_no_repr_shows_a_secret(tmp_path: Path) -> None:
     """Configuration, intake and secrets can be shown and logged; a secret cannot be pickled."""
     configuration = load(configure(tmp_path, key=KEY))
-    intake = intake_settings(configuration, {})
+    intake = intake_settings(configuration, {}, {})
     key = configuration.gitdailies.key.read({})
 
     shown = f"{configuration!r}{configuration}{intake!r}{intake}{key!r}{key}{key:>50}{vars(configuration)}"

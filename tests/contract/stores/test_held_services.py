@@ -62,7 +62,8 @@ def test_an_end_does_not_wait_for_the_hold_of_another_service(store: Any) -> Non
             while events := await running.ready(10):
                 bodies = [json.loads(event.body) for event in events]
                 found += [(body["kind"], body["repo"]) for body in bodies]
-                await running.record([Attempt(event.seq, now_us(), 202, DELIVERED) for event in events])
+                attempts = [Attempt(event.seq, now_us(), 202, DELIVERED) for event in events]
+                await running.record(attempts, [event.partition for event in events])
             return found
 
         async def later(time: timedelta) -> None:

@@ -177,7 +177,8 @@ def test_pauses(opened: Opened) -> None:
         one = servers.one
         await one.accept(delivery("A", STARTED, BEGAN))
         (event,) = await one.ready(1)
-        await one.record([Attempt(event.seq, now_us(), 503, RETRY, "busy", now_us() + 60_000_000)])
+        attempt = Attempt(event.seq, now_us(), 503, RETRY, "busy", now_us() + 60_000_000)
+        await one.record([attempt], [event.partition])
         assert await paused(one) == ("", "")
         await one.run(lambda s: store.pause(s, "default", "manual", "tea"))
         await one.run(lambda s: store.pause(s, "default", "key", "401"))
@@ -251,7 +252,7 @@ def test_a_result_ends_the_lease(shared: Opened) -> None:
         one, other = servers.stores
         await one.accept(delivery("A", STARTED, BEGAN))
         (event,) = await one.lease(await one.ready(1), 60.0)
-        await one.record([Attempt(event.seq, now_us(), 503, RETRY, "busy", now_us())])
+        await one.record([Attempt(event.seq, now_us(), 503, RETRY, "busy", now_us())], [event.partition])
         assert [found.attempts for found in await other.ready(1)] == [1]
 
     serve(shared, body, servers=2)

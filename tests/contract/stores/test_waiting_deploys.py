@@ -80,7 +80,7 @@ class Relay:
                     commits = body.get("commits")
                     listed = None if commits is None else [int(one["sha"], 16) for one in commits]
                     found.append(Sent(int(body["commitSHA"], 16), listed))
-                    await self.store.record([_delivered(event.seq)])
+                    await self.store.record([_delivered(event.seq)], [event.partition])
             return found
 
         return self._loop.run_until_complete(all_of_it())

@@ -225,7 +225,7 @@ class _Reporting:
         database = SqliteDatabase(self.folder / "relay.db")
         database.path.unlink(missing_ok=True)
         RELAY.put(database.path)
-        settings = intake_settings(load(_configured(self.folder)), {})
+        settings = intake_settings(load(_configured(self.folder)), {}, {})
         with transaction(database) as session:
             store = acceptance_store(database, session)
             for at, number, delivery, job in sorted(self._deliveries, key=lambda one: one[:2]):

@@ -7,7 +7,7 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.sections.settings import Destination, RelaySettings, StoreSetting
 from gitdailies_connection.http.event_lists import EventResult
-from gitdailies_connection.http.sender import ReceiverAnswer
+from gitdailies_connection.http.sender import ReceiverAnswer, Sender
 from gitdailies_core.errors import DeliveryError
 from gitdailies_core.events.receivers import OURS
 from gitdailies_core.retry import Outcome
@@ -43,7 +43,7 @@ _numbers = itertools.count(1)
 
 
 @dataclass
-class FakeSender:
+class FakeSender(Sender):
     """Records what it was given; `answer` decides, in the thread that sends."""
 
     answer: Callable[[str, str], Outcome] = lambda _incident, _kind: TAKEN
@@ -63,7 +63,7 @@ class FakeSender:
     _now: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def send_list(self, events: list[bytes], *, key: Secret) -> tuple[Outcome, list[EventResult]]:
+    def send_list(self, events: Sequence[bytes], *, key: Secret) -> tuple[Outcome, list[EventResult]]:
         """Answer as the DORA server does: what is not about an event is the answer to the whole list."""
         self.lists.append(len(events))
         outcomes = [self.send(body, key=key, event_id=json.loads(body)["id"]) for body in events]

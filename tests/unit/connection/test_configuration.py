@@ -16,6 +16,7 @@ from gitdailies_connection.config.sections.settings import (
 from gitdailies_core.deploys.routing import DeployRoute
 from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.incidents.routing import Filter
+from gitdailies_core.sources import registry
 from gitdailies_core.sources.protocol import Change, ProofSettings, Service
 from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_core.values.renames import Renames
@@ -288,25 +289,27 @@ class Broken:
         (KeyError("x-sig"), "expected an adapter that refuses a delivery without proof, got KeyError"),
     ],
 )
-def test_sloppy_adapter(raises: Exception | None, complaint: str) -> None:
+def test_sloppy_adapter(monkeypatch: pytest.MonkeyPatch, raises: Exception | None, complaint: str) -> None:
     """An adapter that takes a delivery without proof, or breaks on it, is refused when the file is read."""
     adapter = Broken()
     adapter.raises = raises
+    monkeypatch.setattr(registry, "adapter", lambda _: adapter)
 
     with pytest.raises(ConfigurationError) as caught:
-        read(_with_source("broken"), Path("g.yml"), adapter=lambda _: adapter)  # type: ignore[arg-type,return-value]
+        read(_with_source("broken"), Path("g.yml"))
 
     assert caught.value.complaints == (f"g.yml:5: sources.one.adapter: {complaint}",)
 
 
-def test_adapter_that_does_not_load() -> None:
+def test_adapter_that_does_not_load(monkeypatch: pytest.MonkeyPatch) -> None:
     """An adapter whose import fails gives an error with its line, not a traceback."""
 
     def load_adapter(name: str) -> object:
         raise ImportError("no module named 'frobnicate'")
 
+    monkeypatch.setattr(registry, "adapter", load_adapter)
     with pytest.raises(ConfigurationError) as caught:
-        read(_with_source("broken"), Path("g.yml"), adapter=load_adapter)  # type: ignore[arg-type]
+        read(_with_source("broken"), Path("g.yml"))
 
     complaint = "expected an adapter that loads, got ImportError: no module named 'frobnicate'"
     assert caught.value.complaints == (f"g.yml:5: sources.one.adapter: {complaint}",)

@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
-from pathlib import Path
 
 import pytest
 from gitdailies_core.errors import DeliveryError
@@ -36,16 +35,18 @@ async def settled(cache: Certificates) -> None:
         await asyncio.sleep(0.005)
 
 
-def test_one_is_fetched_once_and_cached_beside_the_store(tmp_path: Path) -> None:
-    """However many deliveries want it, it is fetched once. The next start reads it from the disk."""
-    folder, asked = tmp_path / "relay.db.certificates", list[str]()
+def test_one_is_fetched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many deliveries want it, it is fetched once."""
+    asked = list[str]()
 
     def get(address: str) -> bytes:
         asked.append(address)
         return PEM
 
+    monkeypatch.setattr(certificates, "fetch", get)
+
     async def body() -> None:
-        cache = Certificates(folder, get=get)
+        cache = Certificates()
         for _ in range(5):
             cache.want(ADDRESS)
         await settled(cache)
@@ -55,24 +56,20 @@ def test_one_is_fetched_once_and_cached_beside_the_store(tmp_path: Path) -> None
 
     run(body)
     assert asked == [ADDRESS]
-    assert Certificates(folder).found == {ADDRESS: PEM}
-    assert [file.name for file in folder.iterdir()] == [
-        "sns.eu-central-1.amazonaws.com_SimpleNotificationService-1.pem"
-    ]
 
 
 @pytest.mark.parametrize("got", [b"<html>", b"", PEM[:200], PEM + b"x" * 20_000, b"\xff" * 10])
-def test_what_is_no_certificate_is_not_cached(tmp_path: Path, got: bytes) -> None:
+def test_what_is_no_certificate_is_not_cached(monkeypatch: pytest.MonkeyPatch, got: bytes) -> None:
     """A page of a proxy, half a certificate and a body that is too long are refused."""
+    monkeypatch.setattr(certificates, "fetch", lambda _address: got)
 
     async def body() -> None:
-        cache = Certificates(tmp_path / "c", get=lambda _address: got)
+        cache = Certificates()
         cache.want(ADDRESS)
         await settled(cache)
         assert cache.found == {}
 
     run(body)
-    assert not (tmp_path / "c").exists()
 
 
 def test_a_failure_is_not_tried_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,14 +80,16 @@ def test_a_failure_is_not_tried_again_at_once(monkeypatch: pytest.MonkeyPatch) -
         asked.append(address)
         raise DeliveryError("connection refused")
 
+    monkeypatch.setattr(certificates, "fetch", get)
+
     async def body() -> None:
-        cache = Certificates(None, get=get)
+        cache = Certificates()
         for _ in range(3):
             cache.want(ADDRESS)
             await settled(cache)
         assert len(asked) == 1
         monkeypatch.setattr(certificates, "RETRY_SECONDS", 0.0)
-        again = Certificates(None, get=get)
+        again = Certificates()
         for _ in range(2):
             again.want(ADDRESS)
             await settled(again)
@@ -99,7 +98,7 @@ def test_a_failure_is_not_tried_again_at_once(monkeypatch: pytest.MonkeyPatch) -
     run(body)
 
 
-def test_few_are_fetched_at_a_time_and_kept() -> None:
+def test_few_are_fetched_at_a_time_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Senders that name many addresses neither occupy the relay nor its memory."""
     most, now, lock = [0], [0], threading.Lock()
     release = threading.Event()
@@ -113,8 +112,10 @@ def test_few_are_fetched_at_a_time_and_kept() -> None:
             now[0] -= 1
         return PEM
 
+    monkeypatch.setattr(certificates, "fetch", get)
+
     async def body() -> None:
-        cache = Certificates(None, get=get)
+        cache = Certificates()
         for number in range(20):
             cache.want(f"{ADDRESS}{number}")
         release.set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from gitdailies_core.events.receivers import DOCUMENTED, OURS
-from gitdailies_relay.delivery.receiver_kind import KindChange, ReceiverKind
+from gitdailies_relay.delivery.receiver_kind import ReceiverKind
 
 
 def asked(kind: ReceiverKind, answer: str, *, since: float, until: float) -> list[float]:
@@ -65,13 +65,9 @@ def test_a_change_from_ours_is_a_downgrade_and_asked_often() -> None:
     kind = ReceiverKind(0.0, known=OURS)
     assert (kind.kind, kind.is_sure, kind.is_unknown) == (OURS, False, False)
     assert kind.answered(OURS, 1.0) is None
-    change = kind.answered(DOCUMENTED, 5000.0)
-    assert change == KindChange(OURS, DOCUMENTED)
-    assert change.is_downgrade
+    assert kind.answered(DOCUMENTED, 5000.0) == OURS
     assert gaps(asked(kind, DOCUMENTED, since=5000, until=5600)) == {15.0}
-    back = kind.answered(OURS, 6000.0)
-    assert back is not None
-    assert not back.is_downgrade
+    assert kind.answered(OURS, 6000.0) == DOCUMENTED
 
 
 def test_an_error_keeps_what_was_known() -> None:

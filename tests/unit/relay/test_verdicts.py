@@ -204,7 +204,8 @@ def test_a_conflict_under_an_id_of_ours_is_a_repeat(id_: str, ours: bool, verdic
 
 def test_what_cannot_be_read_is_a_dead_letter_and_the_others_are_sent() -> None:
     """A damaged event of a list has its own verdict; without an outcome nothing is decided of others."""
-    one = BatchResult(Batch(events(3), KEY), 0.0, Outcome(202), frozenset(), {2: "expected an object"})
+    unsent = {2: (DEAD_LETTER, "expected an object")}
+    one = BatchResult(Batch(events(3), KEY), 0.0, Outcome(202), frozenset(), unsent)
     found = decide(one, Isolation(), JudgedAt(NOW, 0.0, lambda: 0.5, DAYS))
     assert verdicts(found) == ([(2, DEAD_LETTER), (1, DELIVERED), (3, DELIVERED)], [])
     assert verdicts(Court().judged(events(2), None)) == ([], [])

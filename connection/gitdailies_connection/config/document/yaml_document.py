@@ -55,21 +55,21 @@ class Document:
         return self.places[place][0]
 
 
-def read_text(path: Path, *, largest: int = LARGEST, remedy: str = "") -> str:
+def read_text(path: Path, *, remedy: str = "") -> str:
     """Read the text of a file; raises ConfigurationError if it is missing, too large or not UTF-8.
 
     *remedy* is added to the message about a missing file.
     """
     try:
         with path.open("rb") as file:
-            raw = file.read(largest + 1)
+            raw = file.read(LARGEST + 1)
     except FileNotFoundError:
         raise ConfigurationError(f"{path}: no such file{remedy}") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not the name of a file"
         raise ConfigurationError(f"{path}: cannot read it: {reason}") from None
-    if len(raw) > largest:
-        raise ConfigurationError(f"{path}: expected at most {largest} bytes, got more")
+    if len(raw) > LARGEST:
+        raise ConfigurationError(f"{path}: expected at most {LARGEST} bytes, got more")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -154,8 +154,8 @@ class Source:
     With `keep_people`, stored bodies keep the fields of people. `mapping` describes a tool that is in no
     pack, `override` replaces single fields of a pack, and `pack` is what they were compiled to. With
     `capture`, every delivery is quarantined. `user` and `allowed` are settings of the proof. `route` says
-    which words of the tool are deploys, and where they count. `count_all` says that every alert counts. A
-    start is sent only where the incident is still open `hold_seconds` after it came.
+    which words of the tool are deploys, and where they count. A start is sent only where the incident is
+    still open `hold_seconds` after it came.
     """
 
     name: str
@@ -172,7 +172,6 @@ class Source:
     allowed: tuple[str, ...] = ()
     capture: bool = False
     route: DeployRoutes = field(default_factory=DeployRoutes)
-    count_all: bool = False
     hold_seconds: float = 0
 
     @cached_property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any
@@ -66,15 +66,15 @@ def _route_uses(adapter: Adapter) -> frozenset[str]:
     return getattr(adapter, "route_uses", frozenset())
 
 
-def sources(reading: SettingsReader, *, load: Callable[[str], Adapter]) -> Mapping[str, Source]:
-    """Read `sources`; *load* loads an adapter by name."""
+def sources(reading: SettingsReader) -> Mapping[str, Source]:
+    """Read `sources`."""
     found = {}
     for name in reading.names(("sources",)):
         place: Place = ("sources", name)
         header = reading.of((*place, "header"), str, "")
         mapping, override = reading.get((*place, "mapping")), reading.get((*place, "override"))
         pack = _pack(reading, place)
-        adapter = pack or _adapter(reading, place, load)
+        adapter = pack or _adapter(reading, place)
         user = reading.of((*place, "user"), str, "")
         allowed = reading.of((*place, "allowed"), tuple, ())
         settings = ProofSettings(header, allowed, user)
@@ -109,7 +109,6 @@ def sources(reading: SettingsReader, *, load: Callable[[str], Adapter]) -> Mappi
             allowed=allowed,
             capture=reading.of((*place, "capture"), bool, default=False),
             route=route,
-            count_all=count_all,
             hold_seconds=reading.of((*place, "hold"), _seconds, 0.0),
         )
     return MappingProxyType(found)
@@ -120,12 +119,12 @@ def secret(reading: SettingsReader, place: Place) -> SecretSource:
     return reading.of(place, lambda value: SecretSource.of(value, reading.folder), SecretSource(None, None))
 
 
-def _adapter(reading: SettingsReader, place: Place, load: Callable[[str], Adapter]) -> Adapter | None:
+def _adapter(reading: SettingsReader, place: Place) -> Adapter | None:
     name = reading.get((*place, "adapter"))
     if name is None:
         return None
     try:
-        return load(name)
+        return registry.adapter(name)
     except ConfigurationError as error:
         reading.fault((*place, "adapter"), str(error).removeprefix("adapter: "))
     except Exception as error:  # noqa: BLE001  importing an unknown package may raise anything
