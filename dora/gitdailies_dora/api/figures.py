@@ -207,10 +207,7 @@ class FiguresApi:
         for one comparison, and for all groups and figures together. The answer has an `ETag` for
         If-None-Match.
         """
-        given = query.repeated_parameters(query_of(request), (*SINGLE, *REPEATED, "format"))
-        for name, values in given.items():
-            if len(values) > 1 and name not in REPEATED:
-                raise refusal("request", f"{name}: given twice; give it once")
+        given = query.repeated_parameters(query_of(request), (*SINGLE, *REPEATED, "format"), REPEATED)
         form = query.one_of("format", given.pop("format", ["json"])[0], _SERIES_FORMS)
         await self._access.key_that_reads(request)
         found = self._asked(given)

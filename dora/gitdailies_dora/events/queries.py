@@ -15,9 +15,8 @@ from typing import Any
 
 import orjson
 from gitdailies_core.events.events import DEPLOYED, KINDS
-from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.database import Session
-from gitdailies_server.storage.timestamps import from_us, to_us
+from gitdailies_server.storage.timestamps import from_us, text_of_us, to_us
 
 from gitdailies_dora.accounts.audit import write_audit
 from gitdailies_dora.accounts.keys.webhook_key import Key
@@ -127,7 +126,7 @@ def delete(session: Session, id_: str, *, actor: str, now: datetime) -> bool:
         return False
     *_, key_id, body, received_at = row
     deleted.forget(session, [row], to_us(now))
-    detail = {"event": json.loads(body), RECEIVED_AT: text_of(from_us(received_at)), "key": key_id}
+    detail = {"event": json.loads(body), RECEIVED_AT: text_of_us(received_at), "key": key_id}
     write_audit(session, now, actor=actor, action="event.deleted", subject=id_, detail=detail)
     return True
 

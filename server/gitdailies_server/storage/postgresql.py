@@ -204,15 +204,19 @@ def _with(statement: str) -> Any:
 
 
 class PostgresqlDatabase:
-    """The schema *schema* of the database at *url*; it is created if it does not exist."""
+    """The schema *schema* of the database at *url*; it is created if it does not exist.
+
+    *settings* are statements for each connection.
+    """
 
     errors: tuple[type[Exception], ...] = (psycopg.Error,)
     is_local = False
     as_bytes = "convert_to({}, 'UTF8')"
 
-    def __init__(self, url: Secret, schema: str) -> None:
+    def __init__(self, url: Secret, schema: str, settings: Sequence[str] = ()) -> None:
         self.url = url
         self.schema = schema
+        self._settings = settings
         # The id of the schema's lock. PostgreSQL wants a number, so it is a checksum of the name.
         self._lock_id = zlib.crc32(schema.encode())
         # Those of names are numbers in a space of their own for each schema.
@@ -225,7 +229,7 @@ class PostgresqlDatabase:
     def connect(self, *, read_only: bool = False) -> PostgresqlSession:
         try:
             connection = psycopg.connect(self.url.reveal(), autocommit=True, **_SETTINGS)  # type: ignore[arg-type]
-            for setting in _SESSION:
+            for setting in (*_SESSION, *self._settings):
                 connection.execute(cast("Any", setting))
             connection.execute(cast("Any", f"SET search_path = {self.schema}"))
             if read_only:

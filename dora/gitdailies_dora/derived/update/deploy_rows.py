@@ -7,6 +7,7 @@ of its target (`earlier`). The scans themselves are those of `figures`, and begi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from gitdailies_server.storage.database import Session
@@ -196,7 +197,7 @@ def _classify(groups: Sequence[Group], settings: FigureSettings) -> None:
             _merge(states, sha, stored)
         if group.latest is not None and (latest is None or group.latest.order > latest.order):
             latest = group.latest.to_deploy()
-        state = TargetState.resumed(latest, states, count_same_commit=settings.count_same_commit)
+        state = TargetState(latest, states, count_same_commit=settings.count_same_commit)
         for deploy in group.deploys:
             taken = state.take(deploy)
             group.taken.append(taken)
@@ -229,9 +230,9 @@ def _merge(states: CommitMap[CommitState], sha: str, stored: CommitState) -> Non
         states.add(sha, stored)
         return
     state = known[0]
-    state.first = min(state.first, stored.first, key=_order)
+    state.first = min(state.first, stored.first, key=attrgetter("order"))
     counted = [one for one in (state.counted, stored.counted) if one is not None]
-    state.counted = min(counted, key=_order, default=None)
+    state.counted = min(counted, key=attrgetter("order"), default=None)
     state.environments |= stored.environments
     state.reporters |= stored.reporters
     reports = {report.deploy.id: report for report in (*state.reports, *stored.reports)}
@@ -239,11 +240,7 @@ def _merge(states: CommitMap[CommitState], sha: str, stored: CommitState) -> Non
     for run, found in stored.runs.items():
         of_run = state.runs.setdefault(run, {})
         for says, deploy in found.items():
-            of_run[says] = min(of_run.get(says, deploy), deploy, key=_order)
-
-
-def _order(deploy: Deploy) -> tuple[int, str]:
-    return deploy.order
+            of_run[says] = min(of_run.get(says, deploy), deploy, key=attrgetter("order"))
 
 
 def _written(groups: Sequence[Group], window: int) -> Iterator[_Written]:
