@@ -88,17 +88,6 @@ class EventList(ListEnd, frozen=True, kw_only=True, rename="camel"):
     events: tuple[EventJson, ...]
 
 
-class ApiIndex(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The paths of the API."""
-
-    this: str = "GitDailies DORA server"
-    send: str = "POST /webhooks"
-    try_: str = "POST /webhooks/ping"
-    read: str = "GET /api/events"
-    document: str = "GET /openapi.json"
-    document_for_people: str = "GET /docs"
-
-
 _EMPTY = f"{ANY_CASE}; if empty, events without one"
 _LISTED = (
     number("limit", "the largest number of events", query.MOST_LISTED, query.LISTED),
@@ -326,10 +315,6 @@ class EventApi:
         return StreamingResponse(
             self._stream(listing, first, pages, end, as_of), media_type="application/json"
         )
-
-    async def index(self, _: Request) -> Response:
-        """Return the paths of the API."""
-        return json_response(ApiIndex())
 
     async def _stream(
         self,
