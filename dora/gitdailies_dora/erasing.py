@@ -24,6 +24,7 @@ from gitdailies_dora.accounts import people
 from gitdailies_dora.accounts.audit import write_audit
 from gitdailies_dora.derived.model import git_commits, rows
 from gitdailies_dora.derived.update.advance import advance
+from gitdailies_dora.events.query import like
 from gitdailies_dora.events.records import change_log, spellings
 from gitdailies_dora.events.records.deleted import DELETE_OLD, DELETED, forget, remember
 from gitdailies_dora.sql.database import migrate
@@ -134,7 +135,7 @@ def _erase_one(session: Session, id_: str) -> Counter[str]:
         counts["audit text"] += 1
     if counts:
         remember(session, [id_], to_us(utc_now()))
-        counts["wrong request"] += session.execute(_DELETE_WRONG, (_containing(id_),)).rowcount
+        counts["wrong request"] += session.execute(_DELETE_WRONG, (f"%{like(id_)}%",)).rowcount
     return +counts
 
 
@@ -215,8 +216,3 @@ def _derive(turns: Turns) -> None:
                 advance(session, settings, now, BATCH)
             else:
                 session.execute(_DELETE_LENGTHS)
-
-
-def _containing(id_: str) -> str:
-    escaped = "".join(f"!{c}" if c in "!%_" else c for c in id_)
-    return f"%{escaped}%"

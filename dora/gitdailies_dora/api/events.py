@@ -25,7 +25,7 @@ from starlette.responses import Response, StreamingResponse
 
 from gitdailies_dora.accounts.keys.webhook_key import Key, without_keys
 from gitdailies_dora.accounts.keys.wrong_requests import note_wrong
-from gitdailies_dora.api.access import KeyAccess, forbidden, unauthorized
+from gitdailies_dora.api.access import Endpoints, KeyAccess, forbidden, unauthorized
 from gitdailies_dora.api.endpoint import (
     ANY_CASE,
     MOMENT,
@@ -135,12 +135,11 @@ _LISTED = (
 )
 
 
-class EventApi:
+class EventApi(Endpoints):
     """The endpoints of events."""
 
     def __init__(self, here: Installation, access: KeyAccess) -> None:
-        self._here = here
-        self._access = access
+        super().__init__(here, access)
         self._store, self._log = here.store, here.log
         # A mistake: until when it is not noted again, in seconds of the monotonic clock.
         self._noted: OrderedDict[tuple[int, str, str], float] = OrderedDict()

@@ -6,7 +6,6 @@ one look into an index finds, in the order of that index: an incident, a spellin
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -29,6 +28,7 @@ from gitdailies_dora.events.query import (
     Listing,
     Position,
     Wanted,
+    like,
 )
 from gitdailies_dora.events.records import spellings
 
@@ -60,7 +60,6 @@ _IN_PERIOD, _FILTERED_BY_PERIOD = "time >= ? AND time < ?", "time + 0 >= ? AND t
 _EQUAL, _EQUAL_IN_ANY_CASE = "coalesce({}, '') = ?", "lower(coalesce({}, '')) = lower(?)"
 _STORED_BEFORE = "events.seq + 0 <= ?"
 _CONTAINS = "lower(events.body) LIKE lower(?) ESCAPE '!'"
-_LIKE_SPECIAL = re.compile(r"[!%_]")
 _INCIDENT, _REPO, _KIND = "incidentId", "repo", "kind"
 
 
@@ -244,7 +243,7 @@ def _filtered(session: Session, part: _ListPart, wanted: Wanted, found_by: str) 
     for condition in wanted.also:
         part = part.and_(condition.text, *condition.values)
     if wanted.search:
-        part = part.and_(_CONTAINS, "%" + _LIKE_SPECIAL.sub(r"!\g<0>", wanted.search) + "%")
+        part = part.and_(_CONTAINS, f"%{like(wanted.search)}%")
     return part
 
 

@@ -56,6 +56,7 @@ RECOVERED, STILL_OPEN, BY_REMEDY, RECOVERY_UNKNOWN = (
     "recovery-unknown",
 )
 _PARAMETERS = ("limit", "after", *FILTERS, TEAM, OUTCOME, "from", "to", "q", "order", "direction")
+_LIKE_SPECIAL = re.compile(r"[!%_]")
 _POSITION = re.compile(r"(-?[0-9]{1,18}),([0-9]{1,18})")
 
 # Names under which people put keys into addresses, without "-" and "_" and in lower case.
@@ -118,6 +119,11 @@ class Listing:
     after: Position
     wanted: Wanted
     backward: bool = False
+
+
+def like(text: str) -> str:
+    """Return what LIKE compares with *text* itself, with ESCAPE '!'."""
+    return _LIKE_SPECIAL.sub(r"!\g<0>", text)
 
 
 def refuse_keys(query: str) -> None:

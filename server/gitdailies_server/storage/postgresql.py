@@ -120,7 +120,8 @@ class PostgresqlSession:
             while cursor.nextset():
                 pass
             return cursor
-        prepare = None if _plan_is_reusable(parameters) else False
+        # A cached plan may have been made while tables were empty. For a list, a new plan costs little.
+        prepare = False if any(type(value) is list for value in parameters) else None
         return self.connection.execute(_with(statement), parameters, prepare=prepare)
 
     def stream_binary(self, statement: str, parameters: Sequence[Any] = (), /) -> Iterable[tuple[Any, ...]]:
@@ -169,14 +170,6 @@ class PostgresqlSession:
             values += [_array(value) if type(value) is list else value for value in parameters]
         text = ";".join(_with(statement) for statement, _ in pending)
         return psycopg.ClientCursor(self.connection).execute(cast("Any", text), values)
-
-
-def _plan_is_reusable(parameters: Sequence[Any]) -> bool:
-    """Whether a cached plan may be used; it may have been made while tables were empty.
-
-    For a list of values a new plan costs little, compared with the cost of a wrong one.
-    """
-    return not any(type(value) is list for value in parameters)
 
 
 def _array(values: list[Any]) -> str | list[Any]:

@@ -20,7 +20,6 @@ from gitdailies_dora.derived.model.deploys import (
     StoredDeploy,
     TargetKey,
     first_named,
-    lead_times_text,
     read_deploys_by_id,
 )
 from gitdailies_dora.derived.update.earlier import (
@@ -34,7 +33,6 @@ from gitdailies_dora.derived.update.earlier import (
 )
 from gitdailies_dora.derived.update.packed_weeks import unpack
 from gitdailies_dora.derived.update.reports import OtherReports
-from gitdailies_dora.derived.update.services import shifted
 from gitdailies_dora.derived.update.shas import Lengths
 from gitdailies_dora.figures.history.commits import CommitMap
 from gitdailies_dora.figures.history.corrections import NONE, Corrections
@@ -48,8 +46,8 @@ from gitdailies_dora.figures.history.services import place
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.sql.bulk import execute_many, insert_many, lookup_many
 
-# Before every deploy.
-_NEVER: Order = (-(2**63), "")
+# Before every deploy, and behind it.
+_NEVER, _LAST = (-(2**63), ""), (2**63 - 1, "")
 
 
 class Replaced(NamedTuple):
@@ -111,7 +109,7 @@ def replace_deploys(  # noqa: PLR0917  each is a part of one step
     late_sides = [side for change in changes for side in change.sides if side.key in late]
     again = takers(session, touched) | reports.moved(services, changes)
     again |= reports.going_back([side for change in changes for side in change.sides])
-    again |= shifted(session, several, several_services((), first_named(session, naming)))
+    again |= _shifted(session, several, several_services((), first_named(session, naming)))
     return Replaced(changes, late_sides, again)
 
 
@@ -125,6 +123,21 @@ def takers(session: Session, sides: Iterable[StoredDeploy]) -> set[str]:
     return {one.id for one in stored if repeated[one.id] - one.at <= HOUR_US}
 
 
+def _shifted(session: Session, before: Mapping[str, Order], after: Mapping[str, Order]) -> set[str]:
+    """Return the deploys that listed commits between two moments since when repositories have services.
+
+    A mirror and pushes know the commits of a repository, and not whose they are. So the deploys that take
+    their commits from these are derived again when that moment changes.
+    """
+    found: set[str] = set()
+    for repo in before.keys() | after.keys():
+        old, new = before.get(repo, _LAST), after.get(repo, _LAST)
+        if old != new:
+            ends = (*min(old, new), *max(old, new))
+            found |= {id_ for (id_,) in session.execute(statements.LISTING_BETWEEN, (repo, *ends)).fetchall()}
+    return found
+
+
 def _named(outcome: StoredDeploy) -> Iterator[str]:
     yield outcome.sha
     yield from outcome.listed
@@ -136,17 +149,13 @@ def _remove(session: Session, old: dict[str, StoredDeploy]) -> set[str]:
     ids = [(id_,) for id_ in old]
     remedies = list(lookup_many(session, "id", ids, statements.REMEDIES_BY))
     execute_many(session, statements.DELETE_DEPLOY, ids)
-    commits = [
-        (one.repo, one.environment, sha, one.service, *one.order)
-        for one in old.values()
-        for sha in one.commits
-    ]
+    commits: list[tuple[Any, ...]] = []
+    reverts: list[tuple[Any, ...]] = []
+    for one in old.values():
+        where, order = (one.repo, one.environment), (one.service, *one.order)
+        commits += ((*where, sha, *order) for sha in one.commits)
+        reverts += ((*where, sha, *order) for sha in one.reverts.split())
     execute_many(session, statements.DELETE_COMMIT, commits)
-    reverts = [
-        (one.repo, one.environment, sha, one.service, *one.order)
-        for one in old.values()
-        for sha in one.reverts.split()
-    ]
     execute_many(session, statements.DELETE_REVERT, reverts)
     execute_many(session, statements.DELETE_REMEDY, [(deploy, at, by) for deploy, at, by, _ in remedies])
     return {deploy for deploy, *_ in remedies}
@@ -289,7 +298,7 @@ def _deploy_values(one: _Written, corrections: Corrections) -> tuple[Any, ...]:
         rule, repeats = result.rule, result.of.id
     else:
         unknown, unknown_commits = result.unknown, result.unknown_commits
-        leads = lead_times_text(result.lead_times)
+        leads = ",".join(map(str, result.lead_times))
     return (
         *outcome[:11],
         int(outcome.counts),

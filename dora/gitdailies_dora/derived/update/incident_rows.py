@@ -109,7 +109,9 @@ def update(
     """
     paired = {whole.id: whole for whole in _paired(session, changed, settings)}
     near = {row.id for row in _near(session, changes, lengths, settings.window_us)}
-    near |= _corrected_to(changes, corrections)
+    # Those that corrections attribute to one of the changed deploys.
+    ids = {side.id for change in changes for side in change.sides} if corrections else ()
+    near |= {start for start, one in corrections.items() if one.deploy in ids}
     # A deleted event may have come back under its id, and its old row may be that of another incident.
     stored = {row.key: row for row in _rows(session, "id", {(i,) for i in near | paired.keys()}, _BY_ID)}
     stored |= {row.key: row for row in _rows(session, "repo, incident_id", changed, _OF_INCIDENT)}
@@ -160,8 +162,14 @@ def _near(
     columns = "repo, environment, service, since, until"
     yield from _rows(session, columns, between, statements.INCIDENTS_BETWEEN)
     yield from _rows(session, columns, first_named, statements.INCIDENTS_OF_SERVICE)
-    named = [side for side in sides if side.target[:2] in caused]
-    wanted = {((side.repo, side.environment), sha) for side in named for sha in _findable(side)}
+    # A cause finds a deploy by its own commit, and by those that it listed first.
+    wanted = {
+        (side.target[:2], sha)
+        for side in sides
+        if side.target[:2] in caused
+        for sha, how in side.commits.items()
+        if how == LISTED_FIRST or sha == side.sha
+    }
     causes = lengths.matching(shas.CAUSES, wanted)
     given = {(*where, sha) for where, sha in shas.by_sha(causes)}
     yield from _rows(session, "repo, environment, sha", given, statements.INCIDENTS_CAUSED_BY)
@@ -197,17 +205,6 @@ def _where_incidents_are(
     found = list(lookup_many(session, columns, rows, statements.INCIDENTS_SINCE))
     later = {where[number] for number, since, _ in found if since is not None}
     return later, {where[number] for number, _, cause in found if cause is not None}
-
-
-def _corrected_to(changes: Sequence[DeployChange], corrections: Corrections) -> set[str]:
-    """Return the starts that corrections attribute to one of the changed deploys."""
-    changed = {side.id for change in changes for side in change.sides}
-    return {start for start, one in corrections.items() if one.deploy in changed} if corrections else set()
-
-
-def _findable(side: StoredDeploy) -> Iterator[str]:
-    """Yield the commits by which a cause finds a deploy."""
-    return (sha for sha, how in side.commits.items() if how == LISTED_FIRST or sha == side.sha)
 
 
 def _attributed(

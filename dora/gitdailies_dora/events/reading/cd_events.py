@@ -84,7 +84,8 @@ def event_of(type_: str, data: Mapping[str, Any]) -> dict[str, Any]:
                 "or in subject.content.artifactId like pkg:github/OWNER/NAME@SHA",
                 name,
             )
-    known = {**given, **_fields(given["kind"], subject, content), **named, **_context(data)}
+    known = {**given, **_fields(given["kind"], subject, content), **named}
+    known["time"] = _object(data.get("context")).get("timestamp")
     event = {name: value for name, value in known.items() if value not in (None, "")}
     # A tool of ours puts its whole event there; others put what CDEvents have no field for.
     if custom.get("kind") == given["kind"]:
@@ -105,11 +106,6 @@ def _fields(kind: str, subject: Mapping[str, Any], content: Mapping[str, Any]) -
         "url": ticket if isinstance(ticket, str) and _WEB.match(ticket) else None,
     }
     return {**incident, "title": content.get("description")} if kind == INCIDENT_STARTED else incident
-
-
-def _context(data: Mapping[str, Any]) -> dict[str, Any]:
-    moment = _object(data.get("context")).get("timestamp")
-    return {} if moment is None else {"time": moment}
 
 
 def _custom(custom: Mapping[str, Any], field: str) -> str | None:
