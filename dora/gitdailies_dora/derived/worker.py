@@ -46,7 +46,6 @@ _QUIET_US = 1_000_000
 
 
 def _collect(session: Session, settings: FigureSettings, now: int) -> Packed | None:
-    """Read the next week to pack; None if there is none."""
     week = packed_weeks.next_week(session, settings.zone, now)
     if week is None:
         return None

@@ -111,7 +111,6 @@ class Server:
         self._stopping.set()
 
     async def _end(self) -> None:
-        """Wait until the last answer is written."""
         while len(self._connections) or self._application.unfinished:  # noqa: ASYNC110  once, for a moment
             await asyncio.sleep(_LOOK_SECONDS)
 

@@ -42,7 +42,6 @@ from gitdailies_dora.figures.history.events import HOUR_US, Deploy
 from gitdailies_dora.figures.history.lead_time import NewCommits, TargetCommits, is_several, several_services
 from gitdailies_dora.figures.history.remedies import TargetRemedies, rework_of
 from gitdailies_dora.figures.history.repeats import CommitState, Repeat, TargetState
-from gitdailies_dora.figures.history.services import place
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.sql.bulk import execute_many, insert_many, lookup_many
 
@@ -83,7 +82,7 @@ def replace_deploys(  # noqa: PLR0917  each is a part of one step
     """Remove the rows of the deploys with the ids *stored*, and put *deploys* in."""
     old = read_deploys_by_id(session, stored)
     deploys = reports.with_services(deploys)
-    places = {(one.repo, one.environment) for one in old.values()} | {place(one.target) for one in deploys}
+    places = {(one.repo, one.environment) for one in old.values()} | {one.target[:2] for one in deploys}
     services = reports.services(places)
     naming = {one.repo for one in old.values() if one.service}
     naming |= {one.target.repo for one in deploys if one.target.service}

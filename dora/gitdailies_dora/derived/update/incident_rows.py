@@ -133,7 +133,6 @@ _BY_ID, _OF_INCIDENT = statements.INCIDENTS_BY_ID, statements.OCCURRENCES
 
 
 def _paired(session: Session, incidents: set[IncidentKey], settings: FigureSettings) -> Iterator[_Whole]:
-    """Pair the starts and ends of incidents."""
     rows = [(incident,) for incident in sorted({incident for _, incident in incidents})]
     found = lookup_many(session, "incident_id", rows, statements.BODIES_OF_INCIDENT)
     bodies = (body for incident, repo, body in found if (settings.repo(repo), incident) in incidents)
@@ -247,7 +246,6 @@ def _attributed(
 def _corrected(
     session: Session, wholes: Sequence[_Whole], corrections: Corrections
 ) -> Iterator[StoredIncident]:
-    """Attribute incidents as corrections say."""
     chosen = (corrections[whole.id].deploy for whole in wholes)
     deploys = read_deploys_by_id(session, (id_ for id_ in chosen if id_ is not None))
     for whole in wholes:

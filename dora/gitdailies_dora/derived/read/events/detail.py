@@ -221,7 +221,6 @@ def _incident(reader: RelatedReader, found: Found) -> answers.IncidentDetail:
 
 
 def _end(reader: RelatedReader, found: Found) -> answers.RelatedEvents:
-    """Return what is related to the end of an incident."""
     ended = [row for row in reader.occurrences(found) if row.end_id == found.id]
     merged_into = reader.start_of(found.texts.get("mergedInto"))
     causes = [row.deploy for row in ended if row.deploy is not None]
@@ -265,7 +264,6 @@ def _correction(reader: RelatedReader, key: str) -> answers.EventCorrection | No
 
 
 def _move(reader: RelatedReader, id_: str) -> answers.EventMove | None:
-    """Return the move of an event to another repository, or None."""
     made = reader.correction(key_of(id_, MOVED))
     if made is None:
         return None

@@ -78,7 +78,6 @@ def listed(
 
 
 def _open(session: Session, found: Sequence[StoredEvent], now: int) -> set[str]:
-    """Return the ids of the starts whose incident is open at *now* (µs)."""
     starts = [(event.id,) for event in found if event.kind == INCIDENT_STARTED]
     return {id_ for (id_,) in lookup_many(session, "id", starts, statements.OPEN_STARTS, now, now, now)}
 
