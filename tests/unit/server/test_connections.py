@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from gitdailies_server.http import connection
+from gitdailies_server.http.connection import Connection as Served
 from gitdailies_server.http.connection_limits import ConnectionLimits
 
 
-class Connection(connection.Connection):
+class Connection(Served):
     """A connection that remembers whether it was evicted."""
 
     def __init__(self) -> None:
