@@ -25,10 +25,8 @@ from gitdailies_dora.derived.update.attribution import (
     Span,
     by_cause,
     by_hand,
-    by_nothing,
     by_time,
     causes,
-    dismissed,
 )
 from gitdailies_dora.derived.update.packed_weeks import unpack
 from gitdailies_dora.derived.update.shas import Lengths
@@ -39,7 +37,7 @@ from gitdailies_dora.figures.history.corrections import (
     Corrections,
     of_incident,
 )
-from gitdailies_dora.figures.history.incidents import Occurrence, occurrences
+from gitdailies_dora.figures.history.incidents import NO_CAUSE, Occurrence, occurrences
 from gitdailies_dora.figures.history.settings import WIDE_WINDOW_US, FigureSettings
 from gitdailies_dora.sql.bulk import Lookup, execute_many, insert_many, lookup_many
 
@@ -236,7 +234,7 @@ def _attributed(
                 yield whole.row(by_time(whole.at, since, until, latest.get(whole.id), window))
                 continue
             if sha == NAMED_NONE:
-                yield whole.row(by_nothing(since, until, sha))
+                yield whole.row(Span(since, until, sha, None, NO_CAUSE))
                 continue
             found = candidates[(whole.repo, whole.environment), sha]
             for span in by_cause(whole.at, whole.service, sha, since, until, found):
@@ -251,9 +249,10 @@ def _corrected(
     for whole in wholes:
         correction = corrections[whole.id]
         if correction.what == NOT_AN_INCIDENT:
-            yield whole.row(dismissed(whole.at))
+            # Its span is empty, so that it is in no figure.
+            yield whole.row(Span(whole.at, whole.at, None, None, NOT_AN_INCIDENT))
         elif correction.deploy is None:
-            yield whole.row(by_nothing(whole.at, FOREVER))
+            yield whole.row(Span(whole.at, FOREVER, None, None, NO_CAUSE))
         else:
             cause, where = deploys.get(correction.deploy), (whole.repo, whole.environment)
             if cause is not None and not (cause.counts and cause.target[:2] == where):

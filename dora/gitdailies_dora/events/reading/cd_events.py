@@ -24,6 +24,7 @@ from gitdailies_core.error_text import got
 from gitdailies_core.errors import InvalidEvent
 from gitdailies_core.events.events import DEPLOYED, INCIDENT_RESOLVED, INCIDENT_STARTED, kind_of
 
+# How the types of CDEvents begin, and of tools that extend them.
 PREFIX = "dev.cdevents"
 _TYPE = re.compile(r"dev\.cdevents\.([a-z]+\.[a-z]+)(?:\.0\.[0-9]+\.[0-9]+(?:-.+)?)?")
 _KINDS: Mapping[str, Mapping[str, str]] = {
@@ -49,11 +50,6 @@ class _Code(NamedTuple):
 
     repo: str | None = None
     sha: str | None = None
-
-
-def is_cd_event(type_: str) -> bool:
-    """Return whether the type of a CloudEvent is one of CDEvents, or of tools that extend them."""
-    return type_.startswith(PREFIX)
 
 
 def event_of(type_: str, data: Mapping[str, Any]) -> dict[str, Any]:
