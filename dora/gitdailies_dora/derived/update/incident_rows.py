@@ -80,12 +80,6 @@ class _Whole(NamedTuple):
         one = rows[0]
         return cls._make((one.id, *one[3:11], tuple(named)))
 
-    def periods(self) -> Iterator[tuple[int, int, str | None]]:
-        """Yield each cause with the moments from which and until which it is named."""
-        ends = [*(cause.since for cause in self.causes[1:]), FOREVER]
-        for (since, sha), until in zip(self.causes, ends, strict=True):
-            yield since, until, sha
-
     def row(self, span: Span) -> StoredIncident:
         deploy = span.deploy
         linked = (None, None, None) if deploy is None else (deploy.id, deploy.service, deploy.at)
@@ -229,7 +223,8 @@ def _attributed(
     }
     candidates = _candidates(session, caused, lengths)
     for whole in wholes:
-        for since, until, sha in whole.periods():
+        ends = [*(cause.since for cause in whole.causes[1:]), FOREVER]
+        for (since, sha), until in zip(whole.causes, ends, strict=True):
             if sha is None:
                 yield whole.row(by_time(whole.at, since, until, latest.get(whole.id), window))
                 continue
