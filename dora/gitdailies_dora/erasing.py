@@ -116,7 +116,6 @@ def erase(database: Database, erasure: Erasure, *, actor: str = "", dry: bool = 
 
 
 def _ids_of(database: Database, repo: str) -> Sequence[str]:
-    """Return the ids of the events of a repository, stored or deleted."""
     with reading(database) as session:
         spelled = [name for name, key in spellings.names(session, NO_RENAMES).items() if key == repo]
         found = [id_ for name in spelled for (id_,) in session.execute(_OF_REPO, (name,)).fetchall()]

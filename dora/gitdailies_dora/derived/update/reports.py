@@ -120,7 +120,6 @@ class OtherReports:
         }
 
     def _near(self, deploys: Iterable[Deploy], lookup: Lookup, before: int = HOUR_US) -> list[Deploy]:
-        """Return the reports from a time before deploys to an hour after them."""
         rows = self._spans(((one.target.repo, one.at) for one in deploys), before, HOUR_US)
         found = lookup_many(self._session, "name, since, until", rows, lookup, self._read_until)
         return list(parse_bodies(self._session, (body for (body,) in found), self._settings, FOREVER).deploys)

@@ -199,7 +199,6 @@ class Linker:
         return Link(latest, BY_TIME, services=strange_to(occurrence.target.service, filter(None, named)))
 
     def _chosen(self, occurrence: Occurrence, id_: str) -> Deploy | None:
-        """Return the deploy that a correction names, if it counts at the target of the incident."""
         deploy, target = self._by_id.get(id_), occurrence.target
         if deploy is None or deploy.target[:2] != target[:2]:
             return None
