@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Literal
 
+import msgspec
 from gitdailies_core.errors import StoreUnavailable
 from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gitdailies_dora.api.json_bodies import json_response
 from gitdailies_dora.events.store import EventStore
 
 # PagerDuty and the relay wait 5 s or more for an answer. A store that takes longer is of no use to them.
@@ -71,9 +71,14 @@ class Readiness:
         """Answer /readyz: 200, or 503 with the reason."""
         fault = await self.fault()
         state = ServerState(status="unavailable" if fault else "ready", reason=fault)
-        return json_response(state, 503 if fault else 200)
+        return state_response(state, 503 if fault else 200)
 
 
 async def alive(_: Request) -> Response:
     """Answer /healthz: the process runs. A store that cannot be written is no reason to restart it."""
-    return json_response(Alive())
+    return state_response(Alive())
+
+
+def state_response(state: Struct, status: int = 200) -> Response:
+    """Return the response with the state of a server."""
+    return Response(msgspec.json.encode(state), status, media_type="application/json")
