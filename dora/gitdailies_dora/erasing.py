@@ -24,17 +24,13 @@ from gitdailies_dora.accounts import people
 from gitdailies_dora.accounts.audit import write_audit
 from gitdailies_dora.derived.model import git_commits, rows
 from gitdailies_dora.derived.update.advance import advance
+from gitdailies_dora.events.query import like
 from gitdailies_dora.events.records import change_log, spellings
-from gitdailies_dora.events.records.deleted import DELETED, forget
-from gitdailies_dora.events.records.erased_ids import remember
+from gitdailies_dora.events.records.deleted import DELETE_OLD, DELETED, forget, remember
 from gitdailies_dora.sql.database import migrate
 from gitdailies_dora.sql.held_text import HELD
 
 _DELETE_EVENT = f"DELETE FROM events WHERE id = ? {DELETED}"  # noqa: S608  a constant
-_DELETE_OLD_EVENTS = (
-    "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE time < ? ORDER BY seq LIMIT ?)"  # noqa: S608
-    f" {DELETED}"
-)
 # Copies of deleted events, and corrections, in the audit log.
 _COPIES_OF = (
     "SELECT seq FROM audit WHERE action IN ('event.deleted', 'correction.made', 'correction.undone')"
@@ -48,26 +44,21 @@ _OF_REPO = "SELECT id FROM events WHERE repo = ? ORDER BY seq"
 _OF_MARK = "SELECT id FROM events WHERE id LIKE ? OR incident_id LIKE ? ORDER BY seq"
 _DELETED = "SELECT subject, detail FROM audit WHERE action = 'event.deleted' ORDER BY seq"
 _CLEAR_COPY = "UPDATE audit SET detail = '{}', subject = ? WHERE seq = ?"
-_DELETE_OLD_LINES = "DELETE FROM audit WHERE seq IN (SELECT seq FROM audit WHERE at < ? LIMIT ?)"
-# Wrong requests that name an id, and old ones.
+# Wrong requests that name an id.
 _DELETE_WRONG = "DELETE FROM wrong_requests WHERE detail LIKE ? ESCAPE '!'"
-_DELETE_OLD_WRONG = (
-    "DELETE FROM wrong_requests WHERE seq IN (SELECT seq FROM wrong_requests WHERE last_at < ? LIMIT ?)"
-)
-# People who were removed long ago. Their sessions and links ended then.
-_DELETE_OLD_PEOPLE = "DELETE FROM people WHERE id IN (SELECT id FROM people WHERE removed_at < ? LIMIT ?)"
-# What was decided about lines of the review long ago.
-_DELETE_OLD_DECISIONS = (
-    "DELETE FROM acknowledgements WHERE line IN (SELECT line FROM acknowledgements WHERE at < ? LIMIT ?)"
+# What is erased by its age besides events: what it is called, its table, its key and its time.
+_OLD = (
+    ("audit text", "audit", "seq", "at"),
+    ("wrong request", "wrong_requests", "seq", "last_at"),
+    # People who were removed long ago. Their sessions and links ended then.
+    ("account", "people", "id", "removed_at"),
+    # What was decided about lines of the review.
+    ("acknowledgement", "acknowledgements", "line", "at"),
 )
 _DELETE_IDENTITIES = "DELETE FROM identities WHERE person_id NOT IN (SELECT id FROM people)"
-# What an erasure of all that is older than a moment will find.
-_OLD = {
-    "event": ("SELECT count(*) FROM events WHERE time < ?",),
-    "audit text": ("SELECT count(*) FROM audit WHERE at < ?",),
-    "wrong request": ("SELECT count(*) FROM wrong_requests WHERE last_at < ?",),
-    "account": ("SELECT count(*) FROM people WHERE removed_at < ?",),
-    "acknowledgement": ("SELECT count(*) FROM acknowledgements WHERE at < ?",),
+_COUNT_OLD = {
+    kind: (f"SELECT count(*) FROM {table} WHERE {time} < ?",)  # noqa: S608  the tables above
+    for kind, table, _, time in (("event", "events", "seq", "time"), *_OLD)
 }
 # Names, of people and of keys.
 _PEOPLE = "SELECT id, name, removed_at IS NULL FROM people"
@@ -98,7 +89,7 @@ def erase(database: Database, erasure: Erasure, *, actor: str = "", dry: bool = 
             _erase_names(session, erasure.text, erased)
     elif erasure.before is not None:
         if dry:
-            erased.counts += count_rows(database, _OLD, to_us(erasure.before))
+            erased.counts += count_rows(database, _COUNT_OLD, to_us(erasure.before))
         else:
             erased.counts += turns.repeat(partial(_erase_old, before=erasure.before))
         erased.counts += _erase_old_copies(turns, erasure.before)
@@ -125,7 +116,6 @@ def erase(database: Database, erasure: Erasure, *, actor: str = "", dry: bool = 
 
 
 def _ids_of(database: Database, repo: str) -> Sequence[str]:
-    """Return the ids of the events of a repository, stored or deleted."""
     with reading(database) as session:
         spelled = [name for name, key in spellings.names(session, NO_RENAMES).items() if key == repo]
         found = [id_ for name in spelled for (id_,) in session.execute(_OF_REPO, (name,)).fetchall()]
@@ -144,20 +134,17 @@ def _erase_one(session: Session, id_: str) -> Counter[str]:
         counts["audit text"] += 1
     if counts:
         remember(session, [id_], to_us(utc_now()))
-        counts["wrong request"] += session.execute(_DELETE_WRONG, (_containing(id_),)).rowcount
+        counts["wrong request"] += session.execute(_DELETE_WRONG, (f"%{like(id_)}%",)).rowcount
     return +counts
 
 
 def _erase_old(session: Session, before: datetime) -> Counter[str]:
     counts, moment, batch = Counter[str](), to_us(before), BATCH
-    counts["event"] += _forget(session, session.execute(_DELETE_OLD_EVENTS, (moment, batch)).fetchall())
-    for name, statement in (
-        ("audit text", _DELETE_OLD_LINES),
-        ("wrong request", _DELETE_OLD_WRONG),
-        ("account", _DELETE_OLD_PEOPLE),
-        ("acknowledgement", _DELETE_OLD_DECISIONS),
-    ):
-        counts[name] += session.execute(statement, (moment, batch)).rowcount
+    counts["event"] += _forget(session, session.execute(DELETE_OLD, (moment, batch)).fetchall())
+    for kind, table, key, time in _OLD:
+        old = f"SELECT {key} FROM {table} WHERE {time} < ? LIMIT ?"  # noqa: S608  the tables above
+        delete = f"DELETE FROM {table} WHERE {key} IN ({old})"  # noqa: S608
+        counts[kind] += session.execute(delete, (moment, batch)).rowcount
     session.execute(_DELETE_IDENTITIES)
     return +counts
 
@@ -228,8 +215,3 @@ def _derive(turns: Turns) -> None:
                 advance(session, settings, now, BATCH)
             else:
                 session.execute(_DELETE_LENGTHS)
-
-
-def _containing(id_: str) -> str:
-    escaped = "".join(f"!{c}" if c in "!%_" else c for c in id_)
-    return f"%{escaped}%"

@@ -16,7 +16,7 @@ from gitdailies_server.http.asgi import AsgiApplication
 from gitdailies_server.http.listener import Server, address_of, bind
 from gitdailies_server.storage.timestamps import to_us, utc_now
 
-from gitdailies_dora.accounts.first_owner import set_up_path
+from gitdailies_dora.accounts.people_store import set_up_path
 from gitdailies_dora.api.middleware import problem_body
 from gitdailies_dora.events.retention import expire_hourly
 from gitdailies_dora.events.store import open_store

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from gitdailies_dora.accounts.first_owner import invite_owner
+from gitdailies_dora.accounts.people_store import invite_owner
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import PASSWORD, Tab, become_owner, every_look, join, serving

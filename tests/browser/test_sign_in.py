@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from gitdailies_connection.config.sections.sign_in import RoleSettings, SignInSettings
-from gitdailies_dora.accounts.first_owner import invite_owner
+from gitdailies_dora.accounts.people_store import invite_owner
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Tab, join

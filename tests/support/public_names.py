@@ -25,7 +25,7 @@ from gitdailies_core import errors
 from gitdailies_core.events.events import KINDS
 from gitdailies_core.reasons import Code
 from gitdailies_dora.api.openapi import document
-from gitdailies_dora.operations.metrics import ReceiverMetrics, StoreState
+from gitdailies_dora.operations.metrics import ReceiverMetrics
 from gitdailies_relay.operations.metrics import RelayMetrics
 from msgspec.structs import replace
 
@@ -122,7 +122,7 @@ def _metrics() -> Iterator[str]:
     metrics.add_gauges(lambda: state, lambda: health)
     receiver = ReceiverMetrics()
     size: Any = SimpleNamespace(bytes=0, free_bytes=0)
-    receiver.add_gauges(lambda: StoreState(0.0, size), lambda: "")
+    receiver.add_gauges(lambda: (0.0, size), lambda: "")
     for family in (*metrics.registry.collect(), *receiver.registry.collect()):
         if family.name.startswith("gitdailies_"):
             yield f"{family.name}{'_total' if family.type == 'counter' else ''}"

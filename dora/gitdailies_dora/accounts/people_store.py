@@ -1,7 +1,11 @@
-"""People, invitations and sessions in the store. Each function runs inside a transaction of its caller."""
+"""People, invitations and sessions in the store.
+
+Each function runs inside a transaction of its caller, but for `invite_owner`, which a command calls.
+"""
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -9,12 +13,13 @@ from typing import Any
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 from gitdailies_server.storage.database import Session
-from gitdailies_server.storage.timestamps import from_us, to_us
+from gitdailies_server.storage.timestamps import from_us, to_us, utc_now
 
 from gitdailies_dora.accounts import people
 from gitdailies_dora.accounts.audit import write_audit
 from gitdailies_dora.accounts.keys.key_store import remove_tokens_of
 from gitdailies_dora.accounts.people import ABSOLUTE, OWNER, Invitation, Person, SignInSession
+from gitdailies_dora.sql.database import StoreLocation, existing_database, transaction
 
 # A person signs in with one account at most.
 _PERSON = (
@@ -102,9 +107,26 @@ def invite(
         write_audit(session, now, actor=actor, action="person.invited", subject=role, detail={})
 
 
-def end_links_of_server(session: Session) -> None:
-    """End the links that the server or a command made."""
+def set_up_path(session: Session, now: datetime) -> str | None:
+    """Make a link for the first owner and return its path; None if there is an owner.
+
+    Links of earlier starts end, so that no old log holds one that works.
+    """
+    if has_owner(session):
+        return None
     session.execute(_DELETE_INVITATIONS_OF_SERVER)
+    token = people.new_token(secrets.token_urlsafe)
+    invite(session, people.hash_of(token), role=people.OWNER, by=None, actor="", now=now)
+    return people.JOIN + token
+
+
+def invite_owner(location: StoreLocation) -> str:
+    """Make a link for another owner and return its path; a server may be running on the store."""
+    with transaction(existing_database(location)) as session:
+        now, token = utc_now(), people.new_token(secrets.token_urlsafe)
+        invite(session, people.hash_of(token), role=people.OWNER, by=None, actor="", now=now)
+        write_audit(session, now, actor="", action="person.invited", subject=people.OWNER, detail={})
+    return people.JOIN + token
 
 
 def offer_new_password(session: Session, hash_: bytes, person: Person, *, by: Person, now: datetime) -> None:

@@ -88,7 +88,7 @@ class SignInLimit:
 
     def succeed(self, address: str, name: str, now: float) -> None:
         """Give back what this name cost this address."""
-        pair = _pair(address, name)
+        pair = f"{address} {name}"
         cost = self._pairs.debt(pair, now)
         for limit, who in self._limits(address, name):
             limit.give_back(who, cost, now)
@@ -98,13 +98,9 @@ class SignInLimit:
             self._familiar.popitem(last=False)
 
     def _limits(self, address: str, name: str) -> list[tuple[FailureLimit, str]]:
-        pair = _pair(address, name)
+        pair = f"{address} {name}"
         limits = [(self._addresses, address), (self._pairs, pair)]
         return limits if pair in self._familiar else [*limits, (self._names, name)]
-
-
-def _pair(address: str, name: str) -> str:
-    return f"{address} {name}"
 
 
 def network_of(address: str) -> str:

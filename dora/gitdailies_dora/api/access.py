@@ -135,6 +135,23 @@ class KeyAccess:
         return replace(key, limits=limits)
 
 
+class Endpoints:
+    """Endpoints of a server."""
+
+    def __init__(self, here: Installation, access: KeyAccess) -> None:
+        self._here = here
+        self._access = access
+
+    async def _current(self, ask: Callable[[], Value]) -> Value:
+        """Return what *ask* reads of a request, when the rows are up to date: they may include later events.
+
+        A wrong request is refused before.
+        """
+        ask()
+        await self._here.deriver.catch_up()
+        return ask()
+
+
 def lacking(key: Key, right: str) -> Refusal:
     """Return the error about a request for which *key* lacks a right."""
     if key.is_keyless:

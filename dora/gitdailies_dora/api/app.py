@@ -25,8 +25,7 @@ from gitdailies_dora.pages.settings.connect import ConnectPages
 def create_app(here: Installation) -> Starlette:
     """Return the application that serves a store."""
     access, site, description = KeyAccess(here), Site(here), document()
-    events = EventApi(here, access)
-    groups = [group(here, access) for group in READING]
+    groups = [group(here, access) for group in (EventApi, *READING)]
     first = site.endpoint(Page("/", ConnectPages(site).first, needs=FIGURES))
     errors = ErrorResponses(site, here.log)
 
@@ -35,8 +34,8 @@ def create_app(here: Installation) -> Starlette:
         return JSONResponse(description)
 
     async def index(request: Request) -> Response:
-        """Show a browser the first page, and a program the paths of the API."""
-        return await first(request) if is_browser(request) else await events.index(request)
+        """Show a browser the first page, and a program the reference."""
+        return await (first if is_browser(request) else described)(request)
 
     header = here.settings.sign_in.header
     app = Starlette(
@@ -45,7 +44,7 @@ def create_app(here: Installation) -> Starlette:
             Route("/healthz", alive, methods=["GET"]),
             Route("/readyz", here.readiness.ready, methods=["GET"]),
             Route("/openapi.json", described, methods=["GET"]),
-            *(route for group in (events, *groups) for route in routes(group)),
+            *(route for group in groups for route in routes(group)),
             *page_routes(site, description),
         ],
         middleware=[

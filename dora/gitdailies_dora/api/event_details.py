@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gitdailies_dora.api.access import KeyAccess, lacking
+from gitdailies_dora.api.access import Endpoints, lacking
 from gitdailies_dora.api.endpoint import NOW, endpoint, path_id
 from gitdailies_dora.api.json_bodies import json_response, query_of, read_object
 from gitdailies_dora.derived import correcting
@@ -35,7 +35,6 @@ from gitdailies_dora.figures.history.corrections import (
     OF_REWORK,
     REWORK,
 )
-from gitdailies_dora.operations.installation import Installation
 
 Answer = Callable[..., Struct | None]
 
@@ -125,12 +124,8 @@ _INCIDENT = path_id("the id of its start; the sender's id of the incident gives 
 _START = path_id("the id of the event that started it")
 
 
-class DetailsApi:
+class DetailsApi(Endpoints):
     """The endpoints of single events."""
-
-    def __init__(self, here: Installation, access: KeyAccess) -> None:
-        self._here = here
-        self._access = access
 
     @endpoint("GET /api/events/{id}", EventDetail, parameters=(_EVENT, NOW))
     async def event(self, request: Request) -> Response:
@@ -164,9 +159,7 @@ class DetailsApi:
         given = query.parameters(query_of(request), ("now",))
         await self._access.key_that_reads(request)
         settings = self._here.figures
-        moment_of(given, settings, self._here.now())  # a wrong one is refused before the rows are updated
-        await self._here.deriver.catch_up()
-        now = moment_of(given, settings, self._here.now())
+        now = await self._current(lambda: moment_of(given, settings, self._here.now()))
         id_ = request.path_params["id"]
         found = await self._here.store.ask(partial(read, id_=id_, settings=settings, now=now))
         if found is None:

@@ -16,9 +16,8 @@ import msgspec
 from gitdailies_core.errors import GitDailiesError, StoreUnavailable
 from gitdailies_core.events.field_types import IDENTIFIER
 from gitdailies_core.events.receivers import ID_HEADER
-from gitdailies_core.values.times import text_of
 from gitdailies_server.http import permission_to_send
-from gitdailies_server.storage.timestamps import from_us, to_us
+from gitdailies_server.storage.timestamps import text_of_us, to_us
 from msgspec import UNSET, Meta, Struct, UnsetType
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -26,7 +25,7 @@ from starlette.responses import Response, StreamingResponse
 
 from gitdailies_dora.accounts.keys.webhook_key import Key, without_keys
 from gitdailies_dora.accounts.keys.wrong_requests import note_wrong
-from gitdailies_dora.api.access import KeyAccess, forbidden, unauthorized
+from gitdailies_dora.api.access import Endpoints, KeyAccess, forbidden, unauthorized
 from gitdailies_dora.api.endpoint import (
     ANY_CASE,
     MOMENT,
@@ -45,7 +44,7 @@ from gitdailies_dora.derived.read.events import event_filters
 from gitdailies_dora.events import intake, query
 from gitdailies_dora.events import listing as lists
 from gitdailies_dora.events.intake import ListResults, Submission, Taken
-from gitdailies_dora.events.listing import ListedEvent
+from gitdailies_dora.events.listing import StoredEvent
 from gitdailies_dora.events.problem import Problem, of_error, refusal
 from gitdailies_dora.events.query import Listing, Position
 from gitdailies_dora.events.reading import cloud_events
@@ -87,17 +86,6 @@ class EventList(ListEnd, frozen=True, kw_only=True, rename="camel"):
     """Events with all their fields. It is written event by event."""
 
     events: tuple[EventJson, ...]
-
-
-class ApiIndex(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The paths of the API."""
-
-    this: str = "GitDailies DORA server"
-    send: str = "POST /webhooks"
-    try_: str = "POST /webhooks/ping"
-    read: str = "GET /api/events"
-    document: str = "GET /openapi.json"
-    document_for_people: str = "GET /docs"
 
 
 _EMPTY = f"{ANY_CASE}; if empty, events without one"
@@ -147,12 +135,11 @@ _LISTED = (
 )
 
 
-class EventApi:
+class EventApi(Endpoints):
     """The endpoints of events."""
 
     def __init__(self, here: Installation, access: KeyAccess) -> None:
-        self._here = here
-        self._access = access
+        super().__init__(here, access)
         self._store, self._log = here.store, here.log
         # A mistake: until when it is not noted again, in seconds of the monotonic clock.
         self._noted: OrderedDict[tuple[int, str, str], float] = OrderedDict()
@@ -317,26 +304,22 @@ class EventApi:
                 )
             )
             listing = replace(listing, wanted=found.wanted)
-            as_of = text_of(from_us(found.as_of)) if found.wanted.outcome else ""
+            as_of = text_of_us(found.as_of) if found.wanted.outcome else ""
         # What is stored meanwhile belongs to a later list, which begins at this end.
         end = await self._store.read(lists.last_number)
         listing = lists.up_to(listing, end)
         pages = self._store.pages(listing)
         # The first page is read before the response begins, so that an error can still be a 503.
-        first: list[ListedEvent] = await anext(pages, [])
+        first: list[StoredEvent] = await anext(pages, [])
         return StreamingResponse(
             self._stream(listing, first, pages, end, as_of), media_type="application/json"
         )
 
-    async def index(self, _: Request) -> Response:
-        """Return the paths of the API."""
-        return json_response(ApiIndex())
-
     async def _stream(
         self,
         listing: Listing,
-        page: list[ListedEvent],
-        pages: AsyncIterator[list[ListedEvent]],
+        page: list[StoredEvent],
+        pages: AsyncIterator[list[StoredEvent]],
         end: int,
         as_of: str,
     ) -> AsyncIterator[str]:

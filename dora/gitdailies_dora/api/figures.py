@@ -11,7 +11,7 @@ from gitdailies_server.storage.database import Session
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gitdailies_dora.api.access import KeyAccess
+from gitdailies_dora.api.access import Endpoints
 from gitdailies_dora.api.endpoint import (
     ANY_CASE,
     NEXT,
@@ -44,7 +44,6 @@ from gitdailies_dora.figures.answers.series import (
 )
 from gitdailies_dora.figures.answers.trend import INTERVALS
 from gitdailies_dora.figures.history.settings import DEFINITIONS, FigureSettings
-from gitdailies_dora.operations.installation import Installation
 from gitdailies_dora.pages.frame.conditional import matches
 from gitdailies_dora.pages.overview.formats import CSV, FORMS, as_csv, write
 
@@ -119,12 +118,8 @@ _SERIES_PARAMETERS = (
 )
 
 
-class FiguresApi:
+class FiguresApi(Endpoints):
     """The endpoints of figures."""
-
-    def __init__(self, here: Installation, access: KeyAccess) -> None:
-        self._here = here
-        self._access = access
 
     @endpoint(
         "GET /api/metrics",
@@ -134,7 +129,9 @@ class FiguresApi:
     async def figures(self, request: Request) -> Response:
         """Five figures, with their counts."""
         parameters = query.parameters(query_of(request), (*FILTERS, "format"))
-        form = query.one_of("format", parameters.pop("format", _accepted_format(request)), _FORMATS)
+        accepted = request.headers.get("accept", "")
+        default = "csv" if "text/csv" in accepted and "application/json" not in accepted else "json"
+        form = query.one_of("format", parameters.pop("format", default), _FORMATS)
         report = await self._report(request, parameters)
         if form == "csv":
             return Response(as_csv(report), media_type=CSV)
@@ -164,8 +161,7 @@ class FiguresApi:
         limit = query.number("limit", parameters.pop("limit", str(LISTED)), 1, MOST_LISTED)
         after = cursor(parameters.pop("after", ""))
         await self._access.key_that_reads(request)
-        question_ = self._question(parameters)
-        await self._here.deriver.catch_up()
+        question_ = await self._current(partial(self._question, parameters))
         settings = self._here.figures
         if id_:
             one = await self._here.store.ask(
@@ -182,10 +178,7 @@ class FiguresApi:
 
     async def _report(self, request: Request, parameters: Mapping[str, str]) -> FiguresAnswer:
         await self._access.key_that_reads(request)
-        question_ = self._question(parameters)
-        await self._here.deriver.catch_up()
-        if question_.live:  # the rows may now include events later than the first moment
-            question_ = self._question(parameters)
+        question_ = await self._current(partial(self._question, parameters))
         return await self._here.store.ask(
             partial(answer.of_selection, question=question_, settings=self._here.figures)
         )
@@ -207,26 +200,18 @@ class FiguresApi:
         for one comparison, and for all groups and figures together. The answer has an `ETag` for
         If-None-Match.
         """
-        given = query.repeated_parameters(query_of(request), (*SINGLE, *REPEATED, "format"))
-        for name, values in given.items():
-            if len(values) > 1 and name not in REPEATED:
-                raise refusal("request", f"{name}: given twice; give it once")
+        given = query.repeated_parameters(query_of(request), (*SINGLE, *REPEATED, "format"), REPEATED)
         form = query.one_of("format", given.pop("format", ["json"])[0], _SERIES_FORMS)
         await self._access.key_that_reads(request)
-        found = self._asked(given)
-        await self._here.deriver.catch_up()
-        if found.live:  # the rows may now include events later than the first moment
-            found = self._asked(given)
-        body, media_type, version = await self._here.store.ask(
-            partial(_written, asked=found, settings=self._here.figures, form=form)
+        here = self._here
+        found = await self._current(lambda: asked(given, here.figures, here.teams, here.now()))
+        body, media_type, version = await here.store.ask(
+            partial(_written, asked=found, settings=here.figures, form=form)
         )
         headers = {"etag": f'W/"{form}-{version}"', "cache-control": "private, no-cache"}
         if matches(request.headers.get("if-none-match", ""), headers["etag"]):
             return Response(status_code=304, headers=headers)
         return Response(body, headers={**headers, "content-type": media_type})
-
-    def _asked(self, given: dict[str, list[str]]) -> Asked:
-        return asked(given, self._here.figures, self._here.teams, self._here.now())
 
 
 def cursor(text: str) -> tuple[int, str]:
@@ -237,9 +222,3 @@ def cursor(text: str) -> tuple[int, str]:
     if found is None:
         raise refusal("request", f"after: expected the `next` of the page before, got {got(text)}")
     return int(found[1]), found[2]
-
-
-def _accepted_format(request: Request) -> str:
-    """Return "csv" if the Accept header names CSV and not JSON, else "json"."""
-    accepted = request.headers.get("accept", "")
-    return "csv" if "text/csv" in accepted and "application/json" not in accepted else "json"

@@ -140,7 +140,6 @@ def _body(schema: Json, examples: Json) -> Json:
 
 
 def _content(forms: Iterable[Form]) -> Json:
-    """Return the content of an answer that has one of some forms."""
     names = [form.__name__ for form in forms if not isinstance(form, str)]
     content = {form: {"schema": {"type": "string"}} for form in forms if isinstance(form, str)}
     if not names:

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gitdailies_dora.api.access import KeyAccess
+from gitdailies_dora.api.access import Endpoints
 from gitdailies_dora.api.endpoint import ANY_CASE, TEAM, endpoint, path_id, texts, word
 from gitdailies_dora.api.json_bodies import json_response, query_of, read_object
 from gitdailies_dora.derived.correcting import LONGEST_REASON, REASON_PATTERN, checked_reason
@@ -24,7 +24,6 @@ from gitdailies_dora.events import query
 from gitdailies_dora.events.problem import refusal
 from gitdailies_dora.events.records import acknowledgements
 from gitdailies_dora.events.records.acknowledgements import LONGEST_LINE
-from gitdailies_dora.operations.installation import Installation
 from gitdailies_dora.pages.frame.request_context import origin_of
 from gitdailies_dora.pages.overview.review_view import markdown
 
@@ -51,12 +50,8 @@ class Acknowledged(Struct, frozen=True, kw_only=True):
 _LINE = path_id("the `key` of a line of the review", "line", minLength=1, maxLength=LONGEST_LINE)
 
 
-class ReviewApi:
+class ReviewApi(Endpoints):
     """The endpoints of the review."""
-
-    def __init__(self, here: Installation, access: KeyAccess) -> None:
-        self._here = here
-        self._access = access
 
     @endpoint(
         "GET /api/review",
@@ -77,9 +72,7 @@ class ReviewApi:
         await self._access.key_that_reads(request)
         settings = self._here.figures
         ask = partial(review_question, given, settings, self._here.teams)
-        ask(self._here.now())  # a wrong question is refused before the rows are updated
-        await self._here.deriver.catch_up()
-        question = ask(self._here.now())
+        question = await self._current(lambda: ask(self._here.now()))
         found = await self._here.store.ask(partial(review.answer, question=question, settings=settings))
         if form == "md":
             now, origin = question.week.period.now, origin_of(request, self._here.public)

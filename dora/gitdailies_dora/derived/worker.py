@@ -46,7 +46,6 @@ _QUIET_US = 1_000_000
 
 
 def _collect(session: Session, settings: FigureSettings, now: int) -> Packed | None:
-    """Read the next week to pack; None if there is none."""
     week = packed_weeks.next_week(session, settings.zone, now)
     if week is None:
         return None
@@ -200,7 +199,9 @@ class Deriver:
         The step may be a longer one, if no other server receives events.
         """
         began = time.perf_counter()
-        factor = _LONGER if longer and self._is_quiet(session) else 1
+        last = change_log.last_received(session) if longer else None
+        is_quiet = longer and (last is None or to_us(self._clock()) - last > _QUIET_US)
+        factor = _LONGER if is_quiet else 1
         most = self._most * factor
         # A server that started later with other settings now owns the rows. This one answers from events.
         if rows.outdated(session, self.settings):
@@ -210,10 +211,6 @@ class Deriver:
         if progress.events == most or fits < self._most:
             self._most = min(max(int(fits), _LEAST, self._most // 2), _MOST, self._most * 2)
         return progress, most
-
-    def _is_quiet(self, session: Session) -> bool:
-        last = change_log.last_received(session)
-        return last is None or to_us(self._clock()) - last > _QUIET_US
 
     def _takes_lists(self) -> bool:
         return self._lists > 0 or time.monotonic() < self._lists_until

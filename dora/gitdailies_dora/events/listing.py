@@ -6,7 +6,6 @@ one look into an index finds, in the order of that index: an incident, a spellin
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,9 +13,8 @@ from typing import Any, NamedTuple
 
 import orjson
 from gitdailies_core.values.renames import NO_RENAMES, Renames
-from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.database import Session
-from gitdailies_server.storage.timestamps import from_us
+from gitdailies_server.storage.timestamps import from_us, text_of_us
 
 from gitdailies_dora.events.intake import RECEIVED_AT
 from gitdailies_dora.events.query import (
@@ -30,6 +28,7 @@ from gitdailies_dora.events.query import (
     Listing,
     Position,
     Wanted,
+    like,
 )
 from gitdailies_dora.events.records import spellings
 
@@ -37,9 +36,7 @@ from gitdailies_dora.events.records import spellings
 NARROW = 10_000
 
 # Events that meet some conditions, in an order.
-_LIST = "SELECT seq, time, received_at, body FROM events WHERE {} ORDER BY {} LIMIT ?"
-# The same, with the name of their key.
-_NEWEST = (
+_LIST = (
     "SELECT seq, time, received_at, body, events.id, keys.name, kind FROM events"
     " JOIN keys ON keys.id = events.key_id WHERE {} ORDER BY {} LIMIT ?"
 )
@@ -63,21 +60,12 @@ _IN_PERIOD, _FILTERED_BY_PERIOD = "time >= ? AND time < ?", "time + 0 >= ? AND t
 _EQUAL, _EQUAL_IN_ANY_CASE = "coalesce({}, '') = ?", "lower(coalesce({}, '')) = lower(?)"
 _STORED_BEFORE = "events.seq + 0 <= ?"
 _CONTAINS = "lower(events.body) LIKE lower(?) ESCAPE '!'"
-_LIKE_SPECIAL = re.compile(r"[!%_]")
 _INCIDENT, _REPO, _KIND = "incidentId", "repo", "kind"
 
 
 @dataclass(frozen=True)
-class ListedEvent:
-    """An event of the API's list: its place in the list, and its JSON."""
-
-    position: Position
-    body: str
-
-
-@dataclass(frozen=True)
 class StoredEvent:
-    """An event of a page: its number, its JSON, when it came and with which key."""
+    """An event of a list: its number, its JSON, when it came and with which key."""
 
     seq: int
     id: str
@@ -99,14 +87,11 @@ class _ListPart(NamedTuple):
         return _ListPart((*self.conditions, condition), (*self.values, *values))
 
 
-def list_events(session: Session, listing: Listing, *, after: Position, limit: int) -> list[ListedEvent]:
+def list_events(session: Session, listing: Listing, *, after: Position, limit: int) -> list[StoredEvent]:
     """Read the next *limit* events of a listing behind the position *after*."""
-    rows = _read(session, _LIST, listing.wanted, after, limit, newest=listing.backward)
+    rows = _read(session, listing.wanted, after, limit, newest=listing.backward)
     renames = listing.wanted.renames
-    return [
-        ListedEvent(Position(time, seq), with_arrival(shown(body, renames), received_at))
-        for seq, time, received_at, body in rows
-    ]
+    return [_stored((*row[:3], with_arrival(shown(row[3], renames), row[2]), *row[4:])) for row in rows]
 
 
 def shown(body: str, renames: Renames) -> str:
@@ -123,7 +108,7 @@ def shown(body: str, renames: Renames) -> str:
 def with_arrival(body: str, received_at: int) -> str:
     """Return the JSON of an event with the time (µs) at which it was received."""
     # The stored text is a JSON object that is not empty and that has no field of this name.
-    return f'{body[:-1]},"{RECEIVED_AT}":"{text_of(from_us(received_at))}"}}'
+    return f'{body[:-1]},"{RECEIVED_AT}":"{text_of_us(received_at)}"}}'
 
 
 def texts_of(body: str, renames: Renames = NO_RENAMES) -> dict[str, str]:
@@ -151,7 +136,7 @@ def newest_events(
     session: Session, wanted: Wanted = EVERYTHING, *, before: Position = END, limit: int
 ) -> list[StoredEvent]:
     """Read up to *limit* events before a position, the last in their order first."""
-    return list(map(_stored, _read(session, _NEWEST, wanted, before, limit, newest=True)))
+    return list(map(_stored, _read(session, wanted, before, limit, newest=True)))
 
 
 def event_numbered(session: Session, seq: int) -> StoredEvent | None:
@@ -171,7 +156,7 @@ def newest_start(session: Session, incident: str) -> StoredEvent | None:
 
 
 def _one(session: Session, condition: str, value: str) -> StoredEvent | None:
-    rows = session.execute(_NEWEST.format(condition, "time + 0 DESC, seq DESC"), (value, 1)).fetchall()
+    rows = session.execute(_LIST.format(condition, "time + 0 DESC, seq DESC"), (value, 1)).fetchall()
     return next(map(_stored, rows), None)
 
 
@@ -181,7 +166,7 @@ def _stored(row: tuple[Any, ...]) -> StoredEvent:
 
 
 def _read(
-    session: Session, statement: str, wanted: Wanted, cursor: Position, limit: int, *, newest: bool
+    session: Session, wanted: Wanted, cursor: Position, limit: int, *, newest: bool
 ) -> list[tuple[Any, ...]]:
     """Read rows that begin with number and time, on one side of *cursor*."""
     parts, sorted_here = _plan(session, wanted)
@@ -196,7 +181,7 @@ def _read(
     found: list[tuple[Any, ...]] = []
     for part in parts:
         whole = part.and_(behind, *values)
-        query = statement.format(" AND ".join(whole.conditions), order)
+        query = _LIST.format(" AND ".join(whole.conditions), order)
         found += session.execute(query, (*whole.values, limit)).fetchall()
     found.sort(key=lambda row: (row[1], row[0]) if by_time else row[0], reverse=newest)
     return found[:limit]
@@ -258,7 +243,7 @@ def _filtered(session: Session, part: _ListPart, wanted: Wanted, found_by: str) 
     for condition in wanted.also:
         part = part.and_(condition.text, *condition.values)
     if wanted.search:
-        part = part.and_(_CONTAINS, "%" + _LIKE_SPECIAL.sub(r"!\g<0>", wanted.search) + "%")
+        part = part.and_(_CONTAINS, f"%{like(wanted.search)}%")
     return part
 
 

@@ -74,15 +74,11 @@ OF_SERVER: Mapping[HTTPStatus, str] = {
 }
 
 
-def _table() -> str:
-    """Return the table of problems in Markdown, as viewers of OpenAPI show it."""
-    rows = (f"| `{word}` | {kind.status} | {kind.title} |" for word, kind in PROBLEMS.items())
-    head = (f"The word after `{URN}`:\n", "| word | status | meaning |", "| --- | --- | --- |")
-    return "\n".join((*head, *rows))
-
-
+# A table in Markdown, as viewers of OpenAPI show it.
+_HEAD = (f"The word after `{URN}`:\n", "| word | status | meaning |", "| --- | --- | --- |")
+_ROWS = (f"| `{word}` | {kind.status} | {kind.title} |" for word, kind in PROBLEMS.items())
 _URNS = [URN + word for word in PROBLEMS]
-_TYPE = Meta(description=_table(), extra_json_schema={"format": "uri", "enum": _URNS})
+_TYPE = Meta(description="\n".join((*_HEAD, *_ROWS)), extra_json_schema={"format": "uri", "enum": _URNS})
 _WHERE = Meta(description="where, what was expected, and what was found")
 
 

@@ -8,16 +8,14 @@ They are statements of the driver, without SQLAlchemy in between: every event ta
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any
 
 import orjson
 from gitdailies_core.events.events import DEPLOYED, KINDS
-from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.database import Session
-from gitdailies_server.storage.timestamps import from_us, to_us
+from gitdailies_server.storage.timestamps import from_us, text_of_us, to_us
 
 from gitdailies_dora.accounts.audit import write_audit
 from gitdailies_dora.accounts.keys.webhook_key import Key
@@ -29,7 +27,7 @@ from gitdailies_dora.events.intake import (
     Submission,
     decide,
 )
-from gitdailies_dora.events.records import deleted, erased_ids, moves, senders, spellings
+from gitdailies_dora.events.records import deleted, moves, senders, spellings
 from gitdailies_dora.events.records.senders import Arrival
 from gitdailies_dora.events.strict_order import INCIDENT_FIELD, LatestEvent, LatestEvents
 from gitdailies_dora.sql.bulk import insert_many, takes_lists
@@ -53,6 +51,7 @@ _BY_ID = "SELECT seq, body FROM events WHERE id = ?"
 # Stored events by id, and erased ones by hash; `{}` is the list of either.
 _STORED = "SELECT id, digest, time, time_given, body FROM events WHERE id {}"
 _ERASED = "SELECT hash, NULL, 0, 0, '' FROM erased_events WHERE hash {}"
+_ANY_ERASED = "SELECT 1 FROM erased_events LIMIT 1"
 # The newest event of a kind.
 _LATEST_OF_KIND = "SELECT id, time FROM events WHERE kind = ? ORDER BY time DESC LIMIT 1"
 # Whether a key was deleted, and when it was used last.
@@ -127,7 +126,7 @@ def delete(session: Session, id_: str, *, actor: str, now: datetime) -> bool:
         return False
     *_, key_id, body, received_at = row
     deleted.forget(session, [row], to_us(now))
-    detail = {"event": json.loads(body), RECEIVED_AT: text_of(from_us(received_at)), "key": key_id}
+    detail = {"event": json.loads(body), RECEIVED_AT: text_of_us(received_at), "key": key_id}
     write_audit(session, now, actor=actor, action="event.deleted", subject=id_, detail=detail)
     return True
 
@@ -144,16 +143,19 @@ def _existing(session: Session, ids: Sequence[str]) -> tuple[dict[str, ExistingE
     erased: set[str] = set()
     lists = takes_lists(session) and len(ids) > 1
     # In most stores nothing was ever erased, and a long list need not be hashed.
-    is_any_erased = len(ids) <= _AT_ONCE or erased_ids.is_any(session)
-    for chunk in [list(ids)] if lists else _chunks(ids):
-        by_hash = erased_ids.hashes(chunk) if is_any_erased else {}
+    is_any_erased = len(ids) <= _AT_ONCE or session.execute(_ANY_ERASED).fetchone() is not None
+    for start in range(0, len(ids), len(ids) if lists else _AT_ONCE):
+        chunk = list(ids[start:] if lists else ids[start : start + _AT_ONCE])
+        by_hash = deleted.hashes(chunk) if is_any_erased else {}
         given = [(_STORED, chunk), *([(_ERASED, list(by_hash))] if is_any_erased else [])]
         if lists:
             # With one parameter for each id, every length of a list would be a prepared statement.
             query = " UNION ALL ".join(text.format("= ANY(?::text[])") for text, _ in given)
             found = session.execute(query, tuple(values for _, values in given))
         else:
-            query = " UNION ALL ".join(text.format(f"IN ({_marks(values)})") for text, values in given)
+            query = " UNION ALL ".join(
+                text.format(f"IN ({', '.join('?' * len(values))})") for text, values in given
+            )
             found = session.execute(query, tuple(value for _, values in given for value in values))
         for id_, digest, time, time_given, body in found:
             if digest is None:
@@ -161,16 +163,6 @@ def _existing(session: Session, ids: Sequence[str]) -> tuple[dict[str, ExistingE
             else:
                 existing[id_] = ExistingEvent(digest.hex(), from_us(time), bool(time_given), body)
     return existing, erased
-
-
-def _marks(values: Sequence[str]) -> str:
-    return ", ".join("?" * len(values))
-
-
-def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
-    rest = iter(ids)
-    while chunk := list(islice(rest, _AT_ONCE)):
-        yield chunk
 
 
 def _latest(session: Session, kind: str) -> LatestEvent | None:

@@ -56,6 +56,7 @@ RECOVERED, STILL_OPEN, BY_REMEDY, RECOVERY_UNKNOWN = (
     "recovery-unknown",
 )
 _PARAMETERS = ("limit", "after", *FILTERS, TEAM, OUTCOME, "from", "to", "q", "order", "direction")
+_LIKE_SPECIAL = re.compile(r"[!%_]")
 _POSITION = re.compile(r"(-?[0-9]{1,18}),([0-9]{1,18})")
 
 # Names under which people put keys into addresses, without "-" and "_" and in lower case.
@@ -118,6 +119,11 @@ class Listing:
     after: Position
     wanted: Wanted
     backward: bool = False
+
+
+def like(text: str) -> str:
+    """Return what LIKE compares with *text* itself, with ESCAPE '!'."""
+    return _LIKE_SPECIAL.sub(r"!\g<0>", text)
 
 
 def refuse_keys(query: str) -> None:
@@ -189,9 +195,7 @@ def one_of(name: str, text: str, words: Sequence[str]) -> str:
 def validate_only(query: str) -> bool:
     """Return whether the query of a POST asks to check the events without storing them."""
     text = parameters(query, ("validate",)).get("validate", "false")
-    if text not in ("true", "false"):
-        raise refusal("request", f"validate: expected true or false, got {got(text)}")
-    return text == "true"
+    return one_of("validate", text, ("true", "false")) == "true"
 
 
 def refuse_parameters(query: str) -> None:
@@ -201,21 +205,22 @@ def refuse_parameters(query: str) -> None:
 
 def parameters(query: str, names: Sequence[str]) -> dict[str, str]:
     """Read a query whose parameters are among *names*, each at most once; raises Refusal."""
-    given = repeated_parameters(query, names)
-    for name, values in given.items():
-        if len(values) > 1:
-            raise refusal("request", f"{name}: given twice; give it once")
-    return {name: values[0] for name, values in given.items()}
+    return {name: values[0] for name, values in repeated_parameters(query, names, ()).items()}
 
 
-def repeated_parameters(query: str, names: Sequence[str]) -> dict[str, list[str]]:
-    """Read a query whose parameters are among *names*, each with all its values; raises Refusal."""
+def repeated_parameters(query: str, names: Sequence[str], repeated: Sequence[str]) -> dict[str, list[str]]:
+    """Read a query whose parameters are among *names*, with all values of those that may be *repeated*.
+
+    Raises Refusal.
+    """
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
     except ValueError:
         raise refusal("request", "query: expected name=value pairs in UTF-8, got other text") from None
     given: dict[str, list[str]] = {}
     for name, value in pairs:
+        if name in given and name not in repeated:
+            raise refusal("request", f"{name}: given twice; give it once")
         if name not in names:
             known = f"expected one of {', '.join(names)}" if names else "expected no parameters"
             raise refusal("request", f"query: {known}, got {got(name)}")

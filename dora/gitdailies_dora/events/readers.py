@@ -27,7 +27,7 @@ from gitdailies_server.storage.database import Database, Session
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from gitdailies_dora.events.problem import Refusal, refusal
-from gitdailies_dora.sql.database import ReadPool
+from gitdailies_dora.sql.database import PLANS, ReadPool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -164,6 +164,6 @@ def _process_pool(address: _Address) -> ReadPool:
 def _database(place: str, origin: str = "", schema: str = "") -> Database:
     if not schema:
         return SqliteDatabase(Path(place))
-    from gitdailies_dora.sql.postgresql import ReceiverDatabase
+    from gitdailies_server.storage.postgresql import PostgresqlDatabase
 
-    return ReceiverDatabase(Secret(place, origin), schema)
+    return PostgresqlDatabase(Secret(place, origin), schema, PLANS)

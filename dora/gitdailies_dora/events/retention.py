@@ -21,19 +21,13 @@ EVERY_SECONDS = 3600.0
 # No event is accepted while a commit of deletions takes place, so each is small.
 _AT_ONCE = 500
 
-# Delete the next events that happened before a moment.
-_DELETE_EXPIRED = (
-    "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE time < ? ORDER BY seq LIMIT ?)"  # noqa: S608  a constant
-    f" {deleted.DELETED}"
-)
-
 
 def expire(session: Session, before: datetime, now: datetime) -> int:
     """Delete some of the events that happened before a moment; return how many.
 
     The audit trail records the number and the time, not the events.
     """
-    expired = session.execute(_DELETE_EXPIRED, (to_us(before), _AT_ONCE)).fetchall()
+    expired = session.execute(deleted.DELETE_OLD, (to_us(before), _AT_ONCE)).fetchall()
     if expired:
         deleted.forget(session, expired, to_us(now))
         detail = {"events": len(expired), "before": text_of(before)}

@@ -17,7 +17,7 @@ from gitdailies_dora.accounts.keys.webhook_key import Key
 from gitdailies_dora.events import listing as lists
 from gitdailies_dora.events import queries
 from gitdailies_dora.events.intake import EntryResult, Submission
-from gitdailies_dora.events.listing import ListedEvent
+from gitdailies_dora.events.listing import StoredEvent
 from gitdailies_dora.events.query import Listing, Position
 from gitdailies_dora.events.readers import Readers
 from gitdailies_dora.events.records import senders
@@ -126,7 +126,7 @@ class EventStore:
         if queries.is_stale(key, now):
             await self.write(partial(queries.mark_key_used, key=key, now=now))
 
-    async def pages(self, listing: Listing) -> AsyncIterator[list[ListedEvent]]:
+    async def pages(self, listing: Listing) -> AsyncIterator[list[StoredEvent]]:
         """Yield a listing page by page.
 
         Each page is a read of its own. One long read would keep SQLite from checkpointing its log.

@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from gitdailies_core.deploys.service_paths import NO_PATHS, ServicePaths
 from gitdailies_server.logging.setup import describe_error
@@ -28,11 +28,6 @@ FIRST_SECONDS, LONGEST_SECONDS = 5.0, 300.0
 LOOK_SECONDS = 600.0
 # Events come in groups. One lookup after this time serves all of them.
 _CALM_SECONDS = 0.5
-
-
-class _Missing(NamedTuple):
-    commits: frozenset[str]
-    seconds: float
 
 
 class MirrorWorker:
@@ -54,7 +49,8 @@ class MirrorWorker:
         self._log = log
         self._mirrors = {settings.repo(repo): Mirror(path) for repo, path in mirrors.items()}
         self._due = dict.fromkeys(self._mirrors, 0.0)
-        self._missing: dict[str, _Missing] = {}
+        # The missing commits of a repository, and after how many seconds they are looked up again.
+        self._missing: dict[str, tuple[frozenset[str], float]] = {}
         self._faults: dict[str, str] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -129,13 +125,13 @@ class MirrorWorker:
 
     def _pause(self, repo: str, lookup: MirrorLookup) -> float:
         """Return the seconds until the next lookup; while a commit is missing they double each time."""
-        missing, before = lookup.missing, self._missing.get(repo, _Missing(frozenset(), 0.0))
+        missing, (commits, before) = lookup.missing, self._missing.get(repo, (frozenset(), 0.0))
         if not missing and not lookup.fault:
             self._missing.pop(repo, None)
             return LOOK_SECONDS
-        same = before.seconds and missing == before.commits
-        seconds = min(2 * before.seconds, LONGEST_SECONDS) if same else FIRST_SECONDS
-        self._missing[repo] = _Missing(missing, seconds)
+        same = before and missing == commits
+        seconds = min(2 * before, LONGEST_SECONDS) if same else FIRST_SECONDS
+        self._missing[repo] = missing, seconds
         return seconds
 
     def _report(self, repo: str, fault: str) -> None:

@@ -7,7 +7,6 @@ figures are another matter: `api.metric_formats` writes them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from gitdailies_core.errors import StoreUnavailable
 from gitdailies_server.shared_metrics import ServerMetrics, gauge
@@ -24,18 +23,10 @@ _PARTS = {"/webhooks": "events", "/api/": "api", "/healthz": "health", "/readyz"
 _PAGES = "pages"
 
 
-@dataclass(frozen=True)
-class StoreState:
-    """What the store says about itself: how many seconds the figures are behind the events, and its size."""
-
-    behind_seconds: float
-    size: Size
-
-
-def store_state(session: Session, size: Callable[[Session], Size], now: int) -> StoreState:
-    """Read the state at *now*, in microseconds."""
+def store_state(session: Session, size: Callable[[Session], Size], now: int) -> tuple[float, Size]:
+    """Read how many seconds the figures are behind the events at *now* (µs), and the size of the store."""
     since = change_log.behind_since(session, now)
-    return StoreState(0.0 if since is None else (now - since) / 1e6, size(session))
+    return 0.0 if since is None else (now - since) / 1e6, size(session)
 
 
 class ReceiverMetrics(ServerMetrics):
@@ -54,19 +45,20 @@ class ReceiverMetrics(ServerMetrics):
 
     def count_request(self, path: str, status: int) -> None:
         """Count a request by the status of its answer."""
-        self._requests.labels(_part(path), status).inc()
+        part = next((part for begin, part in _PARTS.items() if path.startswith(begin)), _PAGES)
+        self._requests.labels(part, status).inc()
 
     def count_events(self, result: str, number: int) -> None:
         """Count events with a result: created, unchanged, or the word of the problem with them."""
         self._events.labels(result).inc(number)
 
-    def add_gauges(self, state: Callable[[], StoreState], fault: Callable[[], str]) -> None:
+    def add_gauges(self, state: Callable[[], tuple[float, Size]], fault: Callable[[], str]) -> None:
         """Show at each scrape what *state* reads, and whether *fault* names one."""
 
         def gauges() -> Iterator[Metric]:
             readable = True
             try:
-                yield from _store_gauges(state())
+                yield from _store_gauges(*state())
             except StoreUnavailable:
                 readable = False
             failing = bool(fault()) or not readable
@@ -77,15 +69,11 @@ class ReceiverMetrics(ServerMetrics):
         self.show(gauges)
 
 
-def _store_gauges(state: StoreState) -> Iterator[Metric]:
+def _store_gauges(behind_seconds: float, size: Size) -> Iterator[Metric]:
     about = "For how long the oldest event that the figures do not include has waited, or 0"
-    yield _gauge("figures_behind_seconds", about, state.behind_seconds)
-    yield _gauge("store_bytes", "Size of the store", state.size.bytes)
-    yield _gauge("store_free_bytes", "Free space inside the store", state.size.free_bytes)
-
-
-def _part(path: str) -> str:
-    return next((part for begin, part in _PARTS.items() if path.startswith(begin)), _PAGES)
+    yield _gauge("figures_behind_seconds", about, behind_seconds)
+    yield _gauge("store_bytes", "Size of the store", size.bytes)
+    yield _gauge("store_free_bytes", "Free space inside the store", size.free_bytes)
 
 
 def _gauge(name: str, about: str, value: float) -> Metric:

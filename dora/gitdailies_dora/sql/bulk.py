@@ -124,7 +124,8 @@ def _plain(columns: str) -> str:
 
 @cache
 def _with_arrays(columns: str, whole: tuple[bool, ...], lookup: Lookup | str) -> str:
-    given = f"FROM unnest({_arrays(whole)}) AS given({columns})"
+    arrays = ", ".join(f"?::{'bigint' if one else 'text'}[]" for one in whole)
+    given = f"FROM unnest({arrays}) AS given({columns})"
     if isinstance(lookup, str):
         return f"SELECT {lookup} {given}"
     # OFFSET 0 makes PostgreSQL look into an index once for each row. Without statistics of a table it
@@ -134,10 +135,6 @@ def _with_arrays(columns: str, whole: tuple[bool, ...], lookup: Lookup | str) ->
         f"SELECT {lookup.select} {given} CROSS JOIN LATERAL"  # noqa: S608  text of this project
         f" (SELECT * FROM {lookup.table} WHERE {lookup.where}{order} OFFSET 0) {alias}"
     )
-
-
-def _arrays(whole: tuple[bool, ...]) -> str:
-    return ", ".join(f"?::{'bigint' if one else 'text'}[]" for one in whole)
 
 
 @cache

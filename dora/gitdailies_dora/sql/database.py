@@ -21,6 +21,13 @@ from gitdailies_dora.sql.additions import make_senders
 MIGRATIONS = Path(__file__).parent / "migrations"
 _SCHEMA = "gitdailies_webhooks"
 _IDLE_SESSIONS = 8
+# Settings of PostgreSQL for many small statements that use indexes.
+PLANS = (
+    # Starting worker processes takes longer than most of these reads.
+    "SET max_parallel_workers_per_gather = 0",
+    # Rows of a period are read in the order of an index. A bitmap scan would have to sort them on disk.
+    "SET enable_bitmapscan = off",
+)
 
 Result = TypeVar("Result")
 
@@ -35,10 +42,10 @@ def database_of(store: settings.StoreSetting) -> Database:
     """Return the database that a `--store` address names."""
     if store.path is not None:
         return SqliteDatabase(store.path)
-    from gitdailies_dora.sql.postgresql import ReceiverDatabase
+    from gitdailies_server.storage.postgresql import PostgresqlDatabase
 
     assert store.url is not None
-    return ReceiverDatabase(store.url, _SCHEMA)
+    return PostgresqlDatabase(store.url, _SCHEMA, PLANS)
 
 
 def database_at(location: StoreLocation) -> Database:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 
@@ -15,7 +17,6 @@ from gitdailies_core.errors import ConfigurationError
 from gitdailies_server.http.connection import Connection
 from gitdailies_server.http.connection_limits import ConnectionLimits
 from gitdailies_server.http.exchange import Application, ErrorBody, error_in_json
-from gitdailies_server.http.file_limits import connections_that_fit
 from gitdailies_server.logging.rate_limited import RateLimitedLog
 from gitdailies_server.storage.database import reason
 
@@ -25,6 +26,8 @@ LOG = structlog.get_logger("gitdailies.server")
 STOP_SECONDS = 5
 CONNECTIONS = 512
 _BACKLOG = 2048
+# Open files for the store, the sender and the log, and for connections accepted before another is closed.
+_RESERVE = 256
 # How often the end of a server looks whether all answers are written.
 _LOOK_SECONDS = 0.05
 
@@ -57,6 +60,21 @@ def address_of(listener: socket.socket) -> Listen:
     """Return the actual address of a socket, with the port that the system chose."""
     host, port = listener.getsockname()[:2]
     return Listen(host, port)
+
+
+def connections_that_fit(connections: int) -> int:
+    """Raise the limit of open files as far as needed and allowed; return how many connections fit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _RESERVE
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        # In a container the kernel may allow less than it reports.
+        with suppress(OSError, ValueError):
+            allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return connections
+    return min(connections, max(soft - _RESERVE, soft // 2))
 
 
 class Server:
@@ -111,7 +129,6 @@ class Server:
         self._stopping.set()
 
     async def _end(self) -> None:
-        """Wait until the last answer is written."""
         while len(self._connections) or self._application.unfinished:  # noqa: ASYNC110  once, for a moment
             await asyncio.sleep(_LOOK_SECONDS)
 

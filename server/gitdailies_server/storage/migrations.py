@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitdailies_connection.published import release
-from gitdailies_core.errors import ConfigurationError, StoreUnavailable
+from gitdailies_core.errors import ConfigurationError
 
 from gitdailies_server.storage.database import Database, Session, unavailable
 
@@ -114,7 +114,8 @@ def run_revisions(database: Database, session: Session, folder: Path) -> None:
                 environment.run_migrations()
             bound.commit()
     except DBAPIError as error:
-        raise _not_upgraded(database, _of_driver(error)) from error
+        of_driver = error.orig if isinstance(error.orig, Exception) else error
+        raise unavailable(database, "bring its schema up to date", of_driver) from error
 
 
 def _note_release(context: MigrationContext) -> None:
@@ -126,12 +127,3 @@ def _note_release(context: MigrationContext) -> None:
     if _COLUMN not in {column["name"] for column in inspect(bound).get_columns("alembic_version")}:
         bound.execute(text(f"ALTER TABLE alembic_version ADD COLUMN {_COLUMN} TEXT"))
     bound.execute(text(f"UPDATE alembic_version SET {_COLUMN} = :release"), {"release": release()})  # noqa: S608
-
-
-def _not_upgraded(database: Database, error: Exception) -> StoreUnavailable:
-    return unavailable(database, "bring its schema up to date", error)
-
-
-def _of_driver(error: Exception) -> Exception:
-    driver = getattr(error, "orig", None)
-    return driver if isinstance(driver, Exception) else error

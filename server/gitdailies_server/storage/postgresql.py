@@ -120,7 +120,8 @@ class PostgresqlSession:
             while cursor.nextset():
                 pass
             return cursor
-        prepare = None if _plan_is_reusable(parameters) else False
+        # A cached plan may have been made while tables were empty. For a list, a new plan costs little.
+        prepare = False if any(type(value) is list for value in parameters) else None
         return self.connection.execute(_with(statement), parameters, prepare=prepare)
 
     def stream_binary(self, statement: str, parameters: Sequence[Any] = (), /) -> Iterable[tuple[Any, ...]]:
@@ -171,14 +172,6 @@ class PostgresqlSession:
         return psycopg.ClientCursor(self.connection).execute(cast("Any", text), values)
 
 
-def _plan_is_reusable(parameters: Sequence[Any]) -> bool:
-    """Whether a cached plan may be used; it may have been made while tables were empty.
-
-    For a list of values a new plan costs little, compared with the cost of a wrong one.
-    """
-    return not any(type(value) is list for value in parameters)
-
-
 def _array(values: list[Any]) -> str | list[Any]:
     """Write a list as PostgreSQL writes arrays, which takes psycopg five times as long."""
     items = []
@@ -204,15 +197,19 @@ def _with(statement: str) -> Any:
 
 
 class PostgresqlDatabase:
-    """The schema *schema* of the database at *url*; it is created if it does not exist."""
+    """The schema *schema* of the database at *url*; it is created if it does not exist.
+
+    *settings* are statements for each connection.
+    """
 
     errors: tuple[type[Exception], ...] = (psycopg.Error,)
     is_local = False
     as_bytes = "convert_to({}, 'UTF8')"
 
-    def __init__(self, url: Secret, schema: str) -> None:
+    def __init__(self, url: Secret, schema: str, settings: Sequence[str] = ()) -> None:
         self.url = url
         self.schema = schema
+        self._settings = settings
         # The id of the schema's lock. PostgreSQL wants a number, so it is a checksum of the name.
         self._lock_id = zlib.crc32(schema.encode())
         # Those of names are numbers in a space of their own for each schema.
@@ -225,7 +222,7 @@ class PostgresqlDatabase:
     def connect(self, *, read_only: bool = False) -> PostgresqlSession:
         try:
             connection = psycopg.connect(self.url.reveal(), autocommit=True, **_SETTINGS)  # type: ignore[arg-type]
-            for setting in _SESSION:
+            for setting in (*_SESSION, *self._settings):
                 connection.execute(cast("Any", setting))
             connection.execute(cast("Any", f"SET search_path = {self.schema}"))
             if read_only:

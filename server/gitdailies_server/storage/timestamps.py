@@ -6,6 +6,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import overload
 
+from gitdailies_core.values.times import text_of
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -27,6 +29,11 @@ def to_us(moment: datetime | None) -> int | None: ...
 def to_us(moment: datetime | None) -> int | None:
     """Convert an aware time to microseconds since 1970; None stays None."""
     return None if moment is None else (moment - _EPOCH) // _MICROSECOND
+
+
+def text_of_us(microseconds: int) -> str:
+    """Write microseconds since 1970 as answers have times."""
+    return text_of(from_us(microseconds))
 
 
 @overload

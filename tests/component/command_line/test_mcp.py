@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 from gitdailies_dora.accounts.audit import read_audit
-from gitdailies_dora.accounts.first_owner import invite_owner
+from gitdailies_dora.accounts.people_store import invite_owner
 from gitdailies_dora.sql.database import transaction
 from mcp import Client
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from gitdailies_connection.config.sections.settings import DoraSettings
-from gitdailies_dora.accounts.first_owner import invite_owner
+from gitdailies_dora.accounts.people_store import invite_owner
 
 from tests.component.dora.test_numbers_open import Lists, check, main_of, unopened
 from tests.support.databases import KINDS

@@ -9,7 +9,7 @@ import pytest
 import requests
 from gitdailies_connection.config.sections.settings import DoraSettings
 from gitdailies_dora.accounts.audit import read_audit
-from gitdailies_dora.accounts.first_owner import invite_owner
+from gitdailies_dora.accounts.people_store import invite_owner
 from gitdailies_dora.api.openapi import document
 from gitdailies_dora.sql.database import transaction
 from jsonschema import Draft202012Validator

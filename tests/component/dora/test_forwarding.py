@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 from gitdailies_connection.addresses import Network, parse_network
-from gitdailies_dora.accounts.first_owner import invite_owner
+from gitdailies_dora.accounts.people_store import invite_owner
 
 from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver, in_thread

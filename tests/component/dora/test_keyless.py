@@ -15,9 +15,9 @@ from gitdailies_connection.addresses import parse_network
 from gitdailies_connection.config.sections.settings import DoraSettings
 from gitdailies_core.errors import UsageError
 from gitdailies_dora import live_settings
-from gitdailies_dora.accounts.first_owner import invite_owner
 from gitdailies_dora.accounts.keyless.issuer_keys import IssuerKeys
 from gitdailies_dora.accounts.keys.key_store import delete_key, list_keys, replace_key
+from gitdailies_dora.accounts.people_store import invite_owner
 from gitdailies_server.storage.database import Database
 from joserfc.jwk import RSAKey
 

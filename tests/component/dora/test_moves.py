@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 from gitdailies_dora.accounts.audit import read_audit
-from gitdailies_dora.accounts.first_owner import invite_owner
+from gitdailies_dora.accounts.people_store import invite_owner
 from gitdailies_dora.sql.database import transaction
 
 from tests.support.databases import KINDS

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from gitdailies_dora.accounts.first_owner import invite_owner
+from gitdailies_dora.accounts.people_store import invite_owner
 from gitdailies_dora.pages.frame.event_links import COUNTED
 
 from tests.support.databases import KINDS

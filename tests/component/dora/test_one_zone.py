@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from gitdailies_dora.accounts.first_owner import invite_owner
+from gitdailies_dora.accounts.people_store import invite_owner
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.pages.frame.site import EVERYONE, Site
 from gitdailies_dora.pages.routes import pages

@@ -14,7 +14,7 @@ import pytest
 import requests
 from gitdailies_connection.addresses import parse_network
 from gitdailies_connection.config.sections.sign_in import RoleSettings, SignInSettings
-from gitdailies_dora.accounts.first_owner import invite_owner
+from gitdailies_dora.accounts.people_store import invite_owner
 from gitdailies_dora.accounts.rate_limit import SINGLE_SIGN_ON
 from gitdailies_dora.accounts.single_sign_on import id_token, pending
 from gitdailies_dora.accounts.single_sign_on.provider import OpenIdProvider

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from gitdailies_connection.config.sections.settings import TeamSettings
 from gitdailies_core.values.deploy_target import EXAMPLE
-from gitdailies_dora.accounts.first_owner import invite_owner
+from gitdailies_dora.accounts.people_store import invite_owner
 from gitdailies_dora.figures.answers.numbers import ChangeFailRate
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.figures.words import rates

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import requests
-from gitdailies_dora.accounts.first_owner import invite_owner, set_up_path
+from gitdailies_dora.accounts.people_store import invite_owner, set_up_path
 from gitdailies_dora.sql.database import transaction
 from gitdailies_server.storage.timestamps import utc_now
 

@@ -16,9 +16,9 @@ import requests
 from gitdailies_core.errors import StoreUnavailable
 from gitdailies_dora.accounts import people, people_store
 from gitdailies_dora.accounts.audit import read_audit
-from gitdailies_dora.accounts.first_owner import invite_owner
 from gitdailies_dora.accounts.keys.key_store import list_keys
 from gitdailies_dora.accounts.keys.webhook_key import Limits
+from gitdailies_dora.accounts.people_store import invite_owner
 from gitdailies_dora.pages.frame.site import EVERYONE, OWNERS, Site
 from gitdailies_dora.pages.routes import pages
 from gitdailies_dora.sql.database import transaction

@@ -10,7 +10,7 @@ import pytest
 import requests
 from gitdailies_connection.addresses import parse_network
 from gitdailies_connection.config.sections.sign_in import HeaderSettings, RoleSettings, SignInSettings
-from gitdailies_dora.accounts.first_owner import invite_owner
+from gitdailies_dora.accounts.people_store import invite_owner
 from gitdailies_server.storage.database import Database
 
 from tests.component.dora.test_pages_security import on_each

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 from anyio import to_process
 from gitdailies_core.errors import StoreUnavailable
-from gitdailies_dora.accounts.first_owner import invite_owner
 from gitdailies_dora.accounts.keys.key_store import all_keys, create_key
+from gitdailies_dora.accounts.people_store import invite_owner
 from gitdailies_dora.events import readers
 from gitdailies_dora.events.problem import Refusal, refusal
 from gitdailies_dora.events.readers import Readers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import requests
-from gitdailies_dora.accounts.first_owner import invite_owner
+from gitdailies_dora.accounts.people_store import invite_owner
 
 from tests.support.dora.payloads import body
 from tests.support.dora.running import in_thread

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from gitdailies_dora.accounts.audit import read_audit
-from gitdailies_dora.accounts.first_owner import invite_owner
+from gitdailies_dora.accounts.people_store import invite_owner
 from gitdailies_dora.accounts.screens import SHARED_FOR
 from gitdailies_dora.figures.words.review import SlowChange, slowest
 from gitdailies_dora.figures.words.week import Trouble, outages, severity_rank

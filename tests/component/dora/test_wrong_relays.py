@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from gitdailies_connection.relay import client
-from gitdailies_dora.accounts.first_owner import invite_owner
+from gitdailies_dora.accounts.people_store import invite_owner
 
 from tests.support.dora.running import at, in_thread
 from tests.support.dora.visitor import Visitor

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from gitdailies_dora import erasing
-from gitdailies_dora.accounts.first_owner import invite_owner
 from gitdailies_dora.accounts.keys.key_store import create_key, find_key
 from gitdailies_dora.accounts.keys.webhook_key import hash_of
+from gitdailies_dora.accounts.people_store import invite_owner
 from gitdailies_dora.events import queries, retention
 from gitdailies_dora.events.intake import parse
 from gitdailies_dora.events.records.senders import Arrival, Sender, all_senders, note

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import requests
-from gitdailies_dora.accounts.first_owner import invite_owner
+from gitdailies_dora.accounts.people_store import invite_owner
 
 from tests.support.dora.running import Receiver
 

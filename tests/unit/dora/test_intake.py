@@ -16,10 +16,16 @@ from gitdailies_core.events.events import KINDS, Event
 from gitdailies_core.events.field_types import LINE
 from gitdailies_core.events.kind import Field, Kind
 from gitdailies_dora.events import intake
-from gitdailies_dora.events.intake import Candidate, ExistingEvent, ListResults, Submission, Taken
+from gitdailies_dora.events.intake import (
+    Candidate,
+    ExistingEvent,
+    ListResults,
+    Submission,
+    Taken,
+    content_digest,
+)
 from gitdailies_dora.events.problem import Problem, Refusal
 from gitdailies_dora.events.reading.plausible import AHEAD
-from gitdailies_dora.events.records.content_digest import content_digest
 from gitdailies_dora.events.strict_order import LatestEvent, LatestEvents
 from hypothesis import given, settings
 from hypothesis import strategies as st

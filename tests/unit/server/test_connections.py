@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from gitdailies_server.http.connection import Connection as Served
 from gitdailies_server.http.connection_limits import ConnectionLimits
 
 
-class Connection:
+class Connection(Served):
     """A connection that remembers whether it was evicted."""
 
     def __init__(self) -> None:
@@ -13,9 +14,6 @@ class Connection:
 
     def evict(self) -> None:
         self.evicted = True
-
-    def stop(self) -> None:
-        raise AssertionError("nothing stops here")
 
 
 def admitted(limits: ConnectionLimits, count: int) -> list[Connection]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 
 import pytest
-from gitdailies_server.http.file_limits import connections_that_fit
+from gitdailies_server.http.listener import connections_that_fit
 
 
 class Limits:

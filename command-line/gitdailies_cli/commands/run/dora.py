@@ -161,7 +161,7 @@ def dora(
 
     settings = reload()
     if invite_owner:
-        from gitdailies_dora.accounts.first_owner import invite_owner as invite
+        from gitdailies_dora.accounts.people_store import invite_owner as invite
 
         click.echo(f"{public or f'http://{address}'}{invite(where)}")
         return

@@ -160,11 +160,6 @@ def lead_times_of(stored: str) -> list[int]:
     return times
 
 
-def lead_times_text(times: Iterable[int]) -> str:
-    """Write lead times as a row holds them."""
-    return ",".join(map(str, times))
-
-
 def target_key(target: DeployTarget) -> TargetKey:
     """Return a target as rows hold it."""
     return (target.repo, target.environment or "", target.service or "")

@@ -49,14 +49,11 @@ class StoredIncident(NamedTuple):
         return (self.id, self.since)
 
     @property
-    def counts_at(self) -> int:
-        """The time whose figures it is in: that of its deploy, or its own."""
-        return self.at if self.deploy_at is None else self.deploy_at
-
-    @property
     def spans(self) -> list[tuple[str, int, int]]:
         """Where and when it concerns figures: its start, its deploy, and deploys that may have fixed it."""
-        times = [(self.at, self.at), (self.counts_at, self.counts_at)]
+        times = [(self.at, self.at)]
+        if self.deploy_at is not None:
+            times.append((self.deploy_at, self.deploy_at))
         if self.ended_at is not None:
             times.append((self.ended_at - HOUR_US, self.ended_at))
         return [(self.environment, *span) for span in times]

@@ -137,8 +137,7 @@ given.number,
 REPEATS_BETWEEN = Lookup(
     "d.id, d.repeats",
     "figures_deploys d",
-    "d.repo = given.repo AND d.environment = given.environment AND d.service = given.service"
-    " AND d.at >= given.since AND d.at <= given.until AND d.counts = 0 AND d.repeats = given.id",
+    f"{_OF_TARGET} AND d.at >= given.since AND d.at <= given.until AND d.counts = 0 AND d.repeats = given.id",
 )
 
 # The deploys of a target before a position, since a moment.
@@ -179,15 +178,11 @@ LATEST_OF_OTHERS = (
 )
 
 # Deploys after a position in its target, in order.
-NEXT_DEPLOYS = (
+_NEXT = (
     f"SELECT id, at, counts, type, sha, {_BROUGHT_SOMETHING} FROM figures_deploys d"  # noqa: S608  a constant
-    " WHERE repo = ? AND environment = ? AND service = ? AND (at, id) > (?, ?) ORDER BY at, id LIMIT ?"
+    " WHERE repo = ? AND environment = ? AND service = ?{} AND (at, id) > (?, ?) ORDER BY at, id LIMIT ?"
 )
-NEXT_COUNTING = (
-    "SELECT id, at, counts, type, sha FROM figures_deploys"
-    " WHERE repo = ? AND environment = ? AND service = ? AND counts = 1 AND (at, id) > (?, ?)"
-    " ORDER BY at, id LIMIT ?"
-)
+NEXT_DEPLOYS, NEXT_COUNTING = _NEXT.format(""), _NEXT.format(" AND counts = 1")
 # Deploys of a SHA after a position in its target, up to a moment, that did not bring it.
 LATER_OF_SHA = Lookup(
     "d.id, d.at, d.counts",

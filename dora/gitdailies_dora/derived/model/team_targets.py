@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping
 
-from gitdailies_dora.events.query import Condition
+from gitdailies_dora.events.query import Condition, like
 from gitdailies_dora.figures.history.teams import Decision, Teams
 
-_LIKE_SPECIAL = re.compile(r"[!%_]")
 
-
-def of_team(teams: Teams, team: str, repos: Mapping[str, str], service: str, repo: str = "repo") -> Condition:
+def of_team(teams: Teams, team: str, repos: Mapping[str, str], service: str) -> Condition:
     """Return the condition that a row belongs to a team.
 
-    *repos* are all repositories, as the column *repo* spells them, with their folded names. *service* is an
+    *repos* are all repositories, as the column `repo` spells them, with their folded names. *service* is an
     expression of the folded service, "" for none.
     """
     alike: dict[tuple[tuple[Decision, ...], bool], list[str]] = defaultdict(list)
@@ -31,7 +28,7 @@ def of_team(teams: Teams, team: str, repos: Mapping[str, str], service: str, rep
         )
         by_service = f" AND CASE {cases} ELSE {int(otherwise)} END = 1" if cases else ""
         marks = ", ".join("?" * len(names))
-        patterns = [_LIKE_SPECIAL.sub(r"!\g<0>", one.services).replace("*", "%") for one in decisions]
-        parts.append(Condition(f"{repo} IN ({marks}){by_service}", (*names, *patterns)))
+        patterns = [like(one.services).replace("*", "%") for one in decisions]
+        parts.append(Condition(f"repo IN ({marks}){by_service}", (*names, *patterns)))
     text = " OR ".join(f"({one.text})" for one in parts) or "1 = 0"
     return Condition(f"({text})", tuple(value for one in parts for value in one.values))

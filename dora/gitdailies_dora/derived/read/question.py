@@ -8,8 +8,7 @@ from typing import NamedTuple
 from gitdailies_connection.config.sections.settings import NO_TEAM
 from gitdailies_core.error_text import got
 from gitdailies_core.values.nearest_name import did_you_mean
-from gitdailies_core.values.times import text_of
-from gitdailies_server.storage.timestamps import from_us
+from gitdailies_server.storage.timestamps import text_of_us
 
 from gitdailies_dora.events.problem import refusal
 from gitdailies_dora.figures.answers.selection import DEFAULT_DAYS, Selection, parse_moment, parse_period
@@ -77,9 +76,7 @@ def moment_of(parameters: Mapping[str, str], settings: FigureSettings, now: int)
     try:
         at = parse_moment(parameters["now"], "now", settings.zone)
         if at > now:
-            raise ValueError(
-                f"now: expected a time up to {text_of(from_us(now))}, got {got(parameters['now'])}"
-            )
+            raise ValueError(f"now: expected a time up to {text_of_us(now)}, got {got(parameters['now'])}")
     except ValueError as error:
         raise refusal("request", str(error)) from None
     return at

@@ -187,7 +187,6 @@ class _Reading:
         return {row[0]: _Row(*row) for row in found}
 
     def _incidents(self, history: History) -> list[StoredIncident]:
-        """Return every occurrence of the incidents of a history."""
         wanted = {(start.target.repo, start.incident) for start in history.starts}
         wanted |= {(end.repo, end.incident) for end in history.ends}
         return self._known(sorted(wanted), "repo, incident_id", statements.OCCURRENCES)

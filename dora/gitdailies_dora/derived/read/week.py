@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gitdailies_core.values.renames import folded
-from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.database import Session
-from gitdailies_server.storage.timestamps import from_us
+from gitdailies_server.storage.timestamps import text_of_us
 
 from gitdailies_dora.derived.model import statements
 from gitdailies_dora.derived.read import answers
@@ -110,8 +109,8 @@ def _happening(
     return answers.Happening(
         title=outage[0].title,
         severity=worst.severity,
-        time=_text(outage[0].at),
-        ended_at=_text(max(ends)) if ends and not is_open else None,
+        time=text_of_us(outage[0].at),
+        ended_at=text_of_us(max(ends)) if ends and not is_open else None,
         open=is_open,
         how=outage[0].how or None,
         teams=tuple(map(teams.title, dict.fromkeys(owners))),
@@ -119,7 +118,3 @@ def _happening(
         deploys=tuple(named[id_] for id_ in causes if id_ in named),
         remedied_by=tuple(one for id_ in causes or [outage[0].id] for one in remedied_by.get(id_, ())),
     )
-
-
-def _text(at: int) -> str:
-    return text_of(from_us(at))

@@ -10,12 +10,10 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from gitdailies_dora.derived.model.incidents import FOREVER
-from gitdailies_dora.figures.history.corrections import NOT_AN_INCIDENT
 from gitdailies_dora.figures.history.incidents import (
     BY_CAUSE,
     BY_HAND,
     BY_TIME,
-    NO_CAUSE,
     NO_DEPLOY,
     NO_SUCH_COMMIT,
     NO_SUCH_DEPLOY,
@@ -105,16 +103,6 @@ def by_hand(began_at: int, deploy: Candidate | None) -> list[Span]:
         Span(began_at, deploy.at, None, None, NO_SUCH_DEPLOY),
         Span(deploy.at, FOREVER, None, deploy, BY_HAND),
     ]
-
-
-def by_nothing(since: int, until: int, cause: str | None = None) -> Span:
-    """Attribute an incident to no deploy: a correction or its `causedBy` says that none caused it."""
-    return Span(since, until, cause, None, NO_CAUSE)
-
-
-def dismissed(began_at: int) -> Span:
-    """Return the span of an occurrence that is no incident. It is empty, so that it is in no figure."""
-    return Span(began_at, began_at, None, None, NOT_AN_INCIDENT)
 
 
 def _at(began_at: int, service: str, known: Iterable[Candidate]) -> Candidate | None:

@@ -79,7 +79,7 @@ class _Later:
         if self._side.type == ROLLBACK:
             return
         between: set[str] = set()
-        for id_, at, _, type_, sha in self._pages(statements.NEXT_COUNTING, self._side.order):
+        for id_, at, _, type_, sha, _ in self._pages(statements.NEXT_COUNTING, self._side.order):
             if at - self._side.at >= window:
                 return
             if type_ != DEPLOY:

@@ -7,6 +7,7 @@ of its target (`earlier`). The scans themselves are those of `figures`, and begi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from gitdailies_server.storage.database import Session
@@ -19,7 +20,6 @@ from gitdailies_dora.derived.model.deploys import (
     StoredDeploy,
     TargetKey,
     first_named,
-    lead_times_text,
     read_deploys_by_id,
 )
 from gitdailies_dora.derived.update.earlier import (
@@ -33,7 +33,6 @@ from gitdailies_dora.derived.update.earlier import (
 )
 from gitdailies_dora.derived.update.packed_weeks import unpack
 from gitdailies_dora.derived.update.reports import OtherReports
-from gitdailies_dora.derived.update.services import shifted
 from gitdailies_dora.derived.update.shas import Lengths
 from gitdailies_dora.figures.history.commits import CommitMap
 from gitdailies_dora.figures.history.corrections import NONE, Corrections
@@ -43,12 +42,11 @@ from gitdailies_dora.figures.history.events import HOUR_US, Deploy
 from gitdailies_dora.figures.history.lead_time import NewCommits, TargetCommits, is_several, several_services
 from gitdailies_dora.figures.history.remedies import TargetRemedies, rework_of
 from gitdailies_dora.figures.history.repeats import CommitState, Repeat, TargetState
-from gitdailies_dora.figures.history.services import place
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.sql.bulk import execute_many, insert_many, lookup_many
 
-# Before every deploy.
-_NEVER: Order = (-(2**63), "")
+# Before every deploy, and behind it.
+_NEVER, _LAST = (-(2**63), ""), (2**63 - 1, "")
 
 
 class Replaced(NamedTuple):
@@ -84,7 +82,7 @@ def replace_deploys(  # noqa: PLR0917  each is a part of one step
     """Remove the rows of the deploys with the ids *stored*, and put *deploys* in."""
     old = read_deploys_by_id(session, stored)
     deploys = reports.with_services(deploys)
-    places = {(one.repo, one.environment) for one in old.values()} | {place(one.target) for one in deploys}
+    places = {(one.repo, one.environment) for one in old.values()} | {one.target[:2] for one in deploys}
     services = reports.services(places)
     naming = {one.repo for one in old.values() if one.service}
     naming |= {one.target.repo for one in deploys if one.target.service}
@@ -110,7 +108,7 @@ def replace_deploys(  # noqa: PLR0917  each is a part of one step
     late_sides = [side for change in changes for side in change.sides if side.key in late]
     again = takers(session, touched) | reports.moved(services, changes)
     again |= reports.going_back([side for change in changes for side in change.sides])
-    again |= shifted(session, several, several_services((), first_named(session, naming)))
+    again |= _shifted(session, several, several_services((), first_named(session, naming)))
     return Replaced(changes, late_sides, again)
 
 
@@ -124,6 +122,21 @@ def takers(session: Session, sides: Iterable[StoredDeploy]) -> set[str]:
     return {one.id for one in stored if repeated[one.id] - one.at <= HOUR_US}
 
 
+def _shifted(session: Session, before: Mapping[str, Order], after: Mapping[str, Order]) -> set[str]:
+    """Return the deploys that listed commits between two moments since when repositories have services.
+
+    A mirror and pushes know the commits of a repository, and not whose they are. So the deploys that take
+    their commits from these are derived again when that moment changes.
+    """
+    found: set[str] = set()
+    for repo in before.keys() | after.keys():
+        old, new = before.get(repo, _LAST), after.get(repo, _LAST)
+        if old != new:
+            ends = (*min(old, new), *max(old, new))
+            found |= {id_ for (id_,) in session.execute(statements.LISTING_BETWEEN, (repo, *ends)).fetchall()}
+    return found
+
+
 def _named(outcome: StoredDeploy) -> Iterator[str]:
     yield outcome.sha
     yield from outcome.listed
@@ -135,17 +148,13 @@ def _remove(session: Session, old: dict[str, StoredDeploy]) -> set[str]:
     ids = [(id_,) for id_ in old]
     remedies = list(lookup_many(session, "id", ids, statements.REMEDIES_BY))
     execute_many(session, statements.DELETE_DEPLOY, ids)
-    commits = [
-        (one.repo, one.environment, sha, one.service, *one.order)
-        for one in old.values()
-        for sha in one.commits
-    ]
+    commits: list[tuple[Any, ...]] = []
+    reverts: list[tuple[Any, ...]] = []
+    for one in old.values():
+        where, order = (one.repo, one.environment), (one.service, *one.order)
+        commits += ((*where, sha, *order) for sha in one.commits)
+        reverts += ((*where, sha, *order) for sha in one.reverts.split())
     execute_many(session, statements.DELETE_COMMIT, commits)
-    reverts = [
-        (one.repo, one.environment, sha, one.service, *one.order)
-        for one in old.values()
-        for sha in one.reverts.split()
-    ]
     execute_many(session, statements.DELETE_REVERT, reverts)
     execute_many(session, statements.DELETE_REMEDY, [(deploy, at, by) for deploy, at, by, _ in remedies])
     return {deploy for deploy, *_ in remedies}
@@ -196,7 +205,7 @@ def _classify(groups: Sequence[Group], settings: FigureSettings) -> None:
             _merge(states, sha, stored)
         if group.latest is not None and (latest is None or group.latest.order > latest.order):
             latest = group.latest.to_deploy()
-        state = TargetState.resumed(latest, states, count_same_commit=settings.count_same_commit)
+        state = TargetState(latest, states, count_same_commit=settings.count_same_commit)
         for deploy in group.deploys:
             taken = state.take(deploy)
             group.taken.append(taken)
@@ -229,9 +238,9 @@ def _merge(states: CommitMap[CommitState], sha: str, stored: CommitState) -> Non
         states.add(sha, stored)
         return
     state = known[0]
-    state.first = min(state.first, stored.first, key=_order)
+    state.first = min(state.first, stored.first, key=attrgetter("order"))
     counted = [one for one in (state.counted, stored.counted) if one is not None]
-    state.counted = min(counted, key=_order, default=None)
+    state.counted = min(counted, key=attrgetter("order"), default=None)
     state.environments |= stored.environments
     state.reporters |= stored.reporters
     reports = {report.deploy.id: report for report in (*state.reports, *stored.reports)}
@@ -239,11 +248,7 @@ def _merge(states: CommitMap[CommitState], sha: str, stored: CommitState) -> Non
     for run, found in stored.runs.items():
         of_run = state.runs.setdefault(run, {})
         for says, deploy in found.items():
-            of_run[says] = min(of_run.get(says, deploy), deploy, key=_order)
-
-
-def _order(deploy: Deploy) -> tuple[int, str]:
-    return deploy.order
+            of_run[says] = min(of_run.get(says, deploy), deploy, key=attrgetter("order"))
 
 
 def _written(groups: Sequence[Group], window: int) -> Iterator[_Written]:
@@ -292,7 +297,7 @@ def _deploy_values(one: _Written, corrections: Corrections) -> tuple[Any, ...]:
         rule, repeats = result.rule, result.of.id
     else:
         unknown, unknown_commits = result.unknown, result.unknown_commits
-        leads = lead_times_text(result.lead_times)
+        leads = ",".join(map(str, result.lead_times))
     return (
         *outcome[:11],
         int(outcome.counts),

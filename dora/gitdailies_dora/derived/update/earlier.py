@@ -7,9 +7,9 @@ holds for all of them.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from gitdailies_server.storage.database import Session
 
@@ -35,6 +35,9 @@ from gitdailies_dora.sql.bulk import lookup_many
 POSITION = "number, repo, environment, service, at, id"
 _SHA_POSITION = "number, repo, environment, service, sha, at, id"
 
+_Key: TypeAlias = tuple[tuple[str, ...], str]
+_Keys: TypeAlias = set[_Key]  # targets and SHAs
+
 
 class Group:
     """Deploys of one target, in order, between two stored ones.
@@ -59,12 +62,12 @@ class Group:
         self.taken: list[Deploy | Repeat] = []
         self.new: dict[str, NewCommits] = {}
 
-    def shas(self) -> set[tuple[TargetKey, str]]:
+    def shas(self) -> _Keys:
         """The commits whose earlier deploys decide what those of the group count as."""
         found = {(self.target, deploy.sha) for deploy in self.deploys}
         return found | ({(self.target, self.latest.sha)} if self.latest else set())
 
-    def mentions(self) -> set[tuple[TargetKey, str]]:
+    def mentions(self) -> _Keys:
         """The commits that may be new, and what these lead to."""
         listed = {
             sha
@@ -73,6 +76,10 @@ class Group:
             for sha in (commit.sha, *(commit.parents or ()))
         }
         return {(self.target, sha) for sha in listed | {deploy.sha for deploy in self.counting}}
+
+    def undone(self) -> _Keys:
+        """The commits that those of the group undo."""
+        return {(self.target, sha) for deploy in self.counting for sha in deploy.reverts}
 
     @property
     def counting(self) -> list[Deploy]:
@@ -124,15 +131,23 @@ def _around(session: Session, deploys: Sequence[Deploy]) -> list[_Around]:
     return [by_number[number] for number in range(len(rows))]
 
 
-def load_states(session: Session, groups: Sequence[Group], lengths: Lengths) -> None:
-    """Load what is known of the commits of each group: their first deploys, and which of the same exist."""
-    matching = lengths.matching(shas.DEPLOYED, (key for group in groups for key in group.shas()))
+def _matching(
+    groups: Sequence[Group], keys: Callable[[Group], _Keys], column: shas.Column, lengths: Lengths
+) -> tuple[dict[_Key, list[str]], list[tuple[Group, str]], list[tuple[Any, ...]]]:
+    """Return the SHAs that match those of groups, each group with its own, and the rows to look these up."""
+    matching = lengths.matching(column, (key for group in groups for key in keys(group)))
     wanted = [
-        (group, sha) for group in groups for sha in {other for key in group.shas() for other in matching[key]}
+        (group, sha) for group in groups for sha in {other for key in keys(group) for other in matching[key]}
     ]
     rows = [
         (number, *group.target, sha, *group.deploys[0].order) for number, (group, sha) in enumerate(wanted)
     ]
+    return matching, wanted, rows
+
+
+def load_states(session: Session, groups: Sequence[Group], lengths: Lengths) -> None:
+    """Load what is known of the commits of each group: their first deploys, and which of the same exist."""
+    matching, wanted, rows = _matching(groups, Group.shas, shas.DEPLOYED, lengths)
     first = {
         number: ids for number, *ids in lookup_many(session, _SHA_POSITION, rows, statements.FIRST_OF_SHA)
     }
@@ -192,7 +207,7 @@ def _state(
 def _load_same(
     session: Session,
     groups: Sequence[Group],
-    matching: dict[tuple[tuple[str, ...], str], list[str]],
+    matching: dict[_Key, list[str]],
     states: dict[tuple[int, str], CommitState],
 ) -> None:
     asked = [
@@ -269,26 +284,14 @@ def load_reports(
 
 def load_mentions(session: Session, groups: Sequence[Group], lengths: Lengths) -> None:
     """Load which of the commits that may be new an earlier deploy of the target had."""
-    matching = lengths.matching(shas.MENTIONED, (key for group in groups for key in group.mentions()))
-    wanted = [
-        (group, sha)
-        for group in groups
-        if group.latest is not None
-        for sha in {other for key in group.mentions() for other in matching[key]}
-    ]
-    rows = [
-        (number, *group.target, sha, *group.deploys[0].order) for number, (group, sha) in enumerate(wanted)
-    ]
+    behind = [group for group in groups if group.latest is not None]
+    _, wanted, rows = _matching(behind, Group.mentions, shas.MENTIONED, lengths)
     for number, how in lookup_many(session, _SHA_POSITION, rows, statements.COMMIT_BEFORE):
         if how is not None:
             group, sha = wanted[number]
             group.before[sha] = how
     # Only a list may ask for it, and many deploys that bring nothing may lie before.
-    followers = [
-        group
-        for group in groups
-        if group.latest is not None and any(one.commits and not one.known for one in group.counting)
-    ]
+    followers = [group for group in behind if any(one.commits and not one.known for one in group.counting)]
     places = [(number, *group.target, *group.deploys[0].order) for number, group in enumerate(followers)]
     for number, at, id_, bare in lookup_many(session, POSITION, places, statements.LATEST_BROUGHT):
         if at is not None:
@@ -300,27 +303,13 @@ def load_remedies(session: Session, groups: Sequence[Group], lengths: Lengths, w
     back = [
         (group, deploy) for group in groups for deploy in group.counting if deploy.type in (ROLLBACK, HOTFIX)
     ]
-    rows: list[tuple[Any, ...]] = [
+    rows = [
         (number, *group.target, deploy.sha, *group.deploys[0].order, deploy.at - window)
         for number, (group, deploy) in enumerate(back)
     ]
     latest = lookup_many(session, f"{_SHA_POSITION}, since", rows, statements.LATEST_OTHER)
     others = {number: id_ for number, id_ in latest if id_ is not None}
-    undone = {(group.target, sha) for group in groups for deploy in group.counting for sha in deploy.reverts}
-    matching = lengths.matching(shas.MENTIONED, undone)
-    wanted = [
-        (group, sha)
-        for group in groups
-        for sha in {
-            other
-            for deploy in group.counting
-            for reverted in deploy.reverts
-            for other in matching[group.target, reverted]
-        }
-    ]
-    rows = [
-        (number, *group.target, sha, *group.deploys[0].order) for number, (group, sha) in enumerate(wanted)
-    ]
+    _, wanted, rows = _matching(groups, Group.undone, shas.MENTIONED, lengths)
     found = lookup_many(session, _SHA_POSITION, rows, statements.BROUGHT_BEFORE)
     brought = {number: id_ for number, id_ in found if id_ is not None}
     stored = read_deploys_by_id(session, {*others.values(), *brought.values()})

@@ -25,10 +25,8 @@ from gitdailies_dora.derived.update.attribution import (
     Span,
     by_cause,
     by_hand,
-    by_nothing,
     by_time,
     causes,
-    dismissed,
 )
 from gitdailies_dora.derived.update.packed_weeks import unpack
 from gitdailies_dora.derived.update.shas import Lengths
@@ -39,7 +37,7 @@ from gitdailies_dora.figures.history.corrections import (
     Corrections,
     of_incident,
 )
-from gitdailies_dora.figures.history.incidents import Occurrence, occurrences
+from gitdailies_dora.figures.history.incidents import NO_CAUSE, Occurrence, occurrences
 from gitdailies_dora.figures.history.settings import WIDE_WINDOW_US, FigureSettings
 from gitdailies_dora.sql.bulk import Lookup, execute_many, insert_many, lookup_many
 
@@ -82,12 +80,6 @@ class _Whole(NamedTuple):
         one = rows[0]
         return cls._make((one.id, *one[3:11], tuple(named)))
 
-    def periods(self) -> Iterator[tuple[int, int, str | None]]:
-        """Yield each cause with the moments from which and until which it is named."""
-        ends = [*(cause.since for cause in self.causes[1:]), FOREVER]
-        for (since, sha), until in zip(self.causes, ends, strict=True):
-            yield since, until, sha
-
     def row(self, span: Span) -> StoredIncident:
         deploy = span.deploy
         linked = (None, None, None) if deploy is None else (deploy.id, deploy.service, deploy.at)
@@ -109,7 +101,9 @@ def update(
     """
     paired = {whole.id: whole for whole in _paired(session, changed, settings)}
     near = {row.id for row in _near(session, changes, lengths, settings.window_us)}
-    near |= _corrected_to(changes, corrections)
+    # Those that corrections attribute to one of the changed deploys.
+    ids = {side.id for change in changes for side in change.sides} if corrections else ()
+    near |= {start for start, one in corrections.items() if one.deploy in ids}
     # A deleted event may have come back under its id, and its old row may be that of another incident.
     stored = {row.key: row for row in _rows(session, "id", {(i,) for i in near | paired.keys()}, _BY_ID)}
     stored |= {row.key: row for row in _rows(session, "repo, incident_id", changed, _OF_INCIDENT)}
@@ -131,7 +125,6 @@ _BY_ID, _OF_INCIDENT = statements.INCIDENTS_BY_ID, statements.OCCURRENCES
 
 
 def _paired(session: Session, incidents: set[IncidentKey], settings: FigureSettings) -> Iterator[_Whole]:
-    """Pair the starts and ends of incidents."""
     rows = [(incident,) for incident in sorted({incident for _, incident in incidents})]
     found = lookup_many(session, "incident_id", rows, statements.BODIES_OF_INCIDENT)
     bodies = (body for incident, repo, body in found if (settings.repo(repo), incident) in incidents)
@@ -160,8 +153,14 @@ def _near(
     columns = "repo, environment, service, since, until"
     yield from _rows(session, columns, between, statements.INCIDENTS_BETWEEN)
     yield from _rows(session, columns, first_named, statements.INCIDENTS_OF_SERVICE)
-    named = [side for side in sides if side.target[:2] in caused]
-    wanted = {((side.repo, side.environment), sha) for side in named for sha in _findable(side)}
+    # A cause finds a deploy by its own commit, and by those that it listed first.
+    wanted = {
+        (side.target[:2], sha)
+        for side in sides
+        if side.target[:2] in caused
+        for sha, how in side.commits.items()
+        if how == LISTED_FIRST or sha == side.sha
+    }
     causes = lengths.matching(shas.CAUSES, wanted)
     given = {(*where, sha) for where, sha in shas.by_sha(causes)}
     yield from _rows(session, "repo, environment, sha", given, statements.INCIDENTS_CAUSED_BY)
@@ -199,17 +198,6 @@ def _where_incidents_are(
     return later, {where[number] for number, _, cause in found if cause is not None}
 
 
-def _corrected_to(changes: Sequence[DeployChange], corrections: Corrections) -> set[str]:
-    """Return the starts that corrections attribute to one of the changed deploys."""
-    changed = {side.id for change in changes for side in change.sides}
-    return {start for start, one in corrections.items() if one.deploy in changed} if corrections else set()
-
-
-def _findable(side: StoredDeploy) -> Iterator[str]:
-    """Yield the commits by which a cause finds a deploy."""
-    return (sha for sha, how in side.commits.items() if how == LISTED_FIRST or sha == side.sha)
-
-
 def _attributed(
     session: Session,
     wholes: Sequence[_Whole],
@@ -235,12 +223,13 @@ def _attributed(
     }
     candidates = _candidates(session, caused, lengths)
     for whole in wholes:
-        for since, until, sha in whole.periods():
+        ends = [*(cause.since for cause in whole.causes[1:]), FOREVER]
+        for (since, sha), until in zip(whole.causes, ends, strict=True):
             if sha is None:
                 yield whole.row(by_time(whole.at, since, until, latest.get(whole.id), window))
                 continue
             if sha == NAMED_NONE:
-                yield whole.row(by_nothing(since, until, sha))
+                yield whole.row(Span(since, until, sha, None, NO_CAUSE))
                 continue
             found = candidates[(whole.repo, whole.environment), sha]
             for span in by_cause(whole.at, whole.service, sha, since, until, found):
@@ -250,15 +239,15 @@ def _attributed(
 def _corrected(
     session: Session, wholes: Sequence[_Whole], corrections: Corrections
 ) -> Iterator[StoredIncident]:
-    """Attribute incidents as corrections say."""
     chosen = (corrections[whole.id].deploy for whole in wholes)
     deploys = read_deploys_by_id(session, (id_ for id_ in chosen if id_ is not None))
     for whole in wholes:
         correction = corrections[whole.id]
         if correction.what == NOT_AN_INCIDENT:
-            yield whole.row(dismissed(whole.at))
+            # Its span is empty, so that it is in no figure.
+            yield whole.row(Span(whole.at, whole.at, None, None, NOT_AN_INCIDENT))
         elif correction.deploy is None:
-            yield whole.row(by_nothing(whole.at, FOREVER))
+            yield whole.row(Span(whole.at, FOREVER, None, None, NO_CAUSE))
         else:
             cause, where = deploys.get(correction.deploy), (whole.repo, whole.environment)
             if cause is not None and not (cause.counts and cause.target[:2] == where):

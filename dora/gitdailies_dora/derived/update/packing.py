@@ -88,7 +88,6 @@ def keep(session: Session, packed: Packed, renames: Renames) -> None:
 
 
 def _holds_from(session: Session, environment: str, span: TimeSpan, renames: Renames) -> int:
-    """Return the moment from which on what is packed of a week holds."""
     moments = [span.last]
     ended = ended_soon(session, Where(environment), span, FOREVER - 1, renames)
     for of_end in lookup_many(session, ENDED_COLUMNS, ended, statements.ENDED_SINCE):

@@ -17,7 +17,7 @@ from gitdailies_dora.events.records import change_log, spellings
 from gitdailies_dora.figures.history.commits import SHORTEST_SHA
 from gitdailies_dora.figures.history.events import HOUR_US, Deploy
 from gitdailies_dora.figures.history.repeats import DAY_US, is_late, may_be_late
-from gitdailies_dora.figures.history.services import Place, place, with_services
+from gitdailies_dora.figures.history.services import Place, with_services
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.sql.bulk import Lookup, lookup_many
 
@@ -42,11 +42,11 @@ class OtherReports:
     def with_services(self, deploys: Sequence[Deploy]) -> list[Deploy]:
         """Return deploys with the services that they take."""
         unnamed = [one for one in deploys if one.target.service is None]
-        services = self.services({place(one.target) for one in unnamed}, trusted=self._trusted)
+        services = self.services({one.target[:2] for one in unnamed}, trusted=self._trusted)
         for one in deploys:
-            if one.target.service is not None and place(one.target) in services:
-                services[place(one.target)].add(one.target.service)
-        near = [one for one in unnamed if services[place(one.target)]]
+            if one.target.service is not None and one.target[:2] in services:
+                services[one.target[:2]].add(one.target.service)
+        near = [one for one in unnamed if services[one.target[:2]]]
         return with_services(deploys, self._near(near, statements.NAMED_BETWEEN), _only(services))
 
     def services(self, places: Iterable[Place], *, trusted: bool = True) -> Services:
@@ -120,7 +120,6 @@ class OtherReports:
         }
 
     def _near(self, deploys: Iterable[Deploy], lookup: Lookup, before: int = HOUR_US) -> list[Deploy]:
-        """Return the reports from a time before deploys to an hour after them."""
         rows = self._spans(((one.target.repo, one.at) for one in deploys), before, HOUR_US)
         found = lookup_many(self._session, "name, since, until", rows, lookup, self._read_until)
         return list(parse_bodies(self._session, (body for (body,) in found), self._settings, FOREVER).deploys)

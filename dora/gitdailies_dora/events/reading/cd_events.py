@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from gitdailies_core.ci.job.git_url import slug
@@ -24,6 +24,7 @@ from gitdailies_core.error_text import got
 from gitdailies_core.errors import InvalidEvent
 from gitdailies_core.events.events import DEPLOYED, INCIDENT_RESOLVED, INCIDENT_STARTED, kind_of
 
+# How the types of CDEvents begin, and of tools that extend them.
 PREFIX = "dev.cdevents"
 _TYPE = re.compile(r"dev\.cdevents\.([a-z]+\.[a-z]+)(?:\.0\.[0-9]+\.[0-9]+(?:-.+)?)?")
 _KINDS: Mapping[str, Mapping[str, str]] = {
@@ -44,18 +45,6 @@ _WEB = re.compile(r"https?://")
 _CUSTOM = {"commitSHA": ("commitSHA", "commit", "sha"), "repo": ("repo", "repository")}
 
 
-class _Code(NamedTuple):
-    """A repository and a commit, as far as a package URL names them."""
-
-    repo: str | None = None
-    sha: str | None = None
-
-
-def is_cd_event(type_: str) -> bool:
-    """Return whether the type of a CloudEvent is one of CDEvents, or of tools that extend them."""
-    return type_.startswith(PREFIX)
-
-
 def event_of(type_: str, data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the event of ours in a CDEvent; *data* may also be an event of ours without its kind.
 
@@ -73,10 +62,10 @@ def event_of(type_: str, data: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(subject, Mapping):
         return {**given, **data}
     content, custom = _object(subject.get("content")), _object(data.get("customData"))
-    code = _code(content.get("artifactId"))
-    named = {"repo": _custom(custom, "repo") or code.repo}
+    repo, sha = _code(content.get("artifactId"))
+    named = {"repo": _custom(custom, "repo") or repo}
     if given["kind"] == DEPLOYED:
-        named["commitSHA"] = _custom(custom, "commitSHA") or code.sha
+        named["commitSHA"] = _custom(custom, "commitSHA") or sha
     for name, value in named.items():
         if not value:
             raise InvalidEvent(
@@ -84,7 +73,8 @@ def event_of(type_: str, data: Mapping[str, Any]) -> dict[str, Any]:
                 "or in subject.content.artifactId like pkg:github/OWNER/NAME@SHA",
                 name,
             )
-    known = {**given, **_fields(given["kind"], subject, content), **named, **_context(data)}
+    known = {**given, **_fields(given["kind"], subject, content), **named}
+    known["time"] = _object(data.get("context")).get("timestamp")
     event = {name: value for name, value in known.items() if value not in (None, "")}
     # A tool of ours puts its whole event there; others put what CDEvents have no field for.
     if custom.get("kind") == given["kind"]:
@@ -107,11 +97,6 @@ def _fields(kind: str, subject: Mapping[str, Any], content: Mapping[str, Any]) -
     return {**incident, "title": content.get("description")} if kind == INCIDENT_STARTED else incident
 
 
-def _context(data: Mapping[str, Any]) -> dict[str, Any]:
-    moment = _object(data.get("context")).get("timestamp")
-    return {} if moment is None else {"time": moment}
-
-
 def _custom(custom: Mapping[str, Any], field: str) -> str | None:
     for place in (custom, _object(custom.get("git"))):
         for name in _CUSTOM[field]:
@@ -120,22 +105,25 @@ def _custom(custom: Mapping[str, Any], field: str) -> str | None:
     return None
 
 
-def _code(package: Any) -> _Code:
-    """Read a package URL. A version that is no full SHA, such as a tag or a digest, is no commit."""
+def _code(package: Any) -> tuple[str | None, str | None]:
+    """Return the repository and the commit that a package URL names.
+
+    A version that is no full SHA, such as a tag or a digest, is no commit.
+    """
     found = _PACKAGE.fullmatch(package) if isinstance(package, str) else None
     if found is None:
-        return _Code()
+        return None, None
     kind, path, version, qualifiers = found[1].lower(), unquote(found[2]).strip("/"), found[3], found[4]
     # A plus is a space in forms, but not here.
     origin = parse_qs((qualifiers or "").replace("+", "%2B")).get("vcs_url", [""])[0].removeprefix("git+")
     address, _, revision = origin.rpartition("@")
     if address and _COMMIT.fullmatch(revision):
-        return _Code(slug(address), revision)
+        return slug(address), revision
     sha = version if version and _COMMIT.fullmatch(version) else None
     if kind in _HOSTED:
-        return _Code(path, sha)
+        return path, sha
     host, _, name = path.partition("/")
-    return _Code(name if kind == "golang" and "." in host else None, sha)
+    return name if kind == "golang" and "." in host else None, sha
 
 
 def _object(value: Any) -> Mapping[str, Any]:

@@ -86,7 +86,7 @@ def _event(attributes: Mapping[str, Any], data: Any) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise InvalidEvent(f"data: expected an event, got {got(data)}")
     type_, source, moment = attributes["type"], attributes["source"], attributes.get("time")
-    event = dict(cd_events.event_of(type_, data) if cd_events.is_cd_event(type_) else data)
+    event = dict(cd_events.event_of(type_, data) if type_.startswith(cd_events.PREFIX) else data)
     # The kind is the last part of a type like `com.example.deployed`.
     _complete(event, "kind", type_.rpartition(".")[2])
     _complete(event, "id", _id(source, attributes["id"]))

@@ -1,8 +1,12 @@
-"""What goes with events that were deleted: all that other tables say of them."""
+"""What goes with events that were deleted: all that other tables say of them. Of erased ones, a hash stays.
+
+The hash of its id is enough to recognize a repeat. Each function runs inside a transaction of its caller.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -12,6 +16,13 @@ from gitdailies_dora.events.records import change_log, corrections, senders, spe
 
 # The end of a statement that deletes events; `forget` takes what it returns.
 DELETED = "RETURNING id, repo, incident_id, key_id, body, received_at"
+# Delete the next events that happened before a moment, up to a number.
+DELETE_OLD = (
+    "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE time < ? ORDER BY seq LIMIT ?)"  # noqa: S608  a constant
+    f" {DELETED}"
+)
+_REMEMBER = "INSERT INTO erased_events (hash, at) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_HASH_LENGTH = 32
 
 
 def forget(session: Session, deleted: Sequence[Sequence[Any]], now: int) -> None:
@@ -21,3 +32,13 @@ def forget(session: Session, deleted: Sequence[Sequence[Any]], now: int) -> None
     senders.forget(session, ((orjson.loads(body), key) for *_, key, body, _ in deleted))
     noted = [(id_, repo, incident) for id_, repo, incident, *_ in deleted if repo is not None]
     change_log.note_changes(session, noted, now)
+
+
+def remember(session: Session, ids: Iterable[str], at: int) -> None:
+    """Remember that the events with these ids were erased *at* (µs)."""
+    session.executemany(_REMEMBER, [(hash_, at) for hash_ in hashes(ids)])
+
+
+def hashes(ids: Iterable[str]) -> dict[str, str]:
+    """Return ids by what is stored of those of erased events."""
+    return {hashlib.sha256(id_.encode()).hexdigest()[:_HASH_LENGTH]: id_ for id_ in ids}

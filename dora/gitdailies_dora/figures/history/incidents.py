@@ -14,6 +14,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import NamedTuple, TypeAlias
 
 from gitdailies_core.values.deploy_target import DeployTarget
@@ -198,7 +199,6 @@ class Linker:
         return Link(latest, BY_TIME, services=strange_to(occurrence.target.service, filter(None, named)))
 
     def _chosen(self, occurrence: Occurrence, id_: str) -> Deploy | None:
-        """Return the deploy that a correction names, if it counts at the target of the incident."""
         deploy, target = self._by_id.get(id_), occurrence.target
         if deploy is None or deploy.target[:2] != target[:2]:
             return None
@@ -213,8 +213,8 @@ class Linker:
         candidates = of_service or found
         before = [deploy for deploy in candidates if deploy.at <= occurrence.began_at]
         if before:
-            return max(before, key=_order)
-        return min(candidates, key=_order, default=None)
+            return max(before, key=attrgetter("order"))
+        return min(candidates, key=attrgetter("order"), default=None)
 
     def _latest(self, occurrence: Occurrence, *, elsewhere: bool = False) -> Deploy | None:
         target = occurrence.target
@@ -228,7 +228,7 @@ class Linker:
         latest: Deploy | None = None
         for deploys in candidates:
             index = bisect_right(deploys, occurrence.began_at, key=lambda deploy: deploy.at)
-            if index and (latest is None or _order(deploys[index - 1]) > _order(latest)):
+            if index and (latest is None or deploys[index - 1].order > latest.order):
                 latest = deploys[index - 1]
         return latest
 
@@ -236,7 +236,3 @@ class Linker:
 def reach(window: int, wide: object) -> int:
     """Return how long (µs) before an incident a deploy of another service may be its cause."""
     return window if wide is not None else max(window, WIDE_WINDOW_US)
-
-
-def _order(deploy: Deploy) -> tuple[int, str]:
-    return deploy.order

@@ -240,7 +240,6 @@ def is_several(deploy: Deploy, several_from: Mapping[str, Order]) -> bool:
 
 
 def _timed(deploy: Deploy, commits: Iterable[Commit]) -> tuple[NewCommit, ...]:
-    """Return commits once each, with their lead times."""
     own = CommitSet()
     found = []
     for commit in commits:

@@ -57,13 +57,10 @@ class TargetRemedies:
     def add_earlier(self, forward: Collection[Deploy], brought: Iterable[tuple[str, Deploy]]) -> None:
         """Add earlier deploys: some that are no rollbacks, and some that brought a commit."""
         if forward:
-            self._add_forward(forward)
+            known = {deploy.id: deploy for deploy in (*self._forward, *forward)}
+            self._forward = sorted(known.values(), key=lambda deploy: deploy.order)
         for sha, deploy in brought:
             self._brought.add(sha, deploy)
-
-    def _add_forward(self, forward: Iterable[Deploy]) -> None:
-        known = {deploy.id: deploy for deploy in (*self._forward, *forward)}
-        self._forward = sorted(known.values(), key=lambda deploy: deploy.order)
 
     def take(self, deploy: Deploy, new: NewCommits) -> tuple[Remedy, ...]:
         """Return what the next deploy of the target remedies. *new* are the commits that it brought."""

@@ -32,6 +32,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import NamedTuple
 
 from gitdailies_core.values.deploy_target import DeployTarget
@@ -107,19 +108,12 @@ class TargetState:
     It holds the latest counting deploy, and a `CommitState` for each SHA that was deployed.
     """
 
-    def __init__(self, *, count_same_commit: bool) -> None:
+    def __init__(
+        self, latest: Deploy | None, commits: CommitMap[CommitState], *, count_same_commit: bool
+    ) -> None:
         self._count_same_commit = count_same_commit
-        self._latest: Deploy | None = None
-        self._commits: CommitMap[CommitState] = CommitMap()
-
-    @classmethod
-    def resumed(
-        cls, latest: Deploy | None, commits: CommitMap[CommitState], *, count_same_commit: bool
-    ) -> TargetState:
-        """Return the state after earlier deploys: the latest counting one, and what is known of commits."""
-        state = cls(count_same_commit=count_same_commit)
-        state._latest, state._commits = latest, commits
-        return state
+        self._latest = latest
+        self._commits = commits
 
     def take(self, deploy: Deploy) -> Deploy | Repeat:
         """Return the next deploy of the target as it counts, or as a repeat."""
@@ -157,12 +151,14 @@ class TargetState:
             return Repeat(deploy, SAME_COMMIT, latest)
         if same_run is not None:
             return Repeat(deploy, SAME_RUN, same_run)
-        counted = min((s.counted for s in states if s.counted is not None), key=_order, default=None)
+        counted = min(
+            (s.counted for s in states if s.counted is not None), key=attrgetter("order"), default=None
+        )
         if latest is None or counted is None:
             return deploy
         if not any(deploy.exact in state.environments for state in states):
             return Repeat(deploy, LATER_WAVE, counted)
-        first = min((state.first for state in states), key=_order)
+        first = min((state.first for state in states), key=attrgetter("order"))
         reported = any(deploy.reporter in state.reporters for state in states)
         if deploy.at - first.at <= HOUR_US and not reported:
             return Repeat(deploy, OTHER_REPORTER, counted)
@@ -170,9 +166,10 @@ class TargetState:
         if other is not None:
             return Repeat(deploy, OTHER_REPORTER, other)
         replaced = min(
-            (s.counted for s in self._commits.find(latest.sha) if s.counted is not None), key=_order
+            (s.counted for s in self._commits.find(latest.sha) if s.counted is not None),
+            key=attrgetter("order"),
         )
-        if _order(counted) < _order(replaced):
+        if counted.order < replaced.order:
             return deploy._replace(type=ROLLBACK, known=True, back_to=counted.at)
         return deploy._replace(known=True)
 
@@ -184,14 +181,14 @@ class TargetState:
 
 def classify(deploys: Iterable[Deploy], settings: FigureSettings) -> Classified:
     """Tell the counting deploys from the repeats; *deploys* are in order."""
-    targets: dict[DeployTarget, TargetState] = {}
+    same = settings.count_same_commit
+    targets: dict[DeployTarget, TargetState] = defaultdict(
+        lambda: TargetState(None, CommitMap(), count_same_commit=same)
+    )
     counting: list[Deploy] = []
     repeats: dict[str, Repeat] = {}
     for deploy in deploys:
-        state = targets.get(deploy.target)
-        if state is None:
-            state = targets[deploy.target] = TargetState(count_same_commit=settings.count_same_commit)
-        taken = state.take(deploy)
+        taken = targets[deploy.target].take(deploy)
         if isinstance(taken, Repeat):
             repeats[deploy.id] = taken
         else:
@@ -223,7 +220,9 @@ def classify_history(history: History, settings: FigureSettings) -> Classified:
 def _late(deploy: Deploy, every: Sequence[Deploy]) -> bool:
     if not may_be_late(deploy):
         return False
-    since, until = (bisect_left(every, deploy.at + span, key=_time) for span in (-DAY_US, HOUR_US + 1))
+    since, until = (
+        bisect_left(every, deploy.at + span, key=attrgetter("at")) for span in (-DAY_US, HOUR_US + 1)
+    )
     return is_late(deploy, every[since:until])
 
 
@@ -248,7 +247,7 @@ def with_reports(deploy: Deploy, repeats: Iterable[Deploy], *, late: bool) -> De
 
     *late* says that it is a slow job.
     """
-    soon = sorted((one for one in repeats if one.at - deploy.at <= HOUR_US), key=_order)
+    soon = sorted((one for one in repeats if one.at - deploy.at <= HOUR_US), key=attrgetter("order"))
     first = next((one for one in soon if one.commits), None)
     if deploy.commits is None and first is not None:
         deploy = deploy._replace(
@@ -276,7 +275,7 @@ def _same_run(deploy: Deploy, states: Iterable[CommitState]) -> Deploy | None:
         for says, earlier in state.runs.get((deploy.run, deploy.attempt), {}).items()
         if deploy.says in ("", says)
     ]
-    return min(found, key=_order, default=None)
+    return min(found, key=attrgetter("order"), default=None)
 
 
 def _of_other_reporter(deploy: Deploy, states: Iterable[CommitState]) -> Deploy | None:
@@ -291,11 +290,3 @@ def _of_other_reporter(deploy: Deploy, states: Iterable[CommitState]) -> Deploy 
     if deploy.says and known:
         return max(known, key=lambda one: one.deploy.order).counts_as
     return min(mixed, key=lambda one: one.deploy.order).counts_as if mixed else None
-
-
-def _order(deploy: Deploy) -> tuple[int, str]:
-    return deploy.order
-
-
-def _time(deploy: Deploy) -> int:
-    return deploy.at

@@ -24,11 +24,6 @@ from gitdailies_dora.figures.history.events import HOUR_US, Deploy
 Place: TypeAlias = tuple[str, str | None]  # repository and environment
 
 
-def place(target: DeployTarget) -> Place:
-    """Return the repository and environment of a target."""
-    return target.repo, target.environment
-
-
 def of_one_deploy(one: Deploy, other: Deploy) -> bool:
     """Whether reports by two reporters may be of one deploy: of one commit, within an hour."""
     return (
@@ -56,11 +51,11 @@ def with_services(
     near: dict[tuple[Place, str, int], list[Deploy]] = defaultdict(list)
     for one in named:
         for hour in range(-1, 2):
-            near[place(one.target), one.sha[:SHORTEST_SHA], one.at // HOUR_US + hour].append(one)
+            near[one.target[:2], one.sha[:SHORTEST_SHA], one.at // HOUR_US + hour].append(one)
     found = list(deploys)
     for index, deploy in enumerate(found):
         if deploy.target.service is None:
-            where = place(deploy.target)
+            where = deploy.target[:2]
             around = near.get((where, deploy.sha[:SHORTEST_SHA], deploy.at // HOUR_US), ())
             reports = [one for one in around if of_one_deploy(deploy, one)]
             first = min(reports, key=lambda one: one.order, default=None)
@@ -76,5 +71,5 @@ def only_services(targets: Iterable[DeployTarget]) -> dict[Place, str]:
     named: dict[Place, set[str]] = defaultdict(set)
     for target in targets:
         if target.service is not None:
-            named[place(target)].add(target.service)
+            named[target[:2]].add(target.service)
     return {where: next(iter(services)) for where, services in named.items() if len(services) == 1}

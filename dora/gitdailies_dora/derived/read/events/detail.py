@@ -6,16 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from gitdailies_core.events.events import DEPLOYED, INCIDENT_STARTED
-from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.database import Session
-from gitdailies_server.storage.timestamps import from_us
+from gitdailies_server.storage.timestamps import text_of_us
 from msgspec import Raw, structs
 
 from gitdailies_dora.derived.model.deploys import StoredDeploy
-from gitdailies_dora.derived.model.incidents import StoredIncident
+from gitdailies_dora.derived.model.incidents import KnownSpan, StoredIncident
 from gitdailies_dora.derived.read import answers
 from gitdailies_dora.derived.read.events.related import Found, RelatedReader
 from gitdailies_dora.events.listing import with_arrival
@@ -114,7 +112,7 @@ class _References:
         """Return references to starts, each with when the occurrence ended; None while it is open."""
         return tuple(
             answers.IncidentReference(
-                **structs.asdict(ref), ended_at=None if row.ended_at is None else _text(row.ended_at)
+                **structs.asdict(ref), ended_at=None if row.ended_at is None else text_of_us(row.ended_at)
             )
             for row in rows
             if (ref := self.one(row.id)) is not None
@@ -145,15 +143,15 @@ def _deploy(reader: RelatedReader, found: Found) -> answers.DeployDetail:
     evidence = evidence_of(judged, hows, remedied=bool(remedied_by), by_evidence=by_evidence)
     recovery: tuple[float | None, str | None] = (None, None)
     if evidence:
-        outage = first_outage(map(_AttributedIncident.of, troubles))
+        outage = first_outage(KnownSpan.at(reader.now, row.at, row.ended_at, row.merged) for row in incidents)
         recovery = _recovery(outage, [at - found.at for _, at in remedied_by])
     return answers.DeployDetail(
         definitions=DEFINITIONS,
-        as_of=_text(reader.now),
+        as_of=text_of_us(reader.now),
         event=_full(found),
         state=_deploy_state(reader, found, outcome, failed=bool(evidence)),
         evidence=evidence or None,
-        settled_at=_text(found.at + reader.settings.window_us),
+        settled_at=text_of_us(found.at + reader.settings.window_us),
         type=type_,
         commits=tuple(_commit(change, found.at) for change in changes),
         commits_unknown=UNKNOWN.get(unknown),
@@ -199,7 +197,7 @@ def _incident(reader: RelatedReader, found: Found) -> answers.IncidentDetail:
     )
     return answers.IncidentDetail(
         definitions=DEFINITIONS,
-        as_of=_text(reader.now),
+        as_of=text_of_us(reader.now),
         event=_full(found),
         state=_incident_state(found, row, occurrences),
         duration_seconds=None if end is None else (end.at - found.at) / 1_000_000,
@@ -223,7 +221,6 @@ def _incident(reader: RelatedReader, found: Found) -> answers.IncidentDetail:
 
 
 def _end(reader: RelatedReader, found: Found) -> answers.RelatedEvents:
-    """Return what is related to the end of an incident."""
     ended = [row for row in reader.occurrences(found) if row.end_id == found.id]
     merged_into = reader.start_of(found.texts.get("mergedInto"))
     causes = [row.deploy for row in ended if row.deploy is not None]
@@ -260,18 +257,19 @@ def _correction(reader: RelatedReader, key: str) -> answers.EventCorrection | No
     made = reader.correction(key)
     if made is None:
         return None
-    at = _text(made.at)
+    at = text_of_us(made.at)
     return answers.EventCorrection(
         what=made.what, deploy=made.deploy, reason=made.reason, by=made.actor, at=at
     )
 
 
 def _move(reader: RelatedReader, id_: str) -> answers.EventMove | None:
-    """Return the move of an event to another repository, or None."""
     made = reader.correction(key_of(id_, MOVED))
     if made is None:
         return None
-    return answers.EventMove(repo=made.deploy or "", reason=made.reason, by=made.actor, at=_text(made.at))
+    return answers.EventMove(
+        repo=made.deploy or "", reason=made.reason, by=made.actor, at=text_of_us(made.at)
+    )
 
 
 def _timeline(
@@ -285,7 +283,7 @@ def _timeline(
     remedies = [timeline.Happening(id_, at) for id_, at in remedied_by]
     return tuple(
         answers.TimelineStep(
-            time=_text(node.at),
+            time=text_of_us(node.at),
             what=node.what,
             id=node.id or None,
             sha=node.sha or None,
@@ -295,18 +293,6 @@ def _timeline(
         )
         for node in timeline.timeline_of(deployed, changes, troubles, remedies, reader.now)
     )
-
-
-class _AttributedIncident(NamedTuple):
-    """An incident of a deploy, as the figures see it."""
-
-    began_at: int
-    ended_at: int | None
-    merged: bool
-
-    @classmethod
-    def of(cls, trouble: timeline.Trouble) -> _AttributedIncident:
-        return cls(trouble.start.at, None if trouble.end is None else trouble.end.at, trouble.merged)
 
 
 def _trouble(row: StoredIncident) -> timeline.Trouble:
@@ -330,7 +316,7 @@ def _commit(change: timeline.DeployedCommit, deployed_at: int) -> answers.Commit
     lead = change.lead_time(deployed_at)
     return answers.CommitDetail(
         sha=change.sha,
-        time=None if change.at is None else _text(change.at),
+        time=None if change.at is None else text_of_us(change.at),
         new=change.new,
         outside=change.outside,
         lead_time_seconds=None if lead is None else lead / 1_000_000,
@@ -340,7 +326,3 @@ def _commit(change: timeline.DeployedCommit, deployed_at: int) -> answers.Commit
 def _full(found: Found) -> Raw:
     """Return the JSON of an event in full, with when it was received."""
     return Raw(with_arrival(found.body, found.received_at).encode())
-
-
-def _text(at: int) -> str:
-    return text_of(from_us(at))

@@ -166,7 +166,6 @@ def check(wanted: Wanted, teams: Teams) -> None:
 
 
 def _kinds(wanted: Wanted) -> list[str]:
-    """Return the kinds of events that may have the outcome."""
     kind = wanted.filters.get(KIND)
     if kind and kind not in OUTCOMES:
         raise refusal("request", f"outcome: events of the kind {kind} have none; choose another kind")

@@ -5,7 +5,6 @@ An incident that is open says so first, since the list can be filtered by it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from gitdailies_core.events.events import DEPLOYED, INCIDENT_STARTED
@@ -67,7 +66,8 @@ def listed(
         return [ListedResult(event, "", False) for event in found]
     asked = [Event(event.seq, event.id, "", event.body) for event in found]
     judged = verdicts(session, asked, Selection.all_until(now), settings)
-    still = _open(session, found, now)
+    starts = [(event.id,) for event in found if event.kind == INCIDENT_STARTED]
+    still = {id_ for (id_,) in lookup_many(session, "id", starts, statements.OPEN_STARTS, now, now, now)}
     results = [_result(event, of) for event, of in zip(found, judged, strict=True)]
     return [
         ListedResult(event, f"{OPEN}, {word}", bad=True)
@@ -75,12 +75,6 @@ def listed(
         else ListedResult(event, word, word in _BAD)
         for event, word in zip(found, results, strict=True)
     ]
-
-
-def _open(session: Session, found: Sequence[StoredEvent], now: int) -> set[str]:
-    """Return the ids of the starts whose incident is open at *now* (µs)."""
-    starts = [(event.id,) for event in found if event.kind == INCIDENT_STARTED]
-    return {id_ for (id_,) in lookup_many(session, "id", starts, statements.OPEN_STARTS, now, now, now)}
 
 
 def _result(event: StoredEvent, of: tuple[Verdict, ...]) -> str:

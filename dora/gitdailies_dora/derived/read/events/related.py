@@ -174,7 +174,6 @@ class RelatedReader:
         return sorted(rows_, key=lambda row: (row.at, row.id))[-_MOST:]
 
     def _known(self, columns: str, given: Sequence[tuple[str, ...]], lookup: Lookup) -> list[StoredIncident]:
-        """Return rows of incidents as they were at the moment."""
         found = (StoredIncident(*row) for row in lookup_many(self._session, columns, given, lookup))
         return [_until(row, self.now) for row in found if row.is_known(self.now)]
 
@@ -216,7 +215,6 @@ class RelatedReader:
 
 
 def _until(row: StoredIncident, now: int) -> StoredIncident:
-    """Return a row without an end that comes later."""
     if row.ended_at is None or row.ended_at <= now:
         return row
     return row._replace(ended_at=None, end_id=None, merged=0)

@@ -130,7 +130,6 @@ def _tokens() -> None:
 
 
 def _sign_ins() -> None:
-    """Sign in with accounts of other systems."""
     op.create_table(
         "identities",
         sa.Column("hash", sa.LargeBinary, primary_key=True),
@@ -160,7 +159,6 @@ def _screens() -> None:
 
 
 def _decisions() -> None:
-    """Corrections of events, and lines of the review."""
     op.create_table(
         "corrections",
         sa.Column("event", sa.Text, primary_key=True),
