@@ -208,14 +208,17 @@ class Start(NamedTuple):
     elsewhere: bool = False
 
 
-PUSHED, TAGGED = Start("push", True), Start("tag", True)
-SCHEDULED, BY_HAND = Start("schedule", False), Start("manual", False)
-# By hand, for the commit of an earlier run.
-PROMOTED = Start("manual", True)
-# Such as a pull request or a deployment: the run is of its commit.
-OF_A_COMMIT, OF_NO_COMMIT = Start("other", True), Start("other", False)
-# A push or a tag, where a later attempt, a forced push or a tag that was moved looks the same.
-PERHAPS_PUSHED = Start(None, True)
+class Starts:
+    """The starts that platforms tell of."""
+
+    PUSHED, TAGGED = Start("push", True), Start("tag", True)
+    SCHEDULED, BY_HAND = Start("schedule", False), Start("manual", False)
+    # By hand, for the commit of an earlier run.
+    PROMOTED = Start("manual", True)
+    # Such as a pull request or a deployment: the run is of its commit.
+    OF_A_COMMIT, OF_NO_COMMIT = Start("other", True), Start("other", False)
+    # A push or a tag, where a later attempt, a forced push or a tag that was moved looks the same.
+    PERHAPS_PUSHED = Start(None, True)
 
 
 class Resource(NamedTuple):

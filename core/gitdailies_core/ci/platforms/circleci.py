@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from gitdailies_core.ci.job.facts import BY_HAND, PROMOTED, Facts, Run, Variables, full_sha
+from gitdailies_core.ci.job.facts import Facts, Run, Starts, Variables, full_sha
 from gitdailies_core.ci.job.table import Table
 from gitdailies_core.ci.reporting.console import Step, texts
 from gitdailies_core.ci.reporting.platform import Platform
@@ -90,7 +90,7 @@ def _of_deploys(variables: Variables) -> dict[str, Any]:
     back = variables.first("PIPELINE_DEPLOY_CURRENT_VERSION", "PIPELINE_DEPLOY_REASON")
     sha = full_sha(version)
     found = {
-        "start": PROMOTED,
+        "start": Starts.PROMOTED,
         "environment": variables.first("PIPELINE_DEPLOY_ENVIRONMENT_NAME"),
         "service": variables.first("PIPELINE_DEPLOY_COMPONENT_NAME"),
         "type": "rollback" if back else None,
@@ -100,7 +100,11 @@ def _of_deploys(variables: Variables) -> dict[str, Any]:
     tip = full_sha(variables.first(*CIRCLECI_TABLE.sha)) or ""
     warning = f"the pipeline deploys version {got(version)}, the run is of {tip[:7]}, which is reported; "
     # A job may check that version out by itself.
-    return {**found, "start": BY_HAND, "warnings": (warning + "set sha to the commit of that version",)}
+    return {
+        **found,
+        "start": Starts.BY_HAND,
+        "warnings": (warning + "set sha to the commit of that version",),
+    }
 
 
 def _circleci_run(variables: Variables) -> Run | None:

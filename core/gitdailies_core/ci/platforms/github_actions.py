@@ -13,16 +13,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from gitdailies_core.ci.job.facts import (
-    BY_HAND,
-    OF_A_COMMIT,
-    OF_NO_COMMIT,
-    PERHAPS_PUSHED,
-    PUSHED,
-    SCHEDULED,
-    TAGGED,
     Facts,
     Run,
     Start,
+    Starts,
     Target,
     Variables,
     at,
@@ -55,10 +49,10 @@ GITHUB_TABLE = Table(
     started=("GITHUB_EVENT_NAME",),
     # Those whose words need no payload.
     starts={
-        "push": PERHAPS_PUSHED,
-        "schedule": SCHEDULED,
-        "workflow_dispatch": BY_HAND,
-        "repository_dispatch": BY_HAND,
+        "push": Starts.PERHAPS_PUSHED,
+        "schedule": Starts.SCHEDULED,
+        "workflow_dispatch": Starts.BY_HAND,
+        "repository_dispatch": Starts.BY_HAND,
         **dict.fromkeys(
             (
                 *("create", "deployment", "merge_group", "page_build"),
@@ -70,11 +64,11 @@ GITHUB_TABLE = Table(
                 ),
                 *("registry_package", "release"),
             ),
-            OF_A_COMMIT,
+            Starts.OF_A_COMMIT,
         ),
         "deployment_status": Start("other", True, elsewhere=True),
         **dict.fromkeys(("check_run", "check_suite", "status"), Start(None, True, elsewhere=True)),
-        "workflow_run": PERHAPS_PUSHED,
+        "workflow_run": Starts.PERHAPS_PUSHED,
     },
 )
 
@@ -96,18 +90,22 @@ def _start(name: str, payload: Mapping[str, Any], facts: Facts) -> Start:
     if name == "workflow_run":
         behind = at(payload, "workflow_run.event") or ""
         if behind == "push" and any(target.unsure for target in facts.targets):
-            return PERHAPS_PUSHED
-        trigger = PUSHED.trigger if behind == "push" else GITHUB_TABLE.starts.get(behind, OF_A_COMMIT).trigger
+            return Starts.PERHAPS_PUSHED
+        trigger = (
+            Starts.PUSHED.trigger
+            if behind == "push"
+            else GITHUB_TABLE.starts.get(behind, Starts.OF_A_COMMIT).trigger
+        )
         return Start(trigger if behind else None, True)
     if name == "create" and at(payload, "ref_type") == "tag":
-        return TAGGED
+        return Starts.TAGGED
     if name == "push" and isinstance(payload.get("forced"), bool):
         if tag_of(at(payload, "ref")):
-            return TAGGED if payload.get("created") is True else OF_A_COMMIT
-        return OF_A_COMMIT if payload["forced"] else PUSHED
+            return Starts.TAGGED if payload.get("created") is True else Starts.OF_A_COMMIT
+        return Starts.OF_A_COMMIT if payload["forced"] else Starts.PUSHED
     if name.startswith(_PULL_REQUEST):
-        return OF_A_COMMIT
-    return facts.start if facts.start != Start() or not name else OF_NO_COMMIT
+        return Starts.OF_A_COMMIT
+    return facts.start if facts.start != Start() or not name else Starts.OF_NO_COMMIT
 
 
 def _about(variables: Variables, event: Any) -> Facts:

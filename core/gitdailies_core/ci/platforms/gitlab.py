@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gitdailies_core.ci.job.facts import OF_A_COMMIT, OF_NO_COMMIT, Facts, Run, Variables
+from gitdailies_core.ci.job.facts import Facts, Run, Starts, Variables
 from gitdailies_core.ci.job.table import Table
 from gitdailies_core.ci.reporting.console import SAME_NAMES, Step, texts
 from gitdailies_core.ci.reporting.platform import Platform
@@ -40,15 +40,15 @@ GITLAB_TABLE = Table(
     before=("CI_COMMIT_BEFORE_SHA",),
     started=("CI_PIPELINE_SOURCE",),
     starts={
-        "push": OF_A_COMMIT,
-        "merge_request_event": OF_A_COMMIT,
-        "external_pull_request_event": OF_A_COMMIT,
+        "push": Starts.OF_A_COMMIT,
+        "merge_request_event": Starts.OF_A_COMMIT,
+        "external_pull_request_event": Starts.OF_A_COMMIT,
         **dict.fromkeys(
             (
                 *("api", "chat", "ondemand_dast_scan", "ondemand_dast_validation", "parent_pipeline"),
                 *("pipeline", "schedule", "security_orchestration_policy", "trigger", "web", "webide"),
             ),
-            OF_NO_COMMIT,
+            Starts.OF_NO_COMMIT,
         ),
     },
 )
