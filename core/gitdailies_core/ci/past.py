@@ -65,9 +65,8 @@ def inputs_of(parameters: Mapping[str, str]) -> Inputs:
     Raises UsageError for a wrong value, and if `repo` is not exactly one repository.
     """
     repos = [parameters["repo"]] if "repo" in parameters else []
-    inputs = Inputs.make(
-        repos=repos, **{name: parameters.get(name) for name in ("environment", "service", "type")}
-    )
+    texts = {name: parameters.get(name) for name in ("environment", "service", "type")}
+    inputs = Inputs.make(texts, repos=repos)
     if len(inputs.repos) != len(repos) or any(repo.sha for repo in inputs.repos):
         raise UsageError("--with: expected one repository, as repo=owner/name, got something else")
     # A repository may have had another name.

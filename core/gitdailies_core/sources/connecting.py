@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
+from urllib.parse import quote
 
 from gitdailies_core.errors import UsageError
 from gitdailies_core.sources.fields import Fields
@@ -56,6 +57,12 @@ class Made(NamedTuple):
     def at(cls, path: str, what: str, id_: str) -> Made:
         """Return what is deleted by a request to *path*, also where somebody deleted it before."""
         return cls(what, id_, Call(f"delete the {what}", DELETE, path, None, _GONE))
+
+    @classmethod
+    def of(cls, row: Fields, path: str, what: str = "webhook") -> Made:
+        """Return what a *row* of the listing at *path* describes."""
+        id_ = row.text("id")
+        return cls.at(f"{path}/{quote(id_, safe='')}", what, id_)
 
 
 class Step(NamedTuple):

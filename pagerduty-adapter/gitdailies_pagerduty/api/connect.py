@@ -15,6 +15,7 @@ from gitdailies_core.sources.connecting import POST, Call, Lookup, Made, Step, T
 from gitdailies_pagerduty.api import rest
 
 _PATH = "/webhook_subscriptions"
+_WHAT = "webhook subscription"
 EVENTS = (
     "incident.triggered",
     "incident.resolved",
@@ -47,7 +48,7 @@ class Connect(Vendor):
             for row in rows:
                 method = row.optional_object("delivery_method")
                 if method is not None and method.raw("url") == target.url:
-                    yield _made(row)
+                    yield Made.of(row, _PATH, _WHAT)
             offset += len(rows)
             if page.raw("more") is not True or not rows:
                 return
@@ -65,7 +66,7 @@ class Connect(Vendor):
         return (
             Step(
                 Call("make the webhook subscription", POST, _PATH, body),
-                lambda answer: _made(answer.object("webhook_subscription")),
+                lambda answer: Made.of(answer.object("webhook_subscription"), _PATH, _WHAT),
                 _secret,
             ),
         )
@@ -80,11 +81,6 @@ def _filter(parameters: Mapping[str, str]) -> Mapping[str, str]:
     for name, value in parameters.items():
         return {"type": f"{name}_reference", "id": value}
     return {"type": "account_reference"}
-
-
-def _made(row: Fields) -> Made:
-    id_ = row.text("id")
-    return Made.at(f"{_PATH}/{id_}", "webhook subscription", id_)
 
 
 def _secret(answer: Fields) -> Secret:

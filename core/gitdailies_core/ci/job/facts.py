@@ -76,6 +76,11 @@ def repo_of(address: str | None) -> str | None:
     return slug(address) if address else None
 
 
+def are_two(one: str | None, other: str | None) -> bool:
+    """Whether both are known, and not the name of one repository. Hosts ignore the case."""
+    return bool(one and other and one.lower() != other.lower())
+
+
 def later_attempt(text: str | None) -> str | None:
     """Return the number of an attempt, or None for the first one and for none."""
     text = given(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from gitdailies_core.ci.job.facts import Facts, Variables
@@ -36,10 +35,6 @@ def _bitbucket_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001
     return BITBUCKET_TABLE.read(variables, url=url, status_of="the script")
 
 
-def _bitbucket_token(environ: Mapping[str, str], audience: str) -> str:  # noqa: ARG001  the step names it
-    return environ.get("BITBUCKET_STEP_OIDC_TOKEN", "")
-
-
 BITBUCKET = Platform(
     word="bitbucket",
     title="Bitbucket Pipelines",
@@ -52,7 +47,8 @@ BITBUCKET = Platform(
             "; set GITDAILIES_WEBHOOK_KEY as a secured variable of the workspace, repository or deployment"
         ),
         folder="BITBUCKET_CLONE_DIR",
-        oidc=_bitbucket_token,
+        # The step names the audience.
+        oidc=lambda environ, _audience: environ.get("BITBUCKET_STEP_OIDC_TOKEN", ""),
         no_oidc="; give the step `oidc: {audiences: [AUDIENCE]}`",
     ),
 )

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from gitdailies_core.ci.job.facts import Facts, Run, Starts, Variables, later_attempt, repo_of
+from gitdailies_core.ci.job.facts import Facts, Run, Starts, Variables, are_two, later_attempt, repo_of
 from gitdailies_core.ci.job.table import Table
 from gitdailies_core.ci.reporting.console import SAME_NAMES, Step, texts
 from gitdailies_core.ci.reporting.platform import Platform
@@ -79,8 +79,7 @@ def _buildkite_forked(variables: Variables, branch: str | None) -> bool:
     if branch and ":" in branch:
         return True
     own, theirs = variables.first(*BUILDKITE_TABLE.repo_url), variables.first("BUILDKITE_PULL_REQUEST_REPO")
-    here, there = repo_of(own), repo_of(theirs)
-    return bool(there and here and there.lower() != here.lower())
+    return are_two(repo_of(own), repo_of(theirs))
 
 
 def _buildkite_inputs(environ: Mapping[str, str]) -> dict[str, str]:

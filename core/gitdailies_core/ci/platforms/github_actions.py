@@ -19,6 +19,7 @@ from gitdailies_core.ci.job.facts import (
     Starts,
     Target,
     Variables,
+    are_two,
     at,
     branch_of,
     commit,
@@ -180,11 +181,6 @@ def _of_variables(
         no_branch = no_branch or f"the run is of tag {tag}"
     target = Target(repo=repo, no_branch=no_branch, **of_target)
     return GITHUB_TABLE.read(variables, targets=(target,), url=url, **known)
-
-
-def _github_inputs(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the raw text of each input, by name. The action passes it as INPUT_NAME."""
-    return texts(environ, "INPUT_")
 
 
 class Payload(NamedTuple):
@@ -360,7 +356,7 @@ def _foreign(name: str, payload: Mapping[str, Any], own: str | None) -> bool:
     about = payload.get(name)
     # A fork that was deleted since is null.
     gone = isinstance(about, dict) and "head_repository" in about and about["head_repository"] is None
-    return gone or bool(origin and own and origin.lower() != own.lower())
+    return gone or are_two(origin, own)
 
 
 def _may_be_tag(name: str, payload: Mapping[str, Any], branch: str) -> bool:
@@ -462,11 +458,6 @@ def _github_commands(report: Report, fails: bool) -> list[str]:
     return notices + [f"::{level} title={_HEADING}::{_command_data(line)}" for line in report.lines]
 
 
-def _github_files(report: Report) -> dict[str, str]:
-    """Return the texts to append to the runner's files, by the variable that names the file."""
-    return {"GITHUB_OUTPUT": _github_outputs(report), "GITHUB_STEP_SUMMARY": _github_summary(report)}
-
-
 def _github_not_written(name: str) -> str:
     if name == "GITHUB_STEP_SUMMARY":
         # Some runners have none, and the log has the same lines.
@@ -530,11 +521,14 @@ GITHUB_ACTIONS = Platform(
         ),
         folder="GITHUB_WORKSPACE",
         event="GITHUB_EVENT_PATH",
-        inputs=_github_inputs,
+        inputs=lambda environ: texts(environ, "INPUT_"),
         names=SAME_NAMES,
         masks=_github_masks,
         log=_github_commands,
-        files=_github_files,
+        files=lambda report: {
+            "GITHUB_OUTPUT": _github_outputs(report),
+            "GITHUB_STEP_SUMMARY": _github_summary(report),
+        },
         not_written=_github_not_written,
         oidc=_github_token,
         no_oidc=(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gitdailies_core.ci.job.facts import Facts, Run, Starts, Variables
+from gitdailies_core.ci.job.facts import Facts, Run, Starts, Variables, are_two
 from gitdailies_core.ci.job.table import Table
 from gitdailies_core.ci.reporting.console import SAME_NAMES, Step, texts
 from gitdailies_core.ci.reporting.platform import Platform
@@ -66,7 +66,8 @@ def _gitlab_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  G
         # A train builds what the target branch becomes.
         found["branch"], found["pull"] = variables.first("CI_MERGE_REQUEST_TARGET_BRANCH_NAME"), None
     else:
-        found["pull"], found["fork"] = _gitlab_pull(variables), _gitlab_forked(variables)
+        found["pull"] = _gitlab_pull(variables)
+        found["fork"] = any(are_two(*map(variables.first, pair)) for pair in _GITLAB_ORIGINS)
     facts = GITLAB_TABLE.read(
         variables,
         # "Rollback environment" and a retry run a job again, under another id in the same pipeline.
@@ -95,14 +96,6 @@ _GITLAB_ORIGINS = (
 )
 
 
-def _gitlab_forked(variables: Variables) -> bool:
-    for theirs, own in _GITLAB_ORIGINS:
-        origin, here = variables.first(theirs), variables.first(own)
-        if origin and here and origin.lower() != here.lower():
-            return True
-    return False
-
-
 def _gitlab_inputs(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the inputs, by name: the component's, else the GITDAILIES_* variable of that name.
 
@@ -113,10 +106,6 @@ def _gitlab_inputs(environ: Mapping[str, str]) -> dict[str, str]:
     if named:
         read["webhook-key"] = environ.get(named, "")
     return read
-
-
-def _gitlab_token(environ: Mapping[str, str], audience: str) -> str:  # noqa: ARG001  the job names it
-    return environ.get("GITDAILIES_ID_TOKEN", "")
 
 
 def _warned(environ: Mapping[str, str]) -> int:
@@ -141,7 +130,8 @@ GITLAB = Platform(
         inputs=_gitlab_inputs,
         names=SAME_NAMES,
         warned=_warned,
-        oidc=_gitlab_token,
+        # The job names the audience.
+        oidc=lambda environ, _audience: environ.get("GITDAILIES_ID_TOKEN", ""),
         no_oidc="; give the job `id_tokens: {GITDAILIES_ID_TOKEN: {aud: AUDIENCE}}`",
     ),
     turn=50,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitdailies_core.ci.job.facts import Facts, Run, Starts, Variables
+from gitdailies_core.ci.job.facts import Facts, Run, Starts, Variables, are_two
 from gitdailies_core.ci.job.table import Table
 from gitdailies_core.ci.reporting.console import Step
 from gitdailies_core.ci.reporting.platform import Platform
@@ -42,7 +42,7 @@ def _travis_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  T
     return TRAVIS_TABLE.read(
         variables,
         run=Run(build, again) if build else None,
-        fork=bool(own and origin and own.lower() != origin.lower()),
+        fork=are_two(own, origin),
         status_of="the script phase",
     )
 
