@@ -200,13 +200,14 @@ def _send(
         raise UsageError(f"webhook-key: expected a webhook key, got nothing{no_key}")
     if not settings.url:
         raise UsageError("webhook-url: expected the address of the DORA server, got nothing")
-    receiver = Receiver.make(
+    receiver = Receiver(
         url=settings.url,
         key=settings.key,
         takes=settings.receiver,
         agent=agent,
         timeout_seconds=settings.timeout_seconds,
         retries=settings.retries,
-    )._replace(is_token=settings.oidc)
+        is_token=settings.oidc,
+    ).checked()
     warning = warning_about(receiver.url)
     return send_all(events, receiver), [warning] if warning else []

@@ -23,7 +23,7 @@ from gitdailies_core.errors import (
     UnreadableBody,
 )
 from gitdailies_core.events.dialect import Dialect
-from gitdailies_core.incidents.records import Occurrence, Records
+from gitdailies_core.incidents.memory import MemoryRecords
 from gitdailies_core.incidents.routing import FALLBACK, Route, Routes
 from gitdailies_core.incidents.state_machine import decide
 from gitdailies_core.reasons import NO_COMMIT, OTHER, UNEXPECTED_PAYLOAD
@@ -269,17 +269,9 @@ def write(message: Message) -> list[bytes]:
         return [Dialect.make().dump(event_of(message, place, "contract", message.key or "contract"))]
     routed = _ANYWHERE.route(message)
     decision = decide(
-        source="contract", change=message, targets=routed.targets, refusal=None, records=_Nothing()
+        source="contract", change=message, targets=routed.targets, refusal=None, records=MemoryRecords()
     )
     return [Dialect.make().dump(event) for event in decision.events]
-
-
-class _Nothing(Records):
-    def occurrences(self, incident: str) -> Sequence[Occurrence]:  # noqa: ARG002  the protocol's name
-        return ()
-
-    def waiting(self, incident: str) -> Sequence[Occurrence]:  # noqa: ARG002  the protocol's name
-        return ()
 
 
 _ANYWHERE = Routes.make({FALLBACK: [Route("contract/any")]})

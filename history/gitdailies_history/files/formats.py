@@ -119,7 +119,8 @@ def _csv(lines: Iterator[bytes], file: str, mapped: Mapped) -> Iterator[Item]:
             if columns is None:
                 yield Bad(Fault(file, 1, "", "expected a header with the names of columns, got nothing"), b"")
             return
-        if not any(cells) or (line == 1 and _tells_delimiter(cells, delimiter)):
+        # Before the header, Excel may have a first line of its own.
+        if not any(cells) or (line == 1 and delimiter.join(cells).lower() == f"sep={delimiter}"):
             continue
         raw = b"".join(taken)
         if columns is None:
@@ -133,15 +134,11 @@ def _csv(lines: Iterator[bytes], file: str, mapped: Mapped) -> Iterator[Item]:
             text = f"expected {len(columns)} cells as in the header, got {len(cells)}"
             yield Bad(Fault(file, line, "", text), raw)
         elif not raw.isascii() and (bad := next((one for one in cells if _broken(one)), None)) is not None:
-            text = f"expected UTF-8, got other bytes: {_shown(bad)}"
+            shown = ascii(bad[:_SHOWN].encode("utf-8", "surrogateescape"))[1:]
+            text = f"expected UTF-8, got other bytes: {shown}"
             yield Bad(Fault(file, line, columns[cells.index(bad)], text), raw)
         else:
             yield Row(file, line, dict(zip(columns, cells, strict=True)), raw)
-
-
-def _tells_delimiter(cells: list[str], delimiter: str) -> bool:
-    # Excel's own first line, before the header.
-    return delimiter.join(cells).lower() == f"sep={delimiter}"
 
 
 def _header_faults(columns: list[str], file: str, line: int, mapped: Mapped) -> Iterator[Fault]:
@@ -233,7 +230,3 @@ def _broken(text: str) -> bool:
 def _misread(error: csv.Error) -> str:
     # The csv module's own message is for programmers.
     return "lines that end with CR alone" if "new-line" in str(error) else str(error)
-
-
-def _shown(text: str) -> str:
-    return ascii(text[:_SHOWN].encode("utf-8", "surrogateescape"))[1:]

@@ -40,18 +40,10 @@ class Connect(Vendor):
     headers = staticmethod(rest.headers)
 
     def find(self, lookup: Lookup, target: Target) -> Iterator[Made]:
-        offset = 0
-        while True:
-            query = [("limit", str(rest.PAGE)), ("offset", str(offset))]
-            page = Fields(lookup.get(_PATH, query))
-            rows = page.objects("webhook_subscriptions")
-            for row in rows:
-                method = row.optional_object("delivery_method")
-                if method is not None and method.raw("url") == target.url:
-                    yield Made.of(row, _PATH, _WHAT)
-            offset += len(rows)
-            if page.raw("more") is not True or not rows:
-                return
+        for row in rest.listed(lookup, _PATH, "webhook_subscriptions"):
+            method = row.optional_object("delivery_method")
+            if method is not None and method.raw("url") == target.url:
+                yield Made.of(row, _PATH, _WHAT)
 
     def steps(self, target: Target, secret: Secret | None) -> Sequence[Step]:  # noqa: ARG002  it gives the secret
         body = {

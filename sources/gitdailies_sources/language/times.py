@@ -40,7 +40,7 @@ def compiled(given: Any, place: Place, faults: Faults) -> Time:
     try:
         return _compiled(given, place, faults)
     except Mistake as mistake:
-        faults.add(place, str(mistake))
+        faults.setdefault(place, str(mistake))
         return NEVER
 
 
@@ -106,14 +106,14 @@ def _with_zone(
     if form:
         wrong = _wrong_form(form)
         if wrong:
-            faults.add((*place, "format"), wrong)
+            faults.setdefault((*place, "format"), wrong)
         elif not zone and "%z" not in form:
             raise Mistake("expected the zone of the format, such as zone: Europe/Berlin, got none")
     if zone:
         try:
             lenient_times.zone_of(zone, "zone")
         except ValueError as error:
-            faults.add((*place, "zone"), str(error).removeprefix("zone: "))
+            faults.setdefault((*place, "zone"), str(error).removeprefix("zone: "))
     return lambda raw, where: lenient_times.read(raw, where, form=form or "", zone=zone or "")
 
 

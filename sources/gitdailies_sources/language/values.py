@@ -89,7 +89,7 @@ def compiled(given: Any, place: Place, faults: Faults) -> Value:
     try:
         return _compiled(given, place, faults)
     except Mistake as mistake:
-        faults.add(place, str(mistake))
+        faults.setdefault(place, str(mistake))
         return NOTHING
 
 
@@ -316,7 +316,7 @@ def held_back(given: Mapping[str, Any], place: Place, faults: Faults) -> tuple[H
 def _held(given: Mapping[str, Any], place: Place, faults: Faults, *, when: bool) -> Held:
     check = _mapping(given, place, faults)
     if BECAUSE not in given:
-        faults.add((*place, BECAUSE), "expected the reason why it is not counted, got nothing")
+        faults.setdefault((*place, BECAUSE), "expected the reason why it is not counted, got nothing")
     return Held(check if when else lambda scope: not check(scope), str(given.get(BECAUSE, "")))
 
 
@@ -328,9 +328,9 @@ def _mapping(given: Mapping[str, Any], place: Place, faults: Faults) -> Check:
         try:
             checks.append(_check(path, wanted, (*place, path), faults))
         except Mistake as mistake:
-            faults.add((*place, path), str(mistake))
-    if not checks and not faults.found:
-        faults.add(place, "expected at least one path with the text that it must have, got none")
+            faults.setdefault((*place, path), str(mistake))
+    if not checks and not faults:
+        faults.setdefault(place, "expected at least one path with the text that it must have, got none")
     if len(checks) == 1:
         return checks[0]
     return lambda scope: all(check(scope) for check in checks)
@@ -341,7 +341,7 @@ def _check(path: str, wanted: Any, place: Place, faults: Faults) -> Check:
     if isinstance(wanted, Mapping):
         if "same_as" in wanted:
             other = compiled(wanted["same_as"], (*place, "same_as"), faults)
-            return _same(raws, other.raws)
+            return lambda scope: list(raws(scope)) == list(other.raws(scope))
         if "holds" in wanted:
             return lambda scope: any(commit_in(as_text(raw) or "") for raw in raws(scope))
         if set(wanted) != {"not"}:
@@ -356,7 +356,6 @@ def _check(path: str, wanted: Any, place: Place, faults: Faults) -> Check:
 
 
 def _one_of(raws: Callable[[Scope], Sequence[Any]], wanted: Sequence[Any]) -> Check:
-    """Compile a check for one of several texts and globs."""
     texts = [_wanted(one) for one in wanted]
     if not texts:
         raise Mistake("expected at least one text, got an empty list")
@@ -374,10 +373,6 @@ def _one_of(raws: Callable[[Scope], Sequence[Any]], wanted: Sequence[Any]) -> Ch
         return False
 
     return check
-
-
-def _same(raws: Callable[[Scope], Sequence[Any]], others: Callable[[Scope], Sequence[Any]]) -> Check:
-    return lambda scope: list(raws(scope)) == list(others(scope))
 
 
 def _wanted(value: Any) -> str:

@@ -158,7 +158,7 @@ def _compiled(given: Any, place: Place, faults: Faults) -> Proof | None:
         text = str(mistake)
         name, colon, rest = text.partition(": ")
         if colon and isinstance(given, Mapping) and name in ("form", "signed"):
-            faults.add((*place, name), rest)
+            faults.setdefault((*place, name), rest)
         else:
-            faults.add(place, text)
+            faults.setdefault(place, text)
         return None
