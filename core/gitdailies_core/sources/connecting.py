@@ -91,23 +91,6 @@ class Lookup(Protocol):
         """
 
 
-def webhooks_by_page(vendor: str, lookup: Lookup, path: str, per_page: int) -> Iterator[Fields]:
-    """Yield the webhooks that an API lists at *path* in numbered pages of *per_page*.
-
-    Raises UsageError if there is no such place, or no right to it.
-    """
-    for number in count(1):
-        page = lookup.get(path, [("per_page", str(per_page)), ("page", str(number))])
-        if page is None:
-            raise UsageError(
-                f"{vendor}: expected webhooks at {path}, got none: no such place, or no right to it"
-            )
-        rows = rows_of(page, "", path)
-        yield from map(Fields, rows)
-        if len(rows) < per_page:
-            return
-
-
 class Vendor(TokenApi, Protocol):
     """A vendor whose webhooks have an API.
 
@@ -136,3 +119,19 @@ class Vendor(TokenApi, Protocol):
     def test(self, made: Sequence[Made], target: Target) -> Call | None:  # noqa: ARG002  the default
         """Return the request that has the vendor send a test, None where its API has none."""
         return None
+
+    def webhooks(self, lookup: Lookup, path: str, per_page: int) -> Iterator[Fields]:
+        """Yield the webhooks that an API lists at *path* in numbered pages of *per_page*.
+
+        Raises UsageError if there is no such place, or no right to it.
+        """
+        for number in count(1):
+            page = lookup.get(path, [("per_page", str(per_page)), ("page", str(number))])
+            if page is None:
+                raise UsageError(
+                    f"{self.name}: expected webhooks at {path}, got none: no such place, or no right to it"
+                )
+            rows = rows_of(page, "", path)
+            yield from map(Fields, rows)
+            if len(rows) < per_page:
+                return

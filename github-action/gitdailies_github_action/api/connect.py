@@ -9,16 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 from gitdailies_core.errors import UsageError
-from gitdailies_core.sources.connecting import (
-    POST,
-    Call,
-    Lookup,
-    Made,
-    Step,
-    Target,
-    Vendor,
-    webhooks_by_page,
-)
+from gitdailies_core.sources.connecting import POST, Call, Lookup, Made, Step, Target, Vendor
 from gitdailies_core.values.secret import Secret
 
 from gitdailies_github_action.api import rest
@@ -41,7 +32,7 @@ class Connect(Vendor):
 
     def find(self, lookup: Lookup, target: Target) -> Iterator[Made]:
         path = _path(target)
-        for hook in webhooks_by_page(self.name, lookup, path, rest.PAGE):
+        for hook in self.webhooks(lookup, path, rest.PAGE):
             if hook.object("config").raw("url") == target.url:
                 yield Made.of(hook, path)
 

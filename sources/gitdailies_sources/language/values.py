@@ -104,7 +104,10 @@ def _compiled(given: Any, place: Place, faults: Faults) -> Value:
         parts = [
             compiled(one, (*place, "first_of", index), faults) for index, one in enumerate(given["first_of"])
         ]
-        return Value(" or ".join(part.where for part in parts), _first_of([part.raws for part in parts]))
+        return Value(
+            " or ".join(part.where for part in parts),
+            lambda scope: next((found for part in parts if (found := part.raws(scope))), ()),
+        )
     if "text" in given:
         constant = [as_text(given["text"]) or str(given["text"])]
         return Value(got(given["text"]), lambda _scope: constant)
@@ -226,17 +229,6 @@ def _flat(values: Sequence[Any]) -> list[Any]:
         elif not is_nothing(value):
             found.append(value)
     return found
-
-
-def _first_of(parts: Sequence[Callable[[Scope], Sequence[Any]]]) -> Callable[[Scope], Sequence[Any]]:
-    def raws(scope: Scope) -> Sequence[Any]:
-        for part in parts:
-            found = part(scope)
-            if found:
-                return found
-        return ()
-
-    return raws
 
 
 def _mapped(inner: Value, given: Mapping[str, Any]) -> Value:

@@ -162,12 +162,9 @@ def no_commit(text: str, where: str) -> UsageError:
 
 def _commit_sha(sha: str, short: bool) -> str:
     """Return the commit of a repository. Raises UsageError."""
-    name = full_sha(sha)
-    text = given(sha)
-    if name:
+    name, _ = _commit_of(given(sha), short)
+    if name and name != CHECKOUT:
         return name
-    if short and text and SHA.accepts(text) and text.strip("0"):
-        return text.lower()
     if short:
         raise UsageError(f"repo: expected a commit of {SHA.expected}, got {got(sha)}")
     raise no_commit(sha, "repo")

@@ -55,12 +55,8 @@ _TRUNKS = ("main", "master", "trunk")
 
 
 def _circleci_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  CircleCI has none
-    repo = None
-    for pair in _OWNER_AND_NAME:
-        owner, name = map(variables.first, pair)
-        if owner and name:
-            repo = f"{owner}/{name}"
-            break
+    pairs = (map(variables.first, pair) for pair in _OWNER_AND_NAME)
+    repo = next((f"{owner}/{name}" for owner, name in pairs if owner and name), None)
     branch = variables.first(*CIRCLECI_TABLE.branch)
     found = _of_deploys(variables)
     forked = re.match(_FORK, branch or "")
