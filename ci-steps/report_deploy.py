@@ -997,7 +997,6 @@ class Inputs(NamedTuple):
 
 
 def _repositories(text: str, short: bool) -> Iterator[Repository]:
-    """Read `PATH` or `PATH@SHA`, several separated by spaces or commas. Raises UsageError."""
     # Users and passwords are removed before the text is split, because a password may hold a comma.
     parts, given_parts = (one.replace(",", " ").split() for one in (without_users(text), text))
     for part in filter(given, parts):
@@ -1035,13 +1034,9 @@ def no_commit(text: str, where: str) -> UsageError:
 
 
 def _commit_sha(sha: str, short: bool) -> str:
-    """Return the commit of a repository. Raises UsageError."""
-    name = full_sha(sha)
-    text = given(sha)
-    if name:
+    name, _ = _commit_of(given(sha), short)
+    if name and name != CHECKOUT:
         return name
-    if short and text and SHA.accepts(text) and text.strip("0"):
-        return text.lower()
     if short:
         raise UsageError(f"repo: expected a commit of {SHA.expected}, got {got(sha)}")
     raise no_commit(sha, "repo")
@@ -1516,7 +1511,6 @@ def _later(result: Attempted, time: str, paths: Sequence[str]) -> str:
 
 
 def _deploy(event: Mapping[str, Any], receiver: str) -> str:
-    """Describe an event for the log, by the fields that are sent."""
     sent = body_of(event, receiver)
     service = f" ({sent['service']})" if "service" in sent else ""
     environment = f" to {sent['environment']}" if "environment" in sent else ""
@@ -2525,7 +2519,9 @@ def deploys_in(
     why_not = unwanted(facts, inputs.status)
     if why_not:
         return Skipped(why_not)
-    chosen = _chosen(git, directory, path, _wanted(facts, inputs), _root(platform, environ))
+    # Above the folder of the job, no checkout is its own.
+    root = environ.get(platform.step.root or platform.step.folder, "") if platform else ""
+    chosen = _chosen(git, directory, path, _wanted(facts, inputs), root)
     problem, head = chosen.found.problem, chosen.found.facts
     if head and inputs.revision:
         named = revision(git, chosen.folder, inputs.revision)
@@ -2564,11 +2560,6 @@ def _deployed(deploys: Deploys, head: GitFacts | None) -> str:
     found = [event for event in deploys.events if event["repo"].lower() == here.lower()]
     events = found or (deploys.events if len(deploys.events) == 1 else ())
     return events[0]["commitSHA"] if events else ""
-
-
-def _root(platform: Platform | None, environ: Mapping[str, str]) -> str:
-    """Return the folder of the job, above which no checkout is its own, or ""."""
-    return environ.get(platform.step.root or platform.step.folder, "") if platform else ""
 
 
 def _chosen(git: Git, directory: str, path: str | None, wanted: _Wanted, root: str) -> _Chosen:
@@ -2743,7 +2734,7 @@ _CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+"
 
 
 class Receiver(NamedTuple):
-    """Where events go, and how many attempts are made. Build it with `make`.
+    """Where events go, and how many attempts are made. `checked` refuses a wrong one.
 
     `is_token`: the key is an ID token.
     `takes` is one of `RECEIVERS`: whether it gets all fields. `retries` is None where only time is a limit.
@@ -2753,45 +2744,24 @@ class Receiver(NamedTuple):
     key: Secret
     takes: str
     agent: str
-    timeout_seconds: float
-    retries: int | None
-    longest_seconds: float
+    timeout_seconds: float = TIMEOUT_SECONDS
+    retries: int | None = None
+    longest_seconds: float = LONGEST_SECONDS
     is_token: bool = False
 
-    @classmethod
-    def make(
-        cls,
-        *,
-        url: str,
-        key: Secret,
-        takes: str,
-        agent: str,
-        timeout_seconds: float = TIMEOUT_SECONDS,
-        retries: int | None = None,
-        longest_seconds: float = LONGEST_SECONDS,
-    ) -> Receiver:
-        """Check the address and the key. Spaces and line ends around them are removed.
-
-        *takes* is one of `RECEIVERS`, which says what fields it gets.
+    def checked(self) -> Receiver:
+        """Return it without the spaces and line ends around the address and the key.
 
         Raises UsageError. It shows neither the key nor a user name in the address.
         """
-        parts = _address(url.strip())
-        plain = key.reveal().strip()
+        plain = self.key.reveal().strip()
+        url = urlunsplit(_address(self.url.strip()))
         if not _visible(plain) or len(plain) > _LONGEST_KEY:
             raise UsageError(
                 "webhook-key: expected printable characters without spaces, got "
                 + ("nothing" if not plain else "something else")
             )
-        return cls(
-            url=urlunsplit(parts),
-            key=Secret(plain, key.origin),
-            takes=takes,
-            agent=agent,
-            timeout_seconds=timeout_seconds,
-            retries=retries,
-            longest_seconds=longest_seconds,
-        )
+        return self._replace(url=url, key=Secret(plain, self.key.origin))
 
 
 class Answer(NamedTuple):
@@ -3271,7 +3241,6 @@ def _json(raw: bytes) -> dict[str, Any]:
 
 # For a job on none of the platforms. Git gives what the inputs do not.
 _ELSEWHERE = Step(agent="gitdailies-step", no_key="; set GITDAILIES_WEBHOOK_KEY")
-_OUR_NAMES: Mapping[str, str] = {}
 
 
 def start(platforms: Sequence[Platform], version: str, lent: Mapping[str, Any]) -> NoReturn:
@@ -3385,7 +3354,7 @@ def run(
     directory: str = ".",
     agent: str,
     no_key: str = "",
-    names: Mapping[str, str] = _OUR_NAMES,
+    names: Mapping[str, str] = SAME_NAMES,
 ) -> Report:
     """Report the job's deploys and return how it went. Raises nothing.
 
@@ -3433,14 +3402,15 @@ def _send(
         raise UsageError(f"webhook-key: expected a webhook key, got nothing{no_key}")
     if not settings.url:
         raise UsageError("webhook-url: expected the address of the DORA server, got nothing")
-    receiver = Receiver.make(
+    receiver = Receiver(
         url=settings.url,
         key=settings.key,
         takes=settings.receiver,
         agent=agent,
         timeout_seconds=settings.timeout_seconds,
         retries=settings.retries,
-    )._replace(is_token=settings.oidc)
+        is_token=settings.oidc,
+    ).checked()
     warning = warning_about(receiver.url)
     return send_all(events, receiver), [warning] if warning else []
 
@@ -3881,7 +3851,6 @@ def _github_not_written(name: str) -> str:
 
 
 def _github_outputs(report: Report) -> str:
-    """Return the lines for GITHUB_OUTPUT, one for each value."""
     values = {
         "ok": "true" if report.ok else "false",
         "outcome": report.outcome,
@@ -3893,7 +3862,6 @@ def _github_outputs(report: Report) -> str:
 
 
 def _github_summary(report: Report) -> str:
-    """Return the Markdown for GITHUB_STEP_SUMMARY."""
     lines = [f"{_MARKS[report.outcome]} **{_HEADING}**: {_markdown(line)}" for line in report.lines]
     return (
         "\n\n".join([*lines, *(f"- {_markdown(note)}" for note in (*report.warnings, *report.notes))]) + "\n"
@@ -3993,12 +3961,8 @@ _TRUNKS = ("main", "master", "trunk")
 
 
 def _circleci_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  CircleCI has none
-    repo = None
-    for pair in _OWNER_AND_NAME:
-        owner, name = map(variables.first, pair)
-        if owner and name:
-            repo = f"{owner}/{name}"
-            break
+    pairs = (map(variables.first, pair) for pair in _OWNER_AND_NAME)
+    repo = next((f"{owner}/{name}" for owner, name in pairs if owner and name), None)
     branch = variables.first(*CIRCLECI_TABLE.branch)
     found = _of_deploys(variables)
     forked = re.match(_FORK, branch or "")

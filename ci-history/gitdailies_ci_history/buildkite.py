@@ -59,7 +59,6 @@ def _of_build(build: Row, name: str, window: Window, inputs: Inputs) -> PastMess
 
 
 def _environ(build: Row, job: Fields) -> dict[str, str | None]:
-    """Return the variables of a job."""
     state = "failed softly" if job.raw("soft_failed") is True else job.text("state")
     return {
         **{name: at(build, f"env.{name}") for name in _ADDED},

@@ -63,7 +63,8 @@ def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs
     inputs = inputs._replace(environment=None)
     space = f"/api/{quote(parameters['space'], safe='')}" if "space" in parameters else "/api"
     project = Fields(pages.get(f"{space}/projects/{quote(parameters['project'], safe='')}"), "project")
-    environments = _environments(pages, space)
+    path = f"{space}/environments/all"
+    environments = {str(row.get("Id")): row for row in rows_of(pages.get(path), "", path)}
     query = [("projects", project.text("Id")), ("taskState", SUCCESS)]
     if "environment" in parameters:
         query.append(("environments", _named(environments, parameters["environment"])))
@@ -79,11 +80,6 @@ def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs
                 environment=environments.get(str(row.get("EnvironmentId"))),
             )
             yield of_deployment(row, around, inputs, server=pages.url)
-
-
-def _environments(pages: Pages, space: str) -> dict[str, Row]:
-    path = f"{space}/environments/all"
-    return {str(row.get("Id")): row for row in rows_of(pages.get(path), "", path)}
 
 
 def _named(environments: Mapping[str, Row], name: str) -> str:

@@ -70,15 +70,11 @@ def sniffed(start: bytes) -> str:
 
 def items(format_: str, lines: Iterable[bytes], file: str, mapped: Mapped) -> Iterator[Item]:
     """Read *lines*, which include their line ends, as rows of *format_*."""
-    whole = _without_bom(lines)
+    waiting = iter(lines)
+    whole = chain((first.removeprefix(_BOM) for first in islice(waiting, 1)), waiting)
     if format_ == CSV:
         return _csv(whole, file, mapped)
     return _ndjson(whole, file) if format_ == NDJSON else _json(whole, file)
-
-
-def _without_bom(lines: Iterable[bytes]) -> Iterator[bytes]:
-    waiting = iter(lines)
-    return chain((first.removeprefix(_BOM) for first in islice(waiting, 1)), waiting)
 
 
 def _texts(lines: Iterable[bytes], taken: list[bytes]) -> Iterator[str]:
@@ -110,7 +106,9 @@ def _csv(lines: Iterator[bytes], file: str, mapped: Mapped) -> Iterator[Item]:
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            text = f"expected cells, quoted where they hold {delimiter!a} or quotes, got: {_misread(error)}"
+            # The csv module's own message is for programmers.
+            why = "lines that end with CR alone" if "new-line" in str(error) else str(error)
+            text = f"expected cells, quoted where they hold {delimiter!a} or quotes, got: {why}"
             yield Bad(Fault(file, line, "", text), b"".join(taken))
             if columns is None:
                 return
@@ -225,8 +223,3 @@ def _row(body: bytes, file: str, line: int, raw: bytes) -> Item:
 
 def _broken(text: str) -> bool:
     return any("\udc80" <= character <= "\udcff" for character in text)
-
-
-def _misread(error: csv.Error) -> str:
-    # The csv module's own message is for programmers.
-    return "lines that end with CR alone" if "new-line" in str(error) else str(error)

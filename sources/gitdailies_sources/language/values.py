@@ -250,7 +250,6 @@ def _mapped(inner: Value, given: Mapping[str, Any]) -> Value:
 
 
 def _template(text: str) -> Value:
-    """Compile a template: constant text and paths in `${…}`."""
     parts: list[str | paths.Path] = []
     at = 0
     while True:

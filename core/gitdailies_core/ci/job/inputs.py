@@ -123,7 +123,6 @@ class Inputs(NamedTuple):
 
 
 def _repositories(text: str, short: bool) -> Iterator[Repository]:
-    """Read `PATH` or `PATH@SHA`, several separated by spaces or commas. Raises UsageError."""
     # Users and passwords are removed before the text is split, because a password may hold a comma.
     parts, given_parts = (one.replace(",", " ").split() for one in (without_users(text), text))
     for part in filter(given, parts):
@@ -161,7 +160,6 @@ def no_commit(text: str, where: str) -> UsageError:
 
 
 def _commit_sha(sha: str, short: bool) -> str:
-    """Return the commit of a repository. Raises UsageError."""
     name, _ = _commit_of(given(sha), short)
     if name and name != CHECKOUT:
         return name

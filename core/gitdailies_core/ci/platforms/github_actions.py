@@ -466,7 +466,6 @@ def _github_not_written(name: str) -> str:
 
 
 def _github_outputs(report: Report) -> str:
-    """Return the lines for GITHUB_OUTPUT, one for each value."""
     values = {
         "ok": "true" if report.ok else "false",
         "outcome": report.outcome,
@@ -478,7 +477,6 @@ def _github_outputs(report: Report) -> str:
 
 
 def _github_summary(report: Report) -> str:
-    """Return the Markdown for GITHUB_STEP_SUMMARY."""
     lines = [f"{_MARKS[report.outcome]} **{_HEADING}**: {_markdown(line)}" for line in report.lines]
     return (
         "\n\n".join([*lines, *(f"- {_markdown(note)}" for note in (*report.warnings, *report.notes))]) + "\n"
