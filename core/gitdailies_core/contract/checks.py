@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
 from gitdailies_core.contract import elements, proofs
-from gitdailies_core.contract.mutations import Path, mutations
+from gitdailies_core.contract.mutations import Example, Path, mutations
 from gitdailies_core.deploys.deploy import event_of
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import (
@@ -44,16 +43,6 @@ PAYLOADS = (".payload.json", ".payload.form")
 _PARTNERS = (".expected.json", ".options.json", ".headers.json", ".query.json")
 # What `faults` reads of an adapter before it runs it.
 _ATTRIBUTES = ("name", "table", "options", "examples", "verify", "translate")
-
-
-@dataclass
-class Example:
-    """One example of an adapter: its request, the options and the expected outcome."""
-
-    name: str
-    request: Request
-    options: Mapping[str, Any]
-    expected: Any
 
 
 def examples(adapter: Adapter) -> list[Example]:

@@ -8,14 +8,11 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from gitdailies_core.contract.mutations import paths_in, value_at
+from gitdailies_core.contract.mutations import Example, paths_in, value_at
 from gitdailies_core.sources.protocol import Adapter, Ignored, Message
 from gitdailies_core.sources.request import Request
-
-if TYPE_CHECKING:
-    from gitdailies_core.contract.checks import Example
 
 GROUP = 50
 UNKNOWN = "a-word-that-no-vendor-has"
