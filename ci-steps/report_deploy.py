@@ -421,6 +421,11 @@ def repo_of(address: str | None) -> str | None:
     return slug(address) if address else None
 
 
+def are_two(one: str | None, other: str | None) -> bool:
+    """Whether both are known, and not the name of one repository. Hosts ignore the case."""
+    return bool(one and other and one.lower() != other.lower())
+
+
 def later_attempt(text: str | None) -> str | None:
     """Return the number of an attempt, or None for the first one and for none."""
     text = given(text)
@@ -553,14 +558,17 @@ class Start(NamedTuple):
     elsewhere: bool = False
 
 
-PUSHED, TAGGED = Start("push", True), Start("tag", True)
-SCHEDULED, BY_HAND = Start("schedule", False), Start("manual", False)
-# By hand, for the commit of an earlier run.
-PROMOTED = Start("manual", True)
-# Such as a pull request or a deployment: the run is of its commit.
-OF_A_COMMIT, OF_NO_COMMIT = Start("other", True), Start("other", False)
-# A push or a tag, where a later attempt, a forced push or a tag that was moved looks the same.
-PERHAPS_PUSHED = Start(None, True)
+class Starts:
+    """The starts that platforms tell of."""
+
+    PUSHED, TAGGED = Start("push", True), Start("tag", True)
+    SCHEDULED, BY_HAND = Start("schedule", False), Start("manual", False)
+    # By hand, for the commit of an earlier run.
+    PROMOTED = Start("manual", True)
+    # Such as a pull request or a deployment: the run is of its commit.
+    OF_A_COMMIT, OF_NO_COMMIT = Start("other", True), Start("other", False)
+    # A push or a tag, where a later attempt, a forced push or a tag that was moved looks the same.
+    PERHAPS_PUSHED = Start(None, True)
 
 
 class Resource(NamedTuple):
@@ -897,31 +905,31 @@ class Repository(NamedTuple):
     sha: str | None = None
 
 
-def _time_input(text: str, _short: bool) -> str:
+def _time_input(text: str) -> str:
     try:
         return text_of(parse(text, "time"))
     except ValueError as error:
         raise UsageError(str(error)) from None
 
 
-def _status_input(text: str, _short: bool) -> str:
+def _status_input(text: str) -> str:
     if text.lower() not in SUCCEEDED | UNSUCCESSFUL:
         raise UsageError(f"status: expected a word like success, failure or cancelled, got {got(text)}")
     return text
 
 
-def _type_input(text: str, _short: bool) -> str:
+def _type_input(text: str) -> str:
     if text not in DEPLOY_TYPES:
         raise UsageError(f"type: expected one of {', '.join(DEPLOY_TYPES)}, got {got(text)}")
     return text
 
 
-_FORMS: Mapping[str, Callable[[str, bool], Any]] = {
+_FORMS: Mapping[str, Callable[[str], Any]] = {
     "time": _time_input,
     "status": _status_input,
     "type": _type_input,
-    "url": lambda text, _short: without_users(text),
-    "paths": lambda text, _short: tuple(line.strip() for line in text.splitlines() if line.strip(" \t!/")),
+    "url": without_users,
+    "paths": lambda text: tuple(line.strip() for line in text.splitlines() if line.strip(" \t!/")),
 }
 
 
@@ -950,21 +958,14 @@ class Inputs(NamedTuple):
     no_branch: str | None = None
 
     @classmethod
-    def make(cls, *, repos: Iterable[str] = (), **texts: str | None) -> Inputs:
-        """Read raw texts. *repos* holds `PATH` or `PATH@SHA`, several separated by spaces or commas.
+    def make(
+        cls, texts: Mapping[str, str | None], *, repos: Iterable[str] = (), short: bool = False
+    ) -> Inputs:
+        """Read raw texts by name. *repos* holds `PATH` or `PATH@SHA`, several separated by spaces or commas.
 
-        Empty, `<nil>`, `null` and the like mean not given. Raises UsageError with a complaint for each wrong
-        input.
+        Empty, `<nil>`, `null` and the like mean not given. If *short*, the beginning of a SHA will do.
+        Raises UsageError with a complaint for each wrong input.
         """
-        return cls._read(repos, texts, short=False)
-
-    @classmethod
-    def typed(cls, *, repos: Iterable[str] = (), **texts: str | None) -> Inputs:
-        """Read texts that a person typed, in the same way; the beginning of a SHA will do."""
-        return cls._read(repos, texts, short=True)
-
-    @classmethod
-    def _read(cls, repos: Iterable[str], texts: Mapping[str, str | None], *, short: bool) -> Inputs:
         read: dict[str, Any] = {}
         complaints: list[str] = []
         for name, text in texts.items():
@@ -973,7 +974,7 @@ class Inputs(NamedTuple):
             try:
                 read[name] = filled_in(name, text)
                 if read[name] and name in _FORMS:
-                    read[name] = _FORMS[name](read[name], short)
+                    read[name] = _FORMS[name](read[name])
             except UsageError as error:
                 complaints += error.complaints
         found: list[Repository] = []
@@ -996,7 +997,6 @@ class Inputs(NamedTuple):
 
 
 def _repositories(text: str, short: bool) -> Iterator[Repository]:
-    """Read `PATH` or `PATH@SHA`, several separated by spaces or commas. Raises UsageError."""
     # Users and passwords are removed before the text is split, because a password may hold a comma.
     parts, given_parts = (one.replace(",", " ").split() for one in (without_users(text), text))
     for part in filter(given, parts):
@@ -1034,13 +1034,9 @@ def no_commit(text: str, where: str) -> UsageError:
 
 
 def _commit_sha(sha: str, short: bool) -> str:
-    """Return the commit of a repository. Raises UsageError."""
-    name = full_sha(sha)
-    text = given(sha)
-    if name:
+    name, _ = _commit_of(given(sha), short)
+    if name and name != CHECKOUT:
         return name
-    if short and text and SHA.accepts(text) and text.strip("0"):
-        return text.lower()
     if short:
         raise UsageError(f"repo: expected a commit of {SHA.expected}, got {got(sha)}")
     raise no_commit(sha, "repo")
@@ -1204,7 +1200,7 @@ class Table(NamedTuple):
         rest: dict[str, Any] = {
             "run": self.run_of(variables),
             # Only GitHub says that a tag is new. One that was moved may go back to an earlier commit.
-            "start": PERHAPS_PUSHED if tag and started is PUSHED else started,
+            "start": Starts.PERHAPS_PUSHED if tag and started is Starts.PUSHED else started,
             "own": frozenset(commit for commit in commits if commit),
             "pull": pull,
             **other,
@@ -1515,7 +1511,6 @@ def _later(result: Attempted, time: str, paths: Sequence[str]) -> str:
 
 
 def _deploy(event: Mapping[str, Any], receiver: str) -> str:
-    """Describe an event for the log, by the fields that are sent."""
     sent = body_of(event, receiver)
     service = f" ({sent['service']})" if "service" in sent else ""
     environment = f" to {sent['environment']}" if "environment" in sent else ""
@@ -1648,13 +1643,14 @@ class Settings(NamedTuple):
         auth = (given(texts.get("auth")) or AUTH_KEY).lower()
         if auth not in (AUTH_KEY, AUTH_OIDC):
             raise UsageError(f"auth: expected {AUTH_KEY} or {AUTH_OIDC}, got {got(auth)}")
-        receiver = given(texts.get("receiver")) or _receiver_of(key, dry_run or auth == AUTH_OIDC)
+        is_ours = key.reveal().startswith(OUR_KEY_PREFIX) if key else dry_run or auth == AUTH_OIDC
+        receiver = given(texts.get("receiver")) or (OURS if is_ours else DOCUMENTED)
         if receiver not in RECEIVERS:
             raise UsageError(f"receiver: expected one of {', '.join(RECEIVERS)}, got {got(receiver)}")
         return cls(
             inputs=Inputs.make(
+                {name: texts.get(name) for name in DEPLOY_INPUTS if name != "repo"},
                 repos=[texts.get("repo") or ""],
-                **{name: texts.get(name) for name in DEPLOY_INPUTS if name != "repo"},
             ),
             path=given(texts.get("path")),
             url=given(texts.get("webhook-url")),
@@ -1674,12 +1670,6 @@ def flag(texts: Mapping[str, str | None], name: str) -> bool:
     if word not in TRUE + FALSE:
         raise UsageError(f"{name}: expected true or false, got {got(word)}")
     return word in TRUE
-
-
-def _receiver_of(key: Secret, ours: bool) -> str:
-    if key:
-        return OURS if key.reveal().startswith(OUR_KEY_PREFIX) else DOCUMENTED
-    return OURS if ours else DOCUMENTED
 
 
 def _retries(texts: Mapping[str, str | None]) -> int | None:
@@ -2530,7 +2520,9 @@ def deploys_in(
     why_not = unwanted(facts, inputs.status)
     if why_not:
         return Skipped(why_not)
-    chosen = _chosen(git, directory, path, _wanted(facts, inputs), _root(platform, environ))
+    # Above the folder of the job, no checkout is its own.
+    root = environ.get(platform.step.root or platform.step.folder, "") if platform else ""
+    chosen = _chosen(git, directory, path, _wanted(facts, inputs), root)
     problem, head = chosen.found.problem, chosen.found.facts
     if head and inputs.revision:
         named = revision(git, chosen.folder, inputs.revision)
@@ -2569,11 +2561,6 @@ def _deployed(deploys: Deploys, head: GitFacts | None) -> str:
     found = [event for event in deploys.events if event["repo"].lower() == here.lower()]
     events = found or (deploys.events if len(deploys.events) == 1 else ())
     return events[0]["commitSHA"] if events else ""
-
-
-def _root(platform: Platform | None, environ: Mapping[str, str]) -> str:
-    """Return the folder of the job, above which no checkout is its own, or ""."""
-    return environ.get(platform.step.root or platform.step.folder, "") if platform else ""
 
 
 def _chosen(git: Git, directory: str, path: str | None, wanted: _Wanted, root: str) -> _Chosen:
@@ -2748,7 +2735,7 @@ _CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+"
 
 
 class Receiver(NamedTuple):
-    """Where events go, and how many attempts are made. Build it with `make`.
+    """Where events go, and how many attempts are made. `checked` refuses a wrong one.
 
     `is_token`: the key is an ID token.
     `takes` is one of `RECEIVERS`: whether it gets all fields. `retries` is None where only time is a limit.
@@ -2758,45 +2745,24 @@ class Receiver(NamedTuple):
     key: Secret
     takes: str
     agent: str
-    timeout_seconds: float
-    retries: int | None
-    longest_seconds: float
+    timeout_seconds: float = TIMEOUT_SECONDS
+    retries: int | None = None
+    longest_seconds: float = LONGEST_SECONDS
     is_token: bool = False
 
-    @classmethod
-    def make(
-        cls,
-        *,
-        url: str,
-        key: Secret,
-        takes: str,
-        agent: str,
-        timeout_seconds: float = TIMEOUT_SECONDS,
-        retries: int | None = None,
-        longest_seconds: float = LONGEST_SECONDS,
-    ) -> Receiver:
-        """Check the address and the key. Spaces and line ends around them are removed.
-
-        *takes* is one of `RECEIVERS`, which says what fields it gets.
+    def checked(self) -> Receiver:
+        """Return it without the spaces and line ends around the address and the key.
 
         Raises UsageError. It shows neither the key nor a user name in the address.
         """
-        parts = _address(url.strip())
-        plain = key.reveal().strip()
+        plain = self.key.reveal().strip()
+        url = urlunsplit(_address(self.url.strip()))
         if not _visible(plain) or len(plain) > _LONGEST_KEY:
             raise UsageError(
                 "webhook-key: expected printable characters without spaces, got "
                 + ("nothing" if not plain else "something else")
             )
-        return cls(
-            url=urlunsplit(parts),
-            key=Secret(plain, key.origin),
-            takes=takes,
-            agent=agent,
-            timeout_seconds=timeout_seconds,
-            retries=retries,
-            longest_seconds=longest_seconds,
-        )
+        return self._replace(url=url, key=Secret(plain, self.key.origin))
 
 
 class Answer(NamedTuple):
@@ -3281,7 +3247,6 @@ def _field(raw: bytes, name: str) -> Any:
 
 # For a job on none of the platforms. Git gives what the inputs do not.
 _ELSEWHERE = Step(agent="gitdailies-step", no_key="; set GITDAILIES_WEBHOOK_KEY")
-_OUR_NAMES: Mapping[str, str] = {}
 
 
 def start(platforms: Sequence[Platform], version: str, lent: Mapping[str, Any]) -> NoReturn:
@@ -3395,7 +3360,7 @@ def run(
     directory: str = ".",
     agent: str,
     no_key: str = "",
-    names: Mapping[str, str] = _OUR_NAMES,
+    names: Mapping[str, str] = SAME_NAMES,
 ) -> Report:
     """Report the job's deploys and return how it went. Raises nothing.
 
@@ -3443,14 +3408,15 @@ def _send(
         raise UsageError(f"webhook-key: expected a webhook key, got nothing{no_key}")
     if not settings.url:
         raise UsageError("webhook-url: expected the address of the DORA server, got nothing")
-    receiver = Receiver.make(
+    receiver = Receiver(
         url=settings.url,
         key=settings.key,
         takes=settings.receiver,
         agent=agent,
         timeout_seconds=settings.timeout_seconds,
         retries=settings.retries,
-    )._replace(is_token=settings.oidc)
+        is_token=settings.oidc,
+    ).checked()
     warning = warning_about(receiver.url)
     return send_all(events, receiver), [warning] if warning else []
 
@@ -3475,10 +3441,10 @@ GITHUB_TABLE = Table(
     started=("GITHUB_EVENT_NAME",),
     # Those whose words need no payload.
     starts={
-        "push": PERHAPS_PUSHED,
-        "schedule": SCHEDULED,
-        "workflow_dispatch": BY_HAND,
-        "repository_dispatch": BY_HAND,
+        "push": Starts.PERHAPS_PUSHED,
+        "schedule": Starts.SCHEDULED,
+        "workflow_dispatch": Starts.BY_HAND,
+        "repository_dispatch": Starts.BY_HAND,
         **dict.fromkeys(
             (
                 *("create", "deployment", "merge_group", "page_build"),
@@ -3490,11 +3456,11 @@ GITHUB_TABLE = Table(
                 ),
                 *("registry_package", "release"),
             ),
-            OF_A_COMMIT,
+            Starts.OF_A_COMMIT,
         ),
         "deployment_status": Start("other", True, elsewhere=True),
         **dict.fromkeys(("check_run", "check_suite", "status"), Start(None, True, elsewhere=True)),
-        "workflow_run": PERHAPS_PUSHED,
+        "workflow_run": Starts.PERHAPS_PUSHED,
     },
 )
 
@@ -3516,18 +3482,22 @@ def _start(name: str, payload: Mapping[str, Any], facts: Facts) -> Start:
     if name == "workflow_run":
         behind = at(payload, "workflow_run.event") or ""
         if behind == "push" and any(target.unsure for target in facts.targets):
-            return PERHAPS_PUSHED
-        trigger = PUSHED.trigger if behind == "push" else GITHUB_TABLE.starts.get(behind, OF_A_COMMIT).trigger
+            return Starts.PERHAPS_PUSHED
+        trigger = (
+            Starts.PUSHED.trigger
+            if behind == "push"
+            else GITHUB_TABLE.starts.get(behind, Starts.OF_A_COMMIT).trigger
+        )
         return Start(trigger if behind else None, True)
     if name == "create" and at(payload, "ref_type") == "tag":
-        return TAGGED
+        return Starts.TAGGED
     if name == "push" and isinstance(payload.get("forced"), bool):
         if tag_of(at(payload, "ref")):
-            return TAGGED if payload.get("created") is True else OF_A_COMMIT
-        return OF_A_COMMIT if payload["forced"] else PUSHED
+            return Starts.TAGGED if payload.get("created") is True else Starts.OF_A_COMMIT
+        return Starts.OF_A_COMMIT if payload["forced"] else Starts.PUSHED
     if name.startswith(_PULL_REQUEST):
-        return OF_A_COMMIT
-    return facts.start if facts.start != Start() or not name else OF_NO_COMMIT
+        return Starts.OF_A_COMMIT
+    return facts.start if facts.start != Start() or not name else Starts.OF_NO_COMMIT
 
 
 def _about(variables: Variables, event: Any) -> Facts:
@@ -3602,11 +3572,6 @@ def _of_variables(
         no_branch = no_branch or f"the run is of tag {tag}"
     target = Target(repo=repo, no_branch=no_branch, **of_target)
     return GITHUB_TABLE.read(variables, targets=(target,), url=url, **known)
-
-
-def _github_inputs(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the raw text of each input, by name. The action passes it as INPUT_NAME."""
-    return texts(environ, "INPUT_")
 
 
 class Payload(NamedTuple):
@@ -3782,7 +3747,7 @@ def _foreign(name: str, payload: Mapping[str, Any], own: str | None) -> bool:
     about = payload.get(name)
     # A fork that was deleted since is null.
     gone = isinstance(about, dict) and "head_repository" in about and about["head_repository"] is None
-    return gone or bool(origin and own and origin.lower() != own.lower())
+    return gone or are_two(origin, own)
 
 
 def _may_be_tag(name: str, payload: Mapping[str, Any], branch: str) -> bool:
@@ -3884,11 +3849,6 @@ def _github_commands(report: Report, fails: bool) -> list[str]:
     return notices + [f"::{level} title={_HEADING}::{_command_data(line)}" for line in report.lines]
 
 
-def _github_files(report: Report) -> dict[str, str]:
-    """Return the texts to append to the runner's files, by the variable that names the file."""
-    return {"GITHUB_OUTPUT": _github_outputs(report), "GITHUB_STEP_SUMMARY": _github_summary(report)}
-
-
 def _github_not_written(name: str) -> str:
     if name == "GITHUB_STEP_SUMMARY":
         # Some runners have none, and the log has the same lines.
@@ -3897,7 +3857,6 @@ def _github_not_written(name: str) -> str:
 
 
 def _github_outputs(report: Report) -> str:
-    """Return the lines for GITHUB_OUTPUT, one for each value."""
     values = {
         "ok": "true" if report.ok else "false",
         "outcome": report.outcome,
@@ -3909,7 +3868,6 @@ def _github_outputs(report: Report) -> str:
 
 
 def _github_summary(report: Report) -> str:
-    """Return the Markdown for GITHUB_STEP_SUMMARY."""
     lines = [f"{_MARKS[report.outcome]} **{_HEADING}**: {_markdown(line)}" for line in report.lines]
     return (
         "\n\n".join([*lines, *(f"- {_markdown(note)}" for note in (*report.warnings, *report.notes))]) + "\n"
@@ -3947,11 +3905,14 @@ GITHUB_ACTIONS = Platform(
         ),
         folder="GITHUB_WORKSPACE",
         event="GITHUB_EVENT_PATH",
-        inputs=_github_inputs,
+        inputs=lambda environ: texts(environ, "INPUT_"),
         names=SAME_NAMES,
         masks=_github_masks,
         log=_github_commands,
-        files=_github_files,
+        files=lambda report: {
+            "GITHUB_OUTPUT": _github_outputs(report),
+            "GITHUB_STEP_SUMMARY": _github_summary(report),
+        },
         not_written=_github_not_written,
         oidc=("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
         no_oidc=(
@@ -4001,12 +3962,8 @@ _TRUNKS = ("main", "master", "trunk")
 
 
 def _circleci_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  CircleCI has none
-    repo = None
-    for pair in _OWNER_AND_NAME:
-        owner, name = map(variables.first, pair)
-        if owner and name:
-            repo = f"{owner}/{name}"
-            break
+    pairs = (map(variables.first, pair) for pair in _OWNER_AND_NAME)
+    repo = next((f"{owner}/{name}" for owner, name in pairs if owner and name), None)
     branch = variables.first(*CIRCLECI_TABLE.branch)
     found = _of_deploys(variables)
     forked = re.match(_FORK, branch or "")
@@ -4036,7 +3993,7 @@ def _of_deploys(variables: Variables) -> dict[str, Any]:
     back = variables.first("PIPELINE_DEPLOY_CURRENT_VERSION", "PIPELINE_DEPLOY_REASON")
     sha = full_sha(version)
     found = {
-        "start": PROMOTED,
+        "start": Starts.PROMOTED,
         "environment": variables.first("PIPELINE_DEPLOY_ENVIRONMENT_NAME"),
         "service": variables.first("PIPELINE_DEPLOY_COMPONENT_NAME"),
         "type": "rollback" if back else None,
@@ -4046,7 +4003,11 @@ def _of_deploys(variables: Variables) -> dict[str, Any]:
     tip = full_sha(variables.first(*CIRCLECI_TABLE.sha)) or ""
     warning = f"the pipeline deploys version {got(version)}, the run is of {tip[:7]}, which is reported; "
     # A job may check that version out by itself.
-    return {**found, "start": BY_HAND, "warnings": (warning + "set sha to the commit of that version",)}
+    return {
+        **found,
+        "start": Starts.BY_HAND,
+        "warnings": (warning + "set sha to the commit of that version",),
+    }
 
 
 def _circleci_run(variables: Variables) -> Run | None:
@@ -4126,7 +4087,12 @@ TRAVIS_TABLE = Table(
     message=("TRAVIS_COMMIT_MESSAGE",),
     pull=("TRAVIS_PULL_REQUEST",),
     started=("TRAVIS_EVENT_TYPE",),
-    starts={"push": PUSHED, "pull_request": OF_A_COMMIT, "cron": SCHEDULED, "api": BY_HAND},
+    starts={
+        "push": Starts.PUSHED,
+        "pull_request": Starts.OF_A_COMMIT,
+        "cron": Starts.SCHEDULED,
+        "api": Starts.BY_HAND,
+    },
 )
 # Nothing counts the restarts of a job. All of them have one name.
 _AGAIN = "restarted"
@@ -4139,7 +4105,7 @@ def _travis_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  T
     return TRAVIS_TABLE.read(
         variables,
         run=Run(build, again) if build else None,
-        fork=bool(own and origin and own.lower() != origin.lower()),
+        fork=are_two(own, origin),
         status_of="the script phase",
     )
 
@@ -4307,11 +4273,6 @@ def ask(lent: Mapping[str, Any], standard_input: Callable[[], bytes]) -> dict[st
     return {name: _known(_asked(get, name)) for name in ASKED}
 
 
-def _octopus_inputs(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the inputs, by name."""
-    return {name: variables.get(variable, "") for name, variable in OCTOPUS_PARAMETERS.items()}
-
-
 def _asked(get: Callable[[str], str], name: str) -> str:
     try:
         return get(name) or ""
@@ -4351,7 +4312,7 @@ OCTOPUS = Platform(
     step=Step(
         agent="gitdailies-octopus",
         no_key="; set the template's parameter Webhook key, best to a sensitive variable",
-        inputs=_octopus_inputs,
+        inputs=lambda given: {name: given.get(key, "") for name, key in OCTOPUS_PARAMETERS.items()},
         names=OCTOPUS_PARAMETERS,
         log=_octopus_log,
         lends=_LENDS,
@@ -4389,15 +4350,15 @@ GITLAB_TABLE = Table(
     before=("CI_COMMIT_BEFORE_SHA",),
     started=("CI_PIPELINE_SOURCE",),
     starts={
-        "push": OF_A_COMMIT,
-        "merge_request_event": OF_A_COMMIT,
-        "external_pull_request_event": OF_A_COMMIT,
+        "push": Starts.OF_A_COMMIT,
+        "merge_request_event": Starts.OF_A_COMMIT,
+        "external_pull_request_event": Starts.OF_A_COMMIT,
         **dict.fromkeys(
             (
                 *("api", "chat", "ondemand_dast_scan", "ondemand_dast_validation", "parent_pipeline"),
                 *("pipeline", "schedule", "security_orchestration_policy", "trigger", "web", "webide"),
             ),
-            OF_NO_COMMIT,
+            Starts.OF_NO_COMMIT,
         ),
     },
 )
@@ -4415,7 +4376,8 @@ def _gitlab_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  G
         # A train builds what the target branch becomes.
         found["branch"], found["pull"] = variables.first("CI_MERGE_REQUEST_TARGET_BRANCH_NAME"), None
     else:
-        found["pull"], found["fork"] = _gitlab_pull(variables), _gitlab_forked(variables)
+        found["pull"] = _gitlab_pull(variables)
+        found["fork"] = any(are_two(*map(variables.first, pair)) for pair in _GITLAB_ORIGINS)
     facts = GITLAB_TABLE.read(
         variables,
         # "Rollback environment" and a retry run a job again, under another id in the same pipeline.
@@ -4442,14 +4404,6 @@ _GITLAB_ORIGINS = (
     ("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "CI_MERGE_REQUEST_PROJECT_ID"),
     ("CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY", "CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY"),
 )
-
-
-def _gitlab_forked(variables: Variables) -> bool:
-    for theirs, own in _GITLAB_ORIGINS:
-        origin, here = variables.first(theirs), variables.first(own)
-        if origin and here and origin.lower() != here.lower():
-            return True
-    return False
 
 
 def _gitlab_inputs(environ: Mapping[str, str]) -> dict[str, str]:
@@ -4513,9 +4467,9 @@ BUILDKITE_TABLE = Table(
     pull=("BUILDKITE_PULL_REQUEST",),
     started=("BUILDKITE_SOURCE",),
     starts={
-        "webhook": PUSHED,
-        "schedule": SCHEDULED,
-        **dict.fromkeys(("api", "ui", "trigger_job"), BY_HAND),
+        "webhook": Starts.PUSHED,
+        "schedule": Starts.SCHEDULED,
+        **dict.fromkeys(("api", "ui", "trigger_job"), Starts.BY_HAND),
     },
 )
 
@@ -4541,7 +4495,7 @@ def _buildkite_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001
             found["pull"] = f"pull request {number}"
     facts = BUILDKITE_TABLE.read(variables, status_of="the command", **found)
     webhook_of_more = found["pull"] or variables.first("BUILDKITE_GITHUB_DEPLOYMENT_ID")
-    return facts._replace(start=OF_A_COMMIT) if webhook_of_more else facts
+    return facts._replace(start=Starts.OF_A_COMMIT) if webhook_of_more else facts
 
 
 def _buildkite_run(variables: Variables) -> Run | None:
@@ -4556,8 +4510,7 @@ def _buildkite_forked(variables: Variables, branch: str | None) -> bool:
     if branch and ":" in branch:
         return True
     own, theirs = variables.first(*BUILDKITE_TABLE.repo_url), variables.first("BUILDKITE_PULL_REQUEST_REPO")
-    here, there = repo_of(own), repo_of(theirs)
-    return bool(there and here and there.lower() != here.lower())
+    return are_two(repo_of(own), repo_of(theirs))
 
 
 def _buildkite_inputs(environ: Mapping[str, str]) -> dict[str, str]:
@@ -4647,11 +4600,11 @@ AZURE_TABLE = Table(
     pull=("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID"),
     started=("BUILD_REASON",),
     starts={
-        **dict.fromkeys(("IndividualCI", "BatchedCI"), PUSHED),
-        **dict.fromkeys(("PullRequest", "CheckInShelveset", "ValidateShelveset"), OF_A_COMMIT),
-        "Schedule": SCHEDULED,
-        "Manual": BY_HAND,
-        **dict.fromkeys(("ResourceTrigger", "BuildCompletion"), OF_NO_COMMIT),
+        **dict.fromkeys(("IndividualCI", "BatchedCI"), Starts.PUSHED),
+        **dict.fromkeys(("PullRequest", "CheckInShelveset", "ValidateShelveset"), Starts.OF_A_COMMIT),
+        "Schedule": Starts.SCHEDULED,
+        "Manual": Starts.BY_HAND,
+        **dict.fromkeys(("ResourceTrigger", "BuildCompletion"), Starts.OF_NO_COMMIT),
     },
 )
 
@@ -4865,11 +4818,11 @@ CODEBUILD_TABLE = Table(
     started=("CODEBUILD_WEBHOOK_EVENT",),
     # A retry has the event of its first build. Without a webhook, nothing says what started the build.
     starts={
-        "PUSH": PERHAPS_PUSHED,
-        **dict.fromkeys(("RELEASED", "PRERELEASED"), OF_A_COMMIT),
+        "PUSH": Starts.PERHAPS_PUSHED,
+        **dict.fromkeys(("RELEASED", "PRERELEASED"), Starts.OF_A_COMMIT),
         **dict.fromkeys(
             (f"PULL_REQUEST_{what}" for what in ("CREATED", "UPDATED", "REOPENED", "MERGED", "CLOSED")),
-            OF_A_COMMIT,
+            Starts.OF_A_COMMIT,
         ),
     },
 )
@@ -4943,13 +4896,13 @@ DRONE_TABLE = Table(
     started=("DRONE_BUILD_EVENT",),
     # A restart has the event of its first build.
     starts={
-        "push": PERHAPS_PUSHED,
-        "tag": PERHAPS_PUSHED,
-        "pull_request": OF_A_COMMIT,
-        "cron": SCHEDULED,
-        "custom": BY_HAND,
-        "promote": PROMOTED,
-        "rollback": PROMOTED,
+        "push": Starts.PERHAPS_PUSHED,
+        "tag": Starts.PERHAPS_PUSHED,
+        "pull_request": Starts.OF_A_COMMIT,
+        "cron": Starts.SCHEDULED,
+        "custom": Starts.BY_HAND,
+        "promote": Starts.PROMOTED,
+        "rollback": Starts.PROMOTED,
     },
 )
 
@@ -5008,7 +4961,7 @@ def _cloud_build_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG0
     return CLOUD_BUILD_TABLE.read(
         variables,
         repo=repo if repo and "/" in repo else None,
-        fork=bool(theirs and repo and theirs.lower() != repo.lower()),
+        fork=are_two(theirs, repo),
         url=url,
     )
 
@@ -5099,13 +5052,13 @@ WOODPECKER_TABLE = Table(
     pull=("CI_COMMIT_PULL_REQUEST",),
     started=("CI_PIPELINE_EVENT",),
     starts={
-        "push": PUSHED,
-        "tag": PERHAPS_PUSHED,
-        "release": OF_A_COMMIT,
-        "cron": SCHEDULED,
-        "manual": BY_HAND,
-        "deployment": PROMOTED,
-        **dict.fromkeys(("pull_request", "pull_request_closed", "pull_request_metadata"), OF_A_COMMIT),
+        "push": Starts.PUSHED,
+        "tag": Starts.PERHAPS_PUSHED,
+        "release": Starts.OF_A_COMMIT,
+        "cron": Starts.SCHEDULED,
+        "manual": Starts.BY_HAND,
+        "deployment": Starts.PROMOTED,
+        **dict.fromkeys(("pull_request", "pull_request_closed", "pull_request_metadata"), Starts.OF_A_COMMIT),
     },
 )
 
@@ -5124,7 +5077,11 @@ def _woodpecker_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG00
         fork=None,
         status_of="the pipeline so far",
     )
-    return facts._replace(start=PERHAPS_PUSHED) if parent is None and facts.start is PUSHED else facts
+    return (
+        facts._replace(start=Starts.PERHAPS_PUSHED)
+        if parent is None and facts.start is Starts.PUSHED
+        else facts
+    )
 
 
 WOODPECKER = Platform(
@@ -5213,7 +5170,7 @@ def _jenkins_forked(variables: Variables) -> bool:
         ),
         (variables.first("gitlabSourceNamespace"), variables.first("gitlabTargetNamespace")),
     )
-    return any(theirs and own and theirs.lower() != own.lower() for theirs, own in pairs)
+    return any(are_two(*pair) for pair in pairs)
 
 
 JENKINS = Platform(

@@ -10,10 +10,10 @@ from urllib.parse import quote
 
 from gitdailies_core.ci.job.facts import at
 from gitdailies_core.ci.job.inputs import Inputs
-from gitdailies_core.ci.past import INPUT_PARAMETERS, DeployReader, authorization, deploys
+from gitdailies_core.ci.past import INPUT_PARAMETERS, DeployReader, PastRecords, authorization, deploys
 from gitdailies_core.ci.platforms.azure import AZURE
 from gitdailies_core.sources.fields import Fields
-from gitdailies_core.sources.history import Pages, PastMessages, Row, Window, ignore_unreadable, rows_of
+from gitdailies_core.sources.history import Pages, PastMessages, Row, Window, rows_of
 from gitdailies_core.sources.protocol import Ignored
 from gitdailies_core.values.times import text_of
 
@@ -21,7 +21,7 @@ PAGE = 100
 _VERSION = ("api-version", "6.0")
 
 
-def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs: Inputs) -> PastMessages:
+def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs: Inputs) -> PastRecords:
     """Yield the deploys of the stages that ended in *window*."""
     owner, number, stage = parameters["organization"], parameters["pipeline"], parameters.get("stage")
     path = f"/{quote(owner, safe='')}/{quote(parameters['project'], safe='')}/_apis/build"
@@ -34,9 +34,9 @@ def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs
         timeline = f"{path}/builds/{Fields(build, 'run').text('id')}/timeline"
         for attempt in _attempts(pages, timeline, stage):
             if isinstance(attempt, Ignored):
-                yield attempt
+                yield iter((attempt,))
             elif window.contains(Fields(attempt, "stage").time("finishTime")):
-                yield from ignore_unreadable(_of_stage(build, attempt, known, inputs))
+                yield _of_stage(build, attempt, known, inputs)
 
 
 def _builds(pages: Pages, path: str, query: list[tuple[str, str]], window: Window) -> Iterator[Row]:

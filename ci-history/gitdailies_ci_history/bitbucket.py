@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from gitdailies_core.ci.job.facts import at
 from gitdailies_core.ci.job.inputs import Inputs
-from gitdailies_core.ci.past import STEP_PARAMETERS, DeployReader, deploys
+from gitdailies_core.ci.past import STEP_PARAMETERS, DeployReader, PastRecords, deploys
 from gitdailies_core.ci.platforms.bitbucket import BITBUCKET
 from gitdailies_core.sources.fields import Fields
 from gitdailies_core.sources.history import (
@@ -18,7 +18,6 @@ from gitdailies_core.sources.history import (
     PastMessages,
     Row,
     Window,
-    ignore_unreadable,
     newest_first,
     numbered_pages,
     time_of,
@@ -29,7 +28,7 @@ PAGE = 50
 SUCCESSFUL = "SUCCESSFUL"
 
 
-def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs: Inputs) -> PastMessages:
+def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs: Inputs) -> PastRecords:
     """Yield the deploys of the pipelines that were made in *window*."""
     path = f"/repositories/{quote(inputs.repos[0].path)}/pipelines"
     listed = _listed(pages, path, [("sort", "-created_on")])
@@ -37,7 +36,7 @@ def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs
         if parameters.get("branch") in (None, at(pipeline, "target.ref_name")):
             steps = f"{path}/{quote(Fields(pipeline, 'pipeline').text('uuid'), safe='')}/steps"
             rows = [row for page in _listed(pages, steps, []) for row in page]
-            yield from ignore_unreadable(_of_pipeline(pipeline, rows, parameters["step"], inputs))
+            yield _of_pipeline(pipeline, rows, parameters["step"], inputs)
 
 
 def _listed(pages: Pages, path: str, query: list[tuple[str, str]]) -> Iterator[list[Row]]:

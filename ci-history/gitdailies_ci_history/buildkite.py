@@ -11,17 +11,10 @@ from urllib.parse import quote
 
 from gitdailies_core.ci.job.facts import at
 from gitdailies_core.ci.job.inputs import Inputs
-from gitdailies_core.ci.past import INPUT_PARAMETERS, DeployReader, deploys
+from gitdailies_core.ci.past import INPUT_PARAMETERS, DeployReader, PastRecords, deploys
 from gitdailies_core.ci.platforms.buildkite import BUILDKITE
 from gitdailies_core.sources.fields import Fields
-from gitdailies_core.sources.history import (
-    Pages,
-    PastMessages,
-    Row,
-    Window,
-    ignore_unreadable,
-    numbered_pages,
-)
+from gitdailies_core.sources.history import Pages, PastMessages, Row, Window, numbered_pages
 from gitdailies_core.sources.protocol import Ignored
 from gitdailies_core.values.times import text_of
 
@@ -35,7 +28,7 @@ _ADDED = (
 )
 
 
-def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs: Inputs) -> PastMessages:
+def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs: Inputs) -> PastRecords:
     """Yield the deploys of the jobs that ended in *window*."""
     owner, slug = (quote(parameters[name], safe="") for name in ("organization", "pipeline"))
     path = f"/organizations/{owner}/pipelines/{slug}/builds"
@@ -47,7 +40,7 @@ def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs
             query.append(("branch", parameters["branch"]))
         for builds in numbered_pages(pages, path, query, size=100):
             for build in builds:
-                yield from ignore_unreadable(_of_build(build, parameters["job"], part, inputs))
+                yield _of_build(build, parameters["job"], part, inputs)
 
 
 def _of_build(build: Row, name: str, window: Window, inputs: Inputs) -> PastMessages:
@@ -66,7 +59,6 @@ def _of_build(build: Row, name: str, window: Window, inputs: Inputs) -> PastMess
 
 
 def _environ(build: Row, job: Fields) -> dict[str, str | None]:
-    """Return the variables of a job."""
     state = "failed softly" if job.raw("soft_failed") is True else job.text("state")
     return {
         **{name: at(build, f"env.{name}") for name in _ADDED},

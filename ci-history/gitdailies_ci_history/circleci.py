@@ -11,20 +11,11 @@ from urllib.parse import quote
 
 from gitdailies_core.ci.job.git_url import slug
 from gitdailies_core.ci.job.inputs import Inputs
-from gitdailies_core.ci.past import INPUT_PARAMETERS, DeployReader, deploys
+from gitdailies_core.ci.past import INPUT_PARAMETERS, DeployReader, PastRecords, deploys
 from gitdailies_core.ci.platforms.circleci import CIRCLECI
 from gitdailies_core.errors import UsageError
 from gitdailies_core.sources.fields import Fields
-from gitdailies_core.sources.history import (
-    Pages,
-    PastMessages,
-    Row,
-    Window,
-    ignore_unreadable,
-    newest_first,
-    rows_of,
-    time_of,
-)
+from gitdailies_core.sources.history import Pages, PastMessages, Row, Window, newest_first, rows_of, time_of
 from gitdailies_core.sources.protocol import Ignored
 
 # Slugs of GitHub OAuth and Bitbucket. A job there has the address WEB/SLUG/NUMBER.
@@ -127,7 +118,7 @@ def _checkout(pipeline: Fields) -> dict[str, str] | Ignored:
 OWN = "own"
 
 
-def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs: Inputs) -> PastMessages:
+def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs: Inputs) -> PastRecords:
     """Yield the deploys of the pipelines that were created in *window*."""
     if parameters.get("reruns", OWN) != OWN:
         raise UsageError(f"--with: expected reruns={OWN}, got {parameters['reruns']!a}")
@@ -143,7 +134,7 @@ def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs
             web=pages.url.removesuffix("/api/v2"),
             own_reruns="reruns" in parameters,
         )
-        yield from ignore_unreadable(found)
+        yield found
 
 
 def _runs(pages: Pages, pipeline: str, name: str | None) -> Iterator[Run]:

@@ -12,19 +12,10 @@ from urllib.parse import quote
 
 from gitdailies_core.ci.job.facts import at, repo_of
 from gitdailies_core.ci.job.inputs import Inputs
-from gitdailies_core.ci.past import INPUT_PARAMETERS, DeployReader, deploys
+from gitdailies_core.ci.past import INPUT_PARAMETERS, DeployReader, PastRecords, deploys
 from gitdailies_core.ci.platforms.jenkins import JENKINS
 from gitdailies_core.sources.fields import Fields
-from gitdailies_core.sources.history import (
-    Pages,
-    PastMessages,
-    Row,
-    Window,
-    ignore_unreadable,
-    newest_first,
-    rows_of,
-    time_of,
-)
+from gitdailies_core.sources.history import Pages, PastMessages, Row, Window, newest_first, rows_of, time_of
 from gitdailies_core.sources.protocol import Ignored
 
 PAGE = 100
@@ -33,7 +24,7 @@ _CHECKOUT = "actions[lastBuiltRevision[SHA1,branch[name]],remoteUrls]"
 _TREE = f"fullName,allBuilds[number,url,timestamp,duration,result,{_CHECKOUT}]"
 
 
-def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs: Inputs) -> PastMessages:
+def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs: Inputs) -> PastRecords:
     """Yield the deploys of the builds that began in *window*."""
     stage = parameters.get("stage")
     path = "".join(f"/job/{quote(part, safe='')}" for part in parameters["job"].split("/"))
@@ -42,7 +33,7 @@ def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs
         if stage is not None:
             described = f"{path}/{Fields(build, 'build').text('number')}/wfapi/describe"
             over = _stage(rows_of(pages.get(described), "stages", described), stage)
-        yield from ignore_unreadable(_of_build(build, over, inputs))
+        yield _of_build(build, over, inputs)
 
 
 def _listed(pages: Pages, path: str) -> Iterator[list[Row]]:

@@ -14,20 +14,11 @@ from urllib.parse import quote
 
 from gitdailies_core.ci.job.facts import at
 from gitdailies_core.ci.job.inputs import Inputs
-from gitdailies_core.ci.past import INPUT_PARAMETERS, DeployReader, deploys
+from gitdailies_core.ci.past import INPUT_PARAMETERS, DeployReader, PastRecords, deploys
 from gitdailies_core.ci.platforms.octopus import OCTOPUS
 from gitdailies_core.errors import UsageError
 from gitdailies_core.sources.fields import Fields
-from gitdailies_core.sources.history import (
-    Pages,
-    PastMessages,
-    Row,
-    Window,
-    ignore_unreadable,
-    newest_first,
-    rows_of,
-    time_of,
-)
+from gitdailies_core.sources.history import Pages, PastMessages, Row, Window, newest_first, rows_of, time_of
 from gitdailies_core.sources.protocol import Ignored
 
 SUCCESS = "Success"
@@ -66,13 +57,14 @@ def of_deployment(deployment: Row, around: Around, inputs: Inputs, *, server: st
 PAGE = 100
 
 
-def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs: Inputs) -> PastMessages:
+def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs: Inputs) -> PastRecords:
     """Yield the deploys of the deployments that were created in *window*."""
     # The step takes the environment's name from Octopus, which may write it in another case.
     inputs = inputs._replace(environment=None)
     space = f"/api/{quote(parameters['space'], safe='')}" if "space" in parameters else "/api"
     project = Fields(pages.get(f"{space}/projects/{quote(parameters['project'], safe='')}"), "project")
-    environments = _environments(pages, space)
+    path = f"{space}/environments/all"
+    environments = {str(row.get("Id")): row for row in rows_of(pages.get(path), "", path)}
     query = [("projects", project.text("Id")), ("taskState", SUCCESS)]
     if "environment" in parameters:
         query.append(("environments", _named(environments, parameters["environment"])))
@@ -87,12 +79,7 @@ def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs
                 release=releases.get(str(row.get("ReleaseId"))),
                 environment=environments.get(str(row.get("EnvironmentId"))),
             )
-            yield from ignore_unreadable(of_deployment(row, around, inputs, server=pages.url))
-
-
-def _environments(pages: Pages, space: str) -> dict[str, Row]:
-    path = f"{space}/environments/all"
-    return {str(row.get("Id")): row for row in rows_of(pages.get(path), "", path)}
+            yield of_deployment(row, around, inputs, server=pages.url)
 
 
 def _named(environments: Mapping[str, Row], name: str) -> str:

@@ -12,19 +12,11 @@ from urllib.parse import quote
 from gitdailies_core.ci.deploys.git_facts import GitFacts
 from gitdailies_core.ci.job.facts import at, readable_time
 from gitdailies_core.ci.job.inputs import Inputs
-from gitdailies_core.ci.past import STEP_PARAMETERS, DeployReader, deploys
+from gitdailies_core.ci.past import STEP_PARAMETERS, DeployReader, PastRecords, deploys
 from gitdailies_core.ci.platforms.travis import TRAVIS
 from gitdailies_core.errors import UsageError
 from gitdailies_core.sources.fields import Fields
-from gitdailies_core.sources.history import (
-    Pages,
-    PastMessages,
-    Row,
-    Window,
-    ignore_unreadable,
-    newest_first,
-    rows_of,
-)
+from gitdailies_core.sources.history import Pages, PastMessages, Row, Window, newest_first, rows_of
 from gitdailies_core.sources.protocol import Ignored
 
 PASSED = "passed"
@@ -74,7 +66,7 @@ PAGE = 100
 ONLY = "only"
 
 
-def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs: Inputs) -> PastMessages:
+def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs: Inputs) -> PastRecords:
     """Yield the deploys of the builds that finished in *window*."""
     tags, stage = "tags" in parameters, parameters.get("stage")
     if tags and (parameters["tags"] != ONLY or "branch" in parameters):
@@ -92,7 +84,7 @@ def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs
     for build in newest_first(_listed(pages, f"{path}/builds", query), window, finished_at):
         # The build of a tag has the tag's name as its branch.
         if bool(tag_of(build)) == tags:
-            yield from ignore_unreadable(of_build(repo, build, stage, inputs))
+            yield of_build(repo, build, stage, inputs)
 
 
 def _listed(pages: Pages, path: str, query: Sequence[tuple[str, str]]) -> Iterator[list[Row]]:

@@ -6,14 +6,12 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import quote
 
 from gitdailies_core.ci.job.inputs import Inputs
-from gitdailies_core.ci.past import STEP_PARAMETERS, DeployReader
+from gitdailies_core.ci.past import STEP_PARAMETERS, DeployReader, PastRecords
 from gitdailies_core.sources.fields import Fields
 from gitdailies_core.sources.history import (
     Pages,
-    PastMessages,
     Row,
     Window,
-    ignore_unreadable,
     newest_first,
     numbered_pages,
     time_of,
@@ -27,17 +25,17 @@ from gitdailies_github_action.api import rest
 MOST_RUNS = 1_000
 
 
-def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs: Inputs) -> PastMessages:
+def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs: Inputs) -> PastRecords:
     """Yield the deploys of deployments or runs that were created in *window*."""
     repo = inputs.repos[0].path
     if "workflow" in parameters:
         for run in _runs(pages, repo, parameters["workflow"], window):
-            yield from ignore_unreadable(past.of_run(repo, run, inputs))
+            yield past.of_run(repo, run, inputs)
         return
     for deployment in _deployments(pages, repo, parameters.get("environment"), window):
         path = f"/repos/{quote(repo)}/deployments/{deployment.get('id')}/statuses"
         statuses = [row for page in numbered_pages(pages, path, [], size=rest.PAGE) for row in page]
-        yield from ignore_unreadable(past.of_deployment(repo, deployment, statuses, inputs))
+        yield past.of_deployment(repo, deployment, statuses, inputs)
 
 
 def _deployments(pages: Pages, repo: str, environment: str | None, window: Window) -> Iterator[Row]:

@@ -15,16 +15,17 @@ from gitdailies_core import (
     Fields,
     Ignored,
     IncidentMessage,
+    Message,
     Option,
     PayloadError,
     ProofSettings,
     Request,
     Secret,
     got,
+    translate_each,
     verify_hmac_sha256,
     verify_shared_token,
 )
-from gitdailies_core.reasons import UNEXPECTED_PAYLOAD
 from gitdailies_core.sources.protocol import Proven
 from gitdailies_core.sources.signatures import hmac_sha256
 
@@ -59,30 +60,16 @@ class PagerDuty:
         self,
         request: Request,
         options: Mapping[str, Any],  # noqa: ARG002  there are none
-    ) -> tuple[IncidentMessage, ...]:
+    ) -> tuple[Message, ...]:
         """Translate one V3 event, or every message of a V2 body."""
         body = Fields(request.json())
         if body.has("messages"):
             messages = body.raw("messages")
             if not isinstance(messages, list) or not messages:
                 raise PayloadError(f"messages: expected a list of at least one message, got {got(messages)}")
-            return _each(messages, request)
+            # One that cannot be read is quarantined, and the others count.
+            return translate_each(enumerate(messages), lambda pair: [_v2(*pair, request)])
         return (_v3(body.object("event"), request),)
-
-
-def _each(messages: Sequence[Any], request: Request) -> tuple[IncidentMessage, ...]:
-    """Translate the messages of a V2 body. One that cannot be read is quarantined, and the others count."""
-    translated: list[IncidentMessage] = []
-    faults: list[PayloadError] = []
-    for number, message in enumerate(messages):
-        try:
-            translated.append(_v2(Fields(message, f"messages[{number}]"), request))
-        except PayloadError as error:
-            faults.append(error)
-            translated.append(Ignored(str(error), code=UNEXPECTED_PAYLOAD))
-    if len(faults) == len(messages):
-        raise faults[0]
-    return tuple(translated)
 
 
 def _v3(event: Fields, request: Request) -> IncidentMessage:
@@ -113,7 +100,8 @@ def _v3(event: Fields, request: Request) -> IncidentMessage:
     )
 
 
-def _v2(message: Fields, request: Request) -> IncidentMessage:
+def _v2(number: int, given: Any, request: Request) -> IncidentMessage:
+    message = Fields(given, f"messages[{number}]")
     word, key = message.text("event"), message.text("id")
     meant = meaning(word)
     incident = message.object("incident")

@@ -55,7 +55,7 @@ def _incidents(pages: Pages, window: Window) -> Iterator[Fields]:
         ("sort_by", "created_at:asc"),
         ("total", "true"),
     ]
-    first = Fields(pages.get("/incidents", [*query, ("limit", str(rest.PAGE)), ("offset", "0")]))
+    first = rest.page_at(pages, "/incidents", query, 0)
     total = first.raw("total")
     if isinstance(total, int) and total > MOST_ROWS and window.until - window.since > _NARROWEST:
         for half in window.halves():
@@ -68,9 +68,8 @@ def _incidents(pages: Pages, window: Window) -> Iterator[Fields]:
 
 
 def _entries(pages: Pages, incident: str) -> Iterator[Fields]:
-    path, query = f"/incidents/{incident}/log_entries", [("is_overview", "true")]
-    first = Fields(pages.get(path, [*query, ("limit", str(rest.PAGE)), ("offset", "0")]))
-    yield from rest.listed(pages, path, "log_entries", query, first)
+    path = f"/incidents/{incident}/log_entries"
+    return rest.listed(pages, path, "log_entries", [("is_overview", "true")])
 
 
 reader = Reader()

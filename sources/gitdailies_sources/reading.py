@@ -37,7 +37,7 @@ def pack(document: Document, schema: Mapping[str, Any], *, name: str, override: 
     merged = given if override is None else _overridden(given, override, schema)
     faults = Faults()
     compiled = SourcePack.compiled(name, merged, {}, faults, examples=f"gitdailies_sources.packs.{name}")
-    _raise({_moved(place, override): text for place, text in faults.found.items()})
+    _raise({_moved(place, override): text for place, text in faults.items()})
     return compiled
 
 
@@ -71,7 +71,7 @@ def _compiled_mapping(
 ) -> SourcePack:
     faults = Faults()
     compiled = SourcePack.compiled(name, given, places, faults, examples="")
-    _raise({place: text + _zone_hint(place, written) for place, text in faults.found.items()})
+    _raise({place: text + _zone_hint(place, written) for place, text in faults.items()})
     return compiled
 
 

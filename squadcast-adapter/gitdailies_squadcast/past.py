@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from gitdailies_core import RESOLVED, STARTED, Fields, Ignored, IncidentMessage, PayloadError
 
@@ -28,6 +27,10 @@ def translate(row: Fields, whole: Fields, service: Fields | None) -> Iterator[In
     if whole.optional_text("status") == _SUPPRESSED:
         yield Ignored("suppressed, so no webhook was sent", incident=row.text("id"))
         return
+    if service:
+        told = {name: service.raw(name) for name in ("id", "name", "slug")}
+    else:
+        told = {"id": whole.raw("service_id"), "name": row.raw("service")}
     incident = Fields(
         {
             "id": row.text("id"),
@@ -36,7 +39,7 @@ def translate(row: Fields, whole: Fields, service: Fields | None) -> Iterator[In
             "message": whole.raw("message"),
             "tags": whole.raw("tags"),
             "priority": whole.raw("priority") if whole.raw("has_priority") is not False else None,
-            "service": _listed_service(service) if service else _deleted_service(row, whole),
+            "service": told,
         },
         "incident",
     )
@@ -47,14 +50,6 @@ def translate(row: Fields, whole: Fields, service: Fields | None) -> Iterator[In
 
 def _missing() -> datetime:
     raise PayloadError("created_at: expected a time, got none")
-
-
-def _listed_service(service: Fields) -> dict[str, Any]:
-    return {name: service.raw(name) for name in ("id", "name", "slug")}
-
-
-def _deleted_service(row: Fields, whole: Fields) -> dict[str, Any]:
-    return {"id": whole.raw("service_id"), "name": row.raw("service")}
 
 
 def _ends(row: Fields, whole: Fields) -> list[datetime]:

@@ -68,8 +68,9 @@ DECIDED_BY_HISTORY = words(
     summary verdicts"""
 )
 READ_BY_HISTORY = words(
-    """config.document.errors config.document.yaml_document.Document config.sections.settings.Source
-    http.event_lists.CREATED http.event_lists.UNCHANGED http.event_lists.EventResult""",
+    """config.document.errors config.document.schema_errors config.document.yaml_document.Document
+    config.sections.settings.Source http.event_lists.CREATED http.event_lists.UNCHANGED
+    http.event_lists.EventResult""",
     prefix="gitdailies_connection.",
 )
 

@@ -13,10 +13,10 @@ from urllib.parse import quote
 from gitdailies_core.ci.deploys.git_facts import GitFacts
 from gitdailies_core.ci.job.facts import at, readable_time
 from gitdailies_core.ci.job.inputs import Inputs
-from gitdailies_core.ci.past import STEP_PARAMETERS, DeployReader, deploys
+from gitdailies_core.ci.past import STEP_PARAMETERS, DeployReader, PastRecords, deploys
 from gitdailies_core.ci.platforms.gitlab import GITLAB
 from gitdailies_core.sources.fields import Fields
-from gitdailies_core.sources.history import Pages, PastMessages, Window, ignore_unreadable, numbered_pages
+from gitdailies_core.sources.history import Pages, PastMessages, Window, numbered_pages
 from gitdailies_core.sources.protocol import Ignored
 from gitdailies_core.values.times import text_of
 
@@ -63,7 +63,7 @@ def of_deployment(repo: str, deployment: Mapping[str, Any], inputs: Inputs) -> P
     yield from deploys(GITLAB, environ, inputs, git=git, at=finished_at(deployment))
 
 
-def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs: Inputs) -> PastMessages:
+def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs: Inputs) -> PastRecords:
     """Yield the deploys that finished in *window*."""
     repo = inputs.repos[0].path
     # "Deployments API": a filter by finished_at needs this order and this status.
@@ -79,7 +79,7 @@ def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs
     for page in numbered_pages(pages, f"/projects/{quote(repo, safe='')}/deployments", query, size=rest.PAGE):
         for deployment in page:
             if window.contains(finished_at(deployment)):
-                yield from ignore_unreadable(of_deployment(repo, deployment, inputs))
+                yield of_deployment(repo, deployment, inputs)
 
 
 reader = DeployReader(

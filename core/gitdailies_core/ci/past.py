@@ -19,7 +19,7 @@ from gitdailies_core.ci.job.inputs import Inputs
 from gitdailies_core.ci.reporting.platform import Platform
 from gitdailies_core.errors import InvalidEvent, UsageError
 from gitdailies_core.events.events import DEPLOYED, Event
-from gitdailies_core.sources.history import Pages, PastMessages, Window
+from gitdailies_core.sources.history import Pages, PastMessages, Window, ignore_unreadable
 from gitdailies_core.sources.protocol import Ignored
 from gitdailies_core.values.secret import Secret
 from gitdailies_core.values.times import text_of
@@ -27,6 +27,8 @@ from gitdailies_core.values.times import text_of
 # Parameters of a reader that are inputs of the step. They are part of the id, as in the step.
 STEP_PARAMETERS = dict.fromkeys(("service?", "type?"), "as the step's input")
 INPUT_PARAMETERS = {**dict.fromkeys(("repo?", "environment?"), "as the step's input"), **STEP_PARAMETERS}
+# The messages of each record of a listing.
+PastRecords = Iterator[PastMessages]
 
 
 def authorization(token: Secret, before: str = "") -> Mapping[str, str]:
@@ -40,7 +42,7 @@ def authorization(token: Secret, before: str = "") -> Mapping[str, str]:
 class DeployReader:
     """A `Reader` of the deploys of a CI platform.
 
-    `deploys` yields those of a window. It gets the parameters, and the step's inputs among them.
+    `deploys` yields those of each record of a window. It gets the parameters, and the inputs among them.
     `headers` makes those of every request from the token.
     """
 
@@ -48,12 +50,13 @@ class DeployReader:
     url: str
     token_env: str
     parameters: Mapping[str, str]
-    deploys: Callable[[Pages, Window, Mapping[str, str], Inputs], PastMessages]
+    deploys: Callable[[Pages, Window, Mapping[str, str], Inputs], PastRecords]
     headers: Callable[[Secret], Mapping[str, str]] = authorization
 
     def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> PastMessages:
         """Yield the deploys in *window*. Raises UsageError for a wrong parameter, and PayloadError."""
-        yield from self.deploys(pages, window, parameters, inputs_of(parameters))
+        for record in self.deploys(pages, window, parameters, inputs_of(parameters)):
+            yield from ignore_unreadable(record)
 
 
 def inputs_of(parameters: Mapping[str, str]) -> Inputs:
@@ -62,9 +65,8 @@ def inputs_of(parameters: Mapping[str, str]) -> Inputs:
     Raises UsageError for a wrong value, and if `repo` is not exactly one repository.
     """
     repos = [parameters["repo"]] if "repo" in parameters else []
-    inputs = Inputs.make(
-        repos=repos, **{name: parameters.get(name) for name in ("environment", "service", "type")}
-    )
+    texts = {name: parameters.get(name) for name in ("environment", "service", "type")}
+    inputs = Inputs.make(texts, repos=repos)
     if len(inputs.repos) != len(repos) or any(repo.sha for repo in inputs.repos):
         raise UsageError("--with: expected one repository, as repo=owner/name, got something else")
     # A repository may have had another name.

@@ -18,7 +18,15 @@ from typing import Any, NoReturn
 from gitdailies_core.ci.deploys.checkout import deploys_in
 from gitdailies_core.ci.deploys.deploy import facts_of
 from gitdailies_core.ci.job.facts import Skipped
-from gitdailies_core.ci.reporting.console import PREFIX, Step, refuse_misspelled, strict, texts, variables
+from gitdailies_core.ci.reporting.console import (
+    PREFIX,
+    SAME_NAMES,
+    Step,
+    refuse_misspelled,
+    strict,
+    texts,
+    variables,
+)
 from gitdailies_core.ci.reporting.platform import Platform, detect
 from gitdailies_core.ci.reporting.report import (
     Attempted,
@@ -38,7 +46,6 @@ from gitdailies_core.values.times import text_of
 
 # For a job on none of the platforms. Git gives what the inputs do not.
 _ELSEWHERE = Step(agent="gitdailies-step", no_key="; set GITDAILIES_WEBHOOK_KEY")
-_OUR_NAMES: Mapping[str, str] = {}
 
 
 def start(platforms: Sequence[Platform], version: str, lent: Mapping[str, Any]) -> NoReturn:
@@ -152,7 +159,7 @@ def run(
     directory: str = ".",
     agent: str,
     no_key: str = "",
-    names: Mapping[str, str] = _OUR_NAMES,
+    names: Mapping[str, str] = SAME_NAMES,
 ) -> Report:
     """Report the job's deploys and return how it went. Raises nothing.
 
@@ -200,13 +207,14 @@ def _send(
         raise UsageError(f"webhook-key: expected a webhook key, got nothing{no_key}")
     if not settings.url:
         raise UsageError("webhook-url: expected the address of the DORA server, got nothing")
-    receiver = Receiver.make(
+    receiver = Receiver(
         url=settings.url,
         key=settings.key,
         takes=settings.receiver,
         agent=agent,
         timeout_seconds=settings.timeout_seconds,
         retries=settings.retries,
-    )._replace(is_token=settings.oidc)
+        is_token=settings.oidc,
+    ).checked()
     warning = warning_about(receiver.url)
     return send_all(events, receiver), [warning] if warning else []

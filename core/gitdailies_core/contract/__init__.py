@@ -21,6 +21,7 @@ The package that an adapter's `examples` names must have these files:
 `checks` runs the adapter on its examples and on `mutations` of them, and `proofs` tries its signatures.
 """
 
-from gitdailies_core.contract.checks import Example, defaults, examples, faults, outcome, shown, write
+from gitdailies_core.contract.checks import defaults, examples, faults, outcome, shown, write
+from gitdailies_core.contract.mutations import Example
 
 __all__ = ["Example", "defaults", "examples", "faults", "outcome", "shown", "write"]

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
 from gitdailies_core.contract import elements, proofs
-from gitdailies_core.contract.mutations import Path, mutations
+from gitdailies_core.contract.mutations import Example, Path, mutations
 from gitdailies_core.deploys.deploy import event_of
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import (
@@ -23,7 +22,7 @@ from gitdailies_core.errors import (
     UnreadableBody,
 )
 from gitdailies_core.events.dialect import Dialect
-from gitdailies_core.incidents.records import Occurrence, Records
+from gitdailies_core.incidents.memory import MemoryRecords
 from gitdailies_core.incidents.routing import FALLBACK, Route, Routes
 from gitdailies_core.incidents.state_machine import decide
 from gitdailies_core.reasons import NO_COMMIT, OTHER, UNEXPECTED_PAYLOAD
@@ -44,16 +43,6 @@ PAYLOADS = (".payload.json", ".payload.form")
 _PARTNERS = (".expected.json", ".options.json", ".headers.json", ".query.json")
 # What `faults` reads of an adapter before it runs it.
 _ATTRIBUTES = ("name", "table", "options", "examples", "verify", "translate")
-
-
-@dataclass
-class Example:
-    """One example of an adapter: its request, the options and the expected outcome."""
-
-    name: str
-    request: Request
-    options: Mapping[str, Any]
-    expected: Any
 
 
 def examples(adapter: Adapter) -> list[Example]:
@@ -269,17 +258,9 @@ def write(message: Message) -> list[bytes]:
         return [Dialect.make().dump(event_of(message, place, "contract", message.key or "contract"))]
     routed = _ANYWHERE.route(message)
     decision = decide(
-        source="contract", change=message, targets=routed.targets, refusal=None, records=_Nothing()
+        source="contract", change=message, targets=routed.targets, refusal=None, records=MemoryRecords()
     )
     return [Dialect.make().dump(event) for event in decision.events]
-
-
-class _Nothing(Records):
-    def occurrences(self, incident: str) -> Sequence[Occurrence]:  # noqa: ARG002  the protocol's name
-        return ()
-
-    def waiting(self, incident: str) -> Sequence[Occurrence]:  # noqa: ARG002  the protocol's name
-        return ()
 
 
 _ANYWHERE = Routes.make({FALLBACK: [Route("contract/any")]})

@@ -8,9 +8,9 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any
 
-from gitdailies_core.contract.mutations import paths_in, value_at
+from gitdailies_core.contract.mutations import Example, paths_in, value_at
 from gitdailies_core.sources.protocol import Adapter, Ignored, Message
 from gitdailies_core.sources.request import Request
 
@@ -18,13 +18,7 @@ GROUP = 50
 UNKNOWN = "a-word-that-no-vendor-has"
 
 
-class _Case(Protocol):
-    name: str
-    request: Request
-    options: Any
-
-
-def faults(adapter: Adapter, cases: Sequence[_Case]) -> Iterator[str]:
+def faults(adapter: Adapter, cases: Sequence[Example]) -> Iterator[str]:
     """Yield what is wrong, for the adapters that name the list that they read."""
     listed: set[str] = set()
     for case in cases:
@@ -45,7 +39,7 @@ def _decoded(request: Request) -> Any:
         return None
 
 
-def _is_list_of_one_that_counts(adapter: Adapter, case: _Case, body: Any, name: str) -> bool:
+def _is_list_of_one_that_counts(adapter: Adapter, case: Example, body: Any, name: str) -> bool:
     elements = body.get(name) if isinstance(body, dict) else None
     if not isinstance(elements, list) or not elements:
         return False
@@ -53,7 +47,7 @@ def _is_list_of_one_that_counts(adapter: Adapter, case: _Case, body: Any, name: 
     return len(_counting(_translated(adapter, case, alone))) == 1
 
 
-def _group_faults(adapter: Adapter, case: _Case, body: Any, name: str) -> Iterator[str]:
+def _group_faults(adapter: Adapter, case: Example, body: Any, name: str) -> Iterator[str]:
     """Make fifty of an element, break one, and expect that the others count."""
     group = {**body, name: [copy.deepcopy(body[name][0]) for _ in range(GROUP)]}
     group[name][7] = 7
@@ -65,7 +59,7 @@ def _group_faults(adapter: Adapter, case: _Case, body: Any, name: str) -> Iterat
         )
 
 
-def _unknown_word_faults(adapter: Adapter, case: _Case, body: Any) -> Iterator[str]:
+def _unknown_word_faults(adapter: Adapter, case: Example, body: Any) -> Iterator[str]:
     """Put an unknown word in the place of each field that holds the message's word."""
     words = {message.word for message in _translated(adapter, case, body) if not isinstance(message, Ignored)}
     for path in paths_in(body):
@@ -79,7 +73,7 @@ def _unknown_word_faults(adapter: Adapter, case: _Case, body: Any) -> Iterator[s
                 yield f"examples/{case.name} with {where} = {UNKNOWN}: expected no count, got one"
 
 
-def _translated(adapter: Adapter, case: _Case, body: Any) -> tuple[Message, ...]:
+def _translated(adapter: Adapter, case: Example, body: Any) -> tuple[Message, ...]:
     try:
         found = adapter.translate(case.request._replace(body=json.dumps(body).encode()), case.options)
     except Exception:  # noqa: BLE001  the checks of the example report other errors

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Union
 
 from gitdailies_core.sources.request import Request
@@ -31,6 +32,16 @@ REPLACEMENTS: tuple[Any, ...] = (
 _CUTS = 50
 
 Path = tuple[Union[str, int], ...]
+
+
+@dataclass
+class Example:
+    """One example of an adapter: its request, the options and the expected outcome."""
+
+    name: str
+    request: Request
+    options: Mapping[str, Any]
+    expected: Any
 
 
 def mutations(

@@ -64,7 +64,6 @@ def faults(adapter: Adapter, body: bytes) -> Iterator[str]:
 
 
 def _malformed(vectors: Any) -> Iterator[str]:
-    """Yield what keeps the vectors from being tried."""
     if not isinstance(vectors, list):
         yield f"{_FILE}: expected a list of objects, got {got(vectors)}"
         return

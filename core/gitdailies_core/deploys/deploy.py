@@ -94,11 +94,5 @@ def _listed(commits: Sequence[DeployedCommit]) -> list[dict[str, Any]]:
 
 
 def _entry(commit: DeployedCommit) -> dict[str, Any]:
-    entry: dict[str, Any] = {"sha": commit.sha}
-    if commit.time is not None:
-        entry["time"] = commit.time
-    if commit.parents is not None:
-        entry["parents"] = list(commit.parents)
-    if commit.outside is not None:
-        entry["outside"] = commit.outside
-    return entry
+    parents = None if commit.parents is None else list(commit.parents)
+    return {name: one for name, one in {**commit._asdict(), "parents": parents}.items() if one is not None}

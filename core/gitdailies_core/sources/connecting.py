@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
+from urllib.parse import quote
 
 from gitdailies_core.errors import UsageError
 from gitdailies_core.sources.fields import Fields
@@ -57,6 +58,12 @@ class Made(NamedTuple):
         """Return what is deleted by a request to *path*, also where somebody deleted it before."""
         return cls(what, id_, Call(f"delete the {what}", DELETE, path, None, _GONE))
 
+    @classmethod
+    def of(cls, row: Fields, path: str, what: str = "webhook") -> Made:
+        """Return what a *row* of the listing at *path* describes."""
+        id_ = row.text("id")
+        return cls.at(f"{path}/{quote(id_, safe='')}", what, id_)
+
 
 class Step(NamedTuple):
     """A request that makes something. `made` and `secret` read its answer."""
@@ -82,23 +89,6 @@ class Lookup(Protocol):
 
         Raises DeliveryError if the vendor does not answer, and Refused if it refuses the token.
         """
-
-
-def webhooks_by_page(vendor: str, lookup: Lookup, path: str, per_page: int) -> Iterator[Fields]:
-    """Yield the webhooks that an API lists at *path* in numbered pages of *per_page*.
-
-    Raises UsageError if there is no such place, or no right to it.
-    """
-    for number in count(1):
-        page = lookup.get(path, [("per_page", str(per_page)), ("page", str(number))])
-        if page is None:
-            raise UsageError(
-                f"{vendor}: expected webhooks at {path}, got none: no such place, or no right to it"
-            )
-        rows = rows_of(page, "", path)
-        yield from map(Fields, rows)
-        if len(rows) < per_page:
-            return
 
 
 class Vendor(TokenApi, Protocol):
@@ -129,3 +119,19 @@ class Vendor(TokenApi, Protocol):
     def test(self, made: Sequence[Made], target: Target) -> Call | None:  # noqa: ARG002  the default
         """Return the request that has the vendor send a test, None where its API has none."""
         return None
+
+    def webhooks(self, lookup: Lookup, path: str, per_page: int) -> Iterator[Fields]:
+        """Yield the webhooks that an API lists at *path* in numbered pages of *per_page*.
+
+        Raises UsageError if there is no such place, or no right to it.
+        """
+        for number in count(1):
+            page = lookup.get(path, [("per_page", str(per_page)), ("page", str(number))])
+            if page is None:
+                raise UsageError(
+                    f"{self.name}: expected webhooks at {path}, got none: no such place, or no right to it"
+                )
+            rows = rows_of(page, "", path)
+            yield from map(Fields, rows)
+            if len(rows) < per_page:
+                return

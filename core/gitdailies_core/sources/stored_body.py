@@ -154,15 +154,10 @@ def _without_mail(raw: bytes) -> bytes:
 def _without_people(value: Any) -> Any:
     """Return a JSON value without the fields of people; the very same value where it has none."""
     if isinstance(value, dict):
-        left = {name: _without_people(item) for name, item in value.items() if not is_of_people(name)}
-        same = len(left) == len(value) and all(left[name] is item for name, item in value.items())
-        return value if same else left
-    if isinstance(value, list):
-        items = [_without_people(item) for item in value]
-        return value if all(new is old for new, old in zip(items, value)) else items
-    if isinstance(value, str) and value[:1] in ("{", "["):
-        return _in_text(value, _without_people)
-    return value
+        return _same(
+            value, {name: _without_people(item) for name, item in value.items() if not is_of_people(name)}
+        )
+    return _each(value, _without_people)
 
 
 def _without_secrets(value: Any, within: str = "") -> Any:
@@ -171,14 +166,28 @@ def _without_secrets(value: Any, within: str = "") -> Any:
     *within* is the name of the field that has the value.
     """
     if isinstance(value, dict):
-        left = {name: _without_secret(name, item, within) for name, item in value.items()}
-        return value if all(left[name] is item for name, item in value.items()) else left
+        return _same(value, {name: _without_secret(name, item, within) for name, item in value.items()})
+    return _each(value, _without_secrets)
+
+
+def _same(value: dict[str, Any], left: dict[str, Any]) -> dict[str, Any]:
+    same = len(left) == len(value) and all(left[name] is item for name, item in value.items())
+    return value if same else left
+
+
+def _each(value: Any, change: Callable[[Any], Any]) -> Any:
+    """Change the items of a list, and JSON inside a text, as some senders wrap it."""
     if isinstance(value, list):
-        items = [_without_secrets(item) for item in value]
+        items = [change(item) for item in value]
         return value if all(new is old for new, old in zip(items, value)) else items
-    if isinstance(value, str) and value[:1] in ("{", "["):
-        return _in_text(value, _without_secrets)
-    return value
+    if not isinstance(value, str) or value[:1] not in ("{", "["):
+        return value
+    try:
+        inner = strict_json.loads(value.encode())
+    except UnreadableBody:
+        return value
+    changed = change(inner)
+    return value if changed is inner else json.dumps(changed, ensure_ascii=False)
 
 
 def _without_secret(name: str, value: Any, within: str) -> Any:
@@ -201,13 +210,3 @@ def _without_values(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_values(item) for item in value]
     return value if value is None or isinstance(value, bool) else None
-
-
-def _in_text(text: str, change: Callable[[Any], Any]) -> str:
-    """Do the same for JSON inside a text, as some senders wrap it."""
-    try:
-        inner = strict_json.loads(text.encode())
-    except UnreadableBody:
-        return text
-    changed = change(inner)
-    return text if changed is inner else json.dumps(changed, ensure_ascii=False)

@@ -19,6 +19,7 @@ from gitdailies_datadog.api import rest
 
 _BASE = "/api/v1/integration/webhooks/configuration"
 _RULES = "/api/v2/monitor/notification_rule"
+_RULE = "notification rule"
 _PAGE = 100
 HEADER = "X-Relay-Token"
 
@@ -82,7 +83,7 @@ class Connect(Vendor):
             found.append(
                 Step(
                     Call("notify it of the monitors with these tags", POST, _RULES, rule),
-                    lambda answer: _made_rule(answer.object("data")),
+                    lambda answer: Made.of(answer.object("data"), _RULES, _RULE),
                 )
             )
         return tuple(found)
@@ -104,7 +105,7 @@ def _rules(lookup: Lookup, name: str) -> Iterator[Made]:
         for row in rows:
             attributes = row.optional_object("attributes")
             if attributes is not None and attributes.raw("recipients") == [f"webhook-{name}"]:
-                yield _made_rule(row)
+                yield Made.of(row, _RULES, _RULE)
         if len(rows) < _PAGE:
             return
         number += 1
@@ -118,11 +119,6 @@ def _made_variable(target: Target) -> Made:
 def _made_webhook(target: Target) -> Made:
     name = _name(target)
     return Made.at(f"{_BASE}/webhooks/{quote(name)}", "webhook", name)
-
-
-def _made_rule(row: Fields) -> Made:
-    id_ = row.text("id")
-    return Made.at(f"{_RULES}/{quote(id_, safe='')}", "notification rule", id_)
 
 
 connect = Connect()

@@ -9,17 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 from gitdailies_core.errors import UsageError
-from gitdailies_core.sources.connecting import (
-    POST,
-    Call,
-    Lookup,
-    Made,
-    Step,
-    Target,
-    Vendor,
-    webhooks_by_page,
-)
-from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.connecting import POST, Call, Lookup, Made, Step, Target, Vendor
 from gitdailies_core.values.secret import Secret
 
 from gitdailies_github_action.api import rest
@@ -42,15 +32,15 @@ class Connect(Vendor):
 
     def find(self, lookup: Lookup, target: Target) -> Iterator[Made]:
         path = _path(target)
-        for hook in webhooks_by_page(self.name, lookup, path, rest.PAGE):
+        for hook in self.webhooks(lookup, path, rest.PAGE):
             if hook.object("config").raw("url") == target.url:
-                yield _made(hook, path)
+                yield Made.of(hook, path)
 
     def steps(self, target: Target, secret: Secret | None) -> Sequence[Step]:
         path = _path(target)
         config = {"url": target.url, "content_type": "json", "secret": secret, "insecure_ssl": "0"}
         body = {"name": "web", "active": True, "events": list(EVENTS), "config": config}
-        return (Step(Call("make the webhook", POST, path, body), lambda answer: _made(answer, path)),)
+        return (Step(Call("make the webhook", POST, path, body), lambda answer: Made.of(answer, path)),)
 
     def test(self, made: Sequence[Made], target: Target) -> Call | None:
         return Call("send a ping", POST, f"{_path(target)}/{made[0].id}/pings", None, (200, 204))
@@ -63,11 +53,6 @@ def _path(target: Target) -> str:
     if repo is not None and (repo.count("/") != 1 or not all(repo.split("/"))):
         raise UsageError(f"--with: expected repo=OWNER/NAME for github, got {repo!a}")
     return f"/repos/{quote(repo)}/hooks" if repo is not None else f"/orgs/{quote(org or '', safe='')}/hooks"
-
-
-def _made(hook: Fields, path: str) -> Made:
-    id_ = hook.text("id")
-    return Made.at(f"{path}/{id_}", "webhook", id_)
 
 
 connect = Connect()

@@ -70,15 +70,11 @@ def sniffed(start: bytes) -> str:
 
 def items(format_: str, lines: Iterable[bytes], file: str, mapped: Mapped) -> Iterator[Item]:
     """Read *lines*, which include their line ends, as rows of *format_*."""
-    whole = _without_bom(lines)
+    waiting = iter(lines)
+    whole = chain((first.removeprefix(_BOM) for first in islice(waiting, 1)), waiting)
     if format_ == CSV:
         return _csv(whole, file, mapped)
     return _ndjson(whole, file) if format_ == NDJSON else _json(whole, file)
-
-
-def _without_bom(lines: Iterable[bytes]) -> Iterator[bytes]:
-    waiting = iter(lines)
-    return chain((first.removeprefix(_BOM) for first in islice(waiting, 1)), waiting)
 
 
 def _texts(lines: Iterable[bytes], taken: list[bytes]) -> Iterator[str]:
@@ -110,7 +106,9 @@ def _csv(lines: Iterator[bytes], file: str, mapped: Mapped) -> Iterator[Item]:
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            text = f"expected cells, quoted where they hold {delimiter!a} or quotes, got: {_misread(error)}"
+            # The csv module's own message is for programmers.
+            why = "lines that end with CR alone" if "new-line" in str(error) else str(error)
+            text = f"expected cells, quoted where they hold {delimiter!a} or quotes, got: {why}"
             yield Bad(Fault(file, line, "", text), b"".join(taken))
             if columns is None:
                 return
@@ -119,7 +117,8 @@ def _csv(lines: Iterator[bytes], file: str, mapped: Mapped) -> Iterator[Item]:
             if columns is None:
                 yield Bad(Fault(file, 1, "", "expected a header with the names of columns, got nothing"), b"")
             return
-        if not any(cells) or (line == 1 and _tells_delimiter(cells, delimiter)):
+        # Before the header, Excel may have a first line of its own.
+        if not any(cells) or (line == 1 and delimiter.join(cells).lower() == f"sep={delimiter}"):
             continue
         raw = b"".join(taken)
         if columns is None:
@@ -133,15 +132,11 @@ def _csv(lines: Iterator[bytes], file: str, mapped: Mapped) -> Iterator[Item]:
             text = f"expected {len(columns)} cells as in the header, got {len(cells)}"
             yield Bad(Fault(file, line, "", text), raw)
         elif not raw.isascii() and (bad := next((one for one in cells if _broken(one)), None)) is not None:
-            text = f"expected UTF-8, got other bytes: {_shown(bad)}"
+            shown = ascii(bad[:_SHOWN].encode("utf-8", "surrogateescape"))[1:]
+            text = f"expected UTF-8, got other bytes: {shown}"
             yield Bad(Fault(file, line, columns[cells.index(bad)], text), raw)
         else:
             yield Row(file, line, dict(zip(columns, cells, strict=True)), raw)
-
-
-def _tells_delimiter(cells: list[str], delimiter: str) -> bool:
-    # Excel's own first line, before the header.
-    return delimiter.join(cells).lower() == f"sep={delimiter}"
 
 
 def _header_faults(columns: list[str], file: str, line: int, mapped: Mapped) -> Iterator[Fault]:
@@ -228,12 +223,3 @@ def _row(body: bytes, file: str, line: int, raw: bytes) -> Item:
 
 def _broken(text: str) -> bool:
     return any("\udc80" <= character <= "\udcff" for character in text)
-
-
-def _misread(error: csv.Error) -> str:
-    # The csv module's own message is for programmers.
-    return "lines that end with CR alone" if "new-line" in str(error) else str(error)
-
-
-def _shown(text: str) -> str:
-    return ascii(text[:_SHOWN].encode("utf-8", "surrogateescape"))[1:]

@@ -19,23 +19,17 @@ column for another field.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from gitdailies_connection.config.document.errors import (
-    FileFault,
-    Place,
-    configuration_error,
-    setting_name,
-)
+from gitdailies_connection.config.document import schema_errors
+from gitdailies_connection.config.document.errors import configuration_error
 from gitdailies_connection.config.document.yaml_document import Document
-from gitdailies_core.error_text import got
-from gitdailies_core.events.events import KINDS, kind_of
+from gitdailies_core.events.events import KINDS
 from gitdailies_core.events.field_types import REPO
-from gitdailies_core.values.nearest_name import did_you_mean
 
 FIELDS = frozenset({"kind", *(one.name for kind in KINDS for one in kind.fields)})
 REQUIRED = frozenset({"kind", *(one.name for kind in KINDS for one in kind.fields if one.required)})
@@ -47,19 +41,37 @@ _VALUE = (
     "the name of a column, {text: …}, {column: …, values: {…}}, for a time {date: …, time: …}, "
     "for commitSHA {tag: …}, or for repo {service: …}"
 )
-# The names that a value in braces may have, together.
-_FORMS = (
-    frozenset({"text"}),
-    frozenset({"column", "values"}),
-    frozenset({"date", "time"}),
-    frozenset({"tag"}),
-    frozenset({"service"}),
-)
-# The fields that alone may have a form.
-_FIELDS_OF_FORM: Mapping[str, frozenset[str]] = {
-    "date": _MOMENTS,
-    "tag": frozenset({_COMMIT}),
-    "service": frozenset({"repo"}),
+# The names that a value in braces may have, together, and the fields that alone may have them.
+_FORMS: Mapping[frozenset[str], frozenset[str]] = {
+    frozenset({"text"}): FIELDS,
+    frozenset({"column", "values"}): FIELDS,
+    frozenset({"date", "time"}): _MOMENTS,
+    frozenset({"tag"}): frozenset({_COMMIT}),
+    frozenset({"service"}): frozenset({"repo"}),
+}
+_TEXT = {"type": "string", "minLength": 1, "x-expected": "text"}
+_MEANINGS = {
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": _TEXT,
+    "x-expected": "texts of the column, each with what it means",
+}
+_ONLY = {
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": {
+        "type": ["string", "array"],
+        "items": {"type": "string", "x-expected": "a text, in quotes"},
+        "minItems": 1,
+        "x-expected": "a text or a list of texts, in quotes",
+    },
+    "x-expected": "columns, each with the texts of the rows to read",
+}
+_MIRRORS = {
+    "type": "object",
+    "propertyNames": {"pattern": REPO.pattern, "maxLength": REPO.longest, "x-expected": REPO.expected},
+    "additionalProperties": {**_TEXT, "x-expected": "the path of a mirror"},
+    "x-expected": "the path of each repository's mirror",
 }
 
 
@@ -174,11 +186,9 @@ class Mapped:
     @classmethod
     def of(cls, document: Document) -> Mapped:
         """Read a mapping. Raises ConfigurationError with every error in it."""
-        complaints = [
-            FileFault(document.line(place), setting_name(place), text) for place, text in _faults(document)
-        ]
-        if complaints:
-            raise configuration_error(document.file, complaints)
+        faults = schema_errors.faults(document, _schema(document.value))
+        if faults:
+            raise configuration_error(document.file, faults.values())
         mirrors = {name.casefold(): path for name, path in document.value.get("mirrors", {}).items()}
         return cls(tuple(_rule(item) for item in document.value["events"]), MappingProxyType(mirrors))
 
@@ -210,99 +220,45 @@ def _rule(item: Mapping[str, Any]) -> Rule:
     )
 
 
-def _faults(document: Document) -> Iterator[tuple[Place, str]]:
-    value = document.value
-    if not isinstance(value, dict) or not isinstance(value.get("events"), list) or not value["events"]:
-        yield (), "expected events: and a list of at least one mapping, got something else"
-        return
-    for name in value:
-        if name not in ("events", "mirrors"):
-            near = did_you_mean(name, ("events", "mirrors"))
-            yield (name,), f"expected events or mirrors, got another name{near}"
-    yield from _faults_of_mirrors(value.get("mirrors", {}))
-    for index, item in enumerate(value["events"]):
-        place: Place = ("events", index)
-        if not isinstance(item, dict):
-            yield place, f"expected fields and their columns, got {got(item)}"
-        else:
-            yield from _faults_of_rule(item, place)
+def _schema(given: Any) -> dict[str, Any]:
+    """Return the schema of a mapping. What an item may have depends on its kind, and on its other fields."""
+    items = given.get("events") if isinstance(given, dict) else None
+    events = {
+        "type": "array",
+        "minItems": 1,
+        "prefixItems": [_schema_of_item(item) for item in (items if isinstance(items, list) else ())],
+        "x-expected": "a list of at least one mapping",
+    }
+    return {**_object({"events": events, "mirrors": _MIRRORS}), "required": ["events"]}
 
 
-def _faults_of_mirrors(mirrors: Any) -> Iterator[tuple[Place, str]]:
-    if not isinstance(mirrors, dict):
-        yield ("mirrors",), f"expected the path of each repository's mirror, got {got(mirrors)}"
-        return
-    for name, path in mirrors.items():
-        if not REPO.accepts(name):
-            yield ("mirrors", name), f"expected {REPO.expected}, got {got(name)}"
-        if not isinstance(path, str) or not path:
-            yield ("mirrors", name), f"expected the path of a mirror, got {got(path)}"
+def _schema_of_item(item: Any) -> dict[str, Any]:
+    fields = item if isinstance(item, dict) else {}
+    kind, repo = fields.get("kind"), fields.get("repo")
+    word = kind.get("text") if isinstance(kind, dict) else None
+    names = next((one.names for one in KINDS if one.word == word), FIELDS)
+    properties = {name: _schema_of_field(name, fields.get(name)) for name in sorted(names)}
+    if isinstance(repo, dict) and "service" in repo:
+        expected = "none together with repo: {service: …}, which sets it"
+        properties["environment"] = {"not": {}, "x-expected": expected}
+    return _object({**properties, ONLY: _ONLY})
 
 
-def _faults_of_only(only: Any, place: Place) -> Iterator[tuple[Place, str]]:
-    if not isinstance(only, dict) or not only:
-        yield place, f"expected columns, each with the texts of the rows to read, got {got(only)}"
-        return
-    for column, wanted in only.items():
-        texts = wanted if isinstance(wanted, list) else [wanted]
-        if not texts or not all(isinstance(text, str) for text in texts):
-            yield (*place, column), f"expected a text or a list of texts, in quotes, got {got(wanted)}"
+def _schema_of_field(name: str, value: Any) -> dict[str, Any]:
+    form = frozenset(value) if isinstance(value, dict) else frozenset()
+    if name not in _FORMS.get(form, ()):
+        return {**_TEXT, "x-expected": _VALUE}
+    inner = {one: _MEANINGS if one == "values" else _TEXT for one in form}
+    if name == "kind" and "text" in form:
+        words = [kind.word for kind in KINDS]
+        inner["text"] = {"enum": words, "x-expected": f"one of {', '.join(words)}"}
+    return _object(inner)
 
 
-def _faults_of_value(name: str, value: Any, place: Place) -> Iterator[tuple[Place, str]]:
-    """Find what is wrong with the value of a field: the name of a column, or one of the forms in braces."""
-    if isinstance(value, str) and value:
-        return
-    if not isinstance(value, dict):
-        yield place, f"expected {_VALUE}, got {got(value)}"
-        return
-    if frozenset(value) not in _FORMS:
-        yield place, f"expected {_VALUE}, got other names in braces"
-        return
-    for inner, text in value.items():
-        if inner == "values":
-            if (
-                not isinstance(text, dict)
-                or not text
-                or not all(isinstance(meant, str) and meant for meant in text.values())
-            ):
-                yield (
-                    (*place, inner),
-                    "expected texts of the column, each with what it means, got other values",
-                )
-        elif not isinstance(text, str) or not text:
-            yield (*place, inner), f"expected text, got {got(text)}"
-        if inner in _FIELDS_OF_FORM and name not in _FIELDS_OF_FORM[inner]:
-            fields = ", ".join(sorted(_FIELDS_OF_FORM[inner]))
-            yield (*place, inner), f"expected it only for {fields}, got it for {name}"
-
-
-def _faults_of_rule(item: Mapping[str, Any], place: Place) -> Iterator[tuple[Place, str]]:
-    names = FIELDS
-    kind = item.get("kind")
-    if isinstance(kind, dict) and isinstance(kind.get("text"), str):
-        words = [one.word for one in KINDS]
-        if kind["text"] in words:
-            names = kind_of(kind["text"]).names
-        else:
-            hint = did_you_mean(kind["text"], words)
-            yield (
-                (*place, "kind", "text"),
-                f"expected one of {', '.join(words)}, got {got(kind['text'])}{hint}",
-            )
-    for name, value in item.items():
-        if name == ONLY:
-            yield from _faults_of_only(value, (*place, name))
-        elif name not in names:
-            yield (
-                (*place, name),
-                f"expected one of {', '.join(sorted(names))}, got another name{did_you_mean(name, names)}",
-            )
-        else:
-            yield from _faults_of_value(name, value, (*place, name))
-    repo = item.get("repo")
-    if isinstance(repo, dict) and "service" in repo and "environment" in item:
-        yield (
-            (*place, "environment"),
-            "expected none together with repo: {service: …}, which sets it, got one",
-        )
+def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+        "x-expected": "fields and their columns",
+    }

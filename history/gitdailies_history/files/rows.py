@@ -17,7 +17,6 @@ from gitdailies_core.ci.job.facts import full_sha
 from gitdailies_core.error_text import NOTHING, got
 from gitdailies_core.errors import InvalidEvent
 from gitdailies_core.events.events import DEPLOYED, INCIDENT_RESOLVED, KINDS, Event, kind_of
-from gitdailies_core.events.kind import Kind
 from gitdailies_core.incidents.routing import Routed, Routes
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change, Service
 from gitdailies_core.values.times import EXPECTED_TIME, text_of
@@ -198,7 +197,8 @@ def _one(
     if isinstance(commits, str) and commits.startswith("["):
         full["commits"] = _decoded(commits)
     if row.strays:
-        full.update(_strays(row, kind, options))
+        used = {*kind.names, *options.mapped.used}
+        full.update({name: value for name, value in row.values.items() if name not in used})
     for placed in _placed(full, rule, row, options, fault, ignored) if rule.service else (full,):
         _find_commit(placed, rule, options, fault)
         _check(placed, rule, row, events, faults, clean=before == len(faults))
@@ -260,11 +260,6 @@ def _routed(name: str, kind: str, options: ReadOptions) -> Routed:
         state=state, word=kind, incident="history", at=options.latest, services=[Service(name)]
     )
     return options.routes.route(change)
-
-
-def _strays(row: Row, kind: Kind, options: ReadOptions) -> dict[str, Any]:
-    used = options.mapped.used
-    return {name: value for name, value in row.values.items() if name not in kind.names and name not in used}
 
 
 def _given(value: Any) -> bool:

@@ -8,7 +8,6 @@ counts once (see `gitdailies_core.events.ids`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
@@ -52,15 +51,11 @@ class EarlyEnd(NamedTuple):
     start: IncidentEvent
 
 
-@dataclass
-class Unpaired:
-    """The numbers of ends without a start. A file may begin in the middle of an incident."""
+def pair(events: Iterable[IncidentEvent], unpaired: list[int]) -> Iterator[Paired | EarlyEnd]:
+    """Pair the events of one incident, which are sorted by time. An early end comes last.
 
-    ends: list[int]
-
-
-def pair(events: Iterable[IncidentEvent], unpaired: Unpaired) -> Iterator[Paired | EarlyEnd]:
-    """Pair the events of one incident, which are sorted by time. An early end comes last."""
+    *unpaired* gets the numbers of ends without a start. A file may begin in the middle of an incident.
+    """
     open_: dict[Where, IncidentEvent] = {}
     early: EarlyEnd | None = None
     orphan: IncidentEvent | None = None
@@ -84,7 +79,7 @@ def pair(events: Iterable[IncidentEvent], unpaired: Unpaired) -> Iterator[Paired
                 continue
             if not starts:
                 orphan = event
-                unpaired.ends.append(event.number)
+                unpaired.append(event.number)
                 ends[where] = Paired(event, "", *where)
             elif len(starts) == 1:
                 ends[where] = Paired(event, starts[0].at, *ended[0])

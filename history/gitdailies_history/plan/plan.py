@@ -169,7 +169,7 @@ class Plan(AbstractContextManager["Plan"]):
         return self._db.execute(query, (file, line)).fetchone() is not None
 
     def _pair(self) -> Iterator[Fault]:
-        unpaired = pairing.Unpaired([])
+        unpaired: list[int] = []
         cursor = self._db.execute(_BY_INCIDENT)
         for incident, rows in groupby(cursor, key=itemgetter(3)):
             source, name, repo = incident.split(_SEPARATOR)
@@ -190,9 +190,9 @@ class Plan(AbstractContextManager["Plan"]):
                 self._ready.append((file, line, 1, kind, at, id_, body))
                 if len(self._ready) >= _AT_ONCE:
                     self._flush()
-            if unpaired.ends:
-                self._db.executemany("INSERT INTO unpaired VALUES (?)", [(n,) for n in unpaired.ends])
-                unpaired.ends.clear()
+            if unpaired:
+                self._db.executemany("INSERT INTO unpaired VALUES (?)", [(n,) for n in unpaired])
+                unpaired.clear()
         self._flush()
         if self._db.execute("SELECT 1 FROM unpaired LIMIT 1").fetchone() is not None:
             self._count_unpaired()

@@ -34,9 +34,7 @@ class Catalog:
 
     def read(self, pages: Pages, *, names: bool) -> Iterator[CatalogEntry]:
         """Yield every service that is not disabled."""
-        listed = list(
-            rest.listed(pages, "/services", "services", [], rest.page_at(pages, "/services", [], 0))
-        )
+        listed = list(rest.listed(pages, "/services", "services"))
         try:
             fields = Fields(pages.get(_FIELDS), _FIELDS).objects("fields")
             has_field = any(

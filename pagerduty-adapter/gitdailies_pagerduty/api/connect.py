@@ -15,6 +15,7 @@ from gitdailies_core.sources.connecting import POST, Call, Lookup, Made, Step, T
 from gitdailies_pagerduty.api import rest
 
 _PATH = "/webhook_subscriptions"
+_WHAT = "webhook subscription"
 EVENTS = (
     "incident.triggered",
     "incident.resolved",
@@ -39,18 +40,10 @@ class Connect(Vendor):
     headers = staticmethod(rest.headers)
 
     def find(self, lookup: Lookup, target: Target) -> Iterator[Made]:
-        offset = 0
-        while True:
-            query = [("limit", str(rest.PAGE)), ("offset", str(offset))]
-            page = Fields(lookup.get(_PATH, query))
-            rows = page.objects("webhook_subscriptions")
-            for row in rows:
-                method = row.optional_object("delivery_method")
-                if method is not None and method.raw("url") == target.url:
-                    yield _made(row)
-            offset += len(rows)
-            if page.raw("more") is not True or not rows:
-                return
+        for row in rest.listed(lookup, _PATH, "webhook_subscriptions"):
+            method = row.optional_object("delivery_method")
+            if method is not None and method.raw("url") == target.url:
+                yield Made.of(row, _PATH, _WHAT)
 
     def steps(self, target: Target, secret: Secret | None) -> Sequence[Step]:  # noqa: ARG002  it gives the secret
         body = {
@@ -65,7 +58,7 @@ class Connect(Vendor):
         return (
             Step(
                 Call("make the webhook subscription", POST, _PATH, body),
-                lambda answer: _made(answer.object("webhook_subscription")),
+                lambda answer: Made.of(answer.object("webhook_subscription"), _PATH, _WHAT),
                 _secret,
             ),
         )
@@ -80,11 +73,6 @@ def _filter(parameters: Mapping[str, str]) -> Mapping[str, str]:
     for name, value in parameters.items():
         return {"type": f"{name}_reference", "id": value}
     return {"type": "account_reference"}
-
-
-def _made(row: Fields) -> Made:
-    id_ = row.text("id")
-    return Made.at(f"{_PATH}/{id_}", "webhook subscription", id_)
 
 
 def _secret(answer: Fields) -> Secret:

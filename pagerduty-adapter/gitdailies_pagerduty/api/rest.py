@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from gitdailies_core import Fields, Secret
-from gitdailies_core.sources.history import Pages
+from gitdailies_core.sources.connecting import Lookup
 
 URL = "https://api.pagerduty.com"
 TOKEN_ENV = "PAGERDUTY_API_TOKEN"  # noqa: S105  a name, not a token
@@ -24,10 +24,14 @@ def headers(token: Secret) -> Mapping[str, str]:
 
 
 def listed(
-    pages: Pages, path: str, name: str, query: Sequence[tuple[str, str]], page: Fields
+    pages: Lookup,
+    path: str,
+    name: str,
+    query: Sequence[tuple[str, str]] = (),
+    first: Fields | None = None,
 ) -> Iterator[Fields]:
-    """Yield the rows under *name* of the first *page* and of those after it."""
-    offset = 0
+    """Yield the rows under *name* of every page. *first* is the first one, if it was read before."""
+    offset, page = 0, first or page_at(pages, path, query, 0)
     while True:
         rows = page.objects(name)
         yield from rows
@@ -37,6 +41,6 @@ def listed(
         page = page_at(pages, path, query, offset)
 
 
-def page_at(pages: Pages, path: str, query: Sequence[tuple[str, str]], offset: int) -> Fields:
+def page_at(pages: Lookup, path: str, query: Sequence[tuple[str, str]], offset: int) -> Fields:
     """Return the page of a listing that begins at *offset*."""
     return Fields(pages.get(path, [*query, ("limit", str(PAGE)), ("offset", str(offset))]))

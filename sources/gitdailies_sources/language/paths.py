@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from gitdailies_core.error_text import got
@@ -59,7 +60,7 @@ def compiled(text: str) -> Path:
     rooted = _rooted(plain)
     if rooted is not None:
         return rooted
-    return _walk(plain, _steps(plain), _element)
+    return _walk(plain, _steps(plain), attrgetter("element"))
 
 
 class _Step(NamedTuple):
@@ -72,26 +73,18 @@ class _Step(NamedTuple):
     is_filter: bool = False
 
 
-def _element(scope: Scope) -> Any:
-    return scope.element
-
-
-def _body(scope: Scope) -> Any:
-    return scope.body
-
-
 def _rooted(text: str) -> Path | None:
     """Compile a path with a root; None if it has none."""
     if text == "method":
-        return Path(text, lambda scope: scope.request.method, many=False)
+        return Path(text, attrgetter("request.method"), many=False)
     if text == "path":
-        return Path(text, lambda scope: scope.request.path, many=False)
+        return Path(text, attrgetter("request.path"), many=False)
     if text == "received":
         raise Mistake("received is a time; use it in started_at, resolved_at, updated_at or deployed_at")
     if text == "body":
-        return _walk(text, [], _body)
+        return _walk(text, [], attrgetter("body"))
     if text.startswith(("body.", "body[")):
-        return _walk(text, _steps(text[4:].removeprefix(".")), _body)
+        return _walk(text, _steps(text[4:].removeprefix(".")), attrgetter("body"))
     root, dot, rest = text.partition(".")
     if root not in ("header", "query", "form") or not dot:
         return None
@@ -163,10 +156,7 @@ def _named(text: str, at: int) -> tuple[_Step, int]:
 
 
 def _field(name: str) -> _Step:
-    def read(value: Any, scope: Scope) -> Any:  # noqa: ARG001  a step's signature
-        return value.get(name) if isinstance(value, dict) else None
-
-    return _Step(one=read)
+    return _Step(one=lambda value, _scope: value.get(name) if isinstance(value, dict) else None)
 
 
 def _from(inner: Path) -> One:
@@ -184,7 +174,7 @@ def _bracket(text: str, at: int) -> tuple[_Step, int]:
     end = closing(text, at, "[", "]")
     inside = text[at + 1 : end].strip()
     if inside == "*":
-        return _Step(many=_every), end + 1
+        return _Step(many=lambda value, _scope: value if isinstance(value, list) else []), end + 1
     if _INDEX.fullmatch(inside):
         return _Step(one=_at(int(inside)), place=int(inside)), end + 1
     equals = _outside_quotes(inside, "=")
@@ -195,10 +185,6 @@ def _bracket(text: str, at: int) -> tuple[_Step, int]:
         wanted = wanted[1:-1]
     before = inside[:equals].strip()
     return _Step(many=_where(_steps(before) if before else [], wanted), is_filter=True), end + 1
-
-
-def _every(value: Any, scope: Scope) -> list[Any]:  # noqa: ARG001  a step's signature
-    return value if isinstance(value, list) else []
 
 
 def _at(index: int) -> One:

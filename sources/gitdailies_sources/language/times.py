@@ -40,7 +40,7 @@ def compiled(given: Any, place: Place, faults: Faults) -> Time:
     try:
         return _compiled(given, place, faults)
     except Mistake as mistake:
-        faults.add(place, str(mistake))
+        faults.setdefault(place, str(mistake))
         return NEVER
 
 
@@ -53,7 +53,7 @@ def _compiled(given: Any, place: Place, faults: Faults) -> Time:
         ]
         return Time(
             " or ".join(part.where for part in parts),
-            _first_of([part.read for part in parts]),
+            lambda scope: next((found for part in parts if (found := part.read(scope))), None),
         )
     if isinstance(given, Mapping) and "when" in given:
         holds = values.any_of(given["when"], (*place, "when"), faults)
@@ -70,17 +70,6 @@ def _compiled(given: Any, place: Place, faults: Faults) -> Time:
 def _received(scope: Scope) -> Moment | None:
     at = scope.request.received_at
     return None if at is None else Moment(at, at_receipt=True)
-
-
-def _first_of(parts: list[Callable[[Scope], Moment | None]]) -> Callable[[Scope], Moment | None]:
-    def read(scope: Scope) -> Moment | None:
-        for part in parts:
-            found = part(scope)
-            if found is not None:
-                return found
-        return None
-
-    return read
 
 
 def _reader(value: values.Value, convert: Callable[[Any, str], datetime]) -> Callable[[Scope], Moment | None]:
@@ -106,14 +95,14 @@ def _with_zone(
     if form:
         wrong = _wrong_form(form)
         if wrong:
-            faults.add((*place, "format"), wrong)
+            faults.setdefault((*place, "format"), wrong)
         elif not zone and "%z" not in form:
             raise Mistake("expected the zone of the format, such as zone: Europe/Berlin, got none")
     if zone:
         try:
             lenient_times.zone_of(zone, "zone")
         except ValueError as error:
-            faults.add((*place, "zone"), str(error).removeprefix("zone: "))
+            faults.setdefault((*place, "zone"), str(error).removeprefix("zone: "))
     return lambda raw, where: lenient_times.read(raw, where, form=form or "", zone=zone or "")
 
 

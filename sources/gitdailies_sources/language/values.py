@@ -89,7 +89,7 @@ def compiled(given: Any, place: Place, faults: Faults) -> Value:
     try:
         return _compiled(given, place, faults)
     except Mistake as mistake:
-        faults.add(place, str(mistake))
+        faults.setdefault(place, str(mistake))
         return NOTHING
 
 
@@ -104,7 +104,10 @@ def _compiled(given: Any, place: Place, faults: Faults) -> Value:
         parts = [
             compiled(one, (*place, "first_of", index), faults) for index, one in enumerate(given["first_of"])
         ]
-        return Value(" or ".join(part.where for part in parts), _first_of([part.raws for part in parts]))
+        return Value(
+            " or ".join(part.where for part in parts),
+            lambda scope: next((found for part in parts if (found := part.raws(scope))), ()),
+        )
     if "text" in given:
         constant = [as_text(given["text"]) or str(given["text"])]
         return Value(got(given["text"]), lambda _scope: constant)
@@ -228,17 +231,6 @@ def _flat(values: Sequence[Any]) -> list[Any]:
     return found
 
 
-def _first_of(parts: Sequence[Callable[[Scope], Sequence[Any]]]) -> Callable[[Scope], Sequence[Any]]:
-    def raws(scope: Scope) -> Sequence[Any]:
-        for part in parts:
-            found = part(scope)
-            if found:
-                return found
-        return ()
-
-    return raws
-
-
 def _mapped(inner: Value, given: Mapping[str, Any]) -> Value:
     table: Table[str] = Table({str(word): str(text) for word, text in given["map"].items()})
     otherwise = given.get("otherwise")
@@ -258,7 +250,6 @@ def _mapped(inner: Value, given: Mapping[str, Any]) -> Value:
 
 
 def _template(text: str) -> Value:
-    """Compile a template: constant text and paths in `${…}`."""
     parts: list[str | paths.Path] = []
     at = 0
     while True:
@@ -316,7 +307,7 @@ def held_back(given: Mapping[str, Any], place: Place, faults: Faults) -> tuple[H
 def _held(given: Mapping[str, Any], place: Place, faults: Faults, *, when: bool) -> Held:
     check = _mapping(given, place, faults)
     if BECAUSE not in given:
-        faults.add((*place, BECAUSE), "expected the reason why it is not counted, got nothing")
+        faults.setdefault((*place, BECAUSE), "expected the reason why it is not counted, got nothing")
     return Held(check if when else lambda scope: not check(scope), str(given.get(BECAUSE, "")))
 
 
@@ -328,9 +319,9 @@ def _mapping(given: Mapping[str, Any], place: Place, faults: Faults) -> Check:
         try:
             checks.append(_check(path, wanted, (*place, path), faults))
         except Mistake as mistake:
-            faults.add((*place, path), str(mistake))
-    if not checks and not faults.found:
-        faults.add(place, "expected at least one path with the text that it must have, got none")
+            faults.setdefault((*place, path), str(mistake))
+    if not checks and not faults:
+        faults.setdefault(place, "expected at least one path with the text that it must have, got none")
     if len(checks) == 1:
         return checks[0]
     return lambda scope: all(check(scope) for check in checks)
@@ -341,7 +332,7 @@ def _check(path: str, wanted: Any, place: Place, faults: Faults) -> Check:
     if isinstance(wanted, Mapping):
         if "same_as" in wanted:
             other = compiled(wanted["same_as"], (*place, "same_as"), faults)
-            return _same(raws, other.raws)
+            return lambda scope: list(raws(scope)) == list(other.raws(scope))
         if "holds" in wanted:
             return lambda scope: any(commit_in(as_text(raw) or "") for raw in raws(scope))
         if set(wanted) != {"not"}:
@@ -356,7 +347,6 @@ def _check(path: str, wanted: Any, place: Place, faults: Faults) -> Check:
 
 
 def _one_of(raws: Callable[[Scope], Sequence[Any]], wanted: Sequence[Any]) -> Check:
-    """Compile a check for one of several texts and globs."""
     texts = [_wanted(one) for one in wanted]
     if not texts:
         raise Mistake("expected at least one text, got an empty list")
@@ -374,10 +364,6 @@ def _one_of(raws: Callable[[Scope], Sequence[Any]], wanted: Sequence[Any]) -> Ch
         return False
 
     return check
-
-
-def _same(raws: Callable[[Scope], Sequence[Any]], others: Callable[[Scope], Sequence[Any]]) -> Check:
-    return lambda scope: list(raws(scope)) == list(others(scope))
 
 
 def _wanted(value: Any) -> str:

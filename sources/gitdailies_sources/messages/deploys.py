@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from gitdailies_core.errors import PayloadError
 from gitdailies_core.events.field_types import DEPLOY_TYPES, TIERS, TRIGGERS
@@ -18,10 +17,8 @@ from gitdailies_core.sources.protocol import (
     Unreadable,
 )
 
-from gitdailies_sources.language import git, times, values
-from gitdailies_sources.language.faults import Faults, Place
+from gitdailies_sources.language import git
 from gitdailies_sources.language.scope import Scope
-from gitdailies_sources.language.times import Time
 from gitdailies_sources.language.values import Value
 from gitdailies_sources.messages.fields import EntryFields, missing, needed_text, no_time
 
@@ -33,64 +30,41 @@ MakeDeploy = Callable[[Scope, str, str], Deploy | Unreadable]
 MakePush = Callable[[Scope, str, str], Push]
 
 
-class Commits:
-    """The compiled `commits` of an entry: `{each: list, sha: path, time: path, message: path, files: […]}`.
+def _commits(entry: EntryFields) -> Callable[[Scope], list[PushedCommit] | None]:
+    """Compile `commits`: `{each: list, sha: path, time: path, message: path, files: […]}`.
 
-    A list is oldest first, unless `newest_first: true` turns it around. The files of a commit are all texts
+    The function returns them oldest first; None where there is no list, or one of it cannot be read. A list
+    is oldest first, unless `newest_first: true` turns it around. The files of a commit are all texts
     of `files`, and unknown where one of these paths leads to no list.
     """
+    if not entry.has("commits"):
+        return lambda _scope: None
+    given, place, faults = entry.given("commits")
+    fields = EntryFields({"each": "body", "sha": "id", **given}, place, faults)
+    each, sha, message = fields.value("each"), fields.value("sha"), fields.value("message")
+    time, files, newest_first = fields.time("time"), fields.values("files"), fields.flag("newest_first")
 
-    def __init__(self, given: Mapping[str, Any], place: Place, faults: Faults) -> None:
-        self._each = values.compiled(given.get("each", "body"), (*place, "each"), faults)
-        self._sha = values.compiled(given.get("sha", "id"), (*place, "sha"), faults)
-        self._time = self._optional_time(given, place, faults)
-        self._newest_first = given.get("newest_first") is True
-        self._message = (
-            values.compiled(given["message"], (*place, "message"), faults)
-            if "message" in given
-            else values.NOTHING
-        )
-        self._files = [
-            values.compiled(one, (*place, "files", number), faults)
-            for number, one in enumerate(given.get("files", ()))
-        ]
-
-    @staticmethod
-    def _optional_time(given: Mapping[str, Any], place: Place, faults: Faults) -> Time:
-        return times.compiled(given["time"], (*place, "time"), faults) if "time" in given else times.NEVER
-
-    def read(self, scope: Scope) -> list[PushedCommit] | None:
-        """Return the commits, oldest first; None where there is no list, or one of it cannot be read."""
-        elements = self._each.raws(scope)
-        if not elements and not self._each.is_named(scope):
+    def read(scope: Scope) -> list[PushedCommit] | None:
+        elements = each.raws(scope)
+        if not elements and not each.is_named(scope):
             return None
         found = []
-        for element in elements[:MOST_COMMITS]:
-            inside = scope.at(element)
-            text = self._sha.text(inside)
-            commit = git.sha(text) if text is not None else None
+        for inside in map(scope.at, elements[:MOST_COMMITS]):
+            commit = git.sha(sha.text(inside) or "")
             if commit is None:
                 return None
             try:
-                moment = self._time.read(inside)
+                moment = time.read(inside)
             except PayloadError:
                 return None
-            message, at = self._message.text(inside) or "", moment.at if moment else None
-            found.append(PushedCommit(commit, at, message, self._files_of(inside)))
-        return found[::-1] if self._newest_first else found
+            listed = bool(files) and all(one.is_named(inside) for one in files)
+            names = tuple(name for one in files for name in one.texts(inside)) if listed else None
+            found.append(
+                PushedCommit(commit, moment.at if moment else None, message.text(inside) or "", names)
+            )
+        return found[::-1] if newest_first else found
 
-    def _files_of(self, commit: Scope) -> tuple[str, ...] | None:
-        if not self._files or not all(one.is_named(commit) for one in self._files):
-            return None
-        return tuple(name for one in self._files for name in one.texts(commit))
-
-
-def _commits(fields: EntryFields) -> Callable[[Scope], list[PushedCommit] | None]:
-    return Commits(*fields.given("commits")).read if fields.has("commits") else _no_commits
-
-
-def _no_commits(scope: Scope) -> None:  # noqa: ARG001  the same as of Commits
-    return None
+    return read
 
 
 def compiled(fields: EntryFields, platform: str, hint: str) -> MakeDeploy:

@@ -62,10 +62,14 @@ class Entry:
             meant = _misspelled(meaning)
             if meant:
                 expected = "expected a state, or the reason why the word is ignored"
-                faults.add((*place, "states", word), f"{expected}, got {got(meaning)}; did you mean {meant}")
+                faults.setdefault(
+                    (*place, "states", word), f"{expected}, got {got(meaning)}; did you mean {meant}"
+                )
         meanings = set(self.states.values()) | ({self.constant} if self.constant else set())
         if not self.states and self.constant not in STATES:
-            faults.add((*place, "states"), "expected a table from the vendor's words to states, got nothing")
+            faults.setdefault(
+                (*place, "states"), "expected a table from the vendor's words to states, got nothing"
+            )
         self._change = (
             incidents.compiled(fields, meanings) if meanings.intersection(incidents.STATES) else None
         )

@@ -84,7 +84,7 @@ class EntryFields:
     def needed(self, name: str, why: str) -> Value:
         """Compile a field that the entry must have."""
         if name not in self._entry:
-            self._faults.add((*self._place, name), f"expected {why}, got nothing")
+            self._faults.setdefault((*self._place, name), f"expected {why}, got nothing")
         return self.value(name)
 
     def given(self, name: str) -> tuple[Any, Place, Faults]:
@@ -92,7 +92,7 @@ class EntryFields:
         return self._entry[name], (*self._place, name), self._faults
 
     def fault(self, name: str, text: str) -> None:
-        self._faults.add((*self._place, name), text)
+        self._faults.setdefault((*self._place, name), text)
 
     def flag(self, name: str) -> bool:
         return self._entry.get(name) is True

@@ -12,9 +12,10 @@ from gitdailies_core.sources.signatures import check_secrets
 
 from gitdailies_sources.language import values
 from gitdailies_sources.language.faults import Faults, Mistake, Place
+from gitdailies_sources.proofs import tokens
 from gitdailies_sources.proofs.amazon import Sns, handshake
 from gitdailies_sources.proofs.signatures import PRESETS, Hmac
-from gitdailies_sources.proofs.tokens import Basic, FieldToken, HeaderToken, NamedHeader, QueryToken
+from gitdailies_sources.proofs.tokens import Basic
 from gitdailies_sources.proofs.web_tokens import Jws
 
 
@@ -36,8 +37,11 @@ class Proof(Protocol):
 class Makes(Protocol):
     """A proof that can be made here as well, for an example."""
 
-    def made(self, body: bytes, secret: Secret, user: str, at: datetime) -> Proven:
-        """Return what proves *body*, sent *at* a time; raises ConfigurationError for an unfit secret."""
+    def made(self, body: bytes, secret: Secret, user: str, at: datetime) -> Proven | None:
+        """Return what proves *body*, sent *at* a time, None where only the tool can.
+
+        Raises ConfigurationError for an unfit secret.
+        """
 
 
 class _NeedsHeader:
@@ -78,7 +82,7 @@ class Choice:
     ) -> None:
         """Raise ProofError unless the delivery is proved. A header of *settings* comes first."""
         if settings.header:
-            NamedHeader(settings.header).check(request, secrets, settings.user)
+            tokens.named_header(settings.header).check(request, secrets, settings.user)
             return
         if "sns" not in self._kinds:
             check_secrets(secrets)
@@ -93,8 +97,9 @@ class Choice:
     def sign(self, body: bytes, secret: Secret, *, user: str, at: datetime) -> Proven:
         """Return what proves *body*, by the first proof that can be made here; raises ConfigurationError."""
         for proof in self._proofs:
-            if isinstance(proof, Makes):
-                return proof.made(body, secret, user, at)
+            proven = proof.made(body, secret, user, at) if isinstance(proof, Makes) else None
+            if proven:
+                return proven
         where = " or ".join(proof.where for proof in self._proofs)
         raise ConfigurationError(f"{where}: only the tool itself can prove a delivery; have it send one")
 
@@ -137,13 +142,13 @@ def _compiled(given: Any, place: Place, faults: Faults) -> Proof | None:
         if kind == "hmac":
             return Hmac(about)
         if kind == "token":
-            return HeaderToken(str(about["header"]), str(about.get("prefix", "")))
+            return tokens.header(str(about["header"]), str(about.get("prefix", "")))
         if kind == "basic":
             return Basic(str((about or {}).get("user", "")))
         if kind == "query":
-            return QueryToken(str(about))
+            return tokens.query(str(about))
         if kind == "field":
-            return FieldToken(values.compiled(about, place, faults))
+            return tokens.field(values.compiled(about, place, faults))
         if kind == "jws":
             return Jws(about)
         if kind == "sns":
@@ -153,7 +158,7 @@ def _compiled(given: Any, place: Place, faults: Faults) -> Proof | None:
         text = str(mistake)
         name, colon, rest = text.partition(": ")
         if colon and isinstance(given, Mapping) and name in ("form", "signed"):
-            faults.add((*place, name), rest)
+            faults.setdefault((*place, name), rest)
         else:
-            faults.add(place, text)
+            faults.setdefault(place, text)
         return None

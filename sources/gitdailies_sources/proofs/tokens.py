@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from gitdailies_core import ProofError, Request, Secret, UnreadableBody
@@ -24,36 +24,73 @@ def _check(given: Sequence[str], secrets: Sequence[Secret], where: str) -> None:
         raise ProofError(f"{where}: expected one of our tokens, got none")
 
 
-class HeaderToken:
-    """A token in a header: the whole value, or what follows a prefix."""
+class Token:
+    """A token that a delivery carries: `given` reads what may be one, nothing where there is none.
 
-    def __init__(self, header: str, prefix: str = "") -> None:
-        self.where = header.lower()
-        self._prefix = prefix
+    `proven` carries a token in the same place; None where only the tool can.
+    """
+
+    def __init__(
+        self,
+        where: str,
+        given: Callable[[Request], Sequence[str]],
+        proven: Callable[[str], Proven] | None = None,
+    ) -> None:
+        self.where = where
+        self._given = given
+        self._proven = proven
 
     def is_tried(self, request: Request) -> bool:
-        value = request.header(self.where)
-        return bool(value) and self._begins(value)
+        return bool(self._given(request))
 
     def check(self, request: Request, secrets: Sequence[Secret], user: str) -> None:  # noqa: ARG002
-        value = request.header(self.where)
-        _check([value[len(self._prefix) :] if self._begins(value) else ""], secrets, self.where)
+        _check(self._given(request), secrets, self.where)
 
-    def made(self, body: bytes, secret: Secret, user: str, at: datetime) -> Proven:  # noqa: ARG002
-        """Return the header with the token."""
-        return Proven({self.where: self._prefix + secret.reveal()}, {})
-
-    def _begins(self, value: str) -> bool:
-        return value[: len(self._prefix)].lower() == self._prefix.lower()
+    def made(self, body: bytes, secret: Secret, user: str, at: datetime) -> Proven | None:  # noqa: ARG002
+        return self._proven(secret.reveal()) if self._proven else None
 
 
-class NamedHeader(HeaderToken):
-    """The token in the header that a source names. `Bearer ` before it is allowed."""
+def header(name: str, prefix: str = "") -> Token:
+    """Return the proof by a token in a header: the whole value, or what follows a prefix."""
 
-    def check(self, request: Request, secrets: Sequence[Secret], user: str) -> None:  # noqa: ARG002
-        value = request.header(self.where)
-        bare = [value[7:]] if value[:7].lower() == "bearer " else []
-        _check([value, *bare], secrets, self.where)
+    def given(request: Request) -> list[str]:
+        value = request.header(name)
+        begins = value and value[: len(prefix)].lower() == prefix.lower()
+        return [value[len(prefix) :]] if begins else []
+
+    return Token(name.lower(), given, lambda token: Proven({name.lower(): prefix + token}, {}))
+
+
+def named_header(name: str) -> Token:
+    """Return the proof by a token in the header that a source names. `Bearer ` before it is allowed."""
+
+    def given(request: Request) -> list[str]:
+        value = request.header(name)
+        return [value, *([value[7:]] if value[:7].lower() == "bearer " else [])]
+
+    return Token(name.lower(), given)
+
+
+def query(name: str) -> Token:
+    """Return the proof by a token in the query of the address. It is never logged."""
+
+    def given(request: Request) -> list[str]:
+        return list(filter(None, [request.query.get(name)]))
+
+    return Token(f"query.{name}", given, lambda token: Proven({}, {name: token}))
+
+
+def field(value: Value) -> Token:
+    """Return the proof by a token in a field of the body."""
+
+    def given(request: Request) -> list[str]:
+        try:
+            return value.texts(Scope.of(request))[:1]
+        except UnreadableBody:
+            # Who may not send shall not learn what is wrong with a body.
+            return []
+
+    return Token(value.where, given)
 
 
 class Basic:
@@ -85,42 +122,3 @@ class Basic:
         """Return the header with name and password."""
         pair = f"{user or self._user or 'gitdailies'}:{secret.reveal()}".encode()
         return Proven({self.where: f"Basic {base64.b64encode(pair).decode()}"}, {})
-
-
-class QueryToken:
-    """A token in the query of the address. It is never logged."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self.where = f"query.{name}"
-
-    def is_tried(self, request: Request) -> bool:
-        return bool(request.query.get(self._name))
-
-    def check(self, request: Request, secrets: Sequence[Secret], user: str) -> None:  # noqa: ARG002
-        _check([request.query.get(self._name, "")], secrets, self.where)
-
-    def made(self, body: bytes, secret: Secret, user: str, at: datetime) -> Proven:  # noqa: ARG002
-        """Return the parameter with the token."""
-        return Proven({}, {self._name: secret.reveal()})
-
-
-class FieldToken:
-    """A token in a field of the body."""
-
-    def __init__(self, value: Value) -> None:
-        self._value = value
-        self.where = value.where
-
-    def is_tried(self, request: Request) -> bool:
-        return bool(self._text(request))
-
-    def check(self, request: Request, secrets: Sequence[Secret], user: str) -> None:  # noqa: ARG002
-        _check([self._text(request)], secrets, self.where)
-
-    def _text(self, request: Request) -> str:
-        try:
-            return self._value.text(Scope.of(request)) or ""
-        except UnreadableBody:
-            # Who may not send shall not learn what is wrong with a body.
-            return ""

@@ -49,8 +49,9 @@ class Connect(Vendor):
                 if row.raw("name") != _name(target):
                     continue
                 whole = lookup.get(f"{_PATH}/{quote(row.text('id'), safe='')}")
-                if whole is not None and _sends_to(_unwrapped(Fields(whole)), target.url):
-                    yield _made(row)
+                urls = [] if whole is None else _unwrapped(Fields(whole)).objects("urls")
+                if any(one.raw("url") == target.url for one in urls):
+                    yield Made.of(row, _PATH)
             offset += len(rows)
             if len(rows) < _PAGE:
                 return
@@ -80,21 +81,12 @@ def _unwrapped(answer: Fields) -> Fields:
     return answer.object("data") if answer.has("data") else answer
 
 
-def _sends_to(webhook: Fields, url: str) -> bool:
-    return any(one.raw("url") == url for one in webhook.objects("urls"))
-
-
 def _made_as_asked(answer: Fields) -> Made:
     webhook = _unwrapped(answer)
     kept = {one.raw("event_type") for one in webhook.objects("triggers")}
     if not set(EVENTS) <= kept:
         raise PayloadError(f"{webhook.where('triggers')}: expected {', '.join(EVENTS)}, got others")
-    return _made(webhook)
-
-
-def _made(row: Fields) -> Made:
-    id_ = row.text("id")
-    return Made.at(f"{_PATH}/{quote(id_, safe='')}", "webhook", id_)
+    return Made.of(webhook, _PATH)
 
 
 connect = Connect()

@@ -38,7 +38,7 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 def receiver(
     url: str, *, ours: bool = True, seconds: float = 5.0, retries: int | None = 0, longest: float = 60.0
 ) -> Receiver:
-    return Receiver.make(
+    return Receiver(
         url=url,
         key=Secret(PLANTED),
         takes=OURS if ours else DOCUMENTED,
@@ -46,7 +46,7 @@ def receiver(
         timeout_seconds=seconds,
         retries=retries,
         longest_seconds=longest,
-    )
+    ).checked()
 
 
 class Clock:
@@ -489,7 +489,7 @@ def test_wrong_address(url: str) -> None:
 def test_wrong_key(key: str) -> None:
     """A key that no header can carry is refused without showing it."""
     with pytest.raises(UsageError, match="webhook-key: expected printable characters") as raised:
-        Receiver.make(url="http://receiver.example/", key=Secret(key), takes=OURS, agent="test-step")
+        Receiver(url="http://receiver.example/", key=Secret(key), takes=OURS, agent="test-step").checked()
 
     assert not key.strip() or key.strip() not in str(raised.value)
 
@@ -497,9 +497,9 @@ def test_wrong_key(key: str) -> None:
 def test_stray_line_ends() -> None:
     """Spaces and line ends around address and key are taken away."""
     with serving() as server:
-        target = Receiver.make(
+        target = Receiver(
             url=f" {server.url}\r\n", key=Secret(f"{PLANTED}\r\n"), takes=OURS, agent="test-step"
-        )
+        ).checked()
         send(EVENT, target)
 
     assert server.requests[0].headers["webhook-key"] == PLANTED

@@ -134,8 +134,8 @@ def test_one_environment_alone_can_be_asked_for() -> None:
 
 def test_a_tag_is_no_branch() -> None:
     """A deployment of a tag names no branch; one that failed, after all, is ignored."""
-    (event,) = reader.of_deployment(REPO, deployment(1), Inputs.make())
-    (failed,) = reader.of_deployment(REPO, {**deployment(1), "status": "failed"}, Inputs.make())
+    (event,) = reader.of_deployment(REPO, deployment(1), Inputs())
+    (failed,) = reader.of_deployment(REPO, {**deployment(1), "status": "failed"}, Inputs())
 
     assert isinstance(event, Event)
     assert event.get("branch") is None

@@ -184,7 +184,7 @@ def test_the_reason_names_the_deleted_part(what: str) -> None:
     """A deployment whose task, release or environment is gone is left out, and the reason names which."""
     around = reader.Around(task(1), {"Version": "1.1.0"}, ENVIRONMENTS[0])
 
-    (one,) = reader.of_deployment(deployment(1), around._replace(**{what: None}), Inputs.make(), server="")
+    (one,) = reader.of_deployment(deployment(1), around._replace(**{what: None}), Inputs(), server="")
 
     assert one == Ignored(f"a deployment whose {what} no longer exists")
 
@@ -193,7 +193,7 @@ def test_a_deployment_that_failed_is_none() -> None:
     """A task in any state but success comes to a reason, whenever it was over."""
     around = reader.Around({"State": "Canceled"}, {"Version": "1.1.0"}, ENVIRONMENTS[0])
 
-    (one,) = reader.of_deployment(deployment(1), around, Inputs.make(), server="")
+    (one,) = reader.of_deployment(deployment(1), around, Inputs(), server="")
 
     assert one == Ignored("the deployment did not succeed (failed)")
 

@@ -217,14 +217,14 @@ def test_older_builds_are_not_asked_for() -> None:
 )
 def test_what_did_not_deploy_is_left_out(changes: dict[str, Any], stage: str | None, reason: str) -> None:
     """A build that made no deploy comes to the reason."""
-    (one,) = reader.of_build(REPO, {**build(1), **changes}, stage, Inputs.make())
+    (one,) = reader.of_build(REPO, {**build(1), **changes}, stage, Inputs())
 
     assert one == Ignored(reason)
 
 
 def test_a_tag_may_be_text() -> None:
     """A tag is read as the reference has it, too: as its name alone."""
-    (event,) = reader.of_build(REPO, {**build(7), "tag": "v1.4.2"}, None, Inputs.make())
+    (event,) = reader.of_build(REPO, {**build(7), "tag": "v1.4.2"}, None, Inputs())
 
     assert isinstance(event, Event)
     assert event.get("branch") is None

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 from gitdailies_cli.main import gitdailies
 from gitdailies_core.contract import checks
-from gitdailies_core.contract.checks import Example
+from gitdailies_core.contract.mutations import Example
 from gitdailies_core.errors import UnreadableBody
 from gitdailies_core.sources import registry
 from gitdailies_relay.store import store

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 from gitdailies_core.contract import checks
-from gitdailies_core.contract.checks import Example
+from gitdailies_core.contract.mutations import Example
 from gitdailies_core.errors import ProofError
 from gitdailies_core.reasons import NO_COMMIT
 from gitdailies_core.sources import registry

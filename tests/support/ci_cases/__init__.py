@@ -49,7 +49,7 @@ def outcome(case: dict[str, Any]) -> dict[str, Any]:
             detect(PLATFORMS, case["environ"]),
             environ=case["environ"],
             event=case.get("event"),
-            inputs=Inputs.make(repos=given.pop("repos", ()), **given),
+            inputs=Inputs.make(given, repos=given.pop("repos", ())),
             git=git,
         )
     except GitDailiesError as error:

@@ -45,7 +45,7 @@ def deployed(
         BY_MODULE[module],
         environ=environ,
         event=event,
-        inputs=Inputs.make(repos=inputs.pop("repos", ()), **inputs),
+        inputs=Inputs.make(inputs, repos=inputs.pop("repos", ())),
         path=path or None,
     )
     assert isinstance(found, Deploys)

@@ -146,18 +146,20 @@ def test_a_mirror_that_cannot_be_read_names_its_place() -> None:
     ("item", "fault"),
     [
         ("time: {date: A}", "events[0].time: expected the name of a column, "),
-        (
-            "repo: {date: A, time: B}",
-            "events[0].repo.date: expected it only for commitTime, time, got it for repo",
-        ),
-        ("repo: {tag: A}", "events[0].repo.tag: expected it only for commitSHA, got it for repo"),
-        ("branch: {service: A}", "events[0].branch.service: expected it only for repo, got it for branch"),
+        ("repo: {date: A, time: B}", "events[0].repo: expected the name of a column, "),
+        ("repo: {tag: A}", "events[0].repo: expected the name of a column, "),
+        ("branch: {service: A}", "events[0].branch: expected the name of a column, "),
         ("branch: {column: A, values: {}}", "events[0].branch.values: expected texts of the column"),
-        ("branch: {column: A, values: {x: 1}}", "events[0].branch.values: expected texts of the column"),
+        ("branch: {column: A, values: {x: 1}}", "events[0].branch.values.x: expected text, got 1"),
         ("branch: {text: 1}", "events[0].branch.text: expected text, got 1"),
         ("only: {A: 1}", "events[0].only.A: expected a text or a list of texts, in quotes, got 1"),
         ("only: ok", "events[0].only: expected columns, each with the texts of the rows to read, got 'ok'"),
         ("only: {A: []}", "events[0].only.A: expected a text or a list of texts"),
+        ("commit: Id", "events[0].commit: expected one of "),
+        (
+            "repo: {service: A}, environment: B",
+            "events[0].environment: expected none together with repo: {service: …}, which sets it, got 'B'",
+        ),
     ],
 )
 def test_a_wrong_form_is_named_with_its_place(item: str, fault: str) -> None:
@@ -174,7 +176,7 @@ def test_a_wrong_form_is_named_with_its_place(item: str, fault: str) -> None:
         ("x", "mirrors: expected the path of each repository's mirror, got 'x'"),
         (
             "{search: a.git}",
-            "mirrors.search: expected a repository like 'larkspur/checkout-api', got 'search'",
+            "mirrors.search: expected a repository like 'larkspur/checkout-api', got another name",
         ),
         ("{a/b: 1}", "mirrors['a/b']: expected the path of a mirror, got 1"),
     ],

@@ -25,7 +25,7 @@ BODY = b'{"a": {"secret": "lk-signing-secret-example"}}'
 def choice(given: Any) -> Choice:
     faults = Faults()
     compiled = Choice(given, ("proof",), faults)
-    assert faults.found == {}
+    assert faults == {}
     return compiled
 
 

@@ -47,7 +47,7 @@ def scope(body: Any = BODY) -> Scope:
 def value(given: Any) -> values.Value:
     faults = Faults()
     compiled = values.compiled(given, (), faults)
-    assert faults.found == {}
+    assert faults == {}
     return compiled
 
 
@@ -130,7 +130,7 @@ def test_what_looks_like_it_says_something(something: Any) -> None:
 def moment(given: Any) -> times.Moment | None:
     faults = Faults()
     compiled = times.compiled(given, (), faults)
-    assert faults.found == {}
+    assert faults == {}
     return compiled.read(scope())
 
 
@@ -203,7 +203,7 @@ def test_a_condition_holds_if_all_its_paths_do(condition: Any, holds: bool) -> N
     """Texts are compared without case, globs and lists are allowed, and nothing equals no text."""
     faults = Faults()
     assert values.any_of(condition, (), faults)(scope()) is holds
-    assert faults.found == {}
+    assert faults == {}
 
 
 def test_an_exact_word_of_a_table_goes_before_a_glob() -> None:
@@ -231,4 +231,4 @@ def test_a_wrong_value_says_the_remedy(given: Any, named: str) -> None:
     """A fault has its place, and what to write."""
     faults = Faults()
     values.compiled(given, ("messages", "incident", "title"), faults)
-    assert named in faults.found["messages", "incident", "title"]
+    assert named in faults["messages", "incident", "title"]

@@ -10,17 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 from gitdailies_core.errors import UsageError
-from gitdailies_core.sources.connecting import (
-    POST,
-    Call,
-    Lookup,
-    Made,
-    Step,
-    Target,
-    Vendor,
-    webhooks_by_page,
-)
-from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.connecting import POST, Call, Lookup, Made, Step, Target, Vendor
 from gitdailies_core.values.secret import Secret
 
 from gitdailies_gitlab.api import rest
@@ -41,9 +31,9 @@ class Connect(Vendor):
 
     def find(self, lookup: Lookup, target: Target) -> Iterator[Made]:
         path = _path(target)
-        for hook in webhooks_by_page(self.name, lookup, path, rest.PAGE):
+        for hook in self.webhooks(lookup, path, rest.PAGE):
             if hook.raw("url") == target.url:
-                yield _made(hook, path)
+                yield Made.of(hook, path)
 
     def steps(self, target: Target, secret: Secret | None) -> Sequence[Step]:
         path = _path(target)
@@ -56,7 +46,7 @@ class Connect(Vendor):
             "push_events": True,
             "enable_ssl_verification": True,
         }
-        return (Step(Call("make the webhook", POST, path, body), lambda answer: _made(answer, path)),)
+        return (Step(Call("make the webhook", POST, path, body), lambda answer: Made.of(answer, path)),)
 
     def test(self, made: Sequence[Made], target: Target) -> Call | None:
         path = f"{_path(target)}/{made[0].id}/test/push_events"
@@ -72,11 +62,6 @@ def _path(target: Target) -> str:
     if project is not None:
         return f"/projects/{quote(project, safe='')}/hooks"
     return f"/groups/{quote(group or '', safe='')}/hooks"
-
-
-def _made(hook: Fields, path: str) -> Made:
-    id_ = hook.text("id")
-    return Made.at(f"{path}/{id_}", "webhook", id_)
 
 
 connect = Connect()

@@ -74,7 +74,11 @@ def deploy(
             detect(PLATFORMS, os.environ),
             environ=os.environ,
             event=event,
-            inputs=Inputs.typed(repos=repos, type=type_, id=id_, url=page, paths="\n".join(paths), **texts),
+            inputs=Inputs.make(
+                {**texts, "type": type_, "id": id_, "url": page, "paths": "\n".join(paths)},
+                repos=repos,
+                short=True,
+            ),
             path=path,
             # Without a CI run, each call is a separate deploy.
             call=secrets.token_hex(16),

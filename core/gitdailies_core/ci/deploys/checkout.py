@@ -66,7 +66,9 @@ def deploys_in(
     why_not = unwanted(facts, inputs.status)
     if why_not:
         return Skipped(why_not)
-    chosen = _chosen(git, directory, path, _wanted(facts, inputs), _root(platform, environ))
+    # Above the folder of the job, no checkout is its own.
+    root = environ.get(platform.step.root or platform.step.folder, "") if platform else ""
+    chosen = _chosen(git, directory, path, _wanted(facts, inputs), root)
     problem, head = chosen.found.problem, chosen.found.facts
     if head and inputs.revision:
         named = revision(git, chosen.folder, inputs.revision)
@@ -105,11 +107,6 @@ def _deployed(deploys: Deploys, head: GitFacts | None) -> str:
     found = [event for event in deploys.events if event["repo"].lower() == here.lower()]
     events = found or (deploys.events if len(deploys.events) == 1 else ())
     return events[0]["commitSHA"] if events else ""
-
-
-def _root(platform: Platform | None, environ: Mapping[str, str]) -> str:
-    """Return the folder of the job, above which no checkout is its own, or ""."""
-    return environ.get(platform.step.root or platform.step.folder, "") if platform else ""
 
 
 def _chosen(git: Git, directory: str, path: str | None, wanted: _Wanted, root: str) -> _Chosen:

@@ -76,6 +76,11 @@ def repo_of(address: str | None) -> str | None:
     return slug(address) if address else None
 
 
+def are_two(one: str | None, other: str | None) -> bool:
+    """Whether both are known, and not the name of one repository. Hosts ignore the case."""
+    return bool(one and other and one.lower() != other.lower())
+
+
 def later_attempt(text: str | None) -> str | None:
     """Return the number of an attempt, or None for the first one and for none."""
     text = given(text)
@@ -208,14 +213,17 @@ class Start(NamedTuple):
     elsewhere: bool = False
 
 
-PUSHED, TAGGED = Start("push", True), Start("tag", True)
-SCHEDULED, BY_HAND = Start("schedule", False), Start("manual", False)
-# By hand, for the commit of an earlier run.
-PROMOTED = Start("manual", True)
-# Such as a pull request or a deployment: the run is of its commit.
-OF_A_COMMIT, OF_NO_COMMIT = Start("other", True), Start("other", False)
-# A push or a tag, where a later attempt, a forced push or a tag that was moved looks the same.
-PERHAPS_PUSHED = Start(None, True)
+class Starts:
+    """The starts that platforms tell of."""
+
+    PUSHED, TAGGED = Start("push", True), Start("tag", True)
+    SCHEDULED, BY_HAND = Start("schedule", False), Start("manual", False)
+    # By hand, for the commit of an earlier run.
+    PROMOTED = Start("manual", True)
+    # Such as a pull request or a deployment: the run is of its commit.
+    OF_A_COMMIT, OF_NO_COMMIT = Start("other", True), Start("other", False)
+    # A push or a tag, where a later attempt, a forced push or a tag that was moved looks the same.
+    PERHAPS_PUSHED = Start(None, True)
 
 
 class Resource(NamedTuple):

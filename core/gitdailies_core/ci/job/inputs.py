@@ -31,31 +31,31 @@ class Repository(NamedTuple):
     sha: str | None = None
 
 
-def _time_input(text: str, _short: bool) -> str:
+def _time_input(text: str) -> str:
     try:
         return text_of(parse(text, "time"))
     except ValueError as error:
         raise UsageError(str(error)) from None
 
 
-def _status_input(text: str, _short: bool) -> str:
+def _status_input(text: str) -> str:
     if text.lower() not in SUCCEEDED | UNSUCCESSFUL:
         raise UsageError(f"status: expected a word like success, failure or cancelled, got {got(text)}")
     return text
 
 
-def _type_input(text: str, _short: bool) -> str:
+def _type_input(text: str) -> str:
     if text not in DEPLOY_TYPES:
         raise UsageError(f"type: expected one of {', '.join(DEPLOY_TYPES)}, got {got(text)}")
     return text
 
 
-_FORMS: Mapping[str, Callable[[str, bool], Any]] = {
+_FORMS: Mapping[str, Callable[[str], Any]] = {
     "time": _time_input,
     "status": _status_input,
     "type": _type_input,
-    "url": lambda text, _short: without_users(text),
-    "paths": lambda text, _short: tuple(line.strip() for line in text.splitlines() if line.strip(" \t!/")),
+    "url": without_users,
+    "paths": lambda text: tuple(line.strip() for line in text.splitlines() if line.strip(" \t!/")),
 }
 
 
@@ -84,21 +84,14 @@ class Inputs(NamedTuple):
     no_branch: str | None = None
 
     @classmethod
-    def make(cls, *, repos: Iterable[str] = (), **texts: str | None) -> Inputs:
-        """Read raw texts. *repos* holds `PATH` or `PATH@SHA`, several separated by spaces or commas.
+    def make(
+        cls, texts: Mapping[str, str | None], *, repos: Iterable[str] = (), short: bool = False
+    ) -> Inputs:
+        """Read raw texts by name. *repos* holds `PATH` or `PATH@SHA`, several separated by spaces or commas.
 
-        Empty, `<nil>`, `null` and the like mean not given. Raises UsageError with a complaint for each wrong
-        input.
+        Empty, `<nil>`, `null` and the like mean not given. If *short*, the beginning of a SHA will do.
+        Raises UsageError with a complaint for each wrong input.
         """
-        return cls._read(repos, texts, short=False)
-
-    @classmethod
-    def typed(cls, *, repos: Iterable[str] = (), **texts: str | None) -> Inputs:
-        """Read texts that a person typed, in the same way; the beginning of a SHA will do."""
-        return cls._read(repos, texts, short=True)
-
-    @classmethod
-    def _read(cls, repos: Iterable[str], texts: Mapping[str, str | None], *, short: bool) -> Inputs:
         read: dict[str, Any] = {}
         complaints: list[str] = []
         for name, text in texts.items():
@@ -107,7 +100,7 @@ class Inputs(NamedTuple):
             try:
                 read[name] = filled_in(name, text)
                 if read[name] and name in _FORMS:
-                    read[name] = _FORMS[name](read[name], short)
+                    read[name] = _FORMS[name](read[name])
             except UsageError as error:
                 complaints += error.complaints
         found: list[Repository] = []
@@ -130,7 +123,6 @@ class Inputs(NamedTuple):
 
 
 def _repositories(text: str, short: bool) -> Iterator[Repository]:
-    """Read `PATH` or `PATH@SHA`, several separated by spaces or commas. Raises UsageError."""
     # Users and passwords are removed before the text is split, because a password may hold a comma.
     parts, given_parts = (one.replace(",", " ").split() for one in (without_users(text), text))
     for part in filter(given, parts):
@@ -168,13 +160,9 @@ def no_commit(text: str, where: str) -> UsageError:
 
 
 def _commit_sha(sha: str, short: bool) -> str:
-    """Return the commit of a repository. Raises UsageError."""
-    name = full_sha(sha)
-    text = given(sha)
-    if name:
+    name, _ = _commit_of(given(sha), short)
+    if name and name != CHECKOUT:
         return name
-    if short and text and SHA.accepts(text) and text.strip("0"):
-        return text.lower()
     if short:
         raise UsageError(f"repo: expected a commit of {SHA.expected}, got {got(sha)}")
     raise no_commit(sha, "repo")

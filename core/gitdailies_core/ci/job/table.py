@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gitdailies_core.ci.job.facts import (
-    PERHAPS_PUSHED,
-    PUSHED,
     Facts,
     Run,
     Start,
+    Starts,
     Target,
     Variables,
     branch_of,
@@ -99,7 +98,7 @@ class Table(NamedTuple):
         rest: dict[str, Any] = {
             "run": self.run_of(variables),
             # Only GitHub says that a tag is new. One that was moved may go back to an earlier commit.
-            "start": PERHAPS_PUSHED if tag and started is PUSHED else started,
+            "start": Starts.PERHAPS_PUSHED if tag and started is Starts.PUSHED else started,
             "own": frozenset(commit for commit in commits if commit),
             "pull": pull,
             **other,

@@ -11,20 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from gitdailies_core.ci.job.facts import (
-    BY_HAND,
-    OF_A_COMMIT,
-    OF_NO_COMMIT,
-    PUSHED,
-    SCHEDULED,
-    Facts,
-    Resource,
-    Run,
-    Variables,
-    branch_of,
-    full_sha,
-    tag_of,
-)
+from gitdailies_core.ci.job.facts import Facts, Resource, Run, Starts, Variables, branch_of, full_sha, tag_of
 from gitdailies_core.ci.job.git_url import slug
 from gitdailies_core.ci.job.table import Table
 from gitdailies_core.ci.job.userinfo import without_user
@@ -48,11 +35,11 @@ AZURE_TABLE = Table(
     pull=("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID"),
     started=("BUILD_REASON",),
     starts={
-        **dict.fromkeys(("IndividualCI", "BatchedCI"), PUSHED),
-        **dict.fromkeys(("PullRequest", "CheckInShelveset", "ValidateShelveset"), OF_A_COMMIT),
-        "Schedule": SCHEDULED,
-        "Manual": BY_HAND,
-        **dict.fromkeys(("ResourceTrigger", "BuildCompletion"), OF_NO_COMMIT),
+        **dict.fromkeys(("IndividualCI", "BatchedCI"), Starts.PUSHED),
+        **dict.fromkeys(("PullRequest", "CheckInShelveset", "ValidateShelveset"), Starts.OF_A_COMMIT),
+        "Schedule": Starts.SCHEDULED,
+        "Manual": Starts.BY_HAND,
+        **dict.fromkeys(("ResourceTrigger", "BuildCompletion"), Starts.OF_NO_COMMIT),
     },
 )
 

@@ -11,17 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from gitdailies_core.ci.job.facts import (
-    BY_HAND,
-    OF_A_COMMIT,
-    PUSHED,
-    SCHEDULED,
-    Facts,
-    Run,
-    Variables,
-    later_attempt,
-    repo_of,
-)
+from gitdailies_core.ci.job.facts import Facts, Run, Starts, Variables, are_two, later_attempt, repo_of
 from gitdailies_core.ci.job.table import Table
 from gitdailies_core.ci.reporting.console import SAME_NAMES, Step, texts
 from gitdailies_core.ci.reporting.platform import Platform
@@ -45,9 +35,9 @@ BUILDKITE_TABLE = Table(
     pull=("BUILDKITE_PULL_REQUEST",),
     started=("BUILDKITE_SOURCE",),
     starts={
-        "webhook": PUSHED,
-        "schedule": SCHEDULED,
-        **dict.fromkeys(("api", "ui", "trigger_job"), BY_HAND),
+        "webhook": Starts.PUSHED,
+        "schedule": Starts.SCHEDULED,
+        **dict.fromkeys(("api", "ui", "trigger_job"), Starts.BY_HAND),
     },
 )
 
@@ -73,7 +63,7 @@ def _buildkite_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001
             found["pull"] = f"pull request {number}"
     facts = BUILDKITE_TABLE.read(variables, status_of="the command", **found)
     webhook_of_more = found["pull"] or variables.first("BUILDKITE_GITHUB_DEPLOYMENT_ID")
-    return facts._replace(start=OF_A_COMMIT) if webhook_of_more else facts
+    return facts._replace(start=Starts.OF_A_COMMIT) if webhook_of_more else facts
 
 
 def _buildkite_run(variables: Variables) -> Run | None:
@@ -88,8 +78,7 @@ def _buildkite_forked(variables: Variables, branch: str | None) -> bool:
     if branch and ":" in branch:
         return True
     own, theirs = variables.first(*BUILDKITE_TABLE.repo_url), variables.first("BUILDKITE_PULL_REQUEST_REPO")
-    here, there = repo_of(own), repo_of(theirs)
-    return bool(there and here and there.lower() != here.lower())
+    return are_two(repo_of(own), repo_of(theirs))
 
 
 def _buildkite_inputs(environ: Mapping[str, str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from gitdailies_core.ci.job.facts import BY_HAND, PROMOTED, Facts, Run, Variables, full_sha
+from gitdailies_core.ci.job.facts import Facts, Run, Starts, Variables, full_sha
 from gitdailies_core.ci.job.table import Table
 from gitdailies_core.ci.reporting.console import Step, texts
 from gitdailies_core.ci.reporting.platform import Platform
@@ -53,12 +53,8 @@ _TRUNKS = ("main", "master", "trunk")
 
 
 def _circleci_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  CircleCI has none
-    repo = None
-    for pair in _OWNER_AND_NAME:
-        owner, name = map(variables.first, pair)
-        if owner and name:
-            repo = f"{owner}/{name}"
-            break
+    pairs = (map(variables.first, pair) for pair in _OWNER_AND_NAME)
+    repo = next((f"{owner}/{name}" for owner, name in pairs if owner and name), None)
     branch = variables.first(*CIRCLECI_TABLE.branch)
     found = _of_deploys(variables)
     forked = re.match(_FORK, branch or "")
@@ -88,7 +84,7 @@ def _of_deploys(variables: Variables) -> dict[str, Any]:
     back = variables.first("PIPELINE_DEPLOY_CURRENT_VERSION", "PIPELINE_DEPLOY_REASON")
     sha = full_sha(version)
     found = {
-        "start": PROMOTED,
+        "start": Starts.PROMOTED,
         "environment": variables.first("PIPELINE_DEPLOY_ENVIRONMENT_NAME"),
         "service": variables.first("PIPELINE_DEPLOY_COMPONENT_NAME"),
         "type": "rollback" if back else None,
@@ -98,7 +94,11 @@ def _of_deploys(variables: Variables) -> dict[str, Any]:
     tip = full_sha(variables.first(*CIRCLECI_TABLE.sha)) or ""
     warning = f"the pipeline deploys version {got(version)}, the run is of {tip[:7]}, which is reported; "
     # A job may check that version out by itself.
-    return {**found, "start": BY_HAND, "warnings": (warning + "set sha to the commit of that version",)}
+    return {
+        **found,
+        "start": Starts.BY_HAND,
+        "warnings": (warning + "set sha to the commit of that version",),
+    }
 
 
 def _circleci_run(variables: Variables) -> Run | None:

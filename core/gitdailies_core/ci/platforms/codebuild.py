@@ -9,14 +9,7 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-from gitdailies_core.ci.job.facts import (
-    OF_A_COMMIT,
-    PERHAPS_PUSHED,
-    Facts,
-    Variables,
-    branch_of,
-    tag_of,
-)
+from gitdailies_core.ci.job.facts import Facts, Starts, Variables, branch_of, tag_of
 from gitdailies_core.ci.job.table import Table
 from gitdailies_core.ci.reporting.console import Step
 from gitdailies_core.ci.reporting.platform import Platform
@@ -38,11 +31,11 @@ CODEBUILD_TABLE = Table(
     started=("CODEBUILD_WEBHOOK_EVENT",),
     # A retry has the event of its first build. Without a webhook, nothing says what started the build.
     starts={
-        "PUSH": PERHAPS_PUSHED,
-        **dict.fromkeys(("RELEASED", "PRERELEASED"), OF_A_COMMIT),
+        "PUSH": Starts.PERHAPS_PUSHED,
+        **dict.fromkeys(("RELEASED", "PRERELEASED"), Starts.OF_A_COMMIT),
         **dict.fromkeys(
             (f"PULL_REQUEST_{what}" for what in ("CREATED", "UPDATED", "REOPENED", "MERGED", "CLOSED")),
-            OF_A_COMMIT,
+            Starts.OF_A_COMMIT,
         ),
     },
 )

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitdailies_core.ci.job.facts import (
-    BY_HAND,
-    OF_A_COMMIT,
-    PERHAPS_PUSHED,
-    PROMOTED,
-    SCHEDULED,
-    Facts,
-    Variables,
-)
+from gitdailies_core.ci.job.facts import Facts, Starts, Variables
 from gitdailies_core.ci.job.table import Table
 from gitdailies_core.ci.reporting.console import Step
 from gitdailies_core.ci.reporting.platform import Platform
@@ -37,13 +29,13 @@ DRONE_TABLE = Table(
     started=("DRONE_BUILD_EVENT",),
     # A restart has the event of its first build.
     starts={
-        "push": PERHAPS_PUSHED,
-        "tag": PERHAPS_PUSHED,
-        "pull_request": OF_A_COMMIT,
-        "cron": SCHEDULED,
-        "custom": BY_HAND,
-        "promote": PROMOTED,
-        "rollback": PROMOTED,
+        "push": Starts.PERHAPS_PUSHED,
+        "tag": Starts.PERHAPS_PUSHED,
+        "pull_request": Starts.OF_A_COMMIT,
+        "cron": Starts.SCHEDULED,
+        "custom": Starts.BY_HAND,
+        "promote": Starts.PROMOTED,
+        "rollback": Starts.PROMOTED,
     },
 )
 

@@ -13,18 +13,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from gitdailies_core.ci.job.facts import (
-    BY_HAND,
-    OF_A_COMMIT,
-    OF_NO_COMMIT,
-    PERHAPS_PUSHED,
-    PUSHED,
-    SCHEDULED,
-    TAGGED,
     Facts,
     Run,
     Start,
+    Starts,
     Target,
     Variables,
+    are_two,
     at,
     branch_of,
     commit,
@@ -54,10 +49,10 @@ GITHUB_TABLE = Table(
     started=("GITHUB_EVENT_NAME",),
     # Those whose words need no payload.
     starts={
-        "push": PERHAPS_PUSHED,
-        "schedule": SCHEDULED,
-        "workflow_dispatch": BY_HAND,
-        "repository_dispatch": BY_HAND,
+        "push": Starts.PERHAPS_PUSHED,
+        "schedule": Starts.SCHEDULED,
+        "workflow_dispatch": Starts.BY_HAND,
+        "repository_dispatch": Starts.BY_HAND,
         **dict.fromkeys(
             (
                 *("create", "deployment", "merge_group", "page_build"),
@@ -69,11 +64,11 @@ GITHUB_TABLE = Table(
                 ),
                 *("registry_package", "release"),
             ),
-            OF_A_COMMIT,
+            Starts.OF_A_COMMIT,
         ),
         "deployment_status": Start("other", True, elsewhere=True),
         **dict.fromkeys(("check_run", "check_suite", "status"), Start(None, True, elsewhere=True)),
-        "workflow_run": PERHAPS_PUSHED,
+        "workflow_run": Starts.PERHAPS_PUSHED,
     },
 )
 
@@ -95,18 +90,22 @@ def _start(name: str, payload: Mapping[str, Any], facts: Facts) -> Start:
     if name == "workflow_run":
         behind = at(payload, "workflow_run.event") or ""
         if behind == "push" and any(target.unsure for target in facts.targets):
-            return PERHAPS_PUSHED
-        trigger = PUSHED.trigger if behind == "push" else GITHUB_TABLE.starts.get(behind, OF_A_COMMIT).trigger
+            return Starts.PERHAPS_PUSHED
+        trigger = (
+            Starts.PUSHED.trigger
+            if behind == "push"
+            else GITHUB_TABLE.starts.get(behind, Starts.OF_A_COMMIT).trigger
+        )
         return Start(trigger if behind else None, True)
     if name == "create" and at(payload, "ref_type") == "tag":
-        return TAGGED
+        return Starts.TAGGED
     if name == "push" and isinstance(payload.get("forced"), bool):
         if tag_of(at(payload, "ref")):
-            return TAGGED if payload.get("created") is True else OF_A_COMMIT
-        return OF_A_COMMIT if payload["forced"] else PUSHED
+            return Starts.TAGGED if payload.get("created") is True else Starts.OF_A_COMMIT
+        return Starts.OF_A_COMMIT if payload["forced"] else Starts.PUSHED
     if name.startswith(_PULL_REQUEST):
-        return OF_A_COMMIT
-    return facts.start if facts.start != Start() or not name else OF_NO_COMMIT
+        return Starts.OF_A_COMMIT
+    return facts.start if facts.start != Start() or not name else Starts.OF_NO_COMMIT
 
 
 def _about(variables: Variables, event: Any) -> Facts:
@@ -181,11 +180,6 @@ def _of_variables(
         no_branch = no_branch or f"the run is of tag {tag}"
     target = Target(repo=repo, no_branch=no_branch, **of_target)
     return GITHUB_TABLE.read(variables, targets=(target,), url=url, **known)
-
-
-def _github_inputs(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the raw text of each input, by name. The action passes it as INPUT_NAME."""
-    return texts(environ, "INPUT_")
 
 
 class Payload(NamedTuple):
@@ -361,7 +355,7 @@ def _foreign(name: str, payload: Mapping[str, Any], own: str | None) -> bool:
     about = payload.get(name)
     # A fork that was deleted since is null.
     gone = isinstance(about, dict) and "head_repository" in about and about["head_repository"] is None
-    return gone or bool(origin and own and origin.lower() != own.lower())
+    return gone or are_two(origin, own)
 
 
 def _may_be_tag(name: str, payload: Mapping[str, Any], branch: str) -> bool:
@@ -463,11 +457,6 @@ def _github_commands(report: Report, fails: bool) -> list[str]:
     return notices + [f"::{level} title={_HEADING}::{_command_data(line)}" for line in report.lines]
 
 
-def _github_files(report: Report) -> dict[str, str]:
-    """Return the texts to append to the runner's files, by the variable that names the file."""
-    return {"GITHUB_OUTPUT": _github_outputs(report), "GITHUB_STEP_SUMMARY": _github_summary(report)}
-
-
 def _github_not_written(name: str) -> str:
     if name == "GITHUB_STEP_SUMMARY":
         # Some runners have none, and the log has the same lines.
@@ -476,7 +465,6 @@ def _github_not_written(name: str) -> str:
 
 
 def _github_outputs(report: Report) -> str:
-    """Return the lines for GITHUB_OUTPUT, one for each value."""
     values = {
         "ok": "true" if report.ok else "false",
         "outcome": report.outcome,
@@ -488,7 +476,6 @@ def _github_outputs(report: Report) -> str:
 
 
 def _github_summary(report: Report) -> str:
-    """Return the Markdown for GITHUB_STEP_SUMMARY."""
     lines = [f"{_MARKS[report.outcome]} **{_HEADING}**: {_markdown(line)}" for line in report.lines]
     return (
         "\n\n".join([*lines, *(f"- {_markdown(note)}" for note in (*report.warnings, *report.notes))]) + "\n"
@@ -526,11 +513,14 @@ GITHUB_ACTIONS = Platform(
         ),
         folder="GITHUB_WORKSPACE",
         event="GITHUB_EVENT_PATH",
-        inputs=_github_inputs,
+        inputs=lambda environ: texts(environ, "INPUT_"),
         names=SAME_NAMES,
         masks=_github_masks,
         log=_github_commands,
-        files=_github_files,
+        files=lambda report: {
+            "GITHUB_OUTPUT": _github_outputs(report),
+            "GITHUB_STEP_SUMMARY": _github_summary(report),
+        },
         not_written=_github_not_written,
         oidc=("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
         no_oidc=(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gitdailies_core.ci.job.facts import OF_A_COMMIT, OF_NO_COMMIT, Facts, Run, Variables
+from gitdailies_core.ci.job.facts import Facts, Run, Starts, Variables, are_two
 from gitdailies_core.ci.job.table import Table
 from gitdailies_core.ci.reporting.console import SAME_NAMES, Step, texts
 from gitdailies_core.ci.reporting.platform import Platform
@@ -40,15 +40,15 @@ GITLAB_TABLE = Table(
     before=("CI_COMMIT_BEFORE_SHA",),
     started=("CI_PIPELINE_SOURCE",),
     starts={
-        "push": OF_A_COMMIT,
-        "merge_request_event": OF_A_COMMIT,
-        "external_pull_request_event": OF_A_COMMIT,
+        "push": Starts.OF_A_COMMIT,
+        "merge_request_event": Starts.OF_A_COMMIT,
+        "external_pull_request_event": Starts.OF_A_COMMIT,
         **dict.fromkeys(
             (
                 *("api", "chat", "ondemand_dast_scan", "ondemand_dast_validation", "parent_pipeline"),
                 *("pipeline", "schedule", "security_orchestration_policy", "trigger", "web", "webide"),
             ),
-            OF_NO_COMMIT,
+            Starts.OF_NO_COMMIT,
         ),
     },
 )
@@ -66,7 +66,8 @@ def _gitlab_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  G
         # A train builds what the target branch becomes.
         found["branch"], found["pull"] = variables.first("CI_MERGE_REQUEST_TARGET_BRANCH_NAME"), None
     else:
-        found["pull"], found["fork"] = _gitlab_pull(variables), _gitlab_forked(variables)
+        found["pull"] = _gitlab_pull(variables)
+        found["fork"] = any(are_two(*map(variables.first, pair)) for pair in _GITLAB_ORIGINS)
     facts = GITLAB_TABLE.read(
         variables,
         # "Rollback environment" and a retry run a job again, under another id in the same pipeline.
@@ -93,14 +94,6 @@ _GITLAB_ORIGINS = (
     ("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "CI_MERGE_REQUEST_PROJECT_ID"),
     ("CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY", "CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY"),
 )
-
-
-def _gitlab_forked(variables: Variables) -> bool:
-    for theirs, own in _GITLAB_ORIGINS:
-        origin, here = variables.first(theirs), variables.first(own)
-        if origin and here and origin.lower() != here.lower():
-            return True
-    return False
 
 
 def _gitlab_inputs(environ: Mapping[str, str]) -> dict[str, str]:

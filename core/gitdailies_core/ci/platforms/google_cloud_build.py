@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitdailies_core.ci.job.facts import Facts, Variables, repo_of
+from gitdailies_core.ci.job.facts import Facts, Variables, are_two, repo_of
 from gitdailies_core.ci.job.table import Table
 from gitdailies_core.ci.reporting.console import Step
 from gitdailies_core.ci.reporting.platform import Platform
@@ -36,7 +36,7 @@ def _cloud_build_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG0
     return CLOUD_BUILD_TABLE.read(
         variables,
         repo=repo if repo and "/" in repo else None,
-        fork=bool(theirs and repo and theirs.lower() != repo.lower()),
+        fork=are_two(theirs, repo),
         url=url,
     )
 

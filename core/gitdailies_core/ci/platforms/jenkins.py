@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from gitdailies_core.ci.job.facts import Facts, Variables, repo_of
+from gitdailies_core.ci.job.facts import Facts, Variables, are_two, repo_of
 from gitdailies_core.ci.job.table import Table
 from gitdailies_core.ci.reporting.console import Step
 from gitdailies_core.ci.reporting.platform import Platform
@@ -81,7 +81,7 @@ def _jenkins_forked(variables: Variables) -> bool:
         ),
         (variables.first("gitlabSourceNamespace"), variables.first("gitlabTargetNamespace")),
     )
-    return any(theirs and own and theirs.lower() != own.lower() for theirs, own in pairs)
+    return any(are_two(*pair) for pair in pairs)
 
 
 JENKINS = Platform(

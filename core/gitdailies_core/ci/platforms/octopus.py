@@ -173,11 +173,6 @@ def ask(lent: Mapping[str, Any], standard_input: Callable[[], bytes]) -> dict[st
     return {name: _known(_asked(get, name)) for name in ASKED}
 
 
-def _octopus_inputs(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the inputs, by name."""
-    return {name: variables.get(variable, "") for name, variable in OCTOPUS_PARAMETERS.items()}
-
-
 def _asked(get: Callable[[str], str], name: str) -> str:
     try:
         return get(name) or ""
@@ -217,7 +212,7 @@ OCTOPUS = Platform(
     step=Step(
         agent="gitdailies-octopus",
         no_key="; set the template's parameter Webhook key, best to a sensitive variable",
-        inputs=_octopus_inputs,
+        inputs=lambda given: {name: given.get(key, "") for name, key in OCTOPUS_PARAMETERS.items()},
         names=OCTOPUS_PARAMETERS,
         log=_octopus_log,
         lends=_LENDS,

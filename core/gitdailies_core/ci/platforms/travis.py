@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitdailies_core.ci.job.facts import BY_HAND, OF_A_COMMIT, PUSHED, SCHEDULED, Facts, Run, Variables
+from gitdailies_core.ci.job.facts import Facts, Run, Starts, Variables, are_two
 from gitdailies_core.ci.job.table import Table
 from gitdailies_core.ci.reporting.console import Step
 from gitdailies_core.ci.reporting.platform import Platform
@@ -24,7 +24,12 @@ TRAVIS_TABLE = Table(
     message=("TRAVIS_COMMIT_MESSAGE",),
     pull=("TRAVIS_PULL_REQUEST",),
     started=("TRAVIS_EVENT_TYPE",),
-    starts={"push": PUSHED, "pull_request": OF_A_COMMIT, "cron": SCHEDULED, "api": BY_HAND},
+    starts={
+        "push": Starts.PUSHED,
+        "pull_request": Starts.OF_A_COMMIT,
+        "cron": Starts.SCHEDULED,
+        "api": Starts.BY_HAND,
+    },
 )
 # Nothing counts the restarts of a job. All of them have one name.
 _AGAIN = "restarted"
@@ -37,7 +42,7 @@ def _travis_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  T
     return TRAVIS_TABLE.read(
         variables,
         run=Run(build, again) if build else None,
-        fork=bool(own and origin and own.lower() != origin.lower()),
+        fork=are_two(own, origin),
         status_of="the script phase",
     )
 

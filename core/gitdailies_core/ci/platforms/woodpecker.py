@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitdailies_core.ci.job.facts import (
-    BY_HAND,
-    OF_A_COMMIT,
-    PERHAPS_PUSHED,
-    PROMOTED,
-    PUSHED,
-    SCHEDULED,
-    Facts,
-    Variables,
-)
+from gitdailies_core.ci.job.facts import Facts, Starts, Variables
 from gitdailies_core.ci.job.table import Table
 from gitdailies_core.ci.reporting.console import Step
 from gitdailies_core.ci.reporting.platform import Platform
@@ -36,13 +27,13 @@ WOODPECKER_TABLE = Table(
     pull=("CI_COMMIT_PULL_REQUEST",),
     started=("CI_PIPELINE_EVENT",),
     starts={
-        "push": PUSHED,
-        "tag": PERHAPS_PUSHED,
-        "release": OF_A_COMMIT,
-        "cron": SCHEDULED,
-        "manual": BY_HAND,
-        "deployment": PROMOTED,
-        **dict.fromkeys(("pull_request", "pull_request_closed", "pull_request_metadata"), OF_A_COMMIT),
+        "push": Starts.PUSHED,
+        "tag": Starts.PERHAPS_PUSHED,
+        "release": Starts.OF_A_COMMIT,
+        "cron": Starts.SCHEDULED,
+        "manual": Starts.BY_HAND,
+        "deployment": Starts.PROMOTED,
+        **dict.fromkeys(("pull_request", "pull_request_closed", "pull_request_metadata"), Starts.OF_A_COMMIT),
     },
 )
 
@@ -61,7 +52,11 @@ def _woodpecker_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG00
         fork=None,
         status_of="the pipeline so far",
     )
-    return facts._replace(start=PERHAPS_PUSHED) if parent is None and facts.start is PUSHED else facts
+    return (
+        facts._replace(start=Starts.PERHAPS_PUSHED)
+        if parent is None and facts.start is Starts.PUSHED
+        else facts
+    )
 
 
 WOODPECKER = Platform(

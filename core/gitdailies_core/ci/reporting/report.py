@@ -189,7 +189,6 @@ def _later(result: Attempted, time: str, paths: Sequence[str]) -> str:
 
 
 def _deploy(event: Mapping[str, Any], receiver: str) -> str:
-    """Describe an event for the log, by the fields that are sent."""
     sent = body_of(event, receiver)
     service = f" ({sent['service']})" if "service" in sent else ""
     environment = f" to {sent['environment']}" if "environment" in sent else ""

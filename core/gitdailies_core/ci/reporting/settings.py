@@ -73,13 +73,14 @@ class Settings(NamedTuple):
         auth = (given(texts.get("auth")) or AUTH_KEY).lower()
         if auth not in (AUTH_KEY, AUTH_OIDC):
             raise UsageError(f"auth: expected {AUTH_KEY} or {AUTH_OIDC}, got {got(auth)}")
-        receiver = given(texts.get("receiver")) or _receiver_of(key, dry_run or auth == AUTH_OIDC)
+        is_ours = key.reveal().startswith(OUR_KEY_PREFIX) if key else dry_run or auth == AUTH_OIDC
+        receiver = given(texts.get("receiver")) or (OURS if is_ours else DOCUMENTED)
         if receiver not in RECEIVERS:
             raise UsageError(f"receiver: expected one of {', '.join(RECEIVERS)}, got {got(receiver)}")
         return cls(
             inputs=Inputs.make(
+                {name: texts.get(name) for name in DEPLOY_INPUTS if name != "repo"},
                 repos=[texts.get("repo") or ""],
-                **{name: texts.get(name) for name in DEPLOY_INPUTS if name != "repo"},
             ),
             path=given(texts.get("path")),
             url=given(texts.get("webhook-url")),
@@ -99,12 +100,6 @@ def flag(texts: Mapping[str, str | None], name: str) -> bool:
     if word not in TRUE + FALSE:
         raise UsageError(f"{name}: expected true or false, got {got(word)}")
     return word in TRUE
-
-
-def _receiver_of(key: Secret, ours: bool) -> str:
-    if key:
-        return OURS if key.reveal().startswith(OUR_KEY_PREFIX) else DOCUMENTED
-    return OURS if ours else DOCUMENTED
 
 
 def _retries(texts: Mapping[str, str | None]) -> int | None:

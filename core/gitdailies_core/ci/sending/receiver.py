@@ -23,7 +23,7 @@ _CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+"
 
 
 class Receiver(NamedTuple):
-    """Where events go, and how many attempts are made. Build it with `make`.
+    """Where events go, and how many attempts are made. `checked` refuses a wrong one.
 
     `is_token`: the key is an ID token.
     `takes` is one of `RECEIVERS`: whether it gets all fields. `retries` is None where only time is a limit.
@@ -33,45 +33,24 @@ class Receiver(NamedTuple):
     key: Secret
     takes: str
     agent: str
-    timeout_seconds: float
-    retries: int | None
-    longest_seconds: float
+    timeout_seconds: float = TIMEOUT_SECONDS
+    retries: int | None = None
+    longest_seconds: float = LONGEST_SECONDS
     is_token: bool = False
 
-    @classmethod
-    def make(
-        cls,
-        *,
-        url: str,
-        key: Secret,
-        takes: str,
-        agent: str,
-        timeout_seconds: float = TIMEOUT_SECONDS,
-        retries: int | None = None,
-        longest_seconds: float = LONGEST_SECONDS,
-    ) -> Receiver:
-        """Check the address and the key. Spaces and line ends around them are removed.
-
-        *takes* is one of `RECEIVERS`, which says what fields it gets.
+    def checked(self) -> Receiver:
+        """Return it without the spaces and line ends around the address and the key.
 
         Raises UsageError. It shows neither the key nor a user name in the address.
         """
-        parts = _address(url.strip())
-        plain = key.reveal().strip()
+        plain = self.key.reveal().strip()
+        url = urlunsplit(_address(self.url.strip()))
         if not _visible(plain) or len(plain) > _LONGEST_KEY:
             raise UsageError(
                 "webhook-key: expected printable characters without spaces, got "
                 + ("nothing" if not plain else "something else")
             )
-        return cls(
-            url=urlunsplit(parts),
-            key=Secret(plain, key.origin),
-            takes=takes,
-            agent=agent,
-            timeout_seconds=timeout_seconds,
-            retries=retries,
-            longest_seconds=longest_seconds,
-        )
+        return self._replace(url=url, key=Secret(plain, self.key.origin))
 
 
 class Answer(NamedTuple):
