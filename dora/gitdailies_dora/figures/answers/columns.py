@@ -372,7 +372,7 @@ def by_target(found: Columns, began: int) -> Columns:
 
 
 def split(found: Columns, began: Sequence[int]) -> Columns:
-    """Return the same with a row for each deploy of the packed weeks that *began* then, and without `rest`."""
+    """Return the same with a row for each deploy of the packed weeks that *began* then. `rest` is gone."""
     deploys = found.deploys
     chosen = np.isin(deploys["at"], began)
     counts = np.where(chosen, deploys["deploys"], 1)
