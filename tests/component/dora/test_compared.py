@@ -95,7 +95,7 @@ def test_what_clearly_differs_is_said_once_above_and_at_its_card(owner: Visitor)
     """Commits of Payments wait for days, those of Storefront for hours; rework of both is alike."""
     page = main_of(owner.get(BOTH).text)
     said = "Payments: clearly longer than Storefront"
-    assert f"What clearly differs: {said}." in text_of(page)
+    assert f"What clearly differs: Change lead time ({said})." in text_of(page)
     assert said in text_of(card(page, "changeLeadTime"))
     assert "no clear difference" in text_of(card(page, "deploymentReworkRate"))
     alike = text_of(main_of(owner.get("/dora?repo=larkspur/shop&with=larkspur/cart&days=60").text))

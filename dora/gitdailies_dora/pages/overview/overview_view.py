@@ -122,7 +122,7 @@ def context(
     pages = wall_pages(rows, with_teams=bool(question.teams_known)) if on_wall else _in_pages(rows)
     pages = [rows] if layout == TEAMS_ONLY else pages
     page = min(page, len(pages))
-    environment = _environment(found, settings)
+    (environment,) = (name or settings.production_name for name in question.environments)
     whole = _summary(found, ALL, (ALL,))
     drawn = _Drawing(found, filters, environment, whole, settings.window_us)
     shown = pages[page - 1]
@@ -327,7 +327,7 @@ class _Drawing:
 def _summary(found: Overview, group: Key, keys: Sequence[Key]) -> Summary:
     """Return the figures of a group, which several keys make, and what became of them."""
     question, read = found.question, found.found
-    first = series.first_of(question, read.firsts, *keys)
+    first = series.first_of(question, read.firsts, group)
     shown = series.summary(question, read.planned, read.sums, keys, first)
     return shown._replace(change=found.clear.changes.get(group))
 
@@ -400,11 +400,6 @@ def _by_unit(found: Overview, drawn: _Drawing, *, listed: bool) -> Units:
         drawn.titles,
         [drawn.listed(bucket.period) for bucket, _ in read.planned.buckets] if listed else [],
     )
-
-
-def _environment(found: Overview, settings: FigureSettings) -> str:
-    (environment,) = found.question.environments
-    return environment or settings.production_name
 
 
 def _teams(found: Overview) -> str:

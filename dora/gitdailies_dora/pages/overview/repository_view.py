@@ -92,7 +92,10 @@ def context(
     open_now: int,
 ) -> dict[str, Any]:
     """Return everything that the page shows; buckets are of a *unit*, and *open_now* incidents are open."""
-    period, zone = question.selection.period, settings.zone
+    selection, zone = question.selection, settings.zone
+    period, teams = selection.period, selection.teams
+    services = {service or None for _, service in found.live.values()}
+    owners = sorted({key for one in services for key in teams.of(selection.repo or "", one)})
     part_url = partial(_part_url, filters, period)
     listed = [_listed(event, found.events, zone) for event in found.tracks.listed]
     total = sum(found.tracks.counts.values())
@@ -126,7 +129,7 @@ def context(
         **form(filters),
         "shown": True,
         "place": found.target,
-        "team_title": _team(question),
+        "team_title": teams.title(selection.team) if selection.team else "",
         "period": period_words(period, settings),
         "as_of": moment(found.as_of, zone),
         "definitions": DEFINITIONS,
@@ -142,11 +145,7 @@ def context(
         else {figure: phrases.change(figure, changed, before, often) for figure in FIGURES},
         "cards": shown,
         "live": _live(found, settings),
-        "owners": [
-            (dora_url({"team": key}), question.selection.teams.title(key))
-            for key in sorted(question.selection.teams.ever_of(question.selection.repo or ""))
-            if question.selection.teams
-        ],
+        "owners": [(dora_url({"team": key}), teams.title(key)) for key in owners if teams],
         "untold": found.untold,
         "chance": explained(figures.change_fail_rate, found.shares),
         "decide": listed_at.get("May have failed", ""),
@@ -170,7 +169,7 @@ def context(
         "more_repos": max(len(repos) - _MOST_REPOS, 0),
         "environments": found.choices.environments,
         **seen_environments(found.choices, filters),
-        "is_production": question.selection.environment == PRODUCTION,
+        "is_production": selection.environment == PRODUCTION,
         "services": sorted({one.about.service for one in found.events.values() if one.about.service}),
     }
 
@@ -226,12 +225,6 @@ def _live(found: RepositoryPage, settings: FigureSettings) -> list[dict[str, Any
         for id_, (where, service) in in_order
         if (event := found.events.get(id_))
     ]
-
-
-def _team(question: Question) -> str:
-    """Return the name of the team that is asked for, or ""."""
-    selection = question.selection
-    return "" if selection.team is None else selection.teams.title(selection.team)
 
 
 def _open_incidents(place: FiguresFilter) -> str:
