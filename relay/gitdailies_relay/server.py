@@ -110,7 +110,6 @@ class RelayProcess:
             on_stored=self._worker.wake,
             example=example_token,
         )
-        self._renames = configuration.routes.renames
         self._reloader = Reloader(
             self._app, self._worker, self._store, configuration, environ, self._certificates.found
         )
@@ -142,7 +141,7 @@ class RelayProcess:
         reloading: asyncio.Event | None,
     ) -> None:
         """Serve until *stop* is set, a server ends or the worker does; then stop everything."""
-        await self._reloader.join_names(self._renames)
+        await self._reloader.join_names(self._app.settings.routes.renames)
         tasks = [
             asyncio.create_task(self._worker.run()),
             asyncio.create_task(prune_forever(self._store, self._relay)),
@@ -193,8 +192,9 @@ class RelayProcess:
 
     def _status(self) -> RelayStatus:
         """Return the state of the relay; raises StoreUnavailable. It reads the store."""
-        size, sources, server = self._store.database.size, self._app.settings.sources, self._health()
-        return self._store.report(lambda s: status(s, sources, size(s), server))
+        size, settings, server = self._store.database.size, self._app.settings, self._health()
+        sources, renames = settings.sources, settings.routes.renames
+        return self._store.report(lambda s: status(s, sources, size(s), server, renames))
 
     def _health(self) -> ServerState:
         circuit = self._worker.circuit

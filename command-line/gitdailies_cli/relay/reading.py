@@ -27,7 +27,8 @@ def status(ctx: click.Context, config: Path | None, as_json: bool) -> None:
     database = options.store(ctx, config)
     settings = options.configuration(ctx, config)
     with reading(database) as session:
-        current = read(session, settings.sources, database.size(session), options.server_of(settings))
+        size, server = database.size(session), options.server_of(settings)
+        current = read(session, settings.sources, size, server, settings.routes.renames)
     if as_json:
         options.print_json(current)
         return
