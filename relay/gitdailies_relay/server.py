@@ -186,8 +186,9 @@ class RelayProcess:
             listener.close()
 
     def _status(self) -> RelayStatus:
-        size, sources, server = self._store.database.size, self._app.settings.sources, self._health()
-        return self._store.report(lambda s: status(s, sources, size(s), server))
+        size, settings, server = self._store.database.size, self._app.settings, self._health()
+        sources, renames = settings.sources, settings.routes.renames
+        return self._store.report(lambda s: status(s, sources, size(s), server, renames))
 
     def _health(self) -> ServerState:
         circuit = self._worker.circuit

@@ -222,7 +222,9 @@ def test_a_push_after_its_deploy_completes_it(story: Story) -> None:
     assert [event["commitSHA"] for event in story.events] == [A]
     name = f"{story.repo} production"
     (_, second, _) = story.pair.ask("explain", name)["events"]
-    assert f"waits for its push until {second['dueAt']}" in story.pair.command("explain", name)
+    explained = story.pair.command("explain", name)
+    assert explained.startswith(f"deploys to {name}\n")
+    assert f"waits for its push until {second['dueAt']}" in explained
     assert "waits for its push until" in story.pair.command("show", second["id"])
     assert "2 deploys held for late pushes" in story.pair.command("status")
 

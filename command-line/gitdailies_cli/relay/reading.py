@@ -26,7 +26,8 @@ def status(config: Path | None, as_json: bool) -> None:
     settings = find_config.load_configuration(config)
     database = options.store(settings)
     with reading(database) as session:
-        current = read(session, settings.sources, database.size(session), options.server_of(settings))
+        size, server = database.size(session), options.server_of(settings)
+        current = read(session, settings.sources, size, server, settings.routes.renames)
     if as_json:
         options.show(current)
         return

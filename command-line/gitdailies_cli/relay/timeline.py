@@ -14,6 +14,7 @@ from gitdailies_connection.relay.answers import (
     ShownDelivery,
     ShownEvent,
 )
+from gitdailies_core.events.events import DEPLOYED
 from gitdailies_core.reasons import UNMAPPED
 from gitdailies_core.values.times import optional_text, text_of
 
@@ -63,7 +64,8 @@ def lines(timeline: IncidentTimeline, held_up_by: str = "") -> Iterator[str]:
     *held_up_by* is what holds up every event. A waiting event waits for that, and not for its time.
     """
     incident = timeline.incident
-    yield "the delivery names no incident" if incident is None else f"incident {incident}"
+    about = "deploys to" if any(one.body["kind"] == DEPLOYED for one in timeline.events) else "incident"
+    yield "the delivery names no incident" if incident is None else f"{about} {incident}"
     events = {event.id: event for event in timeline.events}
     last = {d.delivery: d.received_at for d in timeline.deliveries}
     entries = [

@@ -30,7 +30,7 @@ services:
 _EXAMPLE = "checkout-api: {repo: larkspur/checkout-api, environment: production}"
 _OTHER_SERVICES = """\
   # P1SVC42: [{repo: larkspur/ledger}, {repo: larkspur/ledger-web}]
-  # "*" is for every other service; without it, deliveries about other services are quarantined.
+  # "*" is for every other service; without it, deliveries of other services wait, unmapped.
   # "*": {repo: "larkspur/{service}"}
 """
 _EVERY_SERVICE = """\

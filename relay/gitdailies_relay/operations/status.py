@@ -72,8 +72,14 @@ def store_location(setting: StoreSetting) -> str:
     return str(setting) if setting.path is None else f"{setting.kind}:{setting.path.resolve()}"
 
 
-def status(session: Session, sources: Iterable[str], size: Size, server: ServerState | None) -> RelayStatus:
-    """Return the state of a relay with these *sources*, and what needs a person.
+def status(
+    session: Session,
+    sources: Iterable[str],
+    size: Size,
+    server: ServerState | None,
+    renames: Renames = NO_RENAMES,
+) -> RelayStatus:
+    """Return the state of a relay with these *sources* and *renames*, and what needs a person.
 
     *size* is that of its database, and *server* what its process says of itself, None where none runs. Narrow
     tables and indexes answer it, since the gauges show it, too.
@@ -108,12 +114,12 @@ def status(session: Session, sources: Iterable[str], size: Size, server: ServerS
         bytes=size.bytes,
         free_bytes=size.free_bytes,
         server=server,
-        renamed=new_names(session),
+        renamed=new_names(session, renames),
     )
     return replace(found, alerts=tuple(alerts(found, from_us(now))))
 
 
-def new_names(session: Session, renames: Renames = NO_RENAMES) -> tuple[str, ...]:
+def new_names(session: Session, renames: Renames) -> tuple[str, ...]:
     """Return what deliveries say of new names of repositories that *renames* lack, with the line to paste."""
     told = [reason for (reason,) in session.execute(_RENAMED, (RENAMED,)).fetchall()]
     names = [(text, *text.partition(" now;")[0].split(" is called ")) for text in told]

@@ -124,6 +124,18 @@ def test_one_team_is_a_filter(owner: Visitor, key: str) -> None:
     assert (wrong.status_code, "Expected one of " in wrong.text) == (400, True)
 
 
+def test_the_row_of_a_team_counts_the_days_of_its_page(receiver: Receiver, owner: Visitor) -> None:
+    """They begin with the first event of the team, also in a repository without deploys in the period."""
+    key = receiver.key("all", "send", "read")
+    times = {"many/old": "2026-02-20T12:00:00Z", "many/new": "2026-04-03T12:00:00Z"}
+    deploys = [{**body("deploy"), "id": repo, "repo": repo, "time": time} for repo, time in times.items()]
+    assert receiver.post(key, deploys).status_code == 202
+    question = f"/dora?{QUERY.replace('03-01', '03-08')}&team=pay"
+    page = eventually(lambda: text if "many/new" in (text := owner.get(question).text) else "")
+    assert "Deployment frequency 1.05 in 30 days" in text_of(page)
+    assert [row[1] for row in rows(page)] == ["1.05 in 30 days 1", "12 in 30 days 1"]
+
+
 def test_what_is_not_counted_is_of_the_same_team(receiver: Receiver, owner: Visitor, key: str) -> None:
     """The other environments of a team's page are those of its repositories alone."""
     staging = [{**one, "environment": "staging"} for one in many(3)]
@@ -351,6 +363,10 @@ def test_a_repository_of_two_teams_says_what_is_in_each_row(receiver: Receiver, 
     assert "1 row is there again, since teams share repositories." in page
     assert "Settings were changed in gitdailies.yml" not in owner.get("/dora").text
     assert "Settings were changed in gitdailies.yml" in owner.get("/dora?team=money").text
+    teams = (money, TeamSettings("core", "Core", (), (("larkspur/shop", "api"),)))
+    receiver.reload(replace(settings_of(FigureSettings()), teams=teams))
+    asked = f"/dora?{QUERY}&repo=larkspur/shop"
+    assert eventually(lambda: "Of Core , Money ." in text_of(owner.get(asked).text))
     said = owner.get("/settings/figures").text
     assert "A change of teams changes the figures of a team, and no others." in said
 

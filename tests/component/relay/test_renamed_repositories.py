@@ -90,6 +90,7 @@ def test_the_status_has_the_line_until_it_is_pasted(
     assert checked(relay) == [f"add this to gitdailies.yml, here and at the DORA server: {line}"]
     paste(relay, line)
     assert checked(relay) == []
+    assert relay.status()["alerts"] == []
     run("relay", "replay", "--all", "--config", "gitdailies.yml", folder=relay.store.parent)
     assert relay.status()["alerts"] == []
     assert told(action, changes).post(relay.url).status_code == 200

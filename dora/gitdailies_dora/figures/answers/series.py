@@ -134,9 +134,9 @@ class SeriesQuestion:
     def selected(self, repos: Iterable[str], key: Key) -> list[str]:
         """Return those of *repos* whose events are those of a group, or of all groups, and begin its days.
 
-        Examples begin no days but their own.
+        The beginning of a key is a group, too, such as a team. Examples begin no days but their own.
         """
-        values = dict(zip(self.by, key, strict=True)) if key else {}
+        values = dict(zip(self.by, key, strict=False))
         teams = {values[TEAM]} if TEAM in values else self.teams
         return [
             repo
@@ -361,7 +361,7 @@ def clear_of(
             groups[key[:1]].append(key)
         groups[key].append(key)
     every, others = sums.over(ALL, planned.total), {}
-    begun = [first_of(question, firsts, *some) for some in groups.values()]
+    begun = [first_of(question, firsts, group) for group in groups]
     found = differences(planned, sums, list(groups.values()), begun)
     for group in groups:
         if len(group) == len(question.by):
@@ -403,14 +403,11 @@ def _bucket(
     )
 
 
-def first_of(question: SeriesQuestion, firsts: Mapping[str, int], *keys: Key) -> int | None:
-    """Return the time of the first event of some groups, or of all groups."""
-
-    def repos(key: Key) -> Iterable[str]:
-        return {key[question.by.index(REPO)]} & firsts.keys() if key and REPO in question.by else firsts
-
-    found = (firsts[repo] for key in keys for repo in question.selected(repos(key), key))
-    return min(found, default=None)
+def first_of(question: SeriesQuestion, firsts: Mapping[str, int], key: Key) -> int | None:
+    """Return the time of the first event of a group, or of all groups."""
+    by = question.by[: len(key)]
+    repos = {key[by.index(REPO)]} & firsts.keys() if REPO in by else firsts
+    return min((firsts[repo] for repo in question.selected(repos, key)), default=None)
 
 
 def _observed(weeks: Iterable[tuple[Bucket, range]], first: int | None) -> list[range]:

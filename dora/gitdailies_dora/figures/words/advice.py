@@ -79,8 +79,8 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "not-failed": "",
         "not-an-incident": "undo the correction on its page, if it is one",
         "window": (
-            "on its page, choose the deploy that caused it, report the deploys of its repository and "
-            "environment, or set a longer dora.window_hours in gitdailies.yml"
+            "on its page, choose the deploy that caused it, or the repository that it belongs to; report the "
+            "deploys of its repository and environment, or set a longer dora.window_hours in gitdailies.yml"
         ),
         "other-service": "if that deploy caused it, choose it on the page of the incident",
         "unlinked": _CAUSE,

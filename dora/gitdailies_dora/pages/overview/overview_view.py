@@ -125,8 +125,7 @@ def context(
     elif layout != TEAMS_ONLY:
         pages = [rows[at : at + ROWS] for at in range(0, max(len(rows), 1), ROWS)]
     page = min(page, len(pages))
-    (environment,) = question.environments
-    environment = environment or settings.production_name
+    (environment,) = (name or settings.production_name for name in question.environments)
     whole = _summary(found, ALL, (ALL,))
     drawn = _Drawing(found, filters, environment, whole, settings.window_us)
     shown = pages[page - 1]
@@ -323,7 +322,7 @@ class _Drawing:
 def _summary(found: Overview, group: Key, keys: Sequence[Key]) -> Summary:
     """Return the figures of a group, which several keys make, and what became of them."""
     question, read = found.question, found.found
-    first = series.first_of(question, read.firsts, *keys)
+    first = series.first_of(question, read.firsts, group)
     shown = series.summary(question, read.planned, read.sums, keys, first)
     return shown._replace(change=found.clear.changes.get(group))
 

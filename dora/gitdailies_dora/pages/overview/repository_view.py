@@ -93,7 +93,9 @@ def context(
 ) -> dict[str, Any]:
     """Return everything that the page shows; buckets are of a *unit*, and *open_now* incidents are open."""
     chosen, zone = question.selection, settings.zone
-    period = chosen.period
+    period, teams = chosen.period, chosen.teams
+    services = {service or None for _, service in found.live.values()}
+    owners = sorted({key for one in services for key in teams.of(chosen.repo or "", one)})
     part_url = partial(_part_url, filters, period)
     listed = [_listed(event, found.events, zone) for event in found.tracks.listed]
     total = sum(found.tracks.counts.values())
@@ -121,7 +123,7 @@ def context(
         **form(filters, found.choices),
         "shown": True,
         "place": found.target,
-        "team_title": "" if chosen.team is None else chosen.teams.title(chosen.team),
+        "team_title": teams.title(chosen.team) if chosen.team else "",
         "period": period_words(period, settings),
         "as_of": moment(found.as_of, zone),
         "definitions": DEFINITIONS,
@@ -137,11 +139,7 @@ def context(
         else {figure: phrases.change(figure, changed, before, often) for figure in FIGURES},
         "cards": cards(figures, found.buckets, trends, in_words, opened_now),
         "live": _live(found, settings),
-        "owners": [
-            (dora_url({"team": key}), chosen.teams.title(key))
-            for key in sorted(chosen.teams.ever_of(chosen.repo or ""))
-            if chosen.teams
-        ],
+        "owners": [(dora_url({"team": key}), teams.title(key)) for key in owners if teams],
         "untold": found.untold,
         "chance": explained(figures.change_fail_rate, found.shares),
         "decide": listed_at.get("May have failed", ""),

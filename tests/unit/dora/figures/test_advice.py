@@ -66,6 +66,7 @@ def test_there_is_nothing_to_do_about_what_counts(word: str) -> None:
         ("earlier-lists-none", "`route`", "fetch-depth: 0,"),
         ("no-commits", '`GIT_DEPTH: "0"`', "fetch-depth: 0,"),
         ("unknown-commits", "compare the clocks", "send each commit"),
+        ("window", "or the repository that it belongs to", "caused it, report"),
         ("unknown-commits", '`GIT_DEPTH: "0"`', "send each commit"),
     ],
 )

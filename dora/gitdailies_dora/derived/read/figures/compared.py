@@ -64,6 +64,10 @@ def compared(
     cut = [bucket for bucket, _ in planned.buckets]
     of_teams = question.by == (TEAM,)
     ever_of, title = question.teams_known.ever_of, question.teams_known.title
+    began_at, until = planned.segments[0].began_at, question.period.until
+    asked = [(None, key) if of_teams else (key, "") for key in pair]
+    changed = [setting_changes(session, began_at, until, repo, team) for repo, team in asked]
+    by_seq = {line.seq: line for lines in changed for line in lines}
     return Compared(
         groups=[
             Group(
@@ -80,5 +84,5 @@ def compared(
         as_of=found.as_of,
         choices=choices(session, selection, settings),
         unknown=unknown_in(session, question, settings),
-        changed=setting_changes(session, planned.segments[0].began_at, question.period.until),
+        changed=[by_seq[seq] for seq in sorted(by_seq, reverse=True)],
     )
