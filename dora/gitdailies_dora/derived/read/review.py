@@ -154,7 +154,11 @@ def _decisions(
     for one in candidates:
         if one.event in corrected and (stored := correction_of(session, one.event)) is not None:
             decided[one.key] = answers.LineDecision(
-                how=answers.CORRECTED, by=stored.actor, at=_text(stored.at), reason=stored.reason
+                how=answers.CORRECTED,
+                by=stored.actor,
+                at=_text(stored.at),
+                reason=stored.reason,
+                event=one.event,
             )
     return decided
 
@@ -179,11 +183,14 @@ class _Lines:
         ]
 
     def failed(self) -> list[_LineCandidate[answers.FailedDeploy]]:
-        """The deploys that failed, and those that a person judged."""
+        """The deploys that failed, and those that a person judged, or named as the cause of an incident."""
         corrected = all_corrections(self._session)
+        named = {one.deploy: id_ for id_, one in corrected.items()}
         return [
             _LineCandidate(
-                f"{review.FAILED}:{row.id}", partial(detail.failed_deploy, self.reader, row.id), row.id
+                f"{review.FAILED}:{row.id}",
+                partial(detail.failed_deploy, self.reader, row.id),
+                row.id if row.id in corrected else named.get(row.id, ""),
             )
             for row in self.deploys
             if row.failed or row.id in corrected
@@ -192,7 +199,8 @@ class _Lines:
     def unlinked(self) -> list[_LineCandidate[answers.UnlinkedIncident]]:
         """The incidents that are attributed to no deploy, and those that a person decided about.
 
-        One whose own event says that no deploy caused it needs no decision.
+        One whose own event says that no deploy caused it needs no decision. One of a deploy that failed in
+        this week is on the line of the deploy.
         """
         now, corrected = self.reader.now, all_corrections(self._session)
         asked = (PRODUCTION, self._began, self._until, now, now, NOT_AN_INCIDENT)
@@ -204,6 +212,7 @@ class _Lines:
             )
             for id_, repo, service, deploy, how in self._session.execute(_INCIDENTS, asked).fetchall()
             if self._question.scope.includes(repo, service)
+            and deploy not in self._here
             and (id_ in corrected or (deploy is None and how != incidents.NO_CAUSE))
         ]
 

@@ -208,7 +208,7 @@ def _line(line: answers.ReviewLine, zone: tzinfo) -> Line:
         pieces=[*when, *_sentence(line)],
         done="" if line.done is None else _done(line.done, zone),
         undo="" if line.done is None else line.done.how,
-        event=event,
+        event=event if line.done is None else line.done.event,
         choices=choices if line.done is None else [],
     )
 
