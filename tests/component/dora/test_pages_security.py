@@ -146,6 +146,14 @@ def test_a_key_is_replaced(receiver: Receiver, owner: Visitor) -> None:
     assert len(list_keys(receiver.store)) == 2
 
 
+def test_a_key_that_only_reads_is_not_offered_for_sending(receiver: Receiver, owner: Visitor) -> None:
+    """The page of a replaced read key says nothing of a pipeline and a test deploy."""
+    receiver.key("dashboard", "read")
+    page = owner.post(f"{MANAGE}/keys/1/replace", f"{MANAGE}/keys/1", name="dashboard").text
+    said = [text in page for text in ("wherever the old one is.", "GITDAILIES_WEBHOOK_KEY", "test deploy")]
+    assert said == [True, False, False]
+
+
 def test_a_leaked_key_is_replaced_and_refused_at_once(receiver: Receiver, owner: Visitor) -> None:
     """The new key works from then on, and the old one no longer; the audit trail has both."""
     old = key_of(owner, "ci")
