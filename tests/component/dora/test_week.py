@@ -101,6 +101,7 @@ def test_a_lead_reads_the_week_on_the_page_and_in_a_chat(with_teams: Receiver) -
         assert re.search(r"Thu 2 Apr 15:00, 12 min: Deploy \w+ of larkspur/cart \(Storefront\) failed", text)
         assert "4.14 a day, 29 deploys" in text
         assert "3 to decide" in text
+        assert "choose “It did not fail” for the deploy." in text
         assert "It has not recovered yet." in text
     assert "Nothing changed clearly." in markdown
     # What has no verdict has one wording, and a line that is put aside says what that does.
