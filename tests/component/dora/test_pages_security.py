@@ -108,9 +108,7 @@ def test_a_page_that_renews_itself_keeps_no_session(receiver: Receiver, owner: V
 def test_a_removed_person_is_out_at_once(kind: str, receiver: Receiver, owner: Visitor) -> None:
     """A removed person's session, password and invitations end at once; the last owner cannot be removed."""
     second = Visitor(receiver)
-    second.join(
-        re.search(r"/join/[\w-]+", owner.post("/settings/people", role="owner").text)[0], "Sam"
-    )
+    second.join(re.search(r"/join/[\w-]+", owner.post("/settings/people", role="owner").text)[0], "Sam")
     given = re.search(r"/join/[\w-]+", second.post("/settings/people", role="owner").text)[0]
     assert owner.post("/settings/people/2/remove").status_code == 303
     assert second.get("/settings", allow_redirects=False).status_code == 303

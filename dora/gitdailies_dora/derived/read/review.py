@@ -26,7 +26,8 @@ from gitdailies_dora.derived.read.events import detail, possible_duplicates
 from gitdailies_dora.derived.read.events.related import RelatedReader
 from gitdailies_dora.derived.read.review_question import ReviewQuestion
 from gitdailies_dora.events.records import acknowledgements, change_log
-from gitdailies_dora.events.records.corrections import all_corrections, correction_of
+from gitdailies_dora.events.records.acknowledgements import Acknowledgement
+from gitdailies_dora.events.records.corrections import StoredCorrection, all_corrections, correction_of
 from gitdailies_dora.figures.answers.selection import Selection
 from gitdailies_dora.figures.history import incidents
 from gitdailies_dora.figures.history.corrections import NOT_AN_INCIDENT
@@ -145,22 +146,17 @@ def _decisions(
     session: Session, candidates: Sequence[_LineCandidate[Any]]
 ) -> dict[str, answers.LineDecision]:
     """Return who decided a line, by its key: by correcting its event, or by acknowledging the line."""
-    decided: dict[str, answers.LineDecision] = {}
-    for key, made in acknowledgements.of_lines(session, (one.key for one in candidates)).items():
-        decided[key] = answers.LineDecision(
-            how=answers.ACKNOWLEDGED, by=made.actor, at=_text(made.at), reason=made.reason
-        )
+    made = acknowledgements.of_lines(session, (one.key for one in candidates))
+    decided = {key: _decision(answers.ACKNOWLEDGED, one) for key, one in made.items()}
     corrected = all_corrections(session)
     for one in candidates:
         if one.event in corrected and (stored := correction_of(session, one.event)) is not None:
-            decided[one.key] = answers.LineDecision(
-                how=answers.CORRECTED,
-                by=stored.actor,
-                at=_text(stored.at),
-                reason=stored.reason,
-                event=one.event,
-            )
+            decided[one.key] = _decision(answers.CORRECTED, stored, one.event)
     return decided
+
+
+def _decision(how: str, made: Acknowledgement | StoredCorrection, event: str = "") -> answers.LineDecision:
+    return answers.LineDecision(how=how, by=made.actor, at=_text(made.at), reason=made.reason, event=event)
 
 
 class _Lines:
