@@ -86,10 +86,7 @@ class PeoplePages(PageGroup):
         ]
 
     async def show(self, visit: Visit, form: RoleForm | None = None, status: int = 200) -> Response:
-        """List the people who may sign in, and show the form that invites another.
-
-        With *removed*, the id of a person, say that they were removed.
-        """
+        """List the people who may sign in, with the form that invites; *removed* is who no longer may."""
         given = visit.fields.get("removed", "")
         known = await self._anyone(int(given)) if given.isdecimal() and len(given) < 18 else None
         found = await self._site.store.read(people_store.all_people)
