@@ -361,6 +361,9 @@ def test_a_wall_shows_all_of_its_rows_and_columns(tab: Tab, alone: Receiver) -> 
         page.set_viewport_size({"width": width, "height": height})
         assert tab.outside() == [], width
         assert page.evaluate("document.documentElement.scrollHeight") <= height
+    page.set_viewport_size({"width": 1280, "height": 720})
+    cards = page.locator(".five .panel").all()
+    assert len({box["y"] for one in cards if (box := one.bounding_box())}) == 1
 
 
 def test_a_wall_of_one_repository_fits(shop: Tab, receiver: Receiver) -> None:

@@ -223,7 +223,7 @@ def test_the_card_explains_how_chance_was_taken_off(receiver: Receiver, owner: V
 def test_the_card_says_what_to_do(receiver: Receiver, owner: Visitor, key: str) -> None:
     """After the counts, a link leads to the deploys to decide on; what only repeats the counts is folded."""
     found = convert(fail_rate(receiver, key), ChangeFailRate)
-    do = "Decide on the 8 that may have failed. The range comes from these alone"
+    do = "Decide on the 8 that may have failed. Each decision makes the rate surer"
     for query in (PERIOD, f"{PERIOD}&repo={REPO}"):
         page = owner.get(f"/dora?{query}").text
         assert f"{rates.behind(found, '24 h')} {do}" in text_of(page)
@@ -232,7 +232,7 @@ def test_the_card_says_what_to_do(receiver: Receiver, owner: Visitor, key: str) 
         assert "Decide on" not in owner.get(f"/dora?{query}&view=wall").text
         # Nothing is decided about a moment in the past.
         assert "Decide on" not in owner.get(f"/dora?{query}&now={datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}").text
-    link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="reader").text)[0]
+    link = re.search(r"/join/[\w-]+", owner.post("/settings/people", role="reader").text)[0]
     (reader := Visitor(receiver)).join(link, "Rea")
     read = text_of(reader.get(f"/dora?{PERIOD}").text)
     assert ("Members decide on the 8 that may have failed." in read, "you decide" in read) == (True, False)

@@ -142,7 +142,7 @@ def members(receiver: Receiver) -> tuple[Visitor, Visitor]:
     """Return an owner and a member who are signed in."""
     owner, member = Visitor(receiver), Visitor(receiver)
     owner.join(invite_owner(receiver.store), "Kim")
-    page = owner.post("/settings/people/invite", role="member").text
+    page = owner.post("/settings/people", role="member").text
     member.join("/join/" + page.partition("/join/")[2].partition("<")[0], "Vic")
     return owner, member
 
@@ -156,9 +156,9 @@ def test_a_member_corrects_on_the_page(receiver: Receiver, key: str) -> None:
     """Every member sees the form, corrects with a reason, and can undo it; the audit trail says who did."""
     owner, member = members(receiver)
     assert "Change the attribution" in member.get(PAGE).text
-    assert "corrects how they are counted" in owner.get("/settings/people/invite").text
+    assert "corrects how they are counted" in owner.get("/settings/people").text
     for role in ("member", "owner"):
-        link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role=role).text)[0]
+        link = re.search(r"/join/[\w-]+", owner.post("/settings/people", role=role).text)[0]
         assert "corrects how they are counted" in Visitor(receiver).get(link).text, role
     answer = correct(member, what="deploy", deploy=f" {FIRST} ")
     assert answer.status_code == 303
@@ -236,7 +236,7 @@ def test_owners_may_keep_corrections_to_themselves(receiver: Receiver, key: str)
     while not receiver.logged("dora settings reloaded"):
         member.get("/events")
     assert "Change the attribution" not in member.get(PAGE).text
-    assert "Member: sees figures and events</label>" in owner.get("/settings/people/invite").text
+    assert "Member: sees figures and events</label>" in owner.get("/settings/people").text
     assert correct(member, what="no-deploy").status_code == 403
     assert "Change the attribution" in owner.get(PAGE).text
     assert correct(owner, what="no-deploy").status_code == 303

@@ -219,7 +219,7 @@ def test_a_reader_is_led_to_nothing_that_is_refused(receiver: Receiver, key: str
     """From the first page on, no link answers 403, and no form but their own account's is shown."""
     owner, reader = Visitor(receiver), Visitor(receiver)
     owner.join(invite_owner(receiver.store), "Kim")
-    link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="reader").text)[0]
+    link = re.search(r"/join/[\w-]+", owner.post("/settings/people", role="reader").text)[0]
     assert reader.join(link, "Rea").status_code == 303
     overview = "/dora?from=2026-03-01&to=2026-04-01"
     text = reader.get(overview).text

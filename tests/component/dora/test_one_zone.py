@@ -76,7 +76,7 @@ def test_the_list_and_its_filters_have_the_same_days(owner: Visitor) -> None:
     page = owner.get(f"/events?from={day}&through={day}&kind=incidentStarted").text
     text = read(owner, f"/events?from={day}&through={day}&kind=incidentStarted")
 
-    assert re.search(rf"{day} (20|21):45\b", text)
+    assert re.search(rf"{day} (20|21):45 E[SD]T\b", text)
     assert f'title="{NIGHT:%Y-%m-%d %H:%M:%S} UTC"' in page
 
 

@@ -33,7 +33,7 @@ class Both:
     owner: Visitor
 
     def member(self) -> Visitor:
-        page = self.owner.post("/settings/people/invite", role="member").text
+        page = self.owner.post("/settings/people", role="member").text
         visitor = Visitor(self.receiver)
         visitor.join(re.search(r"/join/[\w-]+", page)[0], "Vic")
         return visitor

@@ -45,7 +45,7 @@ def key_of(owner: Visitor, name: str = "ci", **fields: str) -> str:
 
 def test_every_page_asks_who_it_is(receiver: Receiver, owner: Visitor) -> None:
     """Each page but the way in sends a stranger to sign in, and shows a member no page of owners."""
-    link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="member").text)[0]
+    link = re.search(r"/join/[\w-]+", owner.post("/settings/people", role="member").text)[0]
     member, stranger = Visitor(receiver), Visitor(receiver)
     member.join(link, "Vic")
     asked = [page for page in pages(Site(bare_installation()), {}) if page.needs != EVERYONE]
@@ -108,10 +108,8 @@ def test_a_page_that_renews_itself_keeps_no_session(receiver: Receiver, owner: V
 def test_a_removed_person_is_out_at_once(kind: str, receiver: Receiver, owner: Visitor) -> None:
     """A removed person's session, password and invitations end at once; the last owner cannot be removed."""
     second = Visitor(receiver)
-    second.join(
-        re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="owner").text)[0], "Sam"
-    )
-    given = re.search(r"/join/[\w-]+", second.post("/settings/people/invite", role="owner").text)[0]
+    second.join(re.search(r"/join/[\w-]+", owner.post("/settings/people", role="owner").text)[0], "Sam")
+    given = re.search(r"/join/[\w-]+", second.post("/settings/people", role="owner").text)[0]
     assert owner.post("/settings/people/2/remove").status_code == 303
     assert second.get("/settings", allow_redirects=False).status_code == 303
     assert Visitor(receiver).sign_in("Sam").status_code == 401
@@ -124,7 +122,7 @@ def test_the_only_owner_is_not_offered_to_be_removed(receiver: Receiver, owner: 
     assert re.findall(r"people/(\d+)/remove|(the only owner)", owner.get("/settings/people").text) == [
         ("", "the only owner")
     ]
-    link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="owner").text)[0]
+    link = re.search(r"/join/[\w-]+", owner.post("/settings/people", role="owner").text)[0]
     assert Visitor(receiver).join(link, "Sam").status_code == 303
     assert re.findall(r"people/(\d+)/remove", owner.get("/settings/people").text) == ["1", "2"]
 
@@ -144,6 +142,14 @@ def test_a_key_is_replaced(receiver: Receiver, owner: Visitor) -> None:
     # A form that is sent again, as a reload of the page does, replaces nothing.
     assert owner.post(f"{MANAGE}/keys/1/replace", f"{MANAGE}/keys/1", name="ci").status_code == 303
     assert len(list_keys(receiver.store)) == 2
+
+
+def test_a_key_that_only_reads_is_not_offered_for_sending(receiver: Receiver, owner: Visitor) -> None:
+    """The page of a replaced read key says nothing of a pipeline and a test deploy."""
+    receiver.key("dashboard", "read")
+    page = owner.post(f"{MANAGE}/keys/1/replace", f"{MANAGE}/keys/1", name="dashboard").text
+    said = [text in page for text in ("wherever the old one is.", "GITDAILIES_WEBHOOK_KEY", "test deploy")]
+    assert said == [True, False, False]
 
 
 def test_a_leaked_key_is_replaced_and_refused_at_once(receiver: Receiver, owner: Visitor) -> None:
@@ -193,7 +199,7 @@ def test_a_key_is_deleted_knowingly(receiver: Receiver, owner: Visitor) -> None:
 
 def test_a_member_is_not_shown_keys(receiver: Receiver, owner: Visitor) -> None:
     """The first page shows an owner the names and beginnings of keys, and a member none of them."""
-    link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="member").text)[0]
+    link = re.search(r"/join/[\w-]+", owner.post("/settings/people", role="member").text)[0]
     member = Visitor(receiver)
     member.join(link, "Vic")
     shown = key_of(owner, "larkspur pipeline")[:8]
@@ -305,7 +311,7 @@ def test_guessing_passwords_is_slowed(receiver: Receiver, owner: Visitor) -> Non
 
 def test_an_own_sign_in_gives_no_guesses_back(receiver: Receiver, owner: Visitor) -> None:
     """A member who signs in between guesses at the owner's password has no more of them."""
-    link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="member").text)[0]
+    link = re.search(r"/join/[\w-]+", owner.post("/settings/people", role="member").text)[0]
     Visitor(receiver).join(link, "Vic")
     statuses = []
     for _ in range(2):

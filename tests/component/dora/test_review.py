@@ -296,6 +296,20 @@ def test_a_line_is_decided_and_opened_again(receiver: Receiver, key: str) -> Non
     assert actions == ["correction.made", "correction.made", "review.reopened", "review.decided"]
 
 
+def test_who_names_the_deploy_of_an_incident_decides_its_line(receiver: Receiver, key: str) -> None:
+    """The incident is on no other line, and its correction can be undone on that of the deploy."""
+    _, member = members(receiver)
+    assert receiver.post(key, [started("late", "31T15:00:00", "INC-9")]).status_code == 202
+    assert "unlinked:late" in keys(review(receiver, key))["unlinked"]
+    correct(member, "late", "deploy slow")
+    found = review(receiver, key)["sections"]
+    done = {line["key"]: line["done"] and line["done"]["event"] for line in found["failed"]}
+    assert done == {"failed:slow": "late"}
+    assert [line["key"] for line in found["unlinked"]] == ["unlinked:alone"]
+    undo = 'action="/corrections/undo">.*?name="event" value="late"'
+    assert re.search(undo, member.get(PAGE).text, re.DOTALL)
+
+
 def test_a_key_that_corrects_decides_lines(receiver: Receiver, key: str) -> None:
     """The interface marks any line as done and opens it again, as the page does. The audit trail says who."""
     lead = receiver.key("weekly", "correct")

@@ -70,8 +70,8 @@ def test_a_link_is_shown_once_and_ends(receiver: Receiver, owner: Visitor) -> No
     assert Visitor(receiver).get(another).status_code == 410
     assert "expired" in owner.get(SCREENS).text
     trail = owner.get("/settings/audit").text
-    assert "created the link of the screen <strong>kitchen</strong>" in trail
-    assert "removed the link of the screen <strong>kitchen</strong>" in trail
+    assert "created the link of <strong>kitchen</strong>" in trail
+    assert "removed the link of <strong>kitchen</strong>" in trail
     assert link.removeprefix("/wall/") not in trail
 
 
@@ -115,5 +115,5 @@ def test_a_link_that_only_this_machine_can_open_says_so(receiver: Receiver, owne
     """Without a public address, links that are handed on lead to this machine. The page says what to do."""
     hint = "Its address opens only on this machine."
     assert hint in owner.post(SCREENS, name="kitchen", expires=days(30)).text
-    assert hint in owner.post("/settings/people/invite", role="member").text
+    assert hint in owner.post("/settings/people", role="member").text
     assert not of_this_machine("https://dora.example.com/join/some-token")

@@ -51,6 +51,6 @@ def owner(receiver: Receiver) -> Visitor:
 @pytest.fixture
 def member(receiver: Receiver, owner: Visitor) -> Visitor:
     visitor = Visitor(receiver)
-    link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="member").text)[0]
+    link = re.search(r"/join/[\w-]+", owner.post("/settings/people", role="member").text)[0]
     assert visitor.join(link, "Vic").status_code == 303
     return visitor

@@ -263,6 +263,7 @@ class LineDecision(Struct, frozen=True, kw_only=True):
     by: Annotated[str, about("the person, or the key")]
     at: Time
     reason: str
+    event: Annotated[str, about("the event that was corrected")] = ""
 
 
 class ReviewLine(Struct, frozen=True, kw_only=True, rename="camel"):

@@ -26,7 +26,8 @@ from gitdailies_dora.derived.read.events import detail, possible_duplicates
 from gitdailies_dora.derived.read.events.related import RelatedReader
 from gitdailies_dora.derived.read.review_question import ReviewQuestion
 from gitdailies_dora.events.records import acknowledgements, change_log
-from gitdailies_dora.events.records.corrections import all_corrections, correction_of
+from gitdailies_dora.events.records.acknowledgements import Acknowledgement
+from gitdailies_dora.events.records.corrections import StoredCorrection, all_corrections, correction_of
 from gitdailies_dora.figures.answers.selection import Selection
 from gitdailies_dora.figures.history import incidents
 from gitdailies_dora.figures.history.corrections import NOT_AN_INCIDENT
@@ -145,18 +146,17 @@ def _decisions(
     session: Session, candidates: Sequence[_LineCandidate[Any]]
 ) -> dict[str, answers.LineDecision]:
     """Return who decided a line, by its key: by correcting its event, or by acknowledging the line."""
-    decided: dict[str, answers.LineDecision] = {}
-    for key, made in acknowledgements.of_lines(session, (one.key for one in candidates)).items():
-        decided[key] = answers.LineDecision(
-            how=answers.ACKNOWLEDGED, by=made.actor, at=_text(made.at), reason=made.reason
-        )
+    made = acknowledgements.of_lines(session, (one.key for one in candidates))
+    decided = {key: _decision(answers.ACKNOWLEDGED, one) for key, one in made.items()}
     corrected = all_corrections(session)
     for one in candidates:
         if one.event in corrected and (stored := correction_of(session, one.event)) is not None:
-            decided[one.key] = answers.LineDecision(
-                how=answers.CORRECTED, by=stored.actor, at=_text(stored.at), reason=stored.reason
-            )
+            decided[one.key] = _decision(answers.CORRECTED, stored, one.event)
     return decided
+
+
+def _decision(how: str, made: Acknowledgement | StoredCorrection, event: str = "") -> answers.LineDecision:
+    return answers.LineDecision(how=how, by=made.actor, at=_text(made.at), reason=made.reason, event=event)
 
 
 class _Lines:
@@ -179,11 +179,14 @@ class _Lines:
         ]
 
     def failed(self) -> list[_LineCandidate[answers.FailedDeploy]]:
-        """The deploys that failed, and those that a person judged."""
+        """The deploys that failed, and those that a person judged, or named as the cause of an incident."""
         corrected = all_corrections(self._session)
+        named = {one.deploy: id_ for id_, one in corrected.items()}
         return [
             _LineCandidate(
-                f"{review.FAILED}:{row.id}", partial(detail.failed_deploy, self.reader, row.id), row.id
+                f"{review.FAILED}:{row.id}",
+                partial(detail.failed_deploy, self.reader, row.id),
+                row.id if row.id in corrected else named.get(row.id, ""),
             )
             for row in self.deploys
             if row.failed or row.id in corrected
@@ -192,7 +195,8 @@ class _Lines:
     def unlinked(self) -> list[_LineCandidate[answers.UnlinkedIncident]]:
         """The incidents that are attributed to no deploy, and those that a person decided about.
 
-        One whose own event says that no deploy caused it needs no decision.
+        One whose own event says that no deploy caused it needs no decision. One of a deploy that failed in
+        this week is on the line of the deploy.
         """
         now, corrected = self.reader.now, all_corrections(self._session)
         asked = (PRODUCTION, self._began, self._until, now, now, NOT_AN_INCIDENT)
@@ -204,6 +208,7 @@ class _Lines:
             )
             for id_, repo, service, deploy, how in self._session.execute(_INCIDENTS, asked).fetchall()
             if self._question.scope.includes(repo, service)
+            and deploy not in self._here
             and (id_ in corrected or (deploy is None and how != incidents.NO_CAUSE))
         ]
 

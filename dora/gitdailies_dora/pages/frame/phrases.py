@@ -52,8 +52,8 @@ _NOT_CLEAR: Mapping[str, str] = {comparison.FEW: FEW, comparison.UNCLEAR: UNCLEA
 # Which of two decisions a person takes.
 WHEN_NOT_FAILED = (
     "If the incident had another cause, such as an outage of a provider, choose \u201cNo deploy caused "
-    "it\u201d on its page. If the deploy worked as it should, choose \u201cIt did not fail\u201d on "
-    "the page of the deploy."
+    "it\u201d on its page. If the deploy worked as it should, choose \u201cIt did not fail\u201d for "
+    "the deploy."
 )
 _COUNTS: Mapping[str, str] = {comparison.HIGHER: "more", comparison.LOWER: "fewer"}
 

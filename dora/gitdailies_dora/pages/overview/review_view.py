@@ -69,13 +69,11 @@ class Line(NamedTuple):
     """A line: its key, its sentence, who decided it ("" while it is open), and what may be chosen.
 
     `event` is the id of the event that a correction is about, "" for a line that is only acknowledged.
-    `undo` says how a decision is undone: corrected, acknowledged or "".
     """
 
     key: str
     pieces: list[Piece]
     done: str
-    undo: str
     event: str
     choices: list[tuple[str, str]]
 
@@ -207,8 +205,7 @@ def _line(line: answers.ReviewLine, zone: tzinfo) -> Line:
         key=line.key,
         pieces=[*when, *_sentence(line)],
         done="" if line.done is None else _done(line.done, zone),
-        undo="" if line.done is None else line.done.how,
-        event=event,
+        event=event if line.done is None else line.done.event,
         choices=choices if line.done is None else [],
     )
 

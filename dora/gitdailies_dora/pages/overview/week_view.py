@@ -129,7 +129,7 @@ def _cause(one: answers.Happening) -> list[Piece]:
         return [Piece(" failed"), *repaired, Piece(".")]
     if not one.deploys:
         said = "No deploy caused it" if one.how == NO_CAUSE else "No deploy is known to have caused it"
-        return [Piece(f". {said}. If one did, change the cause on the page of the incident.")]
+        return [Piece(f". {said}.")]
     said, rest = _CAUSES.get(one.how, _BY_TIME)
     return [
         Piece(f". {said.format(_late(one))}"),

@@ -60,8 +60,8 @@ ACTIONS = {
     "example.sent": "sent an example of",
     "token.created": "created the read token",
     "token.deleted": "deleted the read token",
-    "screen.created": "created the link of the screen",
-    "screen.removed": "removed the link of the screen",
+    "screen.created": "created the link of",
+    "screen.removed": "removed the link of",
     "sessions.ended": "signed out everywhere else, as",
 }
 
@@ -72,8 +72,7 @@ class PeoplePages(PageGroup):
     def pages(self) -> list[Page]:
         return [
             Page(PEOPLE, self.show, needs=OWNERS),
-            Page(f"{PEOPLE}/invite", self.show_invite, needs=OWNERS),
-            Page(f"{PEOPLE}/invite", self.invite, "POST", needs=OWNERS),
+            Page(PEOPLE, self.invite, "POST", needs=OWNERS),
             Page(f"{PEOPLE}/{{id:int}}", self.edit, needs=OWNERS),
             Page(f"{PEOPLE}/{{id:int}}/role", self.change_role, "POST", needs=OWNERS),
             Page(f"{PEOPLE}/{{id:int}}/password", self.offer_new_password, "POST", needs=OWNERS),
@@ -86,8 +85,8 @@ class PeoplePages(PageGroup):
             Page(AUDIT, self.trail, needs=OWNERS),
         ]
 
-    async def show(self, visit: Visit) -> Response:
-        """List the people who may sign in; with *removed*, the id of a person, say that they were removed."""
+    async def show(self, visit: Visit, form: RoleForm | None = None, status: int = 200) -> Response:
+        """List the people who may sign in, with the form that invites; *removed* is who no longer may."""
         given = visit.fields.get("removed", "")
         known = await self._anyone(int(given)) if given.isdecimal() and len(given) < 18 else None
         found = await self._site.store.read(people_store.all_people)
@@ -95,6 +94,8 @@ class PeoplePages(PageGroup):
         return self._site.render(
             visit,
             "people.html",
+            status,
+            form=form or RoleForm(),
             people=found,
             owners=owners,
             removed=known[0] if known and not known[1] else None,
@@ -103,19 +104,13 @@ class PeoplePages(PageGroup):
             single=self._site.ways_in.is_single,
         )
 
-    async def show_invite(self, visit: Visit) -> Response:
-        """Show the form that creates a one-time link."""
-        if not self._site.ways_in.passwords:
-            raise no_such_page()
-        return self._site.render(visit, "invite.html", form=RoleForm())
-
     async def invite(self, visit: Visit) -> Response:
         """Create a one-time link and show it once."""
         if not self._site.ways_in.passwords:
             raise no_such_page()
         form = RoleForm(visit.fields)
         if not form.validate():
-            return self._site.render(visit, "invite.html", 422, form=form)
+            return await self.show(visit, form, 422)
         token = people.new_token(secrets.token_urlsafe)
         role = people.checked_role(form.role.data or "")
         await self._write(visit, people_store.invite, hash_=people.hash_of(token), role=role, by=visit.user)

@@ -148,8 +148,9 @@ class SettingsPages(PageGroup):
 
     def _show_once(self, visit: Visit, secret: Secret, key: Key, old: Key | None = None) -> Response:
         raw, address = secret.reveal(), f"{visit.origin}/webhooks"
+        sends = permissions(key).startswith("send")
         return self._site.render(
-            visit, "key-once.html", manage=MANAGE, key=key, old=old, raw=raw, address=address
+            visit, "key-once.html", manage=MANAGE, key=key, old=old, raw=raw, address=address, sends=sends
         )
 
 
