@@ -102,6 +102,11 @@ class Columns(NamedTuple):
         """The bytes of all arrays."""
         return sum(array.nbytes for array in self[1:] if isinstance(array, np.ndarray))
 
+    def begin(self, other: Columns) -> Columns:
+        """Return the first rows, as many as *other* has. They share the memory of all rows."""
+        lengths = other._asdict()
+        return Columns(**{name: rows[: len(lengths[name])] for name, rows in self._asdict().items()})
+
 
 def text_of_target(target: DeployTarget) -> str:
     """Write a target as one text. Names have no tabs."""

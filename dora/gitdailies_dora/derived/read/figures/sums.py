@@ -39,8 +39,8 @@ from gitdailies_dora.sql.database import kept_for
 _MOST_ENVIRONMENTS = 1000
 # The rows of this many repositories are read by an index, and no packed week.
 _FEW = 5
-# The most bytes of packed weeks that are kept. The process holds them beside what a question reads.
-_MOST_KEPT = 32_000_000
+# The most bytes of packed weeks that are kept. They are part of what a question reads.
+_PACKED, _MOST_KEPT = "packed weeks", 48_000_000
 # When the last counting deploy of a target before a span is, and the first one after it until a moment.
 _OUTSIDE = """
 given.number,
@@ -88,8 +88,7 @@ def _add_up(
     few = 0 < len(question.repos) <= _FEW
     weeks = [[] if few else packed_weeks(session, where, span, now) for where in asked]
     cut = sorted({week.first for of in weeks for week in of if not cuts.is_whole(*week)})
-    parts = (_parts(session, where, of, span, now, settings) for where, of in zip(asked, weeks, strict=True))
-    found = split(joined(chain.from_iterable(parts)), cut)
+    found = split(_joined(session, asked, weeks, span, now, settings), cut)
     if settings.by_evidence:
         others = found.failures["evidence"] != EVIDENCE.index(TIME)
         found = found._replace(failures=found.failures[others])
@@ -112,45 +111,49 @@ def _around(
     return np.array([(at, number) for number, *both in outside for at in both if at is not None], AROUND)
 
 
-def _parts(
+def _joined(
     session: Session,
-    where: Where,
-    weeks: Sequence[TimeSpan],
+    asked: Sequence[Where],
+    weeks: Sequence[Sequence[TimeSpan]],
     span: TimeSpan,
     now: int,
     settings: FigureSettings,
-) -> Iterator[Columns]:
-    """Yield the rows of an environment: those of packed weeks, and the others from the derived rows."""
-    if weeks:
-        yield _packed(session, where, weeks, now, settings)
-    begins = [span.first, *(week.last + 1 for week in weeks)]
-    ends = [*(week.first - 1 for week in weeks), span.last]
-    for other in map(TimeSpan, begins, ends):
-        if other.first <= other.last:
-            yield read_rows(session, where, other, now, settings.renames)
+) -> Columns:
+    """Return the rows of each environment: those of its packed weeks, and the others from the derived rows.
+
+    What is packed is kept for the next question, which is often about the same weeks. A week is packed from
+    the rows, and one whose rows change is packed again. So it is the same for as long as the version of the
+    rows and the settings are.
+    """
+    kept, version = kept_for(session), change_log.rows_version(session)
+    state = version, settings, [where.environment for where in asked], weeks
+    # What is kept of other weeks goes first, since both would need memory at once.
+    before, packed = kept.pop(_PACKED, (None, None))
+    if packed is None or version is None or before != state:
+        packed = joined(chain.from_iterable(_packed(session, asked, weeks, now)))
+    others = (
+        read_rows(session, where, other, now, settings.renames)
+        for where, of in zip(asked, weeks, strict=True)
+        for other in _between(of, span)
+    )
+    found = joined(chain([packed], others))
+    begin = found.begin(packed)
+    if begin.size <= _MOST_KEPT:
+        kept[_PACKED] = state, begin
+    return found
 
 
 def _packed(
-    session: Session, where: Where, weeks: Sequence[TimeSpan], now: int, settings: FigureSettings
-) -> Columns:
-    """Return what is packed of some weeks. They are kept for the next question, which is often about them.
+    session: Session, asked: Sequence[Where], weeks: Sequence[Sequence[TimeSpan]], now: int
+) -> Iterator[Iterator[Columns]]:
+    return (read_weeks(session, where, of, now) for where, of in zip(asked, weeks, strict=True) if of)
 
-    A week is packed from the rows, and one whose rows change is packed again. So it is the same for as long
-    as the version of the rows and the settings are.
-    """
-    version, kept = change_log.rows_version(session), kept_for(session)
-    state = version, settings, weeks
-    if version is not None and where.environment in kept and kept[where.environment][0] == state:
-        found: Columns = kept.pop(where.environment)[1]
-    else:
-        # Before others are read, since both would need memory at once.
-        kept.pop(where.environment, None)
-        found = joined(read_weeks(session, where, weeks, now))
-    if found.size <= _MOST_KEPT:
-        kept[where.environment] = state, found
-    while sum(one.size for _, one in kept.values()) > _MOST_KEPT:
-        del kept[next(iter(kept))]
-    return found
+
+def _between(weeks: Sequence[TimeSpan], span: TimeSpan) -> Iterator[TimeSpan]:
+    """Yield the parts of a span that are before, between and after some weeks."""
+    begins = [span.first, *(week.last + 1 for week in weeks)]
+    ends = [*(week.first - 1 for week in weeks), span.last]
+    return (part for part in map(TimeSpan, begins, ends) if part.first <= part.last)
 
 
 def open_incidents(session: Session, question: SeriesQuestion, *, live: bool) -> list[DeployTarget]:
