@@ -8,10 +8,17 @@ a crowd of slow senders cannot keep it out.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from gitdailies_server.http.connection import Connection
+
+class LimitedConnection(Protocol):
+    """One connection."""
+
+    def evict(self) -> None:
+        """Close at once, to make room for another connection."""
+
+    def stop(self) -> None:
+        """Close after the requests that have come are answered."""
 
 
 class ConnectionLimits:
@@ -23,16 +30,16 @@ class ConnectionLimits:
     def __init__(self, most: int, most_pipelining: int = 64) -> None:
         self._most = most
         self._most_pipelining = most_pipelining
-        self.open: set[Connection] = set()
-        self._pipelining: set[Connection] = set()
+        self.open: set[LimitedConnection] = set()
+        self._pipelining: set[LimitedConnection] = set()
         # Connections that wait for the sender. The one that has waited longest is the first.
-        self._unauthenticated: dict[Connection, None] = {}
-        self._authenticated: dict[Connection, None] = {}
+        self._unauthenticated: dict[LimitedConnection, None] = {}
+        self._authenticated: dict[LimitedConnection, None] = {}
 
     def __len__(self) -> int:
         return len(self.open)
 
-    def admit(self, connection: Connection) -> bool:
+    def admit(self, connection: LimitedConnection) -> bool:
         """Add a connection, and evict another one if needed; False if none can be evicted."""
         if len(self.open) >= 2 * self._most:
             return False
@@ -41,13 +48,13 @@ class ConnectionLimits:
         self._unauthenticated[connection] = None
         return True
 
-    def remove(self, connection: Connection) -> None:
+    def remove(self, connection: LimitedConnection) -> None:
         """Forget a connection that was closed."""
         self.open.discard(connection)
         self._pipelining.discard(connection)
         self.server_turn(connection)
 
-    def sender_turn(self, connection: Connection, *, authenticated: bool) -> None:
+    def sender_turn(self, connection: LimitedConnection, *, authenticated: bool) -> None:
         """Note that from now on the sender has to send something."""
         if connection in self.open:
             self.server_turn(connection)
@@ -55,7 +62,7 @@ class ConnectionLimits:
             if len(self.open) > self._most:
                 self._make_room()
 
-    def server_turn(self, connection: Connection) -> None:
+    def server_turn(self, connection: LimitedConnection) -> None:
         """Note that the sender has sent everything that is needed for an answer."""
         self._unauthenticated.pop(connection, None)
         self._authenticated.pop(connection, None)
@@ -66,13 +73,13 @@ class ConnectionLimits:
             self.remove(idle_longest)
             idle_longest.evict()
 
-    def may_pipeline(self, connection: Connection) -> bool:
+    def may_pipeline(self, connection: LimitedConnection) -> bool:
         """Whether *connection* may send requests before the answer to an earlier one."""
         if connection not in self._pipelining and len(self._pipelining) >= self._most_pipelining:
             return False
         self._pipelining.add(connection)
         return True
 
-    def stop_pipelining(self, connection: Connection) -> None:
+    def stop_pipelining(self, connection: LimitedConnection) -> None:
         """Note that no request of *connection* waits for the answer to an earlier one."""
         self._pipelining.discard(connection)

@@ -7,12 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import orjson
-
-if TYPE_CHECKING:
-    from gitdailies_server.http.connection import Connection
 
 _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
@@ -53,6 +50,21 @@ class Application(Protocol):
         """Answer a request, now or later. Called when its head has come; raises nothing."""
 
 
+class ExchangeConnection(Protocol):
+    """What an exchange needs of its connection."""
+
+    peer: tuple[str, int] | None
+    transport: asyncio.Transport
+    is_authenticated: bool
+    is_writing_paused: bool
+
+    def write(self, data: bytes) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+    def finish(self, exchange: Exchange) -> None: ...
+
+
 @dataclass(slots=True, eq=False)
 class Exchange:
     """One request and its answer.
@@ -62,7 +74,7 @@ class Exchange:
     bytes of the body wait for `take`. Without `keep_alive`, the connection ends after the answer.
     """
 
-    _connection: Connection
+    _connection: ExchangeConnection
     method: str
     path: str
     query: bytes
