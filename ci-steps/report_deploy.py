@@ -1369,7 +1369,7 @@ class Attempted(NamedTuple):
     """An event and the result of sending it. `code` is the exit code for this event alone.
 
     `message` is one line and never contains the key. `check` names the input that is probably wrong, or is
-    empty. `note` is a further line for the log.
+    empty. `note` is a further line for the log. `body` is what a receiver answered that took it.
     """
 
     event: Mapping[str, Any]
@@ -1380,6 +1380,7 @@ class Attempted(NamedTuple):
     unchanged: bool = False
     check: str = ""
     note: str = ""
+    body: Any = None
 
 
 class Report(NamedTuple):
@@ -1435,11 +1436,12 @@ def attempted(
     *,
     time: str,
     paths: Sequence[str] = (),
+    keyless: bool = False,
 ) -> Report:
     """Return the report of events that were sent. Some of them may have failed.
 
     *names* maps our names of inputs to the platform's, if it has other names. *time* is when the deploys
-    were reported, and *paths* the files of the service.
+    were reported, and *paths* the files of the service. A *keyless* job has no key that sends them later.
     """
     failed = [result for result in results if result.code != DONE]
     code = max((result.code for result in failed), default=DONE)
@@ -1447,7 +1449,7 @@ def attempted(
         code = PARTLY
     last = (failed or list(results))[-1]
     lines = [_line(result, receiver, names) for result in results if result not in failed]
-    lines += [_line(result, receiver, names) + _later(result, time, paths) for result in failed]
+    lines += [_line(result, receiver, names) + _later(result, time, paths, keyless) for result in failed]
     return Report(
         outcome=FAILED if failed else REPORTED,
         lines=tuple(lines),
@@ -1499,7 +1501,7 @@ def _line(result: Attempted, receiver: str, names: Mapping[str, str]) -> str:
     return f"reported: {what}{again}"
 
 
-def _later(result: Attempted, time: str, paths: Sequence[str]) -> str:
+def _later(result: Attempted, time: str, paths: Sequence[str], keyless: bool) -> str:
     """Return the command that sends an event later, unless the receiver would refuse it again."""
     if result.code == REFUSED and not result.check:
         return ""
@@ -1507,7 +1509,8 @@ def _later(result: Attempted, time: str, paths: Sequence[str]) -> str:
     words = [word for name, option in OPTIONS.items() if event.get(name) for word in (option, event[name])]
     words += [word for path in paths for word in ("--paths", path)]
     where = f", in a clone of {event['repo']} for its commits" if event.get("commits") else ""
-    return f". To send it later{where}: {shlex.join(['gitdailies', 'deploy', *words])}"
+    by = ", with a webhook key" if keyless else ""
+    return f". To send it later{by}{where}: {shlex.join(['gitdailies', 'deploy', *words])}"
 
 
 def _deploy(event: Mapping[str, Any], receiver: str) -> str:
@@ -2629,62 +2632,6 @@ def _is_checkout(folder: str) -> bool:
     return os.path.exists(os.path.join(folder, ".git"))
 
 
-# gitdailies_core/ci/sending/proxy.py
-# The proxy that the environment names: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
-
-def proxy_of(parts: SplitResult) -> SplitResult | None:
-    """Return the address of the proxy that the environment names for *parts*, or None.
-
-    Raises ValueError, which names the variable, for a proxy that does not take plain HTTP.
-    """
-    # Few jobs have a proxy, and this takes a tenth of a report's time.
-    if not any(name.lower().endswith("_proxy") for name in os.environ):
-        return None
-    from urllib.request import (  # type: ignore[attr-defined]
-        getproxies_environment,
-        proxy_bypass_environment,
-    )
-
-    proxies = getproxies_environment()
-    name = parts.scheme if proxies.get(parts.scheme) else "all"
-    address = proxies.get(name)
-    if not address or proxy_bypass_environment(parts.netloc, proxies):
-        return None
-    try:
-        proxy = urlsplit(address if "://" in address else f"http://{address}")
-        # Reading the port raises ValueError if it is no number. Its text may show a password.
-        usable = proxy.scheme == "http" and proxy.hostname and proxy.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ValueError(f"{name.upper()}_PROXY: expected an http:// address, got another")
-    return proxy
-
-
-def through(
-    proxy: SplitResult, connection: HTTPConnection, url: str, target: str, headers: dict[str, str]
-) -> str:
-    """Prepare a *connection* to a proxy, and return the target of a request.
-
-    In a tunnel that is *target*. Without one, *headers* get the proxy's password.
-    """
-    parts = urlsplit(url)
-    authorization = {}
-    if proxy.username:
-        user = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}".encode()
-        authorization["Proxy-Authorization"] = f"Basic {base64.b64encode(user).decode()}"
-    if parts.scheme == "http":
-        headers.update(authorization)
-        return url
-    connection.set_tunnel(parts.hostname or "", parts.port or 443, authorization)
-    return target
-
-
-def named(proxy: SplitResult) -> str:
-    """Name a proxy without its user and password."""
-    return f"the proxy {proxy.hostname}:{proxy.port or 80}"
-
-
 # gitdailies_core/values/hosts.py
 # Whether a host is on this machine or in a private network, by its name or address alone. Pure.
 
@@ -2820,6 +2767,62 @@ def _visible(text: str) -> bool:
     return text.isascii() and text.isprintable() and " " not in text and text != ""
 
 
+# gitdailies_core/ci/sending/proxy.py
+# The proxy that the environment names: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
+
+def proxy_of(parts: SplitResult) -> SplitResult | None:
+    """Return the address of the proxy that the environment names for *parts*, or None.
+
+    Raises ValueError, which names the variable, for a proxy that does not take plain HTTP.
+    """
+    # Few jobs have a proxy, and this takes a tenth of a report's time.
+    if not any(name.lower().endswith("_proxy") for name in os.environ):
+        return None
+    from urllib.request import (  # type: ignore[attr-defined]
+        getproxies_environment,
+        proxy_bypass_environment,
+    )
+
+    proxies = getproxies_environment()
+    name = parts.scheme if proxies.get(parts.scheme) else "all"
+    address = proxies.get(name)
+    if not address or proxy_bypass_environment(parts.netloc, proxies):
+        return None
+    try:
+        proxy = urlsplit(address if "://" in address else f"http://{address}")
+        # Reading the port raises ValueError if it is no number. Its text may show a password.
+        usable = proxy.scheme == "http" and proxy.hostname and proxy.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError(f"{name.upper()}_PROXY: expected an http:// address, got another")
+    return proxy
+
+
+def through(
+    proxy: SplitResult, connection: HTTPConnection, url: str, target: str, headers: dict[str, str]
+) -> str:
+    """Prepare a *connection* to a proxy, and return the target of a request.
+
+    In a tunnel that is *target*. Without one, *headers* get the proxy's password.
+    """
+    parts = urlsplit(url)
+    authorization = {}
+    if proxy.username:
+        user = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}".encode()
+        authorization["Proxy-Authorization"] = f"Basic {base64.b64encode(user).decode()}"
+    if parts.scheme == "http":
+        headers.update(authorization)
+        return url
+    connection.set_tunnel(parts.hostname or "", parts.port or 443, authorization)
+    return target
+
+
+def named(proxy: SplitResult) -> str:
+    """Name a proxy without its user and password."""
+    return f"the proxy {proxy.hostname}:{proxy.port or 80}"
+
+
 # gitdailies_core/values/http_answers.py
 # What the answer of a receiver of events means, and how long to wait before another attempt. Pure.
 
@@ -2896,6 +2899,8 @@ def retry_after_seconds(value: str, now: datetime) -> float:
 # What follows from an attempt whose event was not taken: another attempt, or the end with a reason.
 
 _CONFLICT = 409
+# A token that is right, but for another repository or environment.
+_FORBIDDEN = 403
 # Waits grow to 16 s.
 _GROWS_UNTIL = 5
 # When a minute is nearly over, one attempt more is made, and has this time for its answer.
@@ -2927,11 +2932,12 @@ def after(
         # Such an id names one deploy, whatever else an attempt says of it.
         note = f"the receiver has {id_} already, with other content, and keeps the first"
         return ended(DONE, answer.message, unchanged=True, note=note)
-    what = at_fault(answer.status, answer.page)
+    what = at_fault(answer.status, answer.page) if event else ""
     if what:
         code = REFUSED if what == KEY else NOT_DELIVERED
         if what == KEY and receiver.is_token:
-            return ended(code, f"the ID token is refused ({result})", check="auth")
+            check = "" if answer.status == _FORBIDDEN else "auth"
+            return ended(code, f"the ID token is refused ({result})", check=check)
         return ended(code, blamed(what, answer.status, result), check=_CHECK.get(what, ""))
     if is_final(answer.status):
         return ended(REFUSED, result)
@@ -3031,9 +3037,8 @@ _LONGEST_ANSWER_BYTES = 64 * 1024
 _PROXY_ASKS = 407
 
 
-def send_all(events: Iterable[Mapping[str, Any]], receiver: Receiver) -> list[Attempted]:
-    """Send *events* in order. `longest_seconds` applies to all of them together."""
-    until = datetime.now(timezone.utc) + timedelta(seconds=receiver.longest_seconds)
+def send_all(events: Iterable[Mapping[str, Any]], receiver: Receiver, until: datetime) -> list[Attempted]:
+    """Send *events* in order, all of them together until *until*."""
     return [send(event, receiver, until=until) for event in events]
 
 
@@ -3047,6 +3052,7 @@ def send(
 ) -> Attempted:
     """Send *event*. Retry after no answer, 429 or 5xx, within the receiver's limits. Raises nothing.
 
+    An empty event is a question, by GET. Its answer is in `body`.
     *until* is the time at which a caller that sends several events gives up.
     """
     until = until or now() + timedelta(seconds=receiver.longest_seconds)
@@ -3057,7 +3063,9 @@ def send(
         if answer.is_taken:
             body = answer.body if isinstance(answer.body, dict) else {}
             unchanged = body.get("status") == "unchanged"
-            return Attempted(event, DONE, answer.status, attempt, answer.message, unchanged=unchanged)
+            return Attempted(
+                event, DONE, answer.status, attempt, answer.message, unchanged=unchanged, body=body
+            )
         found = after(event, answer, receiver, attempt, now=now(), until=until)
         if isinstance(found, Attempted):
             return found
@@ -3097,7 +3105,7 @@ def _post(
     event: Mapping[str, Any], receiver: Receiver, proxy: SplitResult | None
 ) -> tuple[HTTPResponse, bytes] | Fault:
     headers = {
-        "Content-Type": "application/json",
+        "Content-Type" if event else "Accept": "application/json",
         "User-Agent": receiver.agent,
     }
     key = receiver.key.reveal()
@@ -3105,7 +3113,8 @@ def _post(
     if event.get("id"):
         headers[ID_HEADER] = event["id"]
     body = json.dumps(body_of(event, receiver.takes), ensure_ascii=False, separators=(",", ":"))
-    return exchange("POST", receiver.url, headers, body.encode(), receiver.timeout_seconds, proxy)
+    method, sent = ("POST", body.encode()) if event else ("GET", None)
+    return exchange(method, receiver.url, headers, sent, receiver.timeout_seconds, proxy)
 
 
 def exchange(
@@ -3166,22 +3175,24 @@ def _answered(response: HTTPResponse, raw: bytes, receiver: Receiver, proxy: Spl
 # The ID token of a job, which its platform makes for one receiver: asked for, and checked before it is sent.
 
 _SECONDS = 10.0
-_ATTEMPTS = 3
 _WORKS_ON = "GitHub Actions, GitLab CI, CircleCI, Buildkite and Bitbucket Pipelines"
 
 
-def id_token(platform: Platform | None, environ: Mapping[str, str], url: str, *, fork: bool) -> Secret:
-    """Return an ID token for the receiver at *url*. Raises UsageError, which says what the job lacks.
+def id_token(
+    platform: Platform | None, environ: Mapping[str, str], receiver: Receiver, *, fork: bool, until: datetime
+) -> Secret:
+    """Return an ID token for *receiver*. Raises UsageError, which says what the job lacks.
 
+    A platform that gives none until *until* raises DeliveryError, with its answer.
     *fork*: a fork started the job, and gets none. A token for another receiver is never sent.
     """
     if platform is None or not platform.step.oidc:
         raise UsageError(f"auth: oidc works on {_WORKS_ON} alone; use webhook-key here")
     if fork:
         raise UsageError("auth: a job of a fork gets no ID token of the repository")
-    parts = urlsplit(url)
+    parts = urlsplit(receiver.url)
     audience = f"{parts.scheme}://{parts.netloc}".lower()
-    token = _token(platform.step.oidc, environ, audience).strip()
+    token = _token(platform.step.oidc, environ, audience, receiver, until).strip()
     found = _audiences(token)
     if audience not in found:
         other = f"one for {', '.join(map(got, found[:10])) or 'nobody'}" if token else "none"
@@ -3192,14 +3203,23 @@ def id_token(platform: Platform | None, environ: Mapping[str, str], url: str, *,
     return Secret(token, "ID token")
 
 
-def _token(how: Sequence[str], environ: Mapping[str, str], audience: str) -> str:
+def _token(
+    how: Sequence[str], environ: Mapping[str, str], audience: str, receiver: Receiver, until: datetime
+) -> str:
     """Return the token that a job gets as `Step.oidc` says, or "" if it gets none."""
     if len(how) > 2:
         return _printed([word.replace("AUDIENCE", audience) for word in how])
     first, *bearer = (environ.get(name, "") for name in how)
     if not bearer:
         return first
-    return _fetched(first, bearer[0], audience) if first and bearer[0] else ""
+    if not (first and bearer[0]):
+        return ""
+    url = f"{first}{'&' if urlsplit(first).query else '?'}audience={quote(audience, safe='')}"
+    endpoint = receiver._replace(url=url, key=Secret(bearer[0], "bearer"))
+    answer = send({}, endpoint, until=until)
+    if answer.code != DONE:
+        raise DeliveryError(f"the token endpoint of the platform: {answer.message}")
+    return str(_field(answer.body, "value") or "")
 
 
 def _printed(command: Sequence[str]) -> str:
@@ -3214,32 +3234,19 @@ def _printed(command: Sequence[str]) -> str:
     return "" if done.returncode else done.stdout.decode("utf-8", "replace")
 
 
-def _fetched(url: str, bearer: str, audience: str) -> str:
-    headers = {"Authorization": f"Bearer {bearer}", "Accept": "application/json"}
-    url += f"{'&' if urlsplit(url).query else '?'}audience={quote(audience, safe='')}"
-    for _ in range(_ATTEMPTS):
-        answer = exchange("GET", url, headers, None, _SECONDS, proxy_of(urlsplit(url)))
-        if not isinstance(answer, Fault) and answer[0].status < 500:
-            return str(_field(answer[1], "value") or "")
-    return ""
-
-
 def _audiences(token: str) -> list[str]:
     """Return for whom a token is. The receiver verifies it."""
     try:
-        found = _field(base64.urlsafe_b64decode(token.split(".")[1] + "=="), "aud")
-    except (ValueError, IndexError):
+        found = _field(json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "==")), "aud")
+    except (ValueError, IndexError, RecursionError):
         return []
     listed = found if isinstance(found, list) else [found]
     return [one.rstrip("/").lower() for one in listed if isinstance(one, str)]
 
 
-def _field(raw: bytes, name: str) -> Any:
+def _field(body: Any, name: str) -> Any:
     """Return a value of a JSON object, or None."""
-    try:
-        return json.loads(raw)[name]
-    except (ValueError, TypeError, LookupError, RecursionError):
-        return None
+    return body.get(name) if isinstance(body, dict) else None
 
 
 # gitdailies_core/ci/step.py
@@ -3386,39 +3393,52 @@ def run(
         if settings.dry_run:
             return dry_run(found.events, settings.receiver, notes, found.warnings)
         time = text_of(datetime.now(timezone.utc).replace(microsecond=0))
-        if settings.oidc and settings.url:
-            fork = any(target.foreign for target in facts_of(platform, environ, event).targets)
-            settings = settings._replace(key=id_token(platform, environ, settings.url, fork=fork))
-            for line in platform.step.masks(settings.key.reveal()) if platform else ():
-                print(line)
-        results, more = _send(found.events, settings, agent, no_key)
-        warnings = [*found.warnings, *more]
+        receiver = Receiver(
+            url=settings.url or "",
+            key=settings.key,
+            takes=settings.receiver,
+            agent=agent,
+            timeout_seconds=settings.timeout_seconds,
+            retries=settings.retries,
+            is_token=settings.oidc,
+        )
+        until = datetime.now(timezone.utc) + timedelta(seconds=receiver.longest_seconds)
+        try:
+            if settings.oidc and settings.url:
+                fork = any(target.foreign for target in facts_of(platform, environ, event).targets)
+                token = id_token(platform, environ, receiver, fork=fork, until=until)
+                receiver = receiver._replace(key=token)
+                for line in platform.step.masks(token.reveal()) if platform else ():
+                    print(line)
+            results, more = _send(found.events, receiver, no_key, until)
+        except DeliveryError as error:
+            results = [Attempted(one, NOT_DELIVERED, None, 0, str(error)) for one in found.events]
+            more = []
         return attempted(
-            results, settings.receiver, notes, warnings, names, time=time, paths=settings.inputs.paths
+            results,
+            settings.receiver,
+            notes,
+            [*found.warnings, *more],
+            names,
+            time=time,
+            paths=settings.inputs.paths,
+            keyless=settings.oidc,
         )
     except Exception as error:  # noqa: BLE001  a failed report never fails the deploy
         return refused(error, names)
 
 
 def _send(
-    events: Sequence[Mapping[str, Any]], settings: Settings, agent: str, no_key: str
+    events: Sequence[Mapping[str, Any]], receiver: Receiver, no_key: str, until: datetime
 ) -> tuple[list[Attempted], list[str]]:
     """Send the events. Return how that went, and warnings. Raises UsageError."""
-    if not (settings.key or settings.oidc):
+    if not (receiver.key or receiver.is_token):
         raise UsageError(f"webhook-key: expected a webhook key, got nothing{no_key}")
-    if not settings.url:
+    if not receiver.url:
         raise UsageError("webhook-url: expected the address of the DORA server, got nothing")
-    receiver = Receiver(
-        url=settings.url,
-        key=settings.key,
-        takes=settings.receiver,
-        agent=agent,
-        timeout_seconds=settings.timeout_seconds,
-        retries=settings.retries,
-        is_token=settings.oidc,
-    ).checked()
+    receiver = receiver.checked()
     warning = warning_about(receiver.url)
-    return send_all(events, receiver), [warning] if warning else []
+    return send_all(events, receiver, until), [warning] if warning else []
 
 
 # gitdailies_core/ci/platforms/github_actions.py

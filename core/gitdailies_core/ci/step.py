@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, NoReturn
 
 from gitdailies_core.ci.deploys.checkout import deploys_in
@@ -29,6 +29,7 @@ from gitdailies_core.ci.reporting.console import (
 )
 from gitdailies_core.ci.reporting.platform import Platform, detect
 from gitdailies_core.ci.reporting.report import (
+    NOT_DELIVERED,
     Attempted,
     Report,
     attempted,
@@ -41,7 +42,7 @@ from gitdailies_core.ci.reporting.settings import TRUE, Settings
 from gitdailies_core.ci.sending.id_token import id_token
 from gitdailies_core.ci.sending.receiver import Receiver, warning_about
 from gitdailies_core.ci.sending.sender import send_all
-from gitdailies_core.errors import UsageError
+from gitdailies_core.errors import DeliveryError, UsageError
 from gitdailies_core.values.times import text_of
 
 # For a job on none of the platforms. Git gives what the inputs do not.
@@ -185,36 +186,49 @@ def run(
         if settings.dry_run:
             return dry_run(found.events, settings.receiver, notes, found.warnings)
         time = text_of(datetime.now(timezone.utc).replace(microsecond=0))
-        if settings.oidc and settings.url:
-            fork = any(target.foreign for target in facts_of(platform, environ, event).targets)
-            settings = settings._replace(key=id_token(platform, environ, settings.url, fork=fork))
-            for line in platform.step.masks(settings.key.reveal()) if platform else ():
-                print(line)
-        results, more = _send(found.events, settings, agent, no_key)
-        warnings = [*found.warnings, *more]
+        receiver = Receiver(
+            url=settings.url or "",
+            key=settings.key,
+            takes=settings.receiver,
+            agent=agent,
+            timeout_seconds=settings.timeout_seconds,
+            retries=settings.retries,
+            is_token=settings.oidc,
+        )
+        until = datetime.now(timezone.utc) + timedelta(seconds=receiver.longest_seconds)
+        try:
+            if settings.oidc and settings.url:
+                fork = any(target.foreign for target in facts_of(platform, environ, event).targets)
+                token = id_token(platform, environ, receiver, fork=fork, until=until)
+                receiver = receiver._replace(key=token)
+                for line in platform.step.masks(token.reveal()) if platform else ():
+                    print(line)
+            results, more = _send(found.events, receiver, no_key, until)
+        except DeliveryError as error:
+            results = [Attempted(one, NOT_DELIVERED, None, 0, str(error)) for one in found.events]
+            more = []
         return attempted(
-            results, settings.receiver, notes, warnings, names, time=time, paths=settings.inputs.paths
+            results,
+            settings.receiver,
+            notes,
+            [*found.warnings, *more],
+            names,
+            time=time,
+            paths=settings.inputs.paths,
+            keyless=settings.oidc,
         )
     except Exception as error:  # noqa: BLE001  a failed report never fails the deploy
         return refused(error, names)
 
 
 def _send(
-    events: Sequence[Mapping[str, Any]], settings: Settings, agent: str, no_key: str
+    events: Sequence[Mapping[str, Any]], receiver: Receiver, no_key: str, until: datetime
 ) -> tuple[list[Attempted], list[str]]:
     """Send the events. Return how that went, and warnings. Raises UsageError."""
-    if not (settings.key or settings.oidc):
+    if not (receiver.key or receiver.is_token):
         raise UsageError(f"webhook-key: expected a webhook key, got nothing{no_key}")
-    if not settings.url:
+    if not receiver.url:
         raise UsageError("webhook-url: expected the address of the DORA server, got nothing")
-    receiver = Receiver(
-        url=settings.url,
-        key=settings.key,
-        takes=settings.receiver,
-        agent=agent,
-        timeout_seconds=settings.timeout_seconds,
-        retries=settings.retries,
-        is_token=settings.oidc,
-    ).checked()
+    receiver = receiver.checked()
     warning = warning_about(receiver.url)
-    return send_all(events, receiver), [warning] if warning else []
+    return send_all(events, receiver, until), [warning] if warning else []

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -185,24 +186,49 @@ def test_what_the_server_refuses_is_said(place: Place, platform: str, tmp_path: 
     done = run(tmp_path, environ)
     assert "the ID token is refused (answered 401: ID token: iss: this server trusts" in done.stdout
     assert "; check " in done.stdout
-    assert "To send it later: gitdailies deploy --repo larkspur/checkout-api" in done.stdout
+    later = "To send it later, with a webhook key: gitdailies deploy --repo larkspur/checkout-api"
+    assert later in done.stdout
 
 
 def test_another_repository(place: Place, tmp_path: Path) -> None:
-    """A job reports for its own repository alone."""
+    """A job reports for its own repository alone. No line sends what the server was right to refuse."""
     done = run(tmp_path, {**place.job("gitlab", tmp_path), "INPUT_REPO": f"larkspur/other@{'a' * 40}"})
     assert "repo: the ID token is of a job of larkspur/checkout-api, got 'larkspur/other'" in done.stdout
+    assert "check GITDAILIES_AUTH" not in done.stdout
+    assert "To send it later" not in done.stdout
 
 
-def test_the_endpoint_of_the_runner_fails(place: Place, tmp_path: Path) -> None:
-    """Two faults of GitHub's own endpoint are tried again, and a third is said."""
-    place.github.statuses = [500, 503]
+@pytest.mark.parametrize(
+    ("statuses", "said"),
+    [
+        ([500, 503], "answered 503: not now (2 attempts)"),
+        ([401], "answered 401: not now"),
+        ([], ": connection refused (2 attempts)"),
+    ],
+)
+def test_the_endpoint_of_the_runner_fails(
+    place: Place, statuses: list[int], said: str, tmp_path: Path
+) -> None:
+    """Its own answer is said, without advice about permissions that are there, and the line for later."""
+    environ = {**place.job("github", tmp_path), "INPUT_RETRIES": "1"}
+    if not statuses:
+        environ["ACTIONS_ID_TOKEN_REQUEST_URL"] = f"http://127.0.0.1:{free_port()}/"
+    place.github.statuses = statuses
+    done = run(tmp_path, environ)
+    assert "to production: the token endpoint of the platform: " in done.stdout
+    assert said in done.stdout
+    assert "permissions" not in done.stdout
+    assert "To send it later, with a webhook key: gitdailies deploy --repo" in done.stdout
+    assert place.github.statuses == []
+
+
+def test_the_endpoint_of_the_runner_recovers(place: Place, tmp_path: Path) -> None:
+    """Faults of GitHub's own endpoint are tried again, with the pauses of sending."""
+    place.github.statuses = [500, 503, 500]
+    started = time.monotonic()
     done = run(tmp_path, place.job("github", tmp_path))
     assert "GitDailies: reported: " in done.stdout
-    place.github.statuses = [500, 503, 500]
-    done = run(tmp_path, place.job("github", tmp_path))
-    assert "got none; give the job `permissions:" in done.stdout
-    place.github.statuses = []
+    assert time.monotonic() - started > 3.0
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.support.servers import certificate, serving
 from tests.support.sign_in.hostile_provider import hostile_provider
 
 YAML = """dora:
@@ -52,3 +53,16 @@ def test_check_asks_the_issuers_of_id_tokens(run: Callable[..., Any], tmp_path: 
         assert (level, "expected a key for signatures, got none" in text) == ("unproven", True)
     [(level, text)] = findings()
     assert (level, text.startswith(f"dora.trusted_ci: {issuer}: ")) == ("unproven", True)
+
+
+def test_the_certificate_of_an_issuer_is_not_trusted(run: Callable[..., Any], tmp_path: Path) -> None:
+    """The advice is about the certificate, and not about the issuer, which is right."""
+    with serving(tls=certificate(tmp_path)[1]) as server:
+        entry = (
+            f'{{issuer: "https://127.0.0.1:{server.port}", platform: gitlab, repositories: ["larkspur/*"]}}'
+        )
+        (tmp_path / "gitdailies.yml").write_text(f"dora:\n  trusted_ci: [{entry}]\n")
+        said = run("check").stdout
+    assert "certificate not trusted" in said
+    assert "name the file of its certificate authority in SSL_CERT_FILE" in said
+    assert "correct the issuer" not in said

@@ -214,6 +214,7 @@ def test_only_deploys(github: HostileProvider, receiver: Receiver) -> None:
     send(receiver, token("github", github.issuer, {"aud": "https://elsewhere.example"}))
     page = signed_up(receiver).get("/deliveries/refused").text
     assert "ID token: aud: expected http://dora.internal:8700" in page
+    assert "; webhook-url, --public-url and the audience, if the job names one, must have the same" in page
 
 
 def test_a_new_key_of_the_issuer(

@@ -75,7 +75,8 @@ def endpoint(issuer: str, bearer: str = "runner-secret") -> Iterator[Endpoint]:
             )
             self.send_response(status)
             self.end_headers()
-            self.wfile.write(json.dumps({"count": 1, "value": state.made[-1]}).encode())
+            body = {"count": 1, "value": state.made[-1]} if status == 200 else {"title": "not now"}
+            self.wfile.write(json.dumps(body).encode())
 
         def log_message(self, *_: object) -> None:
             pass

@@ -234,5 +234,9 @@ def _trusted_ci(trusted: Sequence[TrustedCi]) -> list[Finding]:
             findings.append(Finding(OK, f"{where} publishes its keys"))
         except GitDailiesError as error:
             remedy = "correct the issuer, or try again; until it answers, its jobs cannot report"
+            if "certificate not trusted" in str(error):
+                remedy = (
+                    "name the file of its certificate authority in SSL_CERT_FILE, here and for the server"
+                )
             findings.append(Finding(UNPROVEN, f"{where}: {error}", remedy))
     return findings

@@ -27,7 +27,8 @@ _SENTENCES = {
     "last": "no deploys in the period, the last one was at {}: choose an earlier --since",
     "alone": (
         "incidents: none given, so recovery time is unknown, and only reverts, hotfixes and rollbacks count"
-        " as failures and rework: both rates are at least what is shown; add --incidents FILE"
+        " as failures and rework: both rates are at least what is shown, or unknown if none was found; add"
+        " --incidents FILE"
     ),
     "shallow": "the clone is shallow, so lead times and reverts are unknown; run git fetch --unshallow",
     "ahead": "left out: deploys with a time in the future, or with none: {:,}",

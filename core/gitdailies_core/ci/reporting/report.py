@@ -47,7 +47,7 @@ class Attempted(NamedTuple):
     """An event and the result of sending it. `code` is the exit code for this event alone.
 
     `message` is one line and never contains the key. `check` names the input that is probably wrong, or is
-    empty. `note` is a further line for the log.
+    empty. `note` is a further line for the log. `body` is what a receiver answered that took it.
     """
 
     event: Mapping[str, Any]
@@ -58,6 +58,7 @@ class Attempted(NamedTuple):
     unchanged: bool = False
     check: str = ""
     note: str = ""
+    body: Any = None
 
 
 class Report(NamedTuple):
@@ -113,11 +114,12 @@ def attempted(
     *,
     time: str,
     paths: Sequence[str] = (),
+    keyless: bool = False,
 ) -> Report:
     """Return the report of events that were sent. Some of them may have failed.
 
     *names* maps our names of inputs to the platform's, if it has other names. *time* is when the deploys
-    were reported, and *paths* the files of the service.
+    were reported, and *paths* the files of the service. A *keyless* job has no key that sends them later.
     """
     failed = [result for result in results if result.code != DONE]
     code = max((result.code for result in failed), default=DONE)
@@ -125,7 +127,7 @@ def attempted(
         code = PARTLY
     last = (failed or list(results))[-1]
     lines = [_line(result, receiver, names) for result in results if result not in failed]
-    lines += [_line(result, receiver, names) + _later(result, time, paths) for result in failed]
+    lines += [_line(result, receiver, names) + _later(result, time, paths, keyless) for result in failed]
     return Report(
         outcome=FAILED if failed else REPORTED,
         lines=tuple(lines),
@@ -177,7 +179,7 @@ def _line(result: Attempted, receiver: str, names: Mapping[str, str]) -> str:
     return f"reported: {what}{again}"
 
 
-def _later(result: Attempted, time: str, paths: Sequence[str]) -> str:
+def _later(result: Attempted, time: str, paths: Sequence[str], keyless: bool) -> str:
     """Return the command that sends an event later, unless the receiver would refuse it again."""
     if result.code == REFUSED and not result.check:
         return ""
@@ -185,7 +187,8 @@ def _later(result: Attempted, time: str, paths: Sequence[str]) -> str:
     words = [word for name, option in OPTIONS.items() if event.get(name) for word in (option, event[name])]
     words += [word for path in paths for word in ("--paths", path)]
     where = f", in a clone of {event['repo']} for its commits" if event.get("commits") else ""
-    return f". To send it later{where}: {shlex.join(['gitdailies', 'deploy', *words])}"
+    by = ", with a webhook key" if keyless else ""
+    return f". To send it later{by}{where}: {shlex.join(['gitdailies', 'deploy', *words])}"
 
 
 def _deploy(event: Mapping[str, Any], receiver: str) -> str:

@@ -8,33 +8,37 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from gitdailies_core.ci.reporting.platform import Platform
-from gitdailies_core.ci.sending.proxy import proxy_of
-from gitdailies_core.ci.sending.sender import Fault, exchange
+from gitdailies_core.ci.reporting.report import DONE
+from gitdailies_core.ci.sending.receiver import Receiver
+from gitdailies_core.ci.sending.sender import send
 from gitdailies_core.error_text import got
-from gitdailies_core.errors import UsageError
+from gitdailies_core.errors import DeliveryError, UsageError
 from gitdailies_core.values.secret import Secret
 
 _SECONDS = 10.0
-_ATTEMPTS = 3
 _WORKS_ON = "GitHub Actions, GitLab CI, CircleCI, Buildkite and Bitbucket Pipelines"
 
 
-def id_token(platform: Platform | None, environ: Mapping[str, str], url: str, *, fork: bool) -> Secret:
-    """Return an ID token for the receiver at *url*. Raises UsageError, which says what the job lacks.
+def id_token(
+    platform: Platform | None, environ: Mapping[str, str], receiver: Receiver, *, fork: bool, until: datetime
+) -> Secret:
+    """Return an ID token for *receiver*. Raises UsageError, which says what the job lacks.
 
+    A platform that gives none until *until* raises DeliveryError, with its answer.
     *fork*: a fork started the job, and gets none. A token for another receiver is never sent.
     """
     if platform is None or not platform.step.oidc:
         raise UsageError(f"auth: oidc works on {_WORKS_ON} alone; use webhook-key here")
     if fork:
         raise UsageError("auth: a job of a fork gets no ID token of the repository")
-    parts = urlsplit(url)
+    parts = urlsplit(receiver.url)
     audience = f"{parts.scheme}://{parts.netloc}".lower()
-    token = _token(platform.step.oidc, environ, audience).strip()
+    token = _token(platform.step.oidc, environ, audience, receiver, until).strip()
     found = _audiences(token)
     if audience not in found:
         other = f"one for {', '.join(map(got, found[:10])) or 'nobody'}" if token else "none"
@@ -45,14 +49,23 @@ def id_token(platform: Platform | None, environ: Mapping[str, str], url: str, *,
     return Secret(token, "ID token")
 
 
-def _token(how: Sequence[str], environ: Mapping[str, str], audience: str) -> str:
+def _token(
+    how: Sequence[str], environ: Mapping[str, str], audience: str, receiver: Receiver, until: datetime
+) -> str:
     """Return the token that a job gets as `Step.oidc` says, or "" if it gets none."""
     if len(how) > 2:
         return _printed([word.replace("AUDIENCE", audience) for word in how])
     first, *bearer = (environ.get(name, "") for name in how)
     if not bearer:
         return first
-    return _fetched(first, bearer[0], audience) if first and bearer[0] else ""
+    if not (first and bearer[0]):
+        return ""
+    url = f"{first}{'&' if urlsplit(first).query else '?'}audience={quote(audience, safe='')}"
+    endpoint = receiver._replace(url=url, key=Secret(bearer[0], "bearer"))
+    answer = send({}, endpoint, until=until)
+    if answer.code != DONE:
+        raise DeliveryError(f"the token endpoint of the platform: {answer.message}")
+    return str(_field(answer.body, "value") or "")
 
 
 def _printed(command: Sequence[str]) -> str:
@@ -67,29 +80,16 @@ def _printed(command: Sequence[str]) -> str:
     return "" if done.returncode else done.stdout.decode("utf-8", "replace")
 
 
-def _fetched(url: str, bearer: str, audience: str) -> str:
-    headers = {"Authorization": f"Bearer {bearer}", "Accept": "application/json"}
-    url += f"{'&' if urlsplit(url).query else '?'}audience={quote(audience, safe='')}"
-    for _ in range(_ATTEMPTS):
-        answer = exchange("GET", url, headers, None, _SECONDS, proxy_of(urlsplit(url)))
-        if not isinstance(answer, Fault) and answer[0].status < 500:
-            return str(_field(answer[1], "value") or "")
-    return ""
-
-
 def _audiences(token: str) -> list[str]:
     """Return for whom a token is. The receiver verifies it."""
     try:
-        found = _field(base64.urlsafe_b64decode(token.split(".")[1] + "=="), "aud")
-    except (ValueError, IndexError):
+        found = _field(json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "==")), "aud")
+    except (ValueError, IndexError, RecursionError):
         return []
     listed = found if isinstance(found, list) else [found]
     return [one.rstrip("/").lower() for one in listed if isinstance(one, str)]
 
 
-def _field(raw: bytes, name: str) -> Any:
+def _field(body: Any, name: str) -> Any:
     """Return a value of a JSON object, or None."""
-    try:
-        return json.loads(raw)[name]
-    except (ValueError, TypeError, LookupError, RecursionError):
-        return None
+    return body.get(name) if isinstance(body, dict) else None

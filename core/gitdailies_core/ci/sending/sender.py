@@ -28,9 +28,8 @@ _LONGEST_ANSWER_BYTES = 64 * 1024
 _PROXY_ASKS = 407
 
 
-def send_all(events: Iterable[Mapping[str, Any]], receiver: Receiver) -> list[Attempted]:
-    """Send *events* in order. `longest_seconds` applies to all of them together."""
-    until = datetime.now(timezone.utc) + timedelta(seconds=receiver.longest_seconds)
+def send_all(events: Iterable[Mapping[str, Any]], receiver: Receiver, until: datetime) -> list[Attempted]:
+    """Send *events* in order, all of them together until *until*."""
     return [send(event, receiver, until=until) for event in events]
 
 
@@ -44,6 +43,7 @@ def send(
 ) -> Attempted:
     """Send *event*. Retry after no answer, 429 or 5xx, within the receiver's limits. Raises nothing.
 
+    An empty event is a question, by GET. Its answer is in `body`.
     *until* is the time at which a caller that sends several events gives up.
     """
     until = until or now() + timedelta(seconds=receiver.longest_seconds)
@@ -54,7 +54,9 @@ def send(
         if answer.is_taken:
             body = answer.body if isinstance(answer.body, dict) else {}
             unchanged = body.get("status") == "unchanged"
-            return Attempted(event, DONE, answer.status, attempt, answer.message, unchanged=unchanged)
+            return Attempted(
+                event, DONE, answer.status, attempt, answer.message, unchanged=unchanged, body=body
+            )
         found = after(event, answer, receiver, attempt, now=now(), until=until)
         if isinstance(found, Attempted):
             return found
@@ -94,7 +96,7 @@ def _post(
     event: Mapping[str, Any], receiver: Receiver, proxy: SplitResult | None
 ) -> tuple[HTTPResponse, bytes] | Fault:
     headers = {
-        "Content-Type": "application/json",
+        "Content-Type" if event else "Accept": "application/json",
         "User-Agent": receiver.agent,
     }
     key = receiver.key.reveal()
@@ -102,7 +104,8 @@ def _post(
     if event.get("id"):
         headers[ID_HEADER] = event["id"]
     body = json.dumps(body_of(event, receiver.takes), ensure_ascii=False, separators=(",", ":"))
-    return exchange("POST", receiver.url, headers, body.encode(), receiver.timeout_seconds, proxy)
+    method, sent = ("POST", body.encode()) if event else ("GET", None)
+    return exchange(method, receiver.url, headers, sent, receiver.timeout_seconds, proxy)
 
 
 def exchange(

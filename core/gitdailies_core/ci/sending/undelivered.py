@@ -26,6 +26,8 @@ from gitdailies_core.values.http_answers import (
 )
 
 _CONFLICT = 409
+# A token that is right, but for another repository or environment.
+_FORBIDDEN = 403
 # Waits grow to 16 s.
 _GROWS_UNTIL = 5
 # When a minute is nearly over, one attempt more is made, and has this time for its answer.
@@ -57,11 +59,12 @@ def after(
         # Such an id names one deploy, whatever else an attempt says of it.
         note = f"the receiver has {id_} already, with other content, and keeps the first"
         return ended(DONE, answer.message, unchanged=True, note=note)
-    what = at_fault(answer.status, answer.page)
+    what = at_fault(answer.status, answer.page) if event else ""
     if what:
         code = REFUSED if what == KEY else NOT_DELIVERED
         if what == KEY and receiver.is_token:
-            return ended(code, f"the ID token is refused ({result})", check="auth")
+            check = "" if answer.status == _FORBIDDEN else "auth"
+            return ended(code, f"the ID token is refused ({result})", check=check)
         return ended(code, blamed(what, answer.status, result), check=_CHECK.get(what, ""))
     if is_final(answer.status):
         return ended(REFUSED, result)

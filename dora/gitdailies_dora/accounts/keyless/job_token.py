@@ -124,7 +124,7 @@ def _verified(token: str, keys: KeySet, about: TrustedCi, *, audience: str, now:
     if wrong == "aud":
         raise SignInRefused(
             f"aud: expected {audience}, the address of this server, got {found}; "
-            "let the job ask for a token of this audience"
+            "webhook-url, --public-url and the audience, if the job names one, must have the same address"
         )
     raise SignInRefused(
         f"{wrong}: expected a token that is valid at {now}, the clock of this server, and at most "
