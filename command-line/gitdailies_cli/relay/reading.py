@@ -125,7 +125,7 @@ def explain(id_: str, config: Path | None, as_json: bool) -> None:
     ID is the incident's, as its vendor writes it, or that of one of its deliveries or events. Deploys
     have repository and environment. JSON is one object. Where a delivery is about several incidents,
     `others` lists the rest. `paused` and `server` are as in `status`: a pause or a stopped server may be
-    why an event waits. For what was sent to the receiver without the relay, use `gitdailies why`.
+    why an event waits. `gitdailies why` explains events that did not come by a relay.
 
     \b
     gitdailies relay explain Q1LARK7XW2M4CD

@@ -209,7 +209,7 @@ def test_another_repository(place: Place, tmp_path: Path) -> None:
 def test_the_endpoint_of_the_runner_fails(
     place: Place, statuses: list[int], said: str, tmp_path: Path
 ) -> None:
-    """Its own answer is said, without advice about permissions that are there, and the line for later."""
+    """The log has its own answer and the line for later, and no advice about permissions."""
     environ = {**place.job("github", tmp_path), "INPUT_RETRIES": "1"}
     if not statuses:
         environ["ACTIONS_ID_TOKEN_REQUEST_URL"] = f"http://127.0.0.1:{free_port()}/"

@@ -35,7 +35,7 @@ _SECRET = re.compile(r"[^/?&]{9,}")
 def post_once(folder: Path, address: Secret, body: bytes, *what: str, again: bool) -> str:
     """Post a message unless *folder* has a file for *what* it is, and return a sentence of what was done.
 
-    The file is there before the message is sent. Raises UsageError for a folder that cannot be used, Refused
+    The file is made before the message is sent. Raises UsageError for a folder that cannot be used, Refused
     if the chat refuses the message, and DeliveryError if it was not sent or may have been.
     """
     name = sha256("\0".join([address.reveal(), *what]).encode()).hexdigest()[:32]
