@@ -74,7 +74,7 @@ def test_a_role_changes_at_once(kind: str, receiver: Receiver, owner: Visitor, m
     assert owner.post(f"{PEOPLE}/2/role", f"{PEOPLE}/2", role="owner").headers["location"] == PEOPLE
     assert member.get(PEOPLE).status_code == 200
     links = [
-        link_in(member.post(f"{PEOPLE}/invite", role="owner")),
+        link_in(member.post(PEOPLE, role="owner")),
         link_in(member.post(f"{PEOPLE}/1/password", f"{PEOPLE}/1")),
     ]
     owner.post(f"{PEOPLE}/2/role", f"{PEOPLE}/2", role="member")
@@ -168,7 +168,7 @@ def test_a_person_is_removed_and_their_name_erased(
     assert audited(receiver, "events.erased") == [("Kim", "")]
     trail = owner.get("/settings/audit").text
     assert ("erased stored text" in trail, "Vic" in trail) == (True, False)
-    again = owner.post(f"{PEOPLE}/2/erase", PEOPLE + "/invite")
+    again = owner.post(f"{PEOPLE}/2/erase", PEOPLE)
     assert again.headers["location"] == PEOPLE, "a form that is sent again erases nothing"
     assert len(audited(receiver, "events.erased")) == 1
 
@@ -206,9 +206,9 @@ def test_an_owner_erases_their_own_name(receiver: Receiver, owner: Visitor, memb
 
 def test_a_name_that_is_too_short_stays(receiver: Receiver, owner: Visitor) -> None:
     """A name of two letters is in nearly every text: nothing is erased, and nobody is removed."""
-    link = link_in(owner.post(f"{PEOPLE}/invite", role="reader"))
+    link = link_in(owner.post(PEOPLE, role="reader"))
     assert Visitor(receiver).join(link, "Bo").status_code == 303
-    for answer in (owner.get(f"{PEOPLE}/2/erase"), owner.post(f"{PEOPLE}/2/erase", PEOPLE + "/invite")):
+    for answer in (owner.get(f"{PEOPLE}/2/erase"), owner.post(f"{PEOPLE}/2/erase", PEOPLE)):
         assert (answer.status_code, "expected at least 3 characters" in answer.text) == (400, True)
     assert f"{PEOPLE}/2/remove" in owner.get(PEOPLE).text
 
