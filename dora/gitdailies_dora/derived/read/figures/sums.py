@@ -125,17 +125,19 @@ def _joined(
     the rows, and one whose rows change is packed again. So it is the same for as long as the version of the
     rows and the settings are.
     """
+    others = (
+        read_rows(session, where, other, now, settings.renames)
+        for where, of in zip(asked, weeks, strict=True)
+        for other in _between(of, span)
+    )
+    if not any(weeks):
+        return joined(others)
     kept, version = kept_for(session), change_log.rows_version(session)
     state = version, settings, [where.environment for where in asked], weeks
     # What is kept of other weeks goes first, since both would need memory at once.
     before, packed = kept.pop(_PACKED, (None, None))
     if packed is None or version is None or before != state:
         packed = joined(chain.from_iterable(_packed(session, asked, weeks, now)))
-    others = (
-        read_rows(session, where, other, now, settings.renames)
-        for where, of in zip(asked, weeks, strict=True)
-        for other in _between(of, span)
-    )
     found = joined(chain([packed], others))
     begin = found.begin(packed)
     if begin.size <= _MOST_KEPT:
