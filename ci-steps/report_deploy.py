@@ -2936,7 +2936,8 @@ def after(
     if what:
         code = REFUSED if what == KEY else NOT_DELIVERED
         if what == KEY and receiver.is_token:
-            check = "" if answer.status == _FORBIDDEN else "auth"
+            # The server says why in JSON. A page is that of a proxy before it.
+            check = "" if answer.status == _FORBIDDEN and isinstance(answer.body, dict) else "auth"
             return ended(code, f"the ID token is refused ({result})", check=check)
         return ended(code, blamed(what, answer.status, result), check=_CHECK.get(what, ""))
     if is_final(answer.status):
@@ -3215,7 +3216,7 @@ def _token(
     if not (first and bearer[0]):
         return ""
     url = f"{first}{'&' if urlsplit(first).query else '?'}audience={quote(audience, safe='')}"
-    endpoint = receiver._replace(url=url, key=Secret(bearer[0], "bearer"))
+    endpoint = receiver._replace(url=url, key=Secret(bearer[0].strip(), "bearer"))
     answer = send({}, endpoint, until=until)
     if answer.code != DONE:
         raise DeliveryError(f"the token endpoint of the platform: {answer.message}")

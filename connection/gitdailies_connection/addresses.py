@@ -91,8 +91,11 @@ def check_receiver(text: str, *, allow_http: bool = False) -> str:
 
 def check_https(text: str) -> str:
     """Check an address that is a secret, or whose answer is trusted: https, or on this machine."""
-    check_receiver(text, allow_http=True)
-    parts = urlsplit(text)
+    parts = _split(text, "an https address")
+    if parts.query or parts.fragment:
+        raise ValueError("expected an address without ? and #, got one with them")
+    if forbidden_reason(parts.hostname or ""):
+        raise ValueError(f"expected another address, got {forbidden_reason(parts.hostname or '')}")
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ValueError("expected https for another machine, got http")
     return text

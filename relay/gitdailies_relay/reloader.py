@@ -14,6 +14,7 @@ from gitdailies_connection.config.sections.sources import adapter_of
 from gitdailies_connection.http.sender import Sender
 from gitdailies_core.errors import VariableNotSet
 from gitdailies_core.sources.protocol import Adapter, Certified
+from gitdailies_core.values.renames import Renames
 from gitdailies_server.logging.setup import describe_error
 
 from gitdailies_relay.delivery.senders import most_connections
@@ -86,9 +87,8 @@ class Reloader:
         self.store.database.note_reload()
         LOG.info("configuration reloaded")
 
-    async def join_names(self) -> None:
+    async def join_names(self, renames: Renames) -> None:
         """Let deploys go on from what is remembered under former names of their repositories."""
-        renames = self.configuration.routes.renames
         if renames.pairs:
             await self.store.run(partial(join_names, renames=renames))
 
@@ -101,9 +101,10 @@ class Reloader:
             sender = Sender.to(new.gitdailies, in_flight=most_connections(old.relay.in_flight))
             await self.worker.redirect(new.gitdailies, sender)
         self.app.settings = settings
+        # Before they are the settings in force, so that the next reload tries again what the store refused.
+        if new.routes.renames != old.routes.renames:
+            await self.join_names(new.routes.renames)
         changed = [name for name, value in vars(new.relay).items() if value != getattr(old.relay, name)]
         if changed:
             LOG.warning("settings of relay need a restart", settings=changed)
         self.configuration = replace(new, relay=old.relay)
-        if new.routes.renames != old.routes.renames:
-            await self.join_names()

@@ -136,7 +136,7 @@ class RelayProcess:
         self, *, ready: Callable[[str], None], stop: asyncio.Event, reloading: asyncio.Event
     ) -> None:
         """Serve until *stop* is set, a server ends or the worker does; then stop everything."""
-        await self._reloader.join_names()
+        await self._reloader.join_names(self._app.settings.routes.renames)
         tasks = [
             asyncio.create_task(self._worker.run()),
             asyncio.create_task(prune_forever(self._store, self._relay)),

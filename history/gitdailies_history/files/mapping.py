@@ -229,7 +229,8 @@ def _schema(given: Any) -> dict[str, Any]:
         "prefixItems": [_schema_of_item(item) for item in (items if isinstance(items, list) else ())],
         "x-expected": "a list of at least one mapping",
     }
-    return {**_object({"events": events, "mirrors": _MIRRORS}), "required": ["events"]}
+    whole = {"required": ["events"], "x-expected": "events: and a list of at least one mapping"}
+    return _object({"events": events, "mirrors": _MIRRORS}) | whole
 
 
 def _schema_of_item(item: Any) -> dict[str, Any]:

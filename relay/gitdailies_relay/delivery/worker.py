@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from weakref import WeakSet
 
 import structlog
 from gitdailies_connection.config.sections.settings import Destination, RelaySettings
@@ -94,7 +95,8 @@ class DeliveryWorker:
         self._count_attempt = count_attempt
         self._senders = SenderPool(relay.in_flight, on_done=self._on_done)
         self._batcher = batches.Batcher(relay.in_flight)
-        self._earlier: list[Sender] = []
+        # Those of earlier destinations, for as long as requests of theirs are in flight.
+        self._earlier: WeakSet[Sender] = WeakSet()
         self._in_flight: dict[int, _InFlight] = {}
         self._recording: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
@@ -128,7 +130,7 @@ class DeliveryWorker:
         self._senders.return_unsent()
         # Only its idle connections are closed, so requests in flight go on.
         self._sender.close()
-        self._earlier.append(self._sender)
+        self._earlier.add(self._sender)
         self._destination, self._sender, self._made_dialect = destination, sender, None
         self._receiver = self._watch()
         self._isolation = Isolation()
@@ -155,6 +157,7 @@ class DeliveryWorker:
             except Exception as error:  # noqa: BLE001  without the worker nothing would be delivered any more
                 LOG.error("delivery interrupted", reason=describe_error(error))
                 full = False
+                await self._dead_letter_damaged()
             if self._in_flight or not full:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
@@ -179,6 +182,17 @@ class DeliveryWorker:
                     await self._wake.wait()
                     self._wake.clear()
         return not self._in_flight
+
+    async def _dead_letter_damaged(self) -> None:
+        """Make dead letters of damaged rows, if any stopped delivery. PostgreSQL reports damage itself."""
+        database = self._store.database
+        if database.is_local:
+            with suppress(StoreUnavailable):
+                job = partial(
+                    mending.dead_letter_damaged, errors=database.errors, now=self._store.clock.now()
+                )
+                for seq in await self._store.run(job):
+                    LOG.error("dead letter", seq=seq, reason=mending.DAMAGED)
 
     async def _turn(self) -> bool:
         """Start what may be sent; return whether there was more than could be started."""

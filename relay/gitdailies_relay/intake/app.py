@@ -11,6 +11,7 @@ parsing together. `accepting` decides what a delivery means, and `responses` wha
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -214,8 +215,8 @@ class IntakeApp:
         """Return the origin of the secret that proves a delivery; raises Refusal."""
         try:
             # A secret that was replaced in its file is refused, also if no delivery has a wrong proof.
-            if secrets.is_old:
-                self._note_reading(source, secrets, changed=secrets.read_again())
+            if time.monotonic() >= secrets.look_at and secrets.read_changed():
+                self._note_reading(source, secrets, changed=True)
             try:
                 return prove(request, source, adapter, secrets.current)
             except CertificateMissing:

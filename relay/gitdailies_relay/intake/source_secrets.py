@@ -27,22 +27,34 @@ class SourceSecrets:
         self._versions = [source.version() for source in sources]
         self.current: list[Secret] = [source.read(environ) for source in sources]
         self._read_at = time.monotonic()
+        # The moment of the monotonic clock from which on `read_changed` looks at the files.
+        self.look_at = self._read_at + READ_SECONDS
         # Why a file could not be read the last time, or "".
         self.fault = ""
 
     def __repr__(self) -> str:
         return f"SourceSecrets({', '.join(secret.origin for secret in self.current)})"
 
-    @property
-    def is_old(self) -> bool:
-        """Whether they were read more than a second ago, so that one may have been replaced since."""
-        return time.monotonic() >= self._read_at + READ_SECONDS
+    def read_changed(self) -> bool:
+        """Read the files if one seems changed; return whether a secret is new.
+
+        It looks at most once a second. So a secret that was replaced is accepted for a second more.
+        """
+        now = time.monotonic()
+        if now < self.look_at:
+            return False
+        self.look_at = now + READ_SECONDS
+        versions = [source.version() for source in self._sources]
+        return versions != self._versions and self._read_all(versions)
 
     def read_again(self) -> bool:
         """Read the files if one seems changed or a second has passed; return whether a secret is new."""
         versions = [source.version() for source in self._sources]
-        if versions == self._versions and not self.is_old:
+        if versions == self._versions and time.monotonic() < self._read_at + READ_SECONDS:
             return False
+        return self._read_all(versions)
+
+    def _read_all(self, versions: list[tuple[int, ...] | None]) -> bool:
         self._versions, self._read_at, self.fault = versions, time.monotonic(), ""
         before = self.current
         self.current = [

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import TypeAlias
 
 from gitdailies_connection.config.sections.settings import Source
@@ -20,7 +21,7 @@ from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import FILTERED
-from gitdailies_core.sources.protocol import RESOLVED, Change
+from gitdailies_core.sources.protocol import RESOLVED, Adapter, Change
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.database import Database, Session, transaction, turn
 from gitdailies_server.storage.timestamps import from_us, now_us, to_us
@@ -228,6 +229,11 @@ class Actor:
     sources: Mapping[str, Source]
     routes: Routes
 
+    @cached_property
+    def _adapters(self) -> Mapping[str, Adapter]:
+        # Found at the first replay, in the thread that acts: it reads the metadata of packages.
+        return replay.adapters_of(self.sources)
+
     def act(self, order: Order, ids: Sequence[str]) -> ActionResult:
         """Act on deliveries, in their order; return what came of each. Raises UsageError, StoreUnavailable.
 
@@ -270,7 +276,9 @@ class Actor:
         """Read a stored body again; without one, send again the events that were taken."""
         if known.waits:
             selection = replay.ReplaySelection(known.delivery, states=_BODIES)
-            found = replay.replay(self.database, self.sources, self.routes, selection)
+            found = replay.replay(
+                self.database, self.sources, self.routes, selection, adapters=self._adapters
+            )
             subjects.append(known.delivery)
             events = [event for one in found.deliveries for event in one.events]
             reasons = [text for one in found.deliveries for text in one.reasons]

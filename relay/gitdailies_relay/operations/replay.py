@@ -17,6 +17,7 @@ from gitdailies_connection.config.sections.sources import adapter_of
 from gitdailies_connection.relay.answers import ActedDelivery, ReplayResult
 from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import FILTERED, NO_ROUTE, UNMAPPED
+from gitdailies_core.sources.protocol import Adapter
 from gitdailies_core.sources.request import Request
 from gitdailies_server.storage.database import Database, Session, turn
 from gitdailies_server.storage.timestamps import from_us, now_us, to_us
@@ -98,13 +99,16 @@ def replay(
     selection: ReplaySelection,
     *,
     body: bytes | None = None,
+    adapters: Mapping[str, Adapter] | None = None,
 ) -> ReplayResult:
     """Replay what a store holds, oldest first, so that starts come before ends.
 
     The relay may be running. What still does not count stays stored, with its new reason.
-    *body* takes the place of the stored body of the one delivery that `selection.id` names.
+    *body* takes the place of the stored body of the one delivery that `selection.id` names. *adapters* are
+    those of the sources, for a caller that replays often: to find them takes longer than a replay.
     """
-    deliveries, left_out = _translate_again(database, sources, routes, selection, body)
+    found = adapters_of(sources) if adapters is None else adapters
+    deliveries, left_out = _translate_again(database, sources, found, routes, selection, body)
     events: tuple[str, ...] = ()
     if not selection.unmapped:
         if DEAD_LETTERS in selection.states:
@@ -114,9 +118,15 @@ def replay(
     return ReplayResult(tuple(deliveries), events, tuple(left_out))
 
 
+def adapters_of(sources: Mapping[str, Source]) -> dict[str, Adapter]:
+    """Return what translates the deliveries of each source; raises ConfigurationError."""
+    return {name: adapter_of(source) for name, source in sources.items()}
+
+
 def _translate_again(
     database: Database,
     sources: Mapping[str, Source],
+    adapters: Mapping[str, Adapter],
     routes: Routes,
     selection: ReplaySelection,
     body: bytes | None,
@@ -139,8 +149,9 @@ def _translate_again(
             for row in rows:
                 after, table, source, *_ = row
                 if source in sources:
+                    adapter = adapters[source]
                     store = acceptance_store(database, session)
-                    accepted = _accept_again(store, sources[source], routes, row, body)
+                    accepted = _accept_again(store, sources[source], adapter, routes, row, body)
                     if _is_done(table, accepted):
                         session.execute(_MARK_REPLAYED.format(table=table), (now_us(), after))
                     deliveries.append(ActedDelivery(accepted.delivery, accepted.events, accepted.texts))
@@ -174,7 +185,12 @@ def _send_again(
 
 
 def _accept_again(
-    store: AcceptanceStore, source: Source, routes: Routes, row: tuple[Any, ...], body: bytes | None
+    store: AcceptanceStore,
+    source: Source,
+    adapter: Adapter,
+    routes: Routes,
+    row: tuple[Any, ...],
+    body: bytes | None,
 ) -> Accepted:
     id_, _, _, received_at, content_type, headers, stored, digest = row
     request = Request.make(
@@ -183,8 +199,7 @@ def _accept_again(
         decode=decode,
         received_at=from_us(received_at),
     )
-    adapter, digest = adapter_of(source), digest if body is None else ""
-    interpretation = interpret(request, source, adapter, routes, REPLAY, digest)
+    interpretation = interpret(request, source, adapter, routes, REPLAY, digest if body is None else "")
     delivery = Delivery(id_, now_us(), DESTINATION, interpretation, replay=True, came_at=received_at)
     return accept(store, [delivery])[0]
 

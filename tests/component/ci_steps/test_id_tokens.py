@@ -6,9 +6,11 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +198,28 @@ def test_another_repository(place: Place, tmp_path: Path) -> None:
     assert "repo: the ID token is of a job of larkspur/checkout-api, got 'larkspur/other'" in done.stdout
     assert "check GITDAILIES_AUTH" not in done.stdout
     assert "To send it later" not in done.stdout
+
+
+class Wall(BaseHTTPRequestHandler):
+    """A proxy that lets nothing through."""
+
+    def do_POST(self) -> None:
+        self.send_response(403)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<html>Forbidden</html>")
+
+
+def test_a_proxy_lets_nothing_through(place: Place, tmp_path: Path) -> None:
+    """A page with 403 is not the server's refusal, so the deploy can be sent later."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Wall) as wall:
+        threading.Thread(target=wall.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{wall.server_port}"
+        environ = place.job("gitlab", tmp_path, {"aud": url})
+        done = run(tmp_path, {**environ, "GITDAILIES_WEBHOOK_URL": f"{url}/webhooks"})
+        wall.shutdown()
+    assert "the ID token is refused (answered 403" in done.stdout
+    assert "To send it later" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,9 @@ def test_no_file_hides_code() -> None:
         if file.is_file() and file.name != dist.SUMS:
             text = file.read_text("utf-8")
             # What is decoded are the claims of an ID token, to see for whom it is.
-            text = re.sub(r'base64\.urlsafe_b64decode\(token\.split\(\\?"\.\\?"\)\[1\] \+ \\?"==\\?"\)', "", text)
+            text = re.sub(
+                r'base64\.urlsafe_b64decode\(token\.split\(\\?"\.\\?"\)\[1\] \+ \\?"==\\?"\)', "", text
+            )
             assert not re.search(r"\bpython\S*( -\w)* -c\b|-S -c\b|base64 -d|b64decode\(", text), file
             assert not re.search(r"[A-Za-z0-9+/]{200,}", text), file
 

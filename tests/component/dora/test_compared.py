@@ -127,7 +127,9 @@ def test_what_the_charts_do_not_show_is_said(receiver: Receiver, owner: Visitor)
     while not receiver.logged("dora settings reloaded"):
         owner.get("/events")
     page = main_of(owner.get(BOTH).text)
-    assert re.search(r"from what you saw before: [-\d]+ [:\d]+ the window [^,]*\. What changed", text_of(page))
+    assert re.search(
+        r"from what you saw before: [-\d]+ [:\d]+ the window [^,]*\. What changed", text_of(page)
+    )
     assert 'class="mark"' in card(page, "changeLeadTime")
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from gitdailies_relay.store import store
+import pytest
+from gitdailies_relay.store import mending, store
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.support.processes import Server, eventually, run, running
@@ -76,6 +79,54 @@ def test_a_flipped_byte_of_an_event_makes_that_event_a_dead_letter(
         for one in failed["deadLetters"]:
             assert one["reason"].startswith("the stored event cannot be read: "), one
         assert len(relay.entries("dead letter")) == 2
+
+
+DAMAGED: dict[str, Callable[[Path], None]] = {
+    "the destination of an outbox row": lambda path: flip(
+        path, "outbox", "destination", f"seq = {of('I3')}", at=2
+    ),
+    "the partition of an outbox row": lambda path: flip(
+        path, "outbox", "partition", f"seq = {of('I3')}", at=4
+    ),
+    "the id of an event": lambda path: flip(path, "events", "id", f"seq = {of('I3')}", at=11),
+    "when an outbox row is due": lambda path: write(
+        path, f"UPDATE outbox SET due_at = CAST(x'ff00' AS TEXT) WHERE seq = {of('I3')}"
+    ),
+    "how often an outbox row was tried": lambda path: write(
+        path, f"UPDATE outbox SET attempts = CAST(x'ff00' AS TEXT) WHERE seq = {of('I3')}"
+    ),
+}
+
+
+UNREADABLE = {
+    "the destination of an outbox row",
+    "the id of an event",
+    "how often an outbox row was tried",
+}
+
+
+@pytest.mark.parametrize("what", DAMAGED)
+def test_a_damaged_row_holds_up_nothing_but_its_own_incident(
+    tmp_path: Path, receiver: Receiver, what: str
+) -> None:
+    """With one field of one row damaged the relay starts, and every other incident arrives, in order."""
+    path = filled(tmp_path, receiver)
+    DAMAGED[what](path)
+    with running("relay", "--config", CONFIG, folder=tmp_path) as relay:
+        for incident in INCIDENTS:
+            if incident != "I3":
+                eventually(partial(lambda name: len(receiver.of(name)) == 2, incident))
+                kinds = [one.event["kind"] for one in receiver.of(incident)]
+                assert kinds == ["incidentStarted", "incidentResolved"]
+        assert pagerduty("incident.triggered", "NEW").post(relay.address).status_code == 202
+        eventually(lambda: receiver.of("NEW"))
+        if what in UNREADABLE:
+            failed = json.loads(run("relay", "failed", "--json", "--config", CONFIG, folder=tmp_path).stdout)
+            assert [(one["incident"], one["reason"]) for one in failed["deadLetters"]] == [
+                ("I3", mending.DAMAGED)
+            ]
+            (entry,) = relay.entries("dead letter")
+            assert entry["reason"] == mending.DAMAGED
 
 
 def test_a_flipped_byte_of_a_quarantined_body_leaves_it_quarantined(

@@ -39,6 +39,20 @@ def test_a_file_that_was_written_is_read_again_at_once(file: Path) -> None:
         assert texts(secrets) == [text]
 
 
+def test_a_change_is_seen_without_a_wrong_proof(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are looked at once a second, and read if one has changed."""
+    now = [100.0]
+    monkeypatch.setattr(source_secrets.time, "monotonic", lambda: now[0])
+    secrets = of(file)
+    file.write_text("second")
+    assert not secrets.read_changed()
+    now[0] += source_secrets.READ_SECONDS
+    assert secrets.read_changed()
+    assert texts(secrets) == ["second"]
+    now[0] += source_secrets.READ_SECONDS
+    assert not secrets.read_changed()
+
+
 def test_a_link_that_points_elsewhere_is_read_again(tmp_path: Path) -> None:
     """Kubernetes swaps a link to a folder; the files in both may have the same size and time."""
     for name in ("v1", "v2"):

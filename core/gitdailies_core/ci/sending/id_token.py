@@ -61,7 +61,7 @@ def _token(
     if not (first and bearer[0]):
         return ""
     url = f"{first}{'&' if urlsplit(first).query else '?'}audience={quote(audience, safe='')}"
-    endpoint = receiver._replace(url=url, key=Secret(bearer[0], "bearer"))
+    endpoint = receiver._replace(url=url, key=Secret(bearer[0].strip(), "bearer"))
     answer = send({}, endpoint, until=until)
     if answer.code != DONE:
         raise DeliveryError(f"the token endpoint of the platform: {answer.message}")

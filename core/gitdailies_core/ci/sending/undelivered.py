@@ -63,7 +63,8 @@ def after(
     if what:
         code = REFUSED if what == KEY else NOT_DELIVERED
         if what == KEY and receiver.is_token:
-            check = "" if answer.status == _FORBIDDEN else "auth"
+            # The server says why in JSON. A page is that of a proxy before it.
+            check = "" if answer.status == _FORBIDDEN and isinstance(answer.body, dict) else "auth"
             return ended(code, f"the ID token is refused ({result})", check=check)
         return ended(code, blamed(what, answer.status, result), check=_CHECK.get(what, ""))
     if is_final(answer.status):
