@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 from gitdailies_cli.main import main
+from gitdailies_core.events.events import Event
+from gitdailies_core.events.ids import content_id
 from gitdailies_dora.mirrors.repository import Mirror
 
 from tests.support.dora.running import in_thread
@@ -323,6 +325,18 @@ def test_rows_of_other_repositories_and_commits_that_are_not_here_are_said(scan:
     assert found["figures"]["deploymentFrequency"]["deploys"] == 1
     assert "left out: events of other repositories: 1" in found["notes"]
     assert "deploys of commits that are not here, so that their lead time is unknown: 1" in found["notes"]
+
+
+def test_a_deploy_that_gets_its_commits_gets_another_id(scan: Scan) -> None:
+    """A server that has the row without commits takes the one with them, too, as a repeat."""
+    quiet_week(scan.folder / "shop.git")
+    made = scan.text("shop.git", "--deploys=branch:main", "--format=events").splitlines()[-1]
+    row = {"kind": "deployed", "repo": REPO, "commitSHA": json.loads(made)["commitSHA"]}
+    row["time"] = "2026-05-01T00:00:00Z"
+    (scan.folder / "d.ndjson").write_text(json.dumps(row))
+    (found,) = scan.text("shop.git", "--deploys=d.ndjson", "--format=events").splitlines()
+    assert json.loads(found)["commits"]
+    assert json.loads(found)["id"] != content_id(Event.from_wire(row).digest())
 
 
 def test_a_period_without_deploys_names_the_last_one(scan: Scan) -> None:

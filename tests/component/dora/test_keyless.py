@@ -92,7 +92,9 @@ def test_what_is_right_is_taken(servers: Servers, platform: str, sign: str) -> N
     event = {**DEPLOY, "commitSHA": RIGHTS[platform + sign]}
     answer = send(receiver, token(platform, states[platform].issuer, sign=sign), event)
     assert answer.status_code == 202, answer.text
-    again = token(platform, states[platform].issuer, {"aud": ["https://other.example", AUDIENCE + "/"]})
+    again = token(
+        platform, states[platform].issuer, {"aud": ["https://other.example", AUDIENCE.upper() + "/"]}
+    )
     ping = send(receiver, again, path="/webhooks/ping")
     assert ping.json() == {"status": "ok", "key": f"oidc/{platform}", "allow": ["deployed"]}
 

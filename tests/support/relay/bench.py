@@ -42,7 +42,7 @@ DESTINATION = Destination("http://127.0.0.1:1/webhooks", SecretSource.make(env="
 _numbers = itertools.count(1)
 
 
-@dataclass
+@dataclass(eq=False)
 class FakeSender(Sender):
     """Records what it was given; `answer` decides, in the thread that sends."""
 

@@ -108,7 +108,8 @@ def _show(answer: FiguresAnswer, found: Found, said: list[str], lines: list[str]
 
     known = not found.facts["alone"]
     if form == EVENTS:
-        click.echo("\n".join(found.bodies))
+        for body in found.bodies:
+            click.echo(body)
         return
     if form == JSON:
         plain = msgspec.to_builtins(answer)

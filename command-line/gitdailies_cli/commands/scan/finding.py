@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from gitdailies_core.ci.job.facts import repo_of, undone_by
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import DEPLOYED, Event
+from gitdailies_core.events.ids import is_self_made
 from gitdailies_core.values.nearest_name import did_you_mean
 from gitdailies_core.values.times import text_of
 from gitdailies_dora.figures.history.events import target_of
@@ -72,7 +73,9 @@ def find(path: Path, asked: Asked) -> Found:
     messages = dict(repository.read_messages(mirror, tips)) if tips else {}
     undone = {sha: found for sha, message in messages.items() if (found := undone_by(message))}
     hotfixes = {sha for sha, message in messages.items() if deploys.merges_hotfix(message)}
-    whole = (row | {"commitSHA": known.get(row["commitSHA"]) or row["commitSHA"]} for row in reported)
+    # With a list of commits, its content gives an event another id.
+    kept = ({**row, "id": None if is_self_made(row["id"]) else row["id"]} for row in reported)
+    whole = (row | {"commitSHA": known.get(row["commitSHA"]) or row["commitSHA"]} for row in kept)
     every = [*map(Deployed, whole)]
     if branch:
         every = [*deploys.of_branch(log, tips[0], repo, branch, hotfixes)]

@@ -27,6 +27,9 @@ _ATTEMPTS = 4
 _SECONDS = 20
 # A job of cron should end soon. A chat that wants a longer pause gets the message of the next run.
 _LONGEST_WAIT_SECONDS = 60
+_LOOK = "look there, and send it with --again if it is missing"
+# What the file of a message has once it was sent. Without it, the message may have been.
+_SENT = b"sent"
 _AGAIN_STATUSES = frozenset({429, 503})
 # What of an address may be secret, also piece by piece. Shorter pieces are words such as "services".
 _SECRET = re.compile(r"[^/?&]{9,}")
@@ -46,11 +49,14 @@ def post_once(folder: Path, address: Secret, body: bytes, *what: str, again: boo
     except OSError as error:
         if mark.is_file() and not again:
             at = datetime.fromtimestamp(mark.stat().st_mtime, UTC).isoformat(timespec="seconds")
-            return f"not sent: it was sent at {at}, or may have been; --again sends it again"
+            if mark.read_bytes() == _SENT:
+                return f"not sent: it was sent at {at}; --again sends it again"
+            raise DeliveryError(f"{address.origin}: the message may have arrived at {at}; {_LOOK}") from None
         raise UsageError(f"--sent: cannot write into {folder}: {error.strerror}") from None
     if fault := _post(address, body):
         mark.unlink()
         raise fault
+    mark.write_bytes(_SENT)
     return f"sent to {address.origin}"
 
 
@@ -68,7 +74,7 @@ def _post(address: Secret, body: bytes) -> GitDailiesError | None:
             outcome = Outcome(None, redact(str(error), *secrets))
         except DeliveryError as error:
             told = f"{address.origin}: the message may have arrived: {redact(str(error), *secrets)}"
-            raise DeliveryError(f"{told}; look there, and send it with --again if it is missing") from None
+            raise DeliveryError(f"{told}; {_LOOK}") from None
         status = outcome.status
         if status is not None and 200 <= status < 300:
             return None

@@ -103,7 +103,7 @@ def _post(
     if not text:
         return f"not sent: no figure changed clearly in {asked['week']}"
     body = json.dumps(chat_messages.body_of(kind, text, review), ensure_ascii=False).encode()
-    what = (json.dumps(asked), kind, str(only_clear))
+    what = (json.dumps(asked, sort_keys=True), kind, str(only_clear))
     return chat_posting.post_once(folder, address, body, *what, again=again)
 
 

@@ -106,11 +106,15 @@ def proven(
 def _verified(token: str, keys: KeySet, about: TrustedCi, *, audience: str, now: int) -> dict[str, Any]:
     """Return the claims of a token whose signature, issuer, audience and times are right."""
     minutes = _PLATFORMS[about.platform].minutes
-    here = ClaimsOption(essential=True, values=[audience, f"{audience}/"])
+    here = ClaimsOption(essential=True, values=[audience.lower()])
     claims: dict[str, Any] = {}
     try:
         claims = jwt.decode(token, keys, algorithms=ALGORITHMS, registry=_REGISTRY).claims
-        jwt.JWTClaimsRegistry(now, LEEWAY_SECONDS, aud=here, exp=_NEEDED, iat=_NEEDED).validate(claims)
+        named = claims.get("aud")
+        listed = named if isinstance(named, list) else [named]
+        audiences = [one.rstrip("/").lower() for one in listed if isinstance(one, str)]
+        registry = jwt.JWTClaimsRegistry(now, LEEWAY_SECONDS, aud=here, exp=_NEEDED, iat=_NEEDED)
+        registry.validate({**claims, "aud": audiences})
         if now < claims["iat"] + 60 * minutes + LEEWAY_SECONDS:
             return claims
         wrong = "iat"

@@ -40,7 +40,7 @@ _MOST_ENVIRONMENTS = 1000
 # The rows of this many repositories are read by an index, and no packed week.
 _FEW = 5
 # The most bytes of packed weeks that are kept. They are part of what a question reads.
-_PACKED, _MOST_KEPT = "packed weeks", 48_000_000
+_PACKED, _MOST_KEPT = "packed weeks", 56_000_000
 # When the last counting deploy of a target before a span is, and the first one after it until a moment.
 _OUTSIDE = """
 given.number,
@@ -139,9 +139,9 @@ def _joined(
     if packed is None or version is None or before != state:
         packed = joined(chain.from_iterable(_packed(session, asked, weeks, now)))
     found = joined(chain([packed], others))
-    begin = found.begin(packed)
-    if begin.size <= _MOST_KEPT:
-        kept[_PACKED] = state, begin
+    # What is kept shares the memory of all rows.
+    if found.size <= _MOST_KEPT:
+        kept[_PACKED] = state, found.begin(packed)
     return found
 
 
