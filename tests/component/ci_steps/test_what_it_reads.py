@@ -87,7 +87,8 @@ def test_files_processes_and_addresses(with_python: bool, environ: dict[str, str
         (tmp_path / "bin/curl").symlink_to(program("curl"))
         environ["PATH"] = f"{tmp_path}/bin"
     trace = tmp_path / "trace"
-    options = ["-f", "-qq", "-y", "-s", "500", "-e", "trace=%file,%network", "-o", str(trace)]
+    # A file for each process: in one of all, a call may be cut by that of another process.
+    options = ["-ff", "-qq", "-y", "-s", "500", "-e", "trace=%file,%network", "-o", str(trace)]
     with serving(ACCEPTED) as server:
         done = subprocess.run(
             [program("strace"), *options, "/bin/sh", published("github_actions") / "launch.sh"],
@@ -96,7 +97,7 @@ def test_files_processes_and_addresses(with_python: bool, environ: dict[str, str
             capture_output=True,
             text=True,
         )
-    lines = trace.read_text("utf-8", "replace")
+    lines = "".join(file.read_text("utf-8", "replace") for file in tmp_path.glob("trace.*"))
     opened = set(_OPENED.findall(lines))
     started = {command_of(json.loads(words)) for words in _STARTED.findall(lines)}
 
