@@ -101,7 +101,7 @@ class Reloader:
             sender = Sender.to(new.gitdailies, in_flight=most_connections(old.relay.in_flight))
             await self.worker.redirect(new.gitdailies, sender)
         self.app.settings = settings
-        # Before they are the settings in force, so that the next reload tries again what the store refused.
+        # The configuration is set last, so that the next reload tries again what the store refused.
         if new.routes.renames != old.routes.renames:
             await self.join_names(new.routes.renames)
         changed = [name for name, value in vars(new.relay).items() if value != getattr(old.relay, name)]

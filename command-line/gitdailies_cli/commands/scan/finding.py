@@ -74,8 +74,12 @@ def find(path: Path, asked: Asked) -> Found:
     undone = {sha: found for sha, message in messages.items() if (found := undone_by(message))}
     hotfixes = {sha for sha, message in messages.items() if deploys.merges_hotfix(message)}
     # With a list of commits, its content gives an event another id.
-    kept = ({**row, "id": None if is_self_made(row["id"]) else row["id"]} for row in reported)
-    whole = (row | {"commitSHA": known.get(row["commitSHA"]) or row["commitSHA"]} for row in kept)
+    whole = (
+        row
+        | {"commitSHA": known.get(row["commitSHA"]) or row["commitSHA"]}
+        | ({"id": None} if is_self_made(row["id"]) else {})
+        for row in reported
+    )
     every = [*map(Deployed, whole)]
     if branch:
         every = [*deploys.of_branch(log, tips[0], repo, branch, hotfixes)]

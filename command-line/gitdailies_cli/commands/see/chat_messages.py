@@ -7,7 +7,8 @@
 | webhook | `{"text": Markdown, "review": the answer of GET /api/review}` |
 
 All three have the Markdown that the server writes, so their numbers are those of the page.
-Slack's own block of Markdown is no help: its incoming webhooks answer 500 to it (slack-github-action #440).
+Slack's own block of Markdown is no help: its incoming webhooks answer 500 to it, as users of
+slackapi/slack-github-action found.
 Sources: docs.slack.dev, "Formatting message text" and "Section block"; learn.microsoft.com, "Create and send
 messages" and "Format cards".
 """

@@ -146,7 +146,7 @@ def _matching(
 
 
 def load_states(session: Session, groups: Sequence[Group], lengths: Lengths) -> None:
-    """Load what is known of the commits of each group: their first deploys, and which of the same exist."""
+    """Load the first deploys of the commits of each group, and which deploys of the same commits exist."""
     matching, wanted, rows = _matching(groups, Group.shas, shas.DEPLOYED, lengths)
     first = {
         number: ids for number, *ids in lookup_many(session, _SHA_POSITION, rows, statements.FIRST_OF_SHA)

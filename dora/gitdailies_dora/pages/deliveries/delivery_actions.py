@@ -42,7 +42,7 @@ Value = TypeVar("Value")
 
 
 class _Wrong(NamedTuple):
-    """Why an action was not done: a sentence above its form, or one beside the reason."""
+    """Why an action was not done: a sentence above its form, or one next to the field for the reason."""
 
     error: str = ""
     reason_error: str = ""

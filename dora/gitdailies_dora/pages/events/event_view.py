@@ -303,13 +303,13 @@ def _link_to(ref: answers.EventReference, than: str = "", word: str = "") -> Eve
 
 
 def _counts(commit: answers.CommitDetail, *, known: bool) -> str:
-    """Write whether a commit has a lead time, and why not; *known* says that what is new is known."""
+    """Write whether a commit has a lead time, and why not; *known* says that the new commits are."""
     if commit.lead_time_seconds is not None:
         return "yes"
     if commit.outside:
         return "no: it touches none of the service's paths"
     if not commit.new:
-        return "no: it was here before" if known else "no: what is new is not known"
+        return "no: it was here before" if known else "no: which commits are new is not known"
     return "no: it has no time" if commit.time is None else "no: its time is after the deploy"
 
 

@@ -137,18 +137,13 @@ def _joined(
     # What is kept of other weeks goes first, since both would need memory at once.
     before, packed = kept.pop(_PACKED, (None, None))
     if packed is None or version is None or before != state:
-        packed = joined(chain.from_iterable(_packed(session, asked, weeks, now)))
+        read = (read_weeks(session, *both, now) for both in zip(asked, weeks, strict=True) if both[1])
+        packed = joined(chain.from_iterable(read))
     found = joined(chain([packed], others))
     # What is kept shares the memory of all rows.
     if found.size <= _MOST_KEPT:
         kept[_PACKED] = state, found.begin(packed)
     return found
-
-
-def _packed(
-    session: Session, asked: Sequence[Where], weeks: Sequence[Sequence[TimeSpan]], now: int
-) -> Iterator[Iterator[Columns]]:
-    return (read_weeks(session, where, of, now) for where, of in zip(asked, weeks, strict=True) if of)
 
 
 def _between(weeks: Sequence[TimeSpan], span: TimeSpan) -> Iterator[TimeSpan]:
